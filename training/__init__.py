@@ -1,0 +1,1 @@
+"""The PV3D model: networks, cameras, rendering, checkpoints and training."""

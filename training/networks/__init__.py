@@ -1,0 +1,1 @@
+"""Networks of PV3D, one file a part; `generator.Generator` puts them together."""

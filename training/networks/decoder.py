@@ -1,0 +1,31 @@
+"""Decoder of PV3D: from tri-plane features at a point to density and colour features."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from training.networks.layers import FullyConnected
+
+
+class Decoder(nn.Module):
+    """Two fully connected layers with a softplus between."""
+
+    def __init__(
+        self, in_channels: int, hidden: int, feature_channels: int, lr_mul: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            FullyConnected(in_channels, hidden, lr_mul=lr_mul),
+            nn.Softplus(),
+            FullyConnected(hidden, 1 + feature_channels, lr_mul=lr_mul),
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x [..., in_channels] -> sigma [...], before its softplus, and features [..., C].
+
+        Features lie a little outside 0..1, so that the sigmoid never saturates at either end
+        (Mip-NeRF, arXiv 2103.13415).
+        """
+        out = self.net(x)
+        return out[..., 0], torch.sigmoid(out[..., 1:]) * 1.002 - 0.001

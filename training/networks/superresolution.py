@@ -1,0 +1,53 @@
+"""EG3D's super-resolution modules (Chan et al., 2022, arXiv 2112.07945): two StyleGAN2 blocks."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from training.config import GeneratorConfig
+from training.networks.backbone import SynthesisBlock
+
+
+class Superresolution(nn.Module):
+    """Feature picture and raw picture to the final picture."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        layout = config.superresolution_layout
+        if layout is None:
+            raise ValueError("A generator without super-resolution has no such module.")
+        self.layout = layout
+        self.antialias = config.superresolution_antialias
+        first, second = config.superresolution_channels or layout.default_channels
+        size = layout.output_resolution
+        w_dim, clamp = config.w_dim, config.superresolution_clamp
+        up = layout.first_block_up
+        self.block0 = SynthesisBlock(
+            config.feature_channels, first, w_dim, size // 2, 3, up=up, clamp=clamp
+        )
+        self.block1 = SynthesisBlock(first, second, w_dim, size, 3, clamp=clamp)
+
+    def forward(self, features: Tensor, image: Tensor, w: Tensor) -> Tensor:
+        """One picture from another.
+
+        Args:
+            features: [N, C, h, w], any size: resized to what the module takes.
+            image: raw picture [N, 3, h, w].
+            w: the last intermediate latent [N, w_dim].
+
+        Returns:
+            [N, 3, H, W], about -1 to 1, H = W = the layout's output resolution.
+        """
+        size = self.layout.input_resolution
+        side = features.shape[-1]
+        if side < size or (side > size and self.layout.resize_larger):
+            features, image = (self._resize(x, size) for x in (features, image))
+        ws = w[:, None].expand(-1, 3, -1)
+        x, image = self.block0(features, image, ws, noise="none")
+        return self.block1(x, image, ws, noise="none")[1]
+
+    def _resize(self, x: Tensor, size: int) -> Tensor:
+        return F.interpolate(
+            x, (size, size), mode="bilinear", align_corners=False, antialias=self.antialias
+        )
