@@ -1,0 +1,60 @@
+"""What several tests share."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.config import GeneratorConfig, RenderingConfig
+from training.networks.generator import Generator
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def parity() -> Path:
+    """Folder of the published implementation's numbers, or a skip where it is not at hand."""
+    folder = SHARED / "parity"
+    if not (folder / "fill.py").exists():
+        pytest.skip("the published implementation's numbers (../shared/parity) are not here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fill(parity: Path):
+    """The module that makes the parity weights and inputs from their names."""
+    spec = importlib.util.spec_from_file_location("parity_fill", parity / "fill.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def small_config() -> GeneratorConfig:
+    """Every part of the full model, small enough for a test to run in milliseconds."""
+    return GeneratorConfig(
+        z_dim=16,
+        w_dim=16,
+        plane_resolution=16,
+        plane_channels=8,
+        channel_base=256,
+        channel_max=16,
+        motion_dim=16,
+        decoder_hidden=16,
+        feature_channels=8,
+        superresolution="2X",
+        superresolution_channels=(8, 4),
+        rendering=RenderingConfig(raw_resolution=16, depth_samples=12, importance_samples=12),
+    )
+
+
+@pytest.fixture(scope="session")
+def small_generator(small_config: GeneratorConfig) -> Generator:
+    """A generator with random weights; sessions share it, so leave it as it is."""
+    torch.manual_seed(0)
+    return Generator(small_config).eval().requires_grad_(False)

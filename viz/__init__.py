@@ -1,0 +1,1 @@
+"""The application: session state, render worker, panels and exports."""
