@@ -1,0 +1,126 @@
+"""Models as the application loads them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator as Steps
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from training.checkpoint import CheckpointError, build, read
+from training.config import GeneratorConfig, RenderingConfig
+from training.networks.generator import Generator, parameter_count
+from viz import probing
+from viz.errors import UserError
+from viz.types import ModelInfo
+
+CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
+FORMATS = {"native": "PV3D visualizer", "pv3d": "PV3D", "eg3d": "EG3D"}
+
+RANDOM_CONFIG = GeneratorConfig(
+    z_dim=128,
+    w_dim=128,
+    plane_resolution=64,
+    plane_channels=16,
+    channel_base=2048,
+    channel_max=64,
+    motion_dim=128,
+    decoder_hidden=32,
+    feature_channels=16,
+    superresolution="4X",
+    superresolution_channels=(32, 16),
+    rendering=RenderingConfig(raw_resolution=64, depth_samples=24, importance_samples=24),
+)
+"""Size of the untrained model that is shown where no checkpoint is at hand."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A generator, ready to render, and what the interface tells of it."""
+
+    G: Generator
+    info: ModelInfo
+
+
+def default_checkpoint() -> str:
+    """Path of the model that the program brings; empty where it brings none."""
+    found = sorted(CHECKPOINTS.glob("*.safetensors"))
+    return str(found[0]) if found else ""
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device by its name; "auto" is the first GPU, or the CPU without one.
+
+    Raises:
+        UserError: when there is no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as e:
+        raise UserError(f"The device {name} cannot be used here: choose cpu or cuda.") from e
+    return device
+
+
+def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None, Model]:
+    """Loads a checkpoint, or the untrained model for an empty path.
+
+    Yields:
+        what is being done and the share that is done.
+
+    Returns:
+        the model.
+
+    Raises:
+        UserError: when the file cannot be used, with everything that is wrong.
+    """
+    if not path:
+        yield "Building the untrained model", 0.0
+        return _random_model(device)
+    yield "Reading", 0.0
+    try:
+        checkpoint = read(path)
+        yield "Building the networks", 0.6
+        G = build(checkpoint, device=device)
+    except CheckpointError as e:
+        raise UserError(str(e)) from e
+    yield "Listing the layers", 0.9
+    return Model(G, _info(G, path, FORMATS[checkpoint.format], checkpoint.notes))
+
+
+def _random_model(device: torch.device) -> Model:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2023)
+        G = Generator(RANDOM_CONFIG).eval().requires_grad_(False)
+    # Untrained density is nearly even; sharpen it so that the views show shapes.
+    G.decoder.get_parameter("net.2.weight")[0] *= 12
+    note = "This model is untrained: open a checkpoint to see people."
+    return Model(G.to(device), _info(G, "", "random", (note,)))
+
+
+def _info(G: Generator, path: str, kind: str, notes: tuple[str, ...]) -> ModelInfo:
+    config, options = G.config, G.config.rendering
+    return ModelInfo(
+        name=Path(path).name if path else "Untrained model",
+        path=path,
+        format=kind,
+        parameters=parameter_count(G),
+        image_resolution=config.image_resolution,
+        raw_resolution=options.raw_resolution,
+        depth_samples=options.depth_samples,
+        importance_samples=options.importance_samples,
+        ray_range=(options.ray_start, options.ray_end),
+        box_warp=options.box_warp,
+        num_ws=config.num_ws,
+        z_dim=config.z_dim,
+        w_dim=config.w_dim,
+        motion_dim=config.motion_dim,
+        plane_resolution=config.plane_resolution,
+        superresolution=config.superresolution,
+        device=str(G.device),
+        layers=probing.layers(config),
+        notes=notes,
+    )

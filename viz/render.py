@@ -1,0 +1,350 @@
+"""RenderRequest to RenderResult, with each stage's results kept by what they depend on.
+
+An orbit finds its planes kept, a scrub its ws: nothing has to be told what changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.networks.generator import Generator, RawRender
+from training.networks.layers import SynthesisLayer
+from viz import codes, geometry, probing
+from viz.colors import DEPTH_LUT
+from viz.types import MeshData, Preview, Quality, RenderRequest, RenderResult, Shot
+
+MIN_RAW_RESOLUTION = 16
+"""Smallest raw picture of a preview, pixels."""
+
+
+class StageCache:
+    """Results by key, the least recently used dropped when they take too much memory."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.used_bytes = 0
+        self._entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+
+    def get(self, key: Hashable) -> Any | None:
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        self._entries.move_to_end(key)
+        return entry[0]
+
+    def put(self, key: Hashable, value: Any, size: int) -> None:
+        """Keeps a value of `size` bytes; the newest is kept even when it is too large alone."""
+        self._entries[key] = (value, size)
+        self.used_bytes += size
+        while self.used_bytes > self.max_bytes and len(self._entries) > 1:
+            _, (_, freed) = self._entries.popitem(last=False)
+            self.used_bytes -= freed
+
+    def clear(self) -> None:
+        self._entries.clear()
+        self.used_bytes = 0
+
+
+def stored_bytes(*values: Tensor | np.ndarray | None) -> int:
+    """Memory of tensors and arrays."""
+    return sum(value.nbytes for value in values if value is not None)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Numbers that a quality and a preview come down to."""
+
+    resolution: int
+    depth_samples: int
+    importance_samples: int
+    superresolution: bool
+
+
+class StageClock:
+    """Milliseconds by stage; on a GPU by events, so that measuring does not wait for it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._cuda = device.type == "cuda"
+        self._spans: list[tuple[str, Any, Any]] = []
+
+    def _now(self) -> Any:
+        if not self._cuda:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = self._now()
+        yield
+        self._spans.append((name, start, self._now()))
+
+    def milliseconds(self) -> dict[str, float]:
+        """Totals by stage. Call after the results were copied, which waits for the GPU."""
+        if self._cuda:
+            torch.cuda.synchronize()
+        totals: dict[str, float] = {}
+        for name, start, end in self._spans:
+            spent = start.elapsed_time(end) if self._cuda else (end - start) * 1000
+            totals[name] = totals.get(name, 0.0) + spent
+        return totals
+
+
+class Renderer:
+    """Renders shots of one model. Used from one thread, in inference mode."""
+
+    def __init__(self, G: Generator, max_cache_bytes: int = 2**30) -> None:
+        self.G = G
+        self.cache = StageCache(max_cache_bytes)
+        self.stage_runs: dict[str, int] = dict.fromkeys(
+            ("mapping", "planes", "render", "superresolution", "mesh"), 0
+        )
+        """How often each stage was computed since the model was loaded."""
+        self._check: Callable[[], None] = lambda: None
+        for module in G.modules():
+            if isinstance(module, SynthesisLayer):  # the longest work without an own checkpoint
+                module.register_forward_pre_hook(lambda *_: self._check())
+
+    def render(
+        self, request: RenderRequest, check: Callable[[], None] = lambda: None
+    ) -> RenderResult:
+        """Answers a request.
+
+        Args:
+            request: what to show.
+            check: called between parts of the work; an exception from it abandons the request.
+
+        Raises:
+            UserError: when the request cannot be met as it stands.
+        """
+        start = time.perf_counter()
+        job = _Job(self, request, check)
+        self._check = check
+        try:
+            pictures = tuple(job.picture(shot) for shot in request.shots)
+            meshes = tuple(job.mesh(shot) for shot in request.shots)
+            probe = None
+            if request.probe is not None:
+                with job.clock.stage("probe"):
+                    probe = probing.look(self.G, job, request.shots[0], request.probe)
+        finally:
+            self._check = lambda: None
+        stage_ms = job.clock.milliseconds()
+        return RenderResult(
+            request,
+            pictures,
+            meshes,
+            probe,
+            stage_ms,
+            (time.perf_counter() - start) * 1000,
+            str(job.dtype).removeprefix("torch."),
+        )
+
+    def raw(self, shot: Shot, quality: Quality, with_normals: bool = False) -> RawRender:
+        """The volume-rendered picture of a shot at full quality, numbers rather than colours."""
+        view = "normals" if with_normals else "raw"
+        request = RenderRequest((replace(shot, view=view),), quality)
+        return _Job(self, request, lambda: None).raw(request.shots[0])
+
+    def ws(self, shot: Shot) -> Tensor:
+        """ws [1, num_ws, w_dim] of a shot."""
+        return _Job(self, RenderRequest((shot,)), lambda: None).ws(shot)
+
+    def effort(self, quality: Quality, preview: Preview | None) -> Effort:
+        """What a request costs: trained numbers where nothing was chosen, less for a preview."""
+        options = self.G.config.rendering
+        resolution = quality.raw_resolution or options.raw_resolution
+        depth = quality.depth_samples or options.depth_samples
+        importance = quality.importance_samples
+        importance = options.importance_samples if importance is None else importance
+        superresolution = quality.superresolution
+        if preview is not None:
+            resolution = max(min(MIN_RAW_RESOLUTION, resolution), round(resolution * preview.scale))
+            depth = max(4, round(depth * preview.samples))
+            importance = round(importance * preview.samples)
+            superresolution = superresolution and preview.superresolution
+        return Effort(resolution, depth, importance, superresolution)
+
+    def dtype(self, quality: Quality) -> torch.dtype:
+        """Number format of the convolutions. "auto" is bfloat16 on a GPU, float32 elsewhere."""
+        if quality.precision == "auto":
+            return torch.bfloat16 if self.G.device.type == "cuda" else torch.float32
+        return getattr(torch, quality.precision)
+
+
+class _Job:
+    """One request under way."""
+
+    def __init__(
+        self, renderer: Renderer, request: RenderRequest, check: Callable[[], None]
+    ) -> None:
+        self.renderer = renderer
+        self.G = renderer.G
+        self.request = request
+        self.check = check
+        self.dtype = renderer.dtype(request.quality)
+        self.effort = renderer.effort(request.quality, request.preview)
+        self.clock = StageClock(self.G.device)
+        self._normals_wanted = {
+            self._raw_key(shot) for shot in request.shots if shot.view == "normals"
+        }
+
+    def _stage(self, name: str, key: Hashable, compute: Callable[[], Any], parts=lambda x: (x,)):
+        """The kept result of a stage, or a fresh one."""
+        found = self.renderer.cache.get((name, key))
+        if found is None:
+            self.check()
+            with self.clock.stage(name):
+                found = compute()
+            self.renderer.stage_runs[name] += 1
+            self.renderer.cache.put((name, key), found, stored_bytes(*parts(found)))
+        return found
+
+    def autocast(self) -> contextlib.AbstractContextManager:
+        """Convolutions in the chosen number format; what must be float32 stays so."""
+        if self.dtype == torch.float32:
+            return contextlib.nullcontext()
+        return torch.autocast(self.G.device.type, self.dtype)
+
+    def _ws_key(self, shot: Shot) -> Hashable:
+        conditioned = self.G.config.c_scale != 0
+        return shot.latent, shot.conditioning if conditioned else None
+
+    def ws(self, shot: Shot) -> Tensor:
+        return self._stage(
+            "mapping",
+            self._ws_key(shot),
+            lambda: codes.intermediate_latents(self.G, shot.latent, shot.conditioning),
+        )
+
+    def _planes_key(self, shot: Shot) -> Hashable:
+        # Time and strength act as their product, and at 0 the motion code does not matter.
+        moved = shot.t * shot.motion.strength if self.G.config.has_motion else 0.0
+        motion = replace(shot.motion, strength=1.0) if moved else None
+        return self._ws_key(shot), motion, moved, self.dtype
+
+    def planes(self, shot: Shot) -> Tensor:
+        return self._stage("planes", self._planes_key(shot), lambda: self.run_planes(shot))
+
+    def run_planes(self, shot: Shot) -> Tensor:
+        """Planes [1, 3, C, H, W], computed anew."""
+        config, device = self.G.config, self.G.device
+        z_motion = t = None
+        if config.has_motion:
+            code = codes.motion_code(shot.motion, config.motion_dim)
+            z_motion = torch.from_numpy(code).to(device)
+            t = torch.full((1, 1), shot.t * shot.motion.strength, device=device)
+        with self.autocast():
+            return self.G.planes(self.ws(shot), z_motion, t).float()
+
+    def _raw_key(self, shot: Shot) -> Hashable:
+        return self._planes_key(shot), shot.camera, replace(self.effort, superresolution=False)
+
+    def raw(self, shot: Shot) -> RawRender:
+        key = self._raw_key(shot)
+        full_key = (key, True)  # a picture with normals serves where none are asked for, too
+        kept = self.renderer.cache.get(("render", full_key))
+        if kept is not None:
+            return kept
+        with_normals = key in self._normals_wanted
+        return self._stage(
+            "render",
+            full_key if with_normals else key,
+            lambda: self._run_render(shot, with_normals),
+            lambda raw: (raw.features, raw.image, raw.depth, raw.opacity, raw.normals),
+        )
+
+    def _run_render(self, shot: Shot, with_normals: bool) -> RawRender:
+        planes, ws = self.planes(shot), self.ws(shot)
+        options = self.G.config.rendering
+        c = torch.from_numpy(shot.camera.numbers())[None].to(planes.device)
+        ray_range = shot.camera.ray_range(options.ray_start, options.ray_end)
+        return self.G.render(
+            planes,
+            ws,
+            c,
+            resolution=self.effort.resolution,
+            depth_samples=self.effort.depth_samples,
+            importance_samples=self.effort.importance_samples,
+            ray_range=torch.tensor([ray_range], device=planes.device),
+            with_normals=with_normals,
+            on_chunk=self.check,
+        )
+
+    def image(self, shot: Shot) -> Tensor:
+        """Final picture [1, 3, H, W]."""
+        raw = self.raw(shot)
+        if self.G.superresolution is None or not self.effort.superresolution:
+            return raw.image
+        return self._stage(
+            "superresolution", self._raw_key(shot), lambda: self.run_superresolution(shot)
+        )
+
+    def run_superresolution(self, shot: Shot) -> Tensor:
+        """Final picture [1, 3, H, W], computed anew."""
+        raw, ws = self.raw(shot), self.ws(shot)
+        with self.autocast():
+            return self.G.superresolve(raw, ws).float()
+
+    def picture(self, shot: Shot) -> np.ndarray | None:
+        """What the shot's view shows, uint8 [H, W, 3]; None for a mesh."""
+        if shot.view == "mesh":
+            return None
+        colors = self._colors(shot)
+        with self.clock.stage("copy"):
+            return colors.cpu().numpy()
+
+    def _colors(self, shot: Shot) -> Tensor:
+        """uint8 [H, W, 3] on the model's device."""
+        if shot.view in ("image", "raw"):
+            picture = self.image(shot) if shot.view == "image" else self.raw(shot).image
+            return to_uint8(picture)
+        raw = self.raw(shot)
+        if shot.view == "opacity":
+            return to_uint8(raw.opacity.expand(-1, 3, -1, -1) * 2 - 1)
+        if shot.view == "normals":
+            assert raw.normals is not None
+            return to_uint8(raw.normals * raw.opacity)
+        options = self.G.config.rendering
+        near, far = self.request.depth_range or (options.ray_start, options.ray_end)
+        place = (raw.depth[0, 0] - near) / max(far - near, 1e-6)
+        index = (place * 255).round().clamp(0, 255).long()
+        return torch.from_numpy(DEPTH_LUT).to(index.device)[index]
+
+    def mesh(self, shot: Shot) -> MeshData | None:
+        """The surface, where the shot's view is a mesh."""
+        if shot.view != "mesh":
+            return None
+        quality = self.request.quality
+        resolution = quality.mesh_resolution
+        if self.request.preview is not None:
+            resolution = min(resolution, 64)
+        return self._stage(
+            "mesh",
+            (self._planes_key(shot), resolution, quality.mesh_level),
+            lambda: geometry.extract_mesh(
+                self.G,
+                self.planes(shot),
+                self.ws(shot),
+                resolution=resolution,
+                density=quality.mesh_level,
+                check=self.check,
+            ),
+            lambda mesh: (mesh.vertices, mesh.faces, mesh.normals, mesh.colors),
+        )
+
+
+def to_uint8(picture: Tensor) -> Tensor:
+    """[1, 3, H, W] in -1..1 to uint8 [H, W, 3], as the published scripts round it."""
+    levels = (picture[0].float() * 127.5 + 128).clamp(0, 255)
+    return levels.to(torch.uint8).permute(1, 2, 0).contiguous()

@@ -1,0 +1,201 @@
+"""SessionState as JSON, alone in a file or inside a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tempfile
+import types
+import typing
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from training.camera import Camera
+from viz.errors import UserError
+from viz.types import SessionState
+
+FORMAT = "pv3d-session"
+VERSION = 1
+PNG_KEY = "pv3d_session"
+"""Name of the PNG text chunk that holds the session's JSON."""
+
+
+def to_json(state: SessionState) -> str:
+    """The session as JSON text; `from_json` gives the state back."""
+    data = {"format": FORMAT, "version": VERSION, "state": dataclasses.asdict(state)}
+    return json.dumps(data, indent=2)
+
+
+def from_json(text: str, source: str = "The session") -> SessionState:
+    """State from JSON text. Settings that are absent take their defaults.
+
+    Raises:
+        UserError: when the text is no session, or from a newer version, naming all that is wrong.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as e:
+        raise UserError(f"{source} is not valid JSON ({e}).") from e
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise UserError(f"{source} is no session of this program.")
+    if data.get("version") != VERSION:
+        raise UserError(
+            f"{source} was written by another version of this program "
+            f"(version {data.get('version')}; this one reads {VERSION})."
+        )
+    problems: list[str] = []
+    state = _read(SessionState, data.get("state"), "", problems)
+    if problems:
+        listed = "; ".join(problems[:8])
+        raise UserError(f"{source} cannot be used: {listed}.")
+    return state
+
+
+def _read(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
+    """`value`, plain JSON data, as the type `kind`; adds a sentence for what does not fit."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        return _read_dataclass(kind, value, where, problems)
+    if origin is types.UnionType:  # X | None
+        if value is None:
+            return None
+        return _read(arguments[0], value, where, problems)
+    if origin is Literal and value in arguments:
+        return value
+    if origin is tuple and isinstance(value, list):
+        many = arguments[-1] is Ellipsis
+        if many or len(value) == len(arguments):
+            kinds = [arguments[0]] * len(value) if many else arguments
+            pairs = zip(kinds, value, strict=True)
+            return tuple(_read(k, v, where, problems) for k, v in pairs)
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        if abs(value) < 1e9:
+            return float(value)
+    elif kind in (int, bool, str) and type(value) is kind:
+        return value
+    problems.append(f"{where} is {json.dumps(value)[:40]}")
+    return None
+
+
+def _read_dataclass(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
+    if not isinstance(value, dict):
+        problems.append(f"{where or 'the state'} is not a table of names and values")
+        return None
+    hints = typing.get_type_hints(kind)
+    known: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):
+        if field.name in value:
+            place = f"{where}.{field.name}" if where else field.name
+            known[field.name] = _read(hints[field.name], value[field.name], place, problems)
+    try:
+        return kind(**known)
+    except (TypeError, ValueError) as e:  # a camera checks itself
+        problems.append(f"{where}: {e}")
+        return None
+
+
+def save_session(path: str | Path, state: SessionState) -> None:
+    """Writes a session file.
+
+    Raises:
+        UserError: when it cannot be written.
+    """
+    write_beside(path, lambda file: file.write(to_json(state).encode()))
+
+
+def open_session(path: str | Path) -> SessionState:
+    """State from a session file, or from a PNG that this program saved.
+
+    Raises:
+        UserError: when it holds no session.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".png":
+        return from_json(_text_of_png(path), path.name)
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise UserError(f"{path.name} could not be read: {_reason(e)}.") from e
+    return from_json(text, path.name)
+
+
+def _text_of_png(path: Path) -> str:
+    try:
+        with Image.open(path) as picture:
+            text = picture.info.get(PNG_KEY)
+    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as e:
+        raise UserError(f"{path.name} could not be read as a picture.") from e
+    if not isinstance(text, str):
+        raise UserError(f"{path.name} is a picture without a session: it was not saved here.")
+    return text
+
+
+def save_png(path: str | Path, pixels: Any, state: SessionState, **texts: str) -> None:
+    """Writes a picture that carries its session.
+
+    Args:
+        path: where.
+        pixels: uint8 [H, W, 3], or uint16 [H, W] for a 16-bit grey picture.
+        state: restored when the picture is opened in the program.
+        texts: further text entries of the PNG.
+
+    Raises:
+        UserError: when it cannot be written; no half file is left.
+    """
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt(PNG_KEY, to_json(state))
+    for key, text in texts.items():
+        info.add_itxt(key, text)
+    picture = Image.fromarray(pixels)
+    write_beside(path, lambda file: picture.save(file, format="PNG", pnginfo=info))
+
+
+def write_beside(path: str | Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Lets `write` fill a new file next to `path`, then renames it: all of it, or nothing.
+
+    Raises:
+        UserError: when the file cannot be written, with the reason.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as e:
+        raise UserError(f"{path.name} could not be saved in {path.parent}: {_reason(e)}.") from e
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+@lru_cache
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not a text file"
+    text = getattr(error, "strerror", None) or str(error)
+    return text[:1].lower() + text[1:]
+
+
+def camera_to_json(camera: Camera) -> str:
+    """A camera as JSON: the 4x4 cam2world and 3x3 intrinsics that any tool can read."""
+    pose, lens = camera.matrix.tolist(), [list(camera.intrinsics[k : k + 3]) for k in (0, 3, 6)]
+    return json.dumps({"cam2world": pose, "intrinsics": lens})
