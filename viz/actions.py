@@ -45,6 +45,8 @@ class Interface:
     """Whether pictures get cheaper while something moves."""
     target_rate: float = 15.0
     """Previews a second to hold while something moves."""
+    preview_floor: float = 0.25
+    """Least factor on the raw resolution that a preview may take, 0.25..1."""
     reload_on_change: bool = True
     """Whether a checkpoint that changes on disk is loaded again."""
     probe: Probe | None = None

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Literal
 
+import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from training.camera import Camera
@@ -197,5 +198,22 @@ def _reason(error: Exception) -> str:
 
 def camera_to_json(camera: Camera) -> str:
     """A camera as JSON: the 4x4 cam2world and 3x3 intrinsics that any tool can read."""
-    pose, lens = camera.matrix.tolist(), [list(camera.intrinsics[k : k + 3]) for k in (0, 3, 6)]
-    return json.dumps({"cam2world": pose, "intrinsics": lens})
+    lens = [list(camera.intrinsics[k : k + 3]) for k in (0, 3, 6)]
+    return json.dumps({"cam2world": camera.matrix.tolist(), "intrinsics": lens})
+
+
+def camera_from_json(text: str) -> Camera:
+    """A camera from `camera_to_json`'s text, or from a list of the data sets' 25 numbers.
+
+    Raises:
+        UserError: when the text holds no camera.
+    """
+    try:
+        data = json.loads(text)
+        if isinstance(data, dict):
+            data = np.concatenate([np.ravel(data["cam2world"]), np.ravel(data["intrinsics"])])
+        return Camera.from_numbers(data)
+    except (ValueError, TypeError, KeyError, RecursionError) as e:
+        raise UserError(
+            "The clipboard holds no camera: copy one here first, or the 25 numbers of a data set."
+        ) from e

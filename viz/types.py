@@ -6,6 +6,7 @@ handed to the worker thread without copying.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -153,6 +154,24 @@ class Orbit:
             pivot=self.pivot,
             fov=self.fov,
         )
+
+    @classmethod
+    def from_camera(cls, camera: Camera) -> Orbit:
+        """The orbit whose `camera()` is that camera, for square pixels and a centred lens.
+
+        Its pivot is the point of the viewing axis that lies nearest to the usual one.
+        """
+        forward = camera.rotation[:, 2]
+        distance = max(float((np.asarray(PIVOT) - camera.position) @ forward), 1e-3)
+        pivot = camera.position + distance * forward
+        offset = np.asarray(PIVOT) - distance * forward
+        radius = float(np.linalg.norm(offset))
+        yaw = math.degrees(math.atan2(offset[0], offset[2]))
+        pitch = math.degrees(math.asin(min(max(offset[1] / radius, -1.0), 1.0)))
+        place = (float(pivot[0]), float(pivot[1]), float(pivot[2]))
+        level = cls(yaw, pitch, 0.0, radius, camera.fov, place)
+        turn = level.camera().rotation.T @ camera.rotation
+        return replace(level, roll=math.degrees(math.atan2(turn[1, 0], turn[0, 0])))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,372 @@
+"""Wrong, damaged and malicious files: one clear error, and nothing of theirs ever runs."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import json
+import os
+import pickle
+import random
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from official_files import CONFIG, make_generator, pv3d_contents, still, write_eg3d
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from training.checkpoint import READERS, CheckpointError, read, save
+
+METADATA = {"format": "pv3d-visualizer", "version": "1", "config": json.dumps(CONFIG.to_dict())}
+
+
+def write_native(path: Path) -> None:
+    save(path, make_generator())
+
+
+def write_pv3d(path: Path) -> None:
+    torch.save(pv3d_contents(make_generator().state_dict()), path)
+
+
+def write_legacy(path: Path) -> None:
+    contents = pv3d_contents(make_generator().state_dict())
+    torch.save(contents, path, _use_new_zipfile_serialization=False)
+
+
+def write_still(path: Path) -> None:
+    write_eg3d(path, make_generator(still()))
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "native": write_native,
+    "pv3d": write_pv3d,
+    "legacy": write_legacy,
+    "eg3d": write_still,
+}
+FORMATS = pytest.mark.parametrize("name", WRITERS)
+
+
+def test_every_reader_is_attacked() -> None:
+    assert {reader.format for reader in READERS} <= WRITERS.keys()
+
+
+def problems_of(path: Path) -> list[str]:
+    with pytest.raises(CheckpointError) as caught:
+        read(path)
+    error = caught.value
+    assert error.path == path
+    assert path.name in str(error)
+    assert error.problems
+    return error.problems
+
+
+def state_of_small() -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in make_generator().state_dict().items()}
+
+
+@FORMATS
+@pytest.mark.parametrize("part", [0.001, 0.01, 0.3, 0.7, 0.99, 0.9999])
+def test_truncated(name: str, part: float, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    WRITERS[name](path)
+    data = path.read_bytes()
+    path.write_bytes(data[: min(int(part * len(data)), len(data) - 1)])
+    problems_of(path)
+
+
+@FORMATS
+def test_random_damage_loads_or_gives_the_one_error(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    WRITERS[name](path)
+    data = path.read_bytes()
+    draw = random.Random(name)
+    # Half of the positions in the structure, which is a small part of the bytes.
+    interesting = [*range(min(4000, len(data))), *range(max(0, len(data) - 4000), len(data))]
+    for k in range(120):
+        position = draw.choice(interesting) if k % 2 else draw.randrange(len(data))
+        damaged = bytearray(data)
+        damaged[position] = draw.randrange(256)
+        path.write_bytes(damaged[:position] if k % 5 == 0 else damaged)
+        try:
+            read(path)
+        except CheckpointError as error:
+            assert len(str(error)) < 5000
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (b"\0" * 1000, "zeros"),
+        (b"Hello, this is no checkpoint.\n" * 30, "text file"),
+        ("Grüße\n".encode() * 100, "text file"),
+        (b"\n<!DOCTYPE html><html><body>404</body></html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "Git LFS"),
+        (b"\x1f\x8b\x08\0\0", "archive"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "no known format"),
+        (b"\x80", "ends too early"),
+        (b"PK\x03\x04", "cut short"),
+        (struct.pack("<Q", 2**63) + b"{}", "header"),
+        (struct.pack("<Q", 2) + b"{}", "another program"),
+        (struct.pack("<Q", 3) + b"{]}", "damaged"),
+    ],
+)
+def test_other_files(data: bytes, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "file.ckpt"
+    path.write_bytes(data)
+    assert words in " ".join(problems_of(path))
+
+
+def test_no_file_and_folder_and_fifo(tmp_path: Path) -> None:
+    assert "no such file" in problems_of(tmp_path / "missing")[0]
+    assert "folder" in problems_of(tmp_path)[0]
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "fifo")
+        assert "not a file" in problems_of(tmp_path / "fifo")[0]
+
+
+def test_no_permission(tmp_path: Path, monkeypatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = tmp_path / "a"
+    path.write_bytes(b"x")
+    monkeypatch.setattr(Path, "open", refuse)
+    assert "Permission denied" in problems_of(path)[0]
+
+
+class TestOtherModels:
+    def test_safetensors(self, tmp_path: Path) -> None:
+        save_file({"unet.weight": torch.zeros(3)}, tmp_path / "a")
+        assert "unet.weight" in problems_of(tmp_path / "a")[0]
+        save_file({"unet.weight": torch.zeros(3)}, tmp_path / "b", METADATA)
+        assert "another model" in problems_of(tmp_path / "b")[0]
+
+    def test_state_dicts(self, tmp_path: Path) -> None:
+        torch.save(nn.Linear(2, 3).state_dict(), tmp_path / "a")
+        assert "another model" in problems_of(tmp_path / "a")[0]
+        torch.save(make_generator().state_dict(), tmp_path / "b")
+        assert "plain state_dict" in problems_of(tmp_path / "b")[0]
+        torch.save([1, 2], tmp_path / "c")
+        assert "no PV3D checkpoint" in problems_of(tmp_path / "c")[0]
+
+    def test_stylegan2(self, tmp_path: Path) -> None:
+        model = nn.Module()
+        backbone = make_generator().backbone
+        model.add_module("synthesis", backbone.synthesis)
+        model.add_module("mapping", backbone.mapping)
+        write_eg3d(tmp_path / "a", model)
+        assert "StyleGAN2" in problems_of(tmp_path / "a")[0]
+        assert "no tri-plane decoder" in problems_of(tmp_path / "a")[0]
+
+    @pytest.mark.parametrize("content", [{"a": 1}, [1], "text", None])
+    def test_pickles(self, content: object, tmp_path: Path) -> None:
+        (tmp_path / "a").write_bytes(pickle.dumps(content))
+        assert "G_ema" in problems_of(tmp_path / "a")[0]
+
+    def test_zip_archives(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "a", "w") as archive:
+            archive.writestr("readme.txt", "hello")
+        assert "not one that torch.save wrote" in problems_of(tmp_path / "a")[0]
+
+
+class TestTensors:
+    def write(self, path: Path, state: dict[str, Tensor], kind: str) -> None:
+        if kind == "native":
+            save_file(state, path, METADATA)
+        else:
+            torch.save({"model": {f"generator_ema.{k}": v for k, v in state.items()}}, path)
+
+    @pytest.mark.parametrize("kind", ["native", "pv3d"])
+    def test_everything_wrong_is_listed(self, kind: str, tmp_path: Path) -> None:
+        state = state_of_small()
+        del state["backbone.mapping.fc1.bias"]
+        state["surprise"] = torch.zeros(2)
+        state["to_img_raw.bias"] = torch.zeros(5)
+        state["decoder.net.0.bias"] = torch.zeros(16, dtype=torch.int64)
+        self.write(tmp_path / "a", state, kind)
+        problems = problems_of(tmp_path / "a")
+        names = ("mapping.fc1.bias", "surprise", "to_img_raw.bias", "decoder.net.0.bias")
+        assert len(problems) == len(names)
+        for name in names:
+            assert sum(name in problem for problem in problems) == 1
+
+    @pytest.mark.parametrize("kind", ["native", "pv3d"])
+    def test_values(self, kind: str, tmp_path: Path) -> None:
+        state = state_of_small()
+        state["to_img_raw.bias"][1] = torch.nan
+        state["decoder.net.0.bias"][0] = -torch.inf
+        state["backbone.synthesis.b4.resample_filter"] *= 2
+        self.write(tmp_path / "a", state, kind)
+        problems = " ".join(problems_of(tmp_path / "a"))
+        assert all(
+            name in problems for name in ("to_img_raw.bias", "decoder.net.0.bias", "b4.resample")
+        )
+
+    def test_long_lists_are_shortened(self, tmp_path: Path) -> None:
+        state = state_of_small()
+        for name in [n for n in state if "b8" in n and not n.endswith("conv1.weight")]:
+            del state[name]
+        self.write(tmp_path / "a", state, "native")
+        with pytest.raises(CheckpointError, match=r"and \d+ more") as caught:
+            read(tmp_path / "a")
+        assert len(caught.value.problems) > 12
+        assert str(caught.value).count("\n") == 13
+
+    def test_broadcast_tensors_do_not_unfold(self, tmp_path: Path) -> None:
+        # One stored number that claims to be a whole weight, and far more than that.
+        state = state_of_small()
+        state["decoder.net.0.weight"] = torch.zeros(1).expand(16, 8)
+        state["decoder.net.2.weight"] = torch.zeros(1).expand(9, 16)
+        self.write(tmp_path / "a", state, "pv3d")
+        assert len(problems_of(tmp_path / "a")) == 2
+        state["backbone.mapping.w_avg"] = torch.zeros(1).expand(2**40)
+        self.write(tmp_path / "a", state, "pv3d")
+        assert "impossible shape" in problems_of(tmp_path / "a")[0]
+
+    def test_shared_storage_does_not_unfold(self, tmp_path: Path) -> None:
+        state = state_of_small()
+        storage = torch.zeros(max(tensor.numel() for tensor in state.values()))
+        shared = {
+            f"generator_ema.{name}": storage[: tensor.numel()].view(tensor.shape)
+            for name, tensor in state.items()
+            if not name.endswith("resample_filter")
+        }
+        torch.save({"model": shared}, tmp_path / "a")
+        assert "more values" in problems_of(tmp_path / "a")[0]
+
+
+class TestNativeHeader:
+    def write(self, path: Path, **metadata: str) -> Path:
+        save_file(state_of_small(), path, {**METADATA, **metadata})
+        return path
+
+    def test_version(self, tmp_path: Path) -> None:
+        newer = problems_of(self.write(tmp_path / "a", version="2"))[0]
+        assert "version '2'" in newer
+        assert "reads 1" in newer
+        problems_of(self.write(tmp_path / "b", version="x" * 10**5))
+
+    @pytest.mark.parametrize("config", ["", "{", "[]", "3", "[" * 10**5, '{"w_dim": NaN}'])
+    def test_broken_configuration(self, config: str, tmp_path: Path) -> None:
+        assert "configuration" in problems_of(self.write(tmp_path / "a", config=config))[0]
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"w_dim": -1},
+            {"w_dim": "16"},
+            {"unknown": 1},
+            {"plane_resolution": 10**400},
+            {"c_scale": 1e400},
+            {"superresolution": "9X"},
+        ],
+    )
+    def test_impossible_configuration(self, changes: dict[str, Any], tmp_path: Path) -> None:
+        config = json.dumps({**CONFIG.to_dict(), **changes})
+        (name,) = changes
+        assert name in problems_of(self.write(tmp_path / "a", config=config))[0]
+
+    def test_configuration_of_another_size(self, tmp_path: Path) -> None:
+        changes = {"w_dim": 32, "mapping_layers": 10**8, "raw_layer": False, "channel_max": 4}
+        config = json.dumps({**CONFIG.to_dict(), **changes})
+        problems = problems_of(self.write(tmp_path / "a", config=config))
+        for name in ("w_dim", "mapping_layers", "raw_layer", "channels at 4 px"):
+            assert any(name in problem for problem in problems)
+
+
+class _Call:
+    """Pickles as a call of `function`."""
+
+    def __init__(self, function: Callable[..., object], *args: object) -> None:
+        self.call = (function, args)
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+class TestMalice:
+    @pytest.mark.parametrize("function", [os.system, builtins.exec, builtins.eval, io.open])
+    @pytest.mark.parametrize("kind", ["pv3d", "legacy", "eg3d"])
+    def test_calls_are_not_made(self, function: Callable[..., object], kind: str, tmp_path) -> None:
+        victim = tmp_path / "victim"
+        arguments = {
+            "system": (f"touch {victim}",),
+            "open": (str(victim), "w"),
+        }.get(function.__name__, (f"open({str(victim)!r}, 'w')",))
+        extra = {"evil": _Call(function, *arguments)}
+        path = tmp_path / "a"
+        if kind == "eg3d":
+            write_eg3d(path, make_generator(still()), extra=extra)
+        else:
+            contents = pv3d_contents(make_generator().state_dict()) | extra
+            torch.save(contents, path, _use_new_zipfile_serialization=kind == "pv3d")
+        notes = read(path).notes
+        assert not victim.exists()
+        assert any(function.__name__ in note and "ignored" in note for note in notes)
+
+    def test_embedded_source_is_not_run(self, tmp_path: Path) -> None:
+        victim = tmp_path / "victim"
+        source = f"open({str(victim)!r}, 'w').close()"
+        write_eg3d(tmp_path / "a", make_generator(still()), source=source)
+        read(tmp_path / "a")
+        assert not victim.exists()
+
+    def test_compressed_zip(self, tmp_path: Path) -> None:
+        write_pv3d(tmp_path / "a")
+        with (
+            zipfile.ZipFile(tmp_path / "a") as source,
+            zipfile.ZipFile(tmp_path / "b", "w", zipfile.ZIP_DEFLATED) as bomb,
+        ):
+            for name in source.namelist():
+                bomb.writestr(name, source.read(name))
+        assert "compressed" in problems_of(tmp_path / "b")[0]
+
+    @pytest.mark.parametrize(
+        "program",
+        [
+            b"\x80\x02" + b"]" * 10**5 + b"a" * (10**5 - 1) + b".",
+            b"\x80\x02)" + b"\x85" * 10**6 + b".",
+            b"\x80\x04Nr\xff\xff\xff\xff.",  # a memo index of four thousand million
+            b"\x80\x04\x8e" + struct.pack("<Q", 2**62) + b"x.",
+            b"\x80\x05\x96" + struct.pack("<Q", 2**34) + b"x.",
+            b"\x80\x04\x95" + struct.pack("<Q", 2**62) + b"N.",
+            b"\x80\x02\x8b" + struct.pack("<i", 2**31 - 1) + b"x.",
+            b"\x80\x02}" + b")" + b"2\x86" * 80 + b"Ns.",  # a key whose hash takes for ever
+            b"\x80\x02]Nb.",
+            b"\x80\x02cbuiltins\nexec\n}b(X\x01\0\0\0aKKu.",
+            b"\x80\x02\x82\x01.",
+            b"\x80\x02K\x01Q.",
+            b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nNK\x00))tR.",
+            b"\x80\x02ctorch.storage\n_load_from_bytes\nC\x03abc\x85R.",
+        ],
+        ids=lambda program: program[:8].hex(),
+    )
+    def test_programs(self, program: bytes, tmp_path: Path) -> None:
+        (tmp_path / "a").write_bytes(program)
+        problems_of(tmp_path / "a")
+
+    def test_modules_that_hold_each_other(self, tmp_path: Path) -> None:
+        meta: dict[str, Any] = {"_modules": {}}
+        for _ in range(60):
+            node = _State(meta)
+            meta = {"_modules": {"a": node, "b": node}}
+        (tmp_path / "a").write_bytes(pickle.dumps({"G_ema": _State(meta)}))
+        assert "modules" in problems_of(tmp_path / "a")[0]
+
+    def test_legacy_file_that_declares_too_much(self, tmp_path: Path) -> None:
+        path = tmp_path / "a"
+        torch.save({"x": torch.zeros(3)}, path, _use_new_zipfile_serialization=False)
+        data = path.read_bytes()
+        path.write_bytes(data[:-20] + struct.pack("<q", 2**50) + data[-12:])
+        assert "too early" in problems_of(path)[0]
+
+
+class _State:
+    def __init__(self, state: dict[str, Any]) -> None:
+        self.__dict__ = state

@@ -1,0 +1,108 @@
+"""Checkpoints: `load_generator` reads any known format, `save` writes this program's own.
+
+Nothing in a checkpoint is ever executed, and every file that cannot be used gives one
+`CheckpointError` that says all that is wrong with it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from training.checkpoint import eg3d, native, pv3d
+from training.checkpoint.contents import Checkpoint, Format, Weights, build
+from training.checkpoint.errors import CheckpointError
+from training.checkpoint.native import save
+from training.checkpoint.unknown import describe
+from training.networks.generator import Generator
+
+__all__ = [
+    "READERS",
+    "Checkpoint",
+    "CheckpointError",
+    "Reader",
+    "build",
+    "load_generator",
+    "read",
+    "save",
+]
+
+_HEAD_SIZE = 512
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format of checkpoints."""
+
+    format: Format
+    description: str
+    """What the user calls it, for file dialogs."""
+    suffixes: tuple[str, ...]
+    """Usual ends of file names, for file dialogs; the content decides."""
+    sniff: Callable[[bytes], bool]
+    """Whether a file that starts with these bytes (up to 512) is of this format."""
+    read: Callable[[Path, Weights], Checkpoint]
+    """Reads it; raises CheckpointError or OSError."""
+
+
+READERS: tuple[Reader, ...] = (
+    Reader("native", "PV3D visualizer", (".safetensors",), native.sniff, native.read),
+    Reader("pv3d", "PV3D training checkpoint", (".ckpt", ".pt", ".pth"), pv3d.sniff, pv3d.read),
+    Reader("eg3d", "EG3D network pickle", (".pkl",), eg3d.sniff, eg3d.read),
+)
+"""Every readable format; the first whose `sniff` agrees reads the file."""
+
+
+def read(path: str | os.PathLike[str], weights: Weights = "ema") -> Checkpoint:
+    """Reads a checkpoint of any known format and checks all of it.
+
+    Args:
+        path: the file.
+        weights: which generator, where a file has two: "ema" for the averaged one, the one to look
+            at, or "raw" for the one being trained. If only the other is there, it is used, with a
+            note.
+
+    Raises:
+        CheckpointError: saying everything that is wrong with the file.
+    """
+    path = Path(path)
+    if path.is_fifo() or path.is_socket():  # opening these could wait for ever
+        raise CheckpointError(path, ["it is not a file"])
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_SIZE)
+        for reader in READERS:
+            if reader.sniff(head):
+                return reader.read(path, weights)
+    except FileNotFoundError as error:
+        raise CheckpointError(path, ["there is no such file"]) from error
+    except IsADirectoryError as error:
+        raise CheckpointError(path, ["it is a folder; choose a file in it"]) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CheckpointError(path, [f"it cannot be read: {reason}"]) from error
+    except MemoryError as error:
+        raise CheckpointError(path, ["there is not enough memory for it"]) from error
+    raise CheckpointError(path, [describe(head)])
+
+
+def load_generator(
+    path: str | os.PathLike[str],
+    device: torch.device | str = "cpu",
+    weights: Weights = "ema",
+) -> Generator:
+    """The generator of a checkpoint of any known format: eval mode, float32, no gradients.
+
+    Args:
+        path: the file.
+        device: where the generator is to be.
+        weights: see `read`.
+
+    Raises:
+        CheckpointError: saying everything that is wrong with the file.
+    """
+    return build(read(path, weights), device)

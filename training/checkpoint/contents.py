@@ -1,0 +1,162 @@
+"""From the tensors of a file to a generator: the checks that all formats share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from training.checkpoint.errors import CheckpointError, listed, shown
+from training.checkpoint.stored import Source
+from training.config import GeneratorConfig
+from training.networks.generator import Generator
+
+Format = Literal["native", "pv3d", "eg3d"]
+Weights = Literal["ema", "raw"]
+_FILTER = "resample_filter"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint in memory, complete and checked."""
+
+    path: Path
+    format: Format
+    config: GeneratorConfig
+    tensors: dict[str, Tensor]
+    """State of the generator by name, float32, on the CPU, in memory that no file backs."""
+    notes: tuple[str, ...]
+    """What the user should know of this file, as sentences."""
+    metadata: dict[str, str]
+    """Whatever else the file says of itself."""
+
+
+def build(checkpoint: Checkpoint, device: torch.device | str = "cpu") -> Generator:
+    """The generator of a checkpoint: eval mode, no gradients.
+
+    On the CPU it takes the checkpoint's tensors over and does not copy them.
+    """
+    # Tensors made in inference mode could never take part in a gradient, not even as constants.
+    with torch.inference_mode(False):
+        generator = _unfilled(checkpoint.config)
+        generator.load_state_dict(checkpoint.tensors, assign=True)
+        return generator.requires_grad_(False).eval().to(device)
+
+
+def expected_shapes(config: GeneratorConfig) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a generator's state."""
+    return {name: tuple(t.shape) for name, t in _unfilled(config).state_dict().items()}
+
+
+class _WithoutRandomNumbers(TorchFunctionMode):
+    """Random tensors get a shape but no memory, as a network's initial weights are not needed.
+
+    Scaling them is skipped: on such tensors, torch would first load its compiler for a second.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.randn:
+            return torch.empty(*args, **{**kwargs, "device": "meta"})
+        if func is Tensor.div and args[0].is_meta:
+            return args[0]
+        return func(*args, **kwargs)
+
+
+def _unfilled(config: GeneratorConfig) -> Generator:
+    """A generator whose weights have shapes only."""
+    with _WithoutRandomNumbers():
+        return Generator(config)
+
+
+def check_kind(path: Path, names: Mapping[str, object]) -> None:
+    """Tells other models apart from damaged generators, by the names of their tensors.
+
+    Raises:
+        CheckpointError: saying what the file seems to be.
+    """
+    if any(name.startswith("backbone.synthesis.") for name in names):
+        if any(name.startswith("decoder.") for name in names):
+            return
+        problem = "it has a StyleGAN2 backbone but no tri-plane decoder (decoder.net.*)"
+    elif any(name.startswith("synthesis.b4.") for name in names):
+        problem = "it is a StyleGAN2 generator: it has no tri-plane decoder, so nothing in it is 3D"
+    elif names:
+        problem = (
+            f"it is another model: its {len(names)} tensors ({listed(names, 3)}) are not named"
+        )
+        problem += " as a PV3D or EG3D generator's"
+    else:
+        problem = "there is no tensor in it"
+    raise CheckpointError(path, [f"{problem}. Choose a PV3D or EG3D generator."])
+
+
+def load_tensors(
+    path: Path, config: GeneratorConfig, sources: Mapping[str, Source]
+) -> dict[str, Tensor]:
+    """Checks the tensors of a file against what the generator needs, and copies them.
+
+    Filters that are missing are filled in, as they are the same in every generator.
+
+    Raises:
+        CheckpointError: naming everything that is missing, left over, misshapen, of a wrong type
+            or not finite.
+    """
+    expected = expected_shapes(config)
+    # Some of EG3D's modules hold filters that nothing uses.
+    extra = [n for n in sources if n not in expected and not n.endswith(_FILTER)]
+    problems = [
+        f"{name} {list(shape)} is missing"
+        for name, shape in expected.items()
+        if name not in sources and not name.endswith(_FILTER)
+    ]
+    problems += [f"{shown(name)} is no part of this generator" for name in extra]
+    present = {name: sources[name] for name in expected if name in sources}
+    for name, source in present.items():
+        if problem := source.problem():
+            problems.append(f"{name} {problem}")
+        elif source.shape != expected[name]:
+            problems.append(
+                f"{name} has shape {shown(source.shape)} instead of {list(expected[name])}"
+            )
+    # Tensors that lie over one another could make a small file fill any memory.
+    if sum(s.num_bytes for s in present.values()) > path.stat().st_size:
+        problems.append("its tensors hold more values than the file has room for")
+    if problems:
+        raise CheckpointError(path, problems)
+    with torch.inference_mode(False):
+        return _copied(path, expected, present)
+
+
+def _copied(
+    path: Path, expected: Mapping[str, tuple[int, ...]], sources: Mapping[str, Source]
+) -> dict[str, Tensor]:
+    filter_taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
+    resample_filter = torch.outer(filter_taps, filter_taps) / 64
+    tensors, problems = {}, []
+    for name in expected:
+        if name not in sources:
+            tensors[name] = resample_filter.clone()
+            continue
+        tensor = tensors[name] = sources[name].load()
+        if not is_finite(tensor):
+            problems.append(f"{name} has values that are not finite (NaN or infinite)")
+        elif name.endswith(_FILTER) and not torch.allclose(tensor, resample_filter, atol=1e-4):
+            problems.append(f"{name} is not the filter [1, 3, 3, 1] that this program uses")
+    if problems:
+        raise CheckpointError(path, problems)
+    return tensors
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether no value is NaN or infinite."""
+    # A sum needs no temporary and one pass; it is itself infinite only for absurdly large values.
+    return math.isfinite(tensor.sum()) or bool(tensor.isfinite().all())

@@ -1,0 +1,398 @@
+"""Reads pickles without importing or running anything they name.
+
+A pickle is a program that may call whatever it can name. Here every name becomes an `Inert` record
+of what the file wanted to make, except the few that stand for tensors and tables, which are ours.
+The pure Python unpickler of the standard library is the base, as each of its opcodes can be
+replaced, and as it keeps its memo in a dict: the C one allocates by an index from the file.
+"""
+
+from __future__ import annotations
+
+import io
+import mmap
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from training.checkpoint.errors import listed
+from training.checkpoint.stored import (
+    ITEM_SIZES,
+    Source,
+    Storage,
+    StridedTensor,
+    UnreadableTensor,
+    strided_tensor,
+)
+
+_QUIET_PACKAGES = {"torch", "torch_utils", "training", "dnnlib", "numpy", "collections", "copyreg"}
+_QUIET_BUILTINS = {
+    *("set", "frozenset", "list", "dict", "tuple", "bytes", "bytearray", "str", "object"),
+    *("int", "float", "complex", "bool", "slice", "range"),
+}
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+"""First object of the files that torch.save wrote before 1.6, and of single storages today."""
+LEGACY_PROTOCOL = 1001
+
+_STORAGE_TYPES = {
+    "DoubleStorage": "float64",
+    "FloatStorage": "float32",
+    "HalfStorage": "float16",
+    "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64",
+    "IntStorage": "int32",
+    "ShortStorage": "int16",
+    "CharStorage": "int8",
+    "ByteStorage": "uint8",
+    "BoolStorage": "bool",
+    "ComplexFloatStorage": "complex64",
+    "ComplexDoubleStorage": "complex128",
+}
+
+
+class PickleError(ValueError):
+    """A pickle that cannot be read; the text says why and is meant for the user."""
+
+
+class Inert:
+    """Stands for a class, a function or an object of the file, and does nothing."""
+
+    __slots__ = ("args", "items", "name", "state")
+
+    def __init__(self, name: str, args: tuple[Any, ...] = ()) -> None:
+        self.name = name
+        """Dotted name of the class or function."""
+        self.args = args
+        """What it was called with."""
+        self.state: Any = None
+        """What the object's attributes were to be, usually a dict."""
+        self.items: dict[Any, Any] = {}
+        """Items of an object that is a dict too."""
+
+    def __call__(self, *args: Any) -> Inert:
+        return Inert(self.name, args)
+
+
+def mapping_of(value: object) -> Mapping[Any, Any] | None:
+    """The table that `value` is, whether a dict or an object that behaved as one; else None."""
+    if isinstance(value, Inert):
+        return value.items or None
+    return value if isinstance(value, dict) else None
+
+
+def source_of(value: object) -> Source | None:
+    """The tensor that `value` is, readable or not; None for what is no tensor."""
+    if isinstance(value, Inert):
+        return UnreadableTensor(value.name)
+    return value if isinstance(value, StridedTensor) else None
+
+
+@dataclass
+class Findings:
+    """What was met while reading."""
+
+    ignored: set[str] = field(default_factory=set)
+    """Dotted names that neither a network nor its training needs."""
+    num_tensors: int = 0
+
+    def notes(self) -> list[str]:
+        if not self.ignored:
+            return []
+        verb = "was" if len(self.ignored) == 1 else "were"
+        return [f"The file refers to {listed(sorted(self.ignored))}, which {verb} ignored."]
+
+
+PersistentLoad = Callable[[object], Storage]
+
+
+def load(
+    file: io.BytesIO | mmap.mmap, findings: Findings, persistent_load: PersistentLoad | None = None
+) -> Any:
+    """The object of the pickle that starts at the file's position; the position moves behind it.
+
+    Args:
+        file: bytes in memory or mapped, so that reading never allocates more than is there.
+        findings: gets what was met.
+        persistent_load: gives the storage of a persistent id.
+
+    Raises:
+        PickleError: if it is not a pickle, is cut short, or does what no checkpoint does.
+    """
+    try:
+        return _Unpickler(file, findings, persistent_load).load()
+    except PickleError:
+        raise
+    except Exception as error:
+        # A damaged pickle makes the unpickler raise nearly any type of error. Nothing of the
+        # file's runs here, so all of them mean the same.
+        if not file.read(1):
+            raise PickleError("it ends too early, or its end is damaged") from error
+        raise PickleError(f"its pickle is damaged ({type(error).__name__})") from error
+
+
+def load_legacy(file: io.BytesIO | mmap.mmap, data: memoryview, findings: Findings) -> Any:
+    """The object in a file of torch.save's older format, also used for a single storage.
+
+    The format is a row of pickles (magic number, version, system, object, keys of its storages)
+    and then, for each key, the number of values as int64 and the values.
+
+    Args:
+        file: positioned at the start.
+        data: all bytes of the file.
+        findings: gets what was met.
+
+    Raises:
+        PickleError: see `load`.
+    """
+    storages: dict[str, Storage] = {}
+
+    def persistent_load(pid: object) -> Storage:
+        key, storage = describe_storage(pid)
+        return storages.setdefault(key, storage)
+
+    if load(file, findings) != LEGACY_MAGIC or load(file, findings) != LEGACY_PROTOCOL:
+        raise PickleError("it is not a file of torch.save")
+    load(file, findings)
+    root = load(file, findings, persistent_load)
+    keys = load(file, findings)
+    if not isinstance(keys, list):
+        raise PickleError("its list of storages is damaged")
+    position = file.tell()
+    for key in keys:
+        storage = storages.get(key) if isinstance(key, str) else None
+        if storage is None:
+            raise PickleError("its list of storages is damaged")
+        count = int.from_bytes(data[position : position + 8], "little", signed=True)
+        start = position + 8
+        position = start + count * ITEM_SIZES[storage.dtype]
+        if count < 0 or position > len(data):
+            raise PickleError("it ends too early")
+        storage.data = data[start:position]
+    return root
+
+
+def describe_storage(pid: object) -> tuple[str, Storage]:
+    """Key and storage, without its data yet, of a persistent id in a file of torch.save.
+
+    Raises:
+        PickleError: if the id is no storage's.
+    """
+    if isinstance(pid, tuple) and len(pid) in (5, 6) and pid[0] == "storage":
+        _, kind, key, _, count, *view = pid
+        dtype = (
+            _STORAGE_TYPES.get(kind.name.rpartition(".")[2]) if isinstance(kind, Inert) else None
+        )
+        plain = isinstance(key, str) and type(count) is int and count >= 0
+        if dtype is not None and plain and (not view or view[0] is None):
+            return key, Storage(dtype, count)
+    raise PickleError("it holds a storage of a type that no checkpoint has")
+
+
+def _load_from_bytes(data: object) -> Storage:
+    """The storage that a tensor in an ordinary pickle carries: a small file of torch.save."""
+    if not isinstance(data, bytes | bytearray):
+        raise PickleError("a tensor of it has no data")
+    storage = load_legacy(io.BytesIO(data), memoryview(data), Findings())
+    if not isinstance(storage, Storage):
+        raise PickleError("a tensor of it has no data")
+    return storage
+
+
+def _numpy_scalar(dtype: object, data: object = None) -> object:
+    """The Python number that a numpy number of the file stands for, or None for anything else."""
+    code = dtype.args[0] if isinstance(dtype, Inert) and dtype.args else None
+    if isinstance(data, str):
+        data = data.encode("latin1")
+    plain = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
+    if code not in plain or not isinstance(data, bytes) or len(data) != int(code[1]):
+        return None
+    return np.frombuffer(data, np.dtype(code).newbyteorder("<"))[0].item()
+
+
+def _table(*args: Any) -> dict[Any, Any]:
+    """A dict for an OrderedDict or EasyDict: empty, or of (key, value) pairs."""
+    pairs = args[0] if args else []
+    pairs = pairs.items() if isinstance(pairs, dict) else pairs
+    return {_key(key): value for key, value in pairs}
+
+
+def _encode(text: object, encoding: object = "latin1") -> bytes:
+    """Bytes, which protocols before 3 write as a call of this."""
+    if not isinstance(text, str) or encoding != "latin1":
+        raise PickleError("it holds text in an encoding that no checkpoint has")
+    return text.encode("latin1")
+
+
+def _size(*args: Any) -> tuple[Any, ...]:
+    return tuple(args[0]) if args and isinstance(args[0], tuple | list) else ()
+
+
+def _key(key: Any) -> Any:
+    """The key itself, if it is of a kind that checkpoints have.
+
+    Nested tuples would be no use to them, and hashing a few dozen that contain each other twice
+    takes for ever.
+    """
+    for part in key if isinstance(key, tuple) else (key,):
+        if not (part is None or isinstance(part, str | int | float | bytes | Inert)):
+            raise PickleError("it holds a table with keys that no checkpoint has")
+    return key
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "collections.OrderedDict": _table,
+    "dnnlib.util.EasyDict": _table,
+    "torch.Size": _size,
+    "torch.storage._load_from_bytes": _load_from_bytes,
+    "numpy.core.multiarray.scalar": _numpy_scalar,
+    "numpy._core.multiarray.scalar": _numpy_scalar,
+    "_codecs.encode": _encode,
+}
+
+
+class _Unpickler(pickle._Unpickler):
+    """Every opcode that calls, or changes an object, restricted to what `_FUNCTIONS` makes."""
+
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(pickle._Unpickler.dispatch)
+    stack: list[Any]
+    append: Callable[[Any], None]
+    read: Callable[[int], bytes]
+    if TYPE_CHECKING:  # the base has it; its type stubs do not say so
+
+        def pop_mark(self) -> list[Any]: ...
+
+    def __init__(
+        self,
+        file: io.BytesIO | mmap.mmap,
+        findings: Findings,
+        persistent_load: PersistentLoad | None,
+    ) -> None:
+        super().__init__(file, encoding="latin1")
+        self._findings = findings
+        self._persistent_load = persistent_load
+        self._functions = _FUNCTIONS | {
+            "torch._utils._rebuild_tensor": self._rebuild_tensor,
+            "torch._utils._rebuild_tensor_v2": self._rebuild_tensor,
+            "torch._utils._rebuild_parameter": self._rebuild_parameter,
+            "torch._utils._rebuild_parameter_with_state": self._rebuild_parameter,
+        }
+
+    def find_class(self, module: str, name: str) -> Any:
+        full = f"{module}.{name}"
+        if full in self._functions:
+            return self._functions[full]
+        quiet = (
+            name in _QUIET_BUILTINS
+            if module in ("builtins", "__builtin__")
+            else (module.partition(".")[0] in _QUIET_PACKAGES)
+        )
+        if not quiet:
+            self._findings.ignored.add(full)
+        return Inert(full)
+
+    def persistent_load(self, pid: object) -> Storage:
+        if self._persistent_load is None:
+            raise PickleError("it refers to data outside of itself")
+        return self._persistent_load(pid)
+
+    def get_extension(self, code: int) -> Any:
+        raise PickleError("it uses an extension code, which no checkpoint does")
+
+    def _rebuild_tensor(self, *args: Any) -> Any:
+        self._findings.num_tensors += 1
+        return strided_tensor(*args[:4])
+
+    def _rebuild_parameter(self, data: Any = None, *_: Any) -> Any:
+        return data
+
+    def _call(self, function: Any, args: Any) -> Any:
+        callable_ = isinstance(function, Inert | FunctionType | MethodType)
+        if not callable_ or not isinstance(args, tuple):
+            raise PickleError("it calls what cannot be called")
+        return function(*args)
+
+    def _instantiate(self, klass: Any, args: Any) -> None:
+        self.append(self._call(klass, tuple(args)))
+
+    def load_reduce(self) -> None:
+        args = self.stack.pop()
+        self.stack[-1] = self._call(self.stack[-1], args)
+
+    def load_newobj_ex(self) -> None:
+        self.stack.pop()  # keyword arguments
+        self.load_reduce()
+
+    def load_build(self) -> None:
+        state = self.stack.pop()
+        if isinstance(self.stack[-1], Inert):
+            self.stack[-1].state = state
+
+    def _extend(self, values: list[Any]) -> None:
+        target = self.stack[-1]
+        if isinstance(target, list):
+            target.extend(values)
+        elif not isinstance(target, Inert):
+            raise PickleError("it appends to what is no list")
+
+    def load_append(self) -> None:
+        value = self.stack.pop()
+        self._extend([value])
+
+    def load_appends(self) -> None:
+        self._extend(self.pop_mark())
+
+    def _update(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        table = target.items if isinstance(target, Inert) else target
+        if not isinstance(table, dict):
+            raise PickleError("it sets items of what is no table")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            table[_key(key)] = value
+
+    def load_setitem(self) -> None:
+        value = self.stack.pop()
+        key = self.stack.pop()
+        self._update([key, value])
+
+    def load_setitems(self) -> None:
+        self._update(self.pop_mark())
+
+    def load_dict(self) -> None:
+        items = self.pop_mark()
+        self.append({})
+        self._update(items)
+
+    def load_additems(self) -> None:
+        items = self.pop_mark()
+        if isinstance(self.stack[-1], set):
+            self.stack[-1].update(map(_key, items))
+
+    def load_bytearray8(self) -> None:
+        # The base class first makes as many zeros as the file says there will be bytes.
+        size = int.from_bytes(self.read(8), "little")
+        data = self.read(size)
+        if len(data) < size:
+            raise EOFError
+        self.append(data)
+
+    def load_frozenset(self) -> None:
+        self.append(frozenset(map(_key, self.pop_mark())))
+
+
+_Unpickler.dispatch |= {
+    pickle.REDUCE[0]: _Unpickler.load_reduce,
+    pickle.NEWOBJ[0]: _Unpickler.load_reduce,
+    pickle.NEWOBJ_EX[0]: _Unpickler.load_newobj_ex,
+    pickle.BUILD[0]: _Unpickler.load_build,
+    pickle.APPEND[0]: _Unpickler.load_append,
+    pickle.APPENDS[0]: _Unpickler.load_appends,
+    pickle.SETITEM[0]: _Unpickler.load_setitem,
+    pickle.SETITEMS[0]: _Unpickler.load_setitems,
+    pickle.DICT[0]: _Unpickler.load_dict,
+    pickle.ADDITEMS[0]: _Unpickler.load_additems,
+    pickle.BYTEARRAY8[0]: _Unpickler.load_bytearray8,
+    pickle.FROZENSET[0]: _Unpickler.load_frozenset,
+}

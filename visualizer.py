@@ -1,0 +1,124 @@
+"""PV3D visualizer: look inside 3D-aware portrait video GANs.
+
+python visualizer.py                     the application
+python visualizer.py model.ckpt          the application on a model
+python visualizer.py render --help       pictures without a window
+python visualizer.py doctor              what this machine has, and how to mend what it lacks
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass
+class AppOptions:
+    """Open the application in a window.
+
+    Other commands: "render" makes pictures without a window, "doctor" tells what this machine has.
+    """
+
+    checkpoint: Annotated[str, tyro.conf.Positional] = ""
+    """Model to open: .safetensors, PV3D's .ckpt or EG3D's .pkl. Without one, the last the program
+    brings."""
+    session: str = ""
+    """Session to restore: a .json, or a picture saved by this program."""
+    device: str = "auto"
+    """Where the model runs: auto, cpu, cuda or cuda:1."""
+
+
+def run_app(options: AppOptions) -> int:
+    """Opens the window and stays until it is closed."""
+    from gui_utils.window import DisplayError
+    from viz.app import App
+    from viz.errors import UserError
+    from viz.models import pick_device
+    from viz.session import open_session
+
+    try:
+        state = open_session(options.session) if options.session else None
+        app = App(options.checkpoint, state, pick_device(options.device))
+    except DisplayError as error:
+        print(f"{error}\nWithout a window: python visualizer.py render --help", file=sys.stderr)
+        return 1
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    app.run()
+    return 0
+
+
+@dataclass
+class RenderOptions:
+    """Make the picture of a session, without a window."""
+
+    session: Path
+    """Session to render: a .json, or a picture saved by this program."""
+    output: Path
+    """PNG file to write; it carries the session."""
+    checkpoint: str = ""
+    """Model to use instead of the session's."""
+    device: str = "auto"
+    """Where the model runs: auto, cpu, cuda or cuda:1."""
+    overwrite: bool = False
+    """Whether an existing file may be replaced."""
+
+
+def run_render(options: RenderOptions) -> int:
+    """Renders a session as the application shows it."""
+    from viz.errors import UserError
+    from viz.headless import render_session
+
+    try:
+        render_session(
+            options.session,
+            options.output,
+            checkpoint=options.checkpoint,
+            device=options.device,
+            overwrite=options.overwrite,
+        )
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Saved {options.output}")
+    return 0
+
+
+@dataclass
+class DoctorOptions:
+    """Tell what this machine has, what works, and how to mend what does not."""
+
+
+def run_doctor(_: DoctorOptions) -> int:
+    """Prints the findings; the exit status is 1 where the application cannot run."""
+    from viz.doctor import examine, report
+
+    findings = examine()
+    print(report(findings))
+    return 0 if all(f.ok or not f.needed for f in findings) else 1
+
+
+COMMANDS = {
+    "app": (AppOptions, run_app),
+    "render": (RenderOptions, run_render),
+    "doctor": (DoctorOptions, run_doctor),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command named first, or the application."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    name = arguments[0] if arguments and arguments[0] in COMMANDS else "app"
+    rest = arguments[1:] if arguments and arguments[0] in COMMANDS else arguments
+    options, command = COMMANDS[name]
+    program = "visualizer.py" if name == "app" else f"visualizer.py {name}"
+    return command(tyro.cli(options, args=rest, prog=program))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""What this machine has, what works, and how to mend what does not."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from viz import models
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    ok: bool
+    text: str
+    """What was found."""
+    mend: str = ""
+    """What to do about it; empty when all is well."""
+    needed: bool = True
+    """Whether the application cannot run without it."""
+
+
+def examine() -> list[Finding]:
+    """Looks at everything the program depends on; opens a hidden window for a moment."""
+    return [
+        _python(),
+        _torch(),
+        _device(),
+        _precision(),
+        _memory(),
+        *_window(),
+        _checkpoint(),
+        _ffmpeg(),
+    ]
+
+
+def report(findings: list[Finding]) -> str:
+    """The findings as text, one a line, with what to do below those that need it."""
+    width = max(len(finding.name) for finding in findings)
+    lines = []
+    for finding in findings:
+        mark = "ok  " if finding.ok else "FAIL" if finding.needed else "note"
+        lines.append(f"{mark}  {finding.name:<{width}}  {finding.text}")
+        if finding.mend:
+            lines.append(f"{'':{width + 8}}-> {finding.mend}")
+    broken = [finding.name for finding in findings if finding.needed and not finding.ok]
+    if broken:
+        lines.append(f"The application cannot run yet: {', '.join(broken)}.")
+    else:
+        lines.append("The application can run.")
+    return "\n".join(lines)
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    ok = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    mend = "" if ok else "Install Python 3.11, 3.12 or 3.13 and set the program up with it."
+    return Finding("Python", ok, f"{version} on {platform.system()} {platform.machine()}", mend)
+
+
+def _torch() -> Finding:
+    build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "without CUDA"
+    return Finding("PyTorch", True, f"{torch.__version__}, {build}, {_threads()}")
+
+
+def _threads() -> str:
+    return f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
+
+
+def _device() -> Finding:
+    if torch.cuda.is_available():
+        properties = torch.cuda.get_device_properties(0)
+        memory = properties.total_memory / 2**30
+        return Finding("Device", True, f"{properties.name}, {memory:.0f} GB")
+    mend = "A full-size model needs seconds a picture here. "
+    if torch.version.cuda:
+        mend += "If there is an NVIDIA GPU, install its driver."
+    else:
+        mend += "If there is an NVIDIA GPU, install a PyTorch build with CUDA (pytorch.org)."
+    return Finding("Device", False, "CPU only", mend, needed=False)
+
+
+def _precision() -> Finding:
+    if torch.cuda.is_available():
+        bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        text = "float32, float16" + (", bfloat16" if bfloat16 else "")
+        return Finding("Precision", True, text)
+    flags = _cpu_flags()
+    units = [name for flag, name in _UNITS.items() if flag in flags]
+    text = "float32" + (f", fast bfloat16 by {' and '.join(units)}" if units else "")
+    return Finding("Precision", True, text)
+
+
+_UNITS = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16"}
+
+
+def _cpu_flags() -> set[str]:
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:  # not Linux
+        return set()
+    lines = [line for line in text.splitlines() if line.startswith("flags")]
+    return set(lines[0].split()) if lines else set()
+
+
+def _memory() -> Finding:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    text = f"{memory.total / 2**30:.0f} GB, {memory.available / 2**30:.0f} GB free"
+    ok = memory.available > 3 * 2**30
+    mend = "" if ok else "A full-size model takes 3 GB: close other programs, or use a small one."
+    return Finding("Memory", ok, text, mend, needed=False)
+
+
+def _window() -> list[Finding]:
+    from gui_utils.window import DisplayError, Window
+
+    display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or "the desktop"
+    try:
+        window = Window("doctor", size=(320, 200), visible=False)
+    except DisplayError as error:
+        sentence = " ".join(str(error).split())
+        mend = "Without a window, pictures still work: python visualizer.py render --help"
+        return [Finding("Window", False, sentence, mend)]
+    renderer, scale = window.gl_renderer, window.scale
+    window.close()
+    software = any(name in renderer.lower() for name in ("llvmpipe", "softpipe", "swrast"))
+    mend = "The window draws without a GPU; it works, more slowly." if software else ""
+    return [
+        Finding("Display", True, f"{display}, scale {scale:g}"),
+        Finding("OpenGL", not software, renderer, mend, needed=False),
+    ]
+
+
+def _checkpoint() -> Finding:
+    path = models.default_checkpoint()
+    if path:
+        return Finding("Model", True, f"{Path(path).name}, brought by the program")
+    mend = "checkpoints/README.md says where to get one; until then an untrained model is shown."
+    return Finding("Model", False, "no checkpoint in checkpoints/", mend, needed=False)
+
+
+def _ffmpeg() -> Finding:
+    path = shutil.which("ffmpeg")
+    if path:
+        return Finding("ffmpeg", True, path)
+    mend = "Only needed to convert saved frames to a video by hand: install ffmpeg."
+    return Finding("ffmpeg", False, "not found", mend, needed=False)

@@ -1,0 +1,135 @@
+"""The keyboard: one table that both acts and explains itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imgui_bundle import imgui
+
+from viz import playback
+
+if TYPE_CHECKING:
+    from viz.app import App
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key, or a chord, and what it does."""
+
+    group: str
+    caption: str
+    """As shown to the user: "Ctrl+Z"."""
+    meaning: str
+    chord: int
+    act: Callable[[App], object]
+    repeats: bool = False
+    """Whether holding it down repeats it."""
+
+
+def _step(frames: int) -> Callable[[App], object]:
+    def act(app: App) -> None:
+        app.interface.playing = False
+        app.state.t = playback.step(app.state.t, frames)
+
+    return act
+
+
+def _jump(where: str) -> Callable[[App], object]:
+    def act(app: App) -> None:
+        app.interface.playing = False
+        app.state.t = getattr(app.state.playback, where)
+
+    return act
+
+
+def _toggle(name: str) -> Callable[[App], object]:
+    def act(app: App) -> None:
+        setattr(app.interface, name, not getattr(app.interface, name))
+
+    return act
+
+
+_K = imgui.Key
+_CTRL, _SHIFT = imgui.Key.mod_ctrl.value, imgui.Key.mod_shift.value
+
+KEYS: tuple[Key, ...] = (
+    Key("Clip", "Space", "Play or pause", _K.space.value, lambda app: app.toggle_play()),
+    Key("Clip", "←", "One frame back", _K.left_arrow.value, _step(-1), repeats=True),
+    Key("Clip", "→", "One frame on", _K.right_arrow.value, _step(1), repeats=True),
+    Key("Clip", "Home", "First frame", _K.home.value, _jump("start")),
+    Key("Clip", "End", "Last frame", _K.end.value, _jump("end")),
+    Key("People", "R", "Random person", _K.r.value, lambda app: app.random_person()),
+    Key("People", "M", "Random motion", _K.m.value, lambda app: app.random_motion()),
+    Key("View", "C", "Reset the camera", _K.c.value, lambda app: app.reset_camera()),
+    Key("View", "O", "Orbit by itself", _K.o.value, _toggle("auto_orbit")),
+    Key("View", "B", "Keep as before", _K.b.value, lambda app: app.set_before()),
+    Key("View", "F", "Fullscreen", _K.f.value, lambda app: app.toggle_fullscreen()),
+    Key("View", "H", "Hide the interface", _K.h.value, _toggle("sidebar_visible")),
+    Key("Session", "S", "Save the picture", _K.s.value, lambda app: app.capture("picture")),
+    Key("Session", "Ctrl+O", "Open", _CTRL | _K.o.value, lambda app: app.open_model_dialog()),
+    Key(
+        "Session",
+        "Ctrl+S",
+        "Save the session",
+        _CTRL | _K.s.value,
+        lambda app: app.save_session_dialog(),
+    ),
+    Key("Session", "Ctrl+Z", "Undo", _CTRL | _K.z.value, lambda app: app.undo(), repeats=True),
+    Key(
+        "Session",
+        "Ctrl+Shift+Z",
+        "Redo",
+        _CTRL | _SHIFT | _K.z.value,
+        lambda app: app.redo(),
+        repeats=True,
+    ),
+    Key("Session", "Ctrl+Y", "Redo", _CTRL | _K.y.value, lambda app: app.redo(), repeats=True),
+)
+
+_DIGITS = [_K._1, _K._2, _K._3, _K._4, _K._5, _K._6, _K._7, _K._8, _K._9]
+
+MOUSE: tuple[tuple[str, str, str], ...] = (
+    ("Mouse in the picture", "Drag", "Orbit"),
+    ("Mouse in the picture", "Right drag", "Move the pivot"),
+    ("Mouse in the picture", "Shift+drag", "Move the pivot"),
+    ("Mouse in the picture", "Wheel", "Field of view"),
+    ("Mouse in the picture", "Ctrl+wheel", "Distance"),
+    ("Mouse in the picture", "Double click", "Reset the camera"),
+)
+
+
+def help_rows() -> list[tuple[str, str, str]]:
+    """All keys and mouse gestures as (group, keys, meaning)."""
+    rows = [(key.group, key.caption, key.meaning) for key in KEYS]
+    rows += [
+        ("Bookmarks", "1 to 9", "Go to a bookmark"),
+        ("Bookmarks", "Ctrl+1 to 9", "Store a bookmark"),
+        ("Program", "? or F1", "This list"),
+        ("Program", "Esc", "Leave fullscreen, or ask to quit"),
+    ]
+    return [*rows, *MOUSE]
+
+
+def handle(app: App) -> None:
+    """Acts on the keys pressed in this frame, unless a text field or a dialog has the keyboard."""
+    io = imgui.get_io()
+    if io.want_text_input or app.modal:
+        return
+    modifiers = (_CTRL if io.key_ctrl else 0) | (_SHIFT if io.key_shift else 0)
+    for key in KEYS:
+        base = imgui.Key(key.chord & ~(_CTRL | _SHIFT))
+        if key.chord & (_CTRL | _SHIFT) == modifiers and imgui.is_key_pressed(base, key.repeats):
+            key.act(app)
+    for digit, base in enumerate(_DIGITS, start=1):
+        if imgui.is_key_pressed(base, False):
+            if io.key_ctrl:
+                app.store_bookmark(digit)
+            else:
+                app.recall_bookmark(digit)
+    question = io.key_shift and imgui.is_key_pressed(_K.slash, False)
+    if question or imgui.is_key_pressed(_K.f1, False):
+        app.help_open = True
+    if imgui.is_key_pressed(_K.escape, False):
+        app.escape()

@@ -1,0 +1,130 @@
+"""Smooth ways from one state to another, and motions that go on by themselves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from viz.types import Latent, Motion, Orbit, SessionState
+
+
+def ease(fraction: float) -> float:
+    """0..1 to 0..1, slow at both ends."""
+    fraction = min(max(fraction, 0.0), 1.0)
+    return fraction * fraction * (3 - 2 * fraction)
+
+
+def _mix(a: float, b: float, weight: float) -> float:
+    return b if weight >= 1 else a + (b - a) * weight
+
+
+def blend_orbits(a: Orbit, b: Orbit, weight: float) -> Orbit:
+    """Camera on the way from `a` (weight 0) to `b` (1); yaw and roll take the shorter way."""
+    if weight >= 1:
+        return b
+
+    def turn(start: float, end: float) -> float:
+        return start + ((end - start + 180) % 360 - 180) * weight
+
+    return Orbit(
+        turn(a.yaw, b.yaw),
+        _mix(a.pitch, b.pitch, weight),
+        turn(a.roll, b.roll),
+        _mix(a.radius, b.radius, weight),
+        _mix(a.fov, b.fov, weight),
+        (
+            _mix(a.pivot[0], b.pivot[0], weight),
+            _mix(a.pivot[1], b.pivot[1], weight),
+            _mix(a.pivot[2], b.pivot[2], weight),
+        ),
+    )
+
+
+def _blend_latents(a: Latent, b: Latent, weight: float) -> Latent:
+    """Place, truncation and blend move; what cannot move takes the new value at once."""
+    return replace(
+        b,
+        x=_mix(a.x, b.x, weight),
+        y=_mix(a.y, b.y, weight),
+        psi=_mix(a.psi, b.psi, weight),
+        blend=_mix(a.blend, b.blend, weight) if a.blend_seed == b.blend_seed else b.blend,
+    )
+
+
+def _blend_motions(a: Motion, b: Motion, weight: float) -> Motion:
+    return replace(
+        b,
+        x=_mix(a.x, b.x, weight),
+        y=_mix(a.y, b.y, weight),
+        strength=_mix(a.strength, b.strength, weight),
+        blend=_mix(a.blend, b.blend, weight) if a.blend_seed == b.blend_seed else b.blend,
+    )
+
+
+def blend_states(a: SessionState, b: SessionState, weight: float) -> SessionState:
+    """State on the way from `a` (weight 0) to `b` (1)."""
+    return replace(
+        b,
+        latent=_blend_latents(a.latent, b.latent, weight),
+        motion=_blend_motions(a.motion, b.motion, weight),
+        t=_mix(a.t, b.t, weight),
+        orbit=blend_orbits(a.orbit, b.orbit, weight),
+    )
+
+
+@dataclass(frozen=True)
+class Glide:
+    """A move to another state under way."""
+
+    start: SessionState
+    end: SessionState
+    begun: float
+    """Clock time, seconds."""
+    seconds: float = 0.7
+
+    def at(self, now: float) -> tuple[SessionState, bool]:
+        """The state at a clock time, and whether the move is over."""
+        fraction = (now - self.begun) / self.seconds
+        return blend_states(self.start, self.end, ease(fraction)), fraction >= 1
+
+
+@dataclass
+class FigureOfEight:
+    """Swings a camera on a slow figure of eight, on top of what the user does with it."""
+
+    phase: float = 0.0
+    """Radians."""
+    yaw: float = 0.0
+    """Degrees that are added at present."""
+    pitch: float = 0.0
+
+    def advance(
+        self, orbit: Orbit, seconds: float, *, period: float, yaw: float, pitch: float
+    ) -> Orbit:
+        """The camera `seconds` later.
+
+        Args:
+            orbit: the camera now.
+            seconds: time gone by.
+            period: seconds a round.
+            yaw: swing to each side, degrees.
+            pitch: swing up and down, degrees.
+        """
+        self.phase = (self.phase + 2 * math.pi * seconds / max(period, 0.1)) % (2 * math.pi)
+        new_yaw, new_pitch = yaw * math.sin(self.phase), pitch * math.sin(2 * self.phase)
+        moved = replace(
+            orbit,
+            yaw=(orbit.yaw + new_yaw - self.yaw + 180) % 360 - 180,
+            pitch=min(max(orbit.pitch + new_pitch - self.pitch, -89.0), 89.0),
+        )
+        self.yaw, self.pitch = new_yaw, new_pitch
+        return moved
+
+
+def wander(latent: Latent, seconds: float, speed: float, now: float) -> Latent:
+    """A person who changes by herself: the place on the pad moves at `speed` seeds a second, in a
+    direction that turns slowly with the clock time `now`."""
+    heading = 0.25 * now
+    step = seconds * speed
+    x, y = latent.x + step * math.cos(heading), latent.y + step * math.sin(heading)
+    return replace(latent, x=x, y=y)
