@@ -51,6 +51,8 @@ class Interface:
     """Whether a checkpoint that changes on disk is loaded again."""
     probe: Probe | None = None
     """Layer whose activation is shown."""
+    layer_filter: str = ""
+    """Words that the list of layers is narrowed to."""
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,6 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
         G = build(checkpoint, device=device)
     except CheckpointError as e:
         raise UserError(str(e)) from e
-    yield "Listing the layers", 0.9
     return Model(G, _info(G, path, FORMATS[checkpoint.format], checkpoint.notes))
 
 
@@ -121,6 +120,6 @@ def _info(G: Generator, path: str, kind: str, notes: tuple[str, ...]) -> ModelIn
         plane_resolution=config.plane_resolution,
         superresolution=config.superresolution,
         device=str(G.device),
-        layers=probing.layers(config),
+        layers=probing.layers(G),
         notes=notes,
     )

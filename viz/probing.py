@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.config import GeneratorConfig
 from training.networks.backbone import SynthesisBlock
 from training.networks.generator import Generator, RawRender, parameter_count
 from training.networks.layers import SynthesisLayer, ToRGB
@@ -31,30 +30,24 @@ class _ReachedError(Exception):
     """Ends a stage once the layer looked for has run."""
 
 
-def layers(config: GeneratorConfig) -> tuple[LayerInfo, ...]:
-    """Layers with pictures in the order in which they run, with shapes, without computing any."""
-    with torch.device("meta"):
-        G = Generator(config).requires_grad_(False)
-        found: list[LayerInfo] = []
-        for name, module in G.named_modules():
-            kind = _KINDS.get(type(module))
-            if kind is None:
-                continue
-
-            def note(module, _, output, name=name, kind=kind):
-                shape = tuple(_picture(output).shape[1:])
-                found.append(LayerInfo(name, kind, shape, parameter_count(module)))
-
-            module.register_forward_hook(note)
-        ws = torch.empty(1, config.num_ws, config.w_dim)
-        motion = torch.empty(1, config.motion_dim) if config.has_motion else None
-        G.planes(ws, motion, torch.empty(1, 1))
-        size = config.rendering.raw_resolution
-        features = torch.empty(1, config.feature_channels, size, size)
-        if G.to_img_raw is not None:
-            G.to_img_raw(features, ws[:, 0])
-        if G.superresolution is not None:
-            G.superresolution(features, torch.empty(1, 3, size, size), ws[:, -1])
+def layers(G: Generator) -> tuple[LayerInfo, ...]:
+    """Layers with pictures and their shapes, read off the parameters: nothing is computed."""
+    raw = G.config.rendering.raw_resolution
+    found = []
+    for name, module in G.named_modules():
+        if isinstance(module, SynthesisBlock):
+            channels, size = module.conv1.bias.shape[0], module.conv1.noise_const.shape[0]
+        elif isinstance(module, SynthesisLayer):
+            channels, size = module.bias.shape[0], module.noise_const.shape[0]
+        elif isinstance(module, ToRGB):
+            block = G.get_submodule(name.rpartition(".")[0])
+            is_block = isinstance(block, SynthesisBlock)
+            channels = module.bias.shape[0]
+            size = block.conv1.noise_const.shape[0] if is_block else raw
+        else:
+            continue
+        shape, kind = (channels, size, size), _KINDS[type(module)]
+        found.append(LayerInfo(name, kind, shape, parameter_count(module)))
     return tuple(found)
 
 

@@ -1,0 +1,63 @@
+"""Where windows go: monitors, work areas and sizes, in GLFW screen coordinates."""
+
+from typing import Any
+
+import glfw
+
+Rect = tuple[int, int, int, int]
+
+COMFORTABLE = (1280, 800)
+
+
+def monitor_rect(monitor: Any) -> Rect:
+    """Left, top, width and height of a monitor."""
+    left, top = glfw.get_monitor_pos(monitor)
+    mode = glfw.get_video_mode(monitor)
+    return left, top, mode.size.width, mode.size.height
+
+
+def overlap(first: Rect, second: Rect) -> int:
+    """Shared area of two rectangles."""
+    width = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
+    height = min(first[1] + first[3], second[1] + second[3]) - max(first[1], second[1])
+    return max(width, 0) * max(height, 0)
+
+
+def monitor_at(rect: Rect) -> Any:
+    """The monitor that shows most of ``rect``, else the primary one; None without monitors."""
+    monitors = glfw.get_monitors()
+    if not monitors:
+        return None
+    best = max(monitors, key=lambda monitor: overlap(rect, monitor_rect(monitor)))
+    if overlap(rect, monitor_rect(best)) == 0:
+        return glfw.get_primary_monitor()
+    return best
+
+
+def default_size() -> tuple[int, int]:
+    """About 80 % of the primary work area, comfortable where the work area allows."""
+    monitor = glfw.get_primary_monitor()
+    if not monitor:
+        return COMFORTABLE
+    _, _, width, height = glfw.get_monitor_workarea(monitor)
+    if width <= 0 or height <= 0:
+        return COMFORTABLE
+    return (
+        min(max(round(width * 0.8), COMFORTABLE[0]), width),
+        min(max(round(height * 0.8), COMFORTABLE[1]), height),
+    )
+
+
+def centered(size: tuple[int, int]) -> tuple[int, int] | None:
+    """Position that centres a window in the primary work area; None without monitors."""
+    monitor = glfw.get_primary_monitor()
+    if not monitor:
+        return None
+    left, top, width, height = glfw.get_monitor_workarea(monitor)
+    return left + max(width - size[0], 0) // 2, top + max(height - size[1], 0) // 2
+
+
+def on_screen(position: tuple[int, int], size: tuple[int, int]) -> bool:
+    """Whether enough of a window (64 x 32) would be visible to take hold of it."""
+    rect = (*position, *size)
+    return any(overlap(rect, monitor_rect(m)) >= 64 * 32 for m in glfw.get_monitors())

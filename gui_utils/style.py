@@ -1,0 +1,364 @@
+"""Fonts, themes and sizes: the look of every control.
+
+Sizes in this package are *design pixels*: pixels of a display at scale 1. :func:`px` turns them
+into the units Dear ImGui draws in, at the scale the window applied last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+import imgui_bundle
+from imgui_bundle import imgui
+
+ThemeName = Literal["dark", "light"]
+FontName = Literal["body", "bold", "mono"]
+
+BODY_SIZE = 15.0
+SMALL_SIZE = 13.0
+TITLE_SIZE = 17.0
+
+_FONT_FOLDER = Path(imgui_bundle.__file__).parent / "assets" / "fonts"
+_ICON_FONT = "Font_Awesome_6_Free-Solid-900.otf"
+_FONT_FILES: dict[FontName, str] = {
+    "body": "Roboto/Roboto-Regular.ttf",
+    "bold": "Roboto/Roboto-Bold.ttf",
+    "mono": "Inconsolata-Medium.ttf",
+}
+
+
+def hex_color(code: str) -> int:
+    """Colour as Dear ImGui packs it (ABGR, 32 bits) from ``"#rrggbb"`` or ``"#rrggbbaa"``."""
+    digits = code.removeprefix("#")
+    if len(digits) == 6:
+        digits += "ff"
+    red, green, blue, alpha = bytes.fromhex(digits)
+    return red | green << 8 | blue << 16 | alpha << 24
+
+
+def rgba(color: int) -> tuple[float, float, float, float]:
+    """Packed colour as four floats 0..1."""
+    return (
+        (color & 255) / 255,
+        (color >> 8 & 255) / 255,
+        (color >> 16 & 255) / 255,
+        (color >> 24 & 255) / 255,
+    )
+
+
+def with_alpha(color: int, alpha: float) -> int:
+    """The same colour with its opacity multiplied by ``alpha`` (0..1)."""
+    opacity = round((color >> 24 & 255) * min(max(alpha, 0.0), 1.0))
+    return color & 0xFFFFFF | opacity << 24
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Named colours of one theme, packed for Dear ImGui draw lists.
+
+    ``canvas`` lies behind content, ``background`` behind panels, ``raised`` behind headers and
+    cards, ``frame`` behind input fields. ``accent`` is for lines and text, ``fill`` for surfaces
+    that carry ``on_fill`` text.
+    """
+
+    canvas: int
+    background: int
+    raised: int
+    popup: int
+    frame: int
+    frame_hover: int
+    frame_active: int
+    border: int
+    text: int
+    text_dim: int
+    accent: int
+    accent_soft: int
+    fill: int
+    fill_hover: int
+    fill_active: int
+    on_fill: int
+    info: int
+    success: int
+    warning: int
+    error: int
+    shade: int
+    grid: int
+    axis_x: int
+    axis_y: int
+    axis_z: int
+
+
+def _palette(**codes: str) -> Palette:
+    return Palette(**{name: hex_color(code) for name, code in codes.items()})
+
+
+_PALETTES: dict[str, Palette] = {
+    "dark": _palette(
+        canvas="#0f1012",
+        background="#1a1b1f",
+        raised="#232529",
+        popup="#212327",
+        frame="#2b2e34",
+        frame_hover="#343840",
+        frame_active="#3c414a",
+        border="#373a42",
+        text="#e8eaed",
+        text_dim="#a4aab5",
+        accent="#7fb0ff",
+        accent_soft="#4c8dff55",
+        fill="#2c63d6",
+        fill_hover="#366fe2",
+        fill_active="#2558c4",
+        on_fill="#ffffff",
+        info="#7fb0ff",
+        success="#5fce8b",
+        warning="#f2b84b",
+        error="#ff8078",
+        shade="#000000a0",
+        grid="#ffffff2c",
+        axis_x="#f0686a",
+        axis_y="#7cc95c",
+        axis_z="#5b98ff",
+    ),
+    "light": _palette(
+        canvas="#dfe2e7",
+        background="#f6f7f9",
+        raised="#eaedf1",
+        popup="#ffffff",
+        frame="#e6e9ee",
+        frame_hover="#dce0e7",
+        frame_active="#d2d8e1",
+        border="#cdd2da",
+        text="#1b1e23",
+        text_dim="#555c68",
+        accent="#1d58c9",
+        accent_soft="#3478f050",
+        fill="#2a63d6",
+        fill_hover="#2258c8",
+        fill_active="#1c4bad",
+        on_fill="#ffffff",
+        info="#1d58c9",
+        success="#13713c",
+        warning="#8a5700",
+        error="#c02a22",
+        shade="#1b1e2370",
+        grid="#00000026",
+        axis_x="#d03b3d",
+        axis_y="#3f8f2b",
+        axis_z="#2a63d6",
+    ),
+}
+
+# Dear ImGui's own widgets (menus, text fields, tables) take these palette entries.
+_IMGUI_COLORS: dict[str, str] = {
+    "text": "text",
+    "text_disabled": "text_dim",
+    "window_bg": "background",
+    "popup_bg": "popup",
+    "border": "border",
+    "frame_bg": "frame",
+    "frame_bg_hovered": "frame_hover",
+    "frame_bg_active": "frame_active",
+    "title_bg": "raised",
+    "title_bg_active": "raised",
+    "title_bg_collapsed": "raised",
+    "menu_bar_bg": "background",
+    "scrollbar_grab": "frame_hover",
+    "scrollbar_grab_hovered": "frame_active",
+    "scrollbar_grab_active": "text_dim",
+    "check_mark": "accent",
+    "slider_grab": "accent",
+    "slider_grab_active": "accent",
+    "button": "frame",
+    "button_hovered": "frame_hover",
+    "button_active": "frame_active",
+    "header": "accent_soft",
+    "header_hovered": "frame_hover",
+    "header_active": "frame_active",
+    "separator": "border",
+    "separator_hovered": "accent",
+    "separator_active": "accent",
+    "resize_grip": "frame",
+    "resize_grip_hovered": "frame_hover",
+    "resize_grip_active": "accent",
+    "input_text_cursor": "accent",
+    "tab": "background",
+    "tab_hovered": "frame_hover",
+    "tab_selected": "raised",
+    "tab_selected_overline": "accent",
+    "tab_dimmed": "background",
+    "tab_dimmed_selected": "raised",
+    "plot_lines": "accent",
+    "plot_histogram": "accent",
+    "table_header_bg": "raised",
+    "table_border_strong": "border",
+    "table_border_light": "border",
+    "text_link": "accent",
+    "text_selected_bg": "accent_soft",
+    "tree_lines": "border",
+    "drag_drop_target": "accent",
+    "nav_cursor": "accent",
+    "modal_window_dim_bg": "shade",
+}
+_CLEAR_COLORS = ("child_bg", "scrollbar_bg", "table_row_bg", "border_shadow")
+
+_SIZES: dict[str, float | tuple[float, float]] = {
+    "window_padding": (12, 12),
+    "window_rounding": 6,
+    "window_border_size": 1,
+    "window_min_size": (32, 32),
+    "child_rounding": 6,
+    "child_border_size": 1,
+    "popup_rounding": 6,
+    "popup_border_size": 1,
+    "frame_padding": (9, 5),
+    "frame_rounding": 5,
+    "frame_border_size": 0,
+    "item_spacing": (8, 6),
+    "item_inner_spacing": (6, 5),
+    "cell_padding": (6, 4),
+    "indent_spacing": 16,
+    "scrollbar_size": 11,
+    "scrollbar_rounding": 6,
+    "scrollbar_padding": 2,
+    "grab_min_size": 12,
+    "grab_rounding": 4,
+    "tab_rounding": 5,
+    "selectable_rounding": 4,
+    "menu_item_rounding": 4,
+    "separator_text_padding": (12, 4),
+    "image_rounding": 4,
+}
+
+
+@dataclass
+class _Current:
+    theme: ThemeName = "dark"
+    scale: float = 1.0
+    fonts: dict[FontName, imgui.ImFont] | None = None
+
+
+_current = _Current()
+
+
+def palette(theme: str | None = None) -> Palette:
+    """Colours of a theme ("dark" or "light"), or of the theme applied last.
+
+    Raises ``ValueError`` for another name.
+    """
+    name = _current.theme if theme is None else theme
+    if name not in _PALETTES:
+        raise ValueError(f"Unknown theme {name!r}: choose one of {', '.join(_PALETTES)}.")
+    return _PALETTES[name]
+
+
+def scale() -> float:
+    """Dear ImGui units per design pixel, as applied last."""
+    return _current.scale
+
+
+def px(design_pixels: float) -> float:
+    """Design pixels in Dear ImGui units."""
+    return design_pixels * _current.scale
+
+
+def apply(theme: ThemeName, scale: float) -> None:
+    """Set colours and sizes of the current Dear ImGui context; safe to repeat between frames.
+
+    ``scale`` is in Dear ImGui units per design pixel, above 0.
+    """
+    colors = palette(theme)
+    style = imgui.get_style()
+    for name, entry in _IMGUI_COLORS.items():
+        style.set_color_(getattr(imgui.Col_, name), rgba(getattr(colors, entry)))
+    for name in _CLEAR_COLORS:
+        style.set_color_(getattr(imgui.Col_, name), (0.0, 0.0, 0.0, 0.0))
+    for name, size in _SIZES.items():
+        if isinstance(size, tuple):
+            setattr(style, name, imgui.ImVec2(size[0] * scale, size[1] * scale))
+        elif name.endswith("border_size"):
+            # A hairline stays crisp: whole units, never thinner than one.
+            setattr(style, name, float(max(1, round(size * scale)) if size else 0))
+        else:
+            setattr(style, name, size * scale)
+    style.font_size_base = BODY_SIZE
+    style.font_scale_dpi = scale
+    style.disabled_alpha = 0.45
+    style.hover_stationary_delay = 0.1
+    style.hover_delay_short = 0.35
+    style.hover_delay_normal = 0.5
+    style.window_menu_button_position = imgui.Dir.none
+    _current.theme = theme
+    _current.scale = scale
+
+
+def load_fonts() -> None:
+    """Load the package's fonts, icons merged into each, into the current Dear ImGui context.
+
+    Raises ``FileNotFoundError`` when imgui-bundle was installed without its assets.
+    """
+    atlas = imgui.get_io().fonts
+    loaded: dict[FontName, imgui.ImFont] = {}
+    for name, file in _FONT_FILES.items():
+        loaded[name] = atlas.add_font_from_file_ttf(_font_path(file), BODY_SIZE)
+        icons = imgui.ImFontConfig()
+        icons.merge_mode = True
+        icons.pixel_snap_h = True
+        # Icons are drawn as wide as tall; a little smaller than the text they sit beside.
+        icons.glyph_min_advance_x = BODY_SIZE
+        icons.glyph_offset = imgui.ImVec2(0.0, 1.5)
+        atlas.add_font_from_file_ttf(_font_path(_ICON_FONT), BODY_SIZE - 2, icons)
+    imgui.get_io().font_default = loaded["body"]
+    _current.fonts = loaded
+
+
+def forget_fonts() -> None:
+    """Drop the references to fonts of a context that is about to be destroyed."""
+    _current.fonts = None
+
+
+def _font_path(file: str) -> str:
+    path = _FONT_FOLDER / file
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"The font {file} is missing from imgui-bundle's assets: reinstall imgui-bundle."
+        )
+    return str(path)
+
+
+def font_of(name: FontName) -> imgui.ImFont:
+    """The loaded font, for draw lists. Raises ``RuntimeError`` before a window is open."""
+    if _current.fonts is None:
+        raise RuntimeError("Fonts are loaded with the window: open a Window first.")
+    return _current.fonts[name]
+
+
+@contextmanager
+def font(name: FontName = "body", size: float = BODY_SIZE) -> Iterator[None]:
+    """Draw text within the block in this font, ``size`` in design pixels."""
+    imgui.push_font(font_of(name), size)
+    try:
+        yield
+    finally:
+        imgui.pop_font()
+
+
+def contrast(first: int, second: int) -> float:
+    """Contrast ratio 1..21 of two opaque colours, as WCAG 2 defines it."""
+
+    def luminance(color: int) -> float:
+        linear = [
+            channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
+            for channel in rgba(color)[:3]
+        ]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(first), luminance(second)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+PALETTE_NAMES = tuple(field.name for field in fields(Palette))

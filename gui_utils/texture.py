@@ -1,0 +1,113 @@
+"""Images on the GPU for Dear ImGui to draw."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from imgui_bundle import imgui
+from OpenGL import GL as gl  # noqa: N811 - the usual name
+
+Filter = Literal["linear", "nearest"]
+
+_FILTERS: dict[str, int] = {"linear": int(gl.GL_LINEAR), "nearest": int(gl.GL_NEAREST)}
+_FORMATS = {3: (gl.GL_RGB8, gl.GL_RGB), 4: (gl.GL_RGBA8, gl.GL_RGBA)}
+
+
+class Texture:
+    """A 2D image; create and use it on the window's thread while the window is open.
+
+    Args:
+        filter: How it is magnified: "linear" (smooth) or "nearest" (square pixels).
+    """
+
+    def __init__(self, filter: Filter = "linear") -> None:
+        self.width = 0
+        self.height = 0
+        self._channels = 0
+        self._filter: Filter = filter
+        self._name = int(gl.glGenTextures(1))
+        with _bound(self._name):
+            for axis in (gl.GL_TEXTURE_WRAP_S, gl.GL_TEXTURE_WRAP_T):
+                gl.glTexParameteri(gl.GL_TEXTURE_2D, axis, gl.GL_CLAMP_TO_EDGE)
+            gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MAX_LEVEL, 0)
+        self.filter = filter
+
+    @property
+    def filter(self) -> Filter:
+        """ "linear" or "nearest"; setting another name raises ``ValueError``."""
+        return self._filter
+
+    @filter.setter
+    def filter(self, value: Filter) -> None:
+        if value not in _FILTERS:
+            raise ValueError(f"Unknown filter {value!r}: choose linear or nearest.")
+        self._filter = value
+        with _bound(self._name):
+            # Shrunk images always look better smooth: "nearest" is for looking at pixels.
+            gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR)
+            gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MAG_FILTER, _FILTERS[value])
+
+    def update(self, pixels: np.ndarray) -> None:
+        """Upload uint8 [H, W, 3 or 4], top row first; a strided array is copied first.
+
+        Raises ``ValueError`` for another type or shape.
+        """
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in _FORMATS:
+            raise ValueError(
+                "A texture takes uint8 pixels [H, W, 3 or 4], "
+                f"not {pixels.dtype} {list(pixels.shape)}."
+            )
+        height, width, channels = pixels.shape
+        if height == 0 or width == 0:
+            raise ValueError(f"A texture needs at least one pixel, not {width} x {height}.")
+        data = np.ascontiguousarray(pixels)
+        internal, layout = _FORMATS[channels]
+        with _bound(self._name):
+            # Rows of odd widths do not start on 4 byte boundaries.
+            gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
+            gl.glPixelStorei(gl.GL_UNPACK_ROW_LENGTH, 0)
+            if (width, height, channels) == (self.width, self.height, self._channels):
+                gl.glTexSubImage2D(
+                    gl.GL_TEXTURE_2D, 0, 0, 0, width, height, layout, gl.GL_UNSIGNED_BYTE, data
+                )
+            else:
+                gl.glTexImage2D(
+                    gl.GL_TEXTURE_2D,
+                    0,
+                    internal,
+                    width,
+                    height,
+                    0,
+                    layout,
+                    gl.GL_UNSIGNED_BYTE,
+                    data,
+                )
+            gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 4)
+        self.width, self.height, self._channels = width, height, channels
+
+    @property
+    def ref(self) -> imgui.ImTextureRef:
+        """What ``imgui.image`` and ``draw_list.add_image`` take."""
+        return imgui.ImTextureRef(self._name)
+
+    def delete(self) -> None:
+        """Free the image; further calls do nothing."""
+        if self._name:
+            gl.glDeleteTextures([self._name])
+            self._name = 0
+
+
+class _bound:  # noqa: N801 - reads as a verb in `with`
+    """Bind a texture for a block and give the former one back."""
+
+    def __init__(self, name: int) -> None:
+        self._name = name
+        self._former = 0
+
+    def __enter__(self) -> None:
+        self._former = int(gl.glGetIntegerv(gl.GL_TEXTURE_BINDING_2D))
+        gl.glBindTexture(gl.GL_TEXTURE_2D, self._name)
+
+    def __exit__(self, *_: object) -> None:
+        gl.glBindTexture(gl.GL_TEXTURE_2D, self._former)

@@ -1,0 +1,118 @@
+"""File dialogs: the browser in the window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from conftest import Driver
+
+from gui_utils import controls
+from gui_utils.browser import size_text
+from gui_utils.files import FileDialog
+
+FILTERS = [("Checkpoints", ["*.pkl", "*.safetensors"]), ("All files", ["*"])]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with files and a folder in it."""
+    (tmp_path / "inner").mkdir()
+    (tmp_path / ".hidden").touch()
+    for name in ("a.pkl", "b.safetensors", "c.txt", "inner/d.pkl"):
+        (tmp_path / name).write_bytes(b"x" * 2000)
+    return tmp_path
+
+
+def show(driver: Driver, kind: str, path: Path) -> tuple[FileDialog, SimpleNamespace]:
+    """Open a dialog that is polled each frame."""
+    dialog = FileDialog(builtin=True)
+    state = SimpleNamespace(answer=None)
+
+    def draw() -> None:
+        answer = dialog.poll()
+        if answer is not None:
+            state.answer = answer
+
+    driver.overlay = draw
+    dialog.open(kind, "Choose", FILTERS, path)  # pyright: ignore[reportArgumentType]
+    driver.frames()
+    assert dialog.is_open
+    return dialog, state
+
+
+def test_open_by_mouse(driver: Driver, folder: Path) -> None:
+    dialog, state = show(driver, "open", folder)
+    names = {key.removeprefix("Files/") for key in controls.rects}
+    assert {"inner", "a.pkl", "b.safetensors"} <= names
+    assert not names & {"c.txt", ".hidden"}
+    driver.double_click("Files/inner")
+    driver.double_click("Files/d.pkl")
+    assert state.answer == [str(folder / "inner" / "d.pkl")]
+    assert not dialog.is_open
+    assert dialog.poll() is None
+
+
+def test_open_by_buttons(driver: Driver, folder: Path) -> None:
+    _, state = show(driver, "open", folder / "inner")
+    driver.click("Files/Up")
+    driver.click("Files/b.safetensors")
+    driver.click("Files/Open")
+    assert state.answer == [str(folder / "b.safetensors")]
+
+
+def test_open_by_keyboard(driver: Driver, folder: Path) -> None:
+    _, state = show(driver, "open", folder)
+    driver.xdo("key", "Down", "key", "Down")
+    driver.xdo("key", "Return")
+    assert state.answer == [str(folder / "a.pkl")]
+
+
+def test_open_by_typed_path(driver: Driver, folder: Path) -> None:
+    _, state = show(driver, "open", folder)
+    driver.click("Files/Path")
+    driver.type(str(folder / "inner"))
+    assert "Files/d.pkl" in controls.rects
+    driver.click("Files/Path")
+    driver.type(str(folder / "c.txt"))
+    assert state.answer == [str(folder / "c.txt")]
+
+
+def test_missing_file_keeps_the_dialog_and_escape_cancels(driver: Driver, folder: Path) -> None:
+    dialog, state = show(driver, "open", folder)
+    driver.click("Files/Name")
+    driver.type("none.pkl")
+    assert state.answer is None
+    assert dialog.is_open
+    driver.xdo("key", "Escape")
+    if dialog.is_open:
+        driver.xdo("key", "Escape")
+    assert state.answer == []
+
+
+def test_save_adds_the_extension_and_tells_of_replacing(driver: Driver, folder: Path) -> None:
+    _, state = show(driver, "save", folder)
+    driver.click("Files/Name")
+    driver.xdo("type", "a")
+    driver.frames(4)
+    assert "Files/Replace" in controls.rects
+    driver.type("new")
+    assert state.answer == [str(folder / "new.pkl")]
+
+
+def test_unreadable_folder_is_said(driver: Driver, folder: Path) -> None:
+    dialog, _ = show(driver, "open", folder / "gone" / "file.pkl")
+    driver.frames()
+    assert dialog.is_open
+    driver.click("Files/Cancel")
+    assert not dialog.is_open
+
+
+def test_other_kinds_are_refused() -> None:
+    with pytest.raises(ValueError, match="open or save"):
+        FileDialog(builtin=True).open("delete")  # pyright: ignore[reportArgumentType]
+
+
+def test_sizes_as_text() -> None:
+    assert [size_text(n) for n in (12, 2000, 31_400_000)] == ["12 B", "2.0 kB", "31.4 MB"]

@@ -1,0 +1,196 @@
+"""The window itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import glfw
+import numpy as np
+import pytest
+from conftest import Driver
+from imgui_bundle import imgui
+
+from gui_utils import controls, style
+from gui_utils.window import Window
+
+
+def test_pixels_are_those_of_the_theme(driver: Driver) -> None:
+    driver.frames()
+    dark = driver.window.read_pixels()
+    assert dark.shape == (520, 420, 3)
+    assert dark.dtype == np.uint8
+    expected = np.array(style.rgba(style.palette("dark").background)[:3]) * 255
+    assert np.abs(dark[260, 210] - expected).max() <= 1
+    driver.window.theme = "light"
+    driver.frames()
+    expected = np.array(style.rgba(style.palette("light").background)[:3]) * 255
+    assert np.abs(driver.window.read_pixels()[260, 210] - expected).max() <= 1
+
+
+def test_top_row_comes_first(driver: Driver) -> None:
+    def draw() -> None:
+        imgui.get_foreground_draw_list().add_rect_filled((0, 0), (420, 20), 0xFF0000FF)
+
+    driver.content = draw
+    driver.frames(2)
+    pixels = driver.window.read_pixels()
+    assert pixels[5, 200].tolist() == [255, 0, 0]
+    assert pixels[-5, 200].tolist() != [255, 0, 0]
+
+
+def test_pixels_cannot_be_read_within_a_frame(driver: Driver) -> None:
+    driver.window.begin_frame(0)
+    with pytest.raises(RuntimeError, match="after end_frame"):
+        driver.window.read_pixels()
+    driver.window.end_frame()
+
+
+def test_ui_scale_applies_at_run_time_and_is_clamped(driver: Driver) -> None:
+    heights = []
+
+    def draw() -> None:
+        heights.append(imgui.get_frame_height())
+
+    driver.content = draw
+    driver.frames(2)
+    driver.window.ui_scale = 2
+    driver.frames(2)
+    assert heights[-1] == pytest.approx(2 * heights[0])
+    assert driver.window.scale == 2 * style.scale() / 2
+    driver.window.ui_scale = 99
+    assert driver.window.ui_scale == 3
+
+
+def test_idle_window_waits_and_an_event_wakes_it(driver: Driver) -> None:
+    driver.frames(6)
+    driver.until(lambda: not driver.window.busy)
+    time.sleep(1.1)
+    threading.Timer(0.15, driver.window.wake).start()
+    start = time.perf_counter()
+    driver.window.begin_frame(timeout=3.0)
+    waited = time.perf_counter() - start
+    driver.window.end_frame()
+    assert 0.1 < waited < 1.0
+    assert driver.window.busy
+
+
+def test_frames_keep_to_max_fps(driver: Driver) -> None:
+    driver.window.max_fps = 100
+    driver.frames(2)
+    start = time.perf_counter()
+    driver.frames(20)
+    assert time.perf_counter() - start >= 0.19
+
+
+def test_small_window_draws(driver: Driver) -> None:
+    driver.content = lambda: (
+        controls.slider("Yaw", 0.5, 0, 1, tooltip="Turn."),
+        controls.vector("Position", (0, 0, 0)),
+        controls.pad("Seeds", (0, 0)),
+        controls.progress("Work", 0.5),
+    )
+    toasts = controls.Toasts()
+    toasts.add("error", "Something went wrong with a long sentence that has to wrap.", "x")
+    driver.overlay = toasts.draw
+    glfw.set_window_size(driver.window._handle, 200, 150)
+    driver.until(lambda: driver.window.framebuffer_size == (200, 150))
+    driver.frames()
+    assert driver.window.read_pixels().shape == (150, 200, 3)
+
+
+def test_fullscreen_covers_the_monitor_and_comes_back(driver: Driver) -> None:
+    driver.frames()
+    before = driver.window.geometry
+    driver.window.fullscreen = True
+    mode = glfw.get_video_mode(glfw.get_primary_monitor())
+    driver.until(lambda: driver.window.framebuffer_size == (mode.size.width, mode.size.height))
+    assert driver.window.geometry == before
+    driver.window.fullscreen = False
+    driver.until(lambda: driver.window.framebuffer_size == (420, 520))
+    driver.frames()
+    assert driver.window.geometry == before
+    assert before == {"size": (420, 520), "position": (0, 0), "maximized": False}
+
+
+def test_position_on_no_monitor_is_not_used(make_driver: Callable[..., Driver]) -> None:
+    window = make_driver(position=(90000, 90000)).window
+    left, top = window.geometry["position"]
+    assert 0 <= left < 10000
+    assert 0 <= top < 10000
+
+
+def test_default_size_is_usable(make_driver: Callable[..., Driver]) -> None:
+    width, height = make_driver(size=None, position=None).window.geometry["size"]
+    screen = glfw.get_monitor_workarea(glfw.get_primary_monitor())
+    assert width >= min(1280, screen[2])
+    assert height >= min(800, screen[3])
+
+
+def test_close_button_asks_and_drops_arrive(driver: Driver) -> None:
+    window = driver.window
+    window._callbacks[0](window._handle)
+    assert window.close_requested
+    window.close_requested = False
+    window._callbacks[1](window._handle, ["/a b.png", "/c.pkl"])
+    assert window.take_drops() == ["/a b.png", "/c.pkl"]
+    assert window.take_drops() == []
+
+
+def test_callback_errors_are_kept_and_the_window_lives(
+    driver: Driver, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("broken handler")
+
+    driver.window._guarded(fail)()
+    assert list(driver.window.callback_errors) == ["ValueError: broken handler"]
+    assert "broken handler" in caplog.text
+    driver.frames()
+
+
+def test_a_frame_cut_short_by_an_exception_does_not_stop_the_next(driver: Driver) -> None:
+    driver.window.begin_frame(0)
+    imgui.begin("cut")
+    driver.frames(3)
+
+
+def test_windows_open_one_after_the_other(make_driver: Callable[..., Driver]) -> None:
+    for _ in range(3):
+        made = make_driver()
+        made.frames(2)
+        assert "llvmpipe" in made.window.gl_renderer or made.window.gl_renderer
+        assert len(made.window.frame_times) == 2
+        made.window.close()
+        made.window.close()
+
+
+def test_unknown_theme_opens_nothing() -> None:
+    with pytest.raises(ValueError, match="dark, light"):
+        Window("x", theme="sepia")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="displays are named on Linux")
+def test_no_display_is_one_clear_sentence() -> None:
+    code = (
+        "from gui_utils.window import DisplayError, Window\n"
+        "try:\n    Window('x')\n"
+        "except DisplayError as error:\n    print(error)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "DISPLAY is not set" in done.stdout
+    assert "xvfb-run" in done.stdout
+    assert done.stdout.count("\n") == 1

@@ -1,0 +1,54 @@
+"""The sidebar: one file a panel, each with ``draw(state, result, actions)``.
+
+A panel reads the application through `Actions`, edits the session state in place by replacing its
+frozen parts, and knows neither torch nor the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from imgui_bundle import icons_fontawesome_6 as icons
+
+from viz.actions import Actions
+from viz.panels import (
+    appearance,
+    camera,
+    capture,
+    layers,
+    model,
+    motion,
+    performance,
+    quality,
+    settings,
+    view,
+)
+from viz.types import RenderResult, SessionState
+
+Draw = Callable[[SessionState, RenderResult | None, Actions], None]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A section of the sidebar."""
+
+    title: str
+    icon: str
+    draw: Draw
+    """Draws the panel's controls at the cursor; the result is the newest one, if any."""
+    default_open: bool = True
+
+
+PANELS: tuple[Panel, ...] = (
+    Panel("Model", icons.ICON_FA_CUBE, model.draw),
+    Panel("Appearance", icons.ICON_FA_USER, appearance.draw),
+    Panel("Motion", icons.ICON_FA_PERSON_RUNNING, motion.draw),
+    Panel("Camera", icons.ICON_FA_VIDEO, camera.draw),
+    Panel("View", icons.ICON_FA_TABLE_CELLS_LARGE, view.draw),
+    Panel("Quality", icons.ICON_FA_SLIDERS, quality.draw, default_open=False),
+    Panel("Layers", icons.ICON_FA_LAYER_GROUP, layers.draw, default_open=False),
+    Panel("Performance", icons.ICON_FA_GAUGE_HIGH, performance.draw, default_open=False),
+    Panel("Capture", icons.ICON_FA_CAMERA_RETRO, capture.draw),
+    Panel("Settings", icons.ICON_FA_GEAR, settings.draw, default_open=False),
+)

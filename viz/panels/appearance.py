@@ -1,0 +1,231 @@
+"""Who is shown: seeds, truncation, style mixing and blending of appearance codes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from imgui_bundle import icons_fontawesome_6 as icons
+
+from gui_utils import controls
+from viz.actions import Actions, Interface
+from viz.panels.widgets import (
+    Button,
+    button_row,
+    cells,
+    disabled,
+    heading,
+    seed_caption,
+    times,
+    value_with_button,
+)
+from viz.types import Latent, ModelInfo, RenderResult, SessionState, lattice_seed
+
+LAST_SEED = 2**32 - 1
+_UNKNOWN_NUM_WS = 14
+_GROUPS = {
+    "Coarse": (4, 8, "pose and the shape of the head"),
+    "Middle": (16, 32, "features, hair and expression"),
+    "Fine": (64, 4096, "colours and texture"),
+}
+
+
+def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+    """Seed and pad, truncation, style mixing, blend, and ws files."""
+    del result
+    with disabled(actions.model is None):
+        _seed(state, actions)
+        _truncation(state, actions.model)
+        heading("Style mixing")
+        _mixing(state, actions.model)
+        heading("Blend")
+        _blend(state)
+        heading("Latent code (ws)")
+        _files(state, actions)
+
+
+def _seed(state: SessionState, actions: Actions) -> None:
+    with disabled(bool(state.latent.ws_file)):
+        changed, seed = controls.drag_int(
+            "Seed",
+            state.latent.seed,
+            0,
+            LAST_SEED,
+            default=Latent().seed,
+            tooltip="Number that the appearance code z is drawn from.",
+        )
+        if changed:
+            state.latent = replace(state.latent, x=float(seed), y=0.0)
+        # The pad's y runs down, the state's up; 0 - y, as -y would make a negative zero.
+        changed, (x, y) = controls.pad(
+            "##Pad",
+            (state.latent.x, 0.0 - state.latent.y),
+            height=132,
+            default=(0.0, 0.0),
+            caption=lambda column, row: seed_caption(lattice_seed(column, -row)),
+            tooltip="Every crossing is a person, named by its seed; between crossings the four "
+            "neighbours' w blend.",
+        )
+        if changed:
+            state.latent = replace(state.latent, x=x, y=0.0 - y)
+    interface = actions.interface
+    button_row(
+        Button(
+            "Random",
+            actions.random_person,
+            "Shows a person drawn at random. Key R.",
+            icon=icons.ICON_FA_DICE,
+        ),
+        Button(
+            "Animate",
+            partial(_toggle_animation, interface),
+            "Lets the person wander over the pad by itself; press again to stop.",
+            icon=icons.ICON_FA_PAUSE if interface.animate_person else icons.ICON_FA_PLAY,
+            lit=interface.animate_person,
+        ),
+    )
+    if interface.animate_person:
+        _, interface.animate_speed = controls.slider(
+            "Speed",
+            interface.animate_speed,
+            0.05,
+            5.0,
+            default=Interface().animate_speed,
+            unit="seeds/s",
+            log=True,
+            tooltip="How fast the person changes, in seeds a second.",
+        )
+
+
+def _toggle_animation(interface: Interface) -> None:
+    interface.animate_person = not interface.animate_person
+
+
+def _truncation(state: SessionState, model: ModelInfo | None) -> None:
+    changed, psi = controls.slider(
+        "Truncation ψ",
+        state.latent.psi,
+        -1.0,
+        2.0,
+        default=Latent().psi,
+        tooltip="1 is the person as drawn, 0 the average person; below 0 the opposite, above 1 "
+        "exaggerated. No unit.",
+    )
+    if changed:
+        state.latent = replace(state.latent, psi=psi)
+    num_ws = model.num_ws if model else _UNKNOWN_NUM_WS
+    cutoff = num_ws if state.latent.cutoff is None else min(state.latent.cutoff, num_ws)
+    changed, cutoff = controls.slider_int(
+        "Cutoff",
+        cutoff,
+        0,
+        num_ws,
+        default=num_ws,
+        unit="layers",
+        tooltip="How many layers ψ acts on, from the coarsest one; the finer ones stay as drawn.",
+    )
+    if changed:
+        state.latent = replace(state.latent, cutoff=None if cutoff == num_ws else cutoff)
+
+
+def layer_resolution(layer: int, plane_resolution: int) -> int:
+    """Side in pixels of the block that the w of this layer steers first (StyleGAN2's order)."""
+    return min(4 * 2 ** ((layer + 1) // 2), plane_resolution)
+
+
+def _mixing(state: SessionState, model: ModelInfo | None) -> None:
+    changed, seed = controls.drag_int(
+        "Second seed",
+        state.latent.mix_seed,
+        0,
+        LAST_SEED,
+        default=Latent().mix_seed,
+        tooltip="Seed of the person whose w the layers marked below take.",
+    )
+    if changed:
+        state.latent = replace(state.latent, mix_seed=seed)
+    num_ws = model.num_ws if model else _UNKNOWN_NUM_WS
+    planes = model.plane_resolution if model else 256
+    sides = [layer_resolution(layer, planes) for layer in range(num_ws)]
+    chosen = set(state.latent.mix_layers)
+
+    def about(layer: int) -> str:
+        side = sides[layer]
+        ends = {0: ", and the raw picture", num_ws - 1: ": output, and super-resolution"}
+        block = f"block of {times(side, side)} px{ends.get(layer, '')}"
+        origin = "the second seed" if layer in chosen else "the person"
+        return f"Layer {layer}, {block}. Its w comes from {origin}; click to change."
+
+    clicked = cells("Layers", [str(layer) for layer in range(num_ws)], chosen, about)
+    if clicked is not None:
+        _mix(state, chosen ^ {clicked})
+    buttons = []
+    for name, (low, high, what) in _GROUPS.items():
+        group = {layer for layer, side in enumerate(sides) if low <= side <= high}
+        full = bool(group) and group <= chosen
+        buttons.append(
+            Button(
+                name,
+                partial(_mix, state, chosen - group if full else chosen | group),
+                f"Takes {what} from the second seed: the layers of "
+                f"{f'{low} and {high}' if high < planes else f'{low} or more'} px. "
+                "Press again to give them back.",
+                lit=full,
+            )
+        )
+    none = Button("None", partial(_mix, state, set()), "Gives all layers back to the person.")
+    button_row(*buttons, none)
+
+
+def _mix(state: SessionState, layers: set[int]) -> None:
+    state.latent = replace(state.latent, mix_layers=tuple(sorted(layers)))
+
+
+def _blend(state: SessionState) -> None:
+    changed, seed = controls.drag_int(
+        "Other seed",
+        state.latent.blend_seed,
+        0,
+        LAST_SEED,
+        default=Latent().blend_seed,
+        tooltip="Seed of another person to blend to.",
+    )
+    if changed:
+        state.latent = replace(state.latent, blend_seed=seed)
+    changed, blend = controls.slider(
+        "Amount",
+        state.latent.blend,
+        0.0,
+        1.0,
+        default=0.0,
+        tooltip="0 is this person, 1 the other; between them their w blend. No unit.",
+    )
+    if changed:
+        state.latent = replace(state.latent, blend=blend)
+
+
+def _files(state: SessionState, actions: Actions) -> None:
+    path = state.latent.ws_file
+    if path and value_with_button(
+        "Loaded ws",
+        Path(path).name,
+        icons.ICON_FA_XMARK,
+        "Clears the loaded ws and shows the seed again.",
+        full_text=path,
+    ):
+        state.latent = replace(state.latent, ws_file="")
+    button_row(
+        Button(
+            "Save ws",
+            actions.save_ws_dialog,
+            "Saves the ws of the person shown, as .npz or .npy.",
+            icon=icons.ICON_FA_FLOPPY_DISK,
+        ),
+        Button(
+            "Load ws",
+            actions.load_ws_dialog,
+            "Shows the person of a file with ws, .npz or .npy, instead of a seed.",
+            icon=icons.ICON_FA_FOLDER_OPEN,
+        ),
+    )

@@ -1,0 +1,109 @@
+"""How the person moves: seeds, strength and blending of motion codes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from imgui_bundle import icons_fontawesome_6 as icons
+
+from gui_utils import controls
+from viz.actions import Actions, Interface
+from viz.panels.appearance import LAST_SEED
+from viz.panels.widgets import Button, button_row, disabled, heading, seed_caption
+from viz.types import Motion, RenderResult, SessionState, lattice_seed
+
+
+def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+    """Seed and pad of the motion code, strength, blend and locks."""
+    del result
+    model = actions.model
+    if model is not None and not model.moves:
+        controls.hint("This model makes still pictures: it has no motion code to change.")
+    with disabled(model is None or not model.moves):
+        _seed(state, actions)
+        heading("Blend")
+        _blend(state)
+        heading("Locks")
+        _locks(actions.interface)
+
+
+def _seed(state: SessionState, actions: Actions) -> None:
+    changed, seed = controls.drag_int(
+        "Seed",
+        state.motion.seed,
+        0,
+        LAST_SEED,
+        default=Motion().seed,
+        tooltip="Number that the motion code z_motion is drawn from.",
+    )
+    if changed:
+        state.motion = replace(state.motion, x=float(seed), y=0.0)
+    # The pad's y runs down, the state's up; 0 - y, as -y would make a negative zero.
+    changed, (x, y) = controls.pad(
+        "##Pad",
+        (state.motion.x, 0.0 - state.motion.y),
+        height=132,
+        default=(0.0, 0.0),
+        caption=lambda column, row: seed_caption(lattice_seed(column, -row)),
+        tooltip="Every crossing is a motion, named by its seed; between crossings the four "
+        "neighbours blend.",
+    )
+    if changed:
+        state.motion = replace(state.motion, x=x, y=0.0 - y)
+    button_row(
+        Button(
+            "Random",
+            actions.random_motion,
+            "Shows a motion drawn at random. Key M.",
+            icon=icons.ICON_FA_DICE,
+        )
+    )
+    changed, strength = controls.slider(
+        "Strength",
+        state.motion.strength,
+        0.0,
+        2.0,
+        default=Motion().strength,
+        unit="\u00d7",
+        tooltip="Factor on z_motion: 0 keeps the rest pose, 1 is as drawn, 2 moves most.",
+    )
+    if changed:
+        state.motion = replace(state.motion, strength=strength)
+
+
+def _blend(state: SessionState) -> None:
+    changed, seed = controls.drag_int(
+        "Other seed",
+        state.motion.blend_seed,
+        0,
+        LAST_SEED,
+        default=Motion().blend_seed,
+        tooltip="Seed of another motion to blend to.",
+    )
+    if changed:
+        state.motion = replace(state.motion, blend_seed=seed)
+    changed, blend = controls.slider(
+        "Amount",
+        state.motion.blend,
+        0.0,
+        1.0,
+        default=0.0,
+        tooltip="0 is this motion, 1 the other. No unit.",
+    )
+    if changed:
+        state.motion = replace(state.motion, blend=blend)
+
+
+def _locks(interface: Interface) -> None:
+    _, interface.lock_motion = controls.toggle(
+        "Lock motion",
+        interface.lock_motion,
+        default=True,
+        tooltip="On, a new random person moves as the last one did; off, the motion is drawn too.",
+    )
+    _, interface.lock_person = controls.toggle(
+        "Lock person",
+        interface.lock_person,
+        default=True,
+        tooltip="On, a new random motion keeps the person; off, the person is drawn too.",
+    )
