@@ -71,7 +71,7 @@ class Browser:
     """One dialog; :meth:`draw` each frame until it answers.
 
     Args:
-        kind: "open" or "save".
+        kind: "open", "save" or "folder".
         title: Caption.
         filters: Captions with patterns; all files without any.
         path: A folder to begin in, or a file to suggest.
@@ -83,6 +83,8 @@ class Browser:
         self._kind = kind
         self._title = title
         self._filters = list(filters) or [("All files", ())]
+        if kind == "folder":
+            self._filters = [("Folders", ["/"])]  # no file's name matches
         self._filter = 0
         self._entries: list[Entry] = []
         self._chosen = -1
@@ -226,7 +228,7 @@ class Browser:
         if imgui.is_window_appearing():
             imgui.set_keyboard_focus_here()
         flags = imgui.InputTextFlags_.enter_returns_true | imgui.InputTextFlags_.auto_select_all
-        hint = "File name"
+        hint = "Folder name" if self._kind == "folder" else "File name"
         entered, self._name = imgui.input_text_with_hint("##name", hint, self._name, flags)
         record("Name")
         if several:
@@ -243,7 +245,9 @@ class Browser:
             imgui.push_style_color(imgui.Col_.text, style.palette().warning)
             imgui.text_unformatted(ellipsis(note, imgui.get_content_region_avail().x))
             imgui.pop_style_color()
-        action = "Open" if self._kind == "open" else "Replace" if self._exists() else "Save"
+        action = {"open": "Open", "folder": "Choose"}.get(self._kind, "Save")
+        if self._kind == "save" and self._exists():
+            action = "Replace"
         width = style.px(92)
         gap = imgui.get_style().item_spacing.x
         start = imgui.get_content_region_avail().x - 2 * width - gap
@@ -251,9 +255,18 @@ class Browser:
         if button("Cancel", width=92):
             return []
         imgui.same_line()
-        if button(action, width=92, primary=True, enabled=bool(self._name.strip())):
+        if self._kind == "folder":
+            if button(action, width=92, primary=True):
+                return [str(self._chosen_folder())]
+        elif button(action, width=92, primary=True, enabled=bool(self._name.strip())):
             return self._accept()
         return None
+
+    def _chosen_folder(self) -> Path:
+        """The marked folder, or the one on show."""
+        if 0 <= self._chosen < len(self._entries):
+            return self._folder / self._entries[self._chosen].name
+        return self._folder
 
     def _note(self) -> str:
         """What the user should know now, or nothing."""
@@ -317,6 +330,9 @@ class Browser:
             if path.is_file():
                 return [str(path)]
             self._problem = f"There is no file {path.name} here."
+            return None
+        if self._kind == "folder":
+            self._problem = f"There is no folder {path.name} here."
             return None
         path = self._with_suffix(path)
         if not path.parent.is_dir():

@@ -13,7 +13,13 @@ from imgui_bundle import portable_file_dialogs as desktop
 
 from gui_utils.browser import Browser
 
-Kind = Literal["open", "save"]
+Kind = Literal["open", "save", "folder"]
+
+_TITLES: dict[Kind, str] = {
+    "open": "Open a file",
+    "save": "Save a file",
+    "folder": "Choose a folder",
+}
 Filters = Sequence[tuple[str, Sequence[str]]]
 
 _DIALOG_TOOLS = ("zenity", "kdialog", "matedialog", "qarma")
@@ -35,7 +41,7 @@ class FileDialog:
 
     def __init__(self, builtin: bool | None = None) -> None:
         self._builtin = not has_desktop_dialogs() if builtin is None else builtin
-        self._dialog: desktop.open_file | desktop.save_file | None = None
+        self._dialog: desktop.open_file | desktop.save_file | desktop.select_folder | None = None
         self._browser: Browser | None = None
 
     @property
@@ -50,18 +56,18 @@ class FileDialog:
         filters: Filters = (),
         default_path: str | os.PathLike[str] = "",
     ) -> None:
-        """Show the dialog; while one is open this does nothing.
+        """Show the dialog; while one is open this does nothing. A "folder" dialog takes no filters.
 
         ``filters`` are captions with patterns, such as ``("Pictures", ["*.png", "*.jpg"])``, the
         first is chosen; without any, all files show. ``default_path`` is a folder to begin in or
         a file to suggest; empty begins in the working folder. Raises ``ValueError`` for another
         kind.
         """
-        if kind not in ("open", "save"):
-            raise ValueError(f"A file dialog is for open or save, not {kind!r}.")
+        if kind not in ("open", "save", "folder"):
+            raise ValueError(f"A file dialog is for open, save or folder, not {kind!r}.")
         if self.is_open:
             return
-        title = title or ("Open a file" if kind == "open" else "Save a file")
+        title = title or _TITLES[kind]
         path = Path(default_path or ".").expanduser().absolute()
         if self._builtin:
             self._browser = Browser(kind, title, filters, path)
@@ -70,7 +76,9 @@ class FileDialog:
         flat = flat or ["All files", "*"]
         # A trailing separator tells the desktop that the path is a folder to begin in.
         start = f"{path}{os.sep}" if path.is_dir() else str(path)
-        if kind == "open":
+        if kind == "folder":
+            self._dialog = desktop.select_folder(title, start)
+        elif kind == "open":
             self._dialog = desktop.open_file(title, start, flat)
         else:
             self._dialog = desktop.save_file(title, start, flat)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -99,9 +100,14 @@ class Toasts:
 
     @property
     def animating(self) -> bool:
-        """Whether a notice moves or will go by itself, so that frames are needed."""
+        """Whether a notice comes or goes at present, so that frames are needed."""
         now = time.perf_counter()
-        return any(t.timeout is not None or now - t.born < _FADE_SECONDS for t in self._toasts)
+        return any(min(now - t.born, t.left) < _FADE_SECONDS for t in self._toasts)
+
+    @property
+    def rest(self) -> float:
+        """Seconds until a notice begins to go; infinite when none does by itself."""
+        return max(min((t.left - _FADE_SECONDS for t in self._toasts), default=math.inf), 0.0)
 
     def draw(self) -> None:
         """Draw the cards over everything, the newest at the bottom."""

@@ -173,9 +173,8 @@ class App:
         """Seconds that the next frame may wait for an event. The worker's results are events."""
         if self.moving or self.window.busy or self.toasts.animating:
             return 0.0
-        if self._dialog.is_open or self.job is not None:
-            return 0.1
-        return 0.5
+        longest = 0.1 if self._dialog.is_open or self.job is not None else 0.5
+        return min(longest, self.toasts.rest)
 
     def _update(self) -> None:
         now = time.perf_counter()
@@ -506,11 +505,9 @@ class App:
 
     def capture_folder_dialog(self) -> None:
         def take(path: str) -> None:
-            chosen = Path(path)
-            folder = chosen if chosen.is_dir() else chosen.parent
-            self.preferences.capture_folder = str(folder)
+            self.preferences.capture_folder = path
 
-        self._choose("open", "Folder for saved pictures", (), take, self.capture_folder)
+        self._choose("folder", "Folder for saved pictures", (), take, self.capture_folder)
 
     def toast(self, level: ToastLevel, sentence: str, details: str = "") -> None:
         self.toasts.add(level, sentence, details)

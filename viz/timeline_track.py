@@ -109,7 +109,7 @@ class Track:
             imgui.set_mouse_cursor(imgui.MouseCursor_.resize_ew)
             word = "starts" if side == "start" else "ends"
             lines = [f"Playing {word} here: {_about(t)}", "Right click to reset, Ctrl for frames."]
-            _tell(lines, t)
+            _tell(lines, t, scale)
         _set_end(state, side, t)
         return hovered or held
 
@@ -134,11 +134,14 @@ def _about(t: float) -> str:
     return f"t {t:.3f}, frame {frame}, {t * CLIP_SECONDS:.2f} s"
 
 
-def _tell(lines: list[str], t: float) -> None:
-    """A tooltip at once: what it tells changes with every pixel."""
+def _tell(lines: list[str], t: float, scale: _Scale) -> None:
+    """A tooltip at once, as what it tells changes with every pixel, and clear of the track."""
     if not 0 <= t <= 1:
         lines.append("Beyond the trained clip.")
     imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(10), style.px(7)))
+    x, width = scale.x(t), max(imgui.get_main_viewport().size.x, 1.0)
+    above = (x, scale.top - style.px(_RULER + 4))
+    imgui.set_next_window_pos(above, imgui.Cond_.always, (min(max(x / width, 0.0), 1.0), 1.0))
     if imgui.begin_tooltip():
         imgui.text_unformatted(lines[0])
         with style.font("body", style.SMALL_SIZE):
@@ -218,7 +221,7 @@ def _draw_ghost(scale: _Scale, mouse: float) -> None:
     x = round(scale.x(t))
     color = ink(style.with_alpha(style.palette().text, 0.6))
     imgui.get_window_draw_list().add_line((x, scale.top), (x, scale.bottom), color, style.px(1))
-    _tell([_about(t), "Drag to scrub, Ctrl for whole frames."], t)
+    _tell([_about(t), "Drag to scrub, Ctrl for whole frames."], t, scale)
 
 
 def _draw_playhead(scale: _Scale, t: float, lit: bool) -> None:

@@ -177,7 +177,7 @@ class Viewport:
         shots = result.request.shots
         while len(self._slots) < len(shots):
             self._slots.append(_Slot())
-        pictures, meshes = (dict(enumerate(part)) for part in (result.pictures, result.meshes))
+        pictures, meshes = dict(enumerate(result.pictures)), dict(enumerate(result.meshes))
         for index, shot in enumerate(shots):
             self._slots[index].take(shot.view, pictures.get(index), meshes.get(index))
         self._shown = len(shots)

@@ -7,7 +7,6 @@ worker alternates one picture and one step of a job, so both go on, and either c
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import threading
 import traceback
@@ -168,7 +167,6 @@ class Worker:
     # On the worker's thread ------------------------------------------------------------------
 
     def _run(self) -> None:
-        _yield_to_interface()
         with torch.inference_mode():
             while True:
                 with self._changed:
@@ -262,14 +260,6 @@ class Worker:
         self._running = None
         self._status = None
         self._tell(event)
-
-
-def _yield_to_interface() -> None:
-    """Lets the interface's thread run first where both want a core (Linux: niceness is a thread's,
-    and the threads that torch starts from here inherit it)."""
-    if hasattr(os, "setpriority"):
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def _cache_budget(device: torch.device) -> int:

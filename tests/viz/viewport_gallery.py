@@ -227,10 +227,10 @@ class Scene:
         imgui.push_style_color(imgui.Col_.child_bg, style.palette().background)
         imgui.set_cursor_screen_pos((0, area.y - bar))
         imgui.begin_child("##time", (0.0, bar), padding, imgui.WindowFlags_.no_scrollbar)
-        self.scrubbing.append(self.timeline.draw(self.state, self.actions, self.clock))
-        imgui.end_child()
         imgui.pop_style_color()
         imgui.pop_style_var()
+        self.scrubbing.append(self.timeline.draw(self.state, self.actions, self.clock))
+        imgui.end_child()
         imgui.end()
 
     def render(self, size: int = 128, **changes: Any) -> None:
