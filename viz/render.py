@@ -20,10 +20,13 @@ from training.networks.generator import Generator, RawRender
 from training.networks.layers import SynthesisLayer
 from viz import codes, geometry, probing
 from viz.colors import DEPTH_LUT
+from viz.errors import UserError
 from viz.types import MeshData, Preview, Quality, RenderRequest, RenderResult, Shot
 
 MIN_RAW_RESOLUTION = 16
 """Smallest raw picture of a preview, pixels."""
+PREVIEW_MESH_RESOLUTION = 64
+"""Most points along each side of a preview's mesh grid."""
 
 
 class StageCache:
@@ -144,6 +147,7 @@ class Renderer:
             request,
             pictures,
             meshes,
+            tuple(dict.fromkeys(job.problems)),
             probe,
             stage_ms,
             (time.perf_counter() - start) * 1000,
@@ -195,6 +199,7 @@ class _Job:
         self.dtype = renderer.dtype(request.quality)
         self.effort = renderer.effort(request.quality, request.preview)
         self.clock = StageClock(self.G.device)
+        self.problems: list[str] = []
         self._normals_wanted = {
             self._raw_key(shot) for shot in request.shots if shot.view == "normals"
         }
@@ -328,20 +333,24 @@ class _Job:
         quality = self.request.quality
         resolution = quality.mesh_resolution
         if self.request.preview is not None:
-            resolution = min(resolution, 64)
-        return self._stage(
-            "mesh",
-            (self._planes_key(shot), resolution, quality.mesh_level),
-            lambda: geometry.extract_mesh(
-                self.G,
-                self.planes(shot),
-                self.ws(shot),
-                resolution=resolution,
-                density=quality.mesh_level,
-                check=self.check,
-            ),
-            lambda mesh: (mesh.vertices, mesh.faces, mesh.normals, mesh.colors),
-        )
+            resolution = min(resolution, PREVIEW_MESH_RESOLUTION)
+        try:
+            return self._stage(
+                "mesh",
+                (self._planes_key(shot), resolution, quality.mesh_level),
+                lambda: geometry.extract_mesh(
+                    self.G,
+                    self.planes(shot),
+                    self.ws(shot),
+                    resolution=resolution,
+                    density=quality.mesh_level,
+                    check=self.check,
+                ),
+                lambda mesh: (mesh.vertices, mesh.faces, mesh.normals, mesh.colors),
+            )
+        except UserError as e:  # the other shots can be shown all the same
+            self.problems.append(str(e))
+            return None
 
 
 def to_uint8(picture: Tensor) -> Tensor:

@@ -286,6 +286,8 @@ class RenderResult:
     """One a shot, uint8 [H, W, 3], top row first; None where the view is a mesh."""
     meshes: tuple[MeshData | None, ...] = ()
     """One a shot; None where the view is a picture."""
+    problems: tuple[str, ...] = ()
+    """Sentences on what could not be shown, such as a mesh at a density that nothing reaches."""
     probe: ProbeResult | None = None
     stage_ms: dict[str, float] = field(default_factory=dict)
     """Milliseconds by stage; a stage that was not run is absent."""

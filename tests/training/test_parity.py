@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from training.checkpoint import load_generator, save
 from training.config import GeneratorConfig
 from training.networks.generator import Generator
+from training.networks.layers import resample_filter
 
 CONFIGS = {
     "tiny": GeneratorConfig(channel_base=2048, channel_max=32),
@@ -33,8 +35,6 @@ def published(request, parity, fill):
         G = Generator(CONFIGS[size])
     shapes = names_and_shapes(parity, size)
     assert {name: list(x.shape) for name, x in G.state_dict().items()} == shapes
-    from training.networks.layers import resample_filter
-
     state = {}
     for name, shape in shapes.items():
         value = fill.fill_value(name, shape)
@@ -75,3 +75,57 @@ def test_numbers_of_the_published_generator(published, fill, case):
     }
     assert {name: e for name, e in errors.items() if not e <= 1e-4} == {}
     assert error(raw.depth[0, 0], want["depth"]) <= 1e-3
+
+
+def official_state(G: Generator, prefix: str) -> dict:
+    """What the published training writes, with everything that is not the generator left small."""
+    model = {f"{prefix}generator_ema.{name}": x for name, x in G.state_dict().items()}
+    model |= {f"{prefix}generator.{name}": x * 0 for name, x in G.state_dict().items()}
+    model[f"{prefix}img_discriminator.b4.out.bias"] = torch.zeros(1)
+    model[f"{prefix}pl_mean"] = torch.zeros([])
+    rendering = {
+        "superresolution_module": "lib.models.videg3d.networks.superresolution."
+        "SuperresolutionHybrid8XDC",
+        "c_gen_conditioning_zero": False,
+        "c_scale": 1.0,
+        "decoder_lr_mul": 1.0,
+        "sr_antialias": True,
+        "depth_resolution": 48,
+        "depth_resolution_importance": 48,
+        "ray_start": 2.25,
+        "ray_end": 3.3,
+        "box_warp": 1,
+    }
+    generator = {"rendering_kwargs": rendering, "conv_clamp": None, "sr_num_fp16_res": 4}
+    config = {
+        "model_config": {"pv3d": {"generator": generator}},
+        "training": {"rendering_resolution": 64},
+    }
+    return {"model": model, "config": config, "num_updates": 300_000, "best_fvd": 29.1}
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_official_checkpoint_gives_the_same_numbers(published, fill, tmp_path, prefix):
+    G, _ = published
+    path = tmp_path / "official.ckpt"
+    torch.save(official_state(G, prefix), path)
+    assert_same(G, load_generator(path), fill)
+
+
+def test_our_format_gives_the_same_numbers(published, fill, tmp_path):
+    G, _ = published
+    path = tmp_path / "ours.safetensors"
+    save(path, G)
+    assert_same(G, load_generator(path), fill)
+
+
+def assert_same(G: Generator, loaded: Generator, fill) -> None:
+    """Equal configuration, equal weights and equal planes, bit for bit."""
+    assert loaded.config == G.config
+    ours, theirs = G.state_dict(), loaded.state_dict()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    z = torch.from_numpy(fill.input_value("front/z", (1, 512)))
+    t = torch.full((1, 1), 0.4)
+    planes = [H.planes(H.mapping(z), z, t) for H in (G, loaded)]
+    assert torch.equal(*planes)

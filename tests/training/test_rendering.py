@@ -39,8 +39,10 @@ def test_sphere_has_the_right_depth_opacity_and_colour():
     covered = opacity[16].sum().item() / 2
     assert covered == pytest.approx(half_width, abs=0.75)
     middle = 16 * 33 + 16
-    assert result.depth[0, middle] == pytest.approx(2.7 - 0.25, abs=0.004)
-    assert result.features[0, middle, 2] == pytest.approx(0.25, abs=0.01)  # z on the surface
+    # Density k x at depth x below the surface stops light at sqrt(pi / 2 k) on average.
+    into = math.sqrt(math.pi / (2 * 2000))
+    assert result.depth[0, middle].item() == pytest.approx(2.7 - 0.25 + into, abs=0.001)
+    assert result.features[0, middle, 2].item() == pytest.approx(0.25 - into, abs=0.002)
     assert result.depth[0, 0] == pytest.approx(3.3, abs=0.03), "empty rays end far away"
 
 

@@ -1,0 +1,131 @@
+"""Undo, transitions, previews and preferences: the small parts around the session."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from viz import preferences
+from viz.actions import Interface
+from viz.history import History
+from viz.previews import LEVELS, PreviewController
+from viz.transitions import FigureOfEight, Glide, blend_orbits, wander
+from viz.types import Latent, Orbit, RenderRequest, RenderResult, SessionState
+
+
+def test_a_whole_drag_is_one_step():
+    state = SessionState()
+    history = History(state)
+    for yaw in (5, 10, 15):
+        state.orbit = Orbit(yaw=yaw)
+        history.track(state, busy=True)
+    history.track(state, busy=False)
+    state.latent = Latent(x=3)
+    history.track(state, busy=False)
+    history.track(state, busy=False)
+    steps = []
+    while (found := history.undo()) is not None:
+        steps.append((found.orbit.yaw, found.latent.x))
+    assert steps == [(15, 0), (0, 0)]
+    redone = history.redo()
+    assert redone is not None
+    assert redone.orbit.yaw == 15
+    assert history.can_redo
+    redone.t = 0.5
+    history.track(redone, busy=False)
+    assert not history.can_redo, "a new step ends the way forward"
+
+
+def test_a_glide_begins_and_ends_exactly():
+    start = SessionState(orbit=Orbit(yaw=170), latent=Latent(x=1), t=0.0)
+    end = SessionState(orbit=Orbit(yaw=-170, pitch=10), latent=Latent(x=3, psi=0.5), t=1.0)
+    glide = Glide(start, end, begun=100.0, seconds=1.0)
+    assert glide.at(100.0)[0].orbit == start.orbit
+    middle, over = glide.at(100.5)
+    assert not over
+    assert abs(middle.orbit.yaw) == pytest.approx(180), "the shorter way round"
+    assert middle.latent.x == pytest.approx(2)
+    assert glide.at(101.0) == (end, True)
+
+
+def test_blended_orbits_stay_between():
+    a, b = Orbit(0, 0, fov=10), Orbit(90, 40, fov=30)
+    found = blend_orbits(a, b, 0.5)
+    assert (found.yaw, found.pitch, found.fov) == (45, 20, 20)
+
+
+def test_the_figure_of_eight_leaves_the_user_s_camera_alone():
+    eight, orbit = FigureOfEight(), Orbit(yaw=30, pitch=5)
+    seen = []
+    for _ in range(100):
+        orbit = eight.advance(orbit, 0.08, period=8, yaw=25, pitch=8)
+        seen.append(orbit.yaw)
+    assert max(seen) == pytest.approx(55, abs=0.5)
+    assert min(seen) == pytest.approx(5, abs=0.5)
+    assert (orbit.yaw, orbit.pitch) == pytest.approx((30, 5), abs=1e-6)
+
+
+def test_wandering_keeps_its_speed():
+    moved = wander(Latent(x=2, y=1), seconds=2.0, speed=0.5, now=7.0)
+    assert math.hypot(moved.x - 2, moved.y - 1) == pytest.approx(1.0)
+
+
+def run_previews(cost, count: int, target: float) -> list[int]:
+    """Levels that the controller takes when a preview of level k costs cost(k) milliseconds."""
+    controller, taken = PreviewController(), []
+    shot = SessionState().shot()
+    for _ in range(count):
+        preview = controller.choose()
+        level = [p for p, _ in LEVELS].index(preview)
+        taken.append(level)
+        request = RenderRequest((shot,), preview=preview)
+        stages = {"render": cost(level)}
+        controller.measured(
+            RenderResult(request, (), stage_ms=stages, total_ms=cost(level)), target
+        )
+    return taken
+
+
+@pytest.mark.parametrize("base", [5, 60, 200, 900])
+def test_previews_settle_where_the_rate_holds(base):
+    def cost(level: int) -> float:
+        return base * 0.55**level
+
+    taken = run_previews(cost, 300, target=15)
+    settled = taken[-50:]
+    held = [cost(level) <= 1000 / 15 or level == len(LEVELS) - 1 for level in settled]
+    assert np.mean(held) > 0.9
+    best = min((k for k in range(len(LEVELS)) if cost(k) <= 1000 / 15), default=len(LEVELS) - 1)
+    assert np.median(settled) - best <= 1, "no cheaper than it has to be"
+
+
+def test_preferences_go_both_ways(tmp_path):
+    path = tmp_path / "folder" / "settings.json"
+    kept = preferences.Preferences(bookmarks={"3": "{}"}, window={"size": [800, 600]})
+    interface = Interface(theme="light", ui_scale=1.5)
+    kept.keep(interface)
+    for name in ("a.ckpt", "b.ckpt", "a.ckpt"):
+        kept.opened(str(tmp_path / name))
+    preferences.save(path, kept)
+    found = preferences.load(path)
+    assert found == kept
+    assert [p.rsplit("/", 1)[-1] for p in found.recent] == ["a.ckpt", "b.ckpt"]
+    restored = Interface()
+    found.restore(restored)
+    assert (restored.theme, restored.ui_scale) == ("light", 1.5)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"recent": 3, "bookmarks": {"1": 2}}'])
+def test_damaged_preferences_are_passed_over(tmp_path, text):
+    path = tmp_path / "settings.json"
+    path.write_text(text)
+    found = preferences.load(path)
+    assert found.recent == []
+    assert found.bookmarks == {}
+    assert replace(found) == preferences.Preferences()
+
+
+def test_preferences_that_cannot_be_written_do_no_harm(tmp_path):
+    (tmp_path / "file").write_text("")
+    preferences.save(tmp_path / "file" / "settings.json", preferences.Preferences())

@@ -1,0 +1,226 @@
+"""The worker thread with real models and no window."""
+
+import threading
+import time
+from typing import TypeVar
+
+import pytest
+import torch
+
+from training.checkpoint import save
+from viz import layouts
+from viz.types import Preview, RenderRequest, SessionState
+from viz.worker import Cancelled, Event, Failed, Finished, Job, Loaded, Rendered, Worker
+
+PATIENCE = 20.0
+
+
+@pytest.fixture
+def worker():
+    worker = Worker(torch.device("cpu"))
+    yield worker
+    worker.close()
+
+
+@pytest.fixture
+def path(small_generator, tmp_path) -> str:
+    save(tmp_path / "small.safetensors", small_generator)
+    return str(tmp_path / "small.safetensors")
+
+
+EventKind = TypeVar("EventKind", bound=Event)
+
+
+def wait(worker: Worker, kind: type[EventKind], events: list[Event] | None = None) -> EventKind:
+    """The next event of a kind; those before it go to `events`."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        for event in worker.poll():
+            if isinstance(event, kind):
+                return event
+            if events is not None:
+                events.append(event)
+        time.sleep(0.002)
+    raise AssertionError(f"no {kind.__name__} came")
+
+
+def request(t: float = 0.0, preview: Preview | None = None) -> RenderRequest:
+    return RenderRequest(layouts.shots(SessionState(t=t)), preview=preview)
+
+
+def test_a_model_loads_and_renders(worker, path):
+    worker.load(path)
+    info = wait(worker, Loaded).info
+    assert (info.format, info.raw_resolution, info.moves) == ("PV3D visualizer", 16, True)
+    worker.submit(request(0.5))
+    result = wait(worker, Rendered).result
+    assert result.request == request(0.5)
+    assert result.pictures[0] is not None
+    assert set(result.stage_ms) == {"mapping", "planes", "render", "superresolution", "copy"}
+
+
+def test_the_newest_request_wins_and_none_is_answered_late(worker, path):
+    worker.load(path)
+    wait(worker, Loaded)
+    for k in range(200):
+        worker.submit(request(k / 200))
+    last = request(199 / 200)
+    answered = []
+    while not answered or answered[-1] != last:
+        answered.append(wait(worker, Rendered).result.request)
+    assert len(answered) < 200, "requests that were replaced must not be rendered"
+    time.sleep(0.1)
+    assert worker.poll() == []
+
+
+def test_previews_finish_and_full_pictures_give_way(worker, path):
+    worker.load(path)
+    wait(worker, Loaded)
+    started, go_on = threading.Event(), threading.Event()
+    renderer = worker._renderer
+    assert renderer is not None
+    planes = renderer.G.planes
+
+    def slow_planes(*arguments, **options):
+        started.set()
+        assert go_on.wait(PATIENCE)
+        return planes(*arguments, **options)
+
+    for preview, is_answered in ((None, False), (Preview(), True)):
+        renderer.cache.clear()
+        renderer.G.planes = slow_planes
+        started.clear()
+        go_on.clear()
+        first, second = request(0.1, preview), request(0.9)
+        worker.submit(first)
+        assert started.wait(PATIENCE)
+        worker.submit(second)
+        renderer.G.planes = planes
+        go_on.set()
+        answers = [wait(worker, Rendered).result.request]
+        while answers[-1] != second:
+            answers.append(wait(worker, Rendered).result.request)
+        assert (first in answers) == is_answered
+
+
+def test_an_error_is_told_and_the_worker_goes_on(worker, path):
+    worker.load(path)
+    wait(worker, Loaded)
+    renderer = worker._renderer
+    assert renderer is not None
+    planes = renderer.G.planes
+
+    def broken(*_, **__):
+        raise RuntimeError("the machine is on fire")
+
+    renderer.G.planes = broken
+    worker.submit(request(0.3))
+    failed = wait(worker, Failed)
+    assert "the machine is on fire" in failed.sentence
+    assert "Traceback" in failed.details
+    renderer.G.planes = planes
+    worker.submit(request(0.3))
+    assert wait(worker, Rendered).result.request == request(0.3)
+
+
+def test_lack_of_memory_frees_what_is_kept(worker, path):
+    worker.load(path)
+    wait(worker, Loaded)
+    worker.submit(request(0.1))
+    wait(worker, Rendered)
+    renderer = worker._renderer
+    assert renderer is not None
+    assert renderer.cache.used_bytes > 0
+
+    def too_much(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    renderer.G.planes = too_much
+    worker.submit(request(0.2))
+    failed = wait(worker, Failed)
+    assert failed.out_of_memory
+    assert failed.request == request(0.2)
+    assert renderer.cache.used_bytes == 0
+
+
+def test_a_broken_file_leaves_the_model(worker, path, tmp_path):
+    worker.load(path)
+    wait(worker, Loaded)
+    (tmp_path / "broken.ckpt").write_text("not a model")
+    worker.load(str(tmp_path / "broken.ckpt"))
+    assert "broken.ckpt" in wait(worker, Failed).sentence
+    worker.submit(request(0.2))
+    assert wait(worker, Rendered)
+
+
+def test_jobs_and_pictures_take_turns(worker, path):
+    worker.load(path)
+    wait(worker, Loaded)
+    steps_done, seen = [], []
+
+    def steps(_):
+        for k in range(100):
+            steps_done.append(k)
+            yield f"step {k}", k / 100
+            time.sleep(0.005)
+        return "all"
+
+    worker.start(Job("Counting", steps, seen.append))
+    while not steps_done:
+        time.sleep(0.001)
+    worker.submit(request(0.7))
+    events: list[Event] = []
+    finished = wait(worker, Finished, events)
+    assert any(isinstance(event, Rendered) for event in events), "the picture came meanwhile"
+    assert finished.value == "all"
+    assert seen == ["all"]
+
+
+def test_a_job_can_be_stopped_and_cleans_up(worker):
+    cleaned = threading.Event()
+
+    def steps(_):
+        try:
+            while True:
+                yield "on and on", None
+                time.sleep(0.001)
+        finally:
+            cleaned.set()
+
+    worker.start(Job("Endless", steps))
+    while worker.status is None:
+        time.sleep(0.001)
+    worker.cancel()
+    assert wait(worker, Cancelled).name == "Endless"
+    assert cleaned.is_set()
+    assert worker.status is None
+
+
+def test_a_job_that_fails_is_told(worker):
+    def steps(_):
+        yield "begun", 0.1
+        raise ValueError("no luck")
+
+    worker.start(Job("Trying", steps))
+    failed = wait(worker, Failed)
+    assert failed.sentence == "Trying failed: no luck"
+    assert "Traceback" in failed.details
+
+
+def test_waking_is_asked_for_each_event(small_generator, path):
+    woken = threading.Event()
+    worker = Worker(torch.device("cpu"), woken.set)
+    try:
+        worker.load(path)
+        wait(worker, Loaded)
+        assert woken.is_set()
+    finally:
+        worker.close()
+
+
+def test_closing_during_a_load_is_quick(path):
+    worker = Worker(torch.device("cpu"))
+    worker.load(path)
+    start = time.monotonic()
+    worker.close()
+    assert time.monotonic() - start < 5
