@@ -228,6 +228,48 @@ class GeneratorConfig:
         return cls(**data, rendering=RenderingConfig(**rendering))
 
 
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """Size of a discriminator; the defaults are the published ones."""
+
+    resolution: int = 512
+    """Side of the pictures it judges: a power of two from 8."""
+    channel_base: int = 32768
+    """Channels at resolution r are min(channel_base / r, channel_max)."""
+    channel_max: int = 512
+    """Most channels of any block."""
+    conv_clamp: float | None = 256.0
+    """Bound on the activations; None for no bound."""
+    mapping_layers: int = 8
+    """Fully connected layers of the camera's mapping."""
+    group_size: int = 4
+    """Samples that minibatch deviation compares."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not (is_power_of_two(self.resolution) and 8 <= self.resolution <= 2048):
+            problems.append(
+                f"resolution is {self.resolution}; it must be a power of two, 8 to 2048"
+            )
+        elif self.channel_base < self.resolution:
+            problems.append(f"channel_base {self.channel_base} leaves no channels")
+        problems += [
+            f"{name} is {getattr(self, name)}; it must be at least 1"
+            for name in ("channel_max", "mapping_layers", "group_size")
+            if getattr(self, name) < 1
+        ]
+        _raise_if(problems)
+
+    @property
+    def block_resolutions(self) -> tuple[int, ...]:
+        """Resolutions of the residual blocks: resolution, ..., 16, 8."""
+        return tuple(2**i for i in range(self.resolution.bit_length() - 1, 2, -1))
+
+    def channels(self, resolution: int) -> int:
+        """Channels of the features at `resolution`."""
+        return min(self.channel_base // resolution, self.channel_max)
+
+
 def _raise_if(problems: list[str]) -> None:
     if problems:
         raise ValueError("; ".join(problems))
