@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from imgui_bundle import imgui
@@ -10,7 +10,8 @@ from OpenGL import GL as gl  # noqa: N811 - the usual name
 
 Filter = Literal["linear", "nearest"]
 
-_FILTERS: dict[str, int] = {"linear": int(gl.GL_LINEAR), "nearest": int(gl.GL_NEAREST)}
+_NEAREST_SIDE = 1024
+"""Pixels to which images with square pixels are enlarged, by whole factors."""
 _FORMATS = {3: (gl.GL_RGB8, gl.GL_RGB), 4: (gl.GL_RGBA8, gl.GL_RGBA)}
 
 
@@ -19,34 +20,25 @@ class Texture:
 
     Args:
         filter: How it is magnified: "linear" (smooth) or "nearest" (square pixels).
+
+    Raises:
+        ValueError: for another filter.
     """
 
     def __init__(self, filter: Filter = "linear") -> None:
+        if filter not in get_args(Filter):
+            raise ValueError(f"Unknown filter {filter!r}: choose linear or nearest.")
+        self.filter: Filter = filter
         self.width = 0
         self.height = 0
-        self._channels = 0
-        self._filter: Filter = filter
+        self._allocated = (0, 0, 0)
         self._name = int(gl.glGenTextures(1))
         with _bound(self._name):
             for axis in (gl.GL_TEXTURE_WRAP_S, gl.GL_TEXTURE_WRAP_T):
                 gl.glTexParameteri(gl.GL_TEXTURE_2D, axis, gl.GL_CLAMP_TO_EDGE)
             gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MAX_LEVEL, 0)
-        self.filter = filter
-
-    @property
-    def filter(self) -> Filter:
-        """ "linear" or "nearest"; setting another name raises ``ValueError``."""
-        return self._filter
-
-    @filter.setter
-    def filter(self, value: Filter) -> None:
-        if value not in _FILTERS:
-            raise ValueError(f"Unknown filter {value!r}: choose linear or nearest.")
-        self._filter = value
-        with _bound(self._name):
-            # Shrunk images always look better smooth: "nearest" is for looking at pixels.
             gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR)
-            gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MAG_FILTER, _FILTERS[value])
+            gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR)
 
     def update(self, pixels: np.ndarray) -> None:
         """Upload uint8 [H, W, 3 or 4], top row first; a strided array is copied first.
@@ -61,13 +53,19 @@ class Texture:
         height, width, channels = pixels.shape
         if height == 0 or width == 0:
             raise ValueError(f"A texture needs at least one pixel, not {width} x {height}.")
+        self.width, self.height = width, height
+        if self.filter == "nearest":
+            # Dear ImGui's OpenGL backend samples every texture smoothly, whatever the texture asks.
+            factor = max(1, _NEAREST_SIDE // max(height, width))
+            pixels = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+            height, width = height * factor, width * factor
         data = np.ascontiguousarray(pixels)
         internal, layout = _FORMATS[channels]
         with _bound(self._name):
             # Rows of odd widths do not start on 4 byte boundaries.
             gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
             gl.glPixelStorei(gl.GL_UNPACK_ROW_LENGTH, 0)
-            if (width, height, channels) == (self.width, self.height, self._channels):
+            if (width, height, channels) == self._allocated:
                 gl.glTexSubImage2D(
                     gl.GL_TEXTURE_2D, 0, 0, 0, width, height, layout, gl.GL_UNSIGNED_BYTE, data
                 )
@@ -84,7 +82,7 @@ class Texture:
                     data,
                 )
             gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 4)
-        self.width, self.height, self._channels = width, height, channels
+        self._allocated = (width, height, channels)
 
     @property
     def ref(self) -> imgui.ImTextureRef:

@@ -46,7 +46,22 @@ def test_texture_takes_strided_pixels_and_refuses_others(driver: Driver) -> None
         with pytest.raises(ValueError, match="uint8 pixels"):
             texture.update(wrong)
     with pytest.raises(ValueError, match="linear or nearest"):
-        texture.filter = "cubic"  # pyright: ignore[reportAttributeAccessIssue]
+        Texture("cubic")  # pyright: ignore[reportArgumentType]
+    texture.delete()
+
+
+def test_enlarged_pixels_are_squares(driver: Driver) -> None:
+    texture = Texture("nearest")
+    pixels = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [9, 9, 9]]], np.uint8)
+    texture.update(pixels)
+
+    def draw() -> None:
+        imgui.get_foreground_draw_list().add_image(texture.ref, (10, 20), (90, 100))
+
+    driver.content = draw
+    driver.frames(2)
+    shown = driver.window.read_pixels()[20:100, 10:90]
+    assert np.array_equal(shown, pixels.repeat(40, axis=0).repeat(40, axis=1))
     texture.delete()
 
 
