@@ -52,7 +52,8 @@ def swapped_cameras(
         [2N, 25]; both frames of a clip are swapped together.
     """
     clips = c.shape[0] // 2
-    draws = torch.rand(clips, 1, generator=generator, device=c.device)
+    source = c.device if generator is None else generator.device
+    draws = torch.rand(clips, 1, generator=generator, device=source).to(c.device)
     swap = (draws < probability).repeat_interleave(2, dim=0)
     return torch.where(swap, c.roll(2, dims=0), c)
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from training.checkpoint.errors import CheckpointError, listed, shown
 from training.checkpoint.infer import disagreements, infer
 from training.checkpoint.stored import FLOAT_TYPES, ITEM_SIZES
 from training.config import GeneratorConfig
+from training.files import replacing
 from training.networks.generator import Generator
 
 FORMAT = "pv3d-visualizer"
@@ -192,26 +191,7 @@ def save(
         "notes": notes,
     }
     try:
-        with _replacing(path) as part:
+        with replacing(path) as part:
             save_file(tensors, part, header)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(path, [f"it could not be written: {error}"], action="save") from error
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A file beside `path` that takes its place once it is whole and on the disk."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    if os.name == "posix":  # the new name, too, must be on the disk
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -1,0 +1,268 @@
+"""The training loop: it learns, repeats, resumes bit for bit, and shares work over processes."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.camera import Camera
+from training.checkpoint import load_generator, save
+from training.config import DiscriminatorConfig, GeneratorConfig, RenderingConfig
+from training.distributed import World
+from training.loop import Trainer, start_from
+from training.networks.generator import Generator
+from training.run_folder import RunError, RunFolder
+from training.step import Clips, Draws, Schedule
+from training.train_config import PRESETS, LossConfig, TrainConfig
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CONFIG = TrainConfig(
+    updates=6,
+    batch=4,
+    micro_batch=2,
+    save_every=2,
+    loss=LossConfig(density_interval=2, r1_interval=3, blur_sigma=1.0, density_points=50),
+    generator=GeneratorConfig(
+        z_dim=8,
+        w_dim=8,
+        plane_resolution=8,
+        plane_channels=4,
+        channel_base=64,
+        channel_max=8,
+        motion_dim=8,
+        decoder_hidden=8,
+        feature_channels=4,
+        superresolution="none",
+        rendering=RenderingConfig(16, 6, 6),
+    ),
+    discriminator=DiscriminatorConfig(16, 64, 8, mapping_layers=2, group_size=2),
+)
+
+
+class Stripes:
+    """Clips of stripes that move to the right, seen from a few cameras."""
+
+    def __init__(self) -> None:
+        yaws = torch.linspace(-30, 30, 8).tolist()
+        self._cameras = torch.stack([torch.from_numpy(Camera.orbit(y).numbers()) for y in yaws])
+
+    def clips(self, update: int, micro_batch: int) -> Clips:
+        generator = torch.Generator().manual_seed(1000 * update + micro_batch)
+        count = CONFIG.micro_batch
+        t = torch.rand(count, 2, 1, generator=generator).sort(dim=1).values.reshape(-1, 1)
+        phase = torch.rand(count, generator=generator).repeat_interleave(2)[:, None]
+        x = torch.linspace(0, 6, 16)
+        rows = torch.sin(x - 3 * t + 6 * phase)  # [2n, 16]
+        images = rows[:, None, None, :].expand(-1, 3, 16, -1).contiguous()
+        index = torch.randint(0, 8, (2 * count,), generator=generator)
+        return Clips(images, self._cameras[index], t)
+
+    def cameras(self, draws: Draws, count: int) -> torch.Tensor:
+        index = torch.randint(0, 8, (2 * count,), generator=draws.cpu)
+        return self._cameras[index]
+
+
+def trainer(folder: Path, **changes) -> Trainer:
+    config = replace(CONFIG, out=str(folder), **changes)
+    run = RunFolder(folder)
+    run.begin(config, config.resume)
+    return Trainer(config, Stripes(), World(), run)
+
+
+def weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: x.clone() for name, x in module.state_dict().items()}
+
+
+def assert_equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
+    assert first.keys() == second.keys()
+    assert [name for name in first if not torch.equal(first[name], second[name])] == []
+
+
+def test_every_phase_runs_at_its_interval_and_moves_its_network(tmp_path):
+    run = trainer(tmp_path)
+    before = {name: weights(module) for name, module in run.state.modules.items()}
+    logged = list(run.run())
+    assert [("G/density" in v, "D/image R1" in v) for v in logged] == [
+        (k % 2 == 0, k % 3 == 0) for k in range(6)
+    ]
+    assert all(torch.isfinite(torch.tensor(list(v.values()))).all() for v in logged)
+    for name, module in run.state.modules.items():
+        after = weights(module)
+        moved = [k for k in after if not torch.equal(after[k], before[name][k])]
+        assert len(moved) > len(after) / 2, name
+    assert run.networks.G.backbone.mapping.w_avg.abs().sum() > 0
+
+
+def test_discriminators_learn_to_tell_stripes(tmp_path):
+    run = trainer(tmp_path, updates=60)
+    first, *_, last = [v["D/image"] for v in run.run()]
+    assert last < first
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
+    whole = trainer(tmp_path / "whole")
+    expected = list(whole.run())
+    parted = trainer(tmp_path / "parted", stop_after=4)
+    values = list(parted.run())
+    resumed = trainer(tmp_path / "parted", resume=True)
+    values += list(resumed.run())
+    assert values == expected
+    for name, module in whole.state.modules.items():
+        assert_equal(weights(module), weights(resumed.state.modules[name]))
+
+
+_KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, "tests/training")
+from test_loop import trainer
+run = trainer(Path(sys.argv[1]), updates=200, save_every=1)
+for values in run.run():
+    print(run.state.update, flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+@pytest.mark.parametrize("kind", ["SIGKILL", "SIGTERM"])
+def test_killed_at_any_moment_it_goes_on_as_if_it_had_not_been(tmp_path, kind):
+    folder = tmp_path / "killed"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", _KILLED, str(folder)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if int(line) == 3:
+                process.send_signal(getattr(signal, kind))
+                break
+        rest = process.stdout.read().split()
+    if kind == "SIGTERM":
+        assert process.returncode == 0
+        assert len(rest) < 5, "it stops after the update under way"
+    done = int(RunFolder(folder).states()[-1].stem)
+    assert 3 <= done < 200
+    last = done + 2
+    resumed = trainer(folder, resume=True, updates=last)
+    list(resumed.run())
+    straight = trainer(tmp_path / "straight", updates=last)
+    list(straight.run())
+    assert_equal(weights(resumed.networks.G), weights(straight.networks.G))
+
+
+def test_states_are_few_whole_and_survive_damage(tmp_path):
+    list(trainer(tmp_path, keep=2, save_every=1).run())
+    folder = RunFolder(tmp_path)
+    assert [int(path.stem) for path in folder.states()] == [5, 6]
+    newest = folder.states()[-1]
+    newest.write_bytes(newest.read_bytes()[:1000])
+    again = trainer(tmp_path, resume=True)
+    assert again.folder.restore(again.state) == folder.states()[0]
+    assert again.state.update == 5
+    with pytest.raises(RunError, match="holds a run already"):
+        folder.begin(CONFIG, resume=False)
+
+
+def test_a_full_disk_costs_no_state(tmp_path, monkeypatch, caplog):
+    run = trainer(tmp_path, updates=4)
+    next(iter(run.run()))
+    run.save()
+    old = [path.read_bytes() for path in RunFolder(tmp_path).states()]
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    run.state.update += 1
+    run.save()
+    assert "not saved" in caplog.text
+    assert [path.read_bytes() for path in RunFolder(tmp_path).states()] == old
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_the_visualizer_can_open_a_run(tmp_path):
+    run = trainer(tmp_path)
+    list(run.run())
+    G = load_generator(RunFolder(tmp_path).generator)
+    assert_equal(weights(G), weights(run.networks.G_ema))
+
+
+_SHARED = """
+import json, sys
+from dataclasses import replace
+from pathlib import Path
+sys.path.insert(0, "tests/training")
+from test_loop import CONFIG, Stripes
+from training.distributed import world
+from training.loop import Trainer
+from training.run_folder import RunFolder
+config = replace(CONFIG, out=sys.argv[1])
+with world("cpu") as here:
+    run = Trainer(config, Stripes(), here, RunFolder(config.out))
+    values = list(run.run())
+    if here.first:
+        Path(sys.argv[2]).write_text(json.dumps(values))
+"""
+
+
+def test_two_processes_give_the_losses_of_one(tmp_path):
+    import json
+
+    expected = list(trainer(tmp_path / "one").run())
+    out = tmp_path / "losses.json"
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    script = tmp_path / "shared.py"
+    script.write_text(_SHARED)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    subprocess.run(
+        [sys.executable, *command, str(script), str(tmp_path / "two"), str(out)],
+        cwd=ROOT,
+        check=True,
+        env=environment,
+        capture_output=True,
+    )
+    found = json.loads(out.read_text())
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-3)
+
+
+def test_starting_from_a_still_network_keeps_its_backbone(tmp_path):
+    torch.manual_seed(5)
+    still = Generator(replace(CONFIG.generator, motion_dim=0, raw_layer=False))
+    save(tmp_path / "still.safetensors", still)
+    G = Generator(CONFIG.generator)
+    new = start_from(G, str(tmp_path / "still.safetensors"))
+    assert all("motion_time_fuser" in name or "to_img_raw" in name for name in new)
+    assert torch.equal(G.backbone.mapping.embed.weight, still.backbone.mapping.embed.weight)
+
+
+def test_schedules_of_the_published_settings():
+    config = PRESETS["voxceleb-res128"]
+    start = Schedule.at(0, config)
+    assert start == Schedule(1.0, 10.0, 64)
+    middle = Schedule.at(500_000 // 32, config)
+    assert middle.swap_probability == pytest.approx(0.75)
+    assert middle.raw_resolution == 96
+    assert Schedule.at(300_000, config) == Schedule(0.5, 0.0, 128)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_whole(name):
+    config = PRESETS[name]
+    assert config.generator.image_resolution == config.discriminator.resolution
+
+
+def test_impossible_settings_are_all_named():
+    with pytest.raises(ValueError) as caught:
+        TrainConfig(batch=6, micro_batch=4, keep=0, discriminator=DiscriminatorConfig(256))
+    assert all(word in str(caught.value) for word in ("keep", "multiple", "512 px"))

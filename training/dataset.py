@@ -1,0 +1,53 @@
+"""Command line of the training data: `python -m training.dataset check|convert ...`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import tyro
+
+from training.data.check import CheckOptions, check
+from training.data.convert import ConvertOptions, convert
+from training.data.source import DatasetError
+
+Command = (
+    Annotated[CheckOptions, tyro.conf.subcommand("check")]
+    | Annotated[ConvertOptions, tyro.conf.subcommand("convert")]
+)
+
+
+def run_check(options: CheckOptions) -> int:
+    """Prints what was found; the exit status is 1 where a clip cannot be used."""
+    report = check(options)
+    print(report)
+    return 1 if report.problems else 0
+
+
+def run_convert(options: ConvertOptions) -> int:
+    """Writes the data set and prints what became of the videos."""
+    done = convert(options)
+    print(f"Saved {options.output}: {done.clips} clips, {done.frames} frames")
+    if done.rejects:
+        first = done.rejects[0]
+        print(f"{len(done.rejects)} videos were rejected, {first.clip}: {first.reason}")
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; a data set that cannot be used ends in one sentence and status 1."""
+    options = tyro.cli(Command, args=arguments, prog="python -m training.dataset")  # pyright: ignore[reportArgumentType, reportCallIssue]
+    try:
+        if isinstance(options, CheckOptions):
+            return run_check(options)
+        return run_convert(options)
+    except DatasetError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped; the same command goes on from here.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

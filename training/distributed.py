@@ -1,0 +1,90 @@
+"""Several processes as one: under torchrun they share each update, alone nothing is started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+_BUCKET = 2**24
+"""Numbers that are summed in one message: few messages, little extra memory."""
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among its siblings."""
+
+    rank: int = 0
+    size: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes files and logs."""
+        return self.rank == 0
+
+    def share(self, count: int) -> range:
+        """Which of `count` pieces of work are this process's: every `size`-th."""
+        return range(self.rank, count, self.size)
+
+    def sum_(self, tensors: Iterable[Tensor]) -> None:
+        """Replaces each tensor by its sum over all processes."""
+        if self.size == 1:
+            return
+        for bucket in _buckets(tensors):
+            flat = torch.cat([tensor.reshape(-1) for tensor in bucket])
+            dist.all_reduce(flat)
+            parts = flat.split([tensor.numel() for tensor in bucket])
+            for tensor, part in zip(bucket, parts, strict=True):
+                tensor.copy_(part.reshape(tensor.shape))
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set in any process."""
+        total = torch.tensor(float(flag), device=self.device)
+        self.sum_([total])
+        return total.item() > 0
+
+    def barrier(self) -> None:
+        """Waits for all processes."""
+        if self.size > 1:
+            dist.barrier()
+
+
+def _buckets(tensors: Iterable[Tensor]) -> Iterator[list[Tensor]]:
+    bucket, size = [], 0
+    for tensor in tensors:
+        if bucket and size + tensor.numel() > _BUCKET:
+            yield bucket
+            bucket, size = [], 0
+        bucket.append(tensor)
+        size += tensor.numel()
+    if bucket:
+        yield bucket
+
+
+@contextmanager
+def world(device: str = "auto") -> Iterator[World]:
+    """The processes that torchrun started (NCCL on GPUs, gloo without), or this one alone.
+
+    Args:
+        device: "auto" for the process's own GPU or the CPU, or a name such as "cpu".
+    """
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    if device == "auto":
+        device = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
+    chosen = torch.device(device)
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield World(device=chosen)
+        return
+    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        yield World(dist.get_rank(), dist.get_world_size(), chosen)
+    finally:
+        dist.destroy_process_group()

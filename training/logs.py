@@ -1,0 +1,72 @@
+"""Numbers and pictures of a run for TensorBoard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from training.camera import Camera
+from training.networks.generator import Generator
+
+_PEOPLE = 4
+_TIMES = 4
+_YAWS = (-30.0, 0.0, 30.0)
+_CLIP_FRAMES = 16
+
+
+class Logs:
+    """One run's entries, written by the first process only.
+
+    Args:
+        folder: where TensorBoard looks.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._writer = SummaryWriter(str(folder))
+
+    def numbers(self, update: int, values: dict[str, float]) -> None:
+        """Scalars by name."""
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, update)
+
+    def samples(self, update: int, G: Generator, seed: int = 0) -> None:
+        """A sheet of people over time, one of people from several sides, and a short clip."""
+        device = G.device
+        generator = torch.Generator().manual_seed(seed)
+        z = torch.randn(_PEOPLE, G.config.z_dim, generator=generator).to(device)
+        z_motion = torch.randn(_PEOPLE, max(G.config.motion_dim, 1), generator=generator).to(device)
+        with torch.no_grad():
+            times = [_pictures(G, z, z_motion, k / (_TIMES - 1), 0.0) for k in range(_TIMES)]
+            sides = [_pictures(G, z, z_motion, 0.5, yaw) for yaw in _YAWS]
+            clip = [
+                _pictures(G, z[:1], z_motion[:1], k / (_CLIP_FRAMES - 1), 0.0)
+                for k in range(_CLIP_FRAMES)
+            ]
+        self._writer.add_image("people by time", _sheet(times), update)
+        self._writer.add_image("people by yaw", _sheet(sides), update)
+        self._writer.add_video("clip", torch.stack(clip, dim=1), update, fps=25)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _pictures(G: Generator, z: Tensor, z_motion: Tensor, t: float, yaw: float) -> Tensor:
+    """uint8 [N, 3, H, W] of N people at one time from one side, one after the other: sheets must
+    not need more memory than training does."""
+    c = torch.from_numpy(Camera.orbit(yaw).numbers())[None].to(G.device)
+    time = torch.full((1, 1), t, device=G.device)
+    found = []
+    for k in range(z.shape[0]):
+        motion = z_motion[k : k + 1] if G.config.has_motion else None
+        image = G(z[k : k + 1], motion, time, c).image
+        found.append((image * 127.5 + 128).clamp(0, 255).to(torch.uint8).cpu())
+    return torch.cat(found)
+
+
+def _sheet(columns: list[Tensor]) -> Tensor:
+    """Columns of pictures [N, 3, H, W] each, as one [3, N * H, columns * W]."""
+    rows = torch.cat(columns, dim=3)
+    return torch.cat(list(rows), dim=1)

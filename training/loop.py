@@ -1,0 +1,274 @@
+"""The training loop: read it from top to bottom.
+
+Each update runs the phases of `training.step`. The batch is cut into micro-batches, which the
+processes share; gradients are summed over both. Nothing random is remembered: every draw is seeded
+by where it happens, so a state is networks, optimisers and one counter.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from training import checkpoint, losses
+from training.distributed import World
+from training.logs import Logs
+from training.networks.discriminators import ImageDiscriminator, VideoDiscriminator
+from training.networks.generator import Generator
+from training.run_folder import RunFolder, TrainingState
+from training.step import PHASES, Clips, Draws, Phase, Schedule, Step
+from training.train_config import TrainConfig
+
+log = logging.getLogger(__name__)
+
+
+class ClipStream(Protocol):
+    """Where the loop takes its data from; the same micro-batch for the same numbers, always."""
+
+    def clips(self, update: int, micro_batch: int) -> Clips:
+        """Real clips, on the loop's device."""
+        ...
+
+    def cameras(self, draws: Draws, count: int) -> Tensor:
+        """Cameras of both frames of `count` random clips [2 * count, 25]."""
+        ...
+
+
+@dataclass
+class Networks:
+    """The networks of a run on their device."""
+
+    G: Generator
+    G_ema: Generator
+    D_image: ImageDiscriminator
+    D_video: VideoDiscriminator
+
+    @classmethod
+    def build(cls, config: TrainConfig, device: torch.device) -> Networks:
+        """New networks; the same for the same seed.
+
+        Raises:
+            training.checkpoint.CheckpointError: when the weights to start from cannot be read.
+        """
+        torch.manual_seed(config.seed)
+        G = Generator(config.generator)
+        if config.start_from:
+            start_from(G, config.start_from)
+        D_image = ImageDiscriminator(config.discriminator)
+        D_video = VideoDiscriminator(config.discriminator)
+        layout = torch.channels_last if config.channels_last else torch.contiguous_format
+        for module in (G, D_image, D_video):
+            module.to(device, memory_format=layout)  # pyright: ignore[reportCallIssue]
+        G_ema = copy.deepcopy(G).eval().requires_grad_(False)
+        return cls(G, G_ema, D_image, D_video)
+
+
+def start_from(G: Generator, path: str) -> list[str]:
+    """Takes over the weights that fit from a checkpoint of any readable format: all of a PV3D
+    model of the same size, everything but the motion layers of an EG3D one.
+
+    Returns:
+        names of the tensors that keep their new values.
+    """
+    found = checkpoint.read(path).tensors
+    own = G.state_dict()
+    fits = {k: v for k, v in found.items() if k in own and v.shape == own[k].shape}
+    G.load_state_dict(fits, strict=False)
+    new = sorted(own.keys() - fits.keys())
+    log.info("started from %s: %d tensors taken over, %d new", path, len(fits), len(new))
+    return new
+
+
+class Trainer:
+    """One run.
+
+    Args:
+        config: its settings.
+        data: real clips and cameras.
+        world: this process among its siblings.
+        folder: where states go.
+        logs: where numbers and pictures go; None for nowhere.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: ClipStream,
+        world: World,
+        folder: RunFolder,
+        logs: Logs | None = None,
+    ) -> None:
+        self.config, self.data, self.world = config, data, world
+        self.folder, self.logs = folder, logs
+        self.networks = Networks.build(config, world.device)
+        options, nets = config.optimizer, self.networks
+        self.optimizers = {
+            "G": _adam(nets.G, options.g_lr, options.g_beta2),
+            "D_image": _adam(nets.D_image, options.d_lr, options.d_beta2),
+            "D_video": _adam(nets.D_video, options.d_lr, options.d_beta2),
+        }
+        modules: dict[str, nn.Module] = {name: getattr(nets, name) for name in self.optimizers}
+        self.state = TrainingState(
+            {**modules, "G_ema": nets.G_ema},
+            {f"optimizer {name}": (o, modules[name]) for name, o in self.optimizers.items()},
+        )
+        self.step = Step(config, nets.G, nets.D_image, nets.D_video)
+        if config.compile:
+            nets.G.backbone.synthesis.compile()
+            nets.D_image.compile()
+            nets.D_video.compile()
+        self.seconds: dict[Phase, float] = dict.fromkeys(PHASES, 0.0)
+        """Time spent in each phase since the start, seconds."""
+        self._stopping = False
+
+    def run(self) -> Iterator[dict[str, float]]:
+        """Trains, and yields the losses of each update.
+
+        SIGTERM and SIGINT end the run after the update under way, saved.
+        """
+        config, state = self.config, self.state
+        if config.resume:
+            self.folder.restore(state)
+        last = config.updates
+        if config.stop_after is not None:
+            last = min(last, state.update + config.stop_after)
+        with _stop_on_signals(self):
+            while state.update < last and not self.world.any(self._stopping):
+                values = self.update()
+                if state.update % config.save_every == 0 or state.update == last:
+                    self.save()
+                yield values
+            if self._stopping:
+                self.save()
+
+    def update(self) -> dict[str, float]:
+        """One update of all networks; its losses, averaged over the batch."""
+        config, number = self.config, self.state.update
+        schedule = Schedule.at(number, config)
+        values: dict[str, float] = {}
+        for index, phase in enumerate(PHASES):
+            if number % self.step.interval(phase) == 0:
+                start = time.perf_counter()
+                values |= self._phase(phase, index, number, schedule)
+                self._synchronize()
+                self.seconds[phase] += time.perf_counter() - start
+        self.state.update = number + 1
+        self._average()
+        return values
+
+    def _phase(self, phase: Phase, index: int, number: int, schedule: Schedule) -> dict[str, float]:
+        """Forward, backward and optimiser step of one phase."""
+        config, world, nets = self.config, self.world, self.networks
+        names = ["G"] if phase.startswith("G") else ["D_image", "D_video"]
+        modules: list[nn.Module] = [getattr(nets, name) for name in names]
+        for module in (nets.G, nets.D_image, nets.D_video):
+            module.requires_grad_(module in modules)
+            module.zero_grad(set_to_none=True)
+        count = config.batch // config.micro_batch
+        totals: dict[str, Tensor] = {}
+        for micro in world.share(count):
+            draws = Draws((config.seed, number, index, micro), world.device)
+            clips = self.data.clips(number, micro)
+            c = self.data.cameras(draws, config.micro_batch)
+            parts = self.step.losses[phase](clips, c, schedule, draws)
+            loss = torch.stack(list(parts.values())).sum() / count
+            loss.backward()
+            for name, value in parts.items():
+                totals[name] = totals.get(name, 0) + value.detach() / count
+        self._apply(names, modules)
+        if phase == "Gmain":
+            self._average_w()
+        return self._shared(phase, totals)
+
+    def _apply(self, names: list[str], modules: list[nn.Module]) -> None:
+        """Sums gradients over the processes, makes them finite as the published loop does, and
+        steps the optimisers."""
+        parameters = [p for module in modules for p in module.parameters() if p.grad is not None]
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        self.world.sum_(gradients)
+        for gradient in gradients:
+            torch.nan_to_num(gradient, nan=0.0, posinf=1e5, neginf=-1e5, out=gradient)
+        for name in names:
+            self.optimizers[name].step()
+
+    def _shared(self, phase: Phase, totals: dict[str, Tensor]) -> dict[str, float]:
+        """Losses summed over the processes; one that had no micro-batch knows the names too."""
+        if self.world.size > 1 and not totals:
+            raise RuntimeError(f"A process has no part in {phase}: use fewer, or a larger batch.")
+        tensors = [totals[name] for name in totals]
+        self.world.sum_(tensors)
+        return {name: tensor.item() for name, tensor in zip(totals, tensors, strict=True)}
+
+    def _average_w(self) -> None:
+        """The running mean of w that truncation pulls towards."""
+        drawn, self.step.w_sum = self.step.w_sum, None
+        assert drawn is not None
+        self.world.sum_([drawn])
+        beta = self.config.optimizer.w_avg_beta
+        average = self.networks.G.backbone.mapping.w_avg
+        average.lerp_(drawn / (2 * self.config.batch), 1 - beta)
+
+    def _average(self) -> None:
+        """The running mean of the generator's weights."""
+        options, config = self.config.optimizer, self.config
+        half_life = options.ema_kimg * config.batch / 32
+        seen = self.state.update * config.batch
+        keep = losses.ema_weight(config.batch, seen, half_life, options.ema_ramp_up)
+        with torch.no_grad():
+            ours, averages = self.networks.G.parameters(), self.networks.G_ema.parameters()
+            for parameter, average in zip(ours, averages, strict=True):
+                average.lerp_(parameter, 1 - keep)
+            buffers = zip(self.networks.G.buffers(), self.networks.G_ema.buffers(), strict=True)
+            for buffer, average in buffers:
+                average.copy_(buffer)
+
+    def save(self) -> None:
+        """Writes the state and the generator; a disk that is full is told, not fatal."""
+        if self.world.first:
+            try:
+                self.folder.save(self.state, self.config.keep)
+                notes = f"Training, {self.state.update} updates."
+                checkpoint.save(self.folder.generator, self.networks.G_ema, notes=notes)
+            except (OSError, checkpoint.CheckpointError) as e:
+                log.warning("The state at update %d is not saved: %s", self.state.update, e)
+        self.world.barrier()
+
+    def stop(self) -> None:
+        """Asks the run to end after the update under way."""
+        self._stopping = True
+
+    def _synchronize(self) -> None:
+        if self.world.device.type == "cuda":
+            torch.cuda.synchronize(self.world.device)
+
+
+class _stop_on_signals:  # noqa: N801  (reads as a verb in `with`)
+    """Turns SIGTERM and SIGINT into an orderly end; a second SIGINT ends at once."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self._former: dict[int, object] = {}
+
+    def __enter__(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._former[number] = signal.signal(number, self._ask)
+
+    def _ask(self, number: int, _: object) -> None:
+        self._trainer.stop()
+        signal.signal(number, self._former[number])  # pyright: ignore[reportArgumentType]
+
+    def __exit__(self, *_: object) -> None:
+        for number, former in self._former.items():
+            signal.signal(number, former)  # pyright: ignore[reportArgumentType]
+
+
+def _adam(module: nn.Module, lr: float, beta2: float) -> torch.optim.Adam:
+    return torch.optim.Adam(module.parameters(), lr, betas=(0.0, beta2), eps=1e-8)

@@ -1,0 +1,197 @@
+"""Settings of a training run. The dataclass makes the command line, and its JSON is kept in the
+run's folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from training.config import DiscriminatorConfig, GeneratorConfig, RenderingConfig
+
+AmpPrecision = Literal["float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights and intervals of the losses."""
+
+    image_weight: float = 1.0
+    """Weight of the image discriminator's losses."""
+    video_weight: float = 0.65
+    """Weight of the video discriminator's losses."""
+    r1_gamma: float = 2.0
+    """Weight of the R1 penalty; half of it times the squared gradient norm."""
+    r1_interval: int = 16
+    """Updates from one R1 step to the next; the penalty is multiplied by it."""
+    density_weight: float = 0.6
+    """Weight of the density regularisation."""
+    density_interval: int = 4
+    """Updates from one density step to the next; the loss is multiplied by it."""
+    density_points: int = 1000
+    """Points at which density is compared with its neighbourhood."""
+    density_distance: float = 0.004
+    """Standard deviation of the neighbours' offsets, world units."""
+    swap_start: float = 1.0
+    """Probability at the start that the mapping sees another clip's camera."""
+    swap_end: float = 0.5
+    """That probability after `swap_kimg`."""
+    swap_kimg: float = 1000.0
+    """Thousand clips over which it falls."""
+    blur_sigma: float = 10.0
+    """Blur of the image discriminator's input at the start, pixels."""
+    blur_kimg: float = 200.0
+    """Thousand clips over which the blur goes, at a batch of 32; larger batches take longer."""
+    raw_start: int | None = None
+    """Raw resolution at the start, pixels; None for the final one from the beginning."""
+    raw_kimg: float = 1000.0
+    """Thousand clips over which the raw resolution rises to the final one."""
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam's settings, corrected for lazy regularisation as the published ones are."""
+
+    g_lr: float = 0.002
+    """Learning rate of the generator."""
+    g_beta2: float = 0.9919679228657
+    """0.99^(4/5)."""
+    d_lr: float = 0.002 * 16 / 17
+    """Learning rate of both discriminators."""
+    d_beta2: float = 0.9905854573074
+    """0.99^(16/17)."""
+    ema_kimg: float = 10.0
+    """Thousand clips after which the average of the generator forgets half, at a batch of 32."""
+    ema_ramp_up: float = 0.05
+    """Most share of the clips seen that the average remembers."""
+    w_avg_beta: float = 0.998
+    """Share that the average w keeps at each update."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run."""
+
+    data: str = ""
+    """Data set: a folder or a stored zip of clips, or VoxCeleb's published layout."""
+    out: str = "runs/new"
+    """Folder of the run."""
+    resume: bool = False
+    """Go on from the newest state in the folder."""
+    start_from: str = ""
+    """Checkpoint whose weights begin the generator: ours, PV3D's or EG3D's."""
+    updates: int = 300_000
+    """Updates in all."""
+    batch: int = 32
+    """Clips an update, over all processes."""
+    micro_batch: int = 4
+    """Clips that go through the networks at once; the batch is a multiple of it. Results depend on
+    it, but not on the number of processes that share the micro-batches."""
+    seed: int = 0
+    """Of weights and every draw: runs with one seed repeat."""
+    flip: bool = True
+    """Mirror clips, with their cameras, with probability 1/2."""
+    random_noise: bool = True
+    """Draw the layers' noise afresh instead of using the stored maps."""
+    precision: AmpPrecision = "float32"
+    """Number format of the convolutions; rays, losses and weights stay float32."""
+    channels_last: bool = False
+    """Keep pictures channels-last, which tensor cores like."""
+    compile: bool = False
+    """Compile the networks with torch.compile."""
+    device: str = "auto"
+    """auto is the process's GPU, or the CPU without one."""
+    workers: int = 2
+    """Processes that read data, for each training process."""
+    log_every: int = 10
+    """Updates from one log entry to the next."""
+    save_every: int = 500
+    """Updates from one saved state to the next."""
+    keep: int = 3
+    """Newest states that are kept."""
+    sample_every: int = 500
+    """Updates from one sheet of samples to the next; 0 for none."""
+    stop_after: int | None = None
+    """Updates after which this sitting stops, saved and resumable."""
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name} is {getattr(self, name)}; it must be at least 1"
+            for name in ("updates", "batch", "micro_batch", "log_every", "save_every", "keep")
+            if getattr(self, name) < 1
+        ]
+        if self.micro_batch > 0 and self.batch % self.micro_batch:
+            problems.append(f"batch {self.batch} is no multiple of micro_batch {self.micro_batch}")
+        sides = self.generator.image_resolution, self.discriminator.resolution
+        if sides[0] != sides[1]:
+            problems.append(
+                f"the generator makes {sides[0]} px pictures, the discriminator takes {sides[1]} px"
+            )
+        group = self.discriminator.group_size
+        for what, count in (("pictures", 2 * self.micro_batch), ("clips", self.micro_batch)):
+            if count % min(group, max(count, 1)):
+                problems.append(
+                    f"a micro-batch of {count} {what} cannot be split into groups of {group}"
+                )
+        if problems:
+            raise ValueError("; ".join(problems))
+
+
+_RES64 = TrainConfig()
+_SMALL = GeneratorConfig(
+    z_dim=64,
+    w_dim=64,
+    plane_resolution=32,
+    plane_channels=8,
+    channel_base=512,
+    channel_max=32,
+    motion_dim=64,
+    decoder_hidden=16,
+    feature_channels=8,
+    superresolution="2X",
+    superresolution_channels=(16, 8),
+    rendering=RenderingConfig(16, 16, 16, white_background=True),
+)
+_DEMO = GeneratorConfig(
+    z_dim=256,
+    w_dim=256,
+    plane_resolution=128,
+    plane_channels=16,
+    channel_base=8192,
+    channel_max=128,
+    motion_dim=256,
+    decoder_hidden=64,
+    feature_channels=32,
+    superresolution="4X",
+    superresolution_channels=(64, 32),
+    rendering=RenderingConfig(64, 24, 24, white_background=True),
+)
+
+PRESETS: dict[str, TrainConfig] = {
+    "voxceleb-res64": _RES64,
+    "voxceleb-res128": replace(
+        _RES64,
+        generator=GeneratorConfig(rendering=RenderingConfig(raw_resolution=128)),
+        loss=LossConfig(raw_start=64),
+    ),
+    "demo": TrainConfig(
+        updates=100_000,
+        batch=16,
+        generator=_DEMO,
+        discriminator=DiscriminatorConfig(resolution=256, channel_base=8192, channel_max=256),
+    ),
+    "tiny": TrainConfig(
+        updates=400,
+        batch=4,
+        workers=0,
+        save_every=100,
+        sample_every=100,
+        generator=_SMALL,
+        discriminator=DiscriminatorConfig(resolution=128, channel_base=512, channel_max=32),
+        loss=LossConfig(blur_sigma=4.0, blur_kimg=0.5, swap_kimg=2.0),
+    ),
+}
+"""Runs by name: the published ones, the bundled demo model's, and one for a laptop's CPU."""
