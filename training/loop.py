@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from training import checkpoint, losses
 from training.distributed import World
-from training.logs import Logs
 from training.networks.discriminators import ImageDiscriminator, VideoDiscriminator
 from training.networks.generator import Generator
 from training.run_folder import RunFolder, TrainingState
@@ -95,7 +94,6 @@ class Trainer:
         data: real clips and cameras.
         world: this process among its siblings.
         folder: where states go.
-        logs: where numbers and pictures go; None for nowhere.
     """
 
     def __init__(
@@ -104,10 +102,9 @@ class Trainer:
         data: ClipStream,
         world: World,
         folder: RunFolder,
-        logs: Logs | None = None,
     ) -> None:
         self.config, self.data, self.world = config, data, world
-        self.folder, self.logs = folder, logs
+        self.folder = folder
         self.networks = Networks.build(config, world.device)
         options, nets = config.optimizer, self.networks
         self.optimizers = {

@@ -1,0 +1,118 @@
+"""Trains PV3D.
+
+    python -m training.train tiny --data clips.zip --out runs/first
+    torchrun --nproc-per-node 8 -m training.train voxceleb-res64 --data voxceleb --out runs/big
+    python -m training.train tiny --data clips.zip --out runs/first --resume
+
+The first word names a preset; every setting of it can be changed on the command line.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+import torch
+import tyro
+from tqdm import tqdm
+
+from training.checkpoint import CheckpointError
+from training.data import DatasetError
+from training.distributed import World, world
+from training.logs import Logs
+from training.loop import Trainer
+from training.run_folder import RunError, RunFolder
+from training.step import PHASES
+from training.stream import DataStream
+from training.train_config import PRESETS, TrainConfig
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Trains as the command line says; the exit status is 1 where something must be mended."""
+    presets = {name: ("", config) for name, config in PRESETS.items()}
+    config = tyro.extras.overridable_config_cli(presets, args=arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        with world(config.device) as here:
+            train(config, here)
+    except (DatasetError, RunError, CheckpointError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def train(config: TrainConfig, here: World) -> None:
+    """One sitting of a run.
+
+    Raises:
+        RunError: when the run's folder cannot be used.
+        training.data.DatasetError: when the data cannot be used.
+        training.checkpoint.CheckpointError: when the weights to start from cannot be used.
+    """
+    folder = RunFolder(config.out)
+    if here.first:
+        folder.begin(config, config.resume)
+    here.barrier()
+    data = DataStream(config, here)
+    logs = Logs(folder.logs) if here.first else None
+    try:
+        trainer = Trainer(config, data, here, folder)
+        _follow(trainer, data, logs)
+    finally:
+        data.close()
+        if logs is not None:
+            logs.close()
+
+
+def _follow(trainer: Trainer, data: DataStream, logs: Logs | None) -> None:
+    """Runs the trainer with a progress bar and log entries in the first process."""
+    config, state = trainer.config, trainer.state
+    bar = tqdm(total=config.updates, disable=logs is None, unit="update", smoothing=0.05)
+    begun, first = time.perf_counter(), None
+    for values in trainer.run():
+        if first is None:
+            first = state.update - 1
+        bar.update(state.update - bar.n)
+        if logs is None:
+            continue
+        if state.update % config.log_every == 0:
+            kimg = (state.update - first) * config.batch / 1000
+            rate = (time.perf_counter() - begun) / kimg
+            bar.set_postfix_str(_summary(values, state.update * config.batch / 1000, rate))
+            logs.numbers(state.update, values | _facts(trainer, data, rate))
+        if config.sample_every and state.update % config.sample_every == 0:
+            logs.samples(state.update, trainer.networks.G_ema)
+    bar.close()
+
+
+def _summary(values: dict[str, float], kimg: float, rate: float) -> str:
+    """The main losses in a few characters."""
+    names = ("G/image", "G/video", "D/image", "D/video")
+    shown = " ".join(f"{name} {values[name]:.2f}" for name in names if name in values)
+    return f"{kimg:.1f} kimg, {rate:.1f} s/kimg, {_memory() / 2**30:.1f} GB, {shown}"
+
+
+def _facts(trainer: Trainer, data: DataStream, rate: float) -> dict[str, float]:
+    """Speed, memory, and where the time goes."""
+    total = sum(trainer.seconds.values()) or 1.0
+    shares = {f"time/{phase}": trainer.seconds[phase] / total for phase in PHASES}
+    return shares | {
+        "speed/seconds per kimg": rate,
+        "speed/seconds waited for data": data.waited,
+        "data/clips skipped": float(len(data.skipped)),
+        "memory/GB": _memory() / 2**30,
+    }
+
+
+def _memory() -> int:
+    """Bytes in use: of the GPU at their peak, or of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    import psutil
+
+    return psutil.Process().memory_info().rss
+
+
+if __name__ == "__main__":
+    sys.exit(main())
