@@ -13,9 +13,9 @@ from training.config import GeneratorConfig, RenderingConfig
 from training.networks.generator import Generator, parameter_count
 from viz import probing
 from viz.errors import UserError
+from viz.session import CHECKPOINTS
 from viz.types import ModelInfo
 
-CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
 FORMATS = {"native": "PV3D visualizer", "pv3d": "PV3D", "eg3d": "EG3D"}
 
 RANDOM_CONFIG = GeneratorConfig(
@@ -94,10 +94,23 @@ def _random_model(device: torch.device) -> Model:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(2023)
         G = Generator(RANDOM_CONFIG).eval().requires_grad_(False)
-    # Untrained density is nearly even; sharpen it so that the views show shapes.
-    G.decoder.get_parameter("net.2.weight")[0] *= 12
+    _give_shape(G)
     note = "This model is untrained: open a checkpoint to see people."
     return Model(G.to(device), _info(G, "", "random", (note,)))
+
+
+def _give_shape(G: Generator) -> None:
+    """Scales random weights so that an untrained model shows something: even density and glaring
+    colours would hide what the views and the camera do."""
+    for resolution in (8, 16):  # shapes of about a tenth of the box
+        G.get_parameter(f"backbone.synthesis.b{resolution}.conv1.noise_strength").fill_(1.0)
+    G.get_parameter("backbone.synthesis.b4.torgb.weight").mul_(0.3)
+    G.get_parameter("decoder.net.2.weight")[0] *= 30
+    outside = G.decoder(torch.zeros(1, G.config.plane_channels))[0]
+    G.get_parameter("decoder.net.2.bias")[0] -= 2 + outside[0]  # empty outside of the box
+    G.get_parameter("to_img_raw.weight").mul_(0.2)
+    for block in (0, 1):
+        G.get_parameter(f"superresolution.block{block}.torgb.weight").mul_(0.05)
 
 
 def _info(G: Generator, path: str, kind: str, notes: tuple[str, ...]) -> ModelInfo:
