@@ -1,0 +1,346 @@
+"""The command that draws a data set of synthetic heads."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from training.camera import Camera
+from training.files import replacing
+from training.synthetic import clips
+from training.synthetic.expression import MOTION_DIM, expr_weights, head_pose
+from training.synthetic.ict import ModelError, cached_compact, load_model
+from training.synthetic.renderer import Background, HeadRenderer, background
+from training.synthetic.traits import IDENTITY_DIM, identity_from_u
+
+MODEL_VARIABLE = "PV3D_ICT_MODEL"
+"""Environment variable that stands in for --model."""
+
+_YAW_LIMIT, _PITCH_LIMIT = 40.0, 23.0
+
+
+@dataclass(frozen=True)
+class GenerateConfig:
+    """Draw portrait clips of synthetic heads with exact cameras, depth and masks."""
+
+    out: Annotated[Path, tyro.conf.Positional]
+    """The data set: a folder, or a file that ends in .zip. A zip takes twice its size for a moment
+    while it is packed."""
+    model: Path | None = None
+    """A checkout of ICT-FaceKit or the compact file made from one; default: $PV3D_ICT_MODEL."""
+    people: int = 100
+    """How many persons. More can be added later: only the new ones are drawn."""
+    clips_per_person: int = 2
+    """How many motions of each person."""
+    views: int = 1
+    """How many cameras look at each motion; each makes a clip."""
+    frames: int = 16
+    """Frames of a clip, from t = 0 to t = 1."""
+    resolution: int = 256
+    """Side of the pictures in pixels."""
+    seed: int = 0
+    """Decides everything; the same seed and number of a clip make the same bytes."""
+    yaw_std: float = 17.0
+    """Spread of the cameras to the sides in degrees; never more than 40 aside."""
+    pitch_std: float = 8.5
+    """Spread of the cameras up and down in degrees; never more than 23."""
+    still: bool = False
+    """Leave the camera where it is within a clip. Else it moves as the head turns, as in PV3D."""
+    shared_cameras: bool = False
+    """Look at all motions of a person with the same cameras: with `still`, only the face moves
+    between them."""
+    background: Background = "white"
+    """What is behind the heads; "backdrop" gives each person a coloured one."""
+    depth: bool = True
+    """Write the distances along the rays."""
+    mask: bool = True
+    """Write the coverage."""
+    landmarks: bool = False
+    """Write the 68 landmarks of each frame into dataset.json (1.5 kB a frame)."""
+    processes: int = 1
+    """Processes that draw at the same time."""
+    cache: Path | None = None
+    """Folder for what is computed once for a model; default: the user's cache."""
+
+    def problems(self) -> list[str]:
+        """Every reason why these values cannot be used, as sentences; empty when they can."""
+        names = ("people", "clips_per_person", "views", "frames", "processes")
+        found = [
+            f"{name} is {getattr(self, name)}; it must be 1 or more"
+            for name in names
+            if getattr(self, name) < 1
+        ]
+        if self.frames > 1000:
+            found.append(f"frames is {self.frames}; it must be at most 1000")
+        if not 16 <= self.resolution <= 4096:
+            found.append(f"resolution is {self.resolution}; it must be 16 to 4096")
+        if self.seed < 0:
+            found.append(f"seed is {self.seed}; it must not be negative")
+        if min(self.yaw_std, self.pitch_std) < 0:
+            found.append("yaw_std and pitch_std must not be negative")
+        return found
+
+    @property
+    def clip_count(self) -> int:
+        return self.people * self.clips_per_person * self.views
+
+    @property
+    def is_zip(self) -> bool:
+        return self.out.suffix.lower() == ".zip"
+
+    @property
+    def folder(self) -> Path:
+        """Where the clips are written."""
+        return self.out.with_name(f"{self.out.name}.parts") if self.is_zip else self.out
+
+    def content(self) -> dict[str, object]:
+        """The settings that decide what is in a clip."""
+        kept = dataclasses.asdict(self)
+        for name in ("out", "model", "people", "processes", "cache"):
+            del kept[name]
+        return kept
+
+
+def clip_name(index: int) -> str:
+    return f"{index:06d}"
+
+
+@dataclass(frozen=True)
+class ClipPlan:
+    """What is drawn in one clip."""
+
+    identity: np.ndarray
+    """u, float64 [IDENTITY_DIM]."""
+    motion: np.ndarray
+    """m, float64 [MOTION_DIM]."""
+    timesteps: list[float]
+    cameras: list[Camera]
+
+
+def plan_clip(config: GenerateConfig, index: int) -> ClipPlan:
+    """The plan of clip `index`, which depends on the seed and the index alone.
+
+    Numbers are rounded as they are stored, so that the stored ones draw the same pictures.
+    """
+    person, rest = divmod(index, config.clips_per_person * config.views)
+    motion, view = divmod(rest, config.views)
+
+    def draw(count: int, *key: int) -> np.ndarray:
+        return np.random.default_rng([config.seed, *key]).standard_normal(count).round(4)
+
+    u, m = draw(IDENTITY_DIM, 0, person), draw(MOTION_DIM, 1, person, motion)
+    aside, up = draw(2, 2, person, view, 0 if config.shared_cameras else 1 + motion)
+    yaw = float(np.clip(aside * config.yaw_std, -_YAW_LIMIT, _YAW_LIMIT))
+    pitch = float(np.clip(up * config.pitch_std, -_PITCH_LIMIT, _PITCH_LIMIT))
+    last = max(config.frames - 1, 1)
+    timesteps = [round(k / last, 6) for k in range(config.frames)]
+    cameras = []
+    for t in timesteps:
+        turn, nod = (0.0, 0.0) if config.still else head_pose(m, t)
+        numbers = Camera.orbit(yaw + turn, pitch + nod).numbers()
+        cameras.append(Camera.from_numbers(numbers.astype(np.float64).round(7)))
+    return ClipPlan(u, m, timesteps, cameras)
+
+
+def draw_clip(config: GenerateConfig, renderer: HeadRenderer, index: int) -> None:
+    """Draw clip `index` and write it into the data set's folder."""
+    plan = plan_clip(config, index)
+    traits = identity_from_u(plan.identity)
+    behind = background(config.background, traits, config.resolution)
+    renderer.set_identity(traits)
+    pictures: dict[str, list[np.ndarray]] = {"frames": []}
+    landmarks = []
+    for t, camera in zip(plan.timesteps, plan.cameras, strict=True):
+        renderer.set_pose(expr_weights(plan.motion, t))
+        frame = renderer.draw(camera)
+        pictures["frames"].append(frame.over(behind))
+        if config.depth:
+            depth = clips.encode_depth(frame.depth(clips.DEPTH_RANGE[1]))
+            pictures.setdefault("depth", []).append(depth)
+        if config.mask:
+            mask = np.round(frame.alpha * 255).astype(np.uint8)
+            pictures.setdefault("mask", []).append(mask)
+        if config.landmarks:
+            landmarks.append(renderer.landmarks(camera).round(4).tolist())
+    record: dict[str, object] = {
+        "cameras": [(*c.cam2world, *c.intrinsics) for c in plan.cameras],
+        "identity": plan.identity.tolist(),
+        "motion": plan.motion.tolist(),
+        "t": plan.timesteps,
+    }
+    if config.landmarks:
+        record["landmarks"] = landmarks
+    clips.write_clip(config.folder, clip_name(index), pictures, record)
+
+
+class _Status:
+    """Progress on the terminal: rewritten in place there, a line every 15 s in a file."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._next = 0.0
+
+    def show(self, text: str, last: bool = False) -> None:
+        now = time.monotonic()
+        if now < self._next and not last:
+            return
+        self._next = now + (0.2 if self._terminal else 15.0)
+        start, end = ("\r\x1b[K", "\n" if last else "") if self._terminal else ("", "\n")
+        print(start + text, end=end, file=sys.stderr, flush=True)
+
+    def preparing(self, what: str, share: float) -> None:
+        self.show(f"{what}: {share:.0%}")
+
+    def packing(self, share: float) -> None:
+        self.show(f"Packing: {share:.0%}")
+
+
+def _check_folder(config: GenerateConfig) -> None:
+    """Make the folder, or see that it holds clips of the same settings.
+
+    Raises:
+        ValueError: when it holds something else.
+    """
+    if config.is_zip and config.out.exists():
+        raise ValueError(f"{config.out} is there already; delete it to make it again.")
+    settings = config.folder / "settings.json"
+    content = json.loads(json.dumps(config.content()))
+    if settings.is_file():
+        found = json.loads(settings.read_text())
+        other = [f"{k} was {found.get(k)!r}" for k in content if found.get(k) != content[k]]
+        if other:
+            raise ValueError(
+                f"{config.folder} was begun with other settings: {', '.join(other)}. "
+                "Use those, or another place."
+            )
+        return
+    if config.folder.exists() and any(config.folder.iterdir()):
+        raise ValueError(f"{config.folder} is not empty and holds no clips of this program.")
+    config.folder.mkdir(parents=True, exist_ok=True)
+    with replacing(settings) as part:
+        part.write_text(json.dumps(content))
+
+
+_worker: list[tuple[GenerateConfig, HeadRenderer]] = []
+"""What this process draws with, where it is one of several."""
+
+
+def _start_worker(config: GenerateConfig, model: Path) -> None:
+    """Set a drawing process up."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    share = max(1, (os.cpu_count() or 1) // config.processes)
+    os.environ.setdefault("LP_NUM_THREADS", str(share))  # of Mesa's software renderer
+    renderer = HeadRenderer(load_model(model), config.resolution, cache=config.cache)
+    _worker.append((config, renderer))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()  # returns when the parent is gone, even if it was killed
+        os._exit(1)
+
+
+def _work(index: int) -> int:
+    draw_clip(*_worker[0], index)
+    return index
+
+
+def _draw_all(
+    config: GenerateConfig, model: Path, todo: list[int], status: _Status
+) -> Iterator[int]:
+    """Draw the clips `todo`, in this process or several; yields the index of each finished one."""
+    renderer = HeadRenderer(
+        load_model(model), config.resolution, cache=config.cache, progress=status.preparing
+    )
+    if config.processes == 1:
+        for index in todo:
+            draw_clip(config, renderer, index)
+            yield index
+        return
+    renderer.close()
+    pool = ProcessPoolExecutor(
+        config.processes,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(config, model),
+    )
+    try:
+        for done in as_completed([pool.submit(_work, index) for index in todo]):
+            yield done.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def generate(config: GenerateConfig) -> None:
+    """Draw the data set of `config`, or what is missing of it.
+
+    Raises:
+        ValueError: for settings that cannot be used; ModelError, one of it, for the face model.
+        RuntimeError: when there is no OpenGL.
+        OSError: when a file cannot be written; what is finished stays.
+    """
+    problems = config.problems()
+    if problems:
+        raise ValueError("; ".join(problems) + ".")
+    given = config.model or (Path(v) if (v := os.environ.get(MODEL_VARIABLE)) else None)
+    if given is None:
+        raise ModelError(
+            "Give the face model with --model: a checkout of "
+            "https://github.com/USC-ICT/ICT-FaceKit, or the compact file made from one."
+        )
+    _check_folder(config)
+    status = _Status()
+    model = cached_compact(given, config.cache, status.preparing)
+    names = [clip_name(i) for i in range(config.clip_count)]
+    todo = [i for i, name in enumerate(names) if not clips.is_finished(config.folder, name)]
+    kept = len(names) - len(todo)
+    began = time.monotonic()
+    try:
+        for done, _ in enumerate(_draw_all(config, model, todo, status) if todo else (), start=1):
+            elapsed = time.monotonic() - began
+            left = elapsed / done * (len(todo) - done)
+            status.show(
+                f"{kept + done} of {len(names)} clips, {done * config.frames / elapsed:.1f} "
+                f"frames/s, {_span(left)} left",
+                last=done == len(todo),
+            )
+    finally:
+        header = {"resolution": config.resolution, "fps": 25, "settings": config.content()}
+        clips.write_index(config.folder, names, header)
+    if config.is_zip:
+        clips.pack(config.folder, config.out, status.packing)
+    status.show(f"{config.out}: {len(names)} clips of {config.frames} frames.", last=True)
+
+
+def _span(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    config = tyro.cli(GenerateConfig, prog="python -m training.synthetic", args=arguments)
+    try:
+        generate(config)
+    except KeyboardInterrupt:
+        print("\nStopped. The same command goes on from here.", file=sys.stderr)
+        return 130
+    except (ValueError, RuntimeError, OSError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0

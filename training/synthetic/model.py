@@ -1,0 +1,244 @@
+"""The head that is drawn: the morphable model posed, welded, and painted with masks.
+
+Lengths are in centimetres, y up, the face looks along +z, until `to_world`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sparse
+
+from training.synthetic.expression import MOTION_DIM, expr_weights
+from training.synthetic.ict import LABELS, ModelError, MorphableModel
+from training.synthetic.traits import SHAPE_DIM, Traits, smooth
+
+SCALE = 0.0196
+"""World units a centimetre."""
+_CENTRE = np.array([0.0, 2.3, 0.2], np.float32)
+
+SKULL_CENTRE = np.array([0.0, 4.6, -0.4], np.float32)
+"""Where the rays that bind the hair to the scalp start."""
+NECK_AXIS = np.array([0.0, -2.6], np.float32)
+"""(x, z) of the vertical axis of the neck."""
+
+_LOWEST = -19.0
+"""The neck is cut below this height: the shirt hides it."""
+
+
+def to_world(points: np.ndarray) -> np.ndarray:
+    """World coordinates of points in centimetres, float32 [..., 3]."""
+    return (points - _CENTRE) * np.float32(SCALE)
+
+
+class HeadModel:
+    """A morphable head made ready to draw. The arrays are not to be changed.
+
+    Raises:
+        ModelError: when the face model lacks expressions or identity modes.
+    """
+
+    def __init__(self, morphable: MorphableModel) -> None:
+        missing = sorted(set(expr_weights(np.zeros(MOTION_DIM), 0)) - set(morphable.expressions))
+        if missing:
+            raise ModelError(f"The face model lacks expressions: {', '.join(missing)}.")
+        if len(morphable.identities) < SHAPE_DIM:
+            count = len(morphable.identities)
+            raise ModelError(f"The face model has {count} identity modes, fewer than {SHAPE_DIM}.")
+        self.morphable = morphable
+        self.vertices = morphable.vertices
+        self.labels = morphable.labels
+        self.skin = self.labels <= LABELS["head"]
+        """Which vertices are skin, bool [V]."""
+        hidden = [LABELS[name] for name in ("iris_L", "iris_R", "lash_L", "lash_R")]
+        triangles = morphable.triangles
+        kept = ~np.isin(self.labels[triangles[:, 0]], hidden)  # irises are painted on the sclera
+        kept &= self.vertices[triangles, 1].max(1) > _LOWEST
+        self.triangles = triangles[kept]
+        """Vertex indices of what may be seen, int32 [T, 3]; `keep_triangles` takes more away."""
+        self.eyes = [self._centre(LABELS[name]) for name in ("sclera_L", "sclera_R")]
+        """Centres of the eyeballs at rest, float32 [3] each."""
+        self._identities = morphable.identities[:SHAPE_DIM].reshape(SHAPE_DIM, -1)
+        self._names = {name: i for i, name in enumerate(morphable.expressions)}
+        deltas = [delta.ravel() for delta in morphable.expressions.values()]
+        self._expressions = sparse.csr_array(np.stack(deltas, axis=1))  # [3 V, E]
+        self._weld()
+        self.masks = Masks(self)
+
+    def keep_triangles(self, kept: np.ndarray) -> None:
+        """Draw only the triangles that `kept`, bool [T], names."""
+        self.triangles = self.triangles[kept]
+        self._weld()
+
+    def identity_vertices(self, shape: np.ndarray) -> np.ndarray:
+        """The rest face of the identity `shape` [SHAPE_DIM], float32 [V, 3]."""
+        moved = shape.astype(np.float32) @ self._identities
+        return self.vertices + moved.reshape(-1, 3)
+
+    def posed(self, vertices: np.ndarray, weights: dict[str, float]) -> np.ndarray:
+        """`vertices` [V, 3] with expression `weights` by name, float32 [V, 3].
+
+        Raises:
+            KeyError: for an expression that the model has not.
+        """
+        column = np.zeros(len(self._names), np.float32)
+        for name, weight in weights.items():
+            column[self._names[name]] = weight
+        return vertices + (self._expressions @ column).reshape(-1, 3)
+
+    def face_normals(self, vertices: np.ndarray) -> np.ndarray:
+        """Normals of the triangles of `vertices` [V, 3], as long as twice their area, [T, 3]."""
+        a, b, c = (vertices[self.triangles[:, k]] for k in range(3))
+        (x1, y1, z1), (x2, y2, z2) = (b - a).T, (c - a).T
+        return np.stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2], axis=1)
+
+    def normals(self, faces: np.ndarray) -> np.ndarray:
+        """Unit normals of the vertices from `face_normals`, float32 [V, 3]; 0 without a face."""
+        normals = self._gather @ faces
+        normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
+        return normals[self._welded]
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """`values` [V] averaged over the neighbours of each vertex, float64 [V]."""
+        corners = len(self.triangles)
+        touches = sparse.csr_array(
+            (
+                np.ones(3 * corners),
+                (np.tile(np.arange(corners), 3), self._welded[self.triangles.T.ravel()]),
+            ),
+            shape=(corners, self._welded.max() + 1),
+        )
+        count = np.bincount(self._welded)
+        welded = np.bincount(self._welded, values) / np.maximum(count, 1)
+        near = self._gather @ touches
+        near = (near @ welded) / np.maximum(near.sum(1), 1e-6)
+        return near[self._welded]
+
+    def _centre(self, label: int) -> np.ndarray:
+        points = self.vertices[self.labels == label]
+        return (points.max(0) + points.min(0)) / 2
+
+    def _weld(self) -> None:
+        """Vertices at one place share a normal: the meshes are cut along texture seams."""
+        key = np.c_[np.round(self.vertices, 3), np.where(self.skin, 0, 1 + self.labels)]
+        self._welded = np.unique(key, axis=0, return_inverse=True)[1].ravel()
+        count = len(self.triangles)
+        corners = self._welded[self.triangles].T.ravel()
+        self._gather = sparse.csr_array(
+            (np.ones(3 * count, np.float32), (corners, np.tile(np.arange(count), 3))),
+            shape=(self._welded.max() + 1, count),
+        )
+
+
+class Masks:
+    """Where the neutral head is lip, brow, beard and so on: one number a vertex, 0 to 1, [V]."""
+
+    def __init__(self, head: HeadModel) -> None:
+        marks = head.vertices[head.morphable.landmarks]
+        self._skin = head.skin
+        x, y, z = head.vertices.T
+        mouth = _polygon_distance(head.vertices[:, :2], marks[48:60, :2])
+        near = (head.labels == LABELS["face"]) & (z > 7) & (y > -5.5) & (y < -1)
+        self.lips = np.where(near, smooth(0.12, -0.12, mouth), 0)
+        self.liner = self._on_skin(_lash_lines(head.vertices, marks))
+        self.blush = self._on_skin(_blushes(head.vertices))
+        self._brow = _brow_distance(head.vertices, marks)
+        off_lips = 1 - smooth(0.30, 0.0, mouth) * (z > 7)
+        side = np.abs(x)
+        chin = smooth(3.4, 1.6, side) * smooth(-4.3, -5.2, y) * smooth(-12.0, -9.5, y)
+        chin = np.maximum(chin, smooth(0.9, 0.3, side) * smooth(-3.6, -4.2, y) * smooth(8, 9, z))
+        corner = smooth(1.0, 0.2, np.abs(side - 3.0)) * smooth(-6.8, -5.6, y) * smooth(-1.8, -3, y)
+        edge = y - side * 0.42 + 1.2  # rises from the corner of the mouth to the sideburn
+        jaw = smooth(-0.6, -4.2, edge) * smooth(-11.8, -8.8, y) * smooth(-0.8, 2.2, z)
+        jaw = jaw * (0.25 + 0.75 * smooth(1.0, 5.5, z))
+        lip = smooth(3.7, 2.4, side) * smooth(-0.9, -1.7, y + 0.16 * side) * smooth(6.5, 8.5, z)
+        lip = lip * smooth(-4.4, -3.2, y)
+        groove = 1 - 0.5 * smooth(0.45, 0.1, side)
+        front = smooth(5.0, 8.0, z)
+        jaw = jaw * (1 - smooth(-8.2, -9.6, y) * smooth(6.0, 3.5, z))  # not on the neck
+        self._beards = [
+            self._on_skin(jaw * off_lips),
+            self._on_skin(np.maximum(chin, 0.8 * corner) * front * off_lips),
+            self._on_skin(np.maximum(lip * groove, 0.5 * corner * front) * off_lips),
+        ]
+
+    def _on_skin(self, mask: np.ndarray) -> np.ndarray:
+        return np.where(self._skin, np.clip(mask, 0, 1), 0)
+
+    def brow(self, traits: Traits) -> np.ndarray:
+        """The eyebrows of a person."""
+        width = traits.brow_width
+        return self._on_skin(smooth(1.15 * width, 0.35 * width, self._brow))
+
+    def beard(self, traits: Traits) -> np.ndarray:
+        """The beard of a person, times its density."""
+        parts = [d * mask for d, mask in zip(traits.beard, self._beards, strict=True)]
+        return np.max(parts, axis=0)
+
+
+def _polygon_distance(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
+    """Signed distance of `points` [P, 2] to a polygon [Q, 2], negative inside, [P]."""
+    distance = np.full(len(points), np.inf)
+    inside = np.zeros(len(points), bool)
+    x, y = points.T
+    for p, q in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
+        distance = np.minimum(distance, _segment(points, p, q)[0])
+        if p[1] != q[1]:
+            crossing = (q[0] - p[0]) * (y - p[1]) / (q[1] - p[1]) + p[0]
+            inside ^= ((p[1] > y) != (q[1] > y)) & (x < crossing)
+    return np.where(inside, -distance, distance)
+
+
+def _segment(points: np.ndarray, p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance of `points` [P, D] to the segment pq, and the nearest place on it (0 to 1)."""
+    edge, offset = q - p, points - p
+    place = np.clip((offset @ edge) / max(float(edge @ edge), 1e-12), 0, 1)
+    return np.linalg.norm(offset - place[:, None] * edge, axis=1), place
+
+
+def _line(points: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance of `points` [P, 3] to a chain of points, and the nearest place along it (0 to 1)."""
+    distance = np.full(len(points), np.inf)
+    along = np.zeros(len(points))
+    pieces = len(line) - 1
+    for i in range(pieces):
+        near, place = _segment(points, line[i], line[i + 1])
+        closer = near < distance
+        distance[closer] = near[closer]
+        along[closer] = (i + place[closer]) / pieces
+    return distance, along
+
+
+def _brow_distance(vertices: np.ndarray, marks: np.ndarray) -> np.ndarray:
+    """Distance to the eyebrows over their half width, which shrinks outwards, [V]."""
+    relative = np.full(len(vertices), np.inf)
+    for start, end, inner_first in ((17, 22, False), (22, 27, True)):
+        line = marks[start:end] + np.array([0, 0.05, 0], np.float32)
+        distance, along = _line(vertices, line)
+        outwards = along if inner_first else 1 - along
+        relative = np.minimum(relative, distance / (0.50 * (1 - 0.55 * outwards)))
+    return relative
+
+
+def _lash_lines(vertices: np.ndarray, marks: np.ndarray) -> np.ndarray:
+    """Rims of the eyelids, stronger at the upper lid, [V]."""
+    mask = np.zeros(len(vertices))
+    for start in (36, 42):
+        lid = marks[start : start + 6]
+        distance, _ = _line(vertices, np.r_[lid, lid[:1]])
+        upper = vertices[:, 1] > lid[:, 1].mean()
+        mask = np.maximum(mask, smooth(0.26, 0.02, distance) * np.where(upper, 1, 0.55))
+    return mask
+
+
+def _blushes(vertices: np.ndarray) -> np.ndarray:
+    """Cheeks, tip of the nose and chin, [V]."""
+    mask = np.zeros(len(vertices))
+    for centre, radius, strength in (
+        ((5.2, -0.6, 8.6), 2.6, 1.0),
+        ((-5.2, -0.6, 8.6), 2.6, 1.0),
+        ((0, 0.4, 13), 1.3, 0.8),
+        ((0, -8, 10.3), 1.5, 0.35),
+    ):
+        square = ((vertices - np.array(centre)) ** 2).sum(1)
+        mask = np.maximum(mask, strength * np.exp(-square / radius**2))
+    return mask

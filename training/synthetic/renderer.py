@@ -1,0 +1,376 @@
+"""Draws heads with OpenGL, without a window (EGL): colour, distance and coverage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import moderngl
+import numpy as np
+
+from training.camera import Camera
+from training.synthetic import garment, hair, shaders
+from training.synthetic.baking import FAR, NEAR, baked
+from training.synthetic.ict import MorphableModel, Progress
+from training.synthetic.model import SCALE, HeadModel, to_world
+from training.synthetic.traits import HairStyle, Traits
+
+Background = Literal["white", "black", "backdrop"]
+
+_SHELLS = (1 / 3, 2 / 3, 1.0)
+"""Heights of the layers of stubble and beard, in shares of their length."""
+_SCALP_LENGTH: dict[HairStyle, float] = {
+    "bald": 0.0,
+    "buzz": 0.30,
+    "short": 0.25,
+    "swept": 0.25,
+    "bob": 0.0,
+    "long": 0.0,
+}
+"""Length of the hair that is drawn as stubble, in centimetres."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One drawn picture, rows from the top."""
+
+    rgba: np.ndarray
+    """sRGB times coverage, and coverage, uint8 [H, W, 4]."""
+    distance: np.ndarray
+    """Distance along the rays of `training.camera.rays` times coverage, float32 [H, W], in world
+    units: what a volume renderer's weighted sum of depths approaches."""
+    alpha: np.ndarray
+    """Coverage, float32 [H, W]: 0 to 1 in quarters."""
+
+    def over(self, background: np.ndarray) -> np.ndarray:
+        """The picture over a background, float [H, W, 3] or [3] in 0 to 1; uint8 [H, W, 3]."""
+        colour = self.rgba[..., :3] / 255.0 + (1 - self.alpha[..., None]) * background
+        return (colour.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+
+    def depth(self, empty: float) -> np.ndarray:
+        """Mean distance of what covers each pixel, float32 [H, W]; `empty` where nothing does."""
+        mean = self.distance / np.maximum(self.alpha, 1e-6)
+        return np.where(self.alpha > 0, mean, empty).astype(np.float32)
+
+
+def background(kind: Background, traits: Traits, resolution: int) -> np.ndarray:
+    """A background to lay a Frame over, float64 [resolution, resolution, 3] in 0 to 1."""
+    if kind != "backdrop":
+        return np.full((resolution, resolution, 3), 1.0 if kind == "white" else 0.0)
+    y, x = np.mgrid[-1 : 1 : resolution * 1j, -1 : 1 : resolution * 1j]
+    shade = 1.05 - traits.backdrop_gradient * (0.6 * (x**2 + (y + 0.15) ** 2) + 0.25 * y)
+    return np.clip(traits.backdrop * shade[..., None], 0, 1)
+
+
+def _grid_triangles(columns: int, rows: int) -> np.ndarray:
+    """Triangles of a grid of columns (closed) by rows, counter-clockwise from outside, [T, 3]."""
+    i, j = np.arange(columns)[:, None], np.arange(rows - 1)[None]
+    a, b = i * rows + j, (i + 1) % columns * rows + j
+    first = np.stack([a, b + 1, b], axis=-1).reshape(-1, 3)
+    second = np.stack([a, a + 1, b + 1], axis=-1).reshape(-1, 3)
+    return np.concatenate([first, second]).astype(np.int32)
+
+
+def _grid_normals(points: np.ndarray) -> np.ndarray:
+    """Outward unit normals of a grid [columns (closed), rows, 3]."""
+    around = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
+    normals = np.cross(np.gradient(points, axis=1), around)
+    return normals / (np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-9)
+
+
+def _write(buffer: moderngl.Buffer, *columns: np.ndarray) -> None:
+    """Fill `buffer` with columns [..., D] or [...] side by side, as float32."""
+    count = columns[0].size // columns[0].shape[-1]
+    data = np.concatenate([np.reshape(c, (count, -1)) for c in columns], axis=1)
+    buffer.write(data.astype("f4").tobytes())
+
+
+def _set(program: moderngl.Program, **uniforms: Any) -> None:
+    """Set uniforms, those that the driver has not optimised away. Colours are clipped to 0..1."""
+    for name, value in uniforms.items():
+        if name not in program:
+            continue
+        if isinstance(value, np.ndarray):
+            value = tuple(np.clip(value, 0, 1).tolist())
+        program[name] = value
+
+
+class HeadRenderer:
+    """Draws one head at a time: `set_identity`, then `set_pose`, then `draw`.
+
+    Owns an OpenGL context; use it in the thread that made it, and `close` it.
+    """
+
+    def __init__(
+        self,
+        model: MorphableModel,
+        resolution: int = 256,
+        *,
+        cache: str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """A renderer of square pictures of `resolution` pixels.
+
+        Args:
+            cache: folder for what is computed once for a model; None for the user's cache.
+            progress: told about that computation.
+
+        Raises:
+            RuntimeError: when no OpenGL context can be made.
+        """
+        egl: dict[str, Any] = {"backend": "egl"}  # moderngl has another type for it
+        try:
+            self._context = moderngl.create_context(require=400, standalone=True, **egl)
+        except Exception as error:  # moderngl and glcontext raise bare Exceptions
+            raise RuntimeError(
+                f"No OpenGL 4.0 context without a window ({error}). Install the system's EGL and "
+                "Mesa libraries (libegl1 and libgl1-mesa-dri on Debian and Ubuntu)."
+            ) from error
+        self.resolution = resolution
+        self.head = HeadModel(model)
+        self._baked = baked(self.head, self._context, cache, progress)
+        self.head.keep_triangles(self._baked.visible)
+        self._hair = hair.Hairdresser(self.head, self._baked)
+        self._traits: Traits | None = None
+        self._rest = self._posed = self.head.vertices
+        self._faces = np.zeros_like(self.head.triangles, np.float32)
+        self._make_targets()
+        self._make_head()
+        self._make_cap()
+        self._make_shirt()
+
+    def _make_targets(self) -> None:
+        size, context = (self.resolution, self.resolution), self._context
+        self._drawn = context.framebuffer(
+            [
+                context.renderbuffer(size, 4, samples=4),
+                context.renderbuffer(size, 1, samples=4, dtype="f4"),
+            ],
+            context.depth_renderbuffer(size, samples=4),
+        )
+        self._colour = context.texture(size, 4)
+        self._distance = context.texture(size, 1, dtype="f4")
+        self._resolved = context.framebuffer([self._colour, self._distance])
+
+    def _make_head(self) -> None:
+        """The skin, with eyes and mouth, and the stubble that grows on it: they share vertices."""
+        head, context = self.head, self._context
+        count, masks = len(head.vertices), head.masks
+        self._pose_buffer = context.buffer(reserve=24 * count, dynamic=True)
+        paint = context.buffer(reserve=32 * count)
+        _write(
+            paint,
+            head.vertices,
+            head.labels,
+            self._baked.occlusion,
+            masks.lips,
+            masks.liner,
+            masks.blush,
+        )
+        self._person_buffer = context.buffer(reserve=8 * count, dynamic=True)
+        self._skin_indices = context.buffer(reserve=head.triangles.nbytes, dynamic=True)
+        self._skin_program = context.program(shaders.SKIN_VERTEX, shaders.SKIN_FRAGMENT)
+        self._skin = context.vertex_array(
+            self._skin_program,
+            [
+                (self._pose_buffer, "3f 3f", "position", "normal"),
+                (paint, "3f 1f 1f 1f 1f 1f", "rest", "part", "occlusion", "lips", "liner", "blush"),
+                (self._person_buffer, "1f 1f", "brow", "growth"),
+            ],
+            self._skin_indices,
+        )
+        left, right = head.eyes
+        self._skin_program["eye_left"] = tuple(left.tolist())
+        self._skin_program["eye_right"] = tuple(right.tolist())
+        self._stubble_program = context.program(shaders.STUBBLE_VERTEX, shaders.STUBBLE_FRAGMENT)
+        self._stubble_indices = context.buffer(reserve=head.triangles.nbytes, dynamic=True)
+        self._stubble_count = 0
+        self._stubble = context.vertex_array(
+            self._stubble_program,
+            [
+                (self._pose_buffer, "3f 3f", "position", "normal"),
+                (paint, "3f 4x 1f 12x", "rest", "occlusion"),
+                (self._person_buffer, "4x 1f", "growth"),
+            ],
+            self._stubble_indices,
+        )
+
+    def _make_cap(self) -> None:
+        context = self._context
+        self._cap_buffer = context.buffer(reserve=44 * hair.COLUMNS * hair.ROWS, dynamic=True)
+        self._cap_program = context.program(shaders.CAP_VERTEX, shaders.CAP_FRAGMENT)
+        indices = context.buffer(_grid_triangles(hair.COLUMNS, hair.ROWS).tobytes())
+        names = ("position", "normal", "strand", "lift", "tip", "occlusion")
+        self._cap = context.vertex_array(
+            self._cap_program, [(self._cap_buffer, "3f 3f 2f 1f 1f 1f", *names)], indices
+        )
+        self._hangs: bool | None = None
+
+    def _make_shirt(self) -> None:
+        context = self._context
+        size = 32 * garment.COLUMNS * garment.ROWS
+        self._shirt_buffer = context.buffer(reserve=size, dynamic=True)
+        self._shirt_program = context.program(shaders.CLOTH_VERTEX, shaders.CLOTH_FRAGMENT)
+        indices = context.buffer(_grid_triangles(garment.COLUMNS, garment.ROWS).tobytes())
+        self._shirt = context.vertex_array(
+            self._shirt_program,
+            [(self._shirt_buffer, "3f 3f 2f", "position", "normal", "weave")],
+            indices,
+        )
+
+    def close(self) -> None:
+        """Release the OpenGL context; the renderer is of no use afterwards."""
+        self._context.release()
+
+    def set_identity(self, traits: Traits) -> None:
+        """Dress the head as the person of `traits`; its pose is then to be set."""
+        self._traits = traits
+        with self._context:
+            self._dress(traits)
+
+    def _dress(self, traits: Traits) -> None:
+        head = self.head
+        rest = head.identity_vertices(traits.shape)
+        shirt = garment.fit_shirt(traits, rest, self._baked)
+        self._rest = shirt.tuck_in(rest, head.skin)
+        normals = _grid_normals(shirt.points)
+        _write(self._shirt_buffer, to_world(shirt.points), normals, shirt.weave)
+
+        cap = self._hair.cap(traits, rest)
+        self._hangs = cap.hangs if cap else None
+        if cap:
+            normals = _grid_normals(cap.points)
+            extras = (cap.strands, cap.lift, cap.tip, cap.occlusion)
+            _write(self._cap_buffer, to_world(cap.points), normals, *extras)
+        stubble = self._hair.stubble(traits)
+        growth = np.where(stubble > 0.02, stubble, -head.masks.beard(traits))
+        _write(self._person_buffer, np.stack([head.masks.brow(traits), growth], axis=-1))
+        long_enough = np.zeros(len(growth), bool)
+        if _SCALP_LENGTH[traits.style]:
+            long_enough |= growth > 0
+        if traits.beard_length > 0.1:
+            long_enough |= growth < -0.1
+        grown = head.triangles[long_enough[head.triangles].any(1)]
+        self._stubble_count = grown.size
+        if grown.size:
+            self._stubble_indices.write(grown.tobytes())
+        self._set_colours(traits)
+
+    def _set_colours(self, traits: Traits) -> None:
+        aside, height = traits.light.tolist()
+        key = (0.55 + 0.2 * aside, 0.65 + 0.12 * height, 1.0)
+        for program in (
+            self._skin_program,
+            self._stubble_program,
+            self._cap_program,
+            self._shirt_program,
+        ):
+            _set(
+                program,
+                key=key,
+                skin=traits.skin,
+                hair=traits.hair,
+                brow_colour=traits.brow,
+                iris=traits.iris,
+                lip_colour=traits.lips,
+                shirt=traits.shirt,
+                lip_strength=traits.lip_strength,
+                brow_strength=traits.brow_strength,
+                liner_strength=traits.liner,
+                gloss=traits.gloss,
+                blush_strength=traits.blush,
+                freckles=traits.freckles,
+                stubble_strength=1.0 if traits.style in ("bob", "long") else 0.85,
+                scalp_length=SCALE * _SCALP_LENGTH[traits.style] * (1 - 0.6 * traits.fade),
+                beard_length=SCALE * traits.beard_length,
+                rough=0.0 if traits.style in ("bob", "long") else 1.0,
+            )
+
+    def set_pose(self, weights: dict[str, float]) -> None:
+        """Give the face the expression `weights`, by name (see `expression.expr_weights`)."""
+        self._posed = self.head.posed(self._rest, weights)
+        self._faces = self.head.face_normals(self._posed)
+        normals = self.head.normals(self._faces)
+        gape = float(np.clip(2.5 * weights.get("jawOpen", 0.0), 0, 1))
+        with self._context:
+            _write(self._pose_buffer, to_world(self._posed), normals)
+            _set(self._skin_program, gape=gape)
+
+    def landmarks(self, camera: Camera) -> np.ndarray:
+        """The 68 landmarks of the posed face in the picture, float64 [68, 2].
+
+        (x, y) with 0 to 1 across the picture, y down; hidden ones too.
+        """
+        points = to_world(self._posed[self.head.morphable.landmarks]) - camera.position
+        seen = points @ camera.rotation  # right, down, forward
+        lens = np.array(camera.intrinsics).reshape(3, 3)
+        projected = seen @ lens.T
+        return projected[:, :2] / projected[:, 2:]
+
+    def mesh(self) -> tuple[np.ndarray, np.ndarray]:
+        """The posed face without hair and shirt: vertices [V, 3], world units; triangles [T, 3]."""
+        return to_world(self._posed), self.head.triangles
+
+    def draw(self, camera: Camera) -> Frame:
+        """The picture from `camera`.
+
+        Raises:
+            RuntimeError: when no identity has been set.
+        """
+        if self._traits is None:
+            raise RuntimeError("Set an identity and a pose before drawing.")
+        with self._context:  # makes it current: there may be other renderers
+            return self._draw(camera)
+
+    def _draw(self, camera: Camera) -> Frame:
+        context, size = self._context, self.resolution
+        matrix = tuple(camera.projection(NEAR, FAR).T.ravel().tolist())
+        eye = tuple(camera.position.tolist())
+        programs = (
+            self._skin_program,
+            self._stubble_program,
+            self._cap_program,
+            self._shirt_program,
+        )
+        for program in programs:
+            program["matrix"] = matrix
+            program["eye"] = eye
+        self._drawn.use()
+        self._drawn.clear(0.0, 0.0, 0.0, 0.0)
+        context.enable(moderngl.DEPTH_TEST)
+        context.disable(moderngl.CULL_FACE)
+        self._shirt.render()
+        if self._hangs:
+            self._draw_cap()
+        context.enable(moderngl.CULL_FACE)
+        if self._hangs is False:
+            self._draw_cap()
+        self._draw_skin(camera)
+        self._draw_stubble()
+        context.copy_framebuffer(self._resolved, self._drawn)
+        rgba = np.frombuffer(self._colour.read(), np.uint8).reshape(size, size, 4)[::-1]
+        distance = np.frombuffer(self._distance.read(), np.float32).reshape(size, size)[::-1]
+        alpha = np.round(rgba[..., 3] * np.float32(4 / 255)) / 4  # four samples a pixel
+        return Frame(rgba, distance, alpha)
+
+    def _draw_skin(self, camera: Camera) -> None:
+        """Only what faces the camera: software OpenGL spends most of its time on vertices."""
+        triangles = self.head.triangles
+        to_eye = camera.position.astype(np.float32) - to_world(self._posed[triangles[:, 0]])
+        facing = triangles[np.einsum("ij,ij->i", to_eye, self._faces) > 0]
+        self._skin_indices.write(facing.tobytes())
+        self._skin.render(vertices=facing.size)
+
+    def _draw_cap(self) -> None:
+        """The hair, and over it a thin layer of loose strands that softens its outline."""
+        for raised, sparse in ((0.0, 0.0), (0.12, 1.0)):
+            _set(self._cap_program, raise_=SCALE * raised, sparse=sparse, turn=int(2 * sparse))
+            self._cap.render()
+
+    def _draw_stubble(self) -> None:
+        if not self._stubble_count:
+            return
+        for i, height in enumerate(_SHELLS):
+            _set(self._stubble_program, height=height, turn=i)
+            self._stubble.render(vertices=self._stubble_count)
