@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
+
+# As the application does, before torch is loaded: threads that wait must not spin, as other tests
+# or the window may need the core.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 import torch

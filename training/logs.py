@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import torch
+from PIL import Image
+from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
@@ -47,7 +50,19 @@ class Logs:
             ]
         self._writer.add_image("people by time", _sheet(times), update)
         self._writer.add_image("people by yaw", _sheet(sides), update)
-        self._writer.add_video("clip", torch.stack(clip, dim=1), update, fps=25)
+        self._add_clip("clip", torch.cat(clip), update)
+
+    def _add_clip(self, name: str, frames: Tensor, update: int) -> None:
+        """A moving picture of frames uint8 [T, 3, H, W]; TensorBoard shows GIFs as images."""
+        first, *rest = (Image.fromarray(f.permute(1, 2, 0).numpy()) for f in frames)
+        file = io.BytesIO()
+        first.save(file, "GIF", save_all=True, append_images=rest, duration=40, loop=0)
+        height, width = frames.shape[2:]
+        image = Summary.Image(
+            height=height, width=width, colorspace=3, encoded_image_string=file.getvalue()
+        )
+        summary = Summary(value=[Summary.Value(tag=name, image=image)])
+        self._writer._get_file_writer().add_summary(summary, update)
 
     def close(self) -> None:
         self._writer.close()

@@ -100,7 +100,7 @@ def test_every_phase_runs_at_its_interval_and_moves_its_network(tmp_path):
 
 
 def test_discriminators_learn_to_tell_stripes(tmp_path):
-    run = trainer(tmp_path, updates=60)
+    run = trainer(tmp_path, updates=30)
     first, *_, last = [v["D/image"] for v in run.run()]
     assert last < first
 

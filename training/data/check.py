@@ -1,0 +1,144 @@
+"""Looks a data set over: `training.dataset check`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+from tqdm import tqdm
+
+from training.camera import PIVOT, RADIUS, fov_from_focal
+from training.data.cameras import require_cameras
+from training.data.sampling import open_source
+from training.data.source import Annotations, ClipError, ClipSource, Problem
+from training.data.times import CLIP_FRAMES
+
+_AT_ONCE = 16
+"""Frames decoded at once, for the memory's sake."""
+_SHOWN = 20
+"""Problems that the report names."""
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """Check that a data set can be trained on. The exit status is 0 when every clip can be used."""
+
+    path: Annotated[Path, tyro.conf.Positional]
+    """Data set: a folder or zip with dataset.json, or the published VoxCeleb folder."""
+    all: bool = False
+    """Decode every frame instead of a sample."""
+    sample: int = 64
+    """Clips of which one frame is decoded."""
+
+
+@dataclass
+class Report:
+    """What was found."""
+
+    lines: list[str] = field(default_factory=list)
+    """Facts for the user."""
+    problems: list[Problem] = field(default_factory=list)
+    """Clips that cannot be used, and why."""
+
+    def __str__(self) -> str:
+        shown = [f"  {p.clip}: {p.reason}" for p in self.problems[:_SHOWN]]
+        if len(self.problems) > _SHOWN:
+            shown.append(f"  and {len(self.problems) - _SHOWN} more")
+        verdict = f"{len(self.problems)} problems:" if self.problems else "no problems"
+        return "\n".join([*self.lines, verdict, *shown])
+
+
+def check(options: CheckOptions) -> Report:
+    """Reads all annotations and a sample of the pictures.
+
+    Raises:
+        DatasetError: when the data set cannot be used at all.
+    """
+    source = open_source(options.path)
+    report = Report(problems=list(source.problems))
+    clips = len(source.names)
+    sampled = np.linspace(0, clips - 1, min(max(options.sample, 0), clips)).astype(int)
+    decoded_clips = set(range(clips)) if options.all else set(sampled.tolist())
+    cameras: list[np.ndarray] = []
+    lengths: list[int] = []
+    decoded = 0
+    for clip in tqdm(range(clips), unit="clip", disable=None, leave=False):
+        try:
+            notes = _check_clip(source, clip)
+            lengths.append(notes.frame_count)
+            cameras.append(notes.cameras[:: max(notes.frame_count // 4, 1)])
+            if clip in decoded_clips:
+                count = notes.frame_count
+                decoded += _decode(source, clip, range(count) if options.all else [count // 2])
+        except ClipError as error:
+            report.problems.append(Problem(source.names[clip], str(error)))
+    report.lines.append(f"{options.path}: {source.resolution} px")
+    report.lines.append(f"{clips + len(source.problems)} clips, {len(lengths)} with all they need")
+    if lengths:
+        report.lines.append(
+            f"{sum(lengths)} frames, {min(lengths)} to {max(lengths)} a clip; {decoded} decoded"
+        )
+        report.lines += camera_lines(np.concatenate(cameras).astype(np.float64))
+    return report
+
+
+def _check_clip(source: ClipSource, clip: int) -> Annotations:
+    """The annotations, when they are right and the clip's files are there."""
+    notes = source.annotations(clip)
+    if notes.t is None and notes.frame_count < CLIP_FRAMES:
+        raise ClipError(f"has {notes.frame_count} frames; {CLIP_FRAMES} are needed")
+    require_cameras(notes.cameras)
+    source.verify(clip)
+    return notes
+
+
+def _decode(source: ClipSource, clip: int, frames: Sequence[int]) -> int:
+    """Decodes frames and forgets them; returns how many."""
+    for start in range(0, len(frames), _AT_ONCE):
+        source.pictures(clip, frames[start : start + _AT_ONCE])
+    return len(frames)
+
+
+def camera_lines(cameras: np.ndarray) -> list[str]:
+    """Where cameras [n, 25] stand and look, in sentences, with a note where it is unusual."""
+    poses = cameras[:, :16].reshape(-1, 4, 4)
+    positions, forward = poses[:, :3, 3], poses[:, :3, 2]
+    radius = np.linalg.norm(positions, axis=1)
+    yaw = np.degrees(np.arctan2(positions[:, 0], positions[:, 2]))
+    pitch = np.degrees(np.arcsin(np.clip(positions[:, 1] / np.maximum(radius, 1e-9), -1, 1)))
+    fov = np.array([fov_from_focal(focal) for focal in cameras[:, 16]])
+    pivot = np.round(nearest_point(positions, forward), 3) + 0.0  # no -0.000
+    lines = [
+        f"cameras: radius {_span(radius, 3)}, yaw {_span(yaw, 1)}, pitch {_span(pitch, 1)}, "
+        f"field of view {_span(fov, 1)} degrees",
+        "cameras look at ({:.3f}, {:.3f}, {:.3f})".format(*pivot),
+    ]
+    if abs(float(np.median(radius)) / RADIUS - 1) > 0.1:
+        lines.append(f"note: the published models take cameras at radius {RADIUS}")
+    if np.linalg.norm(pivot - np.asarray(PIVOT)) > 0.2:
+        lines.append(f"note: the published cameras look at {PIVOT}")
+    return lines
+
+
+def nearest_point(positions: np.ndarray, forward: np.ndarray) -> np.ndarray:
+    """The point [3] with the least squared distance to lines from [n, 3] along unit [n, 3].
+
+    A little weight on PIVOT decides where the lines leave it open, as those of one camera do.
+    """
+    across = np.eye(3) - forward[:, :, None] * forward[:, None, :]  # [n, 3, 3]
+    weight = 1e-6 * len(positions)
+    matrix = across.sum(0) + weight * np.eye(3)
+    target = (across @ positions[:, :, None]).sum(0)[:, 0] + weight * np.asarray(PIVOT)
+    return np.linalg.solve(matrix, target)
+
+
+def _span(values: np.ndarray, digits: int) -> str:
+    low, high = float(values.min()), float(values.max())
+    middle = float(np.median(values))
+    if f"{low:.{digits}f}" == f"{high:.{digits}f}":
+        return f"{middle:.{digits}f}"
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"

@@ -1,0 +1,347 @@
+"""Videos and their cameras into the project's data set format: `training.dataset convert`.
+
+Each video becomes one part file in a work folder beside the target; a part is complete or not
+there, and its name is a hash of all that it was made from. So a conversion that was killed goes on
+where it was, and gives the same bytes as one that was not. The work folder holds as much as the
+target until the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import tyro
+from tqdm import tqdm
+
+from training.camera import FRONTAL
+from training.data.cameras import cropped, require_cameras
+from training.data.clips import FORMAT, INDEX_NAME, VERSION
+from training.data.pictures import encode_png, resize
+from training.data.source import ClipError, DatasetError, Problem
+from training.data.times import CLIP_FRAMES
+from training.data.video import Video, open_video
+from training.data.voxceleb import read_cameras
+from training.data.workers import core_count, settle_worker
+
+VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg"}
+_CLIP_NAME = "clip.json"
+_SAME_RATE = 0.05
+"""Frame rates that differ by less than this share are taken as equal (23.976, 24 and 25)."""
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """Convert videos into a data set. Videos that cannot be used are listed in OUT.rejects.json.
+    Run it again after an interruption and it goes on."""
+
+    videos: Annotated[Path, tyro.conf.Positional]
+    """A video, or a folder that is searched for videos."""
+    output: Annotated[Path, tyro.conf.Positional]
+    """The .zip file to write."""
+    cameras: str
+    """Folder with NAME.json for each video NAME, in the published form (a list with [..., 25
+    numbers] per frame), or "frontal" for the frontal camera in every frame."""
+    resolution: int = 256
+    """Side of the frames in pixels."""
+    fps: float = 25.0
+    """Frames a second; faster videos lose frames."""
+    crop: Literal["none", "center"] = "none"
+    """What to do with videos that are not square: reject them, or take their middle. Given cameras
+    are those of the whole picture and change with the crop."""
+    min_frames: int = CLIP_FRAMES
+    """Shortest clip to keep, in frames at `fps`."""
+    enlarge: bool = False
+    """Whether videos smaller than `resolution` are enlarged instead of rejected."""
+    workers: int = 0
+    """Processes; 0 takes one for each core."""
+
+    def check(self) -> None:
+        """Nothing, when these options can be used.
+
+        Raises:
+            DatasetError: saying which cannot.
+        """
+        if self.output.suffix != ".zip":
+            raise DatasetError(f"The output {self.output} must end in .zip.")
+        if self.output.exists():
+            raise DatasetError(f"{self.output} exists already; move it away first.")
+        if not self.videos.exists():
+            raise DatasetError(f"There is no video and no folder at {self.videos}.")
+        if self.cameras != "frontal" and not Path(self.cameras).is_dir():
+            raise DatasetError(
+                f'The cameras are "{self.cameras}", which is neither a folder nor "frontal".'
+            )
+        if not (4 <= self.resolution <= 8192 and self.fps > 0 and self.min_frames >= 1):
+            raise DatasetError("resolution (4 to 8192), fps and min_frames must be positive.")
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a conversion gave."""
+
+    clips: int
+    frames: int
+    rejects: list[Problem]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One video."""
+
+    name: str
+    video: Path
+    cameras: Path | None
+    """None for the frontal camera."""
+
+
+def convert(options: ConvertOptions) -> Converted:
+    """Writes the data set and, where videos were rejected, the list of them.
+
+    Raises:
+        DatasetError: when the options cannot be used, no video can, or the disk is full.
+    """
+    options.check()
+    jobs, rejects = _find_jobs(options)
+    work = options.output.with_name(options.output.name + ".work")
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        parts = {job.name: work / f"{_key(job, options)}.part" for job in jobs}
+        rejects += _run(jobs, parts, options)
+        _write_rejects(options.output, rejects)
+        used = [parts[job.name] for job in jobs if parts[job.name].exists()]
+        if not used:
+            raise DatasetError(
+                f"None of {len(rejects)} videos can be used; the first is {rejects[0].clip}: "
+                f"{rejects[0].reason}."
+            )
+        frames = _assemble(used, options)
+        shutil.rmtree(work)
+    except OSError as error:
+        raise DatasetError(
+            f"The conversion stopped: {error.strerror} ({error.filename}). "
+            "Run it again to go on once that is mended."
+        ) from error
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            "A process of the conversion was killed, for want of memory perhaps; run it again to "
+            "go on, with fewer --workers."
+        ) from error
+    return Converted(len(used), frames, sorted(rejects))
+
+
+def _find_jobs(options: ConvertOptions) -> tuple[list[_Job], list[Problem]]:
+    """All videos by name in order, and those that share a name with another."""
+    root = options.videos
+    files = [root] if root.is_file() else sorted(f for f in root.rglob("*") if f.is_file())
+    base = root.parent if root.is_file() else root
+    jobs: dict[str, _Job] = {}
+    rejects: list[Problem] = []
+    for file in files:
+        if file.suffix.lower() not in VIDEO_SUFFIXES:
+            continue
+        name = file.relative_to(base).with_suffix("").as_posix()
+        cameras = None if options.cameras == "frontal" else Path(options.cameras) / f"{name}.json"
+        if name in jobs:
+            rejects.append(Problem(file.relative_to(base).as_posix(), "has another's name"))
+        else:
+            jobs[name] = _Job(name, file, cameras)
+    if not jobs:
+        raise DatasetError(f"There are no videos in {root}.")
+    return [jobs[name] for name in sorted(jobs)], rejects
+
+
+def _key(job: _Job, options: ConvertOptions) -> str:
+    """Hash of all that a part depends on."""
+    facts: list[object] = [job.name, options.resolution, options.fps, options.crop]
+    facts += [options.min_frames, options.enlarge]
+    for file in (job.video, job.cameras):
+        if file is not None and file.exists():
+            stat = file.stat()
+            facts += [stat.st_size, stat.st_mtime_ns]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
+
+
+def _run(jobs: list[_Job], parts: dict[str, Path], options: ConvertOptions) -> list[Problem]:
+    """Makes the parts that are missing, with a progress bar; returns what cannot be used."""
+    left = [job for job in jobs if not parts[job.name].exists()]
+    rejects: list[Problem] = []
+    interval = 0.5 if sys.stderr.isatty() else 30
+    with tqdm(
+        total=len(jobs), initial=len(jobs) - len(left), unit="video", mininterval=interval
+    ) as bar:
+        for job, reason in _results(left, parts, options):
+            if reason is not None:
+                rejects.append(Problem(job.name, reason))
+                bar.set_postfix(rejected=len(rejects), refresh=False)
+            bar.update()
+    return rejects
+
+
+def _results(
+    jobs: list[_Job], parts: dict[str, Path], options: ConvertOptions
+) -> Iterator[tuple[_Job, str | None]]:
+    """Each video with the reason against it, or None, as they are done."""
+    workers = min(options.workers or core_count(), len(jobs))
+    if workers <= 1:
+        for job in jobs:
+            yield job, _convert_video(job, parts[job.name], options)
+        return
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=settle_worker)
+    try:
+        futures = {pool.submit(_convert_video, job, parts[job.name], options): job for job in jobs}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _convert_video(job: _Job, part: Path, options: ConvertOptions) -> str | None:
+    """Writes the part of one video; returns the reason when it cannot be used."""
+    temporary = part.with_name(f"{part.name}.{os.getpid()}")
+    try:
+        with open_video(job.video) as video:
+            numbers = frame_numbers(video.times, options.fps)
+            if len(numbers) < options.min_frames:
+                raise ClipError(f"is too short: {len(numbers)} frames of {options.min_frames}")
+            box = square_box(video, options)
+            cameras = _cameras(job, video, box)[numbers]
+            require_cameras(cameras)
+            with zipfile.ZipFile(temporary, "w") as archive:
+                for k, picture in enumerate(video.frames(numbers.tolist())):
+                    data = encode_png(resize(picture, options.resolution, box))
+                    archive.writestr(f"{k:05d}.png", data)
+                clip = {"name": job.name, "cameras": _rounded(cameras)}
+                archive.writestr(_CLIP_NAME, json.dumps(clip))
+    except ClipError as error:
+        temporary.unlink(missing_ok=True)
+        return str(error)
+    temporary.replace(part)
+    return None
+
+
+def frame_numbers(times: np.ndarray, fps: float) -> np.ndarray:
+    """Frames to take for `fps` frames a second: for each moment the nearest in time.
+
+    Args:
+        times: seconds of the frames, float64 [F], rising from 0.
+        fps: frames a second to make.
+
+    Returns:
+        int64 [n], rising.
+
+    Raises:
+        ClipError: when the video is slower than that; repeated frames would teach stuttering.
+    """
+    length = float(times[-1])
+    source = (len(times) - 1) / length if length > 0 else fps
+    if abs(source / fps - 1) <= _SAME_RATE:
+        return np.arange(len(times))
+    if source < fps:
+        raise ClipError(f"has {source:.4g} frames a second; {fps:g} are needed")
+    moments = np.arange(int(length * fps + 1e-6) + 1) / fps
+    return np.searchsorted((times[1:] + times[:-1]) / 2, moments)
+
+
+def square_box(video: Video, options: ConvertOptions) -> tuple[float, float, float, float]:
+    """(left, top, right, bottom) in stored pixels of the square to keep, as it is shown.
+
+    Raises:
+        ClipError: when the video is not square and may not be cropped, or is too small.
+    """
+    width, height, aspect = video.width, video.height, video.pixel_aspect
+    if abs(width * aspect / height - 1) < 0.01:
+        taken = (float(width), float(height))
+    elif options.crop == "center":
+        side = min(width * aspect, height)
+        taken = (side / aspect, side)
+    else:
+        raise ClipError(f"is {width} x {height} pixels, not square; --crop center takes its middle")
+    if min(taken) < options.resolution and not options.enlarge:
+        raise ClipError(
+            f"gives only {min(taken):.0f} of {options.resolution} pixels; --enlarge allows it"
+        )
+    left, top = (width - taken[0]) / 2, (height - taken[1]) / 2
+    return left, top, left + taken[0], top + taken[1]
+
+
+def _cameras(job: _Job, video: Video, box: tuple[float, float, float, float]) -> np.ndarray:
+    """Cameras of all frames of the cropped video, float32 [F, 25]."""
+    if job.cameras is None:
+        return np.tile(FRONTAL.numbers(), (video.frame_count, 1))
+    cameras = read_cameras(job.cameras)
+    if len(cameras) != video.frame_count:
+        raise ClipError(f"has {video.frame_count} frames but {len(cameras)} cameras")
+    left, top, right, bottom = box
+    width, height = video.width, video.height
+    if (right - left, bottom - top) == (width, height):
+        return cameras
+    part = (left / width, top / height, (right - left) / width, (bottom - top) / height)
+    return cropped(cameras, *part)
+
+
+def _rounded(values: np.ndarray) -> list[list[float]]:
+    """float32 [n, m] as numbers of at most 9 digits, which give the same float32 back."""
+    return [[float(f"{v:.9g}") for v in row] for row in values.tolist()]
+
+
+def _assemble(parts: list[Path], options: ConvertOptions) -> int:
+    """Writes the zip from the parts in their order; returns the number of frames."""
+    temporary = options.output.with_name(options.output.name + ".tmp")
+    clips: list[dict[str, Any]] = []
+    with zipfile.ZipFile(temporary, "w") as archive:
+        for number, part in enumerate(parts):
+            with zipfile.ZipFile(part) as source:
+                clip = json.loads(source.read(_CLIP_NAME))
+                frames = [f"{number:06d}/{k:05d}.png" for k in range(len(clip["cameras"]))]
+                for k, name in enumerate(frames):
+                    archive.writestr(_member(name), source.read(f"{k:05d}.png"))
+            clips.append({"name": clip["name"], "frames": frames, "cameras": clip["cameras"]})
+        index = {
+            "format": FORMAT,
+            "version": VERSION,
+            "resolution": options.resolution,
+            "fps": options.fps,
+            "clips": clips,
+        }
+        archive.writestr(_member(INDEX_NAME), json.dumps(index))
+    _flush(temporary)
+    temporary.replace(options.output)
+    return sum(len(clip["frames"]) for clip in clips)
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    """A stored member without a date of its own, so that equal data give equal files."""
+    info = zipfile.ZipInfo(name)
+    info.external_attr = 0o644 << 16
+    return info
+
+
+def _flush(path: Path) -> None:
+    """Waits until the file is on the disk, not only in the system's memory."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _write_rejects(output: Path, rejects: list[Problem]) -> None:
+    path = output.with_name(output.name.removesuffix(".zip") + ".rejects.json")
+    if not rejects:
+        path.unlink(missing_ok=True)
+        return
+    lines = [{"video": problem.clip, "reason": problem.reason} for problem in sorted(rejects)]
+    text = io.StringIO()
+    json.dump(lines, text, indent=1)
+    path.write_text(text.getvalue(), "utf-8")

@@ -1,0 +1,243 @@
+"""Batches for one training process, read ahead by workers; its state is one number."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import signal
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from training.data.sampling import Batch, ClipDataset, open_source
+from training.data.source import DatasetError
+from training.data.workers import core_count, settle_worker
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Training data and how they are read."""
+
+    path: Path = Path("data")
+    """Data set: a folder or uncompressed zip with dataset.json, or the published VoxCeleb folder.
+    `python -m training.dataset check PATH` looks it over."""
+    mirror: bool = True
+    """Whether half of the samples are mirrored, their cameras with them. Turn it off where identity
+    numbers are used: a mirrored person has others."""
+    stride: int = 1
+    """Frames from one to the next of a 16-frame window in longer videos."""
+    workers: int = -1
+    """Decoding processes for each training process; 0 decodes in the training process, -1 chooses
+    by the machine's cores."""
+    prefetch: int = 4
+    """Batches that each worker reads ahead."""
+    start_method: Literal["auto", "fork", "spawn", "forkserver"] = "auto"
+    """How worker processes start; auto is the system's usual way."""
+
+    def problems(self) -> list[str]:
+        """Every reason why these values cannot be used, as sentences; empty when they can."""
+        found = []
+        if self.stride < 1:
+            found.append(f"stride is {self.stride}; it must be at least 1")
+        if self.workers < -1:
+            found.append(f"workers is {self.workers}; it must be 0 or more, or -1")
+        if self.prefetch < 1:
+            found.append(f"prefetch is {self.prefetch}; it must be at least 1")
+        return found
+
+    def __post_init__(self) -> None:
+        if problems := self.problems():
+            raise ValueError("; ".join(problems))
+
+
+class Loader:
+    """Endless batches for one of `world_size` processes, the same whatever the workers.
+
+    Batch b of rank r holds the samples k = b * N + i * world_size + r for i in 0 .. N/world_size,
+    where N is the number of samples in a step of all processes. So all processes together see the
+    samples that a single one with batches of N would, and groups of every n-th sample (as in
+    minibatch standard deviation) are the same ones.
+    """
+
+    def __init__(
+        self,
+        dataset: ClipDataset,
+        batch_size: int,
+        *,
+        rank: int = 0,
+        world_size: int = 1,
+        position: int = 0,
+        workers: int = 0,
+        prefetch: int = 4,
+        start_method: str = "auto",
+    ) -> None:
+        """
+        Args:
+            dataset: what is read.
+            batch_size: samples of one batch of this process.
+            rank: number of this process.
+            world_size: number of processes.
+            position: samples that all processes together have had; continues from there.
+            workers: decoding processes; 0 decodes here.
+            prefetch: batches that each worker reads ahead.
+            start_method: "auto" or a start method of multiprocessing.
+        """
+        self.dataset = dataset
+        self.position = position
+        """Samples that all processes together have had: all there is to save for resuming."""
+        self.skipped: dict[str, str] = {p.clip: p.reason for p in dataset.source.problems}
+        """Clips that were left out so far, and why."""
+        self.waited = 0.0
+        """Seconds that the trainer has waited for batches; near 0 when decoding keeps up."""
+        self._step = batch_size * world_size
+        self._batches = _Batches(position, batch_size, rank, world_size)
+        several = workers > 0
+        self._loader = DataLoader(
+            _Fetch(dataset),
+            batch_sampler=self._batches,
+            collate_fn=_unchanged,
+            num_workers=workers,
+            prefetch_factor=prefetch if several else None,
+            pin_memory=torch.cuda.is_available(),
+            worker_init_fn=_start_worker if several else None,
+            multiprocessing_context=None if start_method == "auto" or not several else start_method,
+        )
+        self._iterator: Iterator[Batch | DatasetError] | None = None
+        if several:
+            atexit.register(_close_at_exit, weakref.ref(self))
+        if self.skipped:
+            first, reason = next(iter(self.skipped.items()))
+            logger.warning("%d clips are left out, %s: %s", len(self.skipped), first, reason)
+
+    @classmethod
+    def open(
+        cls,
+        config: DataConfig,
+        resolution: int,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        position: int = 0,
+    ) -> Self:
+        """Loader for a configuration; the arguments are those of ClipDataset and Loader.
+
+        Raises:
+            DatasetError: when the data set cannot be used.
+        """
+        dataset = ClipDataset(
+            open_source(config.path),
+            resolution,
+            seed=seed,
+            mirror=config.mirror,
+            stride=config.stride,
+        )
+        workers = _default_workers(world_size) if config.workers < 0 else config.workers
+        return cls(
+            dataset,
+            batch_size,
+            rank=rank,
+            world_size=world_size,
+            position=position,
+            workers=workers,
+            prefetch=config.prefetch,
+            start_method=config.start_method,
+        )
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Batch:
+        """The next batch.
+
+        Raises:
+            DatasetError: when no clip can be read any more.
+        """
+        if self._iterator is None:
+            self._batches.position = self.position
+            self._iterator = iter(self._loader)
+        start = time.perf_counter()
+        batch = next(self._iterator)
+        self.waited += time.perf_counter() - start
+        if isinstance(batch, DatasetError):
+            raise batch
+        self.position += self._step
+        for problem in batch.skipped:
+            if problem.clip not in self.skipped:
+                self.skipped[problem.clip] = problem.reason
+                logger.warning("The clip %s is skipped: %s", problem.clip, problem.reason)
+        return batch
+
+    def close(self) -> None:
+        """Ends the workers; the next batch would start them again at `position`."""
+        self._iterator = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Batches(Sampler[list[int]]):
+    """Sample numbers of this process's batches, without end."""
+
+    def __init__(self, position: int, batch_size: int, rank: int, world_size: int) -> None:
+        self.position = position
+        self._batch_size, self._rank, self._world_size = batch_size, rank, world_size
+
+    def __iter__(self) -> Iterator[list[int]]:
+        position = self.position
+        while True:
+            end = position + self._batch_size * self._world_size
+            yield list(range(position + self._rank, end, self._world_size))
+            position = end
+
+
+class _Fetch(Dataset[Batch]):
+    """Whole batches, as DataLoader's workers ask for them.
+
+    An unusable data set comes back as a value: raised, it would reach the trainer with a worker's
+    traceback in its message.
+    """
+
+    def __init__(self, dataset: ClipDataset) -> None:
+        self._dataset = dataset
+
+    def __getitems__(self, numbers: Sequence[int]) -> Batch | DatasetError:
+        try:
+            return Batch.stack([self._dataset[k] for k in numbers])
+        except DatasetError as error:
+            return DatasetError(str(error))
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch
+
+
+def _start_worker(_: int) -> None:
+    """Leaves stopping to the trainer: a scheduler's SIGTERM reaches all processes, and the trainer
+    still saves while its workers live. They end with it, or at a second SIGTERM."""
+    settle_worker()
+    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+
+
+def _close_at_exit(loader: weakref.ref[Loader]) -> None:
+    """Ends the workers in the orderly way before multiprocessing waits for their end."""
+    if alive := loader():
+        alive.close()
+
+
+def _default_workers(world_size: int) -> int:
+    """Half of the cores that this process's share of the machine has, 1 to 8."""
+    devices = max(torch.cuda.device_count(), 1)
+    return min(max(core_count() // min(world_size, devices) // 2, 1), 8)

@@ -1,0 +1,43 @@
+"""Which two moments of a clip make a training pair, for real and generated clips alike."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+CLIP_FRAMES = 16
+"""Frames of a clip as the model knows it; frame k stands at t = k / (CLIP_FRAMES - 1)."""
+
+
+def pair_indices(uniforms: Tensor, frames: int = CLIP_FRAMES) -> Tensor:
+    """Frame numbers of pairs: one from Beta(2, 1) and one from Beta(1, 2), in rising order.
+
+    The two distributions put the frames far apart, but any pair may come, equal ones included.
+    Their distribution functions x^2 and 1 - (1 - x)^2 are inverted, so that two uniform numbers
+    make one pair on every device.
+
+    Args:
+        uniforms: [..., 2], 0 <= u < 1.
+        frames: number of frames to choose from.
+
+    Returns:
+        int64 [..., 2], 0 to frames - 1.
+    """
+    late = uniforms[..., 0].sqrt()
+    early = 1 - (1 - uniforms[..., 1]).sqrt()
+    position = torch.stack([early, late], dim=-1).sort(dim=-1).values
+    return (position * frames).long().clamp(max=frames - 1)
+
+
+def draw_times(generator: torch.Generator, count: int) -> Tensor:
+    """Times of generated pairs, distributed as those of real ones.
+
+    Args:
+        generator: source of the random numbers; the result is on its device.
+        count: number of pairs.
+
+    Returns:
+        float32 [count, 2, 1], rising, multiples of 1/15 from 0 to 1.
+    """
+    uniforms = torch.rand(count, 2, generator=generator, device=generator.device)
+    return pair_indices(uniforms).float().unsqueeze(-1) / (CLIP_FRAMES - 1)

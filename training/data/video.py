@@ -1,0 +1,136 @@
+"""Frames of video files by number, through PyAV (FFmpeg)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from training.data.source import ClipError, DatasetError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+
+class Video:
+    """An open video whose frames are numbered in the order in which they are shown.
+
+    The packets' times are read at opening, without decoding. They make the numbering exact also
+    where the frame rate varies or the header's frame count is wrong.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self._container, self._stream = container, stream
+        packets = [
+            (packet.pts, packet.dts, packet.is_keyframe)
+            for packet in container.demux(stream)
+            if packet.pts is not None and not packet.is_discard
+        ]
+        self._shown = np.array(sorted({pts for pts, _, _ in packets}), np.int64)
+        self._keys = sorted((pts, pts if dts is None else dts) for pts, dts, key in packets if key)
+        if not packets or not self._keys:
+            raise ClipError("has no video frames")
+        self.width, self.height = stream.width, stream.height
+        """Size of the stored pictures in pixels."""
+        self.pixel_aspect = float(stream.sample_aspect_ratio or 1)
+        """Width of a pixel in pixel heights."""
+        assert stream.time_base is not None
+        self.times = (self._shown - self._shown[0]) * float(stream.time_base)
+        """Seconds from the first frame, float64 [F], rising."""
+
+    @property
+    def frame_count(self) -> int:
+        return len(self._shown)
+
+    @property
+    def fps(self) -> float:
+        """Mean frames a second; 0 for a single frame."""
+        return (self.frame_count - 1) / self.times[-1] if self.times[-1] > 0 else 0.0
+
+    def frames(self, numbers: Sequence[int]) -> Iterator[np.ndarray]:
+        """The pictures of `numbers`, which must not fall; uint8 [H, W, 3], RGB.
+
+        Decoding starts at the last key frame before the first of them.
+
+        Raises:
+            ClipError: when one is missing or cannot be decoded.
+        """
+        from av.error import FFmpegError
+
+        wanted = [int(self._shown[k]) for k in numbers]
+        try:
+            self._container.seek(self._start(wanted[0]), stream=self._stream)
+            for frame in self._container.decode(self._stream):
+                if frame.pts != wanted[0]:
+                    continue
+                if frame.is_corrupt:
+                    break
+                if frame.rotation:
+                    raise ClipError(
+                        f"is stored turned by {frame.rotation} degrees; write it upright first "
+                        "(`ffmpeg -i IN OUT` does)"
+                    )
+                picture = frame.to_ndarray(format="rgb24")
+                while wanted and frame.pts == wanted[0]:
+                    wanted.pop(0)
+                    yield picture
+                if not wanted:
+                    return
+        except (FFmpegError, ValueError) as error:
+            raise ClipError(f"cannot be decoded ({_reason(error)})") from error
+        number = int(np.searchsorted(self._shown, wanted[0]))
+        raise ClipError(f"frame {number} cannot be decoded")
+
+    def _start(self, pts: int) -> int:
+        """Decoding time of the last key frame that is shown no later than `pts`.
+
+        Seeking to `pts` itself would not do: a key frame may be decoded before and shown after it.
+        """
+        return max((key for key in self._keys if key[0] <= pts), default=self._keys[0])[1]
+
+
+@contextmanager
+def open_video(path: Path, threads: int = 1) -> Iterator[Video]:
+    """The video at `path`, closed at the end of the block.
+
+    Args:
+        path: any file that FFmpeg reads.
+        threads: decoding threads; 1 where several workers read at once.
+
+    Raises:
+        ClipError: when it is missing or no video.
+        DatasetError: when PyAV is not installed.
+    """
+    try:
+        import av
+        from av.error import FFmpegError
+    except ImportError as error:
+        raise DatasetError(
+            "Reading videos needs PyAV: run `pip install 'pv3d-visualizer[train]'`."
+        ) from error
+
+    try:
+        container = av.open(str(path))
+    except FileNotFoundError:
+        raise ClipError(f"the video {path.name} is missing") from None
+    except (FFmpegError, OSError, ValueError) as error:
+        raise ClipError(f"is no readable video ({_reason(error)})") from error
+    with container:
+        if not container.streams.video:
+            raise ClipError("has no video frames")
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = threads
+        try:
+            video = Video(container, stream)
+        except FFmpegError as error:
+            raise ClipError(f"is no readable video ({_reason(error)})") from error
+        yield video
+
+
+def _reason(error: Exception) -> str:
+    """FFmpeg's words without the path and the error number."""
+    return getattr(error, "strerror", None) or str(error)

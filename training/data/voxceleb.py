@@ -1,0 +1,121 @@
+"""The layout in which PV3D's VoxCeleb data are published: videos and one JSON of cameras each.
+
+    recrop_faces/NAME.mp4                  square, 25 frames a second
+    smoothed_camera2world/NAME.json        a list, per frame [..., the 25 camera numbers]
+    voxceleb.list                          file names, one a line (optional)
+
+Reading it directly costs a seek and up to a key-frame interval of decoding per sample; converting
+it once (`python -m training.dataset convert`) makes training several times faster.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from training.data.source import Annotations, ClipError, DatasetError, Pictures, Problem
+from training.data.storage import require_safe_name
+from training.data.video import Video, open_video
+
+VIDEO_FOLDER = "recrop_faces"
+CAMERA_FOLDER = "smoothed_camera2world"
+LIST_NAME = "voxceleb.list"
+
+
+def read_cameras(path: Path) -> np.ndarray:
+    """Cameras of a video, float32 [F, 25], from the published JSON.
+
+    Raises:
+        ClipError: when the file is missing or of another form.
+    """
+    try:
+        data = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise ClipError(f"the cameras {path.name} are missing") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ClipError(f"the cameras {path.name} are no readable JSON ({error})") from error
+    try:
+        cameras = np.asarray([entry[1] for entry in data], np.float32)
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+        raise ClipError(f"the cameras {path.name} are no list of [name, numbers]") from error
+    if cameras.ndim != 2 or cameras.shape[1] != 25:
+        raise ClipError(f"the cameras {path.name} are not 25 numbers a frame")
+    return cameras
+
+
+class VoxCelebClips:
+    """Videos with cameras; see the module for the layout and ClipSource for the methods."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        videos = _stems(path / VIDEO_FOLDER, ".mp4")
+        cameras = _stems(path / CAMERA_FOLDER, ".json")
+        self.names: list[str] = []
+        self.problems: list[Problem] = []
+        for name in _listed(path / LIST_NAME) or sorted(videos):
+            if name not in videos:
+                self.problems.append(Problem(name, f"the video {name}.mp4 is missing"))
+            elif name not in cameras:
+                self.problems.append(Problem(name, f"the cameras {name}.json are missing"))
+            else:
+                self.names.append(name)
+        self.resolution = self._first_resolution()
+
+    def annotations(self, clip: int) -> Annotations:
+        return Annotations(read_cameras(self.path / CAMERA_FOLDER / f"{self.names[clip]}.json"))
+
+    def pictures(self, clip: int, frames: Sequence[int]) -> Pictures:
+        with open_video(self._video(clip)) as video:
+            if (video.width, video.height) != (self.resolution, self.resolution):
+                raise ClipError(
+                    f"is {video.width} x {video.height} pixels instead of "
+                    f"{self.resolution} x {self.resolution}"
+                )
+            self._require_camera_each(clip, video)
+            return Pictures(np.stack(list(video.frames(frames))))
+
+    def verify(self, clip: int) -> None:
+        with open_video(self._video(clip)) as video:
+            self._require_camera_each(clip, video)
+
+    def _require_camera_each(self, clip: int, video: Video) -> None:
+        cameras = self.annotations(clip).frame_count
+        if video.frame_count != cameras:
+            raise ClipError(f"has {video.frame_count} frames but {cameras} cameras")
+
+    def _video(self, clip: int) -> Path:
+        return self.path / VIDEO_FOLDER / f"{self.names[clip]}.mp4"
+
+    def _first_resolution(self) -> int:
+        """Side of the first video that can be opened."""
+        reason = "there are no videos with cameras"
+        for clip in range(min(len(self.names), 100)):
+            try:
+                with open_video(self._video(clip)) as video:
+                    return video.height
+            except ClipError as error:
+                reason = f"{self.names[clip]} {error}"
+        raise DatasetError(f"{self.path} has no usable video: {reason}.")
+
+
+def _stems(folder: Path, suffix: str) -> set[str]:
+    """Names without `suffix` of a folder's files."""
+    if not folder.is_dir():
+        raise DatasetError(f"The folder {folder} is missing.")
+    return {file.name.removesuffix(suffix) for file in folder.iterdir() if file.suffix == suffix}
+
+
+def _listed(path: Path) -> list[str]:
+    """The names in the list file, without their endings; empty where there is no such file."""
+    try:
+        lines = path.read_text("utf-8").split("\n")
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"The list {path} cannot be read ({error}).") from error
+    names = (require_safe_name(line.strip()) for line in lines if line.strip())
+    stems = (name.removesuffix(".mp4").removesuffix(".json") for name in names)
+    return list(dict.fromkeys(stems))
