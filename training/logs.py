@@ -7,7 +7,9 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.summary_pb2 import (
+    Summary,  # pyright: ignore[reportAttributeAccessIssue]  (generated code)
+)
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 

@@ -1,5 +1,6 @@
 """The training loop: it learns, repeats, resumes bit for bit, and shares work over processes."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,8 +8,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from training.camera import Camera
 from training.checkpoint import load_generator, save
@@ -18,6 +22,7 @@ from training.loop import Trainer, start_from
 from training.networks.generator import Generator
 from training.run_folder import RunError, RunFolder
 from training.step import Clips, Draws, Schedule
+from training.train import main
 from training.train_config import PRESETS, LossConfig, TrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -215,8 +220,6 @@ with world("cpu") as here:
 
 
 def test_two_processes_give_the_losses_of_one(tmp_path):
-    import json
-
     expected = list(trainer(tmp_path / "one").run())
     out = tmp_path / "losses.json"
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
@@ -266,3 +269,36 @@ def test_impossible_settings_are_all_named():
     with pytest.raises(ValueError) as caught:
         TrainConfig(batch=6, micro_batch=4, keep=0, discriminator=DiscriminatorConfig(256))
     assert all(word in str(caught.value) for word in ("keep", "multiple", "512 px"))
+
+
+def test_the_command_trains_logs_and_resumes(tmp_path, capfd):
+    """The whole way on a small data set on disk, as a user starts it."""
+    data = write_clips(tmp_path / "data", count=3, side=128)
+    small = ["tiny", "--data", str(data), "--out", str(tmp_path / "run"), "--batch", "2"]
+    small += ["--micro-batch", "2", "--updates", "2", "--save-every", "1", "--log-every", "1"]
+    assert main([*small, "--sample-every", "2", "--stop-after", "1"]) == 0
+    assert main([*small, "--sample-every", "2"]) == 1, "a run must not be overwritten"
+    assert "add --resume" in capfd.readouterr().err
+    assert main([*small, "--sample-every", "2", "--resume"]) == 0
+    logged = EventAccumulator(str(tmp_path / "run" / "logs"))
+    logged.Reload()
+    assert {"G/image", "D/image R1", "time/Dmain", "memory/GB"} <= set(logged.Tags()["scalars"])
+    assert {"people by time", "people by yaw", "clip"} <= set(logged.Tags()["images"])
+    assert load_generator(tmp_path / "run" / "generator.safetensors").config.w_dim == 64
+    assert main(["tiny", "--data", str(tmp_path / "none"), "--out", str(tmp_path / "b")]) == 1
+
+
+def write_clips(folder: Path, count: int, side: int) -> Path:
+    """A data set of `count` clips of noise."""
+    rng = np.random.default_rng(0)
+    clips = []
+    for k in range(count):
+        frames = [f"{k}/{n}.png" for n in range(16)]
+        (folder / str(k)).mkdir(parents=True)
+        for frame in frames:
+            Image.fromarray(rng.integers(0, 256, (side, side, 3), np.uint8)).save(folder / frame)
+        cameras = [Camera.orbit(10 * k).numbers().tolist()] * 16
+        clips.append({"name": str(k), "frames": frames, "cameras": cameras})
+    index = {"format": "pv3d-clips", "version": 1, "resolution": side, "fps": 25, "clips": clips}
+    (folder / "dataset.json").write_text(json.dumps(index))
+    return folder

@@ -1,0 +1,17 @@
+"""Metrics of generators: FVD, FID, identity, and the agreement of views; see `evaluate.METRICS`."""
+
+from training.metrics.evaluate import METRICS, Report, evaluate
+from training.metrics.frechet import Moments, frechet_distance
+from training.metrics.options import MetricsConfig
+from training.metrics.session import MetricsError, Result
+
+__all__ = [
+    "METRICS",
+    "MetricsConfig",
+    "MetricsError",
+    "Moments",
+    "Report",
+    "Result",
+    "evaluate",
+    "frechet_distance",
+]

@@ -1,0 +1,47 @@
+"""Command line: `python -m training.metrics --checkpoint G --metrics chamfer,warp`.
+
+Under torchrun (`torchrun --nproc-per-node 8 -m training.metrics ...`) the processes share the work.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import tyro
+
+from training.checkpoint import CheckpointError
+from training.data.source import DatasetError
+from training.distributed import world
+from training.metrics.detectors import DetectorError
+from training.metrics.evaluate import evaluate
+from training.metrics.options import MetricsConfig
+from training.metrics.session import MetricsError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measures, prints a table and writes the result; a measurement that cannot be made ends in one
+    sentence and status 1."""
+    logging.basicConfig(format="%(message)s")
+    config = tyro.cli(MetricsConfig, args=arguments, prog="python -m training.metrics")
+    try:
+        with world(config.device) as here:
+            report = evaluate(config, here)
+            if here.first:
+                print(report)
+                report.save(config.out_path)
+                print(f"Saved {config.out_path}")
+    except (CheckpointError, DatasetError, DetectorError, MetricsError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error.strerror or error}: {error.filename}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

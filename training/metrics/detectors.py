@@ -1,0 +1,233 @@
+"""Networks that the user gives, which turn clips and pictures into features.
+
+A file of weights (torch.save of a state dict) is loaded as data into our own networks, and nothing
+in it is executed. A TorchScript file is a program: it is only loaded on request, and must be
+trusted as any other program that one runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from training.checkpoint.errors import listed, shown
+from training.data.times import CLIP_FRAMES
+from training.metrics.arcface import FACE_SIDE, IRSE50
+from training.metrics.i3d import CLIP_SIDE, InceptionI3d
+
+
+class DetectorError(Exception):
+    """A detector cannot be used; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Part of the picture, as fractions of its width and height from the upper left corner."""
+
+    left: float = 32 / 256
+    top: float = 35 / 256
+    right: float = 220 / 256
+    bottom: float = 223 / 256
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.left < self.right <= 1 and 0 <= self.top < self.bottom <= 1):
+            raise ValueError("a crop needs 0 <= left < right <= 1 and 0 <= top < bottom <= 1")
+
+    def of(self, pictures: Tensor) -> Tensor:
+        """The part of pictures [N, C, H, W], to whole pixels."""
+        height, width = pictures.shape[2:]
+        rows = slice(round(self.top * height), max(round(self.bottom * height), 1))
+        columns = slice(round(self.left * width), max(round(self.right * width), 1))
+        return pictures[:, :, rows, columns]
+
+
+def prepare_clips(clips: Tensor) -> Tensor:
+    """uint8 [N, T, 3, H, W] to float [N, 3, T, 224, 224], -1 to 1.
+
+    Resized bilinearly without antialiasing, as the published FVD does.
+    """
+    count, frames = clips.shape[:2]
+    flat = clips.flatten(0, 1).float() / 127.5 - 1
+    size = (CLIP_SIDE, CLIP_SIDE)
+    flat = F.interpolate(flat, size=size, mode="bilinear", align_corners=False)
+    return flat.reshape(count, frames, *flat.shape[1:]).transpose(1, 2)
+
+
+def prepare_faces(pictures: Tensor, crop: Crop) -> Tensor:
+    """uint8 [N, 3, H, W] to float [N, 3, 112, 112], -1 to 1, of the crop."""
+    faces = crop.of(pictures).float() / 127.5 - 1
+    size = (FACE_SIDE, FACE_SIDE)
+    return F.interpolate(faces, size=size, mode="bilinear", antialias=True, align_corners=False)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a detector takes, and how."""
+
+    name: str
+    """What the user calls it."""
+    example: tuple[int, ...]
+    """Shape of a smallest uint8 input, by which a file is tried out when it is loaded."""
+    prepare: Callable[[Tensor], Tensor] = lambda pictures: pictures
+    """From uint8 RGB input to what the network takes."""
+    keywords: dict[str, bool] = field(default_factory=dict)
+    """Arguments of published TorchScript detectors, given to those that know them."""
+    network: Callable[[], nn.Module] | None = None
+    """Makes the network that a state dict belongs to; None where only TorchScript will do."""
+
+
+VIDEO = Kind(
+    "video detector",
+    (1, CLIP_FRAMES, 3, 64, 64),
+    prepare_clips,
+    {"rescale": False, "resize": False, "return_features": True},
+    InceptionI3d,
+)
+"""Clips uint8 [N, T, 3, H, W]. The network takes float [N, 3, T, 224, 224] in -1 to 1: I3D of
+Kinetics-400, as the TorchScript that FVD's ports use or as the state dict of the PyTorch port."""
+IMAGE = Kind("image detector", (1, 3, 64, 64), keywords={"return_features": True})
+"""Pictures. The network takes them as they are, uint8 [N, 3, H, W] in RGB, and resizes them itself,
+as the TorchScript Inception of StyleGAN's metrics does."""
+
+
+def face_kind(crop: Crop) -> Kind:
+    """Faces: uint8 pictures [N, 3, H, W]. The network takes float [N, 3, 112, 112] in -1 to 1:
+    ArcFace IR-SE50 as published, or any TorchScript embedder."""
+    return Kind(
+        "face recogniser",
+        (1, 3, 64, 64),
+        lambda pictures: prepare_faces(pictures, crop),
+        network=IRSE50,
+    )
+
+
+class Detector:
+    """A loaded detector: uint8 input of its kind to float32 features [N, dim].
+
+    Args:
+        network: ready on `device`.
+        kind: what it takes.
+        device: where it is.
+        sha256: of its file.
+
+    Raises:
+        DetectorError: when it does not give one row of features for an example.
+    """
+
+    def __init__(self, network: Any, kind: Kind, device: torch.device, sha256: str = "") -> None:
+        self.kind, self.device, self.sha256 = kind, device, sha256
+        self._network = network
+        self._keywords = _understood(network, kind.keywords)
+        example = torch.zeros(kind.example, dtype=torch.uint8)
+        try:
+            features = self(example)
+        except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
+            reason = shown(str(error).strip().split("\n")[-1])
+            raise DetectorError(f"it fails on an example picture ({reason})") from error
+        if features.ndim != 2 or len(features) != 1:
+            raise DetectorError(f"it gives {list(features.shape)} for one input, not [1, features]")
+        self.dim: int = features.shape[1]
+        """Features of one input."""
+
+    @torch.no_grad()
+    def __call__(self, pictures: Tensor) -> Tensor:
+        ready = self.kind.prepare(pictures.to(self.device))
+        return self._network(ready, **self._keywords).float()
+
+
+def load_detector(
+    path: Path, kind: Kind, device: torch.device | str = "cpu", *, run_torchscript: bool = False
+) -> Detector:
+    """The detector in a file.
+
+    Args:
+        path: a state dict of the kind's network, or TorchScript.
+        kind: `VIDEO`, `IMAGE` or a `face_kind`.
+        device: where it is to run.
+        run_torchscript: whether a TorchScript file may be loaded. It is a program: what it does on
+            this machine is up to who wrote it.
+
+    Raises:
+        DetectorError: when it cannot be used.
+    """
+    device = torch.device(device)
+    try:
+        if not is_torchscript(path):
+            network = _from_state(path, kind)
+        elif run_torchscript:
+            network = torch.jit.load(str(path), map_location=device)
+        else:
+            raise DetectorError(
+                "it is TorchScript, which is a program; add --run-torchscript if you trust it"
+            )
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return Detector(network.eval().to(device), kind, device, sha256)
+    except DetectorError as error:
+        raise DetectorError(f"Cannot use the {kind.name} {path}: {error}.") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise DetectorError(f"Cannot read the {kind.name} {path}: {reason}.") from error
+    except RuntimeError as error:  # of torch.jit.load
+        reason = shown(str(error).strip().split("\n")[0])
+        raise DetectorError(f"The {kind.name} {path} is damaged: {reason}.") from error
+
+
+def is_torchscript(path: Path) -> bool:
+    """Whether a file is TorchScript, by its members; torch.save writes no constants.pkl.
+
+    Raises:
+        OSError: when it cannot be read.
+    """
+    with path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            return False
+        with zipfile.ZipFile(file) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def _from_state(path: Path, kind: Kind) -> nn.Module:
+    """The kind's network with the weights of a state dict.
+
+    Raises:
+        DetectorError: when the file is none, or one of another network.
+    """
+    if kind.network is None:
+        raise DetectorError("it is not TorchScript, and other files are not known")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise DetectorError("it is neither TorchScript nor a file of weights") from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise DetectorError("it holds no state dict")
+    state = {str(name).removeprefix("module."): value for name, value in state.items()}
+    network = kind.network()
+    own = network.state_dict()
+    # Counters of batches are of no use here, and files of old versions of torch have none.
+    missing = [n for n in own if n not in state and not n.endswith("num_batches_tracked")]
+    wrong = [n for n in own if n in state and own[n].shape != state[n].shape]
+    if missing or wrong:
+        facts = [f"{word} {listed(n)}" for word, n in (("lacks", missing), ("resizes", wrong)) if n]
+        raise DetectorError(f"it is of another network (it {', and '.join(facts)})")
+    network.load_state_dict({n: state[n] for n in own if n in state}, strict=False)
+    return network
+
+
+def _understood(network: Any, keywords: dict[str, bool]) -> dict[str, bool]:
+    """Those of the keywords that a TorchScript network has; none for our own networks."""
+    if not isinstance(network, torch.jit.ScriptModule):
+        return {}
+    forward: Any = network.forward
+    known = {argument.name for argument in forward.schema.arguments}
+    return {name: value for name, value in keywords.items() if name in known}

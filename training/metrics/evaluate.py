@@ -1,0 +1,192 @@
+"""All metrics of one generator: `METRICS` lists them, `evaluate` measures, `Report` keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from training.checkpoint import load_generator
+from training.distributed import World
+from training.files import replacing
+from training.metrics import consistency, distribution, truth
+from training.metrics.options import MetricsConfig
+from training.metrics.session import CodesOf, MetricsError, Result, Session
+from training.networks.generator import Generator
+
+FORMAT = "pv3d-metrics"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a metric is."""
+
+    description: str
+    unit: str
+    better: Literal["lower", "higher"]
+    measure: Callable[[Session, list[str]], dict[str, Result]]
+    """Measures all metrics that name it at once, from the same samples."""
+    needs: tuple[str, ...] = ()
+    """Settings that must be given."""
+
+
+_views, _orbits = consistency.measure_views, consistency.measure_orbits
+
+METRICS: dict[str, Metric] = {
+    "identity": Metric(
+        "likeness of front and side", "cosine", "higher", _views, ("face_recogniser",)
+    ),
+    "chamfer": Metric("distance of front's and side's surfaces", "world units", "lower", _views),
+    "warp": Metric("difference of front and warped side", "0 to 1", "lower", _views),
+    "flicker": Metric("change of a still scene on an orbit", "0 to 1", "lower", _orbits),
+    "depth": Metric(
+        "depth error against the truth", "world units", "lower", truth.measure, ("data", "codes")
+    ),
+    "fvd": Metric(
+        "Fréchet video distance",
+        "squared distance",
+        "lower",
+        distribution.measure,
+        ("data", "video_detector"),
+    ),
+    "fid": Metric(
+        "Fréchet distance of frames",
+        "squared distance",
+        "lower",
+        distribution.measure,
+        ("data", "image_detector"),
+    ),
+}
+"""Every metric by the name that the command line takes."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured."""
+
+    results: dict[str, Result]
+    """By metric."""
+    config: MetricsConfig
+    processes: int
+    seconds: float
+
+    def save(self, path: Path) -> None:
+        """Writes it as JSON, whole or not at all.
+
+        Raises:
+            OSError: when it cannot be written.
+        """
+        settings = dataclasses.asdict(self.config)
+        data: dict[str, Any] = {
+            "format": FORMAT,
+            "version": VERSION,
+            "results": {name: self._entry(name) for name in self.results},
+            "settings": settings,
+            "sha256": {key: _sha256(path) for key, path in settings.items() if _is_file(path)},
+            "processes": self.processes,
+            "seconds": round(self.seconds, 1),
+            "torch": str(torch.__version__),
+        }
+        text = json.dumps(data, indent=1, default=str, allow_nan=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part:
+            part.write_text(text + "\n", "utf-8")
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        metric = METRICS[name]
+        return {
+            **dataclasses.asdict(self.results[name]),
+            "unit": metric.unit,
+            "better": metric.better,
+        }
+
+    def __str__(self) -> str:
+        """A table: metric, value with its standard error, unit, and what it comes from."""
+        rows = [_row(name, result) for name, result in self.results.items()]
+        rows = [("metric", "value", "unit", "better", "samples"), *rows]
+        widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+        lines = [
+            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows
+        ]
+        return "\n".join(line.rstrip() for line in lines)
+
+
+def _row(name: str, result: Result) -> tuple[str, str, str, str, str]:
+    metric = METRICS[name]
+    value = "none" if result.value is None else f"{result.value:.5g}"
+    if result.standard_error is not None:
+        value += f" ± {result.standard_error:.1g}"
+    facts = (f"{key} {number:.6g}" for key, number in (result.facts or {}).items())
+    samples = ", ".join([str(result.samples), *facts])
+    return name, value, metric.unit, metric.better, samples
+
+
+def evaluate(
+    config: MetricsConfig,
+    world: World,
+    *,
+    G: Generator | None = None,
+    codes: CodesOf | None = None,
+) -> Report:
+    """Measures a generator; every process calls it and gets the same report.
+
+    Args:
+        config: what and how.
+        world: this process among its siblings.
+        G: the generator, where it is not that of `config.checkpoint`: a running training's, say.
+        codes: for depth, where they are not those of `config.codes`.
+
+    Raises:
+        MetricsError, DetectorError, DatasetError, CheckpointError: one sentence for the user.
+    """
+    start = time.monotonic()
+    names = config.names
+    _check(config, names, codes)
+    if G is None:
+        G = load_generator(config.checkpoint, world.device, config.weights)
+    session = Session(G, config, world, codes)
+    found: dict[str, Result] = {}
+    for name in names:
+        if name not in found:
+            measure = METRICS[name].measure
+            found |= measure(session, [n for n in names if METRICS[n].measure is measure])
+    results = {name: found[name] for name in names}
+    return Report(results, config, world.size, time.monotonic() - start)
+
+
+def _check(config: MetricsConfig, names: list[str], codes: CodesOf | None) -> None:
+    """Nothing, when the metrics exist and have what they need: hours of others may come first.
+
+    Raises:
+        MetricsError: naming all that is missing.
+    """
+    unknown = [name for name in names if name not in METRICS]
+    if unknown or not names:
+        what = f"There is no metric {', '.join(unknown)}" if unknown else "No metric is chosen"
+        raise MetricsError(f"{what}; there are {', '.join(METRICS)}.")
+    missing = []
+    for name in names:
+        given = {"codes"} if codes is not None else set()
+        needed = [n for n in METRICS[name].needs if getattr(config, n) is None and n not in given]
+        if needed:
+            options = " and ".join(f"--{need.replace('_', '-')}" for need in needed)
+            missing.append(f"{name} needs {options}")
+    if missing:
+        raise MetricsError(f"{'; '.join(missing)}.")
+
+
+def _is_file(value: object) -> bool:
+    return isinstance(value, Path) and value.is_file()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,99 @@
+"""Settings of a measurement. The dataclass makes the command line, and goes into the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from training.data.times import CLIP_FRAMES
+from training.metrics.detectors import Crop
+from training.metrics.geometry import TOLERANCE
+
+
+@dataclass(frozen=True)
+class MetricsConfig:
+    """Measure a generator. Without a data set and detectors, only its 3D consistency."""
+
+    checkpoint: Path
+    """Generator: any readable checkpoint."""
+    data: Path | None = None
+    """Data set: real clips and the cameras of generated ones for fvd and fid, true depth for
+    depth."""
+    metrics: str = "chamfer,warp,flicker"
+    """Names with commas between them: fvd, fid, identity, chamfer, warp, flicker, depth."""
+    out: Path | None = None
+    """Result file; beside the checkpoint as NAME.metrics.json if not given."""
+    video_detector: Path | None = None
+    """For fvd: I3D of Kinetics-400, i3d_torchscript.pt or the state dict of the PyTorch port."""
+    image_detector: Path | None = None
+    """For fid: TorchScript that takes uint8 pictures, as the Inception of StyleGAN's metrics."""
+    face_recogniser: Path | None = None
+    """For identity: ArcFace IR-SE50 (model_ir_se50.pth), or TorchScript that takes 112 px faces."""
+    run_torchscript: bool = False
+    """Allow detectors in TorchScript files. Such a file is a program that runs on this machine; use
+    only those whose makers you trust."""
+    codes: Path | None = None
+    """For depth: safetensors file with the matrices `identity` [numbers, z_dim] and `motion`
+    [numbers, motion_dim] by which a supervised model was given the data set's numbers."""
+    clips: int = 5000
+    """Generated clips of 16 frames, and at most as many real ones, for fvd and fid."""
+    views: int = 1000
+    """People seen from two sides for identity, chamfer and warp; clips for depth."""
+    orbits: int = 100
+    """People that are circled for flicker."""
+    batch: int = 4
+    """Clips or people at once in each process."""
+    seed: int = 0
+    """Chooses people, cameras and real windows; one seed gives the same ones in any number of
+    processes."""
+    truncation_psi: float = 1.0
+    """Below 1, people nearer to the average one."""
+    weights: Literal["ema", "raw"] = "ema"
+    """Which generator of a checkpoint that has two."""
+    stride: int = 1
+    """Frames of a data set's clip from one frame to the next of a 16-frame window."""
+    side: int = 256
+    """Side in pixels of the views that are compared in 3D."""
+    yaw: float = 30.0
+    """Degrees from the frontal view to the one it is compared with."""
+    orbit_angle: float = 3.0
+    """Radius in degrees of the circle that the camera takes for flicker."""
+    orbit_frames: int = CLIP_FRAMES
+    """Frames of that circle."""
+    tolerance: float = TOLERANCE
+    """How far behind the visible surface a point counts as hidden, world units."""
+    face: Crop = field(default_factory=Crop)
+    """Where the face is in the picture. The default is the crop in common use for pictures aligned
+    as FFHQ's, 188 of 256 pixels."""
+    device: str = "auto"
+    """auto is the process's GPU, or the CPU without one."""
+    cache: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER|None")] = None
+    """Where statistics of real clips are kept; the user's cache folder if not given."""
+
+    def __post_init__(self) -> None:
+        least = {"clips": 2, "views": 1, "orbits": 1, "batch": 1, "stride": 1, "side": 8}
+        least["orbit_frames"] = 2
+        found = [
+            f"{name} is {getattr(self, name)}; it must be at least {low}"
+            for name, low in least.items()
+            if getattr(self, name) < low
+        ]
+        if self.seed < 0:
+            found.append(f"seed is {self.seed}; it must be 0 or more")
+        if not self.tolerance > 0:
+            found.append(f"tolerance is {self.tolerance}; it must be positive")
+        if found:
+            raise ValueError("; ".join(found))
+
+    @property
+    def names(self) -> list[str]:
+        """The metrics asked for, each once."""
+        return list(dict.fromkeys(name.strip() for name in self.metrics.split(",") if name.strip()))
+
+    @property
+    def out_path(self) -> Path:
+        """Where the result goes."""
+        return self.out or self.checkpoint.with_name(f"{self.checkpoint.name}.metrics.json")

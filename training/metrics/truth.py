@@ -1,0 +1,106 @@
+"""Depth error against the truth, for supervised models on data sets that have depth and masks.
+
+An adversarial model cannot be told to show a person of the data set. A supervised one can: its
+codes are functions of the data set's numbers, which the caller gives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from training.data.cameras import require_cameras
+from training.data.pictures import pick
+from training.data.source import Annotations, ClipError
+from training.data.times import CLIP_FRAMES
+from training.metrics.geometry import depth_error
+from training.metrics.session import CodesOf, Mean, MetricsError, Result, Session
+
+
+def projections(path: Path) -> CodesOf:
+    """Codes by fixed matrices: z = identity numbers @ `identity`, and likewise for motion.
+
+    Where a model was trained with random parts beside the projected numbers, they are 0 here, which
+    is their mean.
+
+    Args:
+        path: safetensors file with `identity` [numbers, z_dim] and `motion`
+            [numbers, motion_dim].
+
+    Raises:
+        MetricsError: when it cannot be used.
+    """
+    try:
+        state = load_file(path)
+        identity, motion = state["identity"].float(), state["motion"].float()
+    except (OSError, SafetensorError, KeyError) as error:
+        raise MetricsError(f"{path} holds no matrices of codes ({error}).") from error
+
+    def codes(notes: Annotations) -> tuple[Tensor, Tensor]:
+        if notes.identity is None or notes.motion is None:
+            raise MetricsError("The data set has no identity and motion numbers to make codes of.")
+        numbers = torch.from_numpy(notes.identity), torch.from_numpy(notes.motion)
+        try:
+            return numbers[0] @ identity, numbers[1] @ motion
+        except RuntimeError as error:
+            raise MetricsError(f"{path} does not go with the data set: {error}.") from error
+
+    return codes
+
+
+def measure(session: Session, names: list[str]) -> dict[str, Result]:
+    """depth: the mean absolute error of rendered depth within the masks, one frame of each clip.
+
+    The mapping sees the camera of the clip's first frame. Clips that cannot be read are left out.
+
+    Raises:
+        MetricsError: when there are no codes, no depth, or they do not go together.
+        DatasetError: when the data set cannot be used.
+    """
+    config, source = session.config, session.source
+    codes = session.codes
+    if codes is None:
+        if config.codes is None:
+            raise MetricsError("The codes of the supervised model are missing.")
+        codes = projections(config.codes)
+    mean = Mean()
+    order = np.random.default_rng(config.seed).permutation(len(source.names))
+    for numbers in session.batches(min(config.views, len(order)), "clips with depth"):
+        for k in numbers:
+            try:
+                mean.add(_clip_error(session, codes, int(order[k]), k))
+            except ClipError:
+                mean.add(torch.tensor([torch.nan]))
+    result = mean.result(session.world)
+    if result.value is not None:
+        percent = 100 * result.value / session.G.config.rendering.box_warp
+        result = replace(result, facts={**(result.facts or {}), "percent_of_box": percent})
+    return dict.fromkeys(names, result)
+
+
+@torch.no_grad()
+def _clip_error(session: Session, codes: CodesOf, clip: int, k: int) -> Tensor:
+    """[1]: the error in one random frame."""
+    G, source, config = session.G, session.source, session.config
+    notes = source.annotations(clip)
+    count = notes.frame_count if notes.t is not None else min(notes.frame_count, CLIP_FRAMES)
+    frame = int(np.random.default_rng([config.seed, k]).integers(count))
+    t = frame / (CLIP_FRAMES - 1) if notes.t is None else float(notes.t[frame])
+    require_cameras(notes.cameras[frame : frame + 1], frame)
+    pictures = source.pictures(clip, [frame])
+    if pictures.depth is None or pictures.mask is None:
+        raise MetricsError(f"{source.path} has no depth and masks.")
+    side = min(config.side, source.resolution)
+    truth = torch.from_numpy(pick(pictures.depth, side).copy())[:, None].to(G.device)
+    mask = torch.from_numpy(pick(pictures.mask, side) > 127)[:, None].to(G.device)
+    z, z_motion = (code[None].to(G.device) for code in codes(notes))
+    c0, c = (torch.from_numpy(notes.cameras[k : k + 1]).to(G.device) for k in (0, frame))
+    ws = G.mapping(z, c0, truncation_psi=config.truncation_psi)
+    planes = G.planes(ws, z_motion, torch.full((1, 1), t, device=G.device))
+    return depth_error(G.render(planes, ws, c, resolution=side).depth, truth, mask)
