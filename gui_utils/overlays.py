@@ -62,7 +62,7 @@ class _Toast:
 
 
 class Toasts:
-    """Notices in the corner at the bottom right; :meth:`draw` once per frame, last."""
+    """Notices in a corner at the bottom right; :meth:`draw` once per frame, last."""
 
     def __init__(self) -> None:
         self._toasts: list[_Toast] = []
@@ -109,13 +109,19 @@ class Toasts:
         """Seconds until a notice begins to go; infinite when none does by itself."""
         return max(min((t.left - _FADE_SECONDS for t in self._toasts), default=math.inf), 0.0)
 
-    def draw(self) -> None:
-        """Draw the cards over everything, the newest at the bottom."""
+    def draw(self, area: tuple[float, float, float, float] | None = None) -> None:
+        """Draw the cards over everything, the newest at the bottom.
+
+        ``area`` is the left, top, right and bottom that they lie in, as to leave controls free;
+        None takes the window.
+        """
         self._toasts = [toast for toast in self._toasts if toast.left > 0]
-        area = imgui.get_main_viewport()
-        bottom = area.work_pos.y + area.work_size.y - style.px(_MARGIN)
-        right = area.work_pos.x + area.work_size.x - style.px(_MARGIN)
-        width = min(style.px(_CARD_WIDTH), area.work_size.x - 2 * style.px(_MARGIN))
+        if area is None:
+            low, size = imgui.get_main_viewport().work_pos, imgui.get_main_viewport().work_size
+            area = (low.x, low.y, low.x + size.x, low.y + size.y)
+        margin = style.px(_MARGIN)
+        right, bottom = area[2] - margin, area[3] - margin
+        width = min(style.px(_CARD_WIDTH), area[2] - area[0] - 2 * margin)
         dismissed = []
         with scope("Toasts"):
             for toast in reversed(self._toasts):
@@ -251,20 +257,19 @@ def _key_help_header() -> bool:
 
 
 def _key_columns(groups: list[tuple[str, list[tuple[str, str, str]]]], columns: int) -> None:
-    """Fill columns of about equal height, groups kept whole and in order."""
-    total = sum(len(items) + 2 for _, items in groups)
+    """One or two columns of about equal height, groups kept whole and in order."""
     if not imgui.begin_table("##keys", columns, imgui.TableFlags_.pad_outer_x):
         return
+    lines = [len(items) + 2 for _, items in groups]
+    cut = len(groups)
+    if columns == 2:
+        cut = min(range(1, len(groups)), key=lambda k: max(sum(lines[:k]), sum(lines[k:])))
     imgui.table_next_row()
-    imgui.table_next_column()
-    used = 0
-    column = 0
-    for group, items in groups:
-        if column + 1 < columns and used >= total / columns:
+    for part in (groups[:cut], groups[cut:]):
+        if part:
             imgui.table_next_column()
-            column, used = column + 1, 0
-        _key_group(group, items)
-        used += len(items) + 2
+            for group, items in part:
+                _key_group(group, items)
     imgui.end_table()
 
 
@@ -345,10 +350,11 @@ def confirm(title: str, sentence: str, choices: Sequence[str]) -> str | None:
     imgui.pop_text_wrap_pos()
     imgui.dummy((0.0, style.px(6)))
     answer = _choice_buttons(title, choices)
-    if imgui.is_key_pressed(imgui.Key.escape, False):
-        answer = choices[-1]
-    elif imgui.is_key_pressed(imgui.Key.enter, False) and not imgui.is_window_appearing():
-        answer = choices[0]
+    if not imgui.is_window_appearing():  # the key that brought the question is no answer
+        if imgui.is_key_pressed(imgui.Key.escape, False):
+            answer = choices[-1]
+        elif imgui.is_key_pressed(imgui.Key.enter, False):
+            answer = choices[0]
     if answer is not None:
         imgui.close_current_popup()
     imgui.end_popup()

@@ -81,7 +81,8 @@ def _draw(
                 point = (center_x + (column - xy[0]) * cell, center_y + (line - xy[1]) * cell)
                 weight = max(0.0, 1 - abs(column - xy[0])) * max(0.0, 1 - abs(line - xy[1]))
                 text = caption(column, line) if caption else f"{column}, {line}"
-                _draw_point(draw, point, weight, text)
+                # The end of a number alone, cut at the edge, would mislead.
+                _draw_point(draw, point, weight, text if point[0] > left else "")
     _draw_cross(draw, (center_x, center_y))
     draw.pop_clip_rect()
     edge = colors.accent if active else colors.border
@@ -89,7 +90,7 @@ def _draw(
 
 
 def _visible(value: float, span: float) -> range:
-    # One more on each side: a point's label reaches into view before the point does.
+    # One more on each side: a point's blob reaches into view before the point does.
     return range(math.floor(value - span / 2) - 1, math.ceil(value + span / 2) + 2)
 
 

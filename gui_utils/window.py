@@ -150,7 +150,8 @@ class Window:
     def wake(self) -> None:
         """End a wait in ``begin_frame`` at once and ask for a frame; for any thread."""
         self._settle = _SETTLE_FRAMES
-        glfw.post_empty_event()
+        if self._open:
+            glfw.post_empty_event()
 
     def take_drops(self) -> list[str]:
         """Paths of files dropped on the window since the last call."""
@@ -224,6 +225,8 @@ class Window:
 
     @theme.setter
     def theme(self, value: style.ThemeName) -> None:
+        if value == self._theme:
+            return
         style.palette(value)
         self._theme = value
         self._on_event()
@@ -235,7 +238,10 @@ class Window:
 
     @ui_scale.setter
     def ui_scale(self, value: float) -> None:
-        self._ui_scale = min(max(float(value), 0.5), 3.0)
+        value = min(max(float(value), 0.5), 3.0)
+        if value == self._ui_scale:
+            return
+        self._ui_scale = value
         self._on_event()
 
     @property
@@ -268,6 +274,10 @@ class Window:
     def set_title(self, title: str) -> None:
         """Change the caption."""
         glfw.set_window_title(self._handle, title)
+
+    def hide(self) -> None:
+        """Take the window off the screen while its end is prepared."""
+        glfw.hide_window(self._handle)
 
     def close(self) -> None:
         """Destroy the window and its context; further calls do nothing."""

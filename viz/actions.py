@@ -82,7 +82,7 @@ class PerformanceLog:
     """Latest milliseconds by stage: mapping, planes, render, superresolution, copy."""
     precision: str = ""
     preview_level: str = ""
-    """What the last preview left out, in words; empty for a full picture."""
+    """What the last preview left out, in words; empty before the first."""
     process_bytes: int = 0
     """Memory of this process."""
     device_bytes: int = 0

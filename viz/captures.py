@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from viz import layouts
+from viz import codes, layouts
 from viz.errors import UserError
 from viz.render import Renderer
 from viz.session import save_png, write_beside
@@ -87,6 +87,20 @@ def save_ws(
     else:
         path = path if path.suffix else path.with_suffix(".npz")
         write_beside(path, lambda file: np.savez(file, ws=ws))
+    return path
+
+
+def check_ws(
+    renderer: Renderer | None, path: str
+) -> Generator[tuple[str, float | None], None, str]:
+    """Steps of making sure that a model takes the ws of a file; returns the path.
+
+    Raises:
+        UserError: when it does not, with the reason.
+    """
+    yield "Reading", None
+    config = _needed(renderer).G.config
+    codes.read_ws(path, (config.num_ws, config.w_dim))
     return path
 
 

@@ -19,6 +19,11 @@ class History:
         self._past: list[SessionState] = []
         self._future: list[SessionState] = []
 
+    @property
+    def present(self) -> SessionState:
+        """The state noted last."""
+        return self._present
+
     def track(self, state: SessionState, busy: bool) -> None:
         """Notes the state as it is now. While `busy` (a drag, playback) nothing is noted, so that
         a whole drag becomes one step."""

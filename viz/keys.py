@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from imgui_bundle import imgui
 
-from viz import playback
+from viz import timeline
+from viz.types import SessionState
 
 if TYPE_CHECKING:
     from viz.app import App
@@ -20,7 +21,7 @@ class Key:
 
     group: str
     caption: str
-    """As shown to the user: "Ctrl+Z"."""
+    """As shown to the user: "Ctrl+Z"; empty for a second way to do the same."""
     meaning: str
     chord: int
     act: Callable[[App], object]
@@ -28,27 +29,16 @@ class Key:
     """Whether holding it down repeats it."""
 
 
-def _step(frames: int) -> Callable[[App], object]:
+def _jump(jump: Callable[[SessionState], None]) -> Callable[[App], object]:
     def act(app: App) -> None:
         app.interface.playing = False
-        app.state.t = playback.step(app.state.t, frames)
+        jump(app.state)
 
     return act
 
 
-def _jump(where: str) -> Callable[[App], object]:
-    def act(app: App) -> None:
-        app.interface.playing = False
-        app.state.t = getattr(app.state.playback, where)
-
-    return act
-
-
-def _toggle(name: str) -> Callable[[App], object]:
-    def act(app: App) -> None:
-        setattr(app.interface, name, not getattr(app.interface, name))
-
-    return act
+def _toggle_orbit(app: App) -> None:
+    app.interface.auto_orbit = not app.interface.auto_orbit
 
 
 _K = imgui.Key
@@ -56,17 +46,17 @@ _CTRL, _SHIFT = imgui.Key.mod_ctrl.value, imgui.Key.mod_shift.value
 
 KEYS: tuple[Key, ...] = (
     Key("Clip", "Space", "Play or pause", _K.space.value, lambda app: app.toggle_play()),
-    Key("Clip", "←", "One frame back", _K.left_arrow.value, _step(-1), repeats=True),
-    Key("Clip", "→", "One frame on", _K.right_arrow.value, _step(1), repeats=True),
-    Key("Clip", "Home", "First frame", _K.home.value, _jump("start")),
-    Key("Clip", "End", "Last frame", _K.end.value, _jump("end")),
+    Key("Clip", "←", "One frame back", _K.left_arrow.value, lambda app: app.step(-1), repeats=True),
+    Key("Clip", "→", "One frame on", _K.right_arrow.value, lambda app: app.step(1), repeats=True),
+    Key("Clip", "Home", "First frame", _K.home.value, _jump(timeline.go_to_start)),
+    Key("Clip", "End", "Last frame", _K.end.value, _jump(timeline.go_to_end)),
     Key("People", "R", "Random person", _K.r.value, lambda app: app.random_person()),
     Key("People", "M", "Random motion", _K.m.value, lambda app: app.random_motion()),
     Key("View", "C", "Reset the camera", _K.c.value, lambda app: app.reset_camera()),
-    Key("View", "O", "Orbit by itself", _K.o.value, _toggle("auto_orbit")),
+    Key("View", "O", "Orbit by itself", _K.o.value, _toggle_orbit),
     Key("View", "B", "Keep as before", _K.b.value, lambda app: app.set_before()),
     Key("View", "F", "Fullscreen", _K.f.value, lambda app: app.toggle_fullscreen()),
-    Key("View", "H", "Hide the interface", _K.h.value, _toggle("sidebar_visible")),
+    Key("View", "H", "Hide the interface", _K.h.value, lambda app: app.toggle_interface()),
     Key("Session", "S", "Save the picture", _K.s.value, lambda app: app.capture("picture")),
     Key("Session", "Ctrl+O", "Open", _CTRL | _K.o.value, lambda app: app.open_model_dialog()),
     Key(
@@ -85,9 +75,11 @@ KEYS: tuple[Key, ...] = (
         lambda app: app.redo(),
         repeats=True,
     ),
-    Key("Session", "Ctrl+Y", "Redo", _CTRL | _K.y.value, lambda app: app.redo(), repeats=True),
+    Key("Session", "", "Redo", _CTRL | _K.y.value, lambda app: app.redo(), repeats=True),
 )
 
+STEPPING = (_K.left_arrow, _K.right_arrow)
+"""Keys that change the state for as long as they are held."""
 _DIGITS = [_K._1, _K._2, _K._3, _K._4, _K._5, _K._6, _K._7, _K._8, _K._9]
 
 MOUSE: tuple[tuple[str, str, str], ...] = (
@@ -102,7 +94,7 @@ MOUSE: tuple[tuple[str, str, str], ...] = (
 
 def help_rows() -> list[tuple[str, str, str]]:
     """All keys and mouse gestures as (group, keys, meaning)."""
-    rows = [(key.group, key.caption, key.meaning) for key in KEYS]
+    rows = [(key.group, key.caption, key.meaning) for key in KEYS if key.caption]
     rows += [
         ("Bookmarks", "1 to 9", "Go to a bookmark"),
         ("Bookmarks", "Ctrl+1 to 9", "Store a bookmark"),
@@ -115,7 +107,7 @@ def help_rows() -> list[tuple[str, str, str]]:
 def handle(app: App) -> None:
     """Acts on the keys pressed in this frame, unless a text field or a dialog has the keyboard."""
     io = imgui.get_io()
-    if io.want_text_input or app.modal:
+    if io.want_text_input or app.modal or io.key_alt or io.key_super:
         return
     modifiers = (_CTRL if io.key_ctrl else 0) | (_SHIFT if io.key_shift else 0)
     for key in KEYS:
@@ -128,8 +120,8 @@ def handle(app: App) -> None:
                 app.store_bookmark(digit)
             else:
                 app.recall_bookmark(digit)
-    question = io.key_shift and imgui.is_key_pressed(_K.slash, False)
-    if question or imgui.is_key_pressed(_K.f1, False):
-        app.help_open = True
+    # The letter, not the key: where it lies differs from keyboard to keyboard.
+    if "?" in map(chr, io.input_queue_characters) or imgui.is_key_pressed(_K.f1, False):
+        app.open_help()
     if imgui.is_key_pressed(_K.escape, False):
         app.escape()

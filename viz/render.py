@@ -333,6 +333,10 @@ class _Job:
         quality = self.request.quality
         resolution = quality.mesh_resolution
         if self.request.preview is not None:
+            fine = (self._planes_key(shot), resolution, quality.mesh_level)
+            kept = self.renderer.cache.get(("mesh", fine))
+            if kept is not None:  # as in an orbit, which changes nothing about the surface
+                return kept
             resolution = min(resolution, PREVIEW_MESH_RESOLUTION)
         try:
             return self._stage(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import tempfile
 import types
 import typing
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import IO, Any, Literal
 
 import numpy as np
@@ -18,12 +19,44 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from training.camera import Camera
 from viz.errors import UserError
-from viz.types import SessionState
+from viz.types import Display, Latent, Motion, Orbit, Playback, Quality, SessionState
 
 FORMAT = "pv3d-session"
 VERSION = 1
+CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
+"""Folder of the models that come with the program."""
 PNG_KEY = "pv3d_session"
 """Name of the PNG text chunk that holds the session's JSON."""
+
+
+_SEEDS = (0, 2**32 - 1)
+LIMITS: dict[tuple[type, str], tuple[float, float]] = {
+    (SessionState, "t"): (-10, 10),
+    (Latent, "psi"): (-10, 10),
+    (Latent, "cutoff"): (0, 1000),
+    (Latent, "mix_seed"): _SEEDS,
+    (Latent, "mix_layers"): (0, 1000),
+    (Latent, "blend_seed"): _SEEDS,
+    (Latent, "blend"): (0, 1),
+    (Motion, "strength"): (-10, 10),
+    (Motion, "blend_seed"): _SEEDS,
+    (Motion, "blend"): (0, 1),
+    (Orbit, "pitch"): (-89, 89),
+    (Orbit, "radius"): (0.1, 100),
+    (Orbit, "fov"): (0.1, 170),
+    (Quality, "raw_resolution"): (4, 1024),
+    (Quality, "depth_samples"): (2, 1024),
+    (Quality, "importance_samples"): (0, 1024),
+    (Quality, "mesh_resolution"): (8, 1024),
+    (Quality, "mesh_level"): (1e-6, 1e6),
+    (Display, "columns"): (1, 16),
+    (Display, "yaw_span"): (0, 360),
+    (Display, "split"): (0, 1),
+    (Playback, "speed"): (0.01, 100),
+    (Playback, "start"): (-10, 10),
+    (Playback, "end"): (-10, 10),
+}
+"""Least and greatest value of a setting, so that no file can bring the program to a halt."""
 
 
 def to_json(state: SessionState) -> str:
@@ -92,7 +125,12 @@ def _read_dataclass(kind: Any, value: Any, where: str, problems: list[str]) -> A
     for field in dataclasses.fields(kind):
         if field.name in value:
             place = f"{where}.{field.name}" if where else field.name
-            known[field.name] = _read(hints[field.name], value[field.name], place, problems)
+            found = _read(hints[field.name], value[field.name], place, problems)
+            known[field.name] = found
+            lo, hi = LIMITS.get((kind, field.name), (-math.inf, math.inf))
+            numbers = found if isinstance(found, tuple) else (found,)
+            if any(isinstance(n, (int, float)) and not lo <= n <= hi for n in numbers):
+                problems.append(f"{place} is {value[field.name]}, not within {lo:g} to {hi:g}")
     try:
         return kind(**known)
     except (TypeError, ValueError) as e:  # a camera checks itself
@@ -112,17 +150,34 @@ def save_session(path: str | Path, state: SessionState) -> None:
 def open_session(path: str | Path) -> SessionState:
     """State from a session file, or from a PNG that this program saved.
 
+    Its model is also looked for beside the file and among those that come with the program, as
+    the file may come from another machine.
+
     Raises:
         UserError: when it holds no session.
     """
     path = Path(path)
     if path.suffix.lower() == ".png":
-        return from_json(_text_of_png(path), path.name)
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise UserError(f"{path.name} could not be read: {_reason(e)}.") from e
-    return from_json(text, path.name)
+        text = _text_of_png(path)
+    else:
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as e:
+            raise UserError(f"{path.name} could not be read: {_reason(e)}.") from e
+    state = from_json(text, path.name)
+    state.checkpoint = _located(state.checkpoint, path.absolute().parent)
+    return state
+
+
+def _located(checkpoint: str, folder: Path) -> str:
+    """Absolute path of a session's model; as it stands where it is found nowhere."""
+    if not checkpoint:
+        return ""
+    name = PureWindowsPath(checkpoint).name  # takes either slash: it may come from any system
+    for candidate in (folder / checkpoint, folder / name, CHECKPOINTS / name):
+        if candidate.is_file():
+            return str(candidate)
+    return checkpoint
 
 
 def _text_of_png(path: Path) -> str:

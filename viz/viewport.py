@@ -193,8 +193,6 @@ class Viewport:
         if size.x < 1 or size.y < 1:
             return False
         area = (low.x, low.y, low.x + size.x, low.y + size.y)
-        draw = imgui.get_window_draw_list()
-        draw.add_rect_filled(area[:2], area[2:], style.palette().canvas)
         tiles = _places(area, state)
         gesture = viewport_input("Viewport", (size.x, size.y))
         if gesture.reset:

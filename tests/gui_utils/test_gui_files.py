@@ -110,7 +110,7 @@ def test_unreadable_folder_is_said(driver: Driver, folder: Path) -> None:
 
 
 def test_other_kinds_are_refused() -> None:
-    with pytest.raises(ValueError, match="open or save"):
+    with pytest.raises(ValueError, match="open, save or folder"):
         FileDialog(builtin=True).open("delete")  # pyright: ignore[reportArgumentType]
 
 

@@ -212,12 +212,6 @@ def test_recent_models_open(desk: Desk):
     assert desk.actions.calls == [("open_model", path)]
 
 
-def test_a_loading_model_can_be_cancelled(desk: Desk):
-    desk.actions.model, desk.actions.job = None, JobStatus("Loading", 0.5)
-    desk.show("Model").driver.click("Model/Loading/Cancel")
-    assert desk.actions.calls == [("cancel_job",)]
-
-
 def test_details_of_the_model_fold(desk: Desk):
     desk.show("Model")
     assert "Model/Device" not in controls.rects

@@ -45,12 +45,9 @@ def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> 
         ),
     )
     _recent_popup(actions)
-    job = actions.job
-    if job is not None and controls.progress(job.name, job.fraction, detail=job.detail):
-        actions.cancel_job()
     if model is not None:
         _about(model)
-    elif job is None:
+    elif actions.job is None:
         controls.hint("No model is loaded: open one, or drop its file on the window.")
     _, actions.interface.reload_on_change = controls.toggle(
         "Watch the file",

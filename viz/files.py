@@ -1,0 +1,164 @@
+"""Opening and saving: dialogs, dropped files and captures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gui_utils.files import FileDialog, Filters, Kind
+from viz import captures, session
+from viz.actions import CaptureKind
+from viz.worker import Job
+
+if TYPE_CHECKING:
+    from viz.app import App
+
+_SESSIONS = (".json", ".png")
+_CODES = (".npy", ".npz")
+_NUMPY = (("NumPy", ("*.npz", "*.npy")),)
+
+
+class Files:
+    """The application's dealings with files.
+
+    Args:
+        app: what they are opened into and saved from.
+        builtin_dialogs: True always takes the file browser drawn in the window.
+    """
+
+    def __init__(self, app: App, builtin_dialogs: bool | None = None) -> None:
+        self._app = app
+        self._dialog = FileDialog(builtin_dialogs)
+        self._chosen: Callable[[str], None] = lambda _: None
+
+    @property
+    def dialog_open(self) -> bool:
+        return self._dialog.is_open
+
+    def draw(self) -> None:
+        """Draws the dialog, if one is open, and acts on its answer."""
+        answer = self._dialog.poll()
+        if answer:
+            self._app.guarded(lambda: self._chosen(answer[0]))
+
+    def _choose(
+        self,
+        kind: Kind,
+        title: str,
+        filters: Filters,
+        chosen: Callable[[str], None],
+        name: str = "",
+    ) -> None:
+        if self._dialog.is_open:
+            return  # the answer of that one must not go to this one's action
+        self._chosen = chosen
+        self._dialog.open(kind, title, filters, name)
+
+    # Opening ---------------------------------------------------------------------------------
+
+    def open_all(self, paths: Sequence[str]) -> None:
+        """Opens dropped files; of several models or sessions the last one counts."""
+        models = [p for p in paths if Path(p).suffix.lower() not in (*_SESSIONS, *_CODES)]
+        sessions = [p for p in paths if Path(p).suffix.lower() in _SESSIONS]
+        codes = [p for p in paths if Path(p).suffix.lower() in _CODES]
+        # A session names its model, and codes go into whatever is shown in the end.
+        for group in (models, sessions, codes):
+            if group:
+                self.open(group[-1])
+            if len(group) > 1:
+                name = Path(group[-1]).name
+                self._app.toast("info", f"One file of a kind at a time: only {name} was opened.")
+
+    def open(self, path: str) -> None:
+        """Opens a file by what its name says it is: a session, ws, or a model."""
+        suffix = Path(path).suffix.lower()
+        if suffix in _SESSIONS:
+            self._app.guarded(lambda: self._open_session(path))
+        elif suffix in _CODES:
+            self._open_ws(path)
+        else:
+            self._app.open_model(path)
+
+    def open_dialog(self) -> None:
+        kinds = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl", "*.json", "*.png")
+        filters = (("Models and sessions", kinds), ("All files", ("*",)))
+        self._choose("open", "Open a model or a session", filters, self.open)
+
+    def open_session_dialog(self) -> None:
+        filters = (("Sessions and saved pictures", ("*.json", "*.png")),)
+        self._choose("open", "Open a session", filters, self.open)
+
+    def open_ws_dialog(self) -> None:
+        self._choose("open", "Load ws", _NUMPY, self.open)
+
+    def _open_session(self, path: str) -> None:
+        app = self._app
+        state = session.open_session(path)
+        wanted, shown = state.checkpoint, app.model.path if app.model else ""
+        state.checkpoint = shown  # until the other one is loaded, which may fail
+        app.take_state(state)
+        if wanted and not Path(wanted).exists():
+            name = Path(wanted).name
+            app.toast("warning", f"The session's model {name} is not here; the one shown stays.")
+        elif wanted != shown:
+            app.open_model(wanted)
+        app.toast("success", f"Opened {Path(path).name}.")
+
+    def _open_ws(self, path: str) -> None:
+        path = str(Path(path).absolute())
+
+        def done(_: object) -> None:
+            app = self._app
+            app.state.latent = replace(app.state.latent, ws_file=path)
+
+        name = f"Reading {Path(path).name}"
+        self._app.worker.start(Job(name, lambda r: captures.check_ws(r, path), done))
+
+    # Saving ----------------------------------------------------------------------------------
+
+    def save_session_dialog(self) -> None:
+        filters = (("Sessions", ("*.json",)),)
+        self._choose("save", "Save the session", filters, self._save_session, "session.json")
+
+    def _save_session(self, path: str) -> None:
+        path = path if Path(path).suffix else f"{path}.json"
+        session.save_session(path, self._app.state)
+        self._app.toast("success", f"Saved {Path(path).name}.", path)
+
+    def save_ws_dialog(self) -> None:
+        name = f"seed{self._app.state.latent.seed:04d}_ws.npz"
+        self._choose("save", "Save the ws of this person", _NUMPY, self._save_ws, name)
+
+    def _save_ws(self, path: str) -> None:
+        state, target = self._app.state.snapshot(), Path(path)
+        name = f"Saving {target.name}"
+        job = Job(name, lambda r: captures.save_ws(r, state, target), self._saved)
+        self._app.worker.start(job)
+
+    def capture(self, kind: CaptureKind, window: np.ndarray | None = None) -> None:
+        """Saves a picture of the present state; `window` holds the pixels for that kind."""
+        app = self._app
+        state = app.state.snapshot()
+        name = captures.file_name(state, kind, app.model.name if app.model else "")
+        path = Path(app.capture_folder) / name
+        job = Job(
+            f"Saving the {kind}",
+            lambda renderer: captures.save(renderer, state, kind, path, window),
+            self._saved,
+        )
+        app.worker.start(job)
+
+    def _saved(self, path: Path) -> None:
+        self._app.toast("success", f"Saved {path.name}.", str(path))
+
+    def capture_folder_dialog(self) -> None:
+        def take(path: str) -> None:
+            self._app.preferences.capture_folder = path
+            self._app.remember()
+
+        start = self._app.capture_folder
+        self._choose("folder", "Folder for saved pictures", (), take, start)

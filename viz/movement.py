@@ -1,0 +1,102 @@
+"""What changes the state without the user's hand: glides, playback, wandering, auto-orbit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from viz import playback, transitions
+from viz.actions import Interface
+from viz.types import Orbit, SessionState
+
+
+class Movement:
+    """Moves the state along from frame to frame."""
+
+    def __init__(self) -> None:
+        self.clock = playback.Clock()
+        self._glide: transitions.Glide | None = None
+        self._camera_only = False
+        self._eight = transitions.FigureOfEight()
+
+    @property
+    def gliding(self) -> bool:
+        """Whether a smooth change to another state is under way."""
+        return self._glide is not None
+
+    def glide_to(self, state: SessionState, end: SessionState, now: float) -> None:
+        """Begins a smooth change to all of `end`, at the clock time `now`."""
+        self._glide = transitions.Glide(state.snapshot(), end, now)
+        self._camera_only = False
+
+    def glide_camera(self, state: SessionState, end: Orbit, now: float) -> None:
+        """Begins a smooth change of the camera; everything else stays as free as it was."""
+        self.glide_to(state, replace(state, orbit=end), now)
+        self._camera_only = True
+
+    def stop_glide(self) -> None:
+        """Leaves the state where the glide has brought it."""
+        self._glide = None
+
+    def advance(
+        self,
+        state: SessionState,
+        interface: Interface,
+        seconds: float,
+        now: float,
+        *,
+        dragging: bool = False,
+        scrubbing: bool = False,
+    ) -> SessionState:
+        """The state `seconds` later, at the clock time `now`.
+
+        Args:
+            state: the state now; edited in place unless a glide replaces it.
+            interface: what moves; playback that ends is switched off.
+            seconds: time gone by.
+            now: clock time, seconds.
+            dragging: whether the user holds the camera.
+            scrubbing: whether the user holds the playhead.
+        """
+        if self._glide is not None:
+            state = self._glided(state, now)
+        if interface.playing and not scrubbing:
+            state.t, interface.playing = playback.advance(
+                state.t, seconds, state.playback, self.clock
+            )
+        if interface.animate_person:
+            state.latent = transitions.wander(state.latent, seconds, interface.animate_speed, now)
+        if not interface.auto_orbit or self._glide is not None:
+            self._eight = transitions.FigureOfEight()
+        elif not dragging:
+            state.orbit = self._eight.advance(
+                state.orbit,
+                seconds,
+                period=interface.orbit_period,
+                yaw=interface.orbit_yaw,
+                pitch=interface.orbit_pitch,
+            )
+        return state
+
+    def _glided(self, state: SessionState, now: float) -> SessionState:
+        assert self._glide is not None
+        moved, over = self._glide.at(now)
+        if over:
+            self._glide = None
+        if self._camera_only:
+            state.orbit = moved.orbit
+            return state
+        moved.checkpoint = state.checkpoint  # a model may have been opened meanwhile
+        return moved
+
+
+def keep_moving_parts(
+    state: SessionState, present: SessionState, interface: Interface
+) -> SessionState:
+    """`state` with what moves by itself taken from `present`: such changes are not the user's."""
+    latent, here = state.latent, present.latent
+    return replace(
+        state,
+        t=present.t if interface.playing else state.t,
+        orbit=present.orbit if interface.auto_orbit else state.orbit,
+        latent=replace(latent, x=here.x, y=here.y) if interface.animate_person else latent,
+    )

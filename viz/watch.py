@@ -1,0 +1,44 @@
+"""Looks whether a file changes on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+_STEP = 1.0
+"""Seconds between two looks."""
+
+
+class FileWatch:
+    """Tells of changes once they have lasted from one look to the next: a file that is being
+    written, or replaced, is best left alone."""
+
+    def __init__(self) -> None:
+        self.begin("")
+
+    def begin(self, path: str) -> None:
+        """Watches another file from now on; empty for none."""
+        self._path = path
+        self._known = self._seen = _stamp(path)
+        self._next = 0.0
+
+    def look(self, now: float) -> Literal["changed", "gone"] | None:
+        """What happened to the file, told once; `now` in seconds of any clock."""
+        if not self._path or now < self._next:
+            return None
+        self._next = now + _STEP
+        found = _stamp(self._path)
+        settled, self._seen = found == self._seen, found
+        if found == self._known or not settled:
+            return None
+        self._known = found
+        return "gone" if found is None else "changed"
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """Time of the last change and size; None where there is no file."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
