@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections import defaultdict
 
 import torch
 import tyro
@@ -70,17 +71,22 @@ def _follow(trainer: Trainer, data: DataStream, logs: Logs | None) -> None:
     config, state = trainer.config, trainer.state
     bar = tqdm(total=config.updates, disable=logs is None, unit="update", smoothing=0.05)
     begun, first = time.perf_counter(), None
+    recent: defaultdict[str, list[float]] = defaultdict(list)
     for values in trainer.run():
         if first is None:
             first = state.update - 1
         bar.update(state.update - bar.n)
         if logs is None:
             continue
+        for name, value in values.items():
+            recent[name].append(value)
         if state.update % config.log_every == 0:
             kimg = (state.update - first) * config.batch / 1000
             rate = (time.perf_counter() - begun) / kimg
-            bar.set_postfix_str(_summary(values, state.update * config.batch / 1000, rate))
-            logs.numbers(state.update, values | _facts(trainer, data, rate))
+            means = {name: sum(found) / len(found) for name, found in recent.items()}
+            recent.clear()
+            bar.set_postfix_str(_summary(means, state.update * config.batch / 1000, rate))
+            logs.numbers(state.update, means | _facts(trainer, data, rate))
         if config.sample_every and state.update % config.sample_every == 0:
             logs.samples(state.update, trainer.networks.G_ema)
     bar.close()

@@ -198,6 +198,9 @@ def times(*numbers: int) -> str:
 
 
 def seed_caption(seed: int) -> str:
-    """A seed as a pad has room for it: of a long one the last digits."""
+    """A seed as a pad has room for it: those below 0, which wrap around, as they were counted, and
+    of a long one the last digits."""
+    if seed >= 2**32 - 10_000:
+        return f"−{2**32 - seed}"  # noqa: RUF001  (the minus sign of the pad's font)
     digits = str(seed)
     return digits if len(digits) <= 6 else "…" + digits[-5:]
