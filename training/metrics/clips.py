@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 import torch
@@ -21,8 +22,21 @@ from training.data.source import ClipError, ClipSource, DatasetError
 from training.data.times import CLIP_FRAMES
 from training.networks.generator import Generator
 
-_CODES, _CAMERAS, _ORDER, _WINDOWS = range(4)
-"""Separate streams of random numbers under one seed."""
+
+class Stream(IntEnum):
+    """What random numbers are for; each use has its own under one seed."""
+
+    CODES = 1
+    TIMES = 2
+    CAMERAS = 3
+    ORDER = 4
+    WINDOWS = 5
+    TRUTH = 6
+
+
+def random_numbers(seed: int, stream: Stream, k: int = 0) -> np.random.Generator:
+    """The k-th source of random numbers of a stream."""
+    return np.random.default_rng([seed, stream, k])
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,7 @@ def draw_codes(G: Generator, seed: int, numbers: Sequence[int]) -> Codes:
 
 
 def _draw(config: GeneratorConfig, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng([seed, _CODES, number])
+    rng = random_numbers(seed, Stream.CODES, number)
     lengths = config.z_dim, config.motion_dim
     z, z_motion = (rng.standard_normal(length, np.float32) for length in lengths)
     return z, z_motion
@@ -65,7 +79,7 @@ class Windows:
         self.source, self.seed, self.stride = source, seed, stride
         self._span = (CLIP_FRAMES - 1) * stride + 1
         clips = len(source.names)
-        self._order = np.random.default_rng([seed, _ORDER]).permutation(clips)
+        self._order = random_numbers(seed, Stream.ORDER).permutation(clips)
 
     def clip(self, k: int) -> int:
         """Number in the data set of the clip that window k is of: all clips in a random order, and
@@ -86,7 +100,7 @@ class Windows:
             raise ClipError(f"has {count} frames; {self._span} are needed")
         if turn >= windows:
             raise ClipError(f"has only {windows} windows of {self._span} frames")
-        order = np.random.default_rng([self.seed, _WINDOWS, clip]).permutation(windows)
+        order = random_numbers(self.seed, Stream.WINDOWS, clip).permutation(windows)
         first = int(order[turn]) * self._span
         return list(range(first, first + self._span, self.stride))
 
@@ -106,7 +120,7 @@ class Windows:
         Raises:
             DatasetError: when none of the clips tried can be read.
         """
-        rng = np.random.default_rng([self.seed, _CAMERAS, k])
+        rng = random_numbers(self.seed, Stream.CAMERAS, k)
         reason = ""
         for _ in range(ATTEMPTS):
             clip, place = int(rng.integers(len(self._order))), rng.random()

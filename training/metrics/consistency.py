@@ -11,14 +11,13 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from math import cos, pi, sin
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from training.camera import Camera
 from training.data.times import CLIP_FRAMES
-from training.metrics.clips import draw_codes, resized, to_uint8
+from training.metrics.clips import Stream, draw_codes, random_numbers, resized, to_uint8
 from training.metrics.detectors import Detector, face_kind
 from training.metrics.geometry import (
     View,
@@ -29,9 +28,6 @@ from training.metrics.geometry import (
 )
 from training.metrics.session import Mean, Result, Session
 from training.networks.generator import Generator
-
-_TIMES = 2
-"""Stream of random numbers for the moments, beside those of `clips`."""
 
 
 class Scene:
@@ -83,9 +79,7 @@ def draw_scene(session: Session, numbers: Sequence[int]) -> Scene:
     """People with these numbers, each at one of a clip's 16 moments."""
     G, config = session.G, session.config
     codes = draw_codes(G, config.seed, numbers)
-    frames = [
-        np.random.default_rng([config.seed, k, _TIMES]).integers(CLIP_FRAMES) for k in numbers
-    ]
+    frames = [random_numbers(config.seed, Stream.TIMES, k).integers(CLIP_FRAMES) for k in numbers]
     t = torch.tensor(frames, dtype=torch.float32, device=G.device)[:, None] / (CLIP_FRAMES - 1)
     return Scene(G, codes.z, codes.z_motion, t, config.truncation_psi)
 
@@ -134,8 +128,7 @@ def measure_views(session: Session, names: list[str]) -> dict[str, Result]:
         pair = Pair(draw_scene(session, numbers), config.yaw, config.side)
         for name, mean in means.items():
             mean.add(measures[name](pair))
-    facts = {"yaw": config.yaw}
-    return {name: mean.result(session.world, facts) for name, mean in means.items()}
+    return {name: mean.result(session.world, yaw=config.yaw) for name, mean in means.items()}
 
 
 def _chamfer(pair: Pair) -> Tensor:
@@ -157,8 +150,8 @@ def measure_orbits(session: Session, names: list[str]) -> dict[str, Result]:
         scene = draw_scene(session, numbers)
         views = [scene.view(camera, config.side) for camera in cameras]
         mean.add(flicker(views, config.tolerance))
-    facts = {"angle": config.orbit_angle, "frames": config.orbit_frames}
-    return {name: mean.result(session.world, facts) for name in names}
+    result = mean.result(session.world, angle=config.orbit_angle, frames=config.orbit_frames)
+    return dict.fromkeys(names, result)
 
 
 def small_orbit(angle: float, frames: int) -> list[Camera]:

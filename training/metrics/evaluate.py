@@ -90,7 +90,7 @@ class Report:
             "version": VERSION,
             "results": {name: self._entry(name) for name in self.results},
             "settings": settings,
-            "sha256": {key: _sha256(path) for key, path in settings.items() if _is_file(path)},
+            "sha256": {name: _sha256(v) for name, v in settings.items() if _is_file(v)},
             "processes": self.processes,
             "seconds": round(self.seconds, 1),
             "torch": str(torch.__version__),
@@ -104,6 +104,7 @@ class Report:
         metric = METRICS[name]
         return {
             **dataclasses.asdict(self.results[name]),
+            "description": metric.description,
             "unit": metric.unit,
             "better": metric.better,
         }
@@ -124,7 +125,7 @@ def _row(name: str, result: Result) -> tuple[str, str, str, str, str]:
     value = "none" if result.value is None else f"{result.value:.5g}"
     if result.standard_error is not None:
         value += f" ± {result.standard_error:.1g}"
-    facts = (f"{key} {number:.6g}" for key, number in (result.facts or {}).items())
+    facts = (f"{key} {number:.6g}" for key, number in result.facts.items())
     samples = ", ".join([str(result.samples), *facts])
     return name, value, metric.unit, metric.better, samples
 

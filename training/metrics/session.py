@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class Result:
     """Generated samples that it comes from."""
     standard_error: float | None = None
     """Of the value, where it is a mean over samples."""
-    facts: dict[str, float] | None = None
+    facts: dict[str, float] = field(default_factory=dict)
     """What else is worth knowing, by name."""
 
 
@@ -112,12 +112,11 @@ class Mean:
             [len(known), known.sum(), known.square().sum(), left_out], dtype=torch.float64
         )
 
-    def result(self, world: World, facts: dict[str, float] | None = None) -> Result:
-        """Of all processes together; every process calls it."""
+    def result(self, world: World, **facts: float) -> Result:
+        """Of all processes together, with these facts; every process calls it."""
         sums = self._sums.to(world.device)
         world.sum_([sums])
         count, total, squares, left_out = sums.tolist()
-        facts = dict(facts or {})
         if left_out:
             facts["left_out"] = left_out
         if not count:

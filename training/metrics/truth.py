@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -19,6 +18,7 @@ from training.data.cameras import require_cameras
 from training.data.pictures import pick
 from training.data.source import Annotations, ClipError
 from training.data.times import CLIP_FRAMES
+from training.metrics.clips import Stream, random_numbers
 from training.metrics.geometry import depth_error
 from training.metrics.session import CodesOf, Mean, MetricsError, Result, Session
 
@@ -70,7 +70,7 @@ def measure(session: Session, names: list[str]) -> dict[str, Result]:
             raise MetricsError("The codes of the supervised model are missing.")
         codes = projections(config.codes)
     mean = Mean()
-    order = np.random.default_rng(config.seed).permutation(len(source.names))
+    order = random_numbers(config.seed, Stream.ORDER).permutation(len(source.names))
     for numbers in session.batches(min(config.views, len(order)), "clips with depth"):
         for k in numbers:
             try:
@@ -80,7 +80,7 @@ def measure(session: Session, names: list[str]) -> dict[str, Result]:
     result = mean.result(session.world)
     if result.value is not None:
         percent = 100 * result.value / session.G.config.rendering.box_warp
-        result = replace(result, facts={**(result.facts or {}), "percent_of_box": percent})
+        result = replace(result, facts={**result.facts, "percent_of_box": percent})
     return dict.fromkeys(names, result)
 
 
@@ -90,7 +90,7 @@ def _clip_error(session: Session, codes: CodesOf, clip: int, k: int) -> Tensor:
     G, source, config = session.G, session.source, session.config
     notes = source.annotations(clip)
     count = notes.frame_count if notes.t is not None else min(notes.frame_count, CLIP_FRAMES)
-    frame = int(np.random.default_rng([config.seed, k]).integers(count))
+    frame = int(random_numbers(config.seed, Stream.TRUTH, k).integers(count))
     t = frame / (CLIP_FRAMES - 1) if notes.t is None else float(notes.t[frame])
     require_cameras(notes.cameras[frame : frame + 1], frame)
     pictures = source.pictures(clip, [frame])
