@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from training import checkpoint, losses
 from training.distributed import World
 from training.networks.discriminators import ImageDiscriminator, VideoDiscriminator
 from training.networks.generator import Generator
-from training.run_folder import RunFolder, TrainingState
+from training.run_folder import RunFolder, TrainingState, stop_on_signals
 from training.step import PHASES, Clips, Draws, Phase, Schedule, Step
 from training.train_config import TrainConfig
 
@@ -137,7 +136,7 @@ class Trainer:
         last = config.updates
         if config.stop_after is not None:
             last = min(last, state.update + config.stop_after)
-        with _stop_on_signals(self):
+        with stop_on_signals(self.stop):
             while state.update < last and not self.world.any(self._stopping):
                 values = self.update()
                 if state.update % config.save_every == 0 or state.update == last:
@@ -245,26 +244,6 @@ class Trainer:
     def _synchronize(self) -> None:
         if self.world.device.type == "cuda":
             torch.cuda.synchronize(self.world.device)
-
-
-class _stop_on_signals:  # noqa: N801  (reads as a verb in `with`)
-    """Turns SIGTERM and SIGINT into an orderly end; a second SIGINT ends at once."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self._trainer = trainer
-        self._former: dict[int, object] = {}
-
-    def __enter__(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._former[number] = signal.signal(number, self._ask)
-
-    def _ask(self, number: int, _: object) -> None:
-        self._trainer.stop()
-        signal.signal(number, self._former[number])  # pyright: ignore[reportArgumentType]
-
-    def __exit__(self, *_: object) -> None:
-        for number, former in self._former.items():
-            signal.signal(number, former)  # pyright: ignore[reportArgumentType]
 
 
 def _adam(module: nn.Module, lr: float, beta2: float) -> torch.optim.Adam:

@@ -14,6 +14,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,24 @@ _SUFFIX = ".state"
 
 class RunError(Exception):
     """Something about a run's folder that the user can mend, as a sentence."""
+
+
+@contextmanager
+def stop_on_signals(ask: Callable[[], None]) -> Iterator[None]:
+    """Turns SIGTERM and SIGINT into a call of `ask`; a second one acts as it did before."""
+    former: dict[int, Any] = {}
+
+    def handle(number: int, _: object) -> None:
+        ask()
+        signal.signal(number, former[number])
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        former[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, module: nn.Module) -> dict[str, Tensor]:

@@ -223,7 +223,7 @@ class Generator(nn.Module):
         features = picture([part.features for part in parts])
         return RawRender(
             features=features,
-            image=self._raw_image(features, ws),
+            image=self.raw_image(features, ws),
             depth=picture([part.depth[..., None] for part in parts]),
             opacity=picture([part.opacity[..., None] for part in parts]),
             normals=picture(found_normals) if with_normals else None,
@@ -269,7 +269,7 @@ class Generator(nn.Module):
             [N, P, 3] in 0..1.
         """
         pixels = (features * 2 - 1).transpose(1, 2)[..., None]  # [N, C, P, 1]
-        image = self._raw_image(pixels, ws)
+        image = self.raw_image(pixels, ws)
         return (image[..., 0].transpose(1, 2) * 0.5 + 0.5).clamp(0, 1)
 
     def forward(
@@ -289,7 +289,9 @@ class Generator(nn.Module):
         raw = self.render(self.planes(ws, z_motion, t, noise=noise), ws, c, jitter=jitter)
         return Frame(self.superresolve(raw, ws), raw)
 
-    def _raw_image(self, features: Tensor, ws: Tensor) -> Tensor:
+    def raw_image(self, features: Tensor, ws: Tensor) -> Tensor:
+        """Raw pictures [M, 3, h, w] of composited features [M, C, h, w] in -1..1; ws as in
+        `render`."""
         if self.to_img_raw is None:
             return features[:, :3]
         return self.to_img_raw(features, _one_each(ws[:, 0], features.shape[0]))

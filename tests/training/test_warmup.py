@@ -1,0 +1,225 @@
+"""The supervised warm-up on balls whose colour, place and depth are known."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from training.camera import Camera, rays
+from training.checkpoint import load_generator
+from training.config import GeneratorConfig, RenderingConfig
+from training.data import DataConfig, DatasetError, Loader
+from training.distributed import World
+from training.networks.generator import Generator
+from training.run_folder import RunFolder
+from training.step import Draws
+from training.supervised import Codes, Targets, WarmupLossConfig, projection, train_noise_maps
+from training.warmup import Warmup, WarmupConfig, main, measure
+
+SIDE = 32
+NEAR, FAR = 1.8, 3.6
+
+
+def ball(camera: Camera, color: np.ndarray, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """RGB, depth and mask of a ball that rises with t, seen on white."""
+    c = torch.from_numpy(camera.numbers())[None]
+    origin, directions = (x[0].double().numpy() for x in rays(c, SIDE))
+    offset = origin - np.array([0, 0.1 * t, 0])
+    along = directions @ offset
+    inside = along**2 - (offset @ offset - 0.2**2)
+    hit = inside > 0
+    depth = np.where(hit, -along - np.sqrt(np.maximum(inside, 0)), FAR)
+    rgb = np.where(hit[:, None], color, 1.0)
+    return rgb.reshape(SIDE, SIDE, 3), depth.reshape(SIDE, SIDE), hit.reshape(SIDE, SIDE)
+
+
+def write_balls(folder: Path, count: int, seed: int) -> Path:
+    rng = np.random.default_rng(seed)
+    clips = []
+    for k in range(count):
+        identity = rng.standard_normal(3)
+        camera = Camera.orbit(rng.uniform(-20, 20))
+        color = 0.5 + 0.4 * np.tanh(identity)
+        names: dict[str, list[str]] = {"frames": [], "depth": [], "mask": []}
+        (folder / str(k)).mkdir(parents=True)
+        for n in range(4):
+            rgb, depth, mask = ball(camera, color, n / 3)
+            stored = {
+                "frames": (rgb * 255).round().astype(np.uint8),
+                "depth": ((depth - NEAR) / (FAR - NEAR) * 65535).round().astype(np.uint16),
+                "mask": mask.astype(np.uint8) * 255,
+            }
+            for part, pixels in stored.items():
+                names[part].append(f"{k}/{n}_{part}.png")
+                Image.fromarray(pixels).save(folder / names[part][-1])
+        clips.append(
+            {
+                "name": str(k),
+                **names,
+                "cameras": [camera.numbers().tolist()] * 4,
+                "t": [n / 3 for n in range(4)],
+                "identity": identity.tolist(),
+                "motion": [1.0, 0.0],
+            }
+        )
+    index = {"format": "pv3d-clips", "version": 1, "resolution": SIDE, "fps": 25}
+    index |= {"depth_range": [NEAR, FAR], "clips": clips}
+    (folder / "dataset.json").write_text(json.dumps(index))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def balls(tmp_path_factory) -> Path:
+    return write_balls(tmp_path_factory.mktemp("balls") / "train", 24, seed=0)
+
+
+def settings(data: Path, out: Path, **changes) -> WarmupConfig:
+    generator = GeneratorConfig(
+        z_dim=16,
+        w_dim=16,
+        plane_resolution=16,
+        plane_channels=8,
+        channel_base=256,
+        channel_max=32,
+        motion_dim=16,
+        decoder_hidden=32,
+        feature_channels=8,
+        superresolution="none",
+        rendering=RenderingConfig(SIDE, 16, 16, white_background=True),
+    )
+    config = WarmupConfig(
+        data=str(data),
+        out=str(out),
+        updates=60,
+        superresolution_updates=0,
+        workers=0,
+        lr=0.01,
+        ema=0.95,
+        save_every=20,
+        loss=WarmupLossConfig(rays=128),
+        generator=generator,
+    )
+    return replace(config, **changes)
+
+
+def start(config: WarmupConfig) -> Warmup:
+    folder = RunFolder(config.out)
+    folder.begin(config, config.resume)
+    return Warmup(config, World(), folder)
+
+
+def test_codes_are_gaussian_and_hold_the_numbers(small_generator):
+    codes = Codes(5, 3, small_generator)
+    basis = projection(5, 16, seed=1)
+    assert torch.allclose(basis @ basis.t(), torch.eye(5), atol=1e-6)
+    identity, noise = torch.randn(4000, 5), torch.randn(4000, 16)
+    z = codes.z(identity, noise)
+    assert torch.allclose(z @ basis.t(), identity, atol=1e-5)
+    assert torch.allclose(z.t().cov(), torch.eye(16), atol=0.15)
+    with pytest.raises(ValueError, match="do not fit"):
+        Codes(17, 3, small_generator)
+
+
+def test_rays_go_where_something_happens(balls):
+    loader = Loader.open(DataConfig(path=balls, mirror=False, workers=0), SIDE, 8)
+    batch = next(loader)
+    draws = Draws((0,), torch.device("cpu"))
+    config = WarmupLossConfig(rays=400, detail=0.5)
+    targets = Targets.draw(batch, config, draws)
+    assert targets.color.shape == (16, 400, 3)
+    assert torch.equal(targets.pixels[0::2], targets.pixels[1::2])
+    flat = batch.images.flatten(0, 1).flatten(2).float() / 127.5 - 1
+    m, r = 5, 17
+    assert torch.equal(targets.color[m, r], flat[m, :, targets.pixels[m, r]])
+    on_ball = [part.mean().item() for part in targets.mask.split(200, dim=1)]
+    assert on_ball[1] > on_ball[0], "detail lies at the ball"
+    assert set(targets.weight.unique().tolist()) == {1.0, 3.0}
+    seen = targets.depth[targets.mask > 0.5]
+    assert 2.3 < seen.min() < seen.max() < 2.8
+
+
+def test_balls_are_learnt(balls, tmp_path):
+    warmup = start(settings(balls, tmp_path / "run", updates=150))
+    before = measure(warmup.G_ema, warmup.codes, str(balls), count=6)
+    values = list(warmup.run())
+    assert all(np.isfinite(list(v.values())).all() for v in values)
+    assert sum(values[-1].values()) < 0.5 * sum(values[0].values())
+    after = measure(warmup.G_ema, warmup.codes, str(balls), count=6)
+    assert after["held out/PSNR dB"] > before["held out/PSNR dB"] + 3
+    assert after["held out/depth error"] < 0.1
+    G = load_generator(warmup.folder.generator)
+    z = torch.randn(1, 16)
+    t = torch.ones(1, 1)
+    c = torch.from_numpy(Camera.orbit().numbers())[None]
+    assert torch.equal(G(z, z, t, c).image, warmup.G_ema(z, z, t, c).image)
+
+
+def test_a_stopped_warm_up_goes_on_as_if_it_had_not_been(balls, tmp_path):
+    whole = start(settings(balls, tmp_path / "whole", updates=6, save_every=2))
+    expected = list(whole.run())
+    parts = settings(balls, tmp_path / "parts", updates=6, save_every=2)
+    values = list(start(replace(parts, stop_after=4)).run())
+    values += list(start(replace(parts, resume=True)).run())
+    assert values == expected
+
+
+def test_the_second_stage_moves_the_super_resolution_alone(balls, tmp_path):
+    config = settings(balls, tmp_path / "run", updates=2, superresolution_updates=2)
+    raw = RenderingConfig(16, 8, 8, white_background=True)
+    generator = replace(
+        config.generator,
+        superresolution="2X",
+        superresolution_channels=(8, 8),
+        rendering=raw,
+    )
+    wide = write_wide(tmp_path / "wide")
+    warmup = start(replace(config, data=str(wide), generator=generator))
+    steps = warmup.run()
+    first = [next(steps), next(steps)]
+    assert all("color" in values for values in first)
+    before = {name: x.clone() for name, x in warmup.G.state_dict().items()}
+    assert all("picture" in values for values in steps)
+    moved = {k for k, x in warmup.G.state_dict().items() if not torch.equal(x, before[k])}
+    assert moved
+    assert all(name.startswith("superresolution.") for name in moved)
+
+
+def write_wide(folder: Path) -> Path:
+    """The balls as 128 px pictures, which the 2X module makes."""
+    write_balls(folder, 2, seed=1)
+    for path in folder.rglob("*.png"):
+        with Image.open(path) as picture:
+            large = picture.resize((128, 128), Image.Resampling.NEAREST)
+        large.save(path)
+    index = json.loads((folder / "dataset.json").read_text())
+    (folder / "dataset.json").write_text(json.dumps(index | {"resolution": 128}))
+    return folder
+
+
+def test_trained_noise_maps_keep_their_names(small_config):
+    G = Generator(small_config)
+    names = list(G.state_dict())
+    train_noise_maps(G)
+    assert sorted(G.state_dict()) == sorted(names)
+    trained = {name for name, _ in G.named_parameters()}
+    assert "backbone.synthesis.b16.conv1.noise_const" in trained
+    assert "superresolution.block0.conv1.noise_const" not in trained
+
+
+def test_data_without_numbers_are_refused(balls, tmp_path, capsys):
+    index = json.loads((balls / "dataset.json").read_text())
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for clip in index["clips"]:
+        del clip["identity"]
+    (bare / "dataset.json").write_text(json.dumps(index))
+    for k in range(24):
+        (bare / str(k)).symlink_to(balls / str(k))
+    with pytest.raises(DatasetError, match="does not tell identity"):
+        start(settings(bare, tmp_path / "run"))
+    assert main(["--data", str(tmp_path / "none"), "--out", str(tmp_path / "b")]) == 1
+    assert "none" in capsys.readouterr().err

@@ -1,0 +1,289 @@
+"""Losses of the supervised warm-up, where a data set knows its people and motions as numbers.
+
+A frame's person, motion, camera, colours, depth and outline are known, so the generator can be
+fitted to random rays of full-resolution pictures before any discriminator is asked. Its codes stay
+full Gaussians: the known numbers are a projection of them, and the rest is noise to be ignored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from training import rendering
+from training.camera import rays
+from training.config import RenderingConfig
+from training.data import Batch
+from training.files import replacing
+from training.networks.generator import Generator
+from training.networks.layers import SynthesisLayer
+from training.step import Draws
+
+_OPAQUE = 0.99
+_FAR_STEPS, _NEAR_STEPS = 8, 10
+"""Samples along a ray: over its whole range, and around the known surface."""
+
+
+@dataclass(frozen=True)
+class WarmupLossConfig:
+    """Weights of the warm-up's losses; what worked on synthetic heads."""
+
+    l2: float = 2.0
+    """Squared colour error beside the absolute one."""
+    opacity: float = 0.5
+    """Cross-entropy of opacity and mask."""
+    depth: float = 3.0
+    """Difference of depths where the head is opaque."""
+    occupancy: float = 0.3
+    """Density in free space, and its lack just below the surface."""
+    change: float = 1.0
+    """Error of the change between a clip's two frames: without it faces hardly move."""
+    rays: int = 384
+    """Rays of a frame."""
+    detail: float = 0.4
+    """Share of the rays that go where pictures have detail or change: eyes and mouth."""
+    detail_weight: float = 3.0
+    """Weight of those rays' colours."""
+
+
+def projection(rows: int, columns: int, seed: int) -> Tensor:
+    """Orthonormal rows [rows, columns] that are the same everywhere for the same numbers."""
+    generator = torch.Generator().manual_seed(seed)
+    draws = torch.randn(columns, rows, generator=generator, dtype=torch.float64)
+    basis, triangle = torch.linalg.qr(draws)
+    # The sign of a QR decomposition's columns is the library's choice; this makes it ours.
+    return (basis * torch.diagonal(triangle).sign()).t().float()
+
+
+class Codes:
+    """Gaussian codes whose projections are the data set's numbers.
+
+    Args:
+        identity_dim: numbers of a person.
+        motion_dim: numbers of a motion.
+        G: whose codes they become.
+
+    Raises:
+        ValueError: when the generator's codes are too short.
+    """
+
+    def __init__(self, identity_dim: int, motion_dim: int, G: Generator) -> None:
+        config = G.config
+        if identity_dim > config.z_dim or motion_dim > config.motion_dim:
+            raise ValueError(
+                f"{identity_dim} identity and {motion_dim} motion numbers do not fit into codes of "
+                f"{config.z_dim} and {config.motion_dim}."
+            )
+        self._identity = projection(identity_dim, config.z_dim, seed=1).to(G.device)
+        self._motion = projection(motion_dim, config.motion_dim, seed=2).to(G.device)
+
+    def save(self, path: Path) -> None:
+        """Writes the bases as `python -m training.metrics --codes` takes them."""
+        tensors = {"identity": self._identity.cpu(), "motion": self._motion.cpu()}
+        with replacing(path) as part:
+            save_file(tensors, part)
+
+    def z(self, identity: Tensor, noise: Tensor) -> Tensor:
+        """identity [n, I], N(0, 1), and noise [n, z_dim] -> z [n, z_dim], N(0, 1)."""
+        return _with_numbers(identity, noise, self._identity)
+
+    def z_motion(self, motion: Tensor, noise: Tensor) -> Tensor:
+        """motion [n, M], N(0, 1), and noise [n, motion_dim] -> z_motion [n, motion_dim]."""
+        return _with_numbers(motion, noise, self._motion)
+
+
+def _with_numbers(numbers: Tensor, noise: Tensor, basis: Tensor) -> Tensor:
+    """Noise [n, D] whose projection on the basis [K, D] is replaced by the numbers [n, K]."""
+    return noise + (numbers - noise @ basis.t()) @ basis
+
+
+def prepare(G: Generator) -> None:
+    """Starts a new generator where the warm-up gets going.
+
+    Density starts low with a strong slope, motion starts small, and the layers' stored noise maps
+    are trained like weights: without them few steps learn only coarse shapes.
+    """
+    with torch.no_grad():
+        G.get_parameter("decoder.net.2.weight")[0] *= 8
+        G.get_parameter("decoder.net.2.bias")[0] = -5
+        for name, module in G.named_modules():
+            if name.endswith("motion_time_fuser.conv") and isinstance(module, SynthesisLayer):
+                module.affine.weight.mul_(0.3)
+    train_noise_maps(G, strength=0.2)
+
+
+def train_noise_maps(G: Generator, strength: float | None = None) -> None:
+    """Makes the backbone's stored noise maps trainable; their names and values stay.
+
+    Args:
+        G: the generator.
+        strength: new strength of the maps; None leaves it.
+    """
+    for module in G.backbone.synthesis.modules():
+        if isinstance(module, SynthesisLayer) and "noise_const" in module._buffers:
+            noise = module._buffers.pop("noise_const")
+            assert noise is not None
+            module.register_parameter("noise_const", nn.Parameter(noise))
+            if strength is not None:
+                nn.init.constant_(module.noise_strength, strength)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What is known of R rays in each of M = 2n frames."""
+
+    pixels: Tensor
+    """Index into the picture, rows first, int64 [M, R]; the same for both frames of a clip."""
+    weight: Tensor
+    """Of the colour losses [M, R]."""
+    color: Tensor
+    """[M, R, 3] in -1..1."""
+    mask: Tensor
+    """Opacity [M, R] in 0..1."""
+    depth: Tensor
+    """Distance along the ray [M, R], world units; meaningless where nothing is opaque."""
+
+    @classmethod
+    def draw(cls, batch: Batch, config: WarmupLossConfig, draws: Draws) -> Targets:
+        """Random rays of a batch that has depth and mask.
+
+        Raises:
+            ValueError: when the data set has no depth or mask.
+        """
+        if batch.depth is None or batch.mask is None:
+            raise ValueError("The warm-up needs a data set with depth and mask pictures.")
+        images = batch.images.flatten(0, 1).float() / 127.5 - 1  # [M, 3, H, W]
+        side = images.shape[-1]
+        detailed = round(config.detail * config.rays)
+        spread = torch.randint(
+            side * side,
+            (images.shape[0] // 2, config.rays - detailed),
+            generator=draws.local,
+            device=images.device,
+        )
+        where = _detail(images).flatten(1)  # [n, H * W]
+        chosen = torch.multinomial(where, detailed, replacement=True, generator=draws.local)
+        pixels = torch.cat([spread, chosen], dim=1).repeat_interleave(2, dim=0)
+        weight = torch.ones(pixels.shape, device=images.device)
+        weight[:, spread.shape[1] :] = config.detail_weight
+        flat = images.flatten(2)  # [M, 3, H * W]
+        color = flat.gather(2, pixels[:, None].expand(-1, 3, -1)).transpose(1, 2)
+        mask = (batch.mask.flatten(0, 1).flatten(1).float() / 255).gather(1, pixels)
+        depth = batch.depth.flatten(0, 1).flatten(1).gather(1, pixels)
+        return cls(pixels, weight, color, mask, depth)
+
+
+def _detail(images: Tensor) -> Tensor:
+    """How much goes on at each pixel of n clips' frames [2n, 3, H, W]: [n, H, W], positive.
+
+    Edges count, and twice as much what differs between a clip's two frames.
+    """
+    light = images.mean(dim=1)  # [M, H, W]
+    across = F.pad((light[:, :, 1:] - light[:, :, :-1]).abs(), (0, 1))
+    down = F.pad((light[:, 1:] - light[:, :-1]).abs(), (0, 0, 0, 1))
+    edges = (across + down).reshape(-1, 2, *light.shape[1:]).mean(dim=1)
+    change = (light[0::2] - light[1::2]).abs()
+    reach = max(light.shape[-1] // 32, 1) * 2 + 1
+    blurred = F.avg_pool2d((edges + 2 * change)[:, None], reach, stride=1, padding=reach // 2)
+    return blurred[:, 0] + 1e-3
+
+
+def _guided_depths(targets: Targets, options: RenderingConfig, draws: Draws) -> Tensor:
+    """Depths of samples [M, R, S], rising: over the whole ray, and close to the known surface."""
+    start, end = options.ray_start, options.ray_end
+    shape, device = targets.depth.shape, targets.depth.device
+
+    def steps(count: int) -> Tensor:
+        """Jittered even steps 0..1 [M, R, count]."""
+        jitter = torch.rand((*shape, count), generator=draws.local, device=device)
+        return (torch.arange(count, device=device) + jitter) / count
+
+    width = 0.07 * (0.25 + 1.5 * torch.rand((*shape, 1), generator=draws.local, device=device))
+    near = targets.depth[..., None] + (steps(_NEAR_STEPS) * 2 - 1) * width
+    anywhere = start + (end - start) * steps(_NEAR_STEPS)
+    hit = (targets.mask > 0.5)[..., None]
+    far = start + (end - start) * steps(_FAR_STEPS)
+    return torch.cat([far, torch.where(hit, near, anywhere)], dim=-1).sort(dim=-1).values
+
+
+def ray_losses(
+    G: Generator,
+    planes: Tensor,
+    ws: Tensor,
+    c: Tensor,
+    side: int,
+    targets: Targets,
+    config: WarmupLossConfig,
+    draws: Draws,
+) -> dict[str, Tensor]:
+    """Losses of the volume renderer on known rays, weighted.
+
+    Args:
+        G: the generator.
+        planes: [M, 3, C, H, W].
+        ws: [M, num_ws, w_dim].
+        c: cameras [M, 25].
+        side: of the pictures that the rays were drawn from, pixels.
+        targets: what is known.
+        config: weights.
+        draws: of the samples along the rays.
+    """
+    options = G.config.rendering
+    origins, directions = rays(c, side)
+    index = targets.pixels[..., None].expand(-1, -1, 3)
+    directions = directions.gather(1, index)  # [M, R, 3]
+    depths = _guided_depths(targets, options, draws)
+    points = origins[:, None, None] + depths[..., None] * directions[:, :, None]
+    sigma, features = G.sample(planes, points.flatten(1, 2))
+    sigma, features = sigma.reshape(depths.shape), features.reshape(*depths.shape, -1)
+    result = rendering.composite(depths, sigma, features, white_background=options.white_background)
+    color = G.raw_image(result.features.transpose(1, 2)[..., None], ws)[..., 0].transpose(1, 2)
+    error = color - targets.color
+    change = error[0::2] - error[1::2]
+    opaque = targets.mask > _OPAQUE
+    depth_error = (result.depth - targets.depth).abs() * opaque
+    weight = targets.weight
+    return {
+        "color": (error.abs().mean(-1) * weight).mean(),
+        "color squared": config.l2 * (error.square().mean(-1) * weight).mean(),
+        "change": config.change
+        * ((change.abs() + 3 * change.square()).mean(-1) * weight[0::2]).mean(),
+        "opacity": config.opacity * _mask_error(result.opacity, targets.mask),
+        "depth": config.depth * depth_error.mean(),
+        "occupancy": config.occupancy * _occupancy(sigma, depths, targets),
+    }
+
+
+def _mask_error(opacity: Tensor, mask: Tensor) -> Tensor:
+    """Cross-entropy: unlike a difference it still pulls where a ray is all but empty, and density
+    so low that it has hardly any slope would else never come back."""
+    return F.binary_cross_entropy(opacity.clamp(1e-4, 1 - 1e-4), mask)
+
+
+def _occupancy(sigma: Tensor, depths: Tensor, targets: Targets) -> Tensor:
+    """Asks for emptiness in front of the surface and beside the head, and for matter just below
+    the surface; in softplus of sigma, scaled so that its turn lies at a clear surface's density."""
+    behind = depths - targets.depth[..., None]
+    opaque = (targets.mask > _OPAQUE)[..., None]
+    beside = (targets.mask < 1 - _OPAQUE)[..., None]
+    free = (opaque & (behind < -0.02)) | beside
+    solid = opaque & (behind > 0.004) & (behind < 0.06)
+    logit = sigma / 16 - 1.5
+    return (F.softplus(logit) * free).mean() + 1.5 * (F.softplus(-logit) * solid).mean()
+
+
+def picture_losses(image: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """Losses of whole pictures [M, 3, H, W]: colours, and their edges at two scales."""
+    losses = {"picture": F.l1_loss(image, target) + F.mse_loss(image, target)}
+    edges = torch.zeros((), device=image.device)
+    for _ in range(2):
+        for axis in (2, 3):
+            edges = edges + F.l1_loss(image.diff(dim=axis), target.diff(dim=axis))
+        image, target = F.avg_pool2d(image, 2), F.avg_pool2d(target, 2)
+    losses["edges"] = edges
+    return losses

@@ -1,0 +1,341 @@
+"""Supervised warm-up: the fast way to a small, good model on data that know their people.
+
+    python -m training.synthetic heads.zip --model ICT --people 5000 --still --shared-cameras
+    python -m training.warmup --data heads.zip --out runs/warm
+    python -m training.train demo --data heads.zip --start-from runs/warm/generator.safetensors
+
+First the volume renderer learns from random rays, then the super-resolution from whole pictures.
+A run can be stopped at any moment and goes on with --resume.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import tyro
+from torch import Tensor
+from tqdm import tqdm
+
+from training import checkpoint, supervised
+from training.config import GeneratorConfig
+from training.data import Batch, DataConfig, DatasetError, Loader
+from training.distributed import World, world
+from training.logs import Logs
+from training.networks.generator import Generator
+from training.run_folder import RunError, RunFolder, TrainingState, stop_on_signals
+from training.step import Draws
+from training.supervised import Targets, WarmupLossConfig
+from training.train_config import PRESETS, AmpPrecision
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WarmupConfig:
+    """One supervised warm-up."""
+
+    data: str
+    """Data set with identity, motion, depth and mask, such as `training.synthetic` makes."""
+    out: str = "runs/warmup"
+    """Folder of the run."""
+    resume: bool = False
+    """Go on from the newest state in the folder."""
+    held_out: str = ""
+    """Data set of other people to measure on; empty for none."""
+    updates: int = 20_000
+    """Updates on rays."""
+    superresolution_updates: int = 5_000
+    """Updates of the super-resolution after them."""
+    batch: int = 4
+    """Clips an update, two frames of each."""
+    lr: float = 4e-3
+    """Learning rate; from 30 % of a stage it falls on a cosine."""
+    density_lr: float = 4.0
+    """Factor on the learning rate of the decoder, whose density spans tens of units."""
+    mapping_lr: float = 100.0
+    """Factor on the learning rate of the mapping, whose weights are stored 100 times as large."""
+    ema: float = 0.9985
+    """Share that the averaged generator keeps at each update."""
+    seed: int = 0
+    """Of weights and every draw."""
+    precision: AmpPrecision = "float32"
+    """Number format of the convolutions."""
+    device: str = "auto"
+    """auto is the GPU, or the CPU without one."""
+    workers: int = 1
+    """Processes that read data."""
+    log_every: int = 20
+    """Updates from one log entry to the next."""
+    save_every: int = 500
+    """Updates from one saved state to the next."""
+    keep: int = 2
+    """Newest states that are kept."""
+    stop_after: int | None = None
+    """Updates after which this sitting stops, saved and resumable."""
+    loss: WarmupLossConfig = field(default_factory=WarmupLossConfig)
+    generator: GeneratorConfig = PRESETS["demo"].generator
+
+    @property
+    def total(self) -> int:
+        """Updates of both stages."""
+        has_second = self.generator.superresolution_layout is not None
+        return self.updates + (self.superresolution_updates if has_second else 0)
+
+
+class Warmup:
+    """One run of both stages.
+
+    Args:
+        config: its settings.
+        here: the device; the warm-up is for one process.
+        folder: where states go.
+
+    Raises:
+        training.data.DatasetError: when the data cannot be used.
+    """
+
+    def __init__(self, config: WarmupConfig, here: World, folder: RunFolder) -> None:
+        self.config, self.here, self.folder = config, here, folder
+        torch.manual_seed(config.seed)
+        G = Generator(config.generator)
+        supervised.prepare(G)
+        self.G = G.to(here.device)
+        self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
+        self.optimizer = torch.optim.Adam(self._groups(), config.lr, betas=(0.9, 0.99))
+        self.state = TrainingState(
+            {"G": self.G, "G_ema": self.G_ema}, {"optimizer": (self.optimizer, self.G)}
+        )
+        data = DataConfig(path=Path(config.data), mirror=False, workers=config.workers)
+        side = config.generator.image_resolution
+        self.loader = Loader.open(data, side, config.batch, seed=config.seed)
+        first = self.loader.dataset[0]
+        if first.identity is None or first.motion is None or first.depth is None:
+            raise DatasetError(
+                f"{config.data} does not tell identity, motion and depth: "
+                "make a data set with `python -m training.synthetic`."
+            )
+        self.codes = supervised.Codes(len(first.identity), len(first.motion), self.G)
+        self.codes.save(folder.path / "codes.safetensors")
+        self._stopping = False
+
+    def _groups(self) -> list[dict]:
+        config, mapping = self.config, self.G.backbone.mapping
+        special = [
+            (list(self.G.decoder.parameters()), config.density_lr),
+            ([p for k, p in mapping.named_parameters() if k.startswith("fc")], config.mapping_lr),
+        ]
+        known = {id(p) for parameters, _ in special for p in parameters}
+        rest = [p for p in self.G.parameters() if id(p) not in known]
+        return [{"params": p, "factor": factor} for p, factor in [(rest, 1.0), *special]]
+
+    def run(self) -> Iterator[dict[str, float]]:
+        """Trains, and yields the losses of each update; SIGTERM and SIGINT end it, saved."""
+        config, state = self.config, self.state
+        if config.resume:
+            self.folder.restore(state)
+        last = config.total
+        if config.stop_after is not None:
+            last = min(last, state.update + config.stop_after)
+        with stop_on_signals(self.stop):
+            while state.update < last and not self._stopping:
+                values = self.update()
+                if state.update % config.save_every == 0 or state.update == last:
+                    self.save()
+                yield values
+            if self._stopping:
+                self.save()
+
+    def stop(self) -> None:
+        """Asks the run to end after the update under way."""
+        self._stopping = True
+
+    def update(self) -> dict[str, float]:
+        """One update of the stage that is on."""
+        config, number = self.config, self.state.update
+        on_rays = number < config.updates
+        position = number * config.batch
+        if self.loader.position != position:  # the run goes on where another stopped
+            self.loader.close()
+            self.loader.position = position
+        batch = next(self.loader).to(self.here.device)
+        draws = Draws((config.seed, number), self.here.device)
+        if self.G.superresolution is not None:
+            self.G.requires_grad_(on_rays)
+            self.G.superresolution.requires_grad_(not on_rays)
+        losses = self._ray_step(batch, draws) if on_rays else self._picture_step(batch, draws)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        rate = self._rate(number)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["factor"]
+        self.optimizer.step()
+        self._average(number)
+        self.state.update = number + 1
+        return {name: value.item() for name, value in losses.items()}
+
+    def _rate(self, number: int) -> float:
+        """Learning rate: a short rise, flat to 30 % of the stage, then a cosine to 2 %."""
+        config = self.config
+        done, length = number, config.updates
+        if number >= config.updates:
+            done, length = number - config.updates, config.superresolution_updates
+        share = done / max(length, 1)
+        fall = 0.5 * (1 + math.cos(math.pi * max(share - 0.3, 0) / 0.7))
+        return config.lr * min(1.0, (done + 1) / 150) * (0.02 + 0.98 * fall)
+
+    def _average(self, number: int) -> None:
+        keep = min(self.config.ema, 1 - 1 / (0.1 * number + 1))
+        with torch.no_grad():
+            pairs = zip(self.G_ema.parameters(), self.G.parameters(), strict=True)
+            for average, parameter in pairs:
+                average.lerp_(parameter, 1 - keep)
+
+    def _scene(self, batch: Batch, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
+        """ws, planes and cameras of both frames of a batch's clips, [2n, ...] each."""
+        assert batch.identity is not None
+        assert batch.motion is not None
+        config, count = self.config.generator, len(batch.identity)
+        z = self.codes.z(batch.identity, draws.normal(count, config.z_dim))
+        noise = draws.normal(count, config.motion_dim)
+        z_motion = self.codes.z_motion(batch.motion, noise)
+        ws = self.G.mapping(z).repeat_interleave(2, dim=0)
+        t, c = batch.t.flatten(0, 1), batch.cameras.flatten(0, 1)
+        with self._autocast():
+            planes = self.G.planes(ws, z_motion.repeat_interleave(2, dim=0), t)
+        return ws, planes.float(), c
+
+    def _autocast(self):
+        enabled = self.config.precision != "float32"
+        dtype = getattr(torch, self.config.precision) if enabled else torch.bfloat16
+        return torch.autocast(self.here.device.type, dtype, enabled=enabled)
+
+    def _ray_step(self, batch: Batch, draws: Draws) -> dict[str, Tensor]:
+        """Losses of random rays."""
+        targets = Targets.draw(batch, self.config.loss, draws)
+        ws, planes, c = self._scene(batch, draws)
+        side = batch.images.shape[-1]
+        return supervised.ray_losses(self.G, planes, ws, c, side, targets, self.config.loss, draws)
+
+    def _picture_step(self, batch: Batch, draws: Draws) -> dict[str, Tensor]:
+        """Losses of whole pictures, for the super-resolution alone."""
+        with torch.no_grad():
+            ws, planes, c = self._scene(batch, draws)
+            raw = self.G.render(planes, ws, c)
+        with self._autocast():
+            image = self.G.superresolve(raw, ws)
+        target = batch.images.flatten(0, 1).float() / 127.5 - 1
+        return supervised.picture_losses(image.float(), target)
+
+    def save(self) -> None:
+        """Writes the state and the averaged generator; a full disk is told, not fatal."""
+        try:
+            self.folder.save(self.state, self.config.keep)
+            notes = f"Supervised warm-up, {self.state.update} updates."
+            checkpoint.save(self.folder.generator, self.G_ema, notes=notes)
+        except (OSError, checkpoint.CheckpointError) as e:
+            log.warning("The state at update %d is not saved: %s", self.state.update, e)
+
+
+@torch.no_grad()
+def measure(G: Generator, codes: supervised.Codes, path: str, count: int = 24) -> dict[str, float]:
+    """How close a generator comes to clips whose numbers it is given.
+
+    Args:
+        G: the generator.
+        codes: how numbers become its codes.
+        path: data set of held-out people.
+        count: clips that are measured, spread over the set.
+
+    Returns:
+        PSNR of the whole picture in dB, mean depth error in world units where the head is opaque,
+        and the share of the true change between two frames that is explained (1 is all).
+    """
+    side, device = G.config.image_resolution, G.device
+    data = DataConfig(path=Path(path), mirror=False, workers=0)
+    loader = Loader.open(data, side, 1, seed=0)
+    draws = Draws((0,), device)
+    psnr, depth_errors, missed, changed = [], [], 0.0, 0.0
+    for _ in range(count):
+        batch = next(loader).to(device)
+        assert batch.identity is not None
+        assert batch.motion is not None
+        z = codes.z(batch.identity, draws.normal(1, G.config.z_dim)).expand(2, -1)
+        z_motion = codes.z_motion(batch.motion, draws.normal(1, G.config.motion_dim))
+        t, c = batch.t.flatten(0, 1), batch.cameras.flatten(0, 1)
+        frame = G(z, z_motion.expand(2, -1), t, c)
+        target = batch.images.flatten(0, 1).float() / 127.5 - 1
+        error = frame.image.clamp(-1, 1) - target
+        psnr.append(-10 * math.log10(error.square().mean().item() / 4))
+        missed += (error[0] - error[1]).square().sum().item()
+        changed += (target[0] - target[1]).square().sum().item()
+        if batch.depth is not None and batch.mask is not None:
+            size = frame.raw.depth.shape[-1]
+            depth = torch.nn.functional.interpolate(batch.depth[0], size, mode="nearest-exact")
+            mask = torch.nn.functional.interpolate(batch.mask[0].float(), size, mode="area").div(
+                255
+            )
+            opaque = (mask > 0.999) & (frame.raw.opacity > 0.5)
+            depth_errors.append((frame.raw.depth - depth).abs()[opaque].mean().item())
+    return {
+        "held out/PSNR dB": sum(psnr) / len(psnr),
+        "held out/depth error": sum(depth_errors) / max(len(depth_errors), 1),
+        "held out/change explained": 1 - missed / max(changed, 1e-9),
+    }
+
+
+def train(config: WarmupConfig, here: World) -> None:
+    """One sitting of a run, with a progress bar and logs.
+
+    Raises:
+        RunError: when the run's folder cannot be used.
+        training.data.DatasetError: when the data cannot be used.
+    """
+    folder = RunFolder(config.out)
+    folder.begin(config, config.resume)
+    warmup, logs = Warmup(config, here, folder), Logs(folder.logs)
+    bar = tqdm(total=config.total, unit="update", smoothing=0.05)
+    recent: defaultdict[str, list[float]] = defaultdict(list)
+    try:
+        for values in warmup.run():
+            number = warmup.state.update
+            bar.update(number - bar.n)
+            for name, value in values.items():
+                recent[name].append(value)
+            if number % config.log_every == 0:
+                means = {name: sum(found) / len(found) for name, found in recent.items()}
+                recent.clear()
+                bar.set_postfix_str(" ".join(f"{k} {v:.4f}" for k, v in means.items()))
+                logs.numbers(number, means)
+            if number % config.save_every == 0:
+                logs.samples(number, warmup.G_ema)
+                if config.held_out:
+                    logs.numbers(number, measure(warmup.G_ema, warmup.codes, config.held_out))
+    finally:
+        bar.close()
+        warmup.loader.close()
+        logs.close()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Trains as the command line says; the exit status is 1 where something must be mended."""
+    config = tyro.cli(WarmupConfig, args=arguments, prog="python -m training.warmup")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        with world(config.device) as here:
+            train(config, here)
+    except (DatasetError, RunError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
