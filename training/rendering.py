@@ -168,9 +168,10 @@ def composite(
     blended = (ends[..., None, :] @ features).squeeze(-2)  # [M, R, C]
     if white_background:
         blended = blended + (1 - opacity)[..., None]
-    depth = (weights * 0.5 * (depths[..., 1:] + depths[..., :-1])).sum(dim=-1) / opacity
-    far = depths[..., -1]
-    depth = torch.where(torch.isnan(depth), far, depth)
+    far, hit = depths[..., -1], opacity > 0
+    depth = (weights * 0.5 * (depths[..., 1:] + depths[..., :-1])).sum(dim=-1)
+    # Dividing by 0 first and replacing the result would make the gradient not a number.
+    depth = torch.where(hit, depth / torch.where(hit, opacity, 1), far)
     depth = torch.minimum(torch.maximum(depth, depths[..., 0]), far)
     return RayResult(blended * 2 - 1, depth, opacity)
 

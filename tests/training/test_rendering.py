@@ -57,6 +57,17 @@ def test_the_default_samples_beat_one_quantile():
     assert errors[0] < 0.7 * errors[1]
 
 
+def test_empty_rays_have_finite_gradients():
+    depths = torch.linspace(2, 3, 6).expand(1, 2, 6)
+    sigma = torch.full((1, 2, 6), -200.0)  # so empty that the opacity is exactly 0
+    sigma[0, 1, 3] = 5.0
+    sigma.requires_grad_()
+    result = rendering.composite(depths, sigma, torch.ones(1, 2, 6, 3))
+    assert result.depth[0, 0].item() == 3.0
+    (gradient,) = torch.autograd.grad(result.depth.sum() + result.opacity.sum(), sigma)
+    assert torch.isfinite(gradient).all()
+
+
 def test_white_background_fills_what_rays_miss():
     empty = render_sphere(white_background=True)
     assert torch.allclose(empty.features[0, 0], torch.ones(3), atol=1e-3)
