@@ -224,6 +224,52 @@ def interpolate(first: Camera, second: Camera, weight: float) -> Camera:
     return Camera(tuple(pose.ravel().tolist()), tuple(lens.tolist()))
 
 
+_MIRRORED_SIGNS = (1, 2, 3, 4, 8, 17)
+"""Of the 25 numbers, those that change sign: x against y and z in the rotation, x of the position,
+and the skew."""
+_CENTRE_X = 18
+
+
+def mirrored(cameras: np.ndarray) -> np.ndarray:
+    """Cameras that see the world's mirror image (x to -x) in the mirrored picture.
+
+    With M = diag(-1, 1, 1) the ray d of a pixel becomes M d in the world. The camera's own x turns
+    too, so that the rotation M R M stays a rotation; what is left of the mirror lies in the lens:
+    u becomes 1 - u, hence cx becomes 1 - cx and the skew changes sign.
+
+    Args:
+        cameras: float [..., 25].
+
+    Returns:
+        The same shape and type; mirroring twice gives the cameras back.
+    """
+    result = cameras.copy()
+    result[..., _MIRRORED_SIGNS] *= -1
+    result[..., _CENTRE_X] = 1 - cameras[..., _CENTRE_X]
+    return result
+
+
+def cropped(
+    cameras: np.ndarray, left: float, top: float, width: float, height: float
+) -> np.ndarray:
+    """Cameras of a part of the picture, given as fractions of its width and height.
+
+    Args:
+        cameras: float [..., 25].
+        left, top, width, height: the part's corner and size, 0 to 1.
+
+    Returns:
+        The same shape and type.
+    """
+    result = cameras.copy()
+    lens = result[..., 16:]
+    lens[..., 2] -= left
+    lens[..., 5] -= top
+    lens[..., 0:3] /= width
+    lens[..., 3:6] /= height
+    return result
+
+
 def rays(c: Tensor, resolution: int | tuple[int, int]) -> tuple[Tensor, Tensor]:
     """One ray through every pixel centre.
 

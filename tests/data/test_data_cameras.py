@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from training.camera import Camera, rays
-from training.data.cameras import cropped, mirrored, require_cameras
+from training.camera import Camera, cropped, mirrored, rays
+from training.data.cameras import require_cameras
 from training.data.source import ClipError
 
 FLIP = torch.tensor([-1.0, 1.0, 1.0])

@@ -27,8 +27,8 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from training.camera import FRONTAL
-from training.data.cameras import cropped, require_cameras
+from training.camera import FRONTAL, cropped
+from training.data.cameras import require_cameras
 from training.data.clips import FORMAT, INDEX_NAME, VERSION
 from training.data.pictures import encode_png, resize
 from training.data.source import ClipError, DatasetError, Problem

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.data.cameras import mirrored, require_cameras
+from training.camera import mirrored
+from training.data.cameras import require_cameras
 from training.data.clips import PngClips
 from training.data.pictures import pick, resize
 from training.data.source import Annotations, ClipError, ClipSource, DatasetError, Problem
