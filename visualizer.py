@@ -24,8 +24,8 @@ class AppOptions:
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
-    """Model to open: .safetensors, PV3D's .ckpt or EG3D's .pkl. Without one, the last the program
-    brings."""
+    """Model to open: .safetensors, PV3D's .ckpt or EG3D's .pkl. Without one, the model that the
+    program brings."""
     session: str = ""
     """Session to restore: a .json, or a picture saved by this program."""
     device: str = "auto"
@@ -41,6 +41,8 @@ def run_app(options: AppOptions) -> int:
     from viz.session import open_session
 
     try:
+        if options.checkpoint and not Path(options.checkpoint).expanduser().exists():
+            raise UserError(f"Cannot load {options.checkpoint}: there is no such file.")
         state = open_session(options.session) if options.session else None
         app = App(options.checkpoint, state, pick_device(options.device))
     except DisplayError as error:

@@ -39,9 +39,10 @@ def depth_picture(renderer: Renderer, state: SessionState) -> tuple[np.ndarray, 
 
     0 is the near end of the depth range and 65535 its far end, in world units from the camera.
     """
-    raw = renderer.raw(state.shot("depth"), state.quality)
-    options = renderer.G.config.rendering
-    near, far = state.display.depth_range or (options.ray_start, options.ray_end)
+    shot, options = state.shot("depth"), renderer.G.config.rendering
+    raw = renderer.raw(shot, state.quality)
+    ray_range = shot.camera.ray_range(options.ray_start, options.ray_end)
+    near, far = state.display.depth_range or ray_range
     place = (raw.depth[0, 0].float().cpu().numpy() - near) / (far - near)
     levels = np.clip(np.round(place * 65535), 0, 65535).astype(np.uint16)
     texts = {"depth_near": str(near), "depth_far": str(far), "depth_unit": "world units"}

@@ -54,7 +54,7 @@ KEYS: tuple[Key, ...] = (
     Key("People", "M", "Random motion", _K.m.value, lambda app: app.random_motion()),
     Key("View", "C", "Reset the camera", _K.c.value, lambda app: app.reset_camera()),
     Key("View", "O", "Orbit by itself", _K.o.value, _toggle_orbit),
-    Key("View", "B", "Keep as before", _K.b.value, lambda app: app.set_before()),
+    Key("View", "B", "Keep this picture as before", _K.b.value, lambda app: app.set_before()),
     Key("View", "F", "Fullscreen", _K.f.value, lambda app: app.toggle_fullscreen()),
     Key("View", "H", "Hide the interface", _K.h.value, lambda app: app.toggle_interface()),
     Key("Session", "S", "Save the picture", _K.s.value, lambda app: app.capture("picture")),
@@ -99,7 +99,7 @@ def help_rows() -> list[tuple[str, str, str]]:
         ("Bookmarks", "1 to 9", "Go to a bookmark"),
         ("Bookmarks", "Ctrl+1 to 9", "Store a bookmark"),
         ("Program", "? or F1", "This list"),
-        ("Program", "Esc", "Leave fullscreen, or ask to quit"),
+        ("Program", "Esc", "Show the interface, leave fullscreen, or ask to quit"),
     ]
     return [*rows, *MOUSE]
 
@@ -109,14 +109,16 @@ def handle(app: App) -> None:
     io = imgui.get_io()
     if io.want_text_input or app.modal or io.key_alt or io.key_super:
         return
-    modifiers = (_CTRL if io.key_ctrl else 0) | (_SHIFT if io.key_shift else 0)
+    ctrl = _is_held(io.key_ctrl, _K.left_ctrl, _K.right_ctrl)
+    shift = _is_held(io.key_shift, _K.left_shift, _K.right_shift)
+    modifiers = (_CTRL if ctrl else 0) | (_SHIFT if shift else 0)
     for key in KEYS:
         base = imgui.Key(key.chord & ~(_CTRL | _SHIFT))
         if key.chord & (_CTRL | _SHIFT) == modifiers and imgui.is_key_pressed(base, key.repeats):
             key.act(app)
     for digit, base in enumerate(_DIGITS, start=1):
         if imgui.is_key_pressed(base, False):
-            if io.key_ctrl:
+            if ctrl:
                 app.store_bookmark(digit)
             else:
                 app.recall_bookmark(digit)
@@ -125,3 +127,9 @@ def handle(app: App) -> None:
         app.open_help()
     if imgui.is_key_pressed(_K.escape, False):
         app.escape()
+
+
+def _is_held(now: bool, *keys: imgui.Key) -> bool:
+    """Whether a modifier goes with the keys of this frame: in a slow one it may be let go again
+    right after the key, and Ctrl+S must not become S."""
+    return now or any(map(imgui.is_key_released, keys))

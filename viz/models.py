@@ -59,8 +59,8 @@ def pick_device(name: str = "auto") -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as e:
+        torch.zeros(1, device=device).item()  # "meta" makes tensors, but has no numbers
+    except (RuntimeError, AssertionError, NotImplementedError) as e:
         raise UserError(f"The device {name} cannot be used here: choose cpu or cuda.") from e
     return device
 

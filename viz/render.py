@@ -321,7 +321,8 @@ class _Job:
             assert raw.normals is not None
             return to_uint8(raw.normals * raw.opacity)
         options = self.G.config.rendering
-        near, far = self.request.depth_range or (options.ray_start, options.ray_end)
+        ray_range = shot.camera.ray_range(options.ray_start, options.ray_end)
+        near, far = self.request.depth_range or ray_range
         place = (raw.depth[0, 0] - near) / max(far - near, 1e-6)
         index = (place * 255).round().clamp(0, 255).long()
         return torch.from_numpy(DEPTH_LUT).to(index.device)[index]

@@ -241,7 +241,7 @@ class RenderRequest:
     preview: Preview | None = None
     """None for the full picture."""
     depth_range: tuple[float, float] | None = None
-    """World distances at the two ends of the depth colours; None for the model's ray range."""
+    """World distances at the two ends of the depth colours; None for the range of the rays."""
     probe: Probe | None = None
     """Layer of the first shot to look into."""
 
@@ -372,7 +372,7 @@ class Display:
     nearest: bool = False
     """Show pixels as squares instead of blending them."""
     depth_range: tuple[float, float] | None = None
-    """World distances at the ends of the depth colours; None for the model's ray range."""
+    """World distances at the ends of the depth colours; None for the range of the rays."""
     mesh_style: MeshStyle = "shaded"
     gizmo: bool = True
     """Whether the small axes are drawn."""

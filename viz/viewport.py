@@ -229,21 +229,22 @@ class Viewport:
         if state.display.layout == "split":
             return self._draw_split(tiles[0], shots, state, actions)
         labels = _labels(state)
-        legend: Rect | None = None
+        legend: tuple[Rect, Camera] | None = None
         for index, (tile, shot) in enumerate(zip(tiles, shots, strict=True)):
             slot = self._slot(index, shot)
             self._draw_tile(index, tile, slot, shot.camera, state)
             record_rect(f"Tile {index}", tile)
             if slot is not None and slot.view == "depth":
-                legend = tile
+                legend = tile, shot.camera
             if state.display.layout == "grid":
                 view = shot.view if slot is None or slot.view is None else slot.view
                 overlays.draw_label(tile, VIEWS[view])
             elif labels:
                 overlays.draw_label(tile, labels[index])
-        kept = _draw_gizmo(tiles[0], shots[0].camera, state)
+        kept = _draw_gizmo(tiles[0], shots[0].camera, state, actions)
         if legend is not None:
-            self._draw_legend(legend, kept if legend == tiles[0] else 0.0, actions)
+            tile, camera = legend
+            self._draw_legend(tile, camera, kept if tile == tiles[0] else 0.0, actions)
         return False
 
     def _draw_split(
@@ -254,9 +255,9 @@ class Viewport:
         self._draw_tile(0, tile, before, shots[0].camera, state, (0.0, fraction))
         self._draw_tile(1, tile, after, shots[1].camera, state, (fraction, 1.0))
         record_rect("Tile 0", tile)
-        kept = _draw_gizmo(tile, shots[1].camera, state)
+        kept = _draw_gizmo(tile, shots[1].camera, state, actions)
         if after is not None and after.view == "depth":
-            self._draw_legend(tile, kept, actions)
+            self._draw_legend(tile, shots[1].camera, kept, actions)
         overlays.draw_split_labels(tile, fraction, kept)
         moved, held = overlays.split_handle(tile, fraction)
         if moved != state.display.split:
@@ -332,10 +333,10 @@ class Viewport:
             kept.drawn = wanted
         return kept.image
 
-    def _draw_legend(self, tile: Rect, kept: float, actions: Actions) -> None:
+    def _draw_legend(self, tile: Rect, camera: Camera, kept: float, actions: Actions) -> None:
         limits = self._request.depth_range if self._request else None
         if limits is None and actions.model is not None:
-            limits = actions.model.ray_range
+            limits = camera.ray_range(*actions.model.ray_range)
         if limits is not None:
             overlays.draw_legend(tile, limits, kept)
 
@@ -348,7 +349,8 @@ class Viewport:
         if model is not None and not model.moves and actions.interface.playing:
             text = "Still model: time and motion do nothing"
             badges.append(Badge(text, icons.ICON_FA_CIRCLE_INFO, "info"))
-        if self._request is not None and self._request.preview is not None:
+        previews = self._request is not None and self._request.preview is not None
+        if previews and actions.interface.sidebar_visible:
             badges.append(Badge("Preview"))
         return badges
 
@@ -376,9 +378,10 @@ def _labels(state: SessionState) -> list[str]:
     return []
 
 
-def _draw_gizmo(tile: Rect, camera: Camera, state: SessionState) -> float:
+def _draw_gizmo(tile: Rect, camera: Camera, state: SessionState, actions: Actions) -> float:
     """The axes in a tile's corner; Dear ImGui units that they take from its left edge."""
-    place = overlays.gizmo_place(tile) if state.display.gizmo else None
+    shown = state.display.gizmo and actions.interface.sidebar_visible
+    place = overlays.gizmo_place(tile) if shown else None
     if place is None:
         return 0.0
     center, radius = place

@@ -7,6 +7,7 @@ worker alternates one picture and one step of a job, so both go on, and either c
 from __future__ import annotations
 
 import contextlib
+import gc
 import queue
 import threading
 import traceback
@@ -128,8 +129,10 @@ class Worker:
     def load(self, path: str) -> None:
         """Loads a model in place of the present one, which stays until the new one is ready."""
 
-        def steps(_: Renderer | None) -> Steps:
-            self._take((yield from load_model(path, self.device)))
+        def steps(old: Renderer | None) -> Steps:
+            model = yield from load_model(path, self.device)
+            del old  # the last reference but the worker's own, which `_take` drops
+            self._take(model)
 
         name = Path(path).name or "the untrained model"
         self.start(Job(f"Loading {name}", steps))
@@ -167,6 +170,8 @@ class Worker:
     # On the worker's thread ------------------------------------------------------------------
 
     def _run(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)  # each thread has its own; clocks take it
         with torch.inference_mode():
             while True:
                 with self._changed:
@@ -184,6 +189,12 @@ class Worker:
         self._wake()
 
     def _take(self, model: Model) -> None:
+        old, self._renderer = self._renderer, None
+        if old is not None:
+            old.cache.clear()
+            del old
+            gc.collect()  # its hooks hold the model in a cycle, which could keep the GPU full
+            self._free_device()
         self._renderer = Renderer(model.G, _cache_budget(self.device))
         self._tell(Loaded(model.info))
 
@@ -199,7 +210,8 @@ class Worker:
         except UserError as e:
             self._tell(Failed(str(e), request=request))
         except (torch.OutOfMemoryError, MemoryError):
-            self._free_memory(renderer)
+            renderer.cache.clear()
+            self._free_device()
             self._tell(
                 Failed(
                     "There is not enough memory for this picture.",
@@ -215,8 +227,8 @@ class Worker:
         else:
             self._tell(Rendered(result, renderer.cache.used_bytes, dict(renderer.stage_runs)))
 
-    def _free_memory(self, renderer: Renderer) -> None:
-        renderer.cache.clear()
+    def _free_device(self) -> None:
+        """Gives the memory that torch keeps for reuse back to the GPU."""
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -252,6 +264,12 @@ class Worker:
     def _fail_job(self, job: Job, error: Exception) -> None:
         if isinstance(error, UserError):
             self._end_job(Failed(str(error)))
+        elif isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+            details = "".join(traceback.format_exception(error))
+            if self._renderer is not None:
+                self._renderer.cache.clear()
+            self._free_device()
+            self._end_job(Failed(f"{job.name} failed: there is not enough memory.", details))
         else:
             text = f"{job.name} failed: {str(error) or type(error).__name__}"
             self._end_job(Failed(text, "".join(traceback.format_exception(error))))

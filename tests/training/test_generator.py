@@ -9,6 +9,7 @@ import torch
 from training.camera import FRONTAL, Camera
 from training.config import GeneratorConfig, RenderingConfig
 from training.networks.generator import Generator, parameter_count
+from training.networks.layers import modulated_conv2d
 
 
 def cameras(*yaws: float) -> torch.Tensor:
@@ -276,3 +277,16 @@ def test_memory_of_a_full_size_frame():
     one, eight = map(float, run.stdout.split())
     assert one < 3.0
     assert eight < one + 0.1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_strong_styles_do_not_leave_float16(count):
+    """Squares of trained styles, summed over the channels, exceed the format's 65504."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(count, 512, 2, 2, generator=generator)
+    weight = torch.randn(8, 512, 1, 1, generator=generator)
+    styles = 15 * torch.randn(count, 512, generator=generator)
+    exact = modulated_conv2d(x, weight, styles)
+    with torch.autocast("cpu", torch.float16):
+        close = modulated_conv2d(x, weight, styles)
+    assert (close - exact).abs().max() < 0.01 * exact.abs().max()

@@ -14,7 +14,6 @@ from pathlib import Path
 import glfw
 import numpy as np
 import pytest
-from imgui_bundle import imgui
 
 from gui_utils import controls
 from tests.viz import app_driver
@@ -434,61 +433,6 @@ def test_an_orbit_of_the_mesh_keeps_the_fine_mesh(desk: AppDriver) -> None:
     assert len(desk.results) > count
     shown = [(result.meshes[0] is fine, result.stage_ms) for result in desk.results[count:]]
     assert all(kept for kept, _ in shown), shown
-
-
-def test_hide_and_escape(desk: AppDriver) -> None:
-    assert "Timeline/Track" in controls.rects
-    desk.key("h")
-    assert "Timeline/Track" not in controls.rects
-    left, top, right, bottom = controls.rects["Viewport"]
-    assert (left, top, right, bottom) == (0, 0, 900, 600)
-    desk.key("Escape")
-    assert "Timeline/Track" in controls.rects
-    desk.key("f")
-    desk.until(lambda: desk.window.fullscreen)
-    desk.key("Escape")
-    desk.until(lambda: desk.window.framebuffer_size == (900, 600))
-    assert not desk.window.fullscreen
-    assert not desk.app.modal
-
-
-def test_escape_asks_before_it_quits(desk: AppDriver) -> None:
-    desk.key("Escape")
-    desk.until(lambda: "Quit the visualizer?/Stay" in controls.rects)
-    seed = desk.app.state.latent.x
-    desk.key("r")
-    assert desk.app.state.latent.x == seed, "keys belong to the question"
-    desk.click("Quit the visualizer?/Stay")
-    assert not desk.app.quitting
-    assert not desk.app.modal
-    desk.key("Escape")
-    desk.key("Escape")
-    assert not desk.app.modal, "Escape stays"
-    desk.key("Escape")
-    desk.click("Quit the visualizer?/Quit")
-    assert desk.app.quitting
-
-
-def test_the_question_wins_over_other_dialogs(desk: AppDriver) -> None:
-    desk.xdo("type", "?")
-    assert desk.app.help_open
-    desk.app._quit_asked = True
-    desk.frames(6)
-    desk.click("Quit the visualizer?/Stay")
-    desk.frames(4)
-    assert desk.app.help_open
-    desk.key("Escape")
-    assert not desk.app.modal
-
-
-def test_escape_closes_a_list_first(start: Start, model: Path) -> None:
-    desk = start(model, panels=("Quality",))
-    desk.settle()
-    desk.click("Quality/Precision")
-    assert imgui.is_popup_open("", imgui.PopupFlags_.any_popup)
-    desk.key("Escape")
-    assert not imgui.is_popup_open("", imgui.PopupFlags_.any_popup)
-    assert not desk.app.modal
 
 
 def test_the_sidebar_takes_the_width_it_is_dragged_to(desk: AppDriver) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from training.camera import Camera
-from viz import layouts
+from viz import captures, layouts
 from viz.colors import DEPTH_LUT
 from viz.errors import SupersededError, UserError
 from viz.render import Renderer, StageCache
@@ -135,6 +135,18 @@ def test_depth_colours_are_fixed_by_the_range(renderer):
     shown = picture_of(renderer, request(state, depth_range=(2.0, 4.0)))
     place = ((raw.depth[0, 0] - 2.0) / 2.0 * 255).round().clamp(0, 255).long().numpy()
     assert np.array_equal(shown, DEPTH_LUT[place])
+
+
+def test_depth_colours_follow_the_camera_s_distance(renderer):
+    state = SessionState(t=0.5, orbit=Orbit(radius=4.7), display=Display(view="depth"))
+    options = renderer.G.config.rendering
+    shifted = (options.ray_start + 2.0, options.ray_end + 2.0)
+    shown = picture_of(renderer, request(state)).astype(int)
+    same = picture_of(renderer, request(state, depth_range=shifted)).astype(int)
+    assert np.abs(shown - same).max() <= 4
+    levels, texts = captures.depth_picture(renderer, state)
+    assert float(texts["depth_near"]) == pytest.approx(shifted[0])
+    assert levels.min() < 65535
 
 
 def test_a_farther_camera_still_sees_the_head(renderer):

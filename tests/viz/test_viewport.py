@@ -261,6 +261,10 @@ def test_badges(scene):
     assert not [name for name in controls.rects if "model" in name or name == "Preview"]
     scene.render(preview=Preview())
     assert "Preview" in controls.rects
+    scene.fake.interface.sidebar_visible = False
+    scene.frames()
+    assert "Preview" not in controls.rects, "on a stage nothing flickers on the picture"
+    scene.fake.interface.sidebar_visible = True
     scene.fake.model = model_info(path="", motion_dim=0)
     scene.render()
     assert "Preview" not in controls.rects

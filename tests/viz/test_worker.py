@@ -1,7 +1,9 @@
 """The worker thread with real models and no window."""
 
+import gc
 import threading
 import time
+import weakref
 from typing import TypeVar
 
 import pytest
@@ -143,6 +145,20 @@ def test_lack_of_memory_frees_what_is_kept(worker, path):
     assert renderer.cache.used_bytes == 0
 
 
+def test_another_model_takes_the_place_of_the_first_in_memory(worker, path):
+    worker.load(path)
+    wait(worker, Loaded)
+    assert worker._renderer is not None
+    first = weakref.ref(worker._renderer.G)
+    gc.disable()  # what waits for the collector would fill a GPU meanwhile
+    try:
+        worker.load(path)
+        wait(worker, Loaded)
+        assert first() is None
+    finally:
+        gc.enable()
+
+
 def test_a_broken_file_leaves_the_model(worker, path, tmp_path):
     worker.load(path)
     wait(worker, Loaded)
@@ -205,6 +221,22 @@ def test_a_job_that_fails_is_told(worker):
     failed = wait(worker, Failed)
     assert failed.sentence == "Trying failed: no luck"
     assert "Traceback" in failed.details
+
+
+def test_a_job_without_memory_says_so(worker, path):
+    def steps(_):
+        yield "begun", 0.1
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    worker.load(path)
+    wait(worker, Loaded)
+    worker.submit(request(0.1))
+    wait(worker, Rendered)
+    worker.start(Job("Saving the picture", steps))
+    failed = wait(worker, Failed)
+    assert failed.sentence == "Saving the picture failed: there is not enough memory."
+    assert worker._renderer is not None
+    assert worker._renderer.cache.used_bytes == 0
 
 
 def test_waking_is_asked_for_each_event(small_generator, path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Literal
 
@@ -14,6 +15,18 @@ Noise = Literal["const", "none"] | torch.Generator
 
 _LEAKY_SLOPE = 0.2
 _LEAKY_GAIN = math.sqrt(2)
+
+
+def no_autocast(x: Tensor) -> contextlib.AbstractContextManager:
+    """Within it x's device computes in the tensors' own number format, whatever autocast says.
+
+    What steers a convolution costs little and counts for all of its pixels, and the squares in a
+    demodulation can leave float16's range.
+    """
+    kind = x.device.type
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        return torch.autocast(kind, enabled=False)
+    return contextlib.nullcontext()
 
 
 def leaky_relu(x: Tensor, clamp: float | None = None) -> Tensor:
@@ -62,8 +75,9 @@ def modulated_conv2d(
     """
     demodulation = None
     if demodulate:
-        energy = weight.square().sum(dim=(2, 3))  # [O, I]
-        demodulation = (styles.square() @ energy.t() + 1e-8).rsqrt()  # [N, O]
+        with no_autocast(x):
+            energy = weight.square().sum(dim=(2, 3))  # [O, I]
+            demodulation = (styles.square() @ energy.t() + 1e-8).rsqrt()  # [N, O]
     # One sample: scaling the weights is cheaper than scaling the picture. Several samples would
     # need as many copies of the weights, so there the picture is scaled instead.
     scale_weights = x.shape[0] == 1
@@ -86,7 +100,10 @@ def modulated_conv2d(
 
 
 class FullyConnected(nn.Module):
-    """Linear layer with equalised learning rate, optionally followed by leaky ReLU."""
+    """Linear layer with equalised learning rate, optionally followed by leaky ReLU.
+
+    Computes in its weights' number format, under autocast too.
+    """
 
     def __init__(
         self,
@@ -106,7 +123,8 @@ class FullyConnected(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         gain = self.lr_mul / math.sqrt(self.weight.shape[1])
         bias = self.bias if self.lr_mul == 1 else self.bias * self.lr_mul
-        x = F.linear(x, self.weight * gain, bias)
+        with no_autocast(x):
+            x = F.linear(x.to(self.weight.dtype), self.weight * gain, bias)
         return leaky_relu(x) if self.activate else x
 
 

@@ -17,8 +17,8 @@ PRESETS: dict[str, tuple[float, float, str]] = {
     "Left": (-35, 0, "From the viewer's left, 35°: the person's right side."),
     "Right": (35, 0, "From the viewer's right, 35°: the person's left side."),
     "¾ view": (30, 10, "Three-quarter view: from the viewer's right, 30°, and 10° above."),
-    "Up": (0, 25, "From 25° above."),
-    "Down": (0, -25, "From 25° below."),
+    "Above": (0, 25, "From 25° above."),
+    "Below": (0, -25, "From 25° below."),
 }
 """Yaw and pitch in degrees, and what they show."""
 
@@ -87,13 +87,13 @@ def _lens(orbit: Orbit) -> Orbit:
         tooltip="Opening angle of the lens in degrees; smaller magnifies.",
     )
     _, radius = controls.slider(
-        "Radius",
+        "Distance",
         orbit.radius,
         1.2,
         8.0,
         default=default.radius,
         log=True,
-        tooltip="Distance from the middle of the head's box, in world units; the box is about 1.",
+        tooltip="From the middle of the head's box, in world units; the box is about 1 wide.",
     )
     # A pan in the picture may lead further than the field does: it is shown, not pulled back.
     _, pivot = controls.vector(

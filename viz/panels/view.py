@@ -33,7 +33,7 @@ def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> 
         state.display = _layout(state.display)
         _before(state, actions)
         heading("Picture")
-        state.display = _picture(state.display, actions.model)
+        state.display = _picture(state, actions.model)
         heading("Mesh")
         _mesh(state)
 
@@ -74,12 +74,12 @@ def _layout(display: Display) -> Display:
 def _columns(display: Display) -> Display:
     default = Display()
     _, columns = controls.slider_int(
-        "Columns",
+        "Pictures",
         display.columns,
         2,
         12,
         default=default.columns,
-        tooltip="Number of pictures in the row.",
+        tooltip="Number of pictures; where they do not fit in one row they take several.",
     )
     span = display.yaw_span
     if display.layout == "yaws":
@@ -125,7 +125,8 @@ def _before(state: SessionState, actions: Actions) -> None:
     )
 
 
-def _picture(display: Display, model: ModelInfo | None) -> Display:
+def _picture(state: SessionState, model: ModelInfo | None) -> Display:
+    display = state.display
     _, nearest = controls.segmented(
         "Pixels",
         display.nearest,
@@ -139,14 +140,14 @@ def _picture(display: Display, model: ModelInfo | None) -> Display:
         default=True,
         tooltip="Draws the world's axes in the corner of the picture: x, y up, z to the viewer.",
     )
-    ray_range = model.ray_range if model else _RAY_RANGE
+    ray_range = state.orbit.camera().ray_range(*(model.ray_range if model else _RAY_RANGE))
     _, automatic = controls.segmented(
         "Depth range",
         display.depth_range is None,
         {True: "Auto", False: "Set"},
         default=True,
         tooltip="Distances at the two ends of the depth colours; auto takes those between which "
-        "the model looks along its rays.",
+        "the rays of this camera run.",
     )
     depth_range = None if automatic else display.depth_range or ray_range
     if depth_range is not None:
