@@ -78,6 +78,7 @@ def world(device: str = "auto") -> Iterator[World]:
     if device == "auto":
         device = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
     chosen = torch.device(device)
+    torch.backends.cudnn.allow_tf32 = False  # R1's squared gradients need all of float32
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:

@@ -52,6 +52,11 @@ def render_session(
     state = open_session(source)
     state.checkpoint = checkpoint or state.checkpoint
     model = load(state.checkpoint, models.pick_device(device))
-    with torch.inference_mode():
-        pixels = captures.picture(Renderer(model.G), state)
+    try:
+        with torch.inference_mode():
+            pixels = captures.picture(Renderer(model.G), state)
+    except (torch.OutOfMemoryError, MemoryError) as e:
+        raise UserError(
+            "There is not enough memory for this picture: lower the session's quality."
+        ) from e
     save_png(output, pixels, state)

@@ -55,6 +55,7 @@ def pick_device(name: str = "auto") -> torch.device:
     Raises:
         UserError: when there is no such device.
     """
+    torch.backends.cudnn.allow_tf32 = False  # float32 shall mean it; halves are chosen by name
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
