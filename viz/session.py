@@ -5,12 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
-import tempfile
 import types
 import typing
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 from typing import IO, Any, Literal
 
@@ -18,6 +15,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from training.camera import Camera
+from training.files import replacing
 from viz.errors import UserError
 from viz.types import Display, Latent, Motion, Orbit, Playback, Quality, SessionState
 
@@ -218,30 +216,12 @@ def write_beside(path: str | Path, write: Callable[[IO[bytes]], Any]) -> None:
         UserError: when the file cannot be written, with the reason.
     """
     path = Path(path)
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
+        with replacing(path) as part, part.open("wb") as file:
             write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
     except OSError as e:
         raise UserError(f"{path.name} could not be saved in {path.parent}: {_reason(e)}.") from e
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-@lru_cache
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _reason(error: Exception) -> str:
