@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import Driver
 from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.numbers import parse_number
+from tests.gui_utils.conftest import Driver
 
 
 def keep(state: SimpleNamespace, result: tuple[bool, object]) -> None:

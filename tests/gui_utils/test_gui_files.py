@@ -6,11 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import Driver
 
 from gui_utils import controls
 from gui_utils.browser import size_text
 from gui_utils.files import FileDialog
+from tests.gui_utils.conftest import Driver
 
 FILTERS = [("Checkpoints", ["*.pkl", "*.safetensors"]), ("All files", ["*"])]
 

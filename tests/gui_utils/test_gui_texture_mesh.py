@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import Driver
 from gallery import look_at, sphere
 from imgui_bundle import imgui
 from OpenGL import GL as gl  # noqa: N811 - the usual name
 
 from gui_utils.mesh import MeshView
 from gui_utils.texture import Texture
+from tests.gui_utils.conftest import Driver
 
 
 @pytest.mark.parametrize("channels", [3, 4])

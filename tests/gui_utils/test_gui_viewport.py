@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import Driver
 
 from gui_utils import controls
 from gui_utils.viewport import Gesture, axis_gizmo, fit, viewport_input
+from tests.gui_utils.conftest import Driver
 
 
 def collect(driver: Driver) -> list[Gesture]:

@@ -12,11 +12,11 @@ from collections.abc import Callable
 import glfw
 import numpy as np
 import pytest
-from conftest import Driver
 from imgui_bundle import imgui
 
 from gui_utils import controls, style
 from gui_utils.window import Window
+from tests.gui_utils.conftest import Driver
 
 
 def test_pixels_are_those_of_the_theme(driver: Driver) -> None:
