@@ -7,12 +7,15 @@ full Gaussians: the known numbers are a projection of them, and the rest is nois
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from training import rendering
@@ -20,6 +23,7 @@ from training.camera import rays
 from training.config import RenderingConfig
 from training.data import Batch
 from training.files import replacing
+from training.networks.backbone import MotionTimeFuser
 from training.networks.generator import Generator
 from training.networks.layers import SynthesisLayer
 from training.step import Draws
@@ -60,41 +64,98 @@ def projection(rows: int, columns: int, seed: int) -> Tensor:
     return (basis * torch.diagonal(triangle).sign()).t().float()
 
 
+@dataclass(frozen=True)
 class Codes:
-    """Gaussian codes whose projections are the data set's numbers.
+    """Gaussian codes whose projections are the data set's numbers."""
 
-    Args:
-        identity_dim: numbers of a person.
-        motion_dim: numbers of a motion.
-        G: whose codes they become.
+    identity: Tensor
+    """Orthonormal rows [I, z_dim]: z @ identity.T are a person's numbers."""
+    motion: Tensor
+    """Orthonormal rows [M, motion_dim]: likewise for z_motion and a motion's numbers."""
 
-    Raises:
-        ValueError: when the generator's codes are too short.
-    """
+    @classmethod
+    def draw(cls, identity_dim: int, motion_dim: int, G: Generator) -> Codes:
+        """Bases for a generator's codes, always the same ones.
 
-    def __init__(self, identity_dim: int, motion_dim: int, G: Generator) -> None:
+        Args:
+            identity_dim: numbers of a person, I.
+            motion_dim: numbers of a motion, M.
+            G: whose codes they become.
+
+        Raises:
+            ValueError: when the generator's codes are too short.
+        """
         config = G.config
         if identity_dim > config.z_dim or motion_dim > config.motion_dim:
             raise ValueError(
                 f"{identity_dim} identity and {motion_dim} motion numbers do not fit into codes of "
                 f"{config.z_dim} and {config.motion_dim}."
             )
-        self._identity = projection(identity_dim, config.z_dim, seed=1).to(G.device)
-        self._motion = projection(motion_dim, config.motion_dim, seed=2).to(G.device)
+        return cls(
+            projection(identity_dim, config.z_dim, seed=1).to(G.device),
+            projection(motion_dim, config.motion_dim, seed=2).to(G.device),
+        )
+
+    @classmethod
+    def load(cls, path: Path, G: Generator) -> Codes:
+        """Bases that `save` wrote, on the generator's device.
+
+        Raises:
+            ValueError: when they cannot be used, or belong to another generator.
+        """
+        try:
+            state = load_file(path)
+            identity, motion = state["identity"].float(), state["motion"].float()
+        except (OSError, SafetensorError, KeyError) as error:
+            raise ValueError(f"{path} holds no bases of codes ({error}).") from error
+        dims = G.config.z_dim, G.config.motion_dim
+        if identity.ndim != 2 or motion.ndim != 2 or (identity.shape[1], motion.shape[1]) != dims:
+            raise ValueError(
+                f"{path} belongs to another generator: its bases are {list(identity.shape)} and "
+                f"{list(motion.shape)}, and this one's codes have {dims[0]} and {dims[1]} numbers."
+            )
+        return cls(identity.to(G.device), motion.to(G.device))
 
     def save(self, path: Path) -> None:
-        """Writes the bases as `python -m training.metrics --codes` takes them."""
-        tensors = {"identity": self._identity.cpu(), "motion": self._motion.cpu()}
+        """Writes the bases as `load` and `python -m training.metrics --codes` take them."""
+        tensors = {"identity": self.identity.cpu(), "motion": self.motion.cpu()}
         with replacing(path) as part:
             save_file(tensors, part)
 
     def z(self, identity: Tensor, noise: Tensor) -> Tensor:
         """identity [n, I], N(0, 1), and noise [n, z_dim] -> z [n, z_dim], N(0, 1)."""
-        return _with_numbers(identity, noise, self._identity)
+        return _with_numbers(identity, noise, self.identity)
 
     def z_motion(self, motion: Tensor, noise: Tensor) -> Tensor:
         """motion [n, M], N(0, 1), and noise [n, motion_dim] -> z_motion [n, motion_dim]."""
-        return _with_numbers(motion, noise, self._motion)
+        return _with_numbers(motion, noise, self.motion)
+
+    @torch.no_grad()
+    def confine(self, G: Generator) -> None:
+        """Takes from the weights that read the codes whatever reads their random part.
+
+        That part says nothing, but a few hundred random numbers beside a few dozen telling ones
+        drown these for thousands of updates, the more so as Adam steps as far along directions
+        whose gradients are noise.
+        """
+        for weight, basis in self._readers(G):
+            weight.copy_(weight @ basis.t() @ basis)
+
+    @torch.no_grad()
+    def begin(self, G: Generator) -> None:
+        """Confines a new generator, whose weights read all of the codes alike, and strengthens what
+        is left to what all of it was."""
+        self.confine(G)
+        for weight, basis in self._readers(G):
+            weight.mul_(math.sqrt(basis.shape[1] / basis.shape[0]))
+
+    def _readers(self, G: Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """Weights [w_dim, D] that meet a code first, and the basis [K, D] of what it tells."""
+        fc0 = G.backbone.mapping.get_parameter("fc0.weight")
+        yield fc0[:, : self.identity.shape[1]], self.identity
+        for module in G.modules():
+            if isinstance(module, MotionTimeFuser):
+                yield module.affine.weight, self.motion
 
 
 def _with_numbers(numbers: Tensor, noise: Tensor, basis: Tensor) -> Tensor:
@@ -102,12 +163,14 @@ def _with_numbers(numbers: Tensor, noise: Tensor, basis: Tensor) -> Tensor:
     return noise + (numbers - noise @ basis.t()) @ basis
 
 
-def prepare(G: Generator) -> None:
+def prepare(G: Generator, codes: Codes) -> None:
     """Starts a new generator where the warm-up gets going.
 
-    Density starts low with a strong slope, motion starts small, and the layers' stored noise maps
-    are trained like weights: without them few steps learn only coarse shapes.
+    Density starts low with a strong slope, motion starts small, the codes' random parts are not
+    read, and the layers' stored noise maps are trained like weights: without them few steps learn
+    only coarse shapes.
     """
+    codes.begin(G)
     with torch.no_grad():
         G.get_parameter("decoder.net.2.weight")[0] *= 8
         G.get_parameter("decoder.net.2.bias")[0] = -5
@@ -194,16 +257,25 @@ def _detail(images: Tensor) -> Tensor:
 
 
 def _guided_depths(targets: Targets, options: RenderingConfig, draws: Draws) -> Tensor:
-    """Depths of samples [M, R, S], rising: over the whole ray, and close to the known surface."""
+    """Depths of samples [M, R, S], rising: over the whole ray, and close to the known surface.
+
+    Both frames of a clip take the same draws: else their colours would differ by the sampling's
+    noise, and the loss of the change would see little but that.
+    """
     start, end = options.ray_start, options.ray_end
-    shape, device = targets.depth.shape, targets.depth.device
+    device = targets.depth.device
+    clips, rays_each = targets.depth.shape[0] // 2, targets.depth.shape[1]
+
+    def uniform(count: int) -> Tensor:
+        """[M, R, count] in 0..1."""
+        found = torch.rand((clips, rays_each, count), generator=draws.local, device=device)
+        return found.repeat_interleave(2, dim=0)
 
     def steps(count: int) -> Tensor:
         """Jittered even steps 0..1 [M, R, count]."""
-        jitter = torch.rand((*shape, count), generator=draws.local, device=device)
-        return (torch.arange(count, device=device) + jitter) / count
+        return (torch.arange(count, device=device) + uniform(count)) / count
 
-    width = 0.07 * (0.25 + 1.5 * torch.rand((*shape, 1), generator=draws.local, device=device))
+    width = 0.07 * (0.25 + 1.5 * uniform(1))
     near = targets.depth[..., None] + (steps(_NEAR_STEPS) * 2 - 1) * width
     anywhere = start + (end - start) * steps(_NEAR_STEPS)
     hit = (targets.mask > 0.5)[..., None]

@@ -14,11 +14,13 @@ from training.checkpoint import load_generator
 from training.config import GeneratorConfig, RenderingConfig
 from training.data import DataConfig, DatasetError, Loader
 from training.distributed import World
+from training.held_out import main as held_out_main
+from training.held_out import measure
 from training.networks.generator import Generator
 from training.run_folder import RunFolder
 from training.step import Draws
 from training.supervised import Codes, Targets, WarmupLossConfig, projection, train_noise_maps
-from training.warmup import Warmup, WarmupConfig, main, measure
+from training.warmup import Warmup, WarmupConfig, main
 
 SIDE = 32
 NEAR, FAR = 1.8, 3.6
@@ -64,6 +66,7 @@ def write_balls(folder: Path, count: int, seed: int) -> Path:
                 "t": [n / 3 for n in range(4)],
                 "identity": identity.tolist(),
                 "motion": [1.0, 0.0],
+                "landmarks": np.linspace(0.4, 0.6, 4 * 68 * 2).reshape(4, 68, 2).tolist(),
             }
         )
     index = {"format": "pv3d-clips", "version": 1, "resolution": SIDE, "fps": 25}
@@ -113,7 +116,7 @@ def start(config: WarmupConfig) -> Warmup:
 
 
 def test_codes_are_gaussian_and_hold_the_numbers(small_generator):
-    codes = Codes(5, 3, small_generator)
+    codes = Codes.draw(5, 3, small_generator)
     basis = projection(5, 16, seed=1)
     assert torch.allclose(basis @ basis.t(), torch.eye(5), atol=1e-6)
     identity, noise = torch.randn(4000, 5), torch.randn(4000, 16)
@@ -121,7 +124,25 @@ def test_codes_are_gaussian_and_hold_the_numbers(small_generator):
     assert torch.allclose(z @ basis.t(), identity, atol=1e-5)
     assert torch.allclose(z.t().cov(), torch.eye(16), atol=0.15)
     with pytest.raises(ValueError, match="do not fit"):
-        Codes(17, 3, small_generator)
+        Codes.draw(17, 3, small_generator)
+
+
+def test_what_no_number_tells_has_no_effect(balls, tmp_path):
+    warmup = start(settings(balls, tmp_path / "run", updates=3))
+    G, codes = warmup.G, warmup.codes
+    identity, motion = torch.randn(2, 3), torch.randn(2, 2)
+    z, z_motion = codes.z(identity, torch.randn(2, 16)), codes.z_motion(motion, torch.randn(2, 16))
+    other_motion = codes.z_motion(motion, torch.randn(2, 16))
+    list(warmup.run())
+    for generator in (G, warmup.G_ema):
+        with torch.no_grad():
+            ws = generator.mapping(z)
+            planes = generator.planes(ws, z_motion, torch.ones(2, 1))
+            assert torch.allclose(
+                planes, generator.planes(ws, other_motion, torch.ones(2, 1)), atol=1e-3
+            )
+            moved = generator.planes(ws, z_motion.flip(0), torch.ones(2, 1))
+        assert (planes - moved).abs().max() > 0.01
 
 
 def test_rays_go_where_something_happens(balls):
@@ -144,13 +165,14 @@ def test_rays_go_where_something_happens(balls):
 
 def test_balls_are_learnt(balls, tmp_path):
     warmup = start(settings(balls, tmp_path / "run", updates=150))
-    before = measure(warmup.G_ema, warmup.codes, str(balls), count=6)
+    before = measure(warmup.G_ema, warmup.codes, balls, count=6)
     values = list(warmup.run())
     assert all(np.isfinite(list(v.values())).all() for v in values)
     assert sum(values[-1].values()) < 0.5 * sum(values[0].values())
-    after = measure(warmup.G_ema, warmup.codes, str(balls), count=6)
+    after = measure(warmup.G_ema, warmup.codes, balls, count=6)
     assert after["held out/PSNR dB"] > before["held out/PSNR dB"] + 3
     assert after["held out/depth error"] < 0.1
+    assert after["held out/change explained"] > before["held out/change explained"]
     G = load_generator(warmup.folder.generator)
     z = torch.randn(1, 16)
     t = torch.ones(1, 1)
@@ -223,3 +245,17 @@ def test_data_without_numbers_are_refused(balls, tmp_path, capsys):
         start(settings(bare, tmp_path / "run"))
     assert main(["--data", str(tmp_path / "none"), "--out", str(tmp_path / "b")]) == 1
     assert "none" in capsys.readouterr().err
+
+
+def test_held_out_people_are_measured_from_the_command_line(balls, tmp_path, capsys):
+    warmup = start(settings(balls, tmp_path / "run", updates=2, save_every=2))
+    list(warmup.run())
+    run = tmp_path / "run"
+    assert held_out_main([str(run), "--data", str(balls), "--count", "3", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == measure(warmup.G_ema, warmup.codes, balls, count=3)
+    for name in ("PSNR dB", "raw PSNR eyes and mouth dB", "change explained eyes and mouth"):
+        assert np.isfinite(found[f"held out/{name}"])
+    (run / "codes.safetensors").unlink()
+    assert held_out_main([str(run), "--data", str(balls)]) == 1
+    assert "holds no bases of codes" in capsys.readouterr().err

@@ -225,10 +225,13 @@ def _entry(name: object, data: dict[str, Any]) -> ClipEntry:
     for part, values in (("identity", identity), ("motion", motion)):
         if values is not None and not (values.ndim == 1 and np.isfinite(values).all()):
             raise ClipError(f"has no list of finite numbers as {part}")
+    landmarks = _numbers(data, "landmarks")
+    if landmarks is not None and landmarks.shape != (count, 68, 2):
+        raise ClipError(f"needs 68 landmarks for each of its {count} frames")
     return ClipEntry(
         name,
         frames,
-        Annotations(cameras, t, identity, motion),
+        Annotations(cameras, t, identity, motion, landmarks),
         depth=_file_names(data, "depth", count),
         mask=_file_names(data, "mask", count),
     )

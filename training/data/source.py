@@ -37,6 +37,8 @@ class Annotations:
     """float32 [I]: numbers of the person, on synthetic data."""
     motion: np.ndarray | None = None
     """float32 [M]: numbers of the movement, on synthetic data."""
+    landmarks: np.ndarray | None = None
+    """float32 [F, 68, 2]: points of the face, 0 to 1 across the picture and down it."""
 
     @property
     def frame_count(self) -> int:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from training.data.cameras import require_cameras
@@ -21,33 +20,44 @@ from training.data.times import CLIP_FRAMES
 from training.metrics.clips import Stream, random_numbers
 from training.metrics.geometry import depth_error
 from training.metrics.session import CodesOf, Mean, MetricsError, Result, Session
+from training.networks.generator import Generator
+from training.supervised import Codes
 
 
-def projections(path: Path) -> CodesOf:
-    """Codes by fixed matrices: z = identity numbers @ `identity`, and likewise for motion.
+def supervised_codes(path: Path, G: Generator, seed: int) -> CodesOf:
+    """Codes by the bases that a supervised warm-up wrote.
 
-    Where a model was trained with random parts beside the projected numbers, they are 0 here, which
-    is their mean.
+    The part of a code that no number tells is drawn at random, as in training: without it the code
+    would be shorter, and the mapping network, which scales codes to one length, would take the
+    person for a more extreme one.
 
     Args:
-        path: safetensors file with `identity` [numbers, z_dim] and `motion`
-            [numbers, motion_dim].
+        path: safetensors file with `identity` [numbers, z_dim] and `motion` [numbers, motion_dim].
+        G: the generator.
+        seed: of that part; one person's is always the same.
 
     Raises:
         MetricsError: when it cannot be used.
     """
     try:
-        state = load_file(path)
-        identity, motion = state["identity"].float(), state["motion"].float()
-    except (OSError, SafetensorError, KeyError) as error:
-        raise MetricsError(f"{path} holds no matrices of codes ({error}).") from error
+        bases = Codes.load(path, G)
+    except ValueError as error:
+        raise MetricsError(str(error)) from error
 
     def codes(notes: Annotations) -> tuple[Tensor, Tensor]:
         if notes.identity is None or notes.motion is None:
             raise MetricsError("The data set has no identity and motion numbers to make codes of.")
-        numbers = torch.from_numpy(notes.identity), torch.from_numpy(notes.motion)
+        rng = random_numbers(seed, Stream.CODES, 0)
+        numbers = torch.from_numpy(notes.identity)[None], torch.from_numpy(notes.motion)[None]
+        z, z_motion = (
+            torch.from_numpy(rng.standard_normal((1, basis.shape[1]), np.float32)).to(G.device)
+            for basis in (bases.identity, bases.motion)
+        )
         try:
-            return numbers[0] @ identity, numbers[1] @ motion
+            return (
+                bases.z(numbers[0].to(G.device), z)[0],
+                bases.z_motion(numbers[1].to(G.device), z_motion)[0],
+            )
         except RuntimeError as error:
             raise MetricsError(f"{path} does not go with the data set: {error}.") from error
 
@@ -68,7 +78,7 @@ def measure(session: Session, names: list[str]) -> dict[str, Result]:
     if codes is None:
         if config.codes is None:
             raise MetricsError("The codes of the supervised model are missing.")
-        codes = projections(config.codes)
+        codes = supervised_codes(config.codes, session.G, config.seed)
     mean = Mean()
     order = random_numbers(config.seed, Stream.ORDER).permutation(len(source.names))
     for numbers in session.batches(min(config.views, len(order)), "clips with depth"):

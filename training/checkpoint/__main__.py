@@ -1,0 +1,78 @@
+"""Writes any readable checkpoint in this program's own format.
+
+python -m training.checkpoint network_snapshot.ckpt model.safetensors --half
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from training.checkpoint import CheckpointError, build, read, save
+from training.checkpoint.contents import Weights
+
+
+@dataclass(frozen=True)
+class ConvertConfig:
+    """Write a checkpoint of any known format as this program's own: small, quick to load, and
+    nothing in it is ever executed."""
+
+    source: Annotated[Path, tyro.conf.Positional]
+    """PV3D's .ckpt, EG3D's .pkl, or .safetensors of this program."""
+    target: Annotated[Path, tyro.conf.Positional]
+    """The .safetensors file to write."""
+    weights: Weights = "ema"
+    """Which generator, where the source has two: the averaged one or the one being trained."""
+    half: bool = False
+    """Store float16: half the size."""
+    notes: tuple[str, ...] = ()
+    """Sentences for whoever opens the model; none keeps the source's."""
+    people: tuple[int, ...] = ()
+    """Seeds of people that the program recommends; none keeps the source's."""
+    motions: tuple[int, ...] = ()
+    """Seeds of motions that it recommends; none keeps the source's."""
+    overwrite: bool = False
+    """Whether an existing file may be replaced."""
+
+
+def convert(config: ConvertConfig) -> None:
+    """Converts as the settings say.
+
+    Raises:
+        CheckpointError: when the source cannot be read or the target cannot be written.
+    """
+    if config.target.exists() and not config.overwrite:
+        reason = "it exists: choose another name, or add --overwrite"
+        raise CheckpointError(config.target, [reason], action="save")
+    checkpoint = read(config.source, config.weights)
+    metadata = dict(checkpoint.metadata)
+    for name in ("people", "motions"):
+        if seeds := getattr(config, name):
+            metadata[name] = ", ".join(map(str, seeds))
+    save(
+        config.target,
+        build(checkpoint),
+        notes="\n".join(config.notes or checkpoint.notes),
+        half=config.half,
+        metadata=metadata,
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; the exit status is 1 where something must be mended."""
+    config = tyro.cli(ConvertConfig, args=arguments, prog="python -m training.checkpoint")
+    try:
+        convert(config)
+    except CheckpointError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Saved {config.target}, {config.target.stat().st_size / 1e6:.1f} MB.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
