@@ -1,4 +1,9 @@
-"""Several processes as one: under torchrun they share each update, alone nothing is started."""
+"""Several processes as one: under torchrun they share each update, alone nothing is started.
+
+Gradients are summed once a phase, after its last backward pass, and not by DistributedDataParallel:
+its hooks serve one module with one backward pass through all parameters, while here four phases
+train parts of three networks by turns, with second derivatives and several micro-batches each.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +54,12 @@ class World:
         self.sum_([total])
         return total.item() > 0
 
+    def agree(self, number: int) -> bool:
+        """Whether all processes have the same number."""
+        total = torch.tensor(float(number), dtype=torch.float64, device=self.device)
+        self.sum_([total])
+        return not self.any(total.item() != number * self.size)
+
     def barrier(self) -> None:
         """Waits for all processes."""
         if self.size > 1:
@@ -84,7 +95,10 @@ def world(device: str = "auto") -> Iterator[World]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield World(device=chosen)
         return
-    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    if chosen.type == "cuda":
+        dist.init_process_group("nccl", device_id=chosen)
+    else:
+        dist.init_process_group("gloo")
     try:
         yield World(dist.get_rank(), dist.get_world_size(), chosen)
     finally:

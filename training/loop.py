@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,11 +22,18 @@ from training import checkpoint, losses
 from training.distributed import World
 from training.networks.discriminators import ImageDiscriminator, VideoDiscriminator
 from training.networks.generator import Generator
-from training.run_folder import RunFolder, TrainingState, stop_on_signals
+from training.run_folder import RunError, RunFolder, TrainingState, stop_on_signals
 from training.step import PHASES, Clips, Draws, Phase, Schedule, Step
 from training.train_config import TrainConfig
 
 log = logging.getLogger(__name__)
+
+
+_HALF_SCALE = 2.0**12
+"""Factor on the losses in float16, taken out of the gradients again. StyleGAN uses none; here a
+quarter of the generator's gradient was lost without it (256 px, measured against float32), because
+most pixels' shares are below the format's smallest number. The largest share was about 0.02, which
+leaves a factor of 800 to the format's end; beyond it gradients are bounded like any others."""
 
 
 class ClipStream(Protocol):
@@ -37,6 +45,19 @@ class ClipStream(Protocol):
 
     def cameras(self, draws: Draws, count: int) -> Tensor:
         """Cameras of both frames of `count` random clips [2 * count, 25]."""
+        ...
+
+
+class Judge(Protocol):
+    """What tells how good the averaged generator is."""
+
+    name: str
+    """Of the metric."""
+    of: str
+    """What is measured: scores of different things do not compare."""
+
+    def __call__(self) -> float:
+        """The score; lower is better. Every process calls it and gets the same."""
         ...
 
 
@@ -75,10 +96,16 @@ def start_from(G: Generator, path: str) -> list[str]:
 
     Returns:
         names of the tensors that keep their new values.
+
+    Raises:
+        training.checkpoint.CheckpointError: when it cannot be read, or nothing in it fits.
     """
     found = checkpoint.read(path).tensors
     own = G.state_dict()
     fits = {k: v for k, v in found.items() if k in own and v.shape == own[k].shape}
+    if not any(name.endswith(".conv1.weight") for name in fits):
+        sizes = "its layers have other sizes than those of the run's generator"
+        raise checkpoint.CheckpointError(path, [sizes], "start from")
     G.load_state_dict(fits, strict=False)
     new = sorted(own.keys() - fits.keys())
     log.info("started from %s: %d tensors taken over, %d new", path, len(fits), len(new))
@@ -93,6 +120,7 @@ class Trainer:
         data: real clips and cameras.
         world: this process among its siblings.
         folder: where states go.
+        judge: makes what scores the averaged generator, so that the best one is kept.
     """
 
     def __init__(
@@ -101,6 +129,7 @@ class Trainer:
         data: ClipStream,
         world: World,
         folder: RunFolder,
+        judge: Callable[[Generator], Judge] | None = None,
     ) -> None:
         self.config, self.data, self.world = config, data, world
         self.folder = folder
@@ -116,11 +145,11 @@ class Trainer:
             {**modules, "G_ema": nets.G_ema},
             {f"optimizer {name}": (o, modules[name]) for name, o in self.optimizers.items()},
         )
+        self.judge = judge(nets.G_ema) if judge is not None and config.score_every else None
         self.step = Step(config, nets.G, nets.D_image, nets.D_video)
         if config.compile:
-            nets.G.backbone.synthesis.compile()
-            nets.D_image.compile()
-            nets.D_video.compile()
+            _compile([nets.G.backbone.synthesis, nets.D_image, nets.D_video], world.device)
+        self._loss_scale = _HALF_SCALE if config.precision == "float16" else 1.0
         self.seconds: dict[Phase, float] = dict.fromkeys(PHASES, 0.0)
         """Time spent in each phase since the start, seconds."""
         self._stopping = False
@@ -129,16 +158,26 @@ class Trainer:
         """Trains, and yields the losses of each update.
 
         SIGTERM and SIGINT end the run after the update under way, saved.
+
+        Raises:
+            RunError: when the run to resume does not fit, or is not there for every process.
         """
         config, state = self.config, self.state
         if config.resume:
             self.folder.restore(state)
+            if not self.world.agree(state.update):
+                raise RunError(
+                    f"The processes do not find the same states in {self.folder.path}: "
+                    "it must be on a disk that all of them share."
+                )
         last = config.updates
         if config.stop_after is not None:
             last = min(last, state.update + config.stop_after)
         with stop_on_signals(self.stop):
             while state.update < last and not self.world.any(self._stopping):
                 values = self.update()
+                if self._is_scored():
+                    values |= self._score()
                 if state.update % config.save_every == 0 or state.update == last:
                     self.save()
                 yield values
@@ -176,7 +215,7 @@ class Trainer:
             c = self.data.cameras(draws, config.micro_batch)
             parts = self.step.losses[phase](clips, c, schedule, draws)
             loss = torch.stack(list(parts.values())).sum() / count
-            loss.backward()
+            (loss * self._loss_scale).backward()
             for name, value in parts.items():
                 totals[name] = totals.get(name, 0) + value.detach() / count
         self._apply(names, modules)
@@ -191,6 +230,8 @@ class Trainer:
         gradients = [p.grad for p in parameters if p.grad is not None]
         self.world.sum_(gradients)
         for gradient in gradients:
+            if self._loss_scale != 1:
+                gradient /= self._loss_scale
             torch.nan_to_num(gradient, nan=0.0, posinf=1e5, neginf=-1e5, out=gradient)
         for name in names:
             self.optimizers[name].step()
@@ -237,6 +278,35 @@ class Trainer:
                 log.warning("The state at update %d is not saved: %s", self.state.update, e)
         self.world.barrier()
 
+    def _is_scored(self) -> bool:
+        if self.judge is None:
+            return False
+        number, config = self.state.update, self.config
+        # The first update too: what a score lacks shall be told at once, not after hours.
+        return number in (1, config.updates) or number % config.score_every == 0
+
+    def _score(self) -> dict[str, float]:
+        """The averaged generator's score by name; keeps the generator if none was better."""
+        judge, state = self.judge, self.state
+        assert judge is not None
+        score = judge()
+        if state.score_of != judge.of:
+            state.best_score, state.score_of = None, judge.of
+        if math.isfinite(score) and (state.best_score is None or score < state.best_score):
+            state.best_score = score
+            if self.world.first:
+                self._keep_best(judge, score)
+        return {f"score/{judge.name}": score}
+
+    def _keep_best(self, judge: Judge, score: float) -> None:
+        number = self.state.update
+        notes = f"Training, {number} updates: the best {judge.name} so far, {score:.5g}."
+        facts = {"score": repr(score), "score_of": judge.of, "update": str(number)}
+        try:
+            checkpoint.save(self.folder.best, self.networks.G_ema, notes=notes, metadata=facts)
+        except (OSError, checkpoint.CheckpointError) as e:
+            log.warning("The best generator, of update %d, is not saved: %s", number, e)
+
     def stop(self) -> None:
         """Asks the run to end after the update under way."""
         self._stopping = True
@@ -244,6 +314,24 @@ class Trainer:
     def _synchronize(self) -> None:
         if self.world.device.type == "cuda":
             torch.cuda.synchronize(self.world.device)
+
+
+def _compile(modules: list[nn.Module], device: torch.device) -> None:
+    """Lets torch.compile take over the modules.
+
+    Raises:
+        RunError: when the machine has nothing to compile with.
+    """
+    try:
+        torch.compile(torch.sin)(torch.zeros(8, device=device))
+    except Exception as e:  # torch has a type of its own for everything that can be missing
+        needed = "Triton" if device.type == "cuda" else "a C++ compiler"
+        reason = str(e).strip().splitlines()[0]
+        raise RunError(
+            f"--compile needs {needed}, which does not work here ({reason}); train without it."
+        ) from e
+    for module in modules:
+        module.compile()
 
 
 def _adam(module: nn.Module, lr: float, beta2: float) -> torch.optim.Adam:

@@ -2,8 +2,9 @@
 
     config.json              the run's settings
     generator.safetensors    the averaged generator, which the visualizer opens and watches
-    best.safetensors         the one with the best score so far, if scores are given
+    best.safetensors         the one with the best score so far; the score is in its notes
     states/000012000.state   all of the training at an update: the newest few are kept
+    statistics/              of the real pictures, for the score
     logs/                    TensorBoard
 
 States are safetensors files: tensors and plain numbers, so that opening one cannot run code.
@@ -90,6 +91,9 @@ class TrainingState:
     update: int = 0
     """Updates done. It is also the place in the data and seeds every draw."""
     best_score: float | None = None
+    """Of the generators so far; lower is better."""
+    score_of: str = ""
+    """What that score measures."""
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything as named tensors."""
@@ -138,6 +142,10 @@ class RunFolder:
         return self.path / "generator.safetensors"
 
     @property
+    def best(self) -> Path:
+        return self.path / "best.safetensors"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 
@@ -172,7 +180,7 @@ class RunFolder:
         path = self.path / "states" / f"{state.update:09d}{_SUFFIX}"
         metadata = {"version": STATE_VERSION, "update": str(state.update)}
         if state.best_score is not None:
-            metadata["best_score"] = repr(state.best_score)
+            metadata |= {"best_score": repr(state.best_score), "score_of": state.score_of}
         tensors = state.tensors()
         try:
             with replacing(path) as part:
@@ -202,5 +210,6 @@ class RunFolder:
             state.update = int(metadata["update"])
             best = metadata.get("best_score")
             state.best_score = None if best is None else float(best)
+            state.score_of = metadata.get("score_of", "")
             return path
         return None

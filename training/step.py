@@ -208,8 +208,11 @@ class Step:
         raw = self._real_raw(clips.images, schedule).requires_grad_()
         pairs = frame_pairs(images, clips.t).requires_grad_()
         images = images.detach().requires_grad_()
-        image_penalty = losses.r1_penalty(self.D_image(images, raw, clips.c), [images, raw])
-        video_penalty = losses.r1_penalty(self.D_video(pairs, clips.c.reshape(-1, 50)), [pairs])
+        # By `forward`, past torch.compile, which has no second derivatives.
+        image_logits = self.D_image.forward(images, raw, clips.c)
+        video_logits = self.D_video.forward(pairs, clips.c.reshape(-1, 50))
+        image_penalty = losses.r1_penalty(image_logits, [images, raw])
+        video_penalty = losses.r1_penalty(video_logits, [pairs])
         scale = loss.r1_gamma / 2 * loss.r1_interval
         return {
             "D/image R1": scale * loss.image_weight * image_penalty.mean(),

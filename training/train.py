@@ -13,6 +13,7 @@ import logging
 import sys
 import time
 from collections import defaultdict
+from functools import partial
 
 import torch
 import tyro
@@ -23,7 +24,10 @@ from training.data import DatasetError
 from training.distributed import World, world
 from training.logs import Logs
 from training.loop import Trainer
+from training.metrics import MetricsError
+from training.metrics.detectors import DetectorError
 from training.run_folder import RunError, RunFolder
+from training.score import Score
 from training.step import PHASES
 from training.stream import DataStream
 from training.train_config import PRESETS, TrainConfig
@@ -37,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with world(config.device) as here:
             train(config, here)
-    except (DatasetError, RunError, CheckpointError) as error:
+    except (DatasetError, DetectorError, MetricsError, RunError, CheckpointError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -50,6 +54,8 @@ def train(config: TrainConfig, here: World) -> None:
         RunError: when the run's folder cannot be used.
         training.data.DatasetError: when the data cannot be used.
         training.checkpoint.CheckpointError: when the weights to start from cannot be used.
+        training.metrics.MetricsError, training.metrics.detectors.DetectorError: when the score
+            cannot be measured.
     """
     folder = RunFolder(config.out)
     if here.first:
@@ -58,7 +64,8 @@ def train(config: TrainConfig, here: World) -> None:
     data = DataStream(config, here)
     logs = Logs(folder.logs) if here.first else None
     try:
-        trainer = Trainer(config, data, here, folder)
+        judge = partial(Score, config, here, folder.path)
+        trainer = Trainer(config, data, here, folder, judge)
         _follow(trainer, data, logs)
     finally:
         data.close()
@@ -78,8 +85,11 @@ def _follow(trainer: Trainer, data: DataStream, logs: Logs | None) -> None:
         bar.update(state.update - bar.n)
         if logs is None:
             continue
-        for name, value in values.items():
-            recent[name].append(value)
+        scores = {name: values[name] for name in values if name.startswith("score/")}
+        if scores:
+            logs.numbers(state.update, scores)
+        for name in values.keys() - scores.keys():
+            recent[name].append(values[name])
         if state.update % config.log_every == 0:
             kimg = (state.update - first) * config.batch / 1000
             rate = (time.perf_counter() - begun) / kimg

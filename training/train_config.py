@@ -68,6 +68,20 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True)
+class ScoreConfig:
+    """What the averaged generator is judged by in the course of a run; the best one is kept."""
+
+    metric: Literal["swd", "fid", "fvd"] = "swd"
+    """As in `python -m training.metrics`; swd compares patches and needs no detector."""
+    samples: int = 1000
+    """Generated pictures, or clips for fid and fvd."""
+    detector: str = ""
+    """The network that fid or fvd needs."""
+    run_torchscript: bool = False
+    """Allow a detector in a TorchScript file, which is a program that runs on this machine."""
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """One training run."""
 
@@ -110,10 +124,14 @@ class TrainConfig:
     """Newest states that are kept."""
     sample_every: int = 500
     """Updates from one sheet of samples to the next; 0 for none."""
+    score_every: int = 1000
+    """Updates from one score of the averaged generator to the next; 0 for none. The first and the
+    last update are scored too."""
     stop_after: int | None = None
     """Updates after which this sitting stops, saved and resumable."""
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    score: ScoreConfig = field(default_factory=ScoreConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
 
@@ -123,6 +141,13 @@ class TrainConfig:
             for name in ("updates", "batch", "micro_batch", "log_every", "save_every", "keep")
             if getattr(self, name) < 1
         ]
+        problems += [
+            f"{name} is {getattr(self, name)}; it must be at least 0"
+            for name in ("sample_every", "score_every")
+            if getattr(self, name) < 0
+        ]
+        if self.score.samples < 2:
+            problems.append(f"score.samples is {self.score.samples}; it must be at least 2")
         if self.micro_batch > 0 and self.batch % self.micro_batch:
             problems.append(f"batch {self.batch} is no multiple of micro_batch {self.micro_batch}")
         sides = self.generator.image_resolution, self.discriminator.resolution
@@ -189,9 +214,11 @@ PRESETS: dict[str, TrainConfig] = {
         workers=0,
         save_every=100,
         sample_every=100,
+        score_every=100,
         generator=_SMALL,
         discriminator=DiscriminatorConfig(resolution=128, channel_base=512, channel_max=32),
         loss=LossConfig(blur_sigma=4.0, blur_kimg=0.5, swap_kimg=2.0),
+        score=ScoreConfig(samples=200),
     ),
 }
 """Runs by name: the published ones, the bundled demo model's, and one for a laptop's CPU."""

@@ -48,6 +48,7 @@ def config(tmp_path_factory, tiny_generator, scripts, write_clips):
         run_torchscript=True,
         codes=folder / "codes.safetensors",
         clips=6,
+        pictures=8,
         views=3,
         orbits=2,
         batch=2,
@@ -68,7 +69,7 @@ def test_every_metric_gives_a_number(report, name):
     result = report.results[name]
     assert result.value is not None
     assert np.isfinite(result.value)
-    assert result.samples == {"fvd": 6, "fid": 6 * 16, "flicker": 2}.get(name, 3)
+    assert result.samples == {"swd": 8, "fvd": 6, "fid": 6 * 16, "flicker": 2}.get(name, 3)
 
 
 def test_fvd_is_the_distance_of_the_clips_features(report, config, tiny_generator):
@@ -92,7 +93,7 @@ def test_fvd_is_the_distance_of_the_clips_features(report, config, tiny_generato
 
 def test_real_statistics_are_kept_by_all_that_they_depend_on(report, config, capsys):
     kept = sorted(config.cache.iterdir())
-    assert [path.name.split("-")[0] for path in kept] == ["fid", "fvd"]
+    assert [path.name.split("-")[0] for path in kept] == ["fid", "fvd", "swd"]
     dates = [path.stat().st_mtime_ns for path in kept]
     only = replace(config, metrics="fvd")
     again = evaluate(only, World())
@@ -100,7 +101,7 @@ def test_real_statistics_are_kept_by_all_that_they_depend_on(report, config, cap
     assert again.results["fvd"] == report.results["fvd"]
     assert [path.stat().st_mtime_ns for path in kept] == dates
     evaluate(replace(only, seed=1), World())
-    assert len(list(config.cache.iterdir())) == 3
+    assert len(list(config.cache.iterdir())) == 4
     kept[1].write_bytes(b"damaged")
     mended = evaluate(only, World())
     assert mended.results["fvd"].value == pytest.approx(report.results["fvd"].value, rel=1e-9)
@@ -147,9 +148,22 @@ def test_all_that_is_missing_is_said_at_once(config, tmp_path):
 def arguments(config, out):
     return [
         *("--checkpoint", str(config.checkpoint), "--data", str(config.data)),
-        *("--metrics", "fvd,warp,depth", "--video-detector", str(config.video_detector)),
+        *("--metrics", "fvd,warp,depth,swd", "--video-detector", str(config.video_detector)),
         *("--run-torchscript", "--codes", str(config.codes), "--out", str(out)),
-        *("--clips", "6", "--views", "3", "--batch", "2", "--side", "16", "--device", "cpu"),
+        *(
+            "--clips",
+            "6",
+            "--pictures",
+            "8",
+            "--views",
+            "3",
+            "--batch",
+            "2",
+            "--side",
+            "16",
+            "--device",
+            "cpu",
+        ),
         *("--cache", str(out.parent / "cache")),
     ]
 

@@ -290,3 +290,22 @@ def test_strong_styles_do_not_leave_float16(count):
     with torch.autocast("cpu", torch.float16):
         close = modulated_conv2d(x, weight, styles)
     assert (close - exact).abs().max() < 0.01 * exact.abs().max()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_sums_over_channels_do_not_leave_float16(count):
+    """Pictures scaled by such styles sum up to infinity, unless styles and weights are normalised
+    first; gradients are those of float32."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(count, 512, 4, 4, generator=generator)
+    weight = (30 * torch.randn(8, 512, 3, 3, generator=generator)).requires_grad_()
+    styles = (1000 * torch.randn(count, 512, generator=generator)).requires_grad_()
+    target = torch.randn(count, 8, 4, 4, generator=generator)
+    found = []
+    for half in (False, True):
+        with torch.autocast("cpu", torch.float16, enabled=half):
+            y = modulated_conv2d(x, weight, styles)
+        gradients = torch.autograd.grad((y.float() * target).sum(), [weight, styles])
+        found.append([y.float(), *gradients])
+    for exact, close in zip(*found, strict=True):
+        assert (close - exact).abs().max() < 0.02 * exact.abs().max()

@@ -1,6 +1,5 @@
 """The training loop: it learns, repeats, resumes bit for bit, and shares work over processes."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,85 +7,22 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from training.camera import Camera
-from training.checkpoint import load_generator, save
-from training.config import DiscriminatorConfig, GeneratorConfig, RenderingConfig
-from training.distributed import World
-from training.loop import Trainer, start_from
+from tests.checkpoint import official_files
+from tests.training.tiny_run import CONFIG, assert_equal, trainer, weights, write_clips
+from training.checkpoint import CheckpointError, load_generator, save
+from training.config import DiscriminatorConfig
+from training.loop import start_from
 from training.networks.generator import Generator
 from training.run_folder import RunError, RunFolder
-from training.step import Clips, Draws, Schedule
+from training.step import Schedule
 from training.train import main
-from training.train_config import PRESETS, LossConfig, TrainConfig
+from training.train_config import PRESETS, TrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
-
-CONFIG = TrainConfig(
-    updates=6,
-    batch=4,
-    micro_batch=2,
-    save_every=2,
-    loss=LossConfig(density_interval=2, r1_interval=3, blur_sigma=1.0, density_points=50),
-    generator=GeneratorConfig(
-        z_dim=8,
-        w_dim=8,
-        plane_resolution=8,
-        plane_channels=4,
-        channel_base=64,
-        channel_max=8,
-        motion_dim=8,
-        decoder_hidden=8,
-        feature_channels=4,
-        superresolution="none",
-        rendering=RenderingConfig(16, 6, 6),
-    ),
-    discriminator=DiscriminatorConfig(16, 64, 8, mapping_layers=2, group_size=2),
-)
-
-
-class Stripes:
-    """Clips of stripes that move to the right, seen from a few cameras."""
-
-    def __init__(self) -> None:
-        yaws = torch.linspace(-30, 30, 8).tolist()
-        self._cameras = torch.stack([torch.from_numpy(Camera.orbit(y).numbers()) for y in yaws])
-
-    def clips(self, update: int, micro_batch: int) -> Clips:
-        generator = torch.Generator().manual_seed(1000 * update + micro_batch)
-        count = CONFIG.micro_batch
-        t = torch.rand(count, 2, 1, generator=generator).sort(dim=1).values.reshape(-1, 1)
-        phase = torch.rand(count, generator=generator).repeat_interleave(2)[:, None]
-        x = torch.linspace(0, 6, 16)
-        rows = torch.sin(x - 3 * t + 6 * phase)  # [2n, 16]
-        images = rows[:, None, None, :].expand(-1, 3, 16, -1).contiguous()
-        index = torch.randint(0, 8, (2 * count,), generator=generator)
-        return Clips(images, self._cameras[index], t)
-
-    def cameras(self, draws: Draws, count: int) -> torch.Tensor:
-        index = torch.randint(0, 8, (2 * count,), generator=draws.cpu)
-        return self._cameras[index]
-
-
-def trainer(folder: Path, **changes) -> Trainer:
-    config = replace(CONFIG, out=str(folder), **changes)
-    run = RunFolder(folder)
-    run.begin(config, config.resume)
-    return Trainer(config, Stripes(), World(), run)
-
-
-def weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: x.clone() for name, x in module.state_dict().items()}
-
-
-def assert_equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
-    assert first.keys() == second.keys()
-    assert [name for name in first if not torch.equal(first[name], second[name])] == []
 
 
 def test_every_phase_runs_at_its_interval_and_moves_its_network(tmp_path):
@@ -125,8 +61,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
 _KILLED = """
 import sys
 from pathlib import Path
-sys.path.insert(0, "tests/training")
-from test_loop import trainer
+from tests.training.tiny_run import trainer
 run = trainer(Path(sys.argv[1]), updates=200, save_every=1)
 for values in run.run():
     print(run.state.update, flush=True)
@@ -201,52 +136,30 @@ def test_the_visualizer_can_open_a_run(tmp_path):
     assert_equal(weights(G), weights(run.networks.G_ema))
 
 
-_SHARED = """
-import json, sys
-from dataclasses import replace
-from pathlib import Path
-sys.path.insert(0, "tests/training")
-from test_loop import CONFIG, Stripes
-from training.distributed import world
-from training.loop import Trainer
-from training.run_folder import RunFolder
-config = replace(CONFIG, out=sys.argv[1])
-with world("cpu") as here:
-    run = Trainer(config, Stripes(), here, RunFolder(config.out))
-    values = list(run.run())
-    if here.first:
-        Path(sys.argv[2]).write_text(json.dumps(values))
-"""
-
-
-def test_two_processes_give_the_losses_of_one(tmp_path):
-    expected = list(trainer(tmp_path / "one").run())
-    out = tmp_path / "losses.json"
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    script = tmp_path / "shared.py"
-    script.write_text(_SHARED)
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    subprocess.run(
-        [sys.executable, *command, str(script), str(tmp_path / "two"), str(out)],
-        cwd=ROOT,
-        check=True,
-        env=environment,
-        capture_output=True,
-    )
-    found = json.loads(out.read_text())
-    assert len(found) == len(expected)
-    for ours, theirs in zip(found, expected, strict=True):
-        assert ours == pytest.approx(theirs, rel=1e-3)
-
-
-def test_starting_from_a_still_network_keeps_its_backbone(tmp_path):
-    torch.manual_seed(5)
-    still = Generator(replace(CONFIG.generator, motion_dim=0, raw_layer=False))
-    save(tmp_path / "still.safetensors", still)
-    G = Generator(CONFIG.generator)
-    new = start_from(G, str(tmp_path / "still.safetensors"))
+@pytest.mark.parametrize("kind", ["eg3d.pkl", "still.safetensors"])
+def test_starting_from_a_still_network_keeps_its_backbone(tmp_path, kind):
+    still = official_files.make_generator(official_files.still())
+    path = tmp_path / kind
+    if path.suffix == ".pkl":
+        official_files.write_eg3d(path, still)
+    else:
+        save(path, still)
+    G = Generator(official_files.CONFIG)
+    new = start_from(G, str(path))
+    assert new
     assert all("motion_time_fuser" in name or "to_img_raw" in name for name in new)
-    assert torch.equal(G.backbone.mapping.embed.weight, still.backbone.mapping.embed.weight)
+    assert_equal({k: v for k, v in weights(G).items() if k not in new}, weights(still))
+
+
+def test_a_run_starts_from_another_run_s_generator(tmp_path):
+    first = trainer(tmp_path / "first", updates=2)
+    list(first.run())
+    path = str(RunFolder(tmp_path / "first").generator)
+    second = trainer(tmp_path / "second", start_from=path)
+    assert_equal(weights(second.networks.G), weights(first.networks.G_ema))
+    other = replace(CONFIG.generator, channel_base=32, channel_max=4)
+    with pytest.raises(CheckpointError, match=r"Cannot start from .* other sizes"):
+        start_from(Generator(other), path)
 
 
 def test_schedules_of_the_published_settings():
@@ -286,19 +199,3 @@ def test_the_command_trains_logs_and_resumes(tmp_path, capfd):
     assert {"people by time", "people by yaw", "clip"} <= set(logged.Tags()["images"])
     assert load_generator(tmp_path / "run" / "generator.safetensors").config.w_dim == 64
     assert main(["tiny", "--data", str(tmp_path / "none"), "--out", str(tmp_path / "b")]) == 1
-
-
-def write_clips(folder: Path, count: int, side: int) -> Path:
-    """A data set of `count` clips of noise."""
-    rng = np.random.default_rng(0)
-    clips = []
-    for k in range(count):
-        frames = [f"{k}/{n}.png" for n in range(16)]
-        (folder / str(k)).mkdir(parents=True)
-        for frame in frames:
-            Image.fromarray(rng.integers(0, 256, (side, side, 3), np.uint8)).save(folder / frame)
-        cameras = [Camera.orbit(10 * k).numbers().tolist()] * 16
-        clips.append({"name": str(k), "frames": frames, "cameras": cameras})
-    index = {"format": "pv3d-clips", "version": 1, "resolution": side, "fps": 25, "clips": clips}
-    (folder / "dataset.json").write_text(json.dumps(index))
-    return folder

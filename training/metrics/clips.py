@@ -32,6 +32,8 @@ class Stream(IntEnum):
     ORDER = 4
     WINDOWS = 5
     TRUTH = 6
+    PATCHES = 7
+    DIRECTIONS = 8
 
 
 def random_numbers(seed: int, stream: Stream, k: int = 0) -> np.random.Generator:

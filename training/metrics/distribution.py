@@ -30,6 +30,7 @@ from training.files import replacing
 from training.metrics.clips import draw_codes, generate
 from training.metrics.detectors import IMAGE, VIDEO, Detector
 from training.metrics.frechet import Moments, frechet_distance
+from training.metrics.options import MetricsConfig
 from training.metrics.session import MetricsError, Result, Session
 
 logger = logging.getLogger(__name__)
@@ -174,8 +175,12 @@ def cache_path(session: Session, detector: Detector, name: str, side: int) -> Pa
         "side": side,
     }
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
-    folder = config.cache or platformdirs.user_cache_path("pv3d-visualizer") / "metrics"
-    return folder / f"{name}-{key}.safetensors"
+    return cache_folder(config) / f"{name}-{key}.safetensors"
+
+
+def cache_folder(config: MetricsConfig) -> Path:
+    """Where statistics of real clips are kept."""
+    return config.cache or platformdirs.user_cache_path("pv3d-visualizer") / "metrics"
 
 
 def fingerprint(source: ClipSource) -> str:
@@ -205,12 +210,17 @@ def read_moments(path: Path, dim: int) -> Moments | None:
 
 
 def write_moments(path: Path, moments: Moments) -> None:
-    """Keeps statistics; a cache that cannot be written is reported, and no reason to stop."""
+    """Keeps statistics, as `write_tensors` does."""
     state = {
         "count": torch.tensor(moments.count),
         "mean": moments.mean.contiguous(),
         "scatter": moments.scatter.contiguous(),
     }
+    write_tensors(path, state)
+
+
+def write_tensors(path: Path, state: dict[str, Tensor]) -> None:
+    """Keeps statistics; a cache that cannot be written is reported, and no reason to stop."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:

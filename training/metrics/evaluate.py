@@ -16,7 +16,7 @@ import torch
 from training.checkpoint import load_generator
 from training.distributed import World
 from training.files import replacing
-from training.metrics import consistency, distribution, truth
+from training.metrics import consistency, distribution, sliced, truth
 from training.metrics.options import MetricsConfig
 from training.metrics.session import CodesOf, MetricsError, Result, Session
 from training.networks.generator import Generator
@@ -49,6 +49,13 @@ METRICS: dict[str, Metric] = {
     "flicker": Metric("change of a still scene on an orbit", "0 to 1", "lower", _orbits),
     "depth": Metric(
         "depth error against the truth", "world units", "lower", truth.measure, ("data", "codes")
+    ),
+    "swd": Metric(
+        "difference of pictures' patches",
+        "sliced Wasserstein distance x 1000",
+        "lower",
+        sliced.measure,
+        ("data",),
     ),
     "fvd": Metric(
         "Fréchet video distance",

@@ -20,10 +20,10 @@ class MetricsConfig:
     checkpoint: Path
     """Generator: any readable checkpoint."""
     data: Path | None = None
-    """Data set: real clips and the cameras of generated ones for fvd and fid, true depth for
+    """Data set: real clips and the cameras of generated ones for swd, fvd and fid, true depth for
     depth."""
     metrics: str = "chamfer,warp,flicker"
-    """Names with commas between them: fvd, fid, identity, chamfer, warp, flicker, depth."""
+    """Names with commas between them: swd, fvd, fid, identity, chamfer, warp, flicker, depth."""
     out: Path | None = None
     """Result file; beside the checkpoint as NAME.metrics.json if not given."""
     video_detector: Path | None = None
@@ -40,6 +40,8 @@ class MetricsConfig:
     [numbers, motion_dim] by which a supervised model was given the data set's numbers."""
     clips: int = 5000
     """Generated clips of 16 frames, and at most as many real ones, for fvd and fid."""
+    pictures: int = 2000
+    """Generated pictures, and as many real ones, for swd."""
     views: int = 1000
     """People seen from two sides for identity, chamfer and warp; clips for depth."""
     orbits: int = 100
@@ -74,7 +76,15 @@ class MetricsConfig:
     """Where statistics of real clips are kept; the user's cache folder if not given."""
 
     def __post_init__(self) -> None:
-        least = {"clips": 2, "views": 1, "orbits": 1, "batch": 1, "stride": 1, "side": 8}
+        least = {
+            "clips": 2,
+            "pictures": 1,
+            "views": 1,
+            "orbits": 1,
+            "batch": 1,
+            "stride": 1,
+            "side": 8,
+        }
         least["orbit_frames"] = 2
         found = [
             f"{name} is {getattr(self, name)}; it must be at least {low}"

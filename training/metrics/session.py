@@ -51,6 +51,8 @@ class Session:
     world: World
     codes: CodesOf | None = None
     """Of a supervised model, where they are not those of `config.codes`."""
+    quiet: bool = False
+    """Whether there are no progress bars."""
 
     @cached_property
     def source(self) -> ClipSource:
@@ -93,7 +95,8 @@ class Session:
     def progress(self, count: int, task: str) -> tqdm:
         """A bar with the time left, in the first process; few lines where they go to a file."""
         interval = 0.5 if sys.stderr.isatty() else 30
-        return tqdm(total=count, desc=task, mininterval=interval, disable=not self.world.first)
+        hidden = self.quiet or not self.world.first
+        return tqdm(total=count, desc=task, mininterval=interval, disable=hidden)
 
 
 class Mean:

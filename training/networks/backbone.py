@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from training.config import GeneratorConfig
 from training.networks.layers import (
+    FixedNoise,
     FullyConnected,
-    Noise,
+    LayerNoise,
     SynthesisLayer,
     ToRGB,
     normalize_second_moment,
@@ -56,7 +59,7 @@ class MotionTimeFuser(nn.Module):
         )
         self.conv = SynthesisLayer(channels, channels, w_dim, resolution)
 
-    def forward(self, x: Tensor, motion: Tensor, noise: Noise) -> Tensor:
+    def forward(self, x: Tensor, motion: Tensor, noise: LayerNoise) -> Tensor:
         """x [N, C, H, W], motion = z_motion * t [N, motion_dim] -> [N, C, H, W]."""
         return x + self.conv(x, self.motion_mlp(self.affine(motion)), noise)
 
@@ -103,13 +106,22 @@ class SynthesisBlock(nn.Module):
         """Synthesis layers; each takes its own w, and toRGB shares the next block's first."""
         return 1 if self.conv0 is None else 2
 
+    @property
+    def noisy_layers(self) -> list[SynthesisLayer]:
+        """The layers that add noise, in the order of their use."""
+        fuser = self.motion_time_fuser
+        moving = [] if fuser is None else [fuser.conv]
+        if self.conv0 is None:
+            return [self.conv1, *moving]
+        return [self.conv0, *moving, self.conv1]
+
     def forward(
         self,
         x: Tensor | None,
         image: Tensor | None,
         ws: Tensor,
         motion: Tensor | None = None,
-        noise: Noise = "const",
+        noise: FixedNoise | Sequence[Tensor] = "const",
     ) -> tuple[Tensor, Tensor]:
         """One block.
 
@@ -118,17 +130,19 @@ class SynthesisBlock(nn.Module):
             image: picture of the blocks before [N, image_channels, h, w], or None.
             ws: [N, num_layers + 1, w_dim].
             motion: z_motion * t [N, motion_dim], for blocks with a motion layer.
-            noise: see `layers.Noise`.
+            noise: "const", "none", or a draw for each of `noisy_layers`.
 
         Returns:
             features [N, out_channels, H, W] and picture [N, image_channels, H, W].
         """
+        noises: Sequence[LayerNoise]
+        noises = [noise for _ in self.noisy_layers] if isinstance(noise, str) else noise
         if self.conv0 is None:
             features = self.const.expand(ws.shape[0], -1, -1, -1)
-            features = self._move(self.conv1(features, ws[:, 0], noise), motion, noise)
+            features = self._move(self.conv1(features, ws[:, 0], noises[0]), motion, noises[-1])
         else:
-            features = self._move(self.conv0(x, ws[:, 0], noise), motion, noise)
-            features = self.conv1(features, ws[:, 1], noise)
+            features = self._move(self.conv0(x, ws[:, 0], noises[0]), motion, noises[1])
+            features = self.conv1(features, ws[:, 1], noises[-1])
         rgb = self.torgb(features, ws[:, self.num_layers])
         if image is None:
             return features, rgb
@@ -136,7 +150,7 @@ class SynthesisBlock(nn.Module):
             image = upsample2d(image, self.resample_filter)
         return features, image + rgb
 
-    def _move(self, x: Tensor, motion: Tensor | None, noise: Noise) -> Tensor:
+    def _move(self, x: Tensor, motion: Tensor | None, noise: LayerNoise) -> Tensor:
         if self.motion_time_fuser is None or motion is None:
             return x
         return self.motion_time_fuser(x, motion, noise)
@@ -163,16 +177,41 @@ class Synthesis(nn.Module):
             self.add_module(f"b{resolution}", block)
             in_channels = out_channels
 
-    def forward(self, ws: Tensor, motion: Tensor | None, noise: Noise) -> Tensor:
-        """ws [N, num_ws, w_dim], motion [N, motion_dim] -> [N, 3 * plane_channels, H, W]."""
+    @property
+    def blocks(self) -> list[SynthesisBlock]:
+        """From the coarsest to the finest."""
+        found = (self.get_submodule(f"b{resolution}") for resolution in self.resolutions)
+        return [block for block in found if isinstance(block, SynthesisBlock)]
+
+    def draw_noise(self, count: int, generator: torch.Generator) -> list[Tensor]:
+        """Noise for every layer that adds some, in the order of their use, [count, 1, H, W] each:
+        drawn before the layers run, as torch.compile knows no generators."""
+        maps = [layer.noise_const for block in self.blocks for layer in block.noisy_layers]
+        return [
+            torch.randn((count, 1, *x.shape), generator=generator, device=x.device, dtype=x.dtype)
+            for x in maps
+        ]
+
+    def forward(
+        self, ws: Tensor, motion: Tensor | None, noise: FixedNoise | Sequence[Tensor]
+    ) -> Tensor:
+        """Planes.
+
+        Args:
+            ws: [N, num_ws, w_dim].
+            motion: [N, motion_dim].
+            noise: "const", "none", or what `draw_noise` gives.
+
+        Returns:
+            [N, 3 * plane_channels, H, W].
+        """
         x = image = None
-        first = 0
-        for resolution in self.resolutions:
-            block = self.get_submodule(f"b{resolution}")
-            assert isinstance(block, SynthesisBlock)
-            last = first + block.num_layers
-            x, image = block(x, image, ws[:, first : last + 1], motion, noise)
-            first = last
+        first = drawn = 0
+        for block in self.blocks:
+            last, after = first + block.num_layers, drawn + len(block.noisy_layers)
+            own = noise if isinstance(noise, str) else noise[drawn:after]
+            x, image = block(x, image, ws[:, first : last + 1], motion, own)
+            first, drawn = last, after
         assert image is not None
         return image
 

@@ -17,6 +17,7 @@ from training.networks.backbone import CAMERA_NUMBERS
 from training.networks.layers import (
     FullyConnected,
     leaky_relu,
+    no_autocast,
     normalize_second_moment,
     resample_filter,
 )
@@ -60,7 +61,7 @@ class Convolution(nn.Module):
             x = F.conv2d(x, weight, padding=size // 2)
         if self.bias is None:
             return x * gain
-        x = leaky_relu(x + self.bias[:, None, None]) * gain
+        x = leaky_relu(x + self.bias[:, None, None].to(x.dtype)) * gain
         return x if self.clamp is None else x.clamp(-self.clamp * gain, self.clamp * gain)
 
 
@@ -115,9 +116,11 @@ class Epilogue(nn.Module):
         self.out = FullyConnected(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [N, C, 4, 4] -> [N, C]."""
-        x = self.conv(minibatch_deviation(x, self.group_size))
-        return self.out(self.fc(x.flatten(1)))
+        """x [N, C, 4, 4] -> [N, C], in the weights' format, under autocast too: the root of a small
+        variance has a gradient that float16 cannot hold, and there is little to save."""
+        with no_autocast(x):
+            x = minibatch_deviation(x.to(self.conv.weight.dtype), self.group_size)
+            return self.out(self.fc(self.conv(x).flatten(1)))
 
 
 class CameraMapping(nn.Module):

@@ -137,7 +137,10 @@ class Generator(nn.Module):
             self._check(z_motion, "z_motion", (config.motion_dim,))
             self._check(t, "t", (1,))
             motion = z_motion * t
-        planes = self.backbone.synthesis(ws, motion, noise)
+        synthesis = self.backbone.synthesis
+        drawn = isinstance(noise, torch.Generator)
+        maps = synthesis.draw_noise(len(ws), noise) if drawn else noise
+        planes = synthesis(ws, motion, maps)
         size = config.plane_resolution
         return planes.reshape(-1, 3, config.plane_channels, size, size)
 

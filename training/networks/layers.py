@@ -10,8 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Noise = Literal["const", "none"] | torch.Generator
-"""Per-pixel noise of the synthesis layers: their stored maps, nothing, or fresh draws."""
+FixedNoise = Literal["const", "none"]
+"""Per-pixel noise of the synthesis layers: their stored maps, or nothing."""
+Noise = FixedNoise | torch.Generator
+"""The same, or fresh draws from a generator."""
+LayerNoise = FixedNoise | Tensor
+"""Noise of one layer; a tensor is a draw [N, 1, H, W]."""
 
 _LEAKY_SLOPE = 0.2
 _LEAKY_GAIN = math.sqrt(2)
@@ -27,6 +31,13 @@ def no_autocast(x: Tensor) -> contextlib.AbstractContextManager:
     if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
         return torch.autocast(kind, enabled=False)
     return contextlib.nullcontext()
+
+
+def _convolves_in_float16(x: Tensor) -> bool:
+    kind = x.device.type
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        return torch.get_autocast_dtype(kind) == torch.float16
+    return x.dtype == torch.float16
 
 
 def leaky_relu(x: Tensor, clamp: float | None = None) -> Tensor:
@@ -75,7 +86,14 @@ def modulated_conv2d(
     """
     demodulation = None
     if demodulate:
+        half = _convolves_in_float16(x)
         with no_autocast(x):
+            if half:
+                # Demodulation takes out what is divided by here, but for its 1e-8. Without it sums
+                # over the channels leave float16's range; StyleGAN2-ADA (arXiv 2006.06676) does it.
+                fan_in = weight[0].numel()
+                weight = weight / weight.abs().amax(dim=(1, 2, 3), keepdim=True) / fan_in**0.5
+                styles = styles / styles.abs().amax(dim=1, keepdim=True)
             energy = weight.square().sum(dim=(2, 3))  # [O, I]
             demodulation = (styles.square() @ energy.t() + 1e-8).rsqrt()  # [N, O]
     # One sample: scaling the weights is cheaper than scaling the picture. Several samples would
@@ -95,7 +113,7 @@ def modulated_conv2d(
         kernel = (4 * up_kernel).to(x.dtype).expand(channels, 1, 4, 4)
         x = F.conv2d(x, kernel, padding=1, groups=channels)
     if demodulation is not None and not scale_weights:
-        x = x * demodulation[:, :, None, None]
+        x = x * demodulation[:, :, None, None].to(x.dtype)
     return x
 
 
@@ -154,17 +172,15 @@ class SynthesisLayer(nn.Module):
         self.register_buffer("resample_filter", resample_filter())
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
 
-    def forward(self, x: Tensor, w: Tensor, noise: Noise = "const") -> Tensor:
+    def forward(self, x: Tensor, w: Tensor, noise: LayerNoise = "const") -> Tensor:
         """x [N, I, H, W], w [N, w_dim] -> [N, O, H, W], or twice the size with `up`."""
         up_kernel = self.resample_filter if self.up else None
         x = modulated_conv2d(x, self.weight, self.affine(w), up_kernel=up_kernel)
-        if isinstance(noise, torch.Generator):
-            shape = (x.shape[0], 1, *x.shape[2:])
-            draws = torch.randn(shape, generator=noise, device=x.device, dtype=x.dtype)
-            x = x + draws * self.noise_strength
-        elif noise == "const":
-            x = x + self.noise_const * self.noise_strength
-        return leaky_relu(x + self.bias[:, None, None], self.clamp)
+        if noise != "none":
+            noise = self.noise_const if isinstance(noise, str) else noise
+            x = x + (noise * self.noise_strength).to(x.dtype)
+        # In x's format: float32 noise or bias would make all that follows float32 under autocast.
+        return leaky_relu(x + self.bias[:, None, None].to(x.dtype), self.clamp)
 
 
 class ToRGB(nn.Module):
@@ -180,7 +196,8 @@ class ToRGB(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """x [N, I, H, W], w [N, w_dim] -> [N, O, H, W]."""
+        """x [N, I, H, W], w [N, w_dim] -> [N, O, H, W], float32 under autocast too: pictures of
+        the blocks are summed up."""
         styles = self.affine(w) / math.sqrt(x.shape[1])
         x = modulated_conv2d(x, self.weight, styles, demodulate=False)
         x = x + self.bias[:, None, None]
