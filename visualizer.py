@@ -2,7 +2,8 @@
 
 python visualizer.py                     the application
 python visualizer.py model.ckpt          the application on a model
-python visualizer.py render --help       pictures without a window
+python visualizer.py render --help       a picture without a window; also frames, video, mesh,
+                                         mesh-sequence, points, volume
 python visualizer.py doctor              what this machine has, and how to mend what it lacks
 """
 
@@ -20,7 +21,8 @@ import tyro
 class AppOptions:
     """Open the application in a window.
 
-    Other commands: "render" makes pictures without a window, "doctor" tells what this machine has.
+    Other commands: "render" (a picture), "frames", "video", "mesh", "mesh-sequence", "points" and
+    "volume" export without a window; "doctor" tells what this machine has.
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
@@ -56,42 +58,6 @@ def run_app(options: AppOptions) -> int:
 
 
 @dataclass
-class RenderOptions:
-    """Make the picture of a session, without a window."""
-
-    session: Path
-    """Session to render: a .json, or a picture saved by this program."""
-    output: Path
-    """PNG file to write; it carries the session."""
-    checkpoint: str = ""
-    """Model to use instead of the session's."""
-    device: str = "auto"
-    """Where the model runs: auto, cpu, cuda or cuda:1."""
-    overwrite: bool = False
-    """Whether an existing file may be replaced."""
-
-
-def run_render(options: RenderOptions) -> int:
-    """Renders a session as the application shows it."""
-    from viz.errors import UserError
-    from viz.headless import render_session
-
-    try:
-        render_session(
-            options.session,
-            options.output,
-            checkpoint=options.checkpoint,
-            device=options.device,
-            overwrite=options.overwrite,
-        )
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"Saved {options.output}")
-    return 0
-
-
-@dataclass
 class DoctorOptions:
     """Tell what this machine has, what works, and how to mend what does not."""
 
@@ -105,18 +71,19 @@ def run_doctor(_: DoctorOptions) -> int:
     return 0 if all(f.ok or not f.needed for f in findings) else 1
 
 
-COMMANDS = {
-    "app": (AppOptions, run_app),
-    "render": (RenderOptions, run_render),
-    "doctor": (DoctorOptions, run_doctor),
-}
+COMMANDS = {"app": (AppOptions, run_app), "doctor": (DoctorOptions, run_doctor)}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command named first, or the application."""
+    from viz.headless import commands
+
     arguments = sys.argv[1:] if arguments is None else arguments
-    name = arguments[0] if arguments and arguments[0] in COMMANDS else "app"
-    rest = arguments[1:] if arguments and arguments[0] in COMMANDS else arguments
+    name, rest = (arguments[0], arguments[1:]) if arguments else ("app", [])
+    if name in commands.COMMANDS:
+        return commands.run(name, rest)
+    if name not in COMMANDS:
+        name, rest = "app", arguments
     options, command = COMMANDS[name]
     program = "visualizer.py" if name == "app" else f"visualizer.py {name}"
     return command(tyro.cli(options, args=rest, prog=program))

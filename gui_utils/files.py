@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,24 @@ def has_desktop_dialogs() -> bool:
     if not sys.platform.startswith("linux"):
         return True
     return any(shutil.which(tool) for tool in _DIALOG_TOOLS)
+
+
+def show_folder(path: str | os.PathLike[str]) -> bool:
+    """Open a folder in the desktop's file manager; whether there is one to ask."""
+    folder = str(Path(path).absolute())
+    if sys.platform == "win32":
+        os.startfile(folder)
+        return True
+    opener = shutil.which("open" if sys.platform == "darwin" else "xdg-open")
+    if opener is None:
+        return False
+    # It may take long to start, and what it prints is not ours.
+    quiet = subprocess.DEVNULL
+    try:
+        subprocess.Popen([opener, folder], stdin=quiet, stdout=quiet, stderr=quiet)
+    except OSError:
+        return False
+    return True
 
 
 class FileDialog:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count, groupby
 from typing import Literal
@@ -48,6 +48,7 @@ class _Toast:
     sentence: str
     details: str
     timeout: float | None
+    buttons: Sequence[tuple[str, Callable[[], object]]] = ()
     repeats: int = 1
     born: float = field(default_factory=time.perf_counter)
     unfolded: bool = False
@@ -77,20 +78,24 @@ class Toasts:
         sentence: str,
         details: str = "",
         timeout: float | None = None,
+        buttons: Sequence[tuple[str, Callable[[], object]]] = (),
     ) -> None:
         """Show a notice; one that is on show already counts up instead.
 
         ``timeout`` in seconds; None takes 4 for info and success, 8 for warnings, and keeps an
-        error until it is dismissed. ``details`` wait behind a fold and can be copied.
+        error until it is dismissed. ``details`` wait behind a fold and can be copied. ``buttons``
+        are captions and what they do; with some, a notice stays for 10 seconds at least.
         """
         if timeout is None:
             timeout = _SECONDS[level]
+        if buttons and timeout is not None:
+            timeout = max(timeout, 10.0)
         for toast in self._toasts:
             if (toast.level, toast.sentence, toast.details) == (level, sentence, details):
                 toast.repeats += 1
                 toast.born = time.perf_counter()
                 return
-        self._toasts.append(_Toast(next(self._numbers), level, sentence, details, timeout))
+        self._toasts.append(_Toast(next(self._numbers), level, sentence, details, timeout, buttons))
         # A flood would cover the window: the oldest makes room.
         del self._toasts[:-_MOST]
 
@@ -180,11 +185,20 @@ class Toasts:
         with scope(toast.sentence):
             dismissed = icon_button(icons.ICON_FA_XMARK, tooltip="Dismiss", name="Dismiss")
             imgui.set_cursor_pos((style.px(38), max(after, top + side)))
-            if toast.details:
+            if toast.buttons:
+                self._draw_buttons(toast)
+            elif toast.details:
                 self._draw_details(toast)
             else:
                 imgui.dummy((0.0, 0.0))
         return dismissed
+
+    def _draw_buttons(self, toast: _Toast) -> None:
+        for index, (caption, act) in enumerate(toast.buttons):
+            if index:
+                imgui.same_line()
+            if button(caption):
+                act()
 
     def _draw_details(self, toast: _Toast) -> None:
         fold = icons.ICON_FA_CHEVRON_DOWN if toast.unfolded else icons.ICON_FA_CHEVRON_RIGHT

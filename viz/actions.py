@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from viz.exporting import ExportChoices
 from viz.types import ModelInfo, Probe
 
 CaptureKind = Literal["picture", "raw", "depth", "window"]
@@ -37,6 +38,15 @@ class Interface:
     """Swing to each side, degrees."""
     orbit_pitch: float = 8.0
     """Swing up and down, degrees."""
+    path_lane: bool = False
+    """Whether the camera and time path is shown below the timeline."""
+    path_time: float = 0.0
+    """Where the path's playhead stands, seconds."""
+    path_playing: bool = False
+    path_shown: bool = False
+    """Whether the pointer is on the path's lane, so that the path is drawn over the picture."""
+    path_loop: bool = True
+    """Whether a path that plays begins anew at its end."""
     lock_motion: bool = True
     """Whether a new random person keeps the motion."""
     lock_person: bool = True
@@ -53,6 +63,8 @@ class Interface:
     """Layer whose activation is shown."""
     layer_filter: str = ""
     """Words that the list of layers is narrowed to."""
+    exports: ExportChoices = field(default_factory=ExportChoices)
+    """What is exported next, and how."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,8 @@ class PerformanceLog:
     """Pictures from the renderer in the last second."""
     stage_ms: dict[str, float] = field(default_factory=dict)
     """Latest milliseconds by stage: mapping, planes, render, superresolution, copy."""
+    full_ms: dict[str, float] = field(default_factory=dict)
+    """Latest milliseconds by stage of one picture at full quality."""
     precision: str = ""
     preview_level: str = ""
     """What the last preview left out, in words; empty before the first."""
@@ -104,6 +118,11 @@ class Actions(Protocol):
     @property
     def job(self) -> JobStatus | None:
         """The long job under way, if any."""
+        ...
+
+    @property
+    def job_left(self) -> float | None:
+        """Seconds that it will take on; None while that is not known."""
         ...
 
     @property
@@ -151,6 +170,10 @@ class Actions(Protocol):
     def reset_camera(self) -> None: ...
     def capture(self, kind: CaptureKind) -> None: ...
     def capture_folder_dialog(self) -> None: ...
+    def export(self) -> None:
+        """Exports what `interface.exports` says of the present state."""
+        ...
+
     @property
     def capture_folder(self) -> str: ...
     def toast(self, level: ToastLevel, sentence: str, details: str = "") -> None: ...

@@ -24,7 +24,7 @@ from viz.files import Files
 from viz.history import History
 from viz.movement import Movement
 from viz.timeline import Timeline
-from viz.types import ModelInfo, Quality, RenderResult, SessionState
+from viz.types import Latent, ModelInfo, Motion, Quality, RenderResult, SessionState
 from viz.viewport import Viewport
 from viz.watch import FileWatch
 from viz.worker import Cancelled, Event, Failed, Loaded, Rendered, Worker
@@ -36,6 +36,8 @@ _SOFTWARE_RATE = 30.0
 """Frames a second where OpenGL runs on the processor, which the renderer needs more."""
 _IDLE_SECONDS = 1.5
 """Time between two frames while nothing happens."""
+_POINTER_SECONDS = 3.0
+"""Rest of the mouse after which a fullscreen picture hides its pointer."""
 _WHEEL_SECONDS = 0.4
 """Turns of the wheel that lie closer together are one step of undo."""
 
@@ -73,6 +75,8 @@ class App(AppActions):
         brought = models.default_checkpoint()
         wanted = checkpoint or (state.checkpoint if state else brought)
         self.state = state or SessionState()
+        self.interface.path_lane = bool(self.state.keyframes)
+        self._newcomer = state is None
         self.history = History(self.state)
         self.viewport, self.timeline, self.movement = Viewport(), Timeline(), Movement()
         self.toasts = controls.Toasts()
@@ -83,6 +87,7 @@ class App(AppActions):
         self.stage_runs: dict[str, int] = {}
         """How often the renderer has run each stage since the model was loaded."""
         self.dragging = self.scrubbing = self.help_open = self.quitting = False
+        self._job_name = ""
         self.job_since: float | None = None
         """Clock time at which the job under way, if any, was first seen."""
         self._probe_texture = Texture("nearest")
@@ -90,7 +95,8 @@ class App(AppActions):
         self._frames: deque[float] = deque(maxlen=240)
         self._renders: deque[float] = deque(maxlen=240)
         self._watch = FileWatch()
-        self._next_memory = self._wheel_until = 0.0
+        self._next_memory = self._wheel_until = self._pointer_moved = 0.0
+        self._pointer = (0.0, 0.0)
         self._window_capture = self._quit_asked = False
         self._fallbacks = [path for path in dict.fromkeys((brought, "")) if path != wanted]
         self.worker = Worker(device or models.pick_device(), self.window.wake)
@@ -167,7 +173,12 @@ class App(AppActions):
     def moving(self) -> bool:
         """Whether the state changes from frame to frame, by itself or in the user's hand."""
         interface = self.interface
-        by_itself = interface.playing or interface.animate_person or interface.auto_orbit
+        by_itself = (
+            interface.playing
+            or interface.path_playing
+            or interface.animate_person
+            or interface.auto_orbit
+        )
         return by_itself or self.movement.gliding or self._held
 
     @property
@@ -179,7 +190,7 @@ class App(AppActions):
     @property
     def modal(self) -> bool:
         """Whether a dialog has the keyboard."""
-        return self.help_open or self._asks_to_quit or self.files.dialog_open
+        return self.help_open or self._asks_to_quit or self.files.dialog_open or self.files.asks
 
     def _patience(self) -> float:
         """Seconds that the next frame may wait for an event. The worker's results are events."""
@@ -198,10 +209,10 @@ class App(AppActions):
         seconds, self._last = min(now - self._last, 0.5), now
         for event in self.worker.poll():
             self._handle(event, now)
-        if self.job is None:
-            self.job_since = None
-        elif self.job_since is None:
-            self.job_since = now
+        job = self.job
+        if job is None or job.name != self._job_name:
+            self._job_name = job.name if job else ""
+            self.job_since = now if job else None
         drops = self.window.take_drops()
         if drops:
             self.files.open_all(drops)
@@ -228,11 +239,14 @@ class App(AppActions):
         # One at a time: of two dialogs at once, each would close the other.
         if self._asks_to_quit:
             self._ask_to_quit()
+        elif self.files.asks:
+            self.files.ask()
         elif self.files.dialog_open:
             self.files.draw()
         elif self.help_open:
             self.help_open = controls.key_help(keys.help_rows())
         self.toasts.draw(screen.toast_area(self))
+        self._hide_pointer(now)
         if imgui.get_io().mouse_wheel:
             self._wheel_until = now + _WHEEL_SECONDS
         stepping = any(imgui.is_key_down(key) for key in keys.STEPPING)
@@ -241,6 +255,15 @@ class App(AppActions):
         if self.model is not None:
             full = replace(captures.full_request(self.state), probe=interface.probe)
             self.asking.ask(full, self.moving, interface, now)
+
+    def _hide_pointer(self, now: float) -> None:
+        """In fullscreen, for as long as the mouse rests."""
+        place = imgui.get_mouse_pos()
+        at = (place.x, place.y)
+        if at != self._pointer or any(imgui.is_mouse_down(button) for button in range(3)):
+            self._pointer, self._pointer_moved = at, now
+        if self.window.fullscreen and now - self._pointer_moved > _POINTER_SECONDS:
+            imgui.set_mouse_cursor(imgui.MouseCursor_.none)
 
     @property
     def _asks_to_quit(self) -> bool:
@@ -304,6 +327,9 @@ class App(AppActions):
         log = self.performance
         log.cache_bytes = event.cache_bytes
         log.precision = result.precision
+        if result.request.preview is None:
+            shots = len(result.request.shots)
+            log.full_ms |= {stage: ms / shots for stage, ms in result.stage_ms.items()}
         if result.stage_ms.keys() - {"copy"}:
             log.stage_ms = result.stage_ms
             log.render_ms.append(result.total_ms)
@@ -312,7 +338,10 @@ class App(AppActions):
     def _loaded(self, info: ModelInfo) -> None:
         self.model, self.result = info, None
         self.state.checkpoint = info.path
+        if self._newcomer:
+            self._introduce(info)
         self.history.amend(replace(self.history.present, checkpoint=info.path))
+        self.performance.full_ms.clear()
         probe = self.interface.probe
         if probe is not None and probe.layer not in [layer.name for layer in info.layers]:
             self.interface.probe = None
@@ -324,6 +353,16 @@ class App(AppActions):
             for note in info.notes:
                 self.toast("info", note)
         self.window.set_title(f"{info.name} - {TITLE}")
+
+    def _introduce(self, info: ModelInfo) -> None:
+        """Begins with a person and a motion that the model's makers recommend."""
+        self._newcomer = False
+        state = self.state
+        if info.people and state.latent == Latent():
+            state.latent = Latent(x=float(info.people[0]))
+        if info.motions and state.motion == Motion():
+            state.motion = Motion(x=float(info.motions[0]))
+        self.history.amend(replace(self.history.present, latent=state.latent, motion=state.motion))
 
     def _failed(self, event: Failed) -> None:
         if event.request is not None:

@@ -15,14 +15,14 @@ from imgui_bundle import imgui
 from gui_utils.controls import Toasts
 from gui_utils.texture import Texture
 from gui_utils.window import Window
-from viz import session, timeline
+from viz import keyframes, session, timeline
 from viz.actions import CaptureKind, Interface, JobStatus, PerformanceLog, ToastLevel
 from viz.errors import UserError
 from viz.files import Files
 from viz.history import History
 from viz.movement import Movement, keep_moving_parts
 from viz.preferences import Preferences
-from viz.types import ModelInfo, Orbit, RenderResult, SessionState
+from viz.types import ModelInfo, Orbit, PathOptions, RenderResult, SessionState
 from viz.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class AppActions:
     model: ModelInfo | None
     result: RenderResult | None
     help_open: bool
+    job_since: float | None
     _probe_texture: Texture
     _quit_asked: bool
     _window_capture: bool
@@ -56,6 +57,13 @@ class AppActions:
     @property
     def job(self) -> JobStatus | None:
         return self.worker.status
+
+    @property
+    def job_left(self) -> float | None:
+        job, since = self.job, self.job_since
+        if job is None or since is None or not job.fraction or job.fraction < 0.01:
+            return None
+        return (time.perf_counter() - since) * (1 - job.fraction) / job.fraction
 
     @property
     def recent(self) -> Sequence[str]:
@@ -94,13 +102,15 @@ class AppActions:
 
     def _new_person(self) -> None:
         self.movement.stop_glide()
+        keyframes.pause(self.interface)
         x = float(np.random.default_rng().integers(0, 10000))
-        self.state.latent = replace(self.state.latent, x=x, y=0.0, ws_file="")
+        self.state.latent = replace(self.state.latent, x=x, y=0.0, ws_file="", others=())
 
     def _new_motion(self) -> None:
         self.movement.stop_glide()
+        keyframes.pause(self.interface)
         x = float(np.random.default_rng().integers(0, 10000))
-        self.state.motion = replace(self.state.motion, x=x, y=0.0)
+        self.state.motion = replace(self.state.motion, x=x, y=0.0, others=())
 
     def save_ws_dialog(self) -> None:
         self.files.save_ws_dialog()
@@ -118,6 +128,9 @@ class AppActions:
         """Shows another state, at rest."""
         self.movement.stop_glide()
         self.interface.playing = False
+        keyframes.pause(self.interface)
+        self.interface.path_time = 0.0
+        self.interface.path_lane |= bool(state.keyframes)
         self.state = state
 
     def copy_camera(self) -> None:
@@ -146,6 +159,7 @@ class AppActions:
         self._turn_to(Orbit())
 
     def _turn_to(self, orbit: Orbit) -> None:
+        keyframes.pause(self.interface)
         self.movement.glide_camera(self.state, orbit, time.perf_counter())
 
     def capture(self, kind: CaptureKind) -> None:
@@ -156,6 +170,9 @@ class AppActions:
 
     def capture_folder_dialog(self) -> None:
         self.files.capture_folder_dialog()
+
+    def export(self) -> None:
+        self.files.export()
 
     def toast(self, level: ToastLevel, sentence: str, details: str = "") -> None:
         self.toasts.add(level, sentence, details)
@@ -203,7 +220,9 @@ class AppActions:
         return self.history.can_redo
 
     def store_bookmark(self, digit: int) -> None:
-        self.preferences.bookmarks[str(digit)] = session.to_json(self.state)
+        # A bookmark is a moment: the path goes its own way.
+        moment = replace(self.state, keyframes=(), path=PathOptions())
+        self.preferences.bookmarks[str(digit)] = session.to_json(moment)
         self.remember()
         self.toast("success", f"Stored as bookmark {digit}.")
 
@@ -215,6 +234,8 @@ class AppActions:
 
         def recall() -> None:
             end = session.from_json(text, f"Bookmark {digit}")
+            end.keyframes, end.path = self.state.keyframes, self.state.path
+            keyframes.pause(self.interface)
             self.movement.glide_to(self.state, end, time.perf_counter())
 
         self.guarded(recall)
@@ -228,6 +249,34 @@ class AppActions:
     def step(self, frames: int) -> None:
         """Stops playback and goes some frames on, or back if negative."""
         timeline.step(self.state, self, frames)
+
+    def add_key(self) -> None:
+        """Keeps what is shown as a key of the path."""
+        self.movement.stop_glide()
+        keyframes.add(self.state, self.interface)
+
+    def update_key(self) -> None:
+        """Keeps what is shown in the key under the path's playhead."""
+        if keyframes.current(self.state, self.interface) is None:
+            self.toast("info", "The path's playhead stands on no key: K adds one.")
+        keyframes.update(self.state, self.interface)
+
+    def delete_key(self) -> None:
+        """Takes the key under the path's playhead away."""
+        if self.interface.path_lane:
+            keyframes.remove(self.state, self.interface)
+
+    def go_to_key(self, step: int) -> None:
+        """Shows the path's next key, or for a negative step the one before."""
+        self.movement.stop_glide()
+        keyframes.go(self.state, self.interface, step)
+
+    def toggle_path(self) -> None:
+        """Plays or pauses the path."""
+        if not keyframes.can_play(self.state):
+            self.toast("info", "There is no path yet: K keeps what is shown as a key.")
+        self.movement.stop_glide()
+        keyframes.toggle_play(self.state, self.interface)
 
     def toggle_fullscreen(self) -> None:
         self.window.fullscreen = not self.window.fullscreen

@@ -13,6 +13,10 @@ REST_SECONDS = 0.2
 """Time without a change after which the full picture is due."""
 _QUICK_MS = 150.0
 """A full picture that takes no longer needs no preview before it, unless something moves."""
+_SLOW_MS = 400.0
+"""A full picture that takes longer is preceded by a better preview once the state rests."""
+_REFINED_RATE = 5.0
+"""Rate that this better preview holds, in pictures a second."""
 
 
 class Asking:
@@ -32,6 +36,7 @@ class Asking:
         self.waiting_since: float | None = None
         self._changed = 0.0
         self._full_ms: float | None = None
+        self._refined = False
         self._previews = PreviewController()
 
     @property
@@ -55,11 +60,13 @@ class Asking:
         """
         asked = self.asked
         if asked is None or replace(asked, preview=None) != full:
-            self._changed = now
+            self._changed, self._refined = now, False
             quick = self._full_ms is not None and self._full_ms < _QUICK_MS
             request = full if quick and not moving else self._preview(full, interface)
         elif self.is_due and not moving and now - self._changed >= REST_SECONDS:
-            request = full
+            request = self._refinement(full, interface)
+            if request is None:
+                return
         else:
             return
         self.asked, self.waiting_since = request, now
@@ -69,14 +76,32 @@ class Asking:
         # Where previews are switched off it leaves nothing out, but is one all the same: a full
         # picture gives way to each newer one, so that a long drag would show none.
         floor = interface.preview_floor
-        chosen = self._previews.choose(floor) if interface.previews else Preview()
+        chosen = Preview()
+        if interface.previews:
+            chosen = self._previews.choose(full, interface.target_rate, floor)
         return replace(full, preview=chosen)
+
+    def _refinement(self, full: RenderRequest, interface: Interface) -> RenderRequest | None:
+        """The next picture of a state that rests: the full one, or a better preview before one
+        that takes long; None while that preview is under way."""
+        if not (interface.previews and self.asked and self.asked.preview):
+            return full
+        if self._refined:
+            return full if self.waiting_since is None else None
+        self._refined = True
+        expected = self._previews.milliseconds(full, None)
+        if expected is None or expected < _SLOW_MS:
+            return full
+        better = self._previews.choose(full, _REFINED_RATE, interface.preview_floor)
+        if better in (self.asked.preview, Preview()):
+            return full
+        return replace(full, preview=better)
 
     def answered(self, result: RenderResult, interface: Interface) -> None:
         """Learns from a picture."""
         if result.request == self.asked:
             self.waiting_since = None
-        self._previews.measured(result, interface.target_rate)
+        self._previews.measured(result)
         if result.request.preview is None and result.stage_ms.keys() - {"copy"}:
             self._full_ms = result.total_ms
 

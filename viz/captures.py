@@ -9,6 +9,8 @@ import numpy as np
 
 from viz import codes, layouts
 from viz.errors import UserError
+from viz.exports.frame_options import PictureOptions
+from viz.exports.frames import export_picture
 from viz.render import Renderer
 from viz.session import save_png, write_beside
 from viz.types import RenderRequest, SessionState
@@ -17,21 +19,6 @@ from viz.types import RenderRequest, SessionState
 def full_request(state: SessionState) -> RenderRequest:
     """What a state shows, at full quality."""
     return RenderRequest(layouts.shots(state), state.quality, depth_range=state.display.depth_range)
-
-
-def picture(renderer: Renderer, state: SessionState) -> np.ndarray:
-    """What a state shows, uint8 [H, W, 3]: the same pixels in the window and without one.
-
-    Raises:
-        UserError: for the mesh view, which only a window draws.
-    """
-    pictures = renderer.render(full_request(state)).pictures
-    found = [p for p in pictures if p is not None]
-    if len(found) < len(pictures):
-        raise UserError(
-            "The mesh is drawn by the window: save the whole window, or choose another view."
-        )
-    return layouts.compose(state, found)
 
 
 def depth_picture(renderer: Renderer, state: SessionState) -> tuple[np.ndarray, dict[str, str]]:
@@ -130,6 +117,8 @@ def save(
     Raises:
         UserError: when it cannot be rendered or written.
     """
+    if kind == "picture":
+        return (yield from export_picture(_needed(renderer), state, PictureOptions(), unused(path)))
     yield "Rendering", 0.1
     texts: dict[str, str] = {}
     if kind == "window":
@@ -138,10 +127,8 @@ def save(
         pixels = window
     elif kind == "depth":
         pixels, texts = depth_picture(_needed(renderer), state)
-    elif kind == "raw":
-        pixels = raw_picture(_needed(renderer), state)
     else:
-        pixels = picture(_needed(renderer), state)
+        pixels = raw_picture(_needed(renderer), state)
     yield "Writing", 0.9
     path = unused(path)
     save_png(path, pixels, state, **texts)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from viz.errors import UserError
+from viz.transitions import motions, people
 from viz.types import Latent, Motion, lattice_corners
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ def motion_code(motion: Motion, dim: int) -> np.ndarray:
     Blends keep the length that a draw has: weights are divided by the root of their squares' sum.
     """
 
+    if motion.others:
+        parts = [(motion_code(part, dim), share) for part, share in motions(motion)]
+        total = np.sum([code * share for code, share in parts], axis=0)
+        # Near neighbours on the pad have much in common: their own lengths count.
+        length = sum(float(np.linalg.norm(code)) * share for code, share in parts)
+        return (total * length / max(float(np.linalg.norm(total)), 1e-6)).astype(np.float32)
+
     def blended(parts: list[tuple[np.ndarray, float]]) -> np.ndarray:
         total = np.sum([code * weight for code, weight in parts], axis=0)
         return total / math.sqrt(sum(weight**2 for _, weight in parts))
@@ -58,6 +66,11 @@ def intermediate_latents(G: Generator, latent: Latent, conditioning: Camera) -> 
     Raises:
         UserError: when the ws file cannot be used.
     """
+    if latent.others:
+        parts = [
+            share * intermediate_latents(G, part, conditioning) for part, share in people(latent)
+        ]
+        return torch.stack(parts).sum(dim=0)
     c0 = torch.from_numpy(conditioning.numbers())[None].to(G.device)
 
     def ws_of(seeds: list[tuple[int, float]]) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import torch
 
 from viz import models
+from viz.exports import encoders
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def examine() -> list[Finding]:
         _memory(),
         *_window(),
         _checkpoint(),
-        _ffmpeg(),
+        _encoders(),
     ]
 
 
@@ -149,9 +149,10 @@ def _checkpoint() -> Finding:
     return Finding("Model", False, "no checkpoint in checkpoints/", mend, needed=False)
 
 
-def _ffmpeg() -> Finding:
-    path = shutil.which("ffmpeg")
-    if path:
-        return Finding("ffmpeg", True, path)
-    mend = "Only needed to convert saved frames to a video by hand: install ffmpeg."
-    return Finding("ffmpeg", False, "not found", mend, needed=False)
+def _encoders() -> Finding:
+    missing = encoders.missing()
+    if not missing:
+        return Finding("Video", True, "all encoders are here")
+    text = f"no encoder for {', '.join(missing)}"
+    mend = "Other formats can be exported; PyAV's own wheels have them all: pip install av."
+    return Finding("Video", False, text, mend, needed=False)

@@ -3,23 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from imgui_bundle import imgui
 
-from gui_utils.files import FileDialog, Filters, Kind
+from gui_utils import controls
+from gui_utils.files import FileDialog, Filters, Kind, show_folder
 from viz import captures, session
 from viz.actions import CaptureKind
+from viz.errors import UserError
+from viz.exports import Exporter
+from viz.types import SessionState
 from viz.worker import Job
 
 if TYPE_CHECKING:
     from viz.app import App
+    from viz.render import Renderer
+    from viz.worker import Steps
 
-_SESSIONS = (".json", ".png")
 _CODES = (".npy", ".npz")
 _NUMPY = (("NumPy", ("*.npz", "*.npy")),)
+
+
+def _holds_session(path: str) -> bool:
+    """Whether it is a session, an export, or a folder of exported frames."""
+    named = Path(path).suffix.lower() in (".json", *session.EXPORTS)
+    return named or Path(path).is_dir() or _sidecar(path) is not None
+
+
+def _sidecar(path: str) -> Path | None:
+    """The session beside an exported volume, which is a NumPy file as codes are."""
+    beside = Path(f"{path}.session.json")
+    return beside if Path(path).suffix.lower() in _CODES and beside.is_file() else None
+
+
+@dataclass(frozen=True)
+class _Export:
+    """An export as it was asked for; later edits do not change it."""
+
+    exporter: Exporter
+    options: Any
+    state: SessionState
+    path: Path
 
 
 class Files:
@@ -34,6 +62,7 @@ class Files:
         self._app = app
         self._dialog = FileDialog(builtin_dialogs)
         self._chosen: Callable[[str], None] = lambda _: None
+        self._doubtful: _Export | None = None
 
     @property
     def dialog_open(self) -> bool:
@@ -62,9 +91,10 @@ class Files:
 
     def open_all(self, paths: Sequence[str]) -> None:
         """Opens dropped files; of several models or sessions the last one counts."""
-        models = [p for p in paths if Path(p).suffix.lower() not in (*_SESSIONS, *_CODES)]
-        sessions = [p for p in paths if Path(p).suffix.lower() in _SESSIONS]
-        codes = [p for p in paths if Path(p).suffix.lower() in _CODES]
+        sessions = [p for p in paths if _holds_session(p)]
+        rest = [p for p in paths if p not in sessions]
+        models = [p for p in rest if Path(p).suffix.lower() not in _CODES]
+        codes = [p for p in rest if Path(p).suffix.lower() in _CODES]
         # A session names its model, and codes go into whatever is shown in the end.
         for group in (models, sessions, codes):
             if group:
@@ -74,9 +104,10 @@ class Files:
                 self._app.toast("info", f"One file of a kind at a time: only {name} was opened.")
 
     def open(self, path: str) -> None:
-        """Opens a file by what its name says it is: a session, ws, or a model."""
+        """Opens a file by what its name says it is: a session or an export that holds one, ws, or
+        a model."""
         suffix = Path(path).suffix.lower()
-        if suffix in _SESSIONS:
+        if _holds_session(path):
             self._app.guarded(lambda: self._open_session(path))
         elif suffix in _CODES:
             self._open_ws(path)
@@ -84,12 +115,14 @@ class Files:
             self._app.open_model(path)
 
     def open_dialog(self) -> None:
-        kinds = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl", "*.json", "*.png")
+        models = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl")
+        kinds = (*models, "*.json", *(f"*{suffix}" for suffix in session.EXPORTS))
         filters = (("Models and sessions", kinds), ("All files", ("*",)))
         self._choose("open", "Open a model or a session", filters, self.open)
 
     def open_session_dialog(self) -> None:
-        filters = (("Sessions and saved pictures", ("*.json", "*.png")),)
+        kinds = ("*.json", *(f"*{suffix}" for suffix in session.EXPORTS))
+        filters = (("Sessions and what was exported", kinds),)
         self._choose("open", "Open a session", filters, self.open)
 
     def open_ws_dialog(self) -> None:
@@ -97,7 +130,7 @@ class Files:
 
     def _open_session(self, path: str) -> None:
         app = self._app
-        state = session.open_session(path)
+        state = session.open_session(_sidecar(path) or path)
         wanted, shown = state.checkpoint, app.model.path if app.model else ""
         state.checkpoint = shown  # until the other one is loaded, which may fail
         app.take_state(state)
@@ -113,7 +146,7 @@ class Files:
 
         def done(_: object) -> None:
             app = self._app
-            app.state.latent = replace(app.state.latent, ws_file=path)
+            app.state.latent = replace(app.state.latent, ws_file=path, others=())
 
         name = f"Reading {Path(path).name}"
         self._app.worker.start(Job(name, lambda r: captures.check_ws(r, path), done))
@@ -154,6 +187,69 @@ class Files:
 
     def _saved(self, path: Path) -> None:
         self._app.toast("success", f"Saved {path.name}.", str(path))
+
+    # Exporting -------------------------------------------------------------------------------
+
+    def export(self) -> None:
+        """Exports the present state as the interface's choices say, asking before anything that
+        exists is replaced."""
+        app = self._app
+        choices = app.interface.exports
+        path = choices.target(
+            app.state, app.capture_folder, app.model.name if app.model else ""
+        ).absolute()
+        wanted = _Export(choices.exporter, choices.current, app.state.snapshot(), path)
+        problems = wanted.options.problems_with(path)
+        if problems:
+            app.toast("error", problems[0])
+        elif path.exists():
+            self._doubtful = wanted
+        else:
+            self._start(wanted, overwrite=False)
+        app.remember()
+
+    @property
+    def asks(self) -> bool:
+        """Whether a question on a name that is taken waits for its answer."""
+        return self._doubtful is not None
+
+    def ask(self) -> None:
+        """Draws that question and acts on its answer."""
+        wanted = self._doubtful
+        if wanted is None:
+            return
+        name, folder = wanted.path.name, wanted.path.parent
+        kind = "folder" if wanted.path.is_dir() else "file"
+        sentence = f"The {kind} {name} exists in {folder}."
+        choices = ("Replace", "Keep both", "Cancel")
+        answer = controls.confirm(f"Replace the {kind}?", sentence, choices)
+        if answer is None:
+            return
+        self._doubtful = None
+        if answer == "Keep both":
+            self._start(replace(wanted, path=captures.unused(wanted.path)), overwrite=False)
+        elif answer == "Replace":
+            self._start(wanted, overwrite=True)
+
+    def _start(self, wanted: _Export, overwrite: bool) -> None:
+        def steps(renderer: Renderer | None) -> Steps:
+            if renderer is None:
+                raise UserError("No model is loaded yet: wait for it, or open one.")
+            run, path = wanted.exporter.run, wanted.path
+            return run(renderer, wanted.state, wanted.options, path, overwrite=overwrite)
+
+        self._app.worker.start(Job(f"Exporting {wanted.path.name}", steps, self._exported))
+
+    def _exported(self, path: Path) -> None:
+        def show() -> None:
+            if not show_folder(path.parent):
+                self._app.toast("warning", "This desktop has no file manager to open.")
+
+        buttons = (
+            ("Open folder", show),
+            ("Copy path", lambda: imgui.set_clipboard_text(str(path))),
+        )
+        self._app.toasts.add("success", f"Saved {path.name}.", buttons=buttons)
 
     def capture_folder_dialog(self) -> None:
         def take(path: str) -> None:

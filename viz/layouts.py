@@ -54,9 +54,16 @@ def compose(state: SessionState, pictures: list[np.ndarray]) -> np.ndarray:
         before, after = (_padded(p, _largest(pictures)) for p in pictures)
         edge = round(state.display.split * after.shape[1])
         return np.concatenate([before[:, :edge], after[:, edge:]], axis=1)
-    rows, columns = grid_shape(state)
-    tiles = [_padded(p, _largest(pictures)) for p in pictures]
-    lines = [np.concatenate(tiles[r * columns : (r + 1) * columns], axis=1) for r in range(rows)]
+    return tiled(pictures, grid_shape(state)[1])
+
+
+def tiled(pictures: list[np.ndarray], columns: int) -> np.ndarray:
+    """Pictures [h, w, C] in rows of `columns`, [H, W, C]; what a picture leaves free is zero."""
+    size = _largest(pictures)
+    tiles = [_padded(p, size) for p in pictures]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    starts = range(0, len(tiles), columns)
+    lines = [np.concatenate(tiles[k : k + columns], axis=1) for k in starts]
     return np.ascontiguousarray(np.concatenate(lines, axis=0))
 
 

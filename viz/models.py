@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator as Steps
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,8 +13,9 @@ from training.config import GeneratorConfig, RenderingConfig
 from training.networks.generator import Generator, parameter_count
 from viz import probing
 from viz.errors import UserError
+from viz.inference import calibration
 from viz.session import CHECKPOINTS
-from viz.types import ModelInfo
+from viz.types import LAST_SEED, ModelInfo
 
 FORMATS = {"native": "PV3D visualizer", "pv3d": "PV3D", "eg3d": "EG3D"}
 
@@ -33,6 +34,9 @@ RANDOM_CONFIG = GeneratorConfig(
     rendering=RenderingConfig(raw_resolution=64, depth_samples=24, importance_samples=24),
 )
 """Size of the untrained model that is shown where no checkpoint is at hand."""
+
+_MOST_SEEDS = 48
+"""Recommended ones that are shown."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,9 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
     """
     if not path:
         yield "Building the untrained model", 0.0
-        return _random_model(device)
+        model = _random_model(device)
+        yield from calibration.find(model.G)
+        return model
     yield "Reading", 0.0
     try:
         checkpoint = read(path)
@@ -88,7 +94,18 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
         G = build(checkpoint, device=device)
     except CheckpointError as e:
         raise UserError(str(e)) from e
-    return Model(G, _info(G, path, FORMATS[checkpoint.format], checkpoint.notes))
+    yield from calibration.find(G)
+    info = _info(G, path, FORMATS[checkpoint.format], checkpoint.notes)
+    people, motions = (_seeds(checkpoint.metadata.get(key, "")) for key in ("people", "motions"))
+    return Model(G, replace(info, people=people, motions=motions))
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    """Seeds from a checkpoint's list of recommended ones, "3, 17, 40"; what is no seed is left out,
+    as a file may say anything there."""
+    words = (word.strip() for word in text[:4096].split(","))
+    numbers = (int(word) for word in words if word.isdecimal() and len(word) <= 10)
+    return tuple(dict.fromkeys(n for n in numbers if n <= LAST_SEED))[:_MOST_SEEDS]
 
 
 def _random_model(device: torch.device) -> Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from viz import playback, transitions
+from viz import keyframes, playback, transitions
 from viz.actions import Interface
 from viz.types import Orbit, SessionState
 
@@ -63,6 +63,8 @@ class Movement:
             state.t, interface.playing = playback.advance(
                 state.t, seconds, state.playback, self.clock
             )
+        if interface.path_playing and not scrubbing:
+            keyframes.advance(state, interface, seconds)
         if interface.animate_person:
             state.latent = transitions.wander(state.latent, seconds, interface.animate_speed, now)
         if not interface.auto_orbit or self._glide is not None:
@@ -94,6 +96,8 @@ def keep_moving_parts(
 ) -> SessionState:
     """`state` with what moves by itself taken from `present`: such changes are not the user's."""
     latent, here = state.latent, present.latent
+    if interface.path_playing:
+        return replace(state, latent=here, motion=present.motion, t=present.t, orbit=present.orbit)
     return replace(
         state,
         t=present.t if interface.playing else state.t,

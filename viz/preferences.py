@@ -37,6 +37,8 @@ class Preferences:
     """Models opened before, newest first."""
     bookmarks: dict[str, str] = field(default_factory=dict)
     """Sessions as JSON by digit."""
+    exports: dict[str, Any] = field(default_factory=dict)
+    """`viz.exporting.ExportChoices.plain`."""
     capture_folder: str = field(default_factory=_pictures)
 
     def opened(self, path: str) -> None:
@@ -47,6 +49,7 @@ class Preferences:
     def keep(self, interface: Interface) -> None:
         """Takes over what outlives the program."""
         self.interface = {name: getattr(interface, name) for name in _KEPT}
+        self.exports = interface.exports.plain()
 
     def restore(self, interface: Interface) -> None:
         """Sets the interface as it was; values that do not fit are passed over."""
@@ -54,6 +57,7 @@ class Preferences:
             value, present = self.interface.get(name), getattr(interface, name)
             if isinstance(value, type(present)) and (name != "theme" or value in ("dark", "light")):
                 setattr(interface, name, value)
+        interface.exports.restore(self.exports)
 
 
 def default_path() -> Path:

@@ -1,82 +1,215 @@
-"""How much a preview leaves out, so that previews keep the target rate while something moves."""
+"""How much a preview leaves out, so that previews keep the target rate while something moves.
+
+Each stage's time is learned from what was rendered: the rays' as a fixed part and one that grows
+with pixels times samples, the others as they are. From all mixtures of raw resolution, samples and
+super-resolution that the times allow, the one that shows most is taken.
+"""
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections import deque
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
-from viz.types import Preview, RenderResult
+from viz.types import Preview, RenderRequest, RenderResult, Shot
 
-LEVELS: tuple[tuple[Preview, str], ...] = (
-    (Preview(), "full quality"),
-    (Preview(1.0, 0.6, True), "60 % of the samples"),
-    (Preview(1.0, 0.6, False), "no super-resolution, 60 % of the samples"),
-    (Preview(0.75, 0.5, False), "no super-resolution, 3/4 of the pixels' side, half the samples"),
-    (Preview(0.5, 0.5, False), "no super-resolution, half the pixels' side, half the samples"),
-    (Preview(0.375, 0.4, False), "no super-resolution, 3/8 of the pixels' side, 40 % samples"),
-    (Preview(0.25, 0.33, False), "no super-resolution, 1/4 of the pixels' side, 1/3 samples"),
-)
-"""From dear to cheap, with words for the performance panel."""
+_SCALES = (1.0, 0.875, 0.75, 0.625, 0.5, 0.4375, 0.375, 0.3125, 0.25)
+_SAMPLES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.33)
+_UNKNOWN = Preview(0.5, 0.5, False)
+"""What is shown before anything is known."""
+_SHOWN_BY_SUPERRESOLUTION = 1.0
+"""The super-resolution shows as much as twice the pixels along each side."""
+_LOST_BY_SAMPLES = 0.35
+"""What half the samples lose, in powers of two of pixels along each side; a third lose twice it."""
+_ROOM = 0.85
+"""Share of the budget that a change to a dearer preview must keep to, against going to and fro."""
+_MEMORY = 0.6
+"""Weight of the past in a stage's time."""
+_CHEAPEST_SUPERRESOLUTION = 0.5
+"""Least scale that the super-resolution is fed with: from less it paints what is not there."""
 
-_TRY_AFTER = 6
-"""Previews well within the budget before a dearer level is tried."""
+
+def _shown(preview: Preview) -> float:
+    """How much a preview shows, in powers of two of pixels along each side."""
+    more = _SHOWN_BY_SUPERRESOLUTION if preview.superresolution else 0.0
+    return math.log2(preview.scale) - _LOST_BY_SAMPLES * (1 / preview.samples - 1) + more
+
+
+def _work(preview: Preview | None) -> float:
+    """Pixels times samples, as a share of the full picture's."""
+    return 1.0 if preview is None else preview.scale**2 * preview.samples
+
+
+def mixtures(floor: float, superresolution: bool) -> Iterator[Preview]:
+    """All previews at scales of at least `floor`, from the one that shows most to the least."""
+    found = [
+        Preview(scale, samples, enlarged)
+        for scale, samples in itertools.product(_SCALES, _SAMPLES)
+        if scale >= min(floor, 1.0)
+        for enlarged in ((True, False) if superresolution else (True,))
+        if not (superresolution and enlarged and scale < _CHEAPEST_SUPERRESOLUTION)
+    ]
+    return iter(sorted(found, key=_shown, reverse=True))
+
+
+def words(preview: Preview, superresolution: bool = True) -> str:
+    """What a preview leaves out, for the interface."""
+    parts = []
+    if superresolution and not preview.superresolution:
+        parts.append("no super-resolution")
+    if preview.scale < 1:
+        parts.append(f"{100 * preview.scale:.0f} % of the pixels' side")
+    if preview.samples < 1:
+        parts.append(f"{100 * preview.samples:.0f} % of the samples")
+    return ", ".join(parts) or "full quality"
+
+
+@dataclass
+class Line:
+    """A time that grows evenly with work, learned from pairs of both."""
+
+    seen: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=12))
+    """Work and milliseconds, newest last."""
+
+    def add(self, work: float, milliseconds: float) -> None:
+        self.seen.append((work, milliseconds))
+
+    def at(self, work: float) -> float:
+        """Milliseconds for some work; the newest measurements count most."""
+        weights = [_MEMORY ** (len(self.seen) - 1 - k) for k in range(len(self.seen))]
+        total = sum(weights)
+        pairs = list(zip(weights, self.seen, strict=True))
+        x = sum(w * seen[0] for w, seen in pairs) / total
+        y = sum(w * seen[1] for w, seen in pairs) / total
+        spread = sum(w * (seen[0] - x) ** 2 for w, seen in pairs) / total
+        along = sum(w * (seen[0] - x) * (seen[1] - y) for w, seen in pairs) / total
+        # Measurements at one place say nothing of the slope; then all of the time counts as work.
+        prior = 0.02 * x * x
+        slope = (along + prior * y / x) / (spread + prior)
+        slope = min(max(slope, 0.0), y / x)
+        return y + slope * (work - x)
 
 
 @dataclass
 class _Costs:
-    """What was learned about one kind of work."""
+    """What was learned about one kind of picture."""
 
-    level: int = 2
-    milliseconds: dict[int, float] = field(default_factory=dict)
-    """Smoothed time of each level tried."""
-    within: int = 0
-    """Previews in a row that left half the budget."""
+    rays: Line = field(default_factory=Line)
+    stages: dict[str, float] = field(default_factory=dict)
+    """Smoothed milliseconds of the other stages; "rest" is what no stage counts."""
+    enlarges: bool = True
+    """Whether the super-resolution runs where it may."""
+
+    def add(self, stage: str, milliseconds: float) -> None:
+        old = self.stages.get(stage, milliseconds)
+        self.stages[stage] = _MEMORY * old + (1 - _MEMORY) * milliseconds
+
+
+_ALWAYS = ("copy", "rest", "mesh", "probe")
+_SHORT = {"mapping": 1.0}
+"""Milliseconds that are assumed for a stage before it was measured."""
 
 
 class PreviewController:
-    """Finds the dearest level that holds the target rate, for each kind of work apart: a scrub
-    runs the backbone and an orbit does not, so what one can afford says little about the other."""
+    """Finds the preview that shows most at the target rate."""
 
     def __init__(self) -> None:
-        self._kinds: dict[frozenset[str], _Costs] = {}
-        self._kind: frozenset[str] = frozenset()
+        self._kinds: dict[Hashable, _Costs] = {}
+        self._previous: RenderRequest | None = None
+        self._chosen = _UNKNOWN
+        self._enlarges = True
 
-    @property
-    def _costs(self) -> _Costs:
-        return self._kinds.setdefault(self._kind, _Costs())
+    def choose(self, full: RenderRequest, target_rate: float, floor: float = 0.0) -> Preview:
+        """The preview to ask for.
 
-    def choose(self, floor: float = 0.0) -> Preview:
-        """The preview to ask for next; `floor` is the least `Preview.scale` allowed."""
-        costs = self._costs
-        cheapest = max(k for k, (preview, _) in enumerate(LEVELS) if preview.scale >= floor)
-        costs.level = min(costs.level, cheapest)
-        return LEVELS[costs.level][0]
+        Args:
+            full: the full picture that it stands for.
+            target_rate: previews a second to hold.
+            floor: least `Preview.scale` allowed.
+        """
+        self._enlarges = self._may_enlarge(full)
+        budget = 1000 / max(target_rate, 0.1)
+        choices = list(mixtures(floor, self._enlarges))
+        for preview in choices:
+            spent = self.milliseconds(full, preview)
+            if spent is None:
+                self._chosen = next(
+                    (p for p in choices if p.scale <= _UNKNOWN.scale and _work(p) <= 0.125),
+                    choices[-1],
+                )
+                return self._chosen
+            dearer = _shown(preview) > _shown(self._chosen)
+            if spent <= budget * (_ROOM if dearer else 1.0):
+                break
+        else:
+            preview = choices[-1]
+        self._chosen = preview
+        return preview
+
+    def milliseconds(self, full: RenderRequest, preview: Preview | None) -> float | None:
+        """Time that a picture should take; None where nothing like it was rendered yet."""
+        costs = self._kinds.get(_kind(full))
+        if costs is None or not costs.rays.seen:
+            return None
+        stages = costs.stages
+        spent = costs.rays.at(_work(preview)) + sum(stages.get(name, 0.0) for name in _ALWAYS)
+        for name in _changed(self._previous, full):
+            spent += stages.get(name, _SHORT.get(name, 0.0))
+        if self._may_enlarge(full) and (preview is None or preview.superresolution):
+            spent += stages.get("superresolution", 0.0)
+        return spent
+
+    def _may_enlarge(self, full: RenderRequest) -> bool:
+        costs = self._kinds.get(_kind(full))
+        return full.quality.superresolution and (costs is None or costs.enlarges)
 
     @property
     def words(self) -> str:
-        """What the present level leaves out."""
-        return LEVELS[self._costs.level][1]
+        """What the preview chosen last leaves out."""
+        return words(self._chosen, self._enlarges)
 
-    def measured(self, result: RenderResult, target_rate: float) -> None:
-        """Learns from a preview that was rendered; `target_rate` in previews a second."""
-        levels = [k for k, (preview, _) in enumerate(LEVELS) if preview == result.request.preview]
-        if not levels or not result.stage_ms.keys() - {"copy"}:
-            return  # a full picture, or one that was kept: it tells nothing of the cost
-        self._kind = frozenset(result.stage_ms) & {"mapping", "planes", "mesh"}
-        costs, level = self._costs, levels[0]
-        old = costs.milliseconds.get(level, result.total_ms)
-        costs.milliseconds[level] = spent = 0.6 * old + 0.4 * result.total_ms
-        if level != costs.level:
-            return
-        budget = 1000 / max(target_rate, 0.1)
-        if spent > budget:
-            costs.within = 0
-            costs.level = min(level + (2 if spent > 2.5 * budget else 1), len(LEVELS) - 1)
-        elif spent < 0.5 * budget and level > 0:
-            costs.within += 1
-            known = costs.milliseconds.get(level - 1, 0.0)
-            if costs.within >= (_TRY_AFTER if known < budget else 10 * _TRY_AFTER):
-                costs.within = 0
-                costs.milliseconds.pop(level - 1, None)
-                costs.level = level - 1
-        else:
-            costs.within = 0
+    def measured(self, result: RenderResult) -> None:
+        """Learns from a picture that was rendered."""
+        request, previous = result.request, self._previous
+        self._previous = request
+        stages = result.stage_ms
+        if "render" not in stages:
+            return  # it was kept, or a mesh: it tells nothing of the cost
+        costs = self._kinds.setdefault(_kind(request), _Costs())
+        costs.rays.add(_work(request.preview), stages["render"])
+        for name in _changed(previous, request):
+            costs.add(name, stages.get(name, 0.0))  # planes that were kept cost nothing
+        if request.preview is None or request.preview.superresolution:
+            costs.enlarges = "superresolution" in stages
+        if "superresolution" in stages:
+            costs.add("superresolution", stages["superresolution"])
+        for name in ("copy", "mesh", "probe"):
+            costs.add(name, stages.get(name, 0.0))
+        costs.add("rest", max(result.total_ms - sum(stages.values()), 0.0))
+
+
+def _kind(request: RenderRequest) -> Hashable:
+    """What pictures must share for the times of one to hold for the other."""
+    views = tuple(shot.view for shot in request.shots)
+    return request.quality, views, request.probe is not None
+
+
+def _changed(previous: RenderRequest | None, request: RenderRequest) -> tuple[str, ...]:
+    """The stages before the rays that a request needs anew after another one."""
+    if previous is None:
+        return "mapping", "planes"
+    known = {_person(shot) for shot in previous.shots}
+    moved = {_moment(shot) for shot in previous.shots}
+    people = any(_person(shot) not in known for shot in request.shots)
+    moments = any(_moment(shot) not in moved for shot in request.shots)
+    return (("mapping",) if people else ()) + (("planes",) if moments else ())
+
+
+def _person(shot: Shot) -> Hashable:
+    return shot.latent, shot.conditioning
+
+
+def _moment(shot: Shot) -> Hashable:
+    return _person(shot), shot.motion, shot.t

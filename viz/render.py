@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,15 +17,31 @@ import torch
 from torch import Tensor
 
 from training.networks.generator import Generator, RawRender
-from training.networks.layers import SynthesisLayer
 from viz import codes, geometry, probing
 from viz.colors import DEPTH_LUT
 from viz.errors import UserError
-from viz.types import MeshData, Preview, Quality, RenderRequest, RenderResult, Shot
+from viz.inference import calibration
+from viz.inference.plan import Plan
+from viz.inference.stages import (
+    Look,
+    Moment,
+    ReferenceStages,
+    Stages,
+    can_prepare,
+    open_stages,
+)
+from viz.types import (
+    MeshData,
+    Preview,
+    Quality,
+    RenderRequest,
+    RenderResult,
+    Shot,
+)
 
 MIN_RAW_RESOLUTION = 16
 """Smallest raw picture of a preview, pixels."""
-PREVIEW_MESH_RESOLUTION = 64
+PREVIEW_MESH_RESOLUTION = 96
 """Most points along each side of a preview's mesh grid."""
 
 
@@ -52,13 +68,23 @@ class StageCache:
             _, (_, freed) = self._entries.popitem(last=False)
             self.used_bytes -= freed
 
+    def keys(self) -> set[Hashable]:
+        """What is kept, by (stage, key)."""
+        return set(self._entries)
+
+    def drop(self, keys: Iterable[Hashable]) -> None:
+        """Forgets these entries, where they are still kept."""
+        for key in keys:
+            _, freed = self._entries.pop(key, (None, 0))
+            self.used_bytes -= freed
+
     def clear(self) -> None:
         self._entries.clear()
         self.used_bytes = 0
 
 
-def stored_bytes(*values: Tensor | np.ndarray | None) -> int:
-    """Memory of tensors and arrays."""
+def stored_bytes(*values: Tensor | np.ndarray | Moment | None) -> int:
+    """Memory of tensors, arrays and moments."""
     return sum(value.nbytes for value in values if value is not None)
 
 
@@ -77,7 +103,8 @@ class StageClock:
 
     def __init__(self, device: torch.device) -> None:
         self._cuda = device.type == "cuda"
-        self._spans: list[tuple[str, Any, Any]] = []
+        self._spans: list[tuple[str, str | None, Any, Any]] = []
+        self._open: list[str] = []
 
     def _now(self) -> Any:
         if not self._cuda:
@@ -88,18 +115,26 @@ class StageClock:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        outer = self._open[-1] if self._open else None
+        self._open.append(name)
         start = self._now()
-        yield
-        self._spans.append((name, start, self._now()))
+        try:
+            yield
+        finally:
+            self._spans.append((name, outer, start, self._now()))
+            self._open.pop()
 
     def milliseconds(self) -> dict[str, float]:
-        """Totals by stage. Call after the results were copied, which waits for the GPU."""
+        """Totals by stage, each without those within it. Call after the results were copied, which
+        waits for the GPU."""
         if self._cuda:
             torch.cuda.synchronize()
         totals: dict[str, float] = {}
-        for name, start, end in self._spans:
+        for name, outer, start, end in self._spans:
             spent = start.elapsed_time(end) if self._cuda else (end - start) * 1000
             totals[name] = totals.get(name, 0.0) + spent
+            if outer is not None:
+                totals[outer] = totals.get(outer, 0.0) - spent
         return totals
 
 
@@ -113,10 +148,7 @@ class Renderer:
             ("mapping", "planes", "render", "superresolution", "mesh"), 0
         )
         """How often each stage was computed since the model was loaded."""
-        self._check: Callable[[], None] = lambda: None
-        for module in G.modules():
-            if isinstance(module, SynthesisLayer):  # the longest work without an own checkpoint
-                module.register_forward_pre_hook(lambda *_: self._check())
+        self._stages: tuple[Plan, Stages] | None = None
 
     def render(
         self, request: RenderRequest, check: Callable[[], None] = lambda: None
@@ -132,16 +164,12 @@ class Renderer:
         """
         start = time.perf_counter()
         job = _Job(self, request, check)
-        self._check = check
-        try:
-            pictures = tuple(job.picture(shot) for shot in request.shots)
-            meshes = tuple(job.mesh(shot) for shot in request.shots)
-            probe = None
-            if request.probe is not None:
-                with job.clock.stage("probe"):
-                    probe = probing.look(self.G, job, request.shots[0], request.probe)
-        finally:
-            self._check = lambda: None
+        pictures = tuple(job.picture(shot) for shot in request.shots)
+        meshes = tuple(job.mesh(shot) for shot in request.shots)
+        probe = None
+        if request.probe is not None:
+            with job.clock.stage("probe"):
+                probe = probing.look(self.G, _Exact(job), request.shots[0], request.probe)
         stage_ms = job.clock.milliseconds()
         return RenderResult(
             request,
@@ -151,7 +179,7 @@ class Renderer:
             probe,
             stage_ms,
             (time.perf_counter() - start) * 1000,
-            str(job.dtype).removeprefix("torch."),
+            job.plan.precision,
         )
 
     def raw(self, shot: Shot, quality: Quality, with_normals: bool = False) -> RawRender:
@@ -159,6 +187,14 @@ class Renderer:
         view = "normals" if with_normals else "raw"
         request = RenderRequest((replace(shot, view=view),), quality)
         return _Job(self, request, lambda: None).raw(request.shots[0])
+
+    def image(self, shot: Shot, quality: Quality) -> Tensor:
+        """The final picture of a shot at full quality, [1, 3, H, W], about -1 to 1."""
+        return _Job(self, RenderRequest((shot,), quality), lambda: None).image(shot)
+
+    def planes(self, shot: Shot, quality: Quality) -> Tensor:
+        """Planes [1, 3, C, P, P] of a shot."""
+        return _Job(self, RenderRequest((shot,), quality), lambda: None).planes(shot)
 
     def ws(self, shot: Shot) -> Tensor:
         """ws [1, num_ws, w_dim] of a shot."""
@@ -179,11 +215,25 @@ class Renderer:
             superresolution = superresolution and preview.superresolution
         return Effort(resolution, depth, importance, superresolution)
 
+    def plan(self, quality: Quality) -> Plan:
+        """How pictures of a quality are computed: as it says, or as calibration found best."""
+        name = quality.precision
+        if name == "auto":
+            return calibration.plan_for(self.G)
+        # The prepared stages know the formats that a processor has units for.
+        prepared = name != "float16" and can_prepare(self.G)
+        return Plan.uniform(name, reference=not prepared)
+
     def dtype(self, quality: Quality) -> torch.dtype:
-        """Number format of the convolutions. "auto" is bfloat16 on a GPU, float32 elsewhere."""
-        if quality.precision == "auto":
-            return torch.bfloat16 if self.G.device.type == "cuda" else torch.float32
-        return getattr(torch, quality.precision)
+        """Number format of the convolutions."""
+        return self.plan(quality).dtype
+
+    def stages(self, plan: Plan) -> Stages:
+        """The model's stages for a plan; the weights laid out for another one are dropped."""
+        if self._stages is None or self._stages[0] != plan:
+            self._stages = None
+            self._stages = plan, open_stages(self.G, plan)
+        return self._stages[1]
 
 
 class _Job:
@@ -196,7 +246,8 @@ class _Job:
         self.G = renderer.G
         self.request = request
         self.check = check
-        self.dtype = renderer.dtype(request.quality)
+        self.plan = renderer.plan(request.quality)
+        self.stages = renderer.stages(self.plan)
         self.effort = renderer.effort(request.quality, request.preview)
         self.clock = StageClock(self.G.device)
         self.problems: list[str] = []
@@ -215,12 +266,6 @@ class _Job:
             self.renderer.cache.put((name, key), found, stored_bytes(*parts(found)))
         return found
 
-    def autocast(self) -> contextlib.AbstractContextManager:
-        """Convolutions in the chosen number format; what must be float32 stays so."""
-        if self.dtype == torch.float32:
-            return contextlib.nullcontext()
-        return torch.autocast(self.G.device.type, self.dtype)
-
     def _ws_key(self, shot: Shot) -> Hashable:
         conditioned = self.G.config.c_scale != 0
         return shot.latent, shot.conditioning if conditioned else None
@@ -236,21 +281,26 @@ class _Job:
         # Time and strength act as their product, and at 0 the motion code does not matter.
         moved = shot.t * shot.motion.strength if self.G.config.has_motion else 0.0
         motion = replace(shot.motion, strength=1.0) if moved else None
-        return self._ws_key(shot), motion, moved, self.dtype
+        return self._ws_key(shot), motion, moved, self.plan
+
+    def moment(self, shot: Shot) -> Moment:
+        return self._stage(
+            "planes",
+            self._planes_key(shot),
+            lambda: self.stages.planes(self.ws(shot), self.motion(shot), self.check),
+        )
 
     def planes(self, shot: Shot) -> Tensor:
-        return self._stage("planes", self._planes_key(shot), lambda: self.run_planes(shot))
+        """Planes float32 [1, 3, C, P, P]."""
+        return self.moment(shot).planes()
 
-    def run_planes(self, shot: Shot) -> Tensor:
-        """Planes [1, 3, C, H, W], computed anew."""
-        config, device = self.G.config, self.G.device
-        z_motion = t = None
-        if config.has_motion:
-            code = codes.motion_code(shot.motion, config.motion_dim)
-            z_motion = torch.from_numpy(code).to(device)
-            t = torch.full((1, 1), shot.t * shot.motion.strength, device=device)
-        with self.autocast():
-            return self.G.planes(self.ws(shot), z_motion, t).float()
+    def motion(self, shot: Shot) -> Tensor | None:
+        """Motion code times time [1, motion_dim]; None for a still model."""
+        config = self.G.config
+        if not config.has_motion:
+            return None
+        code = torch.from_numpy(codes.motion_code(shot.motion, config.motion_dim))
+        return code.to(self.G.device) * (shot.t * shot.motion.strength)
 
     def _raw_key(self, shot: Shot) -> Hashable:
         return self._planes_key(shot), shot.camera, replace(self.effort, superresolution=False)
@@ -270,21 +320,18 @@ class _Job:
         )
 
     def _run_render(self, shot: Shot, with_normals: bool) -> RawRender:
-        planes, ws = self.planes(shot), self.ws(shot)
+        moment, ws = self.moment(shot), self.ws(shot)
         options = self.G.config.rendering
-        c = torch.from_numpy(shot.camera.numbers())[None].to(planes.device)
-        ray_range = shot.camera.ray_range(options.ray_start, options.ray_end)
-        return self.G.render(
-            planes,
-            ws,
-            c,
-            resolution=self.effort.resolution,
-            depth_samples=self.effort.depth_samples,
-            importance_samples=self.effort.importance_samples,
-            ray_range=torch.tensor([ray_range], device=planes.device),
-            with_normals=with_normals,
-            on_chunk=self.check,
+        start, end = shot.camera.ray_range(options.ray_start, options.ray_end)
+        look = Look(
+            torch.from_numpy(shot.camera.numbers())[None].to(ws.device),
+            torch.tensor([[start, end]], device=ws.device),
+            self.effort.resolution,
+            self.effort.depth_samples,
+            self.effort.importance_samples,
+            with_normals,
         )
+        return self.stages.render(moment, ws, look, self.check)
 
     def image(self, shot: Shot) -> Tensor:
         """Final picture [1, 3, H, W]."""
@@ -292,14 +339,10 @@ class _Job:
         if self.G.superresolution is None or not self.effort.superresolution:
             return raw.image
         return self._stage(
-            "superresolution", self._raw_key(shot), lambda: self.run_superresolution(shot)
+            "superresolution",
+            self._raw_key(shot),
+            lambda: self.stages.superresolve(self.raw(shot), self.ws(shot), self.check),
         )
-
-    def run_superresolution(self, shot: Shot) -> Tensor:
-        """Final picture [1, 3, H, W], computed anew."""
-        raw, ws = self.raw(shot), self.ws(shot)
-        with self.autocast():
-            return self.G.superresolve(raw, ws).float()
 
     def picture(self, shot: Shot) -> np.ndarray | None:
         """What the shot's view shows, uint8 [H, W, 3]; None for a mesh."""
@@ -356,6 +399,26 @@ class _Job:
         except UserError as e:  # the other shots can be shown all the same
             self.problems.append(str(e))
             return None
+
+
+class _Exact:
+    """A job's stages by the networks themselves, whose layers can be looked into."""
+
+    def __init__(self, job: _Job) -> None:
+        self.job = job
+        self.stages = ReferenceStages(job.G, Plan(reference=True))
+
+    def run_planes(self, shot: Shot) -> Tensor:
+        """Planes [1, 3, C, P, P], computed anew."""
+        job = self.job
+        return self.stages.planes(job.ws(shot), job.motion(shot), job.check).planes()
+
+    def raw(self, shot: Shot) -> RawRender:
+        return self.job.raw(shot)
+
+    def run_superresolution(self, shot: Shot) -> Tensor:
+        """Final picture [1, 3, H, W], computed anew."""
+        return self.stages.superresolve(self.job.raw(shot), self.job.ws(shot), self.job.check)
 
 
 def to_uint8(picture: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ from imgui_bundle import imgui
 
 from gui_utils import controls, style
 from gui_utils.layout import ellipsis, record
+from viz import timeline_path
+from viz.exporting import seconds_left
 from viz.panels import PANELS, Panel
 
 if TYPE_CHECKING:
@@ -65,9 +67,17 @@ def regions(app: App) -> Regions:
         area.x,
         area.y,
         bar=style.px(BAR_HEIGHT) if area.y > style.px(200) else 0.0,
-        timeline=style.px(TIMELINE_HEIGHT) if area.y > style.px(260) else 0.0,
+        timeline=_timeline_height(app, area.y),
         sidebar=sidebar if area.x >= style.px(low) * 1.8 else 0.0,
     )
+
+
+def _timeline_height(app: App, room: float) -> float:
+    """Of the timeline with the path's lane below it, as far as there is room."""
+    if room <= style.px(260):
+        return 0.0
+    lane = timeline_path.height(app.interface) if room > style.px(380) else 0.0
+    return style.px(TIMELINE_HEIGHT + lane)
 
 
 def toast_area(app: App) -> tuple[float, float, float, float]:
@@ -200,7 +210,9 @@ def _status(app: App, width: float) -> None:
         if app.model is None:
             return  # the viewport shows it
         imgui.begin_child("##job", (width, style.px(BAR_HEIGHT - 8)), 0, _NO_SCROLL)
-        if controls.progress(job.name, job.fraction, cancel=True):
+        left = app.job_left
+        name = job.name if left is None else f"{seconds_left(left)} · {job.name}"
+        if controls.progress(f"{name}##{job.name}", job.fraction, cancel=True):
             app.cancel_job()
         imgui.end_child()
         return

@@ -12,12 +12,24 @@ from pathlib import Path, PureWindowsPath
 from typing import IO, Any, Literal
 
 import numpy as np
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 
 from training.camera import Camera
 from training.files import replacing
 from viz.errors import UserError
-from viz.types import Display, Latent, Motion, Orbit, Playback, Quality, SessionState
+from viz.types import (
+    Display,
+    Keyframe,
+    Latent,
+    LatentShare,
+    Motion,
+    MotionShare,
+    Orbit,
+    PathOptions,
+    Playback,
+    Quality,
+    SessionState,
+)
 
 FORMAT = "pv3d-session"
 VERSION = 1
@@ -25,6 +37,18 @@ CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
 """Folder of the models that come with the program."""
 PNG_KEY = "pv3d_session"
 """Name of the PNG text chunk that holds the session's JSON."""
+EXPORTS = {
+    ".png": "picture",
+    ".gif": "picture",
+    ".webp": "picture",
+    ".mp4": "video",
+    ".mov": "video",
+    ".glb": "mesh",
+    ".ply": "mesh",
+    ".obj": "mesh",
+    ".stl": "mesh",
+}
+"""Endings of exports, which hold a session or have one beside them, and what they are."""
 
 
 _SEEDS = (0, 2**32 - 1)
@@ -53,6 +77,12 @@ LIMITS: dict[tuple[type, str], tuple[float, float]] = {
     (Playback, "speed"): (0.01, 100),
     (Playback, "start"): (-10, 10),
     (Playback, "end"): (-10, 10),
+    (LatentShare, "share"): (0, 1),
+    (MotionShare, "share"): (0, 1),
+    (Keyframe, "time"): (0, 36000),
+    (Keyframe, "t"): (-10, 10),
+    (Keyframe, "turns"): (-100, 100),
+    (PathOptions, "closing"): (0, 36000),
 }
 """Least and greatest value of a setting, so that no file can bring the program to a halt."""
 
@@ -81,11 +111,24 @@ def from_json(text: str, source: str = "The session") -> SessionState:
             f"(version {data.get('version')}; this one reads {VERSION})."
         )
     problems: list[str] = []
-    state = _read(SessionState, data.get("state"), "", problems)
+    try:
+        state = _read(SessionState, data.get("state"), "", problems)
+    except RecursionError as e:
+        raise UserError(f"{source} cannot be used: it is nested too deeply.") from e
     if problems:
         listed = "; ".join(problems[:8])
         raise UserError(f"{source} cannot be used: {listed}.")
     return state
+
+
+def read_value(kind: type[Any], data: Any) -> Any:
+    """Plain JSON data as a dataclass; None where they do not fit it."""
+    problems: list[str] = []
+    try:
+        found = _read(kind, data, "", problems)
+    except RecursionError:
+        return None
+    return None if problems else found
 
 
 def _read(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
@@ -93,7 +136,7 @@ def _read(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind):
         return _read_dataclass(kind, value, where, problems)
-    if origin is types.UnionType:  # X | None
+    if origin in (types.UnionType, typing.Union):  # X | None
         if value is None:
             return None
         return _read(arguments[0], value, where, problems)
@@ -146,7 +189,7 @@ def save_session(path: str | Path, state: SessionState) -> None:
 
 
 def open_session(path: str | Path) -> SessionState:
-    """State from a session file, or from a PNG that this program saved.
+    """State from a session file, or from anything that this program exported.
 
     Its model is also looked for beside the file and among those that come with the program, as
     the file may come from another machine.
@@ -155,13 +198,13 @@ def open_session(path: str | Path) -> SessionState:
         UserError: when it holds no session.
     """
     path = Path(path)
-    if path.suffix.lower() == ".png":
-        text = _text_of_png(path)
+    if path.suffix.lower() in EXPORTS or path.is_dir():
+        text = _text_of_export(path)
     else:
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as e:
-            raise UserError(f"{path.name} could not be read: {_reason(e)}.") from e
+            raise UserError(f"{path.name} could not be read: {reason(e)}.") from e
     state = from_json(text, path.name)
     state.checkpoint = _located(state.checkpoint, path.absolute().parent)
     return state
@@ -178,14 +221,15 @@ def _located(checkpoint: str, folder: Path) -> str:
     return checkpoint
 
 
-def _text_of_png(path: Path) -> str:
-    try:
-        with Image.open(path) as picture:
-            text = picture.info.get(PNG_KEY)
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as e:
-        raise UserError(f"{path.name} could not be read as a picture.") from e
-    if not isinstance(text, str):
-        raise UserError(f"{path.name} is a picture without a session: it was not saved here.")
+def _text_of_export(path: Path) -> str:
+    from viz.exports import recipes  # it needs this module
+
+    if not path.exists():
+        raise UserError(f"{path.name} could not be read: no such file or directory.")
+    text = recipes.session_text(path)
+    if text is None:
+        kind = "folder" if path.is_dir() else EXPORTS[path.suffix.lower()]
+        raise UserError(f"{path.name} is a {kind} without a session: it was not saved here.")
     return text
 
 
@@ -221,10 +265,11 @@ def write_beside(path: str | Path, write: Callable[[IO[bytes]], Any]) -> None:
         with replacing(path) as part, part.open("wb") as file:
             write(file)
     except OSError as e:
-        raise UserError(f"{path.name} could not be saved in {path.parent}: {_reason(e)}.") from e
+        raise UserError(f"{path.name} could not be saved in {path.parent}: {reason(e)}.") from e
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Why a file could not be read or written, to go into a sentence."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not a text file"
     text = getattr(error, "strerror", None) or str(error)

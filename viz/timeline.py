@@ -12,9 +12,11 @@ from imgui_bundle import imgui
 from gui_utils import controls, style
 from gui_utils.layout import ellipsis, ink, record, record_rect, tooltip
 from gui_utils.numbers import parse_number
-from viz import playback
+from viz import keyframes, playback, timeline_path
 from viz.actions import Actions
 from viz.playback import EXTENT, Clock
+from viz.timeline_lane import LABEL_WIDTH, draw_label
+from viz.timeline_path import PathLane
 from viz.timeline_track import Track
 from viz.types import CLIP_SECONDS, FRAMES, LOOP_MODES, LoopMode, SessionState
 
@@ -40,6 +42,10 @@ _GROUP_GAP = 14.0
 _TRACK_WIDTH = 240.0
 """Least width of the track before lesser parts make room, design pixels."""
 _LEAST_TRACK = 48.0
+_LEAST_HEIGHT = 50.0
+"""Of the clip's line where the path's lane lies below it, design pixels."""
+_NAMED_WIDTH = 520.0
+"""Least width of the bar for names of its lines, design pixels."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ class Parts:
     """Buttons to the first and last frame."""
     steps: bool = True
     """Buttons to the previous and next frame."""
+    path: bool = True
+    """The button that shows the path's lane."""
     loop: Literal["all", "one", "none"] = "all"
     """A button a loop mode, or one that goes through them."""
     speed: bool = True
@@ -64,6 +72,8 @@ class Parts:
             total += loops * button + style.px((loops - 1) * _GAP / 2 + _GROUP_GAP)
         if self.speed:
             total += style.px(_SPEED_WIDTH + _GROUP_GAP)
+        if self.path:
+            total += button + style.px(_GROUP_GAP)
         letters = {"full": 16, "short": 8, "none": 0}[self.readout]
         if letters:
             total += letters * letter + style.px(_GROUP_GAP)
@@ -81,6 +91,7 @@ def choose_parts(width: float, button: float, letter: float) -> Parts:
         lambda p: replace(p, steps=False),
         lambda p: replace(p, loop="none"),
         lambda p: replace(p, readout="none"),
+        lambda p: replace(p, path=False),
     )
     for concede in concessions:
         if parts.width(button, letter) + style.px(_TRACK_WIDTH) <= width:
@@ -93,6 +104,7 @@ def toggle_play(state: SessionState, actions: Actions, clock: Clock) -> None:
     """Play or pause; a clip that plays once and has ended starts again."""
     playing = not actions.interface.playing
     if playing:
+        keyframes.pause(actions.interface)
         state.t = playback.begin(state.t, state.playback, clock)
     actions.interface.playing = playing
 
@@ -100,6 +112,7 @@ def toggle_play(state: SessionState, actions: Actions, clock: Clock) -> None:
 def step(state: SessionState, actions: Actions, frames: int) -> None:
     """Pause and go `frames` whole frames on, or back if negative."""
     actions.interface.playing = False
+    keyframes.pause(actions.interface)
     state.t = playback.step(state.t, frames)
 
 
@@ -118,42 +131,81 @@ class Timeline:
 
     def __init__(self) -> None:
         self._track = Track()
+        self._path = PathLane()
         self._typed: str | None = None
         self._focus = False
 
     def draw(self, state: SessionState, actions: Actions, clock: Clock) -> bool:
-        """Draw the bar over the content region's width.
+        """Draw the bar over the content region's width, and the path's lane where there is room.
 
         Returns:
-            Whether the playhead is being dragged; the clip should not advance meanwhile.
+            Whether a playhead is being dragged; nothing should play meanwhile.
         """
         low, size = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail()
-        height = min(max(size.y, 1.0), style.px(HEIGHT))
+        room = size.y - style.px(timeline_path.height(actions.interface))
+        lane = actions.interface.path_lane and room >= style.px(_LEAST_HEIGHT)
+        height = min(max(room if lane else size.y, 1.0), style.px(HEIGHT))
         if size.x < style.px(_PLAY_SIZE):
             return False
-        still = actions.model is not None and not actions.model.moves
         with style.font("mono"):
             letter = imgui.calc_text_size("0").x
-        parts = choose_parts(size.x, imgui.get_frame_height(), letter)
+        named = lane and size.x > style.px(_NAMED_WIDTH)
+        left = low.x + (style.px(LABEL_WIDTH) if named else 0.0)
+        right = low.x + size.x
+        parts = choose_parts(right - left, imgui.get_frame_height(), letter)
         middle = low.y + height / 2
         readout = {"full": 16, "short": 8, "none": 0}[parts.readout] * letter
-        right = low.x + size.x - readout - (style.px(_GROUP_GAP) if readout else 0.0)
-        scrubbing = False
-        imgui.begin_disabled(still)
-        with controls.scope("Timeline"):
-            left = self._transport(state, actions, clock, parts, (low.x, middle))
-            left = _loop_buttons(state, parts, (left, middle))
-            left = _speed(state, parts, (left, middle))
-            if right - left >= style.px(_LEAST_TRACK) and not still:
-                scrubbing = self._track.draw(state, clock, (left, right), middle)
-            if readout:
-                self._readout(state, parts, (low.x + size.x - readout, middle), readout)
-        imgui.end_disabled()
-        if still:
-            _sentence((left, right), middle)
+        if named:
+            draw_label((low.x, middle), icons.ICON_FA_FILM, "Clip", actions.interface.playing)
+        track, scrubbing = self._clip(state, actions, clock, parts, (left, right), middle)
+        self._path.hovered = False
+        if lane:
+            top = low.y + height
+            rect = (left, top, right, top + style.px(timeline_path.HEIGHT))
+            scrubbing |= self._path.draw(state, actions.interface, rect, track, readout)
+            if named:
+                at = (low.x, (rect[1] + rect[3]) / 2 + style.px(5))
+                draw_label(at, icons.ICON_FA_ROUTE, "Path", actions.interface.path_playing)
+            height += style.px(timeline_path.HEIGHT)
+        actions.interface.path_shown = self._path.hovered
         imgui.set_cursor_screen_pos(low)
         imgui.dummy((size.x, height))
         return scrubbing
+
+    def _clip(
+        self,
+        state: SessionState,
+        actions: Actions,
+        clock: Clock,
+        parts: Parts,
+        span: tuple[float, float],
+        middle: float,
+    ) -> tuple[tuple[float, float], bool]:
+        """The clip's line: left and right of its track, and whether that is scrubbed."""
+        still = actions.model is not None and not actions.model.moves
+        with style.font("mono"):
+            letter = imgui.calc_text_size("0").x
+        readout = {"full": 16, "short": 8, "none": 0}[parts.readout] * letter
+        right = span[1] - readout - (style.px(_GROUP_GAP) if readout else 0.0)
+        scrubbing = False
+        imgui.begin_disabled(still)
+        with controls.scope("Timeline"):
+            left = self._transport(state, actions, clock, parts, (span[0], middle))
+            left = _loop_buttons(state, parts, (left, middle))
+            left = _speed(state, parts, (left, middle))
+            imgui.end_disabled()
+            left = _path_button(actions, parts, (left, middle))
+            imgui.begin_disabled(still)
+            if right - left >= style.px(_LEAST_TRACK) and not still:
+                scrubbing = self._track.draw(state, clock, (left, right), middle)
+                if scrubbing:
+                    keyframes.pause(actions.interface)
+            if readout:
+                self._readout(state, parts, (span[1] - readout, middle), readout)
+        imgui.end_disabled()
+        if still:
+            _sentence((left, right), middle)
+        return (left, right), scrubbing
 
     def _transport(
         self,
@@ -305,6 +357,20 @@ def _speed(state: SessionState, parts: Parts, at: tuple[float, float]) -> float:
     if changed:
         state.playback = replace(state.playback, speed=speed)
     return at[0] + width + style.px(_GROUP_GAP)
+
+
+def _path_button(actions: Actions, parts: Parts, at: tuple[float, float]) -> float:
+    """The button that shows the path's lane at `at` (left, middle); where it ends."""
+    if not parts.path:
+        return at[0]
+    side, interface = imgui.get_frame_height(), actions.interface
+    imgui.set_cursor_screen_pos((round(at[0]), round(at[1] - side / 2)))
+    about = "Camera and time path: shows its line of keys. K adds what is shown as a key."
+    shown = interface.path_lane
+    if controls.icon_button(icons.ICON_FA_ROUTE, tooltip=about, active=shown, name="Path lane"):
+        interface.path_lane = not shown
+        keyframes.pause(interface)
+    return at[0] + side + style.px(_GROUP_GAP)
 
 
 def _sentence(span: tuple[float, float], middle: float) -> None:

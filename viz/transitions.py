@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from viz.types import Latent, Motion, Orbit, SessionState
+from viz.types import Latent, LatentShare, Motion, MotionShare, Orbit, SessionState
 
 
 def ease(fraction: float) -> float:
@@ -40,33 +40,62 @@ def blend_orbits(a: Orbit, b: Orbit, weight: float) -> Orbit:
     )
 
 
-def _blend_latents(a: Latent, b: Latent, weight: float) -> Latent:
-    """Place, truncation and blend move; what cannot move takes the new value at once."""
-    return replace(
-        b,
-        x=_mix(a.x, b.x, weight),
-        y=_mix(a.y, b.y, weight),
-        psi=_mix(a.psi, b.psi, weight),
-        blend=_mix(a.blend, b.blend, weight) if a.blend_seed == b.blend_seed else b.blend,
-    )
+def blend_latents(a: Latent, b: Latent, weight: float) -> Latent:
+    """Person on the way from `a` (weight 0) to `b` (1), straight from w to w.
+
+    Over the pad the way would lead past people who have nothing to do with either. Truncation
+    and blend, where nothing else differs, move by themselves.
+    """
+    if weight <= 0 or a == b:
+        return a
+    if weight >= 1:
+        return b
+    if replace(a, psi=b.psi, blend=b.blend) == b:
+        return replace(b, psi=_mix(a.psi, b.psi, weight), blend=_mix(a.blend, b.blend, weight))
+    shares: dict[Latent, float] = {}
+    for whole, part in ((a, 1 - weight), (b, weight)):
+        for person, share in people(whole):
+            shares[person] = shares.get(person, 0.0) + part * share
+    (first, _), *rest = shares.items()
+    return replace(first, others=tuple(LatentShare(*entry) for entry in rest))
 
 
-def _blend_motions(a: Motion, b: Motion, weight: float) -> Motion:
-    return replace(
-        b,
-        x=_mix(a.x, b.x, weight),
-        y=_mix(a.y, b.y, weight),
-        strength=_mix(a.strength, b.strength, weight),
-        blend=_mix(a.blend, b.blend, weight) if a.blend_seed == b.blend_seed else b.blend,
-    )
+def people(latent: Latent) -> list[tuple[Latent, float]]:
+    """The people in a blend with their shares, which add up to 1; the first is `latent`'s own."""
+    rest = 1 - sum(other.share for other in latent.others)
+    return [(replace(latent, others=()), rest), *((o.latent, o.share) for o in latent.others)]
+
+
+def blend_motions(a: Motion, b: Motion, weight: float) -> Motion:
+    """Motion on the way from `a` (weight 0) to `b` (1), straight from code to code."""
+    if weight <= 0 or a == b:
+        return a
+    if weight >= 1:
+        return b
+    strength = _mix(a.strength, b.strength, weight)
+    if replace(a, strength=b.strength, blend=b.blend) == b:
+        return replace(b, strength=strength, blend=_mix(a.blend, b.blend, weight))
+    shares: dict[Motion, float] = {}
+    for whole, part in ((a, 1 - weight), (b, weight)):
+        for motion, share in motions(whole):
+            shares[motion] = shares.get(motion, 0.0) + part * share
+    (first, _), *rest = shares.items()
+    return replace(first, strength=strength, others=tuple(MotionShare(*entry) for entry in rest))
+
+
+def motions(motion: Motion) -> list[tuple[Motion, float]]:
+    """The motions in a blend, each of strength 1, with their shares; the first is its own."""
+    rest = 1 - sum(other.share for other in motion.others)
+    own = replace(motion, strength=1.0, others=())
+    return [(own, rest), *((replace(o.motion, strength=1.0), o.share) for o in motion.others)]
 
 
 def blend_states(a: SessionState, b: SessionState, weight: float) -> SessionState:
     """State on the way from `a` (weight 0) to `b` (1)."""
     return replace(
         b,
-        latent=_blend_latents(a.latent, b.latent, weight),
-        motion=_blend_motions(a.motion, b.motion, weight),
+        latent=blend_latents(a.latent, b.latent, weight),
+        motion=blend_motions(a.motion, b.motion, weight),
         t=_mix(a.t, b.t, weight),
         orbit=blend_orbits(a.orbit, b.orbit, weight),
     )

@@ -20,6 +20,8 @@ FRAME_RATE = 25.0
 """Frames a second of a clip."""
 CLIP_SECONDS = (FRAMES - 1) / FRAME_RATE
 """Time between the first and the last frame of a clip."""
+LAST_SEED = 2**32 - 1
+"""The greatest seed."""
 SEEDS_A_ROW = 100
 """Seeds on the pads: one to the right is the next seed, one up is this many further."""
 DEFAULT_FOV = fov_from_focal(FOCAL_LENGTH)
@@ -27,7 +29,7 @@ DEFAULT_FOV = fov_from_focal(FOCAL_LENGTH)
 View = Literal["image", "raw", "depth", "normals", "opacity", "mesh"]
 VIEWS: dict[View, str] = {
     "image": "Image",
-    "raw": "Raw image",
+    "raw": "Raw picture",
     "depth": "Depth",
     "normals": "Normals",
     "opacity": "Opacity",
@@ -82,11 +84,23 @@ class Latent:
     """0 is this person, 1 the other."""
     ws_file: str = ""
     """File with ws [num_ws, w_dim] (.npy, or .npz with the key ws) to show instead of a seed."""
+    others: tuple[LatentShare, ...] = ()
+    """People whose ws have a share, as on the way between two keys of a path; the rest of the 1
+    that shares add up to is this person's own."""
 
     @property
     def seed(self) -> int:
         """The nearest seed."""
         return lattice_seed(round(self.x), round(self.y))
+
+
+@dataclass(frozen=True)
+class LatentShare:
+    """A person's share in a blend."""
+
+    latent: Latent
+    share: float
+    """Factor on the ws, 0..1."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +117,22 @@ class Motion:
     """Another motion to blend to."""
     blend: float = 0.0
     """0 is this motion, 1 the other."""
+    others: tuple[MotionShare, ...] = ()
+    """Motions whose codes have a share, as in `Latent.others`; the strength is this one's."""
 
     @property
     def seed(self) -> int:
         """The nearest seed."""
         return lattice_seed(round(self.x), round(self.y))
+
+
+@dataclass(frozen=True)
+class MotionShare:
+    """A motion's share in a blend."""
+
+    motion: Motion
+    share: float
+    """Factor on the motion code, 0..1."""
 
 
 def lattice_seed(column: int, row: int) -> int:
@@ -335,6 +360,10 @@ class ModelInfo:
     layers: tuple[LayerInfo, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences that the user should know about this model."""
+    people: tuple[int, ...] = ()
+    """Seeds of people that the model's makers recommend."""
+    motions: tuple[int, ...] = ()
+    """Seeds of motions that they recommend."""
 
     @property
     def moves(self) -> bool:
@@ -378,6 +407,42 @@ class Display:
     """Whether the small axes are drawn."""
 
 
+Ease = Literal["smooth", "linear", "hold"]
+EASES: dict[Ease, str] = {"smooth": "Smooth", "linear": "Linear", "hold": "Hold"}
+PathClip = Literal["keys", "plays"]
+PATH_CLIPS: dict[PathClip, str] = {"keys": "By the keys", "plays": "Plays"}
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """A moment of a path: who, doing what, when in the clip, seen from where."""
+
+    time: float
+    """Seconds from the path's beginning."""
+    latent: Latent = Latent()
+    motion: Motion = Motion()
+    t: float = 0.0
+    """Time in the clip, as in `SessionState.t`."""
+    orbit: Orbit = Orbit()
+    ease: Ease = "smooth"
+    """The way on to the next key: gentle, straight with sharp corners, or a jump at its end."""
+    turns: int = 0
+    """Whole turns of the yaw on the way to the next key, beside the shorter way there."""
+
+
+@dataclass(frozen=True)
+class PathOptions:
+    """How the path through the keys is gone."""
+
+    closed: bool = False
+    """Whether it leads from the last key back to the first, and on without a stop."""
+    closing: float = 2.0
+    """Seconds of that way back."""
+    clip: PathClip = "keys"
+    """Whether the clip's time goes from key to key, or the clip plays by itself from the first
+    key's time on, as `Playback` says."""
+
+
 @dataclass
 class SessionState:
     """All that defines what is shown: edited by panels, saved, undone and replayed."""
@@ -396,6 +461,9 @@ class SessionState:
     playback: Playback = Playback()
     before: Shot | None = None
     """Left side of the before / after layout."""
+    keyframes: tuple[Keyframe, ...] = ()
+    """The camera and time path, by ascending time; see `viz.path`."""
+    path: PathOptions = PathOptions()
 
     def snapshot(self) -> SessionState:
         """A copy that later edits do not change: all parts are frozen."""

@@ -16,11 +16,12 @@ from gui_utils.mesh import MeshView
 from gui_utils.texture import Texture
 from gui_utils.viewport import Gesture, axis_gizmo, viewport_input
 from training.camera import Camera
-from viz import layouts
+from viz import keyframes, layouts
 from viz import viewport_overlays as overlays
 from viz.actions import Actions
 from viz.types import VIEWS, MeshData, Orbit, RenderRequest, RenderResult, SessionState, Shot, View
 from viz.viewport_overlays import Badge, Rect
+from viz.viewport_path import PathOverlay
 
 TURN = 90.0
 """Degrees that a drag over the picture's whole height turns."""
@@ -171,6 +172,7 @@ class Viewport:
         self._request: RenderRequest | None = None
         self._mesh_tiles: dict[int, _MeshTile] = {}
         self._chosen: dict[int, int] = {}
+        self._path = PathOverlay()
 
     def show(self, result: RenderResult) -> None:
         """Take a result's pictures and meshes; a shot that has neither keeps what it showed."""
@@ -202,9 +204,14 @@ class Viewport:
             moved = apply_gesture(state.orbit, gesture, scale)
             if moved != state.orbit:
                 state.orbit = moved
+                keyframes.pause(actions.interface)  # who takes the camera stops the ride
         held = False
         if any(slot.view for slot in self._slots[: self._shown]):
             held = self._draw_layout(tiles, state, actions)
+            interface = actions.interface
+            if interface.path_lane and (interface.path_shown or gesture.active):
+                camera = layouts.shots(state)[-1 if state.display.layout == "split" else 0].camera
+                self._path.draw(tiles[0], state, interface, camera)
         else:
             overlays.draw_waiting(area, actions)
         overlays.draw_badges(area, self._badges(actions))

@@ -150,13 +150,20 @@ class Worker:
 
     def poll(self) -> list[Event]:
         """What happened since the last call, oldest first; callbacks of finished jobs run here."""
-        events = []
+        events: list[Event] = []
         with contextlib.suppress(queue.Empty):
             while True:
                 events.append(self._events.get_nowait())
-        for event in events:
+        for index, event in enumerate(events):
             if isinstance(event, Finished):
-                event.job.done(event.value)
+                try:
+                    event.job.done(event.value)
+                except Exception as error:  # the events after it still count
+                    sentence = f"{event.job.name}: what followed failed."
+                    if isinstance(error, UserError):
+                        sentence = str(error)
+                    details = "".join(traceback.format_exception(error))
+                    events[index] = Failed(sentence, details)
         return events
 
     def close(self, timeout: float = 5.0) -> None:
@@ -178,11 +185,14 @@ class Worker:
                     while not (self._stop or self._slot or self._jobs or self._running):
                         self._changed.wait()
                     if self._stop:
-                        return
+                        break
                     request, self._slot = self._slot, None
                 if request is not None and self._renderer is not None:
                     self._render(self._renderer, request)
                 self._step_job()
+            if self._running is not None:
+                with contextlib.suppress(Exception):
+                    self._running[1].close()  # it takes away what it has half written
 
     def _tell(self, event: Event) -> None:
         self._events.put(event)

@@ -20,8 +20,9 @@ from gui_utils import controls
 from tests.gui_utils import conftest as gui
 from training.checkpoint import save
 from training.networks.generator import Generator
-from viz import captures
+from viz import captures, models
 from viz.app import App
+from viz.inference.stages import Stages
 from viz.panels import PANELS
 from viz.types import ModelInfo, RenderRequest, RenderResult
 from viz.worker import Rendered
@@ -104,10 +105,11 @@ class AppDriver(gui.Driver):
         return self.app.model
 
     @property
-    def generator(self) -> Generator:
-        """The network that the worker renders with."""
-        assert self.app.worker._renderer is not None
-        return self.app.worker._renderer.G
+    def stages(self) -> Stages:
+        """The stages that the worker renders full pictures by."""
+        renderer = self.app.worker._renderer
+        assert renderer is not None
+        return renderer.stages(renderer.plan(self.app.state.quality))
 
     def is_settled(self) -> bool:
         app = self.app
@@ -189,8 +191,10 @@ def model(small_generator: Generator, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(display: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts applications, one at a time, and closes what is left."""
+    """Starts applications, one at a time, and closes what is left. Without a checkpoint they show
+    the untrained model, which is quicker than the one that the program brings."""
     del display
+    monkeypatch.setattr(models, "default_checkpoint", str)
     monkeypatch.chdir(tmp_path)
     drivers: list[AppDriver] = []
 

@@ -106,6 +106,7 @@ class RecordingActions:
     interface: Interface = field(default_factory=Interface)
     model: ModelInfo | None = field(default_factory=sample_model)
     job: JobStatus | None = None
+    job_left: float | None = None
     recent: Sequence[str] = (
         "/data/checkpoints/pv3d-voxceleb-512.safetensors",
         "/home/someone/long/folder/names/eg3d-ffhq-rebalanced-512-128.pkl",
@@ -169,6 +170,9 @@ class RecordingActions:
 
     def capture_folder_dialog(self) -> None:
         self.calls.append(("capture_folder_dialog",))
+
+    def export(self) -> None:
+        self.calls.append(("export",))
 
     def toast(self, level: ToastLevel, sentence: str, details: str = "") -> None:
         self.calls.append(("toast", level, sentence, details))

@@ -64,7 +64,7 @@ def start_process(folder: Path) -> tuple[subprocess.Popen, int]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    name = "^Untrained model - PV3D visualizer$"
+    name = r"^demo\.safetensors - PV3D visualizer$"
     search = ["xdotool", "search", "--all", "--pid", str(process.pid), "--name", name]
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:

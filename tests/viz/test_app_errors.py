@@ -19,6 +19,7 @@ from gui_utils import controls
 from tests.viz import app_driver
 from tests.viz.app_driver import AppDriver, Start
 from viz import panels, session
+from viz.inference.stages import Look
 from viz.panels import Panel
 
 desk, display, model, start = (
@@ -67,9 +68,9 @@ def test_a_first_model_that_cannot_be_used_gives_way_to_another(
 def test_a_fault_of_the_model_is_told_with_details(
     desk: AppDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    G = desk.generator
+    stages = desk.stages
     with monkeypatch.context() as patch:
-        patch.setattr(G, "planes", fails(RuntimeError, "the machine is on fire"))
+        patch.setattr(stages, "planes", fails(RuntimeError, "the machine is on fire"))
         desk.key("r")
         toast = desk.see_toast("the machine is on fire")
         assert "Traceback" in toast.details
@@ -197,15 +198,15 @@ def test_a_frame_that_fails_is_told_and_the_window_can_be_closed(
 def test_too_little_memory_lowers_the_quality(
     desk: AppDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    G = desk.generator
-    render = G.render
+    stages = desk.stages
+    render = stages.render
 
-    def hungry(planes: Any, ws: Any, c: Any, *, resolution: int, **options: Any) -> Any:
-        if resolution > 32:
+    def hungry(moment: Any, ws: Any, look: Look, check: Any) -> Any:
+        if look.resolution > 32:
             raise torch.OutOfMemoryError("out of memory")
-        return render(planes, ws, c, resolution=resolution, **options)
+        return render(moment, ws, look, check)
 
-    monkeypatch.setattr(G, "render", hungry)
+    monkeypatch.setattr(stages, "render", hungry)
     desk.app.asking._full_ms = 1.0  # no preview first
     desk.app.state.quality = replace(desk.app.state.quality, raw_resolution=64)
     toast = desk.see_toast("There is not enough memory")
@@ -274,8 +275,8 @@ def test_the_window_draws_on_while_a_slow_picture_is_rendered(
     desk: AppDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The renderer holds both cores for a while, without sleeping."""
-    G = desk.generator
-    planes = G.planes
+    stages = desk.stages
+    planes = stages.planes
 
     def slow(*arguments: Any, **options: Any) -> Any:
         a = torch.randn(1, 48, 128, 128)
@@ -285,7 +286,7 @@ def test_the_window_draws_on_while_a_slow_picture_is_rendered(
             a = torch.nn.functional.conv2d(a, kernel, padding=1).tanh()
         return planes(*arguments, **options)
 
-    monkeypatch.setattr(G, "planes", slow)
+    monkeypatch.setattr(stages, "planes", slow)
     desk.app.asking._full_ms = 1.0
     desk.key("r")
     desk.window.frame_times.clear()

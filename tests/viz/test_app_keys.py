@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from imgui_bundle import imgui
 
 from gui_utils import controls
 from tests.viz import app_driver
 from tests.viz.app_driver import AppDriver, Start
+from viz import app
 
 desk, display, model, start = (
     app_driver.desk,
@@ -39,6 +41,20 @@ def test_hide_and_escape(desk: AppDriver) -> None:
     desk.until(lambda: desk.window.framebuffer_size == (900, 600))
     assert not desk.window.fullscreen
     assert not desk.app.modal
+
+
+def test_a_fullscreen_picture_hides_the_pointer_at_rest(
+    desk: AppDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_POINTER_SECONDS", 0.2)
+    hidden = imgui.MouseCursor_.none
+    desk.run_for(0.4)
+    assert imgui.get_mouse_cursor() != hidden
+    desk.key("f")
+    desk.until(lambda: imgui.get_mouse_cursor() == hidden)
+    monkeypatch.setattr(app, "_POINTER_SECONDS", 60.0)
+    desk.xdo("mousemove", 300, 200)
+    assert imgui.get_mouse_cursor() != hidden
 
 
 def test_escape_asks_before_it_quits(desk: AppDriver) -> None:

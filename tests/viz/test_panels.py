@@ -11,11 +11,21 @@ from imgui_bundle import imgui
 from gui_utils import controls, layout
 from tests.gui_utils import conftest as gui
 from tests.viz.panel_gallery import RecordingActions, draw_all, sample_model, sample_result
+from viz import keyframes
 from viz.actions import JobStatus
+from viz.exports import EXPORTERS
 from viz.panels import PANELS
 from viz.panels.appearance import layer_resolution
 from viz.panels.layers import matching
-from viz.types import LayerInfo, Probe, RenderResult, SessionState
+from viz.types import (
+    Latent,
+    LatentShare,
+    LayerInfo,
+    PathOptions,
+    Probe,
+    RenderResult,
+    SessionState,
+)
 
 display = gui.display
 make_driver = gui.make_driver
@@ -95,7 +105,28 @@ def situations(desk: Desk) -> dict[str, Callable[[], None]]:
         desk.actions.model, desk.result = None, None
         desk.actions.job = JobStatus("Loading", None)
 
-    return {"usual": lambda: None, "busy": busy, "grid": grid, "split": split, "empty": empty}
+    def path() -> None:
+        interface, state = desk.actions.interface, desk.state
+        keyframes.add(state, interface)
+        state.orbit = replace(state.orbit, yaw=30.0)
+        keyframes.add(state, interface)
+        state.path = PathOptions(closed=True)
+        state.latent = replace(state.latent, others=(LatentShare(Latent(x=12345), 0.4),))
+
+    def export(what: str, suffix: str) -> Callable[[], None]:
+        def choose() -> None:
+            choices = desk.actions.interface.exports
+            choices.what, choices.suffixes[what] = what, suffix
+
+        return choose
+
+    exports = {
+        f"{name} {suffix}": export(name, suffix)
+        for name, exporter in EXPORTERS.items()
+        for suffix in exporter.suffixes
+    }
+    usual = {"usual": lambda: None, "path": path, **exports}
+    return usual | {"busy": busy, "grid": grid, "split": split, "empty": empty}
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

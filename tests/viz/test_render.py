@@ -214,3 +214,11 @@ def test_the_cache_drops_the_oldest():
     assert cache.used_bytes == 90
     cache.put("huge", 1, 1000)
     assert cache.get("huge") == 1
+
+
+def test_stage_times_add_up(renderer):
+    """A stage that asks for another one does not count its time."""
+    result = renderer.render(request())
+    assert set(result.stage_ms) == {"mapping", "planes", "render", "superresolution", "copy"}
+    assert all(spent > 0 for spent in result.stage_ms.values())
+    assert sum(result.stage_ms.values()) <= result.total_ms

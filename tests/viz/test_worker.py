@@ -11,7 +11,9 @@ import torch
 
 from training.checkpoint import save
 from viz import layouts
-from viz.types import Preview, RenderRequest, SessionState
+from viz.inference.stages import Stages
+from viz.render import Renderer
+from viz.types import Preview, Quality, RenderRequest, SessionState
 from viz.worker import Cancelled, Event, Failed, Finished, Job, Loaded, Rendered, Worker
 
 PATIENCE = 20.0
@@ -46,6 +48,11 @@ def wait(worker: Worker, kind: type[EventKind], events: list[Event] | None = Non
     raise AssertionError(f"no {kind.__name__} came")
 
 
+def stages_of(renderer: Renderer) -> Stages:
+    """The stages that full pictures are computed by."""
+    return renderer.stages(renderer.plan(Quality()))
+
+
 def request(t: float = 0.0, preview: Preview | None = None) -> RenderRequest:
     return RenderRequest(layouts.shots(SessionState(t=t)), preview=preview)
 
@@ -59,6 +66,44 @@ def test_a_model_loads_and_renders(worker, path):
     assert result.request == request(0.5)
     assert result.pictures[0] is not None
     assert set(result.stage_ms) == {"mapping", "planes", "render", "superresolution", "copy"}
+
+
+def test_what_follows_a_job_may_fail_alone(worker):
+    def steps(_: object):
+        yield "Working", None
+
+    def fails(_: object) -> None:
+        raise OSError("the clipboard is gone")
+
+    worker.start(Job("First", steps, fails))
+    worker.start(Job("Second", steps))
+    end = time.monotonic() + PATIENCE
+    while (worker.status or worker._jobs or worker._running) and time.monotonic() < end:
+        time.sleep(0.002)
+    time.sleep(0.05)
+    failed, finished = worker.poll()
+    assert isinstance(failed, Failed)
+    assert failed.sentence.startswith("First")
+    assert "clipboard" in failed.details
+    assert isinstance(finished, Finished)
+
+
+def test_a_job_that_is_under_way_cleans_up_when_the_worker_ends():
+    cleaned = threading.Event()
+
+    def steps(_: object):
+        try:
+            while True:
+                yield "Working", None
+        finally:
+            cleaned.set()
+
+    worker = Worker(torch.device("cpu"))
+    worker.start(Job("Endless", steps))
+    while worker.status is None or not worker.status.detail:
+        time.sleep(0.002)
+    worker.close()
+    assert cleaned.is_set()
 
 
 def test_the_newest_request_wins_and_none_is_answered_late(worker, path):
@@ -75,13 +120,14 @@ def test_the_newest_request_wins_and_none_is_answered_late(worker, path):
     assert worker.poll() == []
 
 
-def test_previews_finish_and_full_pictures_give_way(worker, path):
+def test_previews_finish_and_full_pictures_give_way(worker, path, monkeypatch):
     worker.load(path)
     wait(worker, Loaded)
     started, go_on = threading.Event(), threading.Event()
     renderer = worker._renderer
     assert renderer is not None
-    planes = renderer.G.planes
+    stages = stages_of(renderer)
+    planes = stages.planes
 
     def slow_planes(*arguments, **options):
         started.set()
@@ -90,14 +136,14 @@ def test_previews_finish_and_full_pictures_give_way(worker, path):
 
     for preview, is_answered in ((None, False), (Preview(), True)):
         renderer.cache.clear()
-        renderer.G.planes = slow_planes
+        monkeypatch.setattr(stages, "planes", slow_planes)
         started.clear()
         go_on.clear()
         first, second = request(0.1, preview), request(0.9)
         worker.submit(first)
         assert started.wait(PATIENCE)
         worker.submit(second)
-        renderer.G.planes = planes
+        monkeypatch.setattr(stages, "planes", planes)
         go_on.set()
         answers = [wait(worker, Rendered).result.request]
         while answers[-1] != second:
@@ -105,27 +151,28 @@ def test_previews_finish_and_full_pictures_give_way(worker, path):
         assert (first in answers) == is_answered
 
 
-def test_an_error_is_told_and_the_worker_goes_on(worker, path):
+def test_an_error_is_told_and_the_worker_goes_on(worker, path, monkeypatch):
     worker.load(path)
     wait(worker, Loaded)
     renderer = worker._renderer
     assert renderer is not None
-    planes = renderer.G.planes
+    stages = stages_of(renderer)
+    planes = stages.planes
 
     def broken(*_, **__):
         raise RuntimeError("the machine is on fire")
 
-    renderer.G.planes = broken
+    monkeypatch.setattr(stages, "planes", broken)
     worker.submit(request(0.3))
     failed = wait(worker, Failed)
     assert "the machine is on fire" in failed.sentence
     assert "Traceback" in failed.details
-    renderer.G.planes = planes
+    monkeypatch.setattr(stages, "planes", planes)
     worker.submit(request(0.3))
     assert wait(worker, Rendered).result.request == request(0.3)
 
 
-def test_lack_of_memory_frees_what_is_kept(worker, path):
+def test_lack_of_memory_frees_what_is_kept(worker, path, monkeypatch):
     worker.load(path)
     wait(worker, Loaded)
     worker.submit(request(0.1))
@@ -137,7 +184,7 @@ def test_lack_of_memory_frees_what_is_kept(worker, path):
     def too_much(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    renderer.G.planes = too_much
+    monkeypatch.setattr(stages_of(renderer), "planes", too_much)
     worker.submit(request(0.2))
     failed = wait(worker, Failed)
     assert failed.out_of_memory

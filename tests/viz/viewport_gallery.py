@@ -24,7 +24,7 @@ from PIL import Image
 
 from gui_utils import controls, style
 from gui_utils.window import Window
-from viz import layouts
+from viz import layouts, timeline_path
 from viz.actions import Actions, Interface, JobStatus
 from viz.colors import DEPTH_LUT
 from viz.playback import Clock
@@ -218,7 +218,8 @@ class Scene:
         flags = imgui.WindowFlags_.no_decoration | imgui.WindowFlags_.no_background
         imgui.begin("##scene", None, flags)
         imgui.pop_style_var(3)
-        bar = min(style.px(HEIGHT), area.y * 0.5)
+        lane = timeline_path.height(self.fake.interface)
+        bar = min(style.px(HEIGHT + lane), area.y * (0.8 if lane else 0.5))
         imgui.begin_child("##view", (0.0, area.y - bar))
         self.dragging.append(self.viewport.draw(self.state, self.actions))
         imgui.end_child()

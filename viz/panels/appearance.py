@@ -10,19 +10,21 @@ from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
 from viz.actions import Actions, Interface
+from viz.panels.seeds import recommended
 from viz.panels.widgets import (
+    LEAST_SEED,
     Button,
     button_row,
     cells,
+    counted,
     disabled,
     heading,
     seed_caption,
     times,
     value_with_button,
 )
-from viz.types import Latent, ModelInfo, RenderResult, SessionState, lattice_seed
+from viz.types import LAST_SEED, Latent, ModelInfo, RenderResult, SessionState, lattice_seed
 
-LAST_SEED = 2**32 - 1
 _UNKNOWN_NUM_WS = 14
 _GROUPS = {
     "Coarse": (4, 8, "pose and the shape of the head"),
@@ -36,6 +38,7 @@ def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> 
     del result
     with disabled(actions.model is None):
         _seed(state, actions)
+        _recommended(state, actions.model)
         _truncation(state, actions.model)
         heading("Style mixing")
         _mixing(state, actions.model)
@@ -46,17 +49,19 @@ def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> 
 
 
 def _seed(state: SessionState, actions: Actions) -> None:
+    _blended(state)
     with disabled(bool(state.latent.ws_file)):
         changed, seed = controls.drag_int(
             "Seed",
-            state.latent.seed,
-            0,
+            counted(state.latent.seed),
+            LEAST_SEED,
             LAST_SEED,
             default=Latent().seed,
-            tooltip="Number that the appearance code z is drawn from.",
+            tooltip="Number that the appearance code z is drawn from; those below 0 count down "
+            "from 2\u00b3\u00b2.",
         )
         if changed:
-            state.latent = replace(state.latent, x=float(seed), y=0.0)
+            state.latent = replace(state.latent, x=float(seed), y=0.0, others=())
         # The pad's y runs down, the state's up; 0 - y, as -y would make a negative zero.
         changed, (x, y) = controls.pad(
             "##Pad",
@@ -68,7 +73,7 @@ def _seed(state: SessionState, actions: Actions) -> None:
             "neighbours' w blend.",
         )
         if changed:
-            state.latent = replace(state.latent, x=x, y=0.0 - y)
+            state.latent = replace(state.latent, x=x, y=0.0 - y, others=())
     interface = actions.interface
     button_row(
         Button(
@@ -96,6 +101,27 @@ def _seed(state: SessionState, actions: Actions) -> None:
             log=True,
             tooltip="How fast the person changes, in seeds a second.",
         )
+
+
+def _blended(state: SessionState) -> None:
+    """Who has a share in the person, between two keys of a path."""
+    others = state.latent.others
+    if not others:
+        return
+    shares = [f"seed {counted(other.latent.seed)}: {other.share:.0%}" for other in others]
+    if value_with_button(
+        "On the way to",
+        ", ".join(shares),
+        icons.ICON_FA_XMARK,
+        "Shows the person alone. Between two keys of a path their people blend.",
+    ):
+        state.latent = replace(state.latent, others=())
+
+
+def _recommended(state: SessionState, model: ModelInfo | None) -> None:
+    seed = recommended(state.latent, model.people if model else (), "Person")
+    if seed is not None:
+        state.latent = replace(state.latent, x=float(seed), y=0.0, ws_file="", others=())
 
 
 def _toggle_animation(interface: Interface) -> None:

@@ -8,9 +8,17 @@ from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
 from viz.actions import Actions, Interface
-from viz.panels.appearance import LAST_SEED
-from viz.panels.widgets import Button, button_row, disabled, heading, seed_caption
-from viz.types import Motion, RenderResult, SessionState, lattice_seed
+from viz.panels.seeds import recommended
+from viz.panels.widgets import (
+    LEAST_SEED,
+    Button,
+    button_row,
+    counted,
+    disabled,
+    heading,
+    seed_caption,
+)
+from viz.types import LAST_SEED, Motion, RenderResult, SessionState, lattice_seed
 
 
 def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
@@ -21,6 +29,9 @@ def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> 
         controls.hint("This model makes still pictures: it has no motion code to change.")
     with disabled(model is None or not model.moves):
         _seed(state, actions)
+        seed = recommended(state.motion, model.motions if model else (), "Motion")
+        if seed is not None:
+            state.motion = replace(state.motion, x=float(seed), y=0.0, others=())
         heading("Blend")
         _blend(state)
         heading("Locks")
@@ -30,14 +41,15 @@ def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> 
 def _seed(state: SessionState, actions: Actions) -> None:
     changed, seed = controls.drag_int(
         "Seed",
-        state.motion.seed,
-        0,
+        counted(state.motion.seed),
+        LEAST_SEED,
         LAST_SEED,
         default=Motion().seed,
-        tooltip="Number that the motion code z_motion is drawn from.",
+        tooltip="Number that the motion code z_motion is drawn from; those below 0 count down "
+        "from 2\u00b3\u00b2.",
     )
     if changed:
-        state.motion = replace(state.motion, x=float(seed), y=0.0)
+        state.motion = replace(state.motion, x=float(seed), y=0.0, others=())
     # The pad's y runs down, the state's up; 0 - y, as -y would make a negative zero.
     changed, (x, y) = controls.pad(
         "##Pad",
@@ -49,7 +61,7 @@ def _seed(state: SessionState, actions: Actions) -> None:
         "neighbours blend.",
     )
     if changed:
-        state.motion = replace(state.motion, x=x, y=0.0 - y)
+        state.motion = replace(state.motion, x=x, y=0.0 - y, others=())
     button_row(
         Button(
             "Random",

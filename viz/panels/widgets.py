@@ -61,24 +61,26 @@ def cells(
     captions: Sequence[str],
     lit: Collection[int],
     tooltip: Callable[[int], str],
+    width: float = _CELL_WIDTH,
 ) -> int | None:
     """Small cells in rows of equal width; the index of the one that was clicked.
 
-    ``lit`` are the indices drawn filled. Rectangles are recorded as "name/caption".
+    ``width`` is the least one, in design pixels. ``lit`` are the indices drawn filled. Rectangles
+    are recorded as "name/caption".
     """
     gap = style.px(3)
     available = imgui.get_content_region_avail().x
-    fitting = max(int((available + gap) / (style.px(_CELL_WIDTH) + gap)), 1)
+    fitting = max(int((available + gap) / (style.px(width) + gap)), 1)
     rows = -(-len(captions) // fitting)
     columns = -(-len(captions) // max(rows, 1))
-    width = (available - gap * (columns - 1)) / max(columns, 1)
+    across = (available - gap * (columns - 1)) / max(columns, 1)
     clicked = None
     imgui.push_id(name)
     imgui.push_style_var(imgui.StyleVar_.item_spacing, (gap, gap))
     for index, caption in enumerate(captions):
         if index % columns:
             imgui.same_line(0.0, gap)
-        if _cell(caption, (width, style.px(_CELL_HEIGHT)), index in lit):
+        if _cell(caption, (across, style.px(_CELL_HEIGHT)), index in lit):
             clicked = index
         layout.record(f"{name}/{caption}")
         layout.tooltip(None, tooltip(index))
@@ -197,10 +199,19 @@ def times(*numbers: int) -> str:
     return " \u00d7 ".join(str(number) for number in numbers)
 
 
+LEAST_SEED = -10_000
+"""Lowest number that a seed is shown as: those below 0 lie left of and below the pad's origin."""
+
+
+def counted(seed: int) -> int:
+    """A seed as it was counted on the pad: the last ones before 2**32 are those below 0."""
+    return seed - 2**32 if seed >= 2**32 + LEAST_SEED else seed
+
+
 def seed_caption(seed: int) -> str:
-    """A seed as a pad has room for it: those below 0, which wrap around, as they were counted, and
-    of a long one the last digits."""
-    if seed >= 2**32 - 10_000:
-        return f"−{2**32 - seed}"  # noqa: RUF001  (the minus sign of the pad's font)
+    """A seed as a pad has room for it: of a long one the last digits."""
+    seed = counted(seed)
+    if seed < 0:
+        return f"−{-seed}"  # noqa: RUF001  (the minus sign of the pad's font)
     digits = str(seed)
     return digits if len(digits) <= 6 else "…" + digits[-5:]

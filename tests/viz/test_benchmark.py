@@ -1,0 +1,49 @@
+"""The benchmark on a small model: every task by both ways, told as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from training.checkpoint import save
+from viz import benchmark
+from viz.benchmark import Options
+
+
+@pytest.fixture
+def checkpoint(small_generator, tmp_path: Path) -> str:
+    save(tmp_path / "small.safetensors", small_generator)
+    return str(tmp_path / "small.safetensors")
+
+
+def test_every_task_is_told(checkpoint, tmp_path, capsys):
+    target = tmp_path / "speed.json"
+    options = Options(checkpoint, "cpu", turns=2, mesh=24, memory=False, json=target)
+    assert benchmark.main(options) == 0
+    shown = capsys.readouterr().out
+    data = json.loads(target.read_text())
+    tasks = {row["task"]: row for row in data["rows"]}
+    assert set(tasks) == {"orbit", "scrub", "person", *benchmark.STAGES, "mesh 24"}
+    for name, row in tasks.items():
+        assert name in shown
+        assert all(number > 0 for number in row["ours"] + row["plain"]), name
+        assert row["ratio"] > 0
+    assert data["facts"]["PSNR, dB"] > 60
+    assert data["machine"]["torch"]
+
+
+def test_a_model_without_super_resolution_has_no_such_row(tmp_path, small_config):
+    from dataclasses import replace
+
+    from training.networks.generator import Generator
+
+    G = Generator(replace(small_config, superresolution="none")).eval().requires_grad_(False)
+    rows, _ = benchmark.measure(G, Options(turns=1, mesh=0))
+    assert [row.task for row in rows] == ["orbit", "scrub", "person", "planes", "render"]
+
+
+def test_a_model_that_is_not_there(tmp_path, capsys):
+    assert benchmark.main(Options(str(tmp_path / "none.ckpt"), "cpu")) == 1
+    assert "none.ckpt" in capsys.readouterr().err

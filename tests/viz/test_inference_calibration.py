@@ -1,0 +1,146 @@
+"""Which way a model takes on a machine: measured once, then known."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.networks.generator import Generator
+from viz.inference import calibration
+from viz.inference.plan import Plan
+from viz.inference.stages import PreparedStages, ReferenceStages
+from viz.models import load_model
+from viz.render import Renderer
+from viz.types import Quality, RenderRequest, SessionState
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of its own."""
+
+    def path(*_: object, **__: object) -> Path:
+        return tmp_path / "cache"
+
+    monkeypatch.setattr(calibration.platformdirs, "user_cache_path", path)
+    monkeypatch.setattr(calibration, "_found", {})
+    return tmp_path / "cache" / "calibration"
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
+    """Makes measuring find bfloat16; notes each time."""
+    calls: list[Plan] = []
+
+    def measure(_: Generator):
+        yield "Measuring this machine", 0.5
+        calls.append(Plan.of("bfloat16", "float32"))
+        return calls[-1]
+
+    monkeypatch.setattr(calibration, "_measure", measure)
+    return calls
+
+
+def forget() -> None:
+    """As a new start of the program."""
+    calibration._found.clear()
+
+
+def test_a_real_measurement_gives_a_plan_that_renders(small_generator, folder):
+    plan = calibration.plan_for(small_generator)
+    assert plan == Plan(), "so little is to be won here that exactness counts more"
+    (kept,) = folder.glob("*.json")
+    assert json.loads(kept.read_text())["plan"]["backbone"] == "float32"
+    with torch.inference_mode():
+        renderer = Renderer(small_generator)
+        result = renderer.render(RenderRequest((SessionState().shot(),)))
+    assert result.precision == "float32"
+    assert isinstance(renderer.stages(plan), PreparedStages)
+
+
+def test_what_was_measured_is_known_at_the_next_start(small_generator, folder, measured):
+    first = calibration.plan_for(small_generator)
+    assert calibration.plan_for(small_generator) == first
+    forget()
+    assert calibration.plan_for(small_generator) == first == measured[0]
+    assert len(measured) == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[: len(text) // 2],
+        lambda text: "[]",
+        lambda text: text.replace("bfloat16", "float8"),
+        lambda text: text.replace('"superresolution"', '"other"'),
+        lambda text: json.dumps(json.loads(text) | {"key": "another machine"}),
+        lambda text: json.dumps({"key": json.loads(text)["key"], "plan": None}),
+    ],
+)
+def test_a_file_that_says_something_else_is_replaced(small_generator, folder, measured, damage):
+    calibration.plan_for(small_generator)
+    (kept,) = folder.glob("*.json")
+    good = kept.read_text()
+    kept.write_text(damage(good))
+    forget()
+    assert calibration.plan_for(small_generator) == measured[-1]
+    assert len(measured) == 2
+    assert kept.read_text() == good
+    assert list(folder.iterdir()) == [kept]
+
+
+def test_machines_and_models_are_told_apart(small_generator, folder, measured, monkeypatch):
+    calibration.plan_for(small_generator)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        forget()
+        calibration.plan_for(small_generator)
+    finally:
+        torch.set_num_threads(threads)
+    assert len(measured) == 1, "pixels do not depend on the number of threads"
+    machine = calibration.machine()
+    monkeypatch.setattr(calibration, "machine", lambda: machine | {"cores": "64"})
+    calibration.plan_for(small_generator)
+    assert len(measured) == 2
+    other = Generator(replace(small_generator.config, channel_max=8)).eval()
+    calibration.plan_for(other)
+    assert len(measured) == 3
+    assert len(list(folder.glob("*.json"))) == 3
+
+
+def test_the_slower_start_takes_what_the_faster_one_found(small_generator, folder):
+    key = calibration._key(small_generator)
+    path = calibration._path(key)
+    fast = calibration._publish(path, key, Plan.of("bfloat16", "float32"))
+    assert calibration._publish(path, key, Plan()) == fast
+
+
+def test_a_folder_that_cannot_be_written_does_no_harm(small_generator, folder, measured):
+    folder.parent.mkdir(parents=True)
+    folder.write_text("a file where the folder should be")
+    assert calibration.plan_for(small_generator) == measured[0]
+    assert calibration.plan_for(small_generator) == measured[0]
+    assert len(measured) == 1, "known for the rest of this process all the same"
+
+
+def test_loading_a_model_measures_and_tells(small_generator, folder, measured):
+    told = [detail for detail, _ in load_model("", torch.device("cpu"))]
+    assert "Measuring this machine" in told
+    assert len(measured) == 1
+
+
+def test_what_the_session_demands_is_used(small_generator, folder, measured):
+    renderer = Renderer(small_generator)
+    assert renderer.plan(Quality()) == measured[-1]
+    assert renderer.plan(Quality(precision="float32")) == Plan()
+    assert renderer.plan(Quality(precision="bfloat16")) == Plan.uniform("bfloat16")
+    half = renderer.plan(Quality(precision="float16"))
+    assert half.reference
+    assert renderer.dtype(Quality(precision="float16")) == torch.float16
+    assert isinstance(renderer.stages(half), ReferenceStages)
+    assert isinstance(renderer.stages(Plan()), PreparedStages)

@@ -1,0 +1,112 @@
+"""Work on meshes in a process of its own: it takes minutes in libraries that can neither be stopped
+nor let the interface's thread run meanwhile.
+
+Run as a script this is the other process. It imports none of the program, and trades arrays by way
+of files in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+_POLL_SECONDS = 0.05
+_NO_MEMORY = 3
+
+
+def simplify(arrays: Arrays) -> Arrays:
+    """Vertices and faces with at most about `triangles` faces, by edge collapses."""
+    import fast_simplification
+
+    found = fast_simplification.simplify(
+        arrays["vertices"].astype(np.float64),
+        arrays["faces"].astype(np.int32),
+        target_count=int(arrays["triangles"]),
+    )
+    return {"vertices": found[0], "faces": found[1]}
+
+
+def unwrap(arrays: Arrays) -> Arrays:
+    """An atlas: the vertex that each new vertex repeats, the new faces, and uv in 0..1."""
+    import xatlas
+
+    atlas = xatlas.Atlas()
+    atlas.add_mesh(arrays["vertices"].astype(np.float32), arrays["faces"].astype(np.uint32))
+    options = xatlas.PackOptions()
+    options.resolution = int(arrays["size"])
+    options.padding = int(arrays["padding"])
+    options.bilinear = True
+    atlas.generate(pack_options=options)
+    origin, faces, uv = atlas[0]
+    return {"origin": origin, "faces": faces, "uv": uv}
+
+
+TASKS = {"simplify": simplify, "unwrap": unwrap}
+
+
+def run(task: str, arrays: Arrays) -> Generator[None, None, Arrays]:
+    """Steps of a task in another process; closing them ends it.
+
+    Args:
+        task: name in TASKS.
+        arrays: what it takes.
+
+    Returns:
+        what it gives.
+
+    Raises:
+        MemoryError: when there was too little.
+        RuntimeError: when it failed otherwise, with the last line it printed.
+    """
+    with tempfile.TemporaryDirectory(prefix="pv3d-mesh-") as folder:
+        source, target = Path(folder) / "in.npz", Path(folder) / "out.npz"
+        _save(source, arrays)
+        command = [sys.executable, "-P", __file__, task, str(source), str(target)]
+        with (Path(folder) / "errors").open("w+b") as errors:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
+            )
+            try:
+                while process.poll() is None:
+                    yield
+                    time.sleep(_POLL_SECONDS)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+            errors.seek(0)
+            lines = errors.read().decode(errors="replace").strip().splitlines()
+        # Systems that run short end a process by signal 9.
+        if process.returncode in (_NO_MEMORY, -9):
+            raise MemoryError
+        if process.returncode:
+            reason = lines[-1] if lines else f"it ended with status {process.returncode}"
+            raise RuntimeError(f"The mesh could not be processed ({task}): {reason}")
+        with np.load(target) as found:
+            return {name: found[name] for name in found.files}
+
+
+def _save(path: Path, arrays: Arrays) -> None:
+    with path.open("wb") as file:
+        np.savez(file, **arrays)  # pyright: ignore[reportArgumentType] - no name is allow_pickle
+
+
+def _main(task: str, source: str, target: str) -> int:
+    with np.load(source) as found:
+        arrays = {name: found[name] for name in found.files}
+    try:
+        _save(Path(target), TASKS[task](arrays))
+    except MemoryError:
+        return _NO_MEMORY
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

@@ -1,0 +1,143 @@
+"""The density of one moment at many points, without the colours, and bounds on it over boxes.
+
+The decoder's first layer is linear, so the planes are multiplied by it beforehand. What is left of
+a point's density is sigma = sum over k of w_k softplus(A_k(x, y) + C_k(x, z)) + b, where A is the
+plane (x, y) and C the sum of the two planes (x, z) and (z, x). On a grid A and C need only be
+looked up for pairs of coordinates.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.networks.generator import Generator
+from training.networks.layers import FullyConnected
+
+
+def _affine(layer: FullyConnected) -> tuple[Tensor, Tensor]:
+    """Weight [out, in] and bias [out] as the layer applies them, float32."""
+    gain = layer.lr_mul / math.sqrt(layer.weight.shape[1])
+    return (layer.weight * gain).float(), (layer.bias * layer.lr_mul).float()
+
+
+class DensityField:
+    """Sigma of a model's planes, before its softplus.
+
+    Args:
+        G: the model.
+        planes: [1, 3, C, P, P].
+    """
+
+    def __init__(self, G: Generator, planes: Tensor) -> None:
+        first, last = G.decoder.net[0], G.decoder.net[2]
+        assert isinstance(first, FullyConnected) and isinstance(last, FullyConnected)
+        weight, self.bias = _affine(first)
+        out_weight, out_bias = _affine(last)
+        self.out, self.out_bias = out_weight[0].contiguous(), out_bias[0]
+        self.box = G.config.rendering.box_warp
+        self.texels = planes.shape[-1]
+        self.device = planes.device
+        xy, xz, zx = planes[0].float() / 3  # [C, P, P] each, rows first: y, z and x
+        pair = torch.stack([xy.transpose(1, 2), xz.transpose(1, 2) + zx])  # [2, C, x, y or z]
+        hidden = torch.einsum("hc,pcxy->pxyh", weight, pair)
+        # The planes end in zeros: half a texel before the box's faces they begin to fade.
+        self.planes = F.pad(hidden, (0, 0, 1, 1, 1, 1)).contiguous()
+        """A and C at the texels with a ring of zeros, [2, S, S, hidden]; S = P + 2."""
+        self.points_at_once = 2**20 if planes.is_cuda else 2**13  # a CPU keeps these in its cache
+
+    @property
+    def hidden(self) -> int:
+        return self.out.shape[0]
+
+    def _place(self, coordinates: Tensor) -> tuple[Tensor, Tensor]:
+        """Index of the texel below world coordinates, and how far they are from it (0..1)."""
+        place = coordinates * (self.texels / self.box) + (0.5 * self.texels + 0.5)
+        place = place.clamp(0, self.texels + 1)
+        index = place.floor().clamp_max(self.texels)
+        return index.long(), (place - index).float()
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Sigma [...] at world points [..., 3]."""
+        flat = points.reshape(-1, 3)
+        parts = [self._at(part) for part in flat.split(self.points_at_once)]
+        sigma = torch.cat(parts) if parts else flat.new_zeros(0)
+        return sigma.reshape(points.shape[:-1])
+
+    def _at(self, points: Tensor) -> Tensor:
+        side = self.texels + 2
+        index, part = self._place(points)  # [P, 3]
+        rows, weights = [], []
+        for plane, other in ((0, 1), (1, 2)):
+            for i in (0, 1):
+                for j in (0, 1):
+                    row = (plane * side + index[:, 0] + i) * side + index[:, other] + j
+                    u, v = part[:, 0], part[:, other]
+                    rows.append(row)
+                    weights.append((u if i else 1 - u) * (v if j else 1 - v))
+        summed = F.embedding_bag(
+            torch.stack(rows, dim=1),
+            self.planes.reshape(2 * side * side, -1),
+            per_sample_weights=torch.stack(weights, dim=1),
+            mode="sum",
+        )  # [P, hidden]
+        return F.softplus(summed + self.bias) @ self.out + self.out_bias
+
+    def rows(self, x: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+        """Both planes over all pairs of coordinates: A(x, y) and C(x, z) + bias.
+
+        Args:
+            x: world coordinates [X].
+            other: [Y], along y for A and along z for C.
+
+        Returns:
+            [X, Y, hidden] each.
+        """
+        index, part = self._place(x)
+        along = self.planes[:, index].lerp(self.planes[:, index + 1], part[:, None, None])
+        index, part = self._place(other)
+        both = along[:, :, index].lerp(along[:, :, index + 1], part[:, None])
+        return both[0], both[1] + self.bias
+
+    def outer(self, a: Tensor, c: Tensor) -> Tensor:
+        """Sigma over a box of grid points.
+
+        Args:
+            a: A(x, y) [..., X, Y, hidden].
+            c: C(x, z) with bias [..., X, Z, hidden].
+
+        Returns:
+            [..., X, Y, Z].
+        """
+        summed = a[..., :, None, :] + c[..., None, :, :]
+        return F.softplus(summed) @ self.out + self.out_bias
+
+    def over(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        """Sigma [X, Y, Z] at all combinations of world coordinates [X], [Y] and [Z]."""
+        parts = []
+        for place in x.split(1):
+            a, c = self.rows(place, y)[0], self.rows(place, z)[1]
+            step = max(1, self.points_at_once // len(z))
+            parts.append(torch.cat([self.outer(part, c) for part in a.split(step, dim=1)], dim=1))
+        return torch.cat(parts)
+
+    def spans(self, axis: np.ndarray, size: int) -> tuple[Tensor, int]:
+        """Texels that matter to boxes of `size` cells along an axis.
+
+        Args:
+            axis: rising coordinates of the grid's points [N], in the model's box.
+            size: cells of a box; box k begins at point k * size.
+
+        Returns:
+            index of each box's first texel in the padded planes [boxes], and how many there are.
+        """
+        begin = np.arange(0, len(axis) - 1, size)
+        end = np.minimum(begin + size, len(axis) - 1)
+        places = self._place(torch.from_numpy(axis).to(self.device))[0]
+        first, last = places[torch.from_numpy(begin)], places[torch.from_numpy(end)] + 1
+        width = int((last - first).max()) + 1
+        return first.clamp_max(self.texels + 2 - width), width

@@ -1,0 +1,46 @@
+"""Which number formats the stages of a generator compute in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+Format = Literal["float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a picture is computed; part of the keys that its stages are kept by."""
+
+    backbone: Format = "float32"
+    rays: Format = "float32"
+    """Of the decoder; its own picture is exact enough in half formats, but gains little by them."""
+    texels: Format = "float32"
+    """That planes are kept in."""
+    superresolution: Format = "float32"
+    reference: bool = False
+    """Whether the networks of `training` run as they are, under autocast: for devices and formats
+    that nothing was prepared for."""
+
+    @classmethod
+    def uniform(cls, name: Format, *, reference: bool = False) -> Plan:
+        """All convolutions in one format."""
+        return cls.of(name, name, reference=reference)
+
+    @classmethod
+    def of(cls, backbone: Format, superresolution: Format, *, reference: bool = False) -> Plan:
+        """Convolutions in these formats, and what goes with them."""
+        # Planes of a half backbone hold no more than half formats can, and take half the memory.
+        texels: Format = "float32" if backbone == "float32" else "float16"
+        return cls(backbone, "float32", texels, superresolution, reference)
+
+    @property
+    def precision(self) -> Format:
+        """The format that most of the work is done in, for the interface."""
+        return self.superresolution if self.superresolution != "float32" else self.backbone
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return getattr(torch, self.precision)
