@@ -167,11 +167,16 @@ def prepare(G: Generator, codes: Codes) -> None:
     """Starts a new generator where the warm-up gets going.
 
     Density starts low with a strong slope, motion starts small, the codes' random parts are not
-    read, and the layers' stored noise maps are trained like weights: without them few steps learn
-    only coarse shapes.
+    read, the layers' stored noise maps are trained like weights, without which few steps learn only
+    coarse shapes, and the super-resolution begins by enlarging the raw picture.
     """
     codes.begin(G)
     with torch.no_grad():
+        for name, parameter in G.named_parameters():
+            if name.startswith("superresolution.") and name.endswith(
+                (".torgb.weight", ".torgb.bias")
+            ):
+                parameter.zero_()
         G.get_parameter("decoder.net.2.weight")[0] *= 8
         G.get_parameter("decoder.net.2.bias")[0] = -5
         for name, module in G.named_modules():

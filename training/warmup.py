@@ -194,20 +194,26 @@ class Warmup:
 
     def _rate(self, number: int) -> float:
         """Learning rate: a short rise, flat to 30 % of the stage, then a cosine to 2 %."""
-        config = self.config
-        done, length = number, config.updates
-        if number >= config.updates:
-            done, length = number - config.updates, config.superresolution_updates
+        config, (done, length) = self.config, self._place(number)
         share = done / max(length, 1)
         fall = 0.5 * (1 + math.cos(math.pi * max(share - 0.3, 0) / 0.7))
         return config.lr * min(1.0, (done + 1) / 150) * (0.02 + 0.98 * fall)
 
     def _average(self, number: int) -> None:
-        keep = min(self.config.ema, 1 - 1 / (0.1 * number + 1))
+        done, _ = self._place(number)  # a stage's first weights shall not stay for long
+        keep = min(self.config.ema, 1 - 1 / (0.1 * done + 1))
         with torch.no_grad():
             pairs = zip(self.G_ema.parameters(), self.G.parameters(), strict=True)
             for average, parameter in pairs:
-                average.lerp_(parameter, 1 - keep)
+                if parameter.requires_grad:
+                    average.lerp_(parameter, 1 - keep)
+
+    def _place(self, number: int) -> tuple[int, int]:
+        """Updates done of the stage that is on, and its length."""
+        config = self.config
+        if number < config.updates:
+            return number, config.updates
+        return number - config.updates, config.superresolution_updates
 
     def _scene(
         self, batch: Batch, draws: Draws, frames: slice = _BOTH

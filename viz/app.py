@@ -350,8 +350,8 @@ class App(AppActions):
         if info.path:
             self.preferences.opened(info.path)
             self.remember()
-            for note in info.notes:
-                self.toast("info", note)
+            for note in info.notes if info.path != models.default_checkpoint() else ():
+                self.toast("info", note)  # of the program's own model they would come each time
         self.window.set_title(f"{info.name} - {TITLE}")
 
     def _introduce(self, info: ModelInfo) -> None:

@@ -23,7 +23,7 @@ from viz.exports.frame_options import FrameOptions, Look, Movement, PictureOptio
 from viz.headless import Source, commands, ranks
 from viz.headless.ranks import Ranks
 from viz.headless.run import export as run
-from viz.headless.source import parse_seeds
+from viz.headless.source import items, parse_seeds
 from viz.render import Renderer
 from viz.types import Latent, Motion, Orbit, SessionState
 
@@ -245,6 +245,16 @@ def test_ranks_come_from_the_environment(environment, wrong, monkeypatch):
         return
     assert ranks.from_environment() == Ranks(1, 4, 1)
     assert Ranks(1, 4).share(list(range(10))) == [1, 5, 9]
+
+
+def test_one_person_and_motion_can_be_a_file():
+    def made(**words: str) -> list[str]:
+        source = Source(Path("out/x.glb"), **words)
+        return [str(item.path) for item in items(source, SessionState(), (".glb", ".ply"))]
+
+    assert made(seeds="4") == ["out/x.glb"]
+    assert made(seeds="4", motion_seeds="2") == ["out/x.glb"]
+    assert made(seeds="4,5") == [f"out/x.glb/seed000{k}_motion0000.glb" for k in (4, 5)]
 
 
 def test_seeds_are_read_as_people_write_them():

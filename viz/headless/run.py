@@ -51,8 +51,9 @@ def export(
     if source.session is None:
         state.checkpoint = state.checkpoint or models.default_checkpoint()
     options = _following(options, source)
-    work = items(source, state, EXPORTERS[name].suffixes[0])
-    if name != "frames" and not source.many:
+    work = items(source, state, EXPORTERS[name].suffixes)
+    many = work[0].path != source.output
+    if name != "frames" and not many:
         writing.check(options, work[0].path, source.overwrite)
     elif problems := options.problems_with(work[0].path):
         raise UserError(" ".join(problems))
@@ -64,7 +65,7 @@ def export(
     if source.cameras is not None:
         cameras = DataCameras(source.cameras)
         mine = [replace(i, state=cameras.filmed(i.state, i.number)) for i in mine]
-    batch = _Batch(renderer, name, options, source)
+    batch = _Batch(renderer, name, options, source, many)
     if split:
         batch.share = ranks.rank, ranks.size
     try:
@@ -115,8 +116,12 @@ def _following(options: Any, source: Source) -> Any:
 class _Batch:
     """The exports of one process."""
 
-    def __init__(self, renderer: Renderer, name: str, options: Any, source: Source) -> None:
+    def __init__(
+        self, renderer: Renderer, name: str, options: Any, source: Source, many: bool
+    ) -> None:
         self.renderer, self.name, self.options, self.source = renderer, name, options, source
+        self.many = many
+        """Whether the output is a folder of several exports."""
         self.exporter = EXPORTERS[name]
         self.share: tuple[int, int] = (0, 1)
         """Which of the frames are this process's, and of how many."""
@@ -155,7 +160,7 @@ class _Batch:
             UserError: when something else is in its place that may not be replaced.
         """
         path, overwrite = item.path, self.source.overwrite
-        if not path.exists() or not (self.source.many or self.name == "frames"):
+        if not path.exists() or not (self.many or self.name == "frames"):
             return False
         recipe = Recipe.of(self.renderer, item.state, self.name, self.options).text(item.state)
         if self.name == "frames":

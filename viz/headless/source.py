@@ -18,8 +18,9 @@ class Source:
     """What is exported, and where to."""
 
     output: Path
-    """File to write, or folder where the export has several files. With several seeds, the folder
-    of all: each gets a file or a folder in it, such as seed0003_motion0001."""
+    """File to write, or folder where the export has several files. With seeds, the folder of all:
+    each gets a file or a folder in it, such as seed0003_motion0001. For one person and motion it
+    can be a file's name as well."""
     session: Path | None = None
     """Session to export: a .json, or anything that this program exported, such as a picture or a
     video. None: the state that the program starts with."""
@@ -52,11 +53,6 @@ class Source:
     overwrite: bool = False
     """Whether existing files may be replaced. Without it, finished ones are kept: an export of
     frames or of several seeds goes on where it stopped."""
-
-    @property
-    def many(self) -> bool:
-        """Whether `output` is a folder of several exports."""
-        return bool(self.seeds or self.motion_seeds)
 
 
 @dataclass(frozen=True)
@@ -91,29 +87,33 @@ def base_state(source: Source) -> SessionState:
     return state
 
 
-def items(source: Source, state: SessionState, suffix: str) -> list[Item]:
+def items(source: Source, state: SessionState, suffixes: tuple[str, ...]) -> list[Item]:
     """The exports of a command: one, or one a person and motion.
 
     Args:
         source: the command.
         state: from `base_state`.
-        suffix: usual ending of the files; "" where each export is a folder.
+        suffixes: endings that the files may have, the usual one first; "" where an export is a
+            folder.
 
     Raises:
         UserError: when the seeds cannot be read.
     """
-    if not source.many:
+    if not (source.seeds or source.motion_seeds):
         return [Item(state, source.output)]
     people = parse_seeds(source.seeds, "--seeds") or [None]
     motions = parse_seeds(source.motion_seeds, "--motion-seeds") or [None]
     if len(people) * len(motions) > MOST_ITEMS:
         raise UserError(f"That would be more than {MOST_ITEMS:,} exports: choose fewer seeds.")
+    ending = source.output.suffix.lower()
+    if len(people) == len(motions) == 1 and ending and ending in suffixes:
+        return [Item(_chosen(state, people[0], motions[0]), source.output)]
     found = []
     for person in people:
         for motion in motions:
             one = _chosen(state, person, motion)
             name = f"seed{one.latent.seed:04d}_motion{one.motion.seed:04d}"
-            path = source.output / f"{name}{source.suffix or suffix}"
+            path = source.output / f"{name}{source.suffix or suffixes[0]}"
             found.append(Item(one, path, len(found)))
     return found
 
