@@ -9,9 +9,6 @@ from pathlib import Path
 # As the application does, before torch is loaded: threads that wait must not spin, as other tests
 # or the window may need the core.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# What tests keep (baked models, calibrations) is not the user's; from run to run it stays.
-ROOT = Path(__file__).resolve().parents[1]
-os.environ["XDG_CACHE_HOME"] = str(ROOT / ".pytest_cache" / "user")
 
 import pytest
 import torch
@@ -19,7 +16,10 @@ import torch
 from training.config import GeneratorConfig, RenderingConfig
 from training.networks.generator import Generator
 
+ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+# What tests keep (baked models, calibrations) is not the user's; from run to run it stays.
+os.environ["XDG_CACHE_HOME"] = str(ROOT / ".pytest_cache" / "user")
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,7 @@ class App(AppActions):
         if "llvmpipe" in self.window.gl_renderer or "softpipe" in self.window.gl_renderer:
             self.window.max_fps = _SOFTWARE_RATE
         brought = models.default_checkpoint()
-        wanted = checkpoint or (state.checkpoint if state else brought)
+        wanted = checkpoint or (state.checkpoint if state else "") or brought
         self.state = state or SessionState()
         self.interface.path_lane = bool(self.state.keyframes)
         self._newcomer = state is None

@@ -12,7 +12,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.files import FileDialog, Filters, Kind, show_folder
-from viz import captures, session
+from viz import captures, models, session
 from viz.actions import CaptureKind
 from viz.errors import UserError
 from viz.exports import Exporter
@@ -131,7 +131,8 @@ class Files:
     def _open_session(self, path: str) -> None:
         app = self._app
         state = session.open_session(_sidecar(path) or path)
-        wanted, shown = state.checkpoint, app.model.path if app.model else ""
+        wanted = state.checkpoint or models.default_checkpoint()
+        shown = app.model.path if app.model else ""
         state.checkpoint = shown  # until the other one is loaded, which may fail
         app.take_state(state)
         if wanted and not Path(wanted).exists():

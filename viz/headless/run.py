@@ -48,8 +48,7 @@ def export(
     """
     ranks = ranks or from_environment()
     state = base_state(source)
-    if source.session is None:
-        state.checkpoint = state.checkpoint or models.default_checkpoint()
+    state.checkpoint = state.checkpoint or models.default_checkpoint()
     options = _following(options, source)
     work = items(source, state, EXPORTERS[name].suffixes)
     many = work[0].path != source.output
