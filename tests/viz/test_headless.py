@@ -248,13 +248,13 @@ def test_ranks_come_from_the_environment(environment, wrong, monkeypatch):
 
 
 def test_one_person_and_motion_can_be_a_file():
-    def made(**words: str) -> list[str]:
-        source = Source(Path("out/x.glb"), **words)
+    def made(seeds: str, motion_seeds: str = "") -> list[str]:
+        source = Source(Path("out/x.glb"), seeds=seeds, motion_seeds=motion_seeds)
         return [str(item.path) for item in items(source, SessionState(), (".glb", ".ply"))]
 
-    assert made(seeds="4") == ["out/x.glb"]
-    assert made(seeds="4", motion_seeds="2") == ["out/x.glb"]
-    assert made(seeds="4,5") == [f"out/x.glb/seed000{k}_motion0000.glb" for k in (4, 5)]
+    assert made("4") == ["out/x.glb"]
+    assert made("4", "2") == ["out/x.glb"]
+    assert made("4,5") == [f"out/x.glb/seed000{k}_motion0000.glb" for k in (4, 5)]
 
 
 def test_seeds_are_read_as_people_write_them():
