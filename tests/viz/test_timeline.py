@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -142,6 +143,8 @@ def test_speed(scene):
 
 
 def double_click_time(scene: Scene) -> None:
+    time.sleep(0.4)  # or they would be the third and fourth click after those of the test before
+    scene.frames(2)
     scene.xdo("mousemove", *scene.at("Timeline/Time", x=0.2))
     scene.xdo("click", "--repeat", 2, "--delay", 5, 1)  # at once, however slow the machine is
     scene.frames(6)
