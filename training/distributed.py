@@ -7,6 +7,7 @@ train parts of three networks by turns, with second derivatives and several micr
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -95,6 +96,9 @@ def world(device: str = "auto") -> Iterator[World]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield World(device=chosen)
         return
+    # Its functions' defaults keep the group that is there when they are imported, as optimisers do
+    # at their first step; kept, the group's threads outlive it and may abort the ending process.
+    importlib.import_module("torch.distributed.nn")
     if chosen.type == "cuda":
         dist.init_process_group("nccl", device_id=chosen)
     else:

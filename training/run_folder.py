@@ -56,7 +56,7 @@ def stop_on_signals(ask: Callable[[], None]) -> Iterator[None]:
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, module: nn.Module) -> dict[str, Tensor]:
-    """Adam's moments by parameter name: "NAME.exp_avg" and so on."""
+    """An optimiser's moments by parameter name: "NAME.exp_avg" and so on."""
     names: dict[Tensor, str] = {p: name for name, p in module.named_parameters()}
     return {
         f"{names[parameter]}.{key}": torch.as_tensor(value)
@@ -68,7 +68,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, module: nn.Module) -> di
 def load_optimizer(
     optimizer: torch.optim.Optimizer, module: nn.Module, tensors: dict[str, Tensor]
 ) -> None:
-    """Gives Adam back its moments. Parameters that had none yet start anew."""
+    """Gives an optimiser back its moments. Parameters that had none yet start anew."""
     for name, parameter in module.named_parameters():
         state = {
             key.removeprefix(f"{name}."): tensor

@@ -49,10 +49,12 @@ class WarmupLossConfig:
     """Error of the change between a clip's two frames: without it faces hardly move."""
     rays: int = 384
     """Rays of a frame."""
-    detail: float = 0.4
-    """Share of the rays that go where pictures have detail or change: eyes and mouth."""
-    detail_weight: float = 3.0
-    """Weight of those rays' colours."""
+    detail: float = 0.2
+    """Share of the rays that go where pictures have detail: outlines, eyes, hair."""
+    moving: float = 0.3
+    """Share of the rays that go where a clip's two frames differ: eyes and mouth."""
+    moving_weight: float = 3.0
+    """Weight of the latter rays' colours."""
 
 
 def projection(rows: int, columns: int, seed: int) -> Tensor:
@@ -226,19 +228,22 @@ class Targets:
         if batch.depth is None or batch.mask is None:
             raise ValueError("The warm-up needs a data set with depth and mask pictures.")
         images = batch.images.flatten(0, 1).float() / 127.5 - 1  # [M, 3, H, W]
-        side = images.shape[-1]
-        detailed = round(config.detail * config.rays)
+        side, clips = images.shape[-1], images.shape[0] // 2
+        detailed, moving = round(config.detail * config.rays), round(config.moving * config.rays)
         spread = torch.randint(
             side * side,
-            (images.shape[0] // 2, config.rays - detailed),
+            (clips, config.rays - detailed - moving),
             generator=draws.local,
             device=images.device,
         )
-        where = _detail(images).flatten(1)  # [n, H * W]
-        chosen = torch.multinomial(where, detailed, replacement=True, generator=draws.local)
-        pixels = torch.cat([spread, chosen], dim=1).repeat_interleave(2, dim=0)
+        chosen = [
+            torch.multinomial(where, count, replacement=True, generator=draws.local)
+            for where, count in zip(_interest(images), (detailed, moving), strict=True)
+            if count
+        ]
+        pixels = torch.cat([spread, *chosen], dim=1).repeat_interleave(2, dim=0)
         weight = torch.ones(pixels.shape, device=images.device)
-        weight[:, spread.shape[1] :] = config.detail_weight
+        weight[:, config.rays - moving :] = config.moving_weight
         flat = images.flatten(2)  # [M, 3, H * W]
         color = flat.gather(2, pixels[:, None].expand(-1, 3, -1)).transpose(1, 2)
         mask = (batch.mask.flatten(0, 1).flatten(1).float() / 255).gather(1, pixels)
@@ -246,19 +251,18 @@ class Targets:
         return cls(pixels, weight, color, mask, depth)
 
 
-def _detail(images: Tensor) -> Tensor:
-    """How much goes on at each pixel of n clips' frames [2n, 3, H, W]: [n, H, W], positive.
-
-    Edges count, and twice as much what differs between a clip's two frames.
-    """
+def _interest(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Where edges are, and where a clip's two frames differ, in n clips' frames [2n, 3, H, W]:
+    [n, H * W] each, positive."""
     light = images.mean(dim=1)  # [M, H, W]
     across = F.pad((light[:, :, 1:] - light[:, :, :-1]).abs(), (0, 1))
     down = F.pad((light[:, 1:] - light[:, :-1]).abs(), (0, 0, 0, 1))
     edges = (across + down).reshape(-1, 2, *light.shape[1:]).mean(dim=1)
-    change = (light[0::2] - light[1::2]).abs()
+    change = (images[0::2] - images[1::2]).abs().mean(dim=1)
     reach = max(light.shape[-1] // 32, 1) * 2 + 1
-    blurred = F.avg_pool2d((edges + 2 * change)[:, None], reach, stride=1, padding=reach // 2)
-    return blurred[:, 0] + 1e-3
+    maps = torch.stack([edges, change], dim=1)  # [n, 2, H, W]
+    maps = F.avg_pool2d(maps, reach, stride=1, padding=reach // 2)
+    return (maps[:, 0] + 1e-3).flatten(1), (maps[:, 1] + 1e-4).flatten(1)
 
 
 def _guided_depths(targets: Targets, options: RenderingConfig, draws: Draws) -> Tensor:

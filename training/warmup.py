@@ -15,13 +15,13 @@ import logging
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 import tyro
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from training import checkpoint, held_out, supervised
@@ -30,6 +30,7 @@ from training.data import Batch, DataConfig, DatasetError, Loader
 from training.distributed import World, world
 from training.logs import Logs
 from training.networks.generator import Generator
+from training.optimizers import Matrices, hidden_weights, muon
 from training.run_folder import RunError, RunFolder, TrainingState, stop_on_signals
 from training.step import Draws
 from training.supervised import Targets, WarmupLossConfig
@@ -60,7 +61,9 @@ class WarmupConfig:
     batch: int = 4
     """Clips an update, two frames of each."""
     lr: float = 4e-3
-    """Learning rate; from 30 % of a stage it falls on a cosine."""
+    """Learning rate of Adam; from 30 % of a stage it falls on a cosine."""
+    matrix_lr: float = 3.5
+    """Factor on the learning rate of the backbone's weight matrices, which Muon trains."""
     density_lr: float = 4.0
     """Factor on the learning rate of the decoder, whose density spans tens of units."""
     mapping_lr: float = 100.0
@@ -125,9 +128,18 @@ class Warmup:
         self.codes.save(folder.path / "codes.safetensors")
         supervised.prepare(self.G, self.codes)
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
-        self.optimizer = torch.optim.Adam(self._groups(), config.lr, betas=(0.9, 0.99))
+        hidden = hidden_weights(self.G)
+        self.matrices = Matrices(list(hidden.values()))
+        self.optimizers = (
+            torch.optim.Adam(self._groups(hidden), config.lr, betas=(0.9, 0.99)),
+            muon(self.matrices, [config.matrix_lr * self._factor(name) for name in hidden]),
+        )
         self.state = TrainingState(
-            {"G": self.G, "G_ema": self.G_ema}, {"optimizer": (self.optimizer, self.G)}
+            {"G": self.G, "G_ema": self.G_ema},
+            {
+                "optimizer": (self.optimizers[0], self.G),
+                "muon": (self.optimizers[1], self.matrices),
+            },
         )
         if config.compile:
             self.G.backbone.synthesis.compile(dynamic=False)
@@ -135,15 +147,19 @@ class Warmup:
                 self.G.superresolution.compile(dynamic=False)
         self._stopping = False
 
-    def _groups(self) -> list[dict]:
-        config, mapping = self.config, self.G.backbone.mapping
-        special = [
-            (list(self.G.decoder.parameters()), config.density_lr),
-            ([p for k, p in mapping.named_parameters() if k.startswith("fc")], config.mapping_lr),
-        ]
-        known = {id(p) for parameters, _ in special for p in parameters}
-        rest = [p for p in self.G.parameters() if id(p) not in known]
-        return [{"params": p, "factor": factor} for p, factor in [(rest, 1.0), *special]]
+    def _groups(self, hidden: Collection[str]) -> list[dict]:
+        """What Adam trains: all but the hidden weights, by factor of the learning rate."""
+        groups: defaultdict[float, list[nn.Parameter]] = defaultdict(list)
+        for name, parameter in self.G.named_parameters():
+            if name not in hidden:
+                groups[self._factor(name)].append(parameter)
+        return [{"params": found, "factor": factor} for factor, found in groups.items()]
+
+    def _factor(self, name: str) -> float:
+        """On the learning rate of a parameter."""
+        if name.startswith("decoder."):
+            return self.config.density_lr
+        return self.config.mapping_lr if name.startswith("backbone.mapping.fc") else 1.0
 
     def run(self) -> Iterator[dict[str, float]]:
         """Trains, and yields the losses of each update; SIGTERM and SIGINT end it, saved."""
@@ -180,12 +196,14 @@ class Warmup:
             self.G.requires_grad_(on_rays)
             self.G.superresolution.requires_grad_(not on_rays)
         losses = self._ray_step(batch, draws) if on_rays else self._picture_step(batch, draws)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.G.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
+        self.matrices.take_gradients()
         rate = self._rate(number)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["factor"]
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["factor"]
+            optimizer.step()
         if on_rays:
             self.codes.confine(self.G)
         self._average(number)

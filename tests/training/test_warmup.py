@@ -100,7 +100,7 @@ def settings(data: Path, out: Path, **changes) -> WarmupConfig:
         updates=60,
         superresolution_updates=0,
         workers=0,
-        lr=0.01,
+        lr=0.005,
         ema=0.95,
         save_every=20,
         loss=WarmupLossConfig(rays=128),
@@ -149,16 +149,22 @@ def test_rays_go_where_something_happens(balls):
     loader = Loader.open(DataConfig(path=balls, mirror=False, workers=0), SIDE, 8)
     batch = next(loader)
     draws = Draws((0,), torch.device("cpu"))
-    config = WarmupLossConfig(rays=400, detail=0.5)
+    config = WarmupLossConfig(rays=400, detail=0.25, moving=0.25)
     targets = Targets.draw(batch, config, draws)
     assert targets.color.shape == (16, 400, 3)
     assert torch.equal(targets.pixels[0::2], targets.pixels[1::2])
     flat = batch.images.flatten(0, 1).flatten(2).float() / 127.5 - 1
     m, r = 5, 17
     assert torch.equal(targets.color[m, r], flat[m, :, targets.pixels[m, r]])
-    on_ball = [part.mean().item() for part in targets.mask.split(200, dim=1)]
-    assert on_ball[1] > on_ball[0], "detail lies at the ball"
-    assert set(targets.weight.unique().tolist()) == {1.0, 3.0}
+    parts = [slice(200), slice(200, 300), slice(300, 400)]
+    spread, detailed, moving = (targets.mask[:, part].mean() for part in parts)
+    assert detailed > spread
+    assert moving > spread
+    change = (targets.color[0::2] - targets.color[1::2]).abs().mean(dim=-1)
+    spread, detailed, moving = (change[:, part].mean() for part in parts)
+    assert moving > 2 * spread
+    assert torch.equal(targets.weight.unique(), torch.tensor([1.0, 3.0]))
+    assert (targets.weight[:, parts[2]] == 3).all()
     seen = targets.depth[targets.mask > 0.5]
     assert 2.3 < seen.min() < seen.max() < 2.8
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import signal
 import time
 import weakref
@@ -228,6 +229,9 @@ def _start_worker(_: int) -> None:
     """Leaves stopping to the trainer: a scheduler's SIGTERM reaches all processes, and the trainer
     still saves while its workers live. They end with it, or at a second SIGTERM."""
     settle_worker()
+    # A worker that was spawned ends as a whole interpreter does, and the thread that hands over its
+    # batches may then abort it inside of torch. Nothing is left to do: it may end at once.
+    atexit.register(os._exit, 0)
     signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
