@@ -31,6 +31,11 @@ from training.networks.generator import Frame, Generator
 from training.step import Draws
 from training.supervised import Codes
 
+try:
+    import flip_evaluator
+except ImportError:  # it comes with the extra `train`
+    flip_evaluator = None
+
 _EYES_AND_MOUTH = slice(36, 68)
 _MARGIN = 0.02
 """Around the landmarks, as a share of the picture."""
@@ -49,9 +54,11 @@ def measure(G: Generator, codes: Codes, path: Path, count: int = 24) -> dict[str
     Returns:
         Means by name: PSNR of the whole picture and of the box around eyes and mouth in dB, of the
         final picture and of the raw one; structural similarity (Wang et al., 2004), 1 for equal
-        pictures; depth error where the head is opaque, world units and percent of the box; and the
-        share of the true change between the frames that is explained (1 is all), whole and around
-        eyes and mouth. What the data set cannot tell is absent.
+        pictures; perceptual distance (FLIP, Andersson et al., 2020: what a viewer notices who
+        flips between the pictures, 0 to 1) where its package is installed; depth error where the
+        head is opaque, world units and percent of the box; and the share of the true change
+        between the frames that is explained (1 is all), whole and around eyes and mouth. What the
+        data set cannot tell is absent.
 
     Raises:
         DatasetError: when the data set cannot be used.
@@ -117,12 +124,23 @@ def _compare(
                 for a, b in zip(picture, target, strict=True)
             ]
             found.append(("structural similarity", float(np.mean(similar))))
+            if flip_evaluator is not None:
+                pairs = zip(target / 255, picture / 255, strict=True)
+                distances = [_flip(truth, ours) for truth, ours in pairs]
+                found.append(("perceptual distance FLIP", sum(distances) / len(distances)))
     if truth.depth is not None and truth.mask is not None:
         error = _depth_error(frame, truth)
         if math.isfinite(error):
             found.append(("depth error", error))
             found.append(("depth error % of box", 100 * error / G.config.rendering.box_warp))
     return found
+
+
+def _flip(truth: np.ndarray, picture: np.ndarray) -> float:
+    """Mean FLIP of two pictures [H, W, 3] in 0..1."""
+    assert flip_evaluator is not None
+    both = (np.ascontiguousarray(x, dtype=np.float32) for x in (truth, picture))
+    return float(flip_evaluator.evaluate(*both, "LDR", applyMagma=False)[1])
 
 
 def _psnr(error: np.ndarray) -> float:

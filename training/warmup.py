@@ -75,7 +75,7 @@ class WarmupConfig:
     precision: AmpPrecision = "float32"
     """Number format of the convolutions."""
     compile: bool = False
-    """Compile the backbone with torch.compile: with bfloat16 more than twice as fast on a CPU that
+    """Compile the networks with torch.compile: with bfloat16 more than twice as fast on a CPU that
     has it. Needs a C++ compiler."""
     device: str = "auto"
     """auto is the GPU, or the CPU without one."""
@@ -143,6 +143,7 @@ class Warmup:
         )
         if config.compile:
             self.G.backbone.synthesis.compile(dynamic=False)
+            self.G.decoder.compile(dynamic=False)
             if self.G.superresolution is not None:
                 self.G.superresolution.compile(dynamic=False)
         self._stopping = False

@@ -262,6 +262,7 @@ def test_held_out_people_are_measured_from_the_command_line(balls, tmp_path, cap
     assert found == measure(warmup.G_ema, warmup.codes, balls, count=3)
     for name in ("PSNR dB", "raw PSNR eyes and mouth dB", "change explained eyes and mouth"):
         assert np.isfinite(found[f"held out/{name}"])
+    assert 0 < found["held out/perceptual distance FLIP"] < 1
     (run / "codes.safetensors").unlink()
     assert held_out_main([str(run), "--data", str(balls)]) == 1
     assert "holds no bases of codes" in capsys.readouterr().err
