@@ -139,8 +139,8 @@ def _compare(
 def _flip(truth: np.ndarray, picture: np.ndarray) -> float:
     """Mean FLIP of two pictures [H, W, 3] in 0..1."""
     assert flip_evaluator is not None
-    both = (np.ascontiguousarray(x, dtype=np.float32) for x in (truth, picture))
-    return float(flip_evaluator.evaluate(*both, "LDR", applyMagma=False)[1])
+    truth, picture = (np.ascontiguousarray(x, dtype=np.float32) for x in (truth, picture))
+    return float(flip_evaluator.evaluate(truth, picture, "LDR", applyMagma=False)[1])
 
 
 def _psnr(error: np.ndarray) -> float:
