@@ -10,20 +10,18 @@ from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
 from viz.actions import Actions, Interface
-from viz.panels.seeds import recommended
+from viz.panels.seeds import recommended, seed_and_pad
 from viz.panels.widgets import (
-    LEAST_SEED,
     Button,
     button_row,
     cells,
     counted,
     disabled,
     heading,
-    seed_caption,
     times,
     value_with_button,
 )
-from viz.types import LAST_SEED, Latent, ModelInfo, RenderResult, SessionState, lattice_seed
+from viz.types import LAST_SEED, Latent, ModelInfo, RenderResult, SessionState
 
 _UNKNOWN_NUM_WS = 14
 _GROUPS = {
@@ -51,29 +49,9 @@ def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> 
 def _seed(state: SessionState, actions: Actions) -> None:
     _blended(state)
     with disabled(bool(state.latent.ws_file)):
-        changed, seed = controls.drag_int(
-            "Seed",
-            counted(state.latent.seed),
-            LEAST_SEED,
-            LAST_SEED,
-            default=Latent().seed,
-            tooltip="Number that the appearance code z is drawn from; those below 0 count down "
-            "from 2\u00b3\u00b2.",
+        state.latent = seed_and_pad(
+            state.latent, Latent(), "appearance code z", "a person", "neighbours' w blend"
         )
-        if changed:
-            state.latent = replace(state.latent, x=float(seed), y=0.0, others=())
-        # The pad's y runs down, the state's up; 0 - y, as -y would make a negative zero.
-        changed, (x, y) = controls.pad(
-            "##Pad",
-            (state.latent.x, 0.0 - state.latent.y),
-            height=132,
-            default=(0.0, 0.0),
-            caption=lambda column, row: seed_caption(lattice_seed(column, -row)),
-            tooltip="Every crossing is a person, named by its seed; between crossings the four "
-            "neighbours' w blend.",
-        )
-        if changed:
-            state.latent = replace(state.latent, x=x, y=0.0 - y, others=())
     interface = actions.interface
     button_row(
         Button(

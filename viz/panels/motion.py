@@ -8,17 +8,14 @@ from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
 from viz.actions import Actions, Interface
-from viz.panels.seeds import recommended
+from viz.panels.seeds import recommended, seed_and_pad
 from viz.panels.widgets import (
-    LEAST_SEED,
     Button,
     button_row,
-    counted,
     disabled,
     heading,
-    seed_caption,
 )
-from viz.types import LAST_SEED, Motion, RenderResult, SessionState, lattice_seed
+from viz.types import LAST_SEED, Motion, RenderResult, SessionState
 
 
 def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
@@ -39,29 +36,9 @@ def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> 
 
 
 def _seed(state: SessionState, actions: Actions) -> None:
-    changed, seed = controls.drag_int(
-        "Seed",
-        counted(state.motion.seed),
-        LEAST_SEED,
-        LAST_SEED,
-        default=Motion().seed,
-        tooltip="Number that the motion code z_motion is drawn from; those below 0 count down "
-        "from 2\u00b3\u00b2.",
+    state.motion = seed_and_pad(
+        state.motion, Motion(), "motion code z_motion", "a motion", "neighbours blend"
     )
-    if changed:
-        state.motion = replace(state.motion, x=float(seed), y=0.0, others=())
-    # The pad's y runs down, the state's up; 0 - y, as -y would make a negative zero.
-    changed, (x, y) = controls.pad(
-        "##Pad",
-        (state.motion.x, 0.0 - state.motion.y),
-        height=132,
-        default=(0.0, 0.0),
-        caption=lambda column, row: seed_caption(lattice_seed(column, -row)),
-        tooltip="Every crossing is a motion, named by its seed; between crossings the four "
-        "neighbours blend.",
-    )
-    if changed:
-        state.motion = replace(state.motion, x=x, y=0.0 - y, others=())
     button_row(
         Button(
             "Random",

@@ -1,11 +1,50 @@
-"""The seeds that a model's makers recommend, as the appearance and the motion show them."""
+"""Choosing a code by its seed, as the appearance and the motion do it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
 
-from viz.panels.widgets import cells, heading
-from viz.types import Latent, Motion
+from gui_utils import controls
+from viz.panels.widgets import LEAST_SEED, cells, counted, heading, seed_caption
+from viz.types import LAST_SEED, Latent, Motion, lattice_seed
+
+Code = TypeVar("Code", Latent, Motion)
+
+
+def seed_and_pad(code: Code, default: Code, name: str, crossing: str, blend: str) -> Code:
+    """A field for the seed, and the pad that seeds lie on; the code as they leave it.
+
+    Args:
+        code: what is shown now.
+        default: what a reset goes back to.
+        name: the code in words, "appearance code z".
+        crossing: what a crossing of the pad is, "a person".
+        blend: what blends between them, "neighbours' w blend".
+    """
+    changed, seed = controls.drag_int(
+        "Seed",
+        counted(code.seed),
+        LEAST_SEED,
+        LAST_SEED,
+        default=default.seed,
+        tooltip=f"Number that the {name} is drawn from; those below 0 count down from "
+        "2\u00b3\u00b2.",
+    )
+    if changed:
+        code = replace(code, x=float(seed), y=0.0, others=())
+    # The pad's y runs down, the code's up; 0 - y, as -y would make a negative zero.
+    changed, (x, y) = controls.pad(
+        "##Pad",
+        (code.x, 0.0 - code.y),
+        height=132,
+        default=(0.0, 0.0),
+        caption=lambda column, row: seed_caption(lattice_seed(column, -row)),
+        tooltip=f"Every crossing is {crossing}, named by its seed; between crossings the four "
+        f"{blend}.",
+    )
+    return replace(code, x=x, y=0.0 - y, others=()) if changed else code
 
 
 def recommended(code: Latent | Motion, seeds: Sequence[int], what: str) -> int | None:
