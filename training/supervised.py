@@ -25,7 +25,7 @@ from training.data import Batch
 from training.files import replacing
 from training.networks.backbone import MotionTimeFuser
 from training.networks.generator import Generator
-from training.networks.layers import SynthesisLayer
+from training.networks.layers import FullyConnected, SynthesisLayer
 from training.step import Draws
 
 _OPAQUE = 0.99
@@ -145,11 +145,27 @@ class Codes:
 
     @torch.no_grad()
     def begin(self, G: Generator) -> None:
-        """Confines a new generator, whose weights read all of the codes alike, and strengthens what
-        is left to what all of it was."""
+        """Lets a new generator read what the codes tell and nothing else.
+
+        Half of the mapping's first units mix a person's numbers, as usual. The others get a single
+        number each, and their bend a place of its own among its values: a trait may depend on one
+        number in any way, as the colour of clothes does, and mixtures come to see that late.
+        """
         self.confine(G)
-        for weight, basis in self._readers(G):
+        for weight, basis in self._readers(G):  # as strong as before it read less
             weight.mul_(math.sqrt(basis.shape[1] / basis.shape[0]))
+        fc0 = G.backbone.mapping.get_submodule("fc0")
+        assert isinstance(fc0, FullyConnected)
+        numbers, mixing = len(self.identity), len(fc0.bias) // 2
+        unit = torch.arange(len(fc0.bias) - mixing, device=fc0.bias.device)
+        number, turn = unit % numbers, unit // numbers
+        of_number = (len(unit) - 1 - number) // numbers + 1  # units that read the same one
+        sign = 1.0 - 2 * (turn % 2)
+        bend = torch.special.ndtri((turn + 0.5) / of_number)
+        gain = fc0.lr_mul / math.sqrt(fc0.weight.shape[1])
+        fc0.weight[mixing:, : self.identity.shape[1]] = sign[:, None] * self.identity[number] / gain
+        fc0.weight[mixing:, self.identity.shape[1] :] = 0
+        fc0.bias[mixing:] = -sign * bend / fc0.lr_mul
 
     def _readers(self, G: Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """Weights [w_dim, D] that meet a code first, and the basis [K, D] of what it tells."""

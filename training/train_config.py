@@ -182,7 +182,7 @@ _SMALL = GeneratorConfig(
 )
 _DEMO = GeneratorConfig(
     z_dim=256,
-    w_dim=256,
+    w_dim=512,
     plane_resolution=128,
     plane_channels=16,
     channel_base=4096,

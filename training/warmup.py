@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 _BOTH = slice(None)
 """Frames of a clip."""
+_AVERAGED = 4096
+"""People whose mean is the average person."""
 
 
 @dataclass(frozen=True)
@@ -227,6 +229,12 @@ class Warmup:
                 if parameter.requires_grad:
                     average.lerp_(parameter, 1 - keep)
 
+    @torch.no_grad()
+    def _average_w(self) -> None:
+        """Finds the average person, whom truncation pulls towards."""
+        z = Draws((self.config.seed,), self.here.device).normal(_AVERAGED, self.G_ema.config.z_dim)
+        self.G_ema.backbone.mapping.w_avg.copy_(self.G_ema.mapping(z)[:, 0].mean(dim=0))
+
     def _place(self, number: int) -> tuple[int, int]:
         """Updates done of the stage that is on, and its length."""
         config = self.config
@@ -277,6 +285,7 @@ class Warmup:
 
     def save(self) -> None:
         """Writes the state and the averaged generator; a full disk is told, not fatal."""
+        self._average_w()
         try:
             self.folder.save(self.state, self.config.keep)
             notes = f"Supervised warm-up, {self.state.update} updates."

@@ -145,6 +145,32 @@ def test_what_no_number_tells_has_no_effect(balls, tmp_path):
         assert (planes - moved).abs().max() > 0.01
 
 
+def test_some_units_read_one_number_each(small_generator):
+    codes = Codes.draw(3, 2, small_generator)
+    codes.begin(small_generator)
+    fc0 = small_generator.backbone.mapping.get_submodule("fc0")
+    read = fc0.weight[:, :16] @ codes.identity.t()  # [units, numbers]
+    mixing = len(read) // 2
+    strength = read.abs().sort(dim=1).values
+    assert (strength[:mixing, -2] > 1e-3 * strength[:mixing, -1]).any()
+    assert (strength[mixing:, -2] < 1e-4 * strength[mixing:, -1]).all()
+    gain = fc0.lr_mul / fc0.weight.shape[1] ** 0.5
+    bends = -fc0.bias[mixing:] * fc0.lr_mul / (read[mixing:].sum(dim=1) * gain)
+    first = bends[read[mixing:].abs().argmax(dim=1) == 0]
+    assert len(first.unique()) == len(first) > 1
+    assert first.abs().max() < 2
+
+
+def test_truncation_pulls_towards_the_average_person(balls, tmp_path):
+    warmup = start(settings(balls, tmp_path / "run", updates=2))
+    list(warmup.run())
+    G = warmup.G_ema
+    with torch.no_grad():
+        ws = G.mapping(torch.randn(4000, 16))
+        average = G.mapping(torch.randn(1, 16), truncation_psi=0.0)
+        assert torch.allclose(average[0, 0], ws[:, 0].mean(dim=0), atol=0.1 * float(ws.std()))
+
+
 def test_rays_go_where_something_happens(balls):
     loader = Loader.open(DataConfig(path=balls, mirror=False, workers=0), SIDE, 8)
     batch = next(loader)
