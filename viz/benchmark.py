@@ -4,8 +4,10 @@
     python -m viz.benchmark model.ckpt --json speed.json
 
 Every task is done by the renderer's own way (`viz.inference`) and by the networks of `training` as
-they are, in float32, turn by turn; medians are shown, and the median of the turns' ratios. Peak
-memory is that of a process of its own for each way. Other programs should rest meanwhile.
+they are, in float32, turn by turn; medians are shown, and the median of the turns' ratios. A turn
+ends when its picture is in the host's memory, so a GPU has been waited for. A stage's floor is its
+arithmetic or its memory traffic, whichever takes longer at the device's own best. Peak memory is
+that of a process of its own for each way. Other programs should rest meanwhile.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from viz import geometry
 from viz.errors import UserError
 from viz.inference import calibration
 from viz.inference.plan import Plan
+from viz.inference.work import speed, work
 from viz.models import load_model, pick_device
 from viz.render import Renderer
 from viz.types import Latent, Motion, Orbit, Precision, Quality, RenderRequest, SessionState, Shot
@@ -165,6 +168,22 @@ def _mesh(G: Generator, renderer: Renderer, quality: Quality, resolution: int) -
     return row
 
 
+def floors(G: Generator, plan: Plan) -> dict[str, str]:
+    """The least time of each stage, and where it comes from."""
+    formats = {
+        "planes": plan.backbone,
+        "render": plan.rays,
+        "superresolution": plan.superresolution,
+    }
+    speeds = {name: speed(G.device, getattr(torch, name)) for name in set(formats.values())}
+    found = {}
+    for stage, done in work(G, plan).items():
+        least = done.seconds(speeds[formats[stage]])
+        text = f"{least * 1000:.2f} ({done.flop / 1e9:.1f} GFLOP, {done.bytes / 2**20:.0f} MiB)"
+        found[f"{stage} floor, ms"] = text
+    return found
+
+
 def measure_memory(options: Options) -> Row:
     """Most memory of a process that renders a few pictures, by each way, MiB."""
     row = Row("peak memory", unit="MiB")
@@ -220,6 +239,8 @@ def main(options: Options) -> int:
         G = load(options.checkpoint, device)
         with torch.inference_mode():
             rows, facts = measure(G, options)
+            quality = Quality(precision=options.precision)
+            facts |= floors(G, Renderer(G).plan(quality))
         if options.memory:
             rows.append(measure_memory(options))
     except UserError as error:
@@ -228,7 +249,10 @@ def main(options: Options) -> int:
     print(table(rows, facts))
     if options.json is not None:
         told = [asdict(row) | {"ratio": row.ratio} for row in rows]
-        data = {"machine": calibration.machine(), "device": str(device), "facts": facts}
+        machine = calibration.machine()
+        if device.type == "cuda":
+            machine |= calibration.gpu(device)
+        data = {"machine": machine, "device": str(device), "facts": facts}
         options.json.write_text(json.dumps(data | {"rows": told}, indent=1), encoding="utf-8")
     return 0
 

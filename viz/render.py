@@ -6,6 +6,7 @@ An orbit finds its planes kept, a scrub its ws: nothing has to be told what chan
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -125,10 +126,9 @@ class StageClock:
             self._open.pop()
 
     def milliseconds(self) -> dict[str, float]:
-        """Totals by stage, each without those within it. Call after the results were copied, which
-        waits for the GPU."""
-        if self._cuda:
-            torch.cuda.synchronize()
+        """Totals by stage, each without those within it; waits for the end of the last one."""
+        if self._cuda and self._spans:
+            self._spans[-1][3].synchronize()
         totals: dict[str, float] = {}
         for name, outer, start, end in self._spans:
             spent = start.elapsed_time(end) if self._cuda else (end - start) * 1000
@@ -149,6 +149,11 @@ class Renderer:
         )
         """How often each stage was computed since the model was loaded."""
         self._stages: tuple[Plan, Stages] | None = None
+        self._found: Plan | None = None
+
+    @functools.cached_property
+    def _can_prepare(self) -> bool:
+        return can_prepare(self.G)
 
     def render(
         self, request: RenderRequest, check: Callable[[], None] = lambda: None
@@ -219,10 +224,15 @@ class Renderer:
         """How pictures of a quality are computed: as it says, or as calibration found best."""
         name = quality.precision
         if name == "auto":
-            return calibration.plan_for(self.G)
-        # The prepared stages know the formats that a processor has units for.
-        prepared = name != "float16" and can_prepare(self.G)
-        return Plan.uniform(name, reference=not prepared)
+            if self._found is None:
+                self._found = calibration.plan_for(self.G)
+            return self._found
+        if not self._can_prepare:
+            return Plan.uniform(name, reference=True)
+        if self.G.device.type == "cuda":
+            return Plan.on_gpu(name)
+        # On a processor the prepared stages know the formats that it has units for.
+        return Plan.uniform(name, reference=name == "float16")
 
     def dtype(self, quality: Quality) -> torch.dtype:
         """Number format of the convolutions."""
@@ -300,7 +310,9 @@ class _Job:
         if not config.has_motion:
             return None
         code = torch.from_numpy(codes.motion_code(shot.motion, config.motion_dim))
-        return code.to(self.G.device) * (shot.t * shot.motion.strength)
+        # What is this small is taken from the host at once, so that nobody has to wait.
+        code = code.to(self.G.device, non_blocking=True)
+        return code * (shot.t * shot.motion.strength)
 
     def _raw_key(self, shot: Shot) -> Hashable:
         return self._planes_key(shot), shot.camera, replace(self.effort, superresolution=False)
@@ -324,8 +336,8 @@ class _Job:
         options = self.G.config.rendering
         start, end = shot.camera.ray_range(options.ray_start, options.ray_end)
         look = Look(
-            torch.from_numpy(shot.camera.numbers())[None].to(ws.device),
-            torch.tensor([[start, end]], device=ws.device),
+            torch.from_numpy(shot.camera.numbers())[None].to(ws.device, non_blocking=True),
+            torch.tensor([[start, end]]).to(ws.device, non_blocking=True),
             self.effort.resolution,
             self.effort.depth_samples,
             self.effort.importance_samples,
@@ -350,7 +362,7 @@ class _Job:
             return None
         colors = self._colors(shot)
         with self.clock.stage("copy"):
-            return colors.cpu().numpy()
+            return to_host(colors).numpy()
 
     def _colors(self, shot: Shot) -> Tensor:
         """uint8 [H, W, 3] on the model's device."""
@@ -419,6 +431,19 @@ class _Exact:
     def run_superresolution(self, shot: Shot) -> Tensor:
         """Final picture [1, 3, H, W], computed anew."""
         return self.stages.superresolve(self.job.raw(shot), self.job.ws(shot), self.job.check)
+
+
+def to_host(x: Tensor) -> Tensor:
+    """A tensor on the CPU. From a GPU it goes into pinned memory, without buffers between, and
+    only this copy is waited for."""
+    if x.device.type != "cuda":
+        return x.cpu()
+    host = torch.empty(x.shape, dtype=x.dtype, pin_memory=True)
+    host.copy_(x, non_blocking=True)
+    done = torch.cuda.Event()
+    done.record(torch.cuda.current_stream(x.device))
+    done.synchronize()
+    return host
 
 
 def to_uint8(picture: Tensor) -> Tensor:

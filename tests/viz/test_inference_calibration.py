@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from training.networks.generator import Generator
 from viz.inference import calibration
+from viz.inference.cuda import DeviceStages
 from viz.inference.plan import Plan
 from viz.inference.stages import PreparedStages, ReferenceStages
 from viz.models import load_model
@@ -144,3 +146,59 @@ def test_what_the_session_demands_is_used(small_generator, folder, measured):
     assert renderer.dtype(Quality(precision="float16")) == torch.float16
     assert isinstance(renderer.stages(half), ReferenceStages)
     assert isinstance(renderer.stages(Plan()), PreparedStages)
+
+
+# What a GPU's measurement does, here on the CPU
+
+
+def measured_as_on_gpu(G: Generator) -> Plan:
+    steps = calibration._measure_gpu(G)
+    while True:
+        try:
+            assert next(steps)[0]
+        except StopIteration as end:
+            return end.value
+
+
+def test_a_gpu_s_plan_is_one_that_is_read_again(small_generator, folder):
+    plan = measured_as_on_gpu(small_generator)
+    assert not plan.reference
+    key = calibration._key(small_generator)
+    path = calibration._path(key)
+    for found in (plan, Plan.on_gpu("float16"), Plan.of("bfloat16", "float16", rays="float16")):
+        path.unlink(missing_ok=True)
+        assert calibration._publish(path, key, found) == found
+        assert calibration._read(path, key) == found
+
+
+@pytest.mark.parametrize("wrong", ["fails", "other picture"])
+def test_a_gpu_that_cannot_be_trusted_runs_the_networks(small_generator, monkeypatch, wrong):
+    right = DeviceStages.superresolve
+
+    def superresolve(self, *arguments):
+        if wrong == "fails":
+            raise RuntimeError("no such kernel image")
+        return right(self, *arguments) + 0.1
+
+    monkeypatch.setattr(DeviceStages, "superresolve", superresolve)
+    assert measured_as_on_gpu(small_generator).reference
+
+
+def test_a_half_format_must_be_faster_and_close(small_generator):
+    picture = torch.zeros(1, 3, 8, 8)
+
+    def test(seconds: float, off: float) -> calibration._Test:
+        found = calibration._Test(small_generator)
+        found.seconds["rays"], found.pictures["rays"] = seconds, picture + off
+        return found
+
+    full = test(0.002, 0.0)
+
+    def fastest(**others: calibration._Test) -> str:
+        tests: dict[Any, calibration._Test] = {"float32": full, **others}
+        return calibration._fastest("rays", tests, full)
+
+    assert fastest(float16=test(0.001, 1e-3), bfloat16=test(0.0005, 1e-3)) == "bfloat16"
+    assert fastest(float16=test(0.001, 1e-3), bfloat16=test(0.0005, 0.1)) == "float16"
+    assert fastest(float16=test(0.001, 0.1)) == "float32"
+    assert fastest(float16=test(0.0019, 0.0)) == "float32", "not worth it"

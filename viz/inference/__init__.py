@@ -10,8 +10,12 @@ same weights are prepared for pictures alone. What that means, stage by stage:
   both are bilinear in the same two coordinates, and all texels of a point are blended in one pass.
 - `rays`: coarse and fine samples merged by rank instead of a sort; features only where a sample
   shows; samples that provably contribute nothing are left out.
+- `cuda`: the same stages on a GPU: `modulation` and `blocks` are networks of few launches, `graphs`
+  records each stage and replays it, `kernel` has Triton's kernels for the rays and for what follows
+  a convolution, with a way without Triton.
+- `work`: what the stages compute and move at the least.
 - `plan`, `calibration`: which number format and algorithm each stage uses is measured once per
   machine and model, and kept.
 
-`open_stages` gives a generator's stages for a plan; `viz.render` knows only them.
+`stages.open_stages` gives a generator's stages for a plan; `viz.render` knows only them.
 """

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import platformdirs
 import torch
@@ -28,9 +28,19 @@ from torch import Tensor
 
 from training.camera import FRONTAL
 from training.networks import generator as networks
+from training.networks.generator import RawRender
+from viz.inference import kernel
 from viz.inference.convolutions import can_fuse
+from viz.inference.cuda import DeviceStages
 from viz.inference.plan import Format, Plan
-from viz.inference.stages import Look, PreparedStages, can_prepare
+from viz.inference.stages import (
+    Look,
+    PlaneMoment,
+    PreparedStages,
+    ReferenceStages,
+    Stages,
+    can_prepare,
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +55,13 @@ _LEAST_GAIN = 1.15
 """How many times as fast a half format must be."""
 _LEAST_SAVING = 0.004
 """Seconds that it must save in a picture: below, exactness is worth more."""
+_LEAST_SAVING_ON_GPU = 5e-5
+"""The same, where a whole picture takes a few milliseconds."""
 _LEAST_PSNR = 45.0
 """Closeness of its test picture to float32's, dB."""
 _ENOUGH, _MOST_RUNS = 0.1, 6
 """Seconds of measuring after which a stage's time is known, and most runs that take less."""
+_STAGES = ("backbone", "rays", "superresolution")
 _RAYS = 32
 """Side of the test picture's raw picture, pixels."""
 
@@ -68,14 +81,15 @@ def plan_for(G: networks.Generator) -> Plan:
 
 def find(G: networks.Generator) -> Steps:
     """Steps of finding the plan of a model on this machine; nothing to do where it is known."""
+    on_gpu = G.device.type == "cuda"
     if not can_prepare(G):
-        on_gpu = G.device.type == "cuda"
         return Plan.uniform("bfloat16" if on_gpu else "float32", reference=True)
     key = _key(G)
     plan = _found.get(key) or _read(_path(key), key)
     if plan is None:
-        plan = yield from _measure(G)
-        plan = _publish(_path(key), key, plan)
+        plan = yield from (_measure_gpu if on_gpu else _measure)(G)
+        if not plan.reference:  # what failed may work at the next start
+            plan = _publish(_path(key), key, plan)
     _found[key] = plan
     return plan
 
@@ -94,6 +108,17 @@ def machine() -> dict[str, str]:
     }
 
 
+def gpu(device: torch.device) -> dict[str, str]:
+    """What the speed of a GPU depends on."""
+    major, minor = torch.cuda.get_device_capability(device)
+    return {
+        "gpu": torch.cuda.get_device_name(device),
+        "capability": f"{major}.{minor}",
+        "torch": torch.__version__,
+        "triton": kernel.version(),
+    }
+
+
 def _processor() -> str:
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -104,7 +129,8 @@ def _processor() -> str:
 
 def _key(G: networks.Generator) -> str:
     """Everything that the plan depends on, as text."""
-    known = {"version": _VERSION, "machine": machine(), "model": G.config.to_dict()}
+    found = gpu(G.device) if G.device.type == "cuda" else machine()
+    known = {"version": _VERSION, "machine": found, "model": G.config.to_dict()}
     return json.dumps(known, sort_keys=True)
 
 
@@ -122,7 +148,10 @@ def _read(path: Path, key: str) -> Plan | None:
         plan = Plan(**data["plan"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    usual = [Plan.of(*pair) for pair in itertools.product(("float32", "bfloat16"), repeat=2)]
+    formats: tuple[Format, ...] = get_args(Format)
+    decoders: tuple[Format, ...] = ("float32", "float16")
+    choices = itertools.product(formats, formats, decoders)
+    usual = [Plan.of(first, last, rays=rays) for first, last, rays in choices]
     return plan if plan in usual else None
 
 
@@ -155,11 +184,11 @@ def _measure(G: networks.Generator) -> Steps:
     if not can_fuse(G.device, torch.bfloat16):
         return Plan()  # there is nothing to choose from
     yield "Measuring this machine", 0.0
-    exact = _Test(G, "float32")
-    exact.run()
+    exact = _Test(G)
+    exact.run(PreparedStages(G, Plan()))
     yield "Measuring this machine", 0.5
-    half = _Test(G, "bfloat16")
-    half.run()
+    half = _Test(G)
+    half.run(PreparedStages(G, Plan.uniform("bfloat16")))
     chosen: dict[str, Format] = {}
     for stage in ("backbone", "superresolution"):
         full, short = exact.seconds.get(stage, 0.0), half.seconds.get(stage, 0.0)
@@ -171,35 +200,96 @@ def _measure(G: networks.Generator) -> Steps:
     return Plan.of(chosen["backbone"], chosen["superresolution"])
 
 
-class _Test:
-    """A test picture of one person in one format, and the seconds of its stages."""
+def _measure_gpu(G: networks.Generator) -> Steps:
+    """The plan of a GPU; that of the networks as they are where the prepared ones do not do."""
+    yield "Measuring this machine", 0.0
+    exact = _Test(G, whole=True)
+    exact.run(ReferenceStages(G, Plan(reference=True)))
+    tests: dict[Format, _Test] = {}
+    formats: list[Format] = ["float32", "float16"]
+    if torch.cuda.is_bf16_supported(including_emulation=False):
+        formats.append("bfloat16")
+    for k, name in enumerate(formats):
+        yield "Measuring this machine", (k + 1) / (len(formats) + 1)
+        tests[name] = _Test(G, whole=True)
+        try:
+            tests[name].run(DeviceStages(G, Plan.on_gpu(name)))
+        except Exception as error:  # drivers and libraries have many ways to fail
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            log.warning("The model cannot be prepared for this GPU in %s: %s", name, reason)
+            del tests[name]
+    yield "Measuring this machine", 1.0
+    plain = Plan.uniform("bfloat16" if "bfloat16" in formats else "float16", reference=True)
+    if "float32" not in tests:
+        return plain
+    found = tests["float32"].pictures
+    # Written so that what is not a number fails, too.
+    if not all(psnr(found[k], exact.pictures[k]) >= _LEAST_PSNR for k in _STAGES):
+        log.warning("The prepared model gives other pictures on this GPU, so it runs as it is.")
+        return plain
+    # float16 is the only half format that a GPU's plans have for rays.
+    rays: Format = "float32" if _fastest("rays", tests, exact) == "float32" else "float16"
+    backbone = _fastest("backbone", tests, exact)
+    return Plan.of(backbone, _fastest("superresolution", tests, exact), rays=rays)
 
-    def __init__(self, G: networks.Generator, name: Format) -> None:
-        self.G = G
-        self.stages = PreparedStages(G, Plan.uniform(name))
+
+def _fastest(stage: str, tests: dict[Format, _Test], exact: _Test) -> Format:
+    """The format that a stage is fastest in, where it gains noticeably and stays close."""
+    full = tests["float32"].seconds[stage]
+    best: Format = "float32"
+    for name, test in tests.items():
+        short, close = test.seconds[stage], psnr(test.pictures[stage], exact.pictures[stage])
+        log.info("%s: %.2f ms in %s, %.0f dB", stage, 1000 * short, name, close)
+        gains = full > _LEAST_GAIN * short and full - short > _LEAST_SAVING_ON_GPU
+        if gains and close >= _LEAST_PSNR and short < tests[best].seconds[stage]:
+            best = name
+    return best
+
+
+class _Test:
+    """A test picture of one person in one format, and the seconds of its stages.
+
+    Args:
+        G: the model.
+        whole: whether rays are measured, too, and on a picture of the trained size.
+    """
+
+    def __init__(self, G: networks.Generator, *, whole: bool = False) -> None:
+        self.G, self.whole = G, whole
         self.seconds: dict[str, float] = {}
         self.pictures: dict[str, Tensor] = {}
 
     @torch.inference_mode()
-    def run(self) -> None:
-        G, stages, options = self.G, self.stages, self.G.config.rendering
+    def run(self, stages: Stages) -> None:
+        G, options, device = self.G, self.G.config.rendering, self.G.device
         draws = torch.Generator().manual_seed(0)
         z = torch.randn(1, G.config.z_dim, generator=draws)
-        ws = G.mapping(z, truncation_psi=0.7)
+        ws = G.mapping(z.to(device), truncation_psi=0.7)
         motion = None
         if G.config.has_motion:
-            motion = 0.5 * torch.randn(1, G.config.motion_dim, generator=draws)
+            motion = 0.5 * torch.randn(1, G.config.motion_dim, generator=draws).to(device)
         stages.prepare(ws)
         moment = self._timed("backbone", lambda: stages.planes(ws, motion, _nothing))
         look = Look(
-            torch.from_numpy(FRONTAL.numbers())[None],
-            torch.tensor([[options.ray_start, options.ray_end]]),
-            min(_RAYS, options.raw_resolution),
+            torch.from_numpy(FRONTAL.numbers())[None].to(device),
+            torch.tensor([[options.ray_start, options.ray_end]], device=device),
+            options.raw_resolution if self.whole else min(_RAYS, options.raw_resolution),
             options.depth_samples,
             options.importance_samples,
         )
-        raw = stages.render(moment, ws, look, _nothing)
-        self.pictures["backbone"] = raw.image
+
+        def cast() -> RawRender:
+            return stages.render(moment, ws, look, _nothing)
+
+        if self.whole:  # planes are judged by exact rays
+            raw = self._timed("rays", cast)
+            self.pictures["rays"] = raw.image
+            exact = ReferenceStages(G, Plan(reference=True))
+            planes = PlaneMoment(G, moment.planes())
+            self.pictures["backbone"] = exact.render(planes, ws, look, _nothing).image
+        else:
+            raw = cast()
+            self.pictures["backbone"] = raw.image
         image = self._timed("superresolution", lambda: stages.superresolve(raw, ws, _nothing))
         self.pictures["superresolution"] = image
 
@@ -208,13 +298,20 @@ class _Test:
         makes the programs that later ones use, and others have their share of the machine."""
         seconds, spent = [], 0.0
         while True:
+            self._settle()
             start = time.perf_counter()
             result = run()
+            self._settle()
             seconds.append(time.perf_counter() - start)
             spent += seconds[-1]
             if spent > _ENOUGH or len(seconds) == _MOST_RUNS:
                 self.seconds[stage] = min(seconds)
                 return result
+
+    def _settle(self) -> None:
+        """Waits for the GPU."""
+        if self.G.device.type == "cuda":
+            torch.cuda.synchronize(self.G.device)
 
 
 def psnr(picture: Tensor, exact: Tensor) -> float:

@@ -44,10 +44,16 @@ class Texels:
     def of(cls, planes: Tensor, box: float, dtype: torch.dtype) -> Texels:
         """Planes [1, 3, C, H, W], of any memory layout, H = W; in float32 where they leave the
         range of `dtype`."""
-        xy, xz, zx = planes[0].unbind(0)  # [C, H, W] each
-        side, channels = planes.shape[-1], planes.shape[2]
         if dtype == torch.float16 and not float(planes.abs().amax()) < torch.finfo(dtype).max:
             dtype = torch.float32
+        return cls.within(planes, box, dtype)
+
+    @classmethod
+    def within(cls, planes: Tensor, box: float, dtype: torch.dtype) -> Texels:
+        """The same for planes that are known to be in the range of `dtype`: does not wait for a
+        GPU."""
+        xy, xz, zx = planes[0].unbind(0)  # [C, H, W] each
+        side, channels = planes.shape[-1], planes.shape[2]
         table = torch.zeros(2, side + 3, side + 3, channels, dtype=dtype, device=planes.device)
         inner = table[:, 1 : side + 1, 1 : side + 1]
         torch.mul(xy.permute(1, 2, 0), 1 / 3, out=inner[0])

@@ -16,7 +16,8 @@ class Plan:
 
     backbone: Format = "float32"
     rays: Format = "float32"
-    """Of the decoder; its own picture is exact enough in half formats, but gains little by them."""
+    """Of the decoder; its own picture is exact enough in float16, but gains little by it on a
+    processor."""
     texels: Format = "float32"
     """That planes are kept in."""
     superresolution: Format = "float32"
@@ -25,16 +26,29 @@ class Plan:
     that nothing was prepared for."""
 
     @classmethod
-    def uniform(cls, name: Format, *, reference: bool = False) -> Plan:
+    def uniform(cls, name: Format, *, rays: Format = "float32", reference: bool = False) -> Plan:
         """All convolutions in one format."""
-        return cls.of(name, name, reference=reference)
+        return cls.of(name, name, rays=rays, reference=reference)
 
     @classmethod
-    def of(cls, backbone: Format, superresolution: Format, *, reference: bool = False) -> Plan:
+    def on_gpu(cls, name: Format) -> Plan:
+        """A prepared GPU's plan for one format. Its decoder takes float16 for any half format:
+        texels are kept in it, so that bfloat16 would only lose digits."""
+        return cls.uniform(name, rays="float32" if name == "float32" else "float16")
+
+    @classmethod
+    def of(
+        cls,
+        backbone: Format,
+        superresolution: Format,
+        *,
+        rays: Format = "float32",
+        reference: bool = False,
+    ) -> Plan:
         """Convolutions in these formats, and what goes with them."""
         # Planes of a half backbone hold no more than half formats can, and take half the memory.
         texels: Format = "float32" if backbone == "float32" else "float16"
-        return cls(backbone, "float32", texels, superresolution, reference)
+        return cls(backbone, rays, texels, superresolution, reference)
 
     @property
     def precision(self) -> Format:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -20,7 +21,9 @@ from viz.inference.plan import Plan
 from viz.inference.rays import Thrift, cast
 from viz.inference.synthesis import BackboneStage, SetBlock, SuperresolutionStage
 
-_PEOPLE = 3
+log = logging.getLogger(__name__)
+
+PEOPLE = 3
 """People whose modulated weights are kept: two in before / after, and one more."""
 
 Check = Callable[[], None]
@@ -58,6 +61,10 @@ class Look:
 class Stages(Protocol):
     """What `viz.render` asks for; one person at a time."""
 
+    def prepare(self, ws: Tensor) -> None:
+        """Does for a person what would make pictures of them take longer at first."""
+        ...
+
     def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> Moment:
         """ws [1, num_ws, w_dim] and z_motion * t [1, motion_dim] (None for a still model)."""
         ...
@@ -71,13 +78,31 @@ class Stages(Protocol):
 
 def open_stages(G: Generator, plan: Plan) -> Stages:
     """The stages of a generator in the way that a plan says."""
-    return ReferenceStages(G, plan) if plan.reference else PreparedStages(G, plan)
+    if plan.reference:
+        return ReferenceStages(G, plan)
+    return _device_stages(G, plan) if G.device.type == "cuda" else PreparedStages(G, plan)
+
+
+def _device_stages(G: Generator, plan: Plan) -> Stages:
+    """The stages prepared for a GPU and tried out, or the networks where they do not run."""
+    from viz.inference.cuda import DeviceStages  # its moments and looks are from here
+
+    try:
+        stages = DeviceStages(G, plan)
+        with torch.inference_mode():
+            average = G.backbone.mapping.w_avg
+            stages.prepare(average.expand(1, G.config.num_ws, -1).contiguous())
+    except Exception as error:  # drivers and libraries have many ways to fail
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        log.warning("The model could not be prepared for this GPU and runs as it is: %s", reason)
+        return ReferenceStages(G, replace(plan, reference=True))
+    return stages
 
 
 def can_prepare(G: Generator) -> bool:
     """Whether the prepared stages compute what this generator does."""
     usual = resample_filter().to(G.device)
-    return G.device.type == "cpu" and all(
+    return G.device.type in ("cpu", "cuda") and all(
         torch.allclose(buffer, usual)
         for name, buffer in G.named_buffers()
         if name.endswith("resample_filter")
@@ -108,6 +133,9 @@ class ReferenceStages:
     def __init__(self, G: Generator, plan: Plan) -> None:
         self.G = G
         self._autocast = (G.device.type, plan.dtype)
+
+    def prepare(self, ws: Tensor) -> None:
+        """There is nothing to prepare."""
 
     def _run(self, check: Check, compute: Callable[[], Tensor]) -> Tensor:
         hooks = [
@@ -161,7 +189,7 @@ class _Kept:
                 return value
         value = make()
         self._entries[id(ws)] = ws, value
-        while len(self._entries) > _PEOPLE:
+        while len(self._entries) > PEOPLE:
             self._entries.popitem(last=False)
         return value
 

@@ -1,0 +1,160 @@
+"""CUDA graphs: work on a GPU recorded once and replayed, so that no launch waits for Python."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+log = logging.getLogger(__name__)
+
+Function = Callable[..., tuple[Tensor, ...]]
+"""Called with its setting (hashable) and tensors; gives new tensors, keeps none, and never waits
+for the device."""
+
+_MOST = 8
+"""Recordings of one function that are kept: previews of several sizes, and the full picture."""
+
+
+class Workplace:
+    """What the recordings of a device share: a side stream and a pool of memory.
+
+    Memory that a recording only needs while it runs serves the others, too. So a recording's
+    results hold until the next one runs, in whatever order they come.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.records = device.type == "cuda"
+        """Whether functions are recorded here; otherwise they are called."""
+        self._stream: Any = None
+        self._pool: Any = None
+        self._latest: Any = None  # keeps the pool alive: without recordings none can be added
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """The state in which functions run: recordings are made of nothing else."""
+        kind = self.device.type
+        on_device = torch.cuda.device(self.device) if kind == "cuda" else contextlib.nullcontext()
+        plain = torch.autocast(kind, enabled=False, cache_enabled=False)
+        with torch.inference_mode(), on_device, plain:
+            yield
+
+    def warm_up(self, run: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """Runs on the side stream, whose handles and workspaces a recording takes over, and gives
+        copies of the results to the current one."""
+        if self._stream is None:
+            self._stream = torch.cuda.Stream(self.device)
+            self._pool = torch.cuda.graph_pool_handle()
+        current = torch.cuda.current_stream(self.device)
+        self._stream.wait_stream(current)
+        with torch.cuda.stream(self._stream):
+            results = run()
+        current.wait_stream(self._stream)
+        return tuple(result.clone() for result in results)
+
+    def record(self, run: Callable[[], tuple[Tensor, ...]]) -> tuple[Any, tuple[Tensor, ...]]:
+        """What replays `run`, and where its results are then. It must have been warmed up."""
+        graph = torch.cuda.CUDAGraph()
+        self._stream.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.graph(
+            graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
+        ):
+            results = run()
+        self._latest = graph
+        return graph, results
+
+    def settle(self) -> None:
+        """Waits until what was sent is done, before recordings that may still run are dropped."""
+        torch.cuda.current_stream(self.device).synchronize()
+
+    def renew(self) -> None:
+        """Gives the pool up, as a recording that failed may leave it half used."""
+        self._pool, self._latest = torch.cuda.graph_pool_handle(), None
+
+
+@dataclass(frozen=True)
+class _Recording:
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    graph: Any
+
+
+class Replay:
+    """A function that is recorded the second time it is called with tensors of the same shapes and
+    formats and the same setting; from then on the recording runs. The first time warms up.
+
+    Args:
+        function: what is run.
+        place: where.
+        most: recordings that are kept; the least recently used are dropped.
+    """
+
+    def __init__(self, function: Function, place: Workplace, most: int = _MOST) -> None:
+        self.function, self.place, self.most = function, place, most
+        self._failed = False
+        self._known: OrderedDict[Hashable, _Recording | None] = OrderedDict()
+
+    @property
+    def recorded(self) -> int:
+        """Recordings at hand."""
+        return sum(recording is not None for recording in self._known.values())
+
+    def __call__(self, setting: Hashable, *inputs: Tensor, own: bool = True) -> tuple[Tensor, ...]:
+        """The function's results.
+
+        Args:
+            setting: its first argument.
+            inputs: its other ones.
+            own: whether results are the caller's; otherwise they may only be used until anything
+                else is replayed at this place.
+        """
+        with self.place.entered():
+            if not self.place.records or self._failed:
+                return self.function(setting, *inputs)
+            key = (setting, *((tuple(x.shape), x.dtype) for x in inputs))
+            if key not in self._known:
+                results = self.place.warm_up(lambda: self.function(setting, *inputs))
+                self._keep(key, None)
+                return results
+            recording = self._known[key] or self._record(setting, inputs)
+            if recording is None:
+                return self.function(setting, *inputs)
+            self._keep(key, recording)
+            for fixed, x in zip(recording.inputs, inputs, strict=True):
+                fixed.copy_(x)
+            recording.graph.replay()
+            return tuple(x.clone() for x in recording.outputs) if own else recording.outputs
+
+    def _record(self, setting: Hashable, inputs: tuple[Tensor, ...]) -> _Recording | None:
+        """A recording; None where it fails, and none is tried again."""
+        fixed = tuple(x.clone() for x in inputs)
+        try:
+            graph, outputs = self.place.record(lambda: self.function(setting, *fixed))
+        except Exception as error:  # drivers and libraries have many reasons not to be recorded
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            log.warning("A stage runs without a CUDA graph, more slowly: %s", reason)
+            self._failed = True
+            self._drop_all()
+            return None
+        return _Recording(fixed, outputs, graph)
+
+    def _keep(self, key: Hashable, recording: _Recording | None) -> None:
+        self._known[key] = recording
+        self._known.move_to_end(key)
+        if len(self._known) > self.most:
+            self.place.settle()
+            while len(self._known) > self.most:
+                self._known.popitem(last=False)
+
+    def _drop_all(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the device may still tell of the failure
+            self.place.settle()
+        self._known.clear()
+        self.place.renew()
