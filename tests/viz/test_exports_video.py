@@ -55,6 +55,22 @@ def moving_picture(path: Path) -> list[np.ndarray]:
     return found
 
 
+def test_a_gif_with_holes_in_some_frames_holds_the_others_whole(tmp_path):
+    ramp = np.broadcast_to(np.arange(32)[:, None, None] * 6 + 20, (32, 32, 3))
+    whole = np.dstack([ramp, np.full((32, 32), 255)]).astype(np.uint8)
+    holed = whole.copy()
+    holed[3, 3] = 0
+    shown = [holed, whole, whole, holed, whole]
+    encoder = encoders.GifEncoder(tmp_path / "a.gif", VideoOptions(), Fraction(10), whole.shape, "")
+    for pixels in shown:
+        encoder.add(pixels)
+    list(encoder.finish())
+    for found, pixels in zip(moving_picture(tmp_path / "a.gif"), shown, strict=True):
+        assert np.array_equal(found[..., 3], pixels[..., 3])
+        seen = pixels[..., 3] > 0
+        assert np.abs(found[seen].astype(int) - pixels[seen]).mean() < 4
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_videos_hold_their_frames_and_their_session(renderer, tmp_path, name):
     path, options = tmp_path / name, ALL[name]

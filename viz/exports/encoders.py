@@ -205,6 +205,24 @@ def _codec_options(
     return common
 
 
+_CONTROL = b"\x21\xf9\x04"
+"""How the graphic control extension of a GIF's frame begins."""
+
+
+def _cleared(packet: Any) -> Any:
+    """A frame of a GIF that players clear before the next one, whose holes would else show it.
+
+    FFmpeg asks for that only where this frame itself has holes. Its palettes have the transparent
+    colour last.
+    """
+    data = bytearray(bytes(packet))
+    if data.startswith(_CONTROL):
+        data[3] = data[3] & ~0b11100 | 2 << 2 | 1  # method 2, and there is a transparent colour
+        data[6] = 255
+        packet.update(bytes(data))
+    return packet
+
+
 class GifEncoder:
     """GIF in two passes, as its palette comes from all frames: they wait in a file without loss.
 
@@ -284,6 +302,8 @@ class GifEncoder:
             stream: Any = output.add_stream("gif", rate=self._rate)
             stream.width, stream.height = self._size
             stream.pix_fmt = "pal8"
+            if self._alpha:
+                stream.options = {"gifflags": "0"}  # whole frames: nothing stays of those before
             painted = 0
             for number, frame in enumerate(self._frames_and_end()):
                 source.push(frame)
@@ -291,10 +311,10 @@ class GifEncoder:
                     done.pts, done.time_base = painted, base
                     painted += 1
                     for packet in stream.encode(done):
-                        output.mux(packet)
+                        output.mux(_cleared(packet) if self._alpha else packet)
                 yield 0.3 + 0.7 * number / self._count
             for packet in stream.encode():
-                output.mux(packet)
+                output.mux(_cleared(packet) if self._alpha else packet)
 
     def _frames(self) -> Iterator[av.VideoFrame]:
         with av.open(str(self._spool_path)) as spool:
