@@ -1,9 +1,8 @@
 """Optimisation of weight matrices as matrices, for the supervised warm-up.
 
 Muon (Jordan et al., 2024) steps along the nearest orthogonal matrix of the gradient's running mean,
-so that directions which few samples move advance as far as those which all of them move. After 400
-updates of the demo model's warm-up people held out were met with 15.8 dB, and with Adam alone, of
-which an update takes 0.7 of the time, with 14.0 dB.
+so that directions which few samples move advance as far as those which all of them move: those of
+single traits, which Adam comes to late. Its products take about a quarter of an update's time.
 """
 
 from __future__ import annotations
