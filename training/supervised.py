@@ -31,6 +31,8 @@ from training.step import Draws
 _OPAQUE = 0.99
 _FAR_STEPS, _NEAR_STEPS = 8, 10
 """Samples along a ray: over its whole range, and around the known surface."""
+_MARGIN = 4
+"""Raw pixels that the super-resolution looks beyond those it enlarges."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class WarmupLossConfig:
     """Density in free space, and its lack just below the surface."""
     change: float = 1.0
     """Error of the change between a clip's two frames: without it faces hardly move."""
+    change_l2: float = 3.0
+    """Its square beside its size. The size alone asks for the median of what may happen, and where
+    a thin edge moves that is no change at all."""
+    change_l1: float = 1.0
+    """Its size."""
     rays: int = 384
     """Rays of a frame."""
     detail: float = 0.2
@@ -55,6 +62,12 @@ class WarmupLossConfig:
     """Share of the rays that go where a clip's two frames differ: eyes and mouth."""
     moving_weight: float = 3.0
     """Weight of the latter rays' colours."""
+    picture: float = 1.0
+    """Error of the final picture, in its stage."""
+    part: int = 40
+    """Side of the part of the raw picture that becomes a final picture there, pixels."""
+    part_moving: float = 0.5
+    """Share of those parts that are centred where a clip's two frames differ."""
 
 
 def projection(rows: int, columns: int, seed: int) -> Tensor:
@@ -147,33 +160,45 @@ class Codes:
     def begin(self, G: Generator) -> None:
         """Lets a new generator read what the codes tell and nothing else.
 
-        Half of the mapping's first units mix a person's numbers, as usual. The others get a single
-        number each, and their bend a place of its own among its values: a trait may depend on one
-        number in any way, as the colour of clothes does, and mixtures come to see that late.
+        Half of the first units of the mapping and of each motion layer mix the numbers, as usual.
+        The others get a single number each, and their bend a place of its own among its values: a
+        trait may depend on one number in any way, as the colour of clothes and a blink do, and
+        mixtures come to see that late.
         """
         self.confine(G)
         for weight, basis in self._readers(G):  # as strong as before it read less
             weight.mul_(math.sqrt(basis.shape[1] / basis.shape[0]))
         fc0 = G.backbone.mapping.get_submodule("fc0")
         assert isinstance(fc0, FullyConnected)
-        numbers, mixing = len(self.identity), len(fc0.bias) // 2
-        unit = torch.arange(len(fc0.bias) - mixing, device=fc0.bias.device)
-        number, turn = unit % numbers, unit // numbers
-        of_number = (len(unit) - 1 - number) // numbers + 1  # units that read the same one
-        sign = 1.0 - 2 * (turn % 2)
-        bend = torch.special.ndtri((turn + 0.5) / of_number)
-        gain = fc0.lr_mul / math.sqrt(fc0.weight.shape[1])
-        fc0.weight[mixing:, : self.identity.shape[1]] = sign[:, None] * self.identity[number] / gain
-        fc0.weight[mixing:, self.identity.shape[1] :] = 0
-        fc0.bias[mixing:] = -sign * bend / fc0.lr_mul
+        _read_singly(fc0, self.identity)
+        for fuser in fusers(G):
+            _read_singly(fuser.affine, self.motion)
 
     def _readers(self, G: Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """Weights [w_dim, D] that meet a code first, and the basis [K, D] of what it tells."""
         fc0 = G.backbone.mapping.get_parameter("fc0.weight")
         yield fc0[:, : self.identity.shape[1]], self.identity
-        for module in G.modules():
-            if isinstance(module, MotionTimeFuser):
-                yield module.affine.weight, self.motion
+        for fuser in fusers(G):
+            yield fuser.affine.weight, self.motion
+
+
+def fusers(G: Generator) -> Iterator[MotionTimeFuser]:
+    """The motion layers, from coarse to fine."""
+    return (module for module in G.modules() if isinstance(module, MotionTimeFuser))
+
+
+def _read_singly(layer: FullyConnected, basis: Tensor) -> None:
+    """Makes the second half of a layer's units read one number of the basis [K, D] each."""
+    numbers, mixing = len(basis), len(layer.bias) // 2
+    unit = torch.arange(len(layer.bias) - mixing, device=layer.bias.device)
+    number, turn = unit % numbers, unit // numbers
+    of_number = (len(unit) - 1 - number) // numbers + 1  # units that read the same one
+    sign = 1.0 - 2 * (turn % 2)
+    bend = torch.special.ndtri((turn + 0.5) / of_number)
+    gain = layer.lr_mul / math.sqrt(layer.weight.shape[1])
+    layer.weight[mixing:] = 0
+    layer.weight[mixing:, : basis.shape[1]] = sign[:, None] * basis[number] / gain
+    layer.bias[mixing:] = -sign * bend / layer.lr_mul
 
 
 def _with_numbers(numbers: Tensor, noise: Tensor, basis: Tensor) -> Tensor:
@@ -349,7 +374,10 @@ def ray_losses(
         "color": (error.abs().mean(-1) * weight).mean(),
         "color squared": config.l2 * (error.square().mean(-1) * weight).mean(),
         "change": config.change
-        * ((change.abs() + 3 * change.square()).mean(-1) * weight[0::2]).mean(),
+        * (
+            (config.change_l1 * change.abs() + config.change_l2 * change.square()).mean(-1)
+            * weight[0::2]
+        ).mean(),
         "opacity": config.opacity * _mask_error(result.opacity, targets.mask),
         "depth": config.depth * depth_error.mean(),
         "occupancy": config.occupancy * _occupancy(sigma, depths, targets),
@@ -374,13 +402,99 @@ def _occupancy(sigma: Tensor, depths: Tensor, targets: Targets) -> Tensor:
     return (F.softplus(logit) * free).mean() + 1.5 * (F.softplus(-logit) * solid).mean()
 
 
-def picture_losses(image: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """Losses of whole pictures [M, 3, H, W]: colours, and their edges at two scales."""
-    losses = {"picture": F.l1_loss(image, target) + F.mse_loss(image, target)}
+@dataclass(frozen=True)
+class Parts:
+    """A square part of each of n raw pictures, and of the final ones that come of them."""
+
+    corner: Tensor
+    """Row and column of its first pixel, int64 [n, 2]."""
+    side: int
+    """In pixels of the raw picture."""
+    whole: int
+    """Side of the raw picture."""
+
+    @classmethod
+    def draw(cls, images: Tensor, whole: int, config: WarmupLossConfig, draws: Draws) -> Parts:
+        """Parts of n clips, some of them centred where its two frames differ.
+
+        Args:
+            images: both frames of each, uint8 [2n, 3, H, W].
+            whole: side of the raw pictures.
+            config: how large, and how many of them go where something moves.
+            draws: of the places.
+        """
+        side, device = min(config.part, whole), images.device
+        small = F.interpolate(images.float() / 127.5 - 1, (whole, whole), mode="area")
+        moving = torch.multinomial(_interest(small)[1], 1, generator=draws.local)[:, 0]
+        anywhere = torch.randint(whole * whole, moving.shape, generator=draws.local, device=device)
+        chance = torch.rand(moving.shape, generator=draws.local, device=device)
+        centre = torch.where(chance < config.part_moving, moving, anywhere)
+        corner = torch.stack([centre // whole, centre % whole], dim=1) - side // 2
+        return cls(corner.clamp(0, whole - side), side, whole)
+
+    def pixels(self, scale: int = 1) -> Tensor:
+        """Indices into pictures `scale` times as large as the raw one, rows first, int64
+        [n, (scale * side) ** 2]."""
+        steps = torch.arange(scale * self.side, device=self.corner.device)
+        rows, columns = (scale * self.corner[:, k, None] + steps for k in (0, 1))
+        return (rows[:, :, None] * (scale * self.whole) + columns[:, None, :]).flatten(1)
+
+    def cut(self, pictures: Tensor) -> Tensor:
+        """The parts of pictures [n, C, k * whole, k * whole]: [n, C, k * side, k * side]."""
+        scale = pictures.shape[-1] // self.whole
+        index = self.pixels(scale)[:, None].expand(-1, pictures.shape[1], -1)
+        return pictures.flatten(2).gather(2, index).unflatten(2, (scale * self.side, -1))
+
+    def inside(self, scale: int) -> Tensor:
+        """1 where a part of a final picture is as in the whole, 0 close to where it was cut:
+        float32 [n, 1, scale * side, scale * side]."""
+        steps = torch.arange(self.side, device=self.corner.device)
+        margin = min(_MARGIN, (self.side - 1) // 2)
+        at_start, at_end = self.corner == 0, self.corner + self.side == self.whole  # [n, 2]
+        far = (steps >= margin) | at_start[..., None]
+        far = far & ((steps < self.side - margin) | at_end[..., None])  # [n, 2, side]
+        both = (far[:, 0, :, None] & far[:, 1, None, :]).float()[:, None]
+        return both.repeat_interleave(scale, dim=2).repeat_interleave(scale, dim=3)
+
+
+def render_parts(
+    G: Generator, planes: Tensor, ws: Tensor, c: Tensor, parts: Parts, jitter: rendering.Jitter
+) -> tuple[Tensor, Tensor]:
+    """Feature pictures [n, C, side, side] and raw pictures [n, 3, side, side] of parts; the other
+    arguments as in `Generator.render`, one of each for a part."""
+    options = G.config.rendering
+    origins, directions = rays(c, parts.whole)
+    directions = directions.gather(1, parts.pixels()[..., None].expand(-1, -1, 3))
+
+    def field(points: Tensor) -> tuple[Tensor, Tensor]:
+        return G.sample(planes, points)
+
+    result = rendering.cast(
+        field,
+        origins,
+        directions,
+        c.new_tensor([[options.ray_start, options.ray_end]]).expand(len(c), 2),
+        depth_samples=options.depth_samples,
+        importance_samples=options.importance_samples,
+        white_background=options.white_background,
+        jitter=jitter,
+    )
+    features = result.features.transpose(1, 2).unflatten(2, (parts.side, parts.side))
+    return features, G.raw_image(features, ws)
+
+
+def picture_losses(
+    image: Tensor, target: Tensor, inside: Tensor, config: WarmupLossConfig
+) -> dict[str, Tensor]:
+    """Losses of pictures [n, 3, H, W] where `inside` [n, 1, H, W] is 1: colours, and their edges
+    at two scales."""
+    error = (image - target) * inside
+    share = inside.mean()
+    losses = {"picture": config.picture * (error.abs().mean() + error.square().mean()) / share}
     edges = torch.zeros((), device=image.device)
     for _ in range(2):
         for axis in (2, 3):
-            edges = edges + F.l1_loss(image.diff(dim=axis), target.diff(dim=axis))
-        image, target = F.avg_pool2d(image, 2), F.avg_pool2d(target, 2)
-    losses["edges"] = edges
+            edges = edges + error.diff(dim=axis).abs().mean()
+        error = F.avg_pool2d(error, 2)
+    losses["edges"] = config.picture * edges / share
     return losses

@@ -4,8 +4,8 @@
     python -m training.warmup --data heads.zip --out runs/warm
     python -m training.train demo --data heads.zip --start-from runs/warm/generator.safetensors
 
-First the volume renderer learns from random rays, then the super-resolution from whole pictures.
-A run can be stopped at any moment and goes on with --resume.
+First the volume renderer learns from random rays, then the super-resolution with it from parts of
+pictures. A run can be stopped at any moment and goes on with --resume.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator
@@ -24,7 +25,7 @@ import tyro
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from training import checkpoint, held_out, supervised
+from training import checkpoint, held_out, lessons, supervised
 from training.config import GeneratorConfig
 from training.data import Batch, DataConfig, DatasetError, Loader
 from training.distributed import World, world
@@ -33,15 +34,14 @@ from training.networks.generator import Generator
 from training.optimizers import Matrices, hidden_weights, muon
 from training.run_folder import RunError, RunFolder, TrainingState, stop_on_signals
 from training.step import Draws
-from training.supervised import Targets, WarmupLossConfig
+from training.supervised import Parts, Targets, WarmupLossConfig
 from training.train_config import PRESETS, AmpPrecision
 
 log = logging.getLogger(__name__)
 
-_BOTH = slice(None)
-"""Frames of a clip."""
 _AVERAGED = 4096
 """People whose mean is the average person."""
+_READS_MOTION = re.compile(r"motion_time_fuser\.(affine|motion_mlp)\b")
 
 
 @dataclass(frozen=True)
@@ -54,22 +54,30 @@ class WarmupConfig:
     """Folder of the run."""
     resume: bool = False
     """Go on from the newest state in the folder."""
+    start_from: str = ""
+    """Folder of a run of the same configuration, whose averaged generator this one begins with."""
     held_out: str = ""
     """Data set of other people to measure on; empty for none."""
     updates: int = 20_000
     """Updates on rays."""
     superresolution_updates: int = 5_000
-    """Updates of the super-resolution after them."""
+    """Updates after them, on rays and parts of final pictures."""
     batch: int = 4
     """Clips an update, two frames of each."""
     lr: float = 4e-3
-    """Learning rate of Adam; from 30 % of a stage it falls on a cosine."""
+    """Learning rate of Adam; from 30 % of the run it falls on a cosine, and that of the
+    super-resolution from 30 % of its stage."""
     matrix_lr: float = 3.5
     """Factor on the learning rate of the backbone's weight matrices, which Muon trains."""
     density_lr: float = 4.0
     """Factor on the learning rate of the decoder, whose density spans tens of units."""
     mapping_lr: float = 100.0
     """Factor on the learning rate of the mapping, whose weights are stored 100 times as large."""
+    teach: int = 4000
+    """Steps in which the layers that read the codes first learn what these mean, see
+    `training.lessons`; 0 for data that `training.synthetic` did not make."""
+    taught_lr: float = 0.2
+    """Further factor on the learning rate of those layers, where they were taught."""
     ema: float = 0.9985
     """Share that the averaged generator keeps at each update."""
     seed: int = 0
@@ -124,11 +132,15 @@ class Warmup:
                 f"{config.data} does not tell identity, motion and depth: "
                 "make a data set with `python -m training.synthetic`."
             )
+        if config.teach:
+            lessons.check(len(first.identity), len(first.motion), config.data)
         torch.manual_seed(config.seed)
         self.G = Generator(config.generator).to(here.device)
         self.codes = supervised.Codes.draw(len(first.identity), len(first.motion), self.G)
         self.codes.save(folder.path / "codes.safetensors")
         supervised.prepare(self.G, self.codes)
+        if config.start_from:
+            self._start_from(RunFolder(config.start_from).generator)
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
         hidden = hidden_weights(self.G)
         self.matrices = Matrices(list(hidden.values()))
@@ -136,6 +148,8 @@ class Warmup:
             torch.optim.Adam(self._groups(hidden), config.lr, betas=(0.9, 0.99)),
             muon(self.matrices, [config.matrix_lr * self._factor(name) for name in hidden]),
         )
+        for group, name in zip(self.optimizers[1].param_groups, hidden, strict=True):
+            group["enlarges"] = _enlarges(name)
         self.state = TrainingState(
             {"G": self.G, "G_ema": self.G_ema},
             {
@@ -150,19 +164,41 @@ class Warmup:
                 self.G.superresolution.compile(dynamic=False)
         self._stopping = False
 
+    def _start_from(self, path: Path) -> None:
+        """Takes over the weights of another run.
+
+        Raises:
+            RunError: when its generator has another configuration.
+            training.checkpoint.CheckpointError: when it cannot be read.
+        """
+        other = checkpoint.load_generator(path)
+        if other.config != self.config.generator:
+            raise RunError(
+                f"{path} has another configuration than this run: give it the same --generator "
+                "settings, or start without --start-from."
+            )
+        self.G.load_state_dict(other.state_dict())
+
     def _groups(self, hidden: Collection[str]) -> list[dict]:
-        """What Adam trains: all but the hidden weights, by factor of the learning rate."""
-        groups: defaultdict[float, list[nn.Parameter]] = defaultdict(list)
+        """What Adam trains: all but the hidden weights, by what decides their learning rate."""
+        groups: defaultdict[tuple[float, bool], list[nn.Parameter]] = defaultdict(list)
         for name, parameter in self.G.named_parameters():
             if name not in hidden:
-                groups[self._factor(name)].append(parameter)
-        return [{"params": found, "factor": factor} for factor, found in groups.items()]
+                groups[self._factor(name), _enlarges(name)].append(parameter)
+        return [
+            {"params": found, "factor": factor, "enlarges": enlarges}
+            for (factor, enlarges), found in groups.items()
+        ]
 
     def _factor(self, name: str) -> float:
         """On the learning rate of a parameter."""
+        config = self.config
         if name.startswith("decoder."):
-            return self.config.density_lr
-        return self.config.mapping_lr if name.startswith("backbone.mapping.fc") else 1.0
+            return config.density_lr
+        taught = config.taught_lr if config.teach else 1.0
+        if name.startswith("backbone.mapping.fc"):
+            return taught * config.mapping_lr
+        return taught if _READS_MOTION.search(name) else 1.0
 
     def run(self) -> Iterator[dict[str, float]]:
         """Trains, and yields the losses of each update; SIGTERM and SIGINT end it, saved."""
@@ -173,6 +209,8 @@ class Warmup:
         if config.stop_after is not None:
             last = min(last, state.update + config.stop_after)
         with stop_on_signals(self.stop):
+            if state.update == 0 and config.teach and not config.start_from:
+                self._teach()
             while state.update < last and not self._stopping:
                 values = self.update()
                 if state.update % config.save_every == 0 or state.update == last:
@@ -185,6 +223,20 @@ class Warmup:
         """Asks the run to end after the update under way."""
         self._stopping = True
 
+    def _teach(self) -> None:
+        """Teaches the layers that read the codes what these mean, with a progress bar."""
+        steps, count = self.config.teach, 1 + len(list(supervised.fusers(self.G)))
+        heads = lessons.synthetic_heads(self.here.device)
+        draws = Draws((self.config.seed, 0, 1), self.here.device)
+        with tqdm(total=steps * count, unit="step", desc="Lessons") as bar:
+            for what, missed in lessons.teach(self.G, self.codes, *heads, steps, draws):
+                bar.update()
+                if bar.n % 100 == 0:
+                    bar.set_postfix_str(f"{what}, {missed:.0%} to learn")
+                if self._stopping:
+                    return
+        self.G_ema.load_state_dict(self.G.state_dict())
+
     def update(self) -> dict[str, float]:
         """One update of the stage that is on."""
         config, number = self.config, self.state.update
@@ -196,37 +248,41 @@ class Warmup:
         batch = next(self.loader).to(self.here.device)
         draws = Draws((config.seed, number), self.here.device)
         if self.G.superresolution is not None:
-            self.G.requires_grad_(on_rays)
             self.G.superresolution.requires_grad_(not on_rays)
-        losses = self._ray_step(batch, draws) if on_rays else self._picture_step(batch, draws)
+        losses = self._losses(batch, draws, pictures=not on_rays)
         self.G.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         self.matrices.take_gradients()
-        rate = self._rate(number)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = rate * group["factor"]
+                group["lr"] = self._rate(number, group["enlarges"]) * group["factor"]
             optimizer.step()
-        if on_rays:
-            self.codes.confine(self.G)
+        self.codes.confine(self.G)
         self._average(number)
         self.state.update = number + 1
         return {name: value.item() for name, value in losses.items()}
 
-    def _rate(self, number: int) -> float:
-        """Learning rate: a short rise, flat to 30 % of the stage, then a cosine to 2 %."""
-        config, (done, length) = self.config, self._place(number)
+    def _rate(self, number: int, enlarges: bool) -> float:
+        """Learning rate of the super-resolution or of the rest: a short rise, flat to 30 % of the
+        time it trains, then a cosine to 2 %."""
+        done, length = self._done(number, enlarges)
         share = done / max(length, 1)
         fall = 0.5 * (1 + math.cos(math.pi * max(share - 0.3, 0) / 0.7))
-        return config.lr * min(1.0, (done + 1) / 150) * (0.02 + 0.98 * fall)
+        return self.config.lr * min(1.0, (done + 1) / 150) * (0.02 + 0.98 * fall)
+
+    def _done(self, number: int, enlarges: bool) -> tuple[int, int]:
+        """Updates done of those that train the super-resolution or the rest, and how many these
+        are."""
+        begin = self.config.updates if enlarges else 0
+        return max(number - begin, 0), self.config.total - begin
 
     def _average(self, number: int) -> None:
-        done, _ = self._place(number)  # a stage's first weights shall not stay for long
-        keep = min(self.config.ema, 1 - 1 / (0.1 * done + 1))
         with torch.no_grad():
-            pairs = zip(self.G_ema.parameters(), self.G.parameters(), strict=True)
-            for average, parameter in pairs:
+            pairs = zip(self.G_ema.parameters(), self.G.named_parameters(), strict=True)
+            for average, (name, parameter) in pairs:
                 if parameter.requires_grad:
+                    done, _ = self._done(number, _enlarges(name))
+                    keep = min(self.config.ema, 1 - 1 / (0.1 * done + 1))  # first ones fade fast
                     average.lerp_(parameter, 1 - keep)
 
     @torch.no_grad()
@@ -235,53 +291,46 @@ class Warmup:
         z = Draws((self.config.seed,), self.here.device).normal(_AVERAGED, self.G_ema.config.z_dim)
         self.G_ema.backbone.mapping.w_avg.copy_(self.G_ema.mapping(z)[:, 0].mean(dim=0))
 
-    def _place(self, number: int) -> tuple[int, int]:
-        """Updates done of the stage that is on, and its length."""
-        config = self.config
-        if number < config.updates:
-            return number, config.updates
-        return number - config.updates, config.superresolution_updates
-
-    def _scene(
-        self, batch: Batch, draws: Draws, frames: slice = _BOTH
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """ws, planes and cameras of those frames of a batch's n clips, [n * frames, ...] each."""
+    def _scene(self, batch: Batch, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
+        """ws, planes and cameras of both frames of a batch's n clips, [2n, ...] each."""
         assert batch.identity is not None
         assert batch.motion is not None
         config, count = self.config.generator, len(batch.identity)
         z = self.codes.z(batch.identity, draws.normal(count, config.z_dim))
         noise = draws.normal(count, config.motion_dim)
-        z_motion = self.codes.z_motion(batch.motion, noise)
-        t, c = batch.t[:, frames], batch.cameras[:, frames]
-        ws = self.G.mapping(z).repeat_interleave(t.shape[1], dim=0)
-        z_motion = z_motion.repeat_interleave(t.shape[1], dim=0)
+        z_motion = self.codes.z_motion(batch.motion, noise).repeat_interleave(2, dim=0)
+        ws = self.G.mapping(z).repeat_interleave(2, dim=0)
         with self._autocast():
-            planes = self.G.planes(ws, z_motion, t.flatten(0, 1))
-        return ws, planes.float(), c.flatten(0, 1)
+            planes = self.G.planes(ws, z_motion, batch.t.flatten(0, 1))
+        return ws, planes.float(), batch.cameras.flatten(0, 1)
 
     def _autocast(self):
         enabled = self.config.precision != "float32"
         dtype = getattr(torch, self.config.precision) if enabled else torch.bfloat16
         return torch.autocast(self.here.device.type, dtype, enabled=enabled)
 
-    def _ray_step(self, batch: Batch, draws: Draws) -> dict[str, Tensor]:
-        """Losses of random rays."""
-        targets = Targets.draw(batch, self.config.loss, draws)
+    def _losses(self, batch: Batch, draws: Draws, pictures: bool) -> dict[str, Tensor]:
+        """Losses of random rays and, if wanted, of a part of one final picture a clip."""
+        config = self.config.loss
+        targets = Targets.draw(batch, config, draws)
         ws, planes, c = self._scene(batch, draws)
         side = batch.images.shape[-1]
-        return supervised.ray_losses(self.G, planes, ws, c, side, targets, self.config.loss, draws)
-
-    def _picture_step(self, batch: Batch, draws: Draws) -> dict[str, Tensor]:
-        """Losses of whole pictures, one a clip, for the super-resolution alone."""
-        first = self.state.update % 2
-        frames = slice(first, first + 1)
-        with torch.no_grad():
-            ws, planes, c = self._scene(batch, draws, frames)
-            raw = self.G.render(planes, ws, c)
+        losses = supervised.ray_losses(self.G, planes, ws, c, side, targets, config, draws)
+        if not pictures:
+            return losses
+        assert self.G.superresolution is not None
+        images = batch.images.flatten(0, 1)
+        whole = self.config.generator.rendering.raw_resolution
+        parts = Parts.draw(images, whole, config, draws)
+        own = slice(self.state.update % 2, None, 2)  # a frame of each clip
+        features, raw = supervised.render_parts(
+            self.G, planes[own], ws[own], c[own], parts, draws.local
+        )
         with self._autocast():
-            image = self.G.superresolve(raw, ws)
-        target = batch.images[:, frames].flatten(0, 1).float() / 127.5 - 1
-        return supervised.picture_losses(image.float(), target)
+            image = self.G.superresolution(features, raw, ws[own, -1], whole)
+        target = parts.cut(images[own]).float() / 127.5 - 1
+        inside = parts.inside(side // whole)
+        return losses | supervised.picture_losses(image.float(), target, inside, config)
 
     def save(self) -> None:
         """Writes the state and the averaged generator; a full disk is told, not fatal."""
@@ -292,6 +341,11 @@ class Warmup:
             checkpoint.save(self.folder.generator, self.G_ema, notes=notes)
         except (OSError, checkpoint.CheckpointError) as e:
             log.warning("The state at update %d is not saved: %s", self.state.update, e)
+
+
+def _enlarges(name: str) -> bool:
+    """Whether a parameter is of the super-resolution."""
+    return name.startswith("superresolution.")
 
 
 def train(config: WarmupConfig, here: World) -> None:
@@ -336,7 +390,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with world(config.device) as here:
             train(config, here)
-    except (DatasetError, RunError, ValueError) as error:
+    except (DatasetError, RunError, checkpoint.CheckpointError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -1,5 +1,6 @@
 """The supervised warm-up on balls whose colour, place and depth are known."""
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +18,17 @@ from training.distributed import World
 from training.held_out import main as held_out_main
 from training.held_out import measure
 from training.networks.generator import Generator
-from training.run_folder import RunFolder
+from training.run_folder import RunError, RunFolder
 from training.step import Draws
-from training.supervised import Codes, Targets, WarmupLossConfig, projection, train_noise_maps
+from training.supervised import (
+    Codes,
+    Parts,
+    Targets,
+    WarmupLossConfig,
+    projection,
+    render_parts,
+    train_noise_maps,
+)
 from training.warmup import Warmup, WarmupConfig, main
 
 SIDE = 32
@@ -100,6 +109,7 @@ def settings(data: Path, out: Path, **changes) -> WarmupConfig:
         updates=60,
         superresolution_updates=0,
         workers=0,
+        teach=0,
         lr=0.005,
         ema=0.95,
         save_every=20,
@@ -145,11 +155,15 @@ def test_what_no_number_tells_has_no_effect(balls, tmp_path):
         assert (planes - moved).abs().max() > 0.01
 
 
-def test_some_units_read_one_number_each(small_generator):
-    codes = Codes.draw(3, 2, small_generator)
-    codes.begin(small_generator)
-    fc0 = small_generator.backbone.mapping.get_submodule("fc0")
-    read = fc0.weight[:, :16] @ codes.identity.t()  # [units, numbers]
+@pytest.mark.parametrize("of_motion", [False, True])
+def test_some_units_read_one_number_each(small_generator, of_motion):
+    G = copy.deepcopy(small_generator)
+    codes = Codes.draw(3, 2, G)
+    codes.begin(G)
+    name = "synthesis.b4.motion_time_fuser.affine" if of_motion else "mapping.fc0"
+    fc0 = G.backbone.get_submodule(name)
+    basis = codes.motion if of_motion else codes.identity
+    read = fc0.weight[:, :16] @ basis.t()  # [units, numbers]
     mixing = len(read) // 2
     strength = read.abs().sort(dim=1).values
     assert (strength[:mixing, -2] > 1e-3 * strength[:mixing, -1]).any()
@@ -221,25 +235,85 @@ def test_a_stopped_warm_up_goes_on_as_if_it_had_not_been(balls, tmp_path):
     assert values == expected
 
 
-def test_the_second_stage_moves_the_super_resolution_alone(balls, tmp_path):
-    config = settings(balls, tmp_path / "run", updates=2, superresolution_updates=2)
-    raw = RenderingConfig(16, 8, 8, white_background=True)
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory) -> Path:
+    return write_wide(tmp_path_factory.mktemp("balls") / "wide")
+
+
+def in_two_stages(wide: Path, out: Path, **changes) -> WarmupConfig:
+    """Raw pictures of 16 px that the super-resolution's 2X module makes 128 px."""
+    config = settings(wide, out, updates=2, superresolution_updates=2)
     generator = replace(
         config.generator,
         superresolution="2X",
         superresolution_channels=(8, 8),
-        rendering=raw,
+        rendering=RenderingConfig(16, 8, 8, white_background=True),
     )
-    wide = write_wide(tmp_path / "wide")
-    warmup = start(replace(config, data=str(wide), generator=generator))
+    loss = WarmupLossConfig(rays=128, part=12)
+    return replace(config, generator=generator, loss=loss, **changes)
+
+
+def test_the_super_resolution_joins_in_the_second_stage(wide, tmp_path):
+    warmup = start(in_two_stages(wide, tmp_path / "run"))
+    begun = {name: x.clone() for name, x in warmup.G.state_dict().items()}
+
+    def moved() -> set[str]:
+        found = warmup.G.state_dict()
+        names = {name for name, x in found.items() if not torch.equal(x, begun[name])}
+        begun.update({name: x.clone() for name, x in found.items()})
+        return {name.split(".")[0] for name in names}
+
     steps = warmup.run()
-    first = [next(steps), next(steps)]
-    assert all("color" in values for values in first)
-    before = {name: x.clone() for name, x in warmup.G.state_dict().items()}
-    assert all("picture" in values for values in steps)
-    moved = {k for k, x in warmup.G.state_dict().items() if not torch.equal(x, before[k])}
-    assert moved
-    assert all(name.startswith("superresolution.") for name in moved)
+    assert all("picture" not in next(steps) for _ in range(2))
+    assert moved() == {"backbone", "decoder", "to_img_raw"}
+    for values in steps:
+        assert {"color", "picture", "edges"} < set(values)
+        assert np.isfinite(list(values.values())).all()
+    assert moved() == {"backbone", "decoder", "to_img_raw", "superresolution"}
+
+
+def test_parts_of_final_pictures_are_as_in_the_whole(wide, tmp_path):
+    warmup = start(in_two_stages(wide, tmp_path / "run", batch=2, updates=0))
+    list(warmup.run())  # the new layers would enlarge and do nothing else
+    G, config = warmup.G, warmup.config
+    images = next(warmup.loader).images.flatten(0, 1)
+    parts = Parts.draw(images, 16, config.loss, Draws((3,), G.device))
+    assert parts.side == 12
+    raw = torch.randn(2, 11, 16, 16).split((8, 3), dim=1)
+    ws = torch.randn(2, 16)
+    with torch.no_grad():
+        whole = G.get_submodule("superresolution")(*raw, ws)
+        part = G.get_submodule("superresolution")(*map(parts.cut, raw), ws, 16)
+    inside = parts.inside(8)
+    assert 0.2 < inside.mean() < 1
+    assert (((part - parts.cut(whole)) * inside).abs() < 1e-4).all()
+    pixel = images[0::2].float().flatten(2).gather(2, parts.pixels(8)[:, None].expand(-1, 3, -1))
+    assert torch.equal(parts.cut(images[0::2]).float().flatten(2), pixel)
+
+
+def test_a_part_holds_what_the_whole_raw_picture_shows_there(wide, tmp_path):
+    warmup = start(in_two_stages(wide, tmp_path / "run", batch=2))
+    G, batch = warmup.G, next(warmup.loader)
+    ws, planes, c = warmup._scene(batch, Draws((1,), G.device))
+    parts = Parts.draw(batch.images.flatten(0, 1), 16, warmup.config.loss, Draws((3,), G.device))
+    with torch.no_grad():
+        whole = G.render(planes[0::2], ws[0::2], c[0::2]).features
+        part, _ = render_parts(G, planes[0::2], ws[0::2], c[0::2], parts, None)
+    assert torch.allclose(part, parts.cut(whole), atol=1e-5)
+
+
+def test_a_run_begins_with_another_ones_generator(balls, tmp_path):
+    first = start(settings(balls, tmp_path / "first", updates=3))
+    list(first.run())
+    source = str(tmp_path / "first")
+    second = start(settings(balls, tmp_path / "second", start_from=source))
+    for generator in (second.G, second.G_ema):
+        names, trained = generator.state_dict(), first.G_ema.state_dict()
+        assert all(torch.equal(names[name], trained[name]) for name in trained)
+    assert "color" in next(second.run())
+    other = replace(second.config.generator, w_dim=8)
+    with pytest.raises(RunError, match="another configuration"):
+        start(settings(balls, tmp_path / "third", start_from=source, generator=other))
 
 
 def write_wide(folder: Path) -> Path:

@@ -28,21 +28,24 @@ class Superresolution(nn.Module):
         )
         self.block1 = SynthesisBlock(first, second, w_dim, size, 3, clamp=clamp)
 
-    def forward(self, features: Tensor, image: Tensor, w: Tensor) -> Tensor:
+    def forward(
+        self, features: Tensor, image: Tensor, w: Tensor, whole: int | None = None
+    ) -> Tensor:
         """One picture from another.
 
         Args:
             features: [N, C, h, w], any size: resized to what the module takes.
             image: raw picture [N, 3, h, w].
             w: the last intermediate latent [N, w_dim].
+            whole: side of the raw picture that these are a square part of; None for all of it.
 
         Returns:
-            [N, 3, H, W], about -1 to 1, H = W = the layout's output resolution.
+            [N, 3, H, W], about -1 to 1; H = W = the layout's output resolution for the whole.
         """
-        size = self.layout.input_resolution
-        side = features.shape[-1]
+        size, part = self.layout.input_resolution, features.shape[-1]
+        side = part if whole is None else whole
         if side < size or (side > size and self.layout.resize_larger):
-            features, image = (self._resize(x, size) for x in (features, image))
+            features, image = (self._resize(x, part * size // side) for x in (features, image))
         ws = w[:, None].expand(-1, 3, -1)
         x, image = self.block0(features, image, ws, noise="none")
         return self.block1(x, image, ws, noise="none")[1]

@@ -137,6 +137,37 @@ class Traits:
     backdrop_gradient: float
     """How much the backdrop darkens towards the corners, 0 to 0.22."""
 
+    def numbers(self) -> np.ndarray:
+        """All that shows of the head, float64 [95]: colours as they look, by a gamma of 2.2; the
+        hair style as a share of each; densities of the beard, and whether there is one."""
+        colours = (self.skin, self.hair, self.brow, self.iris, self.lips, self.shirt)
+        style = [float(self.style == style) for style in _STYLE_SHARES]
+        single = (
+            self.melanin,
+            self.fade,
+            self.brow_strength,
+            self.brow_width,
+            self.lip_strength,
+            self.blush,
+            self.liner,
+            self.beard_length,
+            self.freckles,
+            self.collar,
+            self.gloss,
+        )
+        return np.concatenate(
+            [
+                self.shape,
+                *(np.asarray(colour) ** (1 / 2.2) for colour in colours),
+                style,
+                self.hair_shape,
+                self.beard,
+                self.beard > 0,
+                self.light,
+                single,
+            ]
+        )
+
 
 def linear(colour: np.ndarray) -> np.ndarray:
     """Linear light of an sRGB colour, by a plain gamma of 2.2."""
