@@ -6,7 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run test lint format clean
+PEOPLE ?= 19000
+DEMO := runs/demo
+
+.PHONY: run test lint format demo clean
 
 run: $(VENV)/.run
 	$(BIN)/python visualizer.py $(ARGS)
@@ -25,6 +28,20 @@ lint: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Makes the bundled model again, from ICT-FaceKit alone: hours on a processor, and goes on where it
+# was stopped. PEOPLE is how many are drawn, ARGS go to the warm-up.
+demo: $(VENV)/.dev
+	@test -n "$(ICT)" || { echo "Say where ICT-FaceKit is: make demo ICT=PATH/TO/ICT-FaceKit"; exit 1; }
+	$(BIN)/python -m training.synthetic $(DEMO)/heads --model "$(ICT)" --people $(PEOPLE) \
+		--clips-per-person 1 --frames 2 --still --shared-cameras --seed 1 --processes 2
+	$(BIN)/python -m training.synthetic $(DEMO)/held_out --model "$(ICT)" --people 48 \
+		--clips-per-person 1 --frames 3 --still --shared-cameras --seed 2 --landmarks
+	$(BIN)/python -m training.warmup --data $(DEMO)/heads --out $(DEMO)/run --resume --compile \
+		--precision bfloat16 $(ARGS)
+	$(BIN)/python -m training.held_out $(DEMO)/run --data $(DEMO)/held_out
+	$(BIN)/python -m training.checkpoint $(DEMO)/run/generator.safetensors $(DEMO)/demo.safetensors \
+		--half --overwrite
 
 clean:
 	rm -rf $(VENV)

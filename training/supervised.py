@@ -47,14 +47,12 @@ class WarmupLossConfig:
     """Difference of depths where the head is opaque."""
     occupancy: float = 0.3
     """Density in free space, and its lack just below the surface."""
-    change: float = 1.0
+    change: float = 0.9
     """Error of the change between a clip's two frames: without it faces hardly move."""
-    change_l2: float = 3.0
-    """Its square beside its size. The size alone asks for the median of what may happen, and where
-    a thin edge moves that is no change at all."""
-    change_l1: float = 1.0
-    """Its size."""
-    rays: int = 384
+    change_squared: float = 15.0
+    """Its square. The error alone asks for the median of what may happen, and where a thin edge
+    moves that is no change at all."""
+    rays: int = 512
     """Rays of a frame."""
     detail: float = 0.2
     """Share of the rays that go where pictures have detail: outlines, eyes, hair."""
@@ -373,9 +371,8 @@ def ray_losses(
     return {
         "color": (error.abs().mean(-1) * weight).mean(),
         "color squared": config.l2 * (error.square().mean(-1) * weight).mean(),
-        "change": config.change
-        * (
-            (config.change_l1 * change.abs() + config.change_l2 * change.square()).mean(-1)
+        "change": (
+            (config.change * change.abs() + config.change_squared * change.square()).mean(-1)
             * weight[0::2]
         ).mean(),
         "opacity": config.opacity * _mask_error(result.opacity, targets.mask),

@@ -58,9 +58,9 @@ class WarmupConfig:
     """Folder of a run of the same configuration, whose averaged generator this one begins with."""
     held_out: str = ""
     """Data set of other people to measure on; empty for none."""
-    updates: int = 20_000
+    updates: int = 16_000
     """Updates on rays."""
-    superresolution_updates: int = 5_000
+    superresolution_updates: int = 2_500
     """Updates after them, on rays and parts of final pictures."""
     batch: int = 4
     """Clips an update, two frames of each."""

@@ -34,10 +34,13 @@ from viz.inference import calibration
 from viz.inference.plan import Plan
 from viz.inference.work import speed, work
 from viz.models import load_model, pick_device
+from viz.previews import PreviewController
 from viz.render import Renderer
 from viz.types import Latent, Motion, Orbit, Precision, Quality, RenderRequest, SessionState, Shot
 
 STAGES = ("planes", "render", "superresolution")
+_PREVIEWS = 30
+"""Previews of a drag; the first half teaches what they cost."""
 
 
 @dataclass
@@ -54,6 +57,8 @@ class Options:
     """How often each task is done by each way."""
     mesh: int = 256
     """Cells along each side of the mesh's grid; 0 leaves it out."""
+    rate: float = 15.0
+    """Previews a second that are aimed for while something moves."""
     memory: bool = True
     """Whether peak memory is measured."""
     json: Path | None = None
@@ -142,6 +147,8 @@ def measure(G: Generator, options: Options) -> tuple[list[Row], dict[str, float 
                 if task == "person":
                     for stage in STAGES:
                         getattr(rows[stage], way).append(result.stage_ms.get(stage, 0.0))
+    for task in ("orbit", "scrub"):
+        facts[f"{task} previews"] = _previews(ours, task, quality, options.rate)
     shown = [ours.image(shots("orbit", k), quality) for k in range(3)]
     exact = [plain.image(shots("orbit", k), quality) for k in range(3)]
     facts["PSNR, dB"] = min(calibration.psnr(*pair) for pair in zip(shown, exact, strict=True))
@@ -149,6 +156,20 @@ def measure(G: Generator, options: Options) -> tuple[list[Row], dict[str, float 
     if options.mesh:
         found.append(_mesh(G, ours, quality, options.mesh))
     return found, facts
+
+
+def _previews(renderer: Renderer, task: str, quality: Quality, rate: float) -> str:
+    """How many previews a second a drag sees, once their times are learned, and what they omit."""
+    controller = PreviewController()
+    taken: list[float] = []
+    for turn in range(_PREVIEWS):
+        full = RenderRequest((shots(task, turn),), quality)
+        request = replace(full, preview=controller.choose(full, rate))
+        result = renderer.render(request)
+        controller.measured(result)
+        taken.append(result.total_ms)
+    settled = taken[_PREVIEWS // 2 :]
+    return f"{1000 / median(settled):.1f}/s, slowest {max(settled):.0f} ms: {controller.words}"
 
 
 def _mesh(G: Generator, renderer: Renderer, quality: Quality, resolution: int) -> Row:

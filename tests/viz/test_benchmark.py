@@ -31,6 +31,8 @@ def test_every_task_is_told(checkpoint, tmp_path, capsys):
         assert all(number > 0 for number in row["ours"] + row["plain"]), name
         assert row["ratio"] > 0
     assert data["facts"]["PSNR, dB"] > 60
+    for task in ("orbit", "scrub"):
+        assert float(data["facts"][f"{task} previews"].split("/s, slowest")[0]) > 0
     assert data["machine"]["torch"]
 
 
