@@ -113,7 +113,7 @@ def settings(data: Path, out: Path, **changes) -> WarmupConfig:
         lr=0.005,
         ema=0.95,
         save_every=20,
-        loss=WarmupLossConfig(rays=128),
+        loss=WarmupLossConfig(rays=128, change_squared=3.0),
         generator=generator,
     )
     return replace(config, **changes)
