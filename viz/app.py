@@ -220,8 +220,6 @@ class App(AppActions):
             error = self.window.callback_errors.popleft()
             self.toast("error", "A window event could not be handled.", error)
         keys.handle(self)
-        if self.dragging and any(imgui.is_mouse_dragging(button) for button in range(3)):
-            self.movement.stop_glide()
         self.state = self.movement.advance(
             self.state,
             self.interface,

@@ -101,14 +101,10 @@ class AppActions:
             self._new_person()
 
     def _new_person(self) -> None:
-        self.movement.stop_glide()
-        keyframes.pause(self.interface)
         x = float(np.random.default_rng().integers(0, 10000))
         self.state.latent = replace(self.state.latent, x=x, y=0.0, ws_file="", others=())
 
     def _new_motion(self) -> None:
-        self.movement.stop_glide()
-        keyframes.pause(self.interface)
         x = float(np.random.default_rng().integers(0, 10000))
         self.state.motion = replace(self.state.motion, x=x, y=0.0, others=())
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from viz import keyframes, playback, transitions
 from viz.actions import Interface
-from viz.types import Orbit, SessionState
+from viz.types import Keyframe, Orbit, SessionState
 
 
 class Movement:
@@ -17,6 +17,8 @@ class Movement:
         self._glide: transitions.Glide | None = None
         self._camera_only = False
         self._eight = transitions.FigureOfEight()
+        self._left: Keyframe | None = None
+        """What the last frame ended with; None where a change since then is nobody's grip."""
 
     @property
     def gliding(self) -> bool:
@@ -26,7 +28,7 @@ class Movement:
     def glide_to(self, state: SessionState, end: SessionState, now: float) -> None:
         """Begins a smooth change to all of `end`, at the clock time `now`."""
         self._glide = transitions.Glide(state.snapshot(), end, now)
-        self._camera_only = False
+        self._camera_only, self._left = False, None
 
     def glide_camera(self, state: SessionState, end: Orbit, now: float) -> None:
         """Begins a smooth change of the camera; everything else stays as free as it was."""
@@ -49,6 +51,9 @@ class Movement:
     ) -> SessionState:
         """The state `seconds` later, at the clock time `now`.
 
+        Who changes what glides or follows the path takes it into the own hand: the glide ends, and
+        the path pauses.
+
         Args:
             state: the state now; edited in place unless a glide replaces it.
             interface: what moves; playback that ends is switched off.
@@ -57,6 +62,7 @@ class Movement:
             dragging: whether the user holds the camera.
             scrubbing: whether the user holds the playhead.
         """
+        self._let_go(state, interface)
         if self._glide is not None:
             state = self._glided(state, now)
         if interface.playing and not scrubbing:
@@ -77,7 +83,19 @@ class Movement:
                 yaw=interface.orbit_yaw,
                 pitch=interface.orbit_pitch,
             )
+        # The playhead moves along the path, also in the frame in which it is let go.
+        self._left = None if scrubbing else keyframes.key_of(state, 0.0)
         return state
+
+    def _let_go(self, state: SessionState, interface: Interface) -> None:
+        """Stops what moves things that have been changed since the last frame."""
+        if self._left is None:
+            return
+        here = keyframes.key_of(state, 0.0)
+        if here != self._left:
+            keyframes.pause(interface)
+            if here.orbit != self._left.orbit or not self._camera_only:
+                self._glide = None
 
     def _glided(self, state: SessionState, now: float) -> SessionState:
         assert self._glide is not None

@@ -16,7 +16,7 @@ from gui_utils.mesh import MeshView
 from gui_utils.texture import Texture
 from gui_utils.viewport import Gesture, axis_gizmo, viewport_input
 from training.camera import Camera
-from viz import keyframes, layouts
+from viz import layouts
 from viz import viewport_overlays as overlays
 from viz.actions import Actions
 from viz.types import VIEWS, MeshData, Orbit, RenderRequest, RenderResult, SessionState, Shot, View
@@ -201,10 +201,7 @@ class Viewport:
             actions.reset_camera()
         else:
             scale = size.y / (tiles[0][3] - tiles[0][1])
-            moved = apply_gesture(state.orbit, gesture, scale)
-            if moved != state.orbit:
-                state.orbit = moved
-                keyframes.pause(actions.interface)  # who takes the camera stops the ride
+            state.orbit = apply_gesture(state.orbit, gesture, scale)
         held = False
         if any(slot.view for slot in self._slots[: self._shown]):
             held = self._draw_layout(tiles, state, actions)

@@ -70,6 +70,31 @@ def test_the_path_plays_and_stops_where_the_camera_is_taken(walk: AppDriver) -> 
     assert app.state.orbit == Orbit(yaw=-25)
 
 
+def test_a_slider_takes_its_value_from_the_path_and_from_a_glide(
+    start: app_driver.Start, model: Path
+) -> None:
+    desk = start(model, panels=("Camera",))
+    desk.settle()
+    app = desk.app
+    for yaw in (-25.0, 25.0):
+        app.state.orbit = Orbit(yaw=yaw)
+        desk.frames()
+        desk.key("k")
+    desk.key("p")
+    desk.until(lambda: app.state.orbit.yaw != 25)
+    assert app.interface.path_playing
+    desk.drag("Camera/Yaw", (80, 0))
+    assert not app.interface.path_playing
+    taken = app.state.orbit.yaw
+    assert taken > 30
+    desk.click("Camera/Front")
+    desk.until(lambda: app.state.orbit.yaw != taken)
+    assert app.movement.gliding
+    desk.drag("Camera/Pitch", (60, 0))
+    assert not app.movement.gliding
+    assert app.state.orbit.pitch > 15
+
+
 def test_the_path_is_saved_and_opened_with_the_session(walk: AppDriver, tmp_path: Path) -> None:
     app = walk.app
     keys = app.state.keyframes
