@@ -10,7 +10,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
 from viz.actions import Actions, Interface
-from viz.panels.seeds import recommended, seed_and_pad
+from viz.panels.seeds import blend_rows, recommended, seed_and_pad
 from viz.panels.widgets import (
     Button,
     button_row,
@@ -41,7 +41,7 @@ def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> 
         heading("Style mixing")
         _mixing(state, actions.model)
         heading("Blend")
-        _blend(state)
+        state.latent = blend_rows(state.latent, Latent(), "person", "; between them their w blend")
         heading("Latent code (ws)")
         _files(state, actions)
 
@@ -184,29 +184,6 @@ def _mixing(state: SessionState, model: ModelInfo | None) -> None:
 
 def _mix(state: SessionState, layers: set[int]) -> None:
     state.latent = replace(state.latent, mix_layers=tuple(sorted(layers)))
-
-
-def _blend(state: SessionState) -> None:
-    changed, seed = controls.drag_int(
-        "Other seed",
-        state.latent.blend_seed,
-        0,
-        LAST_SEED,
-        default=Latent().blend_seed,
-        tooltip="Seed of another person to blend to.",
-    )
-    if changed:
-        state.latent = replace(state.latent, blend_seed=seed)
-    changed, blend = controls.slider(
-        "Amount",
-        state.latent.blend,
-        0.0,
-        1.0,
-        default=0.0,
-        tooltip="0 is this person, 1 the other; between them their w blend. No unit.",
-    )
-    if changed:
-        state.latent = replace(state.latent, blend=blend)
 
 
 def _files(state: SessionState, actions: Actions) -> None:

@@ -8,14 +8,9 @@ from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
 from viz.actions import Actions, Interface
-from viz.panels.seeds import recommended, seed_and_pad
-from viz.panels.widgets import (
-    Button,
-    button_row,
-    disabled,
-    heading,
-)
-from viz.types import LAST_SEED, Motion, RenderResult, SessionState
+from viz.panels.seeds import blend_rows, recommended, seed_and_pad
+from viz.panels.widgets import Button, button_row, disabled, heading
+from viz.types import Motion, RenderResult, SessionState
 
 
 def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
@@ -30,7 +25,7 @@ def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> 
         if seed is not None:
             state.motion = replace(state.motion, x=float(seed), y=0.0, others=())
         heading("Blend")
-        _blend(state)
+        state.motion = blend_rows(state.motion, Motion(), "motion")
         heading("Locks")
         _locks(actions.interface)
 
@@ -58,29 +53,6 @@ def _seed(state: SessionState, actions: Actions) -> None:
     )
     if changed:
         state.motion = replace(state.motion, strength=strength)
-
-
-def _blend(state: SessionState) -> None:
-    changed, seed = controls.drag_int(
-        "Other seed",
-        state.motion.blend_seed,
-        0,
-        LAST_SEED,
-        default=Motion().blend_seed,
-        tooltip="Seed of another motion to blend to.",
-    )
-    if changed:
-        state.motion = replace(state.motion, blend_seed=seed)
-    changed, blend = controls.slider(
-        "Amount",
-        state.motion.blend,
-        0.0,
-        1.0,
-        default=0.0,
-        tooltip="0 is this motion, 1 the other. No unit.",
-    )
-    if changed:
-        state.motion = replace(state.motion, blend=blend)
 
 
 def _locks(interface: Interface) -> None:

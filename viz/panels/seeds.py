@@ -47,6 +47,36 @@ def seed_and_pad(code: Code, default: Code, name: str, crossing: str, blend: str
     return replace(code, x=x, y=0.0 - y, others=()) if changed else code
 
 
+def blend_rows(code: Code, default: Code, what: str, between: str = "") -> Code:
+    """Fields for another seed and how much of it is in the blend; the code as they leave it.
+
+    Args:
+        code: what is shown now.
+        default: what a reset goes back to.
+        what: whose seeds they are, "person".
+        between: what lies between the two, to end a sentence.
+    """
+    changed, seed = controls.drag_int(
+        "Other seed",
+        code.blend_seed,
+        0,
+        LAST_SEED,
+        default=default.blend_seed,
+        tooltip=f"Seed of another {what} to blend to.",
+    )
+    if changed:
+        code = replace(code, blend_seed=seed)
+    changed, blend = controls.slider(
+        "Amount",
+        code.blend,
+        0.0,
+        1.0,
+        default=default.blend,
+        tooltip=f"0 is this {what}, 1 the other{between}. No unit.",
+    )
+    return replace(code, blend=blend) if changed else code
+
+
 def recommended(code: Latent | Motion, seeds: Sequence[int], what: str) -> int | None:
     """Cells for the recommended seeds, where there are any; the seed that was clicked.
 
