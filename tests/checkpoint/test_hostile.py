@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from training.checkpoint import READERS, CheckpointError, read, save
+from training.checkpoint.pickles import LEGACY_MAGIC
 
 METADATA = {"format": "pv3d-visualizer", "version": "1", "config": json.dumps(CONFIG.to_dict())}
 
@@ -350,6 +351,34 @@ class TestMalice:
     def test_programs(self, program: bytes, tmp_path: Path) -> None:
         (tmp_path / "a").write_bytes(program)
         problems_of(tmp_path / "a")
+
+    @pytest.mark.parametrize("function", ["_codecs\nencode", "torch\nSize"])
+    def test_calls_that_make_the_same_again_and_again(self, function: str, tmp_path: Path) -> None:
+        """Six bytes of the file each, and a megabyte of memory."""
+        text = b"X" + struct.pack("<I", 2**20) + b"a" * 2**20
+        argument = text if "codecs" in function else b"(" + b"K\0" * 2**20 + b"t"
+        program = b"\x80\x02" + argument + b"q\x000c" + function.encode() + b"\nq\x010]"
+        program += b"h\x01h\x00\x85Ra" * 1000 + b"."
+        (tmp_path / "a").write_bytes(program)
+        assert "repeats itself" in problems_of(tmp_path / "a")[0]
+
+    def test_tensors_in_tensors(self, tmp_path: Path) -> None:
+        """Each level has the next one read twice: 2 to the power of 40 readings."""
+        storage = io.BytesIO()
+        typed = torch.zeros(3)._typed_storage()
+        torch.save(typed, storage, _use_new_zipfile_serialization=False)
+        blob = storage.getvalue()
+        storage.seek(0)
+        for _ in range(3):
+            pickle.load(storage)
+        tail, head = storage.read(), pickle.dumps(LEGACY_MAGIC, 2) + pickle.dumps(1001, 2)
+        program = b""
+        for _ in range(40):
+            program = b"\x80\x03B" + struct.pack("<I", len(blob)) + blob + b"q\x00"
+            program += b"ctorch.storage\n_load_from_bytes\nq\x010" + b"h\x01h\x00\x85R0" * 2 + b"N."
+            blob = head + program + tail
+        (tmp_path / "a").write_bytes(program)
+        assert "no data" in problems_of(tmp_path / "a")[0]
 
     def test_modules_that_hold_each_other(self, tmp_path: Path) -> None:
         meta: dict[str, Any] = {"_modules": {}}

@@ -53,6 +53,10 @@ _STORAGE_TYPES = {
 }
 
 
+_SPARE = 2**20
+"""Bytes that what a file repeats may take beyond its own size."""
+
+
 class PickleError(ValueError):
     """A pickle that cannot be read; the text says why and is meant for the user."""
 
@@ -109,7 +113,11 @@ PersistentLoad = Callable[[object], Storage]
 
 
 def load(
-    file: io.BytesIO | mmap.mmap, findings: Findings, persistent_load: PersistentLoad | None = None
+    file: io.BytesIO | mmap.mmap,
+    findings: Findings,
+    persistent_load: PersistentLoad | None = None,
+    *,
+    inside: bool = False,
 ) -> Any:
     """The object of the pickle that starts at the file's position; the position moves behind it.
 
@@ -117,12 +125,13 @@ def load(
         file: bytes in memory or mapped, so that reading never allocates more than is there.
         findings: gets what was met.
         persistent_load: gives the storage of a persistent id.
+        inside: whether it is a part of another pickle, whose tensors hold no more of them.
 
     Raises:
         PickleError: if it is not a pickle, is cut short, or does what no checkpoint does.
     """
     try:
-        return _Unpickler(file, findings, persistent_load).load()
+        return _Unpickler(file, findings, persistent_load, inside).load()
     except PickleError:
         raise
     except Exception as error:
@@ -133,7 +142,9 @@ def load(
         raise PickleError(f"its pickle is damaged ({type(error).__name__})") from error
 
 
-def load_legacy(file: io.BytesIO | mmap.mmap, data: memoryview, findings: Findings) -> Any:
+def load_legacy(
+    file: io.BytesIO | mmap.mmap, data: memoryview, findings: Findings, *, inside: bool = False
+) -> Any:
     """The object in a file of torch.save's older format, also used for a single storage.
 
     The format is a row of pickles (magic number, version, system, object, keys of its storages)
@@ -143,6 +154,7 @@ def load_legacy(file: io.BytesIO | mmap.mmap, data: memoryview, findings: Findin
         file: positioned at the start.
         data: all bytes of the file.
         findings: gets what was met.
+        inside: see `load`.
 
     Raises:
         PickleError: see `load`.
@@ -153,11 +165,14 @@ def load_legacy(file: io.BytesIO | mmap.mmap, data: memoryview, findings: Findin
         key, storage = describe_storage(pid)
         return storages.setdefault(key, storage)
 
-    if load(file, findings) != LEGACY_MAGIC or load(file, findings) != LEGACY_PROTOCOL:
+    def read(persistent_load: PersistentLoad | None = None) -> Any:
+        return load(file, findings, persistent_load, inside=inside)
+
+    if read() != LEGACY_MAGIC or read() != LEGACY_PROTOCOL:
         raise PickleError("it is not a file of torch.save")
-    load(file, findings)
-    root = load(file, findings, persistent_load)
-    keys = load(file, findings)
+    read()
+    root = read(persistent_load)
+    keys = read()
     if not isinstance(keys, list):
         raise PickleError("its list of storages is damaged")
     position = file.tell()
@@ -191,16 +206,6 @@ def describe_storage(pid: object) -> tuple[str, Storage]:
     raise PickleError("it holds a storage of a type that no checkpoint has")
 
 
-def _load_from_bytes(data: object) -> Storage:
-    """The storage that a tensor in an ordinary pickle carries: a small file of torch.save."""
-    if not isinstance(data, bytes | bytearray):
-        raise PickleError("a tensor of it has no data")
-    storage = load_legacy(io.BytesIO(data), memoryview(data), Findings())
-    if not isinstance(storage, Storage):
-        raise PickleError("a tensor of it has no data")
-    return storage
-
-
 def _numpy_scalar(dtype: object, data: object = None) -> object:
     """The Python number that a numpy number of the file stands for, or None for anything else."""
     code = dtype.args[0] if isinstance(dtype, Inert) and dtype.args else None
@@ -210,24 +215,6 @@ def _numpy_scalar(dtype: object, data: object = None) -> object:
     if code not in plain or not isinstance(data, bytes) or len(data) != int(code[1]):
         return None
     return np.frombuffer(data, np.dtype(code).newbyteorder("<"))[0].item()
-
-
-def _table(*args: Any) -> dict[Any, Any]:
-    """A dict for an OrderedDict or EasyDict: empty, or of (key, value) pairs."""
-    pairs = args[0] if args else []
-    pairs = pairs.items() if isinstance(pairs, dict) else pairs
-    return {_key(key): value for key, value in pairs}
-
-
-def _encode(text: object, encoding: object = "latin1") -> bytes:
-    """Bytes, which protocols before 3 write as a call of this."""
-    if not isinstance(text, str) or encoding != "latin1":
-        raise PickleError("it holds text in an encoding that no checkpoint has")
-    return text.encode("latin1")
-
-
-def _size(*args: Any) -> tuple[Any, ...]:
-    return tuple(args[0]) if args and isinstance(args[0], tuple | list) else ()
 
 
 def _key(key: Any) -> Any:
@@ -243,14 +230,18 @@ def _key(key: Any) -> Any:
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "collections.OrderedDict": _table,
-    "dnnlib.util.EasyDict": _table,
-    "torch.Size": _size,
-    "torch.storage._load_from_bytes": _load_from_bytes,
     "numpy.core.multiarray.scalar": _numpy_scalar,
     "numpy._core.multiarray.scalar": _numpy_scalar,
-    "_codecs.encode": _encode,
 }
+
+
+def _length(file: io.BytesIO | mmap.mmap) -> int:
+    """Bytes of a file that is open; its position stays."""
+    position = file.tell()
+    file.seek(0, io.SEEK_END)
+    length = file.tell()
+    file.seek(position)
+    return length
 
 
 class _Unpickler(pickle._Unpickler):
@@ -269,11 +260,21 @@ class _Unpickler(pickle._Unpickler):
         file: io.BytesIO | mmap.mmap,
         findings: Findings,
         persistent_load: PersistentLoad | None,
+        inside: bool,
     ) -> None:
         super().__init__(file, encoding="latin1")
+        # Calls copy what they are given, and a few bytes of a pickle repeat a call: what a file has
+        # no room for is not made.
+        self._room = _SPARE + _length(file)
         self._findings = findings
         self._persistent_load = persistent_load
+        self._inside = inside
         self._functions = _FUNCTIONS | {
+            "collections.OrderedDict": self._table,
+            "dnnlib.util.EasyDict": self._table,
+            "torch.Size": self._size,
+            "torch.storage._load_from_bytes": self._load_from_bytes,
+            "_codecs.encode": self._encode,
             "torch._utils._rebuild_tensor": self._rebuild_tensor,
             "torch._utils._rebuild_tensor_v2": self._rebuild_tensor,
             "torch._utils._rebuild_parameter": self._rebuild_parameter,
@@ -300,6 +301,40 @@ class _Unpickler(pickle._Unpickler):
 
     def get_extension(self, code: int) -> Any:
         raise PickleError("it uses an extension code, which no checkpoint does")
+
+    def _take_room(self, size: int) -> None:
+        self._room -= size
+        if self._room < 0:
+            raise PickleError("it repeats itself as no checkpoint does")
+
+    def _table(self, *args: Any) -> dict[Any, Any]:
+        """A dict for an OrderedDict or EasyDict: empty, or of (key, value) pairs."""
+        pairs = args[0] if args else []
+        self._take_room(len(pairs))
+        pairs = pairs.items() if isinstance(pairs, dict) else pairs
+        return {_key(key): value for key, value in pairs}
+
+    def _encode(self, text: object, encoding: object = "latin1") -> bytes:
+        """Bytes, which protocols before 3 write as a call of this."""
+        if not isinstance(text, str) or encoding != "latin1":
+            raise PickleError("it holds text in an encoding that no checkpoint has")
+        self._take_room(len(text))
+        return text.encode("latin1")
+
+    def _size(self, *args: Any) -> tuple[Any, ...]:
+        numbers = args[0] if args and isinstance(args[0], tuple | list) else ()
+        self._take_room(len(numbers))
+        return tuple(numbers)
+
+    def _load_from_bytes(self, data: object) -> Storage:
+        """The storage that a tensor in an ordinary pickle carries: a small file of torch.save."""
+        if not isinstance(data, bytes | bytearray) or self._inside:
+            raise PickleError("a tensor of it has no data")
+        self._take_room(len(data))
+        storage = load_legacy(io.BytesIO(data), memoryview(data), Findings(), inside=True)
+        if not isinstance(storage, Storage):
+            raise PickleError("a tensor of it has no data")
+        return storage
 
     def _rebuild_tensor(self, *args: Any) -> Any:
         self._findings.num_tensors += 1
