@@ -116,6 +116,16 @@ def test_frames_are_scaled(renderer):
     )
 
 
+def test_frames_that_no_reader_takes_are_not_made(renderer, tmp_path):
+    look = Look(views=("image",) * 3, height=8000)
+    with pytest.raises(UserError, match="24000 x 8000 pixels is too large"):
+        export(renderer, "picture", STATE, PictureOptions(look), tmp_path / "a.png")
+    assert files(tmp_path) == []
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "b.png")
+    with pytest.raises(UserError, match="could not be read"):
+        session.open_session(tmp_path / "b.png")
+
+
 def test_no_colour_bleeds_in_from_where_nothing_is():
     red = np.zeros((16, 16, 4), np.float32)
     red[:, :8] = 1, 0, 0, 1

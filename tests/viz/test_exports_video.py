@@ -254,6 +254,12 @@ def test_what_cannot_be_is_refused_before_any_work(renderer, tmp_path):
     assert files(tmp_path) == ["a.mp4"]
 
 
+def test_a_webp_too_wide_says_so(tmp_path):
+    path, first = tmp_path / "a.webp", np.zeros((2, 16_384, 3), np.uint8)
+    with pytest.raises(UserError, match="16383 pixels a side"):
+        encoders.make(path, path, VideoOptions(), first, 1, "")
+
+
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.gif", "a.webp"])
 def test_long_sessions_fit_into_every_format(renderer, tmp_path, name):
     keys = tuple(Keyframe(float(k), orbit=Orbit(yaw=k / 7)) for k in range(300))

@@ -278,11 +278,12 @@ def test_a_clip_becomes_numbered_files(moving, tmp_path):
     alone = meshes_alone(moving, tmp_path, options, [0, 0.5, 1])
     assert all(np.array_equal(read(path / n)[0], a) for n, a in zip(names, alone, strict=False))
     assert session.open_session(path) == MOVING == session.open_session(path / names[1])
-    (path / "notes.txt").write_text("mine")
+    for mine in ("notes.txt", "frame_0002.png"):  # such as another export's frames
+        (path / mine).write_text("mine")
     with pytest.raises(writing.ExistsError):
         run(meshes.export_mesh_sequence(moving, MOVING, options, two, path))
     run(meshes.export_mesh_sequence(moving, MOVING, options, two, path, overwrite=True))
-    names = ["frame_0000.obj", "frame_0001.obj", "notes.txt", "session.json"]
+    names = ["frame_0000.obj", "frame_0001.obj", "frame_0002.png", "notes.txt", "session.json"]
     assert sorted(p.name for p in path.iterdir()) == names
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -27,6 +27,7 @@ _THREADS = 4
 _BT709 = 1
 """Number of ITU-R BT.709 among primaries, transfer functions and matrices (ITU-T H.273)."""
 _LIMITED = 1
+_LARGEST_WEBP = 16383
 _ENCODERS: dict[Codec, str] = {"h264": "libx264", "h265": "libx265", "prores": "prores_ks"}
 
 Progress = Iterator[float]
@@ -71,6 +72,11 @@ def make(
     if codec is not None:
         settings = _codec_options(codec, options, rate, count)
         return VideoEncoder(part, path.suffix.lower(), codec, settings, rate, first.shape, text)
+    if path.suffix.lower() == ".webp" and max(first.shape[:2]) > _LARGEST_WEBP:
+        raise UserError(
+            f"A WebP holds {_LARGEST_WEBP} pixels a side at most, and the frames have "
+            f"{max(first.shape[:2])}: choose a smaller height, or another format."
+        )
     if path.suffix.lower() == ".gif":
         return GifEncoder(part, options, rate, first.shape, text)
     return WebpEncoder(part, options, rate, first.shape, text)
@@ -310,11 +316,13 @@ class GifEncoder:
                 for done in _pulled(sink):
                     done.pts, done.time_base = painted, base
                     painted += 1
-                    for packet in stream.encode(done):
-                        output.mux(_cleared(packet) if self._alpha else packet)
+                    self._write(output, stream.encode(done))
                 yield 0.3 + 0.7 * number / self._count
-            for packet in stream.encode():
-                output.mux(_cleared(packet) if self._alpha else packet)
+            self._write(output, stream.encode())
+
+    def _write(self, output: Any, packets: Iterable[Any]) -> None:
+        for packet in packets:
+            output.mux(_cleared(packet) if self._alpha else packet)
 
     def _frames(self) -> Iterator[av.VideoFrame]:
         with av.open(str(self._spool_path)) as spool:

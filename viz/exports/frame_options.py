@@ -50,7 +50,9 @@ MOST_FRAMES = 100_000
 MOST_SECONDS = 3600.0
 MOST_TILES = 256
 LARGEST_SIDE = 8192
-"""Most pixels along a side of a frame."""
+"""Greatest height of a frame, pixels."""
+MOST_PIXELS = 2**27
+"""Most pixels of a frame: readers take larger ones for an attack."""
 
 
 def _outside(name: str, value: float | None, low: float, high: float) -> Iterator[str]:

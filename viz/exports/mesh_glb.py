@@ -15,6 +15,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
+from viz.errors import UserError
 from viz.exports.mesh_surface import Surface
 from viz.session import PNG_KEY
 
@@ -68,7 +69,7 @@ class GlbWriter:
         self._spool.write(data + b"\x00" * padding)
         self._size += len(data) + padding
         if self._size > _LARGEST:
-            raise ValueError("A GLB holds at most 4 GB.")
+            raise UserError("A GLB holds 4 GB at most: choose fewer frames or a coarser mesh.")
         return self._new("bufferViews", view)
 
     def _accessor(

@@ -34,7 +34,7 @@ from viz.session import reason
 from viz.types import CLIP_SECONDS, FRAME_RATE, SessionState
 from viz.worker import Steps
 
-_FRAME = re.compile(r"frame_\d{4,}\.")
+_FRAME = re.compile(r"frame_\d{4,}\.(glb|ply|obj|mtl|stl)")
 _SLAB_POINTS = 2**22
 _LARGEST_SESSION = 2**24
 
@@ -281,9 +281,12 @@ def _new_folder(path: Path) -> Iterator[Path]:
         new = {file.name for file in part.iterdir()}
         for file in part.iterdir():
             file.replace(path / file.name)
-        for file in path.iterdir():
-            if _FRAME.match(file.name) and file.name not in new:
-                file.unlink()
+        old = [f for f in path.iterdir() if _FRAME.fullmatch(f.name) and f.name not in new]
+        for file in old:
+            file.unlink()
+            texture = file.with_suffix(".png")  # a picture may have that name too
+            if file.suffix == ".mtl" and texture.name not in new:
+                texture.unlink(missing_ok=True)
     except OSError as e:
         raise UserError(f"{path.name} could not be saved in {path.parent}: {reason(e)}.") from e
     finally:

@@ -25,7 +25,7 @@ from training.networks.generator import RawRender
 from viz import layouts
 from viz.colors import DEPTH_LUT
 from viz.errors import UserError
-from viz.exports.frame_options import Bits, Look
+from viz.exports.frame_options import MOST_PIXELS, Bits, Look
 from viz.render import Renderer
 from viz.types import RenderRequest, SessionState, Shot
 from viz.worker import Steps
@@ -95,6 +95,7 @@ class FrameRenderer:
             made = self.renderer.cache.keys() - kept
             self.renderer.cache.drop(key for key in made if _stage(key) in _PASSING)
         picture = layouts.tiled(cells, _columns(self.look, cells))
+        _require_size(picture, self.look.height)
         if self.look.height is not None:
             picture = scaled(picture, self.look.height)
         return picture if picture.dtype != np.float32 else quantised(picture, self.bits)
@@ -211,6 +212,22 @@ def _columns(look: Look, cells: list[np.ndarray]) -> int:
         return min(look.columns, len(cells))
     height, width = cells[0].shape[:2]
     return max(1, round(math.sqrt(len(cells) * height / width)))
+
+
+def _require_size(picture: np.ndarray, height: int | None) -> None:
+    """Makes sure that a picture of that height can be written, and read again.
+
+    Raises:
+        UserError: when it cannot.
+    """
+    rows, width = picture.shape[:2]
+    if height is not None:
+        rows, width = height, round(width * height / rows)
+    if rows * width > MOST_PIXELS:
+        raise UserError(
+            f"A frame of {width} x {rows} pixels is too large: choose a smaller height, or fewer "
+            "views or people."
+        )
 
 
 def _alpha(raw: RawRender, size: torch.Size | tuple[int, int]) -> Tensor:

@@ -108,6 +108,8 @@ def session_text(path: Path) -> str | None:
     Raises:
         UserError: when the file cannot be read as what its name says.
     """
+    from PIL.Image import DecompressionBombError
+
     suffix = path.suffix.lower()
     try:
         if path.is_dir():
@@ -121,7 +123,7 @@ def session_text(path: Path) -> str | None:
             return _text_of_webp(path)
         if suffix == ".png":
             return _text_of_png(path)
-    except (OSError, ValueError, IndexError, SyntaxError) as e:
+    except (OSError, ValueError, IndexError, SyntaxError, DecompressionBombError) as e:
         kind = "video" if suffix in VIDEOS else "picture"
         raise UserError(f"{path.name} could not be read as a {kind}.") from e
     from viz.exports import meshes
