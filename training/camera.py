@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -197,33 +196,6 @@ FRONTAL = Camera.orbit()
 """The canonical camera: at (0, 0, 2.7), looking straight at the face."""
 
 
-def interpolate(first: Camera, second: Camera, weight: float) -> Camera:
-    """Camera between two others; weight 0 gives the first, 1 the second.
-
-    The direction turns along the shortest arc and the point looked at moves straight, so two
-    cameras of one orbit stay on it instead of cutting through the head. Focal lengths blend
-    geometrically, which makes a steady zoom.
-    """
-    if weight <= 0 or weight >= 1:
-        return second if weight >= 1 else first
-    rotation = _slerp(first.rotation, second.rotation, weight)
-    targets, distances = [], []
-    for camera in (first, second):
-        forward = camera.rotation[:, 2]
-        distance = max(float((np.asarray(PIVOT) - camera.position) @ forward), 1e-3)
-        targets.append(camera.position + distance * forward)
-        distances.append(distance)
-    distance = distances[0] * (1 - weight) + distances[1] * weight
-    target = targets[0] * (1 - weight) + targets[1] * weight
-    pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = rotation, target - distance * rotation[:, 2]
-    lenses = np.array([first.intrinsics, second.intrinsics])
-    lens = lenses[0] * (1 - weight) + lenses[1] * weight
-    for k in (0, 4):
-        lens[k] = lenses[0, k] ** (1 - weight) * lenses[1, k] ** weight
-    return Camera(tuple(pose.ravel().tolist()), tuple(lens.tolist()))
-
-
 _MIRRORED_SIGNS = (1, 2, 3, 4, 8, 17)
 """Of the 25 numbers, those that change sign: x against y and z in the rotation, x of the position,
 and the skew."""
@@ -296,9 +268,3 @@ def rays(c: Tensor, resolution: int | tuple[int, int]) -> tuple[Tensor, Tensor]:
     directions = torch.stack([x, y, torch.ones_like(x)], dim=-1)  # [M, h * w, 3], camera space
     directions = torch.nn.functional.normalize(directions, dim=-1)
     return pose[:, :3, 3], directions @ pose[:, :3, :3].transpose(1, 2)
-
-
-def _slerp(first: np.ndarray, second: np.ndarray, weight: float) -> np.ndarray:
-    """Rotation [3, 3] on the shortest arc from `first` (weight 0) to `second` (weight 1)."""
-    turn = Rotation.from_matrix(first.T @ second).as_rotvec()
-    return first @ Rotation.from_rotvec(weight * turn).as_matrix()

@@ -10,6 +10,7 @@ import tyro
 from training.data.check import CheckOptions, check
 from training.data.convert import ConvertOptions, convert
 from training.data.source import DatasetError
+from training.terminal import run_command
 
 Command = (
     Annotated[CheckOptions, tyro.conf.subcommand("check")]
@@ -50,4 +51,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -28,6 +28,7 @@ import tyro
 
 from training.config import GeneratorConfig
 from training.networks.generator import Generator
+from training.terminal import run_command
 from viz import geometry
 from viz.errors import UserError
 from viz.inference import calibration
@@ -279,4 +280,4 @@ def main(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Options, prog="python -m viz.benchmark")))
+    run_command(lambda: main(tyro.cli(Options, prog="python -m viz.benchmark")))

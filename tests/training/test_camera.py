@@ -12,7 +12,6 @@ from training.camera import (
     Camera,
     focal_from_fov,
     fov_from_focal,
-    interpolate,
     rays,
 )
 
@@ -79,25 +78,6 @@ def test_numbers_that_make_no_camera_are_refused(change):
 def test_impossible_field_of_view_is_refused(fov):
     with pytest.raises(ValueError, match="field of view"):
         Camera.orbit(fov=fov)
-
-
-def test_interpolation_stays_on_the_orbit():
-    first, second = Camera.orbit(-40, 5), Camera.orbit(60, 5, fov=25)
-    assert interpolate(first, second, 0) == first
-    assert interpolate(first, second, 1) == second
-    for weight in (0.2, 0.5, 0.8):
-        camera = interpolate(first, second, weight)
-        distance = np.linalg.norm(camera.position - np.array(PIVOT))
-        ends = [np.linalg.norm(c.position - np.array(PIVOT)) for c in (first, second)]
-        assert min(ends) - 1e-6 <= distance <= max(ends) + 1e-6
-        to_pivot = (np.array(PIVOT) - camera.position) / distance
-        assert np.allclose(camera.rotation[:, 2], to_pivot, atol=1e-6)
-        assert first.fov < camera.fov < second.fov
-
-
-def test_interpolation_over_half_a_turn_is_a_camera():
-    camera = interpolate(Camera.orbit(0), Camera.orbit(180), 0.5)
-    assert np.isfinite(camera.numbers()).all()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import tyro
 
 from training.checkpoint import CheckpointError, build, read, save
 from training.checkpoint.contents import Weights
+from training.terminal import run_command
 
 
 @dataclass(frozen=True)
@@ -75,4 +76,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

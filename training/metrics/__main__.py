@@ -12,11 +12,12 @@ import tyro
 
 from training.checkpoint import CheckpointError
 from training.data.source import DatasetError
-from training.distributed import world
+from training.distributed import DeviceError, world
 from training.metrics.detectors import DetectorError
 from training.metrics.evaluate import evaluate
 from training.metrics.options import MetricsConfig
 from training.metrics.session import MetricsError
+from training.terminal import run_command
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,10 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
         with world(config.device) as here:
             report = evaluate(config, here)
             if here.first:
-                print(report)
                 report.save(config.out_path)
-                print(f"Saved {config.out_path}")
-    except (CheckpointError, DatasetError, DetectorError, MetricsError) as error:
+                print(f"{report}\nSaved {config.out_path}")
+    except (CheckpointError, DatasetError, DetectorError, DeviceError, MetricsError) as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
@@ -44,4 +44,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -93,8 +94,13 @@ class MetricsConfig:
         ]
         if self.seed < 0:
             found.append(f"seed is {self.seed}; it must be 0 or more")
-        if not self.tolerance > 0:
-            found.append(f"tolerance is {self.tolerance}; it must be positive")
+        if not (math.isfinite(self.tolerance) and self.tolerance > 0):
+            found.append(f"tolerance is {self.tolerance}; it must be positive and finite")
+        found += [
+            f"{name} is {getattr(self, name)}; it must be finite"
+            for name in ("yaw", "orbit_angle")
+            if not math.isfinite(getattr(self, name))
+        ]
         if found:
             raise ValueError("; ".join(found))
 

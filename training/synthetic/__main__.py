@@ -8,6 +8,7 @@ except ImportError:
     sys.exit('Drawing heads needs the package moderngl: pip install ".[synthetic]"')
 
 from training.synthetic.generate import main
+from training.terminal import run_command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)
