@@ -79,17 +79,43 @@ def _buckets(tensors: Iterable[Tensor]) -> Iterator[list[Tensor]]:
         yield bucket
 
 
+class DeviceError(ValueError):
+    """A device that cannot be used, as a sentence."""
+
+
+def device_named(name: str, local: int = 0) -> torch.device:
+    """The device of a name, a GPU always with its number, as `torch.cuda.set_device` wants it.
+
+    Args:
+        name: "auto" for a GPU, or the CPU without one; or a name such as "cpu" or "cuda:1".
+        local: number of the GPU where the name gives none.
+
+    Raises:
+        DeviceError: when there is no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        if device.type == "cuda" and device.index is None:
+            device = torch.device("cuda", local)
+        torch.zeros(1, device=device).item()  # "meta" makes tensors, but has no numbers
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise DeviceError(f"The device {name} cannot be used here: choose cpu or cuda.") from error
+    return device
+
+
 @contextmanager
 def world(device: str = "auto") -> Iterator[World]:
     """The processes that torchrun started (NCCL on GPUs, gloo without), or this one alone.
 
     Args:
         device: "auto" for the process's own GPU or the CPU, or a name such as "cpu".
+
+    Raises:
+        DeviceError: when there is no such device.
     """
-    local = int(os.environ.get("LOCAL_RANK", "0"))
-    if device == "auto":
-        device = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
-    chosen = torch.device(device)
+    chosen = device_named(device, int(os.environ.get("LOCAL_RANK", "0")))
     torch.backends.cudnn.allow_tf32 = False  # R1's squared gradients need all of float32
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)

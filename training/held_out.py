@@ -27,9 +27,11 @@ from training.data import DatasetError
 from training.data.pictures import resize
 from training.data.sampling import open_source
 from training.data.source import Annotations, Pictures
+from training.distributed import device_named
 from training.networks.generator import Frame, Generator
 from training.step import Draws
 from training.supervised import Codes
+from training.terminal import run_command
 
 try:
     import flip_evaluator
@@ -177,7 +179,7 @@ class HeldOutConfig:
     count: int = 48
     """Clips measured."""
     device: str = "cpu"
-    """Where to compute: cpu, cuda or cuda:1."""
+    """Where to compute: auto, cpu, cuda or cuda:1."""
     json: bool = False
     """Print JSON instead of lines."""
 
@@ -187,7 +189,7 @@ def main(arguments: list[str] | None = None) -> int:
     config = tyro.cli(HeldOutConfig, args=arguments, prog="python -m training.held_out")
     generator = config.run / "generator.safetensors" if config.run.is_dir() else config.run
     try:
-        G = load_generator(generator, device=config.device)
+        G = load_generator(generator, device=device_named(config.device))
         codes = Codes.load(generator.with_name("codes.safetensors"), G)
         found = measure(G, codes, config.data, config.count)
     except (CheckpointError, DatasetError, ValueError) as error:
@@ -202,4 +204,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

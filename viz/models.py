@@ -10,6 +10,7 @@ import torch
 
 from training.checkpoint import CheckpointError, build, read
 from training.config import GeneratorConfig, RenderingConfig
+from training.distributed import DeviceError, device_named
 from training.networks.generator import Generator, parameter_count
 from viz import probing
 from viz.errors import UserError
@@ -60,14 +61,10 @@ def pick_device(name: str = "auto") -> torch.device:
         UserError: when there is no such device.
     """
     torch.backends.cudnn.allow_tf32 = False  # float32 shall mean it; halves are chosen by name
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).item()  # "meta" makes tensors, but has no numbers
-    except (RuntimeError, AssertionError, NotImplementedError) as e:
-        raise UserError(f"The device {name} cannot be used here: choose cpu or cuda.") from e
-    return device
+        return device_named(name)
+    except DeviceError as e:
+        raise UserError(str(e)) from e
 
 
 def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None, Model]:

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.training.tiny_run import trainer
+from training.distributed import DeviceError, device_named
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,6 +48,20 @@ def launch(arguments: list[str], script: str, *values: str) -> subprocess.Popen[
     command = [sys.executable, "-m", "torch.distributed.run", *arguments, script, *values]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stderr=subprocess.PIPE)
+
+
+def test_a_gpu_has_its_number(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "zeros", lambda *_, **__: torch.ones(1))  # there may be no GPU
+    assert device_named("auto") == torch.device("cuda", 0)
+    assert device_named("cuda", local=3) == torch.device("cuda", 3)
+    assert device_named("cuda:1", local=3) == torch.device("cuda", 1)
+
+
+@pytest.mark.parametrize("name", ["abacus", "meta", "cuda:99"])
+def test_a_device_that_is_not_there_says_so(name):
+    with pytest.raises(DeviceError, match=f"{name} cannot be used here"):
+        device_named(name)
 
 
 @pytest.mark.parametrize("nodes", [1, 2])
