@@ -1,7 +1,7 @@
 """How fast PV3D trains, how much memory it takes, and which phase takes the time.
 
     python benchmarks/training_step.py --preset tiny
-    python benchmarks/training_step.py --preset voxceleb-res64 --batch 2 --micro-batch 1 --repeats 1
+    python benchmarks/training_step.py --preset voxceleb-res64 --batch 4 --micro-batch 2 --repeats 1
 
 Trains on random pictures that are in memory, so that reading data is not measured. Every phase runs
 in every repeat; a phase's time in an update is its mean time divided by the updates from one run

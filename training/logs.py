@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -16,6 +19,8 @@ from torch.utils.tensorboard import SummaryWriter
 from training.camera import Camera
 from training.networks.generator import Generator
 
+log = logging.getLogger(__name__)
+
 _PEOPLE = 4
 _TIMES = 4
 _YAWS = (-30.0, 0.0, 30.0)
@@ -23,19 +28,33 @@ _CLIP_FRAMES = 16
 
 
 class Logs:
-    """One run's entries, written by the first process only.
+    """One run's entries, written by the first process only. What cannot be written, as on a full
+    disk, is told once and lost; the run goes on.
 
     Args:
         folder: where TensorBoard looks.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._writer = SummaryWriter(str(folder))
+        self._folder = folder
+        self._writer: SummaryWriter | None = None
+        self._told = False
+
+    def _write(self, write: Callable[..., object], *entry: Any) -> None:
+        try:
+            if self._writer is None:
+                self._writer = SummaryWriter(str(self._folder))
+            write(self._writer, *entry)
+        except OSError as e:
+            self._writer = None  # a writer keeps its error and raises it again each time
+            if not self._told:
+                log.warning("Some entries for TensorBoard are lost: %s", e)
+            self._told = True
 
     def numbers(self, update: int, values: dict[str, float]) -> None:
         """Scalars by name."""
         for name, value in values.items():
-            self._writer.add_scalar(name, value, update)
+            self._write(SummaryWriter.add_scalar, name, value, update)
 
     def samples(self, update: int, G: Generator, seed: int = 0) -> None:
         """A sheet of people over time, one of people from several sides, and a short clip."""
@@ -50,8 +69,8 @@ class Logs:
                 _pictures(G, z[:1], z_motion[:1], k / (_CLIP_FRAMES - 1), 0.0)
                 for k in range(_CLIP_FRAMES)
             ]
-        self._writer.add_image("people by time", _sheet(times), update)
-        self._writer.add_image("people by yaw", _sheet(sides), update)
+        self._write(SummaryWriter.add_image, "people by time", _sheet(times), update)
+        self._write(SummaryWriter.add_image, "people by yaw", _sheet(sides), update)
         self._add_clip("clip", torch.cat(clip), update)
 
     def _add_clip(self, name: str, frames: Tensor, update: int) -> None:
@@ -64,10 +83,11 @@ class Logs:
             height=height, width=width, colorspace=3, encoded_image_string=file.getvalue()
         )
         summary = Summary(value=[Summary.Value(tag=name, image=image)])
-        self._writer._get_file_writer().add_summary(summary, update)
+        self._write(lambda writer: writer._get_file_writer().add_summary(summary, update))
 
     def close(self) -> None:
-        self._writer.close()
+        if self._writer is not None:
+            self._write(SummaryWriter.close)
 
 
 def _pictures(G: Generator, z: Tensor, z_motion: Tensor, t: float, yaw: float) -> Tensor:

@@ -22,7 +22,7 @@ from training import checkpoint, losses
 from training.distributed import World
 from training.networks.discriminators import ImageDiscriminator, VideoDiscriminator
 from training.networks.generator import Generator
-from training.run_folder import RunError, RunFolder, TrainingState, stop_on_signals
+from training.run_folder import RunError, RunFolder, TrainingState, resumed, stop_on_signals
 from training.step import PHASES, Clips, Draws, Phase, Schedule, Step
 from training.train_config import TrainConfig
 
@@ -80,7 +80,7 @@ class Networks:
         torch.manual_seed(config.seed)
         G = Generator(config.generator)
         if config.start_from:
-            start_from(G, config.start_from)
+            checkpoint.start_from(G, config.start_from)
         D_image = ImageDiscriminator(config.discriminator)
         D_video = VideoDiscriminator(config.discriminator)
         layout = torch.channels_last if config.channels_last else torch.contiguous_format
@@ -88,28 +88,6 @@ class Networks:
             module.to(device, memory_format=layout)  # pyright: ignore[reportCallIssue]
         G_ema = copy.deepcopy(G).eval().requires_grad_(False)
         return cls(G, G_ema, D_image, D_video)
-
-
-def start_from(G: Generator, path: str) -> list[str]:
-    """Takes over the weights that fit from a checkpoint of any readable format: all of a PV3D
-    model of the same size, everything but the motion layers of an EG3D one.
-
-    Returns:
-        names of the tensors that keep their new values.
-
-    Raises:
-        training.checkpoint.CheckpointError: when it cannot be read, or nothing in it fits.
-    """
-    found = checkpoint.read(path).tensors
-    own = G.state_dict()
-    fits = {k: v for k, v in found.items() if k in own and v.shape == own[k].shape}
-    if not any(name.endswith(".conv1.weight") for name in fits):
-        sizes = "its layers have other sizes than those of the run's generator"
-        raise checkpoint.CheckpointError(path, [sizes], "start from")
-    G.load_state_dict(fits, strict=False)
-    new = sorted(own.keys() - fits.keys())
-    log.info("started from %s: %d tensors taken over, %d new", path, len(fits), len(new))
-    return new
 
 
 class Trainer:
@@ -164,7 +142,9 @@ class Trainer:
         """
         config, state = self.config, self.state
         if config.resume:
-            self.folder.restore(state)
+            found = self.folder.restore(state)
+            if self.world.first:
+                log.info(resumed(found, self.folder))
             if not self.world.agree(state.update):
                 raise RunError(
                     f"The processes do not find the same states in {self.folder.path}: "
@@ -173,15 +153,17 @@ class Trainer:
         last = config.updates
         if config.stop_after is not None:
             last = min(last, state.update + config.stop_after)
+        stopping = False
         with stop_on_signals(self.stop):
-            while state.update < last and not self.world.any(self._stopping):
+            # A signal may reach some of the processes only, and all of them must save.
+            while state.update < last and not (stopping := self.world.any(self._stopping)):
                 values = self.update()
                 if self._is_scored():
                     values |= self._score()
                 if state.update % config.save_every == 0 or state.update == last:
                     self.save()
                 yield values
-            if self._stopping:
+            if stopping:
                 self.save()
 
     def update(self) -> dict[str, float]:

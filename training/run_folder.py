@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,8 +30,15 @@ from torch import Tensor, nn
 
 from training.files import replacing
 
+log = logging.getLogger(__name__)
+
 STATE_VERSION = "1"
 _SUFFIX = ".state"
+_ANY_TIME = {
+    *("resume", "stop_after", "data", "out", "held_out", "device", "workers", "compile", "keep"),
+    *("log_every", "save_every", "sample_every", "score_every"),
+}
+"""Settings that may change in the course of a run."""
 
 
 class RunError(Exception):
@@ -122,6 +130,24 @@ class TrainingState:
             load_optimizer(optimizer, module, _part(tensors, part))
 
 
+def resumed(state: Path | None, folder: RunFolder) -> str:
+    """What a run that was to go on does, as a sentence."""
+    if state is None:
+        return f"{folder.path} holds no state to go on from: the run begins anew."
+    return f"The run goes on from {state.name}."
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings of nested groups by dotted name."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found
+
+
 def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
     prefix = f"{part}/"
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
@@ -150,7 +176,8 @@ class RunFolder:
         return self.path / "logs"
 
     def begin(self, config: Any, resume: bool) -> None:
-        """Makes the folder and notes the settings.
+        """Makes the folder and notes the settings. Other settings than those of a run that goes on
+        are told.
 
         Raises:
             RunError: when there is a run already and it shall not be resumed.
@@ -160,12 +187,29 @@ class RunFolder:
                 f"{self.path} holds a run already: add --resume to go on, or choose another --out."
             )
         try:
-            text = json.dumps(dataclasses.asdict(config), indent=2)
+            settings = dataclasses.asdict(config)
+            changes = self._changes(settings) if self.states() else []
+            if changes:
+                log.warning("The run goes on with other settings: %s.", ", ".join(changes))
+            text = json.dumps(settings, indent=2)
             (self.path / "states").mkdir(parents=True, exist_ok=True)
             with replacing(self.path / "config.json") as part:
                 part.write_text(text)
         except OSError as e:
             raise RunError(f"{self.path} cannot be written: {e.strerror}.") from e
+
+    def _changes(self, settings: dict[str, Any]) -> list[str]:
+        """What of the settings that decide a run's course is not as it was, in words."""
+        try:
+            before = _flat(json.loads((self.path / "config.json").read_text()))
+        except (OSError, ValueError):
+            return []
+        now = _flat(json.loads(json.dumps(settings)))
+        return [
+            f"{name} was {before[name]} and is {now[name]}"
+            for name in sorted(before.keys() & now.keys())
+            if before[name] != now[name] and name.rpartition(".")[2] not in _ANY_TIME
+        ]
 
     def states(self) -> list[Path]:
         """Saved states, oldest first."""
@@ -203,7 +247,8 @@ class RunFolder:
                     metadata = file.metadata() or {}
                     tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             except (SafetensorError, OSError):
-                continue  # damaged from outside: an older one may be whole
+                log.warning("%s cannot be read: an older state is taken.", path.name)
+                continue
             if metadata.get("version") != STATE_VERSION:
                 raise RunError(f"{path.name} was written by another version of this program.")
             state.load(tensors)

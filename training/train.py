@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from training.checkpoint import CheckpointError
 from training.data import DatasetError
-from training.distributed import World, world
+from training.distributed import DeviceError, World, world
 from training.logs import Logs
 from training.loop import Trainer
 from training.metrics import MetricsError
@@ -30,6 +30,7 @@ from training.run_folder import RunError, RunFolder
 from training.score import Score
 from training.step import PHASES
 from training.stream import DataStream
+from training.terminal import run_command
 from training.train_config import PRESETS, TrainConfig
 
 
@@ -41,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with world(config.device) as here:
             train(config, here)
-    except (DatasetError, DetectorError, MetricsError, RunError, CheckpointError) as error:
+    except (
+        *(CheckpointError, DatasetError, DetectorError, DeviceError, MetricsError, RunError),
+    ) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -57,6 +60,13 @@ def train(config: TrainConfig, here: World) -> None:
         training.metrics.MetricsError, training.metrics.detectors.DetectorError: when the score
             cannot be measured.
     """
+    micro_batches = config.batch // config.micro_batch
+    if micro_batches % here.size:
+        raise RunError(
+            f"{here.size} processes cannot share the {micro_batches} micro-batches of an update "
+            f"evenly: choose a number that divides {micro_batches}, another batch (it is "
+            f"{config.batch}) or another micro_batch (it is {config.micro_batch})."
+        )
     folder = RunFolder(config.out)
     if here.first:
         folder.begin(config, config.resume)
@@ -131,4 +141,4 @@ def _memory() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -143,9 +143,19 @@ class TrainConfig:
         ]
         problems += [
             f"{name} is {getattr(self, name)}; it must be at least 0"
-            for name in ("sample_every", "score_every")
+            for name in ("sample_every", "score_every", "seed", "workers")
             if getattr(self, name) < 0
         ]
+        problems += [
+            f"loss.{name} is {getattr(self.loss, name)}; it must be at least 1"
+            for name in ("r1_interval", "density_interval")
+            if getattr(self.loss, name) < 1
+        ]
+        if self.micro_batch == 1 and max(self.loss.swap_start, self.loss.swap_end) > 0:
+            problems.append(
+                "micro_batch is 1, and the mapping's cameras are swapped between the clips of a "
+                "micro-batch: it must be at least 2, or loss.swap_start and loss.swap_end 0"
+            )
         if self.score.samples < 2:
             problems.append(f"score.samples is {self.score.samples}; it must be at least 2")
         if self.micro_batch > 0 and self.batch % self.micro_batch:
@@ -205,6 +215,7 @@ PRESETS: dict[str, TrainConfig] = {
     "demo": TrainConfig(
         updates=100_000,
         batch=16,
+        random_noise=False,  # the warm-up trains the stored maps
         generator=_DEMO,
         discriminator=DiscriminatorConfig(resolution=256, channel_base=8192, channel_max=256),
     ),

@@ -1,5 +1,7 @@
 """The training loop: it learns, repeats, resumes bit for bit, and shares work over processes."""
 
+import errno
+import logging
 import os
 import signal
 import subprocess
@@ -10,17 +12,19 @@ from pathlib import Path
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.tensorboard import SummaryWriter
 
 from tests.checkpoint import official_files
 from tests.training.tiny_run import CONFIG, assert_equal, trainer, weights, write_clips
-from training.checkpoint import CheckpointError, load_generator, save
+from training.checkpoint import CheckpointError, load_generator, save, start_from
 from training.config import DiscriminatorConfig
-from training.loop import start_from
+from training.distributed import World
+from training.logs import Logs
 from training.networks.generator import Generator
 from training.run_folder import RunError, RunFolder
 from training.step import Schedule
-from training.train import main
-from training.train_config import PRESETS, TrainConfig
+from training.train import main, train
+from training.train_config import PRESETS, LossConfig, TrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -145,7 +149,7 @@ def test_starting_from_a_still_network_keeps_its_backbone(tmp_path, kind):
     else:
         save(path, still)
     G = Generator(official_files.CONFIG)
-    new = start_from(G, str(path))
+    new = start_from(G, path)
     assert new
     assert all("motion_time_fuser" in name or "to_img_raw" in name for name in new)
     assert_equal({k: v for k, v in weights(G).items() if k not in new}, weights(still))
@@ -184,6 +188,74 @@ def test_impossible_settings_are_all_named():
     assert all(word in str(caught.value) for word in ("keep", "multiple", "512 px"))
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seed": -1, "workers": -2}, "seed is -1.*workers is -2"),
+        ({"loss": LossConfig(r1_interval=0)}, "r1_interval is 0"),
+        ({"batch": 1, "micro_batch": 1}, "swapped"),
+    ],
+)
+def test_settings_that_would_fail_later_are_refused(changes, said):
+    with pytest.raises(ValueError, match=said):
+        replace(CONFIG, **changes)
+
+
+def test_processes_that_cannot_share_an_update_evenly_say_so(tmp_path):
+    with pytest.raises(RunError, match="3 processes cannot share the 2 micro-batches"):
+        train(replace(CONFIG, out=str(tmp_path / "run")), World(rank=1, size=3))
+
+
+def test_a_signal_to_another_process_saves_too(tmp_path):
+    class Stopped(World):
+        def any(self, flag: bool) -> bool:
+            return True
+
+    run = trainer(tmp_path)
+    run.world = Stopped()
+    assert list(run.run()) == []
+    assert [path.name for path in RunFolder(tmp_path).states()] == ["000000000.state"]
+
+
+def test_what_a_resumed_run_does_is_told(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    list(trainer(tmp_path, updates=2, resume=True).run())
+    assert "holds no state to go on from" in caplog.text
+    newest = RunFolder(tmp_path).states()[-1]
+    caplog.clear()
+    RunFolder(tmp_path).begin(replace(CONFIG, out=str(tmp_path), updates=2), resume=True)
+    assert not caplog.text
+    changed = replace(CONFIG, seed=5, updates=2, workers=1, loss=LossConfig(r1_gamma=3.0))
+    RunFolder(tmp_path).begin(changed, resume=True)
+    assert "loss.r1_gamma was 2.0 and is 3.0" in caplog.text
+    assert "seed was 0 and is 5" in caplog.text
+    assert "workers" not in caplog.text
+    list(trainer(tmp_path, updates=2, resume=True).run())
+    assert f"goes on from {newest.name}" in caplog.text
+    newest.write_bytes(b"damaged")
+    list(trainer(tmp_path, updates=2, resume=True).run())
+    assert f"{newest.name} cannot be read" in caplog.text
+
+
+def test_a_full_disk_costs_log_entries_and_not_the_run(tmp_path, monkeypatch, caplog):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    logs = Logs(tmp_path)
+    logs.numbers(1, {"G": 1.0})
+    with monkeypatch.context() as patch:
+        patch.setattr(SummaryWriter, "add_scalar", full)
+        logs.numbers(2, {"G": 2.0, "D": 3.0})
+        patch.setattr(SummaryWriter, "close", full)
+        logs.close()
+    assert caplog.text.count("entries for TensorBoard are lost") == 1
+    logs.numbers(3, {"G": 4.0})
+    logs.close()
+    logged = EventAccumulator(str(tmp_path))
+    logged.Reload()
+    assert [event.value for event in logged.Scalars("G")][-1] == 4.0
+
+
 def test_the_command_trains_logs_and_resumes(tmp_path, capfd):
     """The whole way on a small data set on disk, as a user starts it."""
     data = write_clips(tmp_path / "data", count=3, side=128)
@@ -199,3 +271,5 @@ def test_the_command_trains_logs_and_resumes(tmp_path, capfd):
     assert {"people by time", "people by yaw", "clip"} <= set(logged.Tags()["images"])
     assert load_generator(tmp_path / "run" / "generator.safetensors").config.w_dim == 64
     assert main(["tiny", "--data", str(tmp_path / "none"), "--out", str(tmp_path / "b")]) == 1
+    assert main(["tiny", "--data", str(data), "--device", "abacus"]) == 1
+    assert "The device abacus cannot be used here" in capfd.readouterr().err

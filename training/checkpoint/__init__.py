@@ -6,6 +6,7 @@ Nothing in a checkpoint is ever executed, and every file that cannot be used giv
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +30,10 @@ __all__ = [
     "load_generator",
     "read",
     "save",
+    "start_from",
 ]
+
+log = logging.getLogger(__name__)
 
 _HEAD_SIZE = 512
 
@@ -106,3 +110,25 @@ def load_generator(
         CheckpointError: saying everything that is wrong with the file.
     """
     return build(read(path, weights), device)
+
+
+def start_from(G: Generator, path: str | os.PathLike[str]) -> list[str]:
+    """Takes over the weights that fit from a checkpoint of any readable format: all of a PV3D
+    model of the same size, everything but the motion layers of an EG3D one.
+
+    Returns:
+        names of the tensors that keep their new values.
+
+    Raises:
+        CheckpointError: when it cannot be read, or nothing in it fits.
+    """
+    found = read(path).tensors
+    own = G.state_dict()
+    fits = {k: v for k, v in found.items() if k in own and v.shape == own[k].shape}
+    if not any(name.endswith(".conv1.weight") for name in fits):
+        sizes = "its layers have other sizes than those of the run's generator"
+        raise CheckpointError(path, [sizes], "start from")
+    G.load_state_dict(fits, strict=False)
+    new = sorted(own.keys() - fits.keys())
+    log.info("started from %s: %d tensors taken over, %d new", path, len(fits), len(new))
+    return new

@@ -67,7 +67,8 @@ def supervised_codes(path: Path, G: Generator, seed: int) -> CodesOf:
 def measure(session: Session, names: list[str]) -> dict[str, Result]:
     """depth: the mean absolute error of rendered depth within the masks, one frame of each clip.
 
-    The mapping sees the camera of the clip's first frame. Clips that cannot be read are left out.
+    The mapping sees the frontal camera, as in the supervised warm-up. Clips that cannot be read are
+    left out.
 
     Raises:
         MetricsError: when there are no codes, no depth, or they do not go together.
@@ -110,7 +111,7 @@ def _clip_error(session: Session, codes: CodesOf, clip: int, k: int) -> Tensor:
     truth = torch.from_numpy(pick(pictures.depth, side).copy())[:, None].to(G.device)
     mask = torch.from_numpy(pick(pictures.mask, side) > 127)[:, None].to(G.device)
     z, z_motion = (code[None].to(G.device) for code in codes(notes))
-    c0, c = (torch.from_numpy(notes.cameras[k : k + 1]).to(G.device) for k in (0, frame))
-    ws = G.mapping(z, c0, truncation_psi=config.truncation_psi)
+    c = torch.from_numpy(notes.cameras[frame : frame + 1]).to(G.device)
+    ws = G.mapping(z, truncation_psi=config.truncation_psi)
     planes = G.planes(ws, z_motion, torch.full((1, 1), t, device=G.device))
     return depth_error(G.render(planes, ws, c, resolution=side).depth, truth, mask)
