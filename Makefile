@@ -9,7 +9,7 @@ ARGS ?=
 PEOPLE ?= 19000
 DEMO := runs/demo
 
-.PHONY: run test lint format demo clean
+.PHONY: run test lint format demo ict-is-given clean
 
 run: $(VENV)/.run
 	$(BIN)/python visualizer.py $(ARGS)
@@ -31,8 +31,7 @@ format: $(VENV)/.dev
 
 # Makes the bundled model again, from ICT-FaceKit alone: hours on a processor, and goes on where it
 # was stopped. PEOPLE is how many are drawn, ARGS go to the warm-up.
-demo: $(VENV)/.dev
-	@test -n "$(ICT)" || { echo "Say where ICT-FaceKit is: make demo ICT=PATH/TO/ICT-FaceKit"; exit 1; }
+demo: ict-is-given $(VENV)/.dev
 	$(BIN)/python -m training.synthetic $(DEMO)/heads --model "$(ICT)" --people $(PEOPLE) \
 		--clips-per-person 1 --frames 2 --still --shared-cameras --seed 1 --processes 2
 	$(BIN)/python -m training.synthetic $(DEMO)/held_out --model "$(ICT)" --people 48 \
@@ -42,6 +41,9 @@ demo: $(VENV)/.dev
 	$(BIN)/python -m training.held_out $(DEMO)/run --data $(DEMO)/held_out
 	$(BIN)/python -m training.checkpoint $(DEMO)/run/generator.safetensors $(DEMO)/demo.safetensors \
 		--half --overwrite
+
+ict-is-given:
+	@test -e "$(ICT)" || { echo "Say where ICT-FaceKit is: make demo ICT=PATH/TO/ICT-FaceKit"; exit 1; }
 
 clean:
 	rm -rf $(VENV)

@@ -9,12 +9,13 @@ linear map of the mapping's w tells every trait, and one of a motion layer's out
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections import abc
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from training.data import DatasetError
@@ -26,6 +27,8 @@ from training.synthetic.expression import MOTION_DIM, expr_vector
 from training.synthetic.traits import IDENTITY_DIM, identity_from_u
 
 _BATCH = 512
+_PEOPLE, _MOMENTS = 195, 117
+"""Batches of people, and of moments in motions, that are drawn."""
 _LR, _HEAD_LR = 0.06, 0.003
 """Learning rates of weights that are stored with unit spread, and of others."""
 
@@ -40,14 +43,13 @@ class Lesson:
     """float32 [P, F], each column with mean 0 and spread 1."""
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[np.ndarray, np.ndarray]], device: torch.device) -> Lesson:
-        """A lesson of pairs of numbers [K] and meaning [F]."""
-        numbers, meaning = (
-            torch.from_numpy(np.asarray(column, np.float32)).to(device)
-            for column in zip(*pairs, strict=True)
+    def of(cls, numbers: ArrayLike, meaning: ArrayLike, device: torch.device) -> Lesson:
+        """A lesson of numbers [P, K] and their meaning [P, F], in any units."""
+        known, told = (
+            torch.from_numpy(np.asarray(rows, np.float32)).to(device) for rows in (numbers, meaning)
         )
-        spread = meaning.std(dim=0).clamp_min(1e-3)
-        return cls(numbers, (meaning - meaning.mean(dim=0)) / spread)
+        spread = told.std(dim=0).clamp_min(1e-3)
+        return cls(known, (told - told.mean(dim=0)) / spread)
 
 
 def check(identity: int, motion: int, path: str) -> None:
@@ -64,29 +66,9 @@ def check(identity: int, motion: int, path: str) -> None:
         )
 
 
-def synthetic_heads(
-    device: torch.device, people: int = 100_000, moments: int = 60_000
-) -> tuple[Lesson, Lesson]:
-    """What a person's numbers, and a motion's times t, mean in the data of `training.synthetic`.
-
-    Args:
-        device: where the lessons shall be.
-        people: draws of the former.
-        moments: draws of the latter.
-    """
-    rng = np.random.default_rng(0)
-    u = rng.standard_normal((people, IDENTITY_DIM))
-    t = rng.choice((0.25, 0.5, 0.75, 1.0), (moments, 1), p=(0.1, 0.2, 0.1, 0.6))
-    m = rng.standard_normal((moments, MOTION_DIM)) * t
-    return (
-        Lesson.of(((row, identity_from_u(row).numbers()) for row in u), device),
-        Lesson.of(((row, expr_vector(row, 1.0)) for row in m), device),
-    )
-
-
 def teach(
     G: Generator, codes: Codes, identity: Lesson, motion: Lesson, steps: int, draws: Draws
-) -> Iterator[tuple[str, float]]:
+) -> abc.Iterator[tuple[str, float]]:
     """Trains the mapping and the first layers of each motion layer, step by step.
 
     Args:
@@ -123,13 +105,56 @@ def teach(
             yield f"the motion at {fuser.conv.noise_const.shape[-1]} px", missed
 
 
+def synthetic_heads(
+    device: torch.device, steps: int
+) -> abc.Generator[str, None, tuple[Lesson, Lesson]]:
+    """Draws what a person's numbers, and a motion's times t, mean in `training.synthetic`.
+
+    Args:
+        device: where the lessons shall be.
+        steps: of `teach` that they are for; few need fewer draws.
+
+    Yields:
+        What is drawn next, a batch at a time.
+
+    Returns:
+        The lessons on people and on motions.
+    """
+    rng = np.random.default_rng(0)
+    u = rng.standard_normal((_BATCH * min(_PEOPLE, steps), IDENTITY_DIM))
+    m = rng.standard_normal((_BATCH * min(_MOMENTS, steps), MOTION_DIM))
+    m *= rng.choice((0.25, 0.5, 0.75, 1.0), (len(m), 1), p=(0.1, 0.2, 0.1, 0.6))
+    traits, expressions = [], []
+    for batch in np.split(u, len(u) // _BATCH):
+        yield "drawing people"
+        traits += [identity_from_u(row).numbers() for row in batch]
+    for batch in np.split(m, len(m) // _BATCH):
+        yield "drawing motions"
+        expressions += [expr_vector(row, 1.0) for row in batch]
+    return Lesson.of(u, traits, device), Lesson.of(m, expressions, device)
+
+
+def teach_heads(G: Generator, codes: Codes, steps: int, draws: Draws) -> abc.Iterator[str]:
+    """Draws the lessons on synthetic heads and teaches them, see `teach`; yields what it is at,
+    `length(G, steps)` times."""
+    people, motions = yield from synthetic_heads(G.device, steps)
+    for what, missed in teach(G, codes, people, motions, steps, draws):
+        yield f"{what}, {missed:.0%} to learn"
+
+
+def length(G: Generator, steps: int) -> int:
+    """How many parts `teach_heads` has."""
+    drawn = min(_PEOPLE, steps) + min(_MOMENTS, steps)
+    return drawn + steps * (1 + len(list(fusers(G))))
+
+
 def _teach(
-    layers: Iterable[nn.Module],
-    run: Callable[[Tensor], Tensor],
+    layers: abc.Iterable[nn.Module],
+    run: abc.Callable[[Tensor], Tensor],
     lesson: Lesson,
     steps: int,
     draws: Draws,
-) -> Iterator[float]:
+) -> abc.Iterator[float]:
     """Trains fully connected layers until a linear map of their output tells the meaning."""
     device = lesson.numbers.device
     width = run(lesson.numbers[:2]).shape[1]

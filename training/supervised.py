@@ -31,6 +31,8 @@ from training.step import Draws
 _OPAQUE = 0.99
 _FAR_STEPS, _NEAR_STEPS = 8, 10
 """Samples along a ray: over its whole range, and around the known surface."""
+_CLEAR_CHANGE = 0.1
+"""Difference of two colours, in -1..1, that counts as half a change."""
 _MARGIN = 4
 """Raw pixels that the super-resolution looks beyond those it enlarges."""
 
@@ -61,7 +63,11 @@ class WarmupLossConfig:
     moving_weight: float = 3.0
     """Weight of the latter rays' colours."""
     picture: float = 1.0
-    """Error of the final picture, in its stage."""
+    """Error of the final picture and of its edges, in its stage."""
+    picture_squared: float = 4.0
+    """Square of that error."""
+    picture_moving: float = 4.0
+    """Further weight of both where a clip's two frames differ."""
     part: int = 40
     """Side of the part of the raw picture that becomes a final picture there, pixels."""
     part_moving: float = 0.5
@@ -481,13 +487,27 @@ def render_parts(
 
 
 def picture_losses(
-    image: Tensor, target: Tensor, inside: Tensor, config: WarmupLossConfig
+    image: Tensor, target: Tensor, other: Tensor, inside: Tensor, config: WarmupLossConfig
 ) -> dict[str, Tensor]:
-    """Losses of pictures [n, 3, H, W] where `inside` [n, 1, H, W] is 1: colours, and their edges
-    at two scales."""
-    error = (image - target) * inside
+    """Losses of colours, and of their edges at two scales.
+
+    Args:
+        image: pictures [n, 3, H, W] in -1..1.
+        target: what they shall be.
+        other: what the clips' other frames shall be.
+        inside: 1 where they count, [n, 1, H, W].
+        config: weights.
+    """
+    moving = (target - other).abs().mean(dim=1, keepdim=True)
+    moving = F.avg_pool2d(moving, 5, stride=1, padding=2)
+    weight = inside * (1 + config.picture_moving * moving / (moving + _CLEAR_CHANGE))
+    error = image - target
     share = inside.mean()
-    losses = {"picture": config.picture * (error.abs().mean() + error.square().mean()) / share}
+    losses = {
+        "picture": config.picture * (error.abs() * weight).mean() / share,
+        "picture squared": config.picture_squared * (error.square() * weight).mean() / share,
+    }
+    error = error * inside
     edges = torch.zeros((), device=image.device)
     for _ in range(2):
         for axis in (2, 3):

@@ -32,9 +32,10 @@ from training.distributed import World, world
 from training.logs import Logs
 from training.networks.generator import Generator
 from training.optimizers import Matrices, hidden_weights, muon
-from training.run_folder import RunError, RunFolder, TrainingState, stop_on_signals
+from training.run_folder import RunError, RunFolder, TrainingState, resumed, stop_on_signals
 from training.step import Draws
 from training.supervised import Parts, Targets, WarmupLossConfig
+from training.terminal import run_command
 from training.train_config import PRESETS, AmpPrecision
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,8 @@ class WarmupConfig:
     resume: bool = False
     """Go on from the newest state in the folder."""
     start_from: str = ""
-    """Folder of a run of the same configuration, whose averaged generator this one begins with."""
+    """Checkpoint whose weights begin the generator, such as another run's generator.safetensors;
+    its codes are taken to be known, so that nothing is taught."""
     held_out: str = ""
     """Data set of other people to measure on; empty for none."""
     updates: int = 16_000
@@ -102,6 +104,19 @@ class WarmupConfig:
     loss: WarmupLossConfig = field(default_factory=WarmupLossConfig)
     generator: GeneratorConfig = PRESETS["demo"].generator
 
+    def __post_init__(self) -> None:
+        least = dict.fromkeys(("batch", "log_every", "save_every", "keep"), 1)
+        least |= dict.fromkeys(
+            ("updates", "superresolution_updates", "teach", "seed", "workers"), 0
+        )
+        problems = [
+            f"{name} is {getattr(self, name)}; it must be at least {low}"
+            for name, low in least.items()
+            if getattr(self, name) < low
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+
     @property
     def total(self) -> int:
         """Updates of both stages."""
@@ -124,7 +139,12 @@ class Warmup:
     def __init__(self, config: WarmupConfig, here: World, folder: RunFolder) -> None:
         self.config, self.here, self.folder = config, here, folder
         data = DataConfig(path=Path(config.data), mirror=False, workers=config.workers)
-        side = config.generator.image_resolution
+        side, raw = config.generator.image_resolution, config.generator.rendering.raw_resolution
+        if side % raw:
+            raise ValueError(
+                f"A final picture of {side} px is no multiple of a raw one of {raw} px, and parts "
+                "of both are compared: choose another raw resolution."
+            )
         self.loader = Loader.open(data, side, config.batch, seed=config.seed)
         first = self.loader.dataset[0]
         if first.identity is None or first.motion is None or first.depth is None:
@@ -140,7 +160,7 @@ class Warmup:
         self.codes.save(folder.path / "codes.safetensors")
         supervised.prepare(self.G, self.codes)
         if config.start_from:
-            self._start_from(RunFolder(config.start_from).generator)
+            checkpoint.start_from(self.G, config.start_from)
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
         hidden = hidden_weights(self.G)
         self.matrices = Matrices(list(hidden.values()))
@@ -163,21 +183,6 @@ class Warmup:
             if self.G.superresolution is not None:
                 self.G.superresolution.compile(dynamic=False)
         self._stopping = False
-
-    def _start_from(self, path: Path) -> None:
-        """Takes over the weights of another run.
-
-        Raises:
-            RunError: when its generator has another configuration.
-            training.checkpoint.CheckpointError: when it cannot be read.
-        """
-        other = checkpoint.load_generator(path)
-        if other.config != self.config.generator:
-            raise RunError(
-                f"{path} has another configuration than this run: give it the same --generator "
-                "settings, or start without --start-from."
-            )
-        self.G.load_state_dict(other.state_dict())
 
     def _groups(self, hidden: Collection[str]) -> list[dict]:
         """What Adam trains: all but the hidden weights, by what decides their learning rate."""
@@ -204,7 +209,7 @@ class Warmup:
         """Trains, and yields the losses of each update; SIGTERM and SIGINT end it, saved."""
         config, state = self.config, self.state
         if config.resume:
-            self.folder.restore(state)
+            log.info(resumed(self.folder.restore(state), self.folder))
         last = config.total
         if config.stop_after is not None:
             last = min(last, state.update + config.stop_after)
@@ -216,7 +221,7 @@ class Warmup:
                 if state.update % config.save_every == 0 or state.update == last:
                     self.save()
                 yield values
-            if self._stopping:
+            if self._stopping and state.update:
                 self.save()
 
     def stop(self) -> None:
@@ -224,17 +229,16 @@ class Warmup:
         self._stopping = True
 
     def _teach(self) -> None:
-        """Teaches the layers that read the codes what these mean, with a progress bar."""
-        steps, count = self.config.teach, 1 + len(list(supervised.fusers(self.G)))
-        heads = lessons.synthetic_heads(self.here.device)
+        """Teaches the layers that read the codes what these mean, with a progress bar. Stopped in
+        the middle, the run begins anew."""
+        steps = self.config.teach
         draws = Draws((self.config.seed, 0, 1), self.here.device)
-        with tqdm(total=steps * count, unit="step", desc="Lessons") as bar:
-            for what, missed in lessons.teach(self.G, self.codes, *heads, steps, draws):
-                bar.update()
-                if bar.n % 100 == 0:
-                    bar.set_postfix_str(f"{what}, {missed:.0%} to learn")
+        with tqdm(total=lessons.length(self.G, steps), unit="step", desc="Lessons") as bar:
+            for what in lessons.teach_heads(self.G, self.codes, steps, draws):
                 if self._stopping:
                     return
+                bar.set_postfix_str(what, refresh=False)
+                bar.update()
         self.G_ema.load_state_dict(self.G.state_dict())
 
     def update(self) -> dict[str, float]:
@@ -328,9 +332,10 @@ class Warmup:
         )
         with self._autocast():
             image = self.G.superresolution(features, raw, ws[own, -1], whole)
-        target = parts.cut(images[own]).float() / 127.5 - 1
+        others = slice(1 - own.start, None, 2)
+        target, other = (parts.cut(images[k]).float() / 127.5 - 1 for k in (own, others))
         inside = parts.inside(side // whole)
-        return losses | supervised.picture_losses(image.float(), target, inside, config)
+        return losses | supervised.picture_losses(image.float(), target, other, inside, config)
 
     def save(self) -> None:
         """Writes the state and the averaged generator; a full disk is told, not fatal."""
@@ -397,4 +402,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -20,13 +20,8 @@ CPU = torch.device("cpu")
 def bent(count: int, numbers: int, seed: int) -> Lesson:
     """A threshold, a bump and a product."""
     rows = np.random.default_rng(seed).standard_normal((count, numbers))
-    return Lesson.of(
-        (
-            (u, np.array([u[0] > 0.3, np.exp(-((abs(u[0]) - 1) ** 2) / 0.1), u[0] * u[1]]))
-            for u in rows
-        ),
-        CPU,
-    )
+    bump = np.exp(-((abs(rows[:, 0]) - 1) ** 2) / 0.1)
+    return Lesson.of(rows, np.stack([rows[:, 0] > 0.3, bump, rows[:, 0] * rows[:, 1]], axis=1), CPU)
 
 
 @pytest.fixture
@@ -83,9 +78,13 @@ def test_a_taught_mapping_still_reads_nothing_of_the_random_part(generator):
 
 
 def test_synthetic_heads_tell_traits_and_expressions():
-    people, motions = synthetic_heads(CPU, people=40, moments=30)
-    assert people.numbers.shape == (40, IDENTITY_DIM)
-    assert motions.meaning.shape == (30, len(EXPRESSIONS))
+    drawing = synthetic_heads(CPU, steps=1)
+    assert [next(drawing), next(drawing)] == ["drawing people", "drawing motions"]
+    with pytest.raises(StopIteration) as end:
+        next(drawing)
+    people, motions = end.value.value
+    assert people.numbers.shape == (512, IDENTITY_DIM)
+    assert motions.meaning.shape == (512, len(EXPRESSIONS))
     for lesson in (people, motions):
         assert lesson.meaning.isfinite().all()
         assert lesson.meaning.mean(dim=0).abs().max() < 1e-4

@@ -11,14 +11,14 @@ import torch
 from PIL import Image
 
 from training.camera import Camera, rays
-from training.checkpoint import load_generator
+from training.checkpoint import CheckpointError, load_generator
 from training.config import GeneratorConfig, RenderingConfig
 from training.data import DataConfig, DatasetError, Loader
 from training.distributed import World
 from training.held_out import main as held_out_main
 from training.held_out import measure
 from training.networks.generator import Generator
-from training.run_folder import RunError, RunFolder
+from training.run_folder import RunFolder
 from training.step import Draws
 from training.supervised import (
     Codes,
@@ -29,6 +29,8 @@ from training.supervised import (
     render_parts,
     train_noise_maps,
 )
+from training.synthetic.expression import MOTION_DIM
+from training.synthetic.traits import IDENTITY_DIM
 from training.warmup import Warmup, WarmupConfig, main
 
 SIDE = 32
@@ -48,13 +50,15 @@ def ball(camera: Camera, color: np.ndarray, t: float) -> tuple[np.ndarray, np.nd
     return rgb.reshape(SIDE, SIDE, 3), depth.reshape(SIDE, SIDE), hit.reshape(SIDE, SIDE)
 
 
-def write_balls(folder: Path, count: int, seed: int) -> Path:
+def write_balls(
+    folder: Path, count: int, seed: int, identity_dim: int = 3, motion_dim: int = 2
+) -> Path:
     rng = np.random.default_rng(seed)
     clips = []
     for k in range(count):
-        identity = rng.standard_normal(3)
+        identity = rng.standard_normal(identity_dim)
         camera = Camera.orbit(rng.uniform(-20, 20))
-        color = 0.5 + 0.4 * np.tanh(identity)
+        color = 0.5 + 0.4 * np.tanh(identity[:3])
         names: dict[str, list[str]] = {"frames": [], "depth": [], "mask": []}
         (folder / str(k)).mkdir(parents=True)
         for n in range(4):
@@ -74,7 +78,7 @@ def write_balls(folder: Path, count: int, seed: int) -> Path:
                 "cameras": [camera.numbers().tolist()] * 4,
                 "t": [n / 3 for n in range(4)],
                 "identity": identity.tolist(),
-                "motion": [1.0, 0.0],
+                "motion": [1.0, *[0.0] * (motion_dim - 1)],
                 "landmarks": np.linspace(0.4, 0.6, 4 * 68 * 2).reshape(4, 68, 2).tolist(),
             }
         )
@@ -287,8 +291,9 @@ def test_parts_of_final_pictures_are_as_in_the_whole(wide, tmp_path):
     inside = parts.inside(8)
     assert 0.2 < inside.mean() < 1
     assert (((part - parts.cut(whole)) * inside).abs() < 1e-4).all()
-    pixel = images[0::2].float().flatten(2).gather(2, parts.pixels(8)[:, None].expand(-1, 3, -1))
-    assert torch.equal(parts.cut(images[0::2]).float().flatten(2), pixel)
+    cuts = zip(images[0::2], parts.cut(images[0::2]), 8 * parts.corner, strict=True)
+    for picture, cut, (row, column) in cuts:
+        assert torch.equal(cut, picture[:, row : row + 96, column : column + 96])
 
 
 def test_a_part_holds_what_the_whole_raw_picture_shows_there(wide, tmp_path):
@@ -302,18 +307,56 @@ def test_a_part_holds_what_the_whole_raw_picture_shows_there(wide, tmp_path):
     assert torch.allclose(part, parts.cut(whole), atol=1e-5)
 
 
+def test_raw_pictures_must_fit_into_final_ones(wide, tmp_path):
+    config = in_two_stages(wide, tmp_path / "run")
+    uneven = replace(config.generator, rendering=RenderingConfig(24, 8, 8))
+    with pytest.raises(ValueError, match="no multiple"):
+        start(replace(config, generator=uneven))
+
+
 def test_a_run_begins_with_another_ones_generator(balls, tmp_path):
     first = start(settings(balls, tmp_path / "first", updates=3))
     list(first.run())
-    source = str(tmp_path / "first")
+    source = str(tmp_path / "first" / "generator.safetensors")
     second = start(settings(balls, tmp_path / "second", start_from=source))
     for generator in (second.G, second.G_ema):
         names, trained = generator.state_dict(), first.G_ema.state_dict()
         assert all(torch.equal(names[name], trained[name]) for name in trained)
     assert "color" in next(second.run())
-    other = replace(second.config.generator, w_dim=8)
-    with pytest.raises(RunError, match="another configuration"):
+    other = replace(second.config.generator, channel_base=64, channel_max=8)
+    with pytest.raises(CheckpointError, match=r"Cannot start from .* other sizes"):
         start(settings(balls, tmp_path / "third", start_from=source, generator=other))
+
+
+def test_the_layers_that_read_the_codes_are_taught_first(tmp_path, capsys):
+    heads = write_balls(tmp_path / "heads", 8, 0, IDENTITY_DIM, MOTION_DIM)
+    config = settings(heads, tmp_path / "run", updates=2, teach=3)
+    config = replace(config, generator=replace(config.generator, z_dim=96))
+
+    stopped = start(config)
+    stopped.stop()
+    assert list(stopped.run()) == []
+    whole = start(replace(config, resume=True))
+    begun = {name: x.clone() for name, x in whole.G.state_dict().items()}
+    whole._teach()
+    taught = whole.G.state_dict()
+    changed = {name for name, x in taught.items() if not torch.equal(x, begun[name])}
+    assert {name.split(".")[1] for name in changed} == {"mapping", "synthesis"}
+    assert all("mapping.fc" in name or "motion_time_fuser" in name for name in changed)
+    assert all(torch.equal(x, taught[name]) for name, x in whole.G_ema.state_dict().items())
+    assert "to learn" in capsys.readouterr().err
+
+    expected = {name: x.clone() for name, x in taught.items() if "fc0" in name}
+    again = start(replace(config, resume=True, stop_after=0))
+    assert list(again.run()) == []
+    found = again.G.state_dict()
+    assert all(torch.equal(found[name], x) for name, x in expected.items())
+    assert len(list(start(replace(config, resume=True)).run())) == 2
+
+
+def test_other_data_than_synthetic_heads_cannot_be_taught(balls, tmp_path):
+    with pytest.raises(DatasetError, match="--teach 0"):
+        start(settings(balls, tmp_path / "run", teach=3))
 
 
 def write_wide(folder: Path) -> Path:
@@ -336,6 +379,11 @@ def test_trained_noise_maps_keep_their_names(small_config):
     trained = {name for name, _ in G.named_parameters()}
     assert "backbone.synthesis.b16.conv1.noise_const" in trained
     assert "superresolution.block0.conv1.noise_const" not in trained
+
+
+def test_impossible_settings_are_all_named():
+    with pytest.raises(ValueError, match=r"log_every is 0.*seed is -1"):
+        WarmupConfig(data="", log_every=0, seed=-1)
 
 
 def test_data_without_numbers_are_refused(balls, tmp_path, capsys):

@@ -69,16 +69,16 @@ def expr_weights(m: np.ndarray, t: float) -> dict[str, float]:
     return dict(weights)
 
 
-def expr_vector(m: np.ndarray, t: float) -> np.ndarray:
-    """`expr_weights` in the order of `EXPRESSIONS`, float64 [35]; 0 for those it leaves out."""
-    weights = expr_weights(m, t)
-    return np.array([weights.get(name, 0.0) for name in EXPRESSIONS])
-
-
 EXPRESSIONS: tuple[str, ...] = tuple(
     sorted(expr_weights(np.ones(MOTION_DIM), 1.0) | expr_weights(-np.ones(MOTION_DIM), 1.0))
 )
 """Names of all blendshapes that motions use."""
+
+
+def expr_vector(m: np.ndarray, t: float) -> np.ndarray:
+    """`expr_weights` in the order of `EXPRESSIONS`, float64 [35]; 0 for those it leaves out."""
+    weights = expr_weights(m, t)
+    return np.array([weights.get(name, 0.0) for name in EXPRESSIONS])
 
 
 def head_pose(m: np.ndarray, t: float) -> tuple[float, float]:
