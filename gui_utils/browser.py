@@ -329,21 +329,26 @@ class Browser:
         if self._kind == "open":
             if path.is_file():
                 return [str(path)]
-            self._problem = f"There is no file {path.name} here."
+            self._refuse(f"There is no file {path.name} here.")
             return None
         if self._kind == "folder":
-            self._problem = f"There is no folder {path.name} here."
+            self._refuse(f"There is no folder {path.name} here.")
             return None
         path = self._with_suffix(path)
         if not path.parent.is_dir():
-            self._problem = f"There is no folder {path.parent}."
+            self._refuse(f"There is no folder {path.parent}.")
             return None
         return [str(path)]
 
+    def _refuse(self, problem: str) -> None:
+        """Nothing stays marked: Enter, which may have brought the name, would open that."""
+        self._problem, self._chosen = problem, -1
+
     def _with_suffix(self, path: Path) -> Path:
-        """The path with the filter's extension where the name has none."""
+        """The path with the filter's extension where the name ends in none of its extensions."""
         patterns = self._filters[self._filter][1]
-        if path.suffix or not patterns or not patterns[0].startswith("*."):
+        known = any(fnmatch(path.name.lower(), pattern.lower()) for pattern in patterns)
+        if known or not patterns or not patterns[0].startswith("*."):
             return path
         return path.with_name(path.name + patterns[0][1:])
 

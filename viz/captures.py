@@ -73,7 +73,6 @@ def save_ws(
     if path.suffix == ".npy":
         write_beside(path, lambda file: np.save(file, ws))
     else:
-        path = path if path.suffix else path.with_suffix(".npz")
         write_beside(path, lambda file: np.savez(file, ws=ws))
     return path
 

@@ -148,6 +148,7 @@ class Files:
         def done(_: object) -> None:
             app = self._app
             app.state.latent = replace(app.state.latent, ws_file=path, others=())
+            app.asking.asked = None  # the file may have changed, and the state not
 
         name = f"Reading {Path(path).name}"
         self._app.worker.start(Job(name, lambda r: captures.check_ws(r, path), done))
@@ -159,7 +160,7 @@ class Files:
         self._choose("save", "Save the session", filters, self._save_session, "session.json")
 
     def _save_session(self, path: str) -> None:
-        path = path if Path(path).suffix else f"{path}.json"
+        path = _completed(path, ".json")
         session.save_session(path, self._app.state)
         self._app.toast("success", f"Saved {Path(path).name}.", path)
 
@@ -168,7 +169,7 @@ class Files:
         self._choose("save", "Save the ws of this person", _NUMPY, self._save_ws, name)
 
     def _save_ws(self, path: str) -> None:
-        state, target = self._app.state.snapshot(), Path(path)
+        state, target = self._app.state.snapshot(), Path(_completed(path, ".npz", ".npy"))
         name = f"Saving {target.name}"
         job = Job(name, lambda r: captures.save_ws(r, state, target), self._saved)
         self._app.worker.start(job)
@@ -259,3 +260,17 @@ class Files:
 
         start = self._app.capture_folder
         self._choose("folder", "Folder for saved pictures", (), take, start)
+
+
+def _completed(path: str, *endings: str) -> str:
+    """A path to save to, with the first of the endings where it has none of them.
+
+    Raises:
+        UserError: when a file has that name, which the dialog has not asked about.
+    """
+    if path.lower().endswith(endings):
+        return path
+    path += endings[0]
+    if Path(path).exists():
+        raise UserError(f"{Path(path).name} exists: choose that very name to replace it.")
+    return path

@@ -91,6 +91,26 @@ def test_missing_file_keeps_the_dialog_and_escape_cancels(driver: Driver, folder
     assert state.answer == []
 
 
+@pytest.mark.parametrize("kind", ["open", "save"])
+def test_a_name_that_cannot_be_taken_leaves_the_marked_file_alone(
+    driver: Driver, folder: Path, kind: str
+) -> None:
+    dialog, state = show(driver, kind, folder)
+    driver.xdo("key", "Down")
+    driver.xdo("key", "Down")
+    driver.click("Files/Name")
+    driver.type("none/b.pkl")
+    assert state.answer is None
+    assert dialog.is_open
+
+
+def test_a_dot_in_a_name_is_no_extension(driver: Driver, folder: Path) -> None:
+    _, state = show(driver, "save", folder)
+    driver.click("Files/Name")
+    driver.type("anna v1.2")
+    assert state.answer == [str(folder / "anna v1.2.pkl")]
+
+
 def test_save_adds_the_extension_and_tells_of_replacing(driver: Driver, folder: Path) -> None:
     _, state = show(driver, "save", folder)
     driver.click("Files/Name")
