@@ -258,6 +258,8 @@ def main(options: Options) -> int:
     """Measures and prints."""
     try:
         device = pick_device(options.device)
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
         G = load(options.checkpoint, device)
         with torch.inference_mode():
             rows, facts = measure(G, options)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
+import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,7 +120,7 @@ def read_ws(path: str, shape: tuple[int, int]) -> np.ndarray:
                 data = data[keys[0]]
     except FileNotFoundError as e:
         raise UserError(f"{name} is not there any more: choose another ws file.") from e
-    except (OSError, ValueError, EOFError) as e:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as e:
         raise UserError(f"{name} is no file of ws that NumPy can read (.npy or .npz).") from e
     ws = np.asarray(data)
     if ws.dtype.kind != "f" or not np.isfinite(ws).all():

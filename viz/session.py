@@ -149,7 +149,7 @@ def _read(kind: Any, value: Any, where: str, problems: list[str]) -> Any:
             pairs = zip(kinds, value, strict=True)
             return tuple(_read(k, v, where, problems) for k, v in pairs)
     if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        if abs(value) < 1e9:
+        if abs(value) < 1e10:  # seeds go to 2**32
             return float(value)
     elif kind in (int, bool, str) and type(value) is kind:
         return value

@@ -95,6 +95,7 @@ def test_ws_files_go_both_ways(small_generator, tmp_path):
         (None, "not there any more"),
         (b"", "no file of ws"),
         (b"hello, this is text", "no file of ws"),
+        (b"PK\x03\x04 the beginning of an archive", "no file of ws"),
         (np.zeros((3, 7), np.float32), r"shape \[3, 7\]; this model takes \[6, 16\]"),
         (np.full((6, 16), np.nan, np.float32), "finite"),
         (np.zeros((6, 16), np.int64), "floating-point"),

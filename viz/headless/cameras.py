@@ -12,7 +12,7 @@ from training.data.sampling import open_source
 from training.data.source import DatasetError
 from training.metrics.clips import Windows
 from viz.errors import UserError
-from viz.types import FRAME_RATE, FRAMES, Keyframe, Orbit, SessionState
+from viz.types import FRAME_RATE, FRAMES, Keyframe, Orbit, PathOptions, SessionState
 
 _TOLERANCE = 1e-4
 """Most that a camera may differ from the orbit that stands for it."""
@@ -58,7 +58,12 @@ class DataCameras:
             for k, orbit in enumerate(orbits)
         )
         return replace(
-            state, keyframes=keys, conditioning="set", conditioning_orbit=orbits[0], orbit=orbits[0]
+            state,
+            keyframes=keys,
+            path=PathOptions(),
+            conditioning="set",
+            conditioning_orbit=orbits[0],
+            orbit=orbits[0],
         )
 
 

@@ -60,7 +60,10 @@ def export(
     mine = work if split else ranks.share(work)
     if not mine:
         return []
-    renderer = Renderer(load(state.checkpoint, pick_device(source.device, ranks)).G)
+    device = pick_device(source.device, ranks)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # clocks and libraries take the present one
+    renderer = Renderer(load(state.checkpoint, device).G)
     if source.cameras is not None:
         cameras = DataCameras(source.cameras)
         mine = [replace(i, state=cameras.filmed(i.state, i.number)) for i in mine]

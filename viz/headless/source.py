@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from viz.errors import UserError
-from viz.session import open_session
+from viz.session import from_json, open_session, to_json
 from viz.types import Precision, SessionState
 
 MOST_ITEMS = 1_000_000
@@ -84,7 +84,7 @@ def base_state(source: Source) -> SessionState:
         state.orbit = replace(state.orbit, pitch=source.pitch)
     if source.precision is not None:
         state.quality = replace(state.quality, precision=source.precision)
-    return state
+    return from_json(to_json(state), "The command")  # which checks every number
 
 
 def items(source: Source, state: SessionState, suffixes: tuple[str, ...]) -> list[Item]:
