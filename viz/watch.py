@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+Stamp = tuple[int, int]
+"""Time of the last change in ns, and size."""
+
 _STEP = 1.0
 """Seconds between two looks."""
 
@@ -16,10 +19,10 @@ class FileWatch:
     def __init__(self) -> None:
         self.begin("")
 
-    def begin(self, path: str) -> None:
-        """Watches another file from now on; empty for none."""
+    def begin(self, path: str, stamp: Stamp | None = None) -> None:
+        """Watches another file from now on, empty for none; `stamp` is of when it was read."""
         self._path = path
-        self._known = self._seen = _stamp(path)
+        self._known = self._seen = stamp or file_stamp(path)
         self._next = 0.0
 
     def look(self, now: float) -> Literal["changed", "gone"] | None:
@@ -27,7 +30,7 @@ class FileWatch:
         if not self._path or now < self._next:
             return None
         self._next = now + _STEP
-        found = _stamp(self._path)
+        found = file_stamp(self._path)
         settled, self._seen = found == self._seen, found
         if found == self._known or not settled:
             return None
@@ -35,7 +38,7 @@ class FileWatch:
         return "gone" if found is None else "changed"
 
 
-def _stamp(path: str) -> tuple[int, int] | None:
+def file_stamp(path: str) -> Stamp | None:
     """Time of the last change and size; None where there is no file."""
     try:
         status = Path(path).stat()

@@ -24,6 +24,7 @@ from viz.errors import SupersededError, UserError
 from viz.models import Model, load_model
 from viz.render import Renderer
 from viz.types import ModelInfo, RenderRequest, RenderResult
+from viz.watch import Stamp, file_stamp
 
 Steps = Generator[tuple[str, float | None], None, Any]
 """Yields progress as (detail, fraction 0..1 or None) and returns the job's result."""
@@ -55,6 +56,8 @@ class Loaded:
     """A model is ready."""
 
     info: ModelInfo
+    stamp: Stamp | None = None
+    """Of its file, from before it was read."""
 
 
 @dataclass(frozen=True)
@@ -130,23 +133,29 @@ class Worker:
         """Loads a model in place of the present one, which stays until the new one is ready."""
 
         def steps(old: Renderer | None) -> Steps:
+            stamp = file_stamp(path)  # what is written while it is read is newer
             model = yield from load_model(path, self.device)
             del old  # the last reference but the worker's own, which `_take` drops
-            self._take(model)
+            self._take(model, stamp)
 
         name = Path(path).name or "the untrained model"
         self.start(Job(f"Loading {name}", steps))
 
     def cancel(self) -> None:
-        """Stops the job under way at its next step."""
+        """Stops the job under way at its next step; one that waits for a picture at once."""
         with self._changed:
+            if self._status is None and self._jobs:
+                self._tell(Cancelled(self._jobs.pop(0).name))
             self._cancel = True
             self._changed.notify()
 
     @property
     def status(self) -> JobStatus | None:
-        """The job under way."""
-        return self._status
+        """The job under way, or the one that will be next."""
+        with self._changed:
+            if self._status is None and self._jobs:
+                return JobStatus(self._jobs[0].name, None)
+            return self._status
 
     def poll(self) -> list[Event]:
         """What happened since the last call, oldest first; callbacks of finished jobs run here."""
@@ -198,7 +207,7 @@ class Worker:
         self._events.put(event)
         self._wake()
 
-    def _take(self, model: Model) -> None:
+    def _take(self, model: Model, stamp: Stamp | None) -> None:
         old, self._renderer = self._renderer, None
         if old is not None:
             old.cache.clear()
@@ -206,7 +215,7 @@ class Worker:
             gc.collect()  # its hooks hold the model in a cycle, which could keep the GPU full
             self._free_device()
         self._renderer = Renderer(model.G, _cache_budget(self.device))
-        self._tell(Loaded(model.info))
+        self._tell(Loaded(model.info, stamp))
 
     def _render(self, renderer: Renderer, request: RenderRequest) -> None:
         def check() -> None:
@@ -250,7 +259,7 @@ class Worker:
                     return
                 job = self._jobs.pop(0)
                 self._cancel = False
-            self._status = JobStatus(job.name, None)
+                self._status = JobStatus(job.name, None)
             try:
                 self._running = job, job.start(self._renderer)
             except Exception as e:

@@ -65,6 +65,16 @@ def test_a_first_model_that_cannot_be_used_gives_way_to_another(
     assert desk.model.name == "Untrained model"
 
 
+def test_a_model_opened_meanwhile_stays(start: Start, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.ckpt").write_bytes(b"nothing")
+    desk = start(tmp_path / "bad.ckpt")
+    desk.app.open_model(str(model))
+    desk.see_toast("bad.ckpt")
+    desk.run_jobs()
+    desk.settle()
+    assert desk.model.path == str(model)
+
+
 def test_a_fault_of_the_model_is_told_with_details(
     desk: AppDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

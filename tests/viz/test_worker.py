@@ -11,6 +11,7 @@ import torch
 
 from training.checkpoint import save
 from viz import layouts
+from viz.errors import UserError
 from viz.inference.stages import Stages
 from viz.render import Renderer
 from viz.types import Preview, Quality, RenderRequest, SessionState
@@ -251,12 +252,38 @@ def test_a_job_can_be_stopped_and_cleans_up(worker):
             cleaned.set()
 
     worker.start(Job("Endless", steps))
-    while worker.status is None:
+    while worker.status is None or not worker.status.detail:
         time.sleep(0.001)
     worker.cancel()
     assert wait(worker, Cancelled).name == "Endless"
     assert cleaned.is_set()
     assert worker.status is None
+
+
+def test_a_job_that_waits_for_a_picture_is_known_and_can_be_stopped(worker, path, monkeypatch):
+    worker.load(path)
+    wait(worker, Loaded)
+    started, go_on = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> None:
+        started.set()
+        assert go_on.wait(PATIENCE)
+        raise UserError("enough")
+
+    monkeypatch.setattr(worker._renderer, "render", slow)
+    worker.submit(request(0.1))
+    assert started.wait(PATIENCE)
+
+    def steps(_: object):
+        yield "never", None
+
+    worker.start(Job("Waiting", steps))
+    assert worker.status is not None
+    assert worker.status.name == "Waiting"
+    worker.cancel()
+    assert worker.status is None
+    go_on.set()
+    assert wait(worker, Cancelled).name == "Waiting"
 
 
 def test_a_job_that_fails_is_told(worker):
