@@ -46,6 +46,18 @@ class Preferences:
         path = str(Path(path).absolute())
         self.recent = [path, *(p for p in self.recent if p != path)][:_MOST_RECENT]
 
+    def join(self, other: Preferences, begun: dict[str, str]) -> None:
+        """Takes over what another window has written meanwhile.
+
+        Args:
+            other: as they are on the disk.
+            begun: bookmarks as they were when these were last written or read; those that have
+                changed since then are this window's.
+        """
+        changed = {digit: t for digit, t in self.bookmarks.items() if begun.get(digit) != t}
+        self.bookmarks |= other.bookmarks | changed
+        self.recent = list(dict.fromkeys([*self.recent, *other.recent]))[:_MOST_RECENT]
+
     def keep(self, interface: Interface) -> None:
         """Takes over what outlives the program."""
         self.interface = {name: getattr(interface, name) for name in _KEPT}

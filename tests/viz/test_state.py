@@ -85,6 +85,17 @@ def test_preferences_go_both_ways(tmp_path):
     assert (restored.theme, restored.ui_scale) == ("light", 1.5)
 
 
+def test_two_windows_keep_each_other_s_bookmarks():
+    begun = {"1": "old", "2": "old"}
+    ours = preferences.Preferences(bookmarks=begun | {"3": "ours", "1": "ours"}, recent=["a"])
+    theirs = preferences.Preferences(bookmarks=begun | {"1": "theirs", "4": "theirs"}, recent=["b"])
+    ours.join(theirs, begun)
+    assert ours.bookmarks == {"1": "ours", "2": "old", "3": "ours", "4": "theirs"}
+    assert ours.recent == ["a", "b"]
+    ours.join(preferences.Preferences(), dict(ours.bookmarks))
+    assert len(ours.bookmarks) == 4, "a damaged file takes none away"
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"recent": 3, "bookmarks": {"1": 2}}'])
 def test_damaged_preferences_are_passed_over(tmp_path, text):
     path = tmp_path / "settings.json"
