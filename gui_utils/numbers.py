@@ -308,12 +308,16 @@ def drag_int(
     default: int | None = None,
     tooltip: str = "",
 ) -> tuple[bool, int]:
-    """A whole number of a wide range, such as a seed: drag, type, or step by one."""
+    """A whole number of a wide range, such as a seed: drag, type, or step by one.
+
+    A number that was typed or reset counts as changed though it be the same: what is shown may be
+    a rounded one.
+    """
     row = begin_row(label)
     imgui.push_id(label)
     side = imgui.get_frame_height()
     gap = style.px(3)
-    new = value
+    told, new = False, value
     if _step_button("##less", side):
         new = value - 1
     record(f"{row.name}/-")
@@ -332,11 +336,12 @@ def drag_int(
         new = round(moved)
     elif field.typed is not None:
         number = parse_number(field.typed)
+        told = number is not None
         new = value if number is None else round(number)
     if (field.reset or row.reset) and default is not None:
-        new = default
+        told, new = True, default
     new = min(max(new, lo), hi)
-    return new != value, new
+    return told or new != value, new
 
 
 def _dragged(field: _Field, value: float, speed: float = 1.0) -> float | None:

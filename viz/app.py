@@ -26,7 +26,7 @@ from viz.movement import Movement
 from viz.timeline import Timeline
 from viz.types import Latent, ModelInfo, Motion, Quality, RenderResult, SessionState
 from viz.viewport import Viewport
-from viz.watch import FileWatch
+from viz.watch import FileWatch, Stamp
 from viz.worker import Cancelled, Event, Failed, Loaded, Rendered, Worker
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,7 @@ class App(AppActions):
     ) -> None:
         self._settings = settings or preferences.default_path()
         self.preferences = preferences.load(self._settings)
+        self._bookmarks = dict(self.preferences.bookmarks)
         self.interface = Interface()
         self.preferences.restore(self.interface)
         controls.open_sections.update(self.preferences.sections)
@@ -165,6 +166,8 @@ class App(AppActions):
             key: list(value) if isinstance(value, tuple) else value
             for key, value in self.window.geometry.items()
         }
+        self.preferences.join(preferences.load(self._settings), self._bookmarks)
+        self._bookmarks = dict(self.preferences.bookmarks)
         self.preferences.keep(self.interface)
         self.preferences.sections = dict(controls.open_sections)
         preferences.save(self._settings, self.preferences)
@@ -305,7 +308,7 @@ class App(AppActions):
         if isinstance(event, Rendered):
             self._show(event, now)
         elif isinstance(event, Loaded):
-            self._loaded(event.info)
+            self._loaded(event.info, event.stamp)
         elif isinstance(event, Failed):
             self._failed(event)
         elif isinstance(event, Cancelled):
@@ -333,7 +336,7 @@ class App(AppActions):
             log.render_ms.append(result.total_ms)
             self._renders.append(now)
 
-    def _loaded(self, info: ModelInfo) -> None:
+    def _loaded(self, info: ModelInfo, stamp: Stamp | None) -> None:
         self.model, self.result = info, None
         self.state.checkpoint = info.path
         if self._newcomer:
@@ -344,7 +347,7 @@ class App(AppActions):
         if probe is not None and probe.layer not in [layer.name for layer in info.layers]:
             self.interface.probe = None
         self.asking.forget()
-        self._watch.begin(info.path)
+        self._watch.begin(info.path, stamp)
         if info.path:
             self.preferences.opened(info.path)
             self.remember()
@@ -378,8 +381,9 @@ class App(AppActions):
             self._fall_back()
 
     def _fall_back(self) -> None:
-        """The first model cannot be used: another one shows that the program works."""
-        if self.model is None and self._fallbacks:
+        """The first model cannot be used: another one shows that the program works, unless the
+        user has chosen one meanwhile."""
+        if self.model is None and self._fallbacks and self.job is None:
             self.worker.load(self._fallbacks.pop(0))
 
     def _look_at_file(self, now: float) -> None:

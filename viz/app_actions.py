@@ -231,6 +231,7 @@ class AppActions:
         def recall() -> None:
             end = session.from_json(text, f"Bookmark {digit}")
             end.keyframes, end.path = self.state.keyframes, self.state.path
+            end.checkpoint = self.state.checkpoint
             keyframes.pause(self.interface)
             self.movement.glide_to(self.state, end, time.perf_counter())
 

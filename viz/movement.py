@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from viz import keyframes, playback, transitions
 from viz.actions import Interface
 from viz.types import Keyframe, Orbit, SessionState
+
+_BLENDED = ("latent", "motion", "t", "orbit")
+"""What of a state lies on the way to another one."""
 
 
 class Movement:
@@ -26,9 +29,13 @@ class Movement:
         return self._glide is not None
 
     def glide_to(self, state: SessionState, end: SessionState, now: float) -> None:
-        """Begins a smooth change to all of `end`, at the clock time `now`."""
+        """Begins a smooth change to all of `end`, at the clock time `now`; what does not blend is
+        as there at once."""
         self._glide = transitions.Glide(state.snapshot(), end, now)
         self._camera_only, self._left = False, None
+        for field in fields(state):
+            if field.name not in _BLENDED:
+                setattr(state, field.name, getattr(end, field.name))
 
     def glide_camera(self, state: SessionState, end: Orbit, now: float) -> None:
         """Begins a smooth change of the camera; everything else stays as free as it was."""
@@ -55,7 +62,7 @@ class Movement:
         the path pauses.
 
         Args:
-            state: the state now; edited in place unless a glide replaces it.
+            state: the state now, edited in place.
             interface: what moves; playback that ends is switched off.
             seconds: time gone by.
             now: clock time, seconds.
@@ -64,11 +71,13 @@ class Movement:
         """
         self._let_go(state, interface)
         if self._glide is not None:
-            state = self._glided(state, now)
+            self._glided(state, now)
         if interface.playing and not scrubbing:
             state.t, interface.playing = playback.advance(
                 state.t, seconds, state.playback, self.clock
             )
+        if interface.animate_person or interface.auto_orbit:
+            keyframes.pause(interface)  # they would pull at the same things
         if interface.path_playing and not scrubbing:
             keyframes.advance(state, interface, seconds)
         if interface.animate_person:
@@ -97,16 +106,13 @@ class Movement:
             if here.orbit != self._left.orbit or not self._camera_only:
                 self._glide = None
 
-    def _glided(self, state: SessionState, now: float) -> SessionState:
+    def _glided(self, state: SessionState, now: float) -> None:
         assert self._glide is not None
         moved, over = self._glide.at(now)
         if over:
             self._glide = None
-        if self._camera_only:
-            state.orbit = moved.orbit
-            return state
-        moved.checkpoint = state.checkpoint  # a model may have been opened meanwhile
-        return moved
+        for name in ("orbit",) if self._camera_only else _BLENDED:
+            setattr(state, name, getattr(moved, name))
 
 
 def keep_moving_parts(

@@ -31,6 +31,7 @@ from viz.inference.stages import (
     can_prepare,
     open_stages,
 )
+from viz.transitions import people
 from viz.types import (
     MeshData,
     Preview,
@@ -39,6 +40,7 @@ from viz.types import (
     RenderResult,
     Shot,
 )
+from viz.watch import file_stamp
 
 MIN_RAW_RESOLUTION = 16
 """Smallest raw picture of a preview, pixels."""
@@ -278,7 +280,8 @@ class _Job:
 
     def _ws_key(self, shot: Shot) -> Hashable:
         conditioned = self.G.config.c_scale != 0
-        return shot.latent, shot.conditioning if conditioned else None
+        files = tuple(file_stamp(who.ws_file) for who, _ in people(shot.latent) if who.ws_file)
+        return shot.latent, files, shot.conditioning if conditioned else None
 
     def ws(self, shot: Shot) -> Tensor:
         return self._stage(

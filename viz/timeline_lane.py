@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 from imgui_bundle import imgui
 
@@ -12,6 +13,7 @@ from gui_utils import style
 from gui_utils.layout import ellipsis, ink, record_rect
 from viz import keyframes, path
 from viz.actions import Interface
+from viz.panels.widgets import counted
 from viz.types import Keyframe, SessionState
 
 LABEL_WIDTH = 42.0
@@ -189,10 +191,11 @@ def tell(state: SessionState, scale: Scale, near: int | None, mouse: float) -> N
     else:
         key = state.keyframes[near]
         x = scale.x(key.time)
-        orbit = key.orbit
+        orbit, ws_file = key.orbit, key.latent.ws_file
+        who = Path(ws_file).name if ws_file else f"Seed {counted(key.latent.seed)}"
         lines = [
             f"Key {near + 1} at {key.time:.2f} s",
-            f"Seed {key.latent.seed}, motion {key.motion.seed}, t {key.t:.3f}",
+            f"{who}, motion {counted(key.motion.seed)}, t {key.t:.3f}",
             f"Yaw {orbit.yaw:.0f}°, pitch {orbit.pitch:.0f}°, field of view {orbit.fov:.1f}°",
             "Click to go there, drag to move it, right click for more.",
         ]

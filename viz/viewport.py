@@ -19,7 +19,17 @@ from training.camera import Camera
 from viz import layouts
 from viz import viewport_overlays as overlays
 from viz.actions import Actions
-from viz.types import VIEWS, MeshData, Orbit, RenderRequest, RenderResult, SessionState, Shot, View
+from viz.types import (
+    VIEWS,
+    MeshData,
+    Orbit,
+    Preview,
+    RenderRequest,
+    RenderResult,
+    SessionState,
+    Shot,
+    View,
+)
 from viz.viewport_overlays import Badge, Rect
 from viz.viewport_path import PathOverlay
 
@@ -353,9 +363,11 @@ class Viewport:
         if model is not None and not model.moves and actions.interface.playing:
             text = "Still model: time and motion do nothing"
             badges.append(Badge(text, icons.ICON_FA_CIRCLE_INFO, "info"))
-        previews = self._request is not None and self._request.preview is not None
-        if previews and actions.interface.sidebar_visible:
-            badges.append(Badge("Preview"))
+        request = self._request
+        if request is not None and request.preview and actions.interface.sidebar_visible:
+            coarse = any(shot.view == "mesh" for shot in request.shots)
+            if coarse or request.preview != Preview():
+                badges.append(Badge("Preview"))
         return badges
 
 

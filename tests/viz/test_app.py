@@ -19,7 +19,7 @@ from gui_utils import controls
 from tests.viz import app_driver
 from tests.viz.app_driver import AppDriver, Start
 from viz import layouts
-from viz.types import LAYOUTS, VIEWS, Orbit
+from viz.types import LAYOUTS, VIEWS, Latent, Orbit
 
 desk, display, model, start = (
     app_driver.desk,
@@ -394,6 +394,30 @@ def test_bookmarks_glide_and_arrive_exactly(desk: AppDriver) -> None:
 
 
 # Views, layouts and the window
+
+
+def test_what_is_changed_during_a_glide_stays(desk: AppDriver) -> None:
+    app = desk.app
+    app.state.orbit = Orbit(yaw=30)
+    desk.frames()
+    desk.key("ctrl+2")
+    app.state.orbit = Orbit()
+    desk.frames()
+    desk.key("2")
+    desk.until(lambda: app.movement.gliding and app.state.orbit.yaw > 1)
+    app.state.display = replace(app.state.display, layout="yaws")
+    desk.until(lambda: not app.movement.gliding)
+    assert app.state.orbit.yaw == 30
+    assert app.state.display.layout == "yaws"
+
+
+def test_a_seed_that_is_typed_is_gone_to(start: Start, model: Path) -> None:
+    desk = start(model, panels=("Appearance",), size=(1000, 980))
+    desk.app.state.latent = Latent(x=5.4)
+    desk.frames()
+    desk.double_click("Appearance/Seed")
+    desk.type("5")
+    assert desk.app.state.latent.x == 5
 
 
 def test_every_view_and_layout_arrives(desk: AppDriver) -> None:

@@ -13,10 +13,11 @@ from gui_utils import controls
 from tests.viz import app_driver
 from tests.viz.app_driver import AppDriver, Start
 from viz import session
+from viz.errors import UserError
 from viz.exports.frame_options import PictureOptions
 from viz.headless import Source
 from viz.headless.run import export
-from viz.types import Orbit
+from viz.types import Latent, Orbit
 
 desk, display, model, start = (
     app_driver.desk,
@@ -120,6 +121,17 @@ def test_ws_go_out_and_come_back(start: Start, model: Path, tmp_path: Path) -> N
     assert np.array_equal(desk.picture(), shown)
 
 
+def test_ws_that_were_written_anew_are_read_anew(desk: AppDriver, tmp_path: Path) -> None:
+    rng, shown = np.random.default_rng(0), []
+    for _ in range(2):
+        np.save(tmp_path / "person.npy", rng.standard_normal((1, 16)).astype(np.float32))
+        before = desk.settle()
+        desk.drop(tmp_path / "person.npy")
+        desk.until(lambda before=before: desk.app.result is not before)
+        shown.append(desk.picture())
+    assert not np.array_equal(*shown)
+
+
 def test_ws_that_do_not_fit_change_nothing(desk: AppDriver, tmp_path: Path) -> None:
     np.save(tmp_path / "wrong.npy", np.zeros((3, 5), np.float32))
     state = desk.app.state.snapshot()
@@ -141,6 +153,16 @@ def test_a_session_is_saved_and_opened_by_dialogs(desk: AppDriver, tmp_path: Pat
     desk.choose(tmp_path / "mine.json")
     desk.see_toast("Opened mine.json")
     assert desk.app.state == state
+
+
+def test_a_session_s_name_may_have_a_dot(desk: AppDriver, tmp_path: Path) -> None:
+    desk.app.state.latent = Latent(x=3e9)
+    desk.key("ctrl+s")
+    desk.choose(tmp_path / "anna v1.2")
+    desk.see_toast("Saved anna v1.2.json")
+    assert session.open_session(tmp_path / "anna v1.2.json").latent.seed == 3_000_000_000
+    with pytest.raises(UserError, match=r"anna v1.2.json exists"):  # the desktop's dialog asks
+        desk.app.files._save_session(str(tmp_path / "anna v1.2"))  # about "anna v1.2" alone
 
 
 def test_a_session_brings_its_model(start: Start, model: Path, tmp_path: Path) -> None:

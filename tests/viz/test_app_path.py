@@ -95,6 +95,15 @@ def test_a_slider_takes_its_value_from_the_path_and_from_a_glide(
     assert app.state.orbit.pitch > 15
 
 
+def test_what_else_moves_by_itself_takes_over(walk: AppDriver) -> None:
+    app = walk.app
+    walk.key("p")
+    assert app.interface.path_playing
+    walk.key("o")
+    assert app.interface.auto_orbit
+    assert not app.interface.path_playing
+
+
 def test_the_path_is_saved_and_opened_with_the_session(walk: AppDriver, tmp_path: Path) -> None:
     app = walk.app
     keys = app.state.keyframes

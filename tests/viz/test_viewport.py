@@ -260,6 +260,8 @@ def test_split_without_before_offers_to_keep_one(scene):
 def test_badges(scene):
     assert not [name for name in controls.rects if "model" in name or name == "Preview"]
     scene.render(preview=Preview())
+    assert "Preview" not in controls.rects, "it leaves nothing out"
+    scene.render(preview=Preview(scale=0.5))
     assert "Preview" in controls.rects
     scene.fake.interface.sidebar_visible = False
     scene.frames()

@@ -65,6 +65,7 @@ def _seed(state: SessionState, actions: Actions) -> None:
             partial(_toggle_animation, interface),
             "Lets the person wander over the pad by itself; press again to stop.",
             icon=icons.ICON_FA_PAUSE if interface.animate_person else icons.ICON_FA_PLAY,
+            enabled=interface.animate_person or not state.latent.ws_file,
             lit=interface.animate_person,
         ),
     )
