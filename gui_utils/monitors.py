@@ -48,6 +48,17 @@ def default_size() -> tuple[int, int]:
     )
 
 
+def fitting(size: tuple[int, int]) -> tuple[int, int]:
+    """The size, no larger than all work areas together: it may be from another desk."""
+    areas = [glfw.get_monitor_workarea(monitor) for monitor in glfw.get_monitors()]
+    areas = [area for area in areas if area[2] > 0 and area[3] > 0]
+    if not areas:
+        return size
+    lows = [min(area[axis] for area in areas) for axis in (0, 1)]
+    highs = [max(area[axis] + area[axis + 2] for area in areas) for axis in (0, 1)]
+    return min(size[0], highs[0] - lows[0]), min(size[1], highs[1] - lows[1])
+
+
 def centered(size: tuple[int, int]) -> tuple[int, int] | None:
     """Position that centres a window in the primary work area; None without monitors."""
     monitor = glfw.get_primary_monitor()

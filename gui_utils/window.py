@@ -84,7 +84,7 @@ class Window:
         style.palette(theme)  # an unknown name fails before anything opens
         init_glfw()
         self._handle: Any = create_window(
-            title, size or monitors.default_size(), visible, maximized
+            title, monitors.fitting(size or monitors.default_size()), visible, maximized
         )
         self._place(position, min_size, maximized)
         glfw.make_context_current(self._handle)

@@ -124,6 +124,12 @@ def test_position_on_no_monitor_is_not_used(make_driver: Callable[..., Driver]) 
     assert 0 <= top < 10000
 
 
+def test_a_size_from_a_larger_desk_fits(make_driver: Callable[..., Driver]) -> None:
+    window = make_driver(size=(9000, 300)).window
+    width, height = window.geometry["size"]
+    assert (width, height) == (glfw.get_video_mode(glfw.get_primary_monitor()).size.width, 300)
+
+
 def test_default_size_is_usable(make_driver: Callable[..., Driver]) -> None:
     width, height = make_driver(size=None, position=None).window.geometry["size"]
     screen = glfw.get_monitor_workarea(glfw.get_primary_monitor())
