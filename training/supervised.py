@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -60,17 +60,19 @@ class WarmupLossConfig:
     """Share of the rays that go where pictures have detail: outlines, eyes, hair."""
     moving: float = 0.3
     """Share of the rays that go where a clip's two frames differ: eyes and mouth."""
-    moving_weight: float = 3.0
+    moving_weight: float = 4.0
     """Weight of the latter rays' colours."""
     picture: float = 1.0
     """Error of the final picture and of its edges, in its stage."""
     picture_squared: float = 4.0
     """Square of that error."""
     picture_moving: float = 4.0
-    """Further weight of both where a clip's two frames differ."""
+    """Further weight of all three where a clip's two frames differ."""
+    picture_change: float = 16.0
+    """Squared error of the change between a clip's two final pictures."""
     part: int = 40
     """Side of the part of the raw picture that becomes a final picture there, pixels."""
-    part_moving: float = 0.5
+    part_moving: float = 0.7
     """Share of those parts that are centred where a clip's two frames differ."""
 
 
@@ -435,6 +437,10 @@ class Parts:
         corner = torch.stack([centre // whole, centre % whole], dim=1) - side // 2
         return cls(corner.clamp(0, whole - side), side, whole)
 
+    def of_frames(self, frames: int) -> Parts:
+        """The same parts for each of a clip's frames, those of a clip side by side."""
+        return replace(self, corner=self.corner.repeat_interleave(frames, dim=0))
+
     def pixels(self, scale: int = 1) -> Tensor:
         """Indices into pictures `scale` times as large as the raw one, rows first, int64
         [n, (scale * side) ** 2]."""
@@ -461,10 +467,11 @@ class Parts:
 
 
 def render_parts(
-    G: Generator, planes: Tensor, ws: Tensor, c: Tensor, parts: Parts, jitter: rendering.Jitter
+    G: Generator, planes: Tensor, ws: Tensor, c: Tensor, parts: Parts
 ) -> tuple[Tensor, Tensor]:
     """Feature pictures [n, C, side, side] and raw pictures [n, 3, side, side] of parts; the other
-    arguments as in `Generator.render`, one of each for a part."""
+    arguments as in `Generator.render`, one of each for a part. Samples lie where they do when a
+    picture is shown, so that a clip's frames differ by its motion alone."""
     options = G.config.rendering
     origins, directions = rays(c, parts.whole)
     directions = directions.gather(1, parts.pixels()[..., None].expand(-1, -1, 3))
@@ -480,32 +487,32 @@ def render_parts(
         depth_samples=options.depth_samples,
         importance_samples=options.importance_samples,
         white_background=options.white_background,
-        jitter=jitter,
     )
     features = result.features.transpose(1, 2).unflatten(2, (parts.side, parts.side))
     return features, G.raw_image(features, ws)
 
 
 def picture_losses(
-    image: Tensor, target: Tensor, other: Tensor, inside: Tensor, config: WarmupLossConfig
+    image: Tensor, target: Tensor, inside: Tensor, config: WarmupLossConfig
 ) -> dict[str, Tensor]:
-    """Losses of colours, and of their edges at two scales.
+    """Losses of colours, of their change between a clip's two frames, and of edges at two scales.
 
     Args:
-        image: pictures [n, 3, H, W] in -1..1.
+        image: both frames of n clips [2n, 3, H, W] in -1..1, those of a clip side by side.
         target: what they shall be.
-        other: what the clips' other frames shall be.
-        inside: 1 where they count, [n, 1, H, W].
+        inside: 1 where they count, [2n, 1, H, W].
         config: weights.
     """
-    moving = (target - other).abs().mean(dim=1, keepdim=True)
-    moving = F.avg_pool2d(moving, 5, stride=1, padding=2)
-    weight = inside * (1 + config.picture_moving * moving / (moving + _CLEAR_CHANGE))
-    error = image - target
+    moving = (target[0::2] - target[1::2]).abs().mean(dim=1, keepdim=True)
+    moving = F.avg_pool2d(moving, 5, stride=1, padding=2).repeat_interleave(2, dim=0)
     share = inside.mean()
+    weight = inside * (1 + config.picture_moving * moving / (moving + _CLEAR_CHANGE)) / share
+    error = image - target
+    change = error[0::2] - error[1::2]
     losses = {
-        "picture": config.picture * (error.abs() * weight).mean() / share,
-        "picture squared": config.picture_squared * (error.square() * weight).mean() / share,
+        "picture": config.picture * (error.abs() * weight).mean(),
+        "picture squared": config.picture_squared * (error.square() * weight).mean(),
+        "picture change": config.picture_change * (change.square() * weight[0::2]).mean(),
     }
     error = error * inside
     edges = torch.zeros((), device=image.device)

@@ -60,9 +60,9 @@ class WarmupConfig:
     its codes are taken to be known, so that nothing is taught."""
     held_out: str = ""
     """Data set of other people to measure on; empty for none."""
-    updates: int = 16_000
+    updates: int = 12_000
     """Updates on rays."""
-    superresolution_updates: int = 2_500
+    superresolution_updates: int = 6_000
     """Updates after them, on rays and parts of final pictures."""
     batch: int = 4
     """Clips an update, two frames of each."""
@@ -314,7 +314,7 @@ class Warmup:
         return torch.autocast(self.here.device.type, dtype, enabled=enabled)
 
     def _losses(self, batch: Batch, draws: Draws, pictures: bool) -> dict[str, Tensor]:
-        """Losses of random rays and, if wanted, of a part of one final picture a clip."""
+        """Losses of random rays and, if wanted, of a part of final pictures."""
         config = self.config.loss
         targets = Targets.draw(batch, config, draws)
         ws, planes, c = self._scene(batch, draws)
@@ -323,19 +323,18 @@ class Warmup:
         if not pictures:
             return losses
         assert self.G.superresolution is not None
-        images = batch.images.flatten(0, 1)
         whole = self.config.generator.rendering.raw_resolution
-        parts = Parts.draw(images, whole, config, draws)
-        own = slice(self.state.update % 2, None, 2)  # a frame of each clip
-        features, raw = supervised.render_parts(
-            self.G, planes[own], ws[own], c[own], parts, draws.local
-        )
+        # Both frames of every other clip: how far they move apart is what is hard to learn.
+        own = torch.arange(len(c), device=c.device).unflatten(0, (-1, 2))
+        own = own[self.state.update % min(2, len(own)) :: 2].flatten()
+        images = batch.images.flatten(0, 1)[own]
+        parts = Parts.draw(images, whole, config, draws).of_frames(2)
+        features, raw = supervised.render_parts(self.G, planes[own], ws[own], c[own], parts)
         with self._autocast():
             image = self.G.superresolution(features, raw, ws[own, -1], whole)
-        others = slice(1 - own.start, None, 2)
-        target, other = (parts.cut(images[k]).float() / 127.5 - 1 for k in (own, others))
+        target = parts.cut(images).float() / 127.5 - 1
         inside = parts.inside(side // whole)
-        return losses | supervised.picture_losses(image.float(), target, other, inside, config)
+        return losses | supervised.picture_losses(image.float(), target, inside, config)
 
     def save(self) -> None:
         """Writes the state and the averaged generator; a full disk is told, not fatal."""

@@ -25,6 +25,7 @@ from training.supervised import (
     Parts,
     Targets,
     WarmupLossConfig,
+    picture_losses,
     projection,
     render_parts,
     train_noise_maps,
@@ -207,8 +208,8 @@ def test_rays_go_where_something_happens(balls):
     change = (targets.color[0::2] - targets.color[1::2]).abs().mean(dim=-1)
     spread, detailed, moving = (change[:, part].mean() for part in parts)
     assert moving > 2 * spread
-    assert torch.equal(targets.weight.unique(), torch.tensor([1.0, 3.0]))
-    assert (targets.weight[:, parts[2]] == 3).all()
+    assert torch.equal(targets.weight.unique(), torch.tensor([1.0, 4.0]))
+    assert (targets.weight[:, parts[2]] == 4).all()
     seen = targets.depth[targets.mask > 0.5]
     assert 2.3 < seen.min() < seen.max() < 2.8
 
@@ -271,7 +272,7 @@ def test_the_super_resolution_joins_in_the_second_stage(wide, tmp_path):
     assert all("picture" not in next(steps) for _ in range(2))
     assert moved() == {"backbone", "decoder", "to_img_raw"}
     for values in steps:
-        assert {"color", "picture", "edges"} < set(values)
+        assert {"color", "picture", "picture change", "edges"} < set(values)
         assert np.isfinite(list(values.values())).all()
     assert moved() == {"backbone", "decoder", "to_img_raw", "superresolution"}
 
@@ -303,8 +304,24 @@ def test_a_part_holds_what_the_whole_raw_picture_shows_there(wide, tmp_path):
     parts = Parts.draw(batch.images.flatten(0, 1), 16, warmup.config.loss, Draws((3,), G.device))
     with torch.no_grad():
         whole = G.render(planes[0::2], ws[0::2], c[0::2]).features
-        part, _ = render_parts(G, planes[0::2], ws[0::2], c[0::2], parts, None)
+        part, _ = render_parts(G, planes[0::2], ws[0::2], c[0::2], parts)
     assert torch.allclose(part, parts.cut(whole), atol=1e-5)
+
+
+def test_final_pictures_are_told_how_they_should_have_changed():
+    target = torch.rand(2, 3, 24, 24) * 2 - 1
+    inside = torch.ones(2, 1, 24, 24)
+    config = WarmupLossConfig(picture_moving=0)
+
+    def losses(first: float, second: float) -> dict[str, float]:
+        error = torch.tensor([first, second])[:, None, None, None]
+        found = picture_losses(target + error, target, inside, config)
+        return {name: value.item() for name, value in found.items()}
+
+    together, apart = losses(0.1, 0.1), losses(0.1, -0.1)
+    assert together["picture change"] == pytest.approx(0, abs=1e-9)
+    assert apart["picture change"] == pytest.approx(config.picture_change * 0.04, rel=1e-4)
+    assert together["picture squared"] == pytest.approx(apart["picture squared"], rel=1e-4)
 
 
 def test_raw_pictures_must_fit_into_final_ones(wide, tmp_path):
