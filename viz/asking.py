@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from viz.actions import Interface
-from viz.previews import PreviewController
+from viz.previews import FINEST, PreviewController
 from viz.types import Preview, RenderRequest, RenderResult
 
 REST_SECONDS = 0.2
@@ -93,7 +93,7 @@ class Asking:
         if expected is None or expected < _SLOW_MS:
             return full
         better = self._previews.choose(full, _REFINED_RATE, interface.preview_floor)
-        if better in (self.asked.preview, Preview()):
+        if better in (self.asked.preview, FINEST):
             return full
         return replace(full, preview=better)
 

@@ -17,8 +17,10 @@ from viz.types import Preview, RenderRequest, RenderResult, Shot
 
 _SCALES = (1.0, 0.875, 0.75, 0.625, 0.5, 0.4375, 0.375, 0.3125, 0.25)
 _SAMPLES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.33)
-_UNKNOWN = Preview(0.5, 0.5, False)
+_UNKNOWN = Preview(0.5, 0.5, False, coarse_mesh=True)
 """What is shown before anything is known."""
+FINEST = Preview(coarse_mesh=True)
+"""The mixture that leaves least out: pictures nothing, meshes a finer grid."""
 _SHOWN_BY_SUPERRESOLUTION = 1.0
 """The super-resolution shows as much as twice the pixels along each side."""
 _LOST_BY_SAMPLES = 0.35
@@ -45,7 +47,7 @@ def _work(preview: Preview | None) -> float:
 def mixtures(floor: float, superresolution: bool) -> Iterator[Preview]:
     """All previews at scales of at least `floor`, from the one that shows most to the least."""
     found = [
-        Preview(scale, samples, enlarged)
+        Preview(scale, samples, enlarged, coarse_mesh=True)
         for scale, samples in itertools.product(_SCALES, _SAMPLES)
         if scale >= min(floor, 1.0)
         for enlarged in ((True, False) if superresolution else (True,))

@@ -391,7 +391,7 @@ class _Job:
             return None
         quality = self.request.quality
         resolution = quality.mesh_resolution
-        if self.request.preview is not None:
+        if self.request.preview is not None and self.request.preview.coarse_mesh:
             fine = (self._planes_key(shot), resolution, quality.mesh_level)
             kept = self.renderer.cache.get(("mesh", fine))
             if kept is not None:  # as in an orbit, which changes nothing about the surface

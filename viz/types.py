@@ -229,6 +229,8 @@ class Preview:
     """Factor on the samples of a ray, 0..1."""
     superresolution: bool = True
     """Whether the super-resolution still runs."""
+    coarse_mesh: bool = False
+    """Whether meshes come from a coarser grid."""
 
 
 @dataclass(frozen=True)

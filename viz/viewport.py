@@ -365,8 +365,9 @@ class Viewport:
             badges.append(Badge(text, icons.ICON_FA_CIRCLE_INFO, "info"))
         request = self._request
         if request is not None and request.preview and actions.interface.sidebar_visible:
-            coarse = any(shot.view == "mesh" for shot in request.shots)
-            if coarse or request.preview != Preview():
+            meshes = any(shot.view == "mesh" for shot in request.shots)
+            coarse = meshes and request.preview.coarse_mesh
+            if coarse or replace(request.preview, coarse_mesh=False) != Preview():
                 badges.append(Badge("Preview"))
         return badges
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ from viz.geometry import (
 from viz.geometry.bounds import BoxBounds
 from viz.layouts import shots
 from viz.render import Renderer
-from viz.types import Display, Quality, RenderRequest, SessionState
+from viz.types import Display, Preview, Quality, RenderRequest, SessionState
 
 
 def grid(resolution: int, box: float = 1.0) -> np.ndarray:
@@ -209,6 +211,22 @@ def test_mesh_of_a_generator(small_generator):
     inside = (np.abs(mesh.vertices[mesh.faces]).max(axis=(1, 2)) < 0.45).ravel()
     agree = (flat * mesh.normals[mesh.faces[:, 0]]).sum(axis=1)[inside] > 0
     assert agree.mean() > 0.9, "faces and density gradient point the same way"
+
+
+def test_a_mesh_is_coarser_only_in_previews_that_say_so(small_generator):
+    request = RenderRequest(
+        shots(SessionState(display=Display(view="mesh"))),
+        Quality(mesh_resolution=128, mesh_level=0.3),
+    )
+    coarse = replace(request, preview=Preview(coarse_mesh=True))
+    fine = replace(request, preview=Preview())
+    with torch.inference_mode():
+        renderer = Renderer(small_generator)
+        found = [renderer.render(r).meshes[0] for r in (coarse, fine, request, coarse)]
+    assert all(found)
+    faces = [len(mesh.faces) for mesh in found if mesh]
+    assert faces[0] < 0.7 * faces[1]
+    assert faces[1:] == [faces[1]] * 3, "a preview takes the finer mesh where there is one"
 
 
 def test_what_closes_a_surface_is_lit_as_flat(small_generator):

@@ -8,7 +8,7 @@ import pytest
 
 from viz.actions import Interface
 from viz.asking import REST_SECONDS, Asking
-from viz.previews import Line, PreviewController, mixtures, words
+from viz.previews import FINEST, Line, PreviewController, mixtures, words
 from viz.types import Orbit, Preview, Quality, RenderRequest, RenderResult, SessionState
 
 RATE = 15.0
@@ -67,7 +67,7 @@ def test_a_drag_holds_the_rate_and_leaves_out_no_more_than_that_takes(name):
     assert all(result.total_ms <= max(budget, cheapest + 15) for result in settled)
     full = machine.render(replace(settled[0].request, preview=None))
     if full.total_ms < 0.8 * budget:
-        assert settled[-1].request.preview in (Preview(), replace(Preview(), superresolution=True))
+        assert settled[-1].request.preview == FINEST
     elif cheapest < 0.5 * budget:
         assert settled[-1].total_ms > 0.5 * budget, "time is left unused"
 
@@ -105,10 +105,10 @@ def test_what_was_learned_of_a_quality_is_not_taken_for_another():
     controller, machine = PreviewController(), Machine(2)
     full = RenderRequest((SessionState().shot(),))
     controller.measured(machine.render(full))
-    assert controller.choose(full, RATE) == Preview()
+    assert controller.choose(full, RATE) == FINEST
     finer = replace(full, quality=Quality(raw_resolution=256))
     assert controller.milliseconds(finer, None) is None
-    assert controller.choose(finer, RATE) != Preview()
+    assert controller.choose(finer, RATE) != FINEST
 
 
 def test_a_line_is_learned_from_two_places():
@@ -123,7 +123,7 @@ def test_a_line_is_learned_from_two_places():
 
 
 def test_words_tell_what_is_left_out():
-    assert words(Preview()) == "full quality"
+    assert words(FINEST) == "full quality"
     assert words(Preview(0.5, 0.5, False)) == (
         "no super-resolution, 50 % of the pixels' side, 50 % of the samples"
     )
