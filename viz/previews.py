@@ -10,10 +10,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from dataclasses import dataclass, field
 
-from viz.types import Preview, RenderRequest, RenderResult, Shot
+from viz.types import Preview, RenderRequest, RenderResult, Shot, View
 
 _SCALES = (1.0, 0.875, 0.75, 0.625, 0.5, 0.4375, 0.375, 0.3125, 0.25)
 _SAMPLES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.33)
@@ -56,15 +56,20 @@ def mixtures(floor: float, superresolution: bool) -> Iterator[Preview]:
     return iter(sorted(found, key=_shown, reverse=True))
 
 
-def words(preview: Preview, superresolution: bool = True) -> str:
-    """What a preview leaves out, for the interface."""
+def words(
+    preview: Preview, superresolution: bool = True, views: Collection[View] = ("image",)
+) -> str:
+    """What a preview leaves out of some views, for the interface."""
     parts = []
-    if superresolution and not preview.superresolution:
-        parts.append("no super-resolution")
-    if preview.scale < 1:
-        parts.append(f"{100 * preview.scale:.0f} % of the pixels' side")
-    if preview.samples < 1:
-        parts.append(f"{100 * preview.samples:.0f} % of the samples")
+    if any(view != "mesh" for view in views):
+        if superresolution and not preview.superresolution:
+            parts.append("no super-resolution")
+        if preview.scale < 1:
+            parts.append(f"{100 * preview.scale:.0f} % of the pixels' side")
+        if preview.samples < 1:
+            parts.append(f"{100 * preview.samples:.0f} % of the samples")
+    if preview.coarse_mesh and "mesh" in views:
+        parts.append("a coarser mesh")
     return ", ".join(parts) or "full quality"
 
 
@@ -122,6 +127,7 @@ class PreviewController:
         self._previous: RenderRequest | None = None
         self._chosen = _UNKNOWN
         self._enlarges = True
+        self._views: tuple[View, ...] = ()
 
     def choose(self, full: RenderRequest, target_rate: float, floor: float = 0.0) -> Preview:
         """The preview to ask for.
@@ -132,6 +138,7 @@ class PreviewController:
             floor: least `Preview.scale` allowed.
         """
         self._enlarges = self._may_enlarge(full)
+        self._views = tuple(shot.view for shot in full.shots)
         budget = 1000 / max(target_rate, 0.1)
         choices = list(mixtures(floor, self._enlarges))
         for preview in choices:
@@ -170,7 +177,7 @@ class PreviewController:
     @property
     def words(self) -> str:
         """What the preview chosen last leaves out."""
-        return words(self._chosen, self._enlarges)
+        return words(self._chosen, self._enlarges, self._views)
 
     def measured(self, result: RenderResult) -> None:
         """Learns from a picture that was rendered."""

@@ -128,6 +128,10 @@ def test_words_tell_what_is_left_out():
         "no super-resolution, 50 % of the pixels' side, 50 % of the samples"
     )
     assert words(Preview(0.5, 1.0, False), superresolution=False) == "50 % of the pixels' side"
+    assert words(Preview(0.5, coarse_mesh=True), views=["mesh"]) == "a coarser mesh"
+    assert words(Preview(0.5, coarse_mesh=True), views=["raw", "mesh"]) == (
+        "50 % of the pixels' side, a coarser mesh"
+    )
 
 
 @pytest.mark.parametrize(("rays", "steps"), [(100, 1), (3000, 2)])
