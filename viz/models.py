@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from training.checkpoint import CheckpointError, build, read
+from training.checkpoint import Checkpoint, CheckpointError, build, read
 from training.config import GeneratorConfig, RenderingConfig
 from training.distributed import DeviceError, device_named
 from training.networks.generator import Generator, parameter_count
@@ -93,8 +93,27 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
         raise UserError(str(e)) from e
     yield from calibration.find(G)
     info = _info(G, path, FORMATS[checkpoint.format], checkpoint.notes)
-    people, motions = (_seeds(checkpoint.metadata.get(key, "")) for key in ("people", "motions"))
+    people, motions = _recommended(checkpoint)
     return Model(G, replace(info, people=people, motions=motions))
+
+
+def recommended(path: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Seeds of people and of motions that a checkpoint's makers recommend, the first ones first.
+
+    Raises:
+        UserError: when the file cannot be used.
+    """
+    if not path:
+        return (), ()
+    try:
+        return _recommended(read(path))
+    except CheckpointError as e:
+        raise UserError(str(e)) from e
+
+
+def _recommended(checkpoint: Checkpoint) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    metadata = checkpoint.metadata
+    return _seeds(metadata.get("people", "")), _seeds(metadata.get("motions", ""))
 
 
 def _seeds(text: str) -> tuple[int, ...]:

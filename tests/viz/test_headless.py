@@ -105,6 +105,26 @@ def test_mistakes_get_a_sentence(arguments, told, tmp_path, monkeypatch, capsys)
     assert files(tmp_path) == []
 
 
+def test_without_a_session_it_begins_as_the_window_does(renderer, tmp_path):
+    model = tmp_path / "model.safetensors"
+    save(model, renderer.G, metadata={"people": "5, 3", "motions": "7, 2"})
+    for name, options, chosen in (
+        ("first.png", [], (5, 7)),
+        ("psi.png", ["--psi", "0.5"], (5, 7)),
+        ("other.png", ["--seeds", "9"], (9, 7)),
+    ):
+        out = tmp_path / name
+        arguments = ["render", "--checkpoint", str(model), "--output", str(out), *options]
+        assert visualizer.main(arguments) == 0
+        found = session.open_session(out)
+        assert (found.latent.x, found.motion.x) == chosen
+    older = tmp_path / "older.json"
+    session.save_session(older, SessionState(str(model)))
+    out = tmp_path / "older.png"
+    assert visualizer.main(["render", "--session", str(older), "--output", str(out)]) == 0
+    assert session.open_session(out).latent == Latent()
+
+
 def test_seeds_make_a_folder_a_clip(renderer, model, tmp_path):
     out = tmp_path / "clips"
     source = Source(out, checkpoint=str(model), seeds="0-1,7", motion_seeds="2,3", psi=0.7)

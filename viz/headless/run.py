@@ -22,6 +22,7 @@ from viz.headless.ranks import Ranks, from_environment
 from viz.headless.source import Item, Source, base_state, items
 from viz.models import Model
 from viz.render import Renderer
+from viz.types import SessionState
 from viz.worker import Steps
 
 _SCALE = 1000
@@ -49,6 +50,8 @@ def export(
     ranks = ranks or from_environment()
     state = base_state(source)
     state.checkpoint = state.checkpoint or models.default_checkpoint()
+    if source.session is None:
+        _introduce(state)
     options = _following(options, source)
     work = items(source, state, EXPORTERS[name].suffixes)
     many = work[0].path != source.output
@@ -79,6 +82,15 @@ def export(
             "resolution."
         ) from e
     return [item.path for item in mine]
+
+
+def _introduce(state: SessionState) -> None:
+    """Begins as the window does, with a person and a motion that the model's makers recommend."""
+    people, motions = models.recommended(state.checkpoint)
+    if people:
+        state.latent = replace(state.latent, x=float(people[0]))
+    if motions:
+        state.motion = replace(state.motion, x=float(motions[0]))
 
 
 def load(path: str, device: torch.device) -> Model:
