@@ -12,11 +12,15 @@ import torch
 import trimesh
 from known_head import CENTER, known_head, radius_at
 from PIL import Image
+from scipy.spatial import KDTree
 
 from training.camera import FRONTAL, Camera
+from training.networks.generator import Generator
+from training.networks.layers import FullyConnected
 from viz.exports import mesh_texture, meshes
 from viz.exports.mesh_options import MeshOptions
 from viz.exports.mesh_raster import coverage, depth_map, project
+from viz.exports.mesh_surface import Surface
 from viz.render import Renderer
 from viz.types import Quality, SessionState
 
@@ -151,6 +155,53 @@ def test_a_depth_map_shows_the_near_side():
     x, y = project(FRONTAL, CENTER[None], 64)[0][0]
     assert columns.mean() + 0.5 == pytest.approx(x, abs=0.2)
     assert rows.mean() + 0.5 == pytest.approx(y, abs=0.2)
+
+
+def test_what_no_picture_shows_changes_as_its_surroundings_do():
+    places = np.random.default_rng(0).uniform(-0.5, 0.5, (500, 3)).astype(np.float32)
+    own = np.where(places[:, :1] < 0, 200, 20).astype(np.float32).repeat(3, axis=1)
+    change = np.where(places[:, :1] < 0, [-50, 0, 30], [0, 9, 0]).astype(np.float32)
+    learned = mesh_texture.ColorChange(places, own, change)
+    among = np.array([[-0.2, 0, 0], [-0.02, 0, 0], [0.02, 0, 0]], np.float32)
+    found = learned.at(among, np.array([[200] * 3, [200] * 3, [20] * 3], np.float32))
+    assert np.abs(found - [[-50, 0, 30], [-50, 0, 30], [0, 9, 0]]).max() < 5
+    unlike = learned.at(np.array([[3, 0, 0], [-0.2, 0, 0]], np.float32), np.full((2, 3), 255.0))
+    assert np.abs(unlike[0]).max() < 1e-3, "far from all pictures colours stay"
+    nothing = np.zeros((0, 3), np.float32)
+    assert (mesh_texture.ColorChange(nothing, nothing, nothing).at(among, among) == 0).all()
+
+
+def test_pictures_are_not_trusted_where_their_background_shows_through():
+    ball = trimesh.creation.icosphere(3, radius_at(7))
+    ball.apply_translation(CENTER)
+    surface = Surface(ball.vertices.astype(np.float32), ball.faces)
+
+    def trust(G: Generator) -> np.ndarray:
+        with torch.inference_mode():
+            view = mesh_texture._view(Renderer(G), STATE, surface, FRONTAL)
+        return view.trust
+
+    solid, fog = known_head(), known_head()
+    sigma = fog.decoder.net[2]
+    assert isinstance(sigma, FullyConnected)
+    sigma.weight[0], sigma.bias[0] = 0, 1  # half opaque all through the box
+    x, y = (project(FRONTAL, CENTER[None], 1)[0][0] * len(trust(solid))).astype(int)
+    assert trust(solid)[y, x] > 0.95
+    assert trust(solid)[2, 2] == 0
+    assert trust(fog).max() == 0
+
+
+def test_a_head_that_no_picture_shows_clearly_has_its_own_colors(tmp_path, monkeypatch):
+    monkeypatch.setattr(mesh_texture, "_LEAST_PICTURE", 64)
+    monkeypatch.setattr(mesh_texture, "_ENOUGH", np.inf)
+    run(meshes.export_mesh(Renderer(known_head()), STATE, OPTIONS, tmp_path / "head.glb"))
+    vertices, _, uv, texture = glb_parts(tmp_path / "head.glb")
+    plain = replace(OPTIONS, texture="vertex")
+    run(meshes.export_mesh(Renderer(known_head()), STATE, plain, tmp_path / "plain.ply"))
+    mesh: Any = trimesh.load(tmp_path / "plain.ply", process=False)
+    _, nearest = KDTree(mesh.vertices).query(vertices)
+    u, v = (uv * 255.999).astype(int).T
+    assert np.abs(texture[v, u] - mesh.visual.vertex_colors[nearest, :3].astype(float)).mean() < 12
 
 
 def test_colors_spread_over_what_is_not_known():

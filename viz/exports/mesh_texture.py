@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from scipy.ndimage import binary_dilation, maximum_filter, minimum_filter
+from torch.nn.functional import interpolate
 
 from training.camera import Camera
 from viz import geometry
@@ -27,6 +28,16 @@ _ENOUGH = 0.05
 """Weight of views from which on the model's own colour of a point has no part."""
 _GROWN = 2
 """Texels that each chart grows by."""
+_CLEAR = 0.8
+"""Opacity up to which a picture shows too much of its background to paint with."""
+_MOST_ANCHORS = 500
+"""Places that tell how pictures change colours: some ten of them within _NEAR of each."""
+_NEAR = 0.1
+"""Distance, in parts of the box, over which a place takes others' change of colour."""
+_ALIKE = 40.0
+"""Difference of colours, of 255, over which it does."""
+_ALONE = 0.1
+"""Summed nearness below which a place rather keeps its own colour."""
 _BORDER = 0.04
 """Part of a picture at its edges over which it fades out."""
 
@@ -41,7 +52,8 @@ class _View:
     depth: np.ndarray
     """Of the mesh, world units along the viewing direction [S, S]; infinite beside it."""
     trust: np.ndarray
-    """bool [S, S]: away from the mesh's outlines, where pictures mix it with what is behind."""
+    """float32 [S, S] in 0..1: less where the picture mixes the mesh with what is behind it, at its
+    outlines and where it is not opaque."""
 
 
 def view_directions(spread: float) -> list[tuple[float, float]]:
@@ -89,10 +101,15 @@ def painted(
     yield "Colours that no picture shows", None
     colors /= np.maximum(total, 1e-12)[:, None]
     lacking = np.flatnonzero(total < _ENOUGH)
+    shown = np.random.default_rng(0).permutation(np.flatnonzero(total >= _ENOUGH))[:_MOST_ANCHORS]
+    box = moment.field.box
+    own = _own_colors(renderer, moment, places[shown], normals[shown])
+    change = ColorChange(places[shown] / box, own, colors[shown] - own)
     for start in range(0, len(lacking), _COLORS_AT_ONCE):
         yield "Colours that no picture shows", start / len(lacking)
         some = lacking[start : start + _COLORS_AT_ONCE]
         own = _own_colors(renderer, moment, places[some], normals[some])
+        own += change.at(places[some] / box, own)
         share = (total[some] / _ENOUGH)[:, None]
         colors[some] = share * colors[some] + (1 - share) * own
     yield "Closing seams", None
@@ -146,6 +163,7 @@ def _view(renderer: Renderer, state: SessionState, surface: Surface, camera: Cam
         side = max(quality.raw_resolution or trained, _LEAST_PICTURE)
         quality = replace(quality, raw_resolution=side)
     shot = replace(state.shot("image"), camera=camera)
+    opacity = renderer.raw(shot, quality).opacity.float()
     picture = renderer.image(shot, quality)[0].float()
     colors = (picture * 127.5 + 127.5).clamp(0, 255).permute(1, 2, 0).cpu().numpy()
     size = len(colors)
@@ -155,7 +173,9 @@ def _view(renderer: Renderer, state: SessionState, surface: Surface, camera: Cam
     outline = maximum_filter(filled, 3) - minimum_filter(filled, 3) > step
     reach = max(1, size // 128)
     blurred = np.asarray(binary_dilation(outline, iterations=reach))
-    return _View(camera, colors, depth, np.logical_not(blurred))
+    opacity = interpolate(opacity, (size, size), mode="bilinear")[0, 0].cpu().numpy()
+    solid = ((opacity - _CLEAR) / (1 - _CLEAR)).clip(0, 1)
+    return _View(camera, colors, depth, np.where(blurred, 0.0, solid**2).astype(np.float32))
 
 
 def _look(
@@ -174,11 +194,12 @@ def _look(
         margin = np.minimum(pixels, size - pixels).min(axis=1) / (_BORDER * size)
         nearest = np.clip(pixels.astype(np.int64), 0, size - 1)
         row, column = nearest[:, 1], nearest[:, 0]
-        shown = view.trust[row, column] & (depth > 0) & (margin > 0)
+        shown = (depth > 0) & (margin > 0)
         # A slanted surface is deeper at one end of a pixel than at the other.
         slack = tolerance * (1 + 1 / np.maximum(cosine, 0.1))
         shown &= depth < view.depth[row, column] + slack
-        weights[part] = shown * cosine**_SHARPNESS * np.clip(margin, 0, 1)
+        fitness = view.trust[row, column] * cosine**_SHARPNESS
+        weights[part] = shown * fitness * np.clip(margin, 0, 1)
         colors[part] = _bilinear(view.colors, pixels)
     return weights, colors
 
@@ -199,10 +220,40 @@ def _own_colors(
     renderer: Renderer, moment: Moment, places: np.ndarray, normals: np.ndarray
 ) -> np.ndarray:
     """The raw layer's colours of places of a surface, float32 [T, 3] in 0..255."""
+    if not len(places):
+        return np.zeros((0, 3), np.float32)
     device = moment.planes.device
     points, outward = torch.from_numpy(places).to(device), torch.from_numpy(normals).to(device)
     colors = geometry.surface_colors(renderer.G, moment.planes, moment.ws, points, outward)
     return (colors * 255).float().cpu().numpy()
+
+
+class ColorChange:
+    """How pictures differ from the raw layer's colours, for places that no picture shows.
+
+    The super-resolution may change colours: where pictures end, their edge would show on the mesh.
+    A place takes the change of those that are near it and have a like colour.
+    """
+
+    def __init__(self, places: np.ndarray, own: np.ndarray, change: np.ndarray) -> None:
+        """
+        Args:
+            places: that pictures show, in parts of the box, float32 [A, 3].
+            own: the raw layer's colours there, float32 [A, 3] in 0..255.
+            change: the pictures' colours less those, float32 [A, 3].
+        """
+        self._keys = _key(places, own)
+        self._values = torch.from_numpy(np.pad(change, ((0, 0), (0, 1)), constant_values=1))
+
+    def at(self, places: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """What is to be added to the raw layer's colours of other places, float32 [T, 3]."""
+        nearness = torch.cdist(_key(places, own), self._keys).square_().mul_(-0.5).exp_()
+        summed = (nearness @ self._values).numpy()
+        return summed[:, :3] / (summed[:, 3:] + _ALONE)
+
+
+def _key(places: np.ndarray, own: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.hstack([places / _NEAR, own / _ALIKE]).astype(np.float32))
 
 
 def grown(picture: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
