@@ -38,7 +38,7 @@ demo: ict-is-given $(VENV)/.dev
 		--clips-per-person 1 --frames 3 --still --shared-cameras --seed 2 --landmarks
 	$(BIN)/python -m training.warmup --data $(DEMO)/heads --out $(DEMO)/run --resume --compile \
 		--precision bfloat16 $(ARGS)
-	$(BIN)/python -m training.held_out $(DEMO)/run --data $(DEMO)/held_out
+	$(BIN)/python -m training.warmup.held_out $(DEMO)/run --data $(DEMO)/held_out
 	$(BIN)/python -m training.checkpoint $(DEMO)/run/generator.safetensors $(DEMO)/demo.safetensors \
 		--half --overwrite
 

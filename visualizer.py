@@ -36,11 +36,11 @@ class AppOptions:
 
 def run_app(options: AppOptions) -> int:
     """Opens the window and stays until it is closed."""
-    from gui_utils.window import DisplayError
-    from viz.app import App
-    from viz.errors import UserError
-    from viz.models import pick_device
-    from viz.session import open_session
+    from gui_utils.window.window import DisplayError
+    from viz.app.application import App
+    from viz.render.models import pick_device
+    from viz.state.errors import UserError
+    from viz.state.session import open_session
 
     try:
         if options.checkpoint and not Path(options.checkpoint).expanduser().exists():
@@ -76,12 +76,12 @@ COMMANDS = {"app": (AppOptions, run_app), "doctor": (DoctorOptions, run_doctor)}
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command named first, or the application."""
-    from viz.headless import commands
+    from viz.headless import command_line
 
     arguments = sys.argv[1:] if arguments is None else arguments
     name, rest = (arguments[0], arguments[1:]) if arguments else ("app", [])
-    if name in commands.COMMANDS:
-        return commands.run(name, rest)
+    if name in command_line.COMMANDS:
+        return command_line.run(name, rest)
     if name not in COMMANDS:
         name, rest = "app", arguments
     options, command = COMMANDS[name]

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from training.checkpoint import load_generator
 from training.config import GeneratorConfig
 from training.networks.generator import Generator
-from viz.geometry import DensityField, Grid, sigma_grid, sigma_level, surface_steps
+from viz.render.geometry import DensityField, Grid, sigma_grid, sigma_level, surface_steps
 
 Mesh = tuple[np.ndarray, np.ndarray]
 WAYS = ("plain", "whole", "sparse")

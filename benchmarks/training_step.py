@@ -28,10 +28,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from training.camera import Camera
 from training.data.times import draw_times
 from training.distributed import world
-from training.loop import Trainer
-from training.run_folder import RunFolder
-from training.step import PHASES, Clips, Draws
-from training.train_config import PRESETS, AmpPrecision, TrainConfig
+from training.train.loop import Trainer
+from training.train.run_folder import RunFolder
+from training.train.step import PHASES, Clips, Draws
+from training.train.train_config import PRESETS, AmpPrecision, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Result:
 
 
 class RandomClips:
-    """Random pictures from random sides; see `training.loop.ClipStream`."""
+    """Random pictures from random sides; see `training.train.loop.ClipStream`."""
 
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
         self._device = device

@@ -23,12 +23,12 @@ import tyro
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from training.config import GeneratorConfig, RenderingConfig
 from training.networks.generator import Generator
-from viz import models
-from viz.exports import EXPORTERS
 from viz.exports.frame_options import Background, Codec, Look, Movement, VideoOptions
-from viz.headless.run import load
-from viz.render import Renderer
-from viz.types import SessionState
+from viz.exports.table import EXPORTERS
+from viz.headless.export_runs import load
+from viz.render import models
+from viz.render.renderer import Renderer
+from viz.state.types import SessionState
 
 
 @dataclass(frozen=True)

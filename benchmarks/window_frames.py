@@ -19,8 +19,8 @@ import numpy as np
 import tyro
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from viz.app import App
-from viz.types import SessionState
+from viz.app.application import App
+from viz.state.types import SessionState
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from viz import models
-from viz.exports import encoders
+from viz.exports.video import encoders
+from viz.render import models
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _memory() -> Finding:
 
 
 def _window() -> list[Finding]:
-    from gui_utils.window import DisplayError, Window
+    from gui_utils.window.window import DisplayError, Window
 
     display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or "the desktop"
     try:

@@ -8,16 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from official_files import (
-    CONFIG,
-    make_generator,
-    pv3d_contents,
-    still,
-    write_eg3d,
-)
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tests.checkpoint.official_files import CONFIG, make_generator, pv3d_contents, still, write_eg3d
 from training.checkpoint import READERS, CheckpointError, build, load_generator, read, save
 from training.config import GeneratorConfig
 from training.networks.generator import Generator

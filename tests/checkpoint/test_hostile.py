@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 import torch
-from official_files import CONFIG, make_generator, pv3d_contents, still, write_eg3d
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tests.checkpoint.official_files import CONFIG, make_generator, pv3d_contents, still, write_eg3d
 from training.checkpoint import READERS, CheckpointError, read, save
 from training.checkpoint.pickles import LEGACY_MAGIC
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from official_files import CONFIG, still
 
+from tests.checkpoint.official_files import CONFIG, still
 from training.checkpoint.contents import expected_shapes
 from training.checkpoint.infer import disagreements, infer, make_config
 from training.config import GeneratorConfig, RenderingConfig

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.data.tiny_frames import SIDE, frame_camera, frame_picture
-from training.data.pictures import encode_png
+from training.data.picture_files import encode_png
 
 
 @pytest.fixture

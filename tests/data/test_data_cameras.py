@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from training.camera import Camera, cropped, mirrored, rays
-from training.data.cameras import require_cameras
+from training.data.camera_numbers import require_cameras
 from training.data.source import ClipError
 
 FLIP = torch.tensor([-1.0, 1.0, 1.0])

@@ -8,7 +8,7 @@ import pytest
 from tests.data.tiny_frames import SIDE, frame_camera, frame_picture
 from training.data import ClipError, DatasetError, open_source
 from training.data.check import CheckOptions, check
-from training.data.pictures import decode_gray, decode_rgb, encode_png, pick, resize
+from training.data.picture_files import decode_gray, decode_rgb, encode_png, pick, resize
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -15,7 +15,7 @@ import torch
 from tests.data.tiny_frames import SIDE, frame_camera, frame_picture
 from training.camera import rays
 from training.data import ClipDataset, DataConfig, DatasetError, Loader, open_source
-from training.data.pictures import resize
+from training.data.picture_files import resize
 
 TRAINER = """
 import multiprocessing, pathlib, sys, time

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from imgui_bundle import imgui
 
-from gui_utils import controls, style
-from gui_utils.window import Window
+from gui_utils import controls
+from gui_utils.controls import style
+from gui_utils.window.window import Window
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,11 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 from PIL import Image
 
-from gui_utils import controls, style, viewport
-from gui_utils.mesh import MeshView
-from gui_utils.texture import Texture
-from gui_utils.window import Window
+from gui_utils import controls
+from gui_utils.controls import style, view_gestures
+from gui_utils.gl.mesh_view import MeshView
+from gui_utils.gl.texture import Texture
+from gui_utils.window.window import Window
 
 KEYS = [
     ("View", "F", "Full screen"),
@@ -52,7 +53,7 @@ class State:
         default_factory=lambda: [6 + 3 * math.sin(i / 9) + (i % 37 == 0) * 9 for i in range(300)]
     )
     toasts: controls.Toasts = field(default_factory=controls.Toasts)
-    gesture: viewport.Gesture = field(default_factory=viewport.Gesture)
+    gesture: view_gestures.Gesture = field(default_factory=view_gestures.Gesture)
     show_keys: bool = False
     question: bool = False
     answer: str | None = None
@@ -264,9 +265,9 @@ class Gallery:
         size = imgui.get_content_region_avail()
         low = imgui.get_cursor_screen_pos()
         state = self.state
-        state.gesture = viewport.viewport_input("viewport", (size.x, size.y))
+        state.gesture = view_gestures.viewport_input("viewport", (size.x, size.y))
         state.yaw += state.gesture.orbit[0]
-        left, top, width, height = viewport.fit((size.x, size.y), 1.0)
+        left, top, width, height = view_gestures.fit((size.x, size.y), 1.0)
         view, projected = look_at(state.yaw, 3.0, 1.0)
         eye = -view[:3, :3].T @ view[:3, 3]
         background = style.rgba(style.palette().canvas)
@@ -280,7 +281,7 @@ class Gallery:
         at = (low.x + style.px(14), low.y + style.px(14))
         draw.add_image(self.texture.ref, at, (at[0] + tile, at[1] + tile))
         center = (low.x + style.px(70), low.y + size.y - style.px(70))
-        viewport.axis_gizmo(center, style.px(38), view[:3, :3])
+        view_gestures.axis_gizmo(center, style.px(38), view[:3, :3])
 
     def _draw_overlays(self) -> None:
         state = self.state

@@ -9,7 +9,7 @@ import pytest
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.numbers import parse_number
+from gui_utils.controls.numbers import parse_number
 from tests.gui_utils.conftest import Driver
 
 

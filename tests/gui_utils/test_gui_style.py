@@ -2,7 +2,7 @@
 
 import pytest
 
-from gui_utils import style
+from gui_utils.controls import style
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

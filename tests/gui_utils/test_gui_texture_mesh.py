@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gallery import look_at, sphere
 from imgui_bundle import imgui
 from OpenGL import GL as gl  # noqa: N811 - the usual name
 
-from gui_utils.mesh import MeshView
-from gui_utils.texture import Texture
+from gui_utils.gl.mesh_view import MeshView
+from gui_utils.gl.texture import Texture
 from tests.gui_utils.conftest import Driver
+from tests.gui_utils.gallery import look_at, sphere
 
 
 @pytest.mark.parametrize("channels", [3, 4])

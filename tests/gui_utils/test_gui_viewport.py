@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gui_utils import controls
-from gui_utils.viewport import Gesture, axis_gizmo, fit, viewport_input
+from gui_utils.controls.view_gestures import Gesture, axis_gizmo, fit, viewport_input
 from tests.gui_utils.conftest import Driver
 
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from imgui_bundle import imgui
 
-from gui_utils import controls, style
-from gui_utils.window import Window
+from gui_utils import controls
+from gui_utils.controls import style
+from gui_utils.window.window import Window
 from tests.gui_utils.conftest import Driver
 
 

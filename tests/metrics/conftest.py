@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tests.metrics.noise_clips import SIDE, noise_picture
 from training.camera import Camera, rays
 from training.config import GeneratorConfig, RenderingConfig
-from training.data.pictures import encode_png
+from training.data.picture_files import encode_png
 from training.metrics.geometry import View
 from training.networks.generator import Generator
 

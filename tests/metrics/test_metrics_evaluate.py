@@ -17,10 +17,10 @@ from training.data.sampling import open_source
 from training.distributed import World
 from training.metrics import METRICS, MetricsConfig, MetricsError, Moments, evaluate
 from training.metrics.__main__ import main
-from training.metrics.clips import Windows, draw_codes, generate
+from training.metrics.clip_windows import Windows, draw_codes, generate
 from training.metrics.distribution import ahead
 from training.metrics.frechet import frechet_distance
-from training.metrics.session import Mean
+from training.metrics.metric_session import Mean
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.training.tiny_run import CONFIG
+from tests.training.train.tiny_run import CONFIG
 from training.distributed import World
 from training.metrics import MetricsConfig, MetricsError, evaluate
-from training.score import Score
-from training.train_config import ScoreConfig
+from training.train.score import Score
+from training.train.train_config import ScoreConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 

@@ -9,7 +9,7 @@ from scipy.stats import wasserstein_distance
 
 from training.distributed import World
 from training.metrics import MetricsConfig, MetricsError, evaluate
-from training.metrics.session import Session
+from training.metrics.metric_session import Session
 from training.metrics.sliced import (
     DIRECTIONS,
     PATCH,

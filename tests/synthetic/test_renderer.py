@@ -16,10 +16,10 @@ from training.synthetic.traits import IDENTITY_DIM, Traits, identity_from_u
 pytest.importorskip("moderngl", reason="moderngl (the extra 'synthetic') is not installed")
 
 from training.synthetic.baking import bind
-from training.synthetic.clips import DEPTH_RANGE, decode_depth, encode_depth
 from training.synthetic.garment import fit_shirt
-from training.synthetic.model import to_world
+from training.synthetic.head_model import to_world
 from training.synthetic.renderer import HeadRenderer, background
+from training.synthetic.synthetic_clips import DEPTH_RANGE, decode_depth, encode_depth
 
 
 def _person(seed: int, **changes: object) -> Traits:

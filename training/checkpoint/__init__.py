@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 
 from training.checkpoint import eg3d, native, pv3d
+from training.checkpoint.checkpoint_errors import CheckpointError
 from training.checkpoint.contents import Checkpoint, Format, Weights, build
-from training.checkpoint.errors import CheckpointError
 from training.checkpoint.native import save
 from training.checkpoint.unknown import describe
 from training.networks.generator import Generator

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from training.checkpoint import pickles
-from training.checkpoint.errors import shown
+from training.checkpoint.checkpoint_errors import shown
 from training.checkpoint.pickles import Findings, PickleError
 from training.checkpoint.stored import ITEM_SIZES, Storage
 

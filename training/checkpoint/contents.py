@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from training.checkpoint.errors import CheckpointError, listed, shown
+from training.checkpoint.checkpoint_errors import CheckpointError, listed, shown
 from training.checkpoint.stored import Source
 from training.config import GeneratorConfig
 from training.networks.generator import Generator

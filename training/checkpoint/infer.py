@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from training.checkpoint.errors import shown
+from training.checkpoint.checkpoint_errors import shown
 from training.config import SUPERRESOLUTION_LAYOUTS, GeneratorConfig, RenderingConfig
 
 Shape = tuple[int, ...]

@@ -19,13 +19,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from training.checkpoint.checkpoint_errors import CheckpointError, listed, shown
 from training.checkpoint.contents import Checkpoint, Weights, check_kind, is_finite, load_tensors
-from training.checkpoint.errors import CheckpointError, listed, shown
 from training.checkpoint.infer import disagreements, infer
 from training.checkpoint.stored import FLOAT_TYPES, ITEM_SIZES
 from training.config import GeneratorConfig
-from training.files import replacing
 from training.networks.generator import Generator
+from training.replacing import replacing
 
 FORMAT = "pv3d-visualizer"
 VERSION = 1

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from training.checkpoint.errors import listed
+from training.checkpoint.checkpoint_errors import listed
 from training.checkpoint.stored import (
     ITEM_SIZES,
     Source,

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from training.checkpoint.checkpoint_errors import CheckpointError, listed, shown
 from training.checkpoint.containers import read_torch_save
 from training.checkpoint.contents import Checkpoint, Weights, check_kind, load_tensors
-from training.checkpoint.errors import CheckpointError, listed, shown
+from training.checkpoint.generator_options import Options, read_options
 from training.checkpoint.infer import infer, make_config
-from training.checkpoint.options import Options, read_options
 from training.checkpoint.pickles import PickleError, mapping_of, source_of
 from training.checkpoint.stored import Source
 

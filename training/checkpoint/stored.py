@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.checkpoint.errors import shown
+from training.checkpoint.checkpoint_errors import shown
 
 ITEM_SIZES = {
     "float64": 8,

@@ -12,7 +12,7 @@ import tyro
 from tqdm import tqdm
 
 from training.camera import PIVOT, RADIUS, fov_from_focal
-from training.data.cameras import require_cameras
+from training.data.camera_numbers import require_cameras
 from training.data.sampling import open_source
 from training.data.source import Annotations, ClipError, ClipSource, Problem
 from training.data.times import CLIP_FRAMES

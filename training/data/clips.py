@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from training.data.pictures import decode_gray, decode_rgb
+from training.data.picture_files import decode_gray, decode_rgb
 from training.data.source import Annotations, ClipError, DatasetError, Pictures, Problem
 from training.data.storage import Store, open_store, require_safe_name
 

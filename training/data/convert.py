@@ -28,9 +28,9 @@ import tyro
 from tqdm import tqdm
 
 from training.camera import FRONTAL, cropped
-from training.data.cameras import require_cameras
+from training.data.camera_numbers import require_cameras
 from training.data.clips import FORMAT, INDEX_NAME, VERSION
-from training.data.pictures import encode_png, resize
+from training.data.picture_files import encode_png, resize
 from training.data.source import ClipError, DatasetError, Problem
 from training.data.times import CLIP_FRAMES
 from training.data.video import Video, open_video

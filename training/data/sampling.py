@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from training.camera import mirrored
-from training.data.cameras import require_cameras
+from training.data.camera_numbers import require_cameras
 from training.data.clips import PngClips
-from training.data.pictures import pick, resize
+from training.data.picture_files import pick, resize
 from training.data.source import Annotations, ClipError, ClipSource, DatasetError, Problem
 from training.data.times import CLIP_FRAMES, pair_indices
 from training.data.voxceleb import VIDEO_FOLDER, VoxCelebClips

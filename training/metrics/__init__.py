@@ -2,8 +2,8 @@
 
 from training.metrics.evaluate import METRICS, Report, evaluate
 from training.metrics.frechet import Moments, frechet_distance
-from training.metrics.options import MetricsConfig
-from training.metrics.session import MetricsError, Result
+from training.metrics.metric_options import MetricsConfig
+from training.metrics.metric_session import MetricsError, Result
 
 __all__ = [
     "METRICS",

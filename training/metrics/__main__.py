@@ -15,8 +15,8 @@ from training.data.source import DatasetError
 from training.distributed import DeviceError, world
 from training.metrics.detectors import DetectorError
 from training.metrics.evaluate import evaluate
-from training.metrics.options import MetricsConfig
-from training.metrics.session import MetricsError
+from training.metrics.metric_options import MetricsConfig
+from training.metrics.metric_session import MetricsError
 from training.terminal import run_command
 
 

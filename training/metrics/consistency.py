@@ -17,16 +17,10 @@ from torch import Tensor
 
 from training.camera import Camera
 from training.data.times import CLIP_FRAMES
-from training.metrics.clips import Stream, draw_codes, random_numbers, resized, to_uint8
+from training.metrics.clip_windows import Stream, draw_codes, random_numbers, resized, to_uint8
 from training.metrics.detectors import Detector, face_kind
-from training.metrics.geometry import (
-    View,
-    chamfer_distance,
-    clouds,
-    flicker,
-    warping_error,
-)
-from training.metrics.session import Mean, Result, Session
+from training.metrics.geometry import View, chamfer_distance, clouds, flicker, warping_error
+from training.metrics.metric_session import Mean, Result, Session
 from training.networks.generator import Generator
 
 

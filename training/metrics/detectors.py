@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.checkpoint.errors import listed, shown
+from training.checkpoint.checkpoint_errors import listed, shown
 from training.data.times import CLIP_FRAMES
 from training.metrics.arcface import FACE_SIDE, IRSE50
 from training.metrics.i3d import CLIP_SIDE, InceptionI3d

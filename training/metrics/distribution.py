@@ -26,12 +26,12 @@ from torch import Tensor
 from training.data.clips import INDEX_NAME
 from training.data.source import ClipError, ClipSource
 from training.data.voxceleb import LIST_NAME
-from training.files import replacing
-from training.metrics.clips import draw_codes, generate
+from training.metrics.clip_windows import draw_codes, generate
 from training.metrics.detectors import IMAGE, VIDEO, Detector
 from training.metrics.frechet import Moments, frechet_distance
-from training.metrics.options import MetricsConfig
-from training.metrics.session import MetricsError, Result, Session
+from training.metrics.metric_options import MetricsConfig
+from training.metrics.metric_session import MetricsError, Result, Session
+from training.replacing import replacing
 
 logger = logging.getLogger(__name__)
 

@@ -15,11 +15,11 @@ import torch
 
 from training.checkpoint import load_generator
 from training.distributed import World
-from training.files import replacing
 from training.metrics import consistency, distribution, sliced, truth
-from training.metrics.options import MetricsConfig
-from training.metrics.session import CodesOf, MetricsError, Result, Session
+from training.metrics.metric_options import MetricsConfig
+from training.metrics.metric_session import CodesOf, MetricsError, Result, Session
 from training.networks.generator import Generator
+from training.replacing import replacing
 
 FORMAT = "pv3d-metrics"
 VERSION = 1

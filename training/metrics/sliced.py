@@ -24,9 +24,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from training.data.sampling import ClipDataset
-from training.metrics.clips import Stream, draw_codes, random_numbers, resized, to_uint8
+from training.metrics.clip_windows import Stream, draw_codes, random_numbers, resized, to_uint8
 from training.metrics.distribution import ahead, cache_folder, fingerprint, write_tensors
-from training.metrics.session import MetricsError, Result, Session
+from training.metrics.metric_session import MetricsError, Result, Session
 
 CACHE_VERSION = 1
 """Changes whenever the same key would give other statistics."""

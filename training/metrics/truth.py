@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.data.cameras import require_cameras
-from training.data.pictures import pick
+from training.data.camera_numbers import require_cameras
+from training.data.picture_files import pick
 from training.data.source import Annotations, ClipError
 from training.data.times import CLIP_FRAMES
-from training.metrics.clips import Stream, random_numbers
+from training.metrics.clip_windows import Stream, random_numbers
 from training.metrics.geometry import depth_error
-from training.metrics.session import CodesOf, Mean, MetricsError, Result, Session
+from training.metrics.metric_session import CodesOf, Mean, MetricsError, Result, Session
 from training.networks.generator import Generator
-from training.supervised import Codes
+from training.warmup.supervised import Codes
 
 
 def supervised_codes(path: Path, G: Generator, seed: int) -> CodesOf:

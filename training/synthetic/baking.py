@@ -19,10 +19,10 @@ import scipy.ndimage as ndimage
 from scipy.spatial import KDTree
 
 from training.camera import Camera
-from training.files import replacing
+from training.replacing import replacing
 from training.synthetic.expression import MOTION_DIM, expr_weights
+from training.synthetic.head_model import NECK_AXIS, SKULL_CENTRE, HeadModel, to_world
 from training.synthetic.ict import LABELS, MorphableModel, Progress, cache_folder
-from training.synthetic.model import NECK_AXIS, SKULL_CENTRE, HeadModel, to_world
 from training.synthetic.traits import SHAPE_DIM
 
 _VERSION = 2

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.ndimage as ndimage
 
 from training.synthetic.baking import NECK_AZIMUTHS, NECK_HEIGHTS, Baked
-from training.synthetic.model import NECK_AXIS
+from training.synthetic.head_model import NECK_AXIS
 from training.synthetic.traits import Traits, smooth
 
 COLUMNS, ROWS = 96, 26

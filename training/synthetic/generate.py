@@ -19,8 +19,8 @@ import numpy as np
 import tyro
 
 from training.camera import Camera
-from training.files import replacing
-from training.synthetic import clips
+from training.replacing import replacing
+from training.synthetic import synthetic_clips
 from training.synthetic.expression import MOTION_DIM, expr_weights, head_pose
 from training.synthetic.ict import ModelError, cached_compact, load_model
 from training.synthetic.renderer import Background, HeadRenderer, background
@@ -168,7 +168,7 @@ def draw_clip(config: GenerateConfig, renderer: HeadRenderer, index: int) -> Non
         frame = renderer.draw(camera)
         pictures["frames"].append(frame.over(behind))
         if config.depth:
-            depth = clips.encode_depth(frame.depth(clips.DEPTH_RANGE[1]))
+            depth = synthetic_clips.encode_depth(frame.depth(synthetic_clips.DEPTH_RANGE[1]))
             pictures.setdefault("depth", []).append(depth)
         if config.mask:
             mask = np.round(frame.alpha * 255).astype(np.uint8)
@@ -183,7 +183,7 @@ def draw_clip(config: GenerateConfig, renderer: HeadRenderer, index: int) -> Non
     }
     if config.landmarks:
         record["landmarks"] = landmarks
-    clips.write_clip(config.folder, clip_name(index), pictures, record)
+    synthetic_clips.write_clip(config.folder, clip_name(index), pictures, record)
 
 
 class _Status:
@@ -306,7 +306,9 @@ def generate(config: GenerateConfig) -> None:
     status = _Status()
     model = cached_compact(given, config.cache, status.preparing)
     names = [clip_name(i) for i in range(config.clip_count)]
-    todo = [i for i, name in enumerate(names) if not clips.is_finished(config.folder, name)]
+    todo = [
+        i for i, name in enumerate(names) if not synthetic_clips.is_finished(config.folder, name)
+    ]
     kept = len(names) - len(todo)
     began = time.monotonic()
     try:
@@ -320,9 +322,9 @@ def generate(config: GenerateConfig) -> None:
             )
     finally:
         header = {"resolution": config.resolution, "fps": 25, "settings": config.content()}
-        clips.write_index(config.folder, names, header)
+        synthetic_clips.write_index(config.folder, names, header)
     if config.is_zip:
-        clips.pack(config.folder, config.out, status.packing)
+        synthetic_clips.pack(config.folder, config.out, status.packing)
     status.show(f"{config.out}: {len(names)} clips of {config.frames} frames.", last=True)
 
 

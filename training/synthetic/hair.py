@@ -13,7 +13,7 @@ import scipy.sparse as sparse
 from scipy.sparse.linalg import splu
 
 from training.synthetic.baking import AZIMUTHS, ELEVATIONS, Baked, directions
-from training.synthetic.model import SKULL_CENTRE, HeadModel
+from training.synthetic.head_model import SKULL_CENTRE, HeadModel
 from training.synthetic.traits import HairStyle, Traits, smooth
 
 COLUMNS, ROWS = 152, 34

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from training.files import replacing
+from training.replacing import replacing
 
 IDENTITIES = 60
 """Identity modes kept: the later ones move no vertex visibly."""

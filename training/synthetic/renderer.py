@@ -12,8 +12,8 @@ import numpy as np
 from training.camera import Camera
 from training.synthetic import garment, hair, shaders
 from training.synthetic.baking import FAR, NEAR, baked
+from training.synthetic.head_model import SCALE, HeadModel, to_world
 from training.synthetic.ict import MorphableModel, Progress
-from training.synthetic.model import SCALE, HeadModel, to_world
 from training.synthetic.traits import HairStyle, Traits
 
 Background = Literal["white", "black", "backdrop"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from viz.types import FRAME_RATE, LoopMode, View
+from viz.state.types import FRAME_RATE, LoopMode, View
 
 Moving = Literal["clip", "orbit", "path", "still"]
 MOVEMENTS: dict[Moving, str] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from viz.types import FRAMES
+from viz.state.types import FRAMES
 
 Texture = Literal["vertex", "atlas"]
 TEXTURES: dict[Texture, str] = {

@@ -19,14 +19,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from viz import session
-from viz.errors import UserError
-from viz.session import PNG_KEY
-from viz.types import SessionState
+from viz.state import session
+from viz.state.errors import UserError
+from viz.state.session import PNG_KEY
+from viz.state.types import SessionState
 
 if TYPE_CHECKING:
     from training.networks.generator import Generator
-    from viz.render import Renderer
+    from viz.render.renderer import Renderer
 
 SIDECAR = "session.json"
 """Name of the session file in a folder of frames."""
@@ -126,9 +126,9 @@ def session_text(path: Path) -> str | None:
     except (OSError, ValueError, IndexError, SyntaxError, DecompressionBombError) as e:
         kind = "video" if suffix in VIDEOS else "picture"
         raise UserError(f"{path.name} could not be read as a {kind}.") from e
-    from viz.exports import meshes
+    from viz.exports.meshes import mesh_export
 
-    return meshes.session_text(path)
+    return mesh_export.session_text(path)
 
 
 def _text_of_png(path: Path) -> str | None:

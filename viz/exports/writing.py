@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from training.files import replacing
-from viz.errors import UserError
-from viz.session import reason
+from training.replacing import replacing
+from viz.state.errors import UserError
+from viz.state.session import reason
 
 
 class ExistsError(UserError):

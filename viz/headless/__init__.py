@@ -6,6 +6,6 @@ a display, and several processes that torchrun started share the work.
 
 from __future__ import annotations
 
-from viz.headless.source import Source
+from viz.headless.export_source import Source
 
 __all__ = ["Source"]

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TypeVar
 
-from viz.errors import UserError
+from viz.state.errors import UserError
 
 T = TypeVar("T")
 

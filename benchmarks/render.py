@@ -1,0 +1,294 @@
+"""How fast a model renders here, beside the plain networks in the same run.
+
+    python -m benchmarks.render                       a full-size model of random weights
+    python -m benchmarks.render model.ckpt --json speed.json
+
+Every task is done by the renderer's own way (`viz.render.inference`) and by the networks of
+`training` as they are, in float32, turn by turn; medians are shown, and the median of the turns'
+ratios. A turn ends when its picture is in the host's memory, so a GPU has been waited for. A
+stage's floor is its arithmetic or its memory traffic, whichever takes longer at the device's own
+best. Peak memory is that of a process of its own for each way. Other programs should rest meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sys
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import numpy as np
+import psutil
+import torch
+import tyro
+
+from benchmarks.floors import speed, work
+from training.config import GeneratorConfig
+from training.networks.generator import Generator
+from training.terminal import run_command
+from viz.render import geometry
+from viz.render.inference import calibration
+from viz.render.inference.plan import Plan
+from viz.render.models import load_model, pick_device
+from viz.render.renderer import Renderer
+from viz.scheduling.previews import PreviewController
+from viz.state.errors import UserError
+from viz.state.types import (
+    Latent,
+    Motion,
+    Orbit,
+    Precision,
+    Quality,
+    RenderRequest,
+    SessionState,
+    Shot,
+)
+
+STAGES = ("planes", "render", "superresolution")
+_PREVIEWS = 30
+"""Previews of a drag; the first half teaches what they cost."""
+
+
+@dataclass
+class Options:
+    """What is measured."""
+
+    checkpoint: Annotated[str, tyro.conf.Positional] = ""
+    """Model to render with; empty makes a full-size one with random weights."""
+    device: str = "auto"
+    """Where it runs: auto, cpu, cuda or cuda:1."""
+    precision: Precision = "auto"
+    """Number format of the renderer's own way."""
+    turns: int = 7
+    """How often each task is done by each way."""
+    mesh: int = 256
+    """Cells along each side of the mesh's grid; 0 leaves it out."""
+    rate: float = 15.0
+    """Previews a second that are aimed for while something moves."""
+    memory: bool = True
+    """Whether peak memory is measured."""
+    json: Path | None = None
+    """File to write all numbers to."""
+
+
+@dataclass
+class Row:
+    """One task by both ways."""
+
+    task: str
+    ours: list[float] = field(default_factory=list)
+    """Milliseconds, or MiB."""
+    plain: list[float] = field(default_factory=list)
+    unit: str = "ms"
+
+    @property
+    def ratio(self) -> float:
+        """How many times as fast, or what share of the memory."""
+        if not (self.ours and self.plain):
+            return float("nan")
+        pairs = zip(self.ours, self.plain, strict=True)
+        if self.unit == "ms":
+            return median(plain / max(ours, 1e-9) for ours, plain in pairs)
+        return median(ours / plain for ours, plain in pairs)
+
+
+class PlainRenderer(Renderer):
+    """Renders by the networks as they are, in float32."""
+
+    def plan(self, quality: Quality) -> Plan:
+        del quality
+        return Plan(reference=True)
+
+
+def load(checkpoint: str, device: torch.device) -> Generator:
+    """The model that is measured.
+
+    Raises:
+        UserError: when it cannot be used.
+    """
+    if not checkpoint:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return Generator(GeneratorConfig()).eval().requires_grad_(False).to(device)
+    steps = load_model(checkpoint, device)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value.G
+
+
+def shots(task: str, turn: int) -> Shot:
+    """What a task shows at a turn: each time something new."""
+    state = SessionState(t=0.5, latent=Latent(), motion=Motion())
+    if task == "orbit":
+        state.orbit = Orbit(yaw=2.0 + 3.1 * turn)
+    elif task == "scrub":
+        state.t = 0.1 + 0.8 * ((turn * 0.618) % 1)
+    elif task == "person":
+        state.latent = Latent(x=float(turn + 1))
+        state.motion = Motion(x=float(turn + 1))
+    return state.shot()
+
+
+def measure(G: Generator, options: Options) -> tuple[list[Row], dict[str, float | str]]:
+    """Every task's times, and what is told beside them."""
+    quality = Quality(precision=options.precision)
+    begin = time.perf_counter()
+    plan = calibration.plan_for(G) if options.precision == "auto" else None
+    facts: dict[str, float | str] = {"calibration, s": time.perf_counter() - begin}
+    ours, plain = Renderer(G), PlainRenderer(G)
+    facts["plan"] = str(plan or ours.plan(quality))
+    begin = time.perf_counter()
+    ours.render(RenderRequest((shots("first", 0),), quality))
+    facts["first picture, s"] = time.perf_counter() - begin
+    plain.render(RenderRequest((shots("first", 0),), quality))
+    rows = {name: Row(name) for name in ("orbit", "scrub", "person", *STAGES)}
+    for task in ("orbit", "scrub", "person"):
+        for turn in range(options.turns):
+            request = RenderRequest((shots(task, turn),), quality)
+            for renderer, way in ((ours, "ours"), (plain, "plain")):
+                result = renderer.render(request)
+                getattr(rows[task], way).append(result.total_ms)
+                if task == "person":
+                    for stage in STAGES:
+                        getattr(rows[stage], way).append(result.stage_ms.get(stage, 0.0))
+    for task in ("orbit", "scrub"):
+        facts[f"{task} previews"] = _previews(ours, task, quality, options.rate)
+    shown = [ours.image(shots("orbit", k), quality) for k in range(3)]
+    exact = [plain.image(shots("orbit", k), quality) for k in range(3)]
+    facts["PSNR, dB"] = min(calibration.psnr(*pair) for pair in zip(shown, exact, strict=True))
+    found = [row for row in rows.values() if any(row.plain)]
+    if options.mesh:
+        found.append(_mesh(G, ours, quality, options.mesh))
+    return found, facts
+
+
+def _previews(renderer: Renderer, task: str, quality: Quality, rate: float) -> str:
+    """How many previews a second a drag sees, once their times are learned, and what they omit."""
+    controller = PreviewController()
+    taken: list[float] = []
+    for turn in range(_PREVIEWS):
+        full = RenderRequest((shots(task, turn),), quality)
+        request = replace(full, preview=controller.choose(full, rate))
+        result = renderer.render(request)
+        controller.measured(result)
+        taken.append(result.total_ms)
+    settled = taken[_PREVIEWS // 2 :]
+    return f"{1000 / median(settled):.1f}/s, slowest {max(settled):.0f} ms: {controller.words}"
+
+
+def _mesh(G: Generator, renderer: Renderer, quality: Quality, resolution: int) -> Row:
+    """A mesh of the first person, and the grid of densities that a plain one begins with."""
+    shot = replace(shots("first", 0), view="mesh")
+    planes = renderer.planes(shot, quality)
+    sigma = geometry.sigma_grid(G, planes, 32)
+    level = float(np.logaddexp(0, np.quantile(sigma, 0.9) - 1))  # some surface in any model
+    quality = replace(quality, mesh_resolution=resolution, mesh_level=level)
+    row = Row(f"mesh {resolution}")
+    begin = time.perf_counter()
+    renderer.render(RenderRequest((shot,), quality))
+    row.ours.append((time.perf_counter() - begin) * 1000)
+    begin = time.perf_counter()
+    geometry.isosurface(geometry.sigma_grid(G, planes, resolution), geometry.sigma_level(level), 1)
+    row.plain.append((time.perf_counter() - begin) * 1000)
+    return row
+
+
+def floors(G: Generator, plan: Plan) -> dict[str, str]:
+    """The least time of each stage, and where it comes from."""
+    formats = {
+        "planes": plan.backbone,
+        "render": plan.rays,
+        "superresolution": plan.superresolution,
+    }
+    speeds = {name: speed(G.device, getattr(torch, name)) for name in set(formats.values())}
+    found = {}
+    for stage, done in work(G, plan).items():
+        least = done.seconds(speeds[formats[stage]])
+        text = f"{least * 1000:.2f} ({done.flop / 1e9:.1f} GFLOP, {done.bytes / 2**20:.0f} MiB)"
+        found[f"{stage} floor, ms"] = text
+    return found
+
+
+def measure_memory(options: Options) -> Row:
+    """Most memory of a process that renders a few pictures, by each way, MiB."""
+    row = Row("peak memory", unit="MiB")
+    context = multiprocessing.get_context("spawn")
+    for way, numbers in (("ours", row.ours), ("plain", row.plain)):
+        with context.Pool(1) as pool:
+            numbers.append(pool.apply(_peak, (replace(options, json=None), way)))
+    return row
+
+
+def _peak(options: Options, way: str) -> float:
+    device = pick_device(options.device)
+    G = load(options.checkpoint, device)
+    quality = Quality(precision=options.precision)
+    with torch.inference_mode():
+        renderer = Renderer(G) if way == "ours" else PlainRenderer(G)
+        for task in ("first", "orbit", "scrub", "person"):
+            renderer.render(RenderRequest((shots(task, 1),), quality))
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return _most_resident() / 2**20
+
+
+def _most_resident() -> int:
+    """Most memory that this process has held, bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows, whose own count psutil knows
+        return getattr(psutil.Process().memory_info(), "peak_wset", 0)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def table(rows: list[Row], facts: dict[str, float | str]) -> str:
+    """All numbers for reading."""
+    lines = [f"{'':16}{'here':>12}{'plain':>12}{'ratio':>8}{'here':>10}"]
+    for row in rows:
+        here = median(row.ours)
+        rate = f"{1000 / here:8.1f}/s" if row.unit == "ms" and here else ""
+        lines.append(
+            f"{row.task:16}{here:9.1f} {row.unit:<3}{median(row.plain):8.1f} {row.unit:<3}"
+            f"{row.ratio:7.2f} {rate:>10}"
+        )
+    for name, value in facts.items():
+        lines.append(f"{name:16} {value if isinstance(value, str) else round(value, 3)}")
+    return "\n".join(lines)
+
+
+def main(options: Options) -> int:
+    """Measures and prints."""
+    try:
+        device = pick_device(options.device)
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        G = load(options.checkpoint, device)
+        with torch.inference_mode():
+            rows, facts = measure(G, options)
+            quality = Quality(precision=options.precision)
+            facts |= floors(G, Renderer(G).plan(quality))
+        if options.memory:
+            rows.append(measure_memory(options))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(table(rows, facts))
+    if options.json is not None:
+        told = [asdict(row) | {"ratio": row.ratio} for row in rows]
+        machine = calibration.machine()
+        if device.type == "cuda":
+            machine |= calibration.gpu(device)
+        data = {"machine": machine, "device": str(device), "facts": facts}
+        options.json.write_text(json.dumps(data | {"rows": told}, indent=1), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(lambda: main(tyro.cli(Options, prog="python -m benchmarks.render")))

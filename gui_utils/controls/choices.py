@@ -1,0 +1,243 @@
+"""Controls that choose: switches, lists, buttons and text."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
+
+from imgui_bundle import imgui
+
+from gui_utils.controls import style
+from gui_utils.controls.layout import begin_row, ellipsis, ink, record, scope, split_label
+from gui_utils.controls.layout import tooltip as explain
+
+Value = TypeVar("Value", bound=Hashable)
+
+_RESET_HINT = "Right click to reset."
+
+
+def _captions(options: Sequence[Value] | Mapping[Value, str]) -> dict[Value, str]:
+    if isinstance(options, Mapping):
+        return dict(options)
+    return {value: str(value) for value in options}
+
+
+def combo(
+    label: str,
+    value: Value,
+    options: Sequence[Value] | Mapping[Value, str],
+    *,
+    default: Value | None = None,
+    tooltip: str = "",
+) -> tuple[bool, Value]:
+    """One of several values from a list that drops down; a mapping gives their captions."""
+    captions = _captions(options)
+    row = begin_row(label)
+    imgui.push_id(label)
+    imgui.set_next_item_width(row.width)
+    new = value
+    shown = captions.get(value, str(value))
+    room = row.width - imgui.get_frame_height() - style.px(14)
+    low = imgui.get_cursor_screen_pos()
+    flags = imgui.ComboFlags_.height_large | imgui.ComboFlags_.no_arrow_button
+    imgui.push_style_color(imgui.Col_.frame_bg_hovered, style.palette().frame_hover)
+    is_open = imgui.begin_combo("##list", ellipsis(shown, room), flags)
+    imgui.pop_style_color()
+    if is_open:
+        with scope(row.name):
+            for option, caption in captions.items():
+                imgui.push_id(caption)
+                picked, _ = imgui.selectable(caption, option == value)
+                record(caption)
+                if picked:
+                    new = option
+                if option == value:
+                    imgui.set_item_default_focus()
+                imgui.pop_id()
+        imgui.end_combo()
+    record(row.name)
+    _chevron(low.x + row.width - style.px(15), low.y + row.height / 2)
+    if (imgui.is_item_clicked(1) or row.reset) and default is not None:
+        new = default
+    if not is_open:
+        origin = "" if default is None else f"default {captions.get(default, default)}"
+        cut = shown if imgui.calc_text_size(shown).x > room else ""
+        explain(row, tooltip, cut, origin, _RESET_HINT if default is not None else "")
+    imgui.pop_id()
+    return new != value, new
+
+
+def _chevron(x: float, y: float) -> None:
+    half = style.px(4)
+    draw, color = imgui.get_window_draw_list(), ink(style.palette().text_dim)
+    points: list[imgui.ImVec2Like] = [(x - half, y - half / 2), (x, y + half / 2)]
+    points.append((x + half, y - half / 2))
+    draw.add_polyline(points, color, style.px(1.5), 0)
+
+
+def toggle(
+    label: str, value: bool, *, default: bool | None = None, tooltip: str = ""
+) -> tuple[bool, bool]:
+    """A switch."""
+    row = begin_row(label)
+    imgui.push_id(label)
+    width, height = style.px(32), style.px(18)
+    low = imgui.get_cursor_screen_pos()
+    pressed = imgui.invisible_button("##switch", (width, row.height))
+    record(row.name)
+    hovered = imgui.is_item_hovered()
+    new = not value if pressed else value
+    if (imgui.is_item_clicked(1) or row.reset) and default is not None:
+        new = default
+    colors = style.palette()
+    draw = imgui.get_window_draw_list()
+    top = low.y + (row.height - height) / 2
+    if new:
+        track, knob = (colors.fill_hover if hovered else colors.fill), colors.on_fill
+    else:
+        track, knob = (colors.frame_active if hovered else colors.frame_hover), colors.text_dim
+    draw.add_rect_filled((low.x, top), (low.x + width, top + height), ink(track), height / 2)
+    center = low.x + width - height / 2 if new else low.x + height / 2
+    draw.add_circle_filled((center, top + height / 2), height / 2 - style.px(3), ink(knob))
+    origin = "" if default is None else f"default {'on' if default else 'off'}"
+    explain(row, tooltip, origin, _RESET_HINT if default is not None else "")
+    imgui.pop_id()
+    return new != value, new
+
+
+def segmented(
+    label: str,
+    value: Value,
+    options: Sequence[Value] | Mapping[Value, str],
+    *,
+    default: Value | None = None,
+    tooltip: str = "",
+) -> tuple[bool, Value]:
+    """One of a few values as a row of joined buttons."""
+    captions = _captions(options)
+    row = begin_row(label)
+    imgui.push_id(label)
+    colors = style.palette()
+    low = imgui.get_cursor_screen_pos()
+    draw = imgui.get_window_draw_list()
+    rounding, inset = style.px(5), style.px(2)
+    bottom = low.y + row.height
+    draw.add_rect_filled((low.x, low.y), (low.x + row.width, bottom), ink(colors.frame), rounding)
+    new = value
+    width = row.width / max(len(captions), 1)
+    for index, (option, caption) in enumerate(captions.items()):
+        left = low.x + index * width
+        imgui.set_cursor_screen_pos((left, low.y))
+        if imgui.invisible_button(f"##{caption}", (width, row.height)):
+            new = option
+        record(f"{row.name}/{caption}")
+        if imgui.is_item_clicked(1) and default is not None:
+            new = default
+        text = colors.text_dim
+        chosen, hovered = option == value, imgui.is_item_hovered()
+        if chosen or hovered:
+            text = colors.on_fill if chosen else colors.text
+            draw.add_rect_filled(
+                (left + inset, low.y + inset),
+                (left + width - inset, bottom - inset),
+                ink(colors.fill if chosen else colors.frame_hover),
+                rounding - inset / 2,
+            )
+        shown = ellipsis(caption, width - style.px(6))
+        size = imgui.calc_text_size(shown)
+        x, y = left + (width - size.x) / 2, low.y + (row.height - size.y) / 2
+        draw.add_text((round(x), round(y)), ink(text), shown)
+        explain(row if index == 0 else None, tooltip, caption if shown != caption else "")
+    if row.reset and default is not None:
+        new = default
+    imgui.pop_id()
+    return new != value, new
+
+
+def button(
+    label: str,
+    *,
+    icon: str | None = None,
+    tooltip: str = "",
+    enabled: bool = True,
+    width: float | None = None,
+    primary: bool = False,
+) -> bool:
+    """A push button. ``width`` in design pixels; None fits the text, -1 fills the line."""
+    visible, name = split_label(label)
+    colors = style.palette()
+    if primary:
+        for slot, color in (
+            (imgui.Col_.button, colors.fill),
+            (imgui.Col_.button_hovered, colors.fill_hover),
+            (imgui.Col_.button_active, colors.fill_active),
+            (imgui.Col_.text, colors.on_fill),
+        ):
+            imgui.push_style_color(slot, color)
+    if not enabled:
+        imgui.begin_disabled()
+    caption = f"{icon}  {visible}" if icon else visible
+    size_x = 0.0 if width is None else -1.0 if width < 0 else style.px(width)
+    pressed = imgui.button(f"{caption}###{name}", (size_x, 0.0))
+    if not enabled:
+        imgui.end_disabled()
+    if primary:
+        imgui.pop_style_color(4)
+    record(name)
+    explain(None, tooltip)
+    return pressed
+
+
+def icon_button(
+    icon: str, *, tooltip: str, active: bool = False, enabled: bool = True, name: str = ""
+) -> bool:
+    """A square button with an icon; ``active`` shows it as switched on.
+
+    Its rectangle is recorded as ``name``, or as the tooltip where no name is given.
+    """
+    colors = style.palette()
+    name = name or tooltip
+    side = imgui.get_frame_height()
+    if not enabled:
+        imgui.begin_disabled()
+    low = imgui.get_cursor_screen_pos()
+    pressed = imgui.invisible_button(f"##{icon}{name}", (side, side))
+    hovered = imgui.is_item_hovered()
+    fill = colors.accent_soft if active else 0
+    if hovered:
+        fill = colors.frame_active if imgui.is_item_active() else colors.frame_hover
+    draw = imgui.get_window_draw_list()
+    draw.add_rect_filled((low.x, low.y), (low.x + side, low.y + side), ink(fill), style.px(5))
+    tint = colors.accent if active else colors.text if hovered else colors.text_dim
+    size = imgui.calc_text_size(icon)
+    x, y = low.x + (side - size.x) / 2, low.y + (side - size.y) / 2
+    draw.add_text((round(x), round(y)), ink(tint), icon)
+    if not enabled:
+        imgui.end_disabled()
+    record(name)
+    explain(None, tooltip)
+    return pressed
+
+
+def text_input(
+    label: str,
+    value: str,
+    *,
+    tooltip: str = "",
+    placeholder: str = "",
+    default: str | None = None,
+    on_enter: bool = False,
+) -> tuple[bool, str]:
+    """A line of text. ``on_enter`` reports a change only when Enter is pressed."""
+    row = begin_row(label)
+    imgui.push_id(label)
+    imgui.set_next_item_width(row.width)
+    flags = imgui.InputTextFlags_.enter_returns_true if on_enter else imgui.InputTextFlags_.none
+    changed, new = imgui.input_text_with_hint("##text", placeholder, value, flags)
+    record(row.name)
+    if row.reset and default is not None:
+        new, changed = default, default != value
+    if not imgui.is_item_active():
+        explain(row, tooltip)
+    imgui.pop_id()
+    return changed, new

@@ -1,0 +1,364 @@
+"""A file browser drawn in the window, for desktops without file dialogs of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatch
+from pathlib import Path
+
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+
+from gui_utils.controls import style
+from gui_utils.controls.choices import button, combo, icon_button
+from gui_utils.controls.layout import ellipsis, ink, record, scope
+
+_POPUP = "###file_browser"
+_FLAGS = (
+    imgui.WindowFlags_.no_title_bar
+    | imgui.WindowFlags_.no_resize
+    | imgui.WindowFlags_.no_move
+    | imgui.WindowFlags_.no_saved_settings
+    | imgui.WindowFlags_.no_scrollbar
+    | imgui.WindowFlags_.no_nav
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the list."""
+
+    name: str
+    is_folder: bool
+    size: int = 0
+    modified: float = 0.0
+
+
+def list_folder(folder: Path, patterns: Sequence[str]) -> list[Entry]:
+    """Folders, then files that match a pattern (all without patterns), without hidden ones.
+
+    Raises ``OSError`` when the folder cannot be read.
+    """
+    entries = []
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        try:
+            is_folder = path.is_dir()
+            status = path.stat()
+        except OSError:
+            # A dangling link or a file that just went: nothing to choose.
+            continue
+        matches = any(fnmatch(path.name.lower(), pattern.lower()) for pattern in patterns)
+        if is_folder or matches or not patterns:
+            entries.append(Entry(path.name, is_folder, status.st_size, status.st_mtime))
+    return sorted(entries, key=lambda entry: (not entry.is_folder, entry.name.lower()))
+
+
+def size_text(size: int) -> str:
+    """Bytes as a short text: 12.3 MB."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+class Browser:
+    """One dialog; :meth:`draw` each frame until it answers.
+
+    Args:
+        kind: "open", "save" or "folder".
+        title: Caption.
+        filters: Captions with patterns; all files without any.
+        path: A folder to begin in, or a file to suggest.
+    """
+
+    def __init__(
+        self, kind: str, title: str, filters: Sequence[tuple[str, Sequence[str]]], path: Path
+    ) -> None:
+        self._kind = kind
+        self._title = title
+        self._filters = list(filters) or [("All files", ())]
+        if kind == "folder":
+            self._filters = [("Folders", ["/"])]  # no file's name matches
+        self._filter = 0
+        self._entries: list[Entry] = []
+        self._chosen = -1
+        self._scroll_to_chosen = False
+        self._problem = ""
+        self._name = "" if path.is_dir() else path.name
+        self._folder = path if path.is_dir() else path.parent
+        self._typed = str(self._folder)
+        self._go(self._folder)
+
+    def draw(self) -> list[str] | None:
+        """Draw the dialog; the chosen path in a list, an empty list when cancelled, else None."""
+        area = imgui.get_main_viewport()
+        if not imgui.is_popup_open(_POPUP):
+            imgui.open_popup(_POPUP)
+        width = min(style.px(660), area.size.x - style.px(12))
+        height = min(style.px(500), area.size.y - style.px(12))
+        imgui.set_next_window_pos(area.get_center(), imgui.Cond_.always, (0.5, 0.5))
+        imgui.set_next_window_size((width, height))
+        imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(16), style.px(14)))
+        shown, _ = imgui.begin_popup_modal(_POPUP, None, _FLAGS)
+        imgui.pop_style_var()
+        if not shown:
+            return None
+        with scope("Files"):
+            answer = self._draw_parts()
+        if answer is None:
+            answer = self._keys()
+        if answer is not None:
+            imgui.close_current_popup()
+        imgui.end_popup()
+        return answer
+
+    def _draw_parts(self) -> list[str] | None:
+        with style.font("bold", style.TITLE_SIZE):
+            imgui.text_unformatted(ellipsis(self._title, imgui.get_content_region_avail().x))
+        answer = self._draw_path()
+        bottom = 2 * imgui.get_frame_height_with_spacing() + style.px(4)
+        if self._note():
+            bottom += imgui.get_text_line_height_with_spacing()
+        picked = self._draw_list(max(imgui.get_content_region_avail().y - bottom, style.px(40)))
+        name_answer = self._draw_name()
+        button_answer = self._draw_buttons()
+        for candidate in (answer, picked, name_answer, button_answer):
+            if candidate is not None:
+                return candidate
+        return None
+
+    def _draw_path(self) -> list[str] | None:
+        if icon_button(icons.ICON_FA_ARROW_UP, tooltip="Parent folder (Backspace)", name="Up"):
+            self._go(self._folder.parent)
+        imgui.same_line()
+        if icon_button(icons.ICON_FA_HOUSE, tooltip="Home folder", name="Home"):
+            self._go(Path.home())
+        imgui.same_line()
+        if icon_button(icons.ICON_FA_ROTATE_RIGHT, tooltip="Read the folder again", name="Reload"):
+            self._go(self._folder)
+        imgui.same_line()
+        imgui.set_next_item_width(-1.0)
+        flags = imgui.InputTextFlags_.enter_returns_true
+        entered, self._typed = imgui.input_text("##path", self._typed, flags)
+        record("Path")
+        if not entered:
+            return None
+        path = Path(self._typed.strip()).expanduser()
+        path = path if path.is_absolute() else self._folder / path
+        if path.is_dir():
+            self._go(path)
+            return None
+        self._name = path.name
+        return self._take(path)
+
+    def _draw_list(self, height: float) -> list[str] | None:
+        """The folder's content; the answer when a file was double clicked."""
+        colors = style.palette()
+        answer = None
+        imgui.push_style_color(imgui.Col_.child_bg, colors.raised)
+        flags = imgui.ChildFlags_.always_use_window_padding
+        imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(6), style.px(6)))
+        imgui.begin_child("##list", (0.0, height), flags)
+        imgui.pop_style_var()
+        if not self._entries:
+            imgui.text_disabled("Nothing to show in this folder.")
+        clipper = imgui.ListClipper()
+        clipper.begin(len(self._entries))
+        if self._scroll_to_chosen and self._chosen >= 0:
+            clipper.include_item_by_index(self._chosen)
+        while clipper.step():
+            for index in range(clipper.display_start, clipper.display_end):
+                picked = self._draw_entry(index)
+                answer = answer or picked
+        self._scroll_to_chosen = False
+        imgui.end_child()
+        imgui.pop_style_color()
+        return answer
+
+    def _draw_entry(self, index: int) -> list[str] | None:
+        if index >= len(self._entries):
+            return None
+        colors = style.palette()
+        entry = self._entries[index]
+        height = imgui.get_frame_height()
+        low = imgui.get_cursor_screen_pos()
+        width = imgui.get_content_region_avail().x
+        flags = imgui.SelectableFlags_.allow_double_click
+        imgui.push_style_var(imgui.StyleVar_.item_spacing, (0.0, style.px(1)))
+        clicked, _ = imgui.selectable(f"##{index}", index == self._chosen, flags, (0.0, height))
+        imgui.pop_style_var()
+        record(entry.name)
+        if self._scroll_to_chosen and index == self._chosen:
+            imgui.set_scroll_here_y(0.5)
+        draw = imgui.get_window_draw_list()
+        text_y = low.y + (height - imgui.get_font_size()) / 2
+        icon = icons.ICON_FA_FOLDER if entry.is_folder else icons.ICON_FA_FILE
+        tint = colors.accent if entry.is_folder else colors.text_dim
+        draw.add_text((low.x + style.px(6), text_y), ink(tint), icon)
+        date_width = style.px(84) if width > style.px(420) else 0.0
+        size_width = style.px(76) if width > style.px(300) else 0.0
+        room = width - style.px(38) - date_width - size_width
+        shown = ellipsis(entry.name, room)
+        draw.add_text((low.x + style.px(30), text_y), ink(colors.text), shown)
+        if size_width and not entry.is_folder:
+            size = size_text(entry.size)
+            x = low.x + width - date_width - style.px(8) - imgui.calc_text_size(size).x
+            draw.add_text((x, text_y), ink(colors.text_dim), size)
+        if date_width:
+            date = datetime.fromtimestamp(entry.modified).strftime("%Y-%m-%d")
+            x = low.x + width - style.px(6) - imgui.calc_text_size(date).x
+            draw.add_text((x, text_y), ink(colors.text_dim), date)
+        if not clicked:
+            return None
+        self._choose(index)
+        if imgui.is_mouse_double_clicked(0):
+            return self._enter(entry)
+        return None
+
+    def _draw_name(self) -> list[str] | None:
+        several = len(self._filters) > 1
+        room = imgui.get_content_region_avail().x
+        imgui.set_next_item_width(room * (0.6 if several else 1.0) - style.px(4))
+        if imgui.is_window_appearing():
+            imgui.set_keyboard_focus_here()
+        flags = imgui.InputTextFlags_.enter_returns_true | imgui.InputTextFlags_.auto_select_all
+        hint = "Folder name" if self._kind == "folder" else "File name"
+        entered, self._name = imgui.input_text_with_hint("##name", hint, self._name, flags)
+        record("Name")
+        if several:
+            imgui.same_line()
+            captions = {index: name for index, (name, _) in enumerate(self._filters)}
+            changed, self._filter = combo("##Filter", self._filter, captions)
+            if changed:
+                self._go(self._folder)
+        return self._accept() if entered else None
+
+    def _draw_buttons(self) -> list[str] | None:
+        note = self._note()
+        if note:
+            imgui.push_style_color(imgui.Col_.text, style.palette().warning)
+            imgui.text_unformatted(ellipsis(note, imgui.get_content_region_avail().x))
+            imgui.pop_style_color()
+        action = {"open": "Open", "folder": "Choose"}.get(self._kind, "Save")
+        if self._kind == "save" and self._exists():
+            action = "Replace"
+        width = style.px(92)
+        gap = imgui.get_style().item_spacing.x
+        start = imgui.get_content_region_avail().x - 2 * width - gap
+        imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + max(start, 0.0))
+        if button("Cancel", width=92):
+            return []
+        imgui.same_line()
+        if self._kind == "folder":
+            if button(action, width=92, primary=True):
+                return [str(self._chosen_folder())]
+        elif button(action, width=92, primary=True, enabled=bool(self._name.strip())):
+            return self._accept()
+        return None
+
+    def _chosen_folder(self) -> Path:
+        """The marked folder, or the one on show."""
+        if 0 <= self._chosen < len(self._entries):
+            return self._folder / self._entries[self._chosen].name
+        return self._folder
+
+    def _note(self) -> str:
+        """What the user should know now, or nothing."""
+        if self._problem:
+            return self._problem
+        if self._kind == "save" and self._exists():
+            return "A file of this name is here already; it will be replaced."
+        return ""
+
+    def _exists(self) -> bool:
+        name = self._name.strip()
+        return bool(name) and self._with_suffix(self._folder / name).is_file()
+
+    def _keys(self) -> list[str] | None:
+        if imgui.is_key_pressed(imgui.Key.escape, False):
+            return []
+        if imgui.is_key_pressed(imgui.Key.down_arrow):
+            self._choose(min(self._chosen + 1, len(self._entries) - 1), scroll=True)
+        if imgui.is_key_pressed(imgui.Key.up_arrow):
+            self._choose(max(self._chosen - 1, 0), scroll=True)
+        if imgui.is_any_item_active():
+            return None
+        if imgui.is_key_pressed(imgui.Key.backspace, False):
+            self._go(self._folder.parent)
+        if imgui.is_key_pressed(imgui.Key.enter, False) and 0 <= self._chosen < len(self._entries):
+            return self._enter(self._entries[self._chosen])
+        return None
+
+    def _choose(self, index: int, scroll: bool = False) -> None:
+        if not 0 <= index < len(self._entries):
+            return
+        self._chosen = index
+        self._scroll_to_chosen = scroll
+        self._problem = ""
+        if scroll:
+            # A text field with the focus would keep its own text and the arrow keys' caret.
+            imgui.internal.clear_active_id()
+        if not self._entries[index].is_folder:
+            self._name = self._entries[index].name
+
+    def _enter(self, entry: Entry) -> list[str] | None:
+        if entry.is_folder:
+            self._go(self._folder / entry.name)
+            return None
+        self._name = entry.name
+        return self._take(self._folder / entry.name)
+
+    def _accept(self) -> list[str] | None:
+        name = self._name.strip()
+        if not name:
+            return None
+        path = self._folder / Path(name).expanduser()
+        if path.is_dir():
+            self._name = ""
+            self._go(path)
+            return None
+        return self._take(path)
+
+    def _take(self, path: Path) -> list[str] | None:
+        if self._kind == "open":
+            if path.is_file():
+                return [str(path)]
+            self._refuse(f"There is no file {path.name} here.")
+            return None
+        if self._kind == "folder":
+            self._refuse(f"There is no folder {path.name} here.")
+            return None
+        path = self._with_suffix(path)
+        if not path.parent.is_dir():
+            self._refuse(f"There is no folder {path.parent}.")
+            return None
+        return [str(path)]
+
+    def _refuse(self, problem: str) -> None:
+        """Nothing stays marked: Enter, which may have brought the name, would open that."""
+        self._problem, self._chosen = problem, -1
+
+    def _with_suffix(self, path: Path) -> Path:
+        """The path with the filter's extension where the name ends in none of its extensions."""
+        patterns = self._filters[self._filter][1]
+        known = any(fnmatch(path.name.lower(), pattern.lower()) for pattern in patterns)
+        if known or not patterns or not patterns[0].startswith("*."):
+            return path
+        return path.with_name(path.name + patterns[0][1:])
+
+    def _go(self, folder: Path) -> None:
+        """Show another folder; one that cannot be read leaves the old one on show."""
+        try:
+            entries = list_folder(folder, self._filters[self._filter][1])
+        except OSError as error:
+            self._problem = f"{folder} cannot be read: {error.strerror or error}."
+            return
+        self._problem = ""
+        self._folder, self._entries, self._chosen = folder, entries, -1
+        self._typed = str(folder)

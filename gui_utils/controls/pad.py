@@ -1,0 +1,117 @@
+"""A pad to travel over an endless lattice of whole numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from imgui_bundle import imgui
+
+from gui_utils.controls import style
+from gui_utils.controls.layout import begin_row, ink, record
+from gui_utils.controls.layout import tooltip as explain
+
+CELL = 60.0
+_HEIGHT = 156.0
+_HINT = "Drag to move, double click to snap to the nearest point, right click to reset."
+
+
+def pad(
+    label: str,
+    xy: tuple[float, float],
+    *,
+    tooltip: str = "",
+    height: float | None = None,
+    default: tuple[float, float] | None = None,
+    caption: Callable[[int, int], str] | None = None,
+) -> tuple[bool, tuple[float, float]]:
+    """A window on the lattice, centred on ``xy``; x grows to the right, y downwards.
+
+    Dragging takes hold of the lattice: one cell (60 design pixels) to the left adds 1 to x, one
+    cell up adds 1 to y. ``height`` is in design pixels. ``caption`` names a lattice point;
+    without it points show as "x, y".
+    """
+    row = begin_row(label, style.px(_HEIGHT if height is None else height))
+    imgui.push_id(label)
+    low = imgui.get_cursor_screen_pos()
+    imgui.invisible_button("##pad", (row.width, row.height))
+    record(row.name)
+    hovered, active = imgui.is_item_hovered(), imgui.is_item_active()
+    x, y = xy
+    if hovered or active:
+        imgui.set_mouse_cursor(imgui.MouseCursor_.resize_all)
+    # The frame of the release may bring the last move with it.
+    if (active and not imgui.is_item_activated()) or imgui.is_item_deactivated():
+        delta = imgui.get_io().mouse_delta
+        x, y = x - delta.x / style.px(CELL), y - delta.y / style.px(CELL)
+    if hovered and imgui.is_mouse_double_clicked(0):
+        x, y = float(round(x)), float(round(y))
+    if (imgui.is_item_clicked(1) or row.reset) and default is not None:
+        x, y = default
+    if not active:
+        explain(row, tooltip, f"at {x:.2f}, {y:.2f}", _HINT)
+    _draw((low.x, low.y, low.x + row.width, low.y + row.height), (x, y), caption, active)
+    imgui.pop_id()
+    return (x, y) != tuple(xy), (x, y)
+
+
+def _draw(
+    rect: tuple[float, float, float, float],
+    xy: tuple[float, float],
+    caption: Callable[[int, int], str] | None,
+    active: bool,
+) -> None:
+    left, top, right, bottom = rect
+    colors = style.palette()
+    draw = imgui.get_window_draw_list()
+    rounding = style.px(5)
+    draw.add_rect_filled((left, top), (right, bottom), ink(colors.canvas), rounding)
+    draw.push_clip_rect((left + 1, top + 1), (right - 1, bottom - 1), True)
+    cell = style.px(CELL)
+    center_x, center_y = (left + right) / 2, (top + bottom) / 2
+    columns = _visible(xy[0], (right - left) / cell)
+    rows = _visible(xy[1], (bottom - top) / cell)
+    for column in columns:
+        draw.add_line_v(round(center_x + (column - xy[0]) * cell), top, bottom, ink(colors.grid))
+    for line in rows:
+        draw.add_line_h(left, right, round(center_y + (line - xy[1]) * cell), ink(colors.grid))
+    with style.font("body", 12):
+        for line in rows:
+            for column in columns:
+                point = (center_x + (column - xy[0]) * cell, center_y + (line - xy[1]) * cell)
+                weight = max(0.0, 1 - abs(column - xy[0])) * max(0.0, 1 - abs(line - xy[1]))
+                text = caption(column, line) if caption else f"{column}, {line}"
+                # The end of a number alone, cut at the edge, would mislead.
+                _draw_point(draw, point, weight, text if point[0] > left else "")
+    _draw_cross(draw, (center_x, center_y))
+    draw.pop_clip_rect()
+    edge = colors.accent if active else colors.border
+    draw.add_rect((left, top), (right, bottom), ink(edge), rounding)
+
+
+def _visible(value: float, span: float) -> range:
+    # One more on each side: a point's blob reaches into view before the point does.
+    return range(math.floor(value - span / 2) - 1, math.ceil(value + span / 2) + 2)
+
+
+def _draw_point(
+    draw: imgui.ImDrawList, point: tuple[float, float], weight: float, text: str
+) -> None:
+    """A lattice point, the larger the more it weighs in the blend at the cross hair."""
+    colors = style.palette()
+    color = colors.accent if weight > 0.001 else colors.text_dim
+    draw.add_circle_filled(point, style.px(2.0 + 4.0 * math.sqrt(weight)), ink(color), 16)
+    at = (round(point[0] + style.px(6)), round(point[1] + style.px(4)))
+    draw.add_text(at, ink(colors.text if weight > 0.001 else colors.text_dim), text)
+
+
+def _draw_cross(draw: imgui.ImDrawList, center: tuple[float, float]) -> None:
+    colors = style.palette()
+    arm, hole = style.px(11), style.px(4)
+    x, y = center
+    for color, thickness in ((colors.canvas, style.px(4)), (colors.text, style.px(1.5))):
+        for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            draw.add_line(
+                (x + dx * hole, y + dy * hole), (x + dx * arm, y + dy * arm), ink(color), thickness
+            )
+    draw.add_circle(center, style.px(4), ink(colors.text), 0, style.px(1.5))

@@ -1,0 +1,132 @@
+"""The area that shows content: mouse gestures, fitting, and the axes in its corner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from imgui_bundle import imgui
+
+from gui_utils.controls import style
+from gui_utils.controls.layout import ink, record
+
+_BUTTONS = (
+    imgui.ButtonFlags_.mouse_button_left
+    | imgui.ButtonFlags_.mouse_button_right
+    | imgui.ButtonFlags_.mouse_button_middle
+)
+
+
+@dataclass(frozen=True)
+class Gesture:
+    """What the mouse did over a viewport in one frame.
+
+    Attributes:
+        orbit: Left drag (dx, dy), in fractions of the viewport's height; y grows downwards.
+        pan: Drag with the right or middle button, or left with Shift, likewise.
+        zoom: Wheel ticks, positive away from the user.
+        dolly: Wheel ticks with Ctrl held.
+        reset: A double click with the left button.
+        active: A button that was pressed over the viewport is down.
+        hovered: The pointer is over the viewport.
+        pointer: Pointer position within the viewport, 0..1 from its top left corner; clamped.
+    """
+
+    orbit: tuple[float, float] = (0.0, 0.0)
+    pan: tuple[float, float] = (0.0, 0.0)
+    zoom: float = 0.0
+    dolly: float = 0.0
+    reset: bool = False
+    active: bool = False
+    hovered: bool = False
+    pointer: tuple[float, float] = (0.5, 0.5)
+
+
+def viewport_input(rect_id: str, size: tuple[float, float]) -> Gesture:
+    """Take the mouse over ``size`` Dear ImGui units at the cursor, and say what it did.
+
+    The area is recorded under ``rect_id``; draw content over or under it with the draw list.
+    """
+    width, height = max(size[0], 1.0), max(size[1], 1.0)
+    low = imgui.get_cursor_screen_pos()
+    imgui.set_next_item_allow_overlap()
+    imgui.invisible_button(f"##{rect_id}", (width, height), _BUTTONS)
+    record(rect_id)
+    hovered, active = imgui.is_item_hovered(), imgui.is_item_active()
+    io = imgui.get_io()
+    zoom = dolly = 0.0
+    if hovered:
+        # Without the claim the wheel would scroll the panel around the viewport as well.
+        imgui.set_item_key_owner(imgui.Key.mouse_wheel_y)
+        if io.key_ctrl:
+            dolly = io.mouse_wheel
+        else:
+            zoom = io.mouse_wheel
+    orbit = pan = (0.0, 0.0)
+    # The frame of the release may bring the last move with it.
+    if (active and not imgui.is_item_activated()) or imgui.is_item_deactivated():
+        move = (io.mouse_delta.x / height, io.mouse_delta.y / height)
+        if (imgui.is_mouse_down(0) or imgui.is_mouse_released(0)) and not io.key_shift:
+            orbit = move
+        else:
+            pan = move
+    mouse = imgui.get_mouse_pos()
+    pointer = (
+        min(max((mouse.x - low.x) / width, 0.0), 1.0),
+        min(max((mouse.y - low.y) / height, 0.0), 1.0),
+    )
+    reset = hovered and imgui.is_mouse_double_clicked(0)
+    return Gesture(orbit, pan, zoom, dolly, reset, active, hovered, pointer)
+
+
+def fit(size: tuple[float, float], content_aspect: float) -> tuple[float, float, float, float]:
+    """Left, top, width and height of the largest content of this aspect (width / height).
+
+    It is centred in ``size``. Raises ``ValueError`` unless the aspect is positive.
+    """
+    if content_aspect <= 0:
+        raise ValueError(f"An aspect is positive, not {content_aspect}.")
+    width = min(size[0], size[1] * content_aspect)
+    height = width / content_aspect
+    return (size[0] - width) / 2, (size[1] - height) / 2, width, height
+
+
+def axis_gizmo(
+    center: tuple[float, float], radius: float, rotation_world_to_camera: np.ndarray
+) -> None:
+    """Draw the world's axes as the camera sees them, into the current window's draw list.
+
+    ``center`` and ``radius`` are in Dear ImGui units. The rotation is [3, 3]; the camera looks
+    along its z, with x to the right and y down. Axes that point away are dimmed.
+    """
+    colors = style.palette()
+    rotation = np.asarray(rotation_world_to_camera, np.float64)
+    draw = imgui.get_window_draw_list()
+    draw.add_circle_filled(center, radius * 1.3, ink(style.with_alpha(colors.background, 0.55)))
+    axes = [
+        (float(rotation[2, axis]) * sign, axis, sign, rotation[:2, axis] * sign)
+        for axis in range(3)
+        for sign in (1, -1)
+    ]
+    tints = (colors.axis_x, colors.axis_y, colors.axis_z)
+    # Far ones first, so that near ones cover them.
+    for depth, axis, sign, direction in sorted(axes, key=lambda entry: -entry[0]):
+        opacity = 1.0 if depth <= 0.05 else 0.4
+        tint = ink(style.with_alpha(tints[axis], opacity))
+        tip = (
+            center[0] + float(direction[0]) * radius,
+            center[1] + float(direction[1]) * radius,
+        )
+        ball = style.px(7.5)
+        if sign > 0:
+            draw.add_line(center, tip, tint, style.px(2))
+            draw.add_circle_filled(tip, ball, tint)
+            with style.font("bold", 12):
+                letter = "XYZ"[axis]
+                size = imgui.calc_text_size(letter)
+                at = (tip[0] - size.x / 2, tip[1] - size.y / 2)
+                draw.add_text(at, ink(colors.canvas), letter)
+        else:
+            faint = ink(style.with_alpha(tints[axis], opacity * 0.35))
+            draw.add_circle_filled(tip, ball * 0.62, faint)
+            draw.add_circle(tip, ball * 0.62, tint, 0, style.px(1.2))

@@ -1,0 +1,1 @@
+"""Textures and meshes drawn with OpenGL."""

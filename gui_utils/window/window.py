@@ -1,0 +1,436 @@
+"""The application's window: GLFW, an OpenGL 3.3 core context and a Dear ImGui frame in it."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import glfw
+import numpy as np
+from imgui_bundle import imgui
+from OpenGL import GL as gl  # noqa: N811 - the usual name
+
+from gui_utils import controls
+from gui_utils.controls import style
+from gui_utils.window import monitors
+from gui_utils.window.display import DisplayError, can_place, create_window, init_glfw
+
+__all__ = ["DisplayError", "Window"]
+
+logger = logging.getLogger(__name__)
+
+# Dear ImGui settles a layout over a few frames, so an event buys this many more of them.
+_SETTLE_FRAMES = 3
+# Tooltips and caret blinking run on time, not on events: look this often while they may.
+_LINGER_SECONDS = 1.0
+_LINGER_STEP = 0.1
+_CARET_STEP = 0.25
+
+
+class Window:
+    """A window that draws Dear ImGui frames; one may be open at a time, on the main thread.
+
+    Args:
+        title: Caption.
+        size: Width and height in screen coordinates; None takes 80 % of the work area.
+        position: Left and top in screen coordinates; None, or a place on no monitor, centres.
+        maximized: Open maximized.
+        theme: "dark" or "light".
+        ui_scale: The user's factor on the monitor's scale, clamped to 0.5..3.
+        min_size: Smallest width and height in screen coordinates.
+        vsync: Wait for the display on each swap.
+        visible: False keeps the window hidden (drawing and ``read_pixels`` work all the same).
+
+    Raises:
+        DisplayError: No display, or no OpenGL 3.3.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        *,
+        size: tuple[int, int] | None = None,
+        position: tuple[int, int] | None = None,
+        maximized: bool = False,
+        theme: style.ThemeName = "dark",
+        ui_scale: float = 1.0,
+        min_size: tuple[int, int] = (200, 150),
+        vsync: bool = True,
+        visible: bool = True,
+    ) -> None:
+        self.max_fps = 60.0
+        self.close_requested = False
+        self.frame_times: deque[float] = deque(maxlen=600)
+        self.callback_errors: deque[str] = deque(maxlen=100)
+        self._theme: style.ThemeName = theme
+        self._ui_scale = min(max(float(ui_scale), 0.5), 3.0)
+        self._vsync = vsync
+        self._drops: list[str] = []
+        self._callbacks: list[Callable[..., None]] = []
+        self._settle = _SETTLE_FRAMES
+        self._last_event = time.perf_counter()
+        self._frame_start = 0.0
+        self._work_start = 0.0
+        self._in_frame = False
+        self._open = True
+        self._stale = True
+        self._applied: tuple[str, float] | None = None
+        self._before_fullscreen: tuple[monitors.Rect, bool] | None = None
+
+        style.palette(theme)  # an unknown name fails before anything opens
+        init_glfw()
+        self._handle: Any = create_window(
+            title, monitors.fitting(size or monitors.default_size()), visible, maximized
+        )
+        self._place(position, min_size, maximized)
+        glfw.make_context_current(self._handle)
+        glfw.swap_interval(1 if vsync else 0)
+        renderer = gl.glGetString(gl.GL_RENDERER)
+        self.gl_renderer = renderer.decode(errors="replace") if renderer else "unknown"
+        self._normal: monitors.Rect = self._rect()
+        self._install_callbacks()
+        self._context = imgui.create_context()
+        imgui.set_current_context(self._context)
+        try:
+            self._init_imgui()
+        except BaseException:
+            imgui.destroy_context(self._context)
+            glfw.destroy_window(self._handle)
+            glfw.terminate()
+            raise
+
+    # Frames
+
+    def begin_frame(self, timeout: float = 0.0) -> None:
+        """Wait for an event at most ``timeout`` seconds (0 polls), then begin a frame.
+
+        Keeps to ``max_fps``. A frame that was begun but not ended, after an exception, is
+        dropped first.
+        """
+        self._drop_frame()
+        self._wait(timeout)
+        self._work_start = time.perf_counter()
+        self._frame_start = self._work_start
+        self._settle = max(self._settle - 1, 0)
+        if self._stale:
+            # These ask the display server, so only what an event may have changed is asked.
+            self._stale = False
+            self._remember_placement()
+            self._apply_style()
+        imgui.backends.opengl3_new_frame()
+        imgui.backends.glfw_new_frame()
+        imgui.new_frame()
+        self._in_frame = True
+        controls.begin_frame()
+
+    def end_frame(self) -> None:
+        """Draw the frame and show it."""
+        imgui.render()
+        self._in_frame = False
+        width, height = self.framebuffer_size
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
+        self._draw(width, height)
+        glfw.swap_buffers(self._handle)
+        self.frame_times.append(time.perf_counter() - self._work_start)
+
+    @property
+    def busy(self) -> bool:
+        """Whether recent input wants another frame soon, so that waiting would look stuck."""
+        io = imgui.get_io()
+        return (
+            self._settle > 0
+            or any(io.mouse_down[button] for button in range(3))
+            or self._context.input_events_queue.size() > 0  # pyright: ignore[reportAttributeAccessIssue]
+        )
+
+    def wake(self) -> None:
+        """End a wait in ``begin_frame`` at once and ask for a frame; for any thread."""
+        self._settle = _SETTLE_FRAMES
+        if self._open:
+            glfw.post_empty_event()
+
+    def take_drops(self) -> list[str]:
+        """Paths of files dropped on the window since the last call."""
+        drops, self._drops = self._drops, []
+        return drops
+
+    def read_pixels(self) -> np.ndarray:
+        """The last finished frame as uint8 [H, W, 3] in framebuffer pixels, top row first.
+
+        The frame is drawn once more, off screen. Raises ``RuntimeError`` between
+        ``begin_frame`` and ``end_frame``, or before the first frame.
+        """
+        draw_data = imgui.get_draw_data()
+        if self._in_frame or draw_data is None or not draw_data.valid:
+            raise RuntimeError("Pixels can be read after end_frame and before begin_frame.")
+        width, height = self.framebuffer_size
+        framebuffer = gl.glGenFramebuffers(1)
+        buffer = gl.glGenRenderbuffers(1)
+        try:
+            gl.glBindRenderbuffer(gl.GL_RENDERBUFFER, buffer)
+            gl.glRenderbufferStorage(gl.GL_RENDERBUFFER, gl.GL_RGBA8, width, height)
+            gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, framebuffer)
+            gl.glFramebufferRenderbuffer(
+                gl.GL_FRAMEBUFFER, gl.GL_COLOR_ATTACHMENT0, gl.GL_RENDERBUFFER, buffer
+            )
+            self._draw(width, height)
+            pixels = np.empty((height, width, 3), np.uint8)
+            gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
+            gl.glReadPixels(0, 0, width, height, gl.GL_RGB, gl.GL_UNSIGNED_BYTE, pixels)
+        finally:
+            gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
+            gl.glDeleteFramebuffers(1, [framebuffer])
+            gl.glDeleteRenderbuffers(1, [buffer])
+        return np.ascontiguousarray(pixels[::-1])
+
+    # Window state
+
+    @property
+    def fullscreen(self) -> bool:
+        """Whether the window covers its monitor; setting False restores the old placement."""
+        return self._before_fullscreen is not None
+
+    @fullscreen.setter
+    def fullscreen(self, value: bool) -> None:
+        if value == self.fullscreen:
+            return
+        if value:
+            monitor: Any = monitors.monitor_at(self._rect())
+            if monitor is None:
+                return
+            self._before_fullscreen = (self._normal, self._is_maximized())
+            mode = glfw.get_video_mode(monitor)
+            glfw.set_window_monitor(
+                self._handle, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate
+            )
+        elif self._before_fullscreen is not None:
+            rect, maximized = self._before_fullscreen
+            self._before_fullscreen = None
+            no_monitor: Any = None
+            glfw.set_window_monitor(self._handle, no_monitor, *rect, glfw.DONT_CARE)
+            if maximized:
+                glfw.maximize_window(self._handle)
+        # Some drivers forget the swap interval when the window changes monitor.
+        glfw.swap_interval(1 if self._vsync else 0)
+        self._on_event()
+
+    @property
+    def theme(self) -> style.ThemeName:
+        """ "dark" or "light"; takes effect with the next frame."""
+        return self._theme
+
+    @theme.setter
+    def theme(self, value: style.ThemeName) -> None:
+        if value == self._theme:
+            return
+        style.palette(value)
+        self._theme = value
+        self._on_event()
+
+    @property
+    def ui_scale(self) -> float:
+        """The user's scale, 0.5..3 (other values are clamped); takes effect next frame."""
+        return self._ui_scale
+
+    @ui_scale.setter
+    def ui_scale(self, value: float) -> None:
+        value = min(max(float(value), 0.5), 3.0)
+        if value == self._ui_scale:
+            return
+        self._ui_scale = value
+        self._on_event()
+
+    @property
+    def scale(self) -> float:
+        """Dear ImGui units per design pixel: the monitor's content scale times ``ui_scale``.
+
+        Where the system itself scales windows (macOS), only the part it leaves to us counts.
+        """
+        content = glfw.get_window_content_scale(self._handle)[0] or 1.0
+        window_width = glfw.get_window_size(self._handle)[0]
+        system = self.framebuffer_size[0] / window_width if window_width else 1.0
+        return content / (system or 1.0) * self._ui_scale
+
+    @property
+    def framebuffer_size(self) -> tuple[int, int]:
+        """Width and height in physical pixels, at least 1."""
+        width, height = glfw.get_framebuffer_size(self._handle)
+        return max(width, 1), max(height, 1)
+
+    @property
+    def geometry(self) -> dict[str, Any]:
+        """Placement to give the constructor again: size, position (tuples) and maximized.
+
+        Maximized or full screen, size and position are those to return to.
+        """
+        left, top, width, height = self._normal
+        maximized = self._before_fullscreen[1] if self._before_fullscreen else self._is_maximized()
+        return {"size": (width, height), "position": (left, top), "maximized": maximized}
+
+    def set_title(self, title: str) -> None:
+        """Change the caption."""
+        glfw.set_window_title(self._handle, title)
+
+    def hide(self) -> None:
+        """Take the window off the screen while its end is prepared."""
+        glfw.hide_window(self._handle)
+
+    def close(self) -> None:
+        """Destroy the window and its context; further calls do nothing."""
+        if not self._open:
+            return
+        self._open = False
+        glfw.make_context_current(self._handle)
+        self._drop_frame()
+        imgui.backends.opengl3_shutdown()
+        imgui.backends.glfw_shutdown()
+        style.forget_fonts()
+        imgui.destroy_context(self._context)
+        glfw.destroy_window(self._handle)
+        glfw.terminate()
+
+    def __enter__(self) -> Window:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Inside
+
+    def _init_imgui(self) -> None:
+        io = imgui.get_io()
+        io.set_ini_filename(None)
+        io.config_flags &= ~imgui.ConfigFlags_.nav_enable_keyboard
+        io.config_windows_move_from_title_bar_only = True
+        style.load_fonts()
+        address = ctypes.cast(self._handle, ctypes.c_void_p).value
+        assert address is not None
+        imgui.backends.glfw_init_for_opengl(address, True)
+        imgui.backends.opengl3_init("#version 330")
+        self._apply_style()
+
+    def _drop_frame(self) -> None:
+        """End a frame that an exception cut short: what it left open is closed."""
+        if not self._in_frame:
+            return
+        self._in_frame = False
+        io = imgui.get_io()
+        io.config_error_recovery_enable_assert = False
+        io.config_error_recovery_enable_debug_log = False
+        imgui.end_frame()
+        io.config_error_recovery_enable_assert = True
+        io.config_error_recovery_enable_debug_log = True
+
+    def _apply_style(self) -> None:
+        wanted = (self._theme, self.scale)
+        if wanted != self._applied:
+            style.apply(*wanted)
+            self._applied = wanted
+            self._settle = _SETTLE_FRAMES
+
+    def _draw(self, width: int, height: int) -> None:
+        gl.glDisable(gl.GL_SCISSOR_TEST)
+        gl.glViewport(0, 0, width, height)
+        gl.glClearColor(*style.rgba(style.palette(self._theme).canvas)[:3], 1.0)
+        gl.glClear(gl.GL_COLOR_BUFFER_BIT)
+        imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
+
+    def _wait(self, timeout: float) -> None:
+        now = time.perf_counter()
+        # With vsync the swap sets the pace; aiming a little early never misses a refresh.
+        interval = (0.9 if self._vsync else 1.0) / max(self.max_fps, 1.0)
+        due = self._frame_start + interval
+        if timeout > 0 and not self.busy:
+            if now - self._last_event < _LINGER_SECONDS:
+                timeout = min(timeout, _LINGER_STEP)
+            if imgui.get_io().want_text_input:
+                timeout = min(timeout, _CARET_STEP)
+            glfw.wait_events_timeout(timeout)
+            now = time.perf_counter()
+        if now < due:
+            time.sleep(due - now)
+        glfw.poll_events()
+
+    def _place(
+        self, position: tuple[int, int] | None, min_size: tuple[int, int], maximized: bool
+    ) -> None:
+        glfw.set_window_size_limits(self._handle, *min_size, glfw.DONT_CARE, glfw.DONT_CARE)
+        size = glfw.get_window_size(self._handle)
+        if position is not None and not monitors.on_screen(position, size):
+            position = None
+        if position is None and not maximized:
+            position = monitors.centered(size)
+        if position is not None and can_place():
+            glfw.set_window_pos(self._handle, *position)
+
+    def _rect(self) -> monitors.Rect:
+        left, top = glfw.get_window_pos(self._handle) if can_place() else (0, 0)
+        width, height = glfw.get_window_size(self._handle)
+        return left, top, width, height
+
+    def _is_maximized(self) -> bool:
+        return bool(glfw.get_window_attrib(self._handle, glfw.MAXIMIZED))
+
+    def _remember_placement(self) -> None:
+        iconified = glfw.get_window_attrib(self._handle, glfw.ICONIFIED)
+        if not self.fullscreen and not self._is_maximized() and not iconified:
+            self._normal = self._rect()
+
+    def _on_event(self, *_: object) -> None:
+        self._settle = _SETTLE_FRAMES
+        self._stale = True
+        self._last_event = time.perf_counter()
+
+    def _on_drop(self, _: object, paths: list[str]) -> None:
+        self._drops.extend(os.fspath(path) for path in paths)
+        self._on_event()
+
+    def _on_close(self, _: object) -> None:
+        self.close_requested = True
+        glfw.set_window_should_close(self._handle, False)
+        self._on_event()
+
+    def _install_callbacks(self) -> None:
+        for install, action in (
+            (glfw.set_window_close_callback, self._on_close),
+            (glfw.set_drop_callback, self._on_drop),
+            (glfw.set_cursor_pos_callback, self._on_event),
+            (glfw.set_cursor_enter_callback, self._on_event),
+            (glfw.set_mouse_button_callback, self._on_event),
+            (glfw.set_scroll_callback, self._on_event),
+            (glfw.set_key_callback, self._on_event),
+            (glfw.set_char_callback, self._on_event),
+            (glfw.set_window_focus_callback, self._on_event),
+            (glfw.set_window_iconify_callback, self._on_event),
+            (glfw.set_window_refresh_callback, self._on_event),
+            (glfw.set_framebuffer_size_callback, self._on_event),
+            (glfw.set_window_content_scale_callback, self._on_event),
+            (glfw.set_window_pos_callback, self._on_event),
+            (glfw.set_window_maximize_callback, self._on_event),
+        ):
+            callback = self._guarded(action)
+            self._callbacks.append(callback)
+            install(self._handle, callback)
+
+    def _guarded(self, action: Callable[..., None]) -> Callable[..., None]:
+        """An exception cannot cross GLFW's C code: log it, keep it for the app, go on."""
+
+        def callback(*arguments: object) -> None:
+            try:
+                action(*arguments)
+            except Exception as error:
+                logger.exception("A window event could not be handled.")
+                self.callback_errors.append(f"{type(error).__name__}: {error}")
+
+        return callback

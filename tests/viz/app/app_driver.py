@@ -1,0 +1,233 @@
+"""The whole application in a window, and the hands that use it."""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import glfw
+import numpy as np
+import pytest
+
+from gui_utils import controls
+from tests.gui_utils import conftest as gui
+from training.checkpoint import save
+from training.networks.generator import Generator
+from viz.app.application import App
+from viz.app.panels import PANELS
+from viz.exports.pictures import captures
+from viz.render import models
+from viz.render.inference.stages import Stages
+from viz.render.worker import Rendered
+from viz.state.types import ModelInfo, RenderRequest, RenderResult
+
+display = gui.display
+
+
+class AppDriver(gui.Driver):
+    """Runs the frames of an application and sends it real input.
+
+    Args:
+        folder: where settings and captures go.
+        checkpoint: model to open.
+        size: of the window.
+        panels: titles of the panels that are open.
+        options: of `App`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        checkpoint: Path | str = "",
+        *,
+        size: tuple[int, int] = (900, 600),
+        panels: tuple[str, ...] = (),
+        **options: Any,
+    ) -> None:
+        self.settings = folder / "settings.json"
+        controls.open_sections.clear()
+        controls.open_sections.update({panel.title: panel.title in panels for panel in PANELS})
+        self.app = App(str(checkpoint), settings=self.settings, builtin_dialogs=True, **options)
+        self.window = self.app.window
+        self.window.max_fps = 500
+        self.app.preferences.capture_folder = str(folder / "pictures")
+        self.results: list[RenderResult] = []
+        """All that came from the renderer, oldest first."""
+        show = self.app._show
+
+        def keep(event: Rendered, now: float) -> None:
+            self.results.append(event.result)
+            show(event, now)
+
+        self.app._show = keep
+        self.resize(*size)
+        self.xdo("mousemove", 5, 5)
+
+    def frames(self, count: int = 4) -> None:
+        for _ in range(count):
+            glfw.post_empty_event()  # no frame waits, or a test would take minutes
+            self.app.frame()
+
+    def until(self, done: Callable[[], object], seconds: float = 10.0) -> None:
+        super().until(done, seconds)
+
+    def resize(self, width: int, height: int) -> None:
+        glfw.set_window_pos(self.window._handle, 0, 0)
+        glfw.set_window_size(self.window._handle, width, height)
+        self.until(lambda: self.window.framebuffer_size == (width, height))
+        self.frames(3)
+
+    def settle(self, seconds: float = 20.0) -> RenderResult:
+        """Run until the full picture of the state is on show; it."""
+        self.until(self.is_settled, seconds)
+        assert self.app.result is not None
+        return self.app.result
+
+    def pictures(self) -> list[np.ndarray]:
+        """The full pictures of the state, none of which is a mesh."""
+        found = [picture for picture in self.settle().pictures if picture is not None]
+        assert len(found) == len(self.settle().pictures)
+        return found
+
+    def picture(self) -> np.ndarray:
+        """The first of the full pictures of the state."""
+        return self.pictures()[0]
+
+    @property
+    def model(self) -> ModelInfo:
+        assert self.app.model is not None
+        return self.app.model
+
+    @property
+    def stages(self) -> Stages:
+        """The stages that the worker renders full pictures by."""
+        renderer = self.app.worker._renderer
+        assert renderer is not None
+        return renderer.stages(renderer.plan(self.app.state.quality))
+
+    def is_settled(self) -> bool:
+        app = self.app
+        if app.result is None or app.moving or app.job is not None or app.worker._jobs:
+            return False
+        return app.result.request == self.wanted()
+
+    def wanted(self) -> RenderRequest:
+        """The full request of the state."""
+        full = captures.full_request(self.app.state)
+        return replace(full, probe=self.app.interface.probe)
+
+    def key(self, *keys: str) -> None:
+        self.xdo("key", *keys)
+
+    def during(self, *words: object) -> None:
+        """Draw frames while xdotool sends input in its own time; it begins with a mousemove."""
+        self.xdo(*words[:3])
+        with subprocess.Popen(["xdotool", *map(str, words[3:])]) as process:
+            self.until(lambda: process.poll() is not None, 30.0)
+        assert process.returncode == 0
+        self.frames(3)
+
+    def run_for(self, seconds: float) -> None:
+        """Draw frames as the program does by itself: as few as it likes."""
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            self.app.frame()
+
+    def drop(self, *paths: Path | str) -> None:
+        """Files dropped on the window, by the callback that GLFW calls."""
+        self.window._on_drop(None, [str(path) for path in paths])
+        self.frames(2)
+
+    def run_jobs(self, seconds: float = 10.0) -> None:
+        """Run until all jobs have ended and been told of."""
+        self.until(lambda: self.app.job is None and not self.app.worker._jobs, seconds)
+        self.frames(2)
+
+    def choose(self, path: Path) -> None:
+        """Answer the file dialog that is open, by a path relative to its folder: letters arrive
+        one a frame."""
+        self.until(lambda: "Files/Path" in controls.rects)
+        self.click("Files/Path")
+        self.type(os.path.relpath(path))
+
+    def see_toast(self, words: str, seconds: float = 10.0) -> Any:
+        """The notice that holds these words, once it shows."""
+        found: list[Any] = []
+
+        def look() -> bool:
+            found[:] = [t for t in self.app.toasts._toasts if words in t.sentence]
+            return bool(found)
+
+        self.until(look, seconds)
+        return found[-1]
+
+    def close(self) -> None:
+        self.app.close()
+
+
+Start = Callable[..., AppDriver]
+
+
+def sharpened(G: Generator) -> Generator:
+    """A copy whose random density is uneven enough to show shapes."""
+    G = copy.deepcopy(G)
+    G.decoder.get_parameter("net.2.weight")[0] *= 12
+    return G
+
+
+@pytest.fixture
+def model(small_generator: Generator, tmp_path: Path) -> Path:
+    """A checkpoint that renders in milliseconds."""
+    path = tmp_path / "small.safetensors"
+    save(path, sharpened(small_generator))
+    return path
+
+
+@pytest.fixture
+def start(display: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts applications, one at a time, and closes what is left. Without a checkpoint they show
+    the untrained model, which is quicker than the one that the program brings."""
+    del display
+    monkeypatch.setattr(models, "default_checkpoint", str)
+    monkeypatch.chdir(tmp_path)
+    drivers: list[AppDriver] = []
+
+    def make(checkpoint: Path | str = "", **options: Any) -> AppDriver:
+        for driver in drivers:
+            driver.close()
+        drivers[:] = [AppDriver(tmp_path, checkpoint, **options)]
+        return drivers[0]
+
+    yield make
+    for driver in drivers:
+        driver.close()
+
+
+@pytest.fixture
+def desk(start: Start, model: Path) -> AppDriver:
+    """An application that shows the small model."""
+    made = start(model)
+    made.settle()
+    return made
+
+
+def ask_to_close(window: int) -> None:
+    """Send a window what its close button sends."""
+    x11 = ctypes.CDLL("libX11.so.6")
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    x11.XInternAtom.restype = ctypes.c_ulong
+    display_handle = ctypes.c_void_p(x11.XOpenDisplay(None))
+    atoms = [
+        x11.XInternAtom(display_handle, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW")
+    ]
+    client_message, by_longs = 33, 32
+    event = (ctypes.c_long * 24)(client_message, 0, 1, 0, window, atoms[0], by_longs, atoms[1], 0)
+    x11.XSendEvent(display_handle, ctypes.c_ulong(window), 0, 0, event)
+    x11.XCloseDisplay(display_handle)

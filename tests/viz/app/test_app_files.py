@@ -1,0 +1,213 @@
+"""Captures, ws and sessions through the application's window."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gui_utils import controls
+from tests.viz.app import app_driver
+from tests.viz.app.app_driver import AppDriver, Start
+from viz.exports.frame_options import PictureOptions
+from viz.headless import Source
+from viz.headless.export_runs import export
+from viz.state import session
+from viz.state.errors import UserError
+from viz.state.types import Latent, Orbit
+
+desk, display, model, start = (
+    app_driver.desk,
+    app_driver.display,
+    app_driver.model,
+    app_driver.start,
+)
+
+
+def saved(desk: AppDriver) -> Path:
+    """The one picture that was saved last."""
+    desk.run_jobs()
+    return max(
+        Path(desk.app.capture_folder).glob("*.png"), key=lambda path: path.stat().st_mtime_ns
+    )
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+@pytest.mark.parametrize("layout", ["single", "grid", "split"])
+def test_a_saved_picture_is_what_the_window_showed(
+    desk: AppDriver, tmp_path: Path, layout: str
+) -> None:
+    app = desk.app
+    desk.key("r", "m", "Right", "Right")
+    if layout != "single":
+        desk.key("b")
+        app.state.display = replace(app.state.display, layout=layout)
+        desk.key("r")
+    desk.drag("Viewport", (60, -30), x=0.3)
+    shown = desk.pictures()
+    state = app.state.snapshot()
+    desk.key("s")
+    path = saved(desk)
+    desk.see_toast(f"Saved {path.name}")
+    if layout == "single":
+        assert np.array_equal(pixels(path), shown[0])
+    assert session.open_session(path) == state
+
+    export("picture", Source(tmp_path / "headless.png", session=path), PictureOptions())
+    assert (tmp_path / "headless.png").read_bytes() == path.read_bytes()
+
+    desk.key("r", "m", "Home", "c")
+    desk.settle()
+    assert app.state != state
+    desk.drop(path)
+    assert app.state == state
+    again = desk.pictures()
+    assert all(np.array_equal(a, b) for a, b in zip(again, shown, strict=True))
+    desk.key("ctrl+z")
+    assert app.state != state
+
+
+def test_depth_raw_and_window(start: Start, model: Path) -> None:
+    desk = start(model, panels=("Capture",))
+    picture = desk.picture()
+    desk.click("Capture/Depth")
+    depth = pixels(saved(desk))
+    side = desk.model.raw_resolution
+    assert depth.dtype == np.uint16
+    assert depth.shape == (side, side)
+    assert len(np.unique(depth)) > 20
+    desk.click("Capture/Raw")
+    assert pixels(saved(desk)).shape == (side, side, 3)
+    desk.click("Capture/Window")
+    path = saved(desk)
+    assert pixels(path).shape == (600, 900, 3)
+    x, y = desk.at("Tile 0")
+    corner = [round(value) for value in controls.rects["Tile 0"]]
+    scale = picture.shape[0] / (corner[2] - corner[0])
+    expected = picture[int((y - corner[1]) * scale), int((x - corner[0]) * scale)]
+    assert np.abs(pixels(path)[y, x].astype(int) - expected).max() <= 12
+    assert session.open_session(path) == desk.app.state
+    assert len(list(path.parent.glob("*.png"))) == 3
+
+
+def test_names_that_are_taken_get_a_number(desk: AppDriver) -> None:
+    desk.key("s")
+    desk.key("s")
+    desk.run_jobs()
+    names = sorted(path.name for path in Path(desk.app.capture_folder).iterdir())
+    assert len(names) == 2
+    assert names[1] == names[0].replace("_picture", "_picture_2")
+
+
+def test_ws_go_out_and_come_back(start: Start, model: Path, tmp_path: Path) -> None:
+    desk = start(model, panels=("Appearance",), size=(1000, 980))
+    desk.key("r")
+    shown = desk.picture()
+    desk.click("Appearance/Save ws")
+    desk.choose(tmp_path / "person.npz")
+    desk.see_toast("Saved person.npz")
+    desk.key("r")
+    assert not np.array_equal(desk.picture(), shown)
+    desk.click("Appearance/Load ws")
+    desk.choose(tmp_path / "person.npz")
+    desk.until(lambda: desk.app.state.latent.ws_file == str(tmp_path / "person.npz"))
+    assert np.array_equal(desk.picture(), shown)
+
+
+def test_ws_that_were_written_anew_are_read_anew(desk: AppDriver, tmp_path: Path) -> None:
+    rng, shown = np.random.default_rng(0), []
+    for _ in range(2):
+        np.save(tmp_path / "person.npy", rng.standard_normal((1, 16)).astype(np.float32))
+        before = desk.settle()
+        desk.drop(tmp_path / "person.npy")
+        desk.until(lambda before=before: desk.app.result is not before)
+        shown.append(desk.picture())
+    assert not np.array_equal(*shown)
+
+
+def test_ws_that_do_not_fit_change_nothing(desk: AppDriver, tmp_path: Path) -> None:
+    np.save(tmp_path / "wrong.npy", np.zeros((3, 5), np.float32))
+    state = desk.app.state.snapshot()
+    desk.drop(tmp_path / "wrong.npy")
+    desk.see_toast("wrong.npy holds ws of shape [3, 5]")
+    assert desk.app.state == state
+
+
+def test_a_session_is_saved_and_opened_by_dialogs(desk: AppDriver, tmp_path: Path) -> None:
+    desk.key("r")
+    desk.app.state.orbit = Orbit(yaw=12)
+    desk.frames()
+    state = desk.app.state.snapshot()
+    desk.key("ctrl+s")
+    desk.choose(tmp_path / "mine")
+    desk.see_toast("Saved mine.json")
+    desk.key("r")
+    desk.key("ctrl+o")
+    desk.choose(tmp_path / "mine.json")
+    desk.see_toast("Opened mine.json")
+    assert desk.app.state == state
+
+
+def test_a_session_s_name_may_have_a_dot(desk: AppDriver, tmp_path: Path) -> None:
+    desk.app.state.latent = Latent(x=3e9)
+    desk.key("ctrl+s")
+    desk.choose(tmp_path / "anna v1.2")
+    desk.see_toast("Saved anna v1.2.json")
+    assert session.open_session(tmp_path / "anna v1.2.json").latent.seed == 3_000_000_000
+    with pytest.raises(UserError, match=r"anna v1.2.json exists"):  # the desktop's dialog asks
+        desk.app.files._save_session(str(tmp_path / "anna v1.2"))  # about "anna v1.2" alone
+
+
+def test_a_session_brings_its_model(start: Start, model: Path, tmp_path: Path) -> None:
+    desk = start(model)
+    desk.settle()
+    path = tmp_path / "moved" / "session.json"
+    session.save_session(path, replace(desk.app.state, checkpoint="elsewhere/small.safetensors"))
+    beside = path.with_name(model.name)
+    beside.write_bytes(model.read_bytes())
+    desk = start()
+    desk.settle()
+    desk.drop(path)
+    desk.until(lambda: desk.model.path == str(beside))
+    assert desk.app.state.checkpoint == str(beside)
+    beside.unlink()
+    desk.drop(path)
+    desk.see_toast("The session's model small.safetensors is not here; the one shown stays.")
+    assert desk.app.state.checkpoint == str(beside)
+
+
+def test_a_relative_path_is_kept_whole(start: Start, model: Path) -> None:
+    desk = start(model.name)
+    desk.settle()
+    assert desk.app.state.checkpoint == str(model)
+
+
+def test_one_dialog_at_a_time(desk: AppDriver, tmp_path: Path) -> None:
+    """The answer to the first dialog must not go to the action of the second."""
+    desk.key("ctrl+o")
+    desk.app.save_session_dialog()
+    desk.choose(Path(desk.app.state.checkpoint))
+    desk.run_jobs()
+    assert desk.model.format == "PV3D visualizer"
+    assert not any("Saved" in toast.sentence for toast in desk.app.toasts._toasts)
+
+
+def test_the_camera_goes_over_the_clipboard(start: Start, model: Path) -> None:
+    desk = start(model, panels=("Camera",), size=(1000, 980))
+    desk.app.state.orbit = kept = Orbit(yaw=25, pitch=-10, fov=20)
+    desk.frames()
+    desk.click("Camera/Copy")
+    desk.key("c")
+    desk.until(lambda: not desk.app.movement.gliding)
+    assert desk.app.state.orbit == Orbit()
+    desk.click("Camera/Paste")
+    desk.until(lambda: not desk.app.movement.gliding)
+    assert desk.app.state.orbit.yaw == pytest.approx(kept.yaw, abs=1e-3)
+    assert desk.app.state.orbit.fov == pytest.approx(kept.fov, abs=1e-3)

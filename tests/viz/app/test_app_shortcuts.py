@@ -1,0 +1,96 @@
+"""The keyboard, in a real window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from imgui_bundle import imgui
+
+from gui_utils import controls
+from tests.viz.app import app_driver
+from tests.viz.app.app_driver import AppDriver, Start
+from viz.app import application
+
+desk, display, model, start = (
+    app_driver.desk,
+    app_driver.display,
+    app_driver.model,
+    app_driver.start,
+)
+
+
+def test_a_chord_let_go_within_one_slow_frame_counts(desk: AppDriver) -> None:
+    for action, key in (("keydown", "ctrl"), ("keydown", "1"), ("keyup", "ctrl"), ("keyup", "1")):
+        desk.xdo(action, key)
+    desk.frames(6)
+    assert desk.app.bookmarks() == [1]
+
+
+def test_hide_and_escape(desk: AppDriver) -> None:
+    assert "Timeline/Track" in controls.rects
+    desk.key("h")
+    assert "Timeline/Track" not in controls.rects
+    left, top, right, bottom = controls.rects["Viewport"]
+    assert (left, top, right, bottom) == (0, 0, 900, 600)
+    desk.key("Escape")
+    assert "Timeline/Track" in controls.rects
+    desk.key("f")
+    desk.until(lambda: desk.window.fullscreen)
+    desk.key("Escape")
+    desk.until(lambda: desk.window.framebuffer_size == (900, 600))
+    assert not desk.window.fullscreen
+    assert not desk.app.modal
+
+
+def test_a_fullscreen_picture_hides_the_pointer_at_rest(
+    desk: AppDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application, "_POINTER_SECONDS", 0.2)
+    hidden = imgui.MouseCursor_.none
+    desk.run_for(0.4)
+    assert imgui.get_mouse_cursor() != hidden
+    desk.key("f")
+    desk.until(lambda: imgui.get_mouse_cursor() == hidden)
+    monkeypatch.setattr(application, "_POINTER_SECONDS", 60.0)
+    desk.xdo("mousemove", 300, 200)
+    assert imgui.get_mouse_cursor() != hidden
+
+
+def test_escape_asks_before_it_quits(desk: AppDriver) -> None:
+    desk.key("Escape")
+    desk.until(lambda: "Quit the visualizer?/Stay" in controls.rects)
+    seed = desk.app.state.latent.x
+    desk.key("r")
+    assert desk.app.state.latent.x == seed, "keys belong to the question"
+    desk.click("Quit the visualizer?/Stay")
+    assert not desk.app.quitting
+    assert not desk.app.modal
+    desk.key("Escape")
+    desk.key("Escape")
+    assert not desk.app.modal, "Escape stays"
+    desk.key("Escape")
+    desk.click("Quit the visualizer?/Quit")
+    assert desk.app.quitting
+
+
+def test_the_question_wins_over_other_dialogs(desk: AppDriver) -> None:
+    desk.xdo("type", "?")
+    assert desk.app.help_open
+    desk.app._quit_asked = True
+    desk.frames(6)
+    desk.click("Quit the visualizer?/Stay")
+    desk.frames(4)
+    assert desk.app.help_open
+    desk.key("Escape")
+    assert not desk.app.modal
+
+
+def test_escape_closes_a_list_first(start: Start, model: Path) -> None:
+    desk = start(model, panels=("Quality",))
+    desk.settle()
+    desk.click("Quality/Precision")
+    assert imgui.is_popup_open("", imgui.PopupFlags_.any_popup)
+    desk.key("Escape")
+    assert not imgui.is_popup_open("", imgui.PopupFlags_.any_popup)
+    assert not desk.app.modal

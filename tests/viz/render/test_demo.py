@@ -1,0 +1,118 @@
+"""The model that comes with the program: what a user sees first."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from skimage.measure import label
+
+from gui_utils import controls
+from tests.viz.app import app_driver
+from tests.viz.app.app_driver import Start
+from training.checkpoint import load_generator
+from training.networks.generator import Generator
+from viz.exports.pictures import captures
+from viz.render import models
+from viz.render.models import load_model
+from viz.render.renderer import Renderer
+from viz.state.types import Latent, ModelInfo, Motion, Orbit, Quality, SessionState
+
+DEMO = models.default_checkpoint()
+PICTURE = Path(__file__).with_name("demo.png")
+"""What the model shows for `STATE`; run this file to write it anew for a new model."""
+STATE = SessionState(
+    latent=Latent(x=3.0),
+    motion=Motion(x=5.0),
+    t=0.75,
+    orbit=Orbit(yaw=18.0, pitch=4.0),
+    quality=Quality(precision="float32"),
+)
+
+display, start = app_driver.display, app_driver.start
+
+
+@pytest.fixture(scope="module")
+def demo() -> Generator:
+    return load_generator(DEMO)
+
+
+def loaded() -> ModelInfo:
+    steps = load_model(DEMO, torch.device("cpu"))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value.info
+
+
+@torch.inference_mode()
+def picture(G: Generator, state: SessionState) -> np.ndarray:
+    found = Renderer(G).render(captures.full_request(state)).pictures[0]
+    assert found is not None
+    return found
+
+
+def test_it_is_small_and_tells_what_it_is() -> None:
+    assert Path(DEMO).stat().st_size < 25e6
+    with safe_open(DEMO, framework="np") as file:
+        names = list(file.keys())
+        assert {file.get_slice(name).get_dtype() for name in names} == {"F16"}
+    info = loaded()
+    assert info.moves
+    assert any("synthetic" in note for note in info.notes)
+    assert len(info.people) >= 8
+    assert len(info.motions) >= 4
+
+
+def test_its_picture_stays_as_it_is(demo: Generator) -> None:
+    expected = np.asarray(Image.open(PICTURE), np.float64)
+    error = (picture(demo, STATE) - expected) / 255
+    assert -10 * np.log10(np.square(error).mean() + 1e-12) > 45
+
+
+def test_at_the_beginning_of_the_clip_the_motion_does_not_matter(demo: Generator) -> None:
+    at_rest = replace(STATE, t=0.0)
+    first = picture(demo, at_rest)
+    assert np.array_equal(first, picture(demo, replace(at_rest, motion=Motion(x=6.0))))
+    assert not np.array_equal(first, picture(demo, STATE))
+
+
+def test_anyone_is_a_whole_head_on_white(demo: Generator) -> None:
+    for seed in range(100, 106):
+        generator = torch.Generator().manual_seed(seed)
+        z, z_motion = (torch.randn(1, 256, generator=generator) for _ in range(2))
+        with torch.inference_mode():
+            ws = demo.mapping(z)
+            planes = demo.planes(ws, z_motion, torch.full((1, 1), 0.5))
+            c = torch.from_numpy(Orbit().camera().numbers())[None]
+            raw = demo.render(planes, ws, c)
+        opacity = raw.opacity[0, 0]
+        assert opacity[28:36, 28:36].min() > 0.95, "the face is solid"
+        assert opacity[0].max() < 0.1, "the head ends within the picture"
+        assert np.asarray(label(opacity.numpy() > 0.5)).max() == 1, "nothing floats beside the head"
+        assert raw.image[0, :, :6, :6].min() > 0.9, "the background is white"
+        middle = raw.depth[0, 0, 24:40, 24:40]
+        assert 2.2 < middle.min() < middle.max() < 2.9
+
+
+def test_the_program_opens_on_it(start: Start) -> None:
+    desk = start(DEMO, panels=("Appearance", "Motion"))
+    desk.settle()
+    info, state = desk.model, desk.app.state
+    assert (state.latent.seed, state.motion.seed) == (info.people[0], info.motions[0])
+    assert not desk.app.can_undo(), "the program chose them, not the user"
+    assert not any("Untrained" in name for name in controls.rects)
+    before = desk.picture()
+    desk.click("Appearance/Persons/3")
+    desk.until(lambda: desk.app.state.latent.seed == info.people[2])
+    assert not np.array_equal(desk.picture(), before)
+    desk.app.undo()
+    assert desk.app.state.latent.seed == info.people[0]
+
+
+if __name__ == "__main__":
+    Image.fromarray(picture(load_generator(DEMO), STATE)).save(PICTURE)

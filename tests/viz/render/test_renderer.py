@@ -1,0 +1,225 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from training.camera import Camera
+from viz.exports.pictures import captures
+from viz.render.renderer import Renderer, StageCache
+from viz.state import layouts
+from viz.state.colormaps import DEPTH_LUT
+from viz.state.errors import SupersededError, UserError
+from viz.state.types import (
+    LAYOUTS,
+    VIEWS,
+    Display,
+    Motion,
+    Orbit,
+    Preview,
+    Probe,
+    Quality,
+    RenderRequest,
+    SessionState,
+)
+
+
+@pytest.fixture(autouse=True)
+def without_gradients():
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture
+def renderer(small_generator):
+    return Renderer(small_generator)
+
+
+def request(state: SessionState | None = None, **options) -> RenderRequest:
+    state = state or SessionState(t=0.5)
+    return RenderRequest(layouts.shots(state), state.quality, **options)
+
+
+def picture_of(renderer: Renderer, request: RenderRequest) -> np.ndarray:
+    """The only picture of a request."""
+    (picture,) = renderer.render(request).pictures
+    assert picture is not None
+    return picture
+
+
+def runs(renderer: Renderer, before: dict[str, int]) -> set[str]:
+    return {name for name, count in renderer.stage_runs.items() if count > before[name]}
+
+
+def test_the_image_is_the_generator_s(renderer, small_generator):
+    G = small_generator
+    state = SessionState(t=0.5, orbit=Orbit(yaw=20))
+    shown = picture_of(renderer, request(state))
+    from viz.render import latents
+
+    z = torch.from_numpy(latents.z_from_seed(0, 16))[None]
+    z_motion = torch.from_numpy(latents.motion_code(Motion(), 16))
+    c = torch.from_numpy(Camera.orbit(20).numbers())[None]
+    image = G(z, z_motion, torch.full((1, 1), 0.5), c).image[0]
+    expected = (image * 127.5 + 128).clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
+    assert np.abs(shown.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("view", [view for view in VIEWS if view != "mesh"])
+def test_every_picture_view(renderer, view):
+    state = SessionState(t=0.5, display=Display(view=view))
+    picture = picture_of(renderer, request(state))
+    side = 128 if view == "image" else 16
+    assert picture.shape == (side, side, 3)
+    assert picture.dtype == np.uint8
+    assert picture.std() > 0
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_composes(renderer, layout):
+    state = SessionState(t=0.5, display=Display(layout=layout, columns=3))
+    result = renderer.render(request(state))
+    whole = layouts.compose(state, [p for p in result.pictures if p is not None])
+    rows, columns = layouts.grid_shape(state)
+    assert whole.shape == (128 * rows, 128 * columns, 3)
+
+
+def test_only_what_changed_is_computed(renderer):
+    state = SessionState(t=0.5)
+    renderer.render(request(state))
+    changes = {
+        "orbit": (replace(state, orbit=Orbit(yaw=10)), {"render", "superresolution"}),
+        "scrub": (replace(state, t=0.6), {"planes", "render", "superresolution"}),
+        "nothing": (state, set()),
+        "view": (replace(state, display=Display(view="depth")), set()),
+        "normals": (replace(state, display=Display(view="normals")), {"render"}),
+        "super-resolution off": (replace(state, quality=Quality(superresolution=False)), set()),
+    }
+    for name, (changed, expected) in changes.items():
+        before = dict(renderer.stage_runs)
+        renderer.render(request(changed))
+        assert runs(renderer, before) == expected, name
+
+
+def test_rest_pose_needs_no_motion_code(renderer):
+    renderer.render(request(SessionState(t=0.0)))
+    for still in (
+        SessionState(t=0.0, motion=Motion(x=7)),
+        SessionState(t=0.8, motion=Motion(strength=0)),
+    ):
+        before = dict(renderer.stage_runs)
+        renderer.render(request(still))
+        assert runs(renderer, before) == set()
+
+
+def test_four_views_of_one_camera_cost_one_render(renderer):
+    state = SessionState(t=0.5, display=Display(layout="grid"))
+    result = renderer.render(request(state))
+    assert renderer.stage_runs["render"] == 1
+    assert len({p.tobytes() for p in result.pictures if p is not None}) == 4
+
+
+def test_previews_cost_less_and_leave_the_full_picture_alone(renderer):
+    full = picture_of(renderer, request())
+    cheap = picture_of(renderer, request(preview=Preview(0.5, 0.5, False)))
+    assert cheap.shape == (16, 16, 3), "never below the smallest useful size"
+    big = Quality(raw_resolution=64)
+    shot = SessionState(t=0.5).shot()
+    half = picture_of(renderer, RenderRequest((shot,), big, Preview(0.5, 0.5, False)))
+    assert half.shape == (32, 32, 3)
+    assert np.array_equal(picture_of(renderer, request()), full)
+
+
+def test_depth_colours_are_fixed_by_the_range(renderer):
+    state = SessionState(t=0.5, display=Display(view="depth"))
+    raw = renderer.raw(state.shot(), Quality())
+    shown = picture_of(renderer, request(state, depth_range=(2.0, 4.0)))
+    place = ((raw.depth[0, 0] - 2.0) / 2.0 * 255).round().clamp(0, 255).long().numpy()
+    assert np.array_equal(shown, DEPTH_LUT[place])
+
+
+def test_depth_colours_follow_the_camera_s_distance(renderer):
+    state = SessionState(t=0.5, orbit=Orbit(radius=4.7), display=Display(view="depth"))
+    options = renderer.G.config.rendering
+    shifted = (options.ray_start + 2.0, options.ray_end + 2.0)
+    shown = picture_of(renderer, request(state)).astype(int)
+    same = picture_of(renderer, request(state, depth_range=shifted)).astype(int)
+    assert np.abs(shown - same).max() <= 4
+    levels, texts = captures.depth_picture(renderer, state)
+    assert float(texts["depth_near"]) == pytest.approx(shifted[0])
+    assert levels.min() < 65535
+
+
+def test_a_farther_camera_still_sees_the_head(renderer):
+    """Rays shift with the camera, or the head would fall out of their range."""
+    near = renderer.raw(SessionState(orbit=Orbit()).shot(), Quality())
+    far = renderer.raw(SessionState(orbit=Orbit(radius=4.7, fov=7.7)).shot(), Quality())
+    assert near.opacity.mean() > 0.05
+    assert far.opacity.mean() == pytest.approx(near.opacity.mean().item(), rel=0.3)
+    assert (far.depth.mean() - near.depth.mean()).item() == pytest.approx(2.0, abs=0.2)
+
+
+def test_a_request_can_be_abandoned(renderer):
+    calls = []
+
+    def check():
+        calls.append(1)
+        if len(calls) > 2:
+            raise SupersededError
+
+    with pytest.raises(SupersededError):
+        renderer.render(request(), check)
+    assert picture_of(renderer, request()).shape == (128, 128, 3)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_is_close(renderer, precision):
+    exact = picture_of(renderer, request()).astype(float)
+    state = SessionState(t=0.5, quality=Quality(precision=precision))
+    result = renderer.render(request(state))
+    assert result.precision == precision
+    (picture,) = result.pictures
+    assert picture is not None
+    assert np.abs(picture - exact).mean() < 4
+
+
+def test_every_listed_layer_can_be_looked_into(renderer, small_generator):
+    from viz.render.layer_probe import layers
+
+    listed = layers(small_generator)
+    assert len(listed) > 20
+    for layer in listed:
+        found = renderer.render(request(probe=Probe(layer.name, channel=1))).probe
+        assert found is not None
+        assert found.shape == layer.shape, layer.name
+        assert found.picture.shape == (*layer.shape[1:], 3)
+        assert found.lo <= found.mean <= found.hi
+    with pytest.raises(UserError, match=r"no layer called b7\.conv9"):
+        renderer.render(request(probe=Probe("b7.conv9")))
+
+
+def test_a_layer_s_spectrum_of_a_flat_channel_is_finite(renderer):
+    probe = Probe("backbone.synthesis.b8.conv1", channel=-1, spectrum=True)
+    result = renderer.render(request(probe=probe)).probe
+    assert result is not None
+    assert np.isfinite([result.lo, result.hi]).all()
+
+
+def test_the_cache_drops_the_oldest():
+    cache = StageCache(100)
+    for k in range(5):
+        cache.put(k, k, 30)
+        cache.get(0)
+    assert cache.get(0) == 0, "used again and again"
+    assert cache.get(1) is None
+    assert cache.used_bytes == 90
+    cache.put("huge", 1, 1000)
+    assert cache.get("huge") == 1
+
+
+def test_stage_times_add_up(renderer):
+    """A stage that asks for another one does not count its time."""
+    result = renderer.render(request())
+    assert set(result.stage_ms) == {"mapping", "planes", "render", "superresolution", "copy"}
+    assert all(spent > 0 for spent in result.stage_ms.values())
+    assert sum(result.stage_ms.values()) <= result.total_ms

@@ -1,0 +1,142 @@
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from training.camera import FRONTAL, Camera
+from viz.state import session
+from viz.state.errors import UserError
+from viz.state.types import Display, Latent, Motion, Orbit, Playback, Quality, SessionState
+
+
+def full_state() -> SessionState:
+    state = SessionState(
+        checkpoint="models/head.safetensors",
+        latent=Latent(1.5, -2, 0.7, 4, 3, (1, 2), 9, 0.25, "ws.npz"),
+        motion=Motion(3, 0.5, 1.2, 4, 0.1),
+        t=0.4,
+        orbit=Orbit(20, -5, 3, 2.9, 15, (0.1, 0, 0.2)),
+        conditioning="set",
+        conditioning_orbit=Orbit(yaw=5),
+        quality=Quality(128, 24, 0, False, "bfloat16", 96, 12),
+        display=Display("grid", "depth", columns=3, depth_range=(2.2, 3.1)),
+        playback=Playback("ping-pong", 0.5, 0.2, 0.9),
+    )
+    state.before = replace(state.shot(), t=0.1)
+    return state
+
+
+def test_json_goes_both_ways():
+    state = full_state()
+    assert session.from_json(session.to_json(state)) == state
+    assert session.from_json(session.to_json(SessionState())) == SessionState()
+
+
+def test_absent_settings_take_their_defaults():
+    text = json.dumps({"format": "pv3d-session", "version": 1, "state": {"t": 0.5}})
+    assert session.from_json(text) == SessionState(t=0.5)
+
+
+@pytest.mark.parametrize(
+    "change,named",
+    [
+        (lambda d: d["state"].update(t="late"), "t is"),
+        (lambda d: d["state"]["orbit"].update(yaw=None), r"orbit\.yaw"),
+        (lambda d: d["state"]["latent"].update(mix_layers=[1, "x"]), "mix_layers"),
+        (lambda d: d["state"].update(conditioning="upside down"), "conditioning"),
+        (lambda d: d["state"]["quality"].update(superresolution=1), "superresolution"),
+        (lambda d: d["state"]["before"]["camera"].update(cam2world=[0.0] * 16), "rotation"),
+        (lambda d: d.update(version=2), "another version"),
+        (lambda d: d.update(format="other"), "no session"),
+        (lambda d: d.update(state=[]), "not a table"),
+        (lambda d: d["state"].update(t=float("nan")), "t is"),
+    ],
+)
+def test_wrong_sessions_say_what_is_wrong(change, named):
+    data = json.loads(session.to_json(full_state()))
+    change(data)
+    with pytest.raises(UserError, match=named):
+        session.from_json(json.dumps(data))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "null", "<html>"])
+def test_what_is_no_json_is_refused(text):
+    with pytest.raises(UserError):
+        session.from_json(text)
+
+
+def test_pictures_carry_their_session(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (9, 7, 3), np.uint8)
+    state = full_state()
+    path = tmp_path / "folder" / "picture.png"
+    session.save_png(path, pixels, state)
+    assert session.open_session(path) == state
+    assert np.array_equal(np.asarray(Image.open(path)), pixels)
+    depth = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5000
+    session.save_png(path, depth, state, depth_near="2.25")
+    with Image.open(path) as picture:
+        assert picture.info["depth_near"] == "2.25"
+        assert np.array_equal(np.asarray(picture), depth)
+
+
+def test_files_without_a_session_say_so(tmp_path):
+    plain = tmp_path / "plain.png"
+    Image.new("RGB", (2, 2)).save(plain)
+    with pytest.raises(UserError, match="without a session"):
+        session.open_session(plain)
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(plain.read_bytes()[:40])
+    with pytest.raises(UserError, match="could not be read"):
+        session.open_session(broken)
+    with pytest.raises(UserError, match="no such file"):
+        session.open_session(tmp_path / "missing.json")
+    binary = tmp_path / "binary.json"
+    binary.write_bytes(bytes(range(256)))
+    with pytest.raises(UserError, match="not a text file"):
+        session.open_session(binary)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "session.json"
+    session.save_session(path, SessionState())
+    old = path.read_bytes()
+
+    def full_disk(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(UserError, match="no space left on device"):
+        session.save_session(path, full_state())
+    assert path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_files_get_ordinary_permissions(tmp_path):
+    session.save_session(tmp_path / "a.json", SessionState())
+    (tmp_path / "b.json").write_text("")
+    assert (tmp_path / "a.json").stat().st_mode == (tmp_path / "b.json").stat().st_mode
+
+
+@pytest.mark.parametrize(
+    "orbit",
+    [Orbit(), Orbit(40, 20, 10, 3.0, 20, (0.1, -0.05, 0.3)), Orbit(-170, -60, -90, 2.0, 8)],
+)
+def test_cameras_go_through_the_clipboard(orbit):
+    camera = orbit.camera()
+    again = session.camera_from_json(session.camera_to_json(camera))
+    assert again == camera
+    back = Orbit.from_camera(again).camera()
+    assert np.allclose(back.matrix, camera.matrix, atol=1e-6)
+    assert back.fov == pytest.approx(camera.fov)
+
+
+def test_the_25_numbers_paste_as_a_camera():
+    for camera in (FRONTAL, Camera.orbit(15)):
+        pasted = session.camera_from_json(json.dumps(camera.numbers().tolist()))
+        assert np.allclose(pasted.matrix, camera.matrix, atol=1e-6)
+    for text in ("", "hello", "{}", "[1, 2]", '{"cam2world": 3, "intrinsics": []}'):
+        with pytest.raises(UserError, match="clipboard"):
+            session.camera_from_json(text)

@@ -1,0 +1,131 @@
+"""What all metrics of one measurement share, and how single values become one result."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from training.data.sampling import open_source
+from training.data.source import Annotations, ClipSource
+from training.distributed import World
+from training.metrics.clip_windows import Windows
+from training.metrics.detectors import Detector, Kind, load_detector
+from training.metrics.metric_options import MetricsConfig
+from training.networks.generator import Generator
+
+CodesOf = Callable[[Annotations], tuple[Tensor, Tensor]]
+"""What is known of a clip -> the z [z_dim] and z_motion [motion_dim] that show it."""
+
+
+class MetricsError(Exception):
+    """A metric cannot be measured; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One metric's value."""
+
+    value: float | None
+    """In the metric's unit; None where no sample had one."""
+    samples: int
+    """Generated samples that it comes from."""
+    standard_error: float | None = None
+    """Of the value, where it is a mean over samples."""
+    facts: dict[str, float] = field(default_factory=dict)
+    """What else is worth knowing, by name."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One measurement in one process."""
+
+    G: Generator
+    config: MetricsConfig
+    world: World
+    codes: CodesOf | None = None
+    """Of a supervised model, where they are not those of `config.codes`."""
+    quiet: bool = False
+    """Whether there are no progress bars."""
+
+    @cached_property
+    def source(self) -> ClipSource:
+        """The data set.
+
+        Raises:
+            MetricsError: when there is none.
+            DatasetError: when it cannot be used.
+        """
+        if self.config.data is None:
+            raise MetricsError("The data set is missing.")
+        return open_source(self.config.data)
+
+    @cached_property
+    def windows(self) -> Windows:
+        """The data set's 16-frame windows."""
+        return Windows(self.source, self.config.seed, self.config.stride)
+
+    def detector(self, path: Path | None, kind: Kind) -> Detector:
+        """The detector in a file.
+
+        Raises:
+            MetricsError: when there is none.
+            DetectorError: when its file cannot be used.
+        """
+        if path is None:
+            raise MetricsError(f"The {kind.name} is missing.")
+        trusted = self.config.run_torchscript
+        return load_detector(path, kind, self.world.device, run_torchscript=trusted)
+
+    def batches(self, count: int, task: str) -> Iterator[list[int]]:
+        """This process's share of the numbers below `count`, in batches, with a progress bar."""
+        numbers = self.world.share(count)
+        with self.progress(len(numbers), task) as bar:
+            for start in range(0, len(numbers), self.config.batch):
+                batch = list(numbers[start : start + self.config.batch])
+                yield batch
+                bar.update(len(batch))
+
+    def progress(self, count: int, task: str) -> tqdm:
+        """A bar with the time left, in the first process; few lines where they go to a file."""
+        interval = 0.5 if sys.stderr.isatty() else 30
+        hidden = self.quiet or not self.world.first
+        return tqdm(total=count, desc=task, mininterval=interval, disable=hidden)
+
+
+class Mean:
+    """Mean of values that come in batches; NaNs are counted, but left out."""
+
+    def __init__(self) -> None:
+        self._sums = torch.zeros(4, dtype=torch.float64)
+        """Count, sum, sum of squares, and number of NaNs."""
+
+    def add(self, values: Tensor) -> None:
+        """Takes in [N] values."""
+        values = values.detach().cpu().double()
+        known = values[~values.isnan()]
+        left_out = len(values) - len(known)
+        self._sums += torch.tensor(
+            [len(known), known.sum(), known.square().sum(), left_out], dtype=torch.float64
+        )
+
+    def result(self, world: World, **facts: float) -> Result:
+        """Of all processes together, with these facts; every process calls it."""
+        sums = self._sums.to(world.device)
+        world.sum_([sums])
+        count, total, squares, left_out = sums.tolist()
+        if left_out:
+            facts["left_out"] = left_out
+        if not count:
+            return Result(None, 0, facts=facts)
+        mean = total / count
+        error = None
+        if count > 1:
+            error = (max(squares / count - mean**2, 0.0) / (count - 1)) ** 0.5
+        return Result(mean, int(count), error, facts)

@@ -1,0 +1,321 @@
+"""The training loop: read it from top to bottom.
+
+Each update runs the phases of `training.train.step`. The batch is cut into micro-batches, which the
+processes share; gradients are summed over both. Nothing random is remembered: every draw is seeded
+by where it happens, so a state is networks, optimisers and one counter.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from training import checkpoint
+from training.distributed import World
+from training.networks.discriminators import ImageDiscriminator, VideoDiscriminator
+from training.networks.generator import Generator
+from training.train import losses
+from training.train.run_folder import RunError, RunFolder, TrainingState, resumed, stop_on_signals
+from training.train.step import PHASES, Clips, Draws, Phase, Schedule, Step
+from training.train.train_config import TrainConfig
+
+log = logging.getLogger(__name__)
+
+
+_HALF_SCALE = 2.0**12
+"""Factor on the losses in float16, taken out of the gradients again. StyleGAN uses none; here a
+quarter of the generator's gradient was lost without it (256 px, measured against float32), because
+most pixels' shares are below the format's smallest number. The largest share was about 0.02, which
+leaves a factor of 800 to the format's end; beyond it gradients are bounded like any others."""
+
+
+class ClipStream(Protocol):
+    """Where the loop takes its data from; the same micro-batch for the same numbers, always."""
+
+    def clips(self, update: int, micro_batch: int) -> Clips:
+        """Real clips, on the loop's device."""
+        ...
+
+    def cameras(self, draws: Draws, count: int) -> Tensor:
+        """Cameras of both frames of `count` random clips [2 * count, 25]."""
+        ...
+
+
+class Judge(Protocol):
+    """What tells how good the averaged generator is."""
+
+    name: str
+    """Of the metric."""
+    of: str
+    """What is measured: scores of different things do not compare."""
+
+    def __call__(self) -> float:
+        """The score; lower is better. Every process calls it and gets the same."""
+        ...
+
+
+@dataclass
+class Networks:
+    """The networks of a run on their device."""
+
+    G: Generator
+    G_ema: Generator
+    D_image: ImageDiscriminator
+    D_video: VideoDiscriminator
+
+    @classmethod
+    def build(cls, config: TrainConfig, device: torch.device) -> Networks:
+        """New networks; the same for the same seed.
+
+        Raises:
+            training.checkpoint.CheckpointError: when the weights to start from cannot be read.
+        """
+        torch.manual_seed(config.seed)
+        G = Generator(config.generator)
+        if config.start_from:
+            checkpoint.start_from(G, config.start_from)
+        D_image = ImageDiscriminator(config.discriminator)
+        D_video = VideoDiscriminator(config.discriminator)
+        layout = torch.channels_last if config.channels_last else torch.contiguous_format
+        for module in (G, D_image, D_video):
+            module.to(device, memory_format=layout)  # pyright: ignore[reportCallIssue]
+        G_ema = copy.deepcopy(G).eval().requires_grad_(False)
+        return cls(G, G_ema, D_image, D_video)
+
+
+class Trainer:
+    """One run.
+
+    Args:
+        config: its settings.
+        data: real clips and cameras.
+        world: this process among its siblings.
+        folder: where states go.
+        judge: makes what scores the averaged generator, so that the best one is kept.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: ClipStream,
+        world: World,
+        folder: RunFolder,
+        judge: Callable[[Generator], Judge] | None = None,
+    ) -> None:
+        self.config, self.data, self.world = config, data, world
+        self.folder = folder
+        self.networks = Networks.build(config, world.device)
+        options, nets = config.optimizer, self.networks
+        self.optimizers = {
+            "G": _adam(nets.G, options.g_lr, options.g_beta2),
+            "D_image": _adam(nets.D_image, options.d_lr, options.d_beta2),
+            "D_video": _adam(nets.D_video, options.d_lr, options.d_beta2),
+        }
+        modules: dict[str, nn.Module] = {name: getattr(nets, name) for name in self.optimizers}
+        self.state = TrainingState(
+            {**modules, "G_ema": nets.G_ema},
+            {f"optimizer {name}": (o, modules[name]) for name, o in self.optimizers.items()},
+        )
+        self.judge = judge(nets.G_ema) if judge is not None and config.score_every else None
+        self.step = Step(config, nets.G, nets.D_image, nets.D_video)
+        if config.compile:
+            _compile([nets.G.backbone.synthesis, nets.D_image, nets.D_video], world.device)
+        self._loss_scale = _HALF_SCALE if config.precision == "float16" else 1.0
+        self.seconds: dict[Phase, float] = dict.fromkeys(PHASES, 0.0)
+        """Time spent in each phase since the start, seconds."""
+        self._stopping = False
+
+    def run(self) -> Iterator[dict[str, float]]:
+        """Trains, and yields the losses of each update.
+
+        SIGTERM and SIGINT end the run after the update under way, saved.
+
+        Raises:
+            RunError: when the run to resume does not fit, or is not there for every process.
+        """
+        config, state = self.config, self.state
+        if config.resume:
+            found = self.folder.restore(state)
+            if self.world.first:
+                log.info(resumed(found, self.folder))
+            if not self.world.agree(state.update):
+                raise RunError(
+                    f"The processes do not find the same states in {self.folder.path}: "
+                    "it must be on a disk that all of them share."
+                )
+        last = config.updates
+        if config.stop_after is not None:
+            last = min(last, state.update + config.stop_after)
+        stopping = False
+        with stop_on_signals(self.stop):
+            # A signal may reach some of the processes only, and all of them must save.
+            while state.update < last and not (stopping := self.world.any(self._stopping)):
+                values = self.update()
+                if self._is_scored():
+                    values |= self._score()
+                if state.update % config.save_every == 0 or state.update == last:
+                    self.save()
+                yield values
+            if stopping:
+                self.save()
+
+    def update(self) -> dict[str, float]:
+        """One update of all networks; its losses, averaged over the batch."""
+        config, number = self.config, self.state.update
+        schedule = Schedule.at(number, config)
+        values: dict[str, float] = {}
+        for index, phase in enumerate(PHASES):
+            if number % self.step.interval(phase) == 0:
+                start = time.perf_counter()
+                values |= self._phase(phase, index, number, schedule)
+                self._synchronize()
+                self.seconds[phase] += time.perf_counter() - start
+        self.state.update = number + 1
+        self._average()
+        return values
+
+    def _phase(self, phase: Phase, index: int, number: int, schedule: Schedule) -> dict[str, float]:
+        """Forward, backward and optimiser step of one phase."""
+        config, world, nets = self.config, self.world, self.networks
+        names = ["G"] if phase.startswith("G") else ["D_image", "D_video"]
+        modules: list[nn.Module] = [getattr(nets, name) for name in names]
+        for module in (nets.G, nets.D_image, nets.D_video):
+            module.requires_grad_(module in modules)
+            module.zero_grad(set_to_none=True)
+        count = config.batch // config.micro_batch
+        totals: dict[str, Tensor] = {}
+        for micro in world.share(count):
+            draws = Draws((config.seed, number, index, micro), world.device)
+            clips = self.data.clips(number, micro)
+            c = self.data.cameras(draws, config.micro_batch)
+            parts = self.step.losses[phase](clips, c, schedule, draws)
+            loss = torch.stack(list(parts.values())).sum() / count
+            (loss * self._loss_scale).backward()
+            for name, value in parts.items():
+                totals[name] = totals.get(name, 0) + value.detach() / count
+        self._apply(names, modules)
+        if phase == "Gmain":
+            self._average_w()
+        return self._shared(phase, totals)
+
+    def _apply(self, names: list[str], modules: list[nn.Module]) -> None:
+        """Sums gradients over the processes, makes them finite as the published loop does, and
+        steps the optimisers."""
+        parameters = [p for module in modules for p in module.parameters() if p.grad is not None]
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        self.world.sum_(gradients)
+        for gradient in gradients:
+            if self._loss_scale != 1:
+                gradient /= self._loss_scale
+            torch.nan_to_num(gradient, nan=0.0, posinf=1e5, neginf=-1e5, out=gradient)
+        for name in names:
+            self.optimizers[name].step()
+
+    def _shared(self, phase: Phase, totals: dict[str, Tensor]) -> dict[str, float]:
+        """Losses summed over the processes; one that had no micro-batch knows the names too."""
+        if self.world.size > 1 and not totals:
+            raise RuntimeError(f"A process has no part in {phase}: use fewer, or a larger batch.")
+        tensors = [totals[name] for name in totals]
+        self.world.sum_(tensors)
+        return {name: tensor.item() for name, tensor in zip(totals, tensors, strict=True)}
+
+    def _average_w(self) -> None:
+        """The running mean of w that truncation pulls towards."""
+        drawn, self.step.w_sum = self.step.w_sum, None
+        assert drawn is not None
+        self.world.sum_([drawn])
+        beta = self.config.optimizer.w_avg_beta
+        average = self.networks.G.backbone.mapping.w_avg
+        average.lerp_(drawn / (2 * self.config.batch), 1 - beta)
+
+    def _average(self) -> None:
+        """The running mean of the generator's weights."""
+        options, config = self.config.optimizer, self.config
+        half_life = options.ema_kimg * config.batch / 32
+        seen = self.state.update * config.batch
+        keep = losses.ema_weight(config.batch, seen, half_life, options.ema_ramp_up)
+        with torch.no_grad():
+            ours, averages = self.networks.G.parameters(), self.networks.G_ema.parameters()
+            for parameter, average in zip(ours, averages, strict=True):
+                average.lerp_(parameter, 1 - keep)
+            buffers = zip(self.networks.G.buffers(), self.networks.G_ema.buffers(), strict=True)
+            for buffer, average in buffers:
+                average.copy_(buffer)
+
+    def save(self) -> None:
+        """Writes the state and the generator; a disk that is full is told, not fatal."""
+        if self.world.first:
+            try:
+                self.folder.save(self.state, self.config.keep)
+                notes = f"Training, {self.state.update} updates."
+                checkpoint.save(self.folder.generator, self.networks.G_ema, notes=notes)
+            except (OSError, checkpoint.CheckpointError) as e:
+                log.warning("The state at update %d is not saved: %s", self.state.update, e)
+        self.world.barrier()
+
+    def _is_scored(self) -> bool:
+        if self.judge is None:
+            return False
+        number, config = self.state.update, self.config
+        # The first update too: what a score lacks shall be told at once, not after hours.
+        return number in (1, config.updates) or number % config.score_every == 0
+
+    def _score(self) -> dict[str, float]:
+        """The averaged generator's score by name; keeps the generator if none was better."""
+        judge, state = self.judge, self.state
+        assert judge is not None
+        score = judge()
+        if state.score_of != judge.of:
+            state.best_score, state.score_of = None, judge.of
+        if math.isfinite(score) and (state.best_score is None or score < state.best_score):
+            state.best_score = score
+            if self.world.first:
+                self._keep_best(judge, score)
+        return {f"score/{judge.name}": score}
+
+    def _keep_best(self, judge: Judge, score: float) -> None:
+        number = self.state.update
+        notes = f"Training, {number} updates: the best {judge.name} so far, {score:.5g}."
+        facts = {"score": repr(score), "score_of": judge.of, "update": str(number)}
+        try:
+            checkpoint.save(self.folder.best, self.networks.G_ema, notes=notes, metadata=facts)
+        except (OSError, checkpoint.CheckpointError) as e:
+            log.warning("The best generator, of update %d, is not saved: %s", number, e)
+
+    def stop(self) -> None:
+        """Asks the run to end after the update under way."""
+        self._stopping = True
+
+    def _synchronize(self) -> None:
+        if self.world.device.type == "cuda":
+            torch.cuda.synchronize(self.world.device)
+
+
+def _compile(modules: list[nn.Module], device: torch.device) -> None:
+    """Lets torch.compile take over the modules.
+
+    Raises:
+        RunError: when the machine has nothing to compile with.
+    """
+    try:
+        torch.compile(torch.sin)(torch.zeros(8, device=device))
+    except Exception as e:  # torch has a type of its own for everything that can be missing
+        needed = "Triton" if device.type == "cuda" else "a C++ compiler"
+        reason = str(e).strip().splitlines()[0]
+        raise RunError(
+            f"--compile needs {needed}, which does not work here ({reason}); train without it."
+        ) from e
+    for module in modules:
+        module.compile()
+
+
+def _adam(module: nn.Module, lr: float, beta2: float) -> torch.optim.Adam:
+    return torch.optim.Adam(module.parameters(), lr, betas=(0.0, beta2), eps=1e-8)

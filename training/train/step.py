@@ -1,0 +1,220 @@
+"""One update of PV3D's training: four phases, each a loss on a micro-batch of clips.
+
+Every random draw comes from generators seeded by (seed, update, phase, micro-batch), so a run is
+the same after a restart and on any number of processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.data.times import draw_times
+from training.networks.discriminators import (
+    ImageDiscriminator,
+    VideoDiscriminator,
+    frame_pairs,
+    resize,
+)
+from training.networks.generator import Generator
+from training.train import losses
+from training.train.train_config import TrainConfig
+
+Phase = Literal["Gmain", "Greg", "Dmain", "Dreg"]
+PHASES: tuple[Phase, ...] = ("Gmain", "Greg", "Dmain", "Dreg")
+"""In the order in which they run; the two regularisations not at every update."""
+
+
+@dataclass(frozen=True)
+class Clips:
+    """A micro-batch of n clips, two frames each, clip by clip."""
+
+    images: Tensor
+    """[2n, 3, H, W] in -1..1."""
+    c: Tensor
+    """Cameras [2n, 25]."""
+    t: Tensor
+    """Times [2n, 1]."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What changes in the course of the training, at one update."""
+
+    swap_probability: float
+    blur_sigma: float
+    raw_resolution: int
+
+    @classmethod
+    def at(cls, update: int, config: TrainConfig) -> Schedule:
+        """Values at an update, counted from 0."""
+        loss, kimg = config.loss, update * config.batch / 1000
+        final = config.generator.rendering.raw_resolution
+        raw_start = final if loss.raw_start is None else loss.raw_start
+        return cls(
+            losses.ramp(kimg, loss.swap_start, loss.swap_end, loss.swap_kimg),
+            losses.ramp(kimg, loss.blur_sigma, 0.0, loss.blur_kimg * config.batch / 32),
+            round(losses.ramp(kimg, raw_start, final, loss.raw_kimg)),
+        )
+
+
+class Draws:
+    """Random numbers of one phase of one micro-batch."""
+
+    def __init__(self, key: tuple[int, ...], device: torch.device) -> None:
+        state = np.random.SeedSequence(key).generate_state(2, np.uint64)
+        self.device = device
+        self.cpu = torch.Generator().manual_seed(int(state[0] >> 1))
+        """For the few draws that decide what is made: the same on every device."""
+        self.local = torch.Generator(device).manual_seed(int(state[1] >> 1))
+        """For the many draws along the rays and in the layers."""
+
+    def normal(self, *shape: int) -> Tensor:
+        return torch.randn(shape, generator=self.cpu).to(self.device)
+
+
+class Step:
+    """The losses of each phase.
+
+    Args:
+        config: of the run.
+        G: the generator.
+        D_image: judges single frames.
+        D_video: judges pairs of frames.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        G: Generator,
+        D_image: ImageDiscriminator,
+        D_video: VideoDiscriminator,
+    ) -> None:
+        self.config = config
+        self.G, self.D_image, self.D_video = G, D_image, D_video
+        self.w_sum: Tensor | None = None
+        """Sum of the w drawn in this update's main phase, for their running average."""
+        self.losses: dict[Phase, Callable[[Clips, Tensor, Schedule, Draws], dict[str, Tensor]]] = {
+            "Gmain": self.generator_main,
+            "Greg": self.generator_density,
+            "Dmain": self.discriminator_main,
+            "Dreg": self.discriminator_r1,
+        }
+
+    def interval(self, phase: Phase) -> int:
+        """Updates from one run of the phase to the next."""
+        loss = self.config.loss
+        return {"Greg": loss.density_interval, "Dreg": loss.r1_interval}.get(phase, 1)
+
+    def autocast(self) -> contextlib.AbstractContextManager:
+        """Convolutions in the run's number format."""
+        if self.config.precision == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.G.device.type, getattr(torch, self.config.precision))
+
+    def _planes(self, c: Tensor, t: Tensor, schedule: Schedule, draws: Draws):
+        """ws and planes of new people in motion, seen by cameras c [2n, 25] at times t [2n, 1]."""
+        config, count = self.config.generator, c.shape[0] // 2
+        z = draws.normal(count, config.z_dim).repeat_interleave(2, dim=0)
+        z_motion = draws.normal(count, max(config.motion_dim, 1)).repeat_interleave(2, dim=0)
+        c0 = losses.swapped_cameras(c, schedule.swap_probability, draws.cpu)
+        noise = draws.local if self.config.random_noise else "const"
+        ws = self.G.mapping(z, c0)
+        with self.autocast():
+            planes = self.G.planes(ws, z_motion if config.has_motion else None, t, noise=noise)
+        return ws, planes.float()
+
+    def _fake(self, c: Tensor, schedule: Schedule, draws: Draws):
+        """Frames of new clips: ws, images [2n, 3, H, W], raw images [2n, 3, h, w], t [2n, 1]."""
+        t = draw_times(draws.cpu, c.shape[0] // 2).reshape(-1, 1).to(c.device)
+        ws, planes = self._planes(c, t, schedule, draws)
+        raw = self.G.render(planes, ws, c, resolution=schedule.raw_resolution, jitter=draws.local)
+        with self.autocast():
+            image = self.G.superresolve(raw, ws)
+        return ws, image.float(), raw.image.float(), t
+
+    def _judge(self, image: Tensor, raw: Tensor, c: Tensor, t: Tensor, sigma: float):
+        """Logits of both discriminators, [2n, 1] and [n, 1], on pictures blurred by sigma."""
+        image = losses.blur(image, sigma)
+        with self.autocast():
+            image_logits = self.D_image(image, raw, c)
+            video_logits = self.D_video(frame_pairs(image, t), c.reshape(-1, 50))
+        return image_logits.float(), video_logits.float()
+
+    def _real_raw(self, images: Tensor, schedule: Schedule) -> Tensor:
+        """Real frames as the volume renderer should show them; blurred like the final ones."""
+        return losses.blur(resize(images, schedule.raw_resolution), schedule.blur_sigma)
+
+    def generator_main(
+        self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws
+    ) -> dict[str, Tensor]:
+        """The generator against both discriminators."""
+        del clips
+        ws, image, raw, t = self._fake(c, schedule, draws)
+        drawn = ws[:, 0].detach().sum(dim=0)
+        self.w_sum = drawn if self.w_sum is None else self.w_sum + drawn
+        logits = self._judge(image, raw, c, t, schedule.blur_sigma)
+        weight = self.config.loss
+        return {
+            "G/image": weight.image_weight * losses.generator_loss(logits[0]),
+            "G/video": weight.video_weight * losses.generator_loss(logits[1]),
+        }
+
+    def generator_density(
+        self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws
+    ) -> dict[str, Tensor]:
+        """Smooth density around random points of the box."""
+        del clips
+        loss = self.config.loss
+        t = draw_times(draws.cpu, c.shape[0] // 2).reshape(-1, 1).to(c.device)
+        _, planes = self._planes(c, t, schedule, draws)
+        shape = (c.shape[0], loss.density_points, 3)
+        points = torch.rand(shape, generator=draws.local, device=c.device) * 2 - 1
+        offsets = torch.randn(shape, generator=draws.local, device=c.device)
+        nearby = points + loss.density_distance * offsets
+        sigma = self.G.sample(planes, torch.cat([points, nearby], dim=1))[0]
+        change = losses.density_loss(*sigma.chunk(2, dim=1))
+        return {"G/density": loss.density_weight * loss.density_interval * change}
+
+    def discriminator_main(
+        self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws
+    ) -> dict[str, Tensor]:
+        """Both discriminators tell real from made."""
+        with torch.no_grad():
+            _, image, raw, t = self._fake(c, schedule, draws)
+        sigma = schedule.blur_sigma
+        fake = self._judge(image, raw, c, t, sigma)
+        real_raw = self._real_raw(clips.images, schedule)
+        real = self._judge(clips.images, real_raw, clips.c, clips.t, sigma)
+        weight = self.config.loss
+        return {
+            "D/image": weight.image_weight * losses.discriminator_loss(real[0], fake[0]),
+            "D/video": weight.video_weight * losses.discriminator_loss(real[1], fake[1]),
+        }
+
+    def discriminator_r1(
+        self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws
+    ) -> dict[str, Tensor]:
+        """R1 on real frames and pairs, in float32: squared gradients overflow half formats."""
+        del c, draws
+        loss = self.config.loss
+        images = losses.blur(clips.images, schedule.blur_sigma)
+        raw = self._real_raw(clips.images, schedule).requires_grad_()
+        pairs = frame_pairs(images, clips.t).requires_grad_()
+        images = images.detach().requires_grad_()
+        # By `forward`, past torch.compile, which has no second derivatives.
+        image_logits = self.D_image.forward(images, raw, clips.c)
+        video_logits = self.D_video.forward(pairs, clips.c.reshape(-1, 50))
+        image_penalty = losses.r1_penalty(image_logits, [images, raw])
+        video_penalty = losses.r1_penalty(video_logits, [pairs])
+        scale = loss.r1_gamma / 2 * loss.r1_interval
+        return {
+            "D/image R1": scale * loss.image_weight * image_penalty.mean(),
+            "D/video R1": scale * loss.video_weight * video_penalty.mean(),
+        }

@@ -1,0 +1,139 @@
+"""Trains PV3D.
+
+    python -m training.train tiny --data clips.zip --out runs/first
+    torchrun --nproc-per-node 8 -m training.train voxceleb-res64 --data voxceleb --out runs/big
+    python -m training.train tiny --data clips.zip --out runs/first --resume
+
+The first word names a preset; every setting of it can be changed on the command line.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections import defaultdict
+from functools import partial
+
+import torch
+import tyro
+from tqdm import tqdm
+
+from training.checkpoint import CheckpointError
+from training.data import DatasetError
+from training.distributed import DeviceError, World, world
+from training.metrics import MetricsError
+from training.metrics.detectors import DetectorError
+from training.train.logs import Logs
+from training.train.loop import Trainer
+from training.train.run_folder import RunError, RunFolder
+from training.train.score import Score
+from training.train.step import PHASES
+from training.train.stream import DataStream
+from training.train.train_config import PRESETS, TrainConfig
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Trains as the command line says; the exit status is 1 where something must be mended."""
+    presets = {name: ("", config) for name, config in PRESETS.items()}
+    config = tyro.extras.overridable_config_cli(presets, args=arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        with world(config.device) as here:
+            train(config, here)
+    except (
+        *(CheckpointError, DatasetError, DetectorError, DeviceError, MetricsError, RunError),
+    ) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def train(config: TrainConfig, here: World) -> None:
+    """One sitting of a run.
+
+    Raises:
+        RunError: when the run's folder cannot be used.
+        training.data.DatasetError: when the data cannot be used.
+        training.checkpoint.CheckpointError: when the weights to start from cannot be used.
+        training.metrics.MetricsError, training.metrics.detectors.DetectorError: when the score
+            cannot be measured.
+    """
+    micro_batches = config.batch // config.micro_batch
+    if micro_batches % here.size:
+        raise RunError(
+            f"{here.size} processes cannot share the {micro_batches} micro-batches of an update "
+            f"evenly: choose a number that divides {micro_batches}, another batch (it is "
+            f"{config.batch}) or another micro_batch (it is {config.micro_batch})."
+        )
+    folder = RunFolder(config.out)
+    if here.first:
+        folder.begin(config, config.resume)
+    here.barrier()
+    data = DataStream(config, here)
+    logs = Logs(folder.logs) if here.first else None
+    try:
+        judge = partial(Score, config, here, folder.path)
+        trainer = Trainer(config, data, here, folder, judge)
+        _follow(trainer, data, logs)
+    finally:
+        data.close()
+        if logs is not None:
+            logs.close()
+
+
+def _follow(trainer: Trainer, data: DataStream, logs: Logs | None) -> None:
+    """Runs the trainer with a progress bar and log entries in the first process."""
+    config, state = trainer.config, trainer.state
+    bar = tqdm(total=config.updates, disable=logs is None, unit="update", smoothing=0.05)
+    begun, first = time.perf_counter(), None
+    recent: defaultdict[str, list[float]] = defaultdict(list)
+    for values in trainer.run():
+        if first is None:
+            first = state.update - 1
+        bar.update(state.update - bar.n)
+        if logs is None:
+            continue
+        scores = {name: values[name] for name in values if name.startswith("score/")}
+        if scores:
+            logs.numbers(state.update, scores)
+        for name in values.keys() - scores.keys():
+            recent[name].append(values[name])
+        if state.update % config.log_every == 0:
+            kimg = (state.update - first) * config.batch / 1000
+            rate = (time.perf_counter() - begun) / kimg
+            means = {name: sum(found) / len(found) for name, found in recent.items()}
+            recent.clear()
+            bar.set_postfix_str(_summary(means, state.update * config.batch / 1000, rate))
+            logs.numbers(state.update, means | _facts(trainer, data, rate))
+        if config.sample_every and state.update % config.sample_every == 0:
+            logs.samples(state.update, trainer.networks.G_ema)
+    bar.close()
+
+
+def _summary(values: dict[str, float], kimg: float, rate: float) -> str:
+    """The main losses in a few characters."""
+    names = ("G/image", "G/video", "D/image", "D/video")
+    shown = " ".join(f"{name} {values[name]:.2f}" for name in names if name in values)
+    return f"{kimg:.1f} kimg, {rate:.1f} s/kimg, {_memory() / 2**30:.1f} GB, {shown}"
+
+
+def _facts(trainer: Trainer, data: DataStream, rate: float) -> dict[str, float]:
+    """Speed, memory, and where the time goes."""
+    total = sum(trainer.seconds.values()) or 1.0
+    shares = {f"time/{phase}": trainer.seconds[phase] / total for phase in PHASES}
+    return shares | {
+        "speed/seconds per kimg": rate,
+        "speed/seconds waited for data": data.waited,
+        "data/clips skipped": float(len(data.skipped)),
+        "memory/GB": _memory() / 2**30,
+    }
+
+
+def _memory() -> int:
+    """Bytes in use: of the GPU at their peak, or of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    import psutil
+
+    return psutil.Process().memory_info().rss

@@ -1,0 +1,207 @@
+"""How close a supervised generator comes to people, motions and cameras that it has not seen.
+
+    python -m training.warmup.held_out runs/warmup --data held_out.zip
+
+The data set tells the numbers of its people and motions, as `training.synthetic` writes them; with
+landmarks (`--landmarks`) the region of eyes and mouth is measured on its own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import tyro
+from skimage.metrics import structural_similarity
+from torch import Tensor
+
+from training.checkpoint import CheckpointError, load_generator
+from training.data import DatasetError
+from training.data.picture_files import resize
+from training.data.sampling import open_source
+from training.data.source import Annotations, Pictures
+from training.distributed import device_named
+from training.networks.generator import Frame, Generator
+from training.terminal import run_command
+from training.train.step import Draws
+from training.warmup.supervised import Codes
+
+try:
+    import flip_evaluator
+except ImportError:  # it comes with the extra `train`
+    flip_evaluator = None
+
+_EYES_AND_MOUTH = slice(36, 68)
+_MARGIN = 0.02
+"""Around the landmarks, as a share of the picture."""
+
+
+@torch.inference_mode()
+def measure(G: Generator, codes: Codes, path: Path, count: int = 24) -> dict[str, float]:
+    """Compares frames of a data set with the generator's, given the same numbers and cameras.
+
+    Args:
+        G: the generator.
+        codes: how numbers become its codes.
+        path: data set of held-out people.
+        count: clips that are measured, spread over the set; the first and the last frame of each.
+
+    Returns:
+        Means by name: PSNR of the whole picture and of the box around eyes and mouth in dB, of the
+        final picture and of the raw one; structural similarity (Wang et al., 2004), 1 for equal
+        pictures; perceptual distance (FLIP, Andersson et al., 2020: what a viewer notices who
+        flips between the pictures, 0 to 1) where its package is installed; depth error where the
+        head is opaque, world units and percent of the box; and the share of the true change
+        between the frames that is explained (1 is all), whole and around eyes and mouth. What the
+        data set cannot tell is absent.
+
+    Raises:
+        DatasetError: when the data set cannot be used.
+    """
+    source = open_source(path)
+    draws = Draws((0,), G.device)
+    found: dict[str, list[float]] = {}
+    for clip in np.linspace(0, len(source.names) - 1, min(count, len(source.names))).astype(int):
+        notes = source.annotations(int(clip))
+        if notes.identity is None or notes.motion is None or notes.t is None:
+            raise DatasetError(f"{path} does not tell identity, motion and time of its clips.")
+        frames = [0, notes.frame_count - 1]
+        frame = _generate(G, codes, notes, frames, draws)
+        for name, value in _compare(G, notes, frames, source.pictures(int(clip), frames), frame):
+            found.setdefault(name, []).append(value)
+    means = {name: sum(values) / len(values) for name, values in found.items()}
+    for name in [name for name in means if name.startswith("changed")]:
+        missed = means.pop(name.replace("changed", "missed"))
+        means[name.replace("changed", "change explained")] = 1 - missed / max(means.pop(name), 1e-9)
+    return {f"held out/{name}": value for name, value in means.items()}
+
+
+def _generate(
+    G: Generator, codes: Codes, notes: Annotations, frames: list[int], draws: Draws
+) -> Frame:
+    """The generator's version of some frames of one clip."""
+
+    def tensor(numbers: np.ndarray | None) -> Tensor:
+        return torch.from_numpy(np.asarray(numbers)).to(G.device)
+
+    count = len(frames)
+    z = codes.z(tensor(notes.identity)[None], draws.normal(1, G.config.z_dim))
+    z_motion = codes.z_motion(tensor(notes.motion)[None], draws.normal(1, G.config.motion_dim))
+    t = None if notes.t is None else tensor(notes.t[frames])[:, None]
+    c = tensor(notes.cameras[frames])
+    return G(z.expand(count, -1), z_motion.expand(count, -1), t, c)
+
+
+def _compare(
+    G: Generator, notes: Annotations, frames: list[int], truth: Pictures, frame: Frame
+) -> list[tuple[str, float]]:
+    """Named differences of one clip's frames."""
+    found: list[tuple[str, float]] = []
+    sides = {"": frame.image, "raw ": frame.raw.image}
+    for prefix, image in sides.items():
+        side = image.shape[-1]
+        target = np.stack([resize(picture, side) for picture in truth.images])
+        picture = image.clamp(-1, 1).add(1).mul(127.5).permute(0, 2, 3, 1).cpu().numpy()
+        errors = (picture - target) / 255  # [n, H, W, 3]
+        found.append((f"{prefix}PSNR dB", _psnr(errors)))
+        changes = [("", errors[1:] - errors[:-1], np.diff(target.astype(np.float64), axis=0) / 255)]
+        if notes.landmarks is not None:
+            boxes = [_box(notes.landmarks[k], side) for k in frames]
+            psnr = [_psnr(error[box]) for error, box in zip(errors, boxes, strict=True)]
+            found.append((f"{prefix}PSNR eyes and mouth dB", sum(psnr) / len(psnr)))
+            box = (slice(None), *boxes[0])
+            changes.append((" eyes and mouth", changes[0][1][box], changes[0][2][box]))
+        if not prefix:
+            found += [(f"missed{where}", float(np.square(e).sum())) for where, e, _ in changes]
+            found += [(f"changed{where}", float(np.square(d).sum())) for where, _, d in changes]
+            similar = [
+                structural_similarity(a, b.astype(np.float32), channel_axis=-1, data_range=255)
+                for a, b in zip(picture, target, strict=True)
+            ]
+            found.append(("structural similarity", float(np.mean(similar))))
+            if flip_evaluator is not None:
+                pairs = zip(target / 255, picture / 255, strict=True)
+                distances = [_flip(truth, ours) for truth, ours in pairs]
+                found.append(("perceptual distance FLIP", sum(distances) / len(distances)))
+    if truth.depth is not None and truth.mask is not None:
+        error = _depth_error(frame, truth)
+        if math.isfinite(error):
+            found.append(("depth error", error))
+            found.append(("depth error % of box", 100 * error / G.config.rendering.box_warp))
+    return found
+
+
+def _flip(truth: np.ndarray, picture: np.ndarray) -> float:
+    """Mean FLIP of two pictures [H, W, 3] in 0..1."""
+    assert flip_evaluator is not None
+    truth, picture = (np.ascontiguousarray(x, dtype=np.float32) for x in (truth, picture))
+    return float(flip_evaluator.evaluate(truth, picture, "LDR", applyMagma=False)[1])
+
+
+def _psnr(error: np.ndarray) -> float:
+    """Of errors of values that span 1, in dB."""
+    return -10 * math.log10(max(float(np.square(error).mean()), 1e-12))
+
+
+def _box(landmarks: np.ndarray, side: int) -> tuple[slice, slice]:
+    """Rows and columns around the eyes and the mouth."""
+    points = landmarks[_EYES_AND_MOUTH]
+    low = (np.clip(points.min(axis=0) - _MARGIN, 0, 1) * side).astype(int)
+    high = (np.clip(points.max(axis=0) + _MARGIN, 0, 1) * side).astype(int) + 1
+    return slice(low[1], high[1]), slice(low[0], high[0])
+
+
+def _depth_error(frame: Frame, truth: Pictures) -> float:
+    """Mean distance of depths where both heads are opaque; NaN where they never are."""
+    size = frame.raw.depth.shape[-2:]
+    depth = torch.from_numpy(np.asarray(truth.depth))[:, None].to(frame.raw.depth.device)
+    mask = torch.from_numpy(np.asarray(truth.mask))[:, None].to(depth).div(255)
+    depth = F.interpolate(depth, size, mode="nearest-exact")
+    opaque = (F.interpolate(mask, size, mode="area") > 0.999) & (frame.raw.opacity > 0.5)
+    return (frame.raw.depth - depth).abs()[opaque].mean().item()
+
+
+@dataclass(frozen=True)
+class HeldOutConfig:
+    """Measure a supervised generator on held-out people."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Folder of a warm-up run, or a generator's file with `codes.safetensors` beside it."""
+    data: Path
+    """Data set of people that were not trained on, of `training.synthetic`."""
+    count: int = 48
+    """Clips measured."""
+    device: str = "cpu"
+    """Where to compute: auto, cpu, cuda or cuda:1."""
+    json: bool = False
+    """Print JSON instead of lines."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; the exit status is 1 where something must be mended."""
+    config = tyro.cli(HeldOutConfig, args=arguments, prog="python -m training.warmup.held_out")
+    generator = config.run / "generator.safetensors" if config.run.is_dir() else config.run
+    try:
+        G = load_generator(generator, device=device_named(config.device))
+        codes = Codes.load(generator.with_name("codes.safetensors"), G)
+        found = measure(G, codes, config.data, config.count)
+    except (CheckpointError, DatasetError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if config.json:
+        print(json.dumps(found, indent=2))
+    else:
+        for name, value in found.items():
+            print(f"{name.removeprefix('held out/'):36} {value:8.4f}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,178 @@
+"""What the numbers of a code mean, taught to the layers that read them before a picture is drawn.
+
+A person's hair or a blink depends on its numbers by thresholds, tables and products, which pictures
+teach slowly: their gradients reach the first layers faint and mixed. Where the meaning is known, as
+on synthetic heads, the layers learn it in a minute from as many draws as they like: afterwards a
+linear map of the mapping's w tells every trait, and one of a motion layer's output the expression.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import abc
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from training.data import DatasetError
+from training.networks.generator import Generator
+from training.networks.layers import FullyConnected
+from training.synthetic.expression import MOTION_DIM, expr_vector
+from training.synthetic.traits import IDENTITY_DIM, identity_from_u
+from training.train.step import Draws
+from training.warmup.supervised import Codes, fusers
+
+_BATCH = 512
+_PEOPLE, _MOMENTS = 195, 117
+"""Batches of people, and of moments in motions, that are drawn."""
+_LR, _HEAD_LR = 0.06, 0.003
+"""Learning rates of weights that are stored with unit spread, and of others."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """P draws of numbers and of what they mean."""
+
+    numbers: Tensor
+    """float32 [P, K]."""
+    meaning: Tensor
+    """float32 [P, F], each column with mean 0 and spread 1."""
+
+    @classmethod
+    def of(cls, numbers: ArrayLike, meaning: ArrayLike, device: torch.device) -> Lesson:
+        """A lesson of numbers [P, K] and their meaning [P, F], in any units."""
+        known, told = (
+            torch.from_numpy(np.asarray(rows, np.float32)).to(device) for rows in (numbers, meaning)
+        )
+        spread = told.std(dim=0).clamp_min(1e-3)
+        return cls(known, (told - told.mean(dim=0)) / spread)
+
+
+def check(identity: int, motion: int, path: str) -> None:
+    """Whether a data set's numbers are those whose meaning is known.
+
+    Raises:
+        training.data.DatasetError: when they are not.
+    """
+    if (identity, motion) != (IDENTITY_DIM, MOTION_DIM):
+        raise DatasetError(
+            f"{path} tells {identity} numbers of a person and {motion} of a motion, and "
+            f"`training.synthetic` draws with {IDENTITY_DIM} and {MOTION_DIM}: what they mean "
+            "cannot be taught. Use --teach 0."
+        )
+
+
+def teach(
+    G: Generator, codes: Codes, identity: Lesson, motion: Lesson, steps: int, draws: Draws
+) -> abc.Iterator[tuple[str, float]]:
+    """Trains the mapping and the first layers of each motion layer, step by step.
+
+    Args:
+        G: a generator that begins.
+        codes: how numbers become its codes.
+        identity: what a person's numbers mean.
+        motion: what a motion's numbers, times t, mean.
+        steps: for each part that is taught.
+        draws: of the codes' random parts and of the order.
+
+    Yields:
+        What is taught, and the share of its meaning's variance that a linear map of its output
+        missed in the last step.
+    """
+    mapping = G.backbone.mapping
+
+    def w(numbers: Tensor) -> Tensor:
+        shape = len(numbers), G.config.z_dim
+        noise = torch.randn(shape, generator=draws.local, device=numbers.device)
+        return G.mapping(codes.z(numbers, noise))[:, 0]
+
+    first = [mapping.get_submodule(f"fc{k}") for k in range(mapping.num_layers)]
+    for missed in _teach(first, w, identity, steps, draws):
+        codes.confine(G)
+        yield "the mapping", missed
+    for fuser in fusers(G):
+        layers = nn.Sequential(fuser.affine, *fuser.motion_mlp)
+
+        def moved(numbers: Tensor, layers: nn.Module = layers) -> Tensor:
+            return layers(numbers @ codes.motion)
+
+        for missed in _teach(layers, moved, motion, steps, draws):
+            codes.confine(G)
+            yield f"the motion at {fuser.conv.noise_const.shape[-1]} px", missed
+
+
+def synthetic_heads(
+    device: torch.device, steps: int
+) -> abc.Generator[str, None, tuple[Lesson, Lesson]]:
+    """Draws what a person's numbers, and a motion's times t, mean in `training.synthetic`.
+
+    Args:
+        device: where the lessons shall be.
+        steps: of `teach` that they are for; few need fewer draws.
+
+    Yields:
+        What is drawn next, a batch at a time.
+
+    Returns:
+        The lessons on people and on motions.
+    """
+    rng = np.random.default_rng(0)
+    u = rng.standard_normal((_BATCH * min(_PEOPLE, steps), IDENTITY_DIM))
+    m = rng.standard_normal((_BATCH * min(_MOMENTS, steps), MOTION_DIM))
+    m *= rng.choice((0.25, 0.5, 0.75, 1.0), (len(m), 1), p=(0.1, 0.2, 0.1, 0.6))
+    traits, expressions = [], []
+    for batch in np.split(u, len(u) // _BATCH):
+        yield "drawing people"
+        traits += [identity_from_u(row).numbers() for row in batch]
+    for batch in np.split(m, len(m) // _BATCH):
+        yield "drawing motions"
+        expressions += [expr_vector(row, 1.0) for row in batch]
+    return Lesson.of(u, traits, device), Lesson.of(m, expressions, device)
+
+
+def teach_heads(G: Generator, codes: Codes, steps: int, draws: Draws) -> abc.Iterator[str]:
+    """Draws the lessons on synthetic heads and teaches them, see `teach`; yields what it is at,
+    `length(G, steps)` times."""
+    people, motions = yield from synthetic_heads(G.device, steps)
+    for what, missed in teach(G, codes, people, motions, steps, draws):
+        yield f"{what}, {missed:.0%} to learn"
+
+
+def length(G: Generator, steps: int) -> int:
+    """How many parts `teach_heads` has."""
+    drawn = min(_PEOPLE, steps) + min(_MOMENTS, steps)
+    return drawn + steps * (1 + len(list(fusers(G))))
+
+
+def _teach(
+    layers: abc.Iterable[nn.Module],
+    run: abc.Callable[[Tensor], Tensor],
+    lesson: Lesson,
+    steps: int,
+    draws: Draws,
+) -> abc.Iterator[float]:
+    """Trains fully connected layers until a linear map of their output tells the meaning."""
+    device = lesson.numbers.device
+    width = run(lesson.numbers[:2]).shape[1]
+    head = nn.Linear(width, lesson.meaning.shape[1], device=device)
+    nn.init.zeros_(head.weight)
+    groups: list[dict] = [{"params": list(head.parameters()), "factor": _HEAD_LR}]
+    for layer in layers:
+        assert isinstance(layer, FullyConnected)
+        groups.append({"params": [layer.weight], "factor": _LR / layer.lr_mul})
+        groups.append({"params": [layer.bias], "factor": _HEAD_LR / layer.lr_mul})
+    optimizer = torch.optim.Adam(groups, betas=(0.9, 0.98))
+    for step in range(steps):
+        rate = min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["factor"]
+        chosen = torch.randint(len(lesson.numbers), (_BATCH,), generator=draws.local, device=device)
+        loss = F.mse_loss(head(run(lesson.numbers[chosen])), lesson.meaning[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss.item()

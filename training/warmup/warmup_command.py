@@ -1,0 +1,400 @@
+"""Supervised warm-up: the fast way to a small, good model on data that know their people.
+
+    python -m training.synthetic heads.zip --model ICT --people 5000 --still --shared-cameras
+    python -m training.warmup --data heads.zip --out runs/warm
+    python -m training.train demo --data heads.zip --start-from runs/warm/generator.safetensors
+
+First the volume renderer learns from random rays, then the super-resolution with it from parts of
+pictures. A run can be stopped at any moment and goes on with --resume.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import tyro
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from training import checkpoint
+from training.config import GeneratorConfig
+from training.data import Batch, DataConfig, DatasetError, Loader
+from training.distributed import World, world
+from training.networks.generator import Generator
+from training.train.logs import Logs
+from training.train.run_folder import RunError, RunFolder, TrainingState, resumed, stop_on_signals
+from training.train.step import Draws
+from training.train.train_config import PRESETS, AmpPrecision
+from training.warmup import held_out, lessons, supervised
+from training.warmup.optimizers import Matrices, hidden_weights, muon
+from training.warmup.supervised import Parts, Targets, WarmupLossConfig
+
+log = logging.getLogger(__name__)
+
+_AVERAGED = 4096
+"""People whose mean is the average person."""
+_READS_MOTION = re.compile(r"motion_time_fuser\.(affine|motion_mlp)\b")
+
+
+@dataclass(frozen=True)
+class WarmupConfig:
+    """One supervised warm-up."""
+
+    data: str
+    """Data set with identity, motion, depth and mask, such as `training.synthetic` makes."""
+    out: str = "runs/warmup"
+    """Folder of the run."""
+    resume: bool = False
+    """Go on from the newest state in the folder."""
+    start_from: str = ""
+    """Checkpoint whose weights begin the generator, such as another run's generator.safetensors;
+    its codes are taken to be known, so that nothing is taught."""
+    held_out: str = ""
+    """Data set of other people to measure on; empty for none."""
+    updates: int = 12_000
+    """Updates on rays."""
+    superresolution_updates: int = 6_000
+    """Updates after them, on rays and parts of final pictures."""
+    batch: int = 4
+    """Clips an update, two frames of each."""
+    lr: float = 4e-3
+    """Learning rate of Adam; from 30 % of the run it falls on a cosine, and that of the
+    super-resolution from 30 % of its stage."""
+    matrix_lr: float = 3.5
+    """Factor on the learning rate of the backbone's weight matrices, which Muon trains."""
+    density_lr: float = 4.0
+    """Factor on the learning rate of the decoder, whose density spans tens of units."""
+    mapping_lr: float = 100.0
+    """Factor on the learning rate of the mapping, whose weights are stored 100 times as large."""
+    teach: int = 4000
+    """Steps in which the layers that read the codes first learn what these mean, see
+    `training.warmup.lessons`; 0 for data that `training.synthetic` did not make."""
+    taught_lr: float = 0.2
+    """Further factor on the learning rate of those layers, where they were taught."""
+    ema: float = 0.9985
+    """Share that the averaged generator keeps at each update."""
+    seed: int = 0
+    """Of weights and every draw."""
+    precision: AmpPrecision = "float32"
+    """Number format of the convolutions."""
+    compile: bool = False
+    """Compile the networks with torch.compile: with bfloat16 more than twice as fast on a CPU that
+    has it. Needs a C++ compiler."""
+    device: str = "auto"
+    """auto is the GPU, or the CPU without one."""
+    workers: int = 1
+    """Processes that read data."""
+    log_every: int = 20
+    """Updates from one log entry to the next."""
+    save_every: int = 500
+    """Updates from one saved state to the next."""
+    keep: int = 2
+    """Newest states that are kept."""
+    stop_after: int | None = None
+    """Updates after which this sitting stops, saved and resumable."""
+    loss: WarmupLossConfig = field(default_factory=WarmupLossConfig)
+    generator: GeneratorConfig = PRESETS["demo"].generator
+
+    def __post_init__(self) -> None:
+        least = dict.fromkeys(("batch", "log_every", "save_every", "keep"), 1)
+        least |= dict.fromkeys(
+            ("updates", "superresolution_updates", "teach", "seed", "workers"), 0
+        )
+        problems = [
+            f"{name} is {getattr(self, name)}; it must be at least {low}"
+            for name, low in least.items()
+            if getattr(self, name) < low
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+
+    @property
+    def total(self) -> int:
+        """Updates of both stages."""
+        has_second = self.generator.superresolution_layout is not None
+        return self.updates + (self.superresolution_updates if has_second else 0)
+
+
+class Warmup:
+    """One run of both stages.
+
+    Args:
+        config: its settings.
+        here: the device; the warm-up is for one process.
+        folder: where states go.
+
+    Raises:
+        training.data.DatasetError: when the data cannot be used.
+    """
+
+    def __init__(self, config: WarmupConfig, here: World, folder: RunFolder) -> None:
+        self.config, self.here, self.folder = config, here, folder
+        data = DataConfig(path=Path(config.data), mirror=False, workers=config.workers)
+        side, raw = config.generator.image_resolution, config.generator.rendering.raw_resolution
+        if side % raw:
+            raise ValueError(
+                f"A final picture of {side} px is no multiple of a raw one of {raw} px, and parts "
+                "of both are compared: choose another raw resolution."
+            )
+        self.loader = Loader.open(data, side, config.batch, seed=config.seed)
+        first = self.loader.dataset[0]
+        if first.identity is None or first.motion is None or first.depth is None:
+            raise DatasetError(
+                f"{config.data} does not tell identity, motion and depth: "
+                "make a data set with `python -m training.synthetic`."
+            )
+        if config.teach:
+            lessons.check(len(first.identity), len(first.motion), config.data)
+        torch.manual_seed(config.seed)
+        self.G = Generator(config.generator).to(here.device)
+        self.codes = supervised.Codes.draw(len(first.identity), len(first.motion), self.G)
+        self.codes.save(folder.path / "codes.safetensors")
+        supervised.prepare(self.G, self.codes)
+        if config.start_from:
+            checkpoint.start_from(self.G, config.start_from)
+        self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
+        hidden = hidden_weights(self.G)
+        self.matrices = Matrices(list(hidden.values()))
+        self.optimizers = (
+            torch.optim.Adam(self._groups(hidden), config.lr, betas=(0.9, 0.99)),
+            muon(self.matrices, [config.matrix_lr * self._factor(name) for name in hidden]),
+        )
+        for group, name in zip(self.optimizers[1].param_groups, hidden, strict=True):
+            group["enlarges"] = _enlarges(name)
+        self.state = TrainingState(
+            {"G": self.G, "G_ema": self.G_ema},
+            {
+                "optimizer": (self.optimizers[0], self.G),
+                "muon": (self.optimizers[1], self.matrices),
+            },
+        )
+        if config.compile:
+            self.G.backbone.synthesis.compile(dynamic=False)
+            self.G.decoder.compile(dynamic=False)
+            if self.G.superresolution is not None:
+                self.G.superresolution.compile(dynamic=False)
+        self._stopping = False
+
+    def _groups(self, hidden: Collection[str]) -> list[dict]:
+        """What Adam trains: all but the hidden weights, by what decides their learning rate."""
+        groups: defaultdict[tuple[float, bool], list[nn.Parameter]] = defaultdict(list)
+        for name, parameter in self.G.named_parameters():
+            if name not in hidden:
+                groups[self._factor(name), _enlarges(name)].append(parameter)
+        return [
+            {"params": found, "factor": factor, "enlarges": enlarges}
+            for (factor, enlarges), found in groups.items()
+        ]
+
+    def _factor(self, name: str) -> float:
+        """On the learning rate of a parameter."""
+        config = self.config
+        if name.startswith("decoder."):
+            return config.density_lr
+        taught = config.taught_lr if config.teach else 1.0
+        if name.startswith("backbone.mapping.fc"):
+            return taught * config.mapping_lr
+        return taught if _READS_MOTION.search(name) else 1.0
+
+    def run(self) -> Iterator[dict[str, float]]:
+        """Trains, and yields the losses of each update; SIGTERM and SIGINT end it, saved."""
+        config, state = self.config, self.state
+        if config.resume:
+            log.info(resumed(self.folder.restore(state), self.folder))
+        last = config.total
+        if config.stop_after is not None:
+            last = min(last, state.update + config.stop_after)
+        with stop_on_signals(self.stop):
+            if state.update == 0 and config.teach and not config.start_from:
+                self._teach()
+            while state.update < last and not self._stopping:
+                values = self.update()
+                if state.update % config.save_every == 0 or state.update == last:
+                    self.save()
+                yield values
+            if self._stopping and state.update:
+                self.save()
+
+    def stop(self) -> None:
+        """Asks the run to end after the update under way."""
+        self._stopping = True
+
+    def _teach(self) -> None:
+        """Teaches the layers that read the codes what these mean, with a progress bar. Stopped in
+        the middle, the run begins anew."""
+        steps = self.config.teach
+        draws = Draws((self.config.seed, 0, 1), self.here.device)
+        with tqdm(total=lessons.length(self.G, steps), unit="step", desc="Lessons") as bar:
+            for what in lessons.teach_heads(self.G, self.codes, steps, draws):
+                if self._stopping:
+                    return
+                bar.set_postfix_str(what, refresh=False)
+                bar.update()
+        self.G_ema.load_state_dict(self.G.state_dict())
+
+    def update(self) -> dict[str, float]:
+        """One update of the stage that is on."""
+        config, number = self.config, self.state.update
+        on_rays = number < config.updates
+        position = number * config.batch
+        if self.loader.position != position:  # the run goes on where another stopped
+            self.loader.close()
+            self.loader.position = position
+        batch = next(self.loader).to(self.here.device)
+        draws = Draws((config.seed, number), self.here.device)
+        if self.G.superresolution is not None:
+            self.G.superresolution.requires_grad_(not on_rays)
+        losses = self._losses(batch, draws, pictures=not on_rays)
+        self.G.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        self.matrices.take_gradients()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self._rate(number, group["enlarges"]) * group["factor"]
+            optimizer.step()
+        self.codes.confine(self.G)
+        self._average(number)
+        self.state.update = number + 1
+        return {name: value.item() for name, value in losses.items()}
+
+    def _rate(self, number: int, enlarges: bool) -> float:
+        """Learning rate of the super-resolution or of the rest: a short rise, flat to 30 % of the
+        time it trains, then a cosine to 2 %."""
+        done, length = self._done(number, enlarges)
+        share = done / max(length, 1)
+        fall = 0.5 * (1 + math.cos(math.pi * max(share - 0.3, 0) / 0.7))
+        return self.config.lr * min(1.0, (done + 1) / 150) * (0.02 + 0.98 * fall)
+
+    def _done(self, number: int, enlarges: bool) -> tuple[int, int]:
+        """Updates done of those that train the super-resolution or the rest, and how many these
+        are."""
+        begin = self.config.updates if enlarges else 0
+        return max(number - begin, 0), self.config.total - begin
+
+    def _average(self, number: int) -> None:
+        with torch.no_grad():
+            pairs = zip(self.G_ema.parameters(), self.G.named_parameters(), strict=True)
+            for average, (name, parameter) in pairs:
+                if parameter.requires_grad:
+                    done, _ = self._done(number, _enlarges(name))
+                    keep = min(self.config.ema, 1 - 1 / (0.1 * done + 1))  # first ones fade fast
+                    average.lerp_(parameter, 1 - keep)
+
+    @torch.no_grad()
+    def _average_w(self) -> None:
+        """Finds the average person, whom truncation pulls towards."""
+        z = Draws((self.config.seed,), self.here.device).normal(_AVERAGED, self.G_ema.config.z_dim)
+        self.G_ema.backbone.mapping.w_avg.copy_(self.G_ema.mapping(z)[:, 0].mean(dim=0))
+
+    def _scene(self, batch: Batch, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
+        """ws, planes and cameras of both frames of a batch's n clips, [2n, ...] each."""
+        assert batch.identity is not None
+        assert batch.motion is not None
+        config, count = self.config.generator, len(batch.identity)
+        z = self.codes.z(batch.identity, draws.normal(count, config.z_dim))
+        noise = draws.normal(count, config.motion_dim)
+        z_motion = self.codes.z_motion(batch.motion, noise).repeat_interleave(2, dim=0)
+        ws = self.G.mapping(z).repeat_interleave(2, dim=0)
+        with self._autocast():
+            planes = self.G.planes(ws, z_motion, batch.t.flatten(0, 1))
+        return ws, planes.float(), batch.cameras.flatten(0, 1)
+
+    def _autocast(self):
+        enabled = self.config.precision != "float32"
+        dtype = getattr(torch, self.config.precision) if enabled else torch.bfloat16
+        return torch.autocast(self.here.device.type, dtype, enabled=enabled)
+
+    def _losses(self, batch: Batch, draws: Draws, pictures: bool) -> dict[str, Tensor]:
+        """Losses of random rays and, if wanted, of a part of final pictures."""
+        config = self.config.loss
+        targets = Targets.draw(batch, config, draws)
+        ws, planes, c = self._scene(batch, draws)
+        side = batch.images.shape[-1]
+        losses = supervised.ray_losses(self.G, planes, ws, c, side, targets, config, draws)
+        if not pictures:
+            return losses
+        assert self.G.superresolution is not None
+        whole = self.config.generator.rendering.raw_resolution
+        # Both frames of every other clip: how far they move apart is what is hard to learn.
+        own = torch.arange(len(c), device=c.device).unflatten(0, (-1, 2))
+        own = own[self.state.update % min(2, len(own)) :: 2].flatten()
+        images = batch.images.flatten(0, 1)[own]
+        parts = Parts.draw(images, whole, config, draws).of_frames(2)
+        features, raw = supervised.render_parts(self.G, planes[own], ws[own], c[own], parts)
+        with self._autocast():
+            image = self.G.superresolution(features, raw, ws[own, -1], whole)
+        target = parts.cut(images).float() / 127.5 - 1
+        inside = parts.inside(side // whole)
+        return losses | supervised.picture_losses(image.float(), target, inside, config)
+
+    def save(self) -> None:
+        """Writes the state and the averaged generator; a full disk is told, not fatal."""
+        self._average_w()
+        try:
+            self.folder.save(self.state, self.config.keep)
+            notes = f"Supervised warm-up, {self.state.update} updates."
+            checkpoint.save(self.folder.generator, self.G_ema, notes=notes)
+        except (OSError, checkpoint.CheckpointError) as e:
+            log.warning("The state at update %d is not saved: %s", self.state.update, e)
+
+
+def _enlarges(name: str) -> bool:
+    """Whether a parameter is of the super-resolution."""
+    return name.startswith("superresolution.")
+
+
+def train(config: WarmupConfig, here: World) -> None:
+    """One sitting of a run, with a progress bar and logs.
+
+    Raises:
+        RunError: when the run's folder cannot be used.
+        training.data.DatasetError: when the data cannot be used.
+    """
+    folder = RunFolder(config.out)
+    folder.begin(config, config.resume)
+    warmup, logs = Warmup(config, here, folder), Logs(folder.logs)
+    bar = tqdm(total=config.total, unit="update", smoothing=0.05)
+    recent: defaultdict[str, list[float]] = defaultdict(list)
+    try:
+        for values in warmup.run():
+            number = warmup.state.update
+            bar.update(number - bar.n)
+            for name, value in values.items():
+                recent[name].append(value)
+            if number % config.log_every == 0:
+                means = {name: sum(found) / len(found) for name, found in recent.items()}
+                recent.clear()
+                bar.set_postfix_str(" ".join(f"{k} {v:.4f}" for k, v in means.items()))
+                logs.numbers(number, means)
+            if number % config.save_every == 0:
+                logs.samples(number, warmup.G_ema)
+                if config.held_out:
+                    logs.numbers(
+                        number, held_out.measure(warmup.G_ema, warmup.codes, Path(config.held_out))
+                    )
+    finally:
+        bar.close()
+        warmup.loader.close()
+        logs.close()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Trains as the command line says; the exit status is 1 where something must be mended."""
+    config = tyro.cli(WarmupConfig, args=arguments, prog="python -m training.warmup")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        with world(config.device) as here:
+            train(config, here)
+    except (DatasetError, RunError, checkpoint.CheckpointError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,1 @@
+"""The window: its loop, commands, panels, viewport and timeline."""

@@ -1,0 +1,58 @@
+"""The sidebar: one file a panel, each with ``draw(state, result, actions)``.
+
+A panel reads the application through `Actions`, edits the session state in place by replacing its
+frozen parts, and knows neither torch nor the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from imgui_bundle import icons_fontawesome_6 as icons
+
+from viz.app.actions import Actions
+from viz.app.panels import (
+    appearance,
+    camera_panel,
+    capture,
+    export,
+    layers_panel,
+    model_panel,
+    motion_panel,
+    path_panel,
+    performance,
+    quality,
+    settings,
+    view,
+)
+from viz.state.types import RenderResult, SessionState
+
+Draw = Callable[[SessionState, RenderResult | None, Actions], None]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A section of the sidebar."""
+
+    title: str
+    icon: str
+    draw: Draw
+    """Draws the panel's controls at the cursor; the result is the newest one, if any."""
+    default_open: bool = True
+
+
+PANELS: tuple[Panel, ...] = (
+    Panel("Model", icons.ICON_FA_CUBE, model_panel.draw),
+    Panel("Appearance", icons.ICON_FA_USER, appearance.draw),
+    Panel("Motion", icons.ICON_FA_PERSON_RUNNING, motion_panel.draw),
+    Panel("Camera", icons.ICON_FA_VIDEO, camera_panel.draw),
+    Panel("Path", icons.ICON_FA_ROUTE, path_panel.draw, default_open=False),
+    Panel("View", icons.ICON_FA_TABLE_CELLS_LARGE, view.draw),
+    Panel("Quality", icons.ICON_FA_SLIDERS, quality.draw, default_open=False),
+    Panel("Layers", icons.ICON_FA_LAYER_GROUP, layers_panel.draw, default_open=False),
+    Panel("Performance", icons.ICON_FA_GAUGE_HIGH, performance.draw, default_open=False),
+    Panel("Capture", icons.ICON_FA_CAMERA_RETRO, capture.draw),
+    Panel("Export", icons.ICON_FA_FILE_EXPORT, export.draw, default_open=False),
+    Panel("Settings", icons.ICON_FA_GEAR, settings.draw, default_open=False),
+)

@@ -1,0 +1,110 @@
+"""Saving what is shown: pictures, sessions and bookmarks."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+
+from viz.app.actions import Actions
+from viz.app.panels.widgets import Button, button_row, cells, disabled, heading, value_with_button
+from viz.state.types import RenderResult, SessionState
+
+_DIGITS = tuple(range(1, 10))
+
+
+def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+    """Pictures and their folder, the session, and bookmarks 1-9."""
+    del state
+    with disabled(actions.model is None or result is None):
+        _pictures(actions)
+    if value_with_button(
+        "Folder",
+        actions.capture_folder,
+        icons.ICON_FA_FOLDER_OPEN,
+        "Chooses the folder that pictures are saved to.",
+    ):
+        actions.capture_folder_dialog()
+    heading("Session")
+    _session(actions)
+    heading("Bookmarks")
+    _bookmarks(actions)
+
+
+def _pictures(actions: Actions) -> None:
+    button_row(
+        Button(
+            "Picture",
+            partial(actions.capture, "picture"),
+            "Saves the picture shown, as computed: .png. Key S.",
+            icon=icons.ICON_FA_IMAGE,
+            lit=True,
+        ),
+        Button(
+            "Raw",
+            partial(actions.capture, "raw"),
+            "Saves the volume-rendered picture before the super-resolution: .png.",
+            icon=icons.ICON_FA_TABLE_CELLS,
+        ),
+    )
+    button_row(
+        Button(
+            "Depth",
+            partial(actions.capture, "depth"),
+            "Saves the depth as a grey picture of 16 bits: .png.",
+            icon=icons.ICON_FA_MOUNTAIN,
+        ),
+        Button(
+            "Window",
+            partial(actions.capture, "window"),
+            "Saves the whole window with its controls: .png.",
+            icon=icons.ICON_FA_DISPLAY,
+        ),
+    )
+
+
+def _session(actions: Actions) -> None:
+    button_row(
+        Button(
+            "Save",
+            actions.save_session_dialog,
+            "Saves all that defines what is shown as a session file. Ctrl+S.",
+        ),
+        Button("Open", actions.open_session_dialog, "Goes back to a saved session."),
+        Button(
+            "Undo",
+            actions.undo,
+            "Takes the last change back. Ctrl+Z.",
+            enabled=actions.can_undo(),
+        ),
+        Button(
+            "Redo",
+            actions.redo,
+            "Makes the change again that was taken back. Ctrl+Shift+Z.",
+            enabled=actions.can_redo(),
+        ),
+    )
+
+
+def _bookmarks(actions: Actions) -> None:
+    stored = set(actions.bookmarks())
+
+    def about(index: int) -> str:
+        digit = _DIGITS[index]
+        if digit in stored:
+            return (
+                f"Click to go back to this state (key {digit}), Ctrl+click to keep the present "
+                f"one instead (Ctrl+{digit})."
+            )
+        return f"Empty: Ctrl+click keeps the present state here (Ctrl+{digit})."
+
+    lit = [index for index, digit in enumerate(_DIGITS) if digit in stored]
+    clicked = cells("Bookmarks", [str(digit) for digit in _DIGITS], lit, about)
+    if clicked is None:
+        return
+    digit = _DIGITS[clicked]
+    if imgui.get_io().key_ctrl:
+        actions.store_bookmark(digit)
+    else:
+        actions.recall_bookmark(digit)

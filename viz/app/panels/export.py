@@ -1,0 +1,123 @@
+"""Taking things out of the program: what, how, where to, and what it will be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from imgui_bundle import icons_fontawesome_6 as icons
+
+from gui_utils import controls
+from viz.app.actions import Actions
+from viz.app.panels import export_frames, export_meshes
+from viz.app.panels.widgets import Button, button_row, disabled, heading, value_with_button
+from viz.exports.choices import FOLDER, ExportChoices, estimate, seconds_left, seconds_text
+from viz.exports.frame_options import FrameOptions, PictureOptions, VideoOptions
+from viz.exports.mesh_options import MeshOptions, PointOptions, VolumeOptions
+from viz.exports.table import EXPORTERS, MeshSequenceOptions
+from viz.state.types import RenderResult, SessionState
+
+_JOB = "Exporting"
+"""How the names of export jobs begin."""
+_FOLDER_CAPTION = "A folder"
+_CONTROLS: dict[type[Any], Callable[..., Any]] = {
+    PictureOptions: export_frames.draw_picture,
+    FrameOptions: export_frames.draw_frames,
+    VideoOptions: export_frames.draw_video,
+    MeshOptions: export_meshes.draw_mesh,
+    MeshSequenceOptions: export_meshes.draw_sequence,
+    PointOptions: export_meshes.draw_points,
+    VolumeOptions: export_meshes.draw_volume,
+}
+"""Draws the controls for some exporter's options and returns them: draw(state, actions, options,
+suffix), as some options matter for one format alone."""
+
+
+def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+    """Kind, options, name and folder, an estimate, and the button or what is under way."""
+    del result
+    choices = actions.interface.exports
+    with disabled(actions.model is None):
+        _what(choices)
+        options = choices.current
+        choices.current = _CONTROLS[type(options)](state, actions, options, choices.suffix)
+        heading("Save as")
+        _where(state, choices, actions)
+        _start(state, choices, actions)
+
+
+def _what(choices: ExportChoices) -> None:
+    changed, what = controls.combo(
+        "What",
+        choices.what,
+        {name: exporter.label for name, exporter in EXPORTERS.items()},
+        tooltip=choices.exporter.help,
+    )
+    if changed:
+        choices.what = what
+    controls.hint(choices.exporter.help)
+    suffixes = choices.exporter.suffixes
+    if len(suffixes) > 1:
+        captions = {
+            suffix: suffix.removeprefix(".").upper() if suffix else _FOLDER_CAPTION
+            for suffix in suffixes
+        }
+        _, suffix = controls.segmented(
+            "##Format", choices.suffix, captions, default=suffixes[0], tooltip="Kind of file."
+        )
+        choices.suffixes[choices.what] = suffix
+
+
+def _where(state: SessionState, choices: ExportChoices, actions: Actions) -> None:
+    model = actions.model.name if actions.model else ""
+    named = ExportChoices(choices.what, options=choices.options, suffixes=choices.suffixes)
+    automatic = named.target(state, actions.capture_folder, model).name
+    word = "folder" if choices.suffix == FOLDER else "file"
+    _, choices.name = controls.text_input(
+        "Name",
+        choices.name,
+        placeholder=automatic,
+        default="",
+        tooltip=f"Name of the {word} without its ending. Empty, it is {automatic}.",
+    )
+    if value_with_button(
+        "Folder",
+        actions.capture_folder,
+        icons.ICON_FA_FOLDER_OPEN,
+        "Chooses the folder that pictures and exports are saved to.",
+    ):
+        actions.capture_folder_dialog()
+
+
+def _start(state: SessionState, choices: ExportChoices, actions: Actions) -> None:
+    model = actions.model.name if actions.model else ""
+    target = choices.target(state, actions.capture_folder, model)
+    problems = list(choices.current.problems_with(Path(target)))
+    if problems:
+        controls.hint(problems[0])
+    else:
+        found = estimate(choices, state, actions.model, actions.performance.full_ms)
+        facts = [*found.facts]
+        if found.seconds is not None:
+            facts.append(seconds_text(found.seconds))
+        if facts:
+            controls.hint(" \u00b7 ".join(facts))
+    job = actions.job
+    if job is not None and job.name.startswith(_JOB):
+        left = actions.job_left
+        parts = [job.detail, "" if left is None else seconds_left(left)]
+        detail = " \u00b7 ".join(part for part in parts if part)
+        if controls.progress(f"{job.name}##Export job", job.fraction, detail=detail):
+            actions.cancel_job()
+        return
+    button_row(
+        Button(
+            "Export",
+            actions.export,
+            "Exports the state as it is now; you can go on with something else meanwhile.",
+            icon=icons.ICON_FA_FILE_EXPORT,
+            enabled=not problems and job is None,
+            lit=True,
+        )
+    )

@@ -1,0 +1,129 @@
+"""What is loaded, and loading something else."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+
+from gui_utils import controls
+from gui_utils.controls import layout, style
+from viz.app.actions import Actions
+from viz.app.panels.widgets import Button, button_row, end_of, fold, times
+from viz.state.types import ModelInfo, RenderResult, SessionState
+
+_RECENT = "Recent models"
+
+
+def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+    """Open, recent, reload, and the model's numbers."""
+    del state, result
+    model = actions.model
+    button_row(
+        Button(
+            "Open",
+            actions.open_model_dialog,
+            "Opens a model file; dropping it on the window does the same. PV3D and EG3D "
+            "checkpoints can be read, and this program's own format. Ctrl+O.",
+            icon=icons.ICON_FA_FOLDER_OPEN,
+            lit=True,
+        ),
+        Button(
+            "Recent",
+            partial(imgui.open_popup, _RECENT),
+            "Lists the models that were opened before.",
+            icon=icons.ICON_FA_CLOCK_ROTATE_LEFT,
+            enabled=bool(actions.recent),
+        ),
+        Button(
+            "Reload",
+            actions.reload_model,
+            "Reads the model's file again.",
+            icon=icons.ICON_FA_ROTATE,
+            enabled=model is not None and bool(model.path),
+        ),
+    )
+    _recent_popup(actions)
+    if model is not None:
+        _about(model)
+    elif actions.job is None:
+        controls.hint("No model is loaded: open one, or drop its file on the window.")
+    _, actions.interface.reload_on_change = controls.toggle(
+        "Watch the file",
+        actions.interface.reload_on_change,
+        default=True,
+        tooltip="Loads the model again when its file changes on disk, as during training.",
+    )
+
+
+def _recent_popup(actions: Actions) -> None:
+    corner = imgui.get_cursor_screen_pos()
+    imgui.set_next_window_pos((corner.x, corner.y - style.px(2)))
+    imgui.set_next_window_size((imgui.get_content_region_avail().x, 0.0))
+    if not imgui.begin_popup(_RECENT):
+        return
+    with controls.scope(_RECENT):
+        for path in actions.recent:
+            if _recent_row(path):
+                actions.open_model(path)
+    imgui.end_popup()
+
+
+def _recent_row(path: str) -> bool:
+    """A file's name over its folder; whether it was picked."""
+    colors = style.palette()
+    line = imgui.get_text_line_height()
+    low = imgui.get_cursor_screen_pos()
+    room = imgui.get_content_region_avail().x
+    picked, _ = imgui.selectable(f"##{path}", False, 0, (0.0, 2 * line))
+    layout.record(path)
+    layout.tooltip(None, path)
+    draw_list = imgui.get_window_draw_list()
+    draw_list.add_text((low.x, low.y), colors.text, layout.ellipsis(Path(path).name, room))
+    with style.font("body", style.SMALL_SIZE):
+        folder = end_of(str(Path(path).parent), room)
+        draw_list.add_text((low.x, low.y + line), colors.text_dim, folder)
+    return picked
+
+
+def _about(model: ModelInfo) -> None:
+    motion = f"{model.motion_dim} numbers" if model.moves else "none: still pictures"
+    controls.key_value(
+        [
+            ("Name", model.name),
+            ("Format", model.format),
+            ("Parameters", _count(model.parameters)),
+            ("Picture", _square(model.image_resolution)),
+            ("Raw picture", f"{_square(model.raw_resolution)} as trained"),
+        ]
+    )
+    for note in model.notes:
+        controls.hint(note)
+    if fold("Details"):
+        near, far = model.ray_range
+        controls.key_value(
+            [
+                ("File", model.path or "none: random weights"),
+                ("Device", model.device),
+                ("Motion code", motion),
+                ("z", f"{model.z_dim} numbers"),
+                ("ws", times(model.num_ws, model.w_dim)),
+                ("Tri-planes", times(3, model.plane_resolution, model.plane_resolution)),
+                ("Samples a ray", f"{model.depth_samples} + {model.importance_samples}"),
+                ("Ray range", f"{near:g} to {far:g}"),
+                ("Box side", f"{model.box_warp:g}"),
+                ("Super-res.", model.superresolution or "none"),
+            ]
+        )
+
+
+def _count(number: int) -> str:
+    if number >= 1_000_000:
+        return f"{number / 1e6:.1f} million"
+    return f"{number:,}".replace(",", " ")
+
+
+def _square(side: int) -> str:
+    return f"{times(side, side)} px"

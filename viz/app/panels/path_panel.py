@@ -1,0 +1,154 @@
+"""The camera and time path in numbers: its length, how it repeats, and the key at the playhead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from imgui_bundle import icons_fontawesome_6 as icons
+
+from gui_utils import controls
+from viz.app.actions import Actions
+from viz.app.panels.widgets import Button, button_row, disabled, heading
+from viz.state.animation import camera_path, path_editing
+from viz.state.types import EASES, PATH_CLIPS, PathClip, PathOptions, RenderResult, SessionState
+
+_LONGEST = 600.0
+"""Of the slider, seconds; more can be had by moving keys."""
+
+
+def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+    """Adding and playing, the whole path, and the key under the playhead."""
+    del result
+    interface = actions.interface
+    if not state.keyframes:
+        controls.hint(
+            "Keep what is shown as a key, change the view, and keep it again: the path leads "
+            "smoothly from key to key."
+        )
+    playing = interface.path_playing
+    button_row(
+        Button(
+            "Add key",
+            partial(path_editing.add, state, interface),
+            "Keeps the person, the motion, the time in the clip and the camera as a key. Key K.",
+            icon=icons.ICON_FA_PLUS,
+            lit=not state.keyframes,
+        ),
+        Button(
+            "Pause" if playing else "Play",
+            partial(path_editing.toggle_play, state, interface),
+            "Plays the path from its playhead on. Key P.",
+            icon=icons.ICON_FA_PAUSE if playing else icons.ICON_FA_PLAY,
+            enabled=path_editing.can_play(state),
+        ),
+    )
+    if state.keyframes:
+        _whole(state, actions)
+        index = path_editing.current(state, interface)
+        if index is not None:
+            heading(f"Key {index + 1} of {len(state.keyframes)}")
+            _key(state, actions, index)
+
+
+def _whole(state: SessionState, actions: Actions) -> None:
+    interface, default = actions.interface, PathOptions()
+    total = camera_path.duration(state)
+    with disabled(total <= 0):
+        changed, seconds = controls.slider(
+            "Duration",
+            total,
+            0.2,
+            max(_LONGEST, total),
+            unit="s",
+            log=True,
+            tooltip="Seconds of the whole path: all keys move in proportion.",
+        )
+    if changed:
+        path_editing.stretch(state, interface, seconds)
+    picked: tuple[bool, PathClip] = controls.segmented(
+        "Clip",
+        state.path.clip,
+        PATH_CLIPS,
+        default=default.clip,
+        tooltip="By the keys, the clip's time goes from key to key. Or it plays by itself, as the "
+        "timeline says, while the camera goes along the path.",
+    )
+    _, closed = controls.toggle(
+        "Closed",
+        state.path.closed,
+        default=default.closed,
+        tooltip="Leads from the last key back to the first and on without a stop, for videos that "
+        "repeat.",
+    )
+    closing = state.path.closing
+    if closed:
+        _, closing = controls.slider(
+            "Way back",
+            closing,
+            0.1,
+            60.0,
+            default=default.closing,
+            unit="s",
+            log=True,
+            tooltip="Seconds from the last key back to the first.",
+        )
+    state.path = PathOptions(closed, closing, picked[1])
+    if not closed:
+        _, interface.path_loop = controls.toggle(
+            "Repeat",
+            interface.path_loop,
+            default=True,
+            tooltip="Whether the preview begins anew at the end; exports show the path once.",
+        )
+
+
+def _key(state: SessionState, actions: Actions, index: int) -> None:
+    interface, key = actions.interface, state.keyframes[index]
+    changed, time = controls.slider(
+        "Time",
+        key.time,
+        0.0,
+        max(camera_path.duration(state) * 1.5, 10.0),
+        unit="s",
+        tooltip="When the path is at this key, in seconds from its beginning.",
+    )
+    if changed:
+        index = path_editing.move(state, index, time)
+        key = state.keyframes[index]
+        interface.path_time = key.time
+    _, ease = controls.segmented(
+        "Way on",
+        key.ease,
+        EASES,
+        default="smooth",
+        tooltip="To the next key: gently, straight with sharp corners, or with a jump at its end.",
+    )
+    _, turns = controls.slider_int(
+        "Turns",
+        key.turns,
+        -3,
+        3,
+        default=0,
+        tooltip="Whole turns of the camera on the way to the next key, beside the shorter way "
+        "there; above 0 to the right.",
+    )
+    if (ease, turns) != (key.ease, key.turns):
+        path_editing.edit(state, index, replace(key, ease=ease, turns=turns))
+    button_row(
+        Button(
+            "Update",
+            partial(path_editing.update, state, interface),
+            "Keeps what is shown in this key. Shift+K.",
+            enabled=path_editing.is_off(state, interface),
+            lit=path_editing.is_off(state, interface),
+        ),
+        Button(
+            "Duplicate",
+            partial(path_editing.duplicate, state, interface),
+            "Puts a copy of this key behind it.",
+        ),
+        Button(
+            "Delete", partial(path_editing.remove, state, interface), "Takes this key away. Delete."
+        ),
+    )

@@ -1,0 +1,107 @@
+"""Where time and memory go."""
+
+from __future__ import annotations
+
+from imgui_bundle import imgui
+
+from gui_utils import controls
+from gui_utils.controls import layout, style
+from viz.app.actions import Actions, PerformanceLog
+from viz.app.panels.widgets import heading
+from viz.state.types import RenderResult, SessionState
+
+STAGES = {
+    "mapping": ("Mapping", "Appearance code to ws."),
+    "planes": ("Planes", "ws and motion to tri-planes: the backbone."),
+    "render": ("Render", "Volume rendering of the raw picture."),
+    "superresolution": ("Super-res.", "Super-resolution: the raw picture to the final one."),
+    "copy": ("Copy", "Getting the picture from the device to the window."),
+}
+"""Captions and explanations of the renderer's stages."""
+
+
+def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+    """Frame rates, milliseconds by stage, memory and plots."""
+    del state, result
+    log = actions.performance
+    controls.key_value(
+        [
+            ("Window", f"{log.window_rate:.0f} frames/s"),
+            ("Renderer", f"{log.render_rate:.1f} frames/s"),
+            ("Precision", log.precision or "not known yet"),
+        ]
+    )
+    if log.preview_level:
+        controls.hint(f"Last preview: {log.preview_level}.")
+    heading("Latest picture")
+    _stages(log)
+    heading("Over time")
+    controls.plot(
+        "Window, ms",
+        log.frame_ms,
+        height=44,
+        tooltip="Work of each frame of the window, in milliseconds.",
+    )
+    controls.plot(
+        "Renderer, ms",
+        log.render_ms,
+        height=44,
+        fmt="%.0f",
+        tooltip="Time of each picture from the renderer, in milliseconds.",
+    )
+    heading("Memory")
+    controls.key_value(
+        [
+            ("Program", _bytes(log.process_bytes)),
+            ("GPU", _bytes(log.device_bytes) if log.device_bytes else "not used"),
+            ("Kept stages", _bytes(log.cache_bytes)),
+        ]
+    )
+
+
+def _stages(log: PerformanceLog) -> None:
+    longest = max(log.stage_ms.values(), default=0.0)
+    for stage, (caption, about) in STAGES.items():
+        _bar(caption, log.stage_ms.get(stage), longest, about)
+    # Stages that a later renderer adds show up under their own names.
+    for stage in log.stage_ms.keys() - STAGES.keys():
+        _bar(stage.capitalize(), log.stage_ms[stage], longest, "")
+
+
+def _bar(caption: str, milliseconds: float | None, longest: float, about: str) -> None:
+    """One stage's time as a bar beside the longest one's; None where it was not run."""
+    height = style.px(20)
+    row = layout.begin_row(caption, height)
+    low = imgui.get_cursor_screen_pos()
+    colors = style.palette()
+    draw_list = imgui.get_window_draw_list()
+    number = style.px(66)
+    room = max(row.width - number, 1.0)
+    line = imgui.get_frame_height()
+    middle, half = low.y + line / 2, style.px(4)
+    radius = style.px(3)
+    draw_list.add_rect_filled(
+        (low.x, middle - half), (low.x + room, middle + half), layout.ink(colors.frame), radius
+    )
+    if milliseconds is not None:
+        length = max(room * milliseconds / max(longest, 1e-9), style.px(3))
+        end = (low.x + length, middle + half)
+        draw_list.add_rect_filled((low.x, middle - half), end, layout.ink(colors.accent), radius)
+    text = "kept" if milliseconds is None else f"{milliseconds:.1f} ms"
+    tint = colors.text_dim if milliseconds is None else colors.text
+    with style.font("body", style.SMALL_SIZE):
+        extent = imgui.calc_text_size(text)
+        at = (low.x + row.width - extent.x, middle - extent.y / 2)
+        draw_list.add_text((round(at[0]), round(at[1])), layout.ink(tint), text)
+    imgui.dummy((row.width, line))
+    layout.record(row.name)
+    layout.tooltip(row, about, "Not run for this picture: kept." if milliseconds is None else "")
+
+
+def _bytes(number: int) -> str:
+    size = float(number)
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}"
+        size /= 1024
+    return f"{size:.2f} GiB"

@@ -1,0 +1,218 @@
+"""What several panels draw alike: rows of buttons, cells, headings and folds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+
+from gui_utils import controls
+from gui_utils.controls import layout, style
+
+_GAP = 6.0
+_CELL_WIDTH = 18.0
+_CELL_HEIGHT = 24.0
+
+
+@dataclass(frozen=True)
+class Button:
+    """One of a row of buttons."""
+
+    label: str
+    press: Callable[[], object]
+    tooltip: str
+    icon: str = ""
+    enabled: bool = True
+    lit: bool = False
+    """Drawn filled: switched on, or the main one of its row."""
+
+
+def button_row(*buttons: Button) -> None:
+    """Buttons of equal width that fill the line; icons go where not all captions fit with them."""
+    gap = style.px(_GAP)
+    available = imgui.get_content_region_avail().x
+    width = (available - gap * (len(buttons) - 1)) / len(buttons)
+    captions = [layout.split_label(button.label)[0] for button in buttons]
+    widest = max(imgui.calc_text_size(caption).x for caption in captions)
+    padding = imgui.get_style().frame_padding
+    with_icons = widest + imgui.calc_text_size(icons.ICON_FA_USER + "  ").x + 2 * padding.x <= width
+    # The smallest padding that still looks like a button, where words are long.
+    slim = min(padding.x, max((width - widest) / 2, style.px(2)))
+    imgui.push_style_var(imgui.StyleVar_.frame_padding, (slim, padding.y))
+    for index, button in enumerate(buttons):
+        if index:
+            imgui.same_line(0.0, gap)
+        if controls.button(
+            button.label,
+            icon=(button.icon or None) if with_icons else None,
+            tooltip=button.tooltip,
+            enabled=button.enabled,
+            width=width / style.scale(),
+            primary=button.lit,
+        ):
+            button.press()
+    imgui.pop_style_var()
+
+
+def cells(
+    name: str,
+    captions: Sequence[str],
+    lit: Collection[int],
+    tooltip: Callable[[int], str],
+    width: float = _CELL_WIDTH,
+) -> int | None:
+    """Small cells in rows of equal width; the index of the one that was clicked.
+
+    ``width`` is the least one, in design pixels. ``lit`` are the indices drawn filled. Rectangles
+    are recorded as "name/caption".
+    """
+    gap = style.px(3)
+    available = imgui.get_content_region_avail().x
+    fitting = max(int((available + gap) / (style.px(width) + gap)), 1)
+    rows = -(-len(captions) // fitting)
+    columns = -(-len(captions) // max(rows, 1))
+    across = (available - gap * (columns - 1)) / max(columns, 1)
+    clicked = None
+    imgui.push_id(name)
+    imgui.push_style_var(imgui.StyleVar_.item_spacing, (gap, gap))
+    for index, caption in enumerate(captions):
+        if index % columns:
+            imgui.same_line(0.0, gap)
+        if _cell(caption, (across, style.px(_CELL_HEIGHT)), index in lit):
+            clicked = index
+        layout.record(f"{name}/{caption}")
+        layout.tooltip(None, tooltip(index))
+    imgui.pop_style_var()
+    imgui.pop_id()
+    # The gap below the last row is that between controls, not that between cells.
+    imgui.set_cursor_pos_y(imgui.get_cursor_pos_y() + imgui.get_style().item_spacing.y - gap)
+    return clicked
+
+
+def _cell(caption: str, size: tuple[float, float], lit: bool) -> bool:
+    colors = style.palette()
+    low = imgui.get_cursor_screen_pos()
+    pressed = imgui.invisible_button(f"##{caption}", size)
+    hovered = imgui.is_item_hovered()
+    if lit:
+        fill = colors.fill_hover if hovered else colors.fill
+    else:
+        fill = colors.frame_active if hovered else colors.frame
+    text = colors.on_fill if lit else colors.text if hovered else colors.text_dim
+    draw = imgui.get_window_draw_list()
+    corner = (low.x + size[0], low.y + size[1])
+    draw.add_rect_filled((low.x, low.y), corner, layout.ink(fill), style.px(4))
+    with style.font("body", style.SMALL_SIZE):
+        extent = imgui.calc_text_size(caption)
+        at = (low.x + (size[0] - extent.x) / 2, low.y + (size[1] - extent.y) / 2)
+        draw.add_text((round(at[0]), round(at[1])), layout.ink(text), caption)
+    return pressed
+
+
+def heading(text: str) -> None:
+    """A small title over a group of controls within a panel."""
+    imgui.dummy((0.0, style.px(2)))
+    with style.font("bold", style.SMALL_SIZE):
+        low = imgui.get_cursor_screen_pos()
+        extent = imgui.calc_text_size(text)
+        draw = imgui.get_window_draw_list()
+        draw.add_text((low.x, low.y), layout.ink(style.palette().text), text)
+        right = low.x + imgui.get_content_region_avail().x
+        y = round(low.y + extent.y / 2) + 1
+        color = layout.ink(style.palette().border)
+        draw.add_line((low.x + extent.x + style.px(8), y), (right, y), color, style.px(1))
+        imgui.dummy(extent)
+
+
+def fold(title: str) -> bool:
+    """A line that shows or hides what follows it; closed at first."""
+    storage = imgui.get_state_storage()
+    key = imgui.get_id(f"fold {title}")
+    is_open = storage.get_bool(key)
+    low = imgui.get_cursor_screen_pos()
+    width = imgui.get_content_region_avail().x
+    height = imgui.get_frame_height()
+    if imgui.invisible_button(f"##fold {title}", (width, height)):
+        is_open = not is_open
+        storage.set_bool(key, is_open)
+    layout.record(title)
+    colors = style.palette()
+    color = layout.ink(colors.text if imgui.is_item_hovered() else colors.text_dim)
+    draw = imgui.get_window_draw_list()
+    with style.font("body", 11):
+        chevron = icons.ICON_FA_CHEVRON_DOWN if is_open else icons.ICON_FA_CHEVRON_RIGHT
+        y = low.y + (height - imgui.get_font_size()) / 2
+        draw.add_text((low.x, y), color, chevron)
+    y = low.y + (height - imgui.get_font_size()) / 2
+    draw.add_text((low.x + style.px(18), y), color, title)
+    return is_open
+
+
+def value_with_button(label: str, text: str, icon: str, tooltip: str, full_text: str = "") -> bool:
+    """A label, a text and a small button at the line's end; whether the button was pressed.
+
+    The text loses its beginning where it does not fit: the end of a path says most.
+    """
+    row = layout.begin_row(label)
+    side = imgui.get_frame_height()
+    room = row.width - side - style.px(_GAP)
+    low = imgui.get_cursor_screen_pos()
+    shown = end_of(text, room)
+    y = low.y + (side - imgui.get_font_size()) / 2
+    draw = imgui.get_window_draw_list()
+    draw.add_text((low.x, round(y)), layout.ink(style.palette().text), shown)
+    imgui.dummy((room, side))
+    layout.record(row.name)
+    layout.tooltip(row, full_text or text)
+    imgui.same_line(0.0, style.px(_GAP))
+    return controls.icon_button(icon, tooltip=tooltip, name=f"{row.name}/button")
+
+
+def end_of(text: str, width: float) -> str:
+    """``text``, or "…" and as much of its end as fits ``width`` Dear ImGui units."""
+    if imgui.calc_text_size(text).x <= width:
+        return text
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high) // 2
+        if imgui.calc_text_size("…" + text[middle:]).x <= width:
+            high = middle
+        else:
+            low = middle + 1
+    return "…" + text[low:]
+
+
+@contextmanager
+def disabled(when: bool) -> Iterator[None]:
+    """Fade the block's controls and take no input there."""
+    imgui.begin_disabled(when)
+    try:
+        yield
+    finally:
+        imgui.end_disabled()
+
+
+def times(*numbers: int) -> str:
+    """Sizes as a product: "512 × 512"."""
+    return " \u00d7 ".join(str(number) for number in numbers)
+
+
+LEAST_SEED = -10_000
+"""Lowest number that a seed is shown as: those below 0 lie left of and below the pad's origin."""
+
+
+def counted(seed: int) -> int:
+    """A seed as it was counted on the pad: the last ones before 2**32 are those below 0."""
+    return seed - 2**32 if seed >= 2**32 + LEAST_SEED else seed
+
+
+def seed_caption(seed: int) -> str:
+    """A seed as a pad has room for it: of a long one the last digits."""
+    seed = counted(seed)
+    if seed < 0:
+        return f"−{-seed}"  # noqa: RUF001  (the minus sign of the pad's font)
+    digits = str(seed)
+    return digits if len(digits) <= 6 else "…" + digits[-5:]

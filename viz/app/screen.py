@@ -1,0 +1,276 @@
+"""The window's layout: bar, viewport, timeline below it, panels at the right."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+
+from gui_utils import controls
+from gui_utils.controls import style
+from gui_utils.controls.layout import ellipsis, record
+from viz.app.panels import PANELS, Panel
+from viz.app.timeline import path_lane
+from viz.exports.choices import seconds_left
+
+if TYPE_CHECKING:
+    from viz.app.application import App
+
+BAR_HEIGHT = 40.0
+TIMELINE_HEIGHT = 68.0
+SIDEBAR_LIMITS = (260.0, 560.0)
+GRIP_WIDTH = 4.0
+STATUS_WIDTH = 230.0
+"""Design pixels."""
+STATUS_DELAY = 0.4
+"""Seconds that something is under way before the bar tells of it."""
+
+_FIXED = (
+    imgui.WindowFlags_.no_decoration
+    | imgui.WindowFlags_.no_move
+    | imgui.WindowFlags_.no_saved_settings
+    | imgui.WindowFlags_.no_bring_to_front_on_focus
+    | imgui.WindowFlags_.no_background
+)
+_NO_SCROLL = imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
+
+
+@dataclass(frozen=True)
+class Regions:
+    """How the window is divided, Dear ImGui units; what has no room is 0."""
+
+    width: float
+    height: float
+    bar: float = 0.0
+    timeline: float = 0.0
+    sidebar: float = 0.0
+
+    @property
+    def viewport(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of the picture's region."""
+        grip = style.px(GRIP_WIDTH) if self.sidebar else 0.0
+        right = max(self.width - self.sidebar - grip, 1.0)
+        return 0.0, self.bar, right, max(self.height - self.timeline, self.bar + 1.0)
+
+
+def regions(app: App) -> Regions:
+    """The division of the window as it is now: the picture comes first where room is short."""
+    area = imgui.get_main_viewport().size
+    if not app.interface.sidebar_visible:
+        return Regions(area.x, area.y)
+    low, high = SIDEBAR_LIMITS
+    sidebar = style.px(min(max(app.interface.sidebar_width, low), high))
+    return Regions(
+        area.x,
+        area.y,
+        bar=style.px(BAR_HEIGHT) if area.y > style.px(200) else 0.0,
+        timeline=_timeline_height(app, area.y),
+        sidebar=sidebar if area.x >= style.px(low) * 1.8 else 0.0,
+    )
+
+
+def _timeline_height(app: App, room: float) -> float:
+    """Of the timeline with the path's lane below it, as far as there is room."""
+    if room <= style.px(260):
+        return 0.0
+    lane = path_lane.height(app.interface) if room > style.px(380) else 0.0
+    return style.px(TIMELINE_HEIGHT + lane)
+
+
+def toast_area(app: App) -> tuple[float, float, float, float]:
+    """Where notices lie: on the picture, so that they hide no controls."""
+    return regions(app).viewport
+
+
+def draw(app: App) -> None:
+    """Draws everything but notices and dialogs."""
+    area = imgui.get_main_viewport()
+    imgui.set_next_window_pos(area.pos)
+    imgui.set_next_window_size(area.size)
+    imgui.push_style_var(imgui.StyleVar_.window_padding, (0.0, 0.0))
+    imgui.push_style_var(imgui.StyleVar_.item_spacing, (0.0, 0.0))
+    imgui.push_style_var(imgui.StyleVar_.window_border_size, 0.0)
+    imgui.push_style_var(imgui.StyleVar_.window_rounding, 0.0)
+    imgui.begin("##screen", None, _FIXED | _NO_SCROLL)
+    imgui.pop_style_var(4)
+    _draw_regions(app, regions(app))
+    imgui.end()
+
+
+def _draw_regions(app: App, parts: Regions) -> None:
+    left, top, right, bottom = parts.viewport
+    if parts.bar:
+        imgui.set_cursor_screen_pos((0.0, 0.0))
+        _child("##bar", (parts.width, parts.bar), lambda: _bar(app), (10, 5), fill=True)
+    imgui.set_cursor_screen_pos((left, top))
+    _child("##viewport", (right - left, bottom - top), lambda: _viewport(app))
+    if parts.timeline:
+        imgui.set_cursor_screen_pos((left, bottom))
+        size = (right - left, parts.timeline)
+        _child("##timeline", size, lambda: _timeline(app), (12, 6), fill=True)
+    else:
+        app.scrubbing = False
+    if parts.sidebar:
+        edge = parts.width - parts.sidebar
+        _splitter(app, (right, top, edge, parts.height))
+        imgui.set_cursor_screen_pos((edge, top))
+        size = (parts.sidebar, parts.height - top)
+        _child("##sidebar", size, lambda: _sidebar(app), (8, 8), fill=True, scrolls=True)
+
+
+def _child(name, size, content, padding=(0, 0), fill=False, scrolls=False) -> None:
+    """A region of the window with its content. The default item spacing holds inside."""
+    imgui.push_style_var(
+        imgui.StyleVar_.window_padding, (style.px(padding[0]), style.px(padding[1]))
+    )
+    imgui.push_style_var(imgui.StyleVar_.child_rounding, 0.0)
+    imgui.push_style_color(imgui.Col_.child_bg, style.palette().background)
+    flags = imgui.WindowFlags_.none if scrolls else _NO_SCROLL
+    if not fill:  # the window is cleared in the picture's ground; another layer would cost time
+        flags |= imgui.WindowFlags_.no_background
+    padded = imgui.ChildFlags_.always_use_window_padding
+    imgui.begin_child(name, size, padded, flags)
+    imgui.pop_style_color()
+    imgui.pop_style_var(2)
+    imgui.push_style_var(imgui.StyleVar_.item_spacing, (style.px(8), style.px(6)))
+    try:
+        content()
+    finally:
+        imgui.pop_style_var()
+        imgui.end_child()
+
+
+def _viewport(app: App) -> None:
+    app.dragging = app.viewport.draw(app.state, app)
+
+
+def _timeline(app: App) -> None:
+    app.scrubbing = app.timeline.draw(app.state, app, app.movement.clock)
+
+
+def _bar(app: App) -> None:
+    """What is loaded at the left, what is going on, and the most used actions at the right."""
+    buttons: list[tuple[str, str, Callable[[], None], bool]] = [
+        (icons.ICON_FA_FOLDER_OPEN, "Open (Ctrl+O)", app.open_model_dialog, True),
+        (icons.ICON_FA_ROTATE_LEFT, "Undo (Ctrl+Z)", app.undo, app.can_undo()),
+        (icons.ICON_FA_ROTATE_RIGHT, "Redo (Ctrl+Shift+Z)", app.redo, app.can_redo()),
+        (icons.ICON_FA_CAMERA, "Save the picture (S)", lambda: app.capture("picture"), True),
+        (icons.ICON_FA_EXPAND, "Fullscreen (F)", app.toggle_fullscreen, True),
+        (icons.ICON_FA_CIRCLE_QUESTION, "All keys (?)", app.open_help, True),
+    ]
+    left = imgui.get_cursor_pos()
+    gap = imgui.get_style().item_spacing.x
+    actions = len(buttons) * (imgui.get_frame_height() + gap) - gap
+    room = imgui.get_content_region_avail().x - actions - gap
+    if room < 0:
+        _title(app, imgui.get_content_region_avail().x)
+        return
+    # The place of the status is kept free at all times, so that nothing moves when it comes.
+    status = style.px(STATUS_WIDTH) if room > style.px(STATUS_WIDTH + 150) else 0.0
+    _title(app, room - status - gap)
+    if status:
+        imgui.set_cursor_pos((left.x + room - status, left.y))
+        _status(app, status)
+    imgui.set_cursor_pos((left.x + room + gap, left.y))
+    with controls.scope("Bar"):
+        for k, (icon, tooltip, act, enabled) in enumerate(buttons):
+            if k:
+                imgui.same_line()
+            name = tooltip.split(" (")[0]
+            if controls.icon_button(icon, tooltip=tooltip, name=name, enabled=enabled):
+                act()
+
+
+def _title(app: App, room: float) -> None:
+    """The model's name, and its facts where there is room."""
+    imgui.align_text_to_frame_padding()
+    model = app.model
+    if model is None:
+        imgui.text_disabled(ellipsis("No model yet", room))
+        return
+    with style.font("bold"):
+        imgui.text_unformatted(ellipsis(model.name, room))
+        room -= imgui.get_item_rect_size().x + style.px(12)
+    facts = f"{model.format} · {model.image_resolution} px · {model.parameters / 1e6:.1f} M"
+    for text in (f"{facts} · {model.device}", facts, model.format):
+        if imgui.calc_text_size(text).x <= room:
+            imgui.same_line(0, style.px(12))
+            imgui.text_disabled(text)
+            return
+
+
+def _status(app: App, width: float) -> None:
+    """The job or the picture under way, once it has taken a moment: a flash would disturb."""
+    now = time.perf_counter()
+    job, since = app.job, app.job_since
+    if job is not None and since is not None and now - since > STATUS_DELAY:
+        if app.model is None:
+            return  # the viewport shows it
+        imgui.begin_child("##job", (width, style.px(BAR_HEIGHT - 8)), 0, _NO_SCROLL)
+        left = app.job_left
+        name = job.name if left is None else f"{seconds_left(left)} · {job.name}"
+        if controls.progress(f"{name}##{job.name}", job.fraction, cancel=True):
+            app.cancel_job()
+        imgui.end_child()
+        return
+    waiting = app.asking.waiting_since
+    if waiting is not None and now - waiting > STATUS_DELAY:
+        text = "Rendering…"
+        offset = width - imgui.calc_text_size(text).x - style.px(8)
+        imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + offset)
+        imgui.align_text_to_frame_padding()
+        imgui.text_disabled(text)
+        record("Rendering")
+
+
+def _sidebar(app: App) -> None:
+    for panel in PANELS:
+        with controls.section(
+            panel.title, icon=panel.icon, default_open=panel.default_open
+        ) as is_open:
+            if is_open:
+                _panel(app, panel)
+
+
+def _panel(app: App, panel: Panel) -> None:
+    """One panel; if it fails it is folded with a notice, and the rest goes on."""
+    before = imgui.internal.ErrorRecoveryState()
+    imgui.internal.error_recovery_store_state(before)
+    try:
+        panel.draw(app.state, app.result, app)
+    except Exception as error:
+        _close_left_open(before)
+        controls.open_sections[panel.title] = False
+        app.report(f"The panel {panel.title} failed and was folded; open it to try again.", error)
+
+
+def _close_left_open(before: imgui.internal.ErrorRecoveryState) -> None:
+    """Ends the groups and regions that an exception left open."""
+    io = imgui.get_io()
+    io.config_error_recovery_enable_assert = False
+    io.config_error_recovery_enable_debug_log = False
+    imgui.internal.error_recovery_try_to_recover_state(before)
+    io.config_error_recovery_enable_assert = True
+    io.config_error_recovery_enable_debug_log = True
+
+
+def _splitter(app: App, place: tuple[float, float, float, float]) -> None:
+    """The bar between picture and panels: dragging it changes their share."""
+    left, top, right, bottom = place
+    imgui.set_cursor_screen_pos((left, top))
+    imgui.invisible_button("##splitter", (right - left, max(bottom - top, 1.0)))
+    record("Splitter")
+    lit = imgui.is_item_hovered() or imgui.is_item_active()
+    if lit:
+        imgui.set_mouse_cursor(imgui.MouseCursor_.resize_ew)
+    colors = style.palette()
+    color = colors.accent if lit else colors.background
+    imgui.get_window_draw_list().add_rect_filled((left, top), (right, bottom), color)
+    # The frame of the release may bring the last move with it.
+    if imgui.is_item_deactivated() or (imgui.is_item_active() and not imgui.is_item_activated()):
+        width = (imgui.get_main_viewport().size.x - imgui.get_mouse_pos().x) / style.scale()
+        app.interface.sidebar_width = min(max(width, SIDEBAR_LIMITS[0]), SIDEBAR_LIMITS[1])

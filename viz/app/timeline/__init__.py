@@ -1,0 +1,1 @@
+"""The clip and the path below the picture."""

@@ -1,0 +1,244 @@
+"""The timeline's track: frames, the range that plays, and the playhead."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from imgui_bundle import imgui
+
+from gui_utils.controls import style
+from gui_utils.controls.layout import ink, record
+from viz.state.animation import clip_time
+from viz.state.animation.clip_time import EXTENT, Clock
+from viz.state.types import CLIP_SECONDS, FRAMES, Playback, SessionState
+
+_EDGE = 10.0
+"""Room at both ends for the playhead and the markers, design pixels."""
+_LANE = 20.0
+_RULER = 17.0
+"""Height of the frame numbers above the lane, design pixels."""
+_FOOT = 14.0
+"""Height of the markers below the lane, design pixels."""
+_LEAST_RANGE = 1 / (FRAMES - 1)
+"""Shortest range that plays, in t."""
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Places of times on the track, Dear ImGui units."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+    def x(self, t: float) -> float:
+        """Place of a time; those beyond the track lie on its ends."""
+        fraction = (t - EXTENT[0]) / (EXTENT[1] - EXTENT[0])
+        return self.left + (self.right - self.left) * min(max(fraction, 0.0), 1.0)
+
+    def t(self, x: float) -> float:
+        """Time at a place, within the track."""
+        fraction = (x - self.left) / max(self.right - self.left, 1.0)
+        return EXTENT[0] + (EXTENT[1] - EXTENT[0]) * min(max(fraction, 0.0), 1.0)
+
+    @property
+    def frame(self) -> float:
+        """Width of one frame."""
+        return (self.right - self.left) / (EXTENT[1] - EXTENT[0]) / (FRAMES - 1)
+
+
+class Track:
+    """The part of the timeline that is dragged."""
+
+    def __init__(self) -> None:
+        self._grip = 0.0
+
+    def draw(
+        self, state: SessionState, clock: Clock, span: tuple[float, float], middle: float
+    ) -> bool:
+        """Draw between the left and right of `span` around `middle`; whether it is scrubbed."""
+        left, right = round(span[0]), round(span[1])
+        lane = style.px(_LANE)
+        top = round(middle - lane / 2)
+        edge = min(style.px(_EDGE), (right - left) / 6)
+        scale = _Scale(left + edge, right - edge, top, top + round(lane))
+        imgui.set_cursor_screen_pos((left, scale.top - style.px(_RULER)))
+        imgui.set_next_item_allow_overlap()
+        height = style.px(_RULER + _FOOT) + scale.bottom - scale.top
+        imgui.invisible_button("##track", (right - left, height))
+        record("Track")
+        hovered, scrubbing = imgui.is_item_hovered(), imgui.is_item_active()
+        if imgui.is_item_activated():
+            clock.direction = 1
+        mouse = imgui.get_mouse_pos().x
+        if scrubbing:
+            state.t = _picked(scale, mouse)
+        starts = self._marker("start", state, scale)
+        ends = self._marker("end", state, scale)
+        _draw_lane(scale, state.playback)
+        _draw_frames(scale)
+        _draw_marker(scale, state.playback.start, 1, starts)
+        _draw_marker(scale, state.playback.end, -1, ends)
+        if hovered and not scrubbing:
+            _draw_ghost(scale, mouse)
+        _draw_playhead(scale, state.t, hovered or scrubbing)
+        return scrubbing
+
+    def _marker(self, side: Literal["start", "end"], state: SessionState, scale: _Scale) -> bool:
+        """The handle of one end of the range; whether it is lit."""
+        t = state.playback.start if side == "start" else state.playback.end
+        inward = 1 if side == "start" else -1
+        x = scale.x(t)
+        reach = style.px(12)
+        left = x - (style.px(4) if inward > 0 else reach)
+        imgui.set_cursor_screen_pos((left, scale.bottom))
+        imgui.invisible_button(f"##{side}", (reach + style.px(4), style.px(_FOOT)))
+        record("In" if side == "start" else "Out")
+        hovered, held = imgui.is_item_hovered(), imgui.is_item_active()
+        mouse = imgui.get_mouse_pos().x
+        if imgui.is_item_activated():
+            self._grip = mouse - x
+        elif held:
+            t = _picked(scale, mouse - self._grip)
+        if imgui.is_item_clicked(1):
+            t = 0.0 if side == "start" else 1.0
+        if hovered or held:
+            imgui.set_mouse_cursor(imgui.MouseCursor_.resize_ew)
+            word = "starts" if side == "start" else "ends"
+            lines = [f"Playing {word} here: {_about(t)}", "Right click to reset, Ctrl for frames."]
+            _tell(lines, t, scale)
+        _set_end(state, side, t)
+        return hovered or held
+
+
+def _set_end(state: SessionState, side: Literal["start", "end"], t: float) -> None:
+    """Move one end of the range; it stops short of the other."""
+    range_ = state.playback
+    if side == "start" and t != range_.start:
+        state.playback = replace(range_, start=min(t, range_.end - _LEAST_RANGE))
+    elif side == "end" and t != range_.end:
+        state.playback = replace(range_, end=max(t, range_.start + _LEAST_RANGE))
+
+
+def _picked(scale: _Scale, x: float) -> float:
+    """The time under a place: a whole frame while Ctrl is held."""
+    t = scale.t(x)
+    return clip_time.snap(t) if imgui.get_io().key_ctrl else round(t, 4)
+
+
+def _about(t: float) -> str:
+    frame = f"{clip_time.frame_of(t):.1f}".removesuffix(".0")
+    return f"t {t:.3f}, frame {frame}, {t * CLIP_SECONDS:.2f} s"
+
+
+def _tell(lines: list[str], t: float, scale: _Scale) -> None:
+    """A tooltip at once, as what it tells changes with every pixel, and clear of the track."""
+    if not 0 <= t <= 1:
+        lines.append("Beyond the trained clip.")
+    imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(10), style.px(7)))
+    x, width = scale.x(t), max(imgui.get_main_viewport().size.x, 1.0)
+    above = (x, scale.top - style.px(_RULER + 4))
+    imgui.set_next_window_pos(above, imgui.Cond_.always, (min(max(x / width, 0.0), 1.0), 1.0))
+    if imgui.begin_tooltip():
+        imgui.text_unformatted(lines[0])
+        with style.font("body", style.SMALL_SIZE):
+            for line in lines[1:]:
+                imgui.text_disabled(line)
+        imgui.end_tooltip()
+    imgui.pop_style_var()
+
+
+def _draw_lane(scale: _Scale, range_: Playback) -> None:
+    colors = style.palette()
+    draw = imgui.get_window_draw_list()
+    rounding = style.px(4)
+    top, bottom = scale.top, scale.bottom
+    draw.add_rect_filled((scale.left, top), (scale.right, bottom), ink(colors.raised), rounding)
+    zero, one = round(scale.x(0.0)), round(scale.x(1.0))
+    for left, right in ((scale.left, zero), (one, scale.right)):
+        _hatch((left, top, right, bottom))
+    draw.add_rect((scale.left, top), (scale.right, bottom), ink(colors.border), rounding)
+    draw.add_rect_filled((zero, top), (one, bottom), ink(colors.frame_active))
+    start, end = round(scale.x(range_.start)), round(scale.x(range_.end))
+    draw.add_rect_filled((start, top), (end, bottom), ink(colors.accent_soft))
+
+
+def _hatch(rect: tuple[float, float, float, float]) -> None:
+    """Slanted lines: here the model was never trained."""
+    left, top, right, bottom = rect
+    draw = imgui.get_window_draw_list()
+    draw.push_clip_rect((left, top), (right, bottom), True)
+    height, pitch = bottom - top, style.px(7)
+    color = ink(style.palette().border)
+    for index in range(math.ceil((right - left + height) / pitch)):
+        x = left + index * pitch
+        draw.add_line((x - height, bottom), (x, top), color, style.px(1.2))
+    draw.pop_clip_rect()
+
+
+def _draw_frames(scale: _Scale) -> None:
+    """A tick a frame and numbers every five, as far as they fit."""
+    colors = style.palette()
+    draw = imgui.get_window_draw_list()
+    roomy = scale.frame >= style.px(4)
+    with style.font("body", 12):
+        apart = imgui.calc_text_size("00").x + style.px(8)
+        every = 5 if 5 * scale.frame >= apart else FRAMES - 1
+        for frame in range(FRAMES):
+            numbered = frame % 5 == 0
+            if not (roomy or numbered):
+                continue
+            x = round(scale.x(frame / (FRAMES - 1)))
+            height = style.px(9 if numbered else 5)
+            color = ink(style.with_alpha(colors.text, 0.75 if numbered else 0.4))
+            draw.add_line((x, scale.bottom - height), (x, scale.bottom), color, style.px(1))
+            if frame % every == 0 and (every == 5 or (FRAMES - 1) * scale.frame >= apart):
+                text = str(frame)
+                at = (x - imgui.calc_text_size(text).x / 2, scale.top - style.px(_RULER - 1))
+                draw.add_text((round(at[0]), round(at[1])), ink(colors.text_dim), text)
+
+
+def _draw_marker(scale: _Scale, t: float, inward: int, lit: bool) -> None:
+    """A flag under the lane that points into the range."""
+    colors = style.palette()
+    draw = imgui.get_window_draw_list()
+    color = ink(colors.text if lit else colors.accent)
+    x, bottom = round(scale.x(t)), scale.bottom
+    foot, reach = style.px(11), style.px(10) * inward
+    half = style.px(1)
+    draw.add_rect_filled((x - half, scale.top), (x + half, bottom + foot), color)
+    draw.add_triangle_filled(
+        (x, bottom + style.px(1)), (x, bottom + foot), (x + reach, bottom + foot), color
+    )
+
+
+def _draw_ghost(scale: _Scale, mouse: float) -> None:
+    """Where a click would go."""
+    t = _picked(scale, mouse)
+    x = round(scale.x(t))
+    color = ink(style.with_alpha(style.palette().text, 0.6))
+    imgui.get_window_draw_list().add_line((x, scale.top), (x, scale.bottom), color, style.px(1))
+    _tell([_about(t), "Drag to scrub, Ctrl for whole frames."], t, scale)
+
+
+def _draw_playhead(scale: _Scale, t: float, lit: bool) -> None:
+    colors = style.palette()
+    draw = imgui.get_window_draw_list()
+    x = round(scale.x(t))
+    color = ink(colors.accent if lit else colors.text)
+    half, head = style.px(1), style.px(6)
+    shadow = ink(style.with_alpha(colors.background, 0.8))
+    draw.add_rect_filled((x - 2 * half, scale.top), (x + 2 * half, scale.bottom), shadow)
+    draw.add_rect_filled((x - half, scale.top - head), (x + half, scale.bottom), color)
+    top, shoulder = scale.top - style.px(14), scale.top - style.px(6)
+    outline: list[imgui.ImVec2Like] = [
+        (x - head, top),
+        (x + head, top),
+        (x + head, shoulder),
+        (x, scale.top + style.px(1)),
+        (x - head, shoulder),
+    ]
+    draw.add_convex_poly_filled(outline, color)

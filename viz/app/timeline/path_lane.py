@@ -1,0 +1,372 @@
+"""The path's lane below the timeline: its keys, the ways between them, and its playhead."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+
+from gui_utils import controls
+from gui_utils.controls import style
+from gui_utils.controls.layout import ink, record, record_rect, tooltip
+from viz.app.actions import Interface
+from viz.app.timeline import path_drawing as lane
+from viz.app.timeline.path_drawing import KEY_SIZE, Scale
+from viz.state.animation import camera_path, path_editing
+from viz.state.types import EASES, Ease, SessionState
+
+HEIGHT = 58.0
+"""Of the lane, design pixels."""
+_PLAY_SIZE = 28.0
+_GAP = 4.0
+_GROUP_GAP = 14.0
+_LANE = 18.0
+_EDGE = 10.0
+_LEAST_LANE = 60.0
+_LEAST_WIDTH = 170.0
+"""Of the whole line, for more than the play button, design pixels."""
+_SPANS = (4, 6, 8, 10, 12, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1200, 1800, 3600)
+"""Seconds that the lane may show."""
+
+
+def height(interface: Interface) -> float:
+    """Design pixels that the lane takes at present."""
+    return HEIGHT if interface.path_lane else 0.0
+
+
+def lane_span(state: SessionState, playhead: float) -> float:
+    """Seconds that the lane shows: the path and some room behind it."""
+    wanted = max(camera_path.duration(state) * 1.08, playhead)
+    return next((float(span) for span in _SPANS if span >= wanted), math.ceil(wanted / 60) * 60.0)
+
+
+class PathLane:
+    """The second line of the timeline; `draw` once a frame while `Interface.path_lane`."""
+
+    def __init__(self) -> None:
+        self._held: int | None = None
+        self._grip = 0.0
+        self._moved = False
+        self._span = 0.0
+        self._menu_key: int | None = None
+        self.hovered = False
+        """Whether the pointer is on the lane or holds something of it."""
+
+    def draw(
+        self,
+        state: SessionState,
+        interface: Interface,
+        rect: tuple[float, float, float, float],
+        track: tuple[float, float],
+        readout: float,
+    ) -> bool:
+        """Draw into `rect` (left, top, right, bottom).
+
+        Args:
+            state: whose path is shown and edited.
+            interface: holds the path's playhead.
+            rect: place of the whole line.
+            track: left and right of the clip's track above, to stand in line with where it fits.
+            readout: width of the time at the line's end, 0 for none.
+
+        Returns:
+            Whether the playhead or a key is held, so that playing waits.
+        """
+        left, top, right, bottom = rect
+        middle = round((top + bottom) / 2) + style.px(5)
+        with controls.scope("Path"):
+            end = self._buttons(state, interface, left, middle, right)
+            if readout:
+                _readout(state, interface, (right - readout, middle), readout)
+                right -= readout + style.px(_GROUP_GAP)
+            if track[0] >= end:
+                end = track[0]
+            held = False
+            self.hovered = False
+            if right - end >= style.px(_LEAST_LANE):
+                held = self._lane(state, interface, (end, right), middle)
+            self._menu(state, interface)
+        return held
+
+    def _buttons(
+        self,
+        state: SessionState,
+        interface: Interface,
+        left: float,
+        middle: float,
+        right: float,
+    ) -> float:
+        """Transport and editing from `left` on; where they end."""
+        side = imgui.get_frame_height()
+        x = left
+        here = path_editing.current(state, interface)
+        off = path_editing.is_off(state, interface) and not interface.path_playing
+        roomy = right - left > style.px(560)
+
+        def icon(
+            image: str, name: str, about: str, enabled: bool = True, lit: bool = False
+        ) -> bool:
+            nonlocal x
+            imgui.set_cursor_screen_pos((round(x), round(middle - side / 2)))
+            x += side + style.px(_GAP / 2)
+            return controls.icon_button(
+                image, tooltip=about, active=lit and enabled, enabled=enabled, name=name
+            )
+
+        some, plays = bool(state.keyframes), path_editing.can_play(state)
+        if roomy and icon(
+            icons.ICON_FA_CHEVRON_LEFT, "Key before", "Goes to the key before (Ctrl+Left).", some
+        ):
+            path_editing.go(state, interface, -1)
+        x += style.px(_GAP / 2)
+        if _play_button((x, middle), interface.path_playing, plays):
+            path_editing.toggle_play(state, interface)
+        x += style.px(_PLAY_SIZE + _GAP)
+        if right - left < style.px(_LEAST_WIDTH):
+            return x
+        if roomy and icon(
+            icons.ICON_FA_CHEVRON_RIGHT, "Next key", "Goes to the next key (Ctrl+Right).", some
+        ):
+            path_editing.go(state, interface, 1)
+        x += style.px(_GROUP_GAP - _GAP)
+        about = "Adds a key: keeps the person, the motion, the time in the clip and the camera (K)."
+        imgui.set_cursor_screen_pos((round(x), round(middle - side / 2)))
+        if controls.button(
+            "Key##Add key", icon=icons.ICON_FA_PLUS, tooltip=about, primary=off and here is None
+        ):
+            path_editing.add(state, interface)
+        x += imgui.get_item_rect_size().x + style.px(_GAP)
+        about = "Updates the key under the playhead to what is shown now (Shift+K)."
+        if roomy and icon(
+            icons.ICON_FA_ARROWS_ROTATE, "Update key", about, here is not None and off, lit=True
+        ):
+            path_editing.update(state, interface)
+        about = "Deletes the key under the playhead (Delete)."
+        if roomy and icon(icons.ICON_FA_TRASH_CAN, "Delete key", about, here is not None):
+            path_editing.remove(state, interface)
+        if icon(icons.ICON_FA_ELLIPSIS, "Menu", "More: how keys are joined, copies, the loop."):
+            self._menu_key = path_editing.current(state, interface)
+            imgui.open_popup("##path menu")
+        return x + style.px(_GROUP_GAP - _GAP / 2)
+
+    # The lane --------------------------------------------------------------------------------
+
+    def _lane(
+        self,
+        state: SessionState,
+        interface: Interface,
+        span: tuple[float, float],
+        middle: float,
+    ) -> bool:
+        left, right = round(span[0]), round(span[1])
+        half = style.px(_LANE) / 2
+        edge = min(style.px(_EDGE), (right - left) / 6)
+        ruler = style.px(17)
+        imgui.set_cursor_screen_pos((left, round(middle - half - ruler)))
+        imgui.invisible_button("##lane", (right - left, 2 * half + ruler + style.px(6)))
+        record("Lane")
+        over, active = imgui.is_item_hovered(), imgui.is_item_active()
+        if not active:  # what is dragged must not run away from a lane that grows
+            self._span = lane_span(state, interface.path_time)
+        top = round(middle - half)
+        scale = Scale(left + edge, right - edge, top, top + round(2 * half), self._span)
+        self.hovered = over or active
+        mouse = imgui.get_mouse_pos()
+        near = self._near(state, scale, mouse.x) if over else None
+        if imgui.is_item_activated():
+            self._grab(state, interface, scale, near)
+        elif active or imgui.is_item_deactivated():
+            self._drag(state, interface, scale)
+        if imgui.is_item_clicked(1) and near is not None:
+            path_editing.pause(interface)
+            path_editing.show(state, interface, state.keyframes[near].time)
+            self._menu_key = near
+            imgui.open_popup("##path menu")
+        if not active:
+            self._held = None
+        lit = self._held if active else near
+        lane.draw_lane(scale, state, interface)
+        if not state.keyframes:
+            lane.draw_empty(scale)
+        elif over and not active:
+            lane.tell(state, scale, near, mouse.x)
+        lane.draw_keys(scale, state, interface, lit)
+        if state.keyframes:
+            lane.draw_playhead(
+                scale, interface, path_editing.is_off(state, interface), over or active
+            )
+        for index, key in enumerate(state.keyframes):
+            reach = style.px(KEY_SIZE)
+            x = scale.x(key.time)
+            place = (x - reach, scale.middle - reach, x + reach, scale.middle + reach)
+            record_rect(f"Key {index}", place)
+        return active
+
+    def _near(self, state: SessionState, scale: Scale, x: float) -> int | None:
+        """The key under the pointer."""
+        reach = style.px(KEY_SIZE + 2)
+        far = [(abs(scale.x(key.time) - x), -k) for k, key in enumerate(state.keyframes)]
+        best = min(far, default=(math.inf, 0))
+        return -best[1] if best[0] <= reach else None
+
+    def _grab(
+        self, state: SessionState, interface: Interface, scale: Scale, near: int | None
+    ) -> None:
+        path_editing.pause(interface)
+        interface.playing = False
+        self._held, self._moved = near, False
+        mouse = imgui.get_mouse_pos().x
+        if near is not None:
+            self._grip = mouse - scale.x(state.keyframes[near].time)
+            path_editing.show(state, interface, state.keyframes[near].time)
+        elif state.keyframes:
+            path_editing.show(state, interface, scale.seconds(mouse))
+
+    def _drag(self, state: SessionState, interface: Interface, scale: Scale) -> None:
+        mouse = imgui.get_mouse_pos().x
+        if self._held is None:
+            if state.keyframes and imgui.is_item_active():
+                path_editing.show(state, interface, scale.seconds(mouse))
+            return
+        self._moved |= imgui.is_mouse_dragging(0)
+        if self._moved and self._held < len(state.keyframes):
+            goal = scale.seconds(mouse - self._grip)
+            self._held = path_editing.move(state, self._held, goal)
+            interface.path_time = state.keyframes[self._held].time
+
+    # The menu --------------------------------------------------------------------------------
+
+    def _menu(self, state: SessionState, interface: Interface) -> None:
+        """What is seldom needed, for the key under the playhead and for the whole path."""
+        imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(10), style.px(8)))
+        imgui.push_style_var(imgui.StyleVar_.item_spacing, (style.px(10), style.px(7)))
+        if imgui.begin_popup("##path menu"):
+            index = self._menu_key
+            with controls.scope("Menu"):
+                if index is not None and index < len(state.keyframes):
+                    self._key_items(state, interface, index)
+                    imgui.separator()
+                _path_items(state, interface)
+            imgui.end_popup()
+        imgui.pop_style_var(2)
+
+    def _key_items(self, state: SessionState, interface: Interface, index: int) -> None:
+        key = state.keyframes[index]
+        _caption(f"Key {index + 1} of {len(state.keyframes)}, {key.time:.2f} s")
+        for ease in EASES:
+            if _item(_EASE_NAMES[ease], key.ease == ease, _EASE_TIPS[ease]):
+                path_editing.edit(state, index, replace(key, ease=ease))
+        about = "Adds a whole turn to the right, or to the left, on the way to the next key."
+        for turns, side in ((1, "right"), (-1, "left")):
+            name = f"A turn to the {side} on the way"
+            if _item(name, key.turns == turns, about):
+                path_editing.edit(
+                    state, index, replace(key, turns=0 if key.turns == turns else turns)
+                )
+        imgui.separator()
+        actions: tuple[tuple[str, str, Callable[[], None]], ...] = (
+            ("Update to what is shown", "Shift+K", lambda: path_editing.update(state, interface)),
+            ("Duplicate", "", lambda: path_editing.duplicate(state, interface)),
+            ("Delete", "Delete", lambda: path_editing.remove(state, interface)),
+        )
+        for name, shortcut, act in actions:
+            if _item(name, False, "", shortcut):
+                act()
+
+
+_EASE_NAMES: dict[Ease, str] = {
+    "smooth": "Smooth to the next key",
+    "linear": "Straight to the next key",
+    "hold": "Hold until the next key",
+}
+_EASE_TIPS: dict[Ease, str] = {
+    "smooth": "Gently through this key and on to the next one.",
+    "linear": "Straight to the next key, with sharp corners.",
+    "hold": "Stays as it is, then jumps to the next key.",
+}
+
+
+def _path_items(state: SessionState, interface: Interface) -> None:
+    options = state.path
+    if _item("Repeat in the preview", interface.path_loop, "The path begins anew at its end."):
+        interface.path_loop = not interface.path_loop
+    about = "From the last key back to the first, and on without a stop: for videos that repeat."
+    if _item("Closed path", options.closed, about):
+        state.path = replace(options, closed=not options.closed)
+    about = (
+        "The clip plays by itself while the camera goes along the path; otherwise its time goes "
+        "from key to key."
+    )
+    if _item("Clip plays by itself", options.clip == "plays", about):
+        state.path = replace(options, clip="keys" if options.clip == "plays" else "plays")
+    imgui.separator()
+    imgui.begin_disabled(not state.keyframes)
+    if _item("Delete all keys", False, ""):
+        path_editing.clear(state, interface)
+    imgui.end_disabled()
+
+
+def _item(name: str, chosen: bool, about: str, shortcut: str = "") -> bool:
+    pressed, _ = imgui.menu_item(name, shortcut, chosen)
+    record(name)
+    tooltip(None, about)
+    return pressed
+
+
+def _caption(text: str) -> None:
+    with style.font("bold", style.SMALL_SIZE):
+        imgui.text_disabled(text)
+
+
+def _play_button(at: tuple[float, float], playing: bool, enabled: bool) -> bool:
+    """Smaller than the clip's, and open, so that the two are not taken for each other."""
+    side = style.px(_PLAY_SIZE)
+    x, y = round(at[0]), round(at[1] - side / 2)
+    imgui.begin_disabled(not enabled)
+    imgui.set_cursor_screen_pos((x, y))
+    pressed = imgui.invisible_button("##play path", (side, side))
+    hovered = imgui.is_item_hovered()
+    record("Play path")
+    colors = style.palette()
+    draw = imgui.get_window_draw_list()
+    center = (x + side / 2, y + side / 2)
+    if playing or hovered:
+        draw.add_circle_filled(center, side / 2, ink(colors.fill if playing else colors.frame), 40)
+    tint = colors.on_fill if playing else colors.accent
+    draw.add_circle(center, side / 2 - style.px(0.75), ink(tint), 40, style.px(1.5))
+    icon = icons.ICON_FA_PAUSE if playing else icons.ICON_FA_PLAY
+    with style.font("body", 13):
+        size = imgui.calc_text_size(icon)
+        nudge = 0.0 if playing else style.px(1)
+        place = (round(center[0] - size.x / 2 + nudge), round(center[1] - size.y / 2 - style.px(1)))
+        draw.add_text(place, ink(tint), icon)
+    imgui.end_disabled()
+    about = "Pauses the path (P)." if playing else "Plays the path (P)."
+    tooltip(None, about if enabled else "A path needs two keys before it can play.")
+    return pressed
+
+
+def _readout(
+    state: SessionState, interface: Interface, at: tuple[float, float], width: float
+) -> None:
+    """The playhead's time, and the path's length under it."""
+    colors = style.palette()
+    draw = imgui.get_window_draw_list()
+    x, middle = round(at[0]), at[1]
+    line = style.px(18)
+    here = path_editing.current(state, interface)
+    with style.font("mono"):
+        lift = (line - imgui.get_font_size()) / 2
+        top = f"{interface.path_time:.2f} s" if state.keyframes else "no keys"
+        draw.add_text((x, round(middle - line + lift)), ink(colors.text), top)
+        under = f"of {camera_path.duration(state):.2f} s" if state.keyframes else ""
+        draw.add_text((x, round(middle + lift)), ink(colors.text_dim), under)
+        if here is not None:
+            text = f"key {here + 1}"
+            right = x + width - imgui.calc_text_size(text).x
+            if right > x + imgui.calc_text_size(top + " ").x:
+                draw.add_text((right, round(middle - line + lift)), ink(colors.accent), text)
+    record_rect("Time", (x, middle - line, x + width, middle + line))

@@ -1,0 +1,385 @@
+"""The timeline: transport buttons, the track with frames, range and playhead, and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+
+from gui_utils import controls
+from gui_utils.controls import style
+from gui_utils.controls.layout import ellipsis, ink, record, record_rect, tooltip
+from gui_utils.controls.numbers import parse_number
+from viz.app.actions import Actions
+from viz.app.timeline import path_lane
+from viz.app.timeline.clip_track import Track
+from viz.app.timeline.path_drawing import LABEL_WIDTH, draw_label
+from viz.app.timeline.path_lane import PathLane
+from viz.state.animation import clip_time, path_editing
+from viz.state.animation.clip_time import EXTENT, Clock
+from viz.state.types import CLIP_SECONDS, FRAMES, LOOP_MODES, LoopMode, SessionState
+
+HEIGHT = 64.0
+"""Of the whole bar, design pixels."""
+SPEEDS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+
+_LOOP_ICONS: dict[LoopMode, str] = {
+    "loop": icons.ICON_FA_REPEAT,
+    "ping-pong": icons.ICON_FA_ARROW_RIGHT_ARROW_LEFT,
+    "once": icons.ICON_FA_ARROW_RIGHT_TO_BRACKET,
+}
+_LOOP_TIPS: dict[LoopMode, str] = {
+    "loop": "from the end of the range back to its start.",
+    "ping-pong": "forwards, then backwards, and again.",
+    "once": "to the end of the range, then stop.",
+}
+_STILL = "This model is still: it has no time to play."
+_PLAY_SIZE = 38.0
+_SPEED_WIDTH = 76.0
+_GAP = 4.0
+_GROUP_GAP = 14.0
+_TRACK_WIDTH = 240.0
+"""Least width of the track before lesser parts make room, design pixels."""
+_LEAST_TRACK = 48.0
+_LEAST_HEIGHT = 50.0
+"""Of the clip's line where the path's lane lies below it, design pixels."""
+_NAMED_WIDTH = 520.0
+"""Least width of the bar for names of its lines, design pixels."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which parts of the bar are shown."""
+
+    ends: bool = True
+    """Buttons to the first and last frame."""
+    steps: bool = True
+    """Buttons to the previous and next frame."""
+    path: bool = True
+    """The button that shows the path's lane."""
+    loop: Literal["all", "one", "none"] = "all"
+    """A button a loop mode, or one that goes through them."""
+    speed: bool = True
+    readout: Literal["full", "short", "none"] = "full"
+
+    def width(self, button: float, letter: float) -> float:
+        """Of all but the track: `button` is an icon button's side, `letter` a digit's width."""
+        buttons = 2 * self.ends + 2 * self.steps
+        total = style.px(_PLAY_SIZE) + buttons * (button + style.px(_GAP)) + style.px(_GROUP_GAP)
+        loops = {"all": 3, "one": 1, "none": 0}[self.loop]
+        if loops:
+            total += loops * button + style.px((loops - 1) * _GAP / 2 + _GROUP_GAP)
+        if self.speed:
+            total += style.px(_SPEED_WIDTH + _GROUP_GAP)
+        if self.path:
+            total += button + style.px(_GROUP_GAP)
+        letters = {"full": 16, "short": 8, "none": 0}[self.readout]
+        if letters:
+            total += letters * letter + style.px(_GROUP_GAP)
+        return total
+
+
+def choose_parts(width: float, button: float, letter: float) -> Parts:
+    """The most parts that leave the track its room in `width` Dear ImGui units."""
+    parts = Parts()
+    concessions: tuple[Callable[[Parts], Parts], ...] = (
+        lambda p: replace(p, loop="one"),
+        lambda p: replace(p, ends=False),
+        lambda p: replace(p, readout="short"),
+        lambda p: replace(p, speed=False),
+        lambda p: replace(p, steps=False),
+        lambda p: replace(p, loop="none"),
+        lambda p: replace(p, readout="none"),
+        lambda p: replace(p, path=False),
+    )
+    for concede in concessions:
+        if parts.width(button, letter) + style.px(_TRACK_WIDTH) <= width:
+            break
+        parts = concede(parts)
+    return parts
+
+
+def toggle_play(state: SessionState, actions: Actions, clock: Clock) -> None:
+    """Play or pause; a clip that plays once and has ended starts again."""
+    playing = not actions.interface.playing
+    if playing:
+        path_editing.pause(actions.interface)
+        state.t = clip_time.begin(state.t, state.playback, clock)
+    actions.interface.playing = playing
+
+
+def step(state: SessionState, actions: Actions, frames: int) -> None:
+    """Pause and go `frames` whole frames on, or back if negative."""
+    actions.interface.playing = False
+    path_editing.pause(actions.interface)
+    state.t = clip_time.step(state.t, frames)
+
+
+def go_to_start(state: SessionState) -> None:
+    """To the first frame that plays."""
+    state.t = min(state.playback.start, state.playback.end)
+
+
+def go_to_end(state: SessionState) -> None:
+    """To the last frame that plays."""
+    state.t = max(state.playback.start, state.playback.end)
+
+
+class Timeline:
+    """The bar below the viewport; `draw` once a frame in a child of about `HEIGHT`."""
+
+    def __init__(self) -> None:
+        self._track = Track()
+        self._path = PathLane()
+        self._typed: str | None = None
+        self._focus = False
+
+    def draw(self, state: SessionState, actions: Actions, clock: Clock) -> bool:
+        """Draw the bar over the content region's width, and the path's lane where there is room.
+
+        Returns:
+            Whether a playhead is being dragged; nothing should play meanwhile.
+        """
+        low, size = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail()
+        room = size.y - style.px(path_lane.height(actions.interface))
+        lane = actions.interface.path_lane and room >= style.px(_LEAST_HEIGHT)
+        height = min(max(room if lane else size.y, 1.0), style.px(HEIGHT))
+        if size.x < style.px(_PLAY_SIZE):
+            return False
+        with style.font("mono"):
+            letter = imgui.calc_text_size("0").x
+        named = lane and size.x > style.px(_NAMED_WIDTH)
+        left = low.x + (style.px(LABEL_WIDTH) if named else 0.0)
+        right = low.x + size.x
+        parts = choose_parts(right - left, imgui.get_frame_height(), letter)
+        middle = low.y + height / 2
+        readout = {"full": 16, "short": 8, "none": 0}[parts.readout] * letter
+        if named:
+            draw_label((low.x, middle), icons.ICON_FA_FILM, "Clip", actions.interface.playing)
+        track, scrubbing = self._clip(state, actions, clock, parts, (left, right), middle)
+        self._path.hovered = False
+        if lane:
+            top = low.y + height
+            rect = (left, top, right, top + style.px(path_lane.HEIGHT))
+            scrubbing |= self._path.draw(state, actions.interface, rect, track, readout)
+            if named:
+                at = (low.x, (rect[1] + rect[3]) / 2 + style.px(5))
+                draw_label(at, icons.ICON_FA_ROUTE, "Path", actions.interface.path_playing)
+            height += style.px(path_lane.HEIGHT)
+        actions.interface.path_shown = self._path.hovered
+        imgui.set_cursor_screen_pos(low)
+        imgui.dummy((size.x, height))
+        return scrubbing
+
+    def _clip(
+        self,
+        state: SessionState,
+        actions: Actions,
+        clock: Clock,
+        parts: Parts,
+        span: tuple[float, float],
+        middle: float,
+    ) -> tuple[tuple[float, float], bool]:
+        """The clip's line: left and right of its track, and whether that is scrubbed."""
+        still = actions.model is not None and not actions.model.moves
+        with style.font("mono"):
+            letter = imgui.calc_text_size("0").x
+        readout = {"full": 16, "short": 8, "none": 0}[parts.readout] * letter
+        right = span[1] - readout - (style.px(_GROUP_GAP) if readout else 0.0)
+        scrubbing = False
+        imgui.begin_disabled(still)
+        with controls.scope("Timeline"):
+            left = self._transport(state, actions, clock, parts, (span[0], middle))
+            left = _loop_buttons(state, parts, (left, middle))
+            left = _speed(state, parts, (left, middle))
+            imgui.end_disabled()
+            left = _path_button(actions, parts, (left, middle))
+            imgui.begin_disabled(still)
+            if right - left >= style.px(_LEAST_TRACK) and not still:
+                scrubbing = self._track.draw(state, clock, (left, right), middle)
+                if scrubbing:
+                    path_editing.pause(actions.interface)
+            if readout:
+                self._readout(state, parts, (span[1] - readout, middle), readout)
+        imgui.end_disabled()
+        if still:
+            _sentence((left, right), middle)
+        return (left, right), scrubbing
+
+    def _transport(
+        self,
+        state: SessionState,
+        actions: Actions,
+        clock: Clock,
+        parts: Parts,
+        at: tuple[float, float],
+    ) -> float:
+        """Buttons from `at` (left, middle) on; where they end."""
+        side = imgui.get_frame_height()
+        x, middle = at
+
+        def icon(image: str, name: str, key: str) -> bool:
+            nonlocal x
+            imgui.set_cursor_screen_pos((round(x), round(middle - side / 2)))
+            x += side + style.px(_GAP)
+            return controls.icon_button(image, tooltip=f"{name} ({key})", name=name)
+
+        if parts.ends and icon(icons.ICON_FA_BACKWARD_FAST, "Start of the range", "Home"):
+            go_to_start(state)
+        if parts.steps and icon(icons.ICON_FA_BACKWARD_STEP, "Previous frame", "Left"):
+            step(state, actions, -1)
+        if _play_button((x, middle), actions.interface.playing):
+            toggle_play(state, actions, clock)
+        x += style.px(_PLAY_SIZE + _GAP)
+        if parts.steps and icon(icons.ICON_FA_FORWARD_STEP, "Next frame", "Right"):
+            step(state, actions, 1)
+        if parts.ends and icon(icons.ICON_FA_FORWARD_FAST, "End of the range", "End"):
+            go_to_end(state)
+        return x - style.px(_GAP) + style.px(_GROUP_GAP)
+
+    def _readout(
+        self, state: SessionState, parts: Parts, at: tuple[float, float], width: float
+    ) -> None:
+        """The time, to be typed after a double click, and the frame under it."""
+        x, middle = round(at[0]), at[1]
+        line = style.px(20)
+        top = middle - (line if parts.readout == "full" else line / 2)
+        if self._typed is not None:
+            self._type(state, (x, middle - imgui.get_frame_height() / 2), width)
+            return
+        imgui.set_cursor_screen_pos((x, top))
+        imgui.invisible_button("##time", (width, 2 * (middle - top)))
+        record("Time")
+        if imgui.is_item_hovered():
+            imgui.set_mouse_cursor(imgui.MouseCursor_.text_input)
+            if imgui.is_mouse_double_clicked(0):
+                self._typed, self._focus = f"{state.t:.6g}", True
+        outside = not 0 <= state.t <= 1
+        note = "Beyond the trained clip: the model extrapolates." if outside else ""
+        tooltip(None, "Time in the clip: 0 is its first frame, 1 its last.", note, _TYPE_HINT)
+        colors = style.palette()
+        draw = imgui.get_window_draw_list()
+        tint = colors.warning if outside else colors.text
+        with style.font("mono"):
+            lift = (line - imgui.get_font_size()) / 2
+            draw.add_text((x, round(top + lift)), ink(tint), f"t {state.t:.3f}")
+            if parts.readout == "full":
+                seconds = f"{state.t * CLIP_SECONDS:.2f} s".rjust(7)
+                frame = f"{clip_time.frame_of(state.t):.1f}".removesuffix(".0")
+                right = x + width - imgui.calc_text_size(seconds).x
+                draw.add_text((right, round(top + lift)), ink(colors.text_dim), seconds)
+                under = f"frame {frame} / {FRAMES - 1}"
+                draw.add_text((x, round(middle + lift)), ink(colors.text_dim), under)
+
+    def _type(self, state: SessionState, at: tuple[float, float], width: float) -> None:
+        assert self._typed is not None
+        imgui.set_cursor_screen_pos(at)
+        imgui.set_next_item_width(width)
+        if self._focus:
+            imgui.set_keyboard_focus_here()
+            self._focus = False
+        flags = imgui.InputTextFlags_.auto_select_all | imgui.InputTextFlags_.enter_returns_true
+        entered, self._typed = imgui.input_text("##typed", self._typed, flags)
+        record("Time")
+        left = imgui.is_item_deactivated() and not imgui.is_key_pressed(imgui.Key.escape)
+        if entered or left:
+            t = parse_number(self._typed)
+            if t is not None:
+                state.t = min(max(t, EXTENT[0]), EXTENT[1])
+        if entered or imgui.is_item_deactivated():
+            self._typed = None
+
+
+_TYPE_HINT = "Double click to type a time."
+
+
+def _play_button(at: tuple[float, float], playing: bool) -> bool:
+    side = style.px(_PLAY_SIZE)
+    x, y = round(at[0]), round(at[1] - side / 2)
+    imgui.set_cursor_screen_pos((x, y))
+    pressed = imgui.invisible_button("##play", (side, side))
+    record("Play")
+    colors = style.palette()
+    fill = colors.fill
+    if imgui.is_item_hovered():
+        fill = colors.fill_active if imgui.is_item_active() else colors.fill_hover
+    draw = imgui.get_window_draw_list()
+    draw.add_circle_filled((x + side / 2, y + side / 2), side / 2, ink(fill), 48)
+    icon = icons.ICON_FA_PAUSE if playing else icons.ICON_FA_PLAY
+    with style.font("body", style.TITLE_SIZE):
+        size = imgui.calc_text_size(icon)
+        # A triangle's middle lies left of its box's; icons sit low, to stand level with text.
+        nudge = 0.0 if playing else style.px(1.5)
+        lift = style.px(1.5)
+        at = (round(x + (side - size.x) / 2 + nudge), round(y + (side - size.y) / 2 - lift))
+        draw.add_text(at, ink(colors.on_fill), icon)
+    tooltip(None, "Pause (Space)" if playing else "Play (Space)")
+    return pressed
+
+
+def _loop_buttons(state: SessionState, parts: Parts, at: tuple[float, float]) -> float:
+    """The loop modes from `at` (left, middle) on; where they end."""
+    if parts.loop == "none":
+        return at[0]
+    side = imgui.get_frame_height()
+    x, top = at[0], round(at[1] - side / 2)
+    modes: list[LoopMode] = list(LOOP_MODES)
+    mode = state.playback.loop
+    shown: list[LoopMode] = modes if parts.loop == "all" else [mode]
+    for index, option in enumerate(shown):
+        imgui.set_cursor_screen_pos((round(x), top))
+        active = parts.loop == "all" and option == mode
+        about = f"{LOOP_MODES[option]}: {_LOOP_TIPS[option]}"
+        name = LOOP_MODES[option] if parts.loop == "all" else "Loop mode"
+        if controls.icon_button(_LOOP_ICONS[option], tooltip=about, active=active, name=name):
+            following = modes[(modes.index(mode) + 1) % len(modes)]
+            chosen = option if parts.loop == "all" else following
+            state.playback = replace(state.playback, loop=chosen)
+        x += side + (style.px(_GAP / 2) if index < len(shown) - 1 else 0.0)
+    return x + style.px(_GROUP_GAP)
+
+
+def _speed(state: SessionState, parts: Parts, at: tuple[float, float]) -> float:
+    """The speed at `at` (left, middle); where it ends."""
+    if not parts.speed:
+        return at[0]
+    width, side = style.px(_SPEED_WIDTH), imgui.get_frame_height()
+    imgui.set_cursor_screen_pos((round(at[0]), round(at[1] - side / 2)))
+    speeds = sorted({*SPEEDS, state.playback.speed})
+    captions = {speed: f"{speed:g}\u00d7" for speed in speeds}
+    # A control takes all the width there is: the child window gives it this much.
+    imgui.begin_child("##speed", (width, side))
+    about = "Speed of the clip; 1\u00d7 is real time."
+    speed = state.playback.speed
+    changed, speed = controls.combo("##Speed", speed, captions, default=1.0, tooltip=about)
+    imgui.end_child()
+    if changed:
+        state.playback = replace(state.playback, speed=speed)
+    return at[0] + width + style.px(_GROUP_GAP)
+
+
+def _path_button(actions: Actions, parts: Parts, at: tuple[float, float]) -> float:
+    """The button that shows the path's lane at `at` (left, middle); where it ends."""
+    if not parts.path:
+        return at[0]
+    side, interface = imgui.get_frame_height(), actions.interface
+    imgui.set_cursor_screen_pos((round(at[0]), round(at[1] - side / 2)))
+    about = "Camera and time path: shows its line of keys. K adds what is shown as a key."
+    shown = interface.path_lane
+    if controls.icon_button(icons.ICON_FA_ROUTE, tooltip=about, active=shown, name="Path lane"):
+        interface.path_lane = not shown
+        path_editing.pause(interface)
+    return at[0] + side + style.px(_GROUP_GAP)
+
+
+def _sentence(span: tuple[float, float], middle: float) -> None:
+    """Why the bar is disabled, in the track's place."""
+    left, right = span
+    shown = ellipsis(_STILL, right - left)
+    size = imgui.calc_text_size(shown)
+    at = (round((left + right - size.x) / 2), round(middle - size.y / 2))
+    imgui.get_window_draw_list().add_text(at, style.palette().text_dim, shown)
+    record_rect("Timeline/Still", (*at, at[0] + size.x, at[1] + size.y))

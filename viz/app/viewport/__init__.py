@@ -1,0 +1,1 @@
+"""Pictures and meshes, and the mouse that moves the camera."""

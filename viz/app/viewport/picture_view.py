@@ -1,0 +1,406 @@
+"""The viewport: pictures and meshes of the present layout, and the mouse that moves the camera."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+from PIL import Image
+
+from gui_utils.controls import style
+from gui_utils.controls.layout import record_rect
+from gui_utils.controls.view_gestures import Gesture, axis_gizmo, viewport_input
+from gui_utils.gl.mesh_view import MeshView
+from gui_utils.gl.texture import Texture
+from training.camera import Camera
+from viz.app.actions import Actions
+from viz.app.viewport import overlays as overlays
+from viz.app.viewport.overlays import Badge, Rect
+from viz.app.viewport.path_overlay import PathOverlay
+from viz.state import layouts
+from viz.state.types import (
+    VIEWS,
+    MeshData,
+    Orbit,
+    Preview,
+    RenderRequest,
+    RenderResult,
+    SessionState,
+    Shot,
+    View,
+)
+
+TURN = 90.0
+"""Degrees that a drag over the picture's whole height turns."""
+FOV_LIMITS = (4.0, 60.0)
+RADIUS_LIMITS = (1.2, 8.0)
+_ZOOM_STEP = 0.9
+_DOLLY_STEP = 0.95
+_GAP = 4.0
+
+
+def turned(orbit: Orbit, dx: float, dy: float) -> Orbit:
+    """The head follows the mouse: a drag of (dx, dy) picture heights, y downwards.
+
+    A rolled camera sees the head's axes rolled, so the drag is taken along those.
+    """
+    cos, sin = math.cos(math.radians(orbit.roll)), math.sin(math.radians(orbit.roll))
+    across, down = cos * dx - sin * dy, sin * dx + cos * dy
+    yaw = (orbit.yaw - TURN * across + 180) % 360 - 180
+    pitch = min(max(orbit.pitch + TURN * down, -89.0), 89.0)
+    return replace(orbit, yaw=yaw, pitch=pitch)
+
+
+def panned(orbit: Orbit, dx: float, dy: float) -> Orbit:
+    """The pivot, and all at its depth, follow a drag of (dx, dy) picture heights."""
+    camera = orbit.camera()
+    right, down, forward = camera.rotation.T
+    distance = float((orbit.pivot - camera.position) @ forward)
+    height = 2 * distance * math.tan(math.radians(orbit.fov) / 2)
+    x, y, z = (orbit.pivot - height * (dx * right + dy * down)).tolist()
+    return replace(orbit, pivot=(x, y, z))
+
+
+def zoomed(orbit: Orbit, ticks: float) -> Orbit:
+    """A longer lens for positive wheel ticks: each makes the picture 1 / 0.9 times larger."""
+    half = math.tan(math.radians(orbit.fov) / 2) * _ZOOM_STEP**ticks
+    fov = math.degrees(2 * math.atan(half))
+    return replace(orbit, fov=min(max(fov, FOV_LIMITS[0]), FOV_LIMITS[1]))
+
+
+def dollied(orbit: Orbit, ticks: float) -> Orbit:
+    """A nearer camera for positive wheel ticks."""
+    radius = orbit.radius * _DOLLY_STEP**ticks
+    return replace(orbit, radius=min(max(radius, RADIUS_LIMITS[0]), RADIUS_LIMITS[1]))
+
+
+def apply_gesture(orbit: Orbit, gesture: Gesture, scale: float) -> Orbit:
+    """The orbit after one frame's gesture.
+
+    `scale` is the viewport's height over the picture's, as gestures count in viewport heights.
+    """
+    if any(gesture.orbit):
+        orbit = turned(orbit, gesture.orbit[0] * scale, gesture.orbit[1] * scale)
+    if any(gesture.pan):
+        orbit = panned(orbit, gesture.pan[0] * scale, gesture.pan[1] * scale)
+    if gesture.zoom:
+        orbit = zoomed(orbit, gesture.zoom)
+    if gesture.dolly:
+        orbit = dollied(orbit, gesture.dolly)
+    return orbit
+
+
+def tile_places(area: Rect, count: int, columns: int | None, gap: float) -> list[Rect]:
+    """Squares for `count` pictures, row by row, as large as fits and centred in `area`.
+
+    `columns` None takes the number that makes them largest. Edges lie on whole units, so that
+    pictures stay crisp.
+    """
+    width, height = area[2] - area[0], area[3] - area[1]
+
+    def side(across: int) -> float:
+        down = math.ceil(count / across)
+        return min((width - gap * (across - 1)) / across, (height - gap * (down - 1)) / down)
+
+    # Of equal sizes the widest arrangement wins: a sequence reads best in one row.
+    across = columns or max(range(count, 0, -1), key=side)
+    edge = max(math.floor(side(across)), 1)
+    rows = math.ceil(count / across)
+    step = edge + gap
+    content = (across * step - gap, rows * step - gap)
+    left = round(area[0] + (width - content[0]) / 2)
+    top = round(area[1] + (height - content[1]) / 2)
+    corners = [(left + k % across * step, top + k // across * step) for k in range(count)]
+    return [(x, y, x + edge, y + edge) for x, y in corners]
+
+
+class _Slot:
+    """What the renderer answered to one shot."""
+
+    def __init__(self) -> None:
+        self.view: View | None = None
+        self.mesh: MeshData | None = None
+        self._picture: np.ndarray | None = None
+        self._texture: Texture | None = None
+        self._uploaded: int | None = None
+
+    def take(self, view: View, picture: np.ndarray | None, mesh: MeshData | None) -> None:
+        """Keep an answer; one with neither a picture nor a mesh changes nothing."""
+        if picture is None and mesh is None:
+            return
+        self.view, self.mesh = view, mesh
+        self._picture, self._uploaded = picture, None
+
+    def image(self, side: int, nearest: bool) -> imgui.ImTextureRef | None:
+        """The picture for a square of `side` pixels, uploaded when it first shows.
+
+        Dear ImGui's renderer blends pixels of whatever it enlarges, so squares are made here.
+        """
+        if self._picture is None:
+            return None
+        size = side if nearest and side > max(self._picture.shape[:2]) else 0
+        if self._texture is None:
+            self._texture = Texture()
+        if self._uploaded != size:
+            pixels = self._picture
+            if size:
+                enlarged = Image.fromarray(pixels).resize((size, size), Image.Resampling.NEAREST)
+                pixels = np.asarray(enlarged)
+            self._texture.update(pixels)
+            self._uploaded = size
+        return self._texture.ref
+
+    def delete(self) -> None:
+        """Free what is on the GPU."""
+        if self._texture is not None:
+            self._texture.delete()
+
+
+@dataclass
+class _MeshTile:
+    """A tile's mesh on the GPU, and what its image was last drawn with."""
+
+    view: MeshView
+    mesh: MeshData | None = None
+    drawn: tuple[object, ...] = ()
+    image: imgui.ImTextureRef | None = None
+
+
+class Viewport:
+    """Shows render results in the present layout; needs the window's OpenGL context.
+
+    Raises:
+        RuntimeError: The graphics driver rejects the mesh shaders (on the first mesh).
+    """
+
+    def __init__(self) -> None:
+        self._slots: list[_Slot] = []
+        self._shown = 0
+        self._request: RenderRequest | None = None
+        self._mesh_tiles: dict[int, _MeshTile] = {}
+        self._chosen: dict[int, int] = {}
+        self._path = PathOverlay()
+
+    def show(self, result: RenderResult) -> None:
+        """Take a result's pictures and meshes; a shot that has neither keeps what it showed."""
+        shots = result.request.shots
+        while len(self._slots) < len(shots):
+            self._slots.append(_Slot())
+        pictures, meshes = dict(enumerate(result.pictures)), dict(enumerate(result.meshes))
+        for index, shot in enumerate(shots):
+            self._slots[index].take(shot.view, pictures.get(index), meshes.get(index))
+        self._shown = len(shots)
+        self._request = result.request
+
+    def draw(self, state: SessionState, actions: Actions) -> bool:
+        """Fill the current window's content region; the mouse moves `state.orbit`.
+
+        Returns:
+            Whether a drag is under way, so that cheaper pictures will do.
+        """
+        low, size = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail()
+        if size.x < 1 or size.y < 1:
+            return False
+        area = (low.x, low.y, low.x + size.x, low.y + size.y)
+        tiles = _places(area, state)
+        gesture = viewport_input("Viewport", (size.x, size.y))
+        if gesture.reset:
+            actions.reset_camera()
+        else:
+            scale = size.y / (tiles[0][3] - tiles[0][1])
+            state.orbit = apply_gesture(state.orbit, gesture, scale)
+        held = False
+        if any(slot.view for slot in self._slots[: self._shown]):
+            held = self._draw_layout(tiles, state, actions)
+            interface = actions.interface
+            if interface.path_lane and (interface.path_shown or gesture.active):
+                camera = layouts.shots(state)[-1 if state.display.layout == "split" else 0].camera
+                self._path.draw(tiles[0], state, interface, camera)
+        else:
+            overlays.draw_waiting(area, actions)
+        overlays.draw_badges(area, self._badges(actions))
+        imgui.set_cursor_screen_pos(low)
+        imgui.dummy(size)
+        return gesture.active or held
+
+    def close(self) -> None:
+        """Free what is on the GPU."""
+        for slot in self._slots:
+            slot.delete()
+        for tile in self._mesh_tiles.values():
+            tile.view.delete()
+        self._slots.clear()
+        self._mesh_tiles.clear()
+        self._chosen.clear()
+        self._shown = 0
+
+    def _draw_layout(self, tiles: list[Rect], state: SessionState, actions: Actions) -> bool:
+        """Pictures and all that lies on them; whether the split's handle is held."""
+        shots = layouts.shots(state)
+        if state.display.layout == "split":
+            return self._draw_split(tiles[0], shots, state, actions)
+        labels = _labels(state)
+        legend: tuple[Rect, Camera] | None = None
+        for index, (tile, shot) in enumerate(zip(tiles, shots, strict=True)):
+            slot = self._slot(index, shot)
+            self._draw_tile(index, tile, slot, shot.camera, state)
+            record_rect(f"Tile {index}", tile)
+            if slot is not None and slot.view == "depth":
+                legend = tile, shot.camera
+            if state.display.layout == "grid":
+                view = shot.view if slot is None or slot.view is None else slot.view
+                overlays.draw_label(tile, VIEWS[view])
+            elif labels:
+                overlays.draw_label(tile, labels[index])
+        kept = _draw_gizmo(tiles[0], shots[0].camera, state, actions)
+        if legend is not None:
+            tile, camera = legend
+            self._draw_legend(tile, camera, kept if tile == tiles[0] else 0.0, actions)
+        return False
+
+    def _draw_split(
+        self, tile: Rect, shots: tuple[Shot, ...], state: SessionState, actions: Actions
+    ) -> bool:
+        before, after = self._slot(0, shots[0]), self._slot(1, shots[1])
+        fraction = min(max(state.display.split, 0.0), 1.0)
+        self._draw_tile(0, tile, before, shots[0].camera, state, (0.0, fraction))
+        self._draw_tile(1, tile, after, shots[1].camera, state, (fraction, 1.0))
+        record_rect("Tile 0", tile)
+        kept = _draw_gizmo(tile, shots[1].camera, state, actions)
+        if after is not None and after.view == "depth":
+            self._draw_legend(tile, shots[1].camera, kept, actions)
+        overlays.draw_split_labels(tile, fraction, kept)
+        moved, held = overlays.split_handle(tile, fraction)
+        if moved != state.display.split:
+            state.display = replace(state.display, split=moved)
+        if state.before is None and overlays.before_button(tile):
+            actions.set_before()
+        return held
+
+    def _slot(self, index: int, shot: Shot) -> _Slot | None:
+        """What to show for a shot: its own answer, or while that is on its way, the closest.
+
+        An answer to an earlier layout serves where it shows the same view; else the tile keeps
+        what it showed.
+        """
+        slots = self._slots[: self._shown]
+        same = [k for k, slot in enumerate(slots) if slot.view == shot.view]
+        kept = self._chosen.get(index, index)
+        chosen = index if index in same else same[0] if same else kept
+        if chosen >= len(slots):
+            return None
+        self._chosen[index] = chosen
+        return slots[chosen]
+
+    def _draw_tile(
+        self,
+        index: int,
+        tile: Rect,
+        slot: _Slot | None,
+        camera: Camera,
+        state: SessionState,
+        part: tuple[float, float] = (0.0, 1.0),
+    ) -> None:
+        """One picture, or the columns between two fractions of its width."""
+        left, top, right, bottom = tile
+        x0, x1 = (round(left + (right - left) * fraction) for fraction in part)
+        if x1 <= x0:
+            return
+        draw = imgui.get_window_draw_list()
+        image: imgui.ImTextureRef | None = None
+        if slot is None or slot.view is None:
+            draw.add_rect_filled((x0, top), (x1, bottom), style.palette().background)
+        elif slot.mesh is not None:
+            image = self._draw_mesh(index, tile, slot.mesh, camera, state)
+        else:
+            image = slot.image(_pixels(right - left), state.display.nearest)
+        if image is not None:
+            u0, u1 = (x0 - left) / (right - left), (x1 - left) / (right - left)
+            draw.add_image(image, (x0, top), (x1, bottom), (u0, 0.0), (u1, 1.0))
+        if slot is not None and slot.mesh is not None and not slot.mesh.faces.size:
+            overlays.draw_note((x0, top, x1, bottom), "No surface at this density level.")
+
+    def _draw_mesh(
+        self, index: int, tile: Rect, mesh: MeshData, camera: Camera, state: SessionState
+    ) -> imgui.ImTextureRef:
+        """The tile's mesh as the camera sees it now; drawn again only if something changed."""
+        if index not in self._mesh_tiles:
+            self._mesh_tiles[index] = _MeshTile(MeshView())
+        kept = self._mesh_tiles[index]
+        if kept.mesh is not mesh:
+            kept.view.set_mesh(mesh.vertices, mesh.faces, mesh.normals, mesh.colors)
+            kept.mesh, kept.image = mesh, None
+        side = _pixels(tile[2] - tile[0])
+        ground = style.rgba(style.palette().raised)
+        wanted = (camera, side, state.display.mesh_style, ground)
+        if kept.image is None or kept.drawn != wanted:
+            kept.image = kept.view.draw(
+                camera.projection(),
+                camera.position,
+                size=(side, side),
+                mode=state.display.mesh_style,
+                background=ground,
+            )
+            kept.drawn = wanted
+        return kept.image
+
+    def _draw_legend(self, tile: Rect, camera: Camera, kept: float, actions: Actions) -> None:
+        limits = self._request.depth_range if self._request else None
+        if limits is None and actions.model is not None:
+            limits = camera.ray_range(*actions.model.ray_range)
+        if limits is not None:
+            overlays.draw_legend(tile, limits, kept)
+
+    def _badges(self, actions: Actions) -> list[Badge]:
+        badges = []
+        model = actions.model
+        if model is not None and not model.path:
+            text = "Untrained random model \u2013 open a checkpoint to see people"
+            badges.append(Badge(text, icons.ICON_FA_SHUFFLE, "warning"))
+        if model is not None and not model.moves and actions.interface.playing:
+            text = "Still model: time and motion do nothing"
+            badges.append(Badge(text, icons.ICON_FA_CIRCLE_INFO, "info"))
+        request = self._request
+        if request is not None and request.preview and actions.interface.sidebar_visible:
+            meshes = any(shot.view == "mesh" for shot in request.shots)
+            coarse = meshes and request.preview.coarse_mesh
+            if coarse or replace(request.preview, coarse_mesh=False) != Preview():
+                badges.append(Badge("Preview"))
+        return badges
+
+
+def _places(area: Rect, state: SessionState) -> list[Rect]:
+    layout = state.display.layout
+    count = 1 if layout == "split" else len(layouts.shots(state))
+    columns = None if layout in ("yaws", "times") else layouts.grid_shape(state)[1]
+    return tile_places(area, count, columns, style.px(_GAP))
+
+
+def _pixels(length: float) -> int:
+    """Pixels of the screen in a length of Dear ImGui units."""
+    return round(length * imgui.get_io().display_framebuffer_scale.x)
+
+
+def _labels(state: SessionState) -> list[str]:
+    """What tells the tiles of the layout apart; empty where nothing needs to."""
+    if state.display.layout == "yaws":
+        yaws = [state.orbit.yaw + yaw for yaw in layouts.tile_yaws(state)]
+        wrapped = [round((yaw + 180) % 360 - 180) for yaw in yaws]
+        return [f"{yaw:+d}°".replace("-", "\u2212") if yaw else "0°" for yaw in wrapped]
+    if state.display.layout == "times":
+        return [f"t {t:.2f}".replace("-", "\u2212") for t in layouts.tile_times(state)]
+    return []
+
+
+def _draw_gizmo(tile: Rect, camera: Camera, state: SessionState, actions: Actions) -> float:
+    """The axes in a tile's corner; Dear ImGui units that they take from its left edge."""
+    shown = state.display.gizmo and actions.interface.sidebar_visible
+    place = overlays.gizmo_place(tile) if shown else None
+    if place is None:
+        return 0.0
+    center, radius = place
+    axis_gizmo(center, radius, camera.rotation.T)
+    return center[0] + 1.3 * radius - tile[0]

@@ -1,0 +1,243 @@
+"""What the export panel chooses: kind, options and name, remembered between starts. No torch."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from viz.exports.schedule import Take, take
+from viz.exports.table import EXPORTERS, Exporter
+from viz.state import layouts
+from viz.state.errors import UserError
+from viz.state.session import read_value
+from viz.state.types import ModelInfo, SessionState
+
+FOLDER = ""
+"""The "suffix" of exports that fill a folder."""
+_MOST_NAME = 120
+"""Letters of a name; file systems take 255 bytes."""
+
+
+@dataclass
+class ExportChoices:
+    """What is exported next, and how."""
+
+    what: str = "video"
+    """Key of EXPORTERS."""
+    name: str = ""
+    """Of the file or folder, without its ending; empty for one that tells what it holds."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Options that were changed, by exporter."""
+    suffixes: dict[str, str] = field(default_factory=dict)
+    """Endings that were chosen, by exporter."""
+
+    @property
+    def exporter(self) -> Exporter:
+        """The kind of export."""
+        return EXPORTERS[self.what]
+
+    @property
+    def current(self) -> Any:
+        """Its options."""
+        return self.options.get(self.what) or self.exporter.options()
+
+    @current.setter
+    def current(self, options: Any) -> None:
+        self.options[self.what] = options
+
+    @property
+    def suffix(self) -> str:
+        """Its files' ending, such as ".mp4", or `FOLDER`."""
+        chosen = self.suffixes.get(self.what)
+        known = self.exporter.suffixes
+        return chosen if chosen in known else known[0]
+
+    def target(self, state: SessionState, folder: str, model: str) -> Path:
+        """Where the export would go; `folder` and the model's name as shown."""
+        name = safe_name(self.name) or default_name(state, self.what, model)
+        return Path(folder).expanduser() / f"{name}{self.suffix}"
+
+    def plain(self) -> dict[str, Any]:
+        """What is worth remembering, as JSON has it."""
+        options = {name: asdict(value) for name, value in self.options.items()}
+        data = {"what": self.what, "options": options, "suffixes": self.suffixes}
+        return json.loads(json.dumps(data))
+
+    def restore(self, data: dict[str, Any]) -> None:
+        """Take over what `plain` gave; what does not fit any more is passed over."""
+        if data.get("what") in EXPORTERS:
+            self.what = data["what"]
+        for name, exporter in EXPORTERS.items():
+            options = _table(data, "options").get(name)
+            if isinstance(options, dict):
+                found = read_value(exporter.options, options)
+                if found is not None and not found.problems():
+                    self.options[name] = found
+            suffix = _table(data, "suffixes").get(name)
+            if suffix in exporter.suffixes:
+                self.suffixes[name] = suffix
+
+
+def _table(data: dict[str, Any], key: str) -> dict[str, Any]:
+    found = data.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def safe_name(text: str) -> str:
+    """A typed name as a file's name: no folders, none of the letters that a system refuses."""
+    kept = "".join("-" if c in '/\\:*?"<>|' or ord(c) < 32 else c for c in text)
+    return kept.strip(" .")[:_MOST_NAME].strip(" .")
+
+
+def default_name(state: SessionState, what: str, model: str) -> str:
+    """Name that tells what an export holds: model, seeds, and for a moment its time."""
+    person = Path(state.latent.ws_file).stem or f"seed{state.latent.seed:04d}"
+    stem = Path(model).stem.replace(" ", "-").lower() or "model"
+    moment = f"_t{state.t:.3f}" if what in ("picture", "mesh", "points", "volume") else ""
+    return safe_name(f"{stem}_{person}_motion{state.motion.seed:04d}{moment}_{what}").replace(
+        " ", "-"
+    )
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an export would be."""
+
+    facts: tuple[str, ...]
+    """Short statements, such as "75 frames"."""
+    seconds: float | None = None
+    """How long it would take; None where that is not known."""
+
+
+def estimate(
+    choices: ExportChoices,
+    state: SessionState,
+    model: ModelInfo | None,
+    stage_ms: dict[str, float],
+) -> Estimate:
+    """What the chosen export would be.
+
+    Args:
+        choices: what is exported.
+        state: from which session.
+        model: of which sizes are known.
+        stage_ms: milliseconds of the stages of a full picture, as measured lately.
+    """
+    options = choices.current
+    facts: list[str] = []
+    frames = 1
+    if hasattr(options, "movement"):
+        frames_taken = _taken(state, options.movement)
+        if frames_taken is None:
+            return Estimate(())
+        frames = frames_taken.count
+        facts += [f"{frames:,} frames", f"{frames_taken.seconds:.3g} s of video"]
+    if hasattr(options, "look"):
+        if model is not None:
+            facts.append("{} \u00d7 {} px".format(*frame_size(state, options.look, model)))
+        pictures = pictures_a_frame(state, options.look)
+        one = sum(ms for stage, ms in stage_ms.items() if stage not in ("mapping", "mesh"))
+        seconds = frames * pictures * one / 1000 if one else None
+        return Estimate(tuple(facts), seconds)
+    if choices.what == "mesh sequence":
+        facts.append(f"{options.sequence.frames:,} meshes")
+        facts.append(_grid(options.mesh.resolution))
+    elif hasattr(options, "resolution"):
+        facts.append(_grid(options.resolution))
+    if choices.what == "volume":
+        size = options.resolution**3 * (2 if options.half else 4)
+        facts.append(bytes_text(size))
+    return Estimate(tuple(facts))
+
+
+def _taken(state: SessionState, movement: Any) -> Take | None:
+    try:
+        return take(state, movement)
+    except UserError:
+        return None
+
+
+def _grid(resolution: int) -> str:
+    return f"{resolution}\u00b3 grid"
+
+
+def bytes_text(size: int) -> str:
+    """A size for people: "64 MB"."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size} bytes"
+
+
+def pictures_a_frame(state: SessionState, look: Any) -> int:
+    """How many pictures are rendered for a frame."""
+    cells = len(look.views) or len(layouts.shots(state))
+    return cells * max(len(look.people), 1)
+
+
+def frame_size(state: SessionState, look: Any, model: ModelInfo) -> tuple[int, int]:
+    """Width and height of a frame, pixels."""
+    views = look.views or tuple(shot.view for shot in layouts.shots(state))
+    raw = state.quality.raw_resolution or model.raw_resolution
+    full = model.image_resolution if state.quality.superresolution else raw
+    side = max(full if view == "image" else raw for view in views)
+    rows, columns = (1, len(look.views)) if look.views else layouts.grid_shape(state)
+    people = len(look.people)
+    if people > 1:
+        across = look.columns or math.ceil(math.sqrt(people))
+        across = across if rows * columns == 1 else 1
+        rows, columns = rows * math.ceil(people / across), columns * across
+    width, height = columns * side, rows * side
+    if look.height is not None:
+        width, height = max(round(width * look.height / height), 1), look.height
+    return width, height
+
+
+def seconds_text(seconds: float) -> str:
+    """A length of time for people, rounded: "about 2 min"."""
+    if seconds < 1.5:
+        return "a moment"
+    for unit, factor in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 1.5 * factor:
+            return f"about {seconds / factor:.1f} {unit}".replace(".0 ", " ")
+    return f"about {seconds:.0f} s"
+
+
+def seconds_left(seconds: float) -> str:
+    """What is left of an export, short: "1:05 left"."""
+    whole = math.ceil(seconds)
+    if whole < 60:
+        return f"{whole} s left"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}:{rest:02d} left" if minutes < 60 else f"{minutes / 60:.1f} h left"
+
+
+def seeds_text(seeds: tuple[int, ...]) -> str:
+    """Seeds as `parse_seeds` reads them: "0-3, 7"."""
+    parts: list[str] = []
+    index = 0
+    while index < len(seeds):
+        end = index
+        while end + 1 < len(seeds) and seeds[end + 1] == seeds[end] + 1:
+            end += 1
+        run = end - index + 1
+        parts += [f"{seeds[index]}-{seeds[end]}"] if run > 2 else map(str, seeds[index : end + 1])
+        index = end + 1
+    return ", ".join(parts)
+
+
+def parse_seeds(text: str, most: int = 256) -> tuple[int, ...] | None:
+    """Seeds from text such as "0-3, 7"; None where it is not such a list."""
+    seeds: list[int] = []
+    for part in text.replace(",", " ").split():
+        ends = part.split("-")
+        if len(ends) > 2 or not all(end.isascii() and end.isdigit() for end in ends):
+            return None
+        first, last = int(ends[0]), int(ends[-1])
+        if last < first or last - first >= most or last >= 2**32:
+            return None
+        seeds += range(first, last + 1)
+    return tuple(seeds) if len(seeds) <= most else None

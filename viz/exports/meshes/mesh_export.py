@@ -1,0 +1,370 @@
+"""Geometry of a session as files: meshes, mesh sequences, point clouds and volumes.
+
+Each export is a generator of steps, as `viz.render.worker` runs them: it yields progress as
+(detail, fraction 0..1 or None) and returns the path written. Closing it leaves no half file. World
+units, y up, the face towards +z.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from viz.exports import writing
+from viz.exports.mesh_options import MeshOptions, PointOptions, SequenceOptions, VolumeOptions
+from viz.exports.meshes import mesh_surface, mesh_texture
+from viz.exports.meshes.mesh_files import (
+    SIDECAR,
+    files_of,
+    new_files,
+    new_glb,
+    point_cloud,
+    write_mesh,
+)
+from viz.exports.meshes.mesh_glb import extras_text
+from viz.exports.meshes.mesh_surface import Moment, Surface
+from viz.exports.recipes import SIDECAR as FOLDER_SIDECAR
+from viz.exports.recipes import Recipe
+from viz.render import geometry
+from viz.render.renderer import Renderer
+from viz.render.worker import Steps
+from viz.state.errors import UserError
+from viz.state.session import reason
+from viz.state.types import CLIP_SECONDS, FRAME_RATE, SessionState
+
+_FRAME = re.compile(r"frame_\d{4,}\.(glb|ply|obj|mtl|stl)")
+_SLAB_POINTS = 2**22
+_LARGEST_SESSION = 2**24
+
+
+def export_mesh(
+    renderer: Renderer,
+    state: SessionState,
+    options: MeshOptions,
+    path: Path,
+    *,
+    overwrite: bool = False,
+) -> Steps:
+    """Steps of writing the surface of a state's moment.
+
+    Args:
+        renderer: of the model.
+        state: which moment; its camera does not matter.
+        options: how.
+        path: .glb, .ply, .obj (with .mtl and .png beside it for a texture) or .stl.
+        overwrite: whether files that exist may be replaced.
+
+    Returns:
+        the path.
+
+    Raises:
+        UserError: when there is no such surface, or it cannot be written.
+    """
+    _check(options, path, overwrite)
+    recipe = Recipe.of(renderer, state, "mesh", options).text(state)
+    surface = yield from _between(_surface(renderer, state, options), 0.0, 0.95)
+    yield from _saving(write_mesh(surface, path, recipe, unlit=options.unlit), 0.95, 1.0)
+    return path
+
+
+def export_points(
+    renderer: Renderer,
+    state: SessionState,
+    options: PointOptions,
+    path: Path,
+    *,
+    overwrite: bool = False,
+) -> Steps:
+    """Steps of writing points of the surface with colours and normals (.ply); as `export_mesh`."""
+    _check(options, path, overwrite)
+    recipe = Recipe.of(renderer, state, "points", options).text(state)
+    mesh = MeshOptions(
+        resolution=options.resolution,
+        level=options.level,
+        largest=options.largest,
+        crop=options.crop,
+    )
+    moment = Moment.of(renderer, state)
+    steps = mesh_surface.surface_of(renderer, state, mesh, moment)
+    surface = yield from _between(steps, 0.0, 0.7)
+    yield "Spreading points", 0.7
+    draws = np.random.default_rng(options.seed)
+    points = _on_surface(surface, options.count, draws)
+    steps = geometry.attributes(
+        renderer.G,
+        moment.planes,
+        moment.ws,
+        moment.field,
+        points,
+        moment.field.box / options.resolution,
+    )
+    normals, colors = yield from _between(mesh_surface.told("Colours", steps), 0.7, 0.95)
+    yield "Writing", 0.95
+    with new_files(files_of(path)) as parts:
+        parts[0].write_bytes(point_cloud(points, normals, colors))
+        parts[1].write_text(recipe, "utf-8")
+    return path
+
+
+def _on_surface(surface: Surface, count: int, draws: np.random.Generator) -> np.ndarray:
+    """Points evenly over the triangles, float32 [count, 3]."""
+    a, b, c = np.moveaxis(surface.corners.astype(np.float64), 1, 0)
+    areas = np.cumsum(np.linalg.norm(np.cross(b - a, c - a), axis=1))
+    # Even steps through the summed areas: no clumps, as independent draws would make.
+    places = (np.arange(count) + draws.random(count)) / count * areas[-1]
+    chosen = np.minimum(np.searchsorted(areas, places), len(areas) - 1)
+    u, v = draws.random((2, count))
+    over = u + v > 1
+    u, v = np.where(over, 1 - u, u), np.where(over, 1 - v, v)
+    weights = np.stack([1 - u - v, u, v], axis=1)[..., None]
+    return (surface.corners[chosen] * weights).sum(axis=1).astype(np.float32)
+
+
+def export_volume(
+    renderer: Renderer,
+    state: SessionState,
+    options: VolumeOptions,
+    path: Path,
+    *,
+    overwrite: bool = False,
+) -> Steps:
+    """Steps of writing the density at the points of a grid, indexed x, y, z; as `export_mesh`.
+
+    Beside NAME.npy comes NAME.json with what the numbers are and the 4x4 matrix from index to world
+    coordinates.
+    """
+    _check(options, path, overwrite)
+    about = path.with_suffix(".json")
+    if about.exists() and not overwrite:
+        raise writing.ExistsError(
+            f"{about} exists: choose another name, or allow it to be replaced."
+        )
+    recipe = Recipe.of(renderer, state, "volume", options).text(state)
+    yield "Preparing", None
+    field = Moment.of(renderer, state).field
+    grid = geometry.Grid.cube(field.box, options.resolution)
+    axes = [torch.from_numpy(grid.axis(k)).to(field.device, torch.float32) for k in range(3)]
+    number = np.dtype(np.float16 if options.half else np.float32)
+    with new_files([path, about, *files_of(path)[1:]]) as parts:
+        with parts[0].open("wb") as file:
+            shape = {"descr": number.str, "fortran_order": False, "shape": grid.counts}
+            np.lib.format.write_array_header_1_0(file, shape)
+            step = max(1, _SLAB_POINTS // options.resolution**2)
+            for start in range(0, options.resolution, step):
+                yield "Writing the volume", start / options.resolution
+                sigma = field.over(axes[0][start : start + step], axes[1], axes[2])
+                values = F.softplus(sigma - 1) if options.quantity == "density" else sigma
+                limit = float(np.finfo(number).max)
+                values = values.clamp(-limit, limit).cpu().numpy()
+                file.write(values.astype(number).tobytes())
+        facts = {
+            "quantity": options.quantity,
+            "axes": ["x", "y", "z"],
+            "index_to_world": grid.transform().tolist(),
+            "surface": geometry.sigma_level(state.quality.mesh_level)
+            if options.quantity == "sigma"
+            else state.quality.mesh_level,
+        }
+        parts[1].write_text(json.dumps(facts, indent=2), "utf-8")
+        parts[2].write_text(recipe, "utf-8")
+    return path
+
+
+def export_mesh_sequence(
+    renderer: Renderer,
+    state: SessionState,
+    options: MeshOptions,
+    sequence: SequenceOptions,
+    path: Path,
+    *,
+    overwrite: bool = False,
+) -> Steps:
+    """Steps of writing the surface over a clip; as `export_mesh`.
+
+    Args:
+        renderer: of the model.
+        state: who and how; its own time does not matter.
+        options: of each mesh.
+        sequence: which moments.
+        path: a .glb for one animated file, or a folder of numbered files. What else is in a folder
+            stays.
+        overwrite: whether files that exist may be replaced.
+    """
+    from viz.exports.table import MeshSequenceOptions  # it names this module
+
+    whole = MeshSequenceOptions(sequence, options)
+    animated = path.suffix.lower() == ".glb"
+    name = path if animated else Path(f"{path.name}.{sequence.format}")
+    problems = [*whole.problems_with(path), *options.problems_with(name)]
+    if problems:
+        raise UserError(" ".join(dict.fromkeys(problems)))
+    _check_free(path, overwrite)
+    recipe = Recipe.of(renderer, state, "mesh sequence", whole).text(state)
+    if animated:
+        return (yield from _animation(renderer, state, options, sequence, path, recipe))
+    return (yield from _numbered(renderer, state, options, sequence, path, recipe))
+
+
+def _moment_of_clip(
+    renderer: Renderer, state: SessionState, options: MeshOptions, times: list[float], k: int
+) -> Steps:
+    """Steps of finding the surface at the k-th of a clip's times."""
+    steps = _surface(renderer, replace(state, t=times[k]), options)
+    inner = _between(steps, k / len(times), (k + 1) / len(times))
+    while True:
+        try:
+            detail, fraction = next(inner)
+        except StopIteration as end:
+            return end.value
+        yield f"Mesh {k + 1} of {len(times)}: {detail}", fraction
+
+
+def _animation(
+    renderer: Renderer,
+    state: SessionState,
+    options: MeshOptions,
+    sequence: SequenceOptions,
+    path: Path,
+    recipe: str,
+) -> Steps:
+    times = sequence.times()
+    with new_glb(path, recipe, unlit=options.unlit) as writer:
+        for k in range(len(times)):
+            surface = yield from _moment_of_clip(renderer, state, options, times, k)
+            writer.add(surface, f"frame_{k:04d}")
+        writer.animate(frame_seconds(times))
+    return path
+
+
+def frame_seconds(times: list[float]) -> float:
+    """Seconds that each mesh of a clip is shown, so that the clip plays at its own speed."""
+    span = abs(times[-1] - times[0])
+    return span * CLIP_SECONDS / (len(times) - 1) if span else 1 / FRAME_RATE
+
+
+def _numbered(
+    renderer: Renderer,
+    state: SessionState,
+    options: MeshOptions,
+    sequence: SequenceOptions,
+    path: Path,
+    recipe: str,
+) -> Steps:
+    with _new_folder(path) as folder:
+        times = sequence.times()
+        for k in range(len(times)):
+            surface = yield from _moment_of_clip(renderer, state, options, times, k)
+            file = folder / f"frame_{k:04d}.{sequence.format}"
+            yield from _saving(write_mesh(surface, file, recipe, unlit=options.unlit))
+            file.with_name(file.name + SIDECAR).unlink(missing_ok=True)  # one for all will do
+        (folder / FOLDER_SIDECAR).write_text(recipe, "utf-8")
+    return path
+
+
+@contextmanager
+def _new_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill beside `path`. Once all is well its files move there, in place of the
+    numbered ones of an earlier sequence.
+
+    Raises:
+        UserError: when it cannot be written; nothing is left of it.
+    """
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        if not path.exists():
+            part.rename(path)
+            return
+        new = {file.name for file in part.iterdir()}
+        for file in part.iterdir():
+            file.replace(path / file.name)
+        old = [f for f in path.iterdir() if _FRAME.fullmatch(f.name) and f.name not in new]
+        for file in old:
+            file.unlink()
+            texture = file.with_suffix(".png")  # a picture may have that name too
+            if file.suffix == ".mtl" and texture.name not in new:
+                texture.unlink(missing_ok=True)
+    except OSError as e:
+        raise UserError(f"{path.name} could not be saved in {path.parent}: {reason(e)}.") from e
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _surface(renderer: Renderer, state: SessionState, options: MeshOptions) -> Steps:
+    """Steps of finding a surface, with its texture where one is wanted."""
+    moment = Moment.of(renderer, state)
+    steps = mesh_surface.surface_of(renderer, state, options, moment)
+    if options.texture != "atlas":
+        return (yield from steps)
+    surface = yield from _between(steps, 0.0, 0.3)
+    steps = mesh_texture.painted(renderer, state, moment, surface, options)
+    return (yield from _between(steps, 0.3, 1.0))
+
+
+def _between(steps: Steps, start: float, end: float) -> Steps:
+    """Steps whose progress takes a part of a longer work's."""
+    while True:
+        try:
+            detail, fraction = next(steps)
+        except StopIteration as stop:
+            return stop.value
+        yield detail, None if fraction is None else start + (end - start) * fraction
+
+
+def _saving(steps, start: float | None = None, end: float = 1.0) -> Steps:
+    """Steps of writing a file, as ones that tell of it."""
+    for done in steps:
+        yield "Writing", None if start is None else start + (end - start) * done
+
+
+def _check(
+    options: MeshOptions | PointOptions | VolumeOptions, path: Path, overwrite: bool
+) -> None:
+    writing.check(options, path, overwrite)
+    _check_free(path, overwrite)
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    """Refuses a target that exists, or whose companions do, unless it may be replaced."""
+    empty = path.is_dir() and not any(path.iterdir())
+    taken = [file for file in files_of(path) if file.exists() and not empty]
+    if taken and not overwrite:
+        raise writing.ExistsError(
+            f"{taken[0]} exists: choose another name, or allow it to be replaced."
+        )
+    if path.is_file() and not path.suffix:
+        raise UserError(f"{path} is a file, not a folder: choose another name.")
+
+
+def session_text(path: Path) -> str | None:
+    """JSON of the session that a file of these carries; None where it carries none.
+
+    Args:
+        path: a .glb, which holds it, or another file, which has it beside it.
+
+    Raises:
+        UserError: when the file cannot be read as what its name says.
+    """
+    try:
+        if path.suffix.lower() == ".glb":
+            with path.open("rb") as file:
+                return extras_text(file)
+        sidecar = path.with_name(path.name + SIDECAR)
+        if not sidecar.is_file() and _FRAME.match(path.name):
+            sidecar = path.with_name(FOLDER_SIDECAR)
+        if not sidecar.is_file() or sidecar.stat().st_size > _LARGEST_SESSION:
+            return None
+        return sidecar.read_text("utf-8")
+    except (OSError, ValueError, RecursionError) as e:
+        raise UserError(f"{path.name} could not be read as a mesh.") from e

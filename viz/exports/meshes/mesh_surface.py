@@ -1,0 +1,180 @@
+"""The surface of a state's moment, made ready for a file."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import trimesh
+
+from viz.exports.mesh_options import MeshOptions
+from viz.exports.meshes import mesh_child
+from viz.render import geometry
+from viz.render.geometry.pieces import compact, tidy
+from viz.render.renderer import Renderer
+from viz.render.worker import Steps
+from viz.state.errors import UserError
+from viz.state.types import SessionState
+
+MOST_UNWRAPPED = 100_000
+"""Triangles of a mesh with a texture where no number is chosen; finer shape is in the texture."""
+_GRID_SHARE = 0.7  # of the work without a texture
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A triangle mesh with what a file can say about it."""
+
+    vertices: np.ndarray
+    """World coordinates, float32 [V, 3]."""
+    faces: np.ndarray
+    """int32 [F, 3], counter-clockwise seen from outside."""
+    normals: np.ndarray | None = None
+    """Unit vectors, float32 [V, 3]."""
+    colors: np.ndarray | None = None
+    """As on a screen (sRGB), uint8 [V, 3]."""
+    uv: np.ndarray | None = None
+    """Places in the texture, 0..1 from its upper left corner, float32 [V, 2]."""
+    texture: np.ndarray | None = None
+    """uint8 [S, S, 3], top row first."""
+
+    @property
+    def corners(self) -> np.ndarray:
+        """float32 [F, 3, 3]."""
+        return self.vertices[self.faces]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a renderer knows of one moment."""
+
+    planes: torch.Tensor
+    """[1, 3, C, P, P]."""
+    ws: torch.Tensor
+    """[1, num_ws, w_dim]."""
+    field: geometry.DensityField
+
+    @classmethod
+    def of(cls, renderer: Renderer, state: SessionState) -> Moment:
+        """The moment that a state shows."""
+        shot = state.shot()
+        planes = renderer.planes(shot, state.quality)
+        return cls(planes, renderer.ws(shot), geometry.DensityField(renderer.G, planes))
+
+
+def surface_of(
+    renderer: Renderer, state: SessionState, options: MeshOptions, moment: Moment | None = None
+) -> Steps:
+    """Steps of finding a surface, with normals and colours at its vertices and no texture yet.
+
+    Returns:
+        Surface.
+
+    Raises:
+        UserError: when nothing is that dense, or the crop box holds nothing.
+    """
+    yield "Preparing", None
+    moment = moment or Moment.of(renderer, state)
+    field = moment.field
+    grid = geometry.Grid.cropped(field.box, options.resolution, options.crop)
+    if grid is None:
+        half = field.box / 2
+        raise UserError(f"The crop box lies outside the model, which is within ±{half:g}.")
+    level = geometry.sigma_level(options.level or state.quality.mesh_level)
+    steps = geometry.surface_steps(field, grid, level)
+    vertices, faces = yield from told("Finding the surface", steps, 0.0, _GRID_SHARE)
+    yield "Sorting out pieces", _GRID_SHARE
+    vertices, faces = tidy(vertices, faces, largest=options.largest, fill=options.fill_holes)
+    if not len(faces):
+        raise UserError("Nothing is left of this surface: keep more than its largest piece.")
+    budget = options.triangles
+    if budget is None and options.texture == "atlas":
+        budget = MOST_UNWRAPPED
+    if budget is not None and len(faces) > budget:
+        vertices, faces = yield from decimated(vertices, faces, budget, fill=options.fill_holes)
+    step = geometry.normal_step(field, grid)
+    steps = geometry.attributes(renderer.G, moment.planes, moment.ws, field, vertices, step)
+    normals, colors = yield from told("Colours and normals", steps, _GRID_SHARE, 1.0)
+    normals = geometry.close_normals(grid, vertices, faces, normals)
+    return Surface(vertices, faces, normals if options.normals else None, colors)
+
+
+def told(
+    detail: str, steps: Generator[float, None, Any], start: float = 0.0, end: float = 1.0
+) -> Steps:
+    """Steps that yield a fraction, as ones that say what they do between two fractions."""
+    while True:
+        try:
+            done = next(steps)
+        except StopIteration as stop:
+            return stop.value
+        yield detail, start + (end - start) * done
+
+
+def decimated(vertices: np.ndarray, faces: np.ndarray, triangles: int, *, fill: bool) -> Steps:
+    """Steps of making a mesh coarser.
+
+    Args:
+        vertices: float32 [V, 3].
+        faces: int32 [F, 3].
+        triangles: most faces of the result.
+        fill: whether to close holes that the collapses leave.
+
+    Returns:
+        vertices and faces.
+    """
+    task = {"vertices": vertices, "faces": faces, "triangles": np.array(triangles)}
+    steps = mesh_child.run("simplify", task)
+    found = yield from _waiting(f"Down to {triangles:,} triangles", steps)
+    mesh = trimesh.Trimesh(found["vertices"], without_folds(found["faces"]), process=False)
+    if fill and not mesh.is_watertight:
+        trimesh.repair.fill_holes(mesh)
+    return compact(mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32))
+
+
+def without_folds(faces: np.ndarray) -> np.ndarray:
+    """Faces [F, 3] without those that collapses have folded onto one another: two with the same
+    corners, seen from opposite sides, enclose nothing, and what is around them closes without."""
+    a, b, c = faces.T
+    faces = faces[(a != b) & (b != c) & (c != a)]
+    _, place, counts = np.unique(
+        np.sort(faces, axis=1), axis=0, return_inverse=True, return_counts=True
+    )
+    return faces[(counts != 2)[place.reshape(-1)]]
+
+
+def _waiting(detail: str, steps: Generator[None, None, Any]) -> Steps:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value
+        yield detail, None
+
+
+def unwrapped(surface: Surface, size: int) -> Steps:
+    """Steps of giving a surface places in an atlas; vertices on seams are repeated.
+
+    Args:
+        surface: of the mesh.
+        size: side of the atlas, pixels.
+
+    Returns:
+        Surface.
+    """
+    padding = max(2, size // 512)
+    task = {"vertices": surface.vertices, "faces": surface.faces}
+    task |= {"size": np.array(size), "padding": np.array(padding)}
+    found = yield from _waiting("Unwrapping", mesh_child.run("unwrap", task))
+    origin = found["origin"]
+    return replace(
+        surface,
+        vertices=surface.vertices[origin],
+        faces=found["faces"].astype(np.int32),
+        normals=None if surface.normals is None else surface.normals[origin],
+        colors=None if surface.colors is None else surface.colors[origin],
+        uv=found["uv"].astype(np.float32),
+    )

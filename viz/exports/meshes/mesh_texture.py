@@ -1,0 +1,300 @@
+"""Textures painted from pictures of the model around the head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy.ndimage import binary_dilation, maximum_filter, minimum_filter
+from torch.nn.functional import interpolate
+
+from training.camera import Camera
+from viz.exports.mesh_options import MeshOptions
+from viz.exports.meshes.mesh_raster import coverage, depth_map, project
+from viz.exports.meshes.mesh_surface import Moment, Surface, unwrapped
+from viz.render import geometry
+from viz.render.renderer import Renderer
+from viz.render.worker import Steps
+from viz.state.types import Orbit, SessionState
+
+_LEAST_PICTURE = 256
+"""Fewest pixels along each side of a picture of a model without super-resolution."""
+_TEXELS_AT_ONCE = 2**16
+_COLORS_AT_ONCE = 2**14
+_SHARPNESS = 6.0
+"""Power of the cosine between view and surface: the best view of a place wins clearly."""
+_ENOUGH = 0.05
+"""Weight of views from which on the model's own colour of a point has no part."""
+_GROWN = 2
+"""Texels that each chart grows by."""
+_CLEAR = 0.8
+"""Opacity up to which a picture shows too much of its background to paint with."""
+_MOST_ANCHORS = 500
+"""Places that tell how pictures change colours: some ten of them within _NEAR of each."""
+_NEAR = 0.1
+"""Distance, in parts of the box, over which a place takes others' change of colour."""
+_ALIKE = 40.0
+"""Difference of colours, of 255, over which it does."""
+_ALONE = 0.1
+"""Summed nearness below which a place rather keeps its own colour."""
+_BORDER = 0.04
+"""Part of a picture at its edges over which it fades out."""
+
+
+@dataclass(frozen=True)
+class _View:
+    """A picture of the model, and how far it can be trusted."""
+
+    camera: Camera
+    colors: np.ndarray
+    """float32 [S, S, 3] in 0..255."""
+    depth: np.ndarray
+    """Of the mesh, world units along the viewing direction [S, S]; infinite beside it."""
+    trust: np.ndarray
+    """float32 [S, S] in 0..1: less where the picture mixes the mesh with what is behind it, at its
+    outlines and where it is not opaque."""
+
+
+def view_directions(spread: float) -> list[tuple[float, float]]:
+    """Yaw and pitch of the pictures, degrees: a fan around the front."""
+    if spread == 0:
+        return [(0.0, 0.0)]
+    half, lift = spread / 2, 0.55 * spread
+    level = [(yaw, 0.0) for yaw in (0.0, -half, half, -spread, spread)]
+    return level + [(yaw, pitch) for yaw in (-half, half) for pitch in (lift, -lift)]
+
+
+def painted(
+    renderer: Renderer,
+    state: SessionState,
+    moment: Moment,
+    surface: Surface,
+    options: MeshOptions,
+) -> Steps:
+    """Steps of giving a surface a texture that looks like the model's pictures.
+
+    Args:
+        renderer: of the model.
+        state: what is shown.
+        moment: of that state.
+        surface: its mesh, with normals.
+        options: the texture's size, and how far around the head pictures are made.
+
+    Returns:
+        Surface with a texture.
+    """
+    surface = yield from unwrapped(surface, options.texture_size)
+    assert surface.uv is not None
+    size = options.texture_size
+    directions = view_directions(options.texture_spread)
+    texels, places, normals = _texels(surface, size)
+    total = np.zeros(len(texels), np.float32)
+    colors = np.zeros((len(texels), 3), np.float32)
+    for k, (yaw, pitch) in enumerate(directions):
+        yield f"Painting from {len(directions)} pictures", k / len(directions)
+        view = _view(renderer, state, surface, Orbit(yaw=yaw, pitch=pitch).camera())
+        yield f"Painting from {len(directions)} pictures", (k + 0.5) / len(directions)
+        weights, seen = _look(view, places, normals, 1.5 * moment.field.box / options.resolution)
+        total += weights
+        colors += weights[:, None] * seen
+    yield "Colours that no picture shows", None
+    colors /= np.maximum(total, 1e-12)[:, None]
+    lacking = np.flatnonzero(total < _ENOUGH)
+    shown = np.random.default_rng(0).permutation(np.flatnonzero(total >= _ENOUGH))[:_MOST_ANCHORS]
+    box = moment.field.box
+    own = _own_colors(renderer, moment, places[shown], normals[shown])
+    change = ColorChange(places[shown] / box, own, colors[shown] - own)
+    for start in range(0, len(lacking), _COLORS_AT_ONCE):
+        yield "Colours that no picture shows", start / len(lacking)
+        some = lacking[start : start + _COLORS_AT_ONCE]
+        own = _own_colors(renderer, moment, places[some], normals[some])
+        own += change.at(places[some] / box, own)
+        share = (total[some] / _ENOUGH)[:, None]
+        colors[some] = share * colors[some] + (1 - share) * own
+    yield "Closing seams", None
+    texture = np.zeros((size * size, 3), np.float32)
+    texture[texels] = colors
+    known = np.zeros(size * size, bool)
+    known[texels] = True
+    texture, known = texture.reshape(size, size, 3), known.reshape(size, size)
+    for _ in range(_GROWN):
+        texture, known = grown(texture, known)
+    texture = spread_colors(texture, known)
+    return replace(surface, texture=(texture + 0.5).clip(0, 255).astype(np.uint8))
+
+
+def _texels(surface: Surface, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Texels that the atlas uses, ascending [T], and the world coordinates and normals of their
+    middles, float32 [T, 3]."""
+    assert surface.uv is not None and surface.normals is not None
+    count = size * size
+    places = np.zeros((count, 3), np.float32)
+    normals = np.zeros((count, 3), np.float32)
+    used = np.zeros(count, bool)
+    corners = surface.uv[surface.faces].astype(np.float64) * size
+    for triangle, texel, weights in coverage(corners, size, size):
+        index = surface.faces[triangle]
+        weights = weights[..., None].astype(np.float32)
+        places[texel] = (surface.vertices[index] * weights).sum(axis=1)
+        normals[texel] = (surface.normals[index] * weights).sum(axis=1)
+        used[texel] = True
+    # Charts that are thinner than a texel may lie between all middles.
+    corners, middles = surface.faces, surface.uv[surface.faces].mean(axis=1)
+    for uv, place, normal in (
+        (surface.uv, surface.vertices, surface.normals),
+        (middles, surface.corners.mean(axis=1), surface.normals[corners].mean(axis=1)),
+    ):
+        column, row = np.clip((uv * size).astype(np.int64), 0, size - 1).T
+        texel = row * size + column
+        new = ~used[texel]
+        places[texel[new]], normals[texel[new]] = place[new], normal[new]
+        used[texel[new]] = True
+    texels = np.flatnonzero(used)
+    normals = normals[texels]
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
+    return texels, places[texels], normals
+
+
+def _view(renderer: Renderer, state: SessionState, surface: Surface, camera: Camera) -> _View:
+    quality = state.quality
+    if renderer.G.superresolution is None or not quality.superresolution:
+        trained = renderer.G.config.rendering.raw_resolution
+        side = max(quality.raw_resolution or trained, _LEAST_PICTURE)
+        quality = replace(quality, raw_resolution=side)
+    shot = replace(state.shot("image"), camera=camera)
+    opacity = renderer.raw(shot, quality).opacity.float()
+    picture = renderer.image(shot, quality)[0].float()
+    colors = (picture * 127.5 + 127.5).clamp(0, 255).permute(1, 2, 0).cpu().numpy()
+    size = len(colors)
+    depth = depth_map(camera, surface.vertices, surface.faces, size)
+    filled = np.where(np.isfinite(depth), depth, 1e3)
+    step = 0.03 * renderer.G.config.rendering.box_warp
+    outline = maximum_filter(filled, 3) - minimum_filter(filled, 3) > step
+    reach = max(1, size // 128)
+    blurred = np.asarray(binary_dilation(outline, iterations=reach))
+    opacity = interpolate(opacity, (size, size), mode="bilinear")[0, 0].cpu().numpy()
+    solid = ((opacity - _CLEAR) / (1 - _CLEAR)).clip(0, 1)
+    return _View(camera, colors, depth, np.where(blurred, 0.0, solid**2).astype(np.float32))
+
+
+def _look(
+    view: _View, places: np.ndarray, normals: np.ndarray, tolerance: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """How well a view shows places of a surface [T], and in which colours [T, 3]."""
+    size = len(view.colors)
+    weights = np.zeros(len(places), np.float32)
+    colors = np.zeros((len(places), 3), np.float32)
+    for start in range(0, len(places), _TEXELS_AT_ONCE):
+        part = slice(start, start + _TEXELS_AT_ONCE)
+        pixels, depth = project(view.camera, places[part], size)
+        toward = view.camera.position - places[part]
+        toward /= np.linalg.norm(toward, axis=1, keepdims=True)
+        cosine = np.maximum((toward * normals[part]).sum(axis=1), 0)
+        margin = np.minimum(pixels, size - pixels).min(axis=1) / (_BORDER * size)
+        nearest = np.clip(pixels.astype(np.int64), 0, size - 1)
+        row, column = nearest[:, 1], nearest[:, 0]
+        shown = (depth > 0) & (margin > 0)
+        # A slanted surface is deeper at one end of a pixel than at the other.
+        slack = tolerance * (1 + 1 / np.maximum(cosine, 0.1))
+        shown &= depth < view.depth[row, column] + slack
+        fitness = view.trust[row, column] * cosine**_SHARPNESS
+        weights[part] = shown * fitness * np.clip(margin, 0, 1)
+        colors[part] = _bilinear(view.colors, pixels)
+    return weights, colors
+
+
+def _bilinear(picture: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Colours [T, 3] of a picture [S, S, 3] at places (x, y) in pixels [T, 2]."""
+    size = len(picture)
+    place = np.clip(pixels - 0.5, 0, size - 1.001)
+    low = place.astype(np.int64)
+    x, y = low.T
+    u, v = (place - low).astype(np.float32).T[:, :, None]
+    top = picture[y, x] * (1 - u) + picture[y, x + 1] * u
+    bottom = picture[y + 1, x] * (1 - u) + picture[y + 1, x + 1] * u
+    return top * (1 - v) + bottom * v
+
+
+def _own_colors(
+    renderer: Renderer, moment: Moment, places: np.ndarray, normals: np.ndarray
+) -> np.ndarray:
+    """The raw layer's colours of places of a surface, float32 [T, 3] in 0..255."""
+    if not len(places):
+        return np.zeros((0, 3), np.float32)
+    device = moment.planes.device
+    points, outward = torch.from_numpy(places).to(device), torch.from_numpy(normals).to(device)
+    colors = geometry.surface_colors(renderer.G, moment.planes, moment.ws, points, outward)
+    return (colors * 255).float().cpu().numpy()
+
+
+class ColorChange:
+    """How pictures differ from the raw layer's colours, for places that no picture shows.
+
+    The super-resolution may change colours: where pictures end, their edge would show on the mesh.
+    A place takes the change of those that are near it and have a like colour.
+    """
+
+    def __init__(self, places: np.ndarray, own: np.ndarray, change: np.ndarray) -> None:
+        """
+        Args:
+            places: that pictures show, in parts of the box, float32 [A, 3].
+            own: the raw layer's colours there, float32 [A, 3] in 0..255.
+            change: the pictures' colours less those, float32 [A, 3].
+        """
+        self._keys = _key(places, own)
+        self._values = torch.from_numpy(np.pad(change, ((0, 0), (0, 1)), constant_values=1))
+
+    def at(self, places: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """What is to be added to the raw layer's colours of other places, float32 [T, 3]."""
+        nearness = torch.cdist(_key(places, own), self._keys).square_().mul_(-0.5).exp_()
+        summed = (nearness @ self._values).numpy()
+        return summed[:, :3] / (summed[:, 3:] + _ALONE)
+
+
+def _key(places: np.ndarray, own: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.hstack([places / _NEAR, own / _ALIKE]).astype(np.float32))
+
+
+def grown(picture: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A picture whose unknown pixels beside known ones take those ones' mean, and what is known
+    then: a chart grows by its own colours before others' reach it.
+
+    Args:
+        picture: float32 [S, S, 3].
+        known: bool [S, S].
+    """
+    framed = np.pad(picture * known[..., None], ((1, 1), (1, 1), (0, 0)))
+    counts = np.pad(known, 1).astype(np.float32)
+    height, width = known.shape
+    summed, count = np.zeros_like(picture), np.zeros(known.shape, np.float32)
+    for y in range(3):
+        for x in range(3):
+            summed += framed[y : y + height, x : x + width]
+            count += counts[y : y + height, x : x + width]
+    mean = summed / np.maximum(count, 1)[..., None]
+    return np.where(known[..., None], picture, mean), count > 0
+
+
+def spread_colors(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """A picture whose unknown pixels take the colours around them.
+
+    Viewers blend neighbouring texels, and coarser versions of a texture blend far ones: what lies
+    between the charts of an atlas shows.
+
+    Args:
+        picture: float32 [S, S, 3].
+        known: bool [S, S].
+    """
+    if known.all() or not known.any():
+        return picture
+    height, width = known.shape
+    padded = np.pad(picture * known[..., None], ((0, height % 2), (0, width % 2), (0, 0)))
+    counts = np.pad(known, ((0, height % 2), (0, width % 2))).astype(np.float32)
+    rows, columns = padded.shape[0] // 2, padded.shape[1] // 2
+    summed = padded.reshape(rows, 2, columns, 2, 3).sum(axis=(1, 3))
+    count = counts.reshape(rows, 2, columns, 2).sum(axis=(1, 3))
+    coarse = summed / np.maximum(count, 1)[..., None]
+    coarse = spread_colors(coarse, count > 0)
+    finer = coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+    return np.where(known[..., None], picture, finer)

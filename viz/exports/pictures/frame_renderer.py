@@ -1,0 +1,267 @@
+"""One frame of an export: rendered at full quality, put together, scaled.
+
+Transparency. The model composites what it sees on an empty background: with the opacity a and the
+colour F of what was hit, a raw picture is C = a F + (1 - a) B exactly, where B is what its last
+layer makes of a ray that hits nothing. So F = (C - (1 - a) B) / a is the straight colour of the
+exported pixel: blended by its alpha a over B it gives back what the window shows, and over anything
+else it stands without a dark rim. The super-resolution is no linear layer; its B is the picture
+that it makes of an empty raw picture, and its a is the raw opacity, enlarged. Depth and normals are
+those of what was hit. The opacity's own picture is opaque.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Hashable
+from dataclasses import replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from training.networks.generator import RawRender
+from viz.exports.frame_options import MOST_PIXELS, Bits, Look
+from viz.render.renderer import Renderer
+from viz.render.worker import Steps
+from viz.state import layouts
+from viz.state.colormaps import DEPTH_LUT
+from viz.state.errors import UserError
+from viz.state.types import RenderRequest, SessionState, Shot
+
+Parts = Generator[None, None, np.ndarray]
+"""Yields between parts of the work and returns a picture."""
+
+_PASSING = ("render", "superresolution")
+"""Stages whose results no other frame asks for."""
+_FAINT = 1 / 255
+"""Opacity below which a colour cannot be told from the background."""
+_MOST_BACKDROPS = 32
+
+
+def check_look(state: SessionState, look: Look) -> None:
+    """Makes sure that frames can show what is asked for.
+
+    Raises:
+        UserError: when they cannot.
+    """
+    if any(shot.view == "mesh" for shot in _cell_shots(state, look)):
+        raise UserError(
+            "The mesh is drawn by the window: save the whole window, export the mesh, or choose "
+            "another view."
+        )
+
+
+class FrameRenderer:
+    """Renders the frames of one export.
+
+    Args:
+        renderer: of the model.
+        look: what each frame shows.
+        bits: 8 for the pixels of the screen, 16 for the model's own numbers.
+    """
+
+    def __init__(self, renderer: Renderer, look: Look, bits: Bits = 8) -> None:
+        self.renderer, self.look = renderer, look
+        self.bits: Bits = bits
+        self._backdrops: dict[Hashable, Tensor] = {}
+
+    def steps(self, state: SessionState, detail: str, fraction: float) -> Steps:
+        """`frame` as steps of a job, which tell `detail` and `fraction` all along."""
+        parts = self.frame(state)
+        while True:
+            yield detail, fraction
+            try:
+                next(parts)
+            except StopIteration as end:
+                return end.value
+
+    def frame(self, state: SessionState) -> Parts:
+        """Parts of rendering a state's frame.
+
+        Planes and ws stay in the renderer's cache for the frames to come; what was made of them is
+        dropped, so that thousands of frames take no more memory than one.
+
+        Returns:
+            uint8 or uint16 [H, W, 3], or [H, W, 4] with straight alpha.
+        """
+        kept = self.renderer.cache.keys()
+        try:
+            cells = []
+            for person in _people(state, self.look):
+                cells.append((yield from self._cell(person)))  # noqa: PERF401 (it yields)
+        finally:
+            made = self.renderer.cache.keys() - kept
+            self.renderer.cache.drop(key for key in made if _stage(key) in _PASSING)
+        picture = layouts.tiled(cells, _columns(self.look, cells))
+        _require_size(picture, self.look.height)
+        if self.look.height is not None:
+            picture = scaled(picture, self.look.height)
+        return picture if picture.dtype != np.float32 else quantised(picture, self.bits)
+
+    def _cell(self, state: SessionState) -> Parts:
+        shots = _cell_shots(state, self.look)
+        with_normals = {_place(shot) for shot in shots if shot.view == "normals"}
+        for shot in shots:  # the longest part, one after the other
+            self.renderer.raw(shot, state.quality, _place(shot) in with_normals)
+            yield
+        pictures = []
+        if self.bits == 8 and self.look.background == "shown":
+            request = RenderRequest(shots, state.quality, depth_range=state.display.depth_range)
+            pictures = [p for p in self.renderer.render(request).pictures if p is not None]
+        else:
+            for shot in shots:
+                pictures.append(self._numbers(state, shot))
+                yield
+        if self.look.views:
+            return layouts.tiled(pictures, len(pictures))
+        return layouts.compose(state, pictures)
+
+    def _numbers(self, state: SessionState, shot: Shot) -> np.ndarray:
+        """A shot's picture, float32 [H, W, 3 or 4] in 0..1."""
+        raw = self.renderer.raw(shot, state.quality, shot.view == "normals")
+        straight = self.look.background == "transparent"
+        colors = self._colors(state, shot, raw, straight)
+        if straight:
+            alpha = _alpha(raw, colors.shape[-2:])
+            if shot.view == "opacity":
+                alpha = torch.ones_like(alpha)
+            colors = torch.cat([colors, alpha], dim=1)
+        return colors[0].clamp(0, 1).permute(1, 2, 0).float().cpu().numpy()
+
+    def _colors(self, state: SessionState, shot: Shot, raw: RawRender, straight: bool) -> Tensor:
+        """[1, 3, H, W], about 0..1: blended with the model's background, or straight."""
+        if shot.view == "opacity":
+            return raw.opacity.expand(-1, 3, -1, -1)
+        if shot.view == "normals":
+            assert raw.normals is not None
+            return (raw.normals * (1 if straight else raw.opacity)) * 0.5 + 0.5
+        if shot.view == "depth":
+            return self._depth_colors(state, shot, raw)
+        full = shot.view == "image"
+        picture = self.renderer.image(shot, state.quality) if full else raw.image
+        picture = picture.float() * 0.5 + 0.5
+        if not straight:
+            return picture
+        sharpened = full and picture.shape[-1] != raw.image.shape[-1]
+        backdrop = self._backdrop(state, shot, raw, sharpened)
+        alpha = _alpha(raw, picture.shape[-2:])
+        color = (picture - (1 - alpha) * backdrop) / alpha.clamp_min(_FAINT)
+        return torch.where(alpha < _FAINT, backdrop, color)
+
+    def _depth_colors(self, state: SessionState, shot: Shot, raw: RawRender) -> Tensor:
+        options = self.renderer.G.config.rendering
+        ray_range = shot.camera.ray_range(options.ray_start, options.ray_end)
+        near, far = state.display.depth_range or ray_range
+        place = ((raw.depth[0, 0].float() - near) / max(far - near, 1e-6)).clamp(0, 1) * 255
+        colors = torch.from_numpy(DEPTH_LUT).to(place.device).float() / 255
+        low = place.floor().long().clamp_max(254)
+        share = (place - low)[..., None]
+        return torch.lerp(colors[low], colors[low + 1], share).permute(2, 0, 1)[None]
+
+    def _backdrop(self, state: SessionState, shot: Shot, raw: RawRender, sharpened: bool) -> Tensor:
+        """What the model paints where nothing is, about 0..1, [1, 3, H, W]."""
+        renderer, G = self.renderer, self.renderer.G
+        key = (shot.latent, shot.conditioning, sharpened, tuple(raw.image.shape))
+        found = self._backdrops.get(key)
+        if found is None:
+            ws = renderer.ws(shot)
+            nothing = 1.0 if G.config.rendering.white_background else -1.0
+            features = torch.full_like(raw.features, nothing)
+            empty = replace(raw, features=features, image=G.raw_image(features, ws))
+            stages = renderer.stages(renderer.plan(state.quality))
+            found = stages.superresolve(empty, ws, lambda: None) if sharpened else empty.image
+            found = found.float() * 0.5 + 0.5
+            if len(self._backdrops) >= _MOST_BACKDROPS:
+                self._backdrops.clear()
+            self._backdrops[key] = found
+        return found
+
+
+def _stage(key: Hashable) -> object:
+    return key[0] if isinstance(key, tuple) else None
+
+
+def _place(shot: Shot) -> Shot:
+    """The shot but for its view: what the raw picture depends on."""
+    return replace(shot, view="raw")
+
+
+def _people(state: SessionState, look: Look) -> list[SessionState]:
+    """The state with each of the people."""
+    if not look.people:
+        return [state]
+    return [
+        replace(
+            state,
+            latent=replace(state.latent, x=float(seed), y=0.0, blend=0.0, ws_file="", others=()),
+        )
+        for seed in look.people
+    ]
+
+
+def _cell_shots(state: SessionState, look: Look) -> tuple[Shot, ...]:
+    """The pictures of one person."""
+    return tuple(map(state.shot, look.views)) if look.views else layouts.shots(state)
+
+
+def _columns(look: Look, cells: list[np.ndarray]) -> int:
+    """People in a row: wide ones stand below each other."""
+    if look.columns is not None:
+        return min(look.columns, len(cells))
+    height, width = cells[0].shape[:2]
+    return max(1, round(math.sqrt(len(cells) * height / width)))
+
+
+def _require_size(picture: np.ndarray, height: int | None) -> None:
+    """Makes sure that a picture of that height can be written, and read again.
+
+    Raises:
+        UserError: when it cannot.
+    """
+    rows, width = picture.shape[:2]
+    if height is not None:
+        rows, width = height, round(width * height / rows)
+    if rows * width > MOST_PIXELS:
+        raise UserError(
+            f"A frame of {width} x {rows} pixels is too large: choose a smaller height, or fewer "
+            "views or people."
+        )
+
+
+def _alpha(raw: RawRender, size: torch.Size | tuple[int, int]) -> Tensor:
+    """Opacity at the pixels of a picture [1, 1, H, W]."""
+    opacity = raw.opacity.float()
+    if opacity.shape[-2:] == size:
+        return opacity
+    return F.interpolate(opacity, tuple(size), mode="bilinear", align_corners=False)
+
+
+def scaled(picture: np.ndarray, height: int) -> np.ndarray:
+    """A picture, uint8 or float32 [H, W, C], in another height, by a Lanczos filter.
+
+    Colours are weighted by their alpha, so that none bleeds in from where nothing is.
+    """
+    rows, width = picture.shape[:2]
+    if rows == height:
+        return picture
+    size = max(1, round(width * height / rows)), height
+    if picture.dtype == np.uint8:
+        return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+    channels = list(np.moveaxis(picture, -1, 0))
+    if len(channels) == 4:
+        channels[:3] = [channel * channels[3] for channel in channels[:3]]
+    channels = [
+        np.asarray(Image.fromarray(channel).resize(size, Image.Resampling.LANCZOS))
+        for channel in channels
+    ]
+    if len(channels) == 4:
+        channels[:3] = [channel / np.maximum(channels[3], 1e-4) for channel in channels[:3]]
+    return np.clip(np.stack(channels, axis=-1), 0, 1)
+
+
+def quantised(picture: np.ndarray, bits: Bits) -> np.ndarray:
+    """Numbers in 0..1 as uint8 or uint16, to the nearest level."""
+    top, kind = 2**bits - 1, np.uint8 if bits == 8 else np.uint16
+    return np.floor(picture.astype(np.float64) * top + 0.5).astype(kind)

@@ -1,0 +1,174 @@
+"""Pictures and numbered frames as PNGs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from viz.exports import recipes, schedule, writing
+from viz.exports.frame_options import FrameOptions, PictureOptions
+from viz.exports.pictures import png
+from viz.exports.pictures.frame_renderer import FrameRenderer, check_look
+from viz.exports.recipes import PNG_KEY, SIDECAR, Recipe
+from viz.exports.schedule import Take
+from viz.render.renderer import Renderer
+from viz.render.worker import Steps
+from viz.state.errors import UserError
+from viz.state.session import reason, write_beside
+from viz.state.types import SessionState
+
+_NAME = re.compile(r"frame_(\d+)\.png")
+
+
+def export_picture(
+    renderer: Renderer,
+    state: SessionState,
+    options: PictureOptions,
+    path: Path,
+    *,
+    overwrite: bool = False,
+) -> Steps:
+    """Steps of saving what a state shows; returns the path.
+
+    Raises:
+        UserError: when it cannot be rendered or written.
+    """
+    writing.check(options, path, overwrite)
+    check_look(state, options.look)
+    recipe = Recipe.of(renderer, state, "picture", options)
+    frames = FrameRenderer(renderer, options.look, options.bits)
+    pixels = yield from frames.steps(state, "Rendering", 0.1)
+    yield "Writing", 0.9
+    texts = {PNG_KEY: recipe.text(state)}
+    with writing.new_file(path) as part, part.open("wb") as file:
+        png.write(file, pixels, texts)
+    return path
+
+
+def export_frames(
+    renderer: Renderer,
+    state: SessionState,
+    options: FrameOptions,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    share: tuple[int, int] = (0, 1),
+) -> Steps:
+    """Steps of saving a movement as frame_0000.png and so on; returns the folder.
+
+    Frames that are there already, by the same recipe, are not rendered again: an export that was
+    stopped goes on. Each is whole, or not there.
+
+    Args:
+        renderer: of the model.
+        state: the session.
+        options: what is saved.
+        path: folder to write to.
+        overwrite: whether other frames there may be replaced.
+        share: this process's number and the number of processes; each makes every so-manieth
+            frame.
+
+    Raises:
+        UserError: when they cannot be rendered or written.
+    """
+    problems = options.problems_with(path)
+    if problems:
+        raise UserError(" ".join(problems))
+    take = schedule.take(state, options.movement)
+    yield from write_frames(renderer, state, take, options, path, overwrite, share)
+    return path
+
+
+def write_frames(
+    renderer: Renderer,
+    state: SessionState,
+    take: Take,
+    options: FrameOptions,
+    folder: Path,
+    overwrite: bool,
+    share: tuple[int, int],
+) -> Steps:
+    """Steps of saving the frames of a take; see `export_frames`."""
+    check_look(state, options.look)
+    yield "Looking at the folder", 0.0
+    recipe = Recipe.of(renderer, state, "frames", options)
+    paths = frame_paths(folder, take.count)
+    missing = [
+        k
+        for k in range(share[0], take.count, share[1])
+        if not _is_made(paths[k], recipe.text(take.at(k)), overwrite)
+    ]
+    _prepare_folder(folder, recipe.text(state), set(paths), overwrite, first=share[0] == 0)
+    frames = FrameRenderer(renderer, options.look, options.bits)
+    done = len(range(share[0], take.count, share[1])) - len(missing)
+    for number, k in enumerate(missing, start=done):
+        moment, fraction = take.at(k), number / (done + len(missing))
+        pixels = yield from frames.steps(moment, f"Frame {k + 1} of {take.count}", fraction)
+        texts = {PNG_KEY: recipe.text(moment)}
+        with writing.new_file(paths[k]) as part, part.open("wb") as file:
+            png.write(file, pixels, texts)
+    return folder
+
+
+def frame_paths(folder: Path, count: int) -> list[Path]:
+    """Names of frames, in order; all have as many digits."""
+    digits = max(4, len(str(count - 1)))
+    return [folder / f"frame_{k:0{digits}d}.png" for k in range(count)]
+
+
+def _is_made(path: Path, recipe: str, overwrite: bool) -> bool:
+    """Whether a frame is there already, by this recipe."""
+    if not path.exists():
+        return False
+    try:
+        found = recipes.session_text(path)
+    except UserError:
+        found = None
+    if found is not None and recipes.same(found, recipe):
+        return True
+    if overwrite:
+        return False
+    raise writing.ExistsError(
+        f"{path.parent} holds other frames: choose another folder, or allow them to be replaced."
+    )
+
+
+def require_folder(folder: Path, recipe: str, overwrite: bool) -> bool:
+    """Makes sure that frames may go into a folder; whether its session file is to be written.
+
+    Raises:
+        UserError: when it holds another export, or cannot be read.
+    """
+    sidecar = folder / SIDECAR
+    try:
+        if not sidecar.exists():
+            return True
+        stale = not recipes.same(sidecar.read_text("utf-8", "replace"), recipe)
+    except OSError as e:
+        raise UserError(f"The folder {folder} cannot be used: {reason(e)}.") from e
+    if stale and not overwrite:
+        raise writing.ExistsError(
+            f"{folder} holds another export: choose another folder, or allow it to be replaced."
+        )
+    return stale
+
+
+def _prepare_folder(
+    folder: Path, recipe: str, frames: set[Path], overwrite: bool, first: bool
+) -> None:
+    """Makes the folder and its session file, and takes frames of a longer export away."""
+    write = require_folder(folder, recipe, overwrite)
+    try:
+        found = [*folder.iterdir()] if folder.exists() else []
+        surplus = [path for path in found if _NAME.fullmatch(path.name) and path not in frames]
+        if surplus and not overwrite:
+            raise writing.ExistsError(
+                f"{folder} holds more frames: choose another folder, or allow them to be replaced."
+            )
+        if first:
+            for path in surplus:
+                path.unlink(missing_ok=True)
+    except OSError as e:
+        raise UserError(f"The folder {folder} cannot be used: {reason(e)}.") from e
+    if first and write:
+        write_beside(folder / SIDECAR, lambda file: file.write(recipe.encode()))

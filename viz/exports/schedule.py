@@ -1,0 +1,159 @@
+"""The moments that an export shows: one state of the session a frame. No torch here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from viz.exports.frame_options import MOST_FRAMES, Movement
+from viz.state.animation import camera_path
+from viz.state.errors import UserError
+from viz.state.types import CLIP_SECONDS, Orbit, SessionState
+
+ORBIT_SECONDS = 4.0
+"""Length of an orbit where none is chosen."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """The frames of an export."""
+
+    count: int
+    frame_rate: float
+    """Frames a second."""
+    at: Callable[[int], SessionState]
+    """State of a frame, 0 to count - 1; each is found without those before it."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it plays."""
+        return self.count / self.frame_rate
+
+
+def take(state: SessionState, movement: Movement) -> Take:
+    """The frames of a movement of a session.
+
+    What repeats by itself (an orbit, a ping-pong, a closed path) leaves out the moment at which
+    it is back at its beginning, so that the frames loop without a stop.
+
+    Raises:
+        UserError: when the options or the session cannot be met, with the reasons.
+    """
+    problems = movement.problems()
+    if problems:
+        raise UserError(" ".join(problems))
+    state = state.snapshot()
+    made = _MAKERS[movement.moving](state, movement, _wanted(movement))
+    if made.count > MOST_FRAMES:
+        raise UserError(f"That would be {made.count:,} frames; {MOST_FRAMES:,} are possible.")
+    return made
+
+
+def _wanted(movement: Movement) -> int | None:
+    """Number of frames that was chosen."""
+    if movement.seconds is not None:
+        return max(round(movement.seconds * movement.frame_rate), 1)
+    return movement.frames
+
+
+def _still(state: SessionState, movement: Movement, wanted: int | None) -> Take:
+    return Take(wanted or 1, movement.frame_rate, lambda _: state)
+
+
+def _clip(state: SessionState, movement: Movement, wanted: int | None) -> Take:
+    one_round = _round_frames(state, movement)
+    count = wanted or one_round * (movement.rounds or 1)
+    time = _clip_time(state, movement, count, movement.rounds)
+    return Take(count, movement.frame_rate, lambda k: replace(state, t=time(k)))
+
+
+def _orbit(state: SessionState, movement: Movement, wanted: int | None) -> Take:
+    rounds = movement.rounds or 1
+    count = wanted or max(round(ORBIT_SECONDS * rounds * movement.frame_rate), 1)
+    time = _clip_time(state, movement, count, None) if movement.clip_plays else lambda _: state.t
+
+    def at(k: int) -> SessionState:
+        turned = _turned(state.orbit, movement, k * rounds % count / count)
+        return replace(state, orbit=turned, t=time(k))
+
+    return Take(count, movement.frame_rate, at)
+
+
+def _turned(orbit: Orbit, movement: Movement, part: float) -> Orbit:
+    """The camera after a part of a round, 0..1."""
+    if movement.orbit_shape == "round":
+        yaw = orbit.yaw + 360 * part
+        return replace(orbit, yaw=yaw if yaw <= 180 else yaw - 360)
+    angle = 2 * math.pi * part
+    yaw = orbit.yaw + movement.orbit_yaw * math.sin(angle)
+    if movement.orbit_shape == "swing":
+        return replace(orbit, yaw=yaw)
+    pitch = orbit.pitch + movement.orbit_pitch * math.cos(angle)
+    return replace(orbit, yaw=yaw, pitch=min(max(pitch, -89.0), 89.0))
+
+
+def _path(state: SessionState, movement: Movement, wanted: int | None) -> Take:
+    if not state.keyframes:
+        raise UserError(
+            "The session has no keyframes to follow: set some on the timeline, or choose another "
+            "movement."
+        )
+    rate = movement.frame_rate
+    if wanted is None:
+        times = camera_path.frame_times(state, rate)
+        return Take(len(times), rate, lambda k: camera_path.state_at(state, times[k]))
+    total = camera_path.duration(state)
+    steps = wanted if state.path.closed else max(wanted - 1, 1)
+    return Take(wanted, rate, lambda k: camera_path.state_at(state, total * (k / steps)))
+
+
+_MAKERS: dict[str, Callable[[SessionState, Movement, int | None], Take]] = {
+    "still": _still,
+    "clip": _clip,
+    "orbit": _orbit,
+    "path": _path,
+}
+
+
+def _range(state: SessionState) -> tuple[float, float]:
+    start, end = sorted((state.playback.start, state.playback.end))
+    return start, end - start
+
+
+def _round_frames(state: SessionState, movement: Movement) -> int:
+    """Frames that the clip takes once through at the session's speed, both of its ends among
+    them; there and back for a ping-pong, whose ends show once."""
+    _, span = _range(state)
+    steps = round(span * CLIP_SECONDS / state.playback.speed * movement.frame_rate)
+    loop = movement.loop or state.playback.loop
+    return max(2 * steps, 1) if loop == "ping-pong" else steps + 1
+
+
+def _clip_time(
+    state: SessionState, movement: Movement, count: int, rounds: int | None
+) -> Callable[[int], float]:
+    """Time of the clip at each of `count` frames that go through it in whole rounds.
+
+    Frame k of 16 is at k / 15 to the last digit, as in training and on the timeline, so that kept
+    planes serve.
+    """
+    start, span = _range(state)
+    one_round = _round_frames(state, movement)
+    loop = movement.loop or state.playback.loop
+    if loop == "once":
+        steps = (count if movement.rounds else one_round) - 1
+        return lambda k: start + span * min(k / max(steps, 1), 1.0)
+    turns = min(rounds or max(round(count / one_round), 1), count)
+
+    def place(k: int) -> float:
+        # Rounds of whole frames, of at most two lengths: each shows the first moment and the last,
+        # and most find their planes kept from the round before.
+        turn = ((k + 1) * turns - 1) // count
+        first, end = turn * count // turns, (turn + 1) * count // turns
+        step, steps = k - first, end - first
+        if loop == "ping-pong":
+            return min(2 * step, 2 * (steps - step)) / steps
+        return step / max(steps - 1, 1)
+
+    return lambda k: start + span * place(k)

@@ -1,0 +1,182 @@
+"""What can be taken out of the program. No torch here: the interface and the command line read this
+table; an exporter brings in what it needs when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from viz.exports.frame_options import FrameOptions, PictureOptions, VideoOptions
+from viz.exports.mesh_options import (
+    MESH_FORMATS,
+    MeshOptions,
+    PointOptions,
+    SequenceOptions,
+    VolumeOptions,
+)
+
+if TYPE_CHECKING:
+    from viz.render.renderer import Renderer
+    from viz.render.worker import Steps
+    from viz.state.types import SessionState
+
+    Run = Callable[..., Steps]
+    """run(renderer, state, options, path, *, overwrite=False)."""
+
+
+@dataclass(frozen=True)
+class MeshSequenceOptions:
+    """How a clip becomes an animated .glb or a folder of numbered meshes."""
+
+    sequence: SequenceOptions = field(default_factory=SequenceOptions)
+    mesh: MeshOptions = field(default_factory=MeshOptions)
+
+    def problems(self) -> list[str]:
+        """Sentences on what cannot be; nothing where all is well."""
+        return self.sequence.problems() + self.mesh.problems()
+
+    def problems_with(self, path: Path) -> list[str]:
+        """Those, and what this name cannot stand for."""
+        found, suffix = self.problems(), path.suffix.lower()
+        if suffix.removeprefix(".") in MESH_FORMATS and suffix != ".glb":
+            found.append(
+                f"{path.name} would hold one mesh: name a folder, or a .glb for an animated one."
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """One kind of export."""
+
+    name: str
+    label: str
+    """For buttons: "Video"."""
+    help: str
+    """A sentence on what comes out."""
+    suffixes: tuple[str, ...]
+    """Endings of the files, the usual one first; "" stands for a folder."""
+    options: type[Any]
+    """Frozen dataclass whose defaults suit most; `problems()` and `problems_with(path)` list
+    sentences on what cannot be."""
+    run: Run
+    """run(renderer, state, options, path, *, overwrite=False): steps of the worker. They
+    yield (detail, fraction 0..1 or None) and return the path written; closing them leaves no half
+    file. UserError says what the user can mend."""
+
+
+def _picture(*args: Any, **options: Any) -> Steps:
+    from viz.exports.pictures import frames
+
+    return frames.export_picture(*args, **options)
+
+
+def _frames(*args: Any, **options: Any) -> Steps:
+    from viz.exports.pictures import frames
+
+    return frames.export_frames(*args, **options)
+
+
+def _video(*args: Any, **options: Any) -> Steps:
+    from viz.exports.video import video_export
+
+    return video_export.export_video(*args, **options)
+
+
+def _mesh(*args: Any, **options: Any) -> Steps:
+    from viz.exports.meshes import mesh_export
+
+    return mesh_export.export_mesh(*args, **options)
+
+
+def _mesh_sequence(
+    renderer: Renderer,
+    state: SessionState,
+    options: MeshSequenceOptions,
+    path: Path,
+    *,
+    overwrite: bool = False,
+) -> Steps:
+    from viz.exports.meshes import mesh_export
+
+    return mesh_export.export_mesh_sequence(
+        renderer, state, options.mesh, options.sequence, path, overwrite=overwrite
+    )
+
+
+def _points(*args: Any, **options: Any) -> Steps:
+    from viz.exports.meshes import mesh_export
+
+    return mesh_export.export_points(*args, **options)
+
+
+def _volume(*args: Any, **options: Any) -> Steps:
+    from viz.exports.meshes import mesh_export
+
+    return mesh_export.export_volume(*args, **options)
+
+
+EXPORTERS: dict[str, Exporter] = {
+    exporter.name: exporter
+    for exporter in (
+        Exporter(
+            "picture",
+            "Picture",
+            "The moment shown, as a PNG.",
+            (".png",),
+            PictureOptions,
+            _picture,
+        ),
+        Exporter(
+            "frames",
+            "Frames",
+            "A movement as a folder of numbered PNGs.",
+            ("",),
+            FrameOptions,
+            _frames,
+        ),
+        Exporter(
+            "video",
+            "Video",
+            "A movement as MP4, MOV, GIF or WebP.",
+            (".mp4", ".mov", ".gif", ".webp"),
+            VideoOptions,
+            _video,
+        ),
+        Exporter(
+            "mesh",
+            "Mesh",
+            "The surface of the moment shown.",
+            tuple(f".{name}" for name in MESH_FORMATS),
+            MeshOptions,
+            _mesh,
+        ),
+        Exporter(
+            "mesh sequence",
+            "Mesh sequence",
+            "The surface over the clip: an animated GLB, or a folder of numbered meshes.",
+            (".glb", ""),
+            MeshSequenceOptions,
+            _mesh_sequence,
+        ),
+        Exporter(
+            "points",
+            "Point cloud",
+            "Coloured points on the surface.",
+            (".ply",),
+            PointOptions,
+            _points,
+        ),
+        Exporter(
+            "volume",
+            "Density volume",
+            "The density at each point of a grid.",
+            (".npy",),
+            VolumeOptions,
+            _volume,
+        ),
+    )
+}
+"""All exports, in the order in which the interface offers them."""

@@ -1,0 +1,433 @@
+"""Writers of moving pictures, fed one frame after the other: what they hold does not grow.
+
+Each is made with the first frame's shape and takes the others by `add`; `finish` completes the
+file. An abandoned one is closed by `close`, and its file is the caller's to remove.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import av
+import numpy as np
+from av.filter import Graph
+from PIL import Image
+
+from viz.exports import recipes
+from viz.exports.frame_options import CODECS, VIDEO_SUFFIXES, Codec, VideoOptions
+from viz.state.errors import UserError
+
+_THREADS = 4
+"""Of an encoder; always as many, as the result may depend on them."""
+_BT709 = 1
+"""Number of ITU-R BT.709 among primaries, transfer functions and matrices (ITU-T H.273)."""
+_LIMITED = 1
+_LARGEST_WEBP = 16383
+_ENCODERS: dict[Codec, str] = {"h264": "libx264", "h265": "libx265", "prores": "prores_ks"}
+
+Progress = Iterator[float]
+"""Shares of the work that are done, 0..1."""
+
+
+class Encoder(Protocol):
+    """A moving picture that is being written."""
+
+    def add(self, pixels: np.ndarray) -> None:
+        """Adds a frame, [H, W, C], of the first one's shape and type."""
+        ...
+
+    def finish(self) -> Progress:
+        """Parts of completing the file."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of the file; afterwards nothing more can be done."""
+        ...
+
+
+def make(
+    part: Path, path: Path, options: VideoOptions, first: np.ndarray, count: int, text: str
+) -> Encoder:
+    """The encoder for a file.
+
+    Args:
+        part: file to write to, whatever its name.
+        path: what it will be called; its ending tells the format.
+        options: how it is encoded.
+        first: the first frame, uint8 or uint16 [H, W, 3 or 4]. It is not added.
+        count: number of frames that will be added.
+        text: recipe that the file carries.
+
+    Raises:
+        UserError: when there is no such encoder here.
+        OSError: when the file cannot be written.
+    """
+    rate = Fraction(options.movement.frame_rate).limit_denominator(1001)
+    codec = options.codec_for(path)
+    if codec is not None:
+        settings = _codec_options(codec, options, rate, count)
+        return VideoEncoder(part, path.suffix.lower(), codec, settings, rate, first.shape, text)
+    if path.suffix.lower() == ".webp" and max(first.shape[:2]) > _LARGEST_WEBP:
+        raise UserError(
+            f"A WebP holds {_LARGEST_WEBP} pixels a side at most, and the frames have "
+            f"{max(first.shape[:2])}: choose a smaller height, or another format."
+        )
+    if path.suffix.lower() == ".gif":
+        return GifEncoder(part, options, rate, first.shape, text)
+    return WebpEncoder(part, options, rate, first.shape, text)
+
+
+def require_codec(options: VideoOptions, path: Path) -> None:
+    """Makes sure that this machine can encode what is asked for.
+
+    Raises:
+        UserError: when it cannot, with what to choose instead.
+    """
+    codec = options.codec_for(path)
+    if codec is None or _can_encode(codec):
+        return
+    others = [
+        f"{CODECS[other].split(':')[0]} ({suffix})"
+        for suffix, known in VIDEO_SUFFIXES.items()
+        for other in known
+        if _can_encode(other)
+    ]
+    instead = ", ".join(dict.fromkeys([*others, "GIF (.gif)", "WebP (.webp)", "PNG frames"]))
+    raise UserError(
+        f"This machine's PyAV has no encoder for {CODECS[codec].split(':')[0]} "
+        f"({_ENCODERS[codec]}): choose among {instead}."
+    )
+
+
+def missing() -> list[str]:
+    """Names of the codecs that this machine cannot encode."""
+    return [CODECS[codec].split(":")[0] for codec in _ENCODERS if not _can_encode(codec)]
+
+
+def _can_encode(codec: Codec) -> bool:
+    return _ENCODERS[codec] in av.codecs_available
+
+
+class VideoEncoder:
+    """MP4 and MOV by FFmpeg, in BT.709 colours of limited range, as players expect them.
+
+    H.264 and H.265 need even sides: an odd one gets one more row or column, a copy of its last.
+    """
+
+    def __init__(
+        self,
+        part: Path,
+        suffix: str,
+        codec: Codec,
+        settings: dict[str, str],
+        rate: Fraction,
+        shape: tuple[int, ...],
+        text: str,
+    ) -> None:
+        height, width, channels = shape
+        self._odd = (height % 2, width % 2) if codec != "prores" else (0, 0)
+        # QuickTime's own texts end at 64 KiB; its newer "metadata tags" do not.
+        flags = "+faststart" + ("+use_metadata_tags" if suffix == ".mov" else "")
+        self._output = av.open(
+            str(part), "w", format=suffix.removeprefix("."), options={"movflags": flags}
+        )
+        self._output.metadata["comment"] = text
+        stream: Any = self._output.add_stream(_ENCODERS[codec], rate=rate)
+        stream.width, stream.height = width + self._odd[1], height + self._odd[0]
+        stream.pix_fmt = _pixel_format(codec, channels)
+        stream.options = settings
+        context = stream.codec_context
+        context.thread_count = _THREADS
+        context.color_primaries = context.color_trc = context.colorspace = _BT709
+        context.color_range = _LIMITED
+        if codec == "h265":
+            context.codec_tag = "hvc1"  # Apple's players know no other
+        self._stream, self._rate, self._count = stream, rate, 0
+
+    def add(self, pixels: np.ndarray) -> None:
+        """Adds a frame, uint8 or uint16 [H, W, 3 or 4]."""
+        bottom, right = self._odd
+        if bottom or right:
+            pixels = np.pad(pixels, ((0, bottom), (0, right), (0, 0)), mode="edge")
+        frame = video_frame(pixels).reformat(
+            format=self._stream.pix_fmt,
+            dst_colorspace="ITU709",
+            src_color_range="JPEG",
+            dst_color_range="MPEG",
+            dst_color_trc=_BT709,
+            dst_color_primaries=_BT709,
+        )
+        frame.pts, frame.time_base = self._count, 1 / self._rate
+        self._count += 1
+        self._write(frame)
+
+    def _write(self, frame: av.VideoFrame | None) -> None:
+        for packet in self._stream.encode(frame):
+            self._output.mux(packet)
+
+    def finish(self) -> Progress:
+        """Parts of completing the file."""
+        yield 0.0
+        self._write(None)
+        self._output.close()
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        with contextlib.suppress(OSError, ValueError):
+            self._output.close()
+
+
+def video_frame(pixels: np.ndarray) -> av.VideoFrame:
+    """FFmpeg's frame of uint8 or uint16 [H, W, 3 or 4] pixels."""
+    wide, alpha = pixels.dtype == np.uint16, pixels.shape[2] == 4
+    name = {(False, False): "rgb24", (False, True): "rgba", (True, False): "rgb48le"}
+    return av.VideoFrame.from_ndarray(
+        np.ascontiguousarray(pixels), format=name.get((wide, alpha), "rgba64le")
+    )
+
+
+def _pixel_format(codec: Codec, channels: int) -> str:
+    if codec == "prores":
+        return "yuva444p10le" if channels == 4 else "yuv444p10le"
+    return "yuv420p"
+
+
+def _codec_options(
+    codec: Codec, options: VideoOptions, rate: Fraction, count: int
+) -> dict[str, str]:
+    if codec == "prores":
+        return {"profile": "4444", "vendor": "apl0"}
+    seconds_2 = str(max(round(2 * rate), 1))  # a whole picture so often, for scrubbing
+    common = {"crf": str(options.crf), "preset": "medium", "g": seconds_2}
+    if codec == "h265":
+        # Of videos shorter than its reordering, x265 leaves the decoding times unset.
+        short = ":bframes=0" if count < 4 else ""
+        common["x265-params"] = f"log-level=error:frame-threads=2{short}"
+    return common
+
+
+_CONTROL = b"\x21\xf9\x04"
+"""How the graphic control extension of a GIF's frame begins."""
+
+
+def _cleared(packet: Any) -> Any:
+    """A frame of a GIF that players clear before the next one, whose holes would else show it.
+
+    FFmpeg asks for that only where this frame itself has holes. Its palettes have the transparent
+    colour last.
+    """
+    data = bytearray(bytes(packet))
+    if data.startswith(_CONTROL):
+        data[3] = data[3] & ~0b11100 | 2 << 2 | 1  # method 2, and there is a transparent colour
+        data[6] = 255
+        packet.update(bytes(data))
+    return packet
+
+
+class GifEncoder:
+    """GIF in two passes, as its palette comes from all frames: they wait in a file without loss.
+
+    Each colour is dithered to that palette by error diffusion.
+    """
+
+    def __init__(
+        self,
+        part: Path,
+        options: VideoOptions,
+        rate: Fraction,
+        shape: tuple[int, ...],
+        text: str,
+    ) -> None:
+        height, width, channels = shape
+        self._part, self._options, self._rate, self._text = part, options, rate, text
+        self._size, self._alpha = (width, height), channels == 4
+        self._format = "bgra" if self._alpha else "bgr0"
+        self._count = 0
+        self._spool_path = part.with_name(f"{part.name}.frames")
+        self._spool = av.open(str(self._spool_path), "w", format="nut")
+        stream: Any = self._spool.add_stream("ffv1", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = width, height, self._format
+        self._stream = stream
+
+    def add(self, pixels: np.ndarray) -> None:
+        """Adds a frame, uint8 [H, W, 3 or 4]."""
+        frame = video_frame(pixels).reformat(format=self._format)
+        frame.pts, frame.time_base = self._count, 1 / self._rate
+        self._count += 1
+        for packet in self._stream.encode(frame):
+            self._spool.mux(packet)
+
+    def finish(self) -> Progress:
+        """Parts of the two passes."""
+        for packet in self._stream.encode():
+            self._spool.mux(packet)
+        self._spool.close()
+        graph, source = self._graph()
+        colors = self._options.colors
+        palette = graph.add(
+            "palettegen", f"max_colors={colors}:reserve_transparent={int(self._alpha)}"
+        )
+        sink = graph.add("buffersink")
+        source.link_to(palette)
+        palette.link_to(sink)
+        graph.configure()
+        for number, frame in enumerate(self._frames()):
+            source.push(frame)
+            list(_pulled(sink))  # makes the filter take the frame, which would wait otherwise
+            yield 0.3 * number / self._count
+        source.push(None)
+        yield from self._paint(sink.pull())
+        with self._part.open("rb+") as file:  # the comment goes before the last byte
+            file.seek(-1, io.SEEK_END)
+            file.write(recipes.gif_comment(self._text) + b"\x3b")
+
+    def _paint(self, palette: Any) -> Progress:
+        """The second pass."""
+        graph, source = self._graph()
+        base = 1 / self._rate
+        palette.pts, palette.time_base = 0, base
+        colors = graph.add_buffer(
+            width=palette.width, height=palette.height, format=palette.format, time_base=base
+        )
+        use = graph.add("paletteuse", "dither=sierra2_4a:alpha_threshold=128")
+        sink = graph.add("buffersink")
+        source.link_to(use, 0, 0)
+        colors.link_to(use, 0, 1)
+        use.link_to(sink)
+        graph.configure()
+        colors.push(palette)
+        colors.push(None)
+        plays = self._options.plays
+        loop = {0: "0", 1: "-1"}.get(plays, str(plays - 1))
+        with av.open(str(self._part), "w", format="gif", options={"loop": loop}) as output:
+            stream: Any = output.add_stream("gif", rate=self._rate)
+            stream.width, stream.height = self._size
+            stream.pix_fmt = "pal8"
+            if self._alpha:
+                stream.options = {"gifflags": "0"}  # whole frames: nothing stays of those before
+            painted = 0
+            for number, frame in enumerate(self._frames_and_end()):
+                source.push(frame)
+                for done in _pulled(sink):
+                    done.pts, done.time_base = painted, base
+                    painted += 1
+                    self._write(output, stream.encode(done))
+                yield 0.3 + 0.7 * number / self._count
+            self._write(output, stream.encode())
+
+    def _write(self, output: Any, packets: Iterable[Any]) -> None:
+        for packet in packets:
+            output.mux(_cleared(packet) if self._alpha else packet)
+
+    def _frames(self) -> Iterator[av.VideoFrame]:
+        with av.open(str(self._spool_path)) as spool:
+            yield from spool.decode(video=0)
+
+    def _frames_and_end(self) -> Iterator[av.VideoFrame | None]:
+        yield from self._frames()
+        yield None
+
+    def _graph(self) -> tuple[Graph, Any]:
+        graph = Graph()
+        width, height = self._size
+        source = graph.add_buffer(
+            width=width,
+            height=height,
+            format=av.VideoFormat(self._format),
+            time_base=1 / self._rate,
+        )
+        return graph, source
+
+    def close(self) -> None:
+        """Lets go of the files, and removes the one of the waiting frames."""
+        with contextlib.suppress(OSError, ValueError):
+            self._spool.close()
+        self._spool_path.unlink(missing_ok=True)
+
+
+def _pulled(sink: Any) -> Iterator[Any]:
+    """The frames that a filter graph has ready."""
+    with contextlib.suppress(BlockingIOError, EOFError):
+        while True:
+            yield sink.pull()
+
+
+class WebpEncoder:
+    """Animated WebP: each frame is compressed by itself and written at once.
+
+    The container is written here (RIFF with VP8X, ANIM, ANMF and XMP chunks, as in Google's "WebP
+    Container Specification"), because libwebp's own holds all frames until the end.
+    """
+
+    _ALPHA, _XMP, _ANIMATION = 0x10, 0x04, 0x02
+
+    def __init__(
+        self,
+        part: Path,
+        options: VideoOptions,
+        rate: Fraction,
+        shape: tuple[int, ...],
+        text: str,
+    ) -> None:
+        height, width, channels = shape
+        self._options, self._rate, self._text = options, rate, text
+        self._count = 0
+        self._size = _uint24(width - 1) + _uint24(height - 1)
+        flags = self._XMP | self._ANIMATION | (self._ALPHA if channels == 4 else 0)
+        self._file: IO[bytes] = part.open("wb")
+        self._file.write(b"RIFF\0\0\0\0WEBP")
+        self._chunk(b"VP8X", bytes([flags, 0, 0, 0]) + self._size)
+        self._chunk(b"ANIM", b"\0\0\0\0" + options.plays.to_bytes(2, "little"))
+
+    def _chunk(self, kind: bytes, data: bytes) -> None:
+        self._file.write(kind + len(data).to_bytes(4, "little") + data + b"\0" * (len(data) % 2))
+
+    def add(self, pixels: np.ndarray) -> None:
+        """Adds a frame, uint8 [H, W, 3 or 4]."""
+        quality = self._options.quality
+        still = io.BytesIO()
+        Image.fromarray(pixels).save(
+            still, "WEBP", quality=quality, lossless=quality == 100, method=4
+        )
+        begin, end = (round(k * 1000 / self._rate) for k in (self._count, self._count + 1))
+        self._count += 1
+        no_blending = b"\x02"
+        head = b"\0" * 6 + self._size + _uint24(end - begin) + no_blending
+        self._chunk(b"ANMF", head + _bitstream(still.getvalue()))
+
+    def finish(self) -> Progress:
+        """Parts of completing the file."""
+        yield 0.0
+        self._chunk(b"XMP ", recipes.xmp(self._text))
+        size = self._file.tell() - 8
+        if size >= 2**32:
+            raise UserError("A WebP holds 4 GB at most: choose fewer frames or a lower quality.")
+        self._file.seek(4)
+        self._file.write(size.to_bytes(4, "little"))
+        self._file.close()
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+
+def _uint24(number: int) -> bytes:
+    return number.to_bytes(3, "little")
+
+
+def _bitstream(still: bytes) -> bytes:
+    """The chunks of a still WebP that hold its picture: ALPH and VP8, or VP8L."""
+    found, place = b"", 12
+    while place + 8 <= len(still):
+        size = int.from_bytes(still[place + 4 : place + 8], "little")
+        whole = 8 + size + size % 2
+        if still[place : place + 4] in (b"ALPH", b"VP8 ", b"VP8L"):
+            found += still[place : place + whole]
+        place += whole
+    return found

@@ -1,0 +1,70 @@
+"""Videos and moving pictures, encoded while they are rendered."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from viz.exports import schedule, writing
+from viz.exports.frame_options import VideoOptions
+from viz.exports.pictures.frame_renderer import FrameRenderer, check_look
+from viz.exports.recipes import Recipe
+from viz.exports.schedule import Take
+from viz.exports.video import encoders
+from viz.render.renderer import Renderer
+from viz.render.worker import Steps
+from viz.state.types import SessionState
+
+
+def export_video(
+    renderer: Renderer,
+    state: SessionState,
+    options: VideoOptions,
+    path: Path,
+    *,
+    overwrite: bool = False,
+) -> Steps:
+    """Steps of saving a movement as MP4, MOV, GIF or WebP; returns the path.
+
+    Raises:
+        UserError: when it cannot be rendered or written.
+    """
+    writing.check(options, path, overwrite)
+    take = schedule.take(state, options.movement)
+    yield from write_video(renderer, state, take, options, path)
+    return path
+
+
+def write_video(
+    renderer: Renderer, state: SessionState, take: Take, options: VideoOptions, path: Path
+) -> Steps:
+    """Steps of saving the frames of a take; see `export_video`."""
+    check_look(state, options.look)
+    encoders.require_codec(options, path)
+    text = Recipe.of(renderer, state, "video", options).text(state)
+    # ProRes stores 10 bits: more than the screen's 8.
+    bits = 16 if options.codec_for(path) == "prores" else 8
+    frames = FrameRenderer(renderer, options.look, bits)
+    share = 0.7 if path.suffix.lower() == ".gif" else 0.99
+    with writing.new_file(path) as part:
+        detail = f"Frame 1 of {take.count}"
+        pixels = yield from frames.steps(take.at(0), detail, 0.0)
+        with closing(encoders.make(part, path, options, pixels, take.count, text)) as encoder:
+            encoder.add(pixels)
+            detail = _size_words(pixels, options, path)
+            for k in range(1, take.count):
+                words, done = f"Frame {k + 1} of {take.count}{detail}", share * k / take.count
+                encoder.add((yield from frames.steps(take.at(k), words, done)))
+            for done in encoder.finish():
+                yield f"Writing {path.name}", share + (1 - share) * done
+    return path
+
+
+def _size_words(pixels: np.ndarray, options: VideoOptions, path: Path) -> str:
+    """The size, and whether it had to be made even."""
+    height, width = pixels.shape[:2]
+    odd = options.codec_for(path) in ("h264", "h265") and (height % 2 or width % 2)
+    even = f", padded to {width + width % 2} x {height + height % 2}" if odd else ""
+    return f" ({width} x {height} px{even})"

@@ -1,0 +1,66 @@
+"""The export commands of the command line: one for each exporter."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import sys
+from typing import Any
+
+import tyro
+
+from viz.exports.table import EXPORTERS
+from viz.headless.export_source import Source
+from viz.state.errors import UserError
+
+COMMANDS = {
+    "render": "picture",
+    **{name.replace(" ", "-"): name for name in EXPORTERS if name != "picture"},
+}
+"""Exporters by the names of their commands."""
+
+
+def run(command: str, arguments: list[str]) -> int:
+    """Does what a command asks for.
+
+    Args:
+        command: key of COMMANDS.
+        arguments: those behind it.
+
+    Returns:
+        the exit status.
+    """
+    name = COMMANDS[command]
+    source, options = parse(command, arguments)
+    from viz.exports.writing import ExistsError
+    from viz.headless.export_runs import export
+
+    # As Ctrl+C does: what is half written goes away. torchrun and cluster queues send it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        made = export(name, source, options, show=True)
+    except ExistsError as error:
+        print(f"{error} On the command line: --overwrite.", file=sys.stderr)
+        return 1
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if len(made) == 1:
+        print(f"Saved {made[0]}")
+    elif made:  # each of several processes tells of its own
+        print(f"Saved {len(made)} exports in {source.output}")
+    return 0
+
+
+def parse(command: str, arguments: list[str]) -> tuple[Source, Any]:
+    """A command's source and its exporter's options."""
+    exporter = EXPORTERS[COMMANDS[command]]
+    parts = [("source", Source), ("export", exporter.options)]  # titles in the help
+    both = dataclasses.make_dataclass("Command", parts)
+    parsed = tyro.cli(
+        tyro.conf.OmitArgPrefixes[both],
+        args=arguments,
+        prog=f"visualizer.py {command}",
+        description=f"{exporter.help} Made without a window, as the application makes it.",
+    )
+    return parsed.source, parsed.export

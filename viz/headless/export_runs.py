@@ -1,0 +1,191 @@
+"""Runs exports without a window."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from viz.exports import writing
+from viz.exports.pictures.frames import require_folder
+from viz.exports.recipes import Recipe, same, session_text
+from viz.exports.table import EXPORTERS
+from viz.headless.data_cameras import DataCameras
+from viz.headless.export_source import Item, Source, base_state, items
+from viz.headless.ranks import Ranks, from_environment
+from viz.render import models
+from viz.render.models import Model
+from viz.render.renderer import Renderer
+from viz.render.worker import Steps
+from viz.state.errors import UserError
+from viz.state.types import SessionState
+
+_SCALE = 1000
+"""Steps of the progress bar for one export."""
+
+
+def export(
+    name: str, source: Source, options: Any, *, ranks: Ranks | None = None, show: bool = False
+) -> list[Path]:
+    """Does what an export command asks for; as many processes as there are share it.
+
+    Args:
+        name: of the exporter.
+        source: what is exported, and where to.
+        options: of the exporter.
+        ranks: this process; None asks the environment.
+        show: whether progress is shown.
+
+    Returns:
+        what this process made, or found finished.
+
+    Raises:
+        UserError: when something cannot be read, rendered or written.
+    """
+    ranks = ranks or from_environment()
+    state = base_state(source)
+    state.checkpoint = state.checkpoint or models.default_checkpoint()
+    if source.session is None:
+        _introduce(state)
+    options = _following(options, source)
+    work = items(source, state, EXPORTERS[name].suffixes)
+    many = work[0].path != source.output
+    if name != "frames" and not many:
+        writing.check(options, work[0].path, source.overwrite)
+    elif problems := options.problems_with(work[0].path):
+        raise UserError(" ".join(problems))
+    split = name == "frames" and len(work) < ranks.size  # each process takes some of the frames
+    mine = work if split else ranks.share(work)
+    if not mine:
+        return []
+    device = pick_device(source.device, ranks)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # clocks and libraries take the present one
+    renderer = Renderer(load(state.checkpoint, device).G)
+    if source.cameras is not None:
+        cameras = DataCameras(source.cameras)
+        mine = [replace(i, state=cameras.filmed(i.state, i.number)) for i in mine]
+    batch = _Batch(renderer, name, options, source, many)
+    if split:
+        batch.share = ranks.rank, ranks.size
+    try:
+        with torch.inference_mode():
+            batch.run(mine, show and ranks.rank == 0)
+    except (torch.OutOfMemoryError, MemoryError) as e:
+        raise UserError(
+            "There is not enough memory for this: lower the session's quality, or the export's "
+            "resolution."
+        ) from e
+    return [item.path for item in mine]
+
+
+def _introduce(state: SessionState) -> None:
+    """Begins as the window does, with a person and a motion that the model's makers recommend."""
+    people, motions = models.recommended(state.checkpoint)
+    if people:
+        state.latent = replace(state.latent, x=float(people[0]))
+    if motions:
+        state.motion = replace(state.motion, x=float(motions[0]))
+
+
+def load(path: str, device: torch.device) -> Model:
+    """A model, waiting for it.
+
+    Raises:
+        UserError: when it cannot be used.
+    """
+    steps = models.load_model(path, device)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def pick_device(name: str, ranks: Ranks) -> torch.device:
+    """The device of a process; "auto" gives each its own GPU.
+
+    Raises:
+        UserError: when there is no such device.
+    """
+    if name == "auto" and torch.cuda.is_available():
+        name = f"cuda:{ranks.local_rank % torch.cuda.device_count()}"
+    return models.pick_device(name)
+
+
+def _following(options: Any, source: Source) -> Any:
+    """The options with the movement that a data set's cameras need."""
+    if source.cameras is None:
+        return options
+    if not hasattr(options, "movement"):
+        raise UserError("--cameras is for frames and videos: leave it out.")
+    return replace(options, movement=replace(options.movement, moving="path"))
+
+
+class _Batch:
+    """The exports of one process."""
+
+    def __init__(
+        self, renderer: Renderer, name: str, options: Any, source: Source, many: bool
+    ) -> None:
+        self.renderer, self.name, self.options, self.source = renderer, name, options, source
+        self.many = many
+        """Whether the output is a folder of several exports."""
+        self.exporter = EXPORTERS[name]
+        self.share: tuple[int, int] = (0, 1)
+        """Which of the frames are this process's, and of how many."""
+
+    def run(self, items: list[Item], show: bool) -> None:
+        """Makes what is not made yet."""
+        waiting = [item for item in items if not self._is_made(item)]
+        tty = sys.stderr.isatty()
+        with tqdm(
+            total=len(waiting) * _SCALE,
+            desc=self.exporter.label,
+            disable=not show,
+            bar_format="{l_bar}{bar}| {elapsed}<{remaining} {postfix}",
+            mininterval=0.2 if tty else 10,
+            smoothing=0.1,
+        ) as bar:
+            for number, item in enumerate(waiting):
+                with closing(self._steps(item)) as steps:
+                    for detail, fraction in steps:
+                        done = int((number + (fraction or 0)) * _SCALE)
+                        bar.set_postfix_str(f"{item.path.name}: {detail}", refresh=False)
+                        bar.update(max(done - bar.n, 0))
+                bar.update((number + 1) * _SCALE - bar.n)
+
+    def _steps(self, item: Item) -> Steps:
+        run = self.exporter.run
+        if self.name == "frames":
+            run = partial(run, share=self.share)
+        overwrite = self.source.overwrite
+        return run(self.renderer, item.state, self.options, item.path, overwrite=overwrite)
+
+    def _is_made(self, item: Item) -> bool:
+        """Whether one of several exports is finished already. Frames see to that themselves.
+
+        Raises:
+            UserError: when something else is in its place that may not be replaced.
+        """
+        path, overwrite = item.path, self.source.overwrite
+        if not path.exists() or not (self.many or self.name == "frames"):
+            return False
+        recipe = Recipe.of(self.renderer, item.state, self.name, self.options).text(item.state)
+        if self.name == "frames":
+            require_folder(path, recipe, overwrite)
+            return False
+        try:
+            found = session_text(path)
+        except UserError:
+            found = None
+        if found is not None and same(found, recipe):
+            return True
+        writing.check(self.options, path, overwrite)
+        return False

@@ -1,0 +1,149 @@
+"""What the command line exports, and where to. No torch here, so that --help is quick."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from viz.state.errors import UserError
+from viz.state.session import from_json, open_session, to_json
+from viz.state.types import Precision, SessionState
+
+MOST_ITEMS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is exported, and where to."""
+
+    output: Path
+    """File to write, or folder where the export has several files. With seeds, the folder of all:
+    each gets a file or a folder in it, such as seed0003_motion0001. For one person and motion it
+    can be a file's name as well."""
+    session: Path | None = None
+    """Session to export: a .json, or anything that this program exported, such as a picture or a
+    video. None: the state that the program starts with, on the model's first recommended person
+    and motion."""
+    checkpoint: str = ""
+    """Model to use. Without one, the session's, or the model that the program brings."""
+    seeds: str = ""
+    """Seeds of people, such as "0-31" or "3,5,8-11". Without any, the session's person."""
+    motion_seeds: str = ""
+    """Seeds of motions, each of which is made with each person. Without any, the session's
+    motion."""
+    suffix: str = ""
+    """Ending of the files where there are several seeds, such as .webp. Without one, the usual."""
+    psi: float | None = None
+    """Truncation instead of the session's: 1 is the person as drawn, 0 the average person."""
+    t: float | None = None
+    """Time in the clip instead of the session's: 0 is the rest pose, 1 the last frame."""
+    yaw: float | None = None
+    """Degrees of the camera around the vertical, instead of the session's."""
+    pitch: float | None = None
+    """Degrees of the camera above the horizon, instead of the session's."""
+    precision: Precision | None = None
+    """Number format instead of the session's. auto is what measured fastest on this machine, so
+    choose float32 where files from different machines shall be equal."""
+    cameras: Path | None = None
+    """Data set whose cameras the frames take, as in the published protocol: clip k of the seeds
+    takes those of window k. For frames and videos of the clip, 16 frames long."""
+    device: str = "auto"
+    """Where the model runs: auto, cpu, cuda or cuda:1. auto under torchrun: each process on its own
+    GPU."""
+    overwrite: bool = False
+    """Whether existing files may be replaced. Without it, finished ones are kept: an export of
+    frames or of several seeds goes on where it stopped."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One export of a command."""
+
+    state: SessionState
+    path: Path
+    number: int = 0
+    """Its place among those of the command."""
+
+
+def base_state(source: Source) -> SessionState:
+    """The session as the command line changes it.
+
+    Raises:
+        UserError: when the session cannot be read.
+    """
+    state = open_session(source.session) if source.session is not None else SessionState()
+    if source.checkpoint:
+        state.checkpoint = str(Path(source.checkpoint).expanduser().absolute())
+    if source.psi is not None:
+        state.latent = replace(state.latent, psi=source.psi)
+    if source.t is not None:
+        state.t = source.t
+    if source.yaw is not None:
+        state.orbit = replace(state.orbit, yaw=source.yaw)
+    if source.pitch is not None:
+        state.orbit = replace(state.orbit, pitch=source.pitch)
+    if source.precision is not None:
+        state.quality = replace(state.quality, precision=source.precision)
+    return from_json(to_json(state), "The command")  # which checks every number
+
+
+def items(source: Source, state: SessionState, suffixes: tuple[str, ...]) -> list[Item]:
+    """The exports of a command: one, or one a person and motion.
+
+    Args:
+        source: the command.
+        state: from `base_state`.
+        suffixes: endings that the files may have, the usual one first; "" where an export is a
+            folder.
+
+    Raises:
+        UserError: when the seeds cannot be read.
+    """
+    if not (source.seeds or source.motion_seeds):
+        return [Item(state, source.output)]
+    people = parse_seeds(source.seeds, "--seeds") or [None]
+    motions = parse_seeds(source.motion_seeds, "--motion-seeds") or [None]
+    if len(people) * len(motions) > MOST_ITEMS:
+        raise UserError(f"That would be more than {MOST_ITEMS:,} exports: choose fewer seeds.")
+    ending = source.output.suffix.lower()
+    if len(people) == len(motions) == 1 and ending and ending in suffixes:
+        return [Item(_chosen(state, people[0], motions[0]), source.output)]
+    found = []
+    for person in people:
+        for motion in motions:
+            one = _chosen(state, person, motion)
+            name = f"seed{one.latent.seed:04d}_motion{one.motion.seed:04d}"
+            path = source.output / f"{name}{source.suffix or suffixes[0]}"
+            found.append(Item(one, path, len(found)))
+    return found
+
+
+def _chosen(state: SessionState, person: int | None, motion: int | None) -> SessionState:
+    latent, moves = state.latent, state.motion
+    if person is not None:
+        latent = replace(latent, x=float(person), y=0.0, blend=0.0, ws_file="", others=())
+    if motion is not None:
+        moves = replace(moves, x=float(motion), y=0.0, blend=0.0, others=())
+    return replace(state, latent=latent, motion=moves)
+
+
+def parse_seeds(text: str, name: str) -> list[int]:
+    """Seeds from words such as "0-31,40", in that order, each once.
+
+    Raises:
+        UserError: when they cannot be read.
+    """
+    found: dict[int, None] = {}
+    for part in filter(None, re.split(r"[,\s]+", text)):
+        match = re.fullmatch(r"(\d{1,10})(?:-(\d{1,10}))?", part)
+        if match is None:
+            raise UserError(f'{name} holds "{part}": write seeds as in 0-31 or 3,5,8-11.')
+        first = int(match[1])
+        last = int(match[2]) if match[2] else first
+        if not first <= last < 2**32:
+            raise UserError(f"{name} holds {part}: seeds rise from 0 to 2**32 - 1.")
+        if last - first >= MOST_ITEMS:
+            raise UserError(f"{name} holds {part}: those are too many for one command.")
+        found.update(dict.fromkeys(range(first, last + 1)))
+    return list(found)

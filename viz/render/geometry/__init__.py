@@ -1,0 +1,202 @@
+"""From the density field of a moment to a triangle mesh."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training import rendering
+from training.networks import generator
+from viz.render.geometry.density_field import DensityField
+from viz.render.geometry.grid import Grid
+from viz.render.geometry.pieces import tidy
+from viz.render.geometry.sparse import surface_steps
+from viz.render.geometry.surface import isosurface
+from viz.state.types import MeshData
+
+__all__ = [
+    "DensityField",
+    "Grid",
+    "attributes",
+    "extract_mesh",
+    "isosurface",
+    "sigma_grid",
+    "sigma_level",
+    "surface_colors",
+    "surface_steps",
+]
+
+_POINTS_AT_ONCE = 2**14
+_SKIN = 0.06
+"""How far below a surface colours still count, in parts of the model's box."""
+_SKIN_SAMPLES = 5
+
+
+def sigma_level(density: float) -> float:
+    """Value of sigma, before its softplus, where the density is `density` (positive)."""
+    return 1 + density + math.log(-math.expm1(-density))
+
+
+def sigma_grid(
+    G: generator.Generator,
+    planes: Tensor,
+    resolution: int,
+    check: Callable[[], None] = lambda: None,
+) -> np.ndarray:
+    """Sigma at the corners of a cubic grid over the model's box, by `G.sample`.
+
+    Args:
+        G: the model.
+        planes: [1, 3, C, H, W].
+        resolution: R, points along each side; the first and the last lie on the box's faces.
+        check: called between chunks; an exception from it abandons the grid.
+
+    Returns:
+        float32 [R, R, R], indexed x, y, z.
+    """
+    half = G.config.rendering.box_warp / 2
+    axis = torch.linspace(-half, half, resolution, device=planes.device)
+    slabs = []
+    depth = max(1, 16 * _POINTS_AT_ONCE // resolution**2)
+    for x in axis.split(depth):
+        check()
+        points = torch.stack(torch.meshgrid(x, axis, axis, indexing="ij"), dim=-1)
+        sigma = G.sample(planes, points.reshape(1, -1, 3))[0]
+        slabs.append(sigma.reshape(points.shape[:3]).float().cpu())
+    return torch.cat(slabs).numpy()
+
+
+def surface_colors(
+    G: generator.Generator, planes: Tensor, ws: Tensor, points: Tensor, normals: Tensor
+) -> Tensor:
+    """Colours of a surface as the raw layer shows it, seen straight on.
+
+    Rays see into what is not quite solid, so what lies right below the surface is composited.
+
+    Args:
+        G: the model.
+        planes: [1, 3, C, H, W].
+        ws: [1, num_ws, w_dim].
+        points: world coordinates [P, 3].
+        normals: unit vectors that point outwards [P, 3].
+
+    Returns:
+        [P, 3] in 0..1.
+    """
+    reach = _SKIN * G.config.rendering.box_warp
+    depths = torch.linspace(0, reach, _SKIN_SAMPLES, device=points.device)
+    below = points[:, None] - normals[:, None] * depths[:, None]  # [P, S, 3]
+    sigma, features = G.sample(planes, below.reshape(1, -1, 3))
+    shape = (1, len(points), _SKIN_SAMPLES)
+    rays = rendering.composite(
+        depths.expand(shape), sigma.reshape(shape), features.reshape(*shape, -1)
+    )
+    seen = (rays.features * 0.5 + 0.5) / rays.opacity[..., None].clamp_min(1e-6)
+    return G.point_colors(seen, ws)[0]
+
+
+def attributes(
+    G: generator.Generator,
+    planes: Tensor,
+    ws: Tensor,
+    field: DensityField,
+    vertices: np.ndarray,
+    step: float,
+) -> Generator[float, None, tuple[np.ndarray, np.ndarray]]:
+    """Steps of finding what lies at points of a surface; they yield the part done, 0..1.
+
+    Args:
+        G: the model.
+        planes: [1, 3, C, H, W].
+        ws: [1, num_ws, w_dim].
+        field: of the same planes.
+        vertices: world coordinates, float32 [V, 3].
+        step: distance over which the density's slope is taken, world units.
+
+    Returns:
+        normals float32 [V, 3], unit vectors from dense to empty, and colours uint8 [V, 3].
+    """
+    points = torch.from_numpy(vertices).to(planes.device)
+    normals = np.zeros(vertices.shape, np.float32)
+    colors = np.zeros(vertices.shape, np.uint8)
+    for start in range(0, len(points), _POINTS_AT_ONCE):
+        part = slice(start, start + _POINTS_AT_ONCE)
+        yield start / len(points)
+        found = rendering.normals(field, points[part], step)
+        levels = surface_colors(G, planes, ws, points[part], found) * 255 + 0.5
+        normals[part] = found.cpu().numpy()
+        colors[part] = levels.to(torch.uint8).cpu().numpy()
+    return normals, colors
+
+
+def extract_mesh(
+    G: generator.Generator,
+    planes: Tensor,
+    ws: Tensor,
+    *,
+    resolution: int,
+    density: float,
+    check: Callable[[], None] = lambda: None,
+) -> MeshData:
+    """Mesh of one moment as it is exported where nothing else is chosen: the largest piece without
+    its hollows, coloured by the raw layer, with normals from the density gradient.
+
+    Args:
+        G: the model.
+        planes: [1, 3, C, H, W].
+        ws: [1, num_ws, w_dim].
+        resolution: points along each side of the grid.
+        density: on the surface, 1 / world units.
+        check: called between chunks; an exception from it abandons the mesh.
+
+    Raises:
+        UserError: when nothing is that dense.
+    """
+    field = DensityField(G, planes)
+    grid = Grid.cube(field.box, resolution)
+    vertices, faces = _run(surface_steps(field, grid, sigma_level(density)), check)
+    check()
+    vertices, faces = tidy(vertices, faces, largest=True, fill=True)
+    steps = attributes(G, planes, ws, field, vertices, normal_step(field, grid))
+    normals, colors = _run(steps, check)
+    return MeshData(vertices, faces, close_normals(grid, vertices, faces, normals), colors)
+
+
+def normal_step(field: DensityField, grid: Grid) -> float:
+    """Distance over which slopes are taken: a texel of the planes, or less on a finer grid."""
+    return min(grid.step, field.box / field.texels)
+
+
+def close_normals(
+    grid: Grid, vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray
+) -> np.ndarray:
+    """Normals [V, 3] with those of the flat parts that close a surface at the grid's faces, where
+    the density has no say, taken from the triangles."""
+    on_face = ((vertices <= grid.low) | (vertices >= grid.high)).any(axis=1)
+    if not on_face.any():
+        return normals
+    a, b, c = (vertices[faces[:, k]].astype(np.float64) for k in range(3))
+    flat = np.cross(b - a, c - a)
+    summed = np.zeros((len(vertices), 3))
+    for k in range(3):
+        for axis in range(3):
+            summed[:, axis] += np.bincount(faces[:, k], flat[:, axis], len(vertices))
+    length = np.linalg.norm(summed, axis=1, keepdims=True)
+    usable = on_face & (length[:, 0] > 0)
+    result = normals.copy()
+    result[usable] = (summed[usable] / length[usable]).astype(np.float32)
+    return result
+
+
+def _run(steps: Generator[float, None, tuple], check: Callable[[], None]) -> tuple:
+    """Goes through steps to their result."""
+    while True:
+        check()
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value

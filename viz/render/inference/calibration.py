@@ -1,0 +1,324 @@
+"""Finds the fastest plan that keeps the picture, by measuring; once per machine and model.
+
+A half format is taken for a stage where it saves a noticeable time and a test picture stays close
+to that of float32. The finding is kept in the user's cache folder, so that each start, with a
+window or without one, takes the same way and gives the same pixels.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import logging
+import math
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeVar, get_args
+
+import platformdirs
+import torch
+from torch import Tensor
+
+from training.camera import FRONTAL
+from training.networks import generator as networks
+from training.networks.generator import RawRender
+from viz.render.inference import kernel
+from viz.render.inference.convolutions import can_fuse
+from viz.render.inference.device_stages import DeviceStages
+from viz.render.inference.plan import Format, Plan
+from viz.render.inference.stages import (
+    Look,
+    PlaneMoment,
+    PreparedStages,
+    ReferenceStages,
+    Stages,
+    can_prepare,
+)
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Steps = Generator[tuple[str, float], None, Plan]
+"""Yields what is being done and the share that is done."""
+
+_VERSION = 1
+"""Part of the name of what is kept: raise it where the stages change."""
+_LEAST_GAIN = 1.15
+"""How many times as fast a half format must be."""
+_LEAST_SAVING = 0.004
+"""Seconds that it must save in a picture: below, exactness is worth more."""
+_LEAST_SAVING_ON_GPU = 5e-5
+"""The same, where a whole picture takes a few milliseconds."""
+_LEAST_PSNR = 45.0
+"""Closeness of its test picture to float32's, dB."""
+_ENOUGH, _MOST_RUNS = 0.1, 6
+"""Seconds of measuring after which a stage's time is known, and most runs that take less."""
+_STAGES = ("backbone", "rays", "superresolution")
+_RAYS = 32
+"""Side of the test picture's raw picture, pixels."""
+
+_found: dict[str, Plan] = {}
+"""Plans by key, for the rest of this process."""
+
+
+def plan_for(G: networks.Generator) -> Plan:
+    """The plan of a model on this machine, measured where it is not known; waits for it."""
+    steps = find(G)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def find(G: networks.Generator) -> Steps:
+    """Steps of finding the plan of a model on this machine; nothing to do where it is known."""
+    on_gpu = G.device.type == "cuda"
+    if not can_prepare(G):
+        return Plan.uniform("bfloat16" if on_gpu else "float32", reference=True)
+    key = _key(G)
+    plan = _found.get(key) or _read(_path(key), key)
+    if plan is None:
+        plan = yield from (_measure_gpu if on_gpu else _measure)(G)
+        if not plan.reference:  # what failed may work at the next start
+            plan = _publish(_path(key), key, plan)
+    _found[key] = plan
+    return plan
+
+
+# What is kept -------------------------------------------------------------------------------------
+
+
+def machine() -> dict[str, str]:
+    """What the speed of this machine depends on. Not the number of threads, which differs between
+    the window and a rank of many: both shall give the same pixels."""
+    return {
+        "processor": _processor(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "cores": str(os.cpu_count()),
+        "torch": torch.__version__,
+    }
+
+
+def gpu(device: torch.device) -> dict[str, str]:
+    """What the speed of a GPU depends on."""
+    major, minor = torch.cuda.get_device_capability(device)
+    return {
+        "gpu": torch.cuda.get_device_name(device),
+        "capability": f"{major}.{minor}",
+        "torch": torch.__version__,
+        "triton": kernel.version(),
+    }
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _key(G: networks.Generator) -> str:
+    """Everything that the plan depends on, as text."""
+    found = gpu(G.device) if G.device.type == "cuda" else machine()
+    known = {"version": _VERSION, "machine": found, "model": G.config.to_dict()}
+    return json.dumps(known, sort_keys=True)
+
+
+def _path(key: str) -> Path:
+    folder = platformdirs.user_cache_path("pv3d-visualizer", appauthor=False) / "calibration"
+    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+
+
+def _read(path: Path, key: str) -> Plan | None:
+    """The plan kept in a file; None where there is none for this key, or the file is damaged."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["key"] != key:
+            return None
+        plan = Plan(**data["plan"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    formats: tuple[Format, ...] = get_args(Format)
+    decoders: tuple[Format, ...] = ("float32", "float16")
+    choices = itertools.product(formats, formats, decoders)
+    usual = [Plan.of(first, last, rays=rays) for first, last, rays in choices]
+    return plan if plan in usual else None
+
+
+def _publish(path: Path, key: str, plan: Plan) -> Plan:
+    """Keeps a plan, unless another process was first: then that one's counts."""
+    text = json.dumps({"key": key, "plan": asdict(plan)})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+            file.write(text)
+        try:
+            os.link(file.name, path)  # fails where another has one
+            return plan
+        except OSError:
+            other = _read(path, key)
+            if other is None:  # damaged, or a file system without links
+                Path(file.name).replace(path)
+            return other or plan
+        finally:
+            Path(file.name).unlink(missing_ok=True)
+    except OSError as error:
+        log.info("The calibration cannot be kept: %s", error)
+    return plan
+
+
+# Measuring ----------------------------------------------------------------------------------------
+
+
+def _measure(G: networks.Generator) -> Steps:
+    if not can_fuse(G.device, torch.bfloat16):
+        return Plan()  # there is nothing to choose from
+    yield "Measuring this machine", 0.0
+    exact = _Test(G)
+    exact.run(PreparedStages(G, Plan()))
+    yield "Measuring this machine", 0.5
+    half = _Test(G)
+    half.run(PreparedStages(G, Plan.uniform("bfloat16")))
+    chosen: dict[str, Format] = {}
+    for stage in ("backbone", "superresolution"):
+        full, short = exact.seconds.get(stage, 0.0), half.seconds.get(stage, 0.0)
+        gains = full > _LEAST_GAIN * short and full - short > _LEAST_SAVING
+        close = psnr(half.pictures[stage], exact.pictures[stage]) >= _LEAST_PSNR
+        chosen[stage] = "bfloat16" if gains and close else "float32"
+        log.info("%s: %.1f ms, %.1f ms in bfloat16", stage, 1000 * full, 1000 * short)
+    yield "Measuring this machine", 1.0
+    return Plan.of(chosen["backbone"], chosen["superresolution"])
+
+
+def _measure_gpu(G: networks.Generator) -> Steps:
+    """The plan of a GPU; that of the networks as they are where the prepared ones do not do."""
+    yield "Measuring this machine", 0.0
+    exact = _Test(G, whole=True)
+    exact.run(ReferenceStages(G, Plan(reference=True)))
+    tests: dict[Format, _Test] = {}
+    formats: list[Format] = ["float32", "float16"]
+    if torch.cuda.is_bf16_supported(including_emulation=False):
+        formats.append("bfloat16")
+    for k, name in enumerate(formats):
+        yield "Measuring this machine", (k + 1) / (len(formats) + 1)
+        tests[name] = _Test(G, whole=True)
+        try:
+            tests[name].run(DeviceStages(G, Plan.on_gpu(name)))
+        except Exception as error:  # drivers and libraries have many ways to fail
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            log.warning("The model cannot be prepared for this GPU in %s: %s", name, reason)
+            del tests[name]
+    yield "Measuring this machine", 1.0
+    plain = Plan.uniform("bfloat16" if "bfloat16" in formats else "float16", reference=True)
+    if "float32" not in tests:
+        return plain
+    found = tests["float32"].pictures
+    # Written so that what is not a number fails, too.
+    if not all(psnr(found[k], exact.pictures[k]) >= _LEAST_PSNR for k in _STAGES):
+        log.warning("The prepared model gives other pictures on this GPU, so it runs as it is.")
+        return plain
+    # float16 is the only half format that a GPU's plans have for rays.
+    rays: Format = "float32" if _fastest("rays", tests, exact) == "float32" else "float16"
+    backbone = _fastest("backbone", tests, exact)
+    return Plan.of(backbone, _fastest("superresolution", tests, exact), rays=rays)
+
+
+def _fastest(stage: str, tests: dict[Format, _Test], exact: _Test) -> Format:
+    """The format that a stage is fastest in, where it gains noticeably and stays close."""
+    full = tests["float32"].seconds[stage]
+    best: Format = "float32"
+    for name, test in tests.items():
+        short, close = test.seconds[stage], psnr(test.pictures[stage], exact.pictures[stage])
+        log.info("%s: %.2f ms in %s, %.0f dB", stage, 1000 * short, name, close)
+        gains = full > _LEAST_GAIN * short and full - short > _LEAST_SAVING_ON_GPU
+        if gains and close >= _LEAST_PSNR and short < tests[best].seconds[stage]:
+            best = name
+    return best
+
+
+class _Test:
+    """A test picture of one person in one format, and the seconds of its stages.
+
+    Args:
+        G: the model.
+        whole: whether rays are measured, too, and on a picture of the trained size.
+    """
+
+    def __init__(self, G: networks.Generator, *, whole: bool = False) -> None:
+        self.G, self.whole = G, whole
+        self.seconds: dict[str, float] = {}
+        self.pictures: dict[str, Tensor] = {}
+
+    @torch.inference_mode()
+    def run(self, stages: Stages) -> None:
+        G, options, device = self.G, self.G.config.rendering, self.G.device
+        draws = torch.Generator().manual_seed(0)
+        z = torch.randn(1, G.config.z_dim, generator=draws)
+        ws = G.mapping(z.to(device), truncation_psi=0.7)
+        motion = None
+        if G.config.has_motion:
+            motion = 0.5 * torch.randn(1, G.config.motion_dim, generator=draws).to(device)
+        stages.prepare(ws)
+        moment = self._timed("backbone", lambda: stages.planes(ws, motion, _nothing))
+        look = Look(
+            torch.from_numpy(FRONTAL.numbers())[None].to(device),
+            torch.tensor([[options.ray_start, options.ray_end]], device=device),
+            options.raw_resolution if self.whole else min(_RAYS, options.raw_resolution),
+            options.depth_samples,
+            options.importance_samples,
+        )
+
+        def cast() -> RawRender:
+            return stages.render(moment, ws, look, _nothing)
+
+        if self.whole:  # planes are judged by exact rays
+            raw = self._timed("rays", cast)
+            self.pictures["rays"] = raw.image
+            exact = ReferenceStages(G, Plan(reference=True))
+            planes = PlaneMoment(G, moment.planes())
+            self.pictures["backbone"] = exact.render(planes, ws, look, _nothing).image
+        else:
+            raw = cast()
+            self.pictures["backbone"] = raw.image
+        image = self._timed("superresolution", lambda: stages.superresolve(raw, ws, _nothing))
+        self.pictures["superresolution"] = image
+
+    def _timed(self, stage: str, run: Callable[[], T]) -> T:
+        """Runs once, or the quicker the oftener, and keeps the least time: the first run also
+        makes the programs that later ones use, and others have their share of the machine."""
+        seconds, spent = [], 0.0
+        while True:
+            self._settle()
+            start = time.perf_counter()
+            result = run()
+            self._settle()
+            seconds.append(time.perf_counter() - start)
+            spent += seconds[-1]
+            if spent > _ENOUGH or len(seconds) == _MOST_RUNS:
+                self.seconds[stage] = min(seconds)
+                return result
+
+    def _settle(self) -> None:
+        """Waits for the GPU."""
+        if self.G.device.type == "cuda":
+            torch.cuda.synchronize(self.G.device)
+
+
+def psnr(picture: Tensor, exact: Tensor) -> float:
+    """Closeness of two pictures as they are shown, in dB: colours reach from -1 to 1."""
+    error = float((picture.clamp(-1, 1) - exact.clamp(-1, 1)).square().mean())
+    return 10 * math.log10(4 / error) if error else math.inf
+
+
+def _nothing() -> None:
+    """Checks nothing."""

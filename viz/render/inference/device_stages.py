@@ -1,0 +1,258 @@
+"""A generator's stages on a GPU: prepared networks, a CUDA graph for each stage and shape, and rays
+by Triton's kernels where they work.
+
+Nothing here waits for the device, so that the host is always ahead of it. The stages run on the CPU
+as well, without graphs: that is how they are compared with the networks of `training`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from training import rendering
+from training.camera import FRONTAL, rays
+from training.networks.generator import Generator, RawRender
+from viz.render.inference import kernel
+from viz.render.inference.gpu_blocks import BackboneStage, SuperresolutionStage
+from viz.render.inference.graphs import Replay, Workplace
+from viz.render.inference.plan import Plan
+from viz.render.inference.radiance_field import Texels
+from viz.render.inference.stages import PEOPLE, Check, Look, Moment
+
+log = logging.getLogger(__name__)
+
+_LARGEST = 6e4
+"""Bound on planes that are kept in float16."""
+
+
+@dataclass(frozen=True)
+class DeviceMoment:
+    """The field of one moment, as a table of texels."""
+
+    G: Generator
+    texels: Texels
+
+    @property
+    def nbytes(self) -> int:
+        return self.texels.nbytes
+
+    def planes(self) -> Tensor:
+        """Tri-planes float32 [1, 3, C, H, W] that any point samples to the same features."""
+        return self.texels.planes()
+
+    def sample(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Sigma [1, P] and colour features [1, P, C] at world points [1, P, 3]."""
+        return self.G.sample(self.planes(), points)
+
+
+@dataclass(frozen=True)
+class _Rays:
+    """What a recording of the ray stage is made for."""
+
+    resolution: int
+    depth_samples: int
+    importance_samples: int
+    with_normals: bool
+    by_kernel: bool
+
+
+class _Networks:
+    """The functions that are recorded, each of its setting and tensors."""
+
+    def __init__(self, G: Generator, plan: Plan, *, kernels: bool) -> None:
+        self.G = G
+        self.texels: torch.dtype = getattr(torch, plan.texels)
+        dtype = getattr(torch, plan.backbone)
+        self.backbone = BackboneStage(G.backbone.synthesis, dtype, kernels=kernels)
+        self.superresolution: SuperresolutionStage | None = None
+        if G.superresolution is not None:
+            dtype = getattr(torch, plan.superresolution)
+            self.superresolution = SuperresolutionStage(G.superresolution, dtype, kernels=kernels)
+        self.decoder: kernel.DecoderWeights | None = None
+        if kernels:
+            self.decoder = kernel.DecoderWeights.of(G.decoder, getattr(torch, plan.rays))
+
+    def set(self, setting: Hashable, ws: Tensor) -> tuple[Tensor, ...]:
+        del setting
+        backbone = self.backbone.set(ws)
+        if self.superresolution is None:
+            return (backbone,)
+        return backbone, self.superresolution.set(ws)
+
+    def planes(self, setting: Hashable, row: Tensor, *motion: Tensor) -> tuple[Tensor, ...]:
+        del setting
+        image = self.backbone(row, motion[0] if motion else None)
+        planes = image.reshape(1, 3, self.G.config.plane_channels, *image.shape[2:])
+        if self.texels == torch.float16:
+            planes = planes.clamp(-_LARGEST, _LARGEST)
+        return (Texels.within(planes, self.G.config.rendering.box_warp, self.texels).table,)
+
+    def render(
+        self, setting: _Rays, table: Tensor, ws: Tensor, c: Tensor, ray_range: Tensor
+    ) -> tuple[Tensor, ...]:
+        config = self.G.config
+        texels = Texels(table, config.plane_resolution, config.rendering.box_warp)
+        if setting.by_kernel:
+            return self._cast(setting, texels, ws, c, ray_range)
+        raw = self.G.render(
+            texels.planes(),
+            ws,
+            c,
+            resolution=setting.resolution,
+            depth_samples=setting.depth_samples,
+            importance_samples=setting.importance_samples,
+            ray_range=ray_range,
+            with_normals=setting.with_normals,
+        )
+        found = (raw.features, raw.image, raw.depth, raw.opacity)
+        return found if raw.normals is None else (*found, raw.normals)
+
+    def _cast(
+        self, setting: _Rays, texels: Texels, ws: Tensor, c: Tensor, ray_range: Tensor
+    ) -> tuple[Tensor, ...]:
+        options, side = self.G.config.rendering, setting.resolution
+        assert self.decoder is not None
+        origins, directions = rays(c, side)
+        found = kernel.cast(
+            texels,
+            self.decoder,
+            origins[0],
+            directions[0],
+            ray_range,
+            depth_samples=setting.depth_samples,
+            importance_samples=setting.importance_samples,
+            white_background=options.white_background,
+        )
+        features = found.features.t().reshape(1, -1, side, side).contiguous()
+        depth, opacity = (x.reshape(1, 1, side, side) for x in (found.depth, found.opacity))
+        pictures = (features, self.G.raw_image(features, ws), depth, opacity)
+        if not setting.with_normals:
+            return pictures
+        planes = texels.planes()
+        points = origins[:, None] + found.depth[None, :, None] * directions
+        step = options.box_warp / self.G.config.plane_resolution
+        normals = rendering.normals(lambda at: self.G.sample(planes, at)[0], points, step)
+        return (*pictures, normals[0].t().reshape(1, 3, side, side))
+
+    def superresolve(
+        self, setting: Hashable, row: Tensor, features: Tensor, image: Tensor
+    ) -> tuple[Tensor, ...]:
+        del setting
+        assert self.superresolution is not None
+        return (self.superresolution(row, features, image),)
+
+
+class DeviceStages:
+    """The stages prepared for a GPU; weights are laid out at once.
+
+    Args:
+        G: with its trained weights, which must stay as they are.
+        plan: number formats.
+        kernels: whether Triton's kernels are used; None where they work.
+    """
+
+    def __init__(self, G: Generator, plan: Plan, *, kernels: bool | None = None) -> None:
+        self.G, self.plan = G, plan
+        kernels = kernel.available(G.device) if kernels is None else kernels
+        place = Workplace(G.device)
+        with place.entered():
+            self._networks = _Networks(G, plan, kernels=kernels)
+        self._by_kernel = kernels
+        self._set = Replay(self._networks.set, place)
+        self._planes = Replay(self._networks.planes, place)
+        self._render = Replay(self._networks.render, place)
+        self._superresolve = Replay(self._networks.superresolve, place)
+        self._people: OrderedDict[int, tuple[Tensor, tuple[Tensor, ...]]] = OrderedDict()
+
+    def prepare(self, ws: Tensor) -> None:
+        """Runs all stages for a person as often as it takes to record them, so that pictures of the
+        usual size take no longer at first."""
+        options, config = self.G.config.rendering, self.G.config
+        device = self.G.device
+        motion = torch.zeros(1, config.motion_dim, device=device) if config.has_motion else None
+        look = Look(
+            torch.from_numpy(FRONTAL.numbers())[None].to(device),
+            torch.tensor([[options.ray_start, options.ray_end]], device=device),
+            options.raw_resolution,
+            options.depth_samples,
+            options.importance_samples,
+        )
+        for _ in range(2):
+            self._people.clear()
+            raw = self.render(self.planes(ws, motion, _nothing), ws, look, _nothing)
+            self.superresolve(raw, ws, _nothing)
+
+    def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> DeviceMoment:
+        check()
+        inputs = (self._person(ws)[0],) if motion is None else (self._person(ws)[0], motion)
+        (table,) = self._planes(None, *inputs)
+        config = self.G.config
+        return DeviceMoment(
+            self.G, Texels(table, config.plane_resolution, config.rendering.box_warp)
+        )
+
+    def render(self, moment: Moment, ws: Tensor, look: Look, check: Check) -> RawRender:
+        if not isinstance(moment, DeviceMoment):
+            raise TypeError("these stages render the moments that they made")
+        check()
+        found = None
+        if self._fits(look):
+            try:
+                found = self._rendered(moment, ws, look, by_kernel=True)
+            except torch.OutOfMemoryError:
+                raise
+            except Exception as error:  # a compiler's or driver's, of any kind
+                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                log.warning("Rays are cast without Triton, more slowly: %s", reason)
+                self._by_kernel = False
+        if found is None:
+            found = self._rendered(moment, ws, look, by_kernel=False)
+        features, image, depth, opacity, *normals = found
+        return RawRender(features, image, depth, opacity, normals[0] if normals else None)
+
+    def superresolve(self, raw: RawRender, ws: Tensor, check: Check) -> Tensor:
+        if self.G.superresolution is None:
+            return raw.image
+        check()
+        return self._superresolve(None, self._person(ws)[1], raw.features, raw.image)[0]
+
+    def _person(self, ws: Tensor) -> tuple[Tensor, ...]:
+        """What the networks take from a person, kept for the latest few; comparing numbers would
+        wait for them, so a person is known by the tensor."""
+        known = self._people.get(id(ws))
+        if known is None or known[0] is not ws:
+            known = self._people[id(ws)] = ws, self._set(None, ws)
+        self._people.move_to_end(id(ws))
+        while len(self._people) > PEOPLE:
+            self._people.popitem(last=False)
+        return known[1]
+
+    def _fits(self, look: Look) -> bool:
+        decoder = self._networks.decoder
+        return (
+            self._by_kernel
+            and decoder is not None
+            and kernel.can_cast(decoder, look.depth_samples, look.importance_samples)
+        )
+
+    def _rendered(
+        self, moment: DeviceMoment, ws: Tensor, look: Look, *, by_kernel: bool
+    ) -> tuple[Tensor, ...]:
+        setting = _Rays(
+            look.resolution,
+            look.depth_samples,
+            look.importance_samples,
+            look.with_normals,
+            by_kernel,
+        )
+        return self._render(setting, moment.texels.table, ws, look.c, look.ray_range)
+
+
+def _nothing() -> None:
+    """Checks nothing."""

@@ -1,0 +1,113 @@
+"""Styles and demodulation of many layers at once, as one row of numbers.
+
+On a GPU a layer's styles cost less to compute than to launch. So layers of the same shape are
+computed together, once for a person, and what comes out is passed on as one tensor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from training.networks.layers import FullyConnected, SynthesisLayer, ToRGB
+from viz.render.inference.convolutions import LEAKY_GAIN
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a layer takes from a person."""
+
+    scale: Tensor
+    """Factors on its input channels, float32 [I]; 1 at most where it demodulates."""
+    factor: Tensor | None
+    """Factors on its output channels, the activation's gain among them, float32 [O]; None for a
+    layer that does not demodulate."""
+
+
+def effective(layer: FullyConnected, gain: float = 1.0) -> tuple[Tensor, Tensor]:
+    """Weight [O, I] and bias [O] with their scaling, times `gain`."""
+    return (
+        layer.weight * (gain * layer.lr_mul / math.sqrt(layer.weight.shape[1])),
+        layer.bias * (gain * layer.lr_mul),
+    )
+
+
+def normalized(layer: SynthesisLayer) -> tuple[Tensor, Tensor]:
+    """Weight [O, I, 3, 3] that float16 can hold sums of, and the levels [O] that it was divided
+    by: as in `training.networks.layers.modulated_conv2d`."""
+    largest = layer.weight.abs().amax(dim=(1, 2, 3)).clamp_min(torch.finfo(torch.float32).tiny)
+    level = largest * math.sqrt(layer.weight[0].numel())
+    return layer.weight / level[:, None, None, None], level
+
+
+class _Group:
+    """Layers of one shape."""
+
+    def __init__(self, layers: Sequence[SynthesisLayer | ToRGB], places: Sequence[int]) -> None:
+        parts = []
+        for layer in layers:
+            plain = isinstance(layer, ToRGB)
+            parts.append(effective(layer.affine, layer.weight.shape[1] ** -0.5 if plain else 1.0))
+        self.weight = torch.stack([weight for weight, _ in parts])  # [L, I, D]
+        self.bias = torch.stack([bias for _, bias in parts])[..., None]  # [L, I, 1]
+        self.places = torch.tensor(places, device=self.weight.device)
+        self.energy = self.level = None
+        if isinstance(layers[0], SynthesisLayer):
+            energies = [layer.weight.square().sum(dim=(2, 3)) for layer in layers]
+            self.energy = torch.stack(energies)  # [L, O, I]
+            levels = [normalized(layer)[1] for layer in layers if isinstance(layer, SynthesisLayer)]
+            self.level = torch.stack(levels) * LEAKY_GAIN  # [L, O]
+
+    def __call__(self, w: Tensor) -> tuple[Tensor, Tensor | None]:
+        """w [N, D] of all layers -> scale [L, I] and factor [L, O]."""
+        w = w.index_select(0, self.places)[..., None]  # [L, D, 1]
+        styles = torch.baddbmm(self.bias, self.weight, w)  # [L, I, 1]
+        if self.energy is None or self.level is None:
+            return styles[..., 0], None
+        demodulation = (torch.bmm(self.energy, styles.square()) + 1e-8).rsqrt()[..., 0]
+        largest = styles.abs().amax(dim=1).clamp_min(torch.finfo(torch.float32).tiny)  # [L, 1]
+        return styles[..., 0] / largest, demodulation * self.level * largest
+
+
+class Modulation:
+    """What layers take from a person's ws.
+
+    Args:
+        layers: with their trained weights, and which row of w each of them takes.
+    """
+
+    def __init__(self, layers: Sequence[tuple[SynthesisLayer | ToRGB, int]]) -> None:
+        alike: dict[tuple[type, torch.Size], list[int]] = {}
+        for k, (layer, _) in enumerate(layers):
+            alike.setdefault((type(layer), layer.weight.shape), []).append(k)
+        self.groups: list[_Group] = []
+        # Of each layer: where its scale and its factor are in the row, and how long they are.
+        self._spans: list[tuple[int, int, int, int]] = [(0, 0, 0, 0)] * len(layers)
+        self.size = 0
+        for members in alike.values():
+            group = _Group([layers[k][0] for k in members], [layers[k][1] for k in members])
+            self.groups.append(group)
+            outs, ins = layers[members[0]][0].weight.shape[:2]
+            outs = 0 if group.energy is None else outs
+            after = self.size + ins * len(members)
+            for place, k in enumerate(members):
+                self._spans[k] = (self.size + place * ins, ins, after + place * outs, outs)
+            self.size = after + outs * len(members)
+
+    def __call__(self, w: Tensor) -> Tensor:
+        """w [N, D] -> a row of numbers, float32 [size]."""
+        parts = []
+        for group in self.groups:
+            parts += [part.flatten() for part in group(w) if part is not None]
+        return torch.cat(parts)
+
+    def shares(self, row: Tensor) -> list[Share]:
+        """What each layer takes, as views of a row."""
+        return [
+            Share(row[scale : scale + ins], row[factor : factor + outs] if outs else None)
+            for scale, ins, factor, outs in self._spans
+        ]

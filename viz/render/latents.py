@@ -1,0 +1,136 @@
+"""From what the user chose to the codes that the generator takes."""
+
+from __future__ import annotations
+
+import functools
+import math
+import zipfile
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from viz.state.animation.blending import motions, people
+from viz.state.errors import UserError
+from viz.state.types import Latent, Motion, lattice_corners
+
+if TYPE_CHECKING:
+    from training.camera import Camera
+    from training.networks.generator import Generator
+
+_MOTION_STREAM = 1
+"""Keeps the motion of a seed apart from its person, who would otherwise be the same numbers."""
+
+
+@functools.lru_cache(maxsize=4096)
+def z_from_seed(seed: int, dim: int) -> np.ndarray:
+    """Appearance code float32 [dim] of a seed: the numbers that EG3D's scripts draw for it."""
+    return np.random.RandomState(seed).randn(dim).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=4096)
+def z_motion_from_seed(seed: int, dim: int) -> np.ndarray:
+    """Motion code float32 [dim] of a seed."""
+    return np.random.default_rng([seed, _MOTION_STREAM]).standard_normal(dim, np.float32)
+
+
+def motion_code(motion: Motion, dim: int) -> np.ndarray:
+    """Motion code float32 [1, dim] before its strength.
+
+    Blends keep the length that a draw has: weights are divided by the root of their squares' sum.
+    """
+
+    if motion.others:
+        parts = [(motion_code(part, dim), share) for part, share in motions(motion)]
+        total = np.sum([code * share for code, share in parts], axis=0)
+        # Near neighbours on the pad have much in common: their own lengths count.
+        length = sum(float(np.linalg.norm(code)) * share for code, share in parts)
+        return (total * length / max(float(np.linalg.norm(total)), 1e-6)).astype(np.float32)
+
+    def blended(parts: list[tuple[np.ndarray, float]]) -> np.ndarray:
+        total = np.sum([code * weight for code, weight in parts], axis=0)
+        return total / math.sqrt(sum(weight**2 for _, weight in parts))
+
+    corners = lattice_corners(motion.x, motion.y)
+    code = blended([(z_motion_from_seed(seed, dim), weight) for seed, weight in corners])
+    if motion.blend:
+        other = z_motion_from_seed(motion.blend_seed, dim)
+        code = blended([(code, 1 - motion.blend), (other, motion.blend)])
+    return code[None].astype(np.float32)
+
+
+def intermediate_latents(G: Generator, latent: Latent, conditioning: Camera) -> Tensor:
+    """ws [1, num_ws, w_dim] of a person: blended, mixed and truncated as chosen.
+
+    Raises:
+        UserError: when the ws file cannot be used.
+    """
+    if latent.others:
+        parts = [
+            share * intermediate_latents(G, part, conditioning) for part, share in people(latent)
+        ]
+        return torch.stack(parts).sum(dim=0)
+    c0 = torch.from_numpy(conditioning.numbers())[None].to(G.device)
+
+    def ws_of(seeds: list[tuple[int, float]]) -> Tensor:
+        """Weighted mean of the seeds' ws."""
+        z = np.stack([z_from_seed(seed, G.config.z_dim) for seed, _ in seeds])
+        ws = G.mapping(torch.from_numpy(z).to(G.device), c0)
+        weights = ws.new_tensor([weight for _, weight in seeds])
+        return (weights[:, None, None] * ws).sum(dim=0, keepdim=True)
+
+    if latent.ws_file:
+        shape = (G.config.num_ws, G.config.w_dim)
+        ws = torch.from_numpy(read_ws(latent.ws_file, shape)).to(G.device)[None]
+    else:
+        ws = ws_of(lattice_corners(latent.x, latent.y))
+    if latent.blend:
+        ws = torch.lerp(ws, ws_of([(latent.blend_seed, 1.0)]), latent.blend)
+    layers = [k for k in latent.mix_layers if k < G.config.num_ws]
+    if layers:
+        ws = ws.clone()
+        ws[:, layers] = ws_of([(latent.mix_seed, 1.0)])[:, layers]
+    if latent.psi != 1:
+        average = G.backbone.mapping.w_avg
+        truncated = average + latent.psi * (ws - average)
+        cutoff = G.config.num_ws if latent.cutoff is None else latent.cutoff
+        ws = torch.cat([truncated[:, :cutoff], ws[:, cutoff:]], dim=1)
+    return ws
+
+
+def read_ws(path: str, shape: tuple[int, int]) -> np.ndarray:
+    """ws float32 [num_ws, w_dim] from a .npy file, or a .npz file with the key ws or w.
+
+    One w [w_dim] serves all layers; leading axes of length 1 are dropped.
+
+    Raises:
+        UserError: naming the file and what does not fit.
+    """
+    name = Path(path).name
+    try:
+        data = np.load(path, allow_pickle=False)
+        if isinstance(data, np.lib.npyio.NpzFile):
+            with data:
+                keys = [key for key in ("ws", "w") if key in data]
+                if not keys:
+                    raise UserError(f"{name} holds no array called ws or w.")
+                data = data[keys[0]]
+    except FileNotFoundError as e:
+        raise UserError(f"{name} is not there any more: choose another ws file.") from e
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as e:
+        raise UserError(f"{name} is no file of ws that NumPy can read (.npy or .npz).") from e
+    ws = np.asarray(data)
+    if ws.dtype.kind != "f" or not np.isfinite(ws).all():
+        raise UserError(f"{name} must hold finite floating-point numbers.")
+    while ws.ndim > 1 and ws.shape[0] == 1:
+        ws = ws[0]
+    if ws.shape == shape[1:]:
+        ws = np.broadcast_to(ws, shape)
+    if ws.shape != shape:
+        raise UserError(
+            f"{name} holds ws of shape {list(ws.shape)}; this model takes {list(shape)}."
+        )
+    return np.ascontiguousarray(ws, np.float32)

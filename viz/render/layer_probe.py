@@ -1,0 +1,101 @@
+"""Looking into a layer: its activation for a shot, as a picture."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.networks.backbone import SynthesisBlock
+from training.networks.generator import Generator, RawRender, parameter_count
+from training.networks.layers import SynthesisLayer, ToRGB
+from viz.state.colormaps import ACTIVATION_LUT
+from viz.state.errors import UserError
+from viz.state.types import LayerInfo, Probe, ProbeResult, Shot
+
+_KINDS: dict[type, str] = {SynthesisLayer: "convolution", ToRGB: "toRGB", SynthesisBlock: "block"}
+
+
+class Stages(Protocol):
+    """The stages that have layers with pictures."""
+
+    def run_planes(self, shot: Shot) -> Tensor: ...
+    def raw(self, shot: Shot) -> RawRender: ...
+    def run_superresolution(self, shot: Shot) -> Tensor: ...
+
+
+class _ReachedError(Exception):
+    """Ends a stage once the layer looked for has run."""
+
+
+def layers(G: Generator) -> tuple[LayerInfo, ...]:
+    """Layers with pictures and their shapes, read off the parameters: nothing is computed."""
+    raw = G.config.rendering.raw_resolution
+    found = []
+    for name, module in G.named_modules():
+        if isinstance(module, SynthesisBlock):
+            channels, size = module.conv1.bias.shape[0], module.conv1.noise_const.shape[0]
+        elif isinstance(module, SynthesisLayer):
+            channels, size = module.bias.shape[0], module.noise_const.shape[0]
+        elif isinstance(module, ToRGB):
+            block = G.get_submodule(name.rpartition(".")[0])
+            is_block = isinstance(block, SynthesisBlock)
+            channels = module.bias.shape[0]
+            size = block.conv1.noise_const.shape[0] if is_block else raw
+        else:
+            continue
+        shape, kind = (channels, size, size), _KINDS[type(module)]
+        found.append(LayerInfo(name, kind, shape, parameter_count(module)))
+    return tuple(found)
+
+
+def look(G: Generator, stages: Stages, shot: Shot, probe: Probe) -> ProbeResult:
+    """The activation of a layer for a shot.
+
+    Raises:
+        UserError: when the model has no such layer, or it does not run for the shot.
+    """
+    activation = _activation(G, stages, shot, probe.layer).float()  # [C, h, w]
+    shape = tuple(activation.shape)
+    channel = min(probe.channel, shape[0] - 1)
+    plane = activation.mean(dim=0) if channel < 0 else activation[channel]
+    mean, std = plane.mean().item(), plane.std(correction=0).item()
+    if probe.spectrum:
+        power = torch.fft.fftshift(torch.fft.fft2(plane - plane.mean())).abs().square()
+        plane = torch.log10(power + 1e-12)
+    lo, hi = plane.min().item(), plane.max().item()
+    place = (plane - lo) / max(hi - lo, 1e-12)
+    index = (place * 255).round().clamp(0, 255).nan_to_num().to(torch.uint8).cpu().numpy()
+    picture = np.ascontiguousarray(ACTIVATION_LUT[index])
+    return ProbeResult(probe, picture, shape, lo, hi, mean, std)
+
+
+def _activation(G: Generator, stages: Stages, shot: Shot, name: str) -> Tensor:
+    modules = dict(G.named_modules())
+    module = modules.get(name)
+    if module is None or type(module) not in _KINDS:
+        raise UserError(f"This model has no layer called {name}.")
+    seen: list[Tensor] = []
+
+    def keep(_, __, output):
+        seen.append(_picture(output)[0])
+        raise _ReachedError
+
+    stage = stages.run_planes if name.startswith("backbone.") else stages.run_superresolution
+    if name == "to_img_raw":
+        return stages.raw(shot).image[0]  # the layer's output is the raw picture itself
+    hook = module.register_forward_hook(keep)
+    try:
+        stage(shot)
+    except _ReachedError:
+        return seen[0]
+    finally:
+        hook.remove()
+    raise UserError(f"The layer {name} does not run for this picture.")
+
+
+def _picture(output: Tensor | tuple[Tensor, Tensor]) -> Tensor:
+    """The activation [1, C, h, w] of a layer; a block also returns its picture."""
+    return output[0] if isinstance(output, tuple) else output

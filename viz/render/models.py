@@ -1,0 +1,172 @@
+"""Models as the application loads them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator as Steps
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from training.checkpoint import Checkpoint, CheckpointError, build, read
+from training.config import GeneratorConfig, RenderingConfig
+from training.distributed import DeviceError, device_named
+from training.networks.generator import Generator, parameter_count
+from viz.render import layer_probe
+from viz.render.inference import calibration
+from viz.state.errors import UserError
+from viz.state.session import CHECKPOINTS
+from viz.state.types import LAST_SEED, ModelInfo
+
+FORMATS = {"native": "PV3D visualizer", "pv3d": "PV3D", "eg3d": "EG3D"}
+
+RANDOM_CONFIG = GeneratorConfig(
+    z_dim=128,
+    w_dim=128,
+    plane_resolution=64,
+    plane_channels=16,
+    channel_base=2048,
+    channel_max=64,
+    motion_dim=128,
+    decoder_hidden=32,
+    feature_channels=16,
+    superresolution="4X",
+    superresolution_channels=(32, 16),
+    rendering=RenderingConfig(raw_resolution=64, depth_samples=24, importance_samples=24),
+)
+"""Size of the untrained model that is shown where no checkpoint is at hand."""
+
+_MOST_SEEDS = 48
+"""Recommended ones that are shown."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A generator, ready to render, and what the interface tells of it."""
+
+    G: Generator
+    info: ModelInfo
+
+
+def default_checkpoint() -> str:
+    """Path of the model that the program brings; empty where it brings none."""
+    found = sorted(CHECKPOINTS.glob("*.safetensors"))
+    return str(found[0]) if found else ""
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device by its name; "auto" is the first GPU, or the CPU without one.
+
+    Raises:
+        UserError: when there is no such device.
+    """
+    torch.backends.cudnn.allow_tf32 = False  # float32 shall mean it; halves are chosen by name
+    try:
+        return device_named(name)
+    except DeviceError as e:
+        raise UserError(str(e)) from e
+
+
+def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None, Model]:
+    """Loads a checkpoint, or the untrained model for an empty path.
+
+    Yields:
+        what is being done and the share that is done.
+
+    Returns:
+        the model.
+
+    Raises:
+        UserError: when the file cannot be used, with everything that is wrong.
+    """
+    if not path:
+        yield "Building the untrained model", 0.0
+        model = _random_model(device)
+        yield from calibration.find(model.G)
+        return model
+    yield "Reading", 0.0
+    try:
+        checkpoint = read(path)
+        yield "Building the networks", 0.6
+        G = build(checkpoint, device=device)
+    except CheckpointError as e:
+        raise UserError(str(e)) from e
+    yield from calibration.find(G)
+    info = _info(G, path, FORMATS[checkpoint.format], checkpoint.notes)
+    people, motions = _recommended(checkpoint)
+    return Model(G, replace(info, people=people, motions=motions))
+
+
+def recommended(path: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Seeds of people and of motions that a checkpoint's makers recommend, the first ones first.
+
+    Raises:
+        UserError: when the file cannot be used.
+    """
+    if not path:
+        return (), ()
+    try:
+        return _recommended(read(path))
+    except CheckpointError as e:
+        raise UserError(str(e)) from e
+
+
+def _recommended(checkpoint: Checkpoint) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    metadata = checkpoint.metadata
+    return _seeds(metadata.get("people", "")), _seeds(metadata.get("motions", ""))
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    """Seeds from a checkpoint's list of recommended ones, "3, 17, 40"; what is no seed is left out,
+    as a file may say anything there."""
+    words = (word.strip() for word in text[:4096].split(","))
+    numbers = (int(word) for word in words if word.isdecimal() and len(word) <= 10)
+    return tuple(dict.fromkeys(n for n in numbers if n <= LAST_SEED))[:_MOST_SEEDS]
+
+
+def _random_model(device: torch.device) -> Model:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2023)
+        G = Generator(RANDOM_CONFIG).eval().requires_grad_(False)
+    _give_shape(G)
+    note = "This model is untrained: open a checkpoint to see people."
+    return Model(G.to(device), _info(G, "", "random", (note,)))
+
+
+def _give_shape(G: Generator) -> None:
+    """Scales random weights so that an untrained model shows something: even density and glaring
+    colours would hide what the views and the camera do."""
+    for resolution in (8, 16):  # shapes of about a tenth of the box
+        G.get_parameter(f"backbone.synthesis.b{resolution}.conv1.noise_strength").fill_(1.0)
+    G.get_parameter("backbone.synthesis.b4.torgb.weight").mul_(0.3)
+    G.get_parameter("decoder.net.2.weight")[0] *= 30
+    outside = G.decoder(torch.zeros(1, G.config.plane_channels))[0]
+    G.get_parameter("decoder.net.2.bias")[0] -= 2 + outside[0]  # empty outside of the box
+    G.get_parameter("to_img_raw.weight").mul_(0.2)
+    for block in (0, 1):
+        G.get_parameter(f"superresolution.block{block}.torgb.weight").mul_(0.05)
+
+
+def _info(G: Generator, path: str, kind: str, notes: tuple[str, ...]) -> ModelInfo:
+    config, options = G.config, G.config.rendering
+    return ModelInfo(
+        name=Path(path).name if path else "Untrained model",
+        path=path,
+        format=kind,
+        parameters=parameter_count(G),
+        image_resolution=config.image_resolution,
+        raw_resolution=options.raw_resolution,
+        depth_samples=options.depth_samples,
+        importance_samples=options.importance_samples,
+        ray_range=(options.ray_start, options.ray_end),
+        box_warp=options.box_warp,
+        num_ws=config.num_ws,
+        z_dim=config.z_dim,
+        w_dim=config.w_dim,
+        motion_dim=config.motion_dim,
+        plane_resolution=config.plane_resolution,
+        superresolution=config.superresolution,
+        device=str(G.device),
+        layers=layer_probe.layers(G),
+        notes=notes,
+    )

@@ -1,0 +1,448 @@
+"""RenderRequest to RenderResult, with each stage's results kept by what they depend on.
+
+An orbit finds its planes kept, a scrub its ws: nothing has to be told what changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.networks.generator import Generator, RawRender
+from viz.render import geometry, latents, layer_probe
+from viz.render.file_watcher import file_stamp
+from viz.render.inference import calibration
+from viz.render.inference.plan import Plan
+from viz.render.inference.stages import (
+    Look,
+    Moment,
+    ReferenceStages,
+    Stages,
+    can_prepare,
+    open_stages,
+)
+from viz.state.animation.blending import people
+from viz.state.colormaps import DEPTH_LUT
+from viz.state.errors import UserError
+from viz.state.types import MeshData, Preview, Quality, RenderRequest, RenderResult, Shot
+
+MIN_RAW_RESOLUTION = 16
+"""Smallest raw picture of a preview, pixels."""
+PREVIEW_MESH_RESOLUTION = 96
+"""Most points along each side of a preview's mesh grid."""
+
+
+class StageCache:
+    """Results by key, the least recently used dropped when they take too much memory."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.used_bytes = 0
+        self._entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+
+    def get(self, key: Hashable) -> Any | None:
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        self._entries.move_to_end(key)
+        return entry[0]
+
+    def put(self, key: Hashable, value: Any, size: int) -> None:
+        """Keeps a value of `size` bytes; the newest is kept even when it is too large alone."""
+        self._entries[key] = (value, size)
+        self.used_bytes += size
+        while self.used_bytes > self.max_bytes and len(self._entries) > 1:
+            _, (_, freed) = self._entries.popitem(last=False)
+            self.used_bytes -= freed
+
+    def keys(self) -> set[Hashable]:
+        """What is kept, by (stage, key)."""
+        return set(self._entries)
+
+    def drop(self, keys: Iterable[Hashable]) -> None:
+        """Forgets these entries, where they are still kept."""
+        for key in keys:
+            _, freed = self._entries.pop(key, (None, 0))
+            self.used_bytes -= freed
+
+    def clear(self) -> None:
+        self._entries.clear()
+        self.used_bytes = 0
+
+
+def stored_bytes(*values: Tensor | np.ndarray | Moment | None) -> int:
+    """Memory of tensors, arrays and moments."""
+    return sum(value.nbytes for value in values if value is not None)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Numbers that a quality and a preview come down to."""
+
+    resolution: int
+    depth_samples: int
+    importance_samples: int
+    superresolution: bool
+
+
+class StageClock:
+    """Milliseconds by stage; on a GPU by events, so that measuring does not wait for it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._cuda = device.type == "cuda"
+        self._spans: list[tuple[str, str | None, Any, Any]] = []
+        self._open: list[str] = []
+
+    def _now(self) -> Any:
+        if not self._cuda:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        outer = self._open[-1] if self._open else None
+        self._open.append(name)
+        start = self._now()
+        try:
+            yield
+        finally:
+            self._spans.append((name, outer, start, self._now()))
+            self._open.pop()
+
+    def milliseconds(self) -> dict[str, float]:
+        """Totals by stage, each without those within it; waits for the end of the last one."""
+        if self._cuda and self._spans:
+            self._spans[-1][3].synchronize()
+        totals: dict[str, float] = {}
+        for name, outer, start, end in self._spans:
+            spent = start.elapsed_time(end) if self._cuda else (end - start) * 1000
+            totals[name] = totals.get(name, 0.0) + spent
+            if outer is not None:
+                totals[outer] = totals.get(outer, 0.0) - spent
+        return totals
+
+
+class Renderer:
+    """Renders shots of one model. Used from one thread, in inference mode."""
+
+    def __init__(self, G: Generator, max_cache_bytes: int = 2**30) -> None:
+        self.G = G
+        self.cache = StageCache(max_cache_bytes)
+        self.stage_runs: dict[str, int] = dict.fromkeys(
+            ("mapping", "planes", "render", "superresolution", "mesh"), 0
+        )
+        """How often each stage was computed since the model was loaded."""
+        self._stages: tuple[Plan, Stages] | None = None
+        self._found: Plan | None = None
+
+    @functools.cached_property
+    def _can_prepare(self) -> bool:
+        return can_prepare(self.G)
+
+    def render(
+        self, request: RenderRequest, check: Callable[[], None] = lambda: None
+    ) -> RenderResult:
+        """Answers a request.
+
+        Args:
+            request: what to show.
+            check: called between parts of the work; an exception from it abandons the request.
+
+        Raises:
+            UserError: when the request cannot be met as it stands.
+        """
+        start = time.perf_counter()
+        job = _Job(self, request, check)
+        pictures = tuple(job.picture(shot) for shot in request.shots)
+        meshes = tuple(job.mesh(shot) for shot in request.shots)
+        probe = None
+        if request.probe is not None:
+            with job.clock.stage("probe"):
+                probe = layer_probe.look(self.G, _Exact(job), request.shots[0], request.probe)
+        stage_ms = job.clock.milliseconds()
+        return RenderResult(
+            request,
+            pictures,
+            meshes,
+            tuple(dict.fromkeys(job.problems)),
+            probe,
+            stage_ms,
+            (time.perf_counter() - start) * 1000,
+            job.plan.precision,
+        )
+
+    def raw(self, shot: Shot, quality: Quality, with_normals: bool = False) -> RawRender:
+        """The volume-rendered picture of a shot at full quality, numbers rather than colours."""
+        view = "normals" if with_normals else "raw"
+        request = RenderRequest((replace(shot, view=view),), quality)
+        return _Job(self, request, lambda: None).raw(request.shots[0])
+
+    def image(self, shot: Shot, quality: Quality) -> Tensor:
+        """The final picture of a shot at full quality, [1, 3, H, W], about -1 to 1."""
+        return _Job(self, RenderRequest((shot,), quality), lambda: None).image(shot)
+
+    def planes(self, shot: Shot, quality: Quality) -> Tensor:
+        """Planes [1, 3, C, P, P] of a shot."""
+        return _Job(self, RenderRequest((shot,), quality), lambda: None).planes(shot)
+
+    def ws(self, shot: Shot) -> Tensor:
+        """ws [1, num_ws, w_dim] of a shot."""
+        return _Job(self, RenderRequest((shot,)), lambda: None).ws(shot)
+
+    def effort(self, quality: Quality, preview: Preview | None) -> Effort:
+        """What a request costs: trained numbers where nothing was chosen, less for a preview."""
+        options = self.G.config.rendering
+        resolution = quality.raw_resolution or options.raw_resolution
+        depth = quality.depth_samples or options.depth_samples
+        importance = quality.importance_samples
+        importance = options.importance_samples if importance is None else importance
+        superresolution = quality.superresolution
+        if preview is not None:
+            resolution = max(min(MIN_RAW_RESOLUTION, resolution), round(resolution * preview.scale))
+            depth = max(4, round(depth * preview.samples))
+            importance = round(importance * preview.samples)
+            superresolution = superresolution and preview.superresolution
+        return Effort(resolution, depth, importance, superresolution)
+
+    def plan(self, quality: Quality) -> Plan:
+        """How pictures of a quality are computed: as it says, or as calibration found best."""
+        name = quality.precision
+        if name == "auto":
+            if self._found is None:
+                self._found = calibration.plan_for(self.G)
+            return self._found
+        if not self._can_prepare:
+            return Plan.uniform(name, reference=True)
+        if self.G.device.type == "cuda":
+            return Plan.on_gpu(name)
+        # On a processor the prepared stages know the formats that it has units for.
+        return Plan.uniform(name, reference=name == "float16")
+
+    def dtype(self, quality: Quality) -> torch.dtype:
+        """Number format of the convolutions."""
+        return self.plan(quality).dtype
+
+    def stages(self, plan: Plan) -> Stages:
+        """The model's stages for a plan; the weights laid out for another one are dropped."""
+        if self._stages is None or self._stages[0] != plan:
+            self._stages = None
+            self._stages = plan, open_stages(self.G, plan)
+        return self._stages[1]
+
+
+class _Job:
+    """One request under way."""
+
+    def __init__(
+        self, renderer: Renderer, request: RenderRequest, check: Callable[[], None]
+    ) -> None:
+        self.renderer = renderer
+        self.G = renderer.G
+        self.request = request
+        self.check = check
+        self.plan = renderer.plan(request.quality)
+        self.stages = renderer.stages(self.plan)
+        self.effort = renderer.effort(request.quality, request.preview)
+        self.clock = StageClock(self.G.device)
+        self.problems: list[str] = []
+        self._normals_wanted = {
+            self._raw_key(shot) for shot in request.shots if shot.view == "normals"
+        }
+
+    def _stage(self, name: str, key: Hashable, compute: Callable[[], Any], parts=lambda x: (x,)):
+        """The kept result of a stage, or a fresh one."""
+        found = self.renderer.cache.get((name, key))
+        if found is None:
+            self.check()
+            with self.clock.stage(name):
+                found = compute()
+            self.renderer.stage_runs[name] += 1
+            self.renderer.cache.put((name, key), found, stored_bytes(*parts(found)))
+        return found
+
+    def _ws_key(self, shot: Shot) -> Hashable:
+        conditioned = self.G.config.c_scale != 0
+        files = tuple(file_stamp(who.ws_file) for who, _ in people(shot.latent) if who.ws_file)
+        return shot.latent, files, shot.conditioning if conditioned else None
+
+    def ws(self, shot: Shot) -> Tensor:
+        return self._stage(
+            "mapping",
+            self._ws_key(shot),
+            lambda: latents.intermediate_latents(self.G, shot.latent, shot.conditioning),
+        )
+
+    def _planes_key(self, shot: Shot) -> Hashable:
+        # Time and strength act as their product, and at 0 the motion code does not matter.
+        moved = shot.t * shot.motion.strength if self.G.config.has_motion else 0.0
+        motion = replace(shot.motion, strength=1.0) if moved else None
+        return self._ws_key(shot), motion, moved, self.plan
+
+    def moment(self, shot: Shot) -> Moment:
+        return self._stage(
+            "planes",
+            self._planes_key(shot),
+            lambda: self.stages.planes(self.ws(shot), self.motion(shot), self.check),
+        )
+
+    def planes(self, shot: Shot) -> Tensor:
+        """Planes float32 [1, 3, C, P, P]."""
+        return self.moment(shot).planes()
+
+    def motion(self, shot: Shot) -> Tensor | None:
+        """Motion code times time [1, motion_dim]; None for a still model."""
+        config = self.G.config
+        if not config.has_motion:
+            return None
+        code = torch.from_numpy(latents.motion_code(shot.motion, config.motion_dim))
+        # What is this small is taken from the host at once, so that nobody has to wait.
+        code = code.to(self.G.device, non_blocking=True)
+        return code * (shot.t * shot.motion.strength)
+
+    def _raw_key(self, shot: Shot) -> Hashable:
+        return self._planes_key(shot), shot.camera, replace(self.effort, superresolution=False)
+
+    def raw(self, shot: Shot) -> RawRender:
+        key = self._raw_key(shot)
+        full_key = (key, True)  # a picture with normals serves where none are asked for, too
+        kept = self.renderer.cache.get(("render", full_key))
+        if kept is not None:
+            return kept
+        with_normals = key in self._normals_wanted
+        return self._stage(
+            "render",
+            full_key if with_normals else key,
+            lambda: self._run_render(shot, with_normals),
+            lambda raw: (raw.features, raw.image, raw.depth, raw.opacity, raw.normals),
+        )
+
+    def _run_render(self, shot: Shot, with_normals: bool) -> RawRender:
+        moment, ws = self.moment(shot), self.ws(shot)
+        options = self.G.config.rendering
+        start, end = shot.camera.ray_range(options.ray_start, options.ray_end)
+        look = Look(
+            torch.from_numpy(shot.camera.numbers())[None].to(ws.device, non_blocking=True),
+            torch.tensor([[start, end]]).to(ws.device, non_blocking=True),
+            self.effort.resolution,
+            self.effort.depth_samples,
+            self.effort.importance_samples,
+            with_normals,
+        )
+        return self.stages.render(moment, ws, look, self.check)
+
+    def image(self, shot: Shot) -> Tensor:
+        """Final picture [1, 3, H, W]."""
+        raw = self.raw(shot)
+        if self.G.superresolution is None or not self.effort.superresolution:
+            return raw.image
+        return self._stage(
+            "superresolution",
+            self._raw_key(shot),
+            lambda: self.stages.superresolve(self.raw(shot), self.ws(shot), self.check),
+        )
+
+    def picture(self, shot: Shot) -> np.ndarray | None:
+        """What the shot's view shows, uint8 [H, W, 3]; None for a mesh."""
+        if shot.view == "mesh":
+            return None
+        colors = self._colors(shot)
+        with self.clock.stage("copy"):
+            return to_host(colors).numpy()
+
+    def _colors(self, shot: Shot) -> Tensor:
+        """uint8 [H, W, 3] on the model's device."""
+        if shot.view in ("image", "raw"):
+            picture = self.image(shot) if shot.view == "image" else self.raw(shot).image
+            return to_uint8(picture)
+        raw = self.raw(shot)
+        if shot.view == "opacity":
+            return to_uint8(raw.opacity.expand(-1, 3, -1, -1) * 2 - 1)
+        if shot.view == "normals":
+            assert raw.normals is not None
+            return to_uint8(raw.normals * raw.opacity)
+        options = self.G.config.rendering
+        ray_range = shot.camera.ray_range(options.ray_start, options.ray_end)
+        near, far = self.request.depth_range or ray_range
+        place = (raw.depth[0, 0] - near) / max(far - near, 1e-6)
+        index = (place * 255).round().clamp(0, 255).long()
+        return torch.from_numpy(DEPTH_LUT).to(index.device)[index]
+
+    def mesh(self, shot: Shot) -> MeshData | None:
+        """The surface, where the shot's view is a mesh."""
+        if shot.view != "mesh":
+            return None
+        quality = self.request.quality
+        resolution = quality.mesh_resolution
+        if self.request.preview is not None and self.request.preview.coarse_mesh:
+            fine = (self._planes_key(shot), resolution, quality.mesh_level)
+            kept = self.renderer.cache.get(("mesh", fine))
+            if kept is not None:  # as in an orbit, which changes nothing about the surface
+                return kept
+            resolution = min(resolution, PREVIEW_MESH_RESOLUTION)
+        try:
+            return self._stage(
+                "mesh",
+                (self._planes_key(shot), resolution, quality.mesh_level),
+                lambda: geometry.extract_mesh(
+                    self.G,
+                    self.planes(shot),
+                    self.ws(shot),
+                    resolution=resolution,
+                    density=quality.mesh_level,
+                    check=self.check,
+                ),
+                lambda mesh: (mesh.vertices, mesh.faces, mesh.normals, mesh.colors),
+            )
+        except UserError as e:  # the other shots can be shown all the same
+            self.problems.append(str(e))
+            return None
+
+
+class _Exact:
+    """A job's stages by the networks themselves, whose layers can be looked into."""
+
+    def __init__(self, job: _Job) -> None:
+        self.job = job
+        self.stages = ReferenceStages(job.G, Plan(reference=True))
+
+    def run_planes(self, shot: Shot) -> Tensor:
+        """Planes [1, 3, C, P, P], computed anew."""
+        job = self.job
+        return self.stages.planes(job.ws(shot), job.motion(shot), job.check).planes()
+
+    def raw(self, shot: Shot) -> RawRender:
+        return self.job.raw(shot)
+
+    def run_superresolution(self, shot: Shot) -> Tensor:
+        """Final picture [1, 3, H, W], computed anew."""
+        return self.stages.superresolve(self.job.raw(shot), self.job.ws(shot), self.job.check)
+
+
+def to_host(x: Tensor) -> Tensor:
+    """A tensor on the CPU. From a GPU it goes into pinned memory, without buffers between, and
+    only this copy is waited for."""
+    if x.device.type != "cuda":
+        return x.cpu()
+    host = torch.empty(x.shape, dtype=x.dtype, pin_memory=True)
+    host.copy_(x, non_blocking=True)
+    done = torch.cuda.Event()
+    done.record(torch.cuda.current_stream(x.device))
+    done.synchronize()
+    return host
+
+
+def to_uint8(picture: Tensor) -> Tensor:
+    """[1, 3, H, W] in -1..1 to uint8 [H, W, 3], as the published scripts round it."""
+    levels = (picture[0].float() * 127.5 + 128).clamp(0, 255)
+    return levels.to(torch.uint8).permute(1, 2, 0).contiguous()

@@ -1,0 +1,1 @@
+"""What changes the state by itself: paths, playback, blending, wandering."""

@@ -1,0 +1,130 @@
+"""What changes the state without the user's hand: glides, playback, wandering, auto-orbit."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+from viz.app.actions import Interface
+from viz.state.animation import blending, clip_time, path_editing
+from viz.state.types import Keyframe, Orbit, SessionState
+
+_BLENDED = ("latent", "motion", "t", "orbit")
+"""What of a state lies on the way to another one."""
+
+
+class Movement:
+    """Moves the state along from frame to frame."""
+
+    def __init__(self) -> None:
+        self.clock = clip_time.Clock()
+        self._glide: blending.Glide | None = None
+        self._camera_only = False
+        self._eight = blending.FigureOfEight()
+        self._left: Keyframe | None = None
+        """What the last frame ended with; None where a change since then is nobody's grip."""
+
+    @property
+    def gliding(self) -> bool:
+        """Whether a smooth change to another state is under way."""
+        return self._glide is not None
+
+    def glide_to(self, state: SessionState, end: SessionState, now: float) -> None:
+        """Begins a smooth change to all of `end`, at the clock time `now`; what does not blend is
+        as there at once."""
+        self._glide = blending.Glide(state.snapshot(), end, now)
+        self._camera_only, self._left = False, None
+        for field in fields(state):
+            if field.name not in _BLENDED:
+                setattr(state, field.name, getattr(end, field.name))
+
+    def glide_camera(self, state: SessionState, end: Orbit, now: float) -> None:
+        """Begins a smooth change of the camera; everything else stays as free as it was."""
+        self.glide_to(state, replace(state, orbit=end), now)
+        self._camera_only = True
+
+    def stop_glide(self) -> None:
+        """Leaves the state where the glide has brought it."""
+        self._glide = None
+
+    def advance(
+        self,
+        state: SessionState,
+        interface: Interface,
+        seconds: float,
+        now: float,
+        *,
+        dragging: bool = False,
+        scrubbing: bool = False,
+    ) -> SessionState:
+        """The state `seconds` later, at the clock time `now`.
+
+        Who changes what glides or follows the path takes it into the own hand: the glide ends, and
+        the path pauses.
+
+        Args:
+            state: the state now, edited in place.
+            interface: what moves; playback that ends is switched off.
+            seconds: time gone by.
+            now: clock time, seconds.
+            dragging: whether the user holds the camera.
+            scrubbing: whether the user holds the playhead.
+        """
+        self._let_go(state, interface)
+        if self._glide is not None:
+            self._glided(state, now)
+        if interface.playing and not scrubbing:
+            state.t, interface.playing = clip_time.advance(
+                state.t, seconds, state.playback, self.clock
+            )
+        if interface.animate_person or interface.auto_orbit:
+            path_editing.pause(interface)  # they would pull at the same things
+        if interface.path_playing and not scrubbing:
+            path_editing.advance(state, interface, seconds)
+        if interface.animate_person:
+            state.latent = blending.wander(state.latent, seconds, interface.animate_speed, now)
+        if not interface.auto_orbit or self._glide is not None:
+            self._eight = blending.FigureOfEight()
+        elif not dragging:
+            state.orbit = self._eight.advance(
+                state.orbit,
+                seconds,
+                period=interface.orbit_period,
+                yaw=interface.orbit_yaw,
+                pitch=interface.orbit_pitch,
+            )
+        # The playhead moves along the path, also in the frame in which it is let go.
+        self._left = None if scrubbing else path_editing.key_of(state, 0.0)
+        return state
+
+    def _let_go(self, state: SessionState, interface: Interface) -> None:
+        """Stops what moves things that have been changed since the last frame."""
+        if self._left is None:
+            return
+        here = path_editing.key_of(state, 0.0)
+        if here != self._left:
+            path_editing.pause(interface)
+            if here.orbit != self._left.orbit or not self._camera_only:
+                self._glide = None
+
+    def _glided(self, state: SessionState, now: float) -> None:
+        assert self._glide is not None
+        moved, over = self._glide.at(now)
+        if over:
+            self._glide = None
+        for name in ("orbit",) if self._camera_only else _BLENDED:
+            setattr(state, name, getattr(moved, name))
+
+
+def keep_moving_parts(
+    state: SessionState, present: SessionState, interface: Interface
+) -> SessionState:
+    """`state` with what moves by itself taken from `present`: such changes are not the user's."""
+    latent, here = state.latent, present.latent
+    if interface.path_playing:
+        return replace(state, latent=here, motion=present.motion, t=present.t, orbit=present.orbit)
+    return replace(
+        state,
+        t=present.t if interface.playing else state.t,
+        orbit=present.orbit if interface.auto_orbit else state.orbit,
+        latent=replace(latent, x=here.x, y=here.y) if interface.animate_person else latent,
+    )

@@ -1,0 +1,159 @@
+"""Smooth ways from one state to another, and motions that go on by themselves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from viz.state.types import Latent, LatentShare, Motion, MotionShare, Orbit, SessionState
+
+
+def ease(fraction: float) -> float:
+    """0..1 to 0..1, slow at both ends."""
+    fraction = min(max(fraction, 0.0), 1.0)
+    return fraction * fraction * (3 - 2 * fraction)
+
+
+def _mix(a: float, b: float, weight: float) -> float:
+    return b if weight >= 1 else a + (b - a) * weight
+
+
+def blend_orbits(a: Orbit, b: Orbit, weight: float) -> Orbit:
+    """Camera on the way from `a` (weight 0) to `b` (1); yaw and roll take the shorter way."""
+    if weight >= 1:
+        return b
+
+    def turn(start: float, end: float) -> float:
+        return start + ((end - start + 180) % 360 - 180) * weight
+
+    return Orbit(
+        turn(a.yaw, b.yaw),
+        _mix(a.pitch, b.pitch, weight),
+        turn(a.roll, b.roll),
+        _mix(a.radius, b.radius, weight),
+        _mix(a.fov, b.fov, weight),
+        (
+            _mix(a.pivot[0], b.pivot[0], weight),
+            _mix(a.pivot[1], b.pivot[1], weight),
+            _mix(a.pivot[2], b.pivot[2], weight),
+        ),
+    )
+
+
+def blend_latents(a: Latent, b: Latent, weight: float) -> Latent:
+    """Person on the way from `a` (weight 0) to `b` (1), straight from w to w.
+
+    Over the pad the way would lead past people who have nothing to do with either. Truncation
+    and blend, where nothing else differs, move by themselves.
+    """
+    if weight <= 0 or a == b:
+        return a
+    if weight >= 1:
+        return b
+    if replace(a, psi=b.psi, blend=b.blend) == b:
+        return replace(b, psi=_mix(a.psi, b.psi, weight), blend=_mix(a.blend, b.blend, weight))
+    shares: dict[Latent, float] = {}
+    for whole, part in ((a, 1 - weight), (b, weight)):
+        for person, share in people(whole):
+            shares[person] = shares.get(person, 0.0) + part * share
+    (first, _), *rest = shares.items()
+    return replace(first, others=tuple(LatentShare(*entry) for entry in rest))
+
+
+def people(latent: Latent) -> list[tuple[Latent, float]]:
+    """The people in a blend with their shares, which add up to 1; the first is `latent`'s own."""
+    rest = 1 - sum(other.share for other in latent.others)
+    return [(replace(latent, others=()), rest), *((o.latent, o.share) for o in latent.others)]
+
+
+def blend_motions(a: Motion, b: Motion, weight: float) -> Motion:
+    """Motion on the way from `a` (weight 0) to `b` (1), straight from code to code."""
+    if weight <= 0 or a == b:
+        return a
+    if weight >= 1:
+        return b
+    strength = _mix(a.strength, b.strength, weight)
+    if replace(a, strength=b.strength, blend=b.blend) == b:
+        return replace(b, strength=strength, blend=_mix(a.blend, b.blend, weight))
+    shares: dict[Motion, float] = {}
+    for whole, part in ((a, 1 - weight), (b, weight)):
+        for motion, share in motions(whole):
+            shares[motion] = shares.get(motion, 0.0) + part * share
+    (first, _), *rest = shares.items()
+    return replace(first, strength=strength, others=tuple(MotionShare(*entry) for entry in rest))
+
+
+def motions(motion: Motion) -> list[tuple[Motion, float]]:
+    """The motions in a blend, each of strength 1, with their shares; the first is its own."""
+    rest = 1 - sum(other.share for other in motion.others)
+    own = replace(motion, strength=1.0, others=())
+    return [(own, rest), *((replace(o.motion, strength=1.0), o.share) for o in motion.others)]
+
+
+def blend_states(a: SessionState, b: SessionState, weight: float) -> SessionState:
+    """State on the way from `a` (weight 0) to `b` (1)."""
+    return replace(
+        b,
+        latent=blend_latents(a.latent, b.latent, weight),
+        motion=blend_motions(a.motion, b.motion, weight),
+        t=_mix(a.t, b.t, weight),
+        orbit=blend_orbits(a.orbit, b.orbit, weight),
+    )
+
+
+@dataclass(frozen=True)
+class Glide:
+    """A move to another state under way."""
+
+    start: SessionState
+    end: SessionState
+    begun: float
+    """Clock time, seconds."""
+    seconds: float = 0.7
+
+    def at(self, now: float) -> tuple[SessionState, bool]:
+        """The state at a clock time, and whether the move is over."""
+        fraction = (now - self.begun) / self.seconds
+        return blend_states(self.start, self.end, ease(fraction)), fraction >= 1
+
+
+@dataclass
+class FigureOfEight:
+    """Swings a camera on a slow figure of eight, on top of what the user does with it."""
+
+    phase: float = 0.0
+    """Radians."""
+    yaw: float = 0.0
+    """Degrees that are added at present."""
+    pitch: float = 0.0
+
+    def advance(
+        self, orbit: Orbit, seconds: float, *, period: float, yaw: float, pitch: float
+    ) -> Orbit:
+        """The camera `seconds` later.
+
+        Args:
+            orbit: the camera now.
+            seconds: time gone by.
+            period: seconds a round.
+            yaw: swing to each side, degrees.
+            pitch: swing up and down, degrees.
+        """
+        self.phase = (self.phase + 2 * math.pi * seconds / max(period, 0.1)) % (2 * math.pi)
+        new_yaw, new_pitch = yaw * math.sin(self.phase), pitch * math.sin(2 * self.phase)
+        moved = replace(
+            orbit,
+            yaw=(orbit.yaw + new_yaw - self.yaw + 180) % 360 - 180,
+            pitch=min(max(orbit.pitch + new_pitch - self.pitch, -89.0), 89.0),
+        )
+        self.yaw, self.pitch = new_yaw, new_pitch
+        return moved
+
+
+def wander(latent: Latent, seconds: float, speed: float, now: float) -> Latent:
+    """A person who changes by herself: the place on the pad moves at `speed` seeds a second, in a
+    direction that turns slowly with the clock time `now`."""
+    heading = 0.25 * now
+    step = seconds * speed
+    x, y = latent.x + step * math.cos(heading), latent.y + step * math.sin(heading)
+    return replace(latent, x=x, y=y)

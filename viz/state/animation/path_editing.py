@@ -1,0 +1,197 @@
+"""Editing and playing the camera and time path: what its keys and buttons do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from viz.app.actions import Interface
+from viz.state.animation import camera_path
+from viz.state.types import Keyframe, SessionState
+
+SPACING = 2.0
+"""Seconds from the last key to one that is added after it."""
+LONGEST = 3600.0
+"""Latest time of a key that can be set by hand, seconds."""
+_SAME = 0.005
+"""Keys closer together than this, seconds, stand at one place."""
+
+
+def key_of(state: SessionState, seconds: float) -> Keyframe:
+    """What is shown, as a key at that time."""
+    return Keyframe(seconds, state.latent, state.motion, state.t, state.orbit)
+
+
+def index_at(state: SessionState, seconds: float) -> int | None:
+    """The key at a time, the last of several; None where there is none."""
+    found = [k for k, key in enumerate(state.keyframes) if abs(key.time - seconds) < _SAME]
+    return found[-1] if found else None
+
+
+def current(state: SessionState, interface: Interface) -> int | None:
+    """The key that the playhead stands on; None between keys and while the path plays."""
+    return None if interface.path_playing else index_at(state, interface.path_time)
+
+
+def is_off(state: SessionState, interface: Interface) -> bool:
+    """Whether what is shown is not what the path shows under its playhead."""
+    if not state.keyframes:
+        return False
+    there = camera_path.state_at(state, interface.path_time)
+    return key_of(there, 0.0) != key_of(state, 0.0)
+
+
+def show(state: SessionState, interface: Interface, seconds: float) -> None:
+    """Put the playhead there and show what the path shows there."""
+    interface.path_time = max(seconds, 0.0)
+    there = camera_path.state_at(state, interface.path_time)
+    state.latent, state.motion, state.t, state.orbit = (
+        there.latent,
+        there.motion,
+        there.t,
+        there.orbit,
+    )
+
+
+def add(state: SessionState, interface: Interface) -> None:
+    """Keep what is shown as a new key, and put the playhead on it.
+
+    It goes where the playhead stands. Where a key stands already it goes behind that one: halfway
+    to the next key, or some seconds on after the last.
+    """
+    pause(interface)
+    interface.path_lane = True
+    place = _free_place(state, interface.path_time) if state.keyframes else 0.0
+    _put(state, interface, key_of(state, place))
+
+
+def update(state: SessionState, interface: Interface) -> None:
+    """Keep what is shown in the key under the playhead."""
+    index = current(state, interface)
+    if index is None:
+        return
+    old = state.keyframes[index]
+    fresh = replace(key_of(state, old.time), ease=old.ease, turns=old.turns)
+    state.keyframes = (*state.keyframes[:index], fresh, *state.keyframes[index + 1 :])
+
+
+def edit(state: SessionState, index: int, key: Keyframe) -> None:
+    """Replace a key by one at the same place."""
+    state.keyframes = (*state.keyframes[:index], key, *state.keyframes[index + 1 :])
+
+
+def duplicate(state: SessionState, interface: Interface) -> None:
+    """A copy of the key under the playhead, behind it."""
+    index = current(state, interface)
+    if index is not None:
+        key = state.keyframes[index]
+        _put(state, interface, replace(key, time=_free_place(state, key.time), turns=0))
+        show(state, interface, interface.path_time)
+
+
+def remove(state: SessionState, interface: Interface) -> None:
+    """Take the key under the playhead away; what is shown stays."""
+    index = current(state, interface)
+    if index is not None:
+        state.keyframes = (*state.keyframes[:index], *state.keyframes[index + 1 :])
+
+
+def clear(state: SessionState, interface: Interface) -> None:
+    """Take all keys away; what is shown stays."""
+    pause(interface)
+    state.keyframes = ()
+    interface.path_time = 0.0
+
+
+def move(state: SessionState, index: int, seconds: float) -> int:
+    """Give a key another time, seconds; its index then, as it may pass others."""
+    key = replace(state.keyframes[index], time=round(min(max(seconds, 0.0), LONGEST), 2))
+    rest = [*state.keyframes[:index], *state.keyframes[index + 1 :]]
+    return _insert(state, rest, key)
+
+
+def stretch(state: SessionState, interface: Interface, seconds: float) -> None:
+    """Change all times by one factor, so that the path lasts `seconds`."""
+    total = camera_path.duration(state)
+    if total <= 0 or seconds <= 0:
+        return
+    factor = seconds / total
+    state.keyframes = tuple(replace(key, time=key.time * factor) for key in state.keyframes)
+    state.path = replace(state.path, closing=state.path.closing * factor)
+    interface.path_time *= factor
+
+
+def go(state: SessionState, interface: Interface, step: int) -> None:
+    """Show the next key after the playhead, or for a negative step the one before it."""
+    pause(interface)
+    now = interface.path_time
+    times = [key.time for key in state.keyframes]
+    if step > 0:
+        beyond = [time for time in times if time > now + _SAME]
+        goal = min(beyond, default=None)
+    else:
+        beyond = [time for time in times if time < now - _SAME]
+        goal = max(beyond, default=None)
+    if goal is None and times:  # the last one again, if something else is shown there
+        goal = times[-1] if step > 0 else times[0]
+    if goal is not None:
+        show(state, interface, goal)
+
+
+def can_play(state: SessionState) -> bool:
+    """Whether the path takes any time."""
+    return camera_path.duration(state) > 0
+
+
+def toggle_play(state: SessionState, interface: Interface) -> None:
+    """Play the path from the playhead on, or pause; from its end it begins anew."""
+    if interface.path_playing or not can_play(state):
+        pause(interface)
+        return
+    # All that else moves by itself would pull at the same things.
+    interface.playing = interface.animate_person = interface.auto_orbit = False
+    interface.path_playing, interface.path_lane = True, True
+    if interface.path_time >= camera_path.duration(state):
+        interface.path_time = 0.0
+
+
+def pause(interface: Interface) -> None:
+    """Stop playing the path."""
+    interface.path_playing = False
+
+
+def advance(state: SessionState, interface: Interface, seconds: float) -> None:
+    """Play on by that much; at its end the path begins anew, or stops."""
+    total = camera_path.duration(state)
+    moved = interface.path_time + seconds
+    if total <= 0:
+        pause(interface)
+        return
+    if moved >= total:
+        if interface.path_loop or state.path.closed:
+            moved %= total
+        else:
+            moved = total
+            pause(interface)
+    show(state, interface, moved)
+
+
+def _free_place(state: SessionState, seconds: float) -> float:
+    """A time for a new key at the playhead, or behind the key that stands there."""
+    seconds = round(seconds, 2)
+    if index_at(state, seconds) is None:
+        return seconds
+    following = [key.time for key in state.keyframes if key.time > seconds + _SAME]
+    if following:
+        return round((seconds + min(following)) / 2, 3)
+    return min(seconds + SPACING, LONGEST)
+
+
+def _put(state: SessionState, interface: Interface, key: Keyframe) -> None:
+    _insert(state, list(state.keyframes), key)
+    interface.path_time = key.time
+
+
+def _insert(state: SessionState, keys: list[Keyframe], key: Keyframe) -> int:
+    index = sum(other.time <= key.time for other in keys)
+    state.keyframes = (*keys[:index], key, *keys[index:])
+    return index

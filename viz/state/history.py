@@ -1,0 +1,62 @@
+"""Undo and redo of the session, one step for each thing the user did."""
+
+from __future__ import annotations
+
+from viz.state.types import SessionState
+
+_MOST_STEPS = 200
+
+
+class History:
+    """States before and after the present one.
+
+    Args:
+        state: where the session begins.
+    """
+
+    def __init__(self, state: SessionState) -> None:
+        self._present = state.snapshot()
+        self._past: list[SessionState] = []
+        self._future: list[SessionState] = []
+
+    @property
+    def present(self) -> SessionState:
+        """The state noted last."""
+        return self._present
+
+    def track(self, state: SessionState, busy: bool) -> None:
+        """Notes the state as it is now. While `busy` (a drag, playback) nothing is noted, so that
+        a whole drag becomes one step."""
+        if busy or state == self._present:
+            return
+        self._past.append(self._present)
+        del self._past[:-_MOST_STEPS]
+        self._future.clear()
+        self._present = state.snapshot()
+
+    def amend(self, state: SessionState) -> None:
+        """Takes the state as the present one without a step: the program changed it."""
+        self._present = state.snapshot()
+
+    def undo(self) -> SessionState | None:
+        """The state before, or None when there is none."""
+        return self._move(self._past, self._future)
+
+    def redo(self) -> SessionState | None:
+        """The state that was undone last, or None when there is none."""
+        return self._move(self._future, self._past)
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._past)
+
+    @property
+    def can_redo(self) -> bool:
+        return bool(self._future)
+
+    def _move(self, source: list[SessionState], target: list[SessionState]) -> SessionState | None:
+        if not source:
+            return None
+        target.append(self._present)
+        self._present = source.pop()
+        return self._present.snapshot()

@@ -1,0 +1,80 @@
+"""Layouts of the viewport as lists of shots, and how their pictures are put together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from viz.state.types import SessionState, Shot
+
+
+def shots(state: SessionState) -> tuple[Shot, ...]:
+    """The pictures that the state's layout shows, row by row; before and after for the split."""
+    display = state.display
+    if display.layout == "grid":
+        return tuple(state.shot(view) for view in display.grid)
+    if display.layout == "yaws":
+        return tuple(
+            replace(state.shot(), camera=replace(state.orbit, yaw=state.orbit.yaw + yaw).camera())
+            for yaw in tile_yaws(state)
+        )
+    if display.layout == "times":
+        return tuple(replace(state.shot(), t=t) for t in tile_times(state))
+    if display.layout == "split":
+        before = state.before or state.shot()
+        return replace(before, view=display.view), state.shot()
+    return (state.shot(),)
+
+
+def grid_shape(state: SessionState) -> tuple[int, int]:
+    """Rows and columns of the layout; the split's two pictures share one place."""
+    if state.display.layout == "grid":
+        return 2, 2
+    if state.display.layout in ("yaws", "times"):
+        return 1, state.display.columns
+    return 1, 1
+
+
+def tile_yaws(state: SessionState) -> list[float]:
+    """Degrees that the yaws layout adds to the camera's yaw, one a picture."""
+    span = state.display.yaw_span
+    return np.linspace(-span / 2, span / 2, state.display.columns).tolist()
+
+
+def tile_times(state: SessionState) -> list[float]:
+    """Times of the times layout, one a picture: the part of the clip that plays."""
+    playback = state.playback
+    return np.linspace(playback.start, playback.end, state.display.columns).tolist()
+
+
+def compose(state: SessionState, pictures: list[np.ndarray]) -> np.ndarray:
+    """One picture of a layout's pictures, uint8 [H, W, 3]; smaller ones are padded with black."""
+    if state.display.layout == "split":
+        before, after = (_padded(p, _largest(pictures)) for p in pictures)
+        edge = round(state.display.split * after.shape[1])
+        return np.concatenate([before[:, :edge], after[:, edge:]], axis=1)
+    return tiled(pictures, grid_shape(state)[1])
+
+
+def tiled(pictures: list[np.ndarray], columns: int) -> np.ndarray:
+    """Pictures [h, w, C] in rows of `columns`, [H, W, C]; what a picture leaves free is zero."""
+    size = _largest(pictures)
+    tiles = [_padded(p, size) for p in pictures]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    starts = range(0, len(tiles), columns)
+    lines = [np.concatenate(tiles[k : k + columns], axis=1) for k in starts]
+    return np.ascontiguousarray(np.concatenate(lines, axis=0))
+
+
+def _largest(pictures: list[np.ndarray]) -> tuple[int, int]:
+    return max(p.shape[0] for p in pictures), max(p.shape[1] for p in pictures)
+
+
+def _padded(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The picture enlarged by whole factors as far as it fits, in the middle of `size`."""
+    factor = min(size[0] // picture.shape[0], size[1] // picture.shape[1])
+    picture = picture.repeat(factor, axis=0).repeat(factor, axis=1)
+    height, width = size[0] - picture.shape[0], size[1] - picture.shape[1]
+    pads = [(height // 2, height - height // 2), (width // 2, width - width // 2), (0, 0)]
+    return np.pad(picture, pads)
