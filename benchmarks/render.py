@@ -7,7 +7,8 @@ Every task is done by the renderer's own way (`viz.render.inference`) and by the
 `training` as they are, in float32, turn by turn; medians are shown, and the median of the turns'
 ratios. A turn ends when its picture is in the host's memory, so a GPU has been waited for. A
 stage's floor is its arithmetic or its memory traffic, whichever takes longer at the device's own
-best. Peak memory is that of a process of its own for each way. Other programs should rest meanwhile.
+best. Peak memory is that of a process of its own for each way.
+Other programs should rest meanwhile.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ A control draws its label at the left and its widget at the right of the current
 unique, and "Text##name" tells equal texts apart.
 """
 
-from gui_utils.controls.choices import button, combo, icon_button, segmented, text_input, toggle
+from gui_utils.controls.buttons import button, combo, icon_button, segmented, text_input, toggle
 from gui_utils.controls.displays import colorbar, hint, key_value, plot, progress
 from gui_utils.controls.layout import begin_frame, open_sections, rects, scope, section
 from gui_utils.controls.notices import Toasts, confirm, key_help

@@ -10,7 +10,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.choices import icon_button
+from gui_utils.controls.buttons import icon_button
 from gui_utils.controls.layout import (
     begin_row,
     ellipsis,

@@ -12,7 +12,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.choices import button, combo, icon_button
+from gui_utils.controls.buttons import button, combo, icon_button
 from gui_utils.controls.layout import ellipsis, ink, record, scope
 
 _POPUP = "###file_browser"

@@ -13,7 +13,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.choices import button, icon_button
+from gui_utils.controls.buttons import button, icon_button
 from gui_utils.controls.layout import ink, record, record_rect, scope
 
 Level = Literal["info", "success", "warning", "error"]

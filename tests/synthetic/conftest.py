@@ -40,7 +40,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def renderer(morphable: MorphableModel, cache: Path) -> Iterator:
     """A HeadRenderer at 192 px; a skip where OpenGL cannot be used without a window."""
     pytest.importorskip("moderngl", reason="moderngl (the extra 'synthetic') is not installed")
-    from training.synthetic.renderer import HeadRenderer
+    from training.synthetic.head_renderer import HeadRenderer
 
     try:
         made = HeadRenderer(morphable, 192, cache=cache)

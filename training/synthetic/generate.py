@@ -22,8 +22,8 @@ from training.camera import Camera
 from training.replacing import replacing
 from training.synthetic import synthetic_clips
 from training.synthetic.expression import MOTION_DIM, expr_weights, head_pose
+from training.synthetic.head_renderer import Background, HeadRenderer, background
 from training.synthetic.ict import ModelError, cached_compact, load_model
-from training.synthetic.renderer import Background, HeadRenderer, background
 from training.synthetic.traits import IDENTITY_DIM, identity_from_u
 
 MODEL_VARIABLE = "PV3D_ICT_MODEL"

@@ -21,8 +21,8 @@ from tests.viz.render.inference_cases import CONFIGS, error, generator, look, pi
 from training import rendering
 from training.networks.decoder import Decoder
 from training.networks.layers import resample_filter
-from viz.render.inference import kernel
-from viz.render.inference.device_stages import DeviceStages
+from viz.render.inference.gpu import kernel
+from viz.render.inference.gpu.device_stages import DeviceStages
 from viz.render.inference.plan import Plan
 from viz.render.inference.radiance_field import Texels
 from viz.render.inference.stages import ReferenceStages

@@ -12,7 +12,7 @@ import torch
 
 from training.networks.generator import Generator
 from viz.render.inference import calibration
-from viz.render.inference.device_stages import DeviceStages
+from viz.render.inference.gpu.device_stages import DeviceStages
 from viz.render.inference.plan import Plan
 from viz.render.inference.stages import PreparedStages, ReferenceStages
 from viz.render.models import load_model

@@ -25,10 +25,11 @@ from tests.viz.render.inference_cases import (
 )
 from training.camera import Camera
 from training.networks.generator import RawRender
-from viz.render.inference import kernel, stages
+from viz.render.inference import stages
 from viz.render.inference.calibration import psnr
-from viz.render.inference.device_stages import DeviceStages
-from viz.render.inference.graphs import Replay, Workplace
+from viz.render.inference.gpu import kernel
+from viz.render.inference.gpu.device_stages import DeviceStages
+from viz.render.inference.gpu.graphs import Replay, Workplace
 from viz.render.inference.plan import Plan
 from viz.render.inference.stages import ReferenceStages, open_stages
 from viz.render.renderer import Renderer

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from tests.viz.render.kernel_driver import CASES, cast_errors, finish_errors
-from viz.render.inference import kernel
-from viz.render.inference.kernel import DecoderWeights
+from viz.render.inference.gpu import kernel
+from viz.render.inference.gpu.kernel import DecoderWeights
 
 ROOT = Path(__file__).resolve().parents[3]
 

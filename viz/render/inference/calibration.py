@@ -29,9 +29,9 @@ from torch import Tensor
 from training.camera import FRONTAL
 from training.networks import generator as networks
 from training.networks.generator import RawRender
-from viz.render.inference import kernel
 from viz.render.inference.convolutions import can_fuse
-from viz.render.inference.device_stages import DeviceStages
+from viz.render.inference.gpu import kernel
+from viz.render.inference.gpu.device_stages import DeviceStages
 from viz.render.inference.plan import Format, Plan
 from viz.render.inference.stages import (
     Look,

@@ -85,9 +85,7 @@ def open_stages(G: Generator, plan: Plan) -> Stages:
 
 def _device_stages(G: Generator, plan: Plan) -> Stages:
     """The stages prepared for a GPU and tried out, or the networks where they do not run."""
-    from viz.render.inference.device_stages import (
-        DeviceStages,  # its moments and looks are from here
-    )
+    from viz.render.inference.gpu.device_stages import DeviceStages
 
     try:
         stages = DeviceStages(G, plan)

@@ -18,7 +18,7 @@ pytest.importorskip("moderngl", reason="moderngl (the extra 'synthetic') is not 
 from training.synthetic.baking import bind
 from training.synthetic.garment import fit_shirt
 from training.synthetic.head_model import to_world
-from training.synthetic.renderer import HeadRenderer, background
+from training.synthetic.head_renderer import HeadRenderer, background
 from training.synthetic.synthetic_clips import DEPTH_RANGE, decode_depth, encode_depth
 
 

@@ -1,6 +1,6 @@
 """The ray stage in four Triton launches: coarse look, fine depths, fine look, pixels.
 
-Imported only where Triton is at hand, which `viz.render.inference.kernel` finds out.
+Imported only where Triton is at hand, which `viz.render.inference.gpu.kernel` finds out.
 
 One launch for all would keep every number in registers, but there are not as many, and Triton has
 no cheap way to move a number from lane to lane. Here what one launch writes, the next one reads

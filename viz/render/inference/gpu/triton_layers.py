@@ -1,6 +1,6 @@
 """What follows a convolution, as one Triton kernel: a picture is read once and written once.
 
-Imported only where Triton is at hand, which `viz.render.inference.kernel` finds out; it calls this.
+Imported only where Triton is at hand, which `viz.render.inference.gpu.kernel` finds out.
 """
 
 # No `from __future__ import annotations` here: Triton reads the annotations as they are.
@@ -27,7 +27,7 @@ def finish(
     PIXELS: tl.constexpr,
     CHANNELS: tl.constexpr,
 ):
-    """Factor, noise, bias, leaky ReLU and bound; see `viz.render.inference.kernel.finish`.
+    """Factor, noise, bias, leaky ReLU and bound; see `viz.render.inference.gpu.kernel.finish`.
 
     Pictures are channels-last. With SMOOTH the source is one larger along both sides and goes
     through the low-pass filter. Flags tell which pointers count.

@@ -18,9 +18,9 @@ from torch import Tensor
 from training import rendering
 from training.camera import FRONTAL, rays
 from training.networks.generator import Generator, RawRender
-from viz.render.inference import kernel
-from viz.render.inference.gpu_blocks import BackboneStage, SuperresolutionStage
-from viz.render.inference.graphs import Replay, Workplace
+from viz.render.inference.gpu import kernel
+from viz.render.inference.gpu.gpu_blocks import BackboneStage, SuperresolutionStage
+from viz.render.inference.gpu.graphs import Replay, Workplace
 from viz.render.inference.plan import Plan
 from viz.render.inference.radiance_field import Texels
 from viz.render.inference.stages import PEOPLE, Check, Look, Moment

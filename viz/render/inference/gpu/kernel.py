@@ -81,7 +81,7 @@ def available(device: torch.device) -> bool:
 
 
 def _module(name: str) -> Any:
-    return importlib.import_module(f"viz.render.inference.triton_{name}")
+    return importlib.import_module(f"viz.render.inference.gpu.triton_{name}")
 
 
 @torch.inference_mode()

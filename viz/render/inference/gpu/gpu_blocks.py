@@ -19,9 +19,9 @@ from torch import Tensor
 from training.networks.backbone import Synthesis, SynthesisBlock
 from training.networks.layers import FullyConnected, SynthesisLayer, ToRGB
 from training.networks.superresolution import Superresolution
-from viz.render.inference import kernel
 from viz.render.inference.convolutions import LEAKY_GAIN, LEAKY_SLOPE, channels_last, upsampled
-from viz.render.inference.modulation import Modulation, Share, effective, normalized
+from viz.render.inference.gpu import kernel
+from viz.render.inference.gpu.modulation import Modulation, Share, effective, normalized
 
 _EVEN = 8
 """Channels of a picture are filled up to a multiple of it, which tensor cores want."""
