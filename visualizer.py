@@ -38,9 +38,9 @@ def run_app(options: AppOptions) -> int:
     """Opens the window and stays until it is closed."""
     from gui_utils.window.window import DisplayError
     from viz.app.application import App
+    from viz.exports.embedding import open_session
     from viz.render.models import pick_device
     from viz.state.errors import UserError
-    from viz.state.session import open_session
 
     try:
         if options.checkpoint and not Path(options.checkpoint).expanduser().exists():

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from viz.exports.video import encoders
-from viz.render import models
+from viz.state import files
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _window() -> list[Finding]:
 
 
 def _checkpoint() -> Finding:
-    path = models.default_checkpoint()
+    path = files.default_checkpoint()
     if path:
         return Finding("Model", True, f"{Path(path).name}, brought by the program")
     mend = "checkpoints/README.md says where to get one; until then an untrained model is shown."

@@ -17,18 +17,21 @@ from gui_utils import controls
 from gui_utils.gl.texture import Texture
 from gui_utils.window.window import Window
 from viz.app import preferences, screen, shortcuts
-from viz.app.actions import Interface, PerformanceLog
 from viz.app.commands import AppActions
 from viz.app.dialogs import Files
+from viz.app.file_watcher import FileWatch, Stamp
+from viz.app.performance_log import PerformanceLog
 from viz.app.timeline.timeline_view import Timeline
 from viz.app.viewport.picture_view import Viewport
+from viz.exports.choices import ExportChoices
 from viz.exports.pictures import captures
 from viz.render import models
-from viz.render.file_watcher import FileWatch, Stamp
 from viz.render.worker import Cancelled, Event, Failed, Loaded, Rendered, Worker
 from viz.scheduling.scheduler import Asking
+from viz.state import files
 from viz.state.animation.animator import Movement
 from viz.state.history import History
+from viz.state.interface import Interface
 from viz.state.types import Latent, ModelInfo, Motion, Quality, RenderResult, SessionState
 
 log = logging.getLogger(__name__)
@@ -70,12 +73,13 @@ class App(AppActions):
         self.preferences = preferences.load(self._settings)
         self._bookmarks = dict(self.preferences.bookmarks)
         self.interface = Interface()
-        self.preferences.restore(self.interface)
+        self.exports = ExportChoices()
+        self.preferences.restore(self.interface, self.exports)
         controls.open_sections.update(self.preferences.sections)
         self.window = self._open_window()
         if "llvmpipe" in self.window.gl_renderer or "softpipe" in self.window.gl_renderer:
             self.window.max_fps = _SOFTWARE_RATE
-        brought = models.default_checkpoint()
+        brought = files.default_checkpoint()
         wanted = checkpoint or (state.checkpoint if state else "") or brought
         self.state = state or SessionState()
         self.interface.path_lane = bool(self.state.keyframes)
@@ -170,7 +174,7 @@ class App(AppActions):
         }
         self.preferences.join(preferences.load(self._settings), self._bookmarks)
         self._bookmarks = dict(self.preferences.bookmarks)
-        self.preferences.keep(self.interface)
+        self.preferences.keep(self.interface, self.exports)
         self.preferences.sections = dict(controls.open_sections)
         preferences.save(self._settings, self.preferences)
 
@@ -353,7 +357,7 @@ class App(AppActions):
         if info.path:
             self.preferences.opened(info.path)
             self.remember()
-            for note in info.notes if info.path != models.default_checkpoint() else ():
+            for note in info.notes if info.path != files.default_checkpoint() else ():
                 self.toast("info", note)  # of the program's own model they would come each time
         self.window.set_title(f"{info.name} - {TITLE}")
 

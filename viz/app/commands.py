@@ -15,16 +15,20 @@ from imgui_bundle import imgui
 from gui_utils.controls import Toasts
 from gui_utils.gl.texture import Texture
 from gui_utils.window.window import Window
-from viz.app.actions import CaptureKind, Interface, JobStatus, PerformanceLog, ToastLevel
+from viz.app.actions import CaptureKind, ToastLevel
 from viz.app.dialogs import Files
+from viz.app.performance_log import PerformanceLog
 from viz.app.preferences import Preferences
 from viz.app.timeline import timeline_view
+from viz.exports.choices import ExportChoices
 from viz.render.worker import Worker
 from viz.state import session
 from viz.state.animation import path_editing
 from viz.state.animation.animator import Movement, keep_moving_parts
 from viz.state.errors import UserError
 from viz.state.history import History
+from viz.state.interface import Interface
+from viz.state.jobs import JobStatus
 from viz.state.types import ModelInfo, Orbit, PathOptions, RenderResult, SessionState
 
 log = logging.getLogger(__name__)
@@ -40,6 +44,7 @@ class AppActions:
     history: History
     movement: Movement
     interface: Interface
+    exports: ExportChoices
     preferences: Preferences
     toasts: Toasts
     performance: PerformanceLog

@@ -13,18 +13,18 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls.file_dialogs import FileDialog, Filters, Kind, show_folder
 from viz.app.actions import CaptureKind
+from viz.exports import embedding
 from viz.exports.pictures import captures
 from viz.exports.table import Exporter
-from viz.render import models
 from viz.render.worker import Job
-from viz.state import session
+from viz.state import files, session
 from viz.state.errors import UserError
 from viz.state.types import SessionState
 
 if TYPE_CHECKING:
     from viz.app.application import App
     from viz.render.renderer import Renderer
-    from viz.render.worker import Steps
+    from viz.state.jobs import Steps
 
 _CODES = (".npy", ".npz")
 _NUMPY = (("NumPy", ("*.npz", "*.npy")),)
@@ -32,7 +32,7 @@ _NUMPY = (("NumPy", ("*.npz", "*.npy")),)
 
 def _holds_session(path: str) -> bool:
     """Whether it is a session, an export, or a folder of exported frames."""
-    named = Path(path).suffix.lower() in (".json", *session.EXPORTS)
+    named = Path(path).suffix.lower() in (".json", *embedding.EXPORT_SUFFIXES)
     return named or Path(path).is_dir() or _sidecar(path) is not None
 
 
@@ -118,12 +118,12 @@ class Files:
 
     def open_dialog(self) -> None:
         models = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl")
-        kinds = (*models, "*.json", *(f"*{suffix}" for suffix in session.EXPORTS))
+        kinds = (*models, "*.json", *(f"*{suffix}" for suffix in embedding.EXPORT_SUFFIXES))
         filters = (("Models and sessions", kinds), ("All files", ("*",)))
         self._choose("open", "Open a model or a session", filters, self.open)
 
     def open_session_dialog(self) -> None:
-        kinds = ("*.json", *(f"*{suffix}" for suffix in session.EXPORTS))
+        kinds = ("*.json", *(f"*{suffix}" for suffix in embedding.EXPORT_SUFFIXES))
         filters = (("Sessions and what was exported", kinds),)
         self._choose("open", "Open a session", filters, self.open)
 
@@ -132,8 +132,8 @@ class Files:
 
     def _open_session(self, path: str) -> None:
         app = self._app
-        state = session.open_session(_sidecar(path) or path)
-        wanted = state.checkpoint or models.default_checkpoint()
+        state = embedding.open_session(_sidecar(path) or path)
+        wanted = state.checkpoint or files.default_checkpoint()
         shown = app.model.path if app.model else ""
         state.checkpoint = shown  # until the other one is loaded, which may fail
         app.take_state(state)
@@ -198,7 +198,7 @@ class Files:
         """Exports the present state as the interface's choices say, asking before anything that
         exists is replaced."""
         app = self._app
-        choices = app.interface.exports
+        choices = app.exports
         path = choices.target(
             app.state, app.capture_folder, app.model.name if app.model else ""
         ).absolute()

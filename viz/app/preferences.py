@@ -10,9 +10,10 @@ from typing import Any
 
 import platformdirs
 
-from viz.app.actions import Interface
+from viz.exports.choices import ExportChoices
 from viz.state.errors import UserError
-from viz.state.session import write_beside
+from viz.state.files import write_beside
+from viz.state.interface import Interface
 
 _APP = "pv3d-visualizer"
 _MOST_RECENT = 10
@@ -58,18 +59,18 @@ class Preferences:
         self.bookmarks |= other.bookmarks | changed
         self.recent = list(dict.fromkeys([*self.recent, *other.recent]))[:_MOST_RECENT]
 
-    def keep(self, interface: Interface) -> None:
+    def keep(self, interface: Interface, exports: ExportChoices) -> None:
         """Takes over what outlives the program."""
         self.interface = {name: getattr(interface, name) for name in _KEPT}
-        self.exports = interface.exports.plain()
+        self.exports = exports.plain()
 
-    def restore(self, interface: Interface) -> None:
+    def restore(self, interface: Interface, exports: ExportChoices) -> None:
         """Sets the interface as it was; values that do not fit are passed over."""
         for name in _KEPT:
             value, present = self.interface.get(name), getattr(interface, name)
             if isinstance(value, type(present)) and (name != "theme" or value in ("dark", "light")):
                 setattr(interface, name, value)
-        interface.exports.restore(self.exports)
+        exports.restore(self.exports)
 
 
 def default_path() -> Path:

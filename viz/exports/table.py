@@ -19,7 +19,7 @@ from viz.exports.mesh_options import (
 
 if TYPE_CHECKING:
     from viz.render.renderer import Renderer
-    from viz.render.worker import Steps
+    from viz.state.jobs import Steps
     from viz.state.types import SessionState
 
     Run = Callable[..., Steps]

@@ -9,7 +9,7 @@ from typing import Any
 
 from training.replacing import replacing
 from viz.state.errors import UserError
-from viz.state.session import reason
+from viz.state.files import reason
 
 
 class ExistsError(UserError):

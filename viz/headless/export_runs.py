@@ -13,8 +13,9 @@ import torch
 from tqdm import tqdm
 
 from viz.exports import writing
+from viz.exports.embedding import session_text
 from viz.exports.pictures.frames import require_folder
-from viz.exports.recipes import Recipe, same, session_text
+from viz.exports.recipes import Recipe, same
 from viz.exports.table import EXPORTERS
 from viz.headless.data_cameras import DataCameras
 from viz.headless.export_source import Item, Source, base_state, items
@@ -22,8 +23,9 @@ from viz.headless.ranks import Ranks, from_environment
 from viz.render import models
 from viz.render.models import Model
 from viz.render.renderer import Renderer
-from viz.render.worker import Steps
+from viz.state import files
 from viz.state.errors import UserError
+from viz.state.jobs import Steps
 from viz.state.types import SessionState
 
 _SCALE = 1000
@@ -50,7 +52,7 @@ def export(
     """
     ranks = ranks or from_environment()
     state = base_state(source)
-    state.checkpoint = state.checkpoint or models.default_checkpoint()
+    state.checkpoint = state.checkpoint or files.default_checkpoint()
     if source.session is None:
         _introduce(state)
     options = _following(options, source)

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from viz.exports.embedding import open_session
 from viz.state.errors import UserError
-from viz.state.session import from_json, open_session, to_json
+from viz.state.session import from_json, to_json
 from viz.state.types import Precision, SessionState
 
 MOST_ITEMS = 1_000_000

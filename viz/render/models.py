@@ -15,7 +15,6 @@ from training.networks.generator import Generator, parameter_count
 from viz.render import layer_probe
 from viz.render.inference import calibration
 from viz.state.errors import UserError
-from viz.state.session import CHECKPOINTS
 from viz.state.types import LAST_SEED, ModelInfo
 
 FORMATS = {"native": "PV3D visualizer", "pv3d": "PV3D", "eg3d": "EG3D"}
@@ -46,12 +45,6 @@ class Model:
 
     G: Generator
     info: ModelInfo
-
-
-def default_checkpoint() -> str:
-    """Path of the model that the program brings; empty where it brings none."""
-    found = sorted(CHECKPOINTS.glob("*.safetensors"))
-    return str(found[0]) if found else ""
 
 
 def pick_device(name: str = "auto") -> torch.device:

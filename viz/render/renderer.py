@@ -19,7 +19,6 @@ from torch import Tensor
 
 from training.networks.generator import Generator, RawRender
 from viz.render import geometry, latents, layer_probe
-from viz.render.file_watcher import file_stamp
 from viz.render.inference import calibration
 from viz.render.inference.plan import Plan
 from viz.render.inference.stages import (
@@ -33,6 +32,7 @@ from viz.render.inference.stages import (
 from viz.state.animation.blending import people
 from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import UserError
+from viz.state.files import file_stamp
 from viz.state.types import MeshData, Preview, Quality, RenderRequest, RenderResult, Shot
 
 MIN_RAW_RESOLUTION = 16

@@ -11,7 +11,7 @@ import gc
 import queue
 import threading
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,12 @@ from typing import Any
 import psutil
 import torch
 
-from viz.app.actions import JobStatus
-from viz.render.file_watcher import Stamp, file_stamp
 from viz.render.models import Model, load_model
 from viz.render.renderer import Renderer
 from viz.state.errors import SupersededError, UserError
+from viz.state.files import Stamp, file_stamp
+from viz.state.jobs import JobStatus, Steps
 from viz.state.types import ModelInfo, RenderRequest, RenderResult
-
-Steps = Generator[tuple[str, float | None], None, Any]
-"""Yields progress as (detail, fraction 0..1 or None) and returns the job's result."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from viz.app.actions import Interface
 from viz.scheduling.previews import FINEST, PreviewController
+from viz.state.interface import Interface
 from viz.state.types import Preview, RenderRequest, RenderResult
 
 REST_SECONDS = 0.2

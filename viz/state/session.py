@@ -7,16 +7,14 @@ import json
 import math
 import types
 import typing
-from collections.abc import Callable
-from pathlib import Path, PureWindowsPath
-from typing import IO, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
-from PIL import Image, PngImagePlugin
 
 from training.camera import Camera
-from training.replacing import replacing
 from viz.state.errors import UserError
+from viz.state.files import write_beside
 from viz.state.types import (
     Display,
     Keyframe,
@@ -33,24 +31,6 @@ from viz.state.types import (
 
 FORMAT = "pv3d-session"
 VERSION = 1
-CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
-"""Folder of the models that come with the program."""
-PNG_KEY = "pv3d_session"
-"""Name of the PNG text chunk that holds the session's JSON."""
-EXPORTS = {
-    ".png": "picture",
-    ".gif": "picture",
-    ".webp": "picture",
-    ".mp4": "video",
-    ".mov": "video",
-    ".glb": "mesh",
-    ".ply": "mesh",
-    ".obj": "mesh",
-    ".stl": "mesh",
-}
-"""Endings of exports, which hold a session or have one beside them, and what they are."""
-
-
 _SEEDS = (0, 2**32 - 1)
 LIMITS: dict[tuple[type, str], tuple[float, float]] = {
     (SessionState, "t"): (-10, 10),
@@ -186,94 +166,6 @@ def save_session(path: str | Path, state: SessionState) -> None:
         UserError: when it cannot be written.
     """
     write_beside(path, lambda file: file.write(to_json(state).encode()))
-
-
-def open_session(path: str | Path) -> SessionState:
-    """State from a session file, or from anything that this program exported.
-
-    Its model is also looked for beside the file and among those that come with the program, as
-    the file may come from another machine.
-
-    Raises:
-        UserError: when it holds no session.
-    """
-    path = Path(path)
-    if path.suffix.lower() in EXPORTS or path.is_dir():
-        text = _text_of_export(path)
-    else:
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as e:
-            raise UserError(f"{path.name} could not be read: {reason(e)}.") from e
-    state = from_json(text, path.name)
-    state.checkpoint = _located(state.checkpoint, path.absolute().parent)
-    return state
-
-
-def _located(checkpoint: str, folder: Path) -> str:
-    """Absolute path of a session's model; as it stands where it is found nowhere."""
-    if not checkpoint:
-        return ""
-    name = PureWindowsPath(checkpoint).name  # takes either slash: it may come from any system
-    for candidate in (folder / checkpoint, folder / name, CHECKPOINTS / name):
-        if candidate.is_file():
-            return str(candidate)
-    return checkpoint
-
-
-def _text_of_export(path: Path) -> str:
-    from viz.exports import recipes  # it needs this module
-
-    if not path.exists():
-        raise UserError(f"{path.name} could not be read: no such file or directory.")
-    text = recipes.session_text(path)
-    if text is None:
-        kind = "folder" if path.is_dir() else EXPORTS[path.suffix.lower()]
-        raise UserError(f"{path.name} is a {kind} without a session: it was not saved here.")
-    return text
-
-
-def save_png(path: str | Path, pixels: Any, state: SessionState, **texts: str) -> None:
-    """Writes a picture that carries its session.
-
-    Args:
-        path: where.
-        pixels: uint8 [H, W, 3], or uint16 [H, W] for a 16-bit grey picture.
-        state: restored when the picture is opened in the program.
-        texts: further text entries of the PNG.
-
-    Raises:
-        UserError: when it cannot be written; no half file is left.
-    """
-    info = PngImagePlugin.PngInfo()
-    info.add_itxt(PNG_KEY, to_json(state))
-    for key, text in texts.items():
-        info.add_itxt(key, text)
-    picture = Image.fromarray(pixels)
-    write_beside(path, lambda file: picture.save(file, format="PNG", pnginfo=info))
-
-
-def write_beside(path: str | Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Lets `write` fill a new file next to `path`, then renames it: all of it, or nothing.
-
-    Raises:
-        UserError: when the file cannot be written, with the reason.
-    """
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part, part.open("wb") as file:
-            write(file)
-    except OSError as e:
-        raise UserError(f"{path.name} could not be saved in {path.parent}: {reason(e)}.") from e
-
-
-def reason(error: Exception) -> str:
-    """Why a file could not be read or written, to go into a sentence."""
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not a text file"
-    text = getattr(error, "strerror", None) or str(error)
-    return text[:1].lower() + text[1:]
 
 
 def camera_to_json(camera: Camera) -> str:

@@ -23,9 +23,9 @@ from training.networks.generator import Generator
 from viz.app.application import App
 from viz.app.panels import PANELS
 from viz.exports.pictures import captures
-from viz.render import models
 from viz.render.inference.stages import Stages
 from viz.render.worker import Rendered
+from viz.state import files
 from viz.state.types import ModelInfo, RenderRequest, RenderResult
 
 display = gui.display
@@ -195,7 +195,7 @@ def start(display: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     """Starts applications, one at a time, and closes what is left. Without a checkpoint they show
     the untrained model, which is quicker than the one that the program brings."""
     del display
-    monkeypatch.setattr(models, "default_checkpoint", str)
+    monkeypatch.setattr(files, "default_checkpoint", str)
     monkeypatch.chdir(tmp_path)
     drivers: list[AppDriver] = []
 

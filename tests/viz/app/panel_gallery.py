@@ -16,8 +16,12 @@ from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.gl.texture import Texture
 from gui_utils.window.window import Window
-from viz.app.actions import CaptureKind, Interface, JobStatus, PerformanceLog, ToastLevel
+from viz.app.actions import CaptureKind, ToastLevel
 from viz.app.panels import PANELS
+from viz.app.performance_log import PerformanceLog
+from viz.exports.choices import ExportChoices
+from viz.state.interface import Interface
+from viz.state.jobs import JobStatus
 from viz.state.types import (
     LayerInfo,
     ModelInfo,
@@ -105,6 +109,7 @@ class RecordingActions:
     """An application that only writes down what it is asked for."""
 
     interface: Interface = field(default_factory=Interface)
+    exports: ExportChoices = field(default_factory=ExportChoices)
     model: ModelInfo | None = field(default_factory=sample_model)
     job: JobStatus | None = None
     job_left: float | None = None

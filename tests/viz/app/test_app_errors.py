@@ -92,7 +92,7 @@ def test_a_fault_of_the_model_is_told_with_details(
 def test_a_checkpoint_that_goes_away_or_changes(
     desk: AppDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("viz.render.file_watcher._STEP", 0.1)
+    monkeypatch.setattr("viz.app.file_watcher._STEP", 0.1)
     path = Path(desk.app.state.checkpoint)
     content = path.read_bytes()
     loaded = desk.app.model

@@ -16,9 +16,9 @@ from PIL import Image
 from gui_utils import controls
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
+from viz.exports import embedding
 from viz.exports.choices import ExportChoices, parse_seeds, safe_name, seeds_text
 from viz.exports.table import EXPORTERS
-from viz.state import session
 from viz.state.types import Keyframe, Latent, Orbit
 
 desk, display, model, start = (
@@ -33,7 +33,7 @@ desk, display, model, start = (
 def panel(start: Start, model: Path) -> AppDriver:
     """An application with the export panel open, at a picture."""
     desk = start(model, size=(900, 760), panels=("Export",))
-    desk.app.interface.exports.what = "picture"
+    desk.app.exports.what = "picture"
     desk.settle()
     return desk
 
@@ -47,7 +47,7 @@ def choose(desk: AppDriver, what: str) -> None:
     """Take a kind of export from the list."""
     desk.click("Export/What")
     desk.click(f"Export/What/{EXPORTERS[what].label}")
-    assert desk.app.interface.exports.what == what
+    assert desk.app.exports.what == what
 
 
 def press(desk: AppDriver) -> None:
@@ -77,7 +77,7 @@ def test_a_picture_carries_what_was_shown(panel: AppDriver) -> None:
 
 
 def test_a_name_that_is_taken_is_asked_about(panel: AppDriver) -> None:
-    panel.app.interface.exports.name = "mine/../picture"
+    panel.app.exports.name = "mine/../picture"
     press(panel)
     panel.run_jobs(60)
     (path,) = files(panel)
@@ -99,7 +99,7 @@ def test_a_name_that_is_taken_is_asked_about(panel: AppDriver) -> None:
     assert path.read_bytes() == before
     answer("Replace")
     assert len(files(panel)) == 2
-    assert session.open_session(path).latent == Latent(x=44)
+    assert embedding.open_session(path).latent == Latent(x=44)
 
 
 def test_a_video_goes_along_the_path_while_the_window_goes_on(panel: AppDriver) -> None:
@@ -107,7 +107,7 @@ def test_a_video_goes_along_the_path_while_the_window_goes_on(panel: AppDriver) 
     choose(panel, "video")
     panel.click("Export/Format/WEBP")
     panel.click("Export/Moves/Path")
-    assert app.interface.exports.current.movement.moving == "path"
+    assert app.exports.current.movement.moving == "path"
     app.state.keyframes = (Keyframe(0, orbit=Orbit(yaw=-20)), Keyframe(0.2, orbit=Orbit(yaw=20)))
     panel.frames()
     before = app.state.snapshot()
@@ -118,7 +118,7 @@ def test_a_video_goes_along_the_path_while_the_window_goes_on(panel: AppDriver) 
     (path,) = files(panel)
     with Image.open(path) as video:
         assert getattr(video, "n_frames", 1) == 6
-    assert session.open_session(path).latent == before.latent, "it shows what was there at first"
+    assert embedding.open_session(path).latent == before.latent, "it shows what was there at first"
     panel.settle()
     assert len(panel.results) > count
 
@@ -133,7 +133,7 @@ def test_cancelling_leaves_nothing(panel: AppDriver, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setitem(EXPORTERS, "frames", replace(exporter, run=slowly))
     choose(panel, "frames")
-    choices = panel.app.interface.exports
+    choices = panel.app.exports
     options = choices.current
     choices.current = replace(options, movement=replace(options.movement, seconds=20.0))
     press(panel)
@@ -152,10 +152,10 @@ def test_what_cannot_be_is_one_sentence(panel: AppDriver, tmp_path: Path) -> Non
     press(panel)
     panel.run_jobs(60)
     panel.see_toast("could not be saved")
-    panel.app.interface.exports.what = "video"
-    options = panel.app.interface.exports.current
+    panel.app.exports.what = "video"
+    options = panel.app.exports.current
     movement = replace(options.movement, moving="path")
-    panel.app.interface.exports.current = replace(options, movement=movement)
+    panel.app.exports.current = replace(options, movement=movement)
     press(panel)
     panel.run_jobs(60)
     panel.see_toast("keyframes")
@@ -175,8 +175,8 @@ def test_the_level_of_a_mesh_is_seen_before_it_is_exported(panel: AppDriver) -> 
 
 def test_an_exported_volume_opens_its_session(panel: AppDriver) -> None:
     app = panel.app
-    app.interface.exports.what = "volume"
-    app.interface.exports.current = replace(app.interface.exports.current, resolution=64)
+    app.exports.what = "volume"
+    app.exports.current = replace(app.exports.current, resolution=64)
     app.state.latent = Latent(x=12)
     panel.frames()
     press(panel)
@@ -189,12 +189,12 @@ def test_an_exported_volume_opens_its_session(panel: AppDriver) -> None:
 
 def test_choices_outlive_the_program(start: Start, model: Path) -> None:
     desk = start(model, panels=("Export",))
-    choices = desk.app.interface.exports
+    choices = desk.app.exports
     choices.what = "video"
     choices.suffixes["video"] = ".gif"
     choices.current = replace(choices.current, colors=64)
     again = start(model, panels=("Export",))
-    kept = again.app.interface.exports
+    kept = again.app.exports
     assert (kept.what, kept.suffix, kept.current.colors) == ("video", ".gif", 64)
 
 

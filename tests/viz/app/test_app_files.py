@@ -12,6 +12,7 @@ from PIL import Image
 from gui_utils import controls
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
+from viz.exports import embedding
 from viz.exports.frame_options import PictureOptions
 from viz.headless import Source
 from viz.headless.export_runs import export
@@ -58,7 +59,7 @@ def test_a_saved_picture_is_what_the_window_showed(
     desk.see_toast(f"Saved {path.name}")
     if layout == "single":
         assert np.array_equal(pixels(path), shown[0])
-    assert session.open_session(path) == state
+    assert embedding.open_session(path) == state
 
     export("picture", Source(tmp_path / "headless.png", session=path), PictureOptions())
     assert (tmp_path / "headless.png").read_bytes() == path.read_bytes()
@@ -93,7 +94,7 @@ def test_depth_raw_and_window(start: Start, model: Path) -> None:
     scale = picture.shape[0] / (corner[2] - corner[0])
     expected = picture[int((y - corner[1]) * scale), int((x - corner[0]) * scale)]
     assert np.abs(pixels(path)[y, x].astype(int) - expected).max() <= 12
-    assert session.open_session(path) == desk.app.state
+    assert embedding.open_session(path) == desk.app.state
     assert len(list(path.parent.glob("*.png"))) == 3
 
 
@@ -160,7 +161,7 @@ def test_a_session_s_name_may_have_a_dot(desk: AppDriver, tmp_path: Path) -> Non
     desk.key("ctrl+s")
     desk.choose(tmp_path / "anna v1.2")
     desk.see_toast("Saved anna v1.2.json")
-    assert session.open_session(tmp_path / "anna v1.2.json").latent.seed == 3_000_000_000
+    assert embedding.open_session(tmp_path / "anna v1.2.json").latent.seed == 3_000_000_000
     with pytest.raises(UserError, match=r"anna v1.2.json exists"):  # the desktop's dialog asks
         desk.app.files._save_session(str(tmp_path / "anna v1.2"))  # about "anna v1.2" alone
 

@@ -12,12 +12,12 @@ from gui_utils import controls
 from gui_utils.controls import layout
 from tests.gui_utils import conftest as gui
 from tests.viz.app.panel_gallery import RecordingActions, draw_all, sample_model, sample_result
-from viz.app.actions import JobStatus
 from viz.app.panels import PANELS
 from viz.app.panels.appearance import layer_resolution
 from viz.app.panels.layers_panel import matching
 from viz.exports.table import EXPORTERS
 from viz.state.animation import path_editing
+from viz.state.jobs import JobStatus
 from viz.state.types import (
     Latent,
     LatentShare,
@@ -116,7 +116,7 @@ def situations(desk: Desk) -> dict[str, Callable[[], None]]:
 
     def export(what: str, suffix: str) -> Callable[[], None]:
         def choose() -> None:
-            choices = desk.actions.interface.exports
+            choices = desk.actions.exports
             choices.what, choices.suffixes[what] = what, suffix
 
         return choose

@@ -11,9 +11,9 @@ import pytest
 
 from gui_utils import controls
 from tests.viz.app.viewport_gallery import Scene, ball_mesh, model_info, open_scene, picture, render
-from viz.app.actions import JobStatus
 from viz.app.viewport.picture_view import dollied, panned, tile_places, turned, zoomed
 from viz.state import layouts
+from viz.state.jobs import JobStatus
 from viz.state.types import (
     LAYOUTS,
     VIEWS,

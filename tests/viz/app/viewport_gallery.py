@@ -25,13 +25,15 @@ from PIL import Image
 from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.window.window import Window
-from viz.app.actions import Actions, Interface, JobStatus
+from viz.app.actions import Actions
 from viz.app.timeline import path_lane
 from viz.app.timeline.timeline_view import HEIGHT, Timeline
 from viz.app.viewport.picture_view import Viewport
 from viz.state import layouts
 from viz.state.animation.clip_time import Clock
 from viz.state.colormaps import DEPTH_LUT
+from viz.state.interface import Interface
+from viz.state.jobs import JobStatus
 from viz.state.types import (
     LAYOUTS,
     VIEWS,

@@ -10,13 +10,14 @@ from PIL import Image
 
 from tests.viz.exports import export_driver
 from tests.viz.exports.export_driver import decoded, export, files, frame, small_disk
+from viz.exports import embedding
 from viz.exports.frame_options import FrameOptions, Look, Movement, PictureOptions
 from viz.exports.pictures.frame_renderer import FrameRenderer, scaled
 from viz.exports.pictures.frames import export_frames
 from viz.exports.table import EXPORTERS
 from viz.exports.writing import ExistsError
 from viz.render.renderer import Renderer
-from viz.state import layouts, session
+from viz.state import layouts
 from viz.state.errors import UserError
 from viz.state.types import LAYOUTS, Display, Latent, Orbit, RenderRequest, SessionState
 
@@ -42,7 +43,7 @@ def test_a_picture_has_the_pixels_of_the_screen(renderer, tmp_path, layout):
         shown = [p for p in renderer.render(request).pictures if p is not None]
     path = export(renderer, "picture", state, PictureOptions(), tmp_path / "a.png")
     assert np.array_equal(pixels(path), layouts.compose(state, shown))
-    assert session.open_session(path) == state
+    assert embedding.open_session(path) == state
     assert files(tmp_path) == ["a.png"]
 
 
@@ -57,7 +58,7 @@ def test_sixteen_bits_are_the_model_s_numbers(renderer, tmp_path, view):
     most = 2.5 if view == "depth" else 0.51
     assert np.abs(wide / 257 - narrow).max() <= most
     assert len(np.unique(wide)) > len(np.unique(narrow))
-    assert session.open_session(path) == STATE
+    assert embedding.open_session(path) == STATE
 
 
 @pytest.mark.parametrize("view", ["image", "raw"])
@@ -123,7 +124,7 @@ def test_frames_that_no_reader_takes_are_not_made(renderer, tmp_path):
     assert files(tmp_path) == []
     Image.new("1", (20_000, 20_000)).save(tmp_path / "b.png")
     with pytest.raises(UserError, match="could not be read"):
-        session.open_session(tmp_path / "b.png")
+        embedding.open_session(tmp_path / "b.png")
 
 
 def test_no_colour_bleeds_in_from_where_nothing_is():
@@ -142,9 +143,9 @@ def test_frames_are_numbered_and_open(renderer, tmp_path):
     assert export(renderer, "frames", STATE, options, folder) == folder
     names = [f"frame_000{k}.png" for k in range(5)]
     assert files(folder) == [*names, "session.json"]
-    assert session.open_session(folder) == STATE
-    assert session.open_session(folder / "session.json") == STATE
-    third = session.open_session(folder / names[3])
+    assert embedding.open_session(folder) == STATE
+    assert embedding.open_session(folder / "session.json") == STATE
+    third = embedding.open_session(folder / names[3])
     assert third.t == 0.75
     assert np.array_equal(pixels(folder / names[3]), frame(renderer, third))
 
@@ -278,7 +279,7 @@ def test_existing_files_are_refused(renderer, tmp_path):
 def test_recipes_tell_how_a_frame_was_made(renderer, tmp_path):
     path = export(renderer, "picture", STATE, PictureOptions(TRANSPARENT, 16), tmp_path / "a.png")
     with Image.open(path) as picture:
-        recipe = json.loads(picture.info[session.PNG_KEY])["export"]
+        recipe = json.loads(picture.info[embedding.PNG_KEY])["export"]
     assert recipe["kind"] == "picture"
     assert recipe["options"]["bits"] == 16
     assert recipe["options"]["look"]["background"] == "transparent"

@@ -13,7 +13,7 @@ import trimesh
 
 from tests.viz.render.known_head import CENTER, known_head, radius_at
 from training.camera import FRONTAL
-from viz.exports import writing
+from viz.exports import embedding, writing
 from viz.exports.mesh_options import MeshOptions, PointOptions, SequenceOptions, VolumeOptions
 from viz.exports.meshes import mesh_export, mesh_surface
 from viz.exports.meshes.mesh_raster import depth_map, project
@@ -219,12 +219,12 @@ def test_a_crop_box_cuts_the_file(renderer, tmp_path):
 @pytest.mark.parametrize("name", ["a.glb", "a.ply", "a.obj", "a.stl"])
 def test_meshes_restore_the_session(renderer, tmp_path, name):
     path = tmp_path / name
-    assert mesh_export.session_text(tmp_path / "other.ply") is None
+    assert embedding.session_text(tmp_path / "other.ply") is None
     run(mesh_export.export_mesh(renderer, state(), FAST, path))
-    text = mesh_export.session_text(path)
+    text = embedding.session_text(path)
     assert text is not None
     assert session.from_json(text) == state()
-    assert session.open_session(path) == state()
+    assert embedding.open_session(path) == state()
     assert json.loads(text)["export"]["options"]["resolution"] == 64
 
 
@@ -233,7 +233,7 @@ def test_what_is_no_glb_says_so(tmp_path, data):
     path = tmp_path / "broken.glb"
     path.write_bytes(data)
     with pytest.raises(UserError, match="could not be read"):
-        mesh_export.session_text(path)
+        embedding.session_text(path)
 
 
 def meshes_alone(renderer: Renderer, folder: Path, options: MeshOptions, times) -> list[np.ndarray]:
@@ -270,7 +270,7 @@ def test_a_clip_becomes_an_animation(moving, tmp_path):
                 shown.append(channel.target.node)
         assert shown == [int(moment)]
     assert [node.scale[0] for node in found.nodes] == [1, 0, 0, 0]
-    assert session.open_session(path) == MOVING
+    assert embedding.open_session(path) == MOVING
 
 
 def test_a_clip_becomes_numbered_files(moving, tmp_path):
@@ -282,7 +282,7 @@ def test_a_clip_becomes_numbered_files(moving, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
     alone = meshes_alone(moving, tmp_path, options, [0, 0.5, 1])
     assert all(np.array_equal(read(path / n)[0], a) for n, a in zip(names, alone, strict=False))
-    assert session.open_session(path) == MOVING == session.open_session(path / names[1])
+    assert embedding.open_session(path) == MOVING == embedding.open_session(path / names[1])
     for mine in ("notes.txt", "frame_0002.png"):  # such as another export's frames
         (path / mine).write_text("mine")
     with pytest.raises(writing.ExistsError):
@@ -305,7 +305,7 @@ def test_points_lie_on_the_surface(renderer, tmp_path):
     assert ((normals * away).sum(axis=1) / distance > 0.99).all()
     octants = np.bincount((away > 0) @ (1, 2, 4), minlength=8)
     assert np.abs(octants / 5000 - 1 / 8).max() < 0.01, "evenly spread"
-    assert session.open_session(path) == state()
+    assert embedding.open_session(path) == state()
 
 
 @pytest.mark.parametrize("half", [False, True])
@@ -321,7 +321,7 @@ def test_a_volume_says_where_it_lies(renderer, tmp_path, half):
     )
     assert np.abs(world.mean(axis=0) - CENTER).max() < 0.002
     assert np.linalg.norm(world - CENTER, axis=1).max() < radius_at(LEVEL) + 1e-3
-    text = mesh_export.session_text(path)
+    text = embedding.session_text(path)
     assert text is not None and session.from_json(text) == state()
 
 

@@ -16,6 +16,7 @@ from tests.data import conftest as data
 from tests.viz.exports import export_driver
 from tests.viz.exports.export_driver import decoded, export, files
 from training.checkpoint import save
+from viz.exports import embedding
 from viz.exports.frame_options import FrameOptions, Look, Movement, PictureOptions, VideoOptions
 from viz.exports.table import EXPORTERS
 from viz.headless import Source, command_line, ranks
@@ -56,14 +57,14 @@ def test_a_session_renders_as_the_exporter_does(renderer, saved, tmp_path, capsy
     out = tmp_path / "out"
     assert visualizer.main(["render", "--session", str(saved), "--output", str(out / "a.png")]) == 0
     assert f"Saved {out / 'a.png'}" in capsys.readouterr().out
-    state = session.open_session(saved)
+    state = embedding.open_session(saved)
     expected = export(renderer, "picture", state, PictureOptions(), tmp_path / "b.png")
     assert (out / "a.png").read_bytes() == expected.read_bytes()
     arguments = ["--session", str(out / "a.png"), "--moving", "orbit", "--frames", "3"]
     assert visualizer.main(["video", *arguments, "--output", str(out / "a.mp4")]) == 0
     assert len(decoded(out / "a.mp4")) == 3
     assert visualizer.main(["frames", *arguments, "--output", str(out / "frames")]) == 0
-    assert session.open_session(out / "frames") == state
+    assert embedding.open_session(out / "frames") == state
     wide = ["--session", str(out / "a.mp4"), "--views", "image", "depth", "--bits", "16"]
     assert visualizer.main(["render", *wide, "--output", str(out / "w.png")]) == 0
     assert decoded(out / "w.png", "rgb48le")[0].shape == (128, 256, 3)
@@ -78,7 +79,7 @@ def test_what_is_there_is_refused_and_replaced_on_request(saved, tmp_path, capsy
     assert "--overwrite" in told
     assert (tmp_path / "a.png").read_text() == "mine"
     assert visualizer.main([*arguments, "--overwrite"]) == 0
-    assert session.open_session(tmp_path / "a.png").t == 0.5
+    assert embedding.open_session(tmp_path / "a.png").t == 0.5
 
 
 @pytest.mark.parametrize(
@@ -116,13 +117,13 @@ def test_without_a_session_it_begins_as_the_window_does(renderer, tmp_path):
         out = tmp_path / name
         arguments = ["render", "--checkpoint", str(model), "--output", str(out), *options]
         assert visualizer.main(arguments) == 0
-        found = session.open_session(out)
+        found = embedding.open_session(out)
         assert (found.latent.x, found.motion.x) == chosen
     older = tmp_path / "older.json"
     session.save_session(older, SessionState(str(model)))
     out = tmp_path / "older.png"
     assert visualizer.main(["render", "--session", str(older), "--output", str(out)]) == 0
-    assert session.open_session(out).latent == Latent()
+    assert embedding.open_session(out).latent == Latent()
 
 
 def test_seeds_make_a_folder_a_clip(renderer, model, tmp_path):
@@ -133,7 +134,7 @@ def test_seeds_make_a_folder_a_clip(renderer, model, tmp_path):
         f"seed{person:04d}_motion{motion:04d}" for person in (0, 1, 7) for motion in (2, 3)
     ]
     assert len(files(out)) == 6 * 3
-    last = session.open_session(out / "seed0007_motion0003" / "frame_0001.png")
+    last = embedding.open_session(out / "seed0007_motion0003" / "frame_0001.png")
     assert (last.latent.seed, last.motion.seed, last.t, last.latent.psi) == (7, 3, 1.0, 0.7)
     assert last.checkpoint == str(model)
     with Image.open(out / "seed0007_motion0003" / "frame_0001.png") as picture:
@@ -183,7 +184,7 @@ def test_the_protocol_s_cameras_come_from_a_data_set(renderer, model, tmp_path, 
         with Image.open(folder / f"frame_{k:04d}.png") as picture:
             found = np.asarray(picture).astype(int)
         assert np.abs(found - clip[k].permute(1, 2, 0).numpy()).max() <= 1
-    state = session.open_session(folder)
+    state = embedding.open_session(folder)
     assert len(state.keyframes) == 16  # the application plays the same clip
 
 

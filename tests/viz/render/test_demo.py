@@ -16,12 +16,12 @@ from tests.viz.app.app_driver import Start
 from training.checkpoint import load_generator
 from training.networks.generator import Generator
 from viz.exports.pictures import captures
-from viz.render import models
 from viz.render.models import load_model
 from viz.render.renderer import Renderer
+from viz.state import files
 from viz.state.types import Latent, ModelInfo, Motion, Orbit, Quality, SessionState
 
-DEMO = models.default_checkpoint()
+DEMO = files.default_checkpoint()
 PICTURE = Path(__file__).with_name("demo.png")
 """What the model shows for `STATE`; run this file to write it anew for a new model."""
 STATE = SessionState(

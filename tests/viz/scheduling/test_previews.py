@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from viz.app.actions import Interface
 from viz.scheduling.previews import FINEST, Line, PreviewController, mixtures, words
 from viz.scheduling.scheduler import REST_SECONDS, Asking
+from viz.state.interface import Interface
 from viz.state.types import Orbit, Preview, Quality, RenderRequest, RenderResult, SessionState
 
 RATE = 15.0

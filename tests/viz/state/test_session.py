@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from training.camera import FRONTAL, Camera
+from viz.exports import embedding
 from viz.state import session
 from viz.state.errors import UserError
 from viz.state.types import Display, Latent, Motion, Orbit, Playback, Quality, SessionState
@@ -72,11 +73,11 @@ def test_pictures_carry_their_session(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 255, (9, 7, 3), np.uint8)
     state = full_state()
     path = tmp_path / "folder" / "picture.png"
-    session.save_png(path, pixels, state)
-    assert session.open_session(path) == state
+    embedding.save_png(path, pixels, state)
+    assert embedding.open_session(path) == state
     assert np.array_equal(np.asarray(Image.open(path)), pixels)
     depth = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5000
-    session.save_png(path, depth, state, depth_near="2.25")
+    embedding.save_png(path, depth, state, depth_near="2.25")
     with Image.open(path) as picture:
         assert picture.info["depth_near"] == "2.25"
         assert np.array_equal(np.asarray(picture), depth)
@@ -86,17 +87,17 @@ def test_files_without_a_session_say_so(tmp_path):
     plain = tmp_path / "plain.png"
     Image.new("RGB", (2, 2)).save(plain)
     with pytest.raises(UserError, match="without a session"):
-        session.open_session(plain)
+        embedding.open_session(plain)
     broken = tmp_path / "broken.png"
     broken.write_bytes(plain.read_bytes()[:40])
     with pytest.raises(UserError, match="could not be read"):
-        session.open_session(broken)
+        embedding.open_session(broken)
     with pytest.raises(UserError, match="no such file"):
-        session.open_session(tmp_path / "missing.json")
+        embedding.open_session(tmp_path / "missing.json")
     binary = tmp_path / "binary.json"
     binary.write_bytes(bytes(range(256)))
     with pytest.raises(UserError, match="not a text file"):
-        session.open_session(binary)
+        embedding.open_session(binary)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from viz.app import preferences
-from viz.app.actions import Interface
+from viz.exports.choices import ExportChoices
 from viz.state.animation.blending import FigureOfEight, Glide, blend_orbits, people, wander
 from viz.state.history import History
+from viz.state.interface import Interface
 from viz.state.types import Latent, Orbit, SessionState
 
 
@@ -73,7 +74,7 @@ def test_preferences_go_both_ways(tmp_path):
     path = tmp_path / "folder" / "settings.json"
     kept = preferences.Preferences(bookmarks={"3": "{}"}, window={"size": [800, 600]})
     interface = Interface(theme="light", ui_scale=1.5)
-    kept.keep(interface)
+    kept.keep(interface, ExportChoices())
     for name in ("a.ckpt", "b.ckpt", "a.ckpt"):
         kept.opened(str(tmp_path / name))
     preferences.save(path, kept)
@@ -81,7 +82,7 @@ def test_preferences_go_both_ways(tmp_path):
     assert found == kept
     assert [p.rsplit("/", 1)[-1] for p in found.recent] == ["a.ckpt", "b.ckpt"]
     restored = Interface()
-    found.restore(restored)
+    found.restore(restored, ExportChoices())
     assert (restored.theme, restored.ui_scale) == ("light", 1.5)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
-from viz.app.actions import Actions, Interface
+from viz.app.actions import Actions
 from viz.app.panels.seeds import blend_rows, recommended, seed_and_pad
 from viz.app.panels.widgets import (
     Button,
@@ -21,6 +21,7 @@ from viz.app.panels.widgets import (
     times,
     value_with_button,
 )
+from viz.state.interface import Interface
 from viz.state.types import LAST_SEED, Latent, ModelInfo, RenderResult, SessionState
 
 _UNKNOWN_NUM_WS = 14

@@ -8,8 +8,9 @@ from functools import partial
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
-from viz.app.actions import Actions, Interface
+from viz.app.actions import Actions
 from viz.app.panels.widgets import Button, button_row, disabled, heading
+from viz.state.interface import Interface
 from viz.state.types import CONDITIONINGS, Conditioning, Orbit, RenderResult, SessionState
 
 PRESETS: dict[str, tuple[float, float, str]] = {

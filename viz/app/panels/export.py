@@ -37,7 +37,7 @@ suffix), as some options matter for one format alone."""
 def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
     """Kind, options, name and folder, an estimate, and the button or what is under way."""
     del result
-    choices = actions.interface.exports
+    choices = actions.exports
     with disabled(actions.model is None):
         _what(choices)
         options = choices.current

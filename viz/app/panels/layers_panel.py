@@ -10,8 +10,9 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import layout, style
-from viz.app.actions import Actions, Interface
+from viz.app.actions import Actions
 from viz.app.panels.widgets import Button, button_row, end_of, times
+from viz.state.interface import Interface
 from viz.state.types import LayerInfo, Probe, ProbeResult, RenderResult, SessionState
 
 _ROWS_SHOWN = 8

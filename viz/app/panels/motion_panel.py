@@ -7,9 +7,10 @@ from dataclasses import replace
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
-from viz.app.actions import Actions, Interface
+from viz.app.actions import Actions
 from viz.app.panels.seeds import blend_rows, recommended, seed_and_pad
 from viz.app.panels.widgets import Button, button_row, disabled, heading
+from viz.state.interface import Interface
 from viz.state.types import Motion, RenderResult, SessionState
 
 

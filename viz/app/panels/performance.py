@@ -6,8 +6,9 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import layout, style
-from viz.app.actions import Actions, PerformanceLog
+from viz.app.actions import Actions
 from viz.app.panels.widgets import heading
+from viz.app.performance_log import PerformanceLog
 from viz.state.types import RenderResult, SessionState
 
 STAGES = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gui_utils import controls
-from viz.app.actions import Actions, Interface
+from viz.app.actions import Actions
 from viz.app.panels.widgets import disabled, heading, times
+from viz.state.interface import Interface
 from viz.state.types import PRECISIONS, ModelInfo, Quality, RenderResult, SessionState
 
 RAW_RESOLUTIONS = (16, 32, 48, 64, 96, 128, 192, 256)

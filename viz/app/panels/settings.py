@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gui_utils import controls
 from gui_utils.controls import style
-from viz.app.actions import Actions, Interface
+from viz.app.actions import Actions
+from viz.state.interface import Interface
 from viz.state.types import RenderResult, SessionState
 
 THEMES: dict[style.ThemeName, str] = {"dark": "Dark", "light": "Light"}

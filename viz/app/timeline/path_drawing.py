@@ -11,9 +11,9 @@ from imgui_bundle import imgui
 
 from gui_utils.controls import style
 from gui_utils.controls.layout import ellipsis, ink, record_rect
-from viz.app.actions import Interface
 from viz.app.panels.widgets import counted
 from viz.state.animation import camera_path, path_editing
+from viz.state.interface import Interface
 from viz.state.types import Keyframe, SessionState
 
 LABEL_WIDTH = 42.0

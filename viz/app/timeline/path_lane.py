@@ -12,10 +12,10 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.controls.layout import ink, record, record_rect, tooltip
-from viz.app.actions import Interface
 from viz.app.timeline import path_drawing as lane
 from viz.app.timeline.path_drawing import KEY_SIZE, Scale
 from viz.state.animation import camera_path, path_editing
+from viz.state.interface import Interface
 from viz.state.types import EASES, Ease, SessionState
 
 HEIGHT = 58.0

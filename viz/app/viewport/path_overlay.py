@@ -10,9 +10,9 @@ from imgui_bundle import imgui
 from gui_utils.controls import style
 from gui_utils.controls.layout import record_rect
 from training.camera import Camera
-from viz.app.actions import Interface
 from viz.app.viewport.overlays import Rect
 from viz.state.animation import camera_path, path_editing
+from viz.state.interface import Interface
 from viz.state.types import Keyframe, PathOptions, SessionState
 
 _SIZE = 0.86

@@ -21,30 +21,27 @@ import torch
 import torch.nn.functional as F
 
 from viz.exports import writing
+from viz.exports.embedding import FOLDER_SIDECAR, SIDECAR_SUFFIX
 from viz.exports.mesh_options import MeshOptions, PointOptions, SequenceOptions, VolumeOptions
 from viz.exports.meshes import mesh_surface, mesh_texture
 from viz.exports.meshes.mesh_files import (
-    SIDECAR,
     files_of,
     new_files,
     new_glb,
     point_cloud,
     write_mesh,
 )
-from viz.exports.meshes.mesh_glb import extras_text
 from viz.exports.meshes.mesh_surface import Moment, Surface
-from viz.exports.recipes import SIDECAR as FOLDER_SIDECAR
 from viz.exports.recipes import Recipe
 from viz.render import geometry
 from viz.render.renderer import Renderer
-from viz.render.worker import Steps
 from viz.state.errors import UserError
-from viz.state.session import reason
+from viz.state.files import reason
+from viz.state.jobs import Steps
 from viz.state.types import CLIP_SECONDS, FRAME_RATE, SessionState
 
 _FRAME = re.compile(r"frame_\d{4,}\.(glb|ply|obj|mtl|stl)")
 _SLAB_POINTS = 2**22
-_LARGEST_SESSION = 2**24
 
 
 def export_mesh(
@@ -266,7 +263,8 @@ def _numbered(
             surface = yield from _moment_of_clip(renderer, state, options, times, k)
             file = folder / f"frame_{k:04d}.{sequence.format}"
             yield from _saving(write_mesh(surface, file, recipe, unlit=options.unlit))
-            file.with_name(file.name + SIDECAR).unlink(missing_ok=True)  # one for all will do
+            # One session for the whole folder will do.
+            file.with_name(file.name + SIDECAR_SUFFIX).unlink(missing_ok=True)
         (folder / FOLDER_SIDECAR).write_text(recipe, "utf-8")
     return path
 
@@ -345,26 +343,3 @@ def _check_free(path: Path, overwrite: bool) -> None:
         )
     if path.is_file() and not path.suffix:
         raise UserError(f"{path} is a file, not a folder: choose another name.")
-
-
-def session_text(path: Path) -> str | None:
-    """JSON of the session that a file of these carries; None where it carries none.
-
-    Args:
-        path: a .glb, which holds it, or another file, which has it beside it.
-
-    Raises:
-        UserError: when the file cannot be read as what its name says.
-    """
-    try:
-        if path.suffix.lower() == ".glb":
-            with path.open("rb") as file:
-                return extras_text(file)
-        sidecar = path.with_name(path.name + SIDECAR)
-        if not sidecar.is_file() and _FRAME.match(path.name):
-            sidecar = path.with_name(FOLDER_SIDECAR)
-        if not sidecar.is_file() or sidecar.stat().st_size > _LARGEST_SESSION:
-            return None
-        return sidecar.read_text("utf-8")
-    except (OSError, ValueError, RecursionError) as e:
-        raise UserError(f"{path.name} could not be read as a mesh.") from e

@@ -13,12 +13,11 @@ import trimesh
 from trimesh.exchange.ply import export_ply
 from trimesh.exchange.stl import export_stl
 
+from viz.exports.embedding import SIDECAR_SUFFIX
 from viz.exports.meshes.mesh_glb import GlbWriter, png_bytes
 from viz.exports.meshes.mesh_surface import Surface
 from viz.exports.writing import new_file
 
-SIDECAR = ".session.json"
-"""Ending, after the whole name, of the session beside a file that can hold none."""
 _ROWS_AT_ONCE = 2**15
 
 
@@ -27,7 +26,7 @@ def files_of(path: Path) -> list[Path]:
     suffix = path.suffix.lower()
     if suffix == ".glb":
         return [path]
-    found = [path, path.with_name(path.name + SIDECAR)]
+    found = [path, path.with_name(path.name + SIDECAR_SUFFIX)]
     if suffix == ".obj":
         found += [path.with_suffix(".mtl"), path.with_suffix(".png")]
     return found

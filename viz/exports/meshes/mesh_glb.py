@@ -15,9 +15,9 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
+from viz.exports.embedding import PNG_KEY
 from viz.exports.meshes.mesh_surface import Surface
 from viz.state.errors import UserError
-from viz.state.session import PNG_KEY
 
 _FLOAT, _SHORT, _INT = 5126, 5123, 5125
 _VERTICES, _INDICES = 34962, 34963  # kinds of buffers
@@ -169,24 +169,3 @@ class GlbWriter:
         self._spool.seek(0)
         while block := self._spool.read(_COPIED_AT_ONCE):
             file.write(block)
-
-
-def extras_text(file: IO[bytes]) -> str | None:
-    """The recipe in a GLB's extras, as JSON; None where there is none.
-
-    Raises:
-        ValueError: when it is no GLB.
-    """
-    head = file.read(20)
-    if len(head) < 20 or head[:4] != b"glTF" or head[16:] != b"JSON":
-        raise ValueError("no GLB")
-    size = struct.unpack("<I", head[12:16])[0]
-    data = file.read(size)
-    if len(data) < size:
-        raise ValueError("the file ends early")
-    document = json.loads(data)
-    try:
-        recipe = document["asset"]["extras"][PNG_KEY]
-    except (KeyError, TypeError):
-        return None
-    return recipe if isinstance(recipe, str) else json.dumps(recipe)

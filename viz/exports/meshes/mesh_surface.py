@@ -15,8 +15,8 @@ from viz.exports.meshes import mesh_child
 from viz.render import geometry
 from viz.render.geometry.pieces import compact, tidy
 from viz.render.renderer import Renderer
-from viz.render.worker import Steps
 from viz.state.errors import UserError
+from viz.state.jobs import Steps
 from viz.state.types import SessionState
 
 MOST_UNWRAPPED = 100_000

@@ -15,7 +15,7 @@ from viz.exports.meshes.mesh_raster import coverage, depth_map, project
 from viz.exports.meshes.mesh_surface import Moment, Surface, unwrapped
 from viz.render import geometry
 from viz.render.renderer import Renderer
-from viz.render.worker import Steps
+from viz.state.jobs import Steps
 from viz.state.types import Orbit, SessionState
 
 _LEAST_PICTURE = 256

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from viz.exports.embedding import save_png
 from viz.exports.frame_options import PictureOptions
 from viz.exports.pictures.frames import export_picture
 from viz.render import latents
 from viz.render.renderer import Renderer
 from viz.state import layouts
 from viz.state.errors import UserError
-from viz.state.session import save_png, write_beside
+from viz.state.files import write_beside
 from viz.state.types import RenderRequest, SessionState
 
 

@@ -24,10 +24,10 @@ from torch import Tensor
 from training.networks.generator import RawRender
 from viz.exports.frame_options import MOST_PIXELS, Bits, Look
 from viz.render.renderer import Renderer
-from viz.render.worker import Steps
 from viz.state import layouts
 from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import UserError
+from viz.state.jobs import Steps
 from viz.state.types import RenderRequest, SessionState, Shot
 
 Parts = Generator[None, None, np.ndarray]

@@ -6,15 +6,16 @@ import re
 from pathlib import Path
 
 from viz.exports import recipes, schedule, writing
+from viz.exports.embedding import FOLDER_SIDECAR, PNG_KEY, session_text
 from viz.exports.frame_options import FrameOptions, PictureOptions
 from viz.exports.pictures import png
 from viz.exports.pictures.frame_renderer import FrameRenderer, check_look
-from viz.exports.recipes import PNG_KEY, SIDECAR, Recipe
+from viz.exports.recipes import Recipe
 from viz.exports.schedule import Take
 from viz.render.renderer import Renderer
-from viz.render.worker import Steps
 from viz.state.errors import UserError
-from viz.state.session import reason, write_beside
+from viz.state.files import reason, write_beside
+from viz.state.jobs import Steps
 from viz.state.types import SessionState
 
 _NAME = re.compile(r"frame_(\d+)\.png")
@@ -121,7 +122,7 @@ def _is_made(path: Path, recipe: str, overwrite: bool) -> bool:
     if not path.exists():
         return False
     try:
-        found = recipes.session_text(path)
+        found = session_text(path)
     except UserError:
         found = None
     if found is not None and recipes.same(found, recipe):
@@ -139,7 +140,7 @@ def require_folder(folder: Path, recipe: str, overwrite: bool) -> bool:
     Raises:
         UserError: when it holds another export, or cannot be read.
     """
-    sidecar = folder / SIDECAR
+    sidecar = folder / FOLDER_SIDECAR
     try:
         if not sidecar.exists():
             return True
@@ -171,4 +172,4 @@ def _prepare_folder(
     except OSError as e:
         raise UserError(f"The folder {folder} cannot be used: {reason(e)}.") from e
     if first and write:
-        write_beside(folder / SIDECAR, lambda file: file.write(recipe.encode()))
+        write_beside(folder / FOLDER_SIDECAR, lambda file: file.write(recipe.encode()))

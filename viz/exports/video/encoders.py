@@ -18,7 +18,7 @@ import numpy as np
 from av.filter import Graph
 from PIL import Image
 
-from viz.exports import recipes
+from viz.exports import embedding
 from viz.exports.frame_options import CODECS, VIDEO_SUFFIXES, Codec, VideoOptions
 from viz.state.errors import UserError
 
@@ -284,7 +284,7 @@ class GifEncoder:
         yield from self._paint(sink.pull())
         with self._part.open("rb+") as file:  # the comment goes before the last byte
             file.seek(-1, io.SEEK_END)
-            file.write(recipes.gif_comment(self._text) + b"\x3b")
+            file.write(embedding.gif_comment(self._text) + b"\x3b")
 
     def _paint(self, palette: Any) -> Progress:
         """The second pass."""
@@ -403,7 +403,7 @@ class WebpEncoder:
     def finish(self) -> Progress:
         """Parts of completing the file."""
         yield 0.0
-        self._chunk(b"XMP ", recipes.xmp(self._text))
+        self._chunk(b"XMP ", embedding.xmp(self._text))
         size = self._file.tell() - 8
         if size >= 2**32:
             raise UserError("A WebP holds 4 GB at most: choose fewer frames or a lower quality.")

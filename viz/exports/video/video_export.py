@@ -14,7 +14,7 @@ from viz.exports.recipes import Recipe
 from viz.exports.schedule import Take
 from viz.exports.video import encoders
 from viz.render.renderer import Renderer
-from viz.render.worker import Steps
+from viz.state.jobs import Steps
 from viz.state.types import SessionState
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
-from viz.app.actions import Interface
 from viz.state.animation import blending, clip_time, path_editing
+from viz.state.interface import Interface
 from viz.state.types import Keyframe, Orbit, SessionState
 
 _BLENDED = ("latent", "motion", "t", "orbit")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from viz.app.actions import Interface
 from viz.state.animation import camera_path
+from viz.state.interface import Interface
 from viz.state.types import Keyframe, SessionState
 
 SPACING = 2.0

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
-Stamp = tuple[int, int]
-"""Time of the last change in ns, and size."""
+from viz.state.files import Stamp, file_stamp
 
 _STEP = 1.0
 """Seconds between two looks."""
@@ -36,12 +34,3 @@ class FileWatch:
             return None
         self._known = found
         return "gone" if found is None else "changed"
-
-
-def file_stamp(path: str) -> Stamp | None:
-    """Time of the last change and size; None where there is no file."""
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size

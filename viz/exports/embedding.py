@@ -1,0 +1,271 @@
+"""Sessions inside exports, and back out of them.
+
+PNGs hold the session as text, MP4 and MOV as their comment, GIFs as a comment, WebP as XMP and GLB
+in its extras; what can hold no text has a session file beside it. No torch here: the window opens
+exports with this.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import struct
+from collections.abc import Iterator
+from pathlib import Path, PureWindowsPath
+from typing import IO, Any
+
+from viz.state.errors import UserError
+from viz.state.files import CHECKPOINTS, reason, write_beside
+from viz.state.session import from_json, to_json
+from viz.state.types import SessionState
+
+PNG_KEY = "pv3d_session"
+"""Name of the PNG text chunk that holds the session's JSON."""
+EXPORT_SUFFIXES = {
+    ".png": "picture",
+    ".gif": "picture",
+    ".webp": "picture",
+    ".mp4": "video",
+    ".mov": "video",
+    ".glb": "mesh",
+    ".ply": "mesh",
+    ".obj": "mesh",
+    ".stl": "mesh",
+}
+"""Endings of exports, which hold a session or have one beside them, and what they are."""
+FOLDER_SIDECAR = "session.json"
+"""Name of the session file in a folder of frames."""
+SIDECAR_SUFFIX = ".session.json"
+"""Ending, after the whole name, of the session beside a file that can hold none."""
+VIDEOS = (".mp4", ".mov")
+
+_MESH_FRAME = re.compile(r"frame_\d{4,}\.(glb|ply|obj|mtl|stl)")
+_LARGEST_SESSION = 2**24
+
+
+def open_session(path: str | Path) -> SessionState:
+    """State from a session file, or from anything that this program exported.
+
+    Its model is also looked for beside the file and among those that come with the program, as
+    the file may come from another machine.
+
+    Raises:
+        UserError: when it holds no session.
+    """
+    path = Path(path)
+    if path.suffix.lower() in EXPORT_SUFFIXES or path.is_dir():
+        text = _text_of_export(path)
+    else:
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as e:
+            raise UserError(f"{path.name} could not be read: {reason(e)}.") from e
+    state = from_json(text, path.name)
+    state.checkpoint = _located(state.checkpoint, path.absolute().parent)
+    return state
+
+
+def _located(checkpoint: str, folder: Path) -> str:
+    """Absolute path of a session's model; as it stands where it is found nowhere."""
+    if not checkpoint:
+        return ""
+    name = PureWindowsPath(checkpoint).name  # takes either slash: it may come from any system
+    for candidate in (folder / checkpoint, folder / name, CHECKPOINTS / name):
+        if candidate.is_file():
+            return str(candidate)
+    return checkpoint
+
+
+def _text_of_export(path: Path) -> str:
+    if not path.exists():
+        raise UserError(f"{path.name} could not be read: no such file or directory.")
+    text = session_text(path)
+    if text is None:
+        kind = "folder" if path.is_dir() else EXPORT_SUFFIXES[path.suffix.lower()]
+        raise UserError(f"{path.name} is a {kind} without a session: it was not saved here.")
+    return text
+
+
+def save_png(path: str | Path, pixels: Any, state: SessionState, **texts: str) -> None:
+    """Writes a picture that carries its session.
+
+    Args:
+        path: where.
+        pixels: uint8 [H, W, 3], or uint16 [H, W] for a 16-bit grey picture.
+        state: restored when the picture is opened in the program.
+        texts: further text entries of the PNG.
+
+    Raises:
+        UserError: when it cannot be written; no half file is left.
+    """
+    from PIL import Image, PngImagePlugin
+
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt(PNG_KEY, to_json(state))
+    for key, text in texts.items():
+        info.add_itxt(key, text)
+    picture = Image.fromarray(pixels)
+    write_beside(path, lambda file: picture.save(file, format="PNG", pnginfo=info))
+
+
+def session_text(path: Path) -> str | None:
+    """JSON of the session that a file of this program's carries; None where it carries none.
+
+    Args:
+        path: a picture, video or geometry file, or a folder of frames.
+
+    Raises:
+        UserError: when the file cannot be read as what its name says.
+    """
+    from PIL.Image import DecompressionBombError
+
+    suffix = path.suffix.lower()
+    try:
+        if path.is_dir():
+            sidecar = path / FOLDER_SIDECAR
+            return sidecar.read_text("utf-8") if sidecar.is_file() else None
+        if suffix in VIDEOS:
+            return _text_of_video(path)
+        if suffix == ".gif":
+            return next((t for t in _gif_comments(path) if t.startswith("{")), None)
+        if suffix == ".webp":
+            return _text_of_webp(path)
+        if suffix == ".png":
+            return _text_of_png(path)
+    except (OSError, ValueError, IndexError, SyntaxError, DecompressionBombError) as e:
+        kind = "video" if suffix in VIDEOS else "picture"
+        raise UserError(f"{path.name} could not be read as a {kind}.") from e
+    return _text_of_geometry(path)
+
+
+def _text_of_png(path: Path) -> str | None:
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        found = picture.info.get(PNG_KEY)
+    return found if isinstance(found, str) else None
+
+
+def _text_of_video(path: Path) -> str | None:
+    import av
+
+    with av.open(str(path)) as container:
+        found = container.metadata.get("comment", "")
+    return found if found.startswith("{") else None
+
+
+def gif_comment(text: str) -> bytes:
+    """A GIF's comment extension: blocks of at most 255 bytes."""
+    data = text.encode()
+    parts = (data[k : k + 255] for k in range(0, len(data), 255))
+    return b"\x21\xfe" + b"".join(bytes([len(part)]) + part for part in parts) + b"\x00"
+
+
+def _gif_comments(path: Path) -> Iterator[str]:
+    """Comments of a GIF, wherever they stand."""
+    with path.open("rb") as file:
+        header = _exactly(file, 13)
+        if header[:3] != b"GIF":
+            raise ValueError("no GIF")
+        _skip_table(file, header[10])
+        while (kind := _exactly(file, 1)) != b"\x3b":
+            if kind == b"\x21":
+                label = _exactly(file, 1)
+                blocks = b"".join(_blocks(file, keep=label == b"\xfe"))
+                if label == b"\xfe":
+                    yield blocks.decode("utf-8", "replace")
+            elif kind == b"\x2c":
+                _skip_table(file, _exactly(file, 9)[8])
+                _exactly(file, 1)
+                for _ in _blocks(file, keep=False):
+                    pass
+            else:
+                raise ValueError("damaged")
+
+
+def _skip_table(file: IO[bytes], flags: int) -> None:
+    if flags & 0x80:
+        file.seek(3 << ((flags & 7) + 1), 1)
+
+
+def _blocks(file: IO[bytes], keep: bool) -> Iterator[bytes]:
+    while size := _exactly(file, 1)[0]:
+        block = _exactly(file, size)
+        if keep:
+            yield block
+
+
+def _exactly(file: IO[bytes], count: int) -> bytes:
+    data = file.read(count)
+    if len(data) < count:
+        raise ValueError("the file ends early")
+    return data
+
+
+_XMP = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:pv3d="urn:pv3d-visualizer">'
+    "<pv3d:session>{}</pv3d:session>"
+    "</rdf:Description></rdf:RDF></x:xmpmeta>"
+    '<?xpacket end="w"?>'
+)
+
+
+def xmp(text: str) -> bytes:
+    """An XMP packet that holds the recipe."""
+    return _XMP.format(html.escape(text, quote=False)).encode()
+
+
+def _text_of_webp(path: Path) -> str | None:
+    with path.open("rb") as file:
+        head = _exactly(file, 12)
+        if head[:4] != b"RIFF" or head[8:] != b"WEBP":
+            raise ValueError("no WebP")
+        while len(chunk := file.read(8)) == 8:
+            size = int.from_bytes(chunk[4:], "little")
+            if chunk[:4] == b"XMP ":
+                packet = _exactly(file, size).decode("utf-8")
+                found = re.search(r"<pv3d:session>(.*?)</pv3d:session>", packet, re.DOTALL)
+                return html.unescape(found[1]) if found else None
+            file.seek(size + size % 2, 1)
+    return None
+
+
+def _text_of_geometry(path: Path) -> str | None:
+    """JSON of the session that a .glb holds, or that lies beside another geometry file."""
+    try:
+        if path.suffix.lower() == ".glb":
+            with path.open("rb") as file:
+                return _extras_text(file)
+        sidecar = path.with_name(path.name + SIDECAR_SUFFIX)
+        if not sidecar.is_file() and _MESH_FRAME.match(path.name):
+            sidecar = path.with_name(FOLDER_SIDECAR)
+        if not sidecar.is_file() or sidecar.stat().st_size > _LARGEST_SESSION:
+            return None
+        return sidecar.read_text("utf-8")
+    except (OSError, ValueError, RecursionError) as e:
+        raise UserError(f"{path.name} could not be read as a mesh.") from e
+
+
+def _extras_text(file: IO[bytes]) -> str | None:
+    """The recipe in a GLB's extras, as JSON; None where there is none.
+
+    Raises:
+        ValueError: when it is no GLB.
+    """
+    head = file.read(20)
+    if len(head) < 20 or head[:4] != b"glTF" or head[16:] != b"JSON":
+        raise ValueError("no GLB")
+    size = struct.unpack("<I", head[12:16])[0]
+    data = file.read(size)
+    if len(data) < size:
+        raise ValueError("the file ends early")
+    document = json.loads(data)
+    try:
+        recipe = document["asset"]["extras"][PNG_KEY]
+    except (KeyError, TypeError):
+        return None
+    return recipe if isinstance(recipe, str) else json.dumps(recipe)

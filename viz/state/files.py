@@ -1,0 +1,54 @@
+"""Files: written whole or not at all, and why that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from training.replacing import replacing
+from viz.state.errors import UserError
+
+CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
+"""Folder of the models that come with the program."""
+
+Stamp = tuple[int, int]
+"""Time of the last change in ns, and size."""
+
+
+def write_beside(path: str | Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Lets `write` fill a new file next to `path`, then renames it: all of it, or nothing.
+
+    Raises:
+        UserError: when the file cannot be written, with the reason.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part, part.open("wb") as file:
+            write(file)
+    except OSError as e:
+        raise UserError(f"{path.name} could not be saved in {path.parent}: {reason(e)}.") from e
+
+
+def reason(error: Exception) -> str:
+    """Why a file could not be read or written, to go into a sentence."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not a text file"
+    text = getattr(error, "strerror", None) or str(error)
+    return text[:1].lower() + text[1:]
+
+
+def file_stamp(path: str) -> Stamp | None:
+    """Time of the last change and size; None where there is no file."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def default_checkpoint() -> str:
+    """Path of the model that comes with the program; empty where there is none."""
+    found = sorted(CHECKPOINTS.glob("*.safetensors"))
+    return str(found[0]) if found else ""
