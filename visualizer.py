@@ -39,14 +39,13 @@ def run_app(options: AppOptions) -> int:
     from gui_utils.window.window import DisplayError
     from viz.app.application import App
     from viz.exports.embedding import open_session
-    from viz.render.models import pick_device
     from viz.state.errors import UserError
 
     try:
         if options.checkpoint and not Path(options.checkpoint).expanduser().exists():
             raise UserError(f"Cannot load {options.checkpoint}: there is no such file.")
         state = open_session(options.session) if options.session else None
-        app = App(options.checkpoint, state, pick_device(options.device))
+        app = App(options.checkpoint, state, options.device)
     except DisplayError as error:
         print(f"{error}\nWithout a window: python visualizer.py render --help", file=sys.stderr)
         return 1

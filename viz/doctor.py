@@ -122,6 +122,7 @@ def _memory() -> Finding:
 
 
 def _window() -> list[Finding]:
+    from gui_utils.gl.software import is_software
     from gui_utils.window.window import DisplayError, Window
 
     display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or "the desktop"
@@ -133,7 +134,7 @@ def _window() -> list[Finding]:
         return [Finding("Window", False, sentence, mend)]
     renderer, scale = window.gl_renderer, window.scale
     window.close()
-    software = any(name in renderer.lower() for name in ("llvmpipe", "softpipe", "swrast"))
+    software = is_software(renderer)
     mend = "The window draws without a GPU; it works, more slowly." if software else ""
     return [
         Finding("Display", True, f"{display}, scale {scale:g}"),

@@ -8,11 +8,13 @@ unique, and "Text##name" tells equal texts apart.
 from gui_utils.controls.buttons import button, combo, icon_button, segmented, text_input, toggle
 from gui_utils.controls.displays import colorbar, hint, key_value, plot, progress
 from gui_utils.controls.layout import begin_frame, open_sections, rects, scope, section
-from gui_utils.controls.notices import Toasts, confirm, key_help
+from gui_utils.controls.notices import Buttons, Level, Toasts, confirm, key_help
 from gui_utils.controls.numbers import drag_int, slider, slider_int, vector
 from gui_utils.controls.pad import pad
 
 __all__ = [
+    "Buttons",
+    "Level",
     "Toasts",
     "begin_frame",
     "button",

@@ -17,6 +17,8 @@ from gui_utils.controls.buttons import button, icon_button
 from gui_utils.controls.layout import ink, record, record_rect, scope
 
 Level = Literal["info", "success", "warning", "error"]
+Buttons = Sequence[tuple[str, Callable[[], object]]]
+"""Captions and what they do."""
 
 _ICONS: dict[str, str] = {
     "info": icons.ICON_FA_CIRCLE_INFO,
@@ -48,7 +50,7 @@ class _Toast:
     sentence: str
     details: str
     timeout: float | None
-    buttons: Sequence[tuple[str, Callable[[], object]]] = ()
+    buttons: Buttons = ()
     repeats: int = 1
     born: float = field(default_factory=time.perf_counter)
     unfolded: bool = False
@@ -78,7 +80,7 @@ class Toasts:
         sentence: str,
         details: str = "",
         timeout: float | None = None,
-        buttons: Sequence[tuple[str, Callable[[], object]]] = (),
+        buttons: Buttons = (),
     ) -> None:
         """Show a notice; one that is on show already counts up instead.
 

@@ -11,13 +11,12 @@ from OpenGL import GL as gl  # noqa: N811 - the usual name
 from OpenGL.GL import shaders
 
 from gui_utils.gl.saved_state import saved_state
+from gui_utils.gl.software import is_software
 
 Mode = Literal["shaded", "colored", "wireframe", "normals"]
 
 _MODES: dict[str, int] = {"shaded": 0, "colored": 1, "normals": 2, "wireframe": 3}
 _SAMPLES = 4
-# Drawing on the CPU, antialiasing makes a frame about three times as long.
-_SOFTWARE = ("llvmpipe", "softpipe", "swiftshader", "software")
 
 _VERTEX_SHADER = """#version 330 core
 layout(location = 0) in vec3 position;
@@ -97,7 +96,8 @@ class MeshView:
     def __init__(self, samples: int | None = None) -> None:
         if samples is None:
             renderer = bytes(gl.glGetString(gl.GL_RENDERER) or b"").decode(errors="replace")
-            software = any(name in renderer.lower() for name in _SOFTWARE)
+            software = is_software(renderer)
+            # Drawing on the CPU, antialiasing makes a frame about three times as long.
             samples = 1 if software else _SAMPLES
         self._count = 0
         self._size = (0, 0)

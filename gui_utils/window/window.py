@@ -18,6 +18,7 @@ from OpenGL import GL as gl  # noqa: N811 - the usual name
 
 from gui_utils import controls
 from gui_utils.controls import style
+from gui_utils.gl.software import is_software
 from gui_utils.window import monitors
 from gui_utils.window.display import DisplayError, can_place, create_window, init_glfw
 
@@ -219,6 +220,20 @@ class Window:
         # Some drivers forget the swap interval when the window changes monitor.
         glfw.swap_interval(1 if self._vsync else 0)
         self._on_event()
+
+    @property
+    def draws_in_software(self) -> bool:
+        """Whether OpenGL runs on the processor, which each frame then costs."""
+        return is_software(self.gl_renderer)
+
+    @property
+    def clipboard(self) -> str:
+        """Text on the clipboard; empty where it holds something else."""
+        return imgui.get_clipboard_text() or ""
+
+    @clipboard.setter
+    def clipboard(self, text: str) -> None:
+        imgui.set_clipboard_text(text)
 
     @property
     def theme(self) -> style.ThemeName:

@@ -1,305 +1,272 @@
-"""The actions of panels and keys: what they do to the session and the program."""
+"""All that a user can do, one method an act, without any drawing.
+
+Panels, shortcuts, dialogs and tests call these; the window's loop shows what comes of them.
+"""
 
 from __future__ import annotations
 
-import logging
-import time
-import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
-from imgui_bundle import imgui
 
-from gui_utils.controls import Toasts
-from gui_utils.gl.texture import Texture
-from gui_utils.window.window import Window
-from viz.app.actions import CaptureKind, ToastLevel
-from viz.app.dialogs import Files
-from viz.app.performance_log import PerformanceLog
-from viz.app.preferences import Preferences
-from viz.app.timeline import timeline_view
-from viz.exports.choices import ExportChoices
-from viz.render.worker import Worker
-from viz.state import session
-from viz.state.animation import path_editing
-from viz.state.animation.animator import Movement, keep_moving_parts
+from gui_utils.controls.file_dialogs import Filters, Kind, show_folder
+from viz.app.session_commands import Question, SessionCommands
+from viz.exports import embedding, naming
+from viz.exports.export_jobs import (
+    CaptureJob,
+    CheckWsJob,
+    ExportJob,
+    SaveWsJob,
+    WindowCaptureJob,
+)
+from viz.state import files, session
 from viz.state.errors import UserError
-from viz.state.history import History
-from viz.state.interface import Interface
-from viz.state.jobs import JobStatus
-from viz.state.types import ModelInfo, Orbit, PathOptions, RenderResult, SessionState
 
-log = logging.getLogger(__name__)
+CaptureKind = Literal["picture", "raw", "depth", "window"]
+
+_ARRAYS = (".npy", ".npz")
+_NUMPY: Filters = (("NumPy", ("*.npz", "*.npy")),)
+_MODELS = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl")
+_SESSIONS = ("*.json", *(f"*{suffix}" for suffix in embedding.EXPORT_SUFFIXES))
 
 
-class AppActions:
-    """Implements `viz.app.actions.Actions`; `viz.app.application.App` adds the window's loop."""
+@dataclass(frozen=True)
+class FileQuestion:
+    """A file that the user is to choose."""
 
-    window: Window
-    worker: Worker
-    files: Files
-    state: SessionState
-    history: History
-    movement: Movement
-    interface: Interface
-    exports: ExportChoices
-    preferences: Preferences
-    toasts: Toasts
-    performance: PerformanceLog
-    model: ModelInfo | None
-    result: RenderResult | None
-    help_open: bool
-    job_since: float | None
-    _probe_texture: Texture
-    _quit_asked: bool
-    _window_capture: bool
-    _reported: str = ""
+    kind: Kind
+    title: str
+    filters: Filters
+    chosen: Callable[[str], None]
+    name: str = ""
+    """Name to begin with, or the folder for a choice of folders."""
 
-    def remember(self) -> None:
-        """Writes the settings."""
-        raise NotImplementedError
+
+class Commands(SessionCommands):
+    """What can be done, files and exports included."""
+
+    file_question: FileQuestion | None = None
+    """The file to choose, while a dialog asks for it."""
+
+    def _ask_for_file(
+        self,
+        kind: Kind,
+        title: str,
+        filters: Filters,
+        chosen: Callable[[str], None],
+        name: str = "",
+    ) -> None:
+        if self.file_question is None:  # one at a time: an answer must not go to another question
+            self.file_question = FileQuestion(kind, title, filters, chosen, name)
+
+    # Opening ----------------------------------------------------------------------------------
+
+    def open_all(self, paths: Sequence[str]) -> None:
+        """Opens dropped files; of several models or sessions the last one counts."""
+        sessions = [p for p in paths if _holds_session(p)]
+        rest = [p for p in paths if p not in sessions]
+        models = [p for p in rest if Path(p).suffix.lower() not in _ARRAYS]
+        arrays = [p for p in rest if Path(p).suffix.lower() in _ARRAYS]
+        # A session names its model, and ws go into whatever is shown in the end.
+        for group in (models, sessions, arrays):
+            if group:
+                self.open(group[-1])
+            if len(group) > 1:
+                name = Path(group[-1]).name
+                self.notify("info", f"One file of a kind at a time: only {name} was opened.")
+
+    def open(self, path: str) -> None:
+        """Opens a file by what its name says it is: a session or an export that holds one, ws, or
+        a model."""
+        if _holds_session(path):
+            self.guarded(lambda: self._open_session(path))
+        elif Path(path).suffix.lower() in _ARRAYS:
+            self._open_ws(path)
+        else:
+            self.open_model(path)
+
+    def open_dialog(self) -> None:
+        """Asks for a model or a session."""
+        filters = (("Models and sessions", (*_MODELS, *_SESSIONS)), ("All files", ("*",)))
+        self._ask_for_file("open", "Open a model or a session", filters, self.open)
+
+    def open_session_dialog(self) -> None:
+        """Asks for a session, or an export that holds one."""
+        filters = (("Sessions and what was exported", _SESSIONS),)
+        self._ask_for_file("open", "Open a session", filters, self.open)
+
+    def open_ws_dialog(self) -> None:
+        """Asks for a file of ws to show."""
+        self._ask_for_file("open", "Load ws", _NUMPY, self.open)
+
+    def _open_session(self, path: str) -> None:
+        state = embedding.open_session(_sidecar(path) or path)
+        wanted = state.checkpoint or files.default_checkpoint()
+        shown = self.model.path if self.model else ""
+        state.checkpoint = shown  # until the other one is loaded, which may fail
+        self.take_state(state)
+        self.mark_saved(path if Path(path).suffix.lower() == ".json" else "")
+        if wanted and not Path(wanted).exists():
+            name = Path(wanted).name
+            self.notify("warning", f"The session's model {name} is not here; the one shown stays.")
+        elif wanted != shown:
+            self.open_model(wanted)
+        self.notify("success", f"Opened {Path(path).name}.")
+
+    def _open_ws(self, path: str) -> None:
+        path = str(Path(path).absolute())
+
+        def done(_: str) -> None:
+            self.state.latent = replace(self.state.latent, ws_file=path, others=())
+            self.scheduler.ask_again()  # the file may have changed, and the state not
+
+        self.worker.start(CheckWsJob(path), done)
+
+    # Saving -----------------------------------------------------------------------------------
+
+    def save_session_dialog(self) -> None:
+        """Asks where to save the session, beginning with the file that it came from."""
+        filters = (("Sessions", ("*.json",)),)
+        name = self.session_path or "session.json"
+        self._ask_for_file("save", "Save the session", filters, self._save_session, name)
+
+    def _save_session(self, path: str) -> None:
+        path = _completed(path, ".json")
+        session.save_session(path, self.state)
+        self.mark_saved(path)
+        self.notify("success", f"Saved {Path(path).name}.", path)
+
+    def save_ws_dialog(self) -> None:
+        """Asks where to save the ws of the person shown (.npz with the key ws, or .npy)."""
+        name = f"seed{self.state.latent.seed:04d}_ws.npz"
+        self._ask_for_file("save", "Save the ws of this person", _NUMPY, self._save_ws, name)
+
+    def _save_ws(self, path: str) -> None:
+        target = _completed(path, ".npz", ".npy")
+        self.worker.start(SaveWsJob(self.state.snapshot(), target), self._tell_saved)
+
+    def capture(self, kind: CaptureKind) -> None:
+        """Saves a picture of the present state; the window's once it is drawn."""
+        if kind == "window":
+            self.window_capture = True
+            return
+        path = self._capture_path(kind)
+        self.worker.start(CaptureJob(kind, self.state.snapshot(), str(path)), self._tell_saved)
+
+    def capture_window(self, pixels: np.ndarray) -> None:
+        """Saves the window's pixels, uint8 [H, W, 3]."""
+        height, width = pixels.shape[:2]
+        job = WindowCaptureJob(
+            self.state.snapshot(),
+            str(self._capture_path("window")),
+            (height, width),
+            np.ascontiguousarray(pixels).tobytes(),
+        )
+        self.worker.start(job, self._tell_saved)
+
+    def _capture_path(self, kind: CaptureKind) -> Path:
+        name = naming.default_name(self.state, kind, self._model_name)
+        return Path(self.capture_folder) / f"{name}.png"
 
     @property
-    def job(self) -> JobStatus | None:
-        return self.worker.status
+    def _model_name(self) -> str:
+        return self.model.name if self.model else ""
 
-    @property
-    def job_left(self) -> float | None:
-        job, since = self.job, self.job_since
-        if job is None or since is None or not job.fraction or job.fraction < 0.01:
-            return None
-        return (time.perf_counter() - since) * (1 - job.fraction) / job.fraction
-
-    @property
-    def recent(self) -> Sequence[str]:
-        return self.preferences.recent
+    def _tell_saved(self, path: str) -> None:
+        self.notify("success", f"Saved {Path(path).name}.", path)
 
     @property
     def capture_folder(self) -> str:
+        """Where pictures and exports go."""
         return self.preferences.capture_folder
 
-    @property
-    def probe_texture(self) -> object | None:
-        return self._probe_texture.ref if self.result and self.result.probe else None
-
-    def open_model(self, path: str) -> None:
-        # Absolute, so that a session that is saved now finds it from anywhere.
-        self.worker.load(str(Path(path).expanduser().absolute()) if path else "")
-
-    def open_model_dialog(self) -> None:
-        self.files.open_dialog()
-
-    def reload_model(self) -> None:
-        self.worker.load(self.model.path if self.model else "")
-
-    def cancel_job(self) -> None:
-        self.worker.cancel()
-
-    def random_person(self) -> None:
-        self._new_person()
-        if not self.interface.lock_motion:
-            self._new_motion()
-
-    def random_motion(self) -> None:
-        self._new_motion()
-        if not self.interface.lock_person:
-            self._new_person()
-
-    def _new_person(self) -> None:
-        x = float(np.random.default_rng().integers(0, 10000))
-        self.state.latent = replace(self.state.latent, x=x, y=0.0, ws_file="", others=())
-
-    def _new_motion(self) -> None:
-        x = float(np.random.default_rng().integers(0, 10000))
-        self.state.motion = replace(self.state.motion, x=x, y=0.0, others=())
-
-    def save_ws_dialog(self) -> None:
-        self.files.save_ws_dialog()
-
-    def load_ws_dialog(self) -> None:
-        self.files.open_ws_dialog()
-
-    def open_session_dialog(self) -> None:
-        self.files.open_session_dialog()
-
-    def save_session_dialog(self) -> None:
-        self.files.save_session_dialog()
-
-    def take_state(self, state: SessionState) -> None:
-        """Shows another state, at rest."""
-        self.movement.stop_glide()
-        self.interface.playing = False
-        path_editing.pause(self.interface)
-        self.interface.path_time = 0.0
-        self.interface.path_lane |= bool(state.keyframes)
-        self.state = state
-
-    def copy_camera(self) -> None:
-        imgui.set_clipboard_text(session.camera_to_json(self.state.orbit.camera()))
-        self.toast("success", "The camera is on the clipboard.")
-
-    def paste_camera(self) -> None:
-        def paste() -> None:
-            camera = session.camera_from_json(imgui.get_clipboard_text() or "")
-            self._turn_to(Orbit.from_camera(camera))
-
-        self.guarded(paste)
-
-    def set_conditioning(self) -> None:
-        self.state.conditioning = "set"
-        self.state.conditioning_orbit = self.state.orbit
-
-    def set_before(self) -> None:
-        self.state.before = self.state.shot()
-        self.state.display = replace(self.state.display, layout="split")
-
-    def glide_to(self, yaw: float, pitch: float) -> None:
-        self._turn_to(replace(self.state.orbit, yaw=yaw, pitch=pitch))
-
-    def reset_camera(self) -> None:
-        self._turn_to(Orbit())
-
-    def _turn_to(self, orbit: Orbit) -> None:
-        path_editing.pause(self.interface)
-        self.movement.glide_camera(self.state, orbit, time.perf_counter())
-
-    def capture(self, kind: CaptureKind) -> None:
-        if kind == "window":
-            self._window_capture = True  # once this frame is drawn
-        else:
-            self.files.capture(kind)
-
     def capture_folder_dialog(self) -> None:
-        self.files.capture_folder_dialog()
+        """Asks for that folder."""
+
+        def take(path: str) -> None:
+            self.preferences.capture_folder = path
+            self.remember()
+
+        title = "Folder for saved pictures"
+        self._ask_for_file("folder", title, (), take, self.capture_folder)
+
+    # Exporting --------------------------------------------------------------------------------
 
     def export(self) -> None:
-        self.files.export()
-
-    def toast(self, level: ToastLevel, sentence: str, details: str = "") -> None:
-        self.toasts.add(level, sentence, details)
-
-    def report(self, sentence: str, error: Exception) -> None:
-        """Tells of a fault of the program itself."""
-        details = "".join(traceback.format_exception(error))
-        if details != self._reported:  # what fails in each frame would flood the log
-            self._reported = details
-            log.error("%s\n%s", sentence, details)
-        self.toast("error", sentence, details)
-
-    def guarded(self, act: Callable[[], object]) -> None:
-        """Runs an action whose failure the user can mend."""
-        try:
-            act()
-        except UserError as error:
-            self.toast("error", str(error))
-
-    def undo(self) -> None:
-        self._note()
-        self._restore(self.history.undo())
-
-    def redo(self) -> None:
-        self._note()
-        self._restore(self.history.redo())
-
-    def _note(self, busy: bool = False) -> None:
-        """Notes what the user changed as a step, unless he is still `busy` with it."""
-        users = keep_moving_parts(self.state, self.history.present, self.interface)
-        self.history.track(users, busy)
-
-    def _restore(self, state: SessionState | None) -> None:
-        if state is None:
-            return
-        state.checkpoint = self.state.checkpoint  # opening a model is no step
-        self.history.amend(state)
-        self.movement.stop_glide()
-        self.state = keep_moving_parts(state, self.state, self.interface)
-
-    def can_undo(self) -> bool:
-        return self.history.can_undo
-
-    def can_redo(self) -> bool:
-        return self.history.can_redo
-
-    def store_bookmark(self, digit: int) -> None:
-        # A bookmark is a moment: the path goes its own way.
-        moment = replace(self.state, keyframes=(), path=PathOptions())
-        self.preferences.bookmarks[str(digit)] = session.to_json(moment)
-        self.remember()
-        self.toast("success", f"Stored as bookmark {digit}.")
-
-    def recall_bookmark(self, digit: int) -> None:
-        text = self.preferences.bookmarks.get(str(digit))
-        if text is None:
-            self.toast("info", f"Bookmark {digit} is empty: Ctrl+{digit} stores the state.")
-            return
-
-        def recall() -> None:
-            end = session.from_json(text, f"Bookmark {digit}")
-            end.keyframes, end.path = self.state.keyframes, self.state.path
-            end.checkpoint = self.state.checkpoint
-            path_editing.pause(self.interface)
-            self.movement.glide_to(self.state, end, time.perf_counter())
-
-        self.guarded(recall)
-
-    def bookmarks(self) -> Sequence[int]:
-        return sorted(int(digit) for digit in self.preferences.bookmarks if digit.isdigit())
-
-    def toggle_play(self) -> None:
-        timeline_view.toggle_play(self.state, self, self.movement.clock)
-
-    def step(self, frames: int) -> None:
-        """Stops playback and goes some frames on, or back if negative."""
-        timeline_view.step(self.state, self, frames)
-
-    def add_key(self) -> None:
-        """Keeps what is shown as a key of the path."""
-        self.movement.stop_glide()
-        path_editing.add(self.state, self.interface)
-
-    def update_key(self) -> None:
-        """Keeps what is shown in the key under the path's playhead."""
-        if path_editing.current(self.state, self.interface) is None:
-            self.toast("info", "The path's playhead stands on no key: K adds one.")
-        path_editing.update(self.state, self.interface)
-
-    def delete_key(self) -> None:
-        """Takes the key under the path's playhead away."""
-        if self.interface.path_lane:
-            path_editing.remove(self.state, self.interface)
-
-    def go_to_key(self, step: int) -> None:
-        """Shows the path's next key, or for a negative step the one before."""
-        self.movement.stop_glide()
-        path_editing.go(self.state, self.interface, step)
-
-    def toggle_path(self) -> None:
-        """Plays or pauses the path."""
-        if not path_editing.can_play(self.state):
-            self.toast("info", "There is no path yet: K keeps what is shown as a key.")
-        self.movement.stop_glide()
-        path_editing.toggle_play(self.state, self.interface)
-
-    def toggle_fullscreen(self) -> None:
-        self.window.fullscreen = not self.window.fullscreen
-
-    def toggle_interface(self) -> None:
-        self.interface.sidebar_visible = not self.interface.sidebar_visible
-        if not self.interface.sidebar_visible:
-            self.toast("info", "H or Esc brings the interface back.")
-
-    def open_help(self) -> None:
-        self.help_open = True
-
-    def escape(self) -> None:
-        """Leaves what can be left; quits only after asking."""
-        if imgui.is_popup_open("", imgui.PopupFlags_.any_popup):
-            imgui.internal.close_popup_to_level(0, True)
-        elif not self.interface.sidebar_visible:
-            self.interface.sidebar_visible = True
-        elif self.window.fullscreen:
-            self.window.fullscreen = False
+        """Exports the present state as `exports` says, asking before anything that exists is
+        replaced."""
+        choices = self.exports
+        path = choices.target(self.state, self.capture_folder, self._model_name).absolute()
+        options = choices.current
+        problems = options.problems_with(path)
+        if problems:
+            self.notify("error", problems[0])
+        elif path.exists():
+            self._ask_to_replace(choices.what, options, path)
         else:
-            self._quit_asked = True
+            self._export(choices.what, options, path)
+        self.remember()
+
+    def _ask_to_replace(self, what: str, options: Any, path: Path) -> None:
+        kind = "folder" if path.is_dir() else "file"
+        state = self.state.snapshot()
+
+        def answered(choice: str) -> None:
+            if choice == "Keep both":
+                self._start_export(ExportJob.of(what, options, state, naming.unused(path)))
+            elif choice == "Replace":
+                self._start_export(ExportJob.of(what, options, state, path, overwrite=True))
+
+        self.question = Question(
+            f"Replace the {kind}?",
+            f"The {kind} {path.name} exists in {path.parent}.",
+            ("Replace", "Keep both", "Cancel"),
+            answered,
+            default="Cancel",
+        )
+
+    def _export(self, what: str, options: Any, path: Path) -> None:
+        self._start_export(ExportJob.of(what, options, self.state, path))
+
+    def _start_export(self, job: ExportJob) -> None:
+        self.worker.start(job, self._tell_exported)
+
+    def _tell_exported(self, path: str) -> None:
+        def show() -> None:
+            if not show_folder(Path(path).parent):
+                self.notify("warning", "This desktop has no file manager to open.")
+
+        def copy() -> None:
+            self.shell.clipboard = path
+
+        buttons = (("Open folder", show), ("Copy path", copy))
+        self.notify("success", f"Saved {Path(path).name}.", buttons=buttons)
+
+
+def _holds_session(path: str) -> bool:
+    """Whether it is a session, an export, or a folder of exported frames."""
+    named = Path(path).suffix.lower() in (".json", *embedding.EXPORT_SUFFIXES)
+    return named or Path(path).is_dir() or _sidecar(path) is not None
+
+
+def _sidecar(path: str) -> Path | None:
+    """The session beside an exported volume, which is a NumPy file as ws are."""
+    beside = Path(f"{path}{embedding.SIDECAR_SUFFIX}")
+    return beside if Path(path).suffix.lower() in _ARRAYS and beside.is_file() else None
+
+
+def _completed(path: str, *endings: str) -> str:
+    """A path to save to, with the first of the endings where it has none of them.
+
+    Raises:
+        UserError: when a file has that name, which the dialog has not asked about.
+    """
+    if path.lower().endswith(endings):
+        return path
+    path += endings[0]
+    if Path(path).exists():
+        raise UserError(f"{Path(path).name} exists: choose that very name to replace it.")
+    return path

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+import psutil
+
+from viz.render.messages import Rendered
+
 
 @dataclass
 class PerformanceLog:
@@ -26,8 +30,37 @@ class PerformanceLog:
     preview_level: str = ""
     """What the last preview left out, in words; empty before the first."""
     process_bytes: int = 0
-    """Memory of this process."""
+    """Memory of the window's process and the worker's."""
     device_bytes: int = 0
     """Memory that torch holds on the GPU; 0 without one."""
     cache_bytes: int = 0
     """Memory of the renderer's kept stages."""
+    _worker_bytes: int = 0
+    _next_look: float = 0.0
+    _frames: deque[float] = field(default_factory=lambda: deque(maxlen=240))
+    _renders: deque[float] = field(default_factory=lambda: deque(maxlen=240))
+
+    def rendered(self, event: Rendered, now: float) -> None:
+        """Notes a picture that came at the clock time `now`, seconds."""
+        result = event.result
+        self.cache_bytes, self.precision = event.cache_bytes, result.precision
+        self._worker_bytes, self.device_bytes = event.process_bytes, event.device_bytes
+        if result.request.preview is None:
+            shots = len(result.request.shots)
+            self.full_ms |= {stage: ms / shots for stage, ms in result.stage_ms.items()}
+        if result.stage_ms.keys() - {"copy"}:
+            self.stage_ms = result.stage_ms
+            self.render_ms.append(result.total_ms)
+            self._renders.append(now)
+
+    def drawn(self, seconds: float, preview_level: str, now: float) -> None:
+        """Notes a frame of the window that took `seconds`, at the clock time `now`."""
+        self._frames.append(now)
+        self.window_rate = sum(t > now - 1 for t in self._frames)
+        self.render_rate = sum(t > now - 1 for t in self._renders)
+        self.frame_ms.append(seconds * 1000)
+        # Kept between previews, so that nothing in the panels jumps when they come and go.
+        self.preview_level = preview_level or self.preview_level
+        if now > self._next_look:
+            self._next_look = now + 1
+            self.process_bytes = psutil.Process().memory_info().rss + self._worker_bytes

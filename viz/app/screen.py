@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
@@ -13,12 +13,14 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.controls.layout import ellipsis, record
+from gui_utils.gl.texture import Texture
+from viz.app.commands import Commands
 from viz.app.panels import PANELS, Panel
 from viz.app.timeline import path_lane
+from viz.app.timeline.timeline_view import Timeline
+from viz.app.viewport.picture_view import Viewport
 from viz.exports.choices import seconds_left
-
-if TYPE_CHECKING:
-    from viz.app.application import App
+from viz.state.types import RenderResult
 
 BAR_HEIGHT = 40.0
 TIMELINE_HEIGHT = 68.0
@@ -57,69 +59,115 @@ class Regions:
         return 0.0, self.bar, right, max(self.height - self.timeline, self.bar + 1.0)
 
 
-def regions(app: App) -> Regions:
+def regions(commands: Commands) -> Regions:
     """The division of the window as it is now: the picture comes first where room is short."""
     area = imgui.get_main_viewport().size
-    if not app.interface.sidebar_visible:
+    if not commands.interface.sidebar_visible:
         return Regions(area.x, area.y)
     low, high = SIDEBAR_LIMITS
-    sidebar = style.px(min(max(app.interface.sidebar_width, low), high))
+    sidebar = style.px(min(max(commands.interface.sidebar_width, low), high))
     return Regions(
         area.x,
         area.y,
         bar=style.px(BAR_HEIGHT) if area.y > style.px(200) else 0.0,
-        timeline=_timeline_height(app, area.y),
+        timeline=_timeline_height(commands, area.y),
         sidebar=sidebar if area.x >= style.px(low) * 1.8 else 0.0,
     )
 
 
-def _timeline_height(app: App, room: float) -> float:
+def _timeline_height(commands: Commands, room: float) -> float:
     """Of the timeline with the path's lane below it, as far as there is room."""
     if room <= style.px(260):
         return 0.0
-    lane = path_lane.height(app.interface) if room > style.px(380) else 0.0
+    lane = path_lane.height(commands.interface) if room > style.px(380) else 0.0
     return style.px(TIMELINE_HEIGHT + lane)
 
 
-def toast_area(app: App) -> tuple[float, float, float, float]:
-    """Where notices lie: on the picture, so that they hide no controls."""
-    return regions(app).viewport
+class Screen:
+    """Everything but notices and dialogs.
 
+    Args:
+        commands: what the controls do, and what they show.
+    """
 
-def draw(app: App) -> None:
-    """Draws everything but notices and dialogs."""
-    area = imgui.get_main_viewport()
-    imgui.set_next_window_pos(area.pos)
-    imgui.set_next_window_size(area.size)
-    imgui.push_style_var(imgui.StyleVar_.window_padding, (0.0, 0.0))
-    imgui.push_style_var(imgui.StyleVar_.item_spacing, (0.0, 0.0))
-    imgui.push_style_var(imgui.StyleVar_.window_border_size, 0.0)
-    imgui.push_style_var(imgui.StyleVar_.window_rounding, 0.0)
-    imgui.begin("##screen", None, _FIXED | _NO_SCROLL)
-    imgui.pop_style_var(4)
-    _draw_regions(app, regions(app))
-    imgui.end()
+    def __init__(self, commands: Commands) -> None:
+        self.viewport, self.timeline = Viewport(), Timeline()
+        self._commands = commands
+        self._layer_texture = Texture("nearest")
+        self._shown: RenderResult | None = None
 
+    def close(self) -> None:
+        """Frees what lies on the GPU."""
+        self.viewport.close()
+        self._layer_texture.delete()
 
-def _draw_regions(app: App, parts: Regions) -> None:
-    left, top, right, bottom = parts.viewport
-    if parts.bar:
-        imgui.set_cursor_screen_pos((0.0, 0.0))
-        _child("##bar", (parts.width, parts.bar), lambda: _bar(app), (10, 5), fill=True)
-    imgui.set_cursor_screen_pos((left, top))
-    _child("##viewport", (right - left, bottom - top), lambda: _viewport(app))
-    if parts.timeline:
-        imgui.set_cursor_screen_pos((left, bottom))
-        size = (right - left, parts.timeline)
-        _child("##timeline", size, lambda: _timeline(app), (12, 6), fill=True)
-    else:
-        app.scrubbing = False
-    if parts.sidebar:
-        edge = parts.width - parts.sidebar
-        _splitter(app, (right, top, edge, parts.height))
-        imgui.set_cursor_screen_pos((edge, top))
-        size = (parts.sidebar, parts.height - top)
-        _child("##sidebar", size, lambda: _sidebar(app), (8, 8), fill=True, scrolls=True)
+    @property
+    def toast_area(self) -> tuple[float, float, float, float]:
+        """Where notices lie: on the picture, so that they hide no controls."""
+        return regions(self._commands).viewport
+
+    def draw(self) -> None:
+        """Draws the window's content, with the newest picture in it."""
+        self._show_result()
+        area = imgui.get_main_viewport()
+        imgui.set_next_window_pos(area.pos)
+        imgui.set_next_window_size(area.size)
+        imgui.push_style_var(imgui.StyleVar_.window_padding, (0.0, 0.0))
+        imgui.push_style_var(imgui.StyleVar_.item_spacing, (0.0, 0.0))
+        imgui.push_style_var(imgui.StyleVar_.window_border_size, 0.0)
+        imgui.push_style_var(imgui.StyleVar_.window_rounding, 0.0)
+        imgui.begin("##screen", None, _FIXED | _NO_SCROLL)
+        imgui.pop_style_var(4)
+        self._draw_regions(regions(self._commands))
+        imgui.end()
+
+    def _show_result(self) -> None:
+        """Brings a new picture into the viewport."""
+        commands, result = self._commands, self._commands.result
+        if result is self._shown:
+            return
+        self._shown = result
+        commands.layer_picture = None
+        if result is None:
+            return
+        self.viewport.show(result)
+        if result.probe is not None:
+            self._layer_texture.update(result.probe.picture)
+            commands.layer_picture = self._layer_texture.ref
+        if result.request.preview is None:
+            for problem in result.problems:
+                commands.notify("warning", problem)
+
+    def _draw_regions(self, parts: Regions) -> None:
+        commands = self._commands
+        left, top, right, bottom = parts.viewport
+        if parts.bar:
+            imgui.set_cursor_screen_pos((0.0, 0.0))
+            size = (parts.width, parts.bar)
+            _child("##bar", size, lambda: _bar(commands), (10, 5), fill=True)
+        imgui.set_cursor_screen_pos((left, top))
+        _child("##viewport", (right - left, bottom - top), self._draw_viewport)
+        if parts.timeline:
+            imgui.set_cursor_screen_pos((left, bottom))
+            size = (right - left, parts.timeline)
+            _child("##timeline", size, self._draw_timeline, (12, 6), fill=True)
+        else:
+            commands.scrubbing = False
+        if parts.sidebar:
+            edge = parts.width - parts.sidebar
+            _splitter(commands, (right, top, edge, parts.height))
+            imgui.set_cursor_screen_pos((edge, top))
+            size = (parts.sidebar, parts.height - top)
+            content = functools.partial(_sidebar, commands)
+            _child("##sidebar", size, content, (8, 8), fill=True, scrolls=True)
+
+    def _draw_viewport(self) -> None:
+        commands = self._commands
+        commands.dragging = self.viewport.draw(commands.state, commands)
+
+    def _draw_timeline(self) -> None:
+        commands = self._commands
+        commands.scrubbing = self.timeline.draw(commands.state, commands, commands.animator.clock)
 
 
 def _child(name, size, content, padding=(0, 0), fill=False, scrolls=False) -> None:
@@ -144,37 +192,29 @@ def _child(name, size, content, padding=(0, 0), fill=False, scrolls=False) -> No
         imgui.end_child()
 
 
-def _viewport(app: App) -> None:
-    app.dragging = app.viewport.draw(app.state, app)
-
-
-def _timeline(app: App) -> None:
-    app.scrubbing = app.timeline.draw(app.state, app, app.movement.clock)
-
-
-def _bar(app: App) -> None:
+def _bar(commands: Commands) -> None:
     """What is loaded at the left, what is going on, and the most used actions at the right."""
     buttons: list[tuple[str, str, Callable[[], None], bool]] = [
-        (icons.ICON_FA_FOLDER_OPEN, "Open (Ctrl+O)", app.open_model_dialog, True),
-        (icons.ICON_FA_ROTATE_LEFT, "Undo (Ctrl+Z)", app.undo, app.can_undo()),
-        (icons.ICON_FA_ROTATE_RIGHT, "Redo (Ctrl+Shift+Z)", app.redo, app.can_redo()),
-        (icons.ICON_FA_CAMERA, "Save the picture (S)", lambda: app.capture("picture"), True),
-        (icons.ICON_FA_EXPAND, "Fullscreen (F)", app.toggle_fullscreen, True),
-        (icons.ICON_FA_CIRCLE_QUESTION, "All keys (?)", app.open_help, True),
+        (icons.ICON_FA_FOLDER_OPEN, "Open (Ctrl+O)", commands.open_dialog, True),
+        (icons.ICON_FA_ROTATE_LEFT, "Undo (Ctrl+Z)", commands.undo, commands.can_undo()),
+        (icons.ICON_FA_ROTATE_RIGHT, "Redo (Ctrl+Shift+Z)", commands.redo, commands.can_redo()),
+        (icons.ICON_FA_CAMERA, "Save the picture (S)", lambda: commands.capture("picture"), True),
+        (icons.ICON_FA_EXPAND, "Fullscreen (F)", commands.toggle_fullscreen, True),
+        (icons.ICON_FA_CIRCLE_QUESTION, "All keys (?)", commands.open_help, True),
     ]
     left = imgui.get_cursor_pos()
     gap = imgui.get_style().item_spacing.x
     actions = len(buttons) * (imgui.get_frame_height() + gap) - gap
     room = imgui.get_content_region_avail().x - actions - gap
     if room < 0:
-        _title(app, imgui.get_content_region_avail().x)
+        _title(commands, imgui.get_content_region_avail().x)
         return
     # The place of the status is kept free at all times, so that nothing moves when it comes.
     status = style.px(STATUS_WIDTH) if room > style.px(STATUS_WIDTH + 150) else 0.0
-    _title(app, room - status - gap)
+    _title(commands, room - status - gap)
     if status:
         imgui.set_cursor_pos((left.x + room - status, left.y))
-        _status(app, status)
+        _status(commands, status)
     imgui.set_cursor_pos((left.x + room + gap, left.y))
     with controls.scope("Bar"):
         for k, (icon, tooltip, act, enabled) in enumerate(buttons):
@@ -185,10 +225,10 @@ def _bar(app: App) -> None:
                 act()
 
 
-def _title(app: App, room: float) -> None:
+def _title(commands: Commands, room: float) -> None:
     """The model's name, and its facts where there is room."""
     imgui.align_text_to_frame_padding()
-    model = app.model
+    model = commands.model
     if model is None:
         imgui.text_disabled(ellipsis("No model yet", room))
         return
@@ -203,21 +243,21 @@ def _title(app: App, room: float) -> None:
             return
 
 
-def _status(app: App, width: float) -> None:
+def _status(commands: Commands, width: float) -> None:
     """The job or the picture under way, once it has taken a moment: a flash would disturb."""
     now = time.perf_counter()
-    job, since = app.job, app.job_since
+    job, since = commands.job, commands.job_since
     if job is not None and since is not None and now - since > STATUS_DELAY:
-        if app.model is None:
+        if commands.model is None:
             return  # the viewport shows it
         imgui.begin_child("##job", (width, style.px(BAR_HEIGHT - 8)), 0, _NO_SCROLL)
-        left = app.job_left
+        left = commands.job_left
         name = job.name if left is None else f"{seconds_left(left)} · {job.name}"
         if controls.progress(f"{name}##{job.name}", job.fraction, cancel=True):
-            app.cancel_job()
+            commands.cancel_job()
         imgui.end_child()
         return
-    waiting = app.asking.waiting_since
+    waiting = commands.scheduler.waiting_since
     if waiting is not None and now - waiting > STATUS_DELAY:
         text = "Rendering…"
         offset = width - imgui.calc_text_size(text).x - style.px(8)
@@ -227,25 +267,27 @@ def _status(app: App, width: float) -> None:
         record("Rendering")
 
 
-def _sidebar(app: App) -> None:
+def _sidebar(commands: Commands) -> None:
     for panel in PANELS:
         with controls.section(
             panel.title, icon=panel.icon, default_open=panel.default_open
         ) as is_open:
             if is_open:
-                _panel(app, panel)
+                _panel(commands, panel)
 
 
-def _panel(app: App, panel: Panel) -> None:
+def _panel(commands: Commands, panel: Panel) -> None:
     """One panel; if it fails it is folded with a notice, and the rest goes on."""
     before = imgui.internal.ErrorRecoveryState()
     imgui.internal.error_recovery_store_state(before)
     try:
-        panel.draw(app.state, app.result, app)
+        panel.draw(commands.state, commands.result, commands)
     except Exception as error:
         _close_left_open(before)
         controls.open_sections[panel.title] = False
-        app.report(f"The panel {panel.title} failed and was folded; open it to try again.", error)
+        commands.report(
+            f"The panel {panel.title} failed and was folded; open it to try again.", error
+        )
 
 
 def _close_left_open(before: imgui.internal.ErrorRecoveryState) -> None:
@@ -258,7 +300,7 @@ def _close_left_open(before: imgui.internal.ErrorRecoveryState) -> None:
     io.config_error_recovery_enable_debug_log = True
 
 
-def _splitter(app: App, place: tuple[float, float, float, float]) -> None:
+def _splitter(commands: Commands, place: tuple[float, float, float, float]) -> None:
     """The bar between picture and panels: dragging it changes their share."""
     left, top, right, bottom = place
     imgui.set_cursor_screen_pos((left, top))
@@ -273,4 +315,4 @@ def _splitter(app: App, place: tuple[float, float, float, float]) -> None:
     # The frame of the release may bring the last move with it.
     if imgui.is_item_deactivated() or (imgui.is_item_active() and not imgui.is_item_activated()):
         width = (imgui.get_main_viewport().size.x - imgui.get_mouse_pos().x) / style.scale()
-        app.interface.sidebar_width = min(max(width, SIDEBAR_LIMITS[0]), SIDEBAR_LIMITS[1])
+        commands.interface.sidebar_width = min(max(width, SIDEBAR_LIMITS[0]), SIDEBAR_LIMITS[1])

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from imgui_bundle import imgui
 
-from viz.app.timeline import timeline_view
-from viz.state.types import SessionState
-
-if TYPE_CHECKING:
-    from viz.app.application import App
+from viz.app.commands import Commands
 
 
 @dataclass(frozen=True)
@@ -24,41 +19,29 @@ class Key:
     """As shown to the user: "Ctrl+Z"; empty for a second way to do the same."""
     meaning: str
     chord: int
-    act: Callable[[App], object]
+    act: Callable[[Commands], object]
     repeats: bool = False
     """Whether holding it down repeats it."""
-
-
-def _jump(jump: Callable[[SessionState], None]) -> Callable[[App], object]:
-    def act(app: App) -> None:
-        app.interface.playing = False
-        jump(app.state)
-
-    return act
-
-
-def _toggle_orbit(app: App) -> None:
-    app.interface.auto_orbit = not app.interface.auto_orbit
 
 
 _K = imgui.Key
 _CTRL, _SHIFT = imgui.Key.mod_ctrl.value, imgui.Key.mod_shift.value
 
 KEYS: tuple[Key, ...] = (
-    Key("Clip", "Space", "Play or pause", _K.space.value, lambda app: app.toggle_play()),
-    Key("Clip", "←", "One frame back", _K.left_arrow.value, lambda app: app.step(-1), repeats=True),
-    Key("Clip", "→", "One frame on", _K.right_arrow.value, lambda app: app.step(1), repeats=True),
-    Key("Clip", "Home", "First frame", _K.home.value, _jump(timeline_view.go_to_start)),
-    Key("Clip", "End", "Last frame", _K.end.value, _jump(timeline_view.go_to_end)),
-    Key("Path", "K", "Add a key", _K.k.value, lambda app: app.add_key()),
-    Key("Path", "Shift+K", "Update the key", _SHIFT | _K.k.value, lambda app: app.update_key()),
-    Key("Path", "P", "Play or pause the path", _K.p.value, lambda app: app.toggle_path()),
+    Key("Clip", "Space", "Play or pause", _K.space.value, lambda do: do.toggle_play()),
+    Key("Clip", "←", "One frame back", _K.left_arrow.value, lambda do: do.step(-1), repeats=True),
+    Key("Clip", "→", "One frame on", _K.right_arrow.value, lambda do: do.step(1), repeats=True),
+    Key("Clip", "Home", "First frame", _K.home.value, lambda do: do.go_to_start()),
+    Key("Clip", "End", "Last frame", _K.end.value, lambda do: do.go_to_end()),
+    Key("Path", "K", "Add a key", _K.k.value, lambda do: do.add_keyframe()),
+    Key("Path", "Shift+K", "Update the key", _SHIFT | _K.k.value, lambda do: do.update_keyframe()),
+    Key("Path", "P", "Play or pause the path", _K.p.value, lambda do: do.toggle_path()),
     Key(
         "Path",
         "Ctrl+←",
         "Key before",
         _CTRL | _K.left_arrow.value,
-        lambda app: app.go_to_key(-1),
+        lambda do: do.go_to_keyframe(-1),
         repeats=True,
     ),
     Key(
@@ -66,36 +49,37 @@ KEYS: tuple[Key, ...] = (
         "Ctrl+→",
         "Next key",
         _CTRL | _K.right_arrow.value,
-        lambda app: app.go_to_key(1),
+        lambda do: do.go_to_keyframe(1),
         repeats=True,
     ),
-    Key("Path", "Delete", "Delete the key", _K.delete.value, lambda app: app.delete_key()),
-    Key("People", "R", "Random person", _K.r.value, lambda app: app.random_person()),
-    Key("People", "M", "Random motion", _K.m.value, lambda app: app.random_motion()),
-    Key("View", "C", "Reset the camera", _K.c.value, lambda app: app.reset_camera()),
-    Key("View", "O", "Orbit by itself", _K.o.value, _toggle_orbit),
-    Key("View", "B", "Keep this picture as before", _K.b.value, lambda app: app.set_before()),
-    Key("View", "F", "Fullscreen", _K.f.value, lambda app: app.toggle_fullscreen()),
-    Key("View", "H", "Hide the interface", _K.h.value, lambda app: app.toggle_interface()),
-    Key("Session", "S", "Save the picture", _K.s.value, lambda app: app.capture("picture")),
-    Key("Session", "Ctrl+O", "Open", _CTRL | _K.o.value, lambda app: app.open_model_dialog()),
+    Key("Path", "Delete", "Delete the key", _K.delete.value, lambda do: do.delete_keyframe()),
+    Key("People", "R", "Random person", _K.r.value, lambda do: do.random_person()),
+    Key("People", "M", "Random motion", _K.m.value, lambda do: do.random_motion()),
+    Key("View", "C", "Reset the camera", _K.c.value, lambda do: do.reset_camera()),
+    Key("View", "O", "Orbit by itself", _K.o.value, lambda do: do.toggle_orbit()),
+    Key("View", "B", "Keep this picture as before", _K.b.value, lambda do: do.set_before()),
+    Key("View", "F", "Fullscreen", _K.f.value, lambda do: do.toggle_fullscreen()),
+    Key("View", "H", "Hide the interface", _K.h.value, lambda do: do.toggle_interface()),
+    Key("Session", "S", "Save the picture", _K.s.value, lambda do: do.capture("picture")),
+    Key("Session", "Ctrl+O", "Open", _CTRL | _K.o.value, lambda do: do.open_dialog()),
     Key(
         "Session",
         "Ctrl+S",
         "Save the session",
         _CTRL | _K.s.value,
-        lambda app: app.save_session_dialog(),
+        lambda do: do.save_session_dialog(),
     ),
-    Key("Session", "Ctrl+Z", "Undo", _CTRL | _K.z.value, lambda app: app.undo(), repeats=True),
+    Key("Session", "Ctrl+Q", "Quit", _CTRL | _K.q.value, lambda do: do.quit()),
+    Key("Session", "Ctrl+Z", "Undo", _CTRL | _K.z.value, lambda do: do.undo(), repeats=True),
     Key(
         "Session",
         "Ctrl+Shift+Z",
         "Redo",
         _CTRL | _SHIFT | _K.z.value,
-        lambda app: app.redo(),
+        lambda do: do.redo(),
         repeats=True,
     ),
-    Key("Session", "", "Redo", _CTRL | _K.y.value, lambda app: app.redo(), repeats=True),
+    Key("Session", "", "Redo", _CTRL | _K.y.value, lambda do: do.redo(), repeats=True),
 )
 
 STEPPING = (_K.left_arrow, _K.right_arrow)
@@ -119,15 +103,15 @@ def help_rows() -> list[tuple[str, str, str]]:
         ("Bookmarks", "1 to 9", "Go to a bookmark"),
         ("Bookmarks", "Ctrl+1 to 9", "Store a bookmark"),
         ("Program", "? or F1", "This list"),
-        ("Program", "Esc", "Show the interface, leave fullscreen, or ask to quit"),
+        ("Program", "Esc", "Show the interface, or leave fullscreen"),
     ]
     return [*rows, *MOUSE]
 
 
-def handle(app: App) -> None:
-    """Acts on the keys pressed in this frame, unless a text field or a dialog has the keyboard."""
+def handle(commands: Commands) -> None:
+    """Acts on the keys pressed in this frame, unless a text field has the keyboard."""
     io = imgui.get_io()
-    if io.want_text_input or app.modal or io.key_alt or io.key_super:
+    if io.want_text_input or io.key_alt or io.key_super:
         return
     ctrl = _is_held(io.key_ctrl, _K.left_ctrl, _K.right_ctrl)
     shift = _is_held(io.key_shift, _K.left_shift, _K.right_shift)
@@ -135,21 +119,29 @@ def handle(app: App) -> None:
     for key in KEYS:
         base = imgui.Key(key.chord & ~(_CTRL | _SHIFT))
         if key.chord & (_CTRL | _SHIFT) == modifiers and imgui.is_key_pressed(base, key.repeats):
-            key.act(app)
+            key.act(commands)
     for digit, base in enumerate(_DIGITS, start=1):
         if imgui.is_key_pressed(base, False):
             if ctrl:
-                app.store_bookmark(digit)
+                commands.store_bookmark(digit)
             else:
-                app.recall_bookmark(digit)
+                commands.recall_bookmark(digit)
     # The letter, not the key: where it lies differs from keyboard to keyboard.
     if "?" in map(chr, io.input_queue_characters) or imgui.is_key_pressed(_K.f1, False):
-        app.open_help()
+        commands.open_help()
     if imgui.is_key_pressed(_K.escape, False):
-        app.escape()
+        _leave(commands)
 
 
 def _is_held(now: bool, *keys: imgui.Key) -> bool:
     """Whether a modifier goes with the keys of this frame: in a slow one it may be let go again
     right after the key, and Ctrl+S must not become S."""
     return now or any(map(imgui.is_key_released, keys))
+
+
+def _leave(commands: Commands) -> None:
+    """Closes the menu that is open, or leaves what can be left."""
+    if imgui.is_popup_open("", imgui.PopupFlags_.any_popup):
+        imgui.internal.close_popup_to_level(0, True)
+    else:
+        commands.leave()

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from viz.exports.naming import default_name, safe_name
 from viz.exports.schedule import Take, take
 from viz.exports.table import EXPORTERS, Exporter
 from viz.state import layouts
@@ -17,8 +18,6 @@ from viz.state.types import ModelInfo, SessionState
 
 FOLDER = ""
 """The "suffix" of exports that fill a folder."""
-_MOST_NAME = 120
-"""Letters of a name; file systems take 255 bytes."""
 
 
 @dataclass
@@ -57,7 +56,9 @@ class ExportChoices:
 
     def target(self, state: SessionState, folder: str, model: str) -> Path:
         """Where the export would go; `folder` and the model's name as shown."""
-        name = safe_name(self.name) or default_name(state, self.what, model)
+        name = safe_name(self.name) or default_name(
+            state, self.what, model, with_time=self.exporter.moment
+        )
         return Path(folder).expanduser() / f"{name}{self.suffix}"
 
     def plain(self) -> dict[str, Any]:
@@ -84,22 +85,6 @@ class ExportChoices:
 def _table(data: dict[str, Any], key: str) -> dict[str, Any]:
     found = data.get(key)
     return found if isinstance(found, dict) else {}
-
-
-def safe_name(text: str) -> str:
-    """A typed name as a file's name: no folders, none of the letters that a system refuses."""
-    kept = "".join("-" if c in '/\\:*?"<>|' or ord(c) < 32 else c for c in text)
-    return kept.strip(" .")[:_MOST_NAME].strip(" .")
-
-
-def default_name(state: SessionState, what: str, model: str) -> str:
-    """Name that tells what an export holds: model, seeds, and for a moment its time."""
-    person = Path(state.latent.ws_file).stem or f"seed{state.latent.seed:04d}"
-    stem = Path(model).stem.replace(" ", "-").lower() or "model"
-    moment = f"_t{state.t:.3f}" if what in ("picture", "mesh", "points", "volume") else ""
-    return safe_name(f"{stem}_{person}_motion{state.motion.seed:04d}{moment}_{what}").replace(
-        " ", "-"
-    )
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,8 @@ class Exporter:
     """run(renderer, state, options, path, *, overwrite=False): steps of the worker. They
     yield (detail, fraction 0..1 or None) and return the path written; closing them leaves no half
     file. UserError says what the user can mend."""
+    moment: bool = False
+    """Whether it shows a single moment of the clip."""
 
 
 def _picture(*args: Any, **options: Any) -> Steps:
@@ -128,6 +130,7 @@ EXPORTERS: dict[str, Exporter] = {
             (".png",),
             PictureOptions,
             _picture,
+            moment=True,
         ),
         Exporter(
             "frames",
@@ -152,6 +155,7 @@ EXPORTERS: dict[str, Exporter] = {
             tuple(f".{name}" for name in MESH_FORMATS),
             MeshOptions,
             _mesh,
+            moment=True,
         ),
         Exporter(
             "mesh sequence",
@@ -168,6 +172,7 @@ EXPORTERS: dict[str, Exporter] = {
             (".ply",),
             PointOptions,
             _points,
+            moment=True,
         ),
         Exporter(
             "volume",
@@ -176,6 +181,7 @@ EXPORTERS: dict[str, Exporter] = {
             (".npy",),
             VolumeOptions,
             _volume,
+            moment=True,
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""The one thread that owns torch.
+"""The process that owns torch.
 
 Requests go through one slot, where the newest replaces what waits. Long jobs are generators: the
 worker alternates one picture and one step of a job, so both go on, and either can be stopped.
@@ -8,211 +8,166 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import queue
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from multiprocessing.connection import Connection
 from typing import Any
 
+import msgspec
 import psutil
 import torch
 
-from viz.render.models import Model, load_model
+from viz.render.messages import (
+    ArrayRing,
+    Cancel,
+    Cancelled,
+    Dropped,
+    Event,
+    Failed,
+    Finished,
+    Loaded,
+    LoadModel,
+    Progress,
+    Quit,
+    Ready,
+    Render,
+    Rendered,
+    Start,
+    decode,
+    encode,
+)
+from viz.render.models import Model, load_model, pick_device
 from viz.render.renderer import Renderer
 from viz.state.errors import SupersededError, UserError
 from viz.state.files import Stamp, file_stamp
-from viz.state.jobs import JobStatus, Steps
-from viz.state.types import ModelInfo, RenderRequest, RenderResult
+from viz.state.jobs import Steps
+from viz.state.types import RenderRequest
+
+RunJob = Callable[[Any, Renderer], Steps]
+"""Begins a job: run(job, renderer) gives its steps."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """A long piece of work."""
+@dataclass
+class _Task:
+    """A job that waits or is under way."""
 
-    name: str
-    """What is being done, for the user: "Loading NAME"."""
-    start: Callable[[Renderer | None], Steps]
-    """Begins the work on the worker's thread."""
-    done: Callable[[Any], None] = lambda _: None
-    """Takes the result, on the thread that polls."""
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """A picture is ready."""
-
-    result: RenderResult
-    cache_bytes: int
-    stage_runs: dict[str, int]
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A model is ready."""
-
-    info: ModelInfo
-    stamp: Stamp | None = None
-    """Of its file, from before it was read."""
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A job ended well."""
-
-    job: Job
-    value: Any
-
-
-@dataclass(frozen=True)
-class Failed:
-    """Something went wrong; the worker goes on."""
-
-    sentence: str
-    """For the user."""
-    details: str = ""
-    """Traceback, or nothing where the sentence says it all."""
-    request: RenderRequest | None = None
-    """The request that failed, if it was one."""
-    out_of_memory: bool = False
-
-
-@dataclass(frozen=True)
-class Cancelled:
-    """A job was stopped by the user."""
-
-    name: str
-
-
-Event = Rendered | Loaded | Finished | Failed | Cancelled
+    number: int
+    job: Any
+    steps: Steps | None = None
+    cancelled: bool = False
 
 
 class Worker:
-    """Renders and runs jobs on a thread of its own.
+    """Renders and runs jobs, as the messages from the window say.
 
     Args:
-        device: where the models live.
-        wake: called from the worker's thread when `poll` has something new.
+        connection: to the window.
+        jobs: how each class of jobs is done; loading models is known without it.
+        device: name of the device that models live on, as `viz.render.models.pick_device` takes it.
+        ring: shared memory for pictures.
     """
 
-    def __init__(self, device: torch.device, wake: Callable[[], None] = lambda: None) -> None:
-        self.device = device
-        self._wake = wake
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    def __init__(
+        self,
+        connection: Connection,
+        jobs: Mapping[type[Any], RunJob] | None = None,
+        device: str = "auto",
+        ring: ArrayRing | None = None,
+    ) -> None:
+        self.renderer: Renderer | None = None
+        self._connection, self._ring = connection, ring
+        self._sending = threading.Lock()
+        self._jobs = dict(jobs or {})
+        self._kinds = {kind.__name__: kind for kind in (LoadModel, *self._jobs)}
+        self._device_name = device
+        self._device = torch.device("cpu")
         self._changed = threading.Condition()
         self._slot: RenderRequest | None = None
-        self._jobs: list[Job] = []
-        self._cancel = False
+        self._waiting: list[_Task] = []
+        self._running: _Task | None = None
         self._stop = False
-        self._renderer: Renderer | None = None
-        self._running: tuple[Job, Steps] | None = None
-        self._status: JobStatus | None = None
-        self._thread = threading.Thread(target=self._run, name="torch worker", daemon=True)
-        self._thread.start()
 
-    # From the interface's thread -------------------------------------------------------------
+    def serve(self) -> None:
+        """Does what the window asks for until it says that it is enough, or is gone."""
+        threading.Thread(target=self._listen, name="listener", daemon=True).start()
+        self._choose_device()
+        with torch.inference_mode():
+            while self._work_once():
+                pass
+            if self._running is not None and self._running.steps is not None:
+                with contextlib.suppress(Exception):
+                    self._running.steps.close()  # it takes away what it has half written
 
-    def submit(self, request: RenderRequest) -> None:
-        """Asks for a picture instead of any that waits. An unfinished full picture is dropped;
-        an unfinished preview is not, or a steady drag would never show one."""
+    # On the listening thread ------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        try:
+            while not self._stop:
+                self._take_in(decode(self._connection.recv_bytes()))
+        except (EOFError, OSError):
+            self._take_in(Quit())  # the window is gone
+
+    def _take_in(self, message: Any) -> None:
         with self._changed:
-            self._slot = request
+            if isinstance(message, Render):
+                if self._slot is not None and self._slot.preview is None:
+                    self._tell(Dropped(self._slot))
+                self._slot = message.request
+            elif isinstance(message, Start):
+                job = msgspec.msgpack.decode(message.job, type=self._kinds[message.kind])
+                self._waiting.append(_Task(message.number, job))
+            elif isinstance(message, Cancel):
+                self._cancel(message.number)
+            elif isinstance(message, Quit):
+                self._stop, self._slot = True, None
             self._changed.notify()
 
-    def start(self, job: Job) -> None:
-        """Queues a job; jobs run one after the other."""
+    def _cancel(self, number: int) -> None:
+        if self._running is not None and self._running.number == number:
+            self._running.cancelled = True
+        for task in [task for task in self._waiting if task.number == number]:
+            self._waiting.remove(task)
+            self._tell(Cancelled(number, task.job.name))
+
+    # On the working thread --------------------------------------------------------------------
+
+    def _choose_device(self) -> None:
+        notes: tuple[str, ...] = ()
+        try:
+            self._device = pick_device(self._device_name)
+        except UserError as error:
+            self._device = pick_device("auto")
+            notes = (f"{error} {_device_words(self._device)} is used instead.",)
+        if self._device.type == "cuda":
+            torch.cuda.set_device(self._device)  # each thread has its own; clocks take it
+        self._tell(Ready(str(self._device), notes))
+
+    def _work_once(self) -> bool:
+        """One picture and one step of a job; False once it is time to end."""
         with self._changed:
-            self._jobs.append(job)
-            self._changed.notify()
-
-    def load(self, path: str) -> None:
-        """Loads a model in place of the present one, which stays until the new one is ready."""
-
-        def steps(old: Renderer | None) -> Steps:
-            stamp = file_stamp(path)  # what is written while it is read is newer
-            model = yield from load_model(path, self.device)
-            del old  # the last reference but the worker's own, which `_take` drops
-            self._take(model, stamp)
-
-        name = Path(path).name or "the untrained model"
-        self.start(Job(f"Loading {name}", steps))
-
-    def cancel(self) -> None:
-        """Stops the job under way at its next step; one that waits for a picture at once."""
-        with self._changed:
-            if self._status is None and self._jobs:
-                self._tell(Cancelled(self._jobs.pop(0).name))
-            self._cancel = True
-            self._changed.notify()
+            while not (self._stop or self._has_request or self._waiting or self._running):
+                self._changed.wait()
+            if self._stop:
+                return False
+            request = None
+            if self._has_request:
+                request, self._slot = self._slot, None
+        if request is not None and self.renderer is not None:
+            self._render(self.renderer, request)
+        self._step_job()
+        return True
 
     @property
-    def status(self) -> JobStatus | None:
-        """The job under way, or the one that will be next."""
-        with self._changed:
-            if self._status is None and self._jobs:
-                return JobStatus(self._jobs[0].name, None)
-            return self._status
-
-    def poll(self) -> list[Event]:
-        """What happened since the last call, oldest first; callbacks of finished jobs run here."""
-        events: list[Event] = []
-        with contextlib.suppress(queue.Empty):
-            while True:
-                events.append(self._events.get_nowait())
-        for index, event in enumerate(events):
-            if isinstance(event, Finished):
-                try:
-                    event.job.done(event.value)
-                except Exception as error:  # the events after it still count
-                    sentence = f"{event.job.name}: what followed failed."
-                    if isinstance(error, UserError):
-                        sentence = str(error)
-                    details = "".join(traceback.format_exception(error))
-                    events[index] = Failed(sentence, details)
-        return events
-
-    def close(self, timeout: float = 5.0) -> None:
-        """Ends the thread after what it does now; gives up waiting after `timeout` seconds."""
-        with self._changed:
-            self._stop = True
-            self._slot = None
-            self._changed.notify()
-        self._thread.join(timeout)
-
-    # On the worker's thread ------------------------------------------------------------------
-
-    def _run(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.set_device(self.device)  # each thread has its own; clocks take it
-        with torch.inference_mode():
-            while True:
-                with self._changed:
-                    while not (self._stop or self._slot or self._jobs or self._running):
-                        self._changed.wait()
-                    if self._stop:
-                        break
-                    request, self._slot = self._slot, None
-                if request is not None and self._renderer is not None:
-                    self._render(self._renderer, request)
-                self._step_job()
-            if self._running is not None:
-                with contextlib.suppress(Exception):
-                    self._running[1].close()  # it takes away what it has half written
+    def _has_request(self) -> bool:
+        """Whether a picture can be rendered; one that is asked for before its model is there waits
+        for it."""
+        return self._slot is not None and self.renderer is not None
 
     def _tell(self, event: Event) -> None:
-        self._events.put(event)
-        self._wake()
-
-    def _take(self, model: Model, stamp: Stamp | None) -> None:
-        old, self._renderer = self._renderer, None
-        if old is not None:
-            old.cache.clear()
-            del old
-            gc.collect()  # its hooks hold the model in a cycle, which could keep the GPU full
-            self._free_device()
-        self._renderer = Renderer(model.G, _cache_budget(self.device))
-        self._tell(Loaded(model.info, stamp))
+        with self._sending, contextlib.suppress(OSError):  # the window may be gone
+            self._connection.send_bytes(encode(event, self._ring))
 
     def _render(self, renderer: Renderer, request: RenderRequest) -> None:
         def check() -> None:
@@ -222,78 +177,106 @@ class Worker:
         try:
             result = renderer.render(request, check)
         except SupersededError:
-            return
+            self._tell(Dropped(request))
         except UserError as e:
             self._tell(Failed(str(e), request=request))
         except (torch.OutOfMemoryError, MemoryError):
-            renderer.cache.clear()
-            self._free_device()
-            self._tell(
-                Failed(
-                    "There is not enough memory for this picture.",
-                    traceback.format_exc(),
-                    request,
-                    out_of_memory=True,
-                )
-            )
+            self._free_memory()
+            sentence = "There is not enough memory for this picture."
+            self._tell(Failed(sentence, traceback.format_exc(), request, out_of_memory=True))
         except Exception as e:
             renderer.cache.clear()
             text = f"The picture could not be rendered: {str(e) or type(e).__name__}"
             self._tell(Failed(text, traceback.format_exc(), request))
         else:
-            self._tell(Rendered(result, renderer.cache.used_bytes, dict(renderer.stage_runs)))
+            self._tell(
+                Rendered(
+                    result,
+                    renderer.cache.used_bytes,
+                    dict(renderer.stage_runs),
+                    psutil.Process().memory_info().rss,
+                    torch.cuda.memory_reserved(self._device) if self._on_cuda else 0,
+                )
+            )
 
-    def _free_device(self) -> None:
-        """Gives the memory that torch keeps for reuse back to the GPU."""
-        if self.device.type == "cuda":
+    @property
+    def _on_cuda(self) -> bool:
+        return self._device.type == "cuda"
+
+    def _free_memory(self) -> None:
+        """Drops what is kept, and gives what torch keeps for reuse back to the GPU."""
+        if self.renderer is not None:
+            self.renderer.cache.clear()
+        if self._on_cuda:
             torch.cuda.empty_cache()
 
     def _step_job(self) -> None:
         """One step of the job under way, or the beginning of the next one."""
-        if self._running is None:
+        task = self._running
+        if task is None:
             with self._changed:
-                if not self._jobs:
+                if not self._waiting:
                     return
-                job = self._jobs.pop(0)
-                self._cancel = False
-                self._status = JobStatus(job.name, None)
-            try:
-                self._running = job, job.start(self._renderer)
-            except Exception as e:
-                self._fail_job(job, e)
-            return
-        job, steps = self._running
+                task = self._running = self._waiting.pop(0)
+            self._tell(Progress(task.number, None))
         try:
-            if self._cancel:
-                steps.close()
-                self._end_job(Cancelled(job.name))
+            if task.steps is None:
+                task.steps = self._begin(task.job)
+            if task.cancelled:
+                task.steps.close()
+                self._end_job(Cancelled(task.number, task.job.name))
                 return
-            detail, fraction = next(steps)
-        except StopIteration as e:
-            self._end_job(Finished(job, e.value))
-        except Exception as e:
-            self._fail_job(job, e)
+            detail, fraction = next(task.steps)
+        except StopIteration as end:
+            self._end_job(Finished(task.number, "" if end.value is None else str(end.value)))
+        except Exception as error:
+            self._fail_job(task, error)
         else:
-            self._status = JobStatus(job.name, fraction, detail)
-            self._wake()
+            self._tell(Progress(task.number, fraction, detail))
 
-    def _fail_job(self, job: Job, error: Exception) -> None:
+    def _begin(self, job: Any) -> Steps:
+        if isinstance(job, LoadModel):
+            return self._load(job.path)
+        if self.renderer is None:
+            raise UserError("No model is loaded yet: wait for it, or open one.")
+        return self._jobs[type(job)](job, self.renderer)
+
+    def _load(self, path: str) -> Steps:
+        stamp = file_stamp(path)  # what is written while it is read is newer
+        model = yield from load_model(path, self._device)
+        self._take(model, stamp)
+
+    def _take(self, model: Model, stamp: Stamp | None) -> None:
+        old, self.renderer = self.renderer, None
+        if old is not None:
+            old.cache.clear()
+            del old
+            gc.collect()  # its hooks hold the model in a cycle, which could keep the GPU full
+            self._free_memory()
+        self.renderer = Renderer(model.G, _cache_budget(self._device))
+        self._tell(Loaded(model.info, stamp))
+
+    def _fail_job(self, task: _Task, error: Exception) -> None:
         if isinstance(error, UserError):
-            self._end_job(Failed(str(error)))
-        elif isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-            details = "".join(traceback.format_exception(error))
-            if self._renderer is not None:
-                self._renderer.cache.clear()
-            self._free_device()
-            self._end_job(Failed(f"{job.name} failed: there is not enough memory.", details))
-        else:
-            text = f"{job.name} failed: {str(error) or type(error).__name__}"
-            self._end_job(Failed(text, "".join(traceback.format_exception(error))))
+            self._end_job(Failed(str(error), number=task.number))
+            return
+        reason = str(error) or type(error).__name__
+        short = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+        if short:
+            self._free_memory()
+            reason = "there is not enough memory."
+        details = "".join(traceback.format_exception(error))
+        sentence = f"{task.job.name} failed: {reason}"
+        self._end_job(Failed(sentence, details, number=task.number, out_of_memory=short))
 
     def _end_job(self, event: Event) -> None:
-        self._running = None
-        self._status = None
+        with self._changed:
+            self._running = None
         self._tell(event)
+
+
+def _device_words(device: torch.device) -> str:
+    return "The processor" if device.type == "cpu" else f"The GPU {device}"
 
 
 def _cache_budget(device: torch.device) -> int:

@@ -19,7 +19,7 @@ _REFINED_RATE = 5.0
 """Rate that this better preview holds, in pictures a second."""
 
 
-class Asking:
+class RequestScheduler:
     """Turns what the state shows into requests.
 
     Args:
@@ -97,14 +97,23 @@ class Asking:
             return full
         return replace(full, preview=better)
 
-    def answered(self, result: RenderResult, interface: Interface) -> None:
-        """Learns from a picture."""
+    def answered(self, result: RenderResult, interface: Interface) -> bool:
+        """Learns from a picture; whether it is to be shown."""
         if result.request == self.asked:
             self.waiting_since = None
         self._previews.measured(result)
         if result.request.preview is None and result.stage_ms.keys() - {"copy"}:
             self._full_ms = result.total_ms
+        return True
 
-    def failed(self) -> None:
-        """The picture asked for does not come."""
-        self.waiting_since = None
+    def failed(self, request: RenderRequest) -> None:
+        """Notes that a picture does not come."""
+        if request == self.asked:
+            self.waiting_since = None
+
+    def dropped(self, request: RenderRequest) -> None:
+        """Notes that a full picture was given up for a newer request."""
+
+    def ask_again(self) -> None:
+        """Forgets what was asked for, so that it is asked for once more."""
+        self.asked = None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from viz.state.types import SessionState, Shot
+from viz.state.types import RenderRequest, SessionState, Shot
 
 
 def shots(state: SessionState) -> tuple[Shot, ...]:
@@ -25,6 +25,11 @@ def shots(state: SessionState) -> tuple[Shot, ...]:
         before = state.before or state.shot()
         return replace(before, view=display.view), state.shot()
     return (state.shot(),)
+
+
+def full_request(state: SessionState) -> RenderRequest:
+    """What a state shows, at full quality."""
+    return RenderRequest(shots(state), state.quality, depth_range=state.display.depth_range)
 
 
 def grid_shape(state: SessionState) -> tuple[int, int]:

@@ -6,9 +6,12 @@ import copy
 import ctypes
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from multiprocessing.connection import Connection
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +25,44 @@ from training.checkpoint import save
 from training.networks.generator import Generator
 from viz.app.application import App
 from viz.app.panels import PANELS
-from viz.exports.pictures import captures
+from viz.exports.export_jobs import JOBS
 from viz.render.inference.stages import Stages
-from viz.render.worker import Rendered
-from viz.state import files
+from viz.render.messages import ArrayRing, Event, Rendered
+from viz.render.renderer import Renderer
+from viz.render.worker import Worker
+from viz.state import files, layouts
 from viz.state.types import ModelInfo, RenderRequest, RenderResult
 
 display = gui.display
+
+
+class WorkerThread:
+    """A worker in a thread of this process, so that a test can look into it and starts at once."""
+
+    def __init__(self) -> None:
+        self.worker: Worker | None = None
+        self.exitcode: int | None = None
+        self._thread = threading.Thread()
+
+    def launch(
+        self, connection: Connection, device: str, memory: SharedMemory | None
+    ) -> WorkerThread:
+        ring = None if memory is None else ArrayRing(memory)
+        self.worker = Worker(connection, JOBS, device, ring)
+        self._thread = threading.Thread(target=self.worker.serve, name="worker", daemon=True)
+        return self
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def join(self, timeout: float | None = None) -> None:
+        self._thread.join(timeout)
+
+    def terminate(self) -> None:
+        """A thread cannot be ended."""
 
 
 class AppDriver(gui.Driver):
@@ -54,19 +88,23 @@ class AppDriver(gui.Driver):
         self.settings = folder / "settings.json"
         controls.open_sections.clear()
         controls.open_sections.update({panel.title: panel.title in panels for panel in PANELS})
+        self.host = WorkerThread()
+        options.setdefault("launch", self.host.launch)
         self.app = App(str(checkpoint), settings=self.settings, builtin_dialogs=True, **options)
+        self.commands = self.app.commands
         self.window = self.app.window
         self.window.max_fps = 500
-        self.app.preferences.capture_folder = str(folder / "pictures")
+        self.commands.preferences.capture_folder = str(folder / "pictures")
         self.results: list[RenderResult] = []
         """All that came from the renderer, oldest first."""
-        show = self.app._show
+        poll = self.commands.worker.poll
 
-        def keep(event: Rendered, now: float) -> None:
-            self.results.append(event.result)
-            show(event, now)
+        def keep() -> list[Event]:
+            events = poll()
+            self.results += [event.result for event in events if isinstance(event, Rendered)]
+            return events
 
-        self.app._show = keep
+        self.commands.worker.poll = keep
         self.resize(*size)
         self.xdo("mousemove", 5, 5)
 
@@ -87,8 +125,8 @@ class AppDriver(gui.Driver):
     def settle(self, seconds: float = 20.0) -> RenderResult:
         """Run until the full picture of the state is on show; it."""
         self.until(self.is_settled, seconds)
-        assert self.app.result is not None
-        return self.app.result
+        assert self.commands.result is not None
+        return self.commands.result
 
     def pictures(self) -> list[np.ndarray]:
         """The full pictures of the state, none of which is a mesh."""
@@ -102,26 +140,31 @@ class AppDriver(gui.Driver):
 
     @property
     def model(self) -> ModelInfo:
-        assert self.app.model is not None
-        return self.app.model
+        assert self.commands.model is not None
+        return self.commands.model
 
     @property
     def stages(self) -> Stages:
         """The stages that the worker renders full pictures by."""
-        renderer = self.app.worker._renderer
-        assert renderer is not None
-        return renderer.stages(renderer.plan(self.app.state.quality))
+        return self.renderer.stages(self.renderer.plan(self.commands.state.quality))
+
+    @property
+    def renderer(self) -> Renderer:
+        """The renderer of the worker's thread."""
+        assert self.host.worker is not None
+        assert self.host.worker.renderer is not None
+        return self.host.worker.renderer
 
     def is_settled(self) -> bool:
-        app = self.app
-        if app.result is None or app.moving or app.job is not None or app.worker._jobs:
+        result = self.commands.result
+        if result is None or self.app.moving or self.commands.job is not None:
             return False
-        return app.result.request == self.wanted()
+        return result.request == self.wanted()
 
     def wanted(self) -> RenderRequest:
         """The full request of the state."""
-        full = captures.full_request(self.app.state)
-        return replace(full, probe=self.app.interface.probe)
+        full = layouts.full_request(self.commands.state)
+        return replace(full, probe=self.commands.interface.probe)
 
     def key(self, *keys: str) -> None:
         self.xdo("key", *keys)
@@ -147,7 +190,7 @@ class AppDriver(gui.Driver):
 
     def run_jobs(self, seconds: float = 10.0) -> None:
         """Run until all jobs have ended and been told of."""
-        self.until(lambda: self.app.job is None and not self.app.worker._jobs, seconds)
+        self.until(lambda: self.commands.job is None, seconds)
         self.frames(2)
 
     def choose(self, path: Path) -> None:

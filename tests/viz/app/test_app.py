@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def runs(desk: AppDriver) -> Counter[str]:
     """How often each stage has run."""
-    return Counter(desk.app.stage_runs)
+    return Counter(desk.commands.stage_runs)
 
 
 # Starting and ending
@@ -108,13 +108,13 @@ def test_closing_while_a_model_loads_does_not_hang(start: Start) -> None:
 def test_settings_outlive_the_program(start: Start, model: Path) -> None:
     desk = start(model, size=(820, 610))
     desk.settle()
-    desk.app.interface.theme, desk.app.interface.sidebar_width = "light", 300.0
+    desk.commands.interface.theme, desk.commands.interface.sidebar_width = "light", 300.0
     desk.key("ctrl+5")
     again = start()
-    assert again.app.interface.theme == "light"
-    assert again.app.interface.sidebar_width == 300
-    assert again.app.bookmarks() == [5]
-    assert list(again.app.recent) == [str(model)]
+    assert again.commands.interface.theme == "light"
+    assert again.commands.interface.sidebar_width == 300
+    assert again.commands.bookmarks() == [5]
+    assert list(again.commands.recent) == [str(model)]
 
 
 # Opening
@@ -127,9 +127,9 @@ def test_a_dropped_checkpoint_opens(start: Start, model: Path) -> None:
     desk.until(lambda: desk.model.path == str(model), 10)
     side = desk.model.image_resolution
     assert desk.picture().shape == (side, side, 3)
-    assert list(desk.app.recent) == [str(model)]
-    assert desk.app.state.checkpoint == str(model)
-    assert not desk.app.can_undo(), "opening a model is no step"
+    assert list(desk.commands.recent) == [str(model)]
+    assert desk.commands.state.checkpoint == str(model)
+    assert not desk.commands.can_undo(), "opening a model is no step"
 
 
 def test_a_checkpoint_opens_by_the_dialog(start: Start, model: Path) -> None:
@@ -158,7 +158,7 @@ def test_of_several_models_dropped_the_last_opens(start: Start, model: Path) -> 
 
 
 def test_a_long_drag_shows_previews_and_ends_with_the_full_picture(desk: AppDriver) -> None:
-    desk.app.asking._full_ms = None
+    desk.commands.scheduler._full_ms = None
     before, count = runs(desk), len(desk.results)
     x, y = desk.at("Viewport")
     moves: list[object] = ["mousemove", x, y, "mousedown", 1]
@@ -173,7 +173,7 @@ def test_a_long_drag_shows_previews_and_ends_with_the_full_picture(desk: AppDriv
     last = desk.settle()
     assert last.request.preview is None
     assert last.request == desk.wanted()
-    assert desk.app.state.orbit.yaw < -5
+    assert desk.commands.state.orbit.yaw < -5
     after = runs(desk)
     assert after["mapping"] == before["mapping"]
     assert after["planes"] == before["planes"]
@@ -181,7 +181,7 @@ def test_a_long_drag_shows_previews_and_ends_with_the_full_picture(desk: AppDriv
 
 
 def test_without_previews_a_drag_still_shows_pictures(desk: AppDriver) -> None:
-    desk.app.interface.previews = False
+    desk.commands.interface.previews = False
     count = len(desk.results)
     x, y = desk.at("Viewport")
     moves: list[object] = ["mousemove", x, y, "mousedown", 1]
@@ -205,7 +205,7 @@ def test_a_scrub_runs_no_mapping(desk: AppDriver) -> None:
     after = runs(desk)
     assert after["mapping"] == before["mapping"]
     assert after["planes"] > before["planes"] + 2
-    assert 0.3 < desk.app.state.t < 0.9
+    assert 0.3 < desk.commands.state.t < 0.9
 
 
 def test_at_rest_nothing_is_rendered_and_the_process_sleeps(desk: AppDriver) -> None:
@@ -222,173 +222,179 @@ def test_typing_neither_spins_nor_keeps_previews_on(start: Start, model: Path) -
     desk.settle()
     desk.click("Layers/Filter")
     desk.xdo("type", "b8")
-    assert desk.app.interface.layer_filter == "b8"
+    assert desk.commands.interface.layer_filter == "b8"
     assert not desk.app.moving
     desk.run_for(1.2)
     frames = len(desk.window.frame_times)
     desk.run_for(1.0)
     assert len(desk.window.frame_times) - frames < 12
-    desk.app.state.t = 0.4
+    desk.commands.state.t = 0.4
     assert desk.settle().request.preview is None
 
 
 def test_the_wheel_and_the_right_button(desk: AppDriver) -> None:
     desk.move("Viewport")
     desk.xdo("click", 4, "click", 4)
-    assert desk.app.state.orbit.fov < Orbit().fov
+    assert desk.commands.state.orbit.fov < Orbit().fov
     desk.xdo("keydown", "ctrl", "click", 5, "keyup", "ctrl")
-    assert desk.app.state.orbit.radius > Orbit().radius
+    assert desk.commands.state.orbit.radius > Orbit().radius
     desk.drag("Viewport", (40, 0), button=3)
-    assert desk.app.state.orbit.pivot != Orbit().pivot
-    zoomed = desk.app.state.orbit
+    assert desk.commands.state.orbit.pivot != Orbit().pivot
+    zoomed = desk.commands.state.orbit
     desk.rest()
     desk.double_click("Viewport")
-    desk.until(lambda: not desk.app.movement.gliding)
-    assert desk.app.state.orbit == Orbit()
+    desk.until(lambda: not desk.commands.animator.gliding)
+    assert desk.commands.state.orbit == Orbit()
     desk.key("ctrl+z")
-    assert desk.app.state.orbit == zoomed
+    assert desk.commands.state.orbit == zoomed
 
 
 def test_a_slow_double_click_resets_the_camera(desk: AppDriver) -> None:
-    desk.app.state.orbit = Orbit(yaw=30)
+    desk.commands.state.orbit = Orbit(yaw=30)
     desk.rest()
     press = ("mousedown", 1, "sleep", 0.06, "mouseup", 1)
     desk.during("mousemove", *desk.at("Viewport"), *press, "sleep", 0.06, *press)
-    desk.until(lambda: not desk.app.movement.gliding)
-    assert desk.app.state.orbit == Orbit()
+    desk.until(lambda: not desk.commands.animator.gliding)
+    assert desk.commands.state.orbit == Orbit()
 
 
 # The clip
 
 
 def test_playback_keeps_clip_time(desk: AppDriver) -> None:
-    playback = desk.app.state.playback
-    desk.app.state.playback = replace(playback, speed=0.25)
+    playback = desk.commands.state.playback
+    desk.commands.state.playback = replace(playback, speed=0.25)
     desk.key("space")
-    assert desk.app.interface.playing
-    t, begun = desk.app.state.t, desk.app._last
+    assert desk.commands.interface.playing
+    t, begun = desk.commands.state.t, desk.app._last
     desk.run_for(1.2)
     elapsed = desk.app._last - begun
-    assert desk.app.state.t - t == pytest.approx(elapsed * 0.25 / 0.6, rel=0.02)
+    assert desk.commands.state.t - t == pytest.approx(elapsed * 0.25 / 0.6, rel=0.02)
     desk.key("space")
-    assert not desk.app.interface.playing
-    assert desk.settle().request.shots[0].t == desk.app.state.t
+    assert not desk.commands.interface.playing
+    assert desk.settle().request.shots[0].t == desk.commands.state.t
     desk.key("ctrl+z")
-    assert desk.app.state.t == 0
+    assert desk.commands.state.t == 0
 
 
 def test_loop_modes_and_frame_steps(start: Start, model: Path) -> None:
     desk = start(model, size=(1280, 700))
     desk.settle()
     desk.key("End")
-    assert desk.app.state.t == 1
+    assert desk.commands.state.t == 1
     desk.key("Left")
-    assert desk.app.state.t == pytest.approx(14 / 15)
+    assert desk.commands.state.t == pytest.approx(14 / 15)
     desk.key("Home", "Right", "Right")
-    assert desk.app.state.t == pytest.approx(2 / 15)
+    assert desk.commands.state.t == pytest.approx(2 / 15)
     desk.click("Timeline/Ping-pong")
-    assert desk.app.state.playback.loop == "ping-pong"
+    assert desk.commands.state.playback.loop == "ping-pong"
     desk.click("Timeline/Play")
     seen = []
-    desk.until(lambda: seen.append(desk.app.state.t) or (len(seen) > 3 and seen[-1] < seen[-2]), 3)
+    desk.until(
+        lambda: seen.append(desk.commands.state.t) or (len(seen) > 3 and seen[-1] < seen[-2]), 3
+    )
     assert max(seen) > 0.9
     desk.click("Timeline/Loop")
     seen.clear()
-    desk.until(lambda: seen.append(desk.app.state.t) or (len(seen) > 3 and seen[-1] < seen[-2]), 3)
+    desk.until(
+        lambda: seen.append(desk.commands.state.t) or (len(seen) > 3 and seen[-1] < seen[-2]), 3
+    )
     assert max(seen) > 0.9
     assert seen[-1] < 0.2
     desk.key("Right")
-    assert not desk.app.interface.playing
+    assert not desk.commands.interface.playing
 
 
 def test_a_preset_turns_the_camera_while_the_clip_plays(start: Start, model: Path) -> None:
     desk = start(model, panels=("Camera",))
     desk.settle()
-    desk.app.state.playback = replace(desk.app.state.playback, speed=0.25)
+    desk.commands.state.playback = replace(desk.commands.state.playback, speed=0.25)
     desk.key("space")
     desk.click("Camera/Left")
-    t, begun = desk.app.state.t, desk.app._last
-    desk.until(lambda: not desk.app.movement.gliding)
-    assert desk.app.state.orbit.yaw == -35
+    t, begun = desk.commands.state.t, desk.app._last
+    desk.until(lambda: not desk.commands.animator.gliding)
+    assert desk.commands.state.orbit.yaw == -35
     elapsed = desk.app._last - begun
-    assert desk.app.state.t - t == pytest.approx(elapsed * 0.25 / 0.6, rel=0.05)
+    assert desk.commands.state.t - t == pytest.approx(elapsed * 0.25 / 0.6, rel=0.05)
 
 
 # People, undo and bookmarks
 
 
 def test_random_person_and_motion_keep_what_is_locked(desk: AppDriver) -> None:
-    state = desk.app.state.snapshot()
+    state = desk.commands.state.snapshot()
     desk.key("r")
-    assert desk.app.state.latent.x != state.latent.x
-    assert desk.app.state.motion == state.motion
-    person = desk.app.state.latent
+    assert desk.commands.state.latent.x != state.latent.x
+    assert desk.commands.state.motion == state.motion
+    person = desk.commands.state.latent
     desk.key("m")
-    assert desk.app.state.latent == person
-    assert desk.app.state.motion != state.motion
-    desk.app.interface.lock_motion = desk.app.interface.lock_person = False
-    before = desk.app.state.snapshot()
+    assert desk.commands.state.latent == person
+    assert desk.commands.state.motion != state.motion
+    desk.commands.interface.lock_motion = desk.commands.interface.lock_person = False
+    before = desk.commands.state.snapshot()
     desk.key("r")
-    assert desk.app.state.latent != before.latent
-    assert desk.app.state.motion != before.motion
+    assert desk.commands.state.latent != before.latent
+    assert desk.commands.state.motion != before.motion
 
 
 def test_undo_and_redo_restore_states_exactly(desk: AppDriver) -> None:
-    states = [desk.app.state.snapshot()]
+    states = [desk.commands.state.snapshot()]
     desk.key("r")
-    states.append(desk.app.state.snapshot())
+    states.append(desk.commands.state.snapshot())
     desk.drag("Viewport", (120, 40))
-    states.append(desk.app.state.snapshot())
+    states.append(desk.commands.state.snapshot())
     desk.key("m")
-    states.append(desk.app.state.snapshot())
+    states.append(desk.commands.state.snapshot())
     desk.move("Viewport")
     desk.xdo("click", 4, "click", 4, "click", 4)
     desk.run_for(0.6)
-    states.append(desk.app.state.snapshot())
+    states.append(desk.commands.state.snapshot())
     assert len({state.orbit for state in states}) == 3
     for state in reversed(states[:-1]):
         desk.key("ctrl+z")
-        assert desk.app.state == state
-    assert not desk.app.can_undo()
+        assert desk.commands.state == state
+    assert not desk.commands.can_undo()
     for state in states[1:]:
         desk.key("ctrl+shift+z")
-        assert desk.app.state == state
-    assert not desk.app.can_redo()
+        assert desk.commands.state == state
+    assert not desk.commands.can_redo()
 
 
 def test_undo_works_while_the_camera_orbits_by_itself(desk: AppDriver) -> None:
     desk.key("o")
-    assert desk.app.interface.auto_orbit
+    assert desk.commands.interface.auto_orbit
     desk.run_for(0.3)
-    first = desk.app.state.latent
+    first = desk.commands.state.latent
     desk.key("r")
     desk.key("r")
-    second = desk.app.state.latent
-    orbit = desk.app.state.orbit
+    second = desk.commands.state.latent
+    orbit = desk.commands.state.orbit
     desk.key("ctrl+z", "ctrl+z")
-    assert desk.app.state.latent == first
-    assert abs(desk.app.state.orbit.yaw - orbit.yaw) < 10, "the swing goes on"
+    assert desk.commands.state.latent == first
+    assert abs(desk.commands.state.orbit.yaw - orbit.yaw) < 10, "the swing goes on"
     desk.key("ctrl+shift+z", "ctrl+shift+z")
-    assert desk.app.state.latent == second
+    assert desk.commands.state.latent == second
 
 
 def test_bookmarks_glide_and_arrive_exactly(desk: AppDriver) -> None:
-    desk.app.state.orbit = Orbit(yaw=20, fov=16)
-    desk.app.state.t = 0.4
+    desk.commands.state.orbit = Orbit(yaw=20, fov=16)
+    desk.commands.state.t = 0.4
     desk.key("r")
     desk.key("ctrl+1")
-    stored = desk.app.state.snapshot()
+    stored = desk.commands.state.snapshot()
     desk.key("ctrl+z")
-    desk.app.state.orbit = Orbit(yaw=-20)
+    desk.commands.state.orbit = Orbit(yaw=-20)
     desk.frames()
-    before = desk.app.state.snapshot()
+    before = desk.commands.state.snapshot()
     desk.key("1")
     yaws = []
-    desk.until(lambda: yaws.append(desk.app.state.orbit.yaw) or not desk.app.movement.gliding)
+    desk.until(
+        lambda: yaws.append(desk.commands.state.orbit.yaw) or not desk.commands.animator.gliding
+    )
     assert any(-15 < yaw < 15 for yaw in yaws), "it goes there smoothly"
-    assert desk.app.state == stored
+    assert desk.commands.state == stored
     desk.key("ctrl+z")
-    assert desk.app.state == before
+    assert desk.commands.state == before
     desk.key("7")
     desk.see_toast("Bookmark 7 is empty")
 
@@ -397,57 +403,57 @@ def test_bookmarks_glide_and_arrive_exactly(desk: AppDriver) -> None:
 
 
 def test_what_is_changed_during_a_glide_stays(desk: AppDriver) -> None:
-    app = desk.app
-    app.state.orbit = Orbit(yaw=30)
+    commands = desk.commands
+    commands.state.orbit = Orbit(yaw=30)
     desk.frames()
     desk.key("ctrl+2")
-    app.state.orbit = Orbit()
+    commands.state.orbit = Orbit()
     desk.frames()
     desk.key("2")
-    desk.until(lambda: app.movement.gliding and app.state.orbit.yaw > 1)
-    app.state.display = replace(app.state.display, layout="yaws")
-    desk.until(lambda: not app.movement.gliding)
-    assert app.state.orbit.yaw == 30
-    assert app.state.display.layout == "yaws"
+    desk.until(lambda: commands.animator.gliding and commands.state.orbit.yaw > 1)
+    commands.state.display = replace(commands.state.display, layout="yaws")
+    desk.until(lambda: not commands.animator.gliding)
+    assert commands.state.orbit.yaw == 30
+    assert commands.state.display.layout == "yaws"
 
 
 def test_a_seed_that_is_typed_is_gone_to(start: Start, model: Path) -> None:
     desk = start(model, panels=("Appearance",), size=(1000, 980))
-    desk.app.state.latent = Latent(x=5.4)
+    desk.commands.state.latent = Latent(x=5.4)
     desk.frames()
     desk.double_click("Appearance/Seed")
     desk.type("5")
-    assert desk.app.state.latent.x == 5
+    assert desk.commands.state.latent.x == 5
 
 
 def test_every_view_and_layout_arrives(desk: AppDriver) -> None:
-    app = desk.app
+    commands = desk.commands
     for view in VIEWS:
-        app.state.display = replace(app.state.display, layout="single", view=view)
+        commands.state.display = replace(commands.state.display, layout="single", view=view)
         result = desk.settle()
         assert (result.meshes[0] is not None) == (view == "mesh")
         assert (result.pictures[0] is None) == (view == "mesh")
     for layout in LAYOUTS:
-        app.state.display = replace(app.state.display, layout=layout, view="image")
+        commands.state.display = replace(commands.state.display, layout=layout, view="image")
         result = desk.settle()
-        assert len(result.pictures) == len(layouts.shots(app.state))
+        assert len(result.pictures) == len(layouts.shots(commands.state))
     assert not app.toasts._toasts
 
 
 def test_b_keeps_the_picture_as_before(desk: AppDriver) -> None:
-    kept = desk.app.state.shot()
+    kept = desk.commands.state.shot()
     desk.key("b")
-    assert desk.app.state.before == kept
-    assert desk.app.state.display.layout == "split"
+    assert desk.commands.state.before == kept
+    assert desk.commands.state.display.layout == "split"
     desk.key("r")
     first, second = desk.pictures()
     assert not np.array_equal(first, second)
 
 
 def test_an_orbit_of_the_mesh_keeps_the_fine_mesh(desk: AppDriver) -> None:
-    app = desk.app
-    app.state.display = replace(app.state.display, view="mesh")
-    app.state.quality = replace(app.state.quality, mesh_resolution=96, mesh_level=2.0)
+    commands = desk.commands
+    commands.state.display = replace(commands.state.display, view="mesh")
+    commands.state.quality = replace(commands.state.quality, mesh_resolution=96, mesh_level=2.0)
     fine = desk.settle().meshes[0]
     assert fine is not None
     assert fine.faces.size
@@ -464,17 +470,17 @@ def test_the_sidebar_takes_the_width_it_is_dragged_to(desk: AppDriver) -> None:
     desk.drag("Splitter", (-80, 0))
     assert controls.rects["Viewport"][2] == pytest.approx(left - 80, abs=4)
     desk.drag("Splitter", (-600, 0))
-    assert desk.app.interface.sidebar_width == 560
+    assert desk.commands.interface.sidebar_width == 560
 
 
 def test_tiny_and_narrow_windows(desk: AppDriver) -> None:
-    app = desk.app
+    commands = desk.commands
     for panel in controls.open_sections:
         controls.open_sections[panel] = True
     for size in ((200, 150), (700, 500), (420, 900), (900, 600)):
         desk.resize(*size)
         for layout in LAYOUTS:
-            app.state.display = replace(app.state.display, layout=layout)
+            commands.state.display = replace(commands.state.display, layout=layout)
             desk.frames(2)
         assert desk.window.read_pixels().shape == (size[1], size[0], 3)
     desk.settle()

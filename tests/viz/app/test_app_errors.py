@@ -42,7 +42,7 @@ def still_works(desk: AppDriver) -> None:
     """Another person still gets a picture."""
     desk.key("r")
     result = desk.settle()
-    assert result.request.shots[0].latent == desk.app.state.latent
+    assert result.request.shots[0].latent == desk.commands.state.latent
 
 
 def test_a_broken_checkpoint_leaves_the_old_model(desk: AppDriver, tmp_path: Path) -> None:
@@ -51,9 +51,9 @@ def test_a_broken_checkpoint_leaves_the_old_model(desk: AppDriver, tmp_path: Pat
     desk.drop(tmp_path / "broken.ckpt")
     toast = desk.see_toast("broken.ckpt")
     assert toast.level == "error"
-    assert desk.app.model is before
-    assert desk.app.state.checkpoint == before.path
-    assert str(tmp_path / "broken.ckpt") not in desk.app.recent
+    assert desk.commands.model is before
+    assert desk.commands.state.checkpoint == before.path
+    assert str(tmp_path / "broken.ckpt") not in desk.commands.recent
     still_works(desk)
 
 
@@ -69,7 +69,7 @@ def test_a_first_model_that_cannot_be_used_gives_way_to_another(
 def test_a_model_opened_meanwhile_stays(start: Start, model: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.ckpt").write_bytes(b"nothing")
     desk = start(tmp_path / "bad.ckpt")
-    desk.app.open_model(str(model))
+    desk.commands.open_model(str(model))
     desk.see_toast("bad.ckpt")
     desk.run_jobs()
     desk.settle()
@@ -93,20 +93,20 @@ def test_a_checkpoint_that_goes_away_or_changes(
     desk: AppDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("viz.app.file_watcher._STEP", 0.1)
-    path = Path(desk.app.state.checkpoint)
+    path = Path(desk.commands.state.checkpoint)
     content = path.read_bytes()
-    loaded = desk.app.model
+    loaded = desk.commands.model
     path.unlink()
     assert desk.see_toast("is gone from the disk").level == "warning"
     still_works(desk)
     path.write_bytes(content)
-    desk.until(lambda: desk.app.model is not loaded)
+    desk.until(lambda: desk.commands.model is not loaded)
     still_works(desk)
-    reloaded = desk.app.model
-    desk.app.interface.reload_on_change = False
+    reloaded = desk.commands.model
+    desk.commands.interface.reload_on_change = False
     path.write_bytes(content)
     desk.run_for(0.5)
-    assert desk.app.model is reloaded
+    assert desk.commands.model is reloaded
 
 
 @pytest.fixture
@@ -126,8 +126,8 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_is_told_and_leaves_no_half_file(desk: AppDriver, full_disk: Path) -> None:
-    desk.app.preferences.capture_folder = str(full_disk)
-    desk.app.capture("window")
+    desk.commands.preferences.capture_folder = str(full_disk)
+    desk.commands.capture("window")
     toast = desk.see_toast("could not be saved")
     assert "no space left" in toast.sentence
     assert list(full_disk.iterdir()) == []
@@ -136,13 +136,13 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(desk: AppDriver, full_disk:
 
 def test_a_folder_that_cannot_be_made_is_told(desk: AppDriver, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    desk.app.preferences.capture_folder = str(tmp_path / "file" / "pictures")
+    desk.commands.preferences.capture_folder = str(tmp_path / "file" / "pictures")
     desk.key("s")
     assert desk.see_toast("could not be saved").level == "error"
 
 
 def test_a_mesh_cannot_be_saved_as_a_picture(desk: AppDriver) -> None:
-    desk.app.state.display = replace(desk.app.state.display, view="mesh")
+    desk.commands.state.display = replace(desk.commands.state.display, view="mesh")
     desk.key("s")
     desk.see_toast("save the whole window")
 
@@ -179,9 +179,9 @@ def test_a_panel_that_fails_is_folded_and_the_rest_works(
     assert "this panel is broken" in toast.details
     assert toast.repeats == 1
     assert not controls.open_sections["Broken"]
-    seed = desk.app.state.latent.x
+    seed = desk.commands.state.latent.x
     desk.click("Appearance/Random")
-    assert desk.app.state.latent.x != seed
+    assert desk.commands.state.latent.x != seed
     broken_panel["on"] = False
     desk.click("Broken")
     desk.frames()
@@ -203,7 +203,7 @@ def test_a_frame_that_fails_is_told_and_the_window_can_be_closed(
     monkeypatch.setattr(desk.app.viewport, "draw", fails(ValueError, "no such tile"))
     desk.window.close_requested = True
     desk.frames(2)
-    assert desk.app.quitting
+    assert desk.commands.quitting
 
 
 def test_too_little_memory_lowers_the_quality(
@@ -218,11 +218,11 @@ def test_too_little_memory_lowers_the_quality(
         return render(moment, ws, look, check)
 
     monkeypatch.setattr(stages, "render", hungry)
-    desk.app.asking._full_ms = 1.0  # no preview first
-    desk.app.state.quality = replace(desk.app.state.quality, raw_resolution=64)
+    desk.commands.scheduler._full_ms = 1.0  # no preview first
+    desk.commands.state.quality = replace(desk.commands.state.quality, raw_resolution=64)
     toast = desk.see_toast("There is not enough memory")
     assert "The quality was lowered" in toast.sentence
-    assert desk.app.state.quality.raw_resolution == 32
+    assert desk.commands.state.quality.raw_resolution == 32
     desk.settle()
 
 
@@ -239,20 +239,20 @@ def test_too_little_memory_lowers_the_quality(
 def test_sessions_that_cannot_be_used(
     desk: AppDriver, tmp_path: Path, text: str, words: str
 ) -> None:
-    state = desk.app.state.snapshot()
+    state = desk.commands.state.snapshot()
     if text in ("t", "layout"):
-        data = json.loads(session.to_json(desk.app.state))
+        data = json.loads(session.to_json(desk.commands.state))
         data["state"]["t"] = 1e300
         data["state"]["display"]["layout"] = "spiral"
         text = json.dumps(data)
     (tmp_path / "bad.json").write_text(text)
     desk.drop(tmp_path / "bad.json")
     assert desk.see_toast(words).level == "error"
-    assert desk.app.state == state
+    assert desk.commands.state == state
 
 
 def test_a_session_with_values_out_of_range(desk: AppDriver, tmp_path: Path) -> None:
-    before = desk.app.state.snapshot()
+    before = desk.commands.state.snapshot()
     data = json.loads(session.to_json(before))
     state = data["state"]
     state["display"].update(columns=0, layout="times", split=7.0, yaw_span=1e8)
@@ -264,7 +264,7 @@ def test_a_session_with_values_out_of_range(desk: AppDriver, tmp_path: Path) -> 
     desk.drop(tmp_path / "wild.json")
     toast = desk.see_toast("wild.json cannot be used")
     assert "latent.cutoff is -2, not within 0 to 1000" in toast.sentence
-    assert desk.app.state == before
+    assert desk.commands.state == before
     still_works(desk)
 
 
@@ -298,7 +298,7 @@ def test_the_window_draws_on_while_a_slow_picture_is_rendered(
         return planes(*arguments, **options)
 
     monkeypatch.setattr(stages, "planes", slow)
-    desk.app.asking._full_ms = 1.0
+    desk.commands.scheduler._full_ms = 1.0
     desk.key("r")
     desk.window.frame_times.clear()
     count = len(desk.results)

@@ -33,13 +33,13 @@ desk, display, model, start = (
 def panel(start: Start, model: Path) -> AppDriver:
     """An application with the export panel open, at a picture."""
     desk = start(model, size=(900, 760), panels=("Export",))
-    desk.app.exports.what = "picture"
+    desk.commands.exports.what = "picture"
     desk.settle()
     return desk
 
 
 def files(desk: AppDriver) -> list[Path]:
-    folder = Path(desk.app.capture_folder)
+    folder = Path(desk.commands.capture_folder)
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
@@ -47,7 +47,7 @@ def choose(desk: AppDriver, what: str) -> None:
     """Take a kind of export from the list."""
     desk.click("Export/What")
     desk.click(f"Export/What/{EXPORTERS[what].label}")
-    assert desk.app.exports.what == what
+    assert desk.commands.exports.what == what
 
 
 def press(desk: AppDriver) -> None:
@@ -68,16 +68,16 @@ def test_a_picture_carries_what_was_shown(panel: AppDriver) -> None:
     with Image.open(path) as picture:
         assert np.array_equal(np.asarray(picture), shown)
     panel.see_toast(f"Saved {path.name}")
-    person = panel.app.state.latent
+    person = panel.commands.state.latent
     panel.key("r")
     panel.drop(path)
-    panel.until(lambda: panel.app.state.latent == person)
+    panel.until(lambda: panel.commands.state.latent == person)
     panel.click(f"Toasts/Saved {path.name}./Copy path")
     assert imgui.get_clipboard_text() == str(path)
 
 
 def test_a_name_that_is_taken_is_asked_about(panel: AppDriver) -> None:
-    panel.app.exports.name = "mine/../picture"
+    panel.commands.exports.name = "mine/../picture"
     press(panel)
     panel.run_jobs(60)
     (path,) = files(panel)
@@ -85,7 +85,7 @@ def test_a_name_that_is_taken_is_asked_about(panel: AppDriver) -> None:
     before = path.read_bytes()
 
     def answer(choice: str) -> None:
-        panel.app.state.latent = Latent(x=44)
+        panel.commands.state.latent = Latent(x=44)
         press(panel)
         panel.until(lambda: f"Replace the file?/{choice}" in controls.rects)
         panel.frames(3)
@@ -103,16 +103,19 @@ def test_a_name_that_is_taken_is_asked_about(panel: AppDriver) -> None:
 
 
 def test_a_video_goes_along_the_path_while_the_window_goes_on(panel: AppDriver) -> None:
-    app = panel.app
+    commands = panel.commands
     choose(panel, "video")
     panel.click("Export/Format/WEBP")
     panel.click("Export/Moves/Path")
-    assert app.exports.current.movement.moving == "path"
-    app.state.keyframes = (Keyframe(0, orbit=Orbit(yaw=-20)), Keyframe(0.2, orbit=Orbit(yaw=20)))
+    assert commands.exports.current.movement.moving == "path"
+    commands.state.keyframes = (
+        Keyframe(0, orbit=Orbit(yaw=-20)),
+        Keyframe(0.2, orbit=Orbit(yaw=20)),
+    )
     panel.frames()
-    before = app.state.snapshot()
+    before = commands.state.snapshot()
     press(panel)
-    app.state.latent = Latent(x=77)
+    commands.state.latent = Latent(x=77)
     count = len(panel.results)
     panel.run_jobs(60)
     (path,) = files(panel)
@@ -133,12 +136,12 @@ def test_cancelling_leaves_nothing(panel: AppDriver, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setitem(EXPORTERS, "frames", replace(exporter, run=slowly))
     choose(panel, "frames")
-    choices = panel.app.exports
+    choices = panel.commands.exports
     options = choices.current
     choices.current = replace(options, movement=replace(options.movement, seconds=20.0))
     press(panel)
     panel.until(lambda: "Export/Export job/Cancel" in controls.rects)
-    panel.until(lambda: panel.app.job_left)
+    panel.until(lambda: panel.commands.job_left)
     panel.click("Export/Export job/Cancel")
     panel.run_jobs()
     panel.see_toast("stopped")
@@ -148,14 +151,14 @@ def test_cancelling_leaves_nothing(panel: AppDriver, monkeypatch: pytest.MonkeyP
 
 def test_what_cannot_be_is_one_sentence(panel: AppDriver, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    panel.app.preferences.capture_folder = str(tmp_path / "taken" / "below")
+    panel.commands.preferences.capture_folder = str(tmp_path / "taken" / "below")
     press(panel)
     panel.run_jobs(60)
     panel.see_toast("could not be saved")
-    panel.app.exports.what = "video"
-    options = panel.app.exports.current
+    panel.commands.exports.what = "video"
+    options = panel.commands.exports.current
     movement = replace(options.movement, moving="path")
-    panel.app.exports.current = replace(options, movement=movement)
+    panel.commands.exports.current = replace(options, movement=movement)
     press(panel)
     panel.run_jobs(60)
     panel.see_toast("keyframes")
@@ -164,37 +167,37 @@ def test_what_cannot_be_is_one_sentence(panel: AppDriver, tmp_path: Path) -> Non
 def test_the_level_of_a_mesh_is_seen_before_it_is_exported(panel: AppDriver) -> None:
     choose(panel, "mesh")
     panel.click("Export/Show the mesh")
-    assert panel.app.state.display.view == "mesh"
-    level = panel.app.state.quality.mesh_level
+    assert panel.commands.state.display.view == "mesh"
+    level = panel.commands.state.quality.mesh_level
     panel.drag("Export/Level", (-30, 0))
-    assert panel.app.state.quality.mesh_level < level
+    assert panel.commands.state.quality.mesh_level < level
     panel.settle(40)
     panel.click("Export/Show the picture")
-    assert panel.app.state.display.view == "image"
+    assert panel.commands.state.display.view == "image"
 
 
 def test_an_exported_volume_opens_its_session(panel: AppDriver) -> None:
-    app = panel.app
-    app.exports.what = "volume"
-    app.exports.current = replace(app.exports.current, resolution=64)
-    app.state.latent = Latent(x=12)
+    commands = panel.commands
+    commands.exports.what = "volume"
+    commands.exports.current = replace(commands.exports.current, resolution=64)
+    commands.state.latent = Latent(x=12)
     panel.frames()
     press(panel)
     panel.run_jobs(60)
-    app.state.latent = Latent(x=1)
+    commands.state.latent = Latent(x=1)
     (volume,) = (path for path in files(panel) if path.suffix == ".npy")
     panel.drop(volume)
-    panel.until(lambda: app.state.latent == Latent(x=12))
+    panel.until(lambda: commands.state.latent == Latent(x=12))
 
 
 def test_choices_outlive_the_program(start: Start, model: Path) -> None:
     desk = start(model, panels=("Export",))
-    choices = desk.app.exports
+    choices = desk.commands.exports
     choices.what = "video"
     choices.suffixes["video"] = ".gif"
     choices.current = replace(choices.current, colors=64)
     again = start(model, panels=("Export",))
-    kept = again.app.exports
+    kept = again.commands.exports
     assert (kept.what, kept.suffix, kept.current.colors) == ("video", ".gif", 64)
 
 

@@ -32,7 +32,7 @@ def saved(desk: AppDriver) -> Path:
     """The one picture that was saved last."""
     desk.run_jobs()
     return max(
-        Path(desk.app.capture_folder).glob("*.png"), key=lambda path: path.stat().st_mtime_ns
+        Path(desk.commands.capture_folder).glob("*.png"), key=lambda path: path.stat().st_mtime_ns
     )
 
 
@@ -45,15 +45,15 @@ def pixels(path: Path) -> np.ndarray:
 def test_a_saved_picture_is_what_the_window_showed(
     desk: AppDriver, tmp_path: Path, layout: str
 ) -> None:
-    app = desk.app
+    commands = desk.commands
     desk.key("r", "m", "Right", "Right")
     if layout != "single":
         desk.key("b")
-        app.state.display = replace(app.state.display, layout=layout)
+        commands.state.display = replace(commands.state.display, layout=layout)
         desk.key("r")
     desk.drag("Viewport", (60, -30), x=0.3)
     shown = desk.pictures()
-    state = app.state.snapshot()
+    state = commands.state.snapshot()
     desk.key("s")
     path = saved(desk)
     desk.see_toast(f"Saved {path.name}")
@@ -66,13 +66,13 @@ def test_a_saved_picture_is_what_the_window_showed(
 
     desk.key("r", "m", "Home", "c")
     desk.settle()
-    assert app.state != state
+    assert commands.state != state
     desk.drop(path)
-    assert app.state == state
+    assert commands.state == state
     again = desk.pictures()
     assert all(np.array_equal(a, b) for a, b in zip(again, shown, strict=True))
     desk.key("ctrl+z")
-    assert app.state != state
+    assert commands.state != state
 
 
 def test_depth_raw_and_window(start: Start, model: Path) -> None:
@@ -94,7 +94,7 @@ def test_depth_raw_and_window(start: Start, model: Path) -> None:
     scale = picture.shape[0] / (corner[2] - corner[0])
     expected = picture[int((y - corner[1]) * scale), int((x - corner[0]) * scale)]
     assert np.abs(pixels(path)[y, x].astype(int) - expected).max() <= 12
-    assert embedding.open_session(path) == desk.app.state
+    assert embedding.open_session(path) == desk.commands.state
     assert len(list(path.parent.glob("*.png"))) == 3
 
 
@@ -102,7 +102,7 @@ def test_names_that_are_taken_get_a_number(desk: AppDriver) -> None:
     desk.key("s")
     desk.key("s")
     desk.run_jobs()
-    names = sorted(path.name for path in Path(desk.app.capture_folder).iterdir())
+    names = sorted(path.name for path in Path(desk.commands.capture_folder).iterdir())
     assert len(names) == 2
     assert names[1] == names[0].replace("_picture", "_picture_2")
 
@@ -118,7 +118,7 @@ def test_ws_go_out_and_come_back(start: Start, model: Path, tmp_path: Path) -> N
     assert not np.array_equal(desk.picture(), shown)
     desk.click("Appearance/Load ws")
     desk.choose(tmp_path / "person.npz")
-    desk.until(lambda: desk.app.state.latent.ws_file == str(tmp_path / "person.npz"))
+    desk.until(lambda: desk.commands.state.latent.ws_file == str(tmp_path / "person.npz"))
     assert np.array_equal(desk.picture(), shown)
 
 
@@ -128,24 +128,24 @@ def test_ws_that_were_written_anew_are_read_anew(desk: AppDriver, tmp_path: Path
         np.save(tmp_path / "person.npy", rng.standard_normal((1, 16)).astype(np.float32))
         before = desk.settle()
         desk.drop(tmp_path / "person.npy")
-        desk.until(lambda before=before: desk.app.result is not before)
+        desk.until(lambda before=before: desk.commands.result is not before)
         shown.append(desk.picture())
     assert not np.array_equal(*shown)
 
 
 def test_ws_that_do_not_fit_change_nothing(desk: AppDriver, tmp_path: Path) -> None:
     np.save(tmp_path / "wrong.npy", np.zeros((3, 5), np.float32))
-    state = desk.app.state.snapshot()
+    state = desk.commands.state.snapshot()
     desk.drop(tmp_path / "wrong.npy")
     desk.see_toast("wrong.npy holds ws of shape [3, 5]")
-    assert desk.app.state == state
+    assert desk.commands.state == state
 
 
 def test_a_session_is_saved_and_opened_by_dialogs(desk: AppDriver, tmp_path: Path) -> None:
     desk.key("r")
-    desk.app.state.orbit = Orbit(yaw=12)
+    desk.commands.state.orbit = Orbit(yaw=12)
     desk.frames()
-    state = desk.app.state.snapshot()
+    state = desk.commands.state.snapshot()
     desk.key("ctrl+s")
     desk.choose(tmp_path / "mine")
     desk.see_toast("Saved mine.json")
@@ -153,11 +153,11 @@ def test_a_session_is_saved_and_opened_by_dialogs(desk: AppDriver, tmp_path: Pat
     desk.key("ctrl+o")
     desk.choose(tmp_path / "mine.json")
     desk.see_toast("Opened mine.json")
-    assert desk.app.state == state
+    assert desk.commands.state == state
 
 
 def test_a_session_s_name_may_have_a_dot(desk: AppDriver, tmp_path: Path) -> None:
-    desk.app.state.latent = Latent(x=3e9)
+    desk.commands.state.latent = Latent(x=3e9)
     desk.key("ctrl+s")
     desk.choose(tmp_path / "anna v1.2")
     desk.see_toast("Saved anna v1.2.json")
@@ -170,31 +170,33 @@ def test_a_session_brings_its_model(start: Start, model: Path, tmp_path: Path) -
     desk = start(model)
     desk.settle()
     path = tmp_path / "moved" / "session.json"
-    session.save_session(path, replace(desk.app.state, checkpoint="elsewhere/small.safetensors"))
+    session.save_session(
+        path, replace(desk.commands.state, checkpoint="elsewhere/small.safetensors")
+    )
     beside = path.with_name(model.name)
     beside.write_bytes(model.read_bytes())
     desk = start()
     desk.settle()
     desk.drop(path)
     desk.until(lambda: desk.model.path == str(beside))
-    assert desk.app.state.checkpoint == str(beside)
+    assert desk.commands.state.checkpoint == str(beside)
     beside.unlink()
     desk.drop(path)
     desk.see_toast("The session's model small.safetensors is not here; the one shown stays.")
-    assert desk.app.state.checkpoint == str(beside)
+    assert desk.commands.state.checkpoint == str(beside)
 
 
 def test_a_relative_path_is_kept_whole(start: Start, model: Path) -> None:
     desk = start(model.name)
     desk.settle()
-    assert desk.app.state.checkpoint == str(model)
+    assert desk.commands.state.checkpoint == str(model)
 
 
 def test_one_dialog_at_a_time(desk: AppDriver, tmp_path: Path) -> None:
     """The answer to the first dialog must not go to the action of the second."""
     desk.key("ctrl+o")
     desk.app.save_session_dialog()
-    desk.choose(Path(desk.app.state.checkpoint))
+    desk.choose(Path(desk.commands.state.checkpoint))
     desk.run_jobs()
     assert desk.model.format == "PV3D visualizer"
     assert not any("Saved" in toast.sentence for toast in desk.app.toasts._toasts)
@@ -202,13 +204,13 @@ def test_one_dialog_at_a_time(desk: AppDriver, tmp_path: Path) -> None:
 
 def test_the_camera_goes_over_the_clipboard(start: Start, model: Path) -> None:
     desk = start(model, panels=("Camera",), size=(1000, 980))
-    desk.app.state.orbit = kept = Orbit(yaw=25, pitch=-10, fov=20)
+    desk.commands.state.orbit = kept = Orbit(yaw=25, pitch=-10, fov=20)
     desk.frames()
     desk.click("Camera/Copy")
     desk.key("c")
-    desk.until(lambda: not desk.app.movement.gliding)
-    assert desk.app.state.orbit == Orbit()
+    desk.until(lambda: not desk.commands.animator.gliding)
+    assert desk.commands.state.orbit == Orbit()
     desk.click("Camera/Paste")
-    desk.until(lambda: not desk.app.movement.gliding)
-    assert desk.app.state.orbit.yaw == pytest.approx(kept.yaw, abs=1e-3)
-    assert desk.app.state.orbit.fov == pytest.approx(kept.fov, abs=1e-3)
+    desk.until(lambda: not desk.commands.animator.gliding)
+    assert desk.commands.state.orbit.yaw == pytest.approx(kept.yaw, abs=1e-3)
+    assert desk.commands.state.orbit.fov == pytest.approx(kept.fov, abs=1e-3)

@@ -24,7 +24,7 @@ def test_a_chord_let_go_within_one_slow_frame_counts(desk: AppDriver) -> None:
     for action, key in (("keydown", "ctrl"), ("keydown", "1"), ("keyup", "ctrl"), ("keyup", "1")):
         desk.xdo(action, key)
     desk.frames(6)
-    assert desk.app.bookmarks() == [1]
+    assert desk.commands.bookmarks() == [1]
 
 
 def test_hide_and_escape(desk: AppDriver) -> None:
@@ -60,28 +60,28 @@ def test_a_fullscreen_picture_hides_the_pointer_at_rest(
 def test_escape_asks_before_it_quits(desk: AppDriver) -> None:
     desk.key("Escape")
     desk.until(lambda: "Quit the visualizer?/Stay" in controls.rects)
-    seed = desk.app.state.latent.x
+    seed = desk.commands.state.latent.x
     desk.key("r")
-    assert desk.app.state.latent.x == seed, "keys belong to the question"
+    assert desk.commands.state.latent.x == seed, "keys belong to the question"
     desk.click("Quit the visualizer?/Stay")
-    assert not desk.app.quitting
+    assert not desk.commands.quitting
     assert not desk.app.modal
     desk.key("Escape")
     desk.key("Escape")
     assert not desk.app.modal, "Escape stays"
     desk.key("Escape")
     desk.click("Quit the visualizer?/Quit")
-    assert desk.app.quitting
+    assert desk.commands.quitting
 
 
 def test_the_question_wins_over_other_dialogs(desk: AppDriver) -> None:
     desk.xdo("type", "?")
-    assert desk.app.help_open
+    assert desk.commands.help_open
     desk.app._quit_asked = True
     desk.frames(6)
     desk.click("Quit the visualizer?/Stay")
     desk.frames(4)
-    assert desk.app.help_open
+    assert desk.commands.help_open
     desk.key("Escape")
     assert not desk.app.modal
 

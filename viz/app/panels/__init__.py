@@ -1,6 +1,6 @@
-"""The sidebar: one file a panel, each with ``draw(state, result, actions)``.
+"""The sidebar: one file a panel, each with ``draw(state, result, commands)``.
 
-A panel reads the application through `Actions`, edits the session state in place by replacing its
+A panel reads the application through `Commands`, edits the session state in place by replacing its
 frozen parts, and knows neither torch nor the window.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from imgui_bundle import icons_fontawesome_6 as icons
 
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.panels import (
     appearance,
     camera_panel,
@@ -28,7 +28,7 @@ from viz.app.panels import (
 )
 from viz.state.types import RenderResult, SessionState
 
-Draw = Callable[[SessionState, RenderResult | None, Actions], None]
+Draw = Callable[[SessionState, RenderResult | None, Commands], None]
 
 
 @dataclass(frozen=True)

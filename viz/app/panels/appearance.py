@@ -9,7 +9,7 @@ from pathlib import Path
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.panels.seeds import blend_rows, recommended, seed_and_pad
 from viz.app.panels.widgets import (
     Button,
@@ -32,32 +32,32 @@ _GROUPS = {
 }
 
 
-def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
     """Seed and pad, truncation, style mixing, blend, and ws files."""
     del result
-    with disabled(actions.model is None):
-        _seed(state, actions)
-        _recommended(state, actions.model)
-        _truncation(state, actions.model)
+    with disabled(commands.model is None):
+        _seed(state, commands)
+        _recommended(state, commands.model)
+        _truncation(state, commands.model)
         heading("Style mixing")
-        _mixing(state, actions.model)
+        _mixing(state, commands.model)
         heading("Blend")
         state.latent = blend_rows(state.latent, Latent(), "person", "; between them their w blend")
         heading("Latent code (ws)")
-        _files(state, actions)
+        _files(state, commands)
 
 
-def _seed(state: SessionState, actions: Actions) -> None:
+def _seed(state: SessionState, commands: Commands) -> None:
     _blended(state)
     with disabled(bool(state.latent.ws_file)):
         state.latent = seed_and_pad(
             state.latent, Latent(), "appearance code z", "a person", "neighbours' w blend"
         )
-    interface = actions.interface
+    interface = commands.interface
     button_row(
         Button(
             "Random",
-            actions.random_person,
+            commands.random_person,
             "Shows a person drawn at random. Key R.",
             icon=icons.ICON_FA_DICE,
         ),
@@ -188,7 +188,7 @@ def _mix(state: SessionState, layers: set[int]) -> None:
     state.latent = replace(state.latent, mix_layers=tuple(sorted(layers)))
 
 
-def _files(state: SessionState, actions: Actions) -> None:
+def _files(state: SessionState, commands: Commands) -> None:
     path = state.latent.ws_file
     if path and value_with_button(
         "Loaded ws",
@@ -201,13 +201,13 @@ def _files(state: SessionState, actions: Actions) -> None:
     button_row(
         Button(
             "Save ws",
-            actions.save_ws_dialog,
+            commands.save_ws_dialog,
             "Saves the ws of the person shown, as .npz or .npy.",
             icon=icons.ICON_FA_FLOPPY_DISK,
         ),
         Button(
             "Load ws",
-            actions.load_ws_dialog,
+            commands.open_ws_dialog,
             "Shows the person of a file with ws, .npz or .npy, instead of a seed.",
             icon=icons.ICON_FA_FOLDER_OPEN,
         ),

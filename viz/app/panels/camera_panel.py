@@ -8,7 +8,7 @@ from functools import partial
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.panels.widgets import Button, button_row, disabled, heading
 from viz.state.interface import Interface
 from viz.state.types import CONDITIONINGS, Conditioning, Orbit, RenderResult, SessionState
@@ -24,19 +24,19 @@ PRESETS: dict[str, tuple[float, float, str]] = {
 """Yaw and pitch in degrees, and what they show."""
 
 
-def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
     """Angles, lens, pivot, presets, auto-orbit and the conditioning camera."""
     del result
-    with disabled(actions.model is None):
+    with disabled(commands.model is None):
         state.orbit = _angles(state.orbit)
         state.orbit = _lens(state.orbit)
-        _clipboard(actions)
+        _clipboard(commands)
         heading("Presets")
-        _presets(actions)
+        _presets(commands)
         heading("Orbit")
-        _auto_orbit(actions.interface)
+        _auto_orbit(commands.interface)
         heading("Conditioning camera")
-        _conditioning(state, actions)
+        _conditioning(state, commands)
 
 
 def _angles(orbit: Orbit) -> Orbit:
@@ -109,9 +109,9 @@ def _lens(orbit: Orbit) -> Orbit:
     return replace(orbit, fov=fov, radius=radius, pivot=pivot)
 
 
-def _presets(actions: Actions) -> None:
+def _presets(commands: Commands) -> None:
     buttons = [
-        Button(name, partial(actions.glide_to, yaw, pitch), about)
+        Button(name, partial(commands.glide_to, yaw, pitch), about)
         for name, (yaw, pitch, about) in PRESETS.items()
     ]
     button_row(*buttons[:3])
@@ -161,7 +161,7 @@ def _auto_orbit(interface: Interface) -> None:
     )
 
 
-def _conditioning(state: SessionState, actions: Actions) -> None:
+def _conditioning(state: SessionState, commands: Commands) -> None:
     picked: tuple[bool, Conditioning] = controls.combo(
         "Camera",
         state.conditioning,
@@ -174,30 +174,30 @@ def _conditioning(state: SessionState, actions: Actions) -> None:
     button_row(
         Button(
             "Set to this view",
-            actions.set_conditioning,
+            commands.set_conditioning,
             "Keeps the camera of the view as the conditioning camera.",
             icon=icons.ICON_FA_THUMBTACK,
         )
     )
 
 
-def _clipboard(actions: Actions) -> None:
+def _clipboard(commands: Commands) -> None:
     button_row(
         Button(
             "Copy",
-            actions.copy_camera,
+            commands.copy_camera,
             "Puts the camera on the clipboard as JSON.",
             icon=icons.ICON_FA_COPY,
         ),
         Button(
             "Paste",
-            actions.paste_camera,
+            commands.paste_camera,
             "Takes the camera from JSON on the clipboard.",
             icon=icons.ICON_FA_PASTE,
         ),
         Button(
             "Reset",
-            actions.reset_camera,
+            commands.reset_camera,
             "Back to the frontal camera of the training pictures. Key C.",
             icon=icons.ICON_FA_ROTATE_LEFT,
         ),

@@ -7,43 +7,43 @@ from functools import partial
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.panels.widgets import Button, button_row, cells, disabled, heading, value_with_button
 from viz.state.types import RenderResult, SessionState
 
 _DIGITS = tuple(range(1, 10))
 
 
-def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
     """Pictures and their folder, the session, and bookmarks 1-9."""
     del state
-    with disabled(actions.model is None or result is None):
-        _pictures(actions)
+    with disabled(commands.model is None or result is None):
+        _pictures(commands)
     if value_with_button(
         "Folder",
-        actions.capture_folder,
+        commands.capture_folder,
         icons.ICON_FA_FOLDER_OPEN,
         "Chooses the folder that pictures are saved to.",
     ):
-        actions.capture_folder_dialog()
+        commands.capture_folder_dialog()
     heading("Session")
-    _session(actions)
+    _session(commands)
     heading("Bookmarks")
-    _bookmarks(actions)
+    _bookmarks(commands)
 
 
-def _pictures(actions: Actions) -> None:
+def _pictures(commands: Commands) -> None:
     button_row(
         Button(
             "Picture",
-            partial(actions.capture, "picture"),
+            partial(commands.capture, "picture"),
             "Saves the picture shown, as computed: .png. Key S.",
             icon=icons.ICON_FA_IMAGE,
             lit=True,
         ),
         Button(
             "Raw",
-            partial(actions.capture, "raw"),
+            partial(commands.capture, "raw"),
             "Saves the volume-rendered picture before the super-resolution: .png.",
             icon=icons.ICON_FA_TABLE_CELLS,
         ),
@@ -51,44 +51,44 @@ def _pictures(actions: Actions) -> None:
     button_row(
         Button(
             "Depth",
-            partial(actions.capture, "depth"),
+            partial(commands.capture, "depth"),
             "Saves the depth as a grey picture of 16 bits: .png.",
             icon=icons.ICON_FA_MOUNTAIN,
         ),
         Button(
             "Window",
-            partial(actions.capture, "window"),
+            partial(commands.capture, "window"),
             "Saves the whole window with its controls: .png.",
             icon=icons.ICON_FA_DISPLAY,
         ),
     )
 
 
-def _session(actions: Actions) -> None:
+def _session(commands: Commands) -> None:
     button_row(
         Button(
             "Save",
-            actions.save_session_dialog,
+            commands.save_session_dialog,
             "Saves all that defines what is shown as a session file. Ctrl+S.",
         ),
-        Button("Open", actions.open_session_dialog, "Goes back to a saved session."),
+        Button("Open", commands.open_session_dialog, "Goes back to a saved session."),
         Button(
             "Undo",
-            actions.undo,
+            commands.undo,
             "Takes the last change back. Ctrl+Z.",
-            enabled=actions.can_undo(),
+            enabled=commands.can_undo(),
         ),
         Button(
             "Redo",
-            actions.redo,
+            commands.redo,
             "Makes the change again that was taken back. Ctrl+Shift+Z.",
-            enabled=actions.can_redo(),
+            enabled=commands.can_redo(),
         ),
     )
 
 
-def _bookmarks(actions: Actions) -> None:
-    stored = set(actions.bookmarks())
+def _bookmarks(commands: Commands) -> None:
+    stored = set(commands.bookmarks())
 
     def about(index: int) -> str:
         digit = _DIGITS[index]
@@ -105,6 +105,6 @@ def _bookmarks(actions: Actions) -> None:
         return
     digit = _DIGITS[clicked]
     if imgui.get_io().key_ctrl:
-        actions.store_bookmark(digit)
+        commands.store_bookmark(digit)
     else:
-        actions.recall_bookmark(digit)
+        commands.recall_bookmark(digit)

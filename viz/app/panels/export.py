@@ -9,7 +9,7 @@ from typing import Any
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.panels import export_frames, export_meshes
 from viz.app.panels.widgets import Button, button_row, disabled, heading, value_with_button
 from viz.exports.choices import FOLDER, ExportChoices, estimate, seconds_left, seconds_text
@@ -30,21 +30,21 @@ _CONTROLS: dict[type[Any], Callable[..., Any]] = {
     PointOptions: export_meshes.draw_points,
     VolumeOptions: export_meshes.draw_volume,
 }
-"""Draws the controls for some exporter's options and returns them: draw(state, actions, options,
+"""Draws the controls for some exporter's options and returns them: draw(state, commands, options,
 suffix), as some options matter for one format alone."""
 
 
-def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
     """Kind, options, name and folder, an estimate, and the button or what is under way."""
     del result
-    choices = actions.exports
-    with disabled(actions.model is None):
+    choices = commands.exports
+    with disabled(commands.model is None):
         _what(choices)
         options = choices.current
-        choices.current = _CONTROLS[type(options)](state, actions, options, choices.suffix)
+        choices.current = _CONTROLS[type(options)](state, commands, options, choices.suffix)
         heading("Save as")
-        _where(state, choices, actions)
-        _start(state, choices, actions)
+        _where(state, choices, commands)
+        _start(state, choices, commands)
 
 
 def _what(choices: ExportChoices) -> None:
@@ -69,10 +69,10 @@ def _what(choices: ExportChoices) -> None:
         choices.suffixes[choices.what] = suffix
 
 
-def _where(state: SessionState, choices: ExportChoices, actions: Actions) -> None:
-    model = actions.model.name if actions.model else ""
+def _where(state: SessionState, choices: ExportChoices, commands: Commands) -> None:
+    model = commands.model.name if commands.model else ""
     named = ExportChoices(choices.what, options=choices.options, suffixes=choices.suffixes)
-    automatic = named.target(state, actions.capture_folder, model).name
+    automatic = named.target(state, commands.capture_folder, model).name
     word = "folder" if choices.suffix == FOLDER else "file"
     _, choices.name = controls.text_input(
         "Name",
@@ -83,38 +83,38 @@ def _where(state: SessionState, choices: ExportChoices, actions: Actions) -> Non
     )
     if value_with_button(
         "Folder",
-        actions.capture_folder,
+        commands.capture_folder,
         icons.ICON_FA_FOLDER_OPEN,
         "Chooses the folder that pictures and exports are saved to.",
     ):
-        actions.capture_folder_dialog()
+        commands.capture_folder_dialog()
 
 
-def _start(state: SessionState, choices: ExportChoices, actions: Actions) -> None:
-    model = actions.model.name if actions.model else ""
-    target = choices.target(state, actions.capture_folder, model)
+def _start(state: SessionState, choices: ExportChoices, commands: Commands) -> None:
+    model = commands.model.name if commands.model else ""
+    target = choices.target(state, commands.capture_folder, model)
     problems = list(choices.current.problems_with(Path(target)))
     if problems:
         controls.hint(problems[0])
     else:
-        found = estimate(choices, state, actions.model, actions.performance.full_ms)
+        found = estimate(choices, state, commands.model, commands.performance.full_ms)
         facts = [*found.facts]
         if found.seconds is not None:
             facts.append(seconds_text(found.seconds))
         if facts:
             controls.hint(" \u00b7 ".join(facts))
-    job = actions.job
+    job = commands.job
     if job is not None and job.name.startswith(_JOB):
-        left = actions.job_left
+        left = commands.job_left
         parts = [job.detail, "" if left is None else seconds_left(left)]
         detail = " \u00b7 ".join(part for part in parts if part)
         if controls.progress(f"{job.name}##Export job", job.fraction, detail=detail):
-            actions.cancel_job()
+            commands.cancel_job()
         return
     button_row(
         Button(
             "Export",
-            actions.export,
+            commands.export,
             "Exports the state as it is now; you can go on with something else meanwhile.",
             icon=icons.ICON_FA_FILE_EXPORT,
             enabled=not problems and job is None,

@@ -8,7 +8,7 @@ from typing import Any
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.panels.widgets import cells, heading
 from viz.exports.choices import parse_seeds, seeds_text
 from viz.exports.frame_options import (
@@ -33,25 +33,25 @@ _AS_RENDERED = 0
 
 
 def draw_picture(
-    state: SessionState, actions: Actions, options: PictureOptions, suffix: str
+    state: SessionState, commands: Commands, options: PictureOptions, suffix: str
 ) -> PictureOptions:
-    del state, actions, suffix
+    del state, commands, suffix
     return replace(options, look=_look(options.look, True), bits=_bits(options.bits))
 
 
 def draw_frames(
-    state: SessionState, actions: Actions, options: FrameOptions, suffix: str
+    state: SessionState, commands: Commands, options: FrameOptions, suffix: str
 ) -> FrameOptions:
-    del actions, suffix
+    del commands, suffix
     movement = _movement(state, options.movement)
     heading("Frame")
     return FrameOptions(movement, _look(options.look, True), _bits(options.bits))
 
 
 def draw_video(
-    state: SessionState, actions: Actions, options: VideoOptions, suffix: str
+    state: SessionState, commands: Commands, options: VideoOptions, suffix: str
 ) -> VideoOptions:
-    del actions
+    del commands
     movement = _movement(state, options.movement)
     heading("Frame")
     transparent = suffix not in VIDEO_SUFFIXES or suffix != ".mp4"

@@ -8,7 +8,7 @@ from typing import Any
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.panels.widgets import Button, button_row, fold, heading
 from viz.exports.mesh_options import (
     MESH_FORMATS,
@@ -29,9 +29,9 @@ _FULL_BOX = (-0.5, -0.5, -0.5, 0.5, 0.5, 0.5)
 
 
 def draw_mesh(
-    state: SessionState, actions: Actions, options: MeshOptions, suffix: str
+    state: SessionState, commands: Commands, options: MeshOptions, suffix: str
 ) -> MeshOptions:
-    _surface(state, actions)
+    _surface(state, commands)
     options = replace(options, resolution=_grid(options.resolution), level=None)
     kind = suffix.removeprefix(".")
     if kind in ("glb", "obj"):
@@ -56,7 +56,7 @@ def draw_mesh(
     return options
 
 
-def _surface(state: SessionState, actions: Actions) -> None:
+def _surface(state: SessionState, commands: Commands) -> None:
     """The level, with the mesh beside it for all to see."""
     shown = state.display.view == "mesh" and state.display.layout == "single"
     button_row(
@@ -67,7 +67,7 @@ def _surface(state: SessionState, actions: Actions) -> None:
             "the picture.",
             icon=icons.ICON_FA_CUBE,
             lit=shown,
-            enabled=actions.model is not None,
+            enabled=commands.model is not None,
         )
     )
     _, level = controls.slider(
@@ -183,7 +183,7 @@ def _crop(crop: Any) -> Any:
 
 
 def draw_sequence(
-    state: SessionState, actions: Actions, options: MeshSequenceOptions, suffix: str
+    state: SessionState, commands: Commands, options: MeshSequenceOptions, suffix: str
 ) -> MeshSequenceOptions:
     sequence, default = options.sequence, SequenceOptions()
     _, frames = controls.slider_int(
@@ -211,15 +211,15 @@ def draw_sequence(
         )
         kind = picked[1]
     heading("Mesh")
-    mesh = draw_mesh(state, actions, options.mesh, suffix or f".{kind}")
+    mesh = draw_mesh(state, commands, options.mesh, suffix or f".{kind}")
     return MeshSequenceOptions(SequenceOptions(frames, start, end, kind), mesh)
 
 
 def draw_points(
-    state: SessionState, actions: Actions, options: PointOptions, suffix: str
+    state: SessionState, commands: Commands, options: PointOptions, suffix: str
 ) -> PointOptions:
     del suffix
-    _surface(state, actions)
+    _surface(state, commands)
     _, count = controls.slider(
         "Points",
         float(options.count),
@@ -235,9 +235,9 @@ def draw_points(
 
 
 def draw_volume(
-    state: SessionState, actions: Actions, options: VolumeOptions, suffix: str
+    state: SessionState, commands: Commands, options: VolumeOptions, suffix: str
 ) -> VolumeOptions:
-    del state, actions, suffix
+    del state, commands, suffix
     resolution = _grid(options.resolution)
     picked: tuple[bool, Quantity] = controls.segmented(
         "Values",

@@ -10,7 +10,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import layout, style
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.panels.widgets import Button, button_row, end_of, times
 from viz.state.interface import Interface
 from viz.state.types import LayerInfo, Probe, ProbeResult, RenderResult, SessionState
@@ -18,31 +18,31 @@ from viz.state.types import LayerInfo, Probe, ProbeResult, RenderResult, Session
 _ROWS_SHOWN = 8
 
 
-def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
     """List of layers with a filter, and the activation of the one chosen."""
     del state
-    model = actions.model
+    model = commands.model
     if model is None or not model.layers:
         controls.hint("The layers are listed here when a model is loaded.")
         return
-    _, actions.interface.layer_filter = controls.text_input(
+    _, commands.interface.layer_filter = controls.text_input(
         "##Filter",
-        actions.interface.layer_filter,
+        commands.interface.layer_filter,
         placeholder="Filter: b16, conv, ToRGB …",
         tooltip="Lists only layers whose name or kind contains all these words.",
     )
-    shown = matching(model.layers, actions.interface.layer_filter)
-    _table(shown, actions.interface)
+    shown = matching(model.layers, commands.interface.layer_filter)
+    _table(shown, commands.interface)
     total = len(model.layers)
     count = f"{total} layers" if len(shown) == total else f"{len(shown)} of {total} layers"
-    probe = actions.interface.probe
+    probe = commands.interface.probe
     if probe is None:
         controls.hint(f"{count}. Click one to see its activation.")
         return
     controls.hint(f"{count}.")
     layer = next((layer for layer in model.layers if layer.name == probe.layer), None)
     if layer is not None:
-        _probe(layer, probe, result.probe if result else None, actions)
+        _probe(layer, probe, result.probe if result else None, commands)
 
 
 def matching(layers: Sequence[LayerInfo], words: str) -> list[LayerInfo]:
@@ -99,8 +99,8 @@ def _table_row(layer: LayerInfo, interface: Interface) -> None:
     imgui.text_unformatted(times(*layer.shape))
 
 
-def _probe(layer: LayerInfo, probe: Probe, seen: ProbeResult | None, actions: Actions) -> None:
-    texture = actions.probe_texture
+def _probe(layer: LayerInfo, probe: Probe, seen: ProbeResult | None, commands: Commands) -> None:
+    texture = commands.layer_picture
     here = seen if seen is not None and seen.probe.layer == probe.layer else None
     if isinstance(texture, imgui.ImTextureRef) and here is not None:
         width = imgui.get_content_region_avail().x
@@ -126,10 +126,10 @@ def _probe(layer: LayerInfo, probe: Probe, seen: ProbeResult | None, actions: Ac
         default=False,
         tooltip="Shows the power spectrum instead: low frequencies in the middle, log scale.",
     )
-    actions.interface.probe = replace(probe, channel=channel, spectrum=spectrum)
+    commands.interface.probe = replace(probe, channel=channel, spectrum=spectrum)
 
     def close() -> None:
-        actions.interface.probe = None
+        commands.interface.probe = None
 
     button_row(Button("Close", close, "Stops looking into this layer.", icon=icons.ICON_FA_XMARK))
 

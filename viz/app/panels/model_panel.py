@@ -10,21 +10,21 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import layout, style
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.panels.widgets import Button, button_row, end_of, fold, times
 from viz.state.types import ModelInfo, RenderResult, SessionState
 
 _RECENT = "Recent models"
 
 
-def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
     """Open, recent, reload, and the model's numbers."""
     del state, result
-    model = actions.model
+    model = commands.model
     button_row(
         Button(
             "Open",
-            actions.open_model_dialog,
+            commands.open_dialog,
             "Opens a model file; dropping it on the window does the same. PV3D and EG3D "
             "checkpoints can be read, and this program's own format. Ctrl+O.",
             icon=icons.ICON_FA_FOLDER_OPEN,
@@ -35,39 +35,39 @@ def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> 
             partial(imgui.open_popup, _RECENT),
             "Lists the models that were opened before.",
             icon=icons.ICON_FA_CLOCK_ROTATE_LEFT,
-            enabled=bool(actions.recent),
+            enabled=bool(commands.recent),
         ),
         Button(
             "Reload",
-            actions.reload_model,
+            commands.reload_model,
             "Reads the model's file again.",
             icon=icons.ICON_FA_ROTATE,
             enabled=model is not None and bool(model.path),
         ),
     )
-    _recent_popup(actions)
+    _recent_popup(commands)
     if model is not None:
         _about(model)
-    elif actions.job is None:
+    elif commands.job is None:
         controls.hint("No model is loaded: open one, or drop its file on the window.")
-    _, actions.interface.reload_on_change = controls.toggle(
+    _, commands.interface.reload_on_change = controls.toggle(
         "Watch the file",
-        actions.interface.reload_on_change,
+        commands.interface.reload_on_change,
         default=True,
         tooltip="Loads the model again when its file changes on disk, as during training.",
     )
 
 
-def _recent_popup(actions: Actions) -> None:
+def _recent_popup(commands: Commands) -> None:
     corner = imgui.get_cursor_screen_pos()
     imgui.set_next_window_pos((corner.x, corner.y - style.px(2)))
     imgui.set_next_window_size((imgui.get_content_region_avail().x, 0.0))
     if not imgui.begin_popup(_RECENT):
         return
     with controls.scope(_RECENT):
-        for path in actions.recent:
+        for path in commands.recent:
             if _recent_row(path):
-                actions.open_model(path)
+                commands.open_model(path)
     imgui.end_popup()
 
 

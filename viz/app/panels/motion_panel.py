@@ -7,38 +7,38 @@ from dataclasses import replace
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.panels.seeds import blend_rows, recommended, seed_and_pad
 from viz.app.panels.widgets import Button, button_row, disabled, heading
 from viz.state.interface import Interface
 from viz.state.types import Motion, RenderResult, SessionState
 
 
-def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
     """Seed and pad of the motion code, strength, blend and locks."""
     del result
-    model = actions.model
+    model = commands.model
     if model is not None and not model.moves:
         controls.hint("This model makes still pictures: it has no motion code to change.")
     with disabled(model is None or not model.moves):
-        _seed(state, actions)
+        _seed(state, commands)
         seed = recommended(state.motion, model.motions if model else (), "Motion")
         if seed is not None:
             state.motion = replace(state.motion, x=float(seed), y=0.0, others=())
         heading("Blend")
         state.motion = blend_rows(state.motion, Motion(), "motion")
         heading("Locks")
-        _locks(actions.interface)
+        _locks(commands.interface)
 
 
-def _seed(state: SessionState, actions: Actions) -> None:
+def _seed(state: SessionState, commands: Commands) -> None:
     state.motion = seed_and_pad(
         state.motion, Motion(), "motion code z_motion", "a motion", "neighbours blend"
     )
     button_row(
         Button(
             "Random",
-            actions.random_motion,
+            commands.random_motion,
             "Shows a motion drawn at random. Key M.",
             icon=icons.ICON_FA_DICE,
         )

@@ -8,7 +8,7 @@ from functools import partial
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.panels.widgets import Button, button_row, disabled, heading
 from viz.state.animation import camera_path, path_editing
 from viz.state.types import EASES, PATH_CLIPS, PathClip, PathOptions, RenderResult, SessionState
@@ -17,10 +17,10 @@ _LONGEST = 600.0
 """Of the slider, seconds; more can be had by moving keys."""
 
 
-def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
     """Adding and playing, the whole path, and the key under the playhead."""
     del result
-    interface = actions.interface
+    interface = commands.interface
     if not state.keyframes:
         controls.hint(
             "Keep what is shown as a key, change the view, and keep it again: the path leads "
@@ -44,15 +44,15 @@ def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> 
         ),
     )
     if state.keyframes:
-        _whole(state, actions)
+        _whole(state, commands)
         index = path_editing.current(state, interface)
         if index is not None:
             heading(f"Key {index + 1} of {len(state.keyframes)}")
-            _key(state, actions, index)
+            _key(state, commands, index)
 
 
-def _whole(state: SessionState, actions: Actions) -> None:
-    interface, default = actions.interface, PathOptions()
+def _whole(state: SessionState, commands: Commands) -> None:
+    interface, default = commands.interface, PathOptions()
     total = camera_path.duration(state)
     with disabled(total <= 0):
         changed, seconds = controls.slider(
@@ -103,8 +103,8 @@ def _whole(state: SessionState, actions: Actions) -> None:
         )
 
 
-def _key(state: SessionState, actions: Actions, index: int) -> None:
-    interface, key = actions.interface, state.keyframes[index]
+def _key(state: SessionState, commands: Commands, index: int) -> None:
+    interface, key = commands.interface, state.keyframes[index]
     changed, time = controls.slider(
         "Time",
         key.time,

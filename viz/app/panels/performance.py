@@ -6,7 +6,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import layout, style
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.panels.widgets import heading
 from viz.app.performance_log import PerformanceLog
 from viz.state.types import RenderResult, SessionState
@@ -21,10 +21,10 @@ STAGES = {
 """Captions and explanations of the renderer's stages."""
 
 
-def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
     """Frame rates, milliseconds by stage, memory and plots."""
     del state, result
-    log = actions.performance
+    log = commands.performance
     controls.key_value(
         [
             ("Window", f"{log.window_rate:.0f} frames/s"),

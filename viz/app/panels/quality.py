@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gui_utils import controls
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.panels.widgets import disabled, heading, times
 from viz.state.interface import Interface
 from viz.state.types import PRECISIONS, ModelInfo, Quality, RenderResult, SessionState
@@ -14,15 +14,15 @@ RAW_RESOLUTIONS = (16, 32, 48, 64, 96, 128, 192, 256)
 _AS_TRAINED = 0
 
 
-def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
     """Raw resolution, samples, super-resolution, precision and previews."""
-    model = actions.model
+    model = commands.model
     with disabled(model is None):
         _raw_resolution(state, model)
         _samples(state, model)
         _superresolution(state, model, result)
         heading("While something moves")
-        _previews(actions)
+        _previews(commands)
 
 
 def _raw_resolution(state: SessionState, model: ModelInfo | None) -> None:
@@ -95,8 +95,8 @@ def _superresolution(
     state.quality = replace(state.quality, superresolution=superresolution, precision=precision)
 
 
-def _previews(actions: Actions) -> None:
-    interface = actions.interface
+def _previews(commands: Commands) -> None:
+    interface = commands.interface
     default = Interface()
     _, interface.previews = controls.toggle(
         "Previews",
@@ -130,6 +130,6 @@ def _previews(actions: Actions) -> None:
     interface.target_rate = rate
     if changed:
         interface.preview_floor = least / 100
-    level = actions.performance.preview_level
+    level = commands.performance.preview_level
     if interface.previews and level:
         controls.hint(f"Last preview: {level}.")

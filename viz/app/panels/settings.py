@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gui_utils import controls
 from gui_utils.controls import style
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.state.interface import Interface
 from viz.state.types import RenderResult, SessionState
 
@@ -12,10 +12,10 @@ THEMES: dict[style.ThemeName, str] = {"dark": "Dark", "light": "Light"}
 UI_SCALES = (0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
 
 
-def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
     """Theme and size of the interface."""
     del state, result
-    interface = actions.interface
+    interface = commands.interface
     default = Interface()
     picked: tuple[bool, style.ThemeName] = controls.segmented(
         "Theme",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.panels.widgets import Button, button_row, disabled, heading
 from viz.state.types import (
     LAYOUTS,
@@ -26,14 +26,14 @@ _NEAREST, _FARTHEST = 0.1, 12.0
 _RAY_RANGE = (2.25, 3.3)
 
 
-def draw(state: SessionState, result: RenderResult | None, actions: Actions) -> None:
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
     """Layout, views, filtering, depth range, mesh and gizmo."""
     del result
-    with disabled(actions.model is None):
+    with disabled(commands.model is None):
         state.display = _layout(state.display)
-        _before(state, actions)
+        _before(state, commands)
         heading("Picture")
-        state.display = _picture(state, actions.model)
+        state.display = _picture(state, commands.model)
         heading("Mesh")
         _mesh(state)
 
@@ -96,7 +96,7 @@ def _columns(display: Display) -> Display:
     return replace(display, columns=columns, yaw_span=span)
 
 
-def _before(state: SessionState, actions: Actions) -> None:
+def _before(state: SessionState, commands: Commands) -> None:
     splits = state.display.layout == "split"
     if splits:
         # Kept only when moved: there and back, percent would change the last digit.
@@ -117,7 +117,7 @@ def _before(state: SessionState, actions: Actions) -> None:
     button_row(
         Button(
             "Set before",
-            actions.set_before,
+            commands.set_before,
             "Keeps the picture shown as the left side of the before / after layout. Key B.",
             icon=icons.ICON_FA_TABLE_COLUMNS,
             lit=splits and state.before is None,

@@ -13,7 +13,7 @@ from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.controls.layout import ellipsis, ink, record, record_rect, tooltip
 from gui_utils.controls.numbers import parse_number
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.timeline import path_lane
 from viz.app.timeline.clip_track import Track
 from viz.app.timeline.path_drawing import LABEL_WIDTH, draw_label
@@ -102,32 +102,6 @@ def choose_parts(width: float, button: float, letter: float) -> Parts:
     return parts
 
 
-def toggle_play(state: SessionState, actions: Actions, clock: Clock) -> None:
-    """Play or pause; a clip that plays once and has ended starts again."""
-    playing = not actions.interface.playing
-    if playing:
-        path_editing.pause(actions.interface)
-        state.t = clip_time.begin(state.t, state.playback, clock)
-    actions.interface.playing = playing
-
-
-def step(state: SessionState, actions: Actions, frames: int) -> None:
-    """Pause and go `frames` whole frames on, or back if negative."""
-    actions.interface.playing = False
-    path_editing.pause(actions.interface)
-    state.t = clip_time.step(state.t, frames)
-
-
-def go_to_start(state: SessionState) -> None:
-    """To the first frame that plays."""
-    state.t = min(state.playback.start, state.playback.end)
-
-
-def go_to_end(state: SessionState) -> None:
-    """To the last frame that plays."""
-    state.t = max(state.playback.start, state.playback.end)
-
-
 class Timeline:
     """The bar below the viewport; `draw` once a frame in a child of about `HEIGHT`."""
 
@@ -137,15 +111,15 @@ class Timeline:
         self._typed: str | None = None
         self._focus = False
 
-    def draw(self, state: SessionState, actions: Actions, clock: Clock) -> bool:
+    def draw(self, state: SessionState, commands: Commands, clock: Clock) -> bool:
         """Draw the bar over the content region's width, and the path's lane where there is room.
 
         Returns:
             Whether a playhead is being dragged; nothing should play meanwhile.
         """
         low, size = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail()
-        room = size.y - style.px(path_lane.height(actions.interface))
-        lane = actions.interface.path_lane and room >= style.px(_LEAST_HEIGHT)
+        room = size.y - style.px(path_lane.height(commands.interface))
+        lane = commands.interface.path_lane and room >= style.px(_LEAST_HEIGHT)
         height = min(max(room if lane else size.y, 1.0), style.px(HEIGHT))
         if size.x < style.px(_PLAY_SIZE):
             return False
@@ -158,18 +132,18 @@ class Timeline:
         middle = low.y + height / 2
         readout = {"full": 16, "short": 8, "none": 0}[parts.readout] * letter
         if named:
-            draw_label((low.x, middle), icons.ICON_FA_FILM, "Clip", actions.interface.playing)
-        track, scrubbing = self._clip(state, actions, clock, parts, (left, right), middle)
+            draw_label((low.x, middle), icons.ICON_FA_FILM, "Clip", commands.interface.playing)
+        track, scrubbing = self._clip(state, commands, clock, parts, (left, right), middle)
         self._path.hovered = False
         if lane:
             top = low.y + height
             rect = (left, top, right, top + style.px(path_lane.HEIGHT))
-            scrubbing |= self._path.draw(state, actions.interface, rect, track, readout)
+            scrubbing |= self._path.draw(state, commands.interface, rect, track, readout)
             if named:
                 at = (low.x, (rect[1] + rect[3]) / 2 + style.px(5))
-                draw_label(at, icons.ICON_FA_ROUTE, "Path", actions.interface.path_playing)
+                draw_label(at, icons.ICON_FA_ROUTE, "Path", commands.interface.path_playing)
             height += style.px(path_lane.HEIGHT)
-        actions.interface.path_shown = self._path.hovered
+        commands.interface.path_shown = self._path.hovered
         imgui.set_cursor_screen_pos(low)
         imgui.dummy((size.x, height))
         return scrubbing
@@ -177,14 +151,14 @@ class Timeline:
     def _clip(
         self,
         state: SessionState,
-        actions: Actions,
+        commands: Commands,
         clock: Clock,
         parts: Parts,
         span: tuple[float, float],
         middle: float,
     ) -> tuple[tuple[float, float], bool]:
         """The clip's line: left and right of its track, and whether that is scrubbed."""
-        still = actions.model is not None and not actions.model.moves
+        still = commands.model is not None and not commands.model.moves
         with style.font("mono"):
             letter = imgui.calc_text_size("0").x
         readout = {"full": 16, "short": 8, "none": 0}[parts.readout] * letter
@@ -192,16 +166,16 @@ class Timeline:
         scrubbing = False
         imgui.begin_disabled(still)
         with controls.scope("Timeline"):
-            left = self._transport(state, actions, clock, parts, (span[0], middle))
+            left = self._transport(state, commands, clock, parts, (span[0], middle))
             left = _loop_buttons(state, parts, (left, middle))
             left = _speed(state, parts, (left, middle))
             imgui.end_disabled()
-            left = _path_button(actions, parts, (left, middle))
+            left = _path_button(commands, parts, (left, middle))
             imgui.begin_disabled(still)
             if right - left >= style.px(_LEAST_TRACK) and not still:
                 scrubbing = self._track.draw(state, clock, (left, right), middle)
                 if scrubbing:
-                    path_editing.pause(actions.interface)
+                    path_editing.pause(commands.interface)
             if readout:
                 self._readout(state, parts, (span[1] - readout, middle), readout)
         imgui.end_disabled()
@@ -212,7 +186,7 @@ class Timeline:
     def _transport(
         self,
         state: SessionState,
-        actions: Actions,
+        commands: Commands,
         clock: Clock,
         parts: Parts,
         at: tuple[float, float],
@@ -228,16 +202,16 @@ class Timeline:
             return controls.icon_button(image, tooltip=f"{name} ({key})", name=name)
 
         if parts.ends and icon(icons.ICON_FA_BACKWARD_FAST, "Start of the range", "Home"):
-            go_to_start(state)
+            commands.go_to_start()
         if parts.steps and icon(icons.ICON_FA_BACKWARD_STEP, "Previous frame", "Left"):
-            step(state, actions, -1)
-        if _play_button((x, middle), actions.interface.playing):
-            toggle_play(state, actions, clock)
+            commands.step(-1)
+        if _play_button((x, middle), commands.interface.playing):
+            commands.toggle_play()
         x += style.px(_PLAY_SIZE + _GAP)
         if parts.steps and icon(icons.ICON_FA_FORWARD_STEP, "Next frame", "Right"):
-            step(state, actions, 1)
+            commands.step(1)
         if parts.ends and icon(icons.ICON_FA_FORWARD_FAST, "End of the range", "End"):
-            go_to_end(state)
+            commands.go_to_end()
         return x - style.px(_GAP) + style.px(_GROUP_GAP)
 
     def _readout(
@@ -361,11 +335,11 @@ def _speed(state: SessionState, parts: Parts, at: tuple[float, float]) -> float:
     return at[0] + width + style.px(_GROUP_GAP)
 
 
-def _path_button(actions: Actions, parts: Parts, at: tuple[float, float]) -> float:
+def _path_button(commands: Commands, parts: Parts, at: tuple[float, float]) -> float:
     """The button that shows the path's lane at `at` (left, middle); where it ends."""
     if not parts.path:
         return at[0]
-    side, interface = imgui.get_frame_height(), actions.interface
+    side, interface = imgui.get_frame_height(), commands.interface
     imgui.set_cursor_screen_pos((round(at[0]), round(at[1] - side / 2)))
     about = "Camera and time path: shows its line of keys. K adds what is shown as a key."
     shown = interface.path_lane

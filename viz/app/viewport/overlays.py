@@ -11,7 +11,7 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.controls.layout import ellipsis, record, record_rect, tooltip
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.state.colormaps import DEPTH_LUT
 
 Rect = tuple[float, float, float, float]
@@ -188,9 +188,9 @@ def before_button(tile: Rect) -> bool:
         )
 
 
-def draw_waiting(area: Rect, actions: Actions) -> None:
+def draw_waiting(area: Rect, commands: Commands) -> None:
     """What goes on while there is no picture yet, in the middle of the viewport."""
-    job = actions.job
+    job = commands.job
     if job is not None:
         width = min(style.px(320), area[2] - area[0] - style.px(24))
         if width > style.px(40):
@@ -201,7 +201,7 @@ def draw_waiting(area: Rect, actions: Actions) -> None:
             controls.progress(f"{job.name}…", job.fraction, detail=job.detail, cancel=False)
             imgui.end_child()
         return
-    draw_note(area, "Starting…" if actions.model is None else "Rendering the first picture…")
+    draw_note(area, "Starting…" if commands.model is None else "Rendering the first picture…")
 
 
 def draw_note(area: Rect, text: str) -> None:

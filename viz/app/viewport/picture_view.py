@@ -16,7 +16,7 @@ from gui_utils.controls.view_gestures import Gesture, axis_gizmo, viewport_input
 from gui_utils.gl.mesh_view import MeshView
 from gui_utils.gl.texture import Texture
 from training.camera import Camera
-from viz.app.actions import Actions
+from viz.app.commands import Commands
 from viz.app.viewport import overlays as overlays
 from viz.app.viewport.overlays import Badge, Rect
 from viz.app.viewport.path_overlay import PathOverlay
@@ -195,7 +195,7 @@ class Viewport:
         self._shown = len(shots)
         self._request = result.request
 
-    def draw(self, state: SessionState, actions: Actions) -> bool:
+    def draw(self, state: SessionState, commands: Commands) -> bool:
         """Fill the current window's content region; the mouse moves `state.orbit`.
 
         Returns:
@@ -208,20 +208,20 @@ class Viewport:
         tiles = _places(area, state)
         gesture = viewport_input("Viewport", (size.x, size.y))
         if gesture.reset:
-            actions.reset_camera()
+            commands.reset_camera()
         else:
             scale = size.y / (tiles[0][3] - tiles[0][1])
             state.orbit = apply_gesture(state.orbit, gesture, scale)
         held = False
         if any(slot.view for slot in self._slots[: self._shown]):
-            held = self._draw_layout(tiles, state, actions)
-            interface = actions.interface
+            held = self._draw_layout(tiles, state, commands)
+            interface = commands.interface
             if interface.path_lane and (interface.path_shown or gesture.active):
                 camera = layouts.shots(state)[-1 if state.display.layout == "split" else 0].camera
                 self._path.draw(tiles[0], state, interface, camera)
         else:
-            overlays.draw_waiting(area, actions)
-        overlays.draw_badges(area, self._badges(actions))
+            overlays.draw_waiting(area, commands)
+        overlays.draw_badges(area, self._badges(commands))
         imgui.set_cursor_screen_pos(low)
         imgui.dummy(size)
         return gesture.active or held
@@ -237,11 +237,11 @@ class Viewport:
         self._chosen.clear()
         self._shown = 0
 
-    def _draw_layout(self, tiles: list[Rect], state: SessionState, actions: Actions) -> bool:
+    def _draw_layout(self, tiles: list[Rect], state: SessionState, commands: Commands) -> bool:
         """Pictures and all that lies on them; whether the split's handle is held."""
         shots = layouts.shots(state)
         if state.display.layout == "split":
-            return self._draw_split(tiles[0], shots, state, actions)
+            return self._draw_split(tiles[0], shots, state, commands)
         labels = _labels(state)
         legend: tuple[Rect, Camera] | None = None
         for index, (tile, shot) in enumerate(zip(tiles, shots, strict=True)):
@@ -255,29 +255,29 @@ class Viewport:
                 overlays.draw_label(tile, VIEWS[view])
             elif labels:
                 overlays.draw_label(tile, labels[index])
-        kept = _draw_gizmo(tiles[0], shots[0].camera, state, actions)
+        kept = _draw_gizmo(tiles[0], shots[0].camera, state, commands)
         if legend is not None:
             tile, camera = legend
-            self._draw_legend(tile, camera, kept if tile == tiles[0] else 0.0, actions)
+            self._draw_legend(tile, camera, kept if tile == tiles[0] else 0.0, commands)
         return False
 
     def _draw_split(
-        self, tile: Rect, shots: tuple[Shot, ...], state: SessionState, actions: Actions
+        self, tile: Rect, shots: tuple[Shot, ...], state: SessionState, commands: Commands
     ) -> bool:
         before, after = self._slot(0, shots[0]), self._slot(1, shots[1])
         fraction = min(max(state.display.split, 0.0), 1.0)
         self._draw_tile(0, tile, before, shots[0].camera, state, (0.0, fraction))
         self._draw_tile(1, tile, after, shots[1].camera, state, (fraction, 1.0))
         record_rect("Tile 0", tile)
-        kept = _draw_gizmo(tile, shots[1].camera, state, actions)
+        kept = _draw_gizmo(tile, shots[1].camera, state, commands)
         if after is not None and after.view == "depth":
-            self._draw_legend(tile, shots[1].camera, kept, actions)
+            self._draw_legend(tile, shots[1].camera, kept, commands)
         overlays.draw_split_labels(tile, fraction, kept)
         moved, held = overlays.split_handle(tile, fraction)
         if moved != state.display.split:
             state.display = replace(state.display, split=moved)
         if state.before is None and overlays.before_button(tile):
-            actions.set_before()
+            commands.set_before()
         return held
 
     def _slot(self, index: int, shot: Shot) -> _Slot | None:
@@ -347,24 +347,24 @@ class Viewport:
             kept.drawn = wanted
         return kept.image
 
-    def _draw_legend(self, tile: Rect, camera: Camera, kept: float, actions: Actions) -> None:
+    def _draw_legend(self, tile: Rect, camera: Camera, kept: float, commands: Commands) -> None:
         limits = self._request.depth_range if self._request else None
-        if limits is None and actions.model is not None:
-            limits = camera.ray_range(*actions.model.ray_range)
+        if limits is None and commands.model is not None:
+            limits = camera.ray_range(*commands.model.ray_range)
         if limits is not None:
             overlays.draw_legend(tile, limits, kept)
 
-    def _badges(self, actions: Actions) -> list[Badge]:
+    def _badges(self, commands: Commands) -> list[Badge]:
         badges = []
-        model = actions.model
+        model = commands.model
         if model is not None and not model.path:
             text = "Untrained random model \u2013 open a checkpoint to see people"
             badges.append(Badge(text, icons.ICON_FA_SHUFFLE, "warning"))
-        if model is not None and not model.moves and actions.interface.playing:
+        if model is not None and not model.moves and commands.interface.playing:
             text = "Still model: time and motion do nothing"
             badges.append(Badge(text, icons.ICON_FA_CIRCLE_INFO, "info"))
         request = self._request
-        if request is not None and request.preview and actions.interface.sidebar_visible:
+        if request is not None and request.preview and commands.interface.sidebar_visible:
             meshes = any(shot.view == "mesh" for shot in request.shots)
             coarse = meshes and request.preview.coarse_mesh
             if coarse or replace(request.preview, coarse_mesh=False) != Preview():
@@ -395,9 +395,9 @@ def _labels(state: SessionState) -> list[str]:
     return []
 
 
-def _draw_gizmo(tile: Rect, camera: Camera, state: SessionState, actions: Actions) -> float:
+def _draw_gizmo(tile: Rect, camera: Camera, state: SessionState, commands: Commands) -> float:
     """The axes in a tile's corner; Dear ImGui units that they take from its left edge."""
-    shown = state.display.gizmo and actions.interface.sidebar_visible
+    shown = state.display.gizmo and commands.interface.sidebar_visible
     place = overlays.gizmo_place(tile) if shown else None
     if place is None:
         return 0.0

@@ -12,7 +12,7 @@ _BLENDED = ("latent", "motion", "t", "orbit")
 """What of a state lies on the way to another one."""
 
 
-class Movement:
+class Animator:
     """Moves the state along from frame to frame."""
 
     def __init__(self) -> None:

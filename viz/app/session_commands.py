@@ -1,0 +1,453 @@
+"""What a user can do to the session, one method an act, without any drawing."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from gui_utils import controls
+from viz.app import preferences
+from viz.app.performance_log import PerformanceLog
+from viz.exports.choices import ExportChoices
+from viz.render.connection import WorkerConnection
+from viz.scheduling.scheduler import RequestScheduler
+from viz.state import session
+from viz.state.animation import clip_time, path_editing
+from viz.state.animation.animator import Animator, keep_moving_parts
+from viz.state.errors import UserError
+from viz.state.history import History
+from viz.state.interface import Interface
+from viz.state.jobs import JobStatus
+from viz.state.types import ModelInfo, Orbit, PathOptions, RenderResult, SessionState
+
+log = logging.getLogger(__name__)
+
+
+class Shell(Protocol):
+    """The window, as far as commands touch it."""
+
+    @property
+    def fullscreen(self) -> bool: ...
+    @fullscreen.setter
+    def fullscreen(self, value: bool) -> None: ...
+    @property
+    def clipboard(self) -> str: ...
+    @clipboard.setter
+    def clipboard(self, text: str) -> None: ...
+    @property
+    def geometry(self) -> dict[str, Any]: ...
+
+
+class Notify(Protocol):
+    """Shows a sentence to the user, for as long as its level deserves."""
+
+    def __call__(
+        self,
+        level: controls.Level,
+        sentence: str,
+        details: str = "",
+        buttons: controls.Buttons = (),
+    ) -> None: ...
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question that waits for its answer."""
+
+    title: str
+    sentence: str
+    choices: tuple[str, ...]
+    answered: Callable[[str], None]
+    default: str = ""
+    """The choice that Enter and Escape take: one that loses nothing."""
+
+
+class SessionCommands:
+    """What can be done to the session, and to the program around it.
+
+    Args:
+        worker: renders and runs jobs.
+        shell: the window.
+        notify: shows sentences.
+        settings: file of the preferences.
+        state: session to begin with.
+    """
+
+    def __init__(
+        self,
+        worker: WorkerConnection,
+        shell: Shell,
+        notify: Notify,
+        settings: Path,
+        state: SessionState | None = None,
+    ) -> None:
+        self.worker, self.shell = worker, shell
+        self._notify = notify
+        self._settings = settings
+        self.preferences = preferences.load(settings)
+        self._bookmarks = dict(self.preferences.bookmarks)
+        self.interface, self.exports = Interface(), ExportChoices()
+        self.preferences.restore(self.interface, self.exports)
+        controls.open_sections.update(self.preferences.sections)
+        self.is_new = state is None
+        """Whether the session still is as the program begins, so that a model may choose."""
+        self.state = state or SessionState()
+        self.interface.path_lane = bool(self.state.keyframes)
+        self.history, self.animator = History(self.state), Animator()
+        self.scheduler = RequestScheduler(worker.submit)
+        self.performance = PerformanceLog()
+        self.model: ModelInfo | None = None
+        """What is loaded; None while the first model loads."""
+        self.result: RenderResult | None = None
+        """The newest picture."""
+        self.layer_picture: object | None = None
+        """Picture of the activation under `interface.probe`, as Dear ImGui draws it."""
+        self.stage_runs: dict[str, int] = {}
+        """How often the renderer has run each stage since the model was loaded."""
+        self.question: Question | None = None
+        self.dragging = self.scrubbing = False
+        """Whether the user holds the camera, or the playhead."""
+        self.help_open = self.quitting = False
+        self.window_capture = False
+        """Whether the window is to be saved once it is drawn."""
+        self.job_since: float | None = None
+        """Clock time at which the job under way, if any, was first seen."""
+        self.session_path = ""
+        """File of the session; empty while it has none."""
+        self._saved = self.state.snapshot()
+        self._reported = ""
+
+    @property
+    def moves_by_itself(self) -> bool:
+        """Whether the state changes from frame to frame without the user's hand."""
+        interface = self.interface
+        return (
+            interface.playing
+            or interface.path_playing
+            or interface.animate_person
+            or interface.auto_orbit
+            or self.animator.gliding
+        )
+
+    def advance(self, seconds: float, now: float) -> None:
+        """Moves what moves by itself on by `seconds`; `now` is the time of a clock."""
+        self.state = self.animator.advance(
+            self.state,
+            self.interface,
+            seconds,
+            now,
+            dragging=self.dragging,
+            scrubbing=self.scrubbing,
+        )
+
+    def show(self, result: RenderResult) -> None:
+        """Takes a picture as the newest one."""
+        self.result = result
+
+    # The program ------------------------------------------------------------------------------
+
+    def remember(self) -> None:
+        """Writes the settings."""
+        kept = self.preferences
+        kept.window = {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in self.shell.geometry.items()
+        }
+        kept.join(preferences.load(self._settings), self._bookmarks)
+        self._bookmarks = dict(kept.bookmarks)
+        kept.keep(self.interface, self.exports)
+        kept.sections = dict(controls.open_sections)
+        preferences.save(self._settings, kept)
+
+    def notify(
+        self,
+        level: controls.Level,
+        sentence: str,
+        details: str = "",
+        buttons: controls.Buttons = (),
+    ) -> None:
+        """Shows a sentence."""
+        self._notify(level, sentence, details, buttons)
+
+    def report(self, sentence: str, error: Exception) -> None:
+        """Tells of a fault of the program itself."""
+        details = "".join(traceback.format_exception(error))
+        if details != self._reported:  # what fails in each frame would flood the log
+            self._reported = details
+            log.error("%s\n%s", sentence, details)
+        self.notify("error", sentence, details)
+
+    def guarded(self, act: Callable[[], object]) -> None:
+        """Runs an act whose failure the user can mend."""
+        try:
+            act()
+        except UserError as error:
+            self.notify("error", str(error))
+
+    def open_help(self) -> None:
+        self.help_open = True
+
+    def toggle_fullscreen(self) -> None:
+        self.shell.fullscreen = not self.shell.fullscreen
+
+    def toggle_interface(self) -> None:
+        self.interface.sidebar_visible = not self.interface.sidebar_visible
+        if not self.interface.sidebar_visible:
+            self.notify("info", "H or Esc brings the interface back.")
+
+    def leave(self) -> None:
+        """Leaves what can be left: the hidden interface, then fullscreen."""
+        if not self.interface.sidebar_visible:
+            self.interface.sidebar_visible = True
+        elif self.shell.fullscreen:
+            self.shell.fullscreen = False
+
+    def quit(self) -> None:
+        """Ends the program; asks first where something would be lost."""
+        if self.question is not None and self.question.title == _QUIT:
+            return
+        job = self.job
+        if job is not None:
+            sentence = f"{job.name} is under way and would be stopped."
+        elif self.unsaved:
+            sentence = "The session has changes that are not saved."
+        else:
+            self.quitting = True
+            return
+
+        def answer(choice: str) -> None:
+            self.quitting = choice == "Quit"
+
+        self.question = Question(_QUIT, sentence, ("Quit", "Stay"), answer, default="Stay")
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether the user has changed the session since it was opened or saved; where the clip
+        stands and which model is shown do not count."""
+        changed = replace(self.state, t=self._saved.t, checkpoint=self._saved.checkpoint)
+        return self.history.can_undo and changed != self._saved
+
+    def mark_saved(self, path: str | None = None) -> None:
+        """Notes that the session is as it is in its file, or as it began; `path` is a new file."""
+        self._saved = self.state.snapshot()
+        self.session_path = self.session_path if path is None else path
+
+    # Models and jobs --------------------------------------------------------------------------
+
+    @property
+    def job(self) -> JobStatus | None:
+        """The long job under way, if any."""
+        return self.worker.status
+
+    @property
+    def job_left(self) -> float | None:
+        """Seconds that it will take on; None while that is not known."""
+        job, since = self.job, self.job_since
+        if job is None or since is None or not job.fraction or job.fraction < 0.01:
+            return None
+        return (time.perf_counter() - since) * (1 - job.fraction) / job.fraction
+
+    @property
+    def recent(self) -> Sequence[str]:
+        """Paths of models opened before, newest first."""
+        return self.preferences.recent
+
+    def open_model(self, path: str) -> None:
+        """Loads a model; empty for the untrained one."""
+        # Absolute, so that a session that is saved now finds it from anywhere.
+        self.worker.load(str(Path(path).expanduser().absolute()) if path else "")
+
+    def reload_model(self) -> None:
+        self.worker.load(self.model.path if self.model else "")
+
+    def cancel_job(self) -> None:
+        self.worker.cancel()
+
+    # People, motions and views ----------------------------------------------------------------
+
+    def random_person(self) -> None:
+        """Shows another person, and another motion where that is not locked."""
+        self._new_person()
+        if not self.interface.lock_motion:
+            self._new_motion()
+
+    def random_motion(self) -> None:
+        """Shows another motion, and another person where that is not locked."""
+        self._new_motion()
+        if not self.interface.lock_person:
+            self._new_person()
+
+    def _new_person(self) -> None:
+        x = float(np.random.default_rng().integers(0, 10000))
+        self.state.latent = replace(self.state.latent, x=x, y=0.0, ws_file="", others=())
+
+    def _new_motion(self) -> None:
+        x = float(np.random.default_rng().integers(0, 10000))
+        self.state.motion = replace(self.state.motion, x=x, y=0.0, others=())
+
+    def take_state(self, state: SessionState) -> None:
+        """Shows another state, at rest."""
+        self.animator.stop_glide()
+        self.interface.playing = False
+        path_editing.pause(self.interface)
+        self.interface.path_time = 0.0
+        self.interface.path_lane |= bool(state.keyframes)
+        self.state = state
+
+    def copy_camera(self) -> None:
+        """Puts the camera on the clipboard as JSON."""
+        self.shell.clipboard = session.camera_to_json(self.state.orbit.camera())
+        self.notify("success", "The camera is on the clipboard.")
+
+    def paste_camera(self) -> None:
+        """Turns to the camera on the clipboard."""
+
+        def paste() -> None:
+            self._turn_to(Orbit.from_camera(session.camera_from_json(self.shell.clipboard)))
+
+        self.guarded(paste)
+
+    def set_conditioning(self) -> None:
+        """Keeps the camera of the view as the conditioning camera."""
+        self.state.conditioning = "set"
+        self.state.conditioning_orbit = self.state.orbit
+
+    def set_before(self) -> None:
+        """Keeps the picture shown as the left side of before / after."""
+        self.state.before = self.state.shot()
+        self.state.display = replace(self.state.display, layout="split")
+
+    def glide_to(self, yaw: float, pitch: float) -> None:
+        """Turns the camera there smoothly; degrees."""
+        self._turn_to(replace(self.state.orbit, yaw=yaw, pitch=pitch))
+
+    def reset_camera(self) -> None:
+        self._turn_to(Orbit())
+
+    def _turn_to(self, orbit: Orbit) -> None:
+        path_editing.pause(self.interface)
+        self.animator.glide_camera(self.state, orbit, time.perf_counter())
+
+    def toggle_orbit(self) -> None:
+        self.interface.auto_orbit = not self.interface.auto_orbit
+
+    # Undo and bookmarks -----------------------------------------------------------------------
+
+    def undo(self) -> None:
+        self.note()
+        self._restore(self.history.undo())
+
+    def redo(self) -> None:
+        self.note()
+        self._restore(self.history.redo())
+
+    def note(self, busy: bool = False) -> None:
+        """Notes what the user changed as a step, unless he is still `busy` with it."""
+        users = keep_moving_parts(self.state, self.history.present, self.interface)
+        self.history.track(users, busy)
+
+    def _restore(self, state: SessionState | None) -> None:
+        if state is None:
+            return
+        state.checkpoint = self.state.checkpoint  # opening a model is no step
+        self.history.amend(state)
+        self.animator.stop_glide()
+        self.state = keep_moving_parts(state, self.state, self.interface)
+
+    def can_undo(self) -> bool:
+        return self.history.can_undo
+
+    def can_redo(self) -> bool:
+        return self.history.can_redo
+
+    def store_bookmark(self, digit: int) -> None:
+        """Keeps the state under a digit, 1 to 9, for this and later sessions."""
+        # A bookmark is a moment: the path goes its own way.
+        moment = replace(self.state, keyframes=(), path=PathOptions())
+        self.preferences.bookmarks[str(digit)] = session.to_json(moment)
+        self.remember()
+        self.notify("success", f"Stored as bookmark {digit}.")
+
+    def recall_bookmark(self, digit: int) -> None:
+        """Glides to the state under a digit."""
+        text = self.preferences.bookmarks.get(str(digit))
+        if text is None:
+            self.notify("info", f"Bookmark {digit} is empty: Ctrl+{digit} stores the state.")
+            return
+
+        def recall() -> None:
+            end = session.from_json(text, f"Bookmark {digit}")
+            end.keyframes, end.path = self.state.keyframes, self.state.path
+            end.checkpoint = self.state.checkpoint
+            path_editing.pause(self.interface)
+            self.animator.glide_to(self.state, end, time.perf_counter())
+
+        self.guarded(recall)
+
+    def bookmarks(self) -> Sequence[int]:
+        """Digits 1-9 that hold a state."""
+        return sorted(int(digit) for digit in self.preferences.bookmarks if digit.isdigit())
+
+    # The clip and the path --------------------------------------------------------------------
+
+    def toggle_play(self) -> None:
+        """Plays or pauses the clip; one that plays once and has ended starts again."""
+        playing = not self.interface.playing
+        if playing:
+            path_editing.pause(self.interface)
+            self.state.t = clip_time.begin(self.state.t, self.state.playback, self.animator.clock)
+        self.interface.playing = playing
+
+    def step(self, frames: int) -> None:
+        """Stops playback and goes some frames on, or back if negative."""
+        self.interface.playing = False
+        path_editing.pause(self.interface)
+        self.state.t = clip_time.step(self.state.t, frames)
+
+    def go_to_start(self) -> None:
+        """Stops playback and shows the first frame of the range that plays."""
+        self.interface.playing = False
+        self.state.t = min(self.state.playback.start, self.state.playback.end)
+
+    def go_to_end(self) -> None:
+        """Stops playback and shows the last frame of the range that plays."""
+        self.interface.playing = False
+        self.state.t = max(self.state.playback.start, self.state.playback.end)
+
+    def add_keyframe(self) -> None:
+        """Keeps what is shown as a keyframe of the path."""
+        self.animator.stop_glide()
+        path_editing.add(self.state, self.interface)
+
+    def update_keyframe(self) -> None:
+        """Keeps what is shown in the keyframe under the path's playhead."""
+        if path_editing.current(self.state, self.interface) is None:
+            self.notify("info", "The path's playhead stands on no keyframe: K adds one.")
+        path_editing.update(self.state, self.interface)
+
+    def delete_keyframe(self) -> None:
+        """Deletes the keyframe under the path's playhead."""
+        if self.interface.path_lane:
+            path_editing.remove(self.state, self.interface)
+
+    def go_to_keyframe(self, step: int) -> None:
+        """Shows the path's next keyframe, or for a negative step the one before."""
+        self.animator.stop_glide()
+        path_editing.go(self.state, self.interface, step)
+
+    def toggle_path(self) -> None:
+        """Plays or pauses the path."""
+        if not path_editing.can_play(self.state):
+            self.notify("info", "There is no path yet: K keeps what is shown as a keyframe.")
+        self.animator.stop_glide()
+        path_editing.toggle_play(self.state, self.interface)
+
+
+_QUIT = "Quit the visualizer?"

@@ -1,0 +1,135 @@
+"""Exports as jobs of the worker: what is to be done as plain values. No torch until one begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from viz.exports.table import EXPORTERS
+from viz.state.jobs import Steps
+from viz.state.types import SessionState
+
+if TYPE_CHECKING:
+    from viz.render.renderer import Renderer
+
+CaptureKind = Literal["picture", "raw", "depth"]
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """An export as it was asked for; later edits of the session do not change it."""
+
+    what: str
+    """Key of `EXPORTERS`."""
+    options: dict[str, Any]
+    """The exporter's options by name."""
+    state: SessionState
+    path: str
+    overwrite: bool = False
+
+    @classmethod
+    def of(
+        cls, what: str, options: Any, state: SessionState, path: Path, overwrite: bool = False
+    ) -> ExportJob:
+        """The job of exporting a state with an exporter's options."""
+        return cls(what, msgspec.to_builtins(options), state.snapshot(), str(path), overwrite)
+
+    @property
+    def name(self) -> str:
+        return f"Exporting {Path(self.path).name}"
+
+
+@dataclass(frozen=True)
+class CaptureJob:
+    """A picture of the state as it is saved with a key; a number is added to a name in use."""
+
+    kind: CaptureKind
+    state: SessionState
+    path: str
+
+    @property
+    def name(self) -> str:
+        return f"Saving the {self.kind}"
+
+
+@dataclass(frozen=True)
+class WindowCaptureJob:
+    """The pixels of the window, saved with the session that it shows."""
+
+    state: SessionState
+    path: str
+    size: tuple[int, int]
+    """Height and width."""
+    pixels: bytes = field(repr=False)
+    """uint8 [H, W, 3]."""
+
+    @property
+    def name(self) -> str:
+        return "Saving the window"
+
+
+@dataclass(frozen=True)
+class SaveWsJob:
+    """The ws of a state's person as .npz or .npy."""
+
+    state: SessionState
+    path: str
+
+    @property
+    def name(self) -> str:
+        return f"Saving {Path(self.path).name}"
+
+
+@dataclass(frozen=True)
+class CheckWsJob:
+    """Makes sure that the model takes the ws of a file."""
+
+    path: str
+
+    @property
+    def name(self) -> str:
+        return f"Reading {Path(self.path).name}"
+
+
+def _export(job: ExportJob, renderer: Renderer) -> Steps:
+    exporter = EXPORTERS[job.what]
+    options = msgspec.convert(job.options, exporter.options)
+    return exporter.run(renderer, job.state, options, Path(job.path), overwrite=job.overwrite)
+
+
+def _capture(job: CaptureJob, renderer: Renderer) -> Steps:
+    from viz.exports.pictures import captures
+
+    return captures.save(renderer, job.state, job.kind, Path(job.path))
+
+
+def _capture_window(job: WindowCaptureJob, _: Renderer) -> Steps:
+    from viz.exports.pictures import captures
+
+    return captures.save_window(job.pixels, job.size, job.state, Path(job.path))
+
+
+def _save_ws(job: SaveWsJob, renderer: Renderer) -> Steps:
+    from viz.exports.pictures import captures
+
+    return captures.save_ws(renderer, job.state, Path(job.path))
+
+
+def _check_ws(job: CheckWsJob, renderer: Renderer) -> Steps:
+    from viz.exports.pictures import captures
+
+    return captures.check_ws(renderer, job.path)
+
+
+JOBS: dict[type[Any], Callable[[Any, Any], Steps]] = {
+    ExportJob: _export,
+    CaptureJob: _capture,
+    WindowCaptureJob: _capture_window,
+    SaveWsJob: _save_ws,
+    CheckWsJob: _check_ws,
+}
+"""How each job is done, for `viz.render.worker.Worker`."""

@@ -1,0 +1,35 @@
+"""Names of the files that the program writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from viz.state.types import SessionState
+
+_MOST_LETTERS = 120
+"""File systems take 255 bytes."""
+
+
+def safe_name(text: str) -> str:
+    """A typed name as a file's name: no folders, none of the letters that a system refuses."""
+    kept = "".join("-" if c in '/\\:*?"<>|' or ord(c) < 32 else c for c in text)
+    return kept.strip(" .")[:_MOST_LETTERS].strip(" .")
+
+
+def default_name(state: SessionState, kind: str, model: str, with_time: bool = True) -> str:
+    """A name, without its ending, that tells what a file holds: model, seeds, and its time where
+    it shows a single moment."""
+    person = Path(state.latent.ws_file).stem or f"seed{state.latent.seed:04d}"
+    stem = Path(model).stem.lower() or "model"
+    moment = f"_t{state.t:.3f}" if with_time else ""
+    name = f"{stem}_{person}_motion{state.motion.seed:04d}{moment}_{kind}"
+    return safe_name(name).replace(" ", "-")
+
+
+def unused(path: Path) -> Path:
+    """The path, or one with a number where that name is taken."""
+    number, candidate = 1, path
+    while candidate.exists():
+        number += 1
+        candidate = path.with_stem(f"{path.stem}_{number}")
+    return candidate

@@ -1,0 +1,429 @@
+"""The window's side of the worker: starts its process, speaks with it, and starts it anew.
+
+Nothing here waits for the worker. If its process ends unexpectedly another one takes its place,
+loads the same model and goes on with what waits; the window notices a pause.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import queue
+import shutil
+import signal
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from viz.render.messages import (
+    ArrayRing,
+    Cancel,
+    Cancelled,
+    Dropped,
+    Event,
+    Failed,
+    Finished,
+    Job,
+    Loaded,
+    LoadModel,
+    Progress,
+    Quit,
+    Ready,
+    Render,
+    Rendered,
+    Restarted,
+    Start,
+    decode,
+    encode,
+)
+from viz.state.errors import UserError
+from viz.state.jobs import JobStatus
+from viz.state.types import RenderRequest
+
+RING_BYTES = 2**25
+"""Shared memory for pictures: some ten of the largest layouts."""
+_SHARED_FILES = Path("/dev/shm")
+_FEW, _SOON = 3, 60.0
+"""So many ends of the worker within so many seconds are put down to what it was doing."""
+
+Serve = Callable[[Connection, str, SharedMemory | None], None]
+"""Runs in the worker's process: serve(connection, device, memory)."""
+
+
+class Host(Protocol):
+    """Where a worker runs; a process is one."""
+
+    def start(self) -> None: ...
+    def is_alive(self) -> bool: ...
+    def join(self, timeout: float | None = None) -> None: ...
+    def terminate(self) -> None: ...
+
+    @property
+    def exitcode(self) -> int | None: ...
+
+
+Launch = Callable[[Connection, str, SharedMemory | None], Host]
+"""Makes the host of a worker, which `start` starts."""
+
+
+def in_process(serve: Serve) -> Launch:
+    """Launches workers as processes of their own, begun afresh on every system."""
+    context = multiprocessing.get_context("spawn")
+
+    def launch(connection: Connection, device: str, memory: SharedMemory | None) -> Host:
+        process = context.Process(
+            target=serve, args=(connection, device, memory), name="renderer", daemon=True
+        )
+        return process  # pyright: ignore[reportReturnType]  # a process is a host by its methods
+
+    return launch
+
+
+@dataclass
+class _Pending:
+    """A job that waits or is under way."""
+
+    number: int
+    job: Job
+    done: Callable[[str], None]
+    begun: bool = False
+    fraction: float | None = None
+    detail: str = ""
+
+    def message(self) -> Start:
+        fields = msgspec.Raw(msgspec.msgpack.encode(self.job))
+        return Start(self.number, type(self.job).__name__, fields)
+
+
+@dataclass(frozen=True)
+class _End:
+    """An unexpected end of a worker."""
+
+    time: float
+    """Seconds of a clock."""
+    request: RenderRequest | None
+    """The picture that was asked for."""
+    job: str | None
+    """Name of the job under way."""
+    at_start: bool
+    """Whether it had not even begun to serve."""
+
+
+class _Line:
+    """One worker, its connection, and the thread that listens to it."""
+
+    def __init__(
+        self,
+        launch: Launch,
+        device: str,
+        memory: SharedMemory | None,
+        heard: Callable[[Event | None], None],
+    ) -> None:
+        self._connection, other = multiprocessing.Pipe()
+        self._ring = None if memory is None else ArrayRing(memory)
+        if self._ring is not None:
+            self._ring.restart()
+        self._heard = heard
+        self._outgoing: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.host = launch(other, device, memory)
+        self.host.start()
+        if isinstance(self.host, BaseProcess):
+            other.close()  # the worker's own copy stays
+        for work in (self._listen, self._speak):
+            threading.Thread(target=work, name=f"worker {work.__name__}", daemon=True).start()
+
+    def send(self, message: Any) -> None:
+        """Sends a message soon: a worker that is busy does not hold the window up."""
+        self._outgoing.put(message)
+
+    def _speak(self) -> None:
+        with contextlib.suppress(OSError):  # the listener finds that the worker is gone
+            while True:
+                message = self._outgoing.get()
+                self._connection.send_bytes(encode(message))
+                if isinstance(message, Quit):
+                    return
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                self._heard(decode(self._connection.recv_bytes(), self._ring))
+        except (EOFError, OSError, ValueError, msgspec.MsgspecError):
+            self._heard(None)
+
+    def end(self, timeout: float) -> None:
+        """Waits for the worker to end, and ends it where it does not in time."""
+        self.host.join(timeout)
+        if self.host.is_alive():
+            self.host.terminate()
+            self.host.join(1.0)
+        self._connection.close()
+
+
+class WorkerConnection:
+    """Asks a worker for pictures and jobs, and tells what came of them.
+
+    Args:
+        launch: makes the host that the worker runs in.
+        device: name of the device that models shall live on.
+        wake: called from another thread when `poll` has something new.
+    """
+
+    def __init__(
+        self, launch: Launch, device: str = "auto", wake: Callable[[], None] = lambda: None
+    ) -> None:
+        self.device = ""
+        """Where models live, once the worker runs."""
+        self._launch, self._wanted_device = launch, device
+        self.wake = wake
+        self._events: queue.SimpleQueue[tuple[int, Event | None]] = queue.SimpleQueue()
+        self._pending: list[_Pending] = []
+        self._numbers = 0
+        self._request: RenderRequest | None = None
+        self._model: str | None = None
+        self._restoring: int | None = None
+        self._ends: deque[_End] = deque(maxlen=_FEW)
+        self._memory = _shared_memory()
+        self._line_number = 0
+        self._line: _Line | None = None
+        self._open_line()
+
+    def _open_line(self) -> None:
+        self._line_number += 1
+        number = self._line_number
+
+        def heard(event: Event | None) -> None:
+            self._events.put((number, event))
+            self.wake()
+
+        self._line = _Line(self._launch, self._wanted_device, self._memory, heard)
+
+    def _send(self, message: Any) -> None:
+        if self._line is not None:
+            self._line.send(message)
+
+    @property
+    def host(self) -> Host | None:
+        """The worker's process; None once it was closed or could not be kept."""
+        return None if self._line is None else self._line.host
+
+    # What is asked for ------------------------------------------------------------------------
+
+    def submit(self, request: RenderRequest) -> None:
+        """Asks for a picture instead of any that waits. An unfinished full picture is dropped;
+        an unfinished preview is not, or a steady drag would never show one."""
+        self._request = request
+        self._send(Render(request))
+
+    def start(self, job: Job, done: Callable[[str], None] = lambda _: None) -> None:
+        """Queues a job; jobs run one after the other.
+
+        Args:
+            job: what is to be done, one of those that the worker knows.
+            done: takes what came of it, within `poll`.
+        """
+        self._numbers += 1
+        pending = _Pending(self._numbers, job, done)
+        self._pending.append(pending)
+        if self._line is None:  # it could not be kept before; this is another try
+            self._ends.clear()
+            self._recover()
+        else:
+            self._send(pending.message())
+
+    def load(self, path: str) -> None:
+        """Loads a model in place of the present one, which stays until the new one is ready."""
+        self.start(LoadModel(path))
+
+    def cancel(self) -> None:
+        """Stops the job under way at its next step; one that waits for a picture at once."""
+        shown = self._shown()
+        if shown is not None:
+            self._send(Cancel(shown.number))
+
+    @property
+    def status(self) -> JobStatus | None:
+        """The job under way, or the one that will be next."""
+        shown = self._shown()
+        if shown is None:
+            return None
+        return JobStatus(shown.job.name, shown.fraction, shown.detail)
+
+    def _shown(self) -> _Pending | None:
+        return next((p for p in self._pending if p.number != self._restoring), None)
+
+    # What came of it --------------------------------------------------------------------------
+
+    def poll(self) -> list[Event]:
+        """What happened since the last call, oldest first; `done` of finished jobs runs here."""
+        events: list[Event] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                number, event = self._events.get_nowait()
+                if number != self._line_number:
+                    continue  # of a worker that is gone
+                if event is None:
+                    events += self._worker_ended()
+                else:
+                    events += self._take_in(event)
+        return events
+
+    def _take_in(self, event: Event) -> list[Event]:
+        if isinstance(event, Ready):
+            self.device = event.device
+        elif isinstance(event, (Rendered, Dropped)):
+            request = event.result.request if isinstance(event, Rendered) else event.request
+            self._forget_request(request)
+        elif isinstance(event, Loaded):
+            again = self._restoring is not None
+            self._model = event.info.path
+            return [Loaded(event.info, event.stamp, again)]
+        elif isinstance(event, Progress):
+            for pending in self._pending:
+                if pending.number == event.number:
+                    pending.begun = True
+                    pending.fraction, pending.detail = event.fraction, event.detail
+        elif isinstance(event, Finished):
+            pending = self._end(event.number)
+            return self._finish(pending, event) if pending is not None else []
+        elif isinstance(event, (Failed, Cancelled)):
+            if event.number is not None:
+                self._end(event.number)
+            if isinstance(event, Failed) and event.request is not None:
+                self._forget_request(event.request)
+        return [event]
+
+    def _forget_request(self, request: RenderRequest) -> None:
+        if self._request == request:
+            self._request = None
+
+    def _end(self, number: int) -> _Pending | None:
+        found = next((p for p in self._pending if p.number == number), None)
+        if found is not None:
+            self._pending.remove(found)
+        if number == self._restoring:
+            self._restoring = None
+        return found
+
+    def _finish(self, pending: _Pending, event: Finished) -> list[Event]:
+        try:
+            pending.done(event.value)
+        except Exception as error:  # the events after it still count
+            sentence = f"{pending.job.name}: what followed failed."
+            if isinstance(error, UserError):
+                sentence = str(error)
+            details = "".join(traceback.format_exception(error))
+            return [Failed(sentence, details, number=event.number)]
+        return [event]
+
+    # When the worker ends ---------------------------------------------------------------------
+
+    def _worker_ended(self) -> list[Event]:
+        """Another worker goes on; what the last one was doing may be why it ended."""
+        line, self._line = self._line, None
+        if line is None:
+            return []  # it was closed
+        line.end(1.0)
+        reason = _reason(line.host.exitcode)
+        begun = next((p for p in self._pending if p.begun), None)
+        name = None if begun is None else begun.job.name
+        self._ends.append(_End(time.monotonic(), self._request, name, not self.device))
+        self.device = ""
+        if self._ends_alike(lambda end: end.at_start or None):
+            sentence = f"The renderer cannot be started: {reason}. Open a model to try again."
+            return [Failed(sentence)]
+        events: list[Event] = []
+        if begun is not None:
+            events += self._job_ended(begun, reason)
+        if self._ends_alike(lambda end: end.request):
+            sentence = f"This picture cannot be rendered here: {reason}, three times."
+            events.append(Failed(sentence, request=self._request))
+            self._request = None
+        self._recover()
+        return [*events, Restarted(f"The renderer was started again: {reason}.")]
+
+    def _job_ended(self, begun: _Pending, reason: str) -> list[Event]:
+        """What becomes of the job during which the worker ended: a model is loaded again."""
+        loads = isinstance(begun.job, LoadModel)
+        if loads and not self._ends_alike(lambda end: end.job):
+            return []
+        restored = begun.number == self._restoring
+        self._end(begun.number)
+        if loads:
+            self._model = None if restored else self._model
+            sentence = f"{begun.job.name} failed three times: {reason}."
+        else:
+            sentence = (
+                f"{begun.job.name} stopped: {reason}. Start it again; finished frames are kept."
+            )
+        return [Failed(sentence, number=begun.number)]
+
+    def _ends_alike(self, what: Callable[[_End], Any]) -> bool:
+        """Whether the last few ends came soon after each other, with the same thing under way."""
+        ends = list(self._ends)
+        if len(ends) < _FEW or ends[-1].time - ends[0].time > _SOON:
+            return False
+        first = what(ends[0])
+        return first is not None and all(what(end) == first for end in ends)
+
+    def _recover(self) -> None:
+        """Starts a worker with the model that was loaded, and what still waits."""
+        self._open_line()
+        for pending in self._pending:
+            pending.begun, pending.fraction, pending.detail = False, None, ""
+        if self._restoring is not None:
+            self._end(self._restoring)
+        loads = any(isinstance(p.job, LoadModel) for p in self._pending)
+        if self._model is not None and not loads:
+            self._numbers += 1
+            self._restoring = self._numbers
+            self._pending.insert(0, _Pending(self._numbers, LoadModel(self._model), lambda _: None))
+        for pending in self._pending:
+            self._send(pending.message())
+        if self._request is not None:
+            self._send(Render(self._request))
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Ends the worker after what it does now; gives up waiting after `timeout` seconds."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.send(Quit())
+            line.end(timeout)
+        if self._memory is not None:
+            self._memory.close()
+            with contextlib.suppress(FileNotFoundError):
+                self._memory.unlink()
+            self._memory = None
+
+
+def _shared_memory() -> SharedMemory | None:
+    """Memory for pictures; None where the system has none, or too little left."""
+    try:
+        if _SHARED_FILES.is_dir() and shutil.disk_usage(_SHARED_FILES).free < 2 * RING_BYTES:
+            return None  # writing to what is not there would end the process
+        return SharedMemory(create=True, size=RING_BYTES)
+    except OSError:
+        return None
+
+
+def _reason(exit_code: int | None) -> str:
+    """Why a worker's process ended, as far as its exit code tells."""
+    if exit_code is None or exit_code >= 0:
+        return "its process ended unexpectedly"
+    if exit_code == -getattr(signal, "SIGKILL", 9):
+        return "the system ended its process, perhaps for want of memory"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    return f"its process ended unexpectedly ({name})"

@@ -1,0 +1,287 @@
+"""What the window's process and the worker's say to each other. No torch here.
+
+A message is a frozen dataclass, encoded by `msgspec` as the name of its class and its fields. Large
+arrays go through `ArrayRing`, memory that both processes share; where there is no room in it, or no
+such memory at all, they travel with the message.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+
+from viz.state.files import Stamp
+from viz.state.types import ModelInfo, RenderRequest, RenderResult
+
+# From the window to the worker --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Render:
+    """Asks for a picture in place of any that waits."""
+
+    request: RenderRequest
+
+
+@dataclass(frozen=True)
+class Start:
+    """Queues a job; jobs run one after the other."""
+
+    number: int
+    """Tells jobs apart."""
+    kind: str
+    """Name of the job's class."""
+    job: msgspec.Raw
+    """Its fields."""
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Takes a waiting job away, or stops the one under way at its next step."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Quit:
+    """Ends the worker after what it does now."""
+
+
+# From the worker to the window --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The worker runs."""
+
+    device: str
+    """Where models live: "cpu", "cuda:0" or "mps"."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user, such as that the device asked for is not here."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A picture is ready."""
+
+    result: RenderResult
+    cache_bytes: int
+    """Memory of the stages that are kept."""
+    stage_runs: dict[str, int] = field(default_factory=dict)
+    """How often each stage was computed since the model was loaded."""
+    process_bytes: int = 0
+    """Memory of the worker's process."""
+    device_bytes: int = 0
+    """Memory that torch holds on the GPU; 0 without one."""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A full picture was given up for a newer request."""
+
+    request: RenderRequest
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model is ready."""
+
+    info: ModelInfo
+    stamp: Stamp | None = None
+    """Of its file, taken before it was read."""
+    again: bool = False
+    """Whether it is only back, after the worker had to be started anew."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A job is under way."""
+
+    number: int
+    fraction: float | None
+    """0..1, or None while the length is unknown."""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A job ended well."""
+
+    number: int
+    value: str
+    """What came of it, such as the path that was written."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Something went wrong; the worker goes on."""
+
+    sentence: str
+    """For the user."""
+    details: str = ""
+    """Traceback, or nothing where the sentence says it all."""
+    request: RenderRequest | None = None
+    """The request that failed, if it was one."""
+    number: int | None = None
+    """The job that failed, if it was one."""
+    out_of_memory: bool = False
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """A job was stopped by the user."""
+
+    number: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """The worker ended unexpectedly and was started anew; made by the window's side."""
+
+    sentence: str
+    """For the user."""
+
+
+Event = Ready | Rendered | Dropped | Loaded | Progress | Finished | Failed | Cancelled | Restarted
+Command = Render | Start | Cancel | Quit
+
+_KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        *(Render, Start, Cancel, Quit),
+        *(Ready, Rendered, Dropped, Loaded, Progress, Finished, Failed, Cancelled),
+    )
+}
+
+
+class Job(Protocol):
+    """A long piece of work: a frozen dataclass of plain values that says what is to be done."""
+
+    @property
+    def name(self) -> str:
+        """What is being done, for the user: "Loading NAME"."""
+        ...
+
+
+@dataclass(frozen=True)
+class LoadModel:
+    """The job of loading a model in place of the present one, which stays until it is ready."""
+
+    path: str
+    """Empty for the untrained model."""
+
+    @property
+    def name(self) -> str:
+        return f"Loading {Path(self.path).name or 'the untrained model'}"
+
+
+# The wire -----------------------------------------------------------------------------------------
+
+
+class ArrayRing:
+    """Shared memory through which arrays go from one writer to one reader, in order.
+
+    The reader copies each array out and says so by a number in the memory's head, which is all that
+    the writer needs to know to use the room again.
+
+    Args:
+        memory: shared by both, of more than `HEAD` bytes.
+    """
+
+    HEAD = 64
+    """Bytes before the arrays; the first eight hold how far the reader has come."""
+
+    def __init__(self, memory: SharedMemory) -> None:
+        self._memory = memory
+        self._size = memory.size - self.HEAD
+        self._written = 0
+
+    @property
+    def _read(self) -> int:
+        return struct.unpack_from("<Q", _buffer(self._memory))[0]
+
+    def restart(self) -> None:
+        """Forgets what was written, before another writer begins."""
+        struct.pack_into("<Q", _buffer(self._memory), 0, 0)
+
+    def put(self, array: np.ndarray) -> tuple[int, int] | None:
+        """Writes an array.
+
+        Returns:
+            where it begins and where it ends, counted in bytes from the very first one; None where
+            there is no room for it at present.
+        """
+        needed = -(-array.nbytes // self.HEAD) * self.HEAD
+        begin = self._written
+        if begin % self._size + needed > self._size:  # an array lies in one piece
+            begin += self._size - begin % self._size
+        if needed > self._size or begin + needed - self._read > self._size:
+            return None
+        self._view(begin, array.dtype, array.shape)[...] = array
+        self._written = begin + needed
+        return begin, self._written
+
+    def take(self, begin: int, end: int, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+        """Copies an array out and frees its room, and that of all before it."""
+        array = self._view(begin, dtype, shape).copy()
+        struct.pack_into("<Q", _buffer(self._memory), 0, end)
+        return array
+
+    def _view(self, begin: int, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+        offset = self.HEAD + begin % self._size
+        return np.ndarray(shape, dtype, _buffer(self._memory), offset)
+
+
+def _buffer(memory: SharedMemory) -> memoryview:
+    buffer = memory.buf
+    assert buffer is not None, "the memory was closed"
+    return buffer
+
+
+_SMALL = 4096
+"""Bytes up to which an array travels with its message."""
+
+
+def encode(message: Any, ring: ArrayRing | None = None) -> bytes:
+    """A message as bytes; its arrays go through the ring where that has room."""
+
+    def plain(value: Any) -> Any:
+        if not isinstance(value, np.ndarray):
+            raise TypeError(f"{type(value).__name__} cannot be sent")
+        array = np.ascontiguousarray(value)
+        head = (array.dtype.str, array.shape)
+        place = ring.put(array) if ring is not None and array.nbytes > _SMALL else None
+        return (*head, array.tobytes()) if place is None else (*head, *place)
+
+    body = msgspec.msgpack.encode(message, enc_hook=plain)
+    return msgspec.msgpack.encode((type(message).__name__, msgspec.Raw(body)))
+
+
+def decode(data: bytes, ring: ArrayRing | None = None) -> Any:
+    """The message of some bytes.
+
+    Raises:
+        ValueError: when they are no message.
+    """
+
+    def array(kind: type, value: Any) -> Any:
+        if kind is not np.ndarray:
+            raise TypeError(f"{kind.__name__} cannot be received")
+        dtype, shape = np.dtype(value[0]), tuple(value[1])
+        if len(value) == 3:
+            return np.frombuffer(value[2], dtype).reshape(shape)
+        if ring is None:
+            raise ValueError("an array lies in memory that is not shared")
+        return ring.take(value[2], value[3], dtype, shape)
+
+    name, body = msgspec.msgpack.decode(data, type=tuple[str, msgspec.Raw])
+    if name not in _KINDS:
+        raise ValueError(f"{name} is no message")
+    return msgspec.msgpack.decode(body, type=_KINDS[name], dec_hook=array)

@@ -1,0 +1,31 @@
+"""Where the worker's process begins: it brings the renderer and the jobs together."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+from multiprocessing.shared_memory import SharedMemory
+
+
+def run(connection: Connection, device: str, memory: SharedMemory | None) -> None:
+    """Serves the window until it ends.
+
+    Args:
+        connection: to the window.
+        device: name of the device that models live on.
+        memory: shared with the window, for pictures; None sends them through the connection.
+    """
+    # Ctrl+C in a terminal reaches both processes; the window alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.stderr is not None:
+        faulthandler.enable()
+    from viz.exports.export_jobs import JOBS
+    from viz.render.messages import ArrayRing
+    from viz.render.worker import Worker
+
+    ring = None if memory is None else ArrayRing(memory)
+    Worker(connection, JOBS, device, ring).serve()
+    os._exit(0)  # what libraries still hold (threads, the GPU) must not keep the window waiting
