@@ -16,7 +16,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from multiprocessing.shared_memory import SharedMemory
@@ -48,7 +48,7 @@ from viz.render.messages import (
 )
 from viz.state.errors import UserError
 from viz.state.jobs import JobStatus
-from viz.state.types import RenderRequest
+from viz.state.types import MeshData, RenderRequest
 
 RING_BYTES = 2**25
 """Shared memory for pictures: some ten of the largest layouts."""
@@ -148,18 +148,17 @@ class _Line:
 
     def _speak(self) -> None:
         with contextlib.suppress(OSError):  # the listener finds that the worker is gone
-            while True:
-                message = self._outgoing.get()
+            while (message := self._outgoing.get()) is not None:
                 self._connection.send_bytes(encode(message))
-                if isinstance(message, Quit):
-                    return
 
     def _listen(self) -> None:
         try:
             while True:
                 self._heard(decode(self._connection.recv_bytes(), self._ring))
         except (EOFError, OSError, ValueError, msgspec.MsgspecError):
+            self._outgoing.put(None)
             self._heard(None)
+            self._connection.close()
 
     def end(self, timeout: float) -> None:
         """Waits for the worker to end, and ends it where it does not in time."""
@@ -167,7 +166,6 @@ class _Line:
         if self.host.is_alive():
             self.host.terminate()
             self.host.join(1.0)
-        self._connection.close()
 
 
 class WorkerConnection:
@@ -191,6 +189,7 @@ class WorkerConnection:
         self._numbers = 0
         self._request: RenderRequest | None = None
         self._model: str | None = None
+        self._meshes: tuple[MeshData | None, ...] = ()
         self._restoring: int | None = None
         self._ends: deque[_End] = deque(maxlen=_FEW)
         self._memory = _shared_memory()
@@ -281,9 +280,11 @@ class WorkerConnection:
     def _take_in(self, event: Event) -> list[Event]:
         if isinstance(event, Ready):
             self.device = event.device
-        elif isinstance(event, (Rendered, Dropped)):
-            request = event.result.request if isinstance(event, Rendered) else event.request
-            self._forget_request(request)
+        elif isinstance(event, Rendered):
+            self._forget_request(event.result.request)
+            return [self._with_meshes(event)]
+        elif isinstance(event, Dropped):
+            self._forget_request(event.request)
         elif isinstance(event, Loaded):
             again = self._restoring is not None
             self._model = event.info.path
@@ -302,6 +303,12 @@ class WorkerConnection:
             if isinstance(event, Failed) and event.request is not None:
                 self._forget_request(event.request)
         return [event]
+
+    def _with_meshes(self, event: Rendered) -> Rendered:
+        """The event with those meshes that the picture before had already."""
+        before, pairs = self._meshes, zip(event.result.meshes, event.same_meshes, strict=True)
+        self._meshes = tuple(mesh if k is None else before[k] for mesh, k in pairs)
+        return replace(event, result=replace(event.result, meshes=self._meshes))
 
     def _forget_request(self, request: RenderRequest) -> None:
         if self._request == request:
@@ -379,6 +386,7 @@ class WorkerConnection:
     def _recover(self) -> None:
         """Starts a worker with the model that was loaded, and what still waits."""
         self._open_line()
+        self._meshes = ()
         for pending in self._pending:
             pending.begun, pending.fraction, pending.detail = False, None, ""
         if self._restoring is not None:

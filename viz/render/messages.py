@@ -71,6 +71,7 @@ class Rendered:
     """A picture is ready."""
 
     result: RenderResult
+    """Without the meshes that were sent before."""
     cache_bytes: int
     """Memory of the stages that are kept."""
     stage_runs: dict[str, int] = field(default_factory=dict)
@@ -79,6 +80,9 @@ class Rendered:
     """Memory of the worker's process."""
     device_bytes: int = 0
     """Memory that torch holds on the GPU; 0 without one."""
+    same_meshes: tuple[int | None, ...] = ()
+    """For each mesh its place among those of the picture before, where it is one of them: an orbit
+    changes nothing about a surface, which is large."""
 
 
 @dataclass(frozen=True)

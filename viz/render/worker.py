@@ -11,7 +11,7 @@ import gc
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -43,7 +43,7 @@ from viz.render.renderer import Renderer
 from viz.state.errors import SupersededError, UserError
 from viz.state.files import Stamp, file_stamp
 from viz.state.jobs import Steps
-from viz.state.types import RenderRequest
+from viz.state.types import MeshData, RenderRequest
 
 RunJob = Callable[[Any, Renderer], Steps]
 """Begins a job: run(job, renderer) gives its steps."""
@@ -87,6 +87,7 @@ class Worker:
         self._slot: RenderRequest | None = None
         self._waiting: list[_Task] = []
         self._running: _Task | None = None
+        self._meshes: tuple[MeshData | None, ...] = ()
         self._stop = False
 
     def serve(self) -> None:
@@ -108,6 +109,7 @@ class Worker:
                 self._take_in(decode(self._connection.recv_bytes()))
         except (EOFError, OSError):
             self._take_in(Quit())  # the window is gone
+        self._connection.close()
 
     def _take_in(self, message: Any) -> None:
         with self._changed:
@@ -189,13 +191,20 @@ class Worker:
             text = f"The picture could not be rendered: {str(e) or type(e).__name__}"
             self._tell(Failed(text, traceback.format_exc(), request))
         else:
+            same = tuple(_place(mesh, self._meshes) for mesh in result.meshes)
+            self._meshes = result.meshes
+            fresh = tuple(
+                mesh if place is None else None
+                for mesh, place in zip(result.meshes, same, strict=True)
+            )
             self._tell(
                 Rendered(
-                    result,
+                    replace(result, meshes=fresh),
                     renderer.cache.used_bytes,
                     dict(renderer.stage_runs),
                     psutil.Process().memory_info().rss,
                     torch.cuda.memory_reserved(self._device) if self._on_cuda else 0,
+                    same,
                 )
             )
 
@@ -273,6 +282,11 @@ class Worker:
         with self._changed:
             self._running = None
         self._tell(event)
+
+
+def _place(mesh: MeshData | None, meshes: tuple[MeshData | None, ...]) -> int | None:
+    """Where a mesh stands among others; None where it does not, or there is none."""
+    return next((k for k, other in enumerate(meshes) if other is mesh is not None), None)
 
 
 def _device_words(device: torch.device) -> str:

@@ -6,12 +6,9 @@ import copy
 import ctypes
 import os
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from multiprocessing.connection import Connection
-from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any
 
@@ -21,48 +18,18 @@ import pytest
 
 from gui_utils import controls
 from tests.gui_utils import conftest as gui
+from tests.viz.render.worker_thread import WorkerThread
 from training.checkpoint import save
 from training.networks.generator import Generator
 from viz.app.application import App
 from viz.app.panels import PANELS
-from viz.exports.export_jobs import JOBS
 from viz.render.inference.stages import Stages
-from viz.render.messages import ArrayRing, Event, Rendered
+from viz.render.messages import Event, Rendered
 from viz.render.renderer import Renderer
-from viz.render.worker import Worker
 from viz.state import files, layouts
 from viz.state.types import ModelInfo, RenderRequest, RenderResult
 
 display = gui.display
-
-
-class WorkerThread:
-    """A worker in a thread of this process, so that a test can look into it and starts at once."""
-
-    def __init__(self) -> None:
-        self.worker: Worker | None = None
-        self.exitcode: int | None = None
-        self._thread = threading.Thread()
-
-    def launch(
-        self, connection: Connection, device: str, memory: SharedMemory | None
-    ) -> WorkerThread:
-        ring = None if memory is None else ArrayRing(memory)
-        self.worker = Worker(connection, JOBS, device, ring)
-        self._thread = threading.Thread(target=self.worker.serve, name="worker", daemon=True)
-        return self
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def join(self, timeout: float | None = None) -> None:
-        self._thread.join(timeout)
-
-    def terminate(self) -> None:
-        """A thread cannot be ended."""
 
 
 class AppDriver(gui.Driver):

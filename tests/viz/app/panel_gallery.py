@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +15,9 @@ from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.gl.texture import Texture
 from gui_utils.window.window import Window
-from viz.app.actions import CaptureKind, ToastLevel
+from tests.viz.app.recording import RecordingCommands
 from viz.app.panels import PANELS
 from viz.app.performance_log import PerformanceLog
-from viz.exports.choices import ExportChoices
-from viz.state.interface import Interface
 from viz.state.jobs import JobStatus
 from viz.state.types import (
     LayerInfo,
@@ -104,115 +101,29 @@ def sample_result(probe: Probe | None = None) -> RenderResult:
     return RenderResult(RenderRequest((shot,)), (picture,), probe=seen, precision="bfloat16")
 
 
-@dataclass
-class RecordingActions:
+def sample_commands() -> RecordingCommands:
     """An application that only writes down what it is asked for."""
-
-    interface: Interface = field(default_factory=Interface)
-    exports: ExportChoices = field(default_factory=ExportChoices)
-    model: ModelInfo | None = field(default_factory=sample_model)
-    job: JobStatus | None = None
-    job_left: float | None = None
-    recent: Sequence[str] = (
+    commands = RecordingCommands()
+    commands.model = sample_model()
+    commands.performance = sample_log()
+    commands.preferences.recent = [
         "/data/checkpoints/pv3d-voxceleb-512.safetensors",
         "/home/someone/long/folder/names/eg3d-ffhq-rebalanced-512-128.pkl",
-    )
-    performance: PerformanceLog = field(default_factory=sample_log)
-    probe_texture: object | None = None
-    capture_folder: str = "/home/someone/Pictures/PV3D"
-    stored: set[int] = field(default_factory=lambda: {1, 3})
-    calls: list[tuple[object, ...]] = field(default_factory=list)
-
-    def open_model(self, path: str) -> None:
-        self.calls.append(("open_model", path))
-
-    def open_model_dialog(self) -> None:
-        self.calls.append(("open_model_dialog",))
-
-    def reload_model(self) -> None:
-        self.calls.append(("reload_model",))
-
-    def cancel_job(self) -> None:
-        self.calls.append(("cancel_job",))
-
-    def random_person(self) -> None:
-        self.calls.append(("random_person",))
-
-    def random_motion(self) -> None:
-        self.calls.append(("random_motion",))
-
-    def save_ws_dialog(self) -> None:
-        self.calls.append(("save_ws_dialog",))
-
-    def load_ws_dialog(self) -> None:
-        self.calls.append(("load_ws_dialog",))
-
-    def open_session_dialog(self) -> None:
-        self.calls.append(("open_session_dialog",))
-
-    def save_session_dialog(self) -> None:
-        self.calls.append(("save_session_dialog",))
-
-    def copy_camera(self) -> None:
-        self.calls.append(("copy_camera",))
-
-    def paste_camera(self) -> None:
-        self.calls.append(("paste_camera",))
-
-    def set_conditioning(self) -> None:
-        self.calls.append(("set_conditioning",))
-
-    def set_before(self) -> None:
-        self.calls.append(("set_before",))
-
-    def glide_to(self, yaw: float, pitch: float) -> None:
-        self.calls.append(("glide_to", yaw, pitch))
-
-    def reset_camera(self) -> None:
-        self.calls.append(("reset_camera",))
-
-    def capture(self, kind: CaptureKind) -> None:
-        self.calls.append(("capture", kind))
-
-    def capture_folder_dialog(self) -> None:
-        self.calls.append(("capture_folder_dialog",))
-
-    def export(self) -> None:
-        self.calls.append(("export",))
-
-    def toast(self, level: ToastLevel, sentence: str, details: str = "") -> None:
-        self.calls.append(("toast", level, sentence, details))
-
-    def undo(self) -> None:
-        self.calls.append(("undo",))
-
-    def redo(self) -> None:
-        self.calls.append(("redo",))
-
-    def can_undo(self) -> bool:
-        return True
-
-    def can_redo(self) -> bool:
-        return False
-
-    def store_bookmark(self, digit: int) -> None:
-        self.calls.append(("store_bookmark", digit))
-
-    def recall_bookmark(self, digit: int) -> None:
-        self.calls.append(("recall_bookmark", digit))
-
-    def bookmarks(self) -> Sequence[int]:
-        return sorted(self.stored)
+    ]
+    commands.preferences.capture_folder = "/home/someone/Pictures/PV3D"
+    commands.preferences.bookmarks = {"1": "{}", "3": "{}"}
+    commands.history.track(replace(commands.state, t=0.5), busy=False)  # something to undo
+    return commands
 
 
-def draw_all(state: SessionState, result: RenderResult | None, actions: RecordingActions) -> None:
+def draw_all(state: SessionState, result: RenderResult | None, commands: RecordingCommands) -> None:
     """Every panel under its header, in the current window."""
     for panel in PANELS:
         with controls.section(
             panel.title, icon=panel.icon, default_open=panel.default_open
         ) as is_open:
             if is_open:
-                panel.draw(state, result, actions)
+                panel.draw(state, result, commands)
 
 
 def main() -> None:
@@ -234,19 +145,19 @@ def main() -> None:
         controls.open_sections[panel.title] = not options.only or panel.title in options.only
     with Window("Panels", size=size, position=(0, 0), theme=theme) as window:
         window.ui_scale = options.scale
-        state, result, actions = SessionState(), sample_result(), RecordingActions()
+        state, result, commands = SessionState(), sample_result(), sample_commands()
         texture = Texture()
         if options.still:
-            actions.model = sample_model(moves=False)
+            commands.model = sample_model(moves=False)
         if options.empty:
-            actions.model, result = None, None
-            actions.job = JobStatus("Loading pv3d-voxceleb-512", 0.4, "reading weights")
+            commands.model, result = None, None
+            commands.job = JobStatus("Loading pv3d-voxceleb-512", 0.4, "reading weights")
         if options.busy:
-            result = _make_busy(state, actions, texture)
+            result = _make_busy(state, commands, texture)
         frames = 0
         while not window.close_requested and (options.shot is None or frames < 6):
             window.begin_frame(0.0 if options.shot else 0.5)
-            sidebar(state, result, actions)
+            sidebar(state, result, commands)
             window.end_frame()
             frames += 1
         if options.shot is not None:
@@ -254,16 +165,16 @@ def main() -> None:
         texture.delete()
 
 
-def _make_busy(state: SessionState, actions: RecordingActions, texture: Texture) -> RenderResult:
+def _make_busy(state: SessionState, commands: RecordingCommands, texture: Texture) -> RenderResult:
     probe = Probe("backbone.synthesis.b64.conv1")
     result = sample_result(probe)
     assert result.probe is not None
     texture.update(result.probe.picture)
-    actions.probe_texture = texture.ref
-    actions.interface.probe = probe
-    actions.interface.auto_orbit = actions.interface.animate_person = True
-    actions.job = JobStatus("Loading eg3d-ffhq", None)
-    actions.performance.preview_level = "half the raw resolution"
+    commands.layer_picture = texture.ref
+    commands.interface.probe = probe
+    commands.interface.auto_orbit = commands.interface.animate_person = True
+    commands.job = JobStatus("Loading eg3d-ffhq", None)
+    commands.performance.preview_level = "half the raw resolution"
     state.latent = replace(
         state.latent,
         x=3.4,
@@ -275,7 +186,7 @@ def _make_busy(state: SessionState, actions: RecordingActions, texture: Texture)
     return result
 
 
-def sidebar(state: SessionState, result: RenderResult | None, actions: RecordingActions) -> None:
+def sidebar(state: SessionState, result: RenderResult | None, commands: RecordingCommands) -> None:
     """All panels, filling the window."""
     area = imgui.get_main_viewport().work_size
     flags = imgui.WindowFlags_.no_decoration & ~imgui.WindowFlags_.no_scrollbar
@@ -286,7 +197,7 @@ def sidebar(state: SessionState, result: RenderResult | None, actions: Recording
     imgui.set_next_window_pos((0, 0))
     imgui.set_next_window_size((area.x, area.y))
     imgui.begin("##sidebar", None, flags)
-    draw_all(state, result, actions)
+    draw_all(state, result, commands)
     imgui.end()
     imgui.pop_style_var(3)
 

@@ -139,7 +139,7 @@ def test_a_checkpoint_opens_by_the_dialog(start: Start, model: Path) -> None:
     desk.choose(model)
     desk.until(lambda: desk.model.path == str(model), 10)
     desk.settle()
-    assert not desk.app.files.dialog_open
+    assert not desk.app.dialogs.is_open
 
 
 def test_of_several_models_dropped_the_last_opens(start: Start, model: Path) -> None:
@@ -437,7 +437,7 @@ def test_every_view_and_layout_arrives(desk: AppDriver) -> None:
         commands.state.display = replace(commands.state.display, layout=layout, view="image")
         result = desk.settle()
         assert len(result.pictures) == len(layouts.shots(commands.state))
-    assert not app.toasts._toasts
+    assert not desk.app.toasts._toasts
 
 
 def test_b_keeps_the_picture_as_before(desk: AppDriver) -> None:
@@ -484,4 +484,4 @@ def test_tiny_and_narrow_windows(desk: AppDriver) -> None:
             desk.frames(2)
         assert desk.window.read_pixels().shape == (size[1], size[0], 3)
     desk.settle()
-    assert not app.toasts._toasts
+    assert not desk.app.toasts._toasts

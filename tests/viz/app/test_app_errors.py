@@ -192,7 +192,7 @@ def test_a_panel_that_fails_is_folded_and_the_rest_works(
 def test_a_frame_that_fails_is_told_and_the_window_can_be_closed(
     desk: AppDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk.app.viewport, "draw", fails(ValueError, "no such tile"))
+    monkeypatch.setattr(desk.app.screen.viewport, "draw", fails(ValueError, "no such tile"))
     toast = desk.see_toast("Something in the interface failed")
     assert "no such tile" in toast.details
     desk.frames(10)
@@ -200,7 +200,7 @@ def test_a_frame_that_fails_is_told_and_the_window_can_be_closed(
     assert desk.window.read_pixels().std() > 1, "the notice is on show"
     monkeypatch.undo()
     still_works(desk)
-    monkeypatch.setattr(desk.app.viewport, "draw", fails(ValueError, "no such tile"))
+    monkeypatch.setattr(desk.app.screen.viewport, "draw", fails(ValueError, "no such tile"))
     desk.window.close_requested = True
     desk.frames(2)
     assert desk.commands.quitting

@@ -162,8 +162,11 @@ def test_a_session_s_name_may_have_a_dot(desk: AppDriver, tmp_path: Path) -> Non
     desk.choose(tmp_path / "anna v1.2")
     desk.see_toast("Saved anna v1.2.json")
     assert embedding.open_session(tmp_path / "anna v1.2.json").latent.seed == 3_000_000_000
+    desk.commands.save_session_dialog()
+    question = desk.commands.file_question
+    assert question is not None
     with pytest.raises(UserError, match=r"anna v1.2.json exists"):  # the desktop's dialog asks
-        desk.app.files._save_session(str(tmp_path / "anna v1.2"))  # about "anna v1.2" alone
+        question.chosen(str(tmp_path / "anna v1.2"))  # about "anna v1.2" alone
 
 
 def test_a_session_brings_its_model(start: Start, model: Path, tmp_path: Path) -> None:
@@ -195,7 +198,7 @@ def test_a_relative_path_is_kept_whole(start: Start, model: Path) -> None:
 def test_one_dialog_at_a_time(desk: AppDriver, tmp_path: Path) -> None:
     """The answer to the first dialog must not go to the action of the second."""
     desk.key("ctrl+o")
-    desk.app.save_session_dialog()
+    desk.commands.save_session_dialog()
     desk.choose(Path(desk.commands.state.checkpoint))
     desk.run_jobs()
     assert desk.model.format == "PV3D visualizer"

@@ -40,7 +40,7 @@ def test_hide_and_escape(desk: AppDriver) -> None:
     desk.key("Escape")
     desk.until(lambda: desk.window.framebuffer_size == (900, 600))
     assert not desk.window.fullscreen
-    assert not desk.app.modal
+    assert not desk.app.dialogs.is_open
 
 
 def test_a_fullscreen_picture_hides_the_pointer_at_rest(
@@ -57,33 +57,48 @@ def test_a_fullscreen_picture_hides_the_pointer_at_rest(
     assert imgui.get_mouse_cursor() != hidden
 
 
-def test_escape_asks_before_it_quits(desk: AppDriver) -> None:
-    desk.key("Escape")
+def test_quitting_asks_where_something_would_be_lost(desk: AppDriver) -> None:
+    desk.key("Escape", "Return", "Escape", "Return")
+    assert not desk.app.dialogs.is_open, "Escape leaves nothing but what is open"
+    desk.key("r")
+    desk.key("ctrl+q")
     desk.until(lambda: "Quit the visualizer?/Stay" in controls.rects)
     seed = desk.commands.state.latent.x
     desk.key("r")
     assert desk.commands.state.latent.x == seed, "keys belong to the question"
     desk.click("Quit the visualizer?/Stay")
     assert not desk.commands.quitting
-    assert not desk.app.modal
-    desk.key("Escape")
-    desk.key("Escape")
-    assert not desk.app.modal, "Escape stays"
-    desk.key("Escape")
+    assert not desk.app.dialogs.is_open
+    for key in ("Escape", "Return"):
+        desk.key("ctrl+q")
+        desk.key(key)
+        assert not desk.app.dialogs.is_open
+        assert not desk.commands.quitting, f"{key} stays"
+    desk.key("ctrl+q")
     desk.click("Quit the visualizer?/Quit")
     assert desk.commands.quitting
 
 
+def test_what_is_saved_quits_without_a_question(desk: AppDriver, tmp_path: Path) -> None:
+    desk.key("r")
+    desk.key("ctrl+s")
+    desk.choose(tmp_path / "mine.json")
+    desk.see_toast("Saved mine.json")
+    desk.key("ctrl+q")
+    assert desk.commands.quitting
+
+
 def test_the_question_wins_over_other_dialogs(desk: AppDriver) -> None:
+    desk.key("r")
     desk.xdo("type", "?")
     assert desk.commands.help_open
-    desk.app._quit_asked = True
+    desk.window.close_requested = True
     desk.frames(6)
     desk.click("Quit the visualizer?/Stay")
     desk.frames(4)
     assert desk.commands.help_open
     desk.key("Escape")
-    assert not desk.app.modal
+    assert not desk.app.dialogs.is_open
 
 
 def test_escape_closes_a_list_first(start: Start, model: Path) -> None:
@@ -93,4 +108,4 @@ def test_escape_closes_a_list_first(start: Start, model: Path) -> None:
     assert imgui.is_popup_open("", imgui.PopupFlags_.any_popup)
     desk.key("Escape")
     assert not imgui.is_popup_open("", imgui.PopupFlags_.any_popup)
-    assert not desk.app.modal
+    assert not desk.app.dialogs.is_open

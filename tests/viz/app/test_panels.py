@@ -11,7 +11,8 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls import layout
 from tests.gui_utils import conftest as gui
-from tests.viz.app.panel_gallery import RecordingActions, draw_all, sample_model, sample_result
+from tests.viz.app.panel_gallery import draw_all, sample_commands, sample_model, sample_result
+from tests.viz.app.recording import RecordingCommands
 from viz.app.panels import PANELS
 from viz.app.panels.appearance import layer_resolution
 from viz.app.panels.layers_panel import matching
@@ -40,7 +41,7 @@ class Desk:
 
     driver: gui.Driver
     state: SessionState = field(default_factory=SessionState)
-    actions: RecordingActions = field(default_factory=RecordingActions)
+    commands: RecordingCommands = field(default_factory=sample_commands)
     result: RenderResult | None = field(default_factory=sample_result)
 
     def show(self, *titles: str) -> Desk:
@@ -51,7 +52,7 @@ class Desk:
             for panel in panels:
                 with controls.section(panel.title) as is_open:
                     if is_open:
-                        panel.draw(self.state, self.result, self.actions)
+                        panel.draw(self.state, self.result, self.commands)
 
         for title in titles:
             controls.open_sections[title] = True
@@ -88,26 +89,26 @@ def situations(desk: Desk) -> dict[str, Callable[[], None]]:
     """Ways that the panels can look, each set on top of the one before."""
 
     def busy() -> None:
-        desk.actions.interface.auto_orbit = desk.actions.interface.animate_person = True
-        desk.actions.interface.probe = Probe("backbone.synthesis.b64.conv1")
-        desk.result = sample_result(desk.actions.interface.probe)
-        desk.actions.performance.preview_level = "half the raw resolution"
+        desk.commands.interface.auto_orbit = desk.commands.interface.animate_person = True
+        desk.commands.interface.probe = Probe("backbone.synthesis.b64.conv1")
+        desk.result = sample_result(desk.commands.interface.probe)
+        desk.commands.performance.preview_level = "half the raw resolution"
         desk.state.latent = replace(desk.state.latent, x=4e9, y=0.5, ws_file="/data/someone.npz")
         desk.state.display = replace(desk.state.display, layout="yaws", depth_range=(2.0, 3.0))
 
     def grid() -> None:
-        desk.actions.model = sample_model(moves=False)
+        desk.commands.model = sample_model(moves=False)
         desk.state.display = replace(desk.state.display, layout="grid")
 
     def split() -> None:
         desk.state.display = replace(desk.state.display, layout="split")
 
     def empty() -> None:
-        desk.actions.model, desk.result = None, None
-        desk.actions.job = JobStatus("Loading", None)
+        desk.commands.model, desk.result = None, None
+        desk.commands.job = JobStatus("Loading", None)
 
     def path() -> None:
-        interface, state = desk.actions.interface, desk.state
+        interface, state = desk.commands.interface, desk.state
         path_editing.add(state, interface)
         state.orbit = replace(state.orbit, yaw=30.0)
         path_editing.add(state, interface)
@@ -116,7 +117,7 @@ def situations(desk: Desk) -> dict[str, Callable[[], None]]:
 
     def export(what: str, suffix: str) -> Callable[[], None]:
         def choose() -> None:
-            choices = desk.actions.exports
+            choices = desk.commands.exports
             choices.what, choices.suffixes[what] = what, suffix
 
         return choose
@@ -158,7 +159,7 @@ def test_nothing_is_cut_at_any_width(
     assert layout.ellipsis is real_ellipsis
     for panel in PANELS:
         controls.open_sections[panel.title] = True
-    driver.content = lambda: draw_all(desk.state, desk.result, desk.actions)
+    driver.content = lambda: draw_all(desk.state, desk.result, desk.commands)
     model = sample_model()
     for change in situations(desk).values():
         change()
@@ -178,13 +179,13 @@ SLIDERS = [
     ("Camera/Yaw", lambda desk: desk.state.orbit.yaw, 0.0, "25", 25.0),
     ("View/Level", lambda desk: desk.state.quality.mesh_level, 10.0, "25", 25.0),
     ("Quality/Depth samples", lambda desk: desk.state.quality.depth_samples, None, "96", 96),
-    ("Layers/Channel", lambda desk: desk.actions.interface.probe.channel, 0, "-1", -1),
+    ("Layers/Channel", lambda desk: desk.commands.interface.probe.channel, 0, "-1", -1),
 ]
 
 
 @pytest.mark.parametrize(("key", "value", "default", "text", "typed"), SLIDERS)
 def test_sliders_drag_type_and_reset(desk: Desk, key, value, default, text, typed):
-    desk.actions.interface.probe = Probe("backbone.synthesis.b64.conv1")
+    desk.commands.interface.probe = Probe("backbone.synthesis.b64.conv1")
     desk.show(key.split("/")[0])
     desk.driver.drag(key, (-30, 0), x=0.8)
     dragged = value(desk)
@@ -196,11 +197,11 @@ def test_sliders_drag_type_and_reset(desk: Desk, key, value, default, text, type
 
 
 BUTTONS: dict[str, list[tuple[str, tuple[object, ...]]]] = {
-    "Model": [("Open", ("open_model_dialog",)), ("Reload", ("reload_model",))],
+    "Model": [("Open", ("open_dialog",)), ("Reload", ("reload_model",))],
     "Appearance": [
         ("Random", ("random_person",)),
         ("Save ws", ("save_ws_dialog",)),
-        ("Load ws", ("load_ws_dialog",)),
+        ("Load ws", ("open_ws_dialog",)),
     ],
     "Motion": [("Random", ("random_motion",))],
     "Camera": [
@@ -234,14 +235,14 @@ def test_buttons_ask_the_application(desk: Desk, title: str):
     desk.show(title)
     for label, _ in BUTTONS[title]:
         desk.driver.click(f"{title}/{label}")
-    assert desk.actions.calls == [call for _, call in BUTTONS[title]]
+    assert desk.commands.calls == [call for _, call in BUTTONS[title]]
 
 
 def test_recent_models_open(desk: Desk):
     desk.show("Model").driver.click("Model/Recent")
-    path = desk.actions.recent[1]
+    path = desk.commands.recent[1]
     desk.driver.click(f"Model/Recent models/{path}")
-    assert desk.actions.calls == [("open_model", path)]
+    assert desk.commands.calls == [("open_model", path)]
 
 
 def test_details_of_the_model_fold(desk: Desk):
@@ -291,39 +292,39 @@ def test_a_loaded_ws_is_named_and_cleared(desk: Desk):
 
 def test_animation_and_locks_switch(desk: Desk):
     desk.show("Appearance").driver.click("Appearance/Animate")
-    assert desk.actions.interface.animate_person
+    assert desk.commands.interface.animate_person
     assert "Appearance/Speed" in controls.rects
     desk.show("Motion").driver.click("Motion/Lock motion")
-    assert not desk.actions.interface.lock_motion
-    assert desk.actions.interface.lock_person
+    assert not desk.commands.interface.lock_motion
+    assert desk.commands.interface.lock_person
 
 
 def test_a_still_model_has_no_motion(desk: Desk):
-    desk.actions.model = sample_model(moves=False)
+    desk.commands.model = sample_model(moves=False)
     desk.show("Motion")
     desk.driver.click("Motion/Random")
     desk.driver.click("Motion/Strength", x=0.9)
     desk.driver.click("Motion/Seed/+")
-    assert desk.actions.calls == []
+    assert desk.commands.calls == []
     assert desk.state == SessionState()
 
 
 def test_nothing_can_be_edited_before_a_model_is_there(desk: Desk):
-    desk.actions.model, desk.result = None, None
+    desk.commands.model, desk.result = None, None
     desk.show("Appearance", "Camera")
     desk.driver.click("Appearance/Truncation ψ", x=0.2)
     desk.driver.click("Camera/Yaw", x=0.2)
     desk.driver.click("Appearance/Random")
     assert desk.state == SessionState()
-    assert desk.actions.calls == []
+    assert desk.commands.calls == []
 
 
 def test_auto_orbit_and_conditioning(desk: Desk):
     desk.show("Camera").driver.click("Camera/Auto-orbit")
-    assert desk.actions.interface.auto_orbit
+    assert desk.commands.interface.auto_orbit
     desk.driver.frames(2)
     desk.enter("Camera/Period", "12")
-    assert desk.actions.interface.orbit_period == 12
+    assert desk.commands.interface.orbit_period == 12
     desk.pick("Camera/Camera", "Follow the view")
     assert desk.state.conditioning == "follow"
     desk.enter("Camera/Pivot/y", "0.1")
@@ -366,7 +367,7 @@ def test_trained_numbers_are_kept_as_none(desk: Desk):
     desk.driver.click("Quality/Super-res.")
     assert not desk.state.quality.superresolution
     desk.enter("Quality/Least quality", "50")
-    assert desk.actions.interface.preview_floor == 0.5
+    assert desk.commands.interface.preview_floor == 0.5
 
 
 def test_a_layer_is_found_and_looked_into(desk: Desk):
@@ -375,25 +376,25 @@ def test_a_layer_is_found_and_looked_into(desk: Desk):
     desk.driver.until(lambda: "Layers/backbone.mapping.fc0" not in controls.rects)
     name = "backbone.synthesis.b16.conv0"
     desk.driver.click(f"Layers/{name}")
-    assert desk.actions.interface.probe == Probe(name)
+    assert desk.commands.interface.probe == Probe(name)
     desk.driver.click("Layers/Spectrum")
-    assert desk.actions.interface.probe == Probe(name, spectrum=True)
+    assert desk.commands.interface.probe == Probe(name, spectrum=True)
     desk.driver.click("Layers/Close")
-    assert desk.actions.interface.probe is None
+    assert desk.commands.interface.probe is None
 
 
 def test_bookmarks_store_and_recall(desk: Desk):
     desk.show("Capture").driver.click("Capture/Bookmarks/3")
     desk.driver.move("Capture/Bookmarks/4")
     desk.driver.xdo("keydown", "ctrl", "click", 1, "keyup", "ctrl")
-    assert desk.actions.calls == [("recall_bookmark", 3), ("store_bookmark", 4)]
+    assert desk.commands.calls == [("recall_bookmark", 3), ("store_bookmark", 4)]
 
 
 def test_theme_and_size(desk: Desk):
     desk.show("Settings").driver.click("Settings/Theme/Light")
-    assert desk.actions.interface.theme == "light"
+    assert desk.commands.interface.theme == "light"
     desk.pick("Settings/Size", "150 %")
-    assert desk.actions.interface.ui_scale == 1.5
+    assert desk.commands.interface.ui_scale == 1.5
 
 
 def test_layers_map_to_blocks_as_in_stylegan2():

@@ -114,16 +114,16 @@ def test_transport_buttons(scene):
 
 def test_play_and_pause(scene):
     scene.click("Timeline/Play")
-    assert scene.fake.interface.playing
+    assert scene.commands.interface.playing
     scene.click("Timeline/Next frame")
-    assert not scene.fake.interface.playing
+    assert not scene.commands.interface.playing
     scene.state.playback = Playback("once")
     scene.state.t = 1.0
     scene.click("Timeline/Play")
-    assert scene.fake.interface.playing
+    assert scene.commands.interface.playing
     assert scene.state.t == 0
     scene.click("Timeline/Play")
-    assert not scene.fake.interface.playing
+    assert not scene.commands.interface.playing
 
 
 @pytest.mark.parametrize("loop", LOOP_MODES)
@@ -174,15 +174,15 @@ def test_escape_leaves_the_time(scene):
 
 
 def test_a_still_model_has_no_time(scene):
-    scene.fake.model = model_info(motion_dim=0)
+    scene.commands.model = model_info(motion_dim=0)
     scene.frames()
     assert "Timeline/Still" in controls.rects
     assert "Timeline/Track" not in controls.rects
     scene.click("Timeline/Play")
     scene.click("Timeline/Next frame")
-    assert not scene.fake.interface.playing
+    assert not scene.commands.interface.playing
     assert scene.state.t == 0
-    scene.fake.model = None
+    scene.commands.model = None
     scene.frames()
     assert "Timeline/Track" in controls.rects
 

@@ -27,10 +27,10 @@ def scene(window: Scene) -> Scene:
     """A path of three keys, 0, 2 and 4 seconds."""
     window.reset()
     window.window.ui_scale = 1.0
-    window.fake.interface.path_lane = True
+    window.commands.interface.path_lane = True
     for yaw, x in ((-20.0, 1.0), (0.0, 2.0), (30.0, 3.0)):
         window.state.orbit, window.state.latent = Orbit(yaw=yaw), Latent(x=x)
-        path_editing.add(window.state, window.fake.interface)
+        path_editing.add(window.state, window.commands.interface)
     window.frames()
     return window
 
@@ -65,7 +65,7 @@ def test_keys_are_added_behind_one_another(scene):
 
 def test_going_along_the_path_shows_it(scene):
     drag(scene, 0.5, 3.0)
-    interface = scene.fake.interface
+    interface = scene.commands.interface
     assert interface.path_time == pytest.approx(3.0, abs=0.05)
     there = camera_path.state_at(scene.state, interface.path_time)
     assert scene.state == there
@@ -82,7 +82,7 @@ def test_a_key_is_moved_in_time_and_past_others(scene):
     drag(scene, 2.0, 1.0)
     assert times(scene) == pytest.approx([0, 1, 4], abs=0.05)
     assert [key.orbit.yaw for key in scene.state.keyframes] == [-20, 0, 30]
-    assert scene.fake.interface.path_time == scene.state.keyframes[1].time
+    assert scene.commands.interface.path_time == scene.state.keyframes[1].time
     drag(scene, times(scene)[1], 4.2)
     assert [key.orbit.yaw for key in scene.state.keyframes] == [-20, 30, 0]
     scene.click("Path/Key 0")
@@ -128,7 +128,7 @@ def test_the_menu_of_a_key(scene):
 
 
 def test_playing_goes_along_and_begins_anew(scene):
-    interface = scene.fake.interface
+    interface = scene.commands.interface
     scene.click("Path/Key 2")
     scene.click("Path/Play path")
     assert interface.path_playing
@@ -159,9 +159,9 @@ def test_the_path_is_drawn_where_it_helps(scene):
 
 
 def test_stretching_keeps_proportions(scene):
-    path_editing.stretch(scene.state, scene.fake.interface, 10.0)
+    path_editing.stretch(scene.state, scene.commands.interface, 10.0)
     assert times(scene) == [0, 5, 10]
-    assert scene.fake.interface.path_time == 10
+    assert scene.commands.interface.path_time == 10
 
 
 @pytest.mark.parametrize("scale", [0.75, 1.0, 2.0])

@@ -146,7 +146,7 @@ def test_wheel_ctrl_wheel_and_double_click(scene):
     assert scene.state.orbit.radius == pytest.approx(Orbit().radius / 0.95)
     scene.xdo("click", 1)
     scene.xdo("click", 1)
-    assert scene.fake.calls == ["reset_camera"]
+    assert scene.commands.calls == [("reset_camera",)]
 
 
 def test_drags_in_any_tile_move_the_one_orbit(scene):
@@ -253,14 +253,14 @@ def test_split_handle(scene):
     check(0.75)
     scene.drag(scene.at("Split", y=0.3), (side, 0))
     assert scene.state.display.split == 1
-    assert scene.fake.calls == []
+    assert scene.commands.calls == []
 
 
 def test_split_without_before_offers_to_keep_one(scene):
     scene.arrange("split")
     scene.render()
     scene.click("Keep", x=0.2)
-    assert scene.fake.calls == ["set_before"]
+    assert scene.commands.calls == [("set_before",)]
     scene.state.before = scene.state.shot()
     scene.frames()
     assert "Keep" not in controls.rects
@@ -272,17 +272,17 @@ def test_badges(scene):
     assert "Preview" not in controls.rects, "it leaves nothing out"
     scene.render(preview=Preview(scale=0.5))
     assert "Preview" in controls.rects
-    scene.fake.interface.sidebar_visible = False
+    scene.commands.interface.sidebar_visible = False
     scene.frames()
     assert "Preview" not in controls.rects, "on a stage nothing flickers on the picture"
-    scene.fake.interface.sidebar_visible = True
-    scene.fake.model = model_info(path="", motion_dim=0)
+    scene.commands.interface.sidebar_visible = True
+    scene.commands.model = model_info(path="", motion_dim=0)
     scene.render()
     assert "Preview" not in controls.rects
     assert "Untrained random model \u2013 open a checkpoint to see people" in controls.rects
     still = "Still model: time and motion do nothing"
     assert still not in controls.rects
-    scene.fake.interface.playing = True
+    scene.commands.interface.playing = True
     scene.frames()
     assert still in controls.rects
 
@@ -295,7 +295,7 @@ def test_waiting_for_the_first_picture(scene):
         (None, JobStatus("Loading pv3d.pkl", 0.4, "Reading")),
         (None, JobStatus("Loading pv3d.pkl", None)),
     ):
-        scene.fake.model, scene.fake.job = model, job
+        scene.commands.model, scene.commands.job = model, job
         assert scene.pixels()[:400].std() > 0.5
         assert any("Loading" in name for name in controls.rects) == (job is not None)
 

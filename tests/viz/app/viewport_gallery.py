@@ -12,9 +12,9 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,14 +25,13 @@ from PIL import Image
 from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.window.window import Window
-from viz.app.actions import Actions
+from tests.viz.app.recording import RecordingCommands
 from viz.app.timeline import path_lane
 from viz.app.timeline.timeline_view import HEIGHT, Timeline
 from viz.app.viewport.picture_view import Viewport
 from viz.state import layouts
 from viz.state.animation.clip_time import Clock
 from viz.state.colormaps import DEPTH_LUT
-from viz.state.interface import Interface
 from viz.state.jobs import JobStatus
 from viz.state.types import (
     LAYOUTS,
@@ -77,20 +76,11 @@ def model_info(**changes: Any) -> ModelInfo:
     return replace(info, **changes)
 
 
-@dataclass
-class FakeActions:
-    """The part of the application that the viewport and the timeline touch."""
-
-    interface: Interface = field(default_factory=Interface)
-    model: ModelInfo | None = field(default_factory=model_info)
-    job: JobStatus | None = None
-    calls: list[str] = field(default_factory=list)
-
-    def reset_camera(self) -> None:
-        self.calls.append("reset_camera")
-
-    def set_before(self) -> None:
-        self.calls.append("set_before")
+def sample_commands() -> RecordingCommands:
+    """Commands of which those that the viewport gives are only written down."""
+    commands = RecordingCommands({"reset_camera", "set_before"})
+    commands.model = model_info()
+    return commands
 
 
 def picture(shot: Shot, size: int) -> np.ndarray:
@@ -193,17 +183,23 @@ class Scene:
         arguments = {"size": (800, 560), "position": (0, 0), "vsync": False, **arguments}
         self.window = Window("Viewport", **arguments)
         self.window.max_fps = 500
-        self.state = SessionState()
-        self.fake = FakeActions()
-        self.clock = Clock()
+        self.commands = sample_commands()
         self.viewport = Viewport()
         self.timeline = Timeline()
         self.dragging: list[bool] = []
         self.scrubbing: list[bool] = []
 
     @property
-    def actions(self) -> Actions:
-        return cast(Actions, self.fake)
+    def state(self) -> SessionState:
+        return self.commands.state
+
+    @state.setter
+    def state(self, state: SessionState) -> None:
+        self.commands.state = state
+
+    @property
+    def clock(self) -> Clock:
+        return self.commands.animator.clock
 
     def frames(self, count: int = 3) -> None:
         """Draw `count` frames."""
@@ -222,10 +218,10 @@ class Scene:
         flags = imgui.WindowFlags_.no_decoration | imgui.WindowFlags_.no_background
         imgui.begin("##scene", None, flags)
         imgui.pop_style_var(3)
-        lane = path_lane.height(self.fake.interface)
+        lane = path_lane.height(self.commands.interface)
         bar = min(style.px(HEIGHT + lane), area.y * (0.8 if lane else 0.5))
         imgui.begin_child("##view", (0.0, area.y - bar))
-        self.dragging.append(self.viewport.draw(self.state, self.actions))
+        self.dragging.append(self.viewport.draw(self.state, self.commands))
         imgui.end_child()
         padding = imgui.ChildFlags_.always_use_window_padding
         imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(12), 0.0))
@@ -234,7 +230,7 @@ class Scene:
         imgui.begin_child("##time", (0.0, bar), padding, imgui.WindowFlags_.no_scrollbar)
         imgui.pop_style_color()
         imgui.pop_style_var()
-        self.scrubbing.append(self.timeline.draw(self.state, self.actions, self.clock))
+        self.scrubbing.append(self.timeline.draw(self.state, self.commands, self.clock))
         imgui.end_child()
         imgui.end()
 
@@ -290,7 +286,7 @@ class Scene:
     def reset(self) -> None:
         """Begin anew: nothing shown, nothing pressed, the pointer out of the way."""
         self.viewport.close()
-        self.state, self.fake, self.clock = SessionState(), FakeActions(), Clock()
+        self.commands = sample_commands()
         self.viewport, self.timeline = Viewport(), Timeline()
         self.xdo("mousemove", 2, 2)
         self.dragging.clear()
@@ -307,8 +303,8 @@ def _states() -> dict[str, Callable[[Scene], None]]:
 
     def badges(scene: Scene) -> None:
         scene.arrange("single")
-        scene.fake.model = model_info(path="", name="Random model", motion_dim=0)
-        scene.fake.interface.playing = True
+        scene.commands.model = model_info(path="", name="Random model", motion_dim=0)
+        scene.commands.interface.playing = True
 
     def split(scene: Scene) -> None:
         scene.arrange("split", split=0.4)
@@ -317,7 +313,7 @@ def _states() -> dict[str, Callable[[Scene], None]]:
 
     def loading(scene: Scene) -> None:
         scene.viewport.close()
-        scene.fake.job = JobStatus("Loading pv3d-voxceleb.pkl", 0.62, "Backbone, 12 of 31 MB")
+        scene.commands.job = JobStatus("Loading pv3d-voxceleb.pkl", 0.62, "Backbone, 12 of 31 MB")
 
     def beyond(scene: Scene) -> None:
         scene.state.t = 1.1333

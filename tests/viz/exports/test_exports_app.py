@@ -10,11 +10,10 @@ import pytest
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver
 from tests.viz.exports.export_driver import decoded, files
+from viz.exports.export_jobs import ExportJob
 from viz.exports.frame_options import FrameOptions, Look, Movement, VideoOptions
-from viz.exports.table import EXPORTERS
 from viz.headless import Source
 from viz.headless.export_runs import export
-from viz.render.worker import Job
 
 desk, display, model, start = (
     app_driver.desk,
@@ -28,10 +27,7 @@ CIRCLE = Movement("orbit", frames=4, orbit_shape="circle", clip_plays=True)
 
 def begin(desk: AppDriver, name: str, options: Any, path: Path) -> None:
     """Start an export as the panel does."""
-    state, exporter = desk.app.state.snapshot(), EXPORTERS[name]
-    desk.app.worker.start(
-        Job(exporter.label, lambda renderer: exporter.run(renderer, state, options, path))
-    )
+    desk.commands.worker.start(ExportJob.of(name, options, desk.commands.state, path))
 
 
 @pytest.mark.parametrize(
@@ -47,19 +43,19 @@ def begin(desk: AppDriver, name: str, options: Any, path: Path) -> None:
 def test_the_window_and_the_command_line_make_the_same_files(
     desk: AppDriver, tmp_path: Path, name: str, options: Any, path: str
 ) -> None:
-    app = desk.app
+    commands = desk.commands
     desk.key("r", "m", "Right", "Right")
     desk.drag("Viewport", (60, -30), x=0.3)
-    state = app.state.snapshot()
+    state = commands.state.snapshot()
     begin(desk, name, options, tmp_path / "app" / path)
     desk.run_jobs(30)
 
     desk.key("r", "m", "Home", "c")
     desk.settle()
-    assert app.state != state
+    assert commands.state != state
     desk.drop(tmp_path / "app" / path)
     desk.see_toast(f"Opened {path}")
-    assert app.state == state
+    assert commands.state == state
 
     source = Source(tmp_path / "headless" / path, session=tmp_path / "app" / path)
     export(name, source, options)
@@ -73,14 +69,14 @@ def test_the_window_and_the_command_line_make_the_same_files(
 def test_the_window_stays_alive_and_cancels(desk: AppDriver, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     begin(desk, "video", VideoOptions(Movement("orbit", seconds=600)), folder / "long.mp4")
-    desk.until(lambda: desk.app.job is not None and (desk.app.job.fraction or 0) > 0)
+    desk.until(lambda: desk.commands.job is not None and (desk.commands.job.fraction or 0) > 0)
     before = len(desk.results)
     desk.drag("Viewport", (40, 0), x=0.3)
     desk.until(lambda: desk.results[-1].request == desk.wanted())
     assert len(desk.results) > before
-    assert desk.app.job is not None  # which went on all the while
+    assert desk.commands.job is not None  # which went on all the while
     assert files(folder) != []
-    desk.app.cancel_job()
+    desk.commands.cancel_job()
     desk.run_jobs()
     assert files(folder) == []
     begin(desk, "video", VideoOptions(Movement(frames=2)), folder / "short.mp4")

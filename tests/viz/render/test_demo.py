@@ -15,10 +15,9 @@ from tests.viz.app import app_driver
 from tests.viz.app.app_driver import Start
 from training.checkpoint import load_generator
 from training.networks.generator import Generator
-from viz.exports.pictures import captures
 from viz.render.models import load_model
 from viz.render.renderer import Renderer
-from viz.state import files
+from viz.state import files, layouts
 from viz.state.types import Latent, ModelInfo, Motion, Orbit, Quality, SessionState
 
 DEMO = files.default_checkpoint()
@@ -51,7 +50,7 @@ def loaded() -> ModelInfo:
 
 @torch.inference_mode()
 def picture(G: Generator, state: SessionState) -> np.ndarray:
-    found = Renderer(G).render(captures.full_request(state)).pictures[0]
+    found = Renderer(G).render(layouts.full_request(state)).pictures[0]
     assert found is not None
     return found
 
@@ -102,16 +101,16 @@ def test_anyone_is_a_whole_head_on_white(demo: Generator) -> None:
 def test_the_program_opens_on_it(start: Start) -> None:
     desk = start(DEMO, panels=("Appearance", "Motion"))
     desk.settle()
-    info, state = desk.model, desk.app.state
+    info, state = desk.model, desk.commands.state
     assert (state.latent.seed, state.motion.seed) == (info.people[0], info.motions[0])
-    assert not desk.app.can_undo(), "the program chose them, not the user"
+    assert not desk.commands.can_undo(), "the program chose them, not the user"
     assert not any("Untrained" in name for name in controls.rects)
     before = desk.picture()
     desk.click("Appearance/Persons/3")
-    desk.until(lambda: desk.app.state.latent.seed == info.people[2])
+    desk.until(lambda: desk.commands.state.latent.seed == info.people[2])
     assert not np.array_equal(desk.picture(), before)
-    desk.app.undo()
-    assert desk.app.state.latent.seed == info.people[0]
+    desk.commands.undo()
+    assert desk.commands.state.latent.seed == info.people[0]
 
 
 if __name__ == "__main__":

@@ -1,46 +1,117 @@
-"""The worker thread with real models and no window."""
+"""The worker with real models and no window: in a thread, to look into it, and as a process."""
+
+from __future__ import annotations
 
 import gc
+import os
+import signal
 import threading
 import time
 import weakref
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+from typing import Any, TypeVar
 
+import msgspec
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from tests.viz.render import fragile_worker
+from tests.viz.render.worker_thread import WorkerThread
 from training.checkpoint import save
+from training.networks.generator import Generator as Network
+from viz.exports.export_jobs import ExportJob
+from viz.exports.frame_options import FrameOptions, Movement
+from viz.render.connection import WorkerConnection, in_process
 from viz.render.inference.stages import Stages
+from viz.render.messages import (
+    ArrayRing,
+    Cancelled,
+    Event,
+    Failed,
+    Finished,
+    Loaded,
+    Ready,
+    Rendered,
+    Restarted,
+    decode,
+    encode,
+)
 from viz.render.renderer import Renderer
-from viz.render.worker import Cancelled, Event, Failed, Finished, Job, Loaded, Rendered, Worker
 from viz.state import layouts
 from viz.state.errors import UserError
-from viz.state.types import Preview, Quality, RenderRequest, SessionState
+from viz.state.types import Preview, Quality, RenderRequest, RenderResult, SessionState
+from viz.worker_process import run
 
 PATIENCE = 20.0
+STEPS: dict[str, Callable[[], Generator[tuple[str, float | None], None, Any]]] = {}
+"""What the jobs of these tests do, by name."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of these tests."""
+
+    name: str
+
+
+class Desk(WorkerConnection):
+    """A worker in a thread, and the connection to it."""
+
+    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+        self.thread = WorkerThread({Job: lambda job, _: STEPS[job.name]()})
+        super().__init__(self.thread.launch, "cpu", wake)
+
+    @property
+    def renderer(self) -> Renderer:
+        assert self.thread.worker is not None
+        assert self.thread.worker.renderer is not None
+        return self.thread.worker.renderer
 
 
 @pytest.fixture
-def worker():
-    worker = Worker(torch.device("cpu"))
+def worker() -> Iterator[Desk]:
+    STEPS.clear()
+    _LEFT.clear()
+    worker = Desk()
     yield worker
     worker.close()
 
 
 @pytest.fixture
-def path(small_generator, tmp_path) -> str:
+def path(small_generator: Network, tmp_path: Path) -> str:
     save(tmp_path / "small.safetensors", small_generator)
     return str(tmp_path / "small.safetensors")
 
 
+@pytest.fixture
+def ready(worker: Desk, path: str) -> Desk:
+    """A worker with a model."""
+    worker.load(path)
+    wait(worker, Loaded)
+    wait(worker, Finished)
+    return worker
+
+
 EventKind = TypeVar("EventKind", bound=Event)
+_LEFT: dict[int, list[Event]] = {}
+"""What came and was not waited for yet, by worker."""
 
 
-def wait(worker: Worker, kind: type[EventKind], events: list[Event] | None = None) -> EventKind:
+def wait(
+    worker: WorkerConnection, kind: type[EventKind], events: list[Event] | None = None
+) -> EventKind:
     """The next event of a kind; those before it go to `events`."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        for event in worker.poll():
+        _LEFT.setdefault(id(worker), []).extend(worker.poll())
+        while _LEFT[id(worker)]:
+            event = _LEFT[id(worker)].pop(0)
             if isinstance(event, kind):
                 return event
             if events is not None:
@@ -58,7 +129,16 @@ def request(t: float = 0.0, preview: Preview | None = None) -> RenderRequest:
     return RenderRequest(layouts.shots(SessionState(t=t)), preview=preview)
 
 
-def test_a_model_loads_and_renders(worker, path):
+def until(worker: WorkerConnection, done: Callable[[], object]) -> None:
+    """Polls until something is so."""
+    end = time.monotonic() + PATIENCE
+    while not done():
+        assert time.monotonic() < end
+        worker.poll()
+        time.sleep(0.002)
+
+
+def test_a_model_loads_and_renders(worker: Desk, path: str):
     worker.load(path)
     info = wait(worker, Loaded).info
     assert (info.format, info.raw_resolution, info.moves) == ("PV3D visualizer", 16, True)
@@ -69,64 +149,60 @@ def test_a_model_loads_and_renders(worker, path):
     assert set(result.stage_ms) == {"mapping", "planes", "render", "superresolution", "copy"}
 
 
-def test_what_follows_a_job_may_fail_alone(worker):
-    def steps(_: object):
+def test_a_picture_that_is_asked_for_early_comes_once_its_model_is_there(worker: Desk, path: str):
+    worker.submit(request(0.5))
+    worker.load(path)
+    assert wait(worker, Rendered).result.request == request(0.5)
+
+
+def test_what_follows_a_job_may_fail_alone(ready: Desk):
+    def steps() -> Generator[tuple[str, None], None, None]:
         yield "Working", None
 
     def fails(_: object) -> None:
         raise OSError("the clipboard is gone")
 
-    worker.start(Job("First", steps, fails))
-    worker.start(Job("Second", steps))
-    end = time.monotonic() + PATIENCE
-    while (worker.status or worker._jobs or worker._running) and time.monotonic() < end:
-        time.sleep(0.002)
-    time.sleep(0.05)
-    failed, finished = worker.poll()
-    assert isinstance(failed, Failed)
+    STEPS["First"] = STEPS["Second"] = steps
+    ready.start(Job("First"), fails)
+    ready.start(Job("Second"))
+    failed = wait(ready, Failed)
     assert failed.sentence.startswith("First")
     assert "clipboard" in failed.details
-    assert isinstance(finished, Finished)
+    wait(ready, Finished)
 
 
-def test_a_job_that_is_under_way_cleans_up_when_the_worker_ends():
+def test_a_job_that_is_under_way_cleans_up_when_the_worker_ends(ready: Desk):
     cleaned = threading.Event()
 
-    def steps(_: object):
+    def steps() -> Generator[tuple[str, None], None, None]:
         try:
             while True:
                 yield "Working", None
         finally:
             cleaned.set()
 
-    worker = Worker(torch.device("cpu"))
-    worker.start(Job("Endless", steps))
-    while worker.status is None or not worker.status.detail:
-        time.sleep(0.002)
-    worker.close()
+    STEPS["Endless"] = steps
+    ready.start(Job("Endless"))
+    until(ready, lambda: ready.status is not None and ready.status.detail)
+    ready.close()
     assert cleaned.is_set()
 
 
-def test_the_newest_request_wins_and_none_is_answered_late(worker, path):
-    worker.load(path)
-    wait(worker, Loaded)
+def test_the_newest_request_wins_and_none_is_answered_late(ready: Desk):
     for k in range(200):
-        worker.submit(request(k / 200))
+        ready.submit(request(k / 200))
     last = request(199 / 200)
     answered = []
     while not answered or answered[-1] != last:
-        answered.append(wait(worker, Rendered).result.request)
+        answered.append(wait(ready, Rendered).result.request)
     assert len(answered) < 200, "requests that were replaced must not be rendered"
     time.sleep(0.1)
-    assert worker.poll() == []
+    assert ready.poll() == []
 
 
-def test_previews_finish_and_full_pictures_give_way(worker, path, monkeypatch):
-    worker.load(path)
-    wait(worker, Loaded)
+def test_previews_finish_and_full_pictures_give_way(ready: Desk, monkeypatch: pytest.MonkeyPatch):
     started, go_on = threading.Event(), threading.Event()
-    renderer = worker._renderer
-    assert renderer is not None
+    renderer = ready.renderer
     stages = stages_of(renderer)
     planes = stages.planes
 
@@ -141,22 +217,19 @@ def test_previews_finish_and_full_pictures_give_way(worker, path, monkeypatch):
         started.clear()
         go_on.clear()
         first, second = request(0.1, preview), request(0.9)
-        worker.submit(first)
+        ready.submit(first)
         assert started.wait(PATIENCE)
-        worker.submit(second)
+        ready.submit(second)
         monkeypatch.setattr(stages, "planes", planes)
         go_on.set()
-        answers = [wait(worker, Rendered).result.request]
+        answers = [wait(ready, Rendered).result.request]
         while answers[-1] != second:
-            answers.append(wait(worker, Rendered).result.request)
+            answers.append(wait(ready, Rendered).result.request)
         assert (first in answers) == is_answered
 
 
-def test_an_error_is_told_and_the_worker_goes_on(worker, path, monkeypatch):
-    worker.load(path)
-    wait(worker, Loaded)
-    renderer = worker._renderer
-    assert renderer is not None
+def test_an_error_is_told_and_the_worker_goes_on(ready: Desk, monkeypatch: pytest.MonkeyPatch):
+    renderer = ready.renderer
     stages = stages_of(renderer)
     planes = stages.planes
 
@@ -164,86 +237,77 @@ def test_an_error_is_told_and_the_worker_goes_on(worker, path, monkeypatch):
         raise RuntimeError("the machine is on fire")
 
     monkeypatch.setattr(stages, "planes", broken)
-    worker.submit(request(0.3))
-    failed = wait(worker, Failed)
+    ready.submit(request(0.3))
+    failed = wait(ready, Failed)
     assert "the machine is on fire" in failed.sentence
     assert "Traceback" in failed.details
     monkeypatch.setattr(stages, "planes", planes)
-    worker.submit(request(0.3))
-    assert wait(worker, Rendered).result.request == request(0.3)
+    ready.submit(request(0.3))
+    assert wait(ready, Rendered).result.request == request(0.3)
 
 
-def test_lack_of_memory_frees_what_is_kept(worker, path, monkeypatch):
-    worker.load(path)
-    wait(worker, Loaded)
-    worker.submit(request(0.1))
-    wait(worker, Rendered)
-    renderer = worker._renderer
-    assert renderer is not None
+def test_lack_of_memory_frees_what_is_kept(ready: Desk, monkeypatch: pytest.MonkeyPatch):
+    ready.submit(request(0.1))
+    wait(ready, Rendered)
+    renderer = ready.renderer
     assert renderer.cache.used_bytes > 0
 
     def too_much(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(stages_of(renderer), "planes", too_much)
-    worker.submit(request(0.2))
-    failed = wait(worker, Failed)
+    ready.submit(request(0.2))
+    failed = wait(ready, Failed)
     assert failed.out_of_memory
     assert failed.request == request(0.2)
     assert renderer.cache.used_bytes == 0
 
 
-def test_another_model_takes_the_place_of_the_first_in_memory(worker, path):
-    worker.load(path)
-    wait(worker, Loaded)
-    assert worker._renderer is not None
-    first = weakref.ref(worker._renderer.G)
+def test_another_model_takes_the_place_of_the_first_in_memory(ready: Desk, path: str):
+    first = weakref.ref(ready.renderer.G)
     gc.disable()  # what waits for the collector would fill a GPU meanwhile
     try:
-        worker.load(path)
-        wait(worker, Loaded)
+        ready.load(path)
+        wait(ready, Loaded)
         assert first() is None
     finally:
         gc.enable()
 
 
-def test_a_broken_file_leaves_the_model(worker, path, tmp_path):
-    worker.load(path)
-    wait(worker, Loaded)
+def test_a_broken_file_leaves_the_model(ready: Desk, tmp_path: Path):
     (tmp_path / "broken.ckpt").write_text("not a model")
-    worker.load(str(tmp_path / "broken.ckpt"))
-    assert "broken.ckpt" in wait(worker, Failed).sentence
-    worker.submit(request(0.2))
-    assert wait(worker, Rendered)
+    ready.load(str(tmp_path / "broken.ckpt"))
+    assert "broken.ckpt" in wait(ready, Failed).sentence
+    ready.submit(request(0.2))
+    assert wait(ready, Rendered)
 
 
-def test_jobs_and_pictures_take_turns(worker, path):
-    worker.load(path)
-    wait(worker, Loaded)
+def test_jobs_and_pictures_take_turns(ready: Desk):
     steps_done, seen = [], []
 
-    def steps(_):
+    def steps():
         for k in range(100):
             steps_done.append(k)
             yield f"step {k}", k / 100
             time.sleep(0.005)
         return "all"
 
-    worker.start(Job("Counting", steps, seen.append))
+    STEPS["Counting"] = steps
+    ready.start(Job("Counting"), seen.append)
     while not steps_done:
         time.sleep(0.001)
-    worker.submit(request(0.7))
+    ready.submit(request(0.7))
     events: list[Event] = []
-    finished = wait(worker, Finished, events)
+    finished = wait(ready, Finished, events)
     assert any(isinstance(event, Rendered) for event in events), "the picture came meanwhile"
     assert finished.value == "all"
     assert seen == ["all"]
 
 
-def test_a_job_can_be_stopped_and_cleans_up(worker):
+def test_a_job_can_be_stopped_and_cleans_up(ready: Desk):
     cleaned = threading.Event()
 
-    def steps(_):
+    def steps():
         try:
             while True:
                 yield "on and on", None
@@ -251,18 +315,18 @@ def test_a_job_can_be_stopped_and_cleans_up(worker):
         finally:
             cleaned.set()
 
-    worker.start(Job("Endless", steps))
-    while worker.status is None or not worker.status.detail:
-        time.sleep(0.001)
-    worker.cancel()
-    assert wait(worker, Cancelled).name == "Endless"
+    STEPS["Endless"] = steps
+    ready.start(Job("Endless"))
+    until(ready, lambda: ready.status is not None and ready.status.detail)
+    ready.cancel()
+    assert wait(ready, Cancelled).name == "Endless"
     assert cleaned.is_set()
-    assert worker.status is None
+    assert ready.status is None
 
 
-def test_a_job_that_waits_for_a_picture_is_known_and_can_be_stopped(worker, path, monkeypatch):
-    worker.load(path)
-    wait(worker, Loaded)
+def test_a_job_that_waits_for_a_picture_is_known_and_can_be_stopped(
+    ready: Desk, monkeypatch: pytest.MonkeyPatch
+):
     started, go_on = threading.Event(), threading.Event()
 
     def slow(*_: object) -> None:
@@ -270,52 +334,52 @@ def test_a_job_that_waits_for_a_picture_is_known_and_can_be_stopped(worker, path
         assert go_on.wait(PATIENCE)
         raise UserError("enough")
 
-    monkeypatch.setattr(worker._renderer, "render", slow)
-    worker.submit(request(0.1))
+    monkeypatch.setattr(ready.renderer, "render", slow)
+    ready.submit(request(0.1))
     assert started.wait(PATIENCE)
 
-    def steps(_: object):
+    def steps():
         yield "never", None
 
-    worker.start(Job("Waiting", steps))
-    assert worker.status is not None
-    assert worker.status.name == "Waiting"
-    worker.cancel()
-    assert worker.status is None
+    STEPS["Waiting"] = steps
+    ready.start(Job("Waiting"))
+    assert ready.status is not None
+    assert ready.status.name == "Waiting"
+    ready.cancel()
+    assert wait(ready, Cancelled).name == "Waiting"
+    assert ready.status is None
     go_on.set()
-    assert wait(worker, Cancelled).name == "Waiting"
 
 
-def test_a_job_that_fails_is_told(worker):
-    def steps(_):
+def test_a_job_that_fails_is_told(ready: Desk):
+    def steps():
         yield "begun", 0.1
         raise ValueError("no luck")
 
-    worker.start(Job("Trying", steps))
-    failed = wait(worker, Failed)
+    STEPS["Trying"] = steps
+    ready.start(Job("Trying"))
+    failed = wait(ready, Failed)
     assert failed.sentence == "Trying failed: no luck"
     assert "Traceback" in failed.details
 
 
-def test_a_job_without_memory_says_so(worker, path):
-    def steps(_):
+def test_a_job_without_memory_says_so(ready: Desk):
+    def steps():
         yield "begun", 0.1
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    worker.load(path)
-    wait(worker, Loaded)
-    worker.submit(request(0.1))
-    wait(worker, Rendered)
-    worker.start(Job("Saving the picture", steps))
-    failed = wait(worker, Failed)
+    ready.submit(request(0.1))
+    wait(ready, Rendered)
+    STEPS["Saving the picture"] = steps
+    ready.start(Job("Saving the picture"))
+    failed = wait(ready, Failed)
     assert failed.sentence == "Saving the picture failed: there is not enough memory."
-    assert worker._renderer is not None
-    assert worker._renderer.cache.used_bytes == 0
+    assert ready.renderer.cache.used_bytes == 0
 
 
-def test_waking_is_asked_for_each_event(small_generator, path):
+def test_waking_is_asked_for_each_event(path: str):
     woken = threading.Event()
-    worker = Worker(torch.device("cpu"), woken.set)
+    worker = Desk(woken.set)
     try:
         worker.load(path)
         wait(worker, Loaded)
@@ -324,9 +388,137 @@ def test_waking_is_asked_for_each_event(small_generator, path):
         worker.close()
 
 
-def test_closing_during_a_load_is_quick(path):
-    worker = Worker(torch.device("cpu"))
+def test_closing_during_a_load_is_quick(path: str):
+    worker = Desk()
     worker.load(path)
     start = time.monotonic()
     worker.close()
     assert time.monotonic() - start < 5
+
+
+def test_a_device_that_is_not_here_is_told_and_another_is_used():
+    thread = WorkerThread()
+    worker = WorkerConnection(thread.launch, "cuda:31")
+    try:
+        ready = wait(worker, Ready)
+        assert "cuda:31" in ready.notes[0]
+        assert worker.device == ready.device != "cuda:31"
+    finally:
+        worker.close()
+
+
+def test_a_mesh_is_sent_once(ready: Desk):
+    state = SessionState()
+    shot = replace(state.shot("mesh"), t=0.5)
+    quality = Quality(mesh_resolution=24, mesh_level=0.01)
+    first = RenderRequest((shot,), quality)
+    ready.submit(first)
+    mesh = wait(ready, Rendered).result.meshes[0]
+    assert mesh is not None
+    turned = replace(shot, camera=replace(state.orbit, yaw=30).camera())
+    ready.submit(RenderRequest((shot, turned), quality))
+    assert wait(ready, Rendered).result.meshes == (mesh, mesh)
+
+
+# The wire
+
+
+def test_arrays_go_through_the_ring_for_as_long_as_it_has_room():
+    memory = SharedMemory(create=True, size=2**16)
+    writer, reader = ArrayRing(memory), ArrayRing(memory)
+    try:
+        rng = np.random.default_rng(0)
+        waiting: list[tuple[np.ndarray, bytes]] = []
+        sizes = []
+        for _ in range(200):
+            picture = rng.integers(0, 255, (rng.integers(20, 90), 64, 3), np.uint8)
+            result = RenderResult(request(), (picture, None))
+            waiting.append((picture, encode(Rendered(result, 0), writer)))
+            sizes.append(len(waiting[-1][1]))
+            while waiting and rng.random() < 0.6:
+                picture, data = waiting.pop(0)
+                found = decode(data, reader).result.pictures
+                assert (found[0] == picture).all()
+                assert found[1] is None
+        assert min(sizes) < 4000 < max(sizes), "some went through the ring, some had no room"
+    finally:
+        memory.close()
+        memory.unlink()
+
+
+def test_what_is_no_message_is_refused():
+    for data in (b"", b"\xff\xff", encode(Ready("cpu"))[:-3]):
+        with pytest.raises((ValueError, msgspec.MsgspecError)):
+            decode(data)
+
+
+# The process
+
+
+@pytest.fixture
+def process() -> Iterator[WorkerConnection]:
+    worker = WorkerConnection(in_process(run), "cpu")
+    yield worker
+    worker.close()
+
+
+def kill(worker: WorkerConnection) -> None:
+    """What the system does to a process that takes too much memory."""
+    host = worker.host
+    assert isinstance(host, BaseProcess)
+    assert host.pid is not None
+    os.kill(host.pid, signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_is_started_again(
+    process: WorkerConnection, path: str, tmp_path: Path
+):
+    process.load(path)
+    wait(process, Loaded)
+    process.submit(request(0.25))
+    before = wait(process, Rendered).result
+    folder = tmp_path / "frames"
+    job = ExportJob.of("frames", FrameOptions(Movement(frames=400)), SessionState(), folder)
+    process.start(job)
+    until(process, lambda: process.status is not None and process.status.fraction)
+    kill(process)
+    events: list[Event] = []
+    restarted = wait(process, Restarted, events)
+    assert "started again" in restarted.sentence
+    stopped = next(event for event in events if isinstance(event, Failed))
+    assert "Exporting frames stopped" in stopped.sentence
+    assert process.status is None
+    process.submit(request(0.25))
+    loaded = wait(process, Loaded)
+    assert loaded.again
+    after = wait(process, Rendered).result
+    assert before.pictures[0] is not None
+    assert after.pictures[0] is not None
+    assert (after.pictures[0] == before.pictures[0]).all()
+    for file in folder.glob("frame_*.png"):
+        assert Image.open(file).convert("RGB").size == (128, 128), "what is there is whole"
+
+
+def test_a_picture_that_ends_the_worker_three_times_is_set_aside():
+    worker = WorkerConnection(in_process(fragile_worker.serve), "cpu")
+    try:
+        worker.submit(request(fragile_worker.DEADLY))
+        events: list[Event] = []
+        failed = wait(worker, Failed, events)
+        assert failed.request == request(fragile_worker.DEADLY)
+        assert "three times" in failed.sentence
+        assert sum(isinstance(event, Restarted) for event in events) == 2
+        worker.submit(request(0.5))
+        assert wait(worker, Failed).sentence == "No torch."
+    finally:
+        worker.close()
+
+
+def test_a_worker_that_cannot_start_is_told_and_not_tried_for_ever():
+    worker = WorkerConnection(in_process(fragile_worker.die), "cpu")
+    try:
+        failed = wait(worker, Failed)
+        assert "cannot be started" in failed.sentence
+        assert worker.host is None
+    finally:
+        worker.close()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from viz.scheduling.previews import FINEST, Line, PreviewController, mixtures, words
-from viz.scheduling.scheduler import REST_SECONDS, Asking
+from viz.scheduling.scheduler import REST_SECONDS, RequestScheduler
 from viz.state.interface import Interface
 from viz.state.types import Orbit, Preview, Quality, RenderRequest, RenderResult, SessionState
 
@@ -137,7 +137,7 @@ def test_words_tell_what_is_left_out():
 @pytest.mark.parametrize(("rays", "steps"), [(100, 1), (3000, 2)])
 def test_a_picture_at_rest_comes_in_steps_where_it_takes_long(rays, steps):
     machine, asked, now = Machine(rays), [], 0.0
-    asking, interface = Asking(asked.append), Interface()
+    asking, interface = RequestScheduler(asked.append), Interface()
     full = RenderRequest(())
     for k in range(12):  # a drag
         full = RenderRequest((SessionState(orbit=Orbit(yaw=k)).shot(),))

@@ -1,0 +1,28 @@
+"""A worker without torch that dies of one picture, for tests of what its window does then."""
+
+from __future__ import annotations
+
+import os
+from multiprocessing.connection import Connection
+
+from viz.render.messages import Failed, Finished, Quit, Ready, Render, Start, decode, encode
+
+DEADLY = 0.75
+"""Time of the clip whose picture ends the process."""
+
+
+def serve(connection: Connection, *_: object) -> None:
+    """Answers each picture with a failure, but dies of one; jobs end at once."""
+    connection.send_bytes(encode(Ready("cpu")))
+    while not isinstance(message := decode(connection.recv_bytes()), Quit):
+        if isinstance(message, Start):
+            connection.send_bytes(encode(Finished(message.number, "")))
+        elif isinstance(message, Render):
+            if message.request.shots[0].t == DEADLY:
+                os._exit(7)
+            connection.send_bytes(encode(Failed("No torch.", request=message.request)))
+
+
+def die(*_: object) -> None:
+    """Ends before anything is served."""
+    os._exit(3)

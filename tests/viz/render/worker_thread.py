@@ -1,0 +1,43 @@
+"""A worker that tests can look into."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from multiprocessing.shared_memory import SharedMemory
+from typing import Any
+
+from viz.exports.export_jobs import JOBS
+from viz.render.messages import ArrayRing
+from viz.render.worker import RunJob, Worker
+
+
+class WorkerThread:
+    """A worker in a thread of this process, so that a test can look into it and starts at once."""
+
+    def __init__(self, jobs: Mapping[type[Any], RunJob] = JOBS) -> None:
+        self._jobs = jobs
+        self.worker: Worker | None = None
+        self.exitcode: int | None = None
+        self._thread = threading.Thread()
+
+    def launch(
+        self, connection: Connection, device: str, memory: SharedMemory | None
+    ) -> WorkerThread:
+        ring = None if memory is None else ArrayRing(memory)
+        self.worker = Worker(connection, self._jobs, device, ring)
+        self._thread = threading.Thread(target=self.worker.serve, name="worker", daemon=True)
+        return self
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def join(self, timeout: float | None = None) -> None:
+        self._thread.join(timeout)
+
+    def terminate(self) -> None:
+        """A thread cannot be ended."""
