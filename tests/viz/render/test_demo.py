@@ -15,10 +15,9 @@ from tests.viz.app import app_driver
 from tests.viz.app.app_driver import Start
 from training.checkpoint import load_generator
 from training.networks.generator import Generator
-from viz.exports.pictures import captures
 from viz.render.models import load_model
 from viz.render.renderer import Renderer
-from viz.state import files
+from viz.state import files, layouts
 from viz.state.types import Latent, ModelInfo, Motion, Orbit, Quality, SessionState
 
 DEMO = files.default_checkpoint()
@@ -51,7 +50,7 @@ def loaded() -> ModelInfo:
 
 @torch.inference_mode()
 def picture(G: Generator, state: SessionState) -> np.ndarray:
-    found = Renderer(G).render(captures.full_request(state)).pictures[0]
+    found = Renderer(G).render(layouts.full_request(state)).pictures[0]
     assert found is not None
     return found
 
