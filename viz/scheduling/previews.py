@@ -23,10 +23,9 @@ _LOST_BY_SAMPLES = 0.35
 """What half the samples lose, in powers of two of pixels along each side."""
 _ROOM = 0.85
 """Share of the budget that a change to a dearer preview must keep to, against going to and fro."""
-_PAYS = 1.15
-"""A level must be this much quicker than a better-looking one to be taken in its place."""
-_STAYS = 1.3
-"""The same where the better-looking one is shown at present, against going to and fro."""
+_PAYS = 0.2
+"""Share of its time that a preview must save for each power of two of pixels' side that it shows
+less than another one: so much for so little would be given away for nothing."""
 
 
 @dataclass(frozen=True)
@@ -124,27 +123,28 @@ class PreviewController:
         expected = [self.milliseconds(full, preview) for preview in choices]
         times = [spent for spent in expected if spent is not None]
         if len(times) < len(choices):
-            return choices[-1]
+            self._chosen = choices[-1]
+            return self._chosen
         self._chosen = self._pick(choices, times, 1000 / max(target_rate, 0.1))
         self._found = key, self._chosen
         return self._chosen
 
     def _pick(self, choices: list[Preview], times: list[float], budget: float) -> Preview:
-        present = self._chosen
-        worth = -math.inf if present is None else shown(present)
+        """The first of the choices, best-looking first, that fits the budget, or the quickest; or
+        one before it, where that would save too little."""
 
-        def is_dearer(index: int) -> bool:
-            return present is not None and shown(choices[index]) > worth
+        def room(preview: Preview) -> float:
+            dearer = self._chosen is not None and shown(preview) > shown(self._chosen)
+            return _ROOM if dearer else 1.0
 
-        indices = range(len(choices))
-        quick = min(indices, key=times.__getitem__)
-        fits = (k for k in indices if times[k] <= budget * (_ROOM if is_dearer(k) else 1.0))
-        enough = next(fits, quick)
-        for k in indices[:enough]:
-            pays = _PAYS if present is None or is_dearer(k) else _STAYS
-            if times[k] <= pays * times[enough]:
-                return choices[k]
-        return choices[enough]
+        pairs = list(zip(choices, times, strict=True))
+        quickest = min(pairs, key=lambda pair: pair[1])
+        fitting = (pair for pair in pairs if pair[1] <= budget * room(pair[0]))
+        found, spent = next(fitting, quickest)
+        for better, longer in pairs[: choices.index(found)]:
+            if longer < spent * math.exp(_PAYS * (shown(better) - shown(found))):
+                return better
+        return found
 
     def milliseconds(self, full: RenderRequest, preview: Preview | None) -> float | None:
         """Time that a picture should take; None where nothing like it was rendered yet."""

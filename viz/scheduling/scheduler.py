@@ -195,7 +195,7 @@ class RequestScheduler:
         playing = upcoming is not None and upcoming.playing
         kept = self.pictures.get(full)
         is_full = kept is not None and kept.request.preview is None
-        # In a user's hand the state does not come back to what is kept, and new previews are better.
+        # While the user drags, a kept preview may be worse than a new one.
         usable = kept is not None and (is_full or playing or not moving)
         if kept is not None and usable:
             if is_full or self._asked is None or _full(self._asked) != full:
@@ -230,8 +230,10 @@ class RequestScheduler:
     ) -> None:
         """Asks for a picture of a loop that is not kept, unless those around it will do."""
         asked_for = self._asked is not None and _full(self._asked) == full
-        if asked_for or self._gap(upcoming, interface) is None:
+        if asked_for:
             return
+        if not self._is_quick(full, upcoming.loop.rate) and self._gap(upcoming, interface) is None:
+            return  # the picture before it will do
         pending = self._pending
         if pending is not None and _full(pending) == full:  # it is on its way for later use
             self._under_way[pending] = _Purpose(now, shows=True, repeats=True)
