@@ -56,7 +56,7 @@ class PictureCache:
         One that leaves nothing out is kept as the full picture, whatever it was asked for as.
         """
         full = replace(result.request, preview=None)
-        if leaves_nothing_out(result.request):
+        if result.request.preview is not None and leaves_nothing_out(result.request):
             result = replace(result, request=full)
         key, size = _key(full), result_bytes(result)
         old, freed = self._entries.get(key, (None, 0))

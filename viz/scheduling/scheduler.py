@@ -47,10 +47,9 @@ MOST_FILL_SECONDS = 6.0
 """A clip that would take longer is not rendered ahead at rest."""
 _QUICK_MS = 150.0
 """A full picture that takes no longer needs no preview before it, unless something moves."""
-_SLOW_MS = 400.0
-"""A full picture that takes longer is preceded by a better preview once the state rests."""
-_REFINED_RATE = 5.0
-"""Rate that this better preview holds, in pictures a second."""
+_SAVES = 0.75
+"""Most time that a preview of what repeats may take beside the full picture, which it does not
+spare: it only comes sooner."""
 _SMOOTH_RATE = 60.0
 """Steps a second of what moves by itself where full pictures take a moment only."""
 _SMOOTH_MS = (10.0, 14.0)
@@ -109,7 +108,6 @@ class RequestScheduler:
         self._asked: RenderRequest | None = None
         self._wanted: RenderRequest | None = None
         self._changed = 0.0
-        self._refined = False
         self._pending: RenderRequest | None = None
         self._under_way: dict[RenderRequest, _Purpose] = {}
         self._displayed: RenderResult | None = None
@@ -189,7 +187,7 @@ class RequestScheduler:
             A kept picture to show now; None to go on with what is shown.
         """
         if full != self._wanted:
-            self._wanted, self._changed, self._refined = full, now, False
+            self._wanted, self._changed = full, now
         if upcoming is not None and not self._fits(upcoming.loop, full):
             upcoming = None
         playing = upcoming is not None and upcoming.playing
@@ -218,9 +216,7 @@ class RequestScheduler:
             quick = expected is not None and expected < _QUICK_MS
             request = full if quick and not moving else self._preview(full, interface)
         elif self.is_due and not moving and now - self._changed >= REST_SECONDS:
-            request = self._refinement(full, interface)
-            if request is None:
-                return
+            request = full
         else:
             return
         self._submit_shown(request, now)
@@ -263,23 +259,11 @@ class RequestScheduler:
         if interface.previews:
             rate = min(interface.target_rate, loop.rate) if loop else interface.target_rate
             chosen = self._previews.choose(full, rate, interface.preview_floor)
+            spent = self._previews.milliseconds(full, chosen)
+            whole = self._full_ms(full)
+            if loop and spent is not None and whole is not None and spent > _SAVES * whole:
+                chosen = FINEST
         return replace(full, preview=chosen)
-
-    def _refinement(self, full: RenderRequest, interface: Interface) -> RenderRequest | None:
-        """The next picture of a state that rests: the full one, or a better preview before one
-        that takes long; None while that preview is under way."""
-        if not (interface.previews and self._asked and self._asked.preview):
-            return full
-        if self._refined:
-            return full if self.waiting_since is None else None
-        self._refined = True
-        expected = self._full_ms(full)
-        if expected is None or expected < _SLOW_MS:
-            return full
-        better = self._previews.choose(full, _REFINED_RATE, interface.preview_floor)
-        if better in (self._asked.preview, FINEST):
-            return full
-        return replace(full, preview=better)
 
     # What is rendered ahead ------------------------------------------------------------------
 

@@ -83,6 +83,15 @@ class FakeWorker:
         answers, self._answers = self._answers, []
         return answers
 
+    @property
+    def running(self) -> RenderRequest | None:
+        """The request that is rendered now."""
+        return None if self._running is None else self._running[1].request
+
+    def stop(self) -> None:
+        """Loses what is under way."""
+        self._running = self._slot = None
+
     def _begin(self, at: float) -> None:
         if self._running is None and self._slot is not None:
             request, self._slot = self._slot, None
