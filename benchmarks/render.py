@@ -36,7 +36,7 @@ from viz.render.inference import calibration
 from viz.render.inference.plan import Plan
 from viz.render.models import load_model, pick_device
 from viz.render.renderer import Renderer
-from viz.scheduling.previews import PreviewController
+from viz.scheduling.previews import PreviewController, words
 from viz.state.errors import UserError
 from viz.state.types import (
     Latent,
@@ -173,14 +173,16 @@ def _previews(renderer: Renderer, task: str, quality: Quality, rate: float) -> s
     """How many previews a second a drag sees, once their times are learned, and what they omit."""
     controller = PreviewController()
     taken: list[float] = []
+    chosen = Preview()
     for turn in range(_PREVIEWS):
         full = RenderRequest((shots(task, turn),), quality)
-        request = replace(full, preview=controller.choose(full, rate))
+        chosen = controller.choose(full, rate)
+        request = replace(full, preview=chosen)
         result = renderer.render(request)
         controller.measured(result)
         taken.append(result.total_ms)
     settled = taken[_PREVIEWS // 2 :]
-    return f"{1000 / median(settled):.1f}/s, slowest {max(settled):.0f} ms: {controller.words}"
+    return f"{1000 / median(settled):.1f}/s, slowest {max(settled):.0f} ms: {words(chosen)}"
 
 
 def _mesh(G: Generator, renderer: Renderer, quality: Quality, resolution: int) -> Row:

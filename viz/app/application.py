@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from imgui_bundle import imgui
@@ -17,7 +16,7 @@ from viz.app.dialogs import Dialogs
 from viz.app.screen import Screen
 from viz.app.worker_events import WorkerEvents
 from viz.render.connection import Launch, WorkerConnection, in_process
-from viz.state import files, layouts
+from viz.state import files
 from viz.state.types import SessionState
 from viz.worker_process import run as run_worker
 
@@ -151,11 +150,9 @@ class App:
             return 0.0
         scheduler = self.commands.scheduler
         longest = _IDLE_SECONDS
-        if scheduler.is_due:
-            longest = 0.05
-        elif self.dialogs.is_open or self.commands.job is not None or scheduler.waiting_since:
+        if self.dialogs.is_open or self.commands.job is not None or scheduler.waiting_since:
             longest = 0.1
-        return min(longest, self.toasts.rest)
+        return min(longest, scheduler.wake_after(time.perf_counter()), self.toasts.rest)
 
     def _update(self) -> None:
         commands, now = self.commands, time.perf_counter()
@@ -188,9 +185,7 @@ class App:
         stepping = any(imgui.is_key_down(key) for key in shortcuts.STEPPING)
         gliding = commands.animator.gliding
         commands.note(self._held or stepping or gliding or now < self._wheel_until)
-        if commands.model is not None:
-            full = replace(layouts.full_request(commands.state), probe=interface.probe)
-            commands.scheduler.ask(full, self.moving, interface, now)
+        commands.ask(self.moving, now)
 
     def _hide_pointer(self, now: float) -> None:
         """In fullscreen, for as long as the mouse rests."""
@@ -206,6 +201,7 @@ class App:
         seconds = self.window.frame_times[-1]
         level = commands.scheduler.preview_words
         commands.performance.drawn(seconds, level, time.perf_counter())
+        commands.performance.picture_bytes = commands.scheduler.pictures.used_bytes
         if commands.window_capture:
             commands.window_capture = False
             commands.capture_window(self.window.read_pixels())

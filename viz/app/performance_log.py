@@ -35,6 +35,8 @@ class PerformanceLog:
     """Memory that torch holds on the GPU; 0 without one."""
     cache_bytes: int = 0
     """Memory of the renderer's kept stages."""
+    picture_bytes: int = 0
+    """Memory of the finished pictures that are kept."""
     _worker_bytes: int = 0
     _next_look: float = 0.0
     _frames: deque[float] = field(default_factory=lambda: deque(maxlen=240))

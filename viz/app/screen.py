@@ -167,7 +167,10 @@ class Screen:
 
     def _draw_timeline(self) -> None:
         commands = self._commands
-        commands.scrubbing = self.timeline.draw(commands.state, commands, commands.animator.clock)
+        ready = commands.ready_frames
+        commands.scrubbing = self.timeline.draw(
+            commands.state, commands, commands.animator.clock, ready
+        )
 
 
 def _child(name, size, content, padding=(0, 0), fill=False, scrolls=False) -> None:

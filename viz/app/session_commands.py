@@ -17,8 +17,9 @@ from viz.app import preferences
 from viz.app.performance_log import PerformanceLog
 from viz.exports.choices import ExportChoices
 from viz.render.connection import WorkerConnection
+from viz.scheduling.loops import LoopFinder
 from viz.scheduling.scheduler import RequestScheduler
-from viz.state import session
+from viz.state import layouts, session
 from viz.state.animation import clip_time, path_editing
 from viz.state.animation.animator import Animator, keep_moving_parts
 from viz.state.errors import UserError
@@ -101,7 +102,7 @@ class SessionCommands:
         self.state = state or SessionState()
         self.interface.path_lane = bool(self.state.keyframes)
         self.history, self.animator = History(self.state), Animator()
-        self.scheduler = RequestScheduler(worker.submit)
+        self.scheduler, self._loops = RequestScheduler(worker.submit), LoopFinder()
         self.performance = PerformanceLog()
         self.model: ModelInfo | None = None
         """What is loaded; None while the first model loads."""
@@ -146,6 +147,30 @@ class SessionCommands:
             dragging=self.dragging,
             scrubbing=self.scrubbing,
         )
+
+    def ask(self, moving: bool, now: float) -> None:
+        """Asks for the picture of the state, or shows it where it is kept.
+
+        Args:
+            moving: whether the state changes from frame to frame.
+            now: time of a clock, seconds.
+        """
+        if self.model is None:
+            return
+        self.animator.rate = self.scheduler.step_rate
+        full = replace(layouts.full_request(self.state), probe=self.interface.probe)
+        upcoming = self._loops.find(self.state, self.interface, self.animator)
+        may_fill = self.job is None
+        kept = self.scheduler.ask(full, moving, self.interface, now, upcoming, may_fill=may_fill)
+        if kept is not None:
+            self.show(kept)
+
+    @property
+    def ready_frames(self) -> tuple[bool, ...]:
+        """Which frames of the clip are kept at full quality; empty where that tells nothing."""
+        if self.model is None:
+            return ()
+        return self.scheduler.ready(self._loops.clip(self.state, self.interface))
 
     def show(self, result: RenderResult) -> None:
         """Takes a picture as the newest one."""

@@ -70,7 +70,7 @@ class WorkerEvents:
     def _show(self, event: Rendered, now: float) -> None:
         commands, result = self._commands, event.result
         commands.stage_runs = event.stage_runs
-        if commands.scheduler.answered(result, commands.interface):
+        if commands.scheduler.answered(result):
             commands.show(result)
         commands.performance.rendered(event, now)
 
@@ -89,7 +89,7 @@ class WorkerEvents:
         probe = commands.interface.probe
         if probe is not None and probe.layer not in [layer.name for layer in info.layers]:
             commands.interface.probe = None
-        commands.scheduler.forget()
+        commands.scheduler.forget(info)
         self._watch.begin(info.path, event.stamp)
         if info.path:
             commands.preferences.opened(info.path)

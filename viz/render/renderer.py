@@ -8,8 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +28,7 @@ from viz.render.inference.stages import (
     can_prepare,
     open_stages,
 )
+from viz.render.stage_cache import StageCache
 from viz.state.animation.blending import people
 from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import UserError
@@ -39,49 +39,11 @@ MIN_RAW_RESOLUTION = 16
 """Smallest raw picture of a preview, pixels."""
 PREVIEW_MESH_RESOLUTION = 96
 """Most points along each side of a preview's mesh grid."""
-
-
-class StageCache:
-    """Results by key, the least recently used dropped when they take too much memory."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
-        self.used_bytes = 0
-        self._entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
-
-    def get(self, key: Hashable) -> Any | None:
-        entry = self._entries.get(key)
-        if entry is None:
-            return None
-        self._entries.move_to_end(key)
-        return entry[0]
-
-    def put(self, key: Hashable, value: Any, size: int) -> None:
-        """Keeps a value of `size` bytes; the newest is kept even when it is too large alone."""
-        self._entries[key] = (value, size)
-        self.used_bytes += size
-        while self.used_bytes > self.max_bytes and len(self._entries) > 1:
-            _, (_, freed) = self._entries.popitem(last=False)
-            self.used_bytes -= freed
-
-    def keys(self) -> set[Hashable]:
-        """What is kept, by (stage, key)."""
-        return set(self._entries)
-
-    def drop(self, keys: Iterable[Hashable]) -> None:
-        """Forgets these entries, where they are still kept."""
-        for key in keys:
-            _, freed = self._entries.pop(key, (None, 0))
-            self.used_bytes -= freed
-
-    def clear(self) -> None:
-        self._entries.clear()
-        self.used_bytes = 0
-
-
-def stored_bytes(*values: Tensor | np.ndarray | Moment | None) -> int:
-    """Memory of tensors, arrays and moments."""
-    return sum(value.nbytes for value in values if value is not None)
+_STAGE_BYTES = {"planes": 128 * 2**20, "render": 64 * 2**20, "superresolution": 64 * 2**20}
+"""Memory for what passes by while the clip plays or the camera turns: finished pictures are kept
+where they are shown, so that only the latest stages are of use."""
+_GPU_FACTOR = 4
+"""So much more on a GPU, whose models are larger."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +100,9 @@ class Renderer:
 
     def __init__(self, G: Generator, max_cache_bytes: int = 2**30) -> None:
         self.G = G
-        self.cache = StageCache(max_cache_bytes)
+        factor = _GPU_FACTOR if G.device.type == "cuda" else 1
+        limits = {stage: factor * size for stage, size in _STAGE_BYTES.items()}
+        self.cache = StageCache(max_cache_bytes, limits)
         self.stage_runs: dict[str, int] = dict.fromkeys(
             ("mapping", "planes", "render", "superresolution", "mesh"), 0
         )
@@ -164,12 +128,13 @@ class Renderer:
         """
         start = time.perf_counter()
         job = _Job(self, request, check)
-        pictures = tuple(job.picture(shot) for shot in request.shots)
-        meshes = tuple(job.mesh(shot) for shot in request.shots)
         probe = None
-        if request.probe is not None:
-            with job.clock.stage("probe"):
-                probe = layer_probe.look(self.G, _Exact(job), request.shots[0], request.probe)
+        with self.cache.request():
+            pictures = tuple(job.picture(shot) for shot in request.shots)
+            meshes = tuple(job.mesh(shot) for shot in request.shots)
+            if request.probe is not None:
+                with job.clock.stage("probe"):
+                    probe = layer_probe.look(self.G, _Exact(job), request.shots[0], request.probe)
         stage_ms = job.clock.milliseconds()
         return RenderResult(
             request,
@@ -260,7 +225,7 @@ class _Job:
             self._raw_key(shot) for shot in request.shots if shot.view == "normals"
         }
 
-    def _stage(self, name: str, key: Hashable, compute: Callable[[], Any], parts=lambda x: (x,)):
+    def _stage(self, name: str, key: Hashable, compute: Callable[[], Any]) -> Any:
         """The kept result of a stage, or a fresh one."""
         found = self.renderer.cache.get((name, key))
         if found is None:
@@ -268,7 +233,7 @@ class _Job:
             with self.clock.stage(name):
                 found = compute()
             self.renderer.stage_runs[name] += 1
-            self.renderer.cache.put((name, key), found, stored_bytes(*parts(found)))
+            self.renderer.cache.put((name, key), found)
         return found
 
     def _ws_key(self, shot: Shot) -> Hashable:
@@ -324,7 +289,6 @@ class _Job:
             "render",
             full_key if with_normals else key,
             lambda: self._run_render(shot, with_normals),
-            lambda raw: (raw.features, raw.image, raw.depth, raw.opacity, raw.normals),
         )
 
     def _run_render(self, shot: Shot, with_normals: bool) -> RawRender:
@@ -402,7 +366,6 @@ class _Job:
                     density=quality.mesh_level,
                     check=self.check,
                 ),
-                lambda mesh: (mesh.vertices, mesh.faces, mesh.normals, mesh.colors),
             )
         except UserError as e:  # the other shots can be shown all the same
             self.problems.append(str(e))

@@ -1,69 +1,87 @@
 """How much a preview leaves out, so that previews keep the target rate while something moves.
 
-Each stage's time is learned from what was rendered: the rays' as a fixed part and one that grows
-with pixels times samples, the others as they are. From all mixtures of raw resolution, samples and
-super-resolution that the times allow, the one that shows most is taken.
+From all mixtures of raw resolution and samples that the times allow, the one that shows most is
+taken, and none that hardly saves any time. What a preview must show in any case comes before the
+rate: below that, there are fewer pictures a second.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections import deque
-from collections.abc import Collection, Hashable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass
 
-from viz.state.types import Preview, RenderRequest, RenderResult, Shot, View
+from viz.scheduling.stage_costs import PictureCosts
+from viz.state.types import ModelInfo, Preview, Quality, RenderRequest, RenderResult, Shot, View
 
-_SCALES = (1.0, 0.875, 0.75, 0.625, 0.5, 0.4375, 0.375, 0.3125, 0.25)
-_SAMPLES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.33)
-_UNKNOWN = Preview(0.5, 0.5, False, coarse_mesh=True)
-"""What is shown before anything is known."""
+_SCALES = (1.0, 0.875, 0.75, 0.625, 0.5)
+_SAMPLES = (1.0, 0.8, 0.65, 0.5)
 FINEST = Preview(coarse_mesh=True)
 """The mixture that leaves least out: pictures nothing, meshes a finer grid."""
-_SHOWN_BY_SUPERRESOLUTION = 1.0
-"""The super-resolution shows as much as twice the pixels along each side."""
 _LOST_BY_SAMPLES = 0.35
-"""What half the samples lose, in powers of two of pixels along each side; a third lose twice it."""
+"""What half the samples lose, in powers of two of pixels along each side."""
 _ROOM = 0.85
 """Share of the budget that a change to a dearer preview must keep to, against going to and fro."""
-_MEMORY = 0.6
-"""Weight of the past in a stage's time."""
-_CHEAPEST_SUPERRESOLUTION = 0.5
-"""Least scale that the super-resolution is fed with: from less it paints what is not there."""
+_PAYS = 0.2
+"""Share of its time that a preview must save for each power of two of pixels' side that it shows
+less than another one: so much for so little would be given away for nothing."""
 
 
-def _shown(preview: Preview) -> float:
-    """How much a preview shows, in powers of two of pixels along each side."""
-    more = _SHOWN_BY_SUPERRESOLUTION if preview.superresolution else 0.0
-    return math.log2(preview.scale) - _LOST_BY_SAMPLES * (1 / preview.samples - 1) + more
+@dataclass(frozen=True)
+class Sides:
+    """Sides of a model's pictures as trained, pixels."""
+
+    raw: int = 64
+    final: int = 256
+
+    @classmethod
+    def of(cls, model: ModelInfo) -> Sides:
+        return cls(model.raw_resolution, model.image_resolution)
 
 
-def _work(preview: Preview | None) -> float:
-    """Pixels times samples, as a share of the full picture's."""
-    return 1.0 if preview is None else preview.scale**2 * preview.samples
+def shown(preview: Preview | None) -> float:
+    """How much a preview shows, in powers of two of pixels along each side; 0 for all of it."""
+    if preview is None:
+        return 0.0
+    return math.log2(preview.scale) - _LOST_BY_SAMPLES * (1 / preview.samples - 1)
 
 
-def mixtures(floor: float, superresolution: bool) -> Iterator[Preview]:
-    """All previews at scales of at least `floor`, from the one that shows most to the least."""
+def leaves_nothing_out(request: RenderRequest) -> bool:
+    """Whether a request's picture is the full one."""
+    preview = request.preview
+    if preview is None:
+        return True
+    meshes = any(shot.view == "mesh" for shot in request.shots)
+    whole = preview.scale >= 1 and preview.samples >= 1 and preview.superresolution
+    return whole and not (meshes and preview.coarse_mesh)
+
+
+def levels(quality: Quality, sides: Sides, floor: float = 0.0) -> list[Preview]:
+    """All previews that may be shown, from the one that shows most to the least.
+
+    At least half of the trained raw side goes into a preview, and the super-resolution always
+    runs: so a preview has the full picture's size, and never less than a quarter of its detail.
+
+    Args:
+        quality: of the full picture.
+        sides: of the model's pictures.
+        floor: least factor on the quality's raw resolution.
+    """
+    raw = quality.raw_resolution or sides.raw
+    least = min(max(floor, sides.raw / 2 / raw, _SCALES[-1]), 1.0)
     found = [
-        Preview(scale, samples, enlarged, coarse_mesh=True)
+        Preview(scale, samples, coarse_mesh=True)
         for scale, samples in itertools.product(_SCALES, _SAMPLES)
-        if scale >= min(floor, 1.0)
-        for enlarged in ((True, False) if superresolution else (True,))
-        if not (superresolution and enlarged and scale < _CHEAPEST_SUPERRESOLUTION)
+        if scale >= least
     ]
-    return iter(sorted(found, key=_shown, reverse=True))
+    return sorted(found, key=shown, reverse=True)
 
 
-def words(
-    preview: Preview, superresolution: bool = True, views: Collection[View] = ("image",)
-) -> str:
+def words(preview: Preview, views: Collection[View] = ("image",)) -> str:
     """What a preview leaves out of some views, for the interface."""
     parts = []
     if any(view != "mesh" for view in views):
-        if superresolution and not preview.superresolution:
-            parts.append("no super-resolution")
         if preview.scale < 1:
             parts.append(f"{100 * preview.scale:.0f} % of the pixels' side")
         if preview.samples < 1:
@@ -73,130 +91,74 @@ def words(
     return ", ".join(parts) or "full quality"
 
 
-@dataclass
-class Line:
-    """A time that grows evenly with work, learned from pairs of both."""
-
-    seen: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=12))
-    """Work and milliseconds, newest last."""
-
-    def add(self, work: float, milliseconds: float) -> None:
-        self.seen.append((work, milliseconds))
-
-    def at(self, work: float) -> float:
-        """Milliseconds for some work; the newest measurements count most."""
-        weights = [_MEMORY ** (len(self.seen) - 1 - k) for k in range(len(self.seen))]
-        total = sum(weights)
-        pairs = list(zip(weights, self.seen, strict=True))
-        x = sum(w * seen[0] for w, seen in pairs) / total
-        y = sum(w * seen[1] for w, seen in pairs) / total
-        spread = sum(w * (seen[0] - x) ** 2 for w, seen in pairs) / total
-        along = sum(w * (seen[0] - x) * (seen[1] - y) for w, seen in pairs) / total
-        # Measurements at one place say nothing of the slope; then all of the time counts as work.
-        prior = 0.02 * x * x
-        slope = (along + prior * y / x) / (spread + prior)
-        slope = min(max(slope, 0.0), y / x)
-        return y + slope * (work - x)
-
-
-@dataclass
-class _Costs:
-    """What was learned about one kind of picture."""
-
-    rays: Line = field(default_factory=Line)
-    stages: dict[str, float] = field(default_factory=dict)
-    """Smoothed milliseconds of the other stages; "rest" is what no stage counts."""
-    enlarges: bool = True
-    """Whether the super-resolution runs where it may."""
-
-    def add(self, stage: str, milliseconds: float) -> None:
-        old = self.stages.get(stage, milliseconds)
-        self.stages[stage] = _MEMORY * old + (1 - _MEMORY) * milliseconds
-
-
-_ALWAYS = ("copy", "rest", "mesh", "probe")
-_SHORT = {"mapping": 1.0}
-"""Milliseconds that are assumed for a stage before it was measured."""
-
-
 class PreviewController:
-    """Finds the preview that shows most at the target rate."""
+    """Finds the preview that shows most at the target rate.
 
-    def __init__(self) -> None:
-        self._kinds: dict[Hashable, _Costs] = {}
+    Args:
+        sides: of the model's pictures.
+    """
+
+    def __init__(self, sides: Sides | None = None) -> None:
+        self.sides = sides or Sides()
+        self._kinds: dict[Hashable, PictureCosts] = {}
         self._previous: RenderRequest | None = None
-        self._chosen = _UNKNOWN
-        self._enlarges = True
-        self._views: tuple[View, ...] = ()
+        self._chosen: Preview | None = None
+        self._found: tuple[Hashable, Preview] | None = None
+        """What was chosen since the last measurement, and for what."""
 
     def choose(self, full: RenderRequest, target_rate: float, floor: float = 0.0) -> Preview:
-        """The preview to ask for.
+        """The preview to ask for; the cheapest one while nothing is known.
 
         Args:
             full: the full picture that it stands for.
             target_rate: previews a second to hold.
             floor: least `Preview.scale` allowed.
         """
-        self._enlarges = self._may_enlarge(full)
-        self._views = tuple(shot.view for shot in full.shots)
-        budget = 1000 / max(target_rate, 0.1)
-        choices = list(mixtures(floor, self._enlarges))
-        for preview in choices:
-            spent = self.milliseconds(full, preview)
-            if spent is None:
-                self._chosen = next(
-                    (p for p in choices if p.scale <= _UNKNOWN.scale and _work(p) <= 0.125),
-                    choices[-1],
-                )
-                return self._chosen
-            dearer = _shown(preview) > _shown(self._chosen)
-            if spent <= budget * (_ROOM if dearer else 1.0):
-                break
-        else:
-            preview = choices[-1]
-        self._chosen = preview
-        return preview
+        if all(shot.view == "mesh" for shot in full.shots):
+            return FINEST  # pixels and samples make no difference to it
+        key = _kind(full), _changed(self._previous, full), target_rate, floor
+        if self._found is not None and self._found[0] == key:
+            return self._found[1]
+        choices = levels(full.quality, self.sides, floor)
+        expected = [self.milliseconds(full, preview) for preview in choices]
+        times = [spent for spent in expected if spent is not None]
+        if len(times) < len(choices):
+            self._chosen = choices[-1]
+            return self._chosen
+        self._chosen = self._pick(choices, times, 1000 / max(target_rate, 0.1))
+        self._found = key, self._chosen
+        return self._chosen
+
+    def _pick(self, choices: list[Preview], times: list[float], budget: float) -> Preview:
+        """The first of the choices, best-looking first, that fits the budget, or the quickest; or
+        one before it, where that would save too little."""
+
+        def room(preview: Preview) -> float:
+            dearer = self._chosen is not None and shown(preview) > shown(self._chosen)
+            return _ROOM if dearer else 1.0
+
+        pairs = list(zip(choices, times, strict=True))
+        quickest = min(pairs, key=lambda pair: pair[1])
+        fitting = (pair for pair in pairs if pair[1] <= budget * room(pair[0]))
+        found, spent = next(fitting, quickest)
+        for better, longer in pairs[: choices.index(found)]:
+            if longer < spent * math.exp(_PAYS * (shown(better) - shown(found))):
+                return better
+        return found
 
     def milliseconds(self, full: RenderRequest, preview: Preview | None) -> float | None:
         """Time that a picture should take; None where nothing like it was rendered yet."""
         costs = self._kinds.get(_kind(full))
-        if costs is None or not costs.rays.seen:
+        if costs is None or not costs.is_known:
             return None
-        stages = costs.stages
-        spent = costs.rays.at(_work(preview)) + sum(stages.get(name, 0.0) for name in _ALWAYS)
-        for name in _changed(self._previous, full):
-            spent += stages.get(name, _SHORT.get(name, 0.0))
-        if self._may_enlarge(full) and (preview is None or preview.superresolution):
-            spent += stages.get("superresolution", 0.0)
-        return spent
-
-    def _may_enlarge(self, full: RenderRequest) -> bool:
-        costs = self._kinds.get(_kind(full))
-        return full.quality.superresolution and (costs is None or costs.enlarges)
-
-    @property
-    def words(self) -> str:
-        """What the preview chosen last leaves out."""
-        return words(self._chosen, self._enlarges, self._views)
+        return costs.milliseconds(preview, {"superresolution", *_changed(self._previous, full)})
 
     def measured(self, result: RenderResult) -> None:
         """Learns from a picture that was rendered."""
-        request, previous = result.request, self._previous
-        self._previous = request
-        stages = result.stage_ms
-        if "render" not in stages:
-            return  # it was kept, or a mesh: it tells nothing of the cost
-        costs = self._kinds.setdefault(_kind(request), _Costs())
-        costs.rays.add(_work(request.preview), stages["render"])
-        for name in _changed(previous, request):
-            costs.add(name, stages.get(name, 0.0))  # planes that were kept cost nothing
-        if request.preview is None or request.preview.superresolution:
-            costs.enlarges = "superresolution" in stages
-        if "superresolution" in stages:
-            costs.add("superresolution", stages["superresolution"])
-        for name in ("copy", "mesh", "probe"):
-            costs.add(name, stages.get(name, 0.0))
-        costs.add("rest", max(result.total_ms - sum(stages.values()), 0.0))
+        self._previous, self._found = result.request, None
+        if "render" in result.stage_ms:  # else it was kept, or a mesh, which tells of no cost
+            costs = self._kinds.setdefault(_kind(result.request), PictureCosts())
+            costs.add(result.request.preview, result.stage_ms, result.total_ms)
 
 
 def _kind(request: RenderRequest) -> Hashable:

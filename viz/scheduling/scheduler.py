@@ -1,119 +1,389 @@
-"""Which pictures the renderer is asked for: previews while something changes, then the full one."""
+"""Which pictures the renderer is asked for, and which of the kept ones are shown instead.
+
+While something changes there are previews, then the full picture. What repeats is kept: its first
+round shows previews, and the renderer's idle time goes to full pictures of what comes next.
+
+The window's loop uses it so:
+
+    scheduler = RequestScheduler(worker.submit)         # with LoopFinder() and Animator() beside it
+    # each frame, once the panels are drawn
+    animator.rate = scheduler.step_rate
+    full = replace(layouts.full_request(state), probe=interface.probe)
+    upcoming = finder.find(state, interface, animator)
+    kept = scheduler.ask(full, moving, interface, now, upcoming, may_fill=job is None)
+    if kept is not None: ...                            # show this result: nothing is rendered
+    wait for an event, for scheduler.wake_after(now) seconds at most
+    # events of the worker
+    if scheduler.answered(result): ...                  # show this result
+    scheduler.failed(request)                           # Failed, or a request that was lost
+    scheduler.forget(model)                             # Loaded
+    # the timeline's bar
+    ready = scheduler.ready(finder.clip(state, interface))
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from viz.scheduling.previews import FINEST, PreviewController
+from viz.scheduling.loops import Loop, Upcoming
+from viz.scheduling.picture_cache import PictureCache
+from viz.scheduling.previews import (
+    FINEST,
+    PreviewController,
+    Sides,
+    leaves_nothing_out,
+    words,
+)
 from viz.state.interface import Interface
-from viz.state.types import Preview, RenderRequest, RenderResult
+from viz.state.types import FRAME_RATE, ModelInfo, Preview, RenderRequest, RenderResult
 
 REST_SECONDS = 0.2
 """Time without a change after which the full picture is due."""
+FILL_SECONDS = 0.5
+"""Time without a change after which the clip's pictures are rendered ahead."""
+MOST_FILL_SECONDS = 6.0
+"""A clip that would take longer is not rendered ahead at rest."""
 _QUICK_MS = 150.0
 """A full picture that takes no longer needs no preview before it, unless something moves."""
-_SLOW_MS = 400.0
-"""A full picture that takes longer is preceded by a better preview once the state rests."""
-_REFINED_RATE = 5.0
-"""Rate that this better preview holds, in pictures a second."""
+_SAVES = 0.75
+"""Most time that a preview of what repeats may take beside the full picture, which it does not
+spare: it only comes sooner."""
+_SMOOTH_RATE = 60.0
+"""Steps a second of what moves by itself where full pictures take a moment only."""
+_SMOOTH_MS = (10.0, 14.0)
+"""Full pictures that take less than the first are that quick, until they take the second."""
+_LEAST_RATE = 6.0
+"""Pictures a second from which on a loop is seen to move: it comes before full pictures."""
+
+
+@dataclass(frozen=True)
+class _Purpose:
+    """What a request that is under way is for."""
+
+    since: float
+    """Clock time, seconds."""
+    shows: bool
+    """Whether its picture is to be shown, rather than kept for later."""
+    repeats: bool
+    """Whether its picture will be needed again."""
 
 
 class RequestScheduler:
-    """Turns what the state shows into requests.
+    """Turns what the state shows into requests, or into pictures that are kept.
 
     Args:
-        submit: takes a request; the newest wins.
+        submit: takes a request; the newest wins. Each is answered by `answered` or `failed`, or by
+            nothing where a newer one took its place.
+        pictures: where pictures are kept.
     """
 
-    def __init__(self, submit: Callable[[RenderRequest], None]) -> None:
+    def __init__(
+        self,
+        submit: Callable[[RenderRequest], None],
+        pictures: PictureCache | None = None,
+    ) -> None:
         self._submit = submit
+        self.pictures = PictureCache() if pictures is None else pictures
         self.forget()
 
-    def forget(self) -> None:
-        """Begins anew: another model, which costs something else."""
-        self.asked: RenderRequest | None = None
+    def forget(self, model: ModelInfo | None = None) -> None:
+        """Begins anew, with another model."""
+        sides = Sides.of(model) if model else Sides()
+        self._previews = PreviewController(sides)
+        self._failed: set[RenderRequest] = set()
+        self._smooth = False
+        self.pictures.clear()
+        self._reset()
+
+    def ask_again(self) -> None:
+        """Asks anew for what was answered already, as something outside of the state changed, or
+        the requests under way were lost."""
+        self._reset()
+
+    def _reset(self) -> None:
         self.waiting_since: float | None = None
+        """Clock time at which the picture that is waited for was asked for."""
+        self._asked: RenderRequest | None = None
+        self._wanted: RenderRequest | None = None
         self._changed = 0.0
-        self._full_ms: float | None = None
-        self._refined = False
-        self._previews = PreviewController()
+        self._pending: RenderRequest | None = None
+        self._under_way: dict[RenderRequest, _Purpose] = {}
+        self._displayed: RenderResult | None = None
+        self._displayed_since = -math.inf
+        self._complete: tuple[Loop, int] | None = None
 
     @property
     def is_due(self) -> bool:
         """Whether a full picture is still to be asked for once the state rests."""
-        return self.asked is not None and self.asked.preview is not None
+        return self._asked is not None and self._asked.preview is not None
 
     @property
     def preview_words(self) -> str:
         """What the last picture asked for leaves out; empty for a full one."""
-        return self._previews.words if self.is_due else ""
+        if self._asked is None or self._asked.preview is None:
+            return ""
+        return words(self._asked.preview, [shot.view for shot in self._asked.shots])
 
-    def ask(self, full: RenderRequest, moving: bool, interface: Interface, now: float) -> None:
-        """Asks for `full`, or for a preview of it, unless that was done already.
+    @property
+    def step_rate(self) -> float:
+        """Steps a second in which motions should be shown: `Animator.rate`. As many as a clip has,
+        so that few pictures need be kept, or more where there is no need to keep any."""
+        spent = self._full_ms(self._wanted)
+        if spent is not None:
+            self._smooth = spent < _SMOOTH_MS[1 if self._smooth else 0]
+        return _SMOOTH_RATE if self._smooth else FRAME_RATE
+
+    def wake_after(self, now: float) -> float:
+        """Seconds after which `ask` has something to do though nothing happened; infinite where
+        only an event can bring that."""
+        if self.waiting_since is not None:
+            return math.inf
+        dues = [self._changed + FILL_SECONDS]
+        if self.is_due:
+            dues.append(max(self._changed + REST_SECONDS, now + 0.01))
+        return min((due - now for due in dues if due > now), default=math.inf)
+
+    def ready(self, clip: Sequence[RenderRequest | None]) -> tuple[bool, ...]:
+        """Which frames of a clip are kept at full quality.
+
+        Args:
+            clip: full pictures of the frames; None for those that do not play.
+
+        Returns:
+            One a frame; empty where all that play are kept, or none is, or where pictures are
+            rendered so quickly that none needs to be.
+        """
+        played = [request for request in clip if request is not None]
+        if not played or self._is_quick(played[0], FRAME_RATE):
+            return ()
+        found = tuple(r is not None and self.pictures.has_full(r) for r in clip)
+        return found if 0 < sum(found) < len(played) else ()
+
+    # What is shown ---------------------------------------------------------------------------
+
+    def ask(
+        self,
+        full: RenderRequest,
+        moving: bool,
+        interface: Interface,
+        now: float,
+        upcoming: Upcoming | None = None,
+        *,
+        may_fill: bool = True,
+    ) -> RenderResult | None:
+        """Asks for `full`, or for a preview of it, unless that was done already or it is kept.
 
         Args:
             full: what the state shows, at full quality.
             moving: whether something is dragged or moves by itself.
             interface: whether and how far previews leave something out.
             now: clock time, seconds.
+            upcoming: what repeats around this state; None where nothing does.
+            may_fill: whether the renderer's idle time may be used; False while a job runs.
+
+        Returns:
+            A kept picture to show now; None to go on with what is shown.
         """
-        asked = self.asked
-        if asked is None or replace(asked, preview=None) != full:
-            self._changed, self._refined = now, False
-            quick = self._full_ms is not None and self._full_ms < _QUICK_MS
+        if full != self._wanted:
+            self._wanted, self._changed = full, now
+        if upcoming is not None and not self._fits(upcoming.loop, full):
+            upcoming = None
+        playing = upcoming is not None and upcoming.playing
+        kept = self.pictures.get(full)
+        is_full = kept is not None and kept.request.preview is None
+        # While the user drags, a kept preview may be worse than a new one.
+        usable = kept is not None and (is_full or playing or not moving)
+        if kept is not None and usable:
+            if is_full or self._asked is None or _full(self._asked) != full:
+                self._asked, self.waiting_since = kept.request, None
+        elif playing and upcoming is not None:
+            self._ask_playing(full, interface, now, upcoming)
+        if not (is_full or playing):
+            self._ask(full, moving, interface, now)
+        if upcoming is not None and may_fill and self._pending is None:
+            self._fill(upcoming, is_full and not moving, interface, now)
+        if kept is None or not usable or kept is self._displayed:
+            return None
+        self._displayed, self._displayed_since = kept, now
+        return kept
+
+    def _ask(self, full: RenderRequest, moving: bool, interface: Interface, now: float) -> None:
+        """Asks for a picture that does not repeat."""
+        if self._asked is None or _full(self._asked) != full:
+            expected = self._full_ms(full)
+            quick = expected is not None and expected < _QUICK_MS
             request = full if quick and not moving else self._preview(full, interface)
         elif self.is_due and not moving and now - self._changed >= REST_SECONDS:
-            request = self._refinement(full, interface)
-            if request is None:
-                return
+            request = full
         else:
             return
-        self.asked, self.waiting_since = request, now
+        self._submit_shown(request, now)
+
+    def _ask_playing(
+        self, full: RenderRequest, interface: Interface, now: float, upcoming: Upcoming
+    ) -> None:
+        """Asks for a picture of a loop that is not kept, unless those around it will do."""
+        asked_for = self._asked is not None and _full(self._asked) == full
+        if asked_for:
+            return
+        if not self._is_quick(full, upcoming.loop.rate) and self._gap(upcoming, interface) is None:
+            return  # the picture before it will do
+        pending = self._pending
+        if pending is not None and _full(pending) == full:  # it is on its way for later use
+            self._under_way[pending] = _Purpose(now, shows=True, repeats=True)
+            self._asked, self.waiting_since = pending, now
+            return
+        self._submit_shown(self._preview(full, interface, upcoming.loop), now, repeats=True)
+
+    def _submit_shown(self, request: RenderRequest, now: float, repeats: bool = False) -> None:
+        self._asked, self.waiting_since = request, now
+        if request == self._pending:  # to be kept so far
+            self._under_way[request] = _Purpose(now, True, repeats)
+        else:
+            self._send(request, _Purpose(now, True, repeats))
+
+    def _send(self, request: RenderRequest, purpose: _Purpose) -> None:
+        self._under_way.pop(request, None)
+        self._under_way[request] = purpose
+        self._pending = request
         self._submit(request)
 
-    def _preview(self, full: RenderRequest, interface: Interface) -> RenderRequest:
+    def _preview(
+        self, full: RenderRequest, interface: Interface, loop: Loop | None = None
+    ) -> RenderRequest:
         # Where previews are switched off it leaves nothing out, but is one all the same: a full
         # picture gives way to each newer one, so that a long drag would show none.
-        floor = interface.preview_floor
         chosen = Preview()
         if interface.previews:
-            chosen = self._previews.choose(full, interface.target_rate, floor)
+            rate = min(interface.target_rate, loop.rate) if loop else interface.target_rate
+            chosen = self._previews.choose(full, rate, interface.preview_floor)
+            spent = self._previews.milliseconds(full, chosen)
+            whole = self._full_ms(full)
+            if loop and spent is not None and whole is not None and spent > _SAVES * whole:
+                chosen = FINEST
         return replace(full, preview=chosen)
 
-    def _refinement(self, full: RenderRequest, interface: Interface) -> RenderRequest | None:
-        """The next picture of a state that rests: the full one, or a better preview before one
-        that takes long; None while that preview is under way."""
-        if not (interface.previews and self.asked and self.asked.preview):
-            return full
-        if self._refined:
-            return full if self.waiting_since is None else None
-        self._refined = True
-        expected = self._previews.milliseconds(full, None)
-        if expected is None or expected < _SLOW_MS:
-            return full
-        better = self._previews.choose(full, _REFINED_RATE, interface.preview_floor)
-        if better in (self.asked.preview, FINEST):
-            return full
-        return replace(full, preview=better)
+    # What is rendered ahead ------------------------------------------------------------------
 
-    def answered(self, result: RenderResult, interface: Interface) -> bool:
-        """Learns from a picture; whether it is to be shown."""
-        if result.request == self.asked:
+    def _fill(self, upcoming: Upcoming, rests: bool, interface: Interface, now: float) -> None:
+        """Uses idle time for a picture of the loop that is not kept yet."""
+        loop = upcoming.loop
+        ahead = loop[(upcoming.index + 1) % len(loop)]
+        spent = self._full_ms(ahead)
+        if spent is None or self._is_quick(ahead, loop.rate):
+            return
+        if self._complete is not None and self._complete == (loop, self.pictures.version):
+            return
+        gap = self._gap(upcoming, interface) if upcoming.playing else None
+        if gap is not None:
+            request = self._preview(gap, interface, loop)
+        elif upcoming.playing:
+            # What would come too late in this round is left for the next one.
+            late = math.ceil(spent / 1000 * loop.rate)
+            request = next(self._missing(loop, upcoming.index + late), None)
+        elif rests and now - self._changed >= FILL_SECONDS:
+            missing = list(self._missing(loop, upcoming.index))
+            if len(missing) * spent / 1000 > MOST_FILL_SECONDS:
+                return
+            request = next(iter(missing), None)
+        else:
+            return
+        if request is None:
+            self._complete = loop, self.pictures.version
+        else:
+            self._send(request, _Purpose(now, shows=False, repeats=True))
+
+    def _missing(self, loop: Loop, index: int) -> Iterator[RenderRequest]:
+        """Requests of a loop whose full pictures are still to be rendered."""
+        return (
+            request
+            for request in loop.ahead(index)
+            if not (self.pictures.has_full(request) or request in self._failed)
+        )
+
+    def _gap(self, upcoming: Upcoming, interface: Interface) -> RenderRequest | None:
+        """The next picture that a loop needs before what is kept shows it at the target rate, or
+        as closely as the renderer is able to make previews; None where that is so."""
+        loop = upcoming.loop
+        here = loop[upcoming.index]
+        spent = self._previews.milliseconds(here, self._preview(here, interface, loop).preview)
+        apart = max(math.floor(loop.rate / interface.target_rate), 1)
+        if spent is not None:
+            able = min(spent / 1000, 1 / _LEAST_RATE)
+            apart = max(apart, math.ceil(loop.rate * able))
+        missing = 0
+        for request in loop.ahead(upcoming.index):
+            missing = 0 if self.pictures.has(request) else missing + 1
+            if missing >= apart:
+                return request
+        return None
+
+    def _fits(self, loop: Loop, full: RenderRequest) -> bool:
+        """Whether all pictures of a loop can be kept. Meshes are not: each takes much memory."""
+        if any(shot.view == "mesh" for shot in full.shots):
+            return False
+        side = self._previews.sides.final
+        raw = full.quality.raw_resolution or 0
+        return len(loop) * len(full.shots) * 3 * max(side, raw) ** 2 <= self.pictures.max_bytes
+
+    def _full_ms(self, full: RenderRequest | None) -> float | None:
+        """Time that a full picture should take; None where nothing like it was rendered yet."""
+        return None if full is None else self._previews.milliseconds(full, None)
+
+    def _is_quick(self, full: RenderRequest, rate: float) -> bool:
+        """Whether full pictures are rendered easily as they come, `rate` a second."""
+        spent = self._full_ms(full)
+        return spent is not None and spent <= 500 / rate
+
+    # Answers ---------------------------------------------------------------------------------
+
+    def answered(self, result: RenderResult) -> bool:
+        """Learns from a picture, and keeps it where it will be needed again.
+
+        Returns:
+            Whether it is to be shown; else it was rendered for later, or something newer is shown.
+        """
+        request = result.request
+        purpose = self._under_way.get(request)
+        while request in self._under_way:  # older ones have been replaced
+            del self._under_way[next(iter(self._under_way))]
+        if request == self._pending:
+            self._pending = None
+        if request == self._asked:
             self.waiting_since = None
         self._previews.measured(result)
-        if result.request.preview is None and result.stage_ms.keys() - {"copy"}:
-            self._full_ms = result.total_ms
+        full = _full(request)
+        repeats = purpose is not None and purpose.repeats
+        if request.preview is None or repeats or self.pictures.has(full):
+            self.pictures.put(result)
+        if purpose is None or not purpose.shows or purpose.since < self._displayed_since:
+            return False
+        kept = self.pictures.get(full)
+        best = kept if kept is not None and leaves_nothing_out(request) else result
+        self._displayed, self._displayed_since = best, purpose.since
         return True
 
-    def failed(self, request: RenderRequest) -> None:
-        """Notes that a picture does not come."""
-        if request == self.asked:
+    def failed(self, request: RenderRequest | None = None) -> None:
+        """A picture asked for does not come; None for all that are under way."""
+        if request is None or request == self._pending:
+            self._pending = None
+        if request is None or request == self._asked:
             self.waiting_since = None
+        if request is None:
+            self._under_way.clear()
+        else:
+            self._under_way.pop(request, None)
+            self._failed.add(_full(request))  # not to be tried again and again
 
     def dropped(self, request: RenderRequest) -> None:
-        """Notes that a full picture was given up for a newer request."""
+        """Notes that a full picture was given up for a newer request; one that was rendered ahead
+        is asked for again once there is time."""
+        self._under_way.pop(request, None)
+        if request == self._pending:
+            self._pending = None
 
-    def ask_again(self) -> None:
-        """Forgets what was asked for, so that it is asked for once more."""
-        self.asked = None
+
+def _full(request: RenderRequest) -> RenderRequest:
+    return request if request.preview is None else replace(request, preview=None)

@@ -20,6 +20,8 @@ class Interface:
     sidebar_visible: bool = True
     """False hides the whole interface but the picture (H)."""
     playing: bool = False
+    play_between: bool = False
+    """Whether playing also shows times between the clip's frames; their pictures are not kept."""
     animate_person: bool = False
     """Whether the appearance wanders over the pad by itself."""
     animate_speed: float = 0.5
@@ -47,10 +49,11 @@ class Interface:
     """Whether a new random motion keeps the person."""
     previews: bool = True
     """Whether pictures get cheaper while something moves."""
-    target_rate: float = 15.0
-    """Previews a second to hold while something moves."""
-    preview_floor: float = 0.25
-    """Least factor on the raw resolution that a preview may take, 0.25..1."""
+    target_rate: float = 12.0
+    """Previews a second to hold while something moves, as far as the least preview allows."""
+    preview_floor: float = 0.5
+    """Least factor on the raw resolution that a preview may take, 0.5..1; the super-resolution
+    always runs, and no fewer pixels go into it than half the trained side."""
     reload_on_change: bool = True
     """Whether a checkpoint that changes on disk is loaded again."""
     probe: Probe | None = None

@@ -158,7 +158,6 @@ def test_of_several_models_dropped_the_last_opens(start: Start, model: Path) -> 
 
 
 def test_a_long_drag_shows_previews_and_ends_with_the_full_picture(desk: AppDriver) -> None:
-    desk.commands.scheduler._full_ms = None
     before, count = runs(desk), len(desk.results)
     x, y = desk.at("Viewport")
     moves: list[object] = ["mousemove", x, y, "mousedown", 1]

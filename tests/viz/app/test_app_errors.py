@@ -203,6 +203,7 @@ def test_a_frame_that_fails_is_told_and_the_window_can_be_closed(
     monkeypatch.setattr(desk.app.screen.viewport, "draw", fails(ValueError, "no such tile"))
     desk.window.close_requested = True
     desk.frames(2)
+    desk.click("Quit the visualizer?/Quit")
     assert desk.commands.quitting
 
 
@@ -218,7 +219,6 @@ def test_too_little_memory_lowers_the_quality(
         return render(moment, ws, look, check)
 
     monkeypatch.setattr(stages, "render", hungry)
-    desk.commands.scheduler._full_ms = 1.0  # no preview first
     desk.commands.state.quality = replace(desk.commands.state.quality, raw_resolution=64)
     toast = desk.see_toast("There is not enough memory")
     assert "The quality was lowered" in toast.sentence
@@ -298,7 +298,6 @@ def test_the_window_draws_on_while_a_slow_picture_is_rendered(
         return planes(*arguments, **options)
 
     monkeypatch.setattr(stages, "planes", slow)
-    desk.commands.scheduler._full_ms = 1.0
     desk.key("r")
     desk.window.frame_times.clear()
     count = len(desk.results)

@@ -366,8 +366,8 @@ def test_trained_numbers_are_kept_as_none(desk: Desk):
     assert desk.state.quality.importance_samples is None
     desk.driver.click("Quality/Super-res.")
     assert not desk.state.quality.superresolution
-    desk.enter("Quality/Least quality", "50")
-    assert desk.commands.interface.preview_floor == 0.5
+    desk.enter("Quality/Least quality", "75")
+    assert desk.commands.interface.preview_floor == 0.75
 
 
 def test_a_layer_is_found_and_looked_into(desk: Desk):

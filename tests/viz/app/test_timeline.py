@@ -49,6 +49,19 @@ def pixel() -> float:
     return (EXTENT[1] - EXTENT[0]) / (right - left - 2 * EDGE)
 
 
+def test_frames_that_are_ready_are_marked_under_the_track(scene):
+    scene.ready = tuple(frame in (0, 3) for frame in range(16))
+    scene.frames()
+    marked = {name for name in controls.rects if "Ready" in name}
+    assert marked == {"Timeline/Ready 0", "Timeline/Ready 3"}
+    left, top, right, bottom = controls.rects["Timeline/Ready 3"]
+    assert left < place(scene, 3 / 15)[0] < right
+    assert bottom - top <= 4
+    scene.ready = ()
+    scene.frames()
+    assert not any("Ready" in name for name in controls.rects)
+
+
 def test_scrubbing_follows_the_mouse(scene):
     start, end = place(scene, 0.2), place(scene, 0.8)
     scene.drag(start, (end[0] - start[0], 0))

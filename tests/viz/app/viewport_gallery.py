@@ -186,6 +186,7 @@ class Scene:
         self.commands = sample_commands()
         self.viewport = Viewport()
         self.timeline = Timeline()
+        self.ready: tuple[bool, ...] = ()
         self.dragging: list[bool] = []
         self.scrubbing: list[bool] = []
 
@@ -230,7 +231,7 @@ class Scene:
         imgui.begin_child("##time", (0.0, bar), padding, imgui.WindowFlags_.no_scrollbar)
         imgui.pop_style_color()
         imgui.pop_style_var()
-        self.scrubbing.append(self.timeline.draw(self.state, self.commands, self.clock))
+        self.scrubbing.append(self.timeline.draw(self.state, self.commands, self.clock, self.ready))
         imgui.end_child()
         imgui.end()
 

@@ -6,7 +6,8 @@ import torch
 
 from training.camera import Camera
 from viz.exports.pictures import captures
-from viz.render.renderer import Renderer, StageCache
+from viz.render.renderer import Renderer
+from viz.render.stage_cache import StageCache
 from viz.state import layouts
 from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import SupersededError, UserError
@@ -208,13 +209,57 @@ def test_a_layer_s_spectrum_of_a_flat_channel_is_finite(renderer):
 def test_the_cache_drops_the_oldest():
     cache = StageCache(100)
     for k in range(5):
-        cache.put(k, k, 30)
-        cache.get(0)
-    assert cache.get(0) == 0, "used again and again"
-    assert cache.get(1) is None
+        cache.put(("ws", k), np.full(30, k, np.uint8))
+        cache.get(("ws", 0))
+    assert cache.get(("ws", 0)) is not None, "used again and again"
+    assert cache.get(("ws", 1)) is None
     assert cache.used_bytes == 90
-    cache.put("huge", 1, 1000)
-    assert cache.get("huge") == 1
+    cache.put(("ws", "huge"), np.zeros(1000, np.uint8))
+    assert cache.keys() == {("ws", "huge")}
+
+
+def test_memory_is_counted_as_it_is_held():
+    cache = StageCache(10**6)
+    whole = torch.zeros(1000)
+    cache.put(("ws", 1), whole[:10])
+    assert cache.used_bytes == 4000, "a view keeps all of it"
+    cache.put(("render", 2), (whole, whole[5:], torch.zeros(10)))
+    assert cache.used_bytes == 4040, "what is shared counts once"
+    cache.drop([("ws", 1)])
+    assert cache.used_bytes == 4040
+    cache.put(("render", 2), torch.zeros(3))
+    assert cache.used_bytes == 12
+    cache.clear()
+    assert cache.used_bytes == 0
+
+
+def test_a_stage_keeps_to_its_share_beyond_what_the_latest_request_needs():
+    cache = StageCache(10**6, {"planes": 100})
+    for _ in range(2):  # a layout of five pictures, as it is turned
+        with cache.request():
+            for k in range(5):
+                if cache.get(("planes", k)) is None:
+                    cache.put(("planes", k), np.zeros(40, np.uint8))
+    assert cache.used_bytes == 200
+    cache.put(("ws", 0), np.zeros(500, np.uint8))
+    with cache.request():
+        cache.put(("planes", "next"), np.zeros(40, np.uint8))
+    assert cache.keys() == {("ws", 0), ("planes", 4), ("planes", "next")}
+
+
+def test_playing_keeps_no_planes_of_long_ago(small_generator):
+    renderer = Renderer(small_generator)
+    renderer.render(request())
+    one = renderer.cache.used_bytes
+    size = StageCache(2**30)
+    size.put(("planes", 0), renderer.planes(request().shots[0], Quality()))
+    assert one > size.used_bytes > 0
+    renderer.cache = StageCache(2**30, {"planes": 3 * size.used_bytes})
+    for k in range(12):
+        state = SessionState(t=k / 11)
+        renderer.render(RenderRequest((state.shot(),)))
+    kept = [key for key in renderer.cache.keys() if key[0] == "planes"]  # noqa: SIM118
+    assert 2 <= len(kept) <= 6
 
 
 def test_stage_times_add_up(renderer):

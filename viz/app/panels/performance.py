@@ -56,6 +56,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
             ("Program", _bytes(log.process_bytes)),
             ("GPU", _bytes(log.device_bytes) if log.device_bytes else "not used"),
             ("Kept stages", _bytes(log.cache_bytes)),
+            ("Kept pictures", _bytes(log.picture_bytes)),
         ]
     )
 

@@ -119,13 +119,13 @@ def _previews(commands: Commands) -> None:
         changed, least = controls.slider(
             "Least quality",
             100 * interface.preview_floor,
-            25.0,
+            50.0,
             100.0,
             default=100 * default.preview_floor,
             unit="%",
             fmt="%.0f",
-            tooltip="How far previews may go down, in percent of the raw resolution; the target "
-            "rate is missed rather than going lower.",
+            tooltip="How far the side of previews may go down, in percent of the raw resolution; "
+            "the target rate is missed rather than going lower.",
         )
     interface.target_rate = rate
     if changed:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.layout import ink, record
+from gui_utils.controls.layout import ink, record, record_rect
 from viz.state.animation import clip_time
 from viz.state.animation.clip_time import EXTENT, Clock
 from viz.state.types import CLIP_SECONDS, FRAMES, Playback, SessionState
@@ -57,9 +58,23 @@ class Track:
         self._grip = 0.0
 
     def draw(
-        self, state: SessionState, clock: Clock, span: tuple[float, float], middle: float
+        self,
+        state: SessionState,
+        clock: Clock,
+        span: tuple[float, float],
+        middle: float,
+        ready: Sequence[bool] = (),
     ) -> bool:
-        """Draw between the left and right of `span` around `middle`; whether it is scrubbed."""
+        """Draw between the left and right of `span` around `middle`; whether it is scrubbed.
+
+        Args:
+            state: with the time and the range that plays; edited in place.
+            clock: of the clip; runs forwards again once the playhead is held.
+            span: left and right, Dear ImGui units.
+            middle: height of the lane's middle, Dear ImGui units.
+            ready: whether the picture of each frame is kept at full quality; empty where that
+                need not be shown.
+        """
         left, right = round(span[0]), round(span[1])
         lane = style.px(_LANE)
         top = round(middle - lane / 2)
@@ -79,6 +94,7 @@ class Track:
         starts = self._marker("start", state, scale)
         ends = self._marker("end", state, scale)
         _draw_lane(scale, state.playback)
+        _draw_ready(scale, ready)
         _draw_frames(scale)
         _draw_marker(scale, state.playback.start, 1, starts)
         _draw_marker(scale, state.playback.end, -1, ends)
@@ -177,6 +193,19 @@ def _hatch(rect: tuple[float, float, float, float]) -> None:
         x = left + index * pitch
         draw.add_line((x - height, bottom), (x, top), color, style.px(1.2))
     draw.pop_clip_rect()
+
+
+def _draw_ready(scale: _Scale, ready: Sequence[bool]) -> None:
+    """A thin bar under the frames whose pictures are ready."""
+    draw, color = imgui.get_window_draw_list(), ink(style.palette().accent)
+    top = scale.bottom - max(round(style.px(2)), 1)
+    half = 0.5 / (FRAMES - 1)
+    for frame, is_ready in enumerate(ready):
+        if is_ready:
+            t = clip_time.time_of(frame)
+            left, right = round(scale.x(t - half)), round(scale.x(t + half))
+            draw.add_rect_filled((left, top), (right, scale.bottom), color)
+            record_rect(f"Ready {frame}", (left, top, right, scale.bottom))
 
 
 def _draw_frames(scale: _Scale) -> None:

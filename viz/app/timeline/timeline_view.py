@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -111,8 +111,17 @@ class Timeline:
         self._typed: str | None = None
         self._focus = False
 
-    def draw(self, state: SessionState, commands: Commands, clock: Clock) -> bool:
+    def draw(
+        self, state: SessionState, commands: Commands, clock: Clock, ready: Sequence[bool] = ()
+    ) -> bool:
         """Draw the bar over the content region's width, and the path's lane where there is room.
+
+        Args:
+            state: with the clip and the path; edited in place.
+            commands: what the buttons do.
+            clock: of the clip that plays.
+            ready: whether the picture of each frame is kept at full quality; empty where that
+                need not be shown.
 
         Returns:
             Whether a playhead is being dragged; nothing should play meanwhile.
@@ -133,7 +142,8 @@ class Timeline:
         readout = {"full": 16, "short": 8, "none": 0}[parts.readout] * letter
         if named:
             draw_label((low.x, middle), icons.ICON_FA_FILM, "Clip", commands.interface.playing)
-        track, scrubbing = self._clip(state, commands, clock, parts, (left, right), middle)
+        place = (left, right), middle
+        track, scrubbing = self._clip(state, commands, clock, parts, *place, ready)
         self._path.hovered = False
         if lane:
             top = low.y + height
@@ -156,6 +166,7 @@ class Timeline:
         parts: Parts,
         span: tuple[float, float],
         middle: float,
+        ready: Sequence[bool],
     ) -> tuple[tuple[float, float], bool]:
         """The clip's line: left and right of its track, and whether that is scrubbed."""
         still = commands.model is not None and not commands.model.moves
@@ -173,7 +184,7 @@ class Timeline:
             left = _path_button(commands, parts, (left, middle))
             imgui.begin_disabled(still)
             if right - left >= style.px(_LEAST_TRACK) and not still:
-                scrubbing = self._track.draw(state, clock, (left, right), middle)
+                scrubbing = self._track.draw(state, clock, (left, right), middle, ready)
                 if scrubbing:
                     path_editing.pause(commands.interface)
             if readout:

@@ -89,8 +89,9 @@ class FrameRenderer:
         kept = self.renderer.cache.keys()
         try:
             cells = []
-            for person in _people(state, self.look):
-                cells.append((yield from self._cell(person)))  # noqa: PERF401 (it yields)
+            with self.renderer.cache.request():
+                for person in _people(state, self.look):
+                    cells.append((yield from self._cell(person)))  # noqa: PERF401 (it yields)
         finally:
             made = self.renderer.cache.keys() - kept
             self.renderer.cache.drop(key for key in made if _stage(key) in _PASSING)

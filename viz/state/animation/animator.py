@@ -6,20 +6,29 @@ from dataclasses import fields, replace
 
 from viz.state.animation import blending, clip_time, path_editing
 from viz.state.interface import Interface
-from viz.state.types import Keyframe, Orbit, SessionState
+from viz.state.types import FRAME_RATE, Keyframe, Orbit, SessionState
 
 _BLENDED = ("latent", "motion", "t", "orbit")
 """What of a state lies on the way to another one."""
 
 
 class Animator:
-    """Moves the state along from frame to frame."""
+    """Moves the state along from frame to frame.
+
+    What repeats (the clip, the auto-orbit, a path) is shown in steps that come from the wall
+    clock: the speed is real on any machine, and each round shows states that are equal (==) to
+    those of the round before, so that their pictures can be kept.
+    """
 
     def __init__(self) -> None:
+        self.rate = FRAME_RATE
+        """Steps a second of glides, the auto-orbit and paths; may be changed at any time."""
         self.clock = clip_time.Clock()
+        self._path_time = clip_time.SteppedTime()
         self._glide: blending.Glide | None = None
         self._camera_only = False
-        self._eight = blending.FigureOfEight()
+        self.eight = blending.FigureOfEight()
+        """The auto-orbit."""
         self._left: Keyframe | None = None
         """What the last frame ended with; None where a change since then is nobody's grip."""
 
@@ -73,24 +82,25 @@ class Animator:
         if self._glide is not None:
             self._glided(state, now)
         if interface.playing and not scrubbing:
-            state.t, interface.playing = clip_time.advance(
-                state.t, seconds, state.playback, self.clock
+            state.t, interface.playing = clip_time.play(
+                state.t, seconds, state.playback, self.clock, interface.play_between
             )
         if interface.animate_person or interface.auto_orbit:
             path_editing.pause(interface)  # they would pull at the same things
         if interface.path_playing and not scrubbing:
-            path_editing.advance(state, interface, seconds)
+            path_editing.advance(state, interface, seconds, self._path_time, self.rate)
         if interface.animate_person:
             state.latent = blending.wander(state.latent, seconds, interface.animate_speed, now)
         if not interface.auto_orbit or self._glide is not None:
-            self._eight = blending.FigureOfEight()
+            self.eight = blending.FigureOfEight()
         elif not dragging:
-            state.orbit = self._eight.advance(
+            state.orbit = self.eight.advance(
                 state.orbit,
                 seconds,
                 period=interface.orbit_period,
                 yaw=interface.orbit_yaw,
                 pitch=interface.orbit_pitch,
+                rate=self.rate,
             )
         # The playhead moves along the path, also in the frame in which it is let go.
         self._left = None if scrubbing else path_editing.key_of(state, 0.0)
@@ -108,7 +118,7 @@ class Animator:
 
     def _glided(self, state: SessionState, now: float) -> None:
         assert self._glide is not None
-        moved, over = self._glide.at(now)
+        moved, over = self._glide.at(now, self.rate)
         if over:
             self._glide = None
         for name in ("orbit",) if self._camera_only else _BLENDED:

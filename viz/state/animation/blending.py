@@ -5,7 +5,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from viz.state.types import Latent, LatentShare, Motion, MotionShare, Orbit, SessionState
+from viz.state.types import (
+    FRAME_RATE,
+    Latent,
+    LatentShare,
+    Motion,
+    MotionShare,
+    Orbit,
+    SessionState,
+)
+
+_SAME_STEP = 1e-6
+
+
+def step_of(seconds: float, rate: float) -> int:
+    """The last of `rate` steps a second that has begun after some seconds."""
+    return math.floor(seconds * rate + _SAME_STEP)
 
 
 def ease(fraction: float) -> float:
@@ -111,24 +126,49 @@ class Glide:
     """Clock time, seconds."""
     seconds: float = 0.7
 
-    def at(self, now: float) -> tuple[SessionState, bool]:
-        """The state at a clock time, and whether the move is over."""
-        fraction = (now - self.begun) / self.seconds
-        return blend_states(self.start, self.end, ease(fraction)), fraction >= 1
+    def at(self, now: float, rate: float | None = None) -> tuple[SessionState, bool]:
+        """The state at a clock time, and whether the move is over.
+
+        Args:
+            now: clock time, seconds.
+            rate: states a second, so that the same move made again shows the same ones; None for
+                the state at the very time.
+        """
+        gone = now - self.begun
+        over = gone >= self.seconds
+        if rate is not None and not over:
+            gone = step_of(gone, rate) / rate
+        return blend_states(self.start, self.end, ease(gone / self.seconds)), over
 
 
 @dataclass
 class FigureOfEight:
-    """Swings a camera on a slow figure of eight, on top of what the user does with it."""
+    """Swings a camera on a slow figure of eight, on top of what the user does with it.
 
-    phase: float = 0.0
-    """Radians."""
-    yaw: float = 0.0
-    """Degrees that are added at present."""
-    pitch: float = 0.0
+    A round has a whole number of steps, and a step's camera comes from its index alone, so that
+    each round shows the very same cameras.
+    """
+
+    part: float = 0.0
+    """Of the round that is behind it, 0..1."""
+    step: int = 0
+    """The step that is shown, of `steps` in a round."""
+    steps: int = 1
+    center: Orbit | None = None
+    """The camera that it swings around; None before it begins."""
+    _shown: Orbit | None = None
+    _swing: tuple[float, float] = (0.0, 0.0)
+    """Degrees of yaw and pitch on top of the centre."""
 
     def advance(
-        self, orbit: Orbit, seconds: float, *, period: float, yaw: float, pitch: float
+        self,
+        orbit: Orbit,
+        seconds: float,
+        *,
+        period: float,
+        yaw: float,
+        pitch: float,
+        rate: float = FRAME_RATE,
     ) -> Orbit:
         """The camera `seconds` later.
 
@@ -138,16 +178,36 @@ class FigureOfEight:
             period: seconds a round.
             yaw: swing to each side, degrees.
             pitch: swing up and down, degrees.
+            rate: steps a second.
         """
-        self.phase = (self.phase + 2 * math.pi * seconds / max(period, 0.1)) % (2 * math.pi)
-        new_yaw, new_pitch = yaw * math.sin(self.phase), pitch * math.sin(2 * self.phase)
-        moved = replace(
-            orbit,
-            yaw=(orbit.yaw + new_yaw - self.yaw + 180) % 360 - 180,
-            pitch=min(max(orbit.pitch + new_pitch - self.pitch, -89.0), 89.0),
-        )
-        self.yaw, self.pitch = new_yaw, new_pitch
-        return moved
+        period = max(period, 0.1)
+        if self.center is None or orbit != self._shown:
+            self.center = _turned(orbit, -self._swing[0], -self._swing[1])
+        self.part = (self.part + seconds / period) % 1.0
+        self.steps = max(round(period * rate), 1)
+        self.step = math.floor(self.part * self.steps + _SAME_STEP) % self.steps
+        self._swing = eight_swing(self.step, self.steps, yaw, pitch)
+        self._shown = _turned(self.center, *self._swing)
+        return self._shown
+
+    def camera_at(self, step: int, yaw: float, pitch: float) -> Orbit | None:
+        """The camera of a step of the round, as `advance` gives it; None before it begins."""
+        swing = eight_swing(step, self.steps, yaw, pitch)
+        return None if self.center is None else _turned(self.center, *swing)
+
+
+def eight_swing(step: int, steps: int, yaw: float, pitch: float) -> tuple[float, float]:
+    """Degrees of yaw and pitch that a step of a figure of eight adds."""
+    phase = 2 * math.pi * step / steps
+    return yaw * math.sin(phase), pitch * math.sin(2 * phase)
+
+
+def _turned(orbit: Orbit, yaw: float, pitch: float) -> Orbit:
+    return replace(
+        orbit,
+        yaw=(orbit.yaw + yaw + 180) % 360 - 180,
+        pitch=min(max(orbit.pitch + pitch, -89.0), 89.0),
+    )
 
 
 def wander(latent: Latent, seconds: float, speed: float, now: float) -> Latent:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from viz.state.animation import clip_time
-from viz.state.animation.blending import blend_latents, blend_motions, ease
+from viz.state.animation.blending import blend_latents, blend_motions, ease, step_of
 from viz.state.types import Keyframe, Orbit, SessionState
 
 
@@ -55,10 +55,23 @@ def frame_times(state: SessionState, rate: float) -> list[float]:
     An open path ends with its last key; of a closed one the end is the beginning, so it is left
     out and the frames can be repeated for ever.
     """
-    total = duration(state)
-    steps = round(total * rate)
-    count = max(steps, 1) if state.path.closed else steps + 1
-    return [min(index / rate, total) for index in range(count)]
+    return [frame_time(state, index, rate) for index in range(frame_count(state, rate))]
+
+
+def frame_count(state: SessionState, rate: float) -> int:
+    """Number of `frame_times`."""
+    steps = round(duration(state) * rate)
+    return max(steps, 1) if state.path.closed else steps + 1
+
+
+def frame_time(state: SessionState, index: int, rate: float) -> float:
+    """One of `frame_times`, seconds."""
+    return min(index / rate, duration(state))
+
+
+def frame_before(state: SessionState, seconds: float, rate: float) -> int:
+    """Index of the last of `frame_times` that has come by some moment of the path."""
+    return min(max(step_of(seconds, rate), 0), frame_count(state, rate) - 1)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from viz.state.types import CLIP_SECONDS, FRAMES, Playback
 
@@ -14,11 +14,31 @@ _SAME_FRAME = 1e-6
 
 
 @dataclass
+class SteppedTime:
+    """A time that runs on evenly while only whole steps of it are shown."""
+
+    exact: float = 0.0
+    """Where the time stands."""
+    shown: float | None = None
+    """The step that is shown for it; None before the first one."""
+
+    def resume(self, shown: float) -> float:
+        """The exact time behind what is shown, or `shown` itself where the user has moved it."""
+        return self.exact if shown == self.shown else shown
+
+    def keep(self, exact: float, shown: float) -> None:
+        """Notes a step."""
+        self.exact, self.shown = exact, shown
+
+
+@dataclass
 class Clock:
     """What playing remembers from one step to the next."""
 
     direction: int = 1
     """1 forwards, -1 on the way back of a ping-pong."""
+    time: SteppedTime = field(default_factory=SteppedTime)
+    """The exact time between two frames."""
 
 
 def advance(t: float, seconds: float, playback: Playback, clock: Clock) -> tuple[float, bool]:
@@ -60,6 +80,57 @@ def _bounce(t: float, step: float, start: float, end: float, clock: Clock) -> fl
     return end - rest if at_end else start + rest
 
 
+def play(
+    t: float, seconds: float, playback: Playback, clock: Clock, between: bool = False
+) -> tuple[float, bool]:
+    """Time to show `seconds` of wall-clock time later, and whether the clip goes on playing.
+
+    Whole frames are shown, each for the same time, so that a clip that repeats shows the same
+    times in each round; the speed is exact all the same. A clip that ends shows the very end of
+    its range.
+
+    Args:
+        t: time shown now; one that the user has moved is taken as it is.
+        seconds: time gone by.
+        playback: range, speed and loop mode.
+        clock: of this clip; edited in place.
+        between: whether times between the frames are shown as well.
+    """
+    walls, (first, last) = playback, frame_range(playback)
+    bounces = playback.loop == "ping-pong"
+    if not between:
+        # In a loop the last frame lasts as long as the others; a ping-pong turns on it.
+        end = last + 1 if playback.loop == "loop" else last
+        walls = replace(playback, start=time_of(first), end=time_of(end))
+    exact, goes_on = advance(clock.time.resume(t), seconds, walls, clock)
+    shown = exact
+    if not goes_on:
+        shown = max(playback.start, playback.end)
+    elif not between:
+        frame = frame_of(exact)
+        whole = round(frame) if bounces else math.floor(frame + _SAME_FRAME)
+        shown = time_of(min(whole, last))
+    clock.time.keep(exact, shown)
+    return shown, goes_on
+
+
+def frame_range(playback: Playback) -> tuple[int, int]:
+    """First and last whole frame that play; the nearest one where the range holds none."""
+    start, end = sorted((playback.start, playback.end))
+    first = math.ceil(frame_of(start) - _SAME_FRAME)
+    last = math.floor(frame_of(end) + _SAME_FRAME)
+    if first > last:
+        first = last = round(frame_of(start))
+    return first, last
+
+
+def round_frames(playback: Playback) -> list[int]:
+    """Frames of one round of the clip, in the order in which they play."""
+    first, last = frame_range(playback)
+    forth = list(range(first, last + 1))
+    return forth + forth[-2:0:-1] if playback.loop == "ping-pong" else forth
+
+
 def begin(t: float, playback: Playback, clock: Clock) -> float:
     """Where playing begins when the user presses play at `t`: a finished clip starts again."""
     start, end = sorted((playback.start, playback.end))
@@ -72,9 +143,14 @@ def frame_of(t: float) -> float:
     return t * (FRAMES - 1)
 
 
+def time_of(frame: int) -> float:
+    """Time of a whole frame."""
+    return frame / (FRAMES - 1)
+
+
 def snap(t: float) -> float:
     """Time of the whole frame nearest to `t`."""
-    return round(frame_of(t)) / (FRAMES - 1)
+    return time_of(round(frame_of(t)))
 
 
 def step(t: float, frames: int) -> float:

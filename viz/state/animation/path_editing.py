@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from viz.state.animation import camera_path
+from viz.state.animation.clip_time import SteppedTime
 from viz.state.interface import Interface
-from viz.state.types import Keyframe, SessionState
+from viz.state.types import FRAME_RATE, Keyframe, SessionState
 
 SPACING = 2.0
 """Seconds from the last key to one that is added after it."""
@@ -159,10 +160,25 @@ def pause(interface: Interface) -> None:
     interface.path_playing = False
 
 
-def advance(state: SessionState, interface: Interface, seconds: float) -> None:
-    """Play on by that much; at its end the path begins anew, or stops."""
+def advance(
+    state: SessionState,
+    interface: Interface,
+    seconds: float,
+    time: SteppedTime | None = None,
+    rate: float = FRAME_RATE,
+) -> None:
+    """Play on by that much; at its end the path begins anew, or stops.
+
+    Args:
+        state: with the path; shows what lies there.
+        interface: with the playhead.
+        seconds: time gone by.
+        time: the exact time between two frames; only frames are shown, so that each round shows
+            the same states. None shows the state at the very time.
+        rate: frames a second.
+    """
     total = camera_path.duration(state)
-    moved = interface.path_time + seconds
+    moved = (time.resume(interface.path_time) if time else interface.path_time) + seconds
     if total <= 0:
         pause(interface)
         return
@@ -172,7 +188,12 @@ def advance(state: SessionState, interface: Interface, seconds: float) -> None:
         else:
             moved = total
             pause(interface)
-    show(state, interface, moved)
+    shown = moved
+    if time is not None and interface.path_playing:
+        shown = camera_path.frame_time(state, camera_path.frame_before(state, moved, rate), rate)
+    show(state, interface, shown)
+    if time is not None:
+        time.keep(moved, shown)
 
 
 def _free_place(state: SessionState, seconds: float) -> float:

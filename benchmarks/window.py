@@ -1,0 +1,324 @@
+"""What a user sees while something moves: the real window, its worker, and real input to both.
+
+    python -m benchmarks.window                          the bundled model
+    python -m benchmarks.window model.ckpt --busy 1 --json window.json
+
+Needs a display with xdotool (or run it under `xvfb-run -s "-screen 0 1280x800x24"`), and nothing
+else running. `--busy 1` loads one core with another process meanwhile. For each person and each
+way of moving it tells what was shown: new pictures a second, the share at full quality and at the
+least the side they were rendered at, the time of a render and its stages, from mouse to picture,
+the window's frames, and what both processes take of processor and memory.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import psutil
+import tyro
+
+from gui_utils import controls
+from training.terminal import run_command
+from viz.app.application import App
+from viz.render.messages import Event, Rendered
+from viz.state.types import Keyframe, Latent, Orbit, Playback, RenderResult
+
+_SPIN = "while True: pass"
+_LOOP_SECONDS = 16 / 25
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is measured."""
+
+    checkpoint: Annotated[str, tyro.conf.Positional] = ""
+    """Model to show; the bundled one without."""
+    people: tuple[int, ...] = ()
+    """Seeds of people; the first two recommended ones without."""
+    seconds: float = 6.0
+    """Length of each movement."""
+    busy: int = 0
+    """Cores that another process keeps busy."""
+    json: str = ""
+    """File for the figures."""
+
+
+@dataclass
+class Row:
+    """What one movement of one person showed."""
+
+    movement: str
+    person: int
+    rate: float = 0.0
+    """New pictures on the screen a second."""
+    full: float = 0.0
+    """Share of them at full quality, 0..1."""
+    least_side: float = 1.0
+    """Smallest side that one was rendered at, as a part of the trained one."""
+    always_superresolution: bool = True
+    render_ms: float = math.nan
+    """Median of the renders."""
+    stage_ms: dict[str, float] = field(default_factory=dict)
+    latency_ms: float = math.nan
+    """Median time from a move of the mouse to its picture on the screen."""
+    settle_ms: float = math.nan
+    """From the end of the movement to the full picture."""
+    window_rate: float = 0.0
+    """Frames of the window a second."""
+    frame_ms: float = 0.0
+    """99 % of the window's frames take no longer."""
+    window_cores: float = 0.0
+    worker_cores: float = 0.0
+    memory: int = 0
+    """Bytes of both processes at the end."""
+
+
+class Bench:
+    """The application, and what is seen of it."""
+
+    def __init__(self, options: Options, folder: Path) -> None:
+        settings = folder / "settings.json"
+        settings.write_text('{"window": {"size": [1280, 800], "position": [0, 0]}}')
+        self.begun = time.perf_counter()
+        self.app = App(options.checkpoint, settings=settings, builtin_dialogs=True)
+        self.commands = self.app.commands
+        self.app.frame()
+        self.first_frame = time.perf_counter() - self.begun
+        self.renders: list[RenderResult] = []
+        self.shown: list[tuple[float, RenderResult]] = []
+        """When each new picture came on the screen."""
+        poll = self.commands.worker.poll
+
+        def keep() -> list[Event]:
+            events = poll()
+            self.renders += [event.result for event in events if isinstance(event, Rendered)]
+            return events
+
+        self.commands.worker.poll = keep
+        self.until(lambda: self.commands.result is not None)
+        self.first_picture = time.perf_counter() - self.begun
+        self.until(self.is_settled)
+
+    def frame(self) -> None:
+        """One frame of the window, as the program draws it."""
+        before = self.commands.result
+        self.app.frame()
+        result = self.commands.result
+        if result is not None and result is not before:
+            self.shown.append((time.perf_counter(), result))
+
+    def until(self, done: Callable[[], object], seconds: float = 60.0) -> None:
+        end = time.perf_counter() + seconds
+        while not done():
+            self.frame()
+            if time.perf_counter() > end:
+                raise TimeoutError("The window did not come so far in time.")
+
+    def is_settled(self) -> bool:
+        commands, result = self.commands, self.commands.result
+        if result is None or self.app.moving or result.request.preview is not None:
+            return False
+        return result.request.shots[0] == commands.state.shot()
+
+    def run(self, row: Row, seconds: float, each: Callable[[float], object]) -> Row:
+        """Draws frames for a time, calling `each` with the seconds since the beginning, and fills
+        in what was seen."""
+        processes = [psutil.Process(), *psutil.Process().children()]
+        worker = max(processes[1:], key=lambda p: p.memory_info().rss)
+        spent = [sum(p.cpu_times()[:2]) for p in (processes[0], worker)]
+        self.renders.clear()
+        self.shown.clear()
+        self.app.window.frame_times.clear()
+        frames, begin = 0, time.perf_counter()
+        while (now := time.perf_counter() - begin) < seconds:
+            each(now)
+            self.frame()
+            frames += 1
+        taken = time.perf_counter() - begin
+        used = [sum(p.cpu_times()[:2]) for p in (processes[0], worker)]
+        row.window_cores, row.worker_cores = (
+            round((b - a) / taken, 2) for a, b in zip(spent, used, strict=True)
+        )
+        row.rate = round(len(self.shown) / taken, 1)
+        row.window_rate = round(frames / taken, 1)
+        times = sorted(self.app.window.frame_times)
+        row.frame_ms = round(1000 * times[int(0.99 * (len(times) - 1))], 1)
+        self._fill_in_quality(row)
+        row.memory = sum(p.memory_info().rss for p in (processes[0], worker))
+        return row
+
+    def _fill_in_quality(self, row: Row) -> None:
+        previews = [result.request.preview for _, result in self.shown]
+        if previews:
+            row.full = round(sum(p is None for p in previews) / len(previews), 2)
+            row.least_side = min(1.0 if p is None else p.scale for p in previews)
+            row.always_superresolution = all(p is None or p.superresolution for p in previews)
+        if self.renders:
+            row.render_ms = round(median(result.total_ms for result in self.renders), 1)
+            stages = {name for result in self.renders for name in result.stage_ms}
+            row.stage_ms = {
+                name: round(median(r.stage_ms.get(name, 0.0) for r in self.renders), 1)
+                for name in sorted(stages)
+            }
+
+    # Movements --------------------------------------------------------------------------------
+
+    def play(self, person: int, loops: int) -> list[Row]:
+        """The first loop of Play, and what is shown after some loops."""
+        self.rest(person)
+        self.commands.toggle_play()
+        rows = [self.run(Row("play: loop 1", person), _LOOP_SECONDS, _nothing)]
+        for loop in range(2, loops + 1):
+            rows.append(self.run(Row(f"play: loop {loop}", person), _LOOP_SECONDS, _nothing))
+        rows.append(self.run(Row("play: after", person), 3.0, _nothing))
+        self.commands.toggle_play()
+        return rows
+
+    def scrub(self, person: int, seconds: float) -> Row:
+        """A drag of the playhead to and fro, by the real mouse."""
+        self.rest(person)
+        left, top, right, bottom = controls.rects["Timeline/Track"]
+        y = (top + bottom) / 2
+
+        def place(t: float) -> tuple[float, float]:
+            return left + (right - left) * (0.5 + 0.3 * math.sin(1.7 * t)), y
+
+        return self._drag(Row("scrub", person), seconds, place)
+
+    def orbit(self, person: int, seconds: float) -> Row:
+        """A drag of the camera in a circle, by the real mouse."""
+        self.rest(person)
+        left, top, right, bottom = controls.rects["Viewport"]
+        x, y = (left + right) / 2, (top + bottom) / 2
+
+        def place(t: float) -> tuple[float, float]:
+            return x + 150 * math.sin(1.3 * t), y + 60 * math.sin(0.9 * t)
+
+        return self._drag(Row("orbit", person), seconds, place)
+
+    def path(self, person: int, seconds: float) -> Row:
+        """A path of four seconds that plays in a loop."""
+        self.rest(person)
+        state = self.commands.state
+        latent, motion = state.latent, state.motion
+        keys = ((0, -25), (2, 25), (4, -25))
+        state.keyframes = tuple(
+            Keyframe(float(time), latent, motion, 0.5, Orbit(yaw=float(yaw))) for time, yaw in keys
+        )
+        self.commands.toggle_path()
+        row = self.run(Row("path", person), seconds, _nothing)
+        self.commands.toggle_path()
+        state.keyframes = ()
+        return row
+
+    def _drag(self, row: Row, seconds: float, place: Callable[[float], tuple[float, float]]) -> Row:
+        moves: list[tuple[float, object]] = []
+        state = self.commands.state
+        _xdo("mousemove", *map(round, place(0.0)))
+        self.frame()
+        _xdo("mousedown", 1)
+        last = -1.0
+
+        def each(now: float) -> None:
+            nonlocal last
+            shot = state.shot()
+            if not moves or moves[-1][1] != shot:
+                moves.append((time.perf_counter(), shot))
+            if now - last > 1 / 40:
+                last = now
+                _xdo("mousemove", *map(round, place(now)))
+
+        self.run(row, seconds, each)
+        _xdo("mouseup", 1)
+        begin = time.perf_counter()
+        self.until(self.is_settled)
+        row.settle_ms = round(1000 * (time.perf_counter() - begin))
+        when = {shot: at for at, shot in moves}
+        waits = [
+            1000 * (at - when[result.request.shots[0]])
+            for at, result in self.shown
+            if result.request.shots[0] in when
+        ]
+        if waits:
+            row.latency_ms = round(median(waits), 1)
+        return row
+
+    def rest(self, person: int) -> None:
+        """Shows a person from the front at the clip's beginning, nothing of it kept."""
+        commands = self.commands
+        commands.scheduler.pictures.clear()
+        commands.state.latent = Latent(x=float(person))
+        commands.state.t, commands.state.orbit = 0.0, Orbit()
+        commands.state.playback = Playback()
+        _xdo("mousemove", 5, 5)
+        self.until(self.is_settled)
+        commands.scheduler.pictures.clear()  # nor what was rendered ahead at rest
+
+
+def _nothing(_: float) -> None:
+    """Nothing is done but drawing."""
+
+
+def _xdo(*words: object) -> None:
+    subprocess.run(["xdotool", *map(str, words)], check=True)
+
+
+@contextmanager
+def _busy(cores: int) -> Iterator[None]:
+    """Keeps some cores busy meanwhile."""
+    others = [subprocess.Popen([sys.executable, "-c", _SPIN]) for _ in range(cores)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def main(options: Options) -> int:
+    """Measures and prints."""
+    with tempfile.TemporaryDirectory() as folder, _busy(options.busy):
+        bench = Bench(options, Path(folder))
+        assert bench.commands.model is not None
+        people = options.people or bench.commands.model.people[:2] or (0,)
+        rows: list[Row] = []
+        for person in people:
+            rows += bench.play(person, loops=5)
+            rows.append(bench.scrub(person, options.seconds))
+            rows.append(bench.orbit(person, options.seconds))
+            rows.append(bench.path(person, options.seconds))
+            print("\n".join(_words(row) for row in rows[-8:]), flush=True)
+        bench.app.close()
+    first = {"first_frame_s": bench.first_frame, "first_picture_s": bench.first_picture}
+    print(f"First frame {bench.first_frame:.2f} s, first picture {bench.first_picture:.2f} s")
+    if options.json:
+        figures = {**first, "busy": options.busy, "rows": [asdict(row) for row in rows]}
+        Path(options.json).write_text(json.dumps(figures, indent=2))
+    return 0
+
+
+def _words(row: Row) -> str:
+    enlarged = "" if row.always_superresolution else " without super-resolution"
+    stages = " ".join(f"{name} {ms:g}" for name, ms in row.stage_ms.items() if ms)
+    return (
+        f"{row.person:>5} {row.movement:<13} {row.rate:5.1f}/s, {row.full:4.0%} full, "
+        f"least side {row.least_side:.2f}{enlarged}; render {row.render_ms:.0f} ms ({stages}); "
+        f"latency {row.latency_ms:.0f}, settles {row.settle_ms:.0f} ms; window "
+        f"{row.window_rate:.0f}/s, p99 {row.frame_ms:.0f} ms, cores {row.window_cores:.2f} + "
+        f"{row.worker_cores:.2f}; {row.memory / 1e6:.0f} MB"
+    )
+
+
+if __name__ == "__main__":
+    run_command(lambda: main(tyro.cli(Options, prog="python -m benchmarks.window")))

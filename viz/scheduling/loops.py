@@ -1,0 +1,165 @@
+"""What repeats: the pictures of the clip, of an auto-orbit or of a path, in the order they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from viz.state import layouts
+from viz.state.animation import camera_path, clip_time
+from viz.state.animation.animator import Animator
+from viz.state.interface import Interface
+from viz.state.types import (
+    FRAME_RATE,
+    FRAMES,
+    Latent,
+    Motion,
+    Orbit,
+    Probe,
+    RenderRequest,
+    SessionState,
+)
+
+
+class Loop(Sequence[RenderRequest]):
+    """The full pictures of one round. A request is made when it is first looked at.
+
+    Args:
+        count: pictures of a round.
+        rate: pictures a second.
+        make: the request for a picture, by its index.
+    """
+
+    def __init__(self, count: int, rate: float, make: Callable[[int], RenderRequest]) -> None:
+        self.rate = rate
+        self._make = make
+        self._made: list[RenderRequest | None] = [None] * count
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = self._made[index]
+        if found is None:
+            found = self._made[index] = self._make(index)
+        return found
+
+    def ahead(self, index: int) -> Iterator[RenderRequest]:
+        """All pictures, in the order in which they come from `index` on."""
+        count = len(self)
+        return (self[(index + k) % count] for k in range(count))
+
+
+@dataclass(frozen=True)
+class Upcoming:
+    """Where in a loop the state is."""
+
+    loop: Loop
+    index: int
+    """The picture that is shown, or would be next."""
+    playing: bool
+    """Whether the loop plays; else the state rests, and it could play."""
+
+
+class LoopFinder:
+    """Finds what repeats, and keeps its requests from one frame of the window to the next."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[object, Any]] = {}
+
+    def find(
+        self, state: SessionState, interface: Interface, animator: Animator
+    ) -> Upcoming | None:
+        """The loop that plays, or at rest that of the clip; None where nothing repeats.
+
+        Args:
+            state: what is shown now.
+            interface: what moves, and the layer that is looked into.
+            animator: that moves it.
+        """
+        interests = (interface.playing, interface.path_playing, interface.auto_orbit)
+        # Two movements at once come together again only after very long.
+        if sum(interests) > 1 or interface.animate_person or animator.gliding:
+            return None
+        if interface.path_playing:
+            return self._path(state, interface, animator.rate)
+        if interface.auto_orbit:
+            return self._orbit(state, interface, animator)
+        return None if interface.play_between else self._clip(state, interface, animator)
+
+    def clip(self, state: SessionState, interface: Interface) -> tuple[RenderRequest | None, ...]:
+        """The full picture of each frame of the clip, for the timeline; None for those that do not
+        play."""
+        first, last = clip_time.frame_range(state.playback)
+        frames = self._frames(state, interface.probe)
+        return tuple(frames(k) if first <= k <= last else None for k in range(FRAMES))
+
+    def _frames(self, state: SessionState, probe: Probe | None) -> Callable[[int], RenderRequest]:
+        base = replace(state, t=0.0)
+
+        def start() -> Callable[[int], RenderRequest]:
+            made: dict[int, RenderRequest] = {}
+
+            def frame(number: int) -> RenderRequest:
+                if number not in made:
+                    at = replace(base, t=clip_time.time_of(number))
+                    made[number] = _request(at, probe)
+                return made[number]
+
+            return frame
+
+        return self._kept("frames", (base, probe), start)
+
+    def _clip(self, state: SessionState, interface: Interface, animator: Animator) -> Upcoming:
+        frame = self._frames(state, interface.probe)
+        order = clip_time.round_frames(state.playback)
+        rate = FRAME_RATE * state.playback.speed
+        loop = self._kept(
+            "clip", (frame, order, rate), lambda: Loop(len(order), rate, lambda k: frame(order[k]))
+        )
+        number = min(max(round(clip_time.frame_of(state.t)), min(order)), max(order))
+        index = order.index(number)
+        if animator.clock.direction < 0 and index > 0:  # on the way back
+            index = (len(order) - index) % len(order)
+        return Upcoming(loop, index, interface.playing)
+
+    def _orbit(
+        self, state: SessionState, interface: Interface, animator: Animator
+    ) -> Upcoming | None:
+        eight, (yaw, pitch) = animator.eight, (interface.orbit_yaw, interface.orbit_pitch)
+        center, steps = eight.center, eight.steps
+        if center is None:
+            return None
+        base = replace(state, orbit=center)
+
+        def make(step: int) -> RenderRequest:
+            orbit = eight.camera_at(step, yaw, pitch) or center
+            return _request(replace(base, orbit=orbit), interface.probe)
+
+        key = base, steps, yaw, pitch, interface.probe
+        loop = self._kept("orbit", key, lambda: Loop(steps, steps / interface.orbit_period, make))
+        return Upcoming(loop, eight.step, True)
+
+    def _path(self, state: SessionState, interface: Interface, rate: float) -> Upcoming:
+        base = replace(state, latent=Latent(), motion=Motion(), t=0.0, orbit=Orbit())
+        probe = interface.probe
+
+        def make(index: int) -> RenderRequest:
+            seconds = camera_path.frame_time(base, index, rate)
+            return _request(camera_path.state_at(base, seconds), probe)
+
+        count = camera_path.frame_count(base, rate)
+        loop = self._kept("path", (base, rate, probe), lambda: Loop(count, rate, make))
+        index = camera_path.frame_before(base, interface.path_time, rate)
+        return Upcoming(loop, index, True)
+
+    def _kept(self, kind: str, key: object, make: Callable[[], Any]) -> Any:
+        """What was made for an equal key before, or a fresh one."""
+        if kind not in self._known or self._known[kind][0] != key:
+            self._known[kind] = key, make()
+        return self._known[kind][1]
+
+
+def _request(state: SessionState, probe: Probe | None) -> RenderRequest:
+    return replace(layouts.full_request(state), probe=probe)

@@ -1,0 +1,106 @@
+"""Pictures that were shown, kept to be shown again without rendering."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import replace
+
+from viz.scheduling.previews import leaves_nothing_out, shown
+from viz.state.animation.blending import people
+from viz.state.files import file_stamp
+from viz.state.types import RenderRequest, RenderResult
+
+PICTURE_BYTES = 256 * 2**20
+"""Memory for kept pictures."""
+
+
+class PictureCache:
+    """The best picture of each full request, the least recently used dropped when there are many.
+
+    Results are kept as they are, so their arrays must be nobody else's to write into.
+
+    Args:
+        max_bytes: of all arrays; never exceeded.
+    """
+
+    def __init__(self, max_bytes: int = PICTURE_BYTES) -> None:
+        self.max_bytes = max_bytes
+        self.used_bytes = 0
+        self.version = 0
+        """Grows with each change of what is kept."""
+        self._entries: OrderedDict[Hashable, tuple[RenderResult, int]] = OrderedDict()
+
+    def get(self, full: RenderRequest) -> RenderResult | None:
+        """The picture kept for a request without a preview; its own request tells what it leaves
+        out. Counts as a use."""
+        key = _key(full)
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        self._entries.move_to_end(key)
+        return entry[0]
+
+    def has(self, full: RenderRequest) -> bool:
+        """Whether any picture is kept for a request without a preview."""
+        return _key(full) in self._entries
+
+    def has_full(self, full: RenderRequest) -> bool:
+        """Whether the full picture is kept."""
+        entry = self._entries.get(_key(full))
+        return entry is not None and entry[0].request.preview is None
+
+    def put(self, result: RenderResult) -> None:
+        """Keeps a result, unless a better picture of the same is kept or it alone is too large.
+
+        One that leaves nothing out is kept as the full picture, whatever it was asked for as.
+        """
+        full = replace(result.request, preview=None)
+        if result.request.preview is not None and leaves_nothing_out(result.request):
+            result = replace(result, request=full)
+        key, size = _key(full), result_bytes(result)
+        old, freed = self._entries.get(key, (None, 0))
+        if size > self.max_bytes or (
+            old is not None and _worth(old.request) > _worth(result.request)
+        ):
+            return
+        self._entries[key] = result, size
+        self._entries.move_to_end(key)
+        self.used_bytes += size - freed
+        self.version += 1
+        while self.used_bytes > self.max_bytes:
+            _, (_, freed) = self._entries.popitem(last=False)
+            self.used_bytes -= freed
+
+    def clear(self) -> None:
+        """Drops everything."""
+        self._entries.clear()
+        self.used_bytes = 0
+        self.version += 1
+
+
+def result_bytes(result: RenderResult) -> int:
+    """Memory of a result's pictures, meshes and probe."""
+    arrays = [picture for picture in result.pictures if picture is not None]
+    for mesh in result.meshes:
+        if mesh is not None:
+            arrays += [mesh.vertices, mesh.faces, mesh.normals, mesh.colors]
+    if result.probe is not None:
+        arrays.append(result.probe.picture)
+    return sum(array.nbytes for array in arrays)
+
+
+def _worth(request: RenderRequest) -> tuple[bool, float]:
+    return request.preview is None, shown(request.preview)
+
+
+def _key(full: RenderRequest) -> Hashable:
+    """The request, and the state of the files that it reads."""
+    files = [
+        person.ws_file
+        for shot in full.shots
+        if shot.latent.ws_file or shot.latent.others
+        for person, _ in people(shot.latent)
+        if person.ws_file
+    ]
+    return (full, tuple(map(file_stamp, files))) if files else full

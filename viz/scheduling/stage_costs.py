@@ -1,0 +1,116 @@
+"""How long a renderer's stages take, learned from what was rendered.
+
+Each stage's time has a fixed part and one that grows with its work. Both are learned from few and
+noisy measurements, among them ones that stand for nothing: the first picture of a model waits for
+its weights to be laid out, and any picture may wait for another program.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from viz.state.types import Preview
+
+_MEASURED = 5
+"""Latest measurements of one work that count; their lower median is robust against pauses."""
+_WORKS = 4
+"""Works whose measurements are remembered, the latest ones."""
+_AGING = 0.5
+"""Weight of a work's time beside that of the work measured after it."""
+_PRIOR = 0.02
+"""Weight of what is assumed of a stage, as a squared share of its usual work."""
+
+
+@dataclass
+class StageCost:
+    """Time of a stage as a fixed part and one that is proportional to work."""
+
+    fixed: float = 1.0
+    """Share of the fixed part that is assumed while only one work was measured, 0..1."""
+    _seen: OrderedDict[float, deque[float]] = field(default_factory=OrderedDict)
+    """Milliseconds by work; the work measured last comes last."""
+
+    def add(self, work: float, milliseconds: float) -> None:
+        """Learns from a measurement; `work` is positive, 1 for the full picture."""
+        self._seen.setdefault(work, deque(maxlen=_MEASURED)).append(milliseconds)
+        self._seen.move_to_end(work)
+        while len(self._seen) > _WORKS:
+            self._seen.popitem(last=False)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything was measured."""
+        return bool(self._seen)
+
+    def at(self, work: float) -> float:
+        """Milliseconds that some work should take; 0 where nothing is known."""
+        if not self._seen:
+            return 0.0
+        points = list(self._points())
+        total = sum(weight for weight, _, _ in points)
+        x = sum(weight * w for weight, w, _ in points) / total
+        y = sum(weight * ms for weight, _, ms in points) / total
+        spread = sum(weight * (w - x) ** 2 for weight, w, _ in points) / total
+        along = sum(weight * (w - x) * (ms - y) for weight, w, ms in points) / total
+        assumed = (1 - self.fixed) * y / x
+        prior = _PRIOR * x * x
+        slope = (along + prior * assumed) / (spread + prior)
+        # Neither more work in less time nor less than no time without work.
+        return y + min(max(slope, 0.0), y / x) * (work - x)
+
+    def _points(self) -> Iterator[tuple[float, float, float]]:
+        """Weight, work and usual milliseconds of each work."""
+        weight = 1.0
+        for work, times in reversed(self._seen.items()):
+            yield weight, work, sorted(times)[(len(times) - 1) // 2]
+            weight *= _AGING
+
+
+def ray_work(preview: Preview | None) -> float:
+    """Pixels times samples, as a share of the full picture's."""
+    return 1.0 if preview is None else preview.scale**2 * preview.samples
+
+
+def pixel_work(preview: Preview | None) -> float:
+    """Pixels, as a share of the full picture's."""
+    return 1.0 if preview is None else preview.scale**2
+
+
+@dataclass
+class PictureCosts:
+    """What was learned about one kind of picture."""
+
+    stages: dict[str, StageCost] = field(default_factory=dict)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a picture was rendered, so that times can be told."""
+        return "render" in self.stages
+
+    def add(self, preview: Preview | None, stage_ms: dict[str, float], total_ms: float) -> None:
+        """Learns from a picture; a stage that was not run tells nothing."""
+        for name, spent in stage_ms.items():
+            self._stage(name).add(_work(name, preview), spent)
+        rest = max(total_ms - sum(stage_ms.values()), 0.0)
+        self._stage("rest").add(_work("rest", preview), rest)
+
+    def milliseconds(self, preview: Preview | None, stages: set[str]) -> float:
+        """Time that a picture should take which runs these stages."""
+        names = self.stages.keys() & (stages | {"render", "copy", "rest", "mesh", "probe"})
+        return sum(self.stages[name].at(_work(name, preview)) for name in names)
+
+    def _stage(self, name: str) -> StageCost:
+        return self.stages.setdefault(name, StageCost(_FIXED.get(name, 1.0)))
+
+
+_FIXED = {"render": 0.3}
+"""Shares of the fixed part that are assumed; all of the other stages."""
+
+
+def _work(stage: str, preview: Preview | None) -> float:
+    if stage == "render":
+        return ray_work(preview)
+    # What takes a pause or the window's own work with it must not seem to depend on pixels.
+    return pixel_work(preview) if stage in ("superresolution", "copy") else 1.0
