@@ -43,6 +43,7 @@ from viz.state.types import (
     Motion,
     Orbit,
     Precision,
+    Preview,
     Quality,
     RenderRequest,
     SessionState,

@@ -179,8 +179,10 @@ class Bench:
         self.rest(person)
         self.commands.toggle_play()
         rows = [self.run(Row("play: loop 1", person), _LOOP_SECONDS, _nothing)]
-        for loop in range(2, loops + 1):
-            rows.append(self.run(Row(f"play: loop {loop}", person), _LOOP_SECONDS, _nothing))
+        rows += [
+            self.run(Row(f"play: loop {loop}", person), _LOOP_SECONDS, _nothing)
+            for loop in range(2, loops + 1)
+        ]
         rows.append(self.run(Row("play: after", person), 3.0, _nothing))
         self.commands.toggle_play()
         return rows

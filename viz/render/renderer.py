@@ -39,7 +39,7 @@ MIN_RAW_RESOLUTION = 16
 """Smallest raw picture of a preview, pixels."""
 PREVIEW_MESH_RESOLUTION = 96
 """Most points along each side of a preview's mesh grid."""
-_STAGE_BYTES = {"planes": 128 * 2**20, "render": 64 * 2**20, "superresolution": 64 * 2**20}
+_STAGE_BYTES = {"planes": 32 * 2**20, "render": 16 * 2**20, "superresolution": 16 * 2**20}
 """Memory for what passes by while the clip plays or the camera turns: finished pictures are kept
 where they are shown, so that only the latest stages are of use."""
 _GPU_FACTOR = 4

@@ -11,7 +11,7 @@ from viz.state.animation.blending import people
 from viz.state.files import file_stamp
 from viz.state.types import RenderRequest, RenderResult
 
-PICTURE_BYTES = 256 * 2**20
+PICTURE_BYTES = 128 * 2**20
 """Memory for kept pictures."""
 
 
