@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -9,7 +10,7 @@ from typing import IO, Any
 from training.replacing import replacing
 from viz.state.errors import UserError
 
-CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
+CHECKPOINTS = Path(str(importlib.resources.files("checkpoints")))
 """Folder of the models that come with the program."""
 
 Stamp = tuple[int, int]
