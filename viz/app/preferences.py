@@ -3,42 +3,56 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import platformdirs
 
 from viz.exports.choices import ExportChoices
+from viz.state import settings
 from viz.state.errors import UserError
 from viz.state.files import write_beside
 from viz.state.interface import Interface
+from viz.state.settings import Range
 
 _APP = "pv3d-visualizer"
 _MOST_RECENT = 10
 _KEPT = ("theme", "ui_scale", "sidebar_width", "previews", "target_rate", "reload_on_change")
 """Fields of the interface that outlive the program."""
 
+Side = Annotated[int, Range(1, 2**15)]
+Place = Annotated[int, Range(-(2**15), 2**15)]
+
 
 def _pictures() -> str:
     return str(Path(platformdirs.user_pictures_dir()) / "PV3D visualizer")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the window stood, as `gui_utils.window.window.Window.geometry` has it."""
+
+    size: tuple[Side, Side] | None = None
+    position: tuple[Place, Place] | None = None
+    maximized: bool = False
 
 
 @dataclass
 class Preferences:
     """Settings of the person at this machine."""
 
-    window: dict[str, Any] = field(default_factory=dict)
-    """`gui_utils.window.window.Window.geometry`."""
-    interface: dict[str, Any] = field(default_factory=dict)
-    sections: dict[str, bool] = field(default_factory=dict)
+    window: dict[str, Any] = field(default_factory=dict[str, Any])
+    """A `Placement` as a table."""
+    interface: dict[str, Any] = field(default_factory=dict[str, Any])
+    sections: dict[str, bool] = field(default_factory=dict[str, bool])
     """Which panels are open."""
-    recent: list[str] = field(default_factory=list)
+    recent: list[str] = field(default_factory=list[str])
     """Models opened before, newest first."""
-    bookmarks: dict[str, str] = field(default_factory=dict)
+    bookmarks: dict[str, str] = field(default_factory=dict[str, str])
     """Sessions as JSON by digit."""
-    exports: dict[str, Any] = field(default_factory=dict)
+    exports: dict[str, Any] = field(default_factory=dict[str, Any])
     """`viz.exports.choices.ExportChoices.plain`."""
     capture_folder: str = field(default_factory=_pictures)
 
@@ -66,9 +80,8 @@ class Preferences:
 
     def restore(self, interface: Interface, exports: ExportChoices) -> None:
         """Sets the interface as it was; values that do not fit are passed over."""
-        for name in _KEPT:
-            value, present = self.interface.get(name), getattr(interface, name)
-            if isinstance(value, type(present)) and (name != "theme" or value in ("dark", "light")):
+        for name, value in settings.fitting_fields(Interface, self.interface).items():
+            if name in _KEPT:
                 setattr(interface, name, value)
         exports.restore(self.exports)
 
@@ -79,30 +92,19 @@ def default_path() -> Path:
 
 
 def load(path: Path) -> Preferences:
-    """Settings from a file; defaults where there is none or it is damaged, for settings are never
-    worth refusing to start."""
+    """Settings from a file. What is damaged takes its default, for settings are never worth
+    refusing to start."""
     try:
-        data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        data = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
         return Preferences()
-    preferences = Preferences()
-    for entry in fields(Preferences):
-        value = data.get(entry.name) if isinstance(data, dict) else None
-        if isinstance(value, type(getattr(preferences, entry.name))):
-            setattr(preferences, entry.name, value)
-    preferences.recent = [p for p in preferences.recent if isinstance(p, str)]
-    preferences.sections = _only(preferences.sections, lambda v: isinstance(v, bool))
-    preferences.bookmarks = _only(preferences.bookmarks, lambda v: isinstance(v, str))
+    preferences = settings.read_fitting(Preferences, data)
+    sound = settings.fitting_fields(Placement, preferences.window)
+    preferences.window = {key: preferences.window[key] for key in sound}
     return preferences
-
-
-def _only(table: dict[str, Any], fits: Callable[[Any], bool]) -> dict[str, Any]:
-    return {key: value for key, value in table.items() if fits(value)}
 
 
 def save(path: Path, preferences: Preferences) -> None:
     """Writes the settings; a folder that cannot be written is no reason to complain."""
-    try:
+    with suppress(UserError):
         write_beside(path, lambda file: file.write(json.dumps(asdict(preferences)).encode()))
-    except UserError:
-        return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,8 @@ from typing import Any
 from viz.exports.naming import default_name, safe_name
 from viz.exports.schedule import Take, take
 from viz.exports.table import EXPORTERS, Exporter
-from viz.state import layouts
+from viz.state import layouts, settings
 from viz.state.errors import UserError
-from viz.state.session import read_value
 from viz.state.types import ModelInfo, SessionState
 
 FOLDER = ""
@@ -69,13 +69,13 @@ class ExportChoices:
 
     def restore(self, data: dict[str, Any]) -> None:
         """Take over what `plain` gave; what does not fit any more is passed over."""
-        if data.get("what") in EXPORTERS:
-            self.what = data["what"]
+        what = data.get("what")
+        if isinstance(what, str) and what in EXPORTERS:
+            self.what = what
         for name, exporter in EXPORTERS.items():
-            options = _table(data, "options").get(name)
-            if isinstance(options, dict):
-                found = read_value(exporter.options, options)
-                if found is not None and not found.problems():
+            with suppress(ValueError):
+                found = settings.read(exporter.options, _table(data, "options").get(name))
+                if not found.conflicts():
                     self.options[name] = found
             suffix = _table(data, "suffixes").get(name)
             if suffix in exporter.suffixes:

@@ -16,6 +16,7 @@ from viz.exports.mesh_options import (
     SequenceOptions,
     VolumeOptions,
 )
+from viz.exports.options import Options
 
 if TYPE_CHECKING:
     from viz.render.renderer import Renderer
@@ -27,24 +28,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class MeshSequenceOptions:
+class MeshSequenceOptions(Options):
     """How a clip becomes an animated .glb or a folder of numbered meshes."""
 
     sequence: SequenceOptions = field(default_factory=SequenceOptions)
     mesh: MeshOptions = field(default_factory=MeshOptions)
 
-    def problems(self) -> list[str]:
-        """Sentences on what cannot be; nothing where all is well."""
-        return self.sequence.problems() + self.mesh.problems()
-
-    def problems_with(self, path: Path) -> list[str]:
-        """Those, and what this name cannot stand for."""
-        found, suffix = self.problems(), path.suffix.lower()
+    def misfits(self, path: Path) -> list[str]:
+        suffix = path.suffix.lower()
         if suffix.removeprefix(".") in MESH_FORMATS and suffix != ".glb":
-            found.append(
+            return [
                 f"{path.name} would hold one mesh: name a folder, or a .glb for an animated one."
-            )
-        return found
+            ]
+        return []
 
 
 @dataclass(frozen=True)
@@ -58,9 +54,8 @@ class Exporter:
     """A sentence on what comes out."""
     suffixes: tuple[str, ...]
     """Endings of the files, the usual one first; "" stands for a folder."""
-    options: type[Any]
-    """Frozen dataclass whose defaults suit most; `problems()` and `problems_with(path)` list
-    sentences on what cannot be."""
+    options: type[Options]
+    """Frozen dataclass whose defaults suit most."""
     run: Run
     """run(renderer, state, options, path, *, overwrite=False): steps of the worker. They
     yield (detail, fraction 0..1 or None) and return the path written; closing them leaves no half

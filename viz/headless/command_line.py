@@ -8,9 +8,17 @@ import sys
 from typing import Any
 
 import tyro
+from tyro.constructors import (
+    ConstructorRegistry,
+    StructConstructorSpec,
+    StructFieldSpec,
+    StructTypeInfo,
+)
 
+from viz.exports.options import Options
 from viz.exports.table import EXPORTERS
 from viz.headless.export_source import Source
+from viz.state import settings
 from viz.state.errors import UserError
 
 COMMANDS = {
@@ -62,5 +70,28 @@ def parse(command: str, arguments: list[str]) -> tuple[Source, Any]:
         args=arguments,
         prog=f"visualizer.py {command}",
         description=f"{exporter.help} Made without a window, as the application makes it.",
+        registry=_registry,
     )
     return parsed.source, parsed.export
+
+
+_registry = ConstructorRegistry()
+
+
+@_registry.struct_rule
+def _settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
+    """Explains the settings of exports as they are declared, with their ranges."""
+    kind = info.type
+    if not (isinstance(kind, type) and issubclass(kind, Options)):
+        return None
+    hints = settings.hints(kind)
+    fields = tuple(
+        StructFieldSpec(
+            name=field.name,
+            type=hints[field.name],
+            default=getattr(info.default, field.name, settings.setting(kind, field.name).default),
+            helptext=settings.setting(kind, field.name).help,
+        )
+        for field in dataclasses.fields(kind)
+    )
+    return StructConstructorSpec(instantiate=kind, fields=fields)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from viz.state.settings import Range
 from viz.state.types import Probe
 
 
@@ -13,10 +14,11 @@ class Interface:
     """How the program behaves, apart from what it shows: not part of a session or of undo."""
 
     theme: Literal["dark", "light"] = "dark"
-    ui_scale: float = 1.0
-    """Size of the interface on top of the monitor's own scale, 0.5..3."""
-    sidebar_width: float = 340.0
-    """Design pixels."""
+    """Colours of the interface."""
+    ui_scale: Annotated[float, Range(0.5, 3, "%")] = 1.0
+    """Size of the interface, on top of the monitor's own scale."""
+    sidebar_width: Annotated[float, Range(260, 560, step=1)] = 340.0
+    """Width of the sidebar in design pixels."""
     sidebar_visible: bool = True
     """False hides the whole interface but the picture (H)."""
     playing: bool = False
@@ -24,39 +26,44 @@ class Interface:
     """Whether playing also shows times between the clip's frames; their pictures are not kept."""
     animate_person: bool = False
     """Whether the appearance wanders over the pad by itself."""
-    animate_speed: float = 0.5
-    """Seeds a second."""
+    animate_speed: Annotated[float, Range(0.05, 5, "seeds/s", logarithmic=True)] = 0.5
+    """How fast the person changes."""
     auto_orbit: bool = False
-    """Whether the camera swings on a slow figure of eight."""
-    orbit_period: float = 8.0
-    """Seconds a round."""
-    orbit_yaw: float = 25.0
-    """Swing to each side, degrees."""
-    orbit_pitch: float = 8.0
-    """Swing up and down, degrees."""
+    """Swings the camera around the head on a slow figure of eight. Key O."""
+    orbit_period: Annotated[float, Range(2, 60, "s", step=0.1, logarithmic=True)] = 8.0
+    """Time that one round takes."""
+    orbit_yaw: Annotated[float, Range(0, 90, "°", step=1)] = 25.0
+    """Swing to each side."""
+    orbit_pitch: Annotated[float, Range(0, 45, "°", step=1)] = 8.0
+    """Swing up and down."""
     path_lane: bool = False
     """Whether the camera and time path is shown below the timeline."""
-    path_time: float = 0.0
-    """Where the path's playhead stands, seconds."""
+    path_time: Annotated[float, Range(0, 72_000, "s")] = 0.0
+    """Where the path's playhead stands."""
     path_playing: bool = False
     path_shown: bool = False
     """Whether the pointer is on the path's lane, so that the path is drawn over the picture."""
     path_loop: bool = True
-    """Whether a path that plays begins anew at its end."""
+    """Whether the path begins again at its end when it plays here; exports show it once."""
     lock_motion: bool = True
-    """Whether a new random person keeps the motion."""
+    """On, a new random person moves as the last one did; off, the motion is drawn too."""
     lock_person: bool = True
-    """Whether a new random motion keeps the person."""
+    """On, a new random motion keeps the person; off, the person is drawn too."""
     previews: bool = True
-    """Whether pictures get cheaper while something moves."""
-    target_rate: float = 12.0
-    """Previews a second to hold while something moves, as far as the least preview allows."""
-    preview_floor: float = 0.5
-    """Least factor on the raw resolution that a preview may take, 0.5..1; the super-resolution
-    always runs, and no fewer pixels go into it than half the trained side."""
+    """Makes pictures cheaper while the mouse drags or the clip plays; the full picture follows when
+    it rests."""
+    target_rate: Annotated[float, Range(2, 60, "frames/s", step=1)] = 12.0
+    """Rate that previews should hold, as far as the least quality allows: a higher one leaves more
+    out."""
+    preview_floor: Annotated[float, Range(0.5, 1, "%")] = 0.5
+    """How far previews may go down, as a part of the raw resolution; the target rate is missed
+    rather than going lower.
+
+    The super-resolution always runs, and no fewer pixels go into it than half the trained side.
+    """
     reload_on_change: bool = True
-    """Whether a checkpoint that changes on disk is loaded again."""
+    """Loads the model again when its file changes on disk, as during training."""
     probe: Probe | None = None
     """Layer whose activation is shown."""
     layer_filter: str = ""
-    """Words that the list of layers is narrowed to."""
+    """Lists only layers whose name or kind contains all these words."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from training.camera import FOCAL_LENGTH, PIVOT, RADIUS, Camera, fov_from_focal
+from viz.state.settings import Range
 
 FRAMES = 16
 """Frames of a clip as trained; frame k is at t = k / 15."""
@@ -25,6 +26,18 @@ LAST_SEED = 2**32 - 1
 SEEDS_A_ROW = 100
 """Seeds on the pads: one to the right is the next seed, one up is this many further."""
 DEFAULT_FOV = fov_from_focal(FOCAL_LENGTH)
+
+Seed = Annotated[int, Range(0, LAST_SEED)]
+Fraction = Annotated[float, Range(0, 1)]
+ClipTime = Annotated[float, Range(-10, 10, slider=(-0.25, 1.25))]
+"""Time in a clip: 0 is the rest pose, 1 the last frame; beyond, the model extrapolates."""
+PadPlace = Annotated[float, Range(-(10**10), 10**10)]
+Angle = Annotated[float, Range(-3600, 3600, "°", slider=(-180, 180), step=0.1)]
+"""Degrees of a full turn; what is beyond half a turn either way comes round again."""
+Coordinate = Annotated[float, Range(-10, 10, slider=(-0.5, 0.5))]
+"""World units; the box that the models fill is about 1 wide."""
+Distance = Annotated[float, Range(0, 1000, slider=(0.1, 12))]
+"""World units."""
 
 View = Literal["image", "raw", "depth", "normals", "opacity", "mesh"]
 VIEWS: dict[View, str] = {
@@ -66,32 +79,48 @@ MESH_STYLES: dict[MeshStyle, str] = {
 class Latent:
     """Who: the appearance code, as the user chooses it."""
 
-    x: float = 0.0
+    x: PadPlace = 0.0
     """Place on the seed pad. Whole numbers are seeds; between them the four neighbours' w blend."""
-    y: float = 0.0
-    """One up is `SEEDS_A_ROW` seeds further."""
-    psi: float = 1.0
-    """Truncation: 1 is the person as drawn, 0 the average person; 0..1, beyond it exaggerates."""
-    cutoff: int | None = None
-    """Number of leading layers that psi acts on; None for all."""
-    mix_seed: int = 1
-    """Second seed whose w replaces those of `mix_layers`: style mixing."""
-    mix_layers: tuple[int, ...] = ()
-    """Indices of the layers that take the second seed's w, ascending."""
-    blend_seed: int = 2
-    """Another person to blend to."""
-    blend: float = 0.0
-    """0 is this person, 1 the other."""
+    y: PadPlace = 0.0
+    """Place on the seed pad; one up is 100 seeds further."""
+    psi: Annotated[float, Range(-10, 10, slider=(-1, 2))] = 1.0
+    """Truncation: 1 is the person as drawn, 0 the average person; below 0 is the opposite, above 1
+    exaggerates."""
+    cutoff: Annotated[int, Range(0, 1000, "layers")] | None = None
+    """How many layers ψ acts on, from the coarsest one; the finer ones stay as drawn.
+
+    None is all of them.
+    """
+    mix_seed: Seed = 1
+    """Seed of the person whose w the marked layers take: style mixing."""
+    mix_layers: tuple[Annotated[int, Range(0, 1000)], ...] = ()
+    """Layers that take the second seed's w, in ascending order."""
+    blend_seed: Seed = 2
+    """Seed of another person to blend with."""
+    blend: Fraction = 0.0
+    """How much of the other person is in the blend: 0 is this person, 1 the other; between them
+    their w blend."""
     ws_file: str = ""
     """File with ws [num_ws, w_dim] (.npy, or .npz with the key ws) to show instead of a seed."""
     others: tuple[LatentShare, ...] = ()
-    """People whose ws have a share, as on the way between two keys of a path; the rest of the 1
-    that shares add up to is this person's own."""
+    """People whose ws have a share, as on the way between two keyframes of a path; the rest of the
+    1 that shares add up to is this person's own."""
 
     @property
     def seed(self) -> int:
         """The nearest seed."""
         return lattice_seed(round(self.x), round(self.y))
+
+    @classmethod
+    def at(cls, seed: int, like: Latent | None = None) -> Latent:
+        """The person of a seed and nobody else: no blend, no style mixing, no file.
+
+        Args:
+            seed: may be negative, which counts down from 2**32.
+            like: the person until now, whose truncation is kept.
+        """
+        like = like or cls()
+        return cls(x=float(seed), psi=like.psi, cutoff=like.cutoff)
 
 
 @dataclass(frozen=True)
@@ -99,24 +128,28 @@ class LatentShare:
     """A person's share in a blend."""
 
     latent: Latent
-    share: float
-    """Factor on the ws, 0..1."""
+    share: Fraction
+    """Factor on the ws."""
+
+    def __post_init__(self) -> None:
+        if self.latent.others:
+            raise ValueError("A person who has a share in a blend cannot be a blend as well.")
 
 
 @dataclass(frozen=True)
 class Motion:
     """How they move: the motion code, as the user chooses it."""
 
-    x: float = 0.0
-    """Place on the motion pad; between whole numbers the four neighbours blend."""
-    y: float = 0.0
-    """One up is `SEEDS_A_ROW` seeds further."""
-    strength: float = 1.0
-    """Factor on the motion code, 0..2; 0 keeps the rest pose."""
-    blend_seed: int = 1
-    """Another motion to blend to."""
-    blend: float = 0.0
-    """0 is this motion, 1 the other."""
+    x: PadPlace = 0.0
+    """Place on the motion pad. Whole numbers are seeds; between them the four neighbours blend."""
+    y: PadPlace = 0.0
+    """Place on the motion pad; one up is 100 seeds further."""
+    strength: Annotated[float, Range(-10, 10, "×", slider=(0, 2))] = 1.0
+    """Factor on the motion code: 0 keeps the rest pose, 1 is as drawn, 2 moves most."""
+    blend_seed: Seed = 1
+    """Seed of another motion to blend with."""
+    blend: Fraction = 0.0
+    """How much of the other motion is in the blend: 0 is this motion, 1 the other."""
     others: tuple[MotionShare, ...] = ()
     """Motions whose codes have a share, as in `Latent.others`; the strength is this one's."""
 
@@ -125,14 +158,28 @@ class Motion:
         """The nearest seed."""
         return lattice_seed(round(self.x), round(self.y))
 
+    @classmethod
+    def at(cls, seed: int, like: Motion | None = None) -> Motion:
+        """The motion of a seed and no other.
+
+        Args:
+            seed: may be negative, which counts down from 2**32.
+            like: the motion until now, whose strength is kept.
+        """
+        return cls(x=float(seed), strength=(like or cls()).strength)
+
 
 @dataclass(frozen=True)
 class MotionShare:
     """A motion's share in a blend."""
 
     motion: Motion
-    share: float
-    """Factor on the motion code, 0..1."""
+    share: Fraction
+    """Factor on the motion code."""
+
+    def __post_init__(self) -> None:
+        if self.motion.others:
+            raise ValueError("A motion that has a share in a blend cannot be a blend as well.")
 
 
 def lattice_seed(column: int, row: int) -> int:
@@ -156,18 +203,20 @@ def lattice_corners(x: float, y: float) -> list[tuple[int, float]]:
 class Orbit:
     """Where from: a camera around the head, in the terms of its sliders."""
 
-    yaw: float = 0.0
-    """Degrees around the vertical; positive moves the camera to the picture's right."""
-    pitch: float = 0.0
-    """Degrees above the horizon, -89..89."""
-    roll: float = 0.0
-    """Degrees around the viewing direction; positive turns the camera clockwise."""
-    radius: float = RADIUS
-    """Distance from the middle of the head's box, world units."""
-    fov: float = DEFAULT_FOV
-    """Field of view, degrees."""
-    pivot: tuple[float, float, float] = PIVOT
-    """Point in the middle of the picture, world units."""
+    yaw: Angle = 0.0
+    """Turn around the vertical; above 0 the camera moves to the viewer's right."""
+    pitch: Annotated[float, Range(-89, 89, "°", step=0.1)] = 0.0
+    """Height above the horizon; below 0 the camera looks from below."""
+    roll: Angle = 0.0
+    """Turn around the viewing direction; above 0 the camera turns clockwise."""
+    radius: Annotated[float, Range(0.25, 100, slider=(1.2, 8), logarithmic=True)] = RADIUS
+    """Distance from the middle of the head's box, in world units; the box is about 1 wide."""
+    fov: Annotated[float, Range(0.1, 170, "°", slider=(4, 60), step=0.1, logarithmic=True)] = (
+        DEFAULT_FOV
+    )
+    """Opening angle of the lens; a smaller one magnifies."""
+    pivot: tuple[Coordinate, Coordinate, Coordinate] = PIVOT
+    """Point in the middle of the picture: x, y, z in world units."""
 
     def camera(self) -> Camera:
         """The camera that stands there."""
@@ -203,30 +252,47 @@ class Orbit:
 class Quality:
     """How carefully pictures are computed."""
 
-    raw_resolution: int | None = None
-    """Side of the volume-rendered picture, pixels; None as trained."""
-    depth_samples: int | None = None
-    """Stratified samples a ray; None as trained."""
-    importance_samples: int | None = None
-    """Importance samples a ray; None as trained."""
+    raw_resolution: Annotated[int, Range(4, 1024, "px")] | None = None
+    """Side of the volume-rendered picture in pixels. Sizes other than the trained one cost time or
+    detail.
+
+    None is as trained.
+    """
+    depth_samples: Annotated[int, Range(2, 1024, slider=(4, 192))] | None = None
+    """Samples that are spread evenly along each ray.
+
+    None is as trained.
+    """
+    importance_samples: Annotated[int, Range(0, 1024, slider=(0, 192))] | None = None
+    """Importance samples: further samples along each ray where the first ones met something; 0
+    leaves them out.
+
+    None is as trained.
+    """
     superresolution: bool = True
-    """Whether the image view goes through the super-resolution."""
+    """Super-resolution: the network that enlarges the raw picture and adds detail. Off, the image
+    view shows the raw picture."""
     precision: Precision = "auto"
-    """Number format of the convolutions; auto takes what suits the device."""
-    mesh_resolution: int = 128
-    """Cells along each side of the mesh's grid."""
-    mesh_level: float = 10.0
-    """Density on the mesh's surface, in 1 / world units."""
+    """Number format of the convolutions: float32 is exact; bfloat16 is faster on a GPU and on newer
+    processors, float16 on a GPU. Auto takes what a measurement on this machine found to be fastest
+    without a visible difference."""
+    mesh_resolution: Annotated[int, Range(8, 1024, "cells", slider=(32, 512))] = 128
+    """Cells along each side of the grid that the mesh is found on; twice as many take eight times
+    as long."""
+    mesh_level: Annotated[
+        float, Range(1e-6, 1_000_000, slider=(0.1, 200), step=0.1, logarithmic=True)
+    ] = 10.0
+    """Density on the mesh's surface, in 1 / world units; a higher one lies deeper."""
 
 
 @dataclass(frozen=True)
 class Preview:
     """How much cheaper than `Quality` a picture may be while something moves."""
 
-    scale: float = 1.0
-    """Factor on the raw resolution, 0..1."""
-    samples: float = 1.0
-    """Factor on the samples of a ray, 0..1."""
+    scale: Fraction = 1.0
+    """Factor on the raw resolution."""
+    samples: Fraction = 1.0
+    """Factor on the samples of a ray."""
     superresolution: bool = True
     """Whether the super-resolution still runs."""
     coarse_mesh: bool = False
@@ -239,7 +305,7 @@ class Shot:
 
     latent: Latent
     motion: Motion
-    t: float
+    t: ClipTime
     """Time in the clip: 0 is the rest pose, 1 the last frame; beyond, the model extrapolates."""
     camera: Camera
     conditioning: Camera
@@ -253,10 +319,10 @@ class Probe:
 
     layer: str
     """Name of a module of the generator."""
-    channel: int = 0
-    """Channel shown; -1 shows the mean of all."""
+    channel: Annotated[int, Range(-1, 65_535)] = 0
+    """Which channel of the activation is shown; -1 shows the mean of all."""
     spectrum: bool = False
-    """Whether its power spectrum is shown instead (log scale)."""
+    """Shows the power spectrum instead: low frequencies in the middle, on a logarithmic scale."""
 
 
 @dataclass(frozen=True)
@@ -377,11 +443,12 @@ class Playback:
     """How the clip plays."""
 
     loop: LoopMode = "loop"
-    speed: float = 1.0
-    """1 is real time."""
-    start: float = 0.0
+    """What follows the end of the clip."""
+    speed: Annotated[float, Range(0.01, 100, "×", logarithmic=True)] = 1.0
+    """How fast the clip plays; 1 is real time."""
+    start: ClipTime = 0.0
     """First t that plays."""
-    end: float = 1.0
+    end: ClipTime = 1.0
     """Last t that plays."""
 
 
@@ -390,23 +457,34 @@ class Display:
     """What the viewport shows."""
 
     layout: Layout = "single"
+    """How many pictures are shown, and what differs between them."""
     view: View = "image"
-    """The view of the single, yaws, times and split layouts."""
+    """Which of the model's outputs is shown.
+
+    The grid layout has views of its own.
+    """
     grid: tuple[View, View, View, View] = ("image", "depth", "normals", "raw")
-    """Views of the grid layout, row by row."""
-    columns: int = 5
-    """Pictures in a row of the yaws and times layouts."""
-    yaw_span: float = 60.0
-    """Degrees between the first and the last picture of the yaws layout."""
-    split: float = 0.5
-    """Where before ends and after begins, as a fraction of the picture's width."""
+    """What this picture shows.
+
+    Views of the grid layout, row by row.
+    """
+    columns: Annotated[int, Range(1, 16, slider=(2, 12))] = 5
+    """Number of pictures side by side; where they do not fit in one row they take several."""
+    yaw_span: Annotated[float, Range(0, 360, "°", slider=(0, 180), step=1)] = 60.0
+    """Angle between the first and the last picture."""
+    split: Annotated[float, Range(0, 1, "%")] = 0.5
+    """Where before ends and after begins, as a part of the picture's width."""
     nearest: bool = False
-    """Show pixels as squares instead of blending them."""
-    depth_range: tuple[float, float] | None = None
-    """World distances at the ends of the depth colours; None for the range of the rays."""
+    """How a picture is enlarged: bilinear blends its pixels, nearest shows squares."""
+    depth_range: tuple[Distance, Distance] | None = None
+    """Distances at the two ends of the depth colours, in world units.
+
+    None is the range of the camera's rays.
+    """
     mesh_style: MeshStyle = "shaded"
+    """How the mesh view is drawn."""
     gizmo: bool = True
-    """Whether the small axes are drawn."""
+    """Draws the world's axes in the corner of the picture: x, y up, z to the viewer."""
 
 
 Ease = Literal["smooth", "linear", "hold"]
@@ -419,30 +497,33 @@ PATH_CLIPS: dict[PathClip, str] = {"keys": "By the keys", "plays": "Plays"}
 class Keyframe:
     """A moment of a path: who, doing what, when in the clip, seen from where."""
 
-    time: float
-    """Seconds from the path's beginning."""
+    time: Annotated[float, Range(0, 36_000, "s")]
+    """When the path is at this keyframe, in seconds from its beginning."""
     latent: Latent = Latent()
     motion: Motion = Motion()
-    t: float = 0.0
+    t: ClipTime = 0.0
     """Time in the clip, as in `SessionState.t`."""
     orbit: Orbit = Orbit()
     ease: Ease = "smooth"
-    """The way on to the next key: gentle, straight with sharp corners, or a jump at its end."""
-    turns: int = 0
-    """Whole turns of the yaw on the way to the next key, beside the shorter way there."""
+    """How the path goes on to the next keyframe: smoothly, straight with sharp corners, or with a
+    jump at its end."""
+    turns: Annotated[int, Range(-100, 100, slider=(-3, 3))] = 0
+    """Whole turns of the camera on the way to the next keyframe, on top of the shorter way there;
+    above 0 to the right."""
 
 
 @dataclass(frozen=True)
 class PathOptions:
-    """How the path through the keys is gone."""
+    """How the path runs through its keyframes."""
 
     closed: bool = False
-    """Whether it leads from the last key back to the first, and on without a stop."""
-    closing: float = 2.0
-    """Seconds of that way back."""
+    """Leads from the last keyframe back to the first and on without a stop, for videos that
+    repeat."""
+    closing: Annotated[float, Range(0, 36_000, "s", slider=(0.1, 60), logarithmic=True)] = 2.0
+    """Time from the last keyframe back to the first."""
     clip: PathClip = "keys"
-    """Whether the clip's time goes from key to key, or the clip plays by itself from the first
-    key's time on, as `Playback` says."""
+    """Whether the clip's time goes from keyframe to keyframe, or the clip plays by itself, as the
+    timeline says, while the camera goes along the path."""
 
 
 @dataclass
@@ -453,9 +534,12 @@ class SessionState:
     """Path of the model; empty for the one that the program brings."""
     latent: Latent = Latent()
     motion: Motion = Motion()
-    t: float = 0.0
+    t: ClipTime = 0.0
+    """Time in the clip: 0 is the rest pose, 1 the last frame; beyond, the model extrapolates."""
     orbit: Orbit = Orbit()
     conditioning: Conditioning = "frontal"
+    """Camera that the mapping network is given: it changes the person a little, as people in the
+    training pictures look different from different sides."""
     conditioning_orbit: Orbit = Orbit()
     """Camera of the mapping network when `conditioning` is "set"."""
     quality: Quality = Quality()

@@ -23,7 +23,7 @@ from viz.app.panels import (
     path_panel,
     performance,
     quality,
-    settings,
+    settings_panel,
     view,
 )
 from viz.state.types import RenderResult, SessionState
@@ -54,5 +54,5 @@ PANELS: tuple[Panel, ...] = (
     Panel("Performance", icons.ICON_FA_GAUGE_HIGH, performance.draw, default_open=False),
     Panel("Capture", icons.ICON_FA_CAMERA_RETRO, capture.draw),
     Panel("Export", icons.ICON_FA_FILE_EXPORT, export.draw, default_open=False),
-    Panel("Settings", icons.ICON_FA_GEAR, settings.draw, default_open=False),
+    Panel("Settings", icons.ICON_FA_GEAR, settings_panel.draw, default_open=False),
 )
