@@ -56,8 +56,8 @@ class Interface:
     """Rate that previews should hold, as far as the least quality allows: a higher one leaves more
     out."""
     preview_floor: Annotated[float, Range(0.5, 1, "%")] = 0.5
-    """How far previews may go down, as a part of the raw resolution; the target rate is missed
-    rather than going lower.
+    """How far the side of previews may go down, as a part of the raw resolution; the target rate is
+    missed rather than going lower.
 
     The super-resolution always runs, and no fewer pixels go into it than half the trained side.
     """

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from imgui_bundle import icons_fontawesome_6 as icons
 
-from gui_utils import controls
 from viz.app.commands import Commands
+from viz.app.panels import setting_controls
 from viz.app.panels.seeds import blend_rows, recommended, seed_and_pad
 from viz.app.panels.widgets import (
     Button,
@@ -22,7 +22,7 @@ from viz.app.panels.widgets import (
     value_with_button,
 )
 from viz.state.interface import Interface
-from viz.state.types import LAST_SEED, Latent, ModelInfo, RenderResult, SessionState
+from viz.state.types import Latent, ModelInfo, RenderResult, SessionState
 
 _UNKNOWN_NUM_WS = 14
 _GROUPS = {
@@ -42,7 +42,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         heading("Style mixing")
         _mixing(state, commands.model)
         heading("Blend")
-        state.latent = blend_rows(state.latent, Latent(), "person", "; between them their w blend")
+        state.latent = blend_rows(state.latent)
         heading("Latent code (ws)")
         _files(state, commands)
 
@@ -51,7 +51,7 @@ def _seed(state: SessionState, commands: Commands) -> None:
     _blended(state)
     with disabled(bool(state.latent.ws_file)):
         state.latent = seed_and_pad(
-            state.latent, Latent(), "appearance code z", "a person", "neighbours' w blend"
+            state.latent, "appearance code z", "a person", "neighbours' w blend"
         )
     interface = commands.interface
     button_row(
@@ -71,16 +71,7 @@ def _seed(state: SessionState, commands: Commands) -> None:
         ),
     )
     if interface.animate_person:
-        _, interface.animate_speed = controls.slider(
-            "Speed",
-            interface.animate_speed,
-            0.05,
-            5.0,
-            default=Interface().animate_speed,
-            unit="seeds/s",
-            log=True,
-            tooltip="How fast the person changes, in seeds a second.",
-        )
+        setting_controls.slider("Speed", interface, "animate_speed")
 
 
 def _blended(state: SessionState) -> None:
@@ -101,7 +92,7 @@ def _blended(state: SessionState) -> None:
 def _recommended(state: SessionState, model: ModelInfo | None) -> None:
     seed = recommended(state.latent, model.people if model else (), "Person")
     if seed is not None:
-        state.latent = replace(state.latent, x=float(seed), y=0.0, ws_file="", others=())
+        state.latent = Latent.at(seed, state.latent)
 
 
 def _toggle_animation(interface: Interface) -> None:
@@ -109,30 +100,11 @@ def _toggle_animation(interface: Interface) -> None:
 
 
 def _truncation(state: SessionState, model: ModelInfo | None) -> None:
-    changed, psi = controls.slider(
-        "Truncation ψ",
-        state.latent.psi,
-        -1.0,
-        2.0,
-        default=Latent().psi,
-        tooltip="1 is the person as drawn, 0 the average person; below 0 the opposite, above 1 "
-        "exaggerated. No unit.",
-    )
-    if changed:
-        state.latent = replace(state.latent, psi=psi)
+    state.latent = setting_controls.slider("Truncation ψ", state.latent, "psi")
     num_ws = model.num_ws if model else _UNKNOWN_NUM_WS
-    cutoff = num_ws if state.latent.cutoff is None else min(state.latent.cutoff, num_ws)
-    changed, cutoff = controls.slider_int(
-        "Cutoff",
-        cutoff,
-        0,
-        num_ws,
-        default=num_ws,
-        unit="layers",
-        tooltip="How many layers ψ acts on, from the coarsest one; the finer ones stay as drawn.",
+    state.latent = setting_controls.slider(
+        "Cutoff", state.latent, "cutoff", none=num_ws, ends=(0, num_ws)
     )
-    if changed:
-        state.latent = replace(state.latent, cutoff=None if cutoff == num_ws else cutoff)
 
 
 def layer_resolution(layer: int, plane_resolution: int) -> int:
@@ -141,16 +113,7 @@ def layer_resolution(layer: int, plane_resolution: int) -> int:
 
 
 def _mixing(state: SessionState, model: ModelInfo | None) -> None:
-    changed, seed = controls.drag_int(
-        "Second seed",
-        state.latent.mix_seed,
-        0,
-        LAST_SEED,
-        default=Latent().mix_seed,
-        tooltip="Seed of the person whose w the layers marked below take.",
-    )
-    if changed:
-        state.latent = replace(state.latent, mix_seed=seed)
+    state.latent = setting_controls.seed("Second seed", state.latent, "mix_seed")
     num_ws = model.num_ws if model else _UNKNOWN_NUM_WS
     planes = model.plane_resolution if model else 256
     sides = [layer_resolution(layer, planes) for layer in range(num_ws)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from imgui_bundle import imgui
 
 from gui_utils import controls
 from viz.app.commands import Commands
+from viz.app.panels.setting_controls import choice, segmented, slider, toggle
 from viz.app.panels.widgets import cells, heading
 from viz.exports.choices import parse_seeds, seeds_text
 from viz.exports.frame_options import (
@@ -20,23 +20,24 @@ from viz.exports.frame_options import (
     FrameOptions,
     Look,
     Movement,
-    Moving,
     PictureOptions,
     VideoOptions,
 )
 from viz.exports.schedule import ORBIT_SECONDS
+from viz.state.settings import setting
 from viz.state.types import LOOP_MODES, VIEWS, SessionState
 
 _RATES = (12.0, 24.0, 25.0, 30.0, 50.0, 60.0)
 _HEIGHTS = (256, 512, 720, 1080, 1440, 2160)
 _AS_RENDERED = 0
+_BITS = {8: "8", 16: "16"}
 
 
 def draw_picture(
     state: SessionState, commands: Commands, options: PictureOptions, suffix: str
 ) -> PictureOptions:
     del state, commands, suffix
-    return replace(options, look=_look(options.look, True), bits=_bits(options.bits))
+    return segmented("Bits", replace(options, look=_look(options.look, True)), "bits", _BITS)
 
 
 def draw_frames(
@@ -45,7 +46,8 @@ def draw_frames(
     del commands, suffix
     movement = _movement(state, options.movement)
     heading("Frame")
-    return FrameOptions(movement, _look(options.look, True), _bits(options.bits))
+    options = replace(options, movement=movement, look=_look(options.look, True))
+    return segmented("Bits", options, "bits", _BITS)
 
 
 def draw_video(
@@ -60,65 +62,26 @@ def draw_video(
     if codecs:
         return _codec(options, suffix)
     if suffix == ".gif":
-        _, colors = controls.slider_int(
-            "Colours",
-            options.colors,
-            2,
-            256,
-            default=256,
-            tooltip="Colours of each frame: fewer make a smaller file.",
-        )
-        options = replace(options, colors=colors)
-    if suffix == ".webp":
-        _, quality = controls.slider_int(
-            "Quality",
-            options.quality,
-            0,
-            100,
-            default=90,
-            tooltip="100 is without loss.",
-        )
-        options = replace(options, quality=quality)
-    return options
+        return slider("Colours", options, "colors")
+    return slider("Quality", options, "quality") if suffix == ".webp" else options
 
 
 def _codec(options: VideoOptions, suffix: str) -> VideoOptions:
     fitting = ("auto", *VIDEO_SUFFIXES[suffix])
-    _, codec = controls.combo(
-        "Codec",
-        options.codec if options.codec in fitting else "auto",
-        {name: CODECS[name] for name in fitting},
-        default="auto",
-        tooltip="How the video is compressed. By the ending it is H.264, which plays in slides "
-        "and browsers; ProRes for a transparent .mov.",
-    )
-    options = replace(options, codec=codec)
+    if options.codec not in fitting:
+        options = replace(options, codec="auto")
+    options = choice("Codec", options, "codec", {name: CODECS[name] for name in fitting})
+    codec = options.codec
     taken = codec if codec != "auto" else VIDEO_SUFFIXES[suffix][0]
     if taken == "prores" or (codec == "auto" and options.look.background == "transparent"):
         return options
-    _, crf = controls.slider_int(
-        "Loss (CRF)",
-        options.crf,
-        0,
-        40,
-        default=16,
-        tooltip="What compression may lose: 0 nothing, 16 nothing that one sees, 30 a small file.",
-    )
-    return replace(options, crf=crf)
+    return slider("Loss (CRF)", options, "crf")
 
 
 def _movement(state: SessionState, movement: Movement) -> Movement:
-    default = Movement()
-    captions: dict[Moving, str] = {name: text.split(":")[0] for name, text in MOVEMENTS.items()}
-    picked: tuple[bool, Moving] = controls.segmented(
-        "Moves",
-        movement.moving,
-        captions,
-        default=default.moving,
-        tooltip="What changes from frame to frame.",
-    )
-    moving = picked[1]
-    movement = replace(movement, moving=moving)
+    captions = {name: text.split(":")[0] for name, text in MOVEMENTS.items()}
+    movement = segmented("Moves", movement, "moving", captions)
+    moving = movement.moving
     about = MOVEMENTS[moving].split(":")[-1].strip()
     controls.hint(f"{about[:1].upper()}{about[1:]}.")
     if moving == "path" and not state.keyframes:
@@ -128,90 +91,31 @@ def _movement(state: SessionState, movement: Movement) -> Movement:
     elif moving == "clip":
         movement = _clip(movement)
     movement = _length(movement)
-    rates = sorted({*_RATES, movement.frame_rate})
-    _, rate = controls.combo(
-        "Frame rate",
-        movement.frame_rate,
-        {rate: f"{rate:g} a second" for rate in rates},
-        default=default.frame_rate,
-        tooltip="Frames a second. A clip was trained at 25.",
-    )
-    return replace(movement, frame_rate=rate)
+    rates = {rate: f"{rate:g} a second" for rate in sorted({*_RATES, movement.frame_rate})}
+    return choice("Frame rate", movement, "frame_rate", rates)
 
 
 def _clip(movement: Movement) -> Movement:
-    _, rounds = controls.slider_int(
-        "Rounds",
-        movement.rounds or 1,
-        1,
-        20,
-        default=1,
-        unit="\u00d7",
-        tooltip="How often the clip plays.",
-    )
-    options = {"": "As it plays here", **LOOP_MODES}
+    # One round is the default in a way that also fits lengths chosen in seconds.
+    movement = slider("Rounds", movement, "rounds", none=1)
     _, loop = controls.combo(
         "Repeats",
         movement.loop or "",
-        options,
+        {"": "As it plays here", **LOOP_MODES},
         default="",
-        tooltip="How one round follows the other; ping-pong goes there and back without a jump.",
+        tooltip=setting(Movement, "loop").sentence,
     )
-    # One round is the default in a way that also fits lengths chosen in seconds.
-    loop_mode = next((mode for mode in LOOP_MODES if mode == loop), None)
-    return replace(movement, rounds=rounds if rounds > 1 else None, loop=loop_mode)
+    return replace(movement, loop=next((mode for mode in LOOP_MODES if mode == loop), None))
 
 
 def _orbit(movement: Movement) -> Movement:
-    default = Movement()
-    _, shape = controls.combo(
-        "Orbit",
-        movement.orbit_shape,
-        ORBIT_SHAPES,
-        default=default.orbit_shape,
-        tooltip="The camera's way, from where it stands now.",
-    )
-    movement = replace(movement, orbit_shape=shape)
-    if shape != "round":
-        _, yaw = controls.slider(
-            "To each side",
-            movement.orbit_yaw,
-            1.0,
-            90.0,
-            default=default.orbit_yaw,
-            unit="°",
-            fmt="%.0f",
-            tooltip="How far the camera swings to each side.",
-        )
-        movement = replace(movement, orbit_yaw=yaw)
-    if shape == "circle":
-        _, pitch = controls.slider(
-            "Up and down",
-            movement.orbit_pitch,
-            0.0,
-            45.0,
-            default=default.orbit_pitch,
-            unit="°",
-            fmt="%.0f",
-            tooltip="How far the camera swings up and down.",
-        )
-        movement = replace(movement, orbit_pitch=pitch)
-    _, rounds = controls.slider_int(
-        "Rounds",
-        movement.rounds or 1,
-        1,
-        20,
-        default=1,
-        unit="\u00d7",
-        tooltip="How often the camera goes round.",
-    )
-    _, plays = controls.toggle(
-        "Clip plays",
-        movement.clip_plays,
-        default=False,
-        tooltip="Lets the clip play meanwhile, in whole rounds, so that the end meets the start.",
-    )
-    return replace(movement, rounds=rounds if rounds > 1 else None, clip_plays=plays)
+    movement = choice("Orbit", movement, "orbit_shape", ORBIT_SHAPES)
+    if movement.orbit_shape != "round":
+        movement = slider("To each side", movement, "orbit_yaw")
+    if movement.orbit_shape == "circle":
+        movement = slider("Up and down", movement, "orbit_pitch")
+    movement = slider("Rounds", movement, "rounds", none=1)
+    return toggle("Clip plays", movement, "clip_plays")
 
 
 def _length(movement: Movement) -> Movement:
@@ -226,18 +130,8 @@ def _length(movement: Movement) -> Movement:
     )
     if not own:
         return replace(movement, seconds=None, frames=None)
-    _, seconds = controls.slider(
-        "Seconds",
-        movement.seconds or ORBIT_SECONDS,
-        0.2,
-        60.0,
-        default=ORBIT_SECONDS,
-        unit="s",
-        fmt="%.1f",
-        log=True,
-        tooltip="How long it plays: the movement is as fast as that takes.",
-    )
-    return replace(movement, seconds=seconds, frames=None)
+    movement = replace(movement, seconds=movement.seconds or ORBIT_SECONDS, frames=None)
+    return slider("Seconds", movement, "seconds", default=ORBIT_SECONDS)
 
 
 def _look(look: Look, transparent: bool) -> Look:
@@ -265,7 +159,7 @@ def _look(look: Look, transparent: bool) -> Look:
         look.height or _AS_RENDERED,
         heights,
         default=_AS_RENDERED,
-        tooltip="Height of the whole frame; its width is in proportion.",
+        tooltip=setting(Look, "height").sentence,
     )
     look = replace(look, height=height or None, people=_people(look.people))
     if not transparent:
@@ -299,14 +193,3 @@ def _people(people: tuple[int, ...]) -> tuple[int, ...]:
         _typed["people"] = text
     found = parse_seeds(text) if changed else people
     return people if found is None else found
-
-
-def _bits(bits: Any) -> Any:
-    _, bits = controls.segmented(
-        "Bits",
-        bits,
-        {8: "8", 16: "16"},
-        default=8,
-        tooltip="Bits a channel: 8 as on the screen, or 16 from the model's own numbers.",
-    )
-    return bits

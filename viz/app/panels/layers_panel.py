@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
@@ -11,8 +10,10 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls import layout, style
 from viz.app.commands import Commands
+from viz.app.panels.setting_controls import slider, toggle
 from viz.app.panels.widgets import Button, button_row, end_of, times
 from viz.state.interface import Interface
+from viz.state.settings import setting
 from viz.state.types import LayerInfo, Probe, ProbeResult, RenderResult, SessionState
 
 _ROWS_SHOWN = 8
@@ -29,7 +30,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         "##Filter",
         commands.interface.layer_filter,
         placeholder="Filter: b16, conv, ToRGB …",
-        tooltip="Lists only layers whose name or kind contains all these words.",
+        tooltip=setting(Interface, "layer_filter").sentence,
     )
     shown = matching(model.layers, commands.interface.layer_filter)
     _table(shown, commands.interface)
@@ -112,21 +113,8 @@ def _probe(layer: LayerInfo, probe: Probe, seen: ProbeResult | None, commands: C
     if here is not None:
         _numbers(here)
     channels = here.shape[0] if here is not None else layer.shape[0]
-    _, channel = controls.slider_int(
-        "Channel",
-        probe.channel,
-        -1,
-        max(channels - 1, 0),
-        default=0,
-        tooltip="Which channel of the activation is shown; -1 shows the mean of all.",
-    )
-    _, spectrum = controls.toggle(
-        "Spectrum",
-        probe.spectrum,
-        default=False,
-        tooltip="Shows the power spectrum instead: low frequencies in the middle, log scale.",
-    )
-    commands.interface.probe = replace(probe, channel=channel, spectrum=spectrum)
+    probe = slider("Channel", probe, "channel", ends=(-1, max(channels - 1, 0)))
+    commands.interface.probe = toggle("Spectrum", probe, "spectrum")
 
     def close() -> None:
         commands.interface.probe = None

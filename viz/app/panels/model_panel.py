@@ -11,6 +11,7 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls import layout, style
 from viz.app.commands import Commands
+from viz.app.panels.setting_controls import toggle
 from viz.app.panels.widgets import Button, button_row, end_of, fold, times
 from viz.state.types import ModelInfo, RenderResult, SessionState
 
@@ -50,12 +51,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         _about(model)
     elif commands.job is None:
         controls.hint("No model is loaded: open one, or drop its file on the window.")
-    _, commands.interface.reload_on_change = controls.toggle(
-        "Watch the file",
-        commands.interface.reload_on_change,
-        default=True,
-        tooltip="Loads the model again when its file changes on disk, as during training.",
-    )
+    toggle("Watch the file", commands.interface, "reload_on_change")
 
 
 def _recent_popup(commands: Commands) -> None:

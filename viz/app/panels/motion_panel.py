@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.panels.seeds import blend_rows, recommended, seed_and_pad
+from viz.app.panels.setting_controls import slider, toggle
 from viz.app.panels.widgets import Button, button_row, disabled, heading
 from viz.state.interface import Interface
 from viz.state.types import Motion, RenderResult, SessionState
@@ -24,16 +23,16 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         _seed(state, commands)
         seed = recommended(state.motion, model.motions if model else (), "Motion")
         if seed is not None:
-            state.motion = replace(state.motion, x=float(seed), y=0.0, others=())
+            state.motion = Motion.at(seed, state.motion)
         heading("Blend")
-        state.motion = blend_rows(state.motion, Motion(), "motion")
+        state.motion = blend_rows(state.motion)
         heading("Locks")
         _locks(commands.interface)
 
 
 def _seed(state: SessionState, commands: Commands) -> None:
     state.motion = seed_and_pad(
-        state.motion, Motion(), "motion code z_motion", "a motion", "neighbours blend"
+        state.motion, "motion code z_motion", "a motion", "neighbours blend"
     )
     button_row(
         Button(
@@ -43,29 +42,9 @@ def _seed(state: SessionState, commands: Commands) -> None:
             icon=icons.ICON_FA_DICE,
         )
     )
-    changed, strength = controls.slider(
-        "Strength",
-        state.motion.strength,
-        0.0,
-        2.0,
-        default=Motion().strength,
-        unit="\u00d7",
-        tooltip="Factor on z_motion: 0 keeps the rest pose, 1 is as drawn, 2 moves most.",
-    )
-    if changed:
-        state.motion = replace(state.motion, strength=strength)
+    state.motion = slider("Strength", state.motion, "strength")
 
 
 def _locks(interface: Interface) -> None:
-    _, interface.lock_motion = controls.toggle(
-        "Lock motion",
-        interface.lock_motion,
-        default=True,
-        tooltip="On, a new random person moves as the last one did; off, the motion is drawn too.",
-    )
-    _, interface.lock_person = controls.toggle(
-        "Lock person",
-        interface.lock_person,
-        default=True,
-        tooltip="On, a new random motion keeps the person; off, the person is drawn too.",
-    )
+    toggle("Lock motion", interface, "lock_motion")
+    toggle("Lock person", interface, "lock_person")

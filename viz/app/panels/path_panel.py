@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
 from viz.app.commands import Commands
+from viz.app.panels.setting_controls import segmented, slider, toggle
 from viz.app.panels.widgets import Button, button_row, disabled, heading
 from viz.state.animation import camera_path, path_editing
-from viz.state.types import EASES, PATH_CLIPS, PathClip, PathOptions, RenderResult, SessionState
+from viz.state.settings import setting
+from viz.state.types import EASES, PATH_CLIPS, Keyframe, RenderResult, SessionState
 
 _LONGEST = 600.0
 """Of the slider, seconds; more can be had by moving keys."""
@@ -52,7 +53,6 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
 
 
 def _whole(state: SessionState, commands: Commands) -> None:
-    interface, default = commands.interface, PathOptions()
     total = camera_path.duration(state)
     with disabled(total <= 0):
         changed, seconds = controls.slider(
@@ -65,42 +65,13 @@ def _whole(state: SessionState, commands: Commands) -> None:
             tooltip="Seconds of the whole path: all keys move in proportion.",
         )
     if changed:
-        path_editing.stretch(state, interface, seconds)
-    picked: tuple[bool, PathClip] = controls.segmented(
-        "Clip",
-        state.path.clip,
-        PATH_CLIPS,
-        default=default.clip,
-        tooltip="By the keys, the clip's time goes from key to key. Or it plays by itself, as the "
-        "timeline says, while the camera goes along the path.",
-    )
-    _, closed = controls.toggle(
-        "Closed",
-        state.path.closed,
-        default=default.closed,
-        tooltip="Leads from the last key back to the first and on without a stop, for videos that "
-        "repeat.",
-    )
-    closing = state.path.closing
-    if closed:
-        _, closing = controls.slider(
-            "Way back",
-            closing,
-            0.1,
-            60.0,
-            default=default.closing,
-            unit="s",
-            log=True,
-            tooltip="Seconds from the last key back to the first.",
-        )
-    state.path = PathOptions(closed, closing, picked[1])
-    if not closed:
-        _, interface.path_loop = controls.toggle(
-            "Repeat",
-            interface.path_loop,
-            default=True,
-            tooltip="Whether the preview begins anew at the end; exports show the path once.",
-        )
+        path_editing.stretch(state, commands.interface, seconds)
+    state.path = segmented("Clip", state.path, "clip", PATH_CLIPS)
+    state.path = toggle("Closed", state.path, "closed")
+    if state.path.closed:
+        state.path = slider("Way back", state.path, "closing")
+    else:
+        toggle("Repeat", commands.interface, "path_loop")
 
 
 def _key(state: SessionState, commands: Commands, index: int) -> None:
@@ -111,30 +82,15 @@ def _key(state: SessionState, commands: Commands, index: int) -> None:
         0.0,
         max(camera_path.duration(state) * 1.5, 10.0),
         unit="s",
-        tooltip="When the path is at this key, in seconds from its beginning.",
+        tooltip=setting(Keyframe, "time").sentence,
     )
     if changed:
         index = path_editing.move(state, index, time)
         key = state.keyframes[index]
         interface.path_time = key.time
-    _, ease = controls.segmented(
-        "Way on",
-        key.ease,
-        EASES,
-        default="smooth",
-        tooltip="To the next key: gently, straight with sharp corners, or with a jump at its end.",
-    )
-    _, turns = controls.slider_int(
-        "Turns",
-        key.turns,
-        -3,
-        3,
-        default=0,
-        tooltip="Whole turns of the camera on the way to the next key, beside the shorter way "
-        "there; above 0 to the right.",
-    )
-    if (ease, turns) != (key.ease, key.turns):
-        path_editing.edit(state, index, replace(key, ease=ease, turns=turns))
+    changed = slider("Turns", segmented("Way on", key, "ease", EASES), "turns")
+    if changed != key:
+        path_editing.edit(state, index, changed)
     button_row(
         Button(
             "Update",

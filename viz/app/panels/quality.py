@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from gui_utils import controls
 from viz.app.commands import Commands
+from viz.app.panels.setting_controls import choice, slider, toggle
 from viz.app.panels.widgets import disabled, heading, times
-from viz.state.interface import Interface
+from viz.state.settings import setting
 from viz.state.types import PRECISIONS, ModelInfo, Quality, RenderResult, SessionState
 
 RAW_RESOLUTIONS = (16, 32, 48, 64, 96, 128, 192, 256)
@@ -34,8 +35,7 @@ def _raw_resolution(state: SessionState, model: ModelInfo | None) -> None:
         state.quality.raw_resolution or _AS_TRAINED,
         choices,
         default=_AS_TRAINED,
-        tooltip="Raw resolution: size of the volume-rendered picture in pixels. Other sizes than "
-        "the trained one cost time or detail.",
+        tooltip=setting(Quality, "raw_resolution").sentence,
     )
     if changed:
         state.quality = replace(state.quality, raw_resolution=side or None)
@@ -43,93 +43,27 @@ def _raw_resolution(state: SessionState, model: ModelInfo | None) -> None:
 
 def _samples(state: SessionState, model: ModelInfo | None) -> None:
     trained = (model.depth_samples, model.importance_samples) if model else (48, 48)
-    quality = state.quality
-    changed, samples = controls.slider_int(
-        "Depth samples",
-        trained[0] if quality.depth_samples is None else quality.depth_samples,
-        4,
-        192,
-        default=trained[0],
-        tooltip="Samples along each ray that are spread evenly; the number is as trained unless "
-        "changed.",
-    )
-    if changed:
-        quality = replace(quality, depth_samples=None if samples == trained[0] else samples)
-    changed, samples = controls.slider_int(
-        "Fine samples",
-        trained[1] if quality.importance_samples is None else quality.importance_samples,
-        0,
-        192,
-        default=trained[1],
-        tooltip="Importance samples: further samples along each ray where the first ones met "
-        "something; 0 leaves them out.",
-    )
-    if changed:
-        quality = replace(quality, importance_samples=None if samples == trained[1] else samples)
-    state.quality = quality
+    state.quality = slider("Depth samples", state.quality, "depth_samples", none=trained[0])
+    state.quality = slider("Fine samples", state.quality, "importance_samples", none=trained[1])
 
 
 def _superresolution(
     state: SessionState, model: ModelInfo | None, result: RenderResult | None
 ) -> None:
     with disabled(model is not None and not model.superresolution):
-        _, superresolution = controls.toggle(
-            "Super-res.",
-            state.quality.superresolution,
-            default=True,
-            tooltip="Super-resolution: the network that enlarges the raw picture and adds detail. "
-            "Off, the image view shows the raw picture.",
-        )
+        state.quality = toggle("Super-res.", state.quality, "superresolution")
     ran = result.precision if result else ""
     captions = {name: name for name in PRECISIONS}
     captions["auto"] = f"Auto ({ran})" if ran and state.quality.precision == "auto" else "Auto"
-    _, precision = controls.combo(
-        "Precision",
-        state.quality.precision,
-        captions,
-        default=Quality().precision,
-        tooltip="Number format of the convolutions: float32 is exact; bfloat16 is faster on a GPU "
-        "and on newer processors, float16 on a GPU. Auto takes what a measurement on this machine "
-        "found to be fastest without a visible difference.",
-    )
-    state.quality = replace(state.quality, superresolution=superresolution, precision=precision)
+    state.quality = choice("Precision", state.quality, "precision", captions)
 
 
 def _previews(commands: Commands) -> None:
     interface = commands.interface
-    default = Interface()
-    _, interface.previews = controls.toggle(
-        "Previews",
-        interface.previews,
-        default=default.previews,
-        tooltip="Makes pictures cheaper while the mouse drags or the clip plays; the full picture "
-        "follows when it rests.",
-    )
+    toggle("Previews", interface, "previews")
     with disabled(not interface.previews):
-        _, rate = controls.slider(
-            "Target rate",
-            interface.target_rate,
-            2.0,
-            60.0,
-            default=default.target_rate,
-            unit="frames/s",
-            fmt="%.0f",
-            tooltip="Frames a second that previews should hold: higher leaves more out.",
-        )
-        changed, least = controls.slider(
-            "Least quality",
-            100 * interface.preview_floor,
-            50.0,
-            100.0,
-            default=100 * default.preview_floor,
-            unit="%",
-            fmt="%.0f",
-            tooltip="How far the side of previews may go down, in percent of the raw resolution; "
-            "the target rate is missed rather than going lower.",
-        )
-    interface.target_rate = rate
-    if changed:
-        interface.preview_floor = least / 100
+        slider("Target rate", interface, "target_rate")
+        slider("Least quality", interface, "preview_floor")
     level = commands.performance.preview_level
     if interface.previews and level:
         controls.hint(f"Last preview: {level}.")

@@ -7,18 +7,18 @@ from dataclasses import replace
 from typing import TypeVar
 
 from gui_utils import controls
+from viz.app.panels import setting_controls
 from viz.app.panels.widgets import LEAST_SEED, cells, counted, heading, seed_caption
 from viz.state.types import LAST_SEED, Latent, Motion, lattice_seed
 
 Code = TypeVar("Code", Latent, Motion)
 
 
-def seed_and_pad(code: Code, default: Code, name: str, crossing: str, blend: str) -> Code:
+def seed_and_pad(code: Code, name: str, crossing: str, blend: str) -> Code:
     """A field for the seed, and the pad that seeds lie on; the code as they leave it.
 
     Args:
         code: what is shown now.
-        default: what a reset goes back to.
         name: the code in words, "appearance code z".
         crossing: what a crossing of the pad is, "a person".
         blend: what blends between them, "neighbours' w blend".
@@ -28,12 +28,12 @@ def seed_and_pad(code: Code, default: Code, name: str, crossing: str, blend: str
         counted(code.seed),
         LEAST_SEED,
         LAST_SEED,
-        default=default.seed,
+        default=0,
         tooltip=f"Number that the {name} is drawn from; those below 0 count down from "
         "2\u00b3\u00b2.",
     )
     if changed:
-        code = replace(code, x=float(seed), y=0.0, others=())
+        code = type(code).at(seed, code)
     # The pad's y runs down, the code's up; 0 - y, as -y would make a negative zero.
     changed, (x, y) = controls.pad(
         "##Pad",
@@ -47,34 +47,10 @@ def seed_and_pad(code: Code, default: Code, name: str, crossing: str, blend: str
     return replace(code, x=x, y=0.0 - y, others=()) if changed else code
 
 
-def blend_rows(code: Code, default: Code, what: str, between: str = "") -> Code:
-    """Fields for another seed and how much of it is in the blend; the code as they leave it.
-
-    Args:
-        code: what is shown now.
-        default: what a reset goes back to.
-        what: whose seeds they are, "person".
-        between: what lies between the two, to end a sentence.
-    """
-    changed, seed = controls.drag_int(
-        "Other seed",
-        code.blend_seed,
-        0,
-        LAST_SEED,
-        default=default.blend_seed,
-        tooltip=f"Seed of another {what} to blend to.",
-    )
-    if changed:
-        code = replace(code, blend_seed=seed)
-    changed, blend = controls.slider(
-        "Amount",
-        code.blend,
-        0.0,
-        1.0,
-        default=default.blend,
-        tooltip=f"0 is this {what}, 1 the other{between}. No unit.",
-    )
-    return replace(code, blend=blend) if changed else code
+def blend_rows(code: Code) -> Code:
+    """Fields for another seed and how much of it is in the blend; the code as they leave it."""
+    code = setting_controls.seed("Other seed", code, "blend_seed")
+    return setting_controls.slider("Amount", code, "blend")
 
 
 def recommended(code: Latent | Motion, seeds: Sequence[int], what: str) -> int | None:

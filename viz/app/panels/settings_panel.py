@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from gui_utils import controls
 from gui_utils.controls import style
 from viz.app.commands import Commands
-from viz.state.interface import Interface
+from viz.app.panels.setting_controls import choice, segmented
 from viz.state.types import RenderResult, SessionState
 
 THEMES: dict[style.ThemeName, str] = {"dark": "Dark", "light": "Light"}
@@ -16,21 +15,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     """Theme and size of the interface."""
     del state, result
     interface = commands.interface
-    default = Interface()
-    picked: tuple[bool, style.ThemeName] = controls.segmented(
-        "Theme",
-        interface.theme,
-        THEMES,
-        default=default.theme,
-        tooltip="Colours of the interface.",
-    )
-    interface.theme = picked[1]
+    segmented("Theme", interface, "theme", THEMES)
     # A list, not a slider: a slider would move under the pointer as the size changes.
     scales = sorted({*UI_SCALES, interface.ui_scale})
-    _, interface.ui_scale = controls.combo(
-        "Size",
-        interface.ui_scale,
-        {scale: f"{100 * scale:.0f} %" for scale in scales},
-        default=default.ui_scale,
-        tooltip="Size of the interface in percent, on top of the monitor's own scale.",
-    )
+    choice("Size", interface, "ui_scale", {scale: f"{100 * scale:.0f} %" for scale in scales})

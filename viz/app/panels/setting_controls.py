@@ -1,0 +1,153 @@
+"""Controls for settings: each takes ranges, units, defaults and tooltips from the declaration.
+
+A control is given what a setting belongs to and the setting's name, and returns the owner as the
+user leaves it: a new one, or the same one edited where it is mutable.
+
+    state.orbit = setting_controls.slider("Pitch", state.orbit, "pitch")
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gui_utils import controls
+from viz.state.interface import Interface
+from viz.state.settings import Range, setting
+from viz.state.types import SessionState
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Owner = TypeVar("Owner", bound="DataclassInstance")
+
+
+def _with(owner: Owner, name: str, value: Any) -> Owner:
+    if isinstance(owner, (Interface, SessionState)):
+        setattr(owner, name, value)
+        return owner
+    return replace(owner, **{name: value})
+
+
+def slider(
+    label: str,
+    owner: Owner,
+    name: str,
+    *,
+    none: float | None = None,
+    default: float | None = None,
+    ends: tuple[float, float] | None = None,
+) -> Owner:
+    """A slider for a number.
+
+    Args:
+        label: caption.
+        owner: what the setting belongs to.
+        name: of the setting.
+        none: number that None stands for; None is kept where the user chooses it.
+        default: where a reset goes, if not to the declared default.
+        ends: of the slider, where they depend on the model.
+    """
+    declared, value = setting(type(owner), name), getattr(owner, name)
+    numbers = declared.range
+    value = none if value is None else value
+    if value is None:
+        raise TypeError(f"{name} is None, which a slider cannot show.")
+    back = next((v for v in (default, declared.default, none) if v is not None), None)
+    lo, hi = ends or numbers.ends
+    if isinstance(value, int) and not numbers.logarithmic:
+        changed, new = controls.slider_int(
+            label,
+            value,
+            round(lo),
+            round(hi),
+            default=None if back is None else round(back),
+            unit=numbers.unit,
+            tooltip=declared.sentence,
+        )
+    else:
+        factor = 100 if numbers.unit == "%" else 1
+        changed, new = controls.slider(
+            label,
+            factor * value,
+            factor * lo,
+            factor * hi,
+            default=None if back is None else factor * back,
+            unit=numbers.unit,
+            fmt=_format(numbers, factor),
+            log=numbers.logarithmic,
+            tooltip=declared.sentence,
+        )
+        new = round(new) if isinstance(value, int) else new / factor
+    if not changed:  # what percent show is rounded
+        return owner
+    return _with(owner, name, None if none is not None and new == none else new)
+
+
+def _format(numbers: Range, factor: int) -> str:
+    """As many decimals as the step has."""
+    return f"%.{max(-math.floor(math.log10(numbers.step * factor) + 1e-9), 0)}f"
+
+
+def seed(label: str, owner: Owner, name: str) -> Owner:
+    """A field for a seed."""
+    declared = setting(type(owner), name)
+    lo, hi = declared.range.lo, declared.range.hi
+    changed, new = controls.drag_int(
+        label,
+        getattr(owner, name),
+        round(lo),
+        round(hi),
+        default=declared.default,
+        tooltip=declared.sentence,
+    )
+    return _with(owner, name, new) if changed else owner
+
+
+def vector(label: str, owner: Owner, name: str) -> Owner:
+    """Fields for three coordinates."""
+    declared = setting(type(owner), name)
+    numbers = declared.range
+    changed, new = controls.vector(
+        label,
+        getattr(owner, name),
+        speed=numbers.step / 2,
+        lo=numbers.lo,
+        hi=numbers.hi,
+        default=declared.default,
+        tooltip=declared.sentence,
+    )
+    return _with(owner, name, new) if changed else owner
+
+
+def toggle(label: str, owner: Owner, name: str) -> Owner:
+    """A switch."""
+    declared = setting(type(owner), name)
+    changed, new = controls.toggle(
+        label, getattr(owner, name), default=declared.default, tooltip=declared.sentence
+    )
+    return _with(owner, name, new) if changed else owner
+
+
+def choice(label: str, owner: Owner, name: str, captions: Mapping[Any, str]) -> Owner:
+    """One of several values from a list that drops down."""
+    return _pick(controls.combo, label, owner, name, captions)
+
+
+def segmented(label: str, owner: Owner, name: str, captions: Mapping[Any, str]) -> Owner:
+    """One of a few values as a row of buttons."""
+    return _pick(controls.segmented, label, owner, name, captions)
+
+
+def _pick(control: Any, label: str, owner: Owner, name: str, captions: Mapping[Any, str]) -> Owner:
+    declared = setting(type(owner), name)
+    changed, new = control(
+        label,
+        getattr(owner, name),
+        captions,
+        default=declared.default,
+        tooltip=declared.sentence,
+    )
+    return _with(owner, name, new) if changed else owner
