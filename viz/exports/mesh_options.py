@@ -159,9 +159,9 @@ class SequenceOptions(Options):
     frames: Annotated[int, Range(1, 1000, slider=(1, 120))] = FRAMES
     """Number of meshes, evenly spread over the times."""
     start: ClipTime = 0.0
-    """t of the first mesh; 0 is the rest pose."""
+    """Time of the first mesh in the clip; 0 is the rest pose."""
     end: ClipTime = 1.0
-    """t of the last mesh; 1 is the end of the clip as trained."""
+    """Time of the last mesh in the clip; 1 is its end as trained."""
     format: MeshFormat = "ply"
     """Format of the numbered files."""
 

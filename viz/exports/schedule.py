@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from viz.exports.frame_options import MOST_FRAMES, Movement
 from viz.state.animation import camera_path
 from viz.state.errors import UserError
+from viz.state.settings import setting
 from viz.state.types import CLIP_SECONDS, Orbit, SessionState
 
 ORBIT_SECONDS = 4.0
@@ -90,7 +91,7 @@ def _turned(orbit: Orbit, movement: Movement, part: float) -> Orbit:
     if movement.orbit_shape == "swing":
         return replace(orbit, yaw=yaw)
     pitch = orbit.pitch + movement.orbit_pitch * math.cos(angle)
-    return replace(orbit, yaw=yaw, pitch=min(max(pitch, -89.0), 89.0))
+    return replace(orbit, yaw=yaw, pitch=setting(Orbit, "pitch").range.clamp(pitch))
 
 
 def _path(state: SessionState, movement: Movement, wanted: int | None) -> Take:

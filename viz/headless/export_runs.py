@@ -26,7 +26,7 @@ from viz.render.renderer import Renderer
 from viz.state import files
 from viz.state.errors import UserError
 from viz.state.jobs import Steps
-from viz.state.types import SessionState
+from viz.state.types import Latent, Motion, SessionState
 
 _SCALE = 1000
 """Steps of the progress bar for one export."""
@@ -91,9 +91,9 @@ def _introduce(state: SessionState) -> None:
     """Begins as the window does, with a person and a motion that the model's makers recommend."""
     people, motions = models.recommended(state.checkpoint)
     if people:
-        state.latent = replace(state.latent, x=float(people[0]))
+        state.latent = Latent.at(people[0], state.latent)
     if motions:
-        state.motion = replace(state.motion, x=float(motions[0]))
+        state.motion = Motion.at(motions[0], state.motion)
 
 
 def load(path: str, device: torch.device) -> Model:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from viz.exports.embedding import open_session
+from viz.state import settings
 from viz.state.errors import UserError
-from viz.state.session import from_json, to_json
-from viz.state.types import Precision, SessionState
+from viz.state.types import Latent, Motion, Precision, SessionState
 
 MOST_ITEMS = 1_000_000
 
@@ -71,7 +71,7 @@ def base_state(source: Source) -> SessionState:
     """The session as the command line changes it.
 
     Raises:
-        UserError: when the session cannot be read.
+        UserError: when the session cannot be read, or a number is out of its range.
     """
     state = open_session(source.session) if source.session is not None else SessionState()
     if source.checkpoint:
@@ -86,7 +86,9 @@ def base_state(source: Source) -> SessionState:
         state.orbit = replace(state.orbit, pitch=source.pitch)
     if source.precision is not None:
         state.quality = replace(state.quality, precision=source.precision)
-    return from_json(to_json(state), "The command")  # which checks every number
+    if problems := settings.problems(state):
+        raise UserError(f"The command cannot be used: {' '.join(problems)}")
+    return state
 
 
 def items(source: Source, state: SessionState, suffixes: tuple[str, ...]) -> list[Item]:
@@ -123,9 +125,9 @@ def items(source: Source, state: SessionState, suffixes: tuple[str, ...]) -> lis
 def _chosen(state: SessionState, person: int | None, motion: int | None) -> SessionState:
     latent, moves = state.latent, state.motion
     if person is not None:
-        latent = replace(latent, x=float(person), y=0.0, blend=0.0, ws_file="", others=())
+        latent = Latent.at(person, latent)
     if motion is not None:
-        moves = replace(moves, x=float(motion), y=0.0, blend=0.0, others=())
+        moves = Motion.at(motion, moves)
     return replace(state, latent=latent, motion=moves)
 
 

@@ -22,6 +22,7 @@ class Interface:
     sidebar_visible: bool = True
     """False hides the whole interface but the picture (H)."""
     playing: bool = False
+    """Whether the clip plays."""
     play_between: bool = False
     """Whether playing also shows times between the clip's frames; their pictures are not kept."""
     animate_person: bool = False
@@ -41,6 +42,7 @@ class Interface:
     path_time: Annotated[float, Range(0, 72_000, "s")] = 0.0
     """Where the path's playhead stands."""
     path_playing: bool = False
+    """Whether the path plays."""
     path_shown: bool = False
     """Whether the pointer is on the path's lane, so that the path is drawn over the picture."""
     path_loop: bool = True

@@ -69,6 +69,11 @@ class Range:
         """The nearest number within the range."""
         return min(max(value, self.lo), self.hi)
 
+    def clamp_to_slider(self, value: float) -> float:
+        """The nearest number on its slider."""
+        lo, hi = self.ends
+        return min(max(value, lo), hi)
+
     def text(self, word: str = "to") -> str:
         """Both limits with the unit, "-89 to 89°"; `word` stands between them."""
         unit = "" if self.unit == "%" else self.unit  # only sliders show a fraction in percent

@@ -311,6 +311,7 @@ class Shot:
     conditioning: Camera
     """The mapping network's camera."""
     view: View = "image"
+    """Which of the model's outputs it shows."""
 
 
 @dataclass(frozen=True)
@@ -447,9 +448,9 @@ class Playback:
     speed: Annotated[float, Range(0.01, 100, "×", logarithmic=True)] = 1.0
     """How fast the clip plays; 1 is real time."""
     start: ClipTime = 0.0
-    """First t that plays."""
+    """Time in the clip at which playing begins."""
     end: ClipTime = 1.0
-    """Last t that plays."""
+    """Time in the clip at which playing ends."""
 
 
 @dataclass(frozen=True)

@@ -118,18 +118,18 @@ def test_later_edits_do_not_reach_an_export():
 @pytest.mark.parametrize(
     "options,named",
     [
-        (Movement(frames=0), "number of frames is 0"),
+        (Movement(frames=0), "frames is 0; it must lie between 1 and 100000"),
         (Movement(frames=3, seconds=2), "twice"),
         (Movement(seconds=3600, frame_rate=120), "more than 100,000"),
-        (Movement(frame_rate=0), "frame rate"),
-        (Movement(orbit_yaw=400), "swing to the side"),
-        (Look(views=("image", "mesh")), "Only pictures"),
-        (Look(people=(-1,)), "seeds"),
+        (Movement(frame_rate=0), "frame_rate"),
+        (Movement(orbit_yaw=400), "orbit_yaw is 400; it must lie between 0 and 180°"),
+        (Look(views=("image", "mesh")), "views[1]"),  # pyright: ignore[reportArgumentType]
+        (Look(people=(-1,)), "people[0]"),
         (Look(people=tuple(range(100)), views=("image", "raw", "depth")), "256"),
         (Look(height=3), "height"),
         (VideoOptions(crf=99), "crf"),
-        (VideoOptions(colors=1), "colours"),
-        (PictureOptions(bits=12), "12 bits"),  # pyright: ignore[reportArgumentType]
+        (VideoOptions(colors=1), "colors"),
+        (PictureOptions(bits=12), "choose 8 or 16"),  # pyright: ignore[reportArgumentType]
     ],
 )
 def test_impossible_options_say_so(options, named):
@@ -142,7 +142,7 @@ def test_impossible_options_say_so(options, named):
     [
         (VideoOptions(), "a.avi", ".mp4, .mov, .gif, .webp"),
         (VideoOptions(codec="prores"), "a.mp4", "use .mov"),
-        (VideoOptions(look=Look(background="transparent")), "a.mp4", "no transparency"),
+        (VideoOptions(look=Look(background="transparent")), "a.mp4", "cannot be transparent"),
         (FrameOptions(), "a.png", "folder"),
         (PictureOptions(), "a.jpg", ".png"),
     ],

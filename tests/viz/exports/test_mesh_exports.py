@@ -401,7 +401,7 @@ def test_nothing_at_that_density(renderer, tmp_path):
         (MeshOptions(texture="atlas"), "a.ply", "cannot go into"),
         (MeshOptions(triangles=3), "a.glb", "triangles"),
         (MeshOptions(crop=(0, 0, 0, 1, 0, 1)), "a.glb", "crop box"),
-        (MeshOptions(level=-1), "a.glb", "density"),
+        (MeshOptions(level=-1), "a.glb", "level is -1; it must lie between 1e-06"),
     ],
 )
 def test_options_that_cannot_be(renderer, tmp_path, options, name, said):

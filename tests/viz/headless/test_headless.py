@@ -96,7 +96,7 @@ def test_what_is_there_is_refused_and_replaced_on_request(saved, tmp_path, capsy
         (["render", "--output", "x.png", "--cameras", "x"], "frames and videos"),
         (["render", "--output", "x.png", "--device", "cuda:99"], "cuda:99"),
         (["render", "--output", "x.png", "--pitch", "95"], "orbit.pitch is 95"),
-        (["render", "--output", "x.png", "--yaw", "nan"], "orbit.yaw is NaN"),
+        (["render", "--output", "x.png", "--yaw", "nan"], "orbit.yaw is nan"),
     ],
 )
 def test_mistakes_get_a_sentence(arguments, told, tmp_path, monkeypatch, capsys):

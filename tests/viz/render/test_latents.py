@@ -7,7 +7,7 @@ import torch
 from training.camera import FRONTAL, Camera
 from viz.render.latents import intermediate_latents, motion_code, read_ws, z_from_seed
 from viz.state.errors import UserError
-from viz.state.types import Latent, Motion, lattice_corners
+from viz.state.types import Latent, Motion, MotionShare, lattice_corners
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +75,20 @@ def test_motion_codes_keep_their_length():
     assert min(lengths) > 19
     assert max(lengths) < 27  # a draw of 512 numbers has length 22.6
     assert not np.array_equal(motion_code(Motion(x=1), 16)[0], z_from_seed(1, 16))
+
+
+def test_blended_motions_are_as_long_as_their_parts_would_be():
+    """Weights by the root of their squares' sum; shares by the lengths that they blend."""
+    one, two, other = (motion_code(Motion(x=x), 64)[0] for x in (1, 2, 9))
+    between = (0.75 * one + 0.25 * two) / np.sqrt(0.75**2 + 0.25**2)
+    assert np.allclose(motion_code(Motion(x=1.25), 64)[0], between, atol=1e-5)
+    mixed = (0.6 * one + 0.4 * other) / np.sqrt(0.6**2 + 0.4**2)
+    assert np.allclose(motion_code(Motion(x=1, blend_seed=9, blend=0.4), 64)[0], mixed, atol=1e-5)
+    shared = motion_code(Motion(x=1, others=(MotionShare(Motion(x=9), 0.3),)), 64)[0]
+    straight = 0.7 * one + 0.3 * other
+    length = 0.7 * np.linalg.norm(one) + 0.3 * np.linalg.norm(other)
+    assert np.linalg.norm(shared) == pytest.approx(length, rel=1e-5)
+    assert np.allclose(shared / length, straight / np.linalg.norm(straight), atol=1e-5)
 
 
 def test_ws_files_go_both_ways(small_generator, tmp_path):

@@ -1,14 +1,21 @@
 from dataclasses import replace
+from itertools import pairwise
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.interpolate import PchipInterpolator
 
+from tests.viz.state.declared import values
 from training.camera import FRONTAL
 from viz.exports.schedule import take
 from viz.render.latents import intermediate_latents, motion_code
 from viz.state import session
 from viz.state.animation import camera_path
+from viz.state.animation.blending import motions, people
 from viz.state.types import (
     Ease,
     Keyframe,
@@ -92,6 +99,89 @@ def test_it_moves_without_jerks(closed):
         assert np.abs(pace[0] - pace[-1]).max() < 0.08 * np.abs(pace).max()
     else:
         assert np.abs(pace[[0, -1], :8]).max() < 1, "the camera starts and ends at rest"
+
+
+@st.composite
+def paths(draw: st.DrawFn) -> SessionState:
+    """Paths without jumps, of at least two keys at least 50 ms apart."""
+    gaps = draw(st.lists(st.floats(0.05, 20), min_size=1, max_size=5))
+    keys = [
+        Keyframe(
+            time,
+            Latent(x=float(draw(st.integers(0, 4)))),
+            Motion(x=float(draw(st.integers(0, 4))), strength=draw(st.floats(0, 2))),
+            draw(st.floats(-10, 10)),
+            draw(values(Orbit)),
+            draw(st.sampled_from(["smooth", "linear"])),
+            draw(st.integers(-2, 2)),
+        )
+        for time in np.cumsum([0.0, *gaps]).tolist()
+    ]
+    return state_of(*keys, closed=draw(st.booleans()), closing=draw(st.floats(0.05, 20)))
+
+
+def fastest(state: SessionState) -> np.ndarray:
+    """Greatest mean speed of each of `numbers` on any leg."""
+    keys = state.keyframes
+    legs = [(a, b, b.time - a.time) for a, b in pairwise(keys)]
+    if state.path.closed:
+        legs.append((keys[-1], keys[0], state.path.closing))
+    speeds = []
+    for a, b, seconds in legs:
+        change = np.abs(
+            numbers(replace(state, orbit=b.orbit, t=b.t))
+            - numbers(replace(state, orbit=a.orbit, t=a.t))
+        )
+        change[[0, 2]] = 180  # the shorter way round
+        change[0] += 360 * abs(a.turns)
+        speeds.append(change / seconds)
+    return np.max(speeds, axis=0)
+
+
+def shares_apart(a: dict, b: dict) -> float:
+    """How much two blends differ, 0 to 2."""
+    return sum(abs(a.get(key, 0.0) - b.get(key, 0.0)) for key in {*a, *b})
+
+
+@given(paths(), st.floats(0, 1))
+@hypothesis.settings(max_examples=300, deadline=None)
+def test_a_short_time_changes_little(state, part):
+    """A monotone cubic is nowhere faster than three times its mean speed, and blends ease in."""
+    seconds, step = part * camera_path.duration(state), 1e-6
+    here, there = (camera_path.state_at(state, seconds + k * step) for k in (0, 1))
+    change = numbers(there) - numbers(here)
+    change[[0, 2]] = (change[[0, 2]] + 180) % 360 - 180
+    assert (np.abs(change) <= 3 * fastest(state) * step + 1e-7).all()
+    most = 3 / 0.05 * step + 1e-9
+    assert shares_apart(dict(people(here.latent)), dict(people(there.latent))) <= most
+    assert shares_apart(dict(motions(here.motion)), dict(motions(there.motion))) <= most
+    assert abs(there.motion.strength - here.motion.strength) <= most
+
+
+def test_slopes_at_keys_are_those_of_fritsch_and_butland():
+    """As SciPy has them, for legs of different lengths."""
+    times, yaws, ts = [0.0, 1.0, 1.5, 4.0], [0.0, 10.0, 30.0, 40.0], [0.0, 0.5, 0.6, 1.0]
+    keys = (
+        Keyframe(time, orbit=Orbit(yaw=yaw), t=t)
+        for time, yaw, t in zip(times, yaws, ts, strict=True)
+    )
+    state, step = state_of(*keys), 1e-5
+    for values_, index in ((yaws, 0), (ts, -1)):
+        reference = PchipInterpolator(times, values_).derivative()
+        for time in times[1:-1]:
+            before, after = (
+                numbers(camera_path.state_at(state, time + k * step))[index] for k in (-1, 1)
+            )
+            assert (after - before) / (2 * step) == pytest.approx(float(reference(time)), rel=1e-3)
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 180), (180, 0), (-90, 90), (90, -90), (-180, 0)])
+def test_half_a_turn_goes_the_way_that_its_numbers_go(start, end):
+    state = state_of(
+        Keyframe(0, orbit=Orbit(yaw=start, roll=start)), Keyframe(2, orbit=Orbit(yaw=end, roll=end))
+    )
+    middle = camera_path.state_at(state, 1).orbit
+    assert (middle.yaw, middle.roll) == pytest.approx(((start + end) / 2, (start + end) / 2))
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -2,13 +2,17 @@ import json
 import os
 from dataclasses import replace
 
+import hypothesis
+import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
 from PIL import Image
 
+from tests.viz.state.declared import values
 from training.camera import FRONTAL, Camera
 from viz.exports import embedding
-from viz.state import session
+from viz.state import session, settings
 from viz.state.errors import UserError
 from viz.state.types import Display, Latent, Motion, Orbit, Playback, Quality, SessionState
 
@@ -51,9 +55,17 @@ def test_absent_settings_take_their_defaults():
         (lambda d: d["state"]["quality"].update(superresolution=1), "superresolution"),
         (lambda d: d["state"]["before"]["camera"].update(cam2world=[0.0] * 16), "rotation"),
         (lambda d: d.update(version=2), "another version"),
-        (lambda d: d.update(format="other"), "no session"),
-        (lambda d: d.update(state=[]), "not a table"),
-        (lambda d: d["state"].update(t=float("nan")), "t is"),
+        (lambda d: d.update(format="other"), "not a session"),
+        (lambda d: d.update(state=[]), "must be a table"),
+        (lambda d: d["state"].update(t=float("nan")), "t is nan; .* -10 and 10"),
+        (lambda d: d["state"].update(t=float("inf")), "t is inf; .* -10 and 10"),
+        (lambda d: d["state"]["orbit"].update(pivot=[9e9, 0, 0]), r"orbit\.pivot.* -10 and 10"),
+        (
+            lambda d: d["state"]["orbit"].update(pitch=90, fov=0, radius=0.2),
+            r"orbit\.pitch .*orbit\.radius .*orbit\.fov ",
+        ),
+        (lambda d: d["state"]["quality"].update(mesh_resolution=1025), "8 and 1024 cells"),
+        (lambda d: d["state"]["before"]["camera"].update(cam2world=[1] * 15), "needs 16 numbers"),
     ],
 )
 def test_wrong_sessions_say_what_is_wrong(change, named):
@@ -61,6 +73,33 @@ def test_wrong_sessions_say_what_is_wrong(change, named):
     change(data)
     with pytest.raises(UserError, match=named):
         session.from_json(json.dumps(data))
+
+
+@given(values(SessionState))
+@hypothesis.settings(max_examples=100, deadline=None)
+def test_any_session_comes_back_from_its_json(state):
+    assert settings.problems(state) == []
+    assert session.from_json(session.to_json(state)) == state
+
+
+@pytest.mark.parametrize("name", ["usual", "full"])
+def test_sessions_survive_the_wire(name):
+    """The worker's process and the window's exchange sessions as `msgspec` messages."""
+    state = full_state() if name == "full" else SessionState()
+    data = msgspec.msgpack.encode(state)
+    assert msgspec.msgpack.decode(data, type=SessionState) == state
+
+
+def test_sessions_of_other_editors_open(tmp_path):
+    """Windows' editors begin a text with a byte-order mark; people write whole numbers."""
+    path = tmp_path / "session.json"
+    path.write_text(session.to_json(full_state()), "utf-8-sig")
+    assert embedding.open_session(path) == full_state()
+    plain = json.loads(session.to_json(SessionState()))
+    plain["state"] |= {"t": 1, "orbit": {"yaw": 20, "pivot": [0, 0, 1]}, "a later one": 3}
+    found = session.from_json(json.dumps(plain))
+    assert found == SessionState(t=1.0, orbit=Orbit(yaw=20.0, pivot=(0.0, 0.0, 1.0)))
+    assert isinstance(found.t, float)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "null", "<html>"])
@@ -138,6 +177,9 @@ def test_the_25_numbers_paste_as_a_camera():
     for camera in (FRONTAL, Camera.orbit(15)):
         pasted = session.camera_from_json(json.dumps(camera.numbers().tolist()))
         assert np.allclose(pasted.matrix, camera.matrix, atol=1e-6)
+    far = session.camera_to_json(Camera.orbit(radius=1e6))
+    with pytest.raises(UserError, match=r"radius is 1e\+06; it must lie between 0\.25 and 100"):
+        session.camera_from_json(far)
     for text in ("", "hello", "{}", "[1, 2]", '{"cam2world": 3, "intrinsics": []}'):
         with pytest.raises(UserError, match="clipboard"):
             session.camera_from_json(text)

@@ -107,6 +107,48 @@ def test_damaged_preferences_are_passed_over(tmp_path, text):
     assert replace(found) == preferences.Preferences()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"exports":' + '{"options":' * 900 + "1" + "}" * 901,
+        '{"window": {"size": [800], "position": [NaN, 2], "maximized": 1}}',
+        '{"window": {"size": [800.5, 600.5], "position": [1e99, 0]}}',
+        '{"window": {"size": [-3, 600]}, "interface": []}',
+        '{"interface": {"ui_scale": NaN, "theme": ["dark"], "target_rate": "fast"}}',
+        '{"interface": {"ui_scale": 1e300, "sidebar_width": -5, "previews": 1}}',
+        '{"exports": {"what": ["video"], "options": {"video": {"crf": 1e99}}, "suffixes": 3}}',
+        '{"capture_folder": 7, "sections": {"Model": "open"}, "bookmarks": []}',
+    ],
+)
+def test_settings_edited_by_hand_never_keep_the_program_from_starting(tmp_path, text):
+    path = tmp_path / "settings.json"
+    path.write_text(text)
+    found, interface, choices = preferences.load(path), Interface(), ExportChoices()
+    found.restore(interface, choices)
+    assert interface == Interface()
+    assert choices == ExportChoices()
+    assert found.window == {}
+    assert found.sections == {}
+    assert found.capture_folder == preferences.Preferences().capture_folder
+
+
+def test_one_damaged_setting_takes_no_other_with_it(tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text(
+        '\ufeff{"window": {"size": [800, 600.5], "position": [10, 20]}, "capture_folder": "/out",'
+        ' "interface": {"ui_scale": NaN, "sidebar_width": 300}, "recent": ["a", 2, "b"],'
+        ' "bookmarks": {"1": 5, "2": "{}"}, "sections": {"Model": true, "View": null}}',
+        "utf-8",
+    )
+    found, interface = preferences.load(path), Interface()
+    found.restore(interface, ExportChoices())
+    assert interface == Interface(sidebar_width=300.0)
+    assert found.window == {"position": [10, 20]}
+    assert (found.recent, found.bookmarks) == (["a", "b"], {"2": "{}"})
+    assert (found.sections, found.capture_folder) == ({"Model": True}, "/out")
+
+
 def test_preferences_that_cannot_be_written_do_no_harm(tmp_path):
     (tmp_path / "file").write_text("")
     preferences.save(tmp_path / "file" / "settings.json", preferences.Preferences())

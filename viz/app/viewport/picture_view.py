@@ -21,6 +21,7 @@ from viz.app.viewport import overlays as overlays
 from viz.app.viewport.overlays import Badge, Rect
 from viz.app.viewport.path_overlay import PathOverlay
 from viz.state import layouts
+from viz.state.settings import setting
 from viz.state.types import (
     VIEWS,
     MeshData,
@@ -35,8 +36,9 @@ from viz.state.types import (
 
 TURN = 90.0
 """Degrees that a drag over the picture's whole height turns."""
-FOV_LIMITS = (4.0, 60.0)
-RADIUS_LIMITS = (1.2, 8.0)
+_PITCH, _FOV, _RADIUS, _PIVOT = (
+    setting(Orbit, name).range for name in ("pitch", "fov", "radius", "pivot")
+)
 _ZOOM_STEP = 0.9
 _DOLLY_STEP = 0.95
 _GAP = 4.0
@@ -50,8 +52,7 @@ def turned(orbit: Orbit, dx: float, dy: float) -> Orbit:
     cos, sin = math.cos(math.radians(orbit.roll)), math.sin(math.radians(orbit.roll))
     across, down = cos * dx - sin * dy, sin * dx + cos * dy
     yaw = (orbit.yaw - TURN * across + 180) % 360 - 180
-    pitch = min(max(orbit.pitch + TURN * down, -89.0), 89.0)
-    return replace(orbit, yaw=yaw, pitch=pitch)
+    return replace(orbit, yaw=yaw, pitch=_PITCH.clamp(orbit.pitch + TURN * down))
 
 
 def panned(orbit: Orbit, dx: float, dy: float) -> Orbit:
@@ -61,20 +62,18 @@ def panned(orbit: Orbit, dx: float, dy: float) -> Orbit:
     distance = float((orbit.pivot - camera.position) @ forward)
     height = 2 * distance * math.tan(math.radians(orbit.fov) / 2)
     x, y, z = (orbit.pivot - height * (dx * right + dy * down)).tolist()
-    return replace(orbit, pivot=(x, y, z))
+    return replace(orbit, pivot=(_PIVOT.clamp(x), _PIVOT.clamp(y), _PIVOT.clamp(z)))
 
 
 def zoomed(orbit: Orbit, ticks: float) -> Orbit:
     """A longer lens for positive wheel ticks: each makes the picture 1 / 0.9 times larger."""
     half = math.tan(math.radians(orbit.fov) / 2) * _ZOOM_STEP**ticks
-    fov = math.degrees(2 * math.atan(half))
-    return replace(orbit, fov=min(max(fov, FOV_LIMITS[0]), FOV_LIMITS[1]))
+    return replace(orbit, fov=_FOV.clamp_to_slider(math.degrees(2 * math.atan(half))))
 
 
 def dollied(orbit: Orbit, ticks: float) -> Orbit:
     """A nearer camera for positive wheel ticks."""
-    radius = orbit.radius * _DOLLY_STEP**ticks
-    return replace(orbit, radius=min(max(radius, RADIUS_LIMITS[0]), RADIUS_LIMITS[1]))
+    return replace(orbit, radius=_RADIUS.clamp_to_slider(orbit.radius * _DOLLY_STEP**ticks))
 
 
 def apply_gesture(orbit: Orbit, gesture: Gesture, scale: float) -> Orbit:

@@ -28,7 +28,7 @@ from viz.state import layouts
 from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import UserError
 from viz.state.jobs import Steps
-from viz.state.types import RenderRequest, SessionState, Shot
+from viz.state.types import Latent, RenderRequest, SessionState, Shot
 
 Parts = Generator[None, None, np.ndarray]
 """Yields between parts of the work and returns a picture."""
@@ -196,7 +196,7 @@ def _people(state: SessionState, look: Look) -> list[SessionState]:
     return [
         replace(
             state,
-            latent=replace(state.latent, x=float(seed), y=0.0, blend=0.0, ws_file="", others=()),
+            latent=Latent.at(seed, state.latent),
         )
         for seed in look.people
     ]

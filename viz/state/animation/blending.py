@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from viz.state.settings import setting
 from viz.state.types import (
     FRAME_RATE,
     Latent,
@@ -15,6 +16,7 @@ from viz.state.types import (
     SessionState,
 )
 
+_PITCH = setting(Orbit, "pitch").range
 _SAME_STEP = 1e-6
 
 
@@ -206,7 +208,7 @@ def _turned(orbit: Orbit, yaw: float, pitch: float) -> Orbit:
     return replace(
         orbit,
         yaw=(orbit.yaw + yaw + 180) % 360 - 180,
-        pitch=min(max(orbit.pitch + pitch, -89.0), 89.0),
+        pitch=_PITCH.clamp(orbit.pitch + pitch),
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-from viz.state.types import CLIP_SECONDS, FRAMES, Playback
+from viz.state.settings import setting
+from viz.state.types import CLIP_SECONDS, FRAMES, Playback, SessionState
 
-EXTENT = (-0.25, 1.25)
+EXTENT = setting(SessionState, "t").range.ends
 """Times that the timeline offers; below 0 and above 1 the model extrapolates."""
 
 _SAME_FRAME = 1e-6
