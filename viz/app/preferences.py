@@ -98,7 +98,7 @@ def load(path: Path) -> Preferences:
         data = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return Preferences()
-    preferences = settings.read_fitting(Preferences, data)
+    preferences = Preferences(**settings.fitting_fields(Preferences, data))
     sound = settings.fitting_fields(Placement, preferences.window)
     preferences.window = {key: preferences.window[key] for key in sound}
     return preferences

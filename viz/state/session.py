@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,6 +17,15 @@ from viz.state.types import Orbit, SessionState
 
 FORMAT = "pv3d-session"
 VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """The outermost of a session's JSON."""
+
+    format: str = ""
+    version: Any = None
+    state: Any = None
 
 
 def to_json(state: SessionState) -> str:
@@ -36,16 +45,19 @@ def from_json(text: str, source: str = "The session") -> SessionState:
         UserError: when the text is not a session, is from a newer version, or has settings that
             are not what they may be; it names them with their ranges.
     """
-    data = _parse(text, source)
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
+    try:
+        file = settings.read(_File, _parse(text, source))
+    except ValueError:
+        file = _File()
+    if file.format != FORMAT:
         raise UserError(f"{source} is not a session of this program.")
-    if data.get("version") != VERSION:
+    if file.version != VERSION:
         raise UserError(
             f"{source} was written by another version of this program "
-            f"(version {data.get('version')}; this one reads {VERSION})."
+            f"(version {file.version}; this one reads {VERSION})."
         )
     try:
-        return settings.read(SessionState, data.get("state"))
+        return settings.read(SessionState, file.state)
     except ValueError as e:
         raise UserError(f"{source} cannot be used: {e}") from e
 
@@ -81,9 +93,10 @@ def camera_from_json(text: str) -> Camera:
         UserError: when the text holds no camera, or one that the sliders of `Orbit` do not reach.
     """
     try:
-        data = json.loads(text)
-        if isinstance(data, dict):
-            data = np.concatenate([np.ravel(data["cam2world"]), np.ravel(data["intrinsics"])])
+        data: Any = json.loads(text)
+        if type(data) is dict:
+            table = cast(dict[str, Any], data)
+            data = np.concatenate([np.ravel(table[key]) for key in ("cam2world", "intrinsics")])
         camera = Camera.from_numbers(data)
     except (ValueError, TypeError, KeyError, RecursionError) as e:
         raise UserError(

@@ -22,7 +22,8 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -230,9 +231,9 @@ def _choices(names: tuple[Any, ...]) -> str:
 
 def _shown(value: Any) -> str:
     """A value for a sentence."""
-    if isinstance(value, Mapping):
+    if type(value) is dict:
         return "a table"
-    if isinstance(value, (list, tuple)):
+    if type(value) in (list, tuple):
         return f"a list of {len(value)}"
     if isinstance(value, float):
         return f"{value:g}"
@@ -268,43 +269,38 @@ def _read(kind: Any, plain: Any, place: str = "") -> Any:
     return value
 
 
-def read_fitting(kind: type[T], plain: Any) -> T:
-    """A dataclass from plain data of which anything may be damaged: `fitting_fields`, and defaults.
-
-    Never fails where all fields have defaults.
-    """
-    return kind(**fitting_fields(kind, plain))
-
-
 def fitting_fields(kind: type[Any], plain: Any) -> dict[str, Any]:
-    """The fields of a dataclass that plain data give, by name.
+    """The fields of a dataclass, by name, that plain data of which anything may be damaged give.
 
     What does not fit a field, an entry of a table or an item of a list is left out.
     """
-    values: Mapping[Any, Any] = plain if isinstance(plain, Mapping) else {}
     return {
         name: value
-        for name, hint in hints(kind).items()
-        if name in values
-        for value in _fitting(hint, values[name])
+        for name, part in _entries(plain)
+        if name in hints(kind)
+        for value in _fitting(hints(kind)[name], part)
     }
 
 
 def _fitting(kind: Any, plain: Any) -> Iterator[Any]:
     """Plain data as a type, without the parts that do not fit; nothing where nothing does."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is dict and isinstance(plain, Mapping):
-        entries = ((key, _fitting(arguments[1], value)) for key, value in plain.items())
-        yield {key: value for key, found in entries if isinstance(key, str) for value in found}
-    elif origin is list and isinstance(plain, list):
-        yield [value for item in plain for value in _fitting(arguments[0], item)]
-    elif dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        yield read_fitting(kind, plain)
+    if origin is dict and type(plain) is dict:
+        yield {key: v for key, part in _entries(plain) for v in _fitting(arguments[1], part)}
+    elif origin is list and type(plain) is list:
+        yield [
+            value
+            for item in typing.cast(list[Any], plain)
+            for value in _fitting(arguments[0], item)
+        ]
     else:
-        try:
+        with suppress(ValueError):
             yield _read(kind, plain)
-        except ValueError:
-            return
+
+
+def _entries(plain: Any) -> list[tuple[str, Any]]:
+    """Names and values of a table; nothing of what is none."""
+    return list(typing.cast(dict[str, Any], plain).items()) if isinstance(plain, dict) else []
 
 
 _EXPECTED = re.compile(r"Expected `(?P<kind>[^`]+)`(?: of length (?P<length>\d+))?, got")

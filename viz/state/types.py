@@ -383,7 +383,7 @@ class RenderResult:
     problems: tuple[str, ...] = ()
     """Sentences on what could not be shown, such as a mesh at a density that nothing reaches."""
     probe: ProbeResult | None = None
-    stage_ms: dict[str, float] = field(default_factory=dict)
+    stage_ms: dict[str, float] = field(default_factory=dict[str, float])
     """Milliseconds by stage; a stage that was not run is absent."""
     total_ms: float = 0.0
     precision: str = "float32"

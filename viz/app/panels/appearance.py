@@ -129,7 +129,7 @@ def _mixing(state: SessionState, model: ModelInfo | None) -> None:
     clicked = cells("Layers", [str(layer) for layer in range(num_ws)], chosen, about)
     if clicked is not None:
         _mix(state, chosen ^ {clicked})
-    buttons = []
+    buttons: list[Button] = []
     for name, (low, high, what) in _GROUPS.items():
         group = {layer for layer, side in enumerate(sides) if low <= side <= high}
         full = bool(group) and group <= chosen

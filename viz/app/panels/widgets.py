@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -186,7 +186,7 @@ def end_of(text: str, width: float) -> str:
 
 
 @contextmanager
-def disabled(when: bool) -> Iterator[None]:
+def disabled(when: bool) -> Generator[None]:
     """Fade the block's controls and take no input there."""
     imgui.begin_disabled(when)
     try:

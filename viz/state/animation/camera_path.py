@@ -166,7 +166,7 @@ def _camera(leg: _Leg, before: _Leg | None, after: _Leg | None, part: float) -> 
         for a, b in _neighbours(leg, before, after)
     ]
     steps, starts = leg.camera_steps(), _numbers(leg.start)
-    found = []
+    found: list[float] = []
     for index, (start, step) in enumerate(zip(starts, steps, strict=True)):
         slopes = [
             # At an end the camera comes to rest.
