@@ -77,7 +77,7 @@ class Movement(Options):
     """
     frame_rate: Annotated[float, Range(1, 120)] = FRAME_RATE
     """Frames a second. A clip was trained at 25."""
-    rounds: Annotated[int, Range(1, MOST_FRAMES, "×", slider=(1, 20))] | None = None
+    rounds: Annotated[int, Range(1, MOST_FRAMES, "\u00d7", slider=(1, 20))] | None = None
     """How often the clip or the orbit goes round in that time.
 
     None: a clip as often as it does at the session's speed, an orbit once.

@@ -144,7 +144,7 @@ class Motion:
     """Place on the motion pad. Whole numbers are seeds; between them the four neighbours blend."""
     y: PadPlace = 0.0
     """Place on the motion pad; one up is 100 seeds further."""
-    strength: Annotated[float, Range(-10, 10, "×", slider=(0, 2))] = 1.0
+    strength: Annotated[float, Range(-10, 10, "\u00d7", slider=(0, 2))] = 1.0
     """Factor on the motion code: 0 keeps the rest pose, 1 is as drawn, 2 moves most."""
     blend_seed: Seed = 1
     """Seed of another motion to blend with."""
@@ -445,7 +445,7 @@ class Playback:
 
     loop: LoopMode = "loop"
     """What follows the end of the clip."""
-    speed: Annotated[float, Range(0.01, 100, "×", logarithmic=True)] = 1.0
+    speed: Annotated[float, Range(0.01, 100, "\u00d7", logarithmic=True)] = 1.0
     """How fast the clip plays; 1 is real time."""
     start: ClipTime = 0.0
     """Time in the clip at which playing begins."""
