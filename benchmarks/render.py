@@ -38,17 +38,8 @@ from viz.render.models import load_model, pick_device
 from viz.render.renderer import Renderer
 from viz.scheduling.previews import PreviewController, words
 from viz.state.errors import UserError
-from viz.state.types import (
-    Latent,
-    Motion,
-    Orbit,
-    Precision,
-    Preview,
-    Quality,
-    RenderRequest,
-    SessionState,
-    Shot,
-)
+from viz.state.person import Latent, Motion
+from viz.state.types import Orbit, Precision, Preview, Quality, RenderRequest, SessionState, Shot
 
 STAGES = ("planes", "render", "superresolution")
 _PREVIEWS = 30

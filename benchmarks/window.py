@@ -32,7 +32,8 @@ from gui_utils import controls
 from training.terminal import run_command
 from viz.app.application import App
 from viz.render.messages import Event, Rendered
-from viz.state.types import Keyframe, Latent, Orbit, Playback, RenderResult
+from viz.state.person import Latent
+from viz.state.types import Keyframe, Orbit, Playback, RenderResult
 
 _SPIN = "while True: pass"
 _LOOP_SECONDS = 16 / 25

@@ -18,7 +18,8 @@ from viz.render.messages import (
     Restarted,
 )
 from viz.state import files
-from viz.state.types import Latent, ModelInfo, Motion, Quality
+from viz.state.person import Latent, Motion
+from viz.state.types import ModelInfo, Quality
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from viz.exports.options import Options
+from viz.state.person import Seed
 from viz.state.settings import Range
-from viz.state.types import FRAME_RATE, LoopMode, Seed
+from viz.state.types import FRAME_RATE, LoopMode
 
 Moving = Literal["clip", "orbit", "path", "still"]
 MOVEMENTS: dict[Moving, str] = {

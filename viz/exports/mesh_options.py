@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from viz.exports.options import Options
+from viz.state.person import Seed
 from viz.state.settings import Range
-from viz.state.types import FRAMES, ClipTime, Coordinate, Seed
+from viz.state.types import FRAMES, ClipTime, Coordinate
 
 Texture = Literal["vertex", "atlas"]
 TEXTURES: dict[Texture, str] = {

@@ -26,7 +26,8 @@ from viz.render.renderer import Renderer
 from viz.state import files
 from viz.state.errors import UserError
 from viz.state.jobs import Steps
-from viz.state.types import Latent, Motion, SessionState
+from viz.state.person import Latent, Motion
+from viz.state.types import SessionState
 
 _SCALE = 1000
 """Steps of the progress bar for one export."""

@@ -9,7 +9,8 @@ from pathlib import Path
 from viz.exports.embedding import open_session
 from viz.state import settings
 from viz.state.errors import UserError
-from viz.state.types import Latent, Motion, Precision, SessionState
+from viz.state.person import Latent, Motion
+from viz.state.types import Precision, SessionState
 
 MOST_ITEMS = 1_000_000
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from viz.state.animation.blending import motions, people
 from viz.state.errors import UserError
-from viz.state.types import Latent, Motion, lattice_corners
+from viz.state.person import Latent, Motion, lattice_corners
 
 if TYPE_CHECKING:
     from training.camera import Camera

@@ -15,7 +15,8 @@ from training.networks.generator import Generator, parameter_count
 from viz.render import layer_probe
 from viz.render.inference import calibration
 from viz.state.errors import UserError
-from viz.state.types import LAST_SEED, ModelInfo
+from viz.state.person import LAST_SEED
+from viz.state.types import ModelInfo
 
 FORMATS = {"native": "PV3D visualizer", "pv3d": "PV3D", "eg3d": "EG3D"}
 

@@ -10,16 +10,8 @@ from viz.state import layouts
 from viz.state.animation import camera_path, clip_time
 from viz.state.animation.animator import Animator
 from viz.state.interface import Interface
-from viz.state.types import (
-    FRAME_RATE,
-    FRAMES,
-    Latent,
-    Motion,
-    Orbit,
-    Probe,
-    RenderRequest,
-    SessionState,
-)
+from viz.state.person import Latent, Motion
+from viz.state.types import FRAME_RATE, FRAMES, Orbit, Probe, RenderRequest, SessionState
 
 
 class Loop(Sequence[RenderRequest]):

@@ -82,6 +82,9 @@ class Range:
         return f"{_number(self.lo)} {word} {_number(self.hi)}{glue}{unit}".rstrip()
 
 
+Fraction = Annotated[float, Range(0, 1)]
+
+
 def _number(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:g}"
 

@@ -19,7 +19,8 @@ from gui_utils import controls
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
 from viz.state import layouts
-from viz.state.types import LAYOUTS, VIEWS, Latent, Orbit
+from viz.state.person import Latent
+from viz.state.types import LAYOUTS, VIEWS, Orbit
 
 desk, display, model, start = (
     app_driver.desk,

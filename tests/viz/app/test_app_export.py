@@ -19,7 +19,8 @@ from tests.viz.app.app_driver import AppDriver, Start
 from viz.exports import embedding
 from viz.exports.choices import ExportChoices, parse_seeds, safe_name, seeds_text
 from viz.exports.table import EXPORTERS
-from viz.state.types import Keyframe, Latent, Orbit
+from viz.state.person import Latent
+from viz.state.types import Keyframe, Orbit
 
 desk, display, model, start = (
     app_driver.desk,

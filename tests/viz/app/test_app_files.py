@@ -18,7 +18,8 @@ from viz.headless import Source
 from viz.headless.export_runs import export
 from viz.state import session
 from viz.state.errors import UserError
-from viz.state.types import Latent, Orbit
+from viz.state.person import Latent
+from viz.state.types import Orbit
 
 desk, display, model, start = (
     app_driver.desk,

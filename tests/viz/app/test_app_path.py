@@ -11,7 +11,8 @@ from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver
 from viz.state import session
 from viz.state.animation import camera_path
-from viz.state.types import Latent, Orbit
+from viz.state.person import Latent
+from viz.state.types import Orbit
 
 desk, display, model, start = (
     app_driver.desk,

@@ -19,15 +19,8 @@ from viz.app.panels.layers_panel import matching
 from viz.exports.table import EXPORTERS
 from viz.state.animation import path_editing
 from viz.state.jobs import JobStatus
-from viz.state.types import (
-    Latent,
-    LatentShare,
-    LayerInfo,
-    PathOptions,
-    Probe,
-    RenderResult,
-    SessionState,
-)
+from viz.state.person import Latent, LatentShare
+from viz.state.types import LayerInfo, PathOptions, Probe, RenderResult, SessionState
 
 display = gui.display
 make_driver = gui.make_driver

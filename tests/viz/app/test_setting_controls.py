@@ -14,8 +14,9 @@ from viz.app.panels import setting_controls
 from viz.exports.frame_options import Movement
 from viz.exports.mesh_options import MeshOptions, PointOptions
 from viz.state.interface import Interface
+from viz.state.person import LAST_SEED, Latent
 from viz.state.settings import setting
-from viz.state.types import LAST_SEED, Display, Latent, Orbit, PathOptions, Quality, SessionState
+from viz.state.types import Display, Orbit, PathOptions, Quality, SessionState
 
 display = gui.display
 make_driver = gui.make_driver

@@ -12,7 +12,8 @@ from gui_utils import controls
 from tests.viz.app.viewport_gallery import Scene, open_scene
 from viz.app.timeline import path_lane
 from viz.state.animation import camera_path, path_editing
-from viz.state.types import Keyframe, Latent, Orbit, SessionState
+from viz.state.person import Latent
+from viz.state.types import Keyframe, Orbit, SessionState
 
 
 @pytest.fixture(scope="module")

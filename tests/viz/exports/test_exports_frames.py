@@ -19,7 +19,8 @@ from viz.exports.writing import ExistsError
 from viz.render.renderer import Renderer
 from viz.state import layouts
 from viz.state.errors import UserError
-from viz.state.types import LAYOUTS, Display, Latent, Orbit, RenderRequest, SessionState
+from viz.state.person import Latent
+from viz.state.types import LAYOUTS, Display, Orbit, RenderRequest, SessionState
 
 renderer = export_driver.renderer
 

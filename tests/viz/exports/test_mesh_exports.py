@@ -22,7 +22,8 @@ from viz.render.geometry.pieces import pieces, tidy
 from viz.render.renderer import Renderer
 from viz.state import session
 from viz.state.errors import UserError
-from viz.state.types import CLIP_SECONDS, Motion, Quality, SessionState
+from viz.state.person import Motion
+from viz.state.types import CLIP_SECONDS, Quality, SessionState
 
 FAST = MeshOptions(resolution=64)
 LEVEL = 7.0

@@ -26,7 +26,8 @@ from viz.headless.ranks import Ranks
 from viz.render.renderer import Renderer
 from viz.state import session
 from viz.state.errors import UserError
-from viz.state.types import Latent, Motion, Orbit, SessionState
+from viz.state.person import Latent, Motion
+from viz.state.types import Orbit, SessionState
 
 renderer = export_driver.renderer
 write_set = data.write_set

@@ -18,7 +18,8 @@ from training.networks.generator import Generator
 from viz.render.models import load_model
 from viz.render.renderer import Renderer
 from viz.state import files, layouts
-from viz.state.types import Latent, ModelInfo, Motion, Orbit, Quality, SessionState
+from viz.state.person import Latent, Motion
+from viz.state.types import ModelInfo, Orbit, Quality, SessionState
 
 DEMO = files.default_checkpoint()
 PICTURE = Path(__file__).with_name("demo.png")

@@ -7,7 +7,7 @@ import torch
 from training.camera import FRONTAL, Camera
 from viz.render.latents import intermediate_latents, motion_code, read_ws, z_from_seed
 from viz.state.errors import UserError
-from viz.state.types import Latent, Motion, MotionShare, lattice_corners
+from viz.state.person import Latent, Motion, MotionShare, lattice_corners
 
 
 @pytest.fixture(autouse=True)

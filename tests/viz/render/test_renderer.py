@@ -11,11 +11,11 @@ from viz.render.stage_cache import StageCache
 from viz.state import layouts
 from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import SupersededError, UserError
+from viz.state.person import Motion
 from viz.state.types import (
     LAYOUTS,
     VIEWS,
     Display,
-    Motion,
     Orbit,
     Preview,
     Probe,

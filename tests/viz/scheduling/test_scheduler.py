@@ -18,13 +18,13 @@ from tests.viz.scheduling.simulated_window import (
 from viz.scheduling.picture_cache import PictureCache, result_bytes
 from viz.scheduling.previews import shown
 from viz.scheduling.scheduler import MOST_FILL_SECONDS, REST_SECONDS
+from viz.state.person import Latent
 from viz.state.types import (
     CLIP_SECONDS,
     FRAME_RATE,
     FRAMES,
     Display,
     Keyframe,
-    Latent,
     Orbit,
     PathOptions,
     Playback,

@@ -14,14 +14,11 @@ from viz.exports.frame_options import Look, Movement
 from viz.exports.mesh_options import SequenceOptions
 from viz.exports.table import EXPORTERS
 from viz.state.interface import Interface
+from viz.state.person import Latent, LatentShare, Motion, MotionShare
 from viz.state.settings import Range
 from viz.state.types import (
     Display,
     Keyframe,
-    Latent,
-    LatentShare,
-    Motion,
-    MotionShare,
     Orbit,
     PathOptions,
     Playback,

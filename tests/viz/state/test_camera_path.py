@@ -16,16 +16,8 @@ from viz.render.latents import intermediate_latents, motion_code
 from viz.state import session
 from viz.state.animation import camera_path
 from viz.state.animation.blending import motions, people
-from viz.state.types import (
-    Ease,
-    Keyframe,
-    Latent,
-    Motion,
-    Orbit,
-    PathOptions,
-    Playback,
-    SessionState,
-)
+from viz.state.person import Latent, Motion
+from viz.state.types import Ease, Keyframe, Orbit, PathOptions, Playback, SessionState
 
 
 def state_of(*keys: Keyframe, **options) -> SessionState:

@@ -14,7 +14,8 @@ from training.camera import FRONTAL, Camera
 from viz.exports import embedding
 from viz.state import session, settings
 from viz.state.errors import UserError
-from viz.state.types import Display, Latent, Motion, Orbit, Playback, Quality, SessionState
+from viz.state.person import Latent, Motion
+from viz.state.types import Display, Orbit, Playback, Quality, SessionState
 
 
 def full_state() -> SessionState:

@@ -16,8 +16,9 @@ from viz.exports.table import EXPORTERS
 from viz.headless.command_line import COMMANDS, parse
 from viz.state import settings
 from viz.state.interface import Interface
+from viz.state.person import Latent, Motion
 from viz.state.settings import Range, setting
-from viz.state.types import Display, Latent, Motion, Orbit, Quality, SessionState
+from viz.state.types import Display, Orbit, Quality, SessionState
 
 LEAVES = [
     (owner, name)
@@ -98,7 +99,7 @@ def test_problems_name_the_place():
         (VolumeOptions, "resolution", 64, 1024, (64, 1024)),
         (Orbit, "pitch", -89, 89, (-89, 89)),
         (Orbit, "pivot", -10, 10, (-0.5, 0.5)),
-        (Interface, "preview_floor", 0.25, 1, (0.25, 1)),
+        (Interface, "preview_floor", 0.5, 1, (0.5, 1)),
     ],
 )
 def test_limits_that_memory_and_geometry_set(owner, name, lo, hi, slider):

@@ -10,7 +10,8 @@ from viz.exports.choices import ExportChoices
 from viz.state.animation.blending import FigureOfEight, Glide, blend_orbits, people, wander
 from viz.state.history import History
 from viz.state.interface import Interface
-from viz.state.types import Latent, Orbit, SessionState
+from viz.state.person import Latent
+from viz.state.types import Orbit, SessionState
 
 
 def test_a_whole_drag_is_one_step():

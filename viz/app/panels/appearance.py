@@ -22,7 +22,8 @@ from viz.app.panels.widgets import (
     value_with_button,
 )
 from viz.state.interface import Interface
-from viz.state.types import Latent, ModelInfo, RenderResult, SessionState
+from viz.state.person import Latent
+from viz.state.types import ModelInfo, RenderResult, SessionState
 
 _UNKNOWN_NUM_WS = 14
 _GROUPS = {

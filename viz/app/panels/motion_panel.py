@@ -10,7 +10,8 @@ from viz.app.panels.seeds import blend_rows, recommended, seed_and_pad
 from viz.app.panels.setting_controls import slider, toggle
 from viz.app.panels.widgets import Button, button_row, disabled, heading
 from viz.state.interface import Interface
-from viz.state.types import Motion, RenderResult, SessionState
+from viz.state.person import Motion
+from viz.state.types import RenderResult, SessionState
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:

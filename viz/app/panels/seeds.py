@@ -9,7 +9,7 @@ from typing import TypeVar
 from gui_utils import controls
 from viz.app.panels import setting_controls
 from viz.app.panels.widgets import LEAST_SEED, cells, counted, heading, seed_caption
-from viz.state.types import LAST_SEED, Latent, Motion, lattice_seed
+from viz.state.person import LAST_SEED, Latent, Motion, lattice_seed
 
 Code = TypeVar("Code", Latent, Motion)
 

@@ -28,7 +28,8 @@ from viz.state import layouts
 from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import UserError
 from viz.state.jobs import Steps
-from viz.state.types import Latent, RenderRequest, SessionState, Shot
+from viz.state.person import Latent
+from viz.state.types import RenderRequest, SessionState, Shot
 
 Parts = Generator[None, None, np.ndarray]
 """Yields between parts of the work and returns a picture."""

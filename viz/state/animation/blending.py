@@ -5,16 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from viz.state.person import Latent, LatentShare, Motion, MotionShare
 from viz.state.settings import setting
-from viz.state.types import (
-    FRAME_RATE,
-    Latent,
-    LatentShare,
-    Motion,
-    MotionShare,
-    Orbit,
-    SessionState,
-)
+from viz.state.types import FRAME_RATE, Orbit, SessionState
 
 _PITCH = setting(Orbit, "pitch").range
 _SAME_STEP = 1e-6

@@ -1,0 +1,142 @@
+"""Who is shown and how they move: seeds on two pads, and what is blended and mixed with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from viz.state.settings import Fraction, Range
+
+LAST_SEED = 2**32 - 1
+"""The greatest seed."""
+SEEDS_A_ROW = 100
+"""Seeds on the pads: one to the right is the next seed, one up is this many further."""
+
+Seed = Annotated[int, Range(0, LAST_SEED)]
+PadPlace = Annotated[float, Range(-(10**10), 10**10)]
+
+
+@dataclass(frozen=True)
+class Latent:
+    """Who: the appearance code, as the user chooses it."""
+
+    x: PadPlace = 0.0
+    """Place on the seed pad. Whole numbers are seeds; between them the four neighbours' w blend."""
+    y: PadPlace = 0.0
+    """Place on the seed pad; one up is 100 seeds further."""
+    psi: Annotated[float, Range(-10, 10, slider=(-1, 2))] = 1.0
+    """Truncation: 1 is the person as drawn, 0 the average person; below 0 is the opposite, above 1
+    exaggerates."""
+    cutoff: Annotated[int, Range(0, 1000, "layers")] | None = None
+    """How many layers ψ acts on, from the coarsest one; the finer ones stay as drawn.
+
+    None is all of them.
+    """
+    mix_seed: Seed = 1
+    """Seed of the person whose w the marked layers take: style mixing."""
+    mix_layers: tuple[Annotated[int, Range(0, 1000)], ...] = ()
+    """Layers that take the second seed's w, in ascending order."""
+    blend_seed: Seed = 2
+    """Seed of another person to blend with."""
+    blend: Fraction = 0.0
+    """How much of the other person is in the blend: 0 is this person, 1 the other; between them
+    their w blend."""
+    ws_file: str = ""
+    """File with ws [num_ws, w_dim] (.npy, or .npz with the key ws) to show instead of a seed."""
+    others: tuple[LatentShare, ...] = ()
+    """People whose ws have a share, as on the way between two keyframes of a path; the rest of the
+    1 that shares add up to is this person's own."""
+
+    @property
+    def seed(self) -> int:
+        """The nearest seed."""
+        return lattice_seed(round(self.x), round(self.y))
+
+    @classmethod
+    def at(cls, seed: int, like: Latent | None = None) -> Latent:
+        """The person of a seed and nobody else: no blend, no style mixing, no file.
+
+        Args:
+            seed: may be negative, which counts down from 2**32.
+            like: the person until now, whose truncation is kept.
+        """
+        like = like or cls()
+        return cls(x=float(seed), psi=like.psi, cutoff=like.cutoff)
+
+
+@dataclass(frozen=True)
+class LatentShare:
+    """A person's share in a blend."""
+
+    latent: Latent
+    share: Fraction
+    """Factor on the ws."""
+
+    def __post_init__(self) -> None:
+        if self.latent.others:
+            raise ValueError("A person who has a share in a blend cannot be a blend as well.")
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How they move: the motion code, as the user chooses it."""
+
+    x: PadPlace = 0.0
+    """Place on the motion pad. Whole numbers are seeds; between them the four neighbours blend."""
+    y: PadPlace = 0.0
+    """Place on the motion pad; one up is 100 seeds further."""
+    strength: Annotated[float, Range(-10, 10, "\u00d7", slider=(0, 2))] = 1.0
+    """Factor on the motion code: 0 keeps the rest pose, 1 is as drawn, 2 moves most."""
+    blend_seed: Seed = 1
+    """Seed of another motion to blend with."""
+    blend: Fraction = 0.0
+    """How much of the other motion is in the blend: 0 is this motion, 1 the other."""
+    others: tuple[MotionShare, ...] = ()
+    """Motions whose codes have a share, as in `Latent.others`; the strength is this one's."""
+
+    @property
+    def seed(self) -> int:
+        """The nearest seed."""
+        return lattice_seed(round(self.x), round(self.y))
+
+    @classmethod
+    def at(cls, seed: int, like: Motion | None = None) -> Motion:
+        """The motion of a seed and no other.
+
+        Args:
+            seed: may be negative, which counts down from 2**32.
+            like: the motion until now, whose strength is kept.
+        """
+        return cls(x=float(seed), strength=(like or cls()).strength)
+
+
+@dataclass(frozen=True)
+class MotionShare:
+    """A motion's share in a blend."""
+
+    motion: Motion
+    share: Fraction
+    """Factor on the motion code."""
+
+    def __post_init__(self) -> None:
+        if self.motion.others:
+            raise ValueError("A motion that has a share in a blend cannot be a blend as well.")
+
+
+def lattice_seed(column: int, row: int) -> int:
+    """Seed at a whole place of a pad, 0 to 2**32 - 1."""
+    return (column + SEEDS_A_ROW * row) % 2**32
+
+
+def lattice_corners(x: float, y: float) -> list[tuple[int, float]]:
+    """The seeds around a place on a pad with their bilinear weights; a whole place gives one."""
+    column, row = int(np.floor(x)), int(np.floor(y))
+    u, v = x - column, y - row
+    corners = [
+        (lattice_seed(column + i, row + j), (u if i else 1 - u) * (v if j else 1 - v))
+        for j in (0, 1)
+        for i in (0, 1)
+    ]
+    return [(seed, weight) for seed, weight in corners if weight > 0]
