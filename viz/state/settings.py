@@ -40,7 +40,7 @@ _JSON_NAMES = {
     "array": "a list",
     "object": "a table of names and values",
 }
-"""What JSON calls, in plain words, the types that msgspec names in its messages."""
+"""Plain words for the types that msgspec names in its messages."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ class Range:
 
 
 Fraction = Annotated[float, Range(0, 1)]
+"""A part of a whole."""
 
 
 def _number(value: float) -> str:
@@ -111,7 +112,7 @@ class Setting:
             TypeError: when it has none.
         """
         if self.numbers is None:
-            raise TypeError(f"{self.name} is no number with a range.")
+            raise TypeError(f"{self.name} is not a number with a range.")
         return self.numbers
 
     @property
@@ -202,9 +203,8 @@ def _problems(kind: Any, value: Any, place: str) -> Iterator[str]:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         for name, hint in hints(kind).items():
-            if hint is not KW_ONLY:
-                inner = f"{place}.{name}" if place else name
-                yield from _problems(hint, getattr(value, name), inner)
+            inner = f"{place}.{name}" if place else name
+            yield from _problems(hint, getattr(value, name), inner)
     elif origin is Annotated:
         numbers = _range_of(kind)
         if numbers is not None and not numbers.lo <= value <= numbers.hi:
@@ -256,15 +256,11 @@ def read(kind: type[T], plain: Any) -> T:
     Raises:
         ValueError: whose text is sentences on what is wrong, each with its place.
     """
-    return _read(kind, plain)
-
-
-def _read(kind: Any, plain: Any, place: str = "") -> Any:
     try:
         value = msgspec.convert(plain, kind)
-        wrong = list(_problems(kind, value, place))
+        wrong = list(_problems(kind, value, ""))
     except msgspec.ValidationError as error:
-        raise ValueError(_in_words(str(error), kind, plain, place)) from error
+        raise ValueError(_in_words(str(error), kind, plain)) from error
     except RecursionError as error:
         raise ValueError("It is nested too deeply.") from error
     if wrong:
@@ -298,7 +294,7 @@ def _fitting(kind: Any, plain: Any) -> Iterator[Any]:
         ]
     else:
         with suppress(ValueError):
-            yield _read(kind, plain)
+            yield read(kind, plain)
 
 
 def _entries(plain: Any) -> list[tuple[str, Any]]:
@@ -310,11 +306,11 @@ _EXPECTED = re.compile(r"Expected `(?P<kind>[^`]+)`(?: of length (?P<length>\d+)
 _PLACE = re.compile(r" - at `\$(?P<place>.*)`$")
 
 
-def _in_words(message: str, kind: Any, plain: Any, place: str) -> str:
+def _in_words(message: str, kind: Any, plain: Any) -> str:
     """msgspec's message on data that do not fit a type, as a sentence."""
     found = _PLACE.search(message)
     steps = found["place"] if found else ""
-    place = (place + steps).removeprefix(".") or "it"
+    place = steps.removeprefix(".") or "it"
     what = _PLACE.sub("", message)
     for name, index in re.findall(r"\.(\w+)|\[(\d+)\]", steps):
         kind, plain = _step(kind, name), plain[name] if name else plain[int(index)]

@@ -368,7 +368,7 @@ PATH_CLIPS: dict[PathClip, str] = {"keys": "By the keys", "plays": "Plays"}
 class Keyframe:
     """A moment of a path: who, doing what, when in the clip, seen from where."""
 
-    time: Annotated[float, Range(0, 36_000, "s")]
+    time: Annotated[float, Range(0, 36_000, "s", slider=(0, 3600))]
     """When the path is at this keyframe, in seconds from its beginning."""
     latent: Latent = field(default_factory=Latent)
     motion: Motion = field(default_factory=Motion)

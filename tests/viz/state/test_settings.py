@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ import pytest
 from tests.viz.state.declared import OWNERS, fields, ranges
 from viz.exports.frame_options import Movement, PictureOptions, VideoOptions
 from viz.exports.mesh_options import MeshOptions, PointOptions, VolumeOptions
-from viz.exports.table import EXPORTERS
+from viz.exports.table import EXPORTERS, MeshSequenceOptions
 from viz.headless.command_line import COMMANDS, parse
+from viz.headless.export_source import Source, items
 from viz.state import settings
 from viz.state.interface import Interface
 from viz.state.person import Latent, Motion
@@ -107,6 +109,14 @@ def test_limits_that_memory_and_geometry_set(owner, name, lo, hi, slider):
     assert (numbers.lo, numbers.hi, numbers.ends) == (lo, hi, slider)
 
 
+def test_conflicts_of_parts_count_for_the_whole():
+    empty = MeshOptions(crop=(0, 0, 0, 1, 0, 1))
+    (sentence,) = MeshSequenceOptions(mesh=empty).problems()
+    assert "crop box is empty" in sentence
+    video = VideoOptions(movement=Movement(frames=3, seconds=2), crf=52)
+    assert [text.split()[0] for text in video.problems()] == ["crf", "The"]
+
+
 def test_a_declaration_is_read_from_its_field():
     declared = setting(Quality, "depth_samples")
     assert declared.default is None
@@ -115,7 +125,7 @@ def test_a_declaration_is_read_from_its_field():
     assert declared.help == f"{declared.sentence} None is as trained. (2 to 1024)"
     assert setting(Display, "split").range == Range(0, 1, "%")
     assert setting(PictureOptions, "look").default == PictureOptions().look
-    with pytest.raises(TypeError, match="no number"):
+    with pytest.raises(TypeError, match="not a number"):
         _ = setting(Display, "layout").range
     with pytest.raises(KeyError):
         setting(Display, "nothing")
@@ -208,3 +218,9 @@ def test_a_seed_is_that_person_alone():
     assert Latent.at(12).seed == 12
     assert Latent.at(-1).seed == 2**32 - 1
     assert Motion.at(7, Motion(1, 2, 1.5, 3, 0.5)) == Motion(x=7.0, strength=1.5)
+    state = SessionState(latent=before, motion=Motion(strength=1.5, blend=0.5))
+    source = Source(Path("out.png"), seeds="12", motion_seeds="7")
+    (item,) = items(source, state, (".png",))
+    assert item.state == dataclasses.replace(
+        state, latent=Latent.at(12, before), motion=Motion.at(7, state.motion)
+    )

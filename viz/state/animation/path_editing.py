@@ -7,11 +7,12 @@ from dataclasses import replace
 from viz.state.animation import camera_path
 from viz.state.animation.clip_time import SteppedTime
 from viz.state.interface import Interface
+from viz.state.settings import setting
 from viz.state.types import FRAME_RATE, Keyframe, SessionState
 
 SPACING = 2.0
 """Seconds from the last key to one that is added after it."""
-LONGEST = 3600.0
+LONGEST = setting(Keyframe, "time").range.ends[1]
 """Latest time of a key that can be set by hand, seconds."""
 _SAME = 0.005
 """Keys closer together than this, seconds, stand at one place."""
