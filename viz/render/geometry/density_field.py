@@ -8,21 +8,13 @@ looked up for pairs of coordinates.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from training.networks.generator import Generator
-from training.networks.layers import FullyConnected
-
-
-def _affine(layer: FullyConnected) -> tuple[Tensor, Tensor]:
-    """Weight [out, in] and bias [out] as the layer applies them, float32."""
-    gain = layer.lr_mul / math.sqrt(layer.weight.shape[1])
-    return (layer.weight * gain).float(), (layer.bias * layer.lr_mul).float()
+from viz.render.inference.radiance_field import PreparedDecoder
 
 
 class DensityField:
@@ -34,17 +26,18 @@ class DensityField:
     """
 
     def __init__(self, G: Generator, planes: Tensor) -> None:
-        first, last = G.decoder.net[0], G.decoder.net[2]
-        assert isinstance(first, FullyConnected) and isinstance(last, FullyConnected)
-        weight, self.bias = _affine(first)
-        out_weight, out_bias = _affine(last)
-        self.out, self.out_bias = out_weight[0].contiguous(), out_bias[0]
+        decoder = PreparedDecoder.of(G.decoder, torch.float32)
+        self.bias, self.out, self.out_bias = (
+            decoder.first_bias,
+            decoder.density,
+            decoder.density_bias,
+        )
         self.box = G.config.rendering.box_warp
         self.texels = planes.shape[-1]
         self.device = planes.device
         xy, xz, zx = planes[0].float() / 3  # [C, P, P] each, rows first: y, z and x
         pair = torch.stack([xy.transpose(1, 2), xz.transpose(1, 2) + zx])  # [2, C, x, y or z]
-        hidden = torch.einsum("hc,pcxy->pxyh", weight, pair)
+        hidden = torch.einsum("ch,pcxy->pxyh", decoder.first, pair)
         # The planes end in zeros: half a texel before the box's faces they begin to fade.
         self.planes = F.pad(hidden, (0, 0, 1, 1, 1, 1)).contiguous()
         """A and C at the texels with a ring of zeros, [2, S, S, hidden]; S = P + 2."""

@@ -32,15 +32,12 @@ from training.networks.generator import RawRender
 from viz.render.inference.convolutions import can_fuse
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.device_stages import DeviceStages
+from viz.render.inference.interface import RaySettings, Stages
 from viz.render.inference.plan import Format, Plan
-from viz.render.inference.stages import (
-    Look,
-    PlaneMoment,
-    PreparedStages,
-    ReferenceStages,
-    Stages,
-    can_prepare,
-)
+from viz.render.inference.radiance_field import PlaneField
+from viz.render.inference.rays import compiled
+from viz.render.inference.select import can_prepare
+from viz.render.inference.stages import PreparedStages, ReferenceStages
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +46,7 @@ T = TypeVar("T")
 Steps = Generator[tuple[str, float], None, Plan]
 """Yields what is being done and the share that is done."""
 
-_VERSION = 1
+_VERSION = 2
 """Part of the name of what is kept: raise it where the stages change."""
 _LEAST_GAIN = 1.15
 """How many times as fast a half format must be."""
@@ -84,6 +81,8 @@ def find(G: networks.Generator) -> Steps:
     on_gpu = G.device.type == "cuda"
     if not can_prepare(G):
         return Plan.uniform("bfloat16" if on_gpu else "float32", reference=True)
+    if not on_gpu:
+        compiled(G.decoder)  # goes on beside what follows, so that the first picture waits less
     key = _key(G)
     plan = _found.get(key) or _read(_path(key), key)
     if plan is None:
@@ -183,7 +182,9 @@ def _publish(path: Path, key: str, plan: Plan) -> Plan:
 def _measure(G: networks.Generator) -> Steps:
     if not can_fuse(G.device, torch.bfloat16):
         return Plan()  # there is nothing to choose from
-    yield "Measuring this machine", 0.0
+    yield "Compiling for this machine", 0.0
+    compiled(G.decoder).result()  # would take the time of what is measured
+    yield "Measuring this machine", 0.1
     exact = _Test(G)
     exact.run(PreparedStages(G, Plan()))
     yield "Measuring this machine", 0.5
@@ -269,8 +270,8 @@ class _Test:
         if G.config.has_motion:
             motion = 0.5 * torch.randn(1, G.config.motion_dim, generator=draws).to(device)
         stages.prepare(ws)
-        moment = self._timed("backbone", lambda: stages.planes(ws, motion, _nothing))
-        look = Look(
+        field = self._timed("backbone", lambda: stages.planes(ws, motion, _nothing))
+        settings = RaySettings(
             torch.from_numpy(FRONTAL.numbers())[None].to(device),
             torch.tensor([[options.ray_start, options.ray_end]], device=device),
             options.raw_resolution if self.whole else min(_RAYS, options.raw_resolution),
@@ -279,14 +280,14 @@ class _Test:
         )
 
         def cast() -> RawRender:
-            return stages.render(moment, ws, look, _nothing)
+            return stages.render(field, ws, settings, _nothing)
 
         if self.whole:  # planes are judged by exact rays
             raw = self._timed("rays", cast)
             self.pictures["rays"] = raw.image
             exact = ReferenceStages(G, Plan(reference=True))
-            planes = PlaneMoment(G, moment.planes())
-            self.pictures["backbone"] = exact.render(planes, ws, look, _nothing).image
+            planes = PlaneField(field.planes())
+            self.pictures["backbone"] = exact.render(planes, ws, settings, _nothing).image
         else:
             raw = cast()
             self.pictures["backbone"] = raw.image

@@ -29,9 +29,7 @@ from viz.render.inference.convolutions import (
     channels_last,
     upsampled,
 )
-
-Check = Callable[[], None]
-"""Called between layers and bands; an exception from it abandons the work."""
+from viz.render.inference.interface import Check
 
 _BAND_BYTES = 2**23
 """Size of a band's activations, about."""
