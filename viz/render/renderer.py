@@ -19,9 +19,9 @@ from torch import Tensor
 from training.networks.generator import Generator, RawRender
 from viz.render import geometry, latents, layer_probe
 from viz.render.inference import calibration
-from viz.render.inference.interface import RadianceField, RaySettings, Stages
 from viz.render.inference.plan import Plan
 from viz.render.inference.select import can_prepare, open_stages
+from viz.render.inference.stage_interface import RadianceField, RaySettings, Stages
 from viz.render.inference.stages import ReferenceStages
 from viz.render.stage_cache import StageCache
 from viz.state.animation.blending import people

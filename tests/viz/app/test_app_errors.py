@@ -20,7 +20,7 @@ from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
 from viz.app import panels
 from viz.app.panels import Panel
-from viz.render.inference.interface import RaySettings
+from viz.render.inference.stage_interface import RaySettings
 from viz.state import session
 
 desk, display, model, start = (

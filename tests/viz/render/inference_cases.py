@@ -10,7 +10,7 @@ from torch import Tensor
 from training.camera import Camera
 from training.config import GeneratorConfig, RenderingConfig
 from training.networks.generator import Generator, RawRender
-from viz.render.inference.interface import RaySettings
+from viz.render.inference.stage_interface import RaySettings
 
 SMALL = GeneratorConfig(
     z_dim=16,

@@ -25,7 +25,7 @@ from tests.viz.render.inference_cases import (
 )
 from training.camera import Camera
 from training.networks.generator import RawRender
-from viz.render.inference import interface, select
+from viz.render.inference import select, stage_interface
 from viz.render.inference.calibration import psnr
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.device_stages import DeviceStages
@@ -132,7 +132,7 @@ def test_people_take_turns():
     alone = [pictures(plainly(G), G, seed)[2] for seed in range(5)]
     for seed in (0, 1, 0, 2, 3, 4, 0, 1):  # more of them than are kept
         assert torch.equal(pictures(device, G, seed)[2], alone[seed])
-    assert len(device._people) == interface.PEOPLE
+    assert len(device._people) == stage_interface.PEOPLE
 
 
 def test_normals_are_the_reference_s():

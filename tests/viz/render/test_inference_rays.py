@@ -23,9 +23,9 @@ from tests.viz.render.inference_cases import (
 from training import rendering
 from training.networks.decoder import Decoder
 from viz.render.inference import rays, stages
-from viz.render.inference.interface import Pixels
 from viz.render.inference.plan import Plan
 from viz.render.inference.radiance_field import Texels
+from viz.render.inference.stage_interface import Pixels
 from viz.render.inference.stages import PreparedStages, ReferenceStages
 from viz.state.errors import SupersededError
 

@@ -3,7 +3,7 @@
 `training` holds the networks as they are trained: plain, differentiable, the reference. Here the
 same weights are prepared for pictures alone. What that means, stage by stage:
 
-- `interface`: what `viz.render.renderer` knows of a generator's stages; `select` opens them.
+- `stage_interface`: what `viz.render.renderer` knows of a generator's stages; `select` opens them.
 - `stages`: the networks as they are, and the stages prepared for a processor.
 - `convolutions`, `synthesis`: channels-last activations in the stage's number format; bias, gain
   and activation within the convolution; weights modulated once per person, or activations where

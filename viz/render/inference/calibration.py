@@ -32,11 +32,11 @@ from training.networks.generator import RawRender
 from viz.render.inference.convolutions import can_fuse
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.device_stages import DeviceStages
-from viz.render.inference.interface import RaySettings, Stages
 from viz.render.inference.plan import Format, Plan
 from viz.render.inference.radiance_field import PlaneField
 from viz.render.inference.rays import compiled
 from viz.render.inference.select import can_prepare
+from viz.render.inference.stage_interface import RaySettings, Stages
 from viz.render.inference.stages import PreparedStages, ReferenceStages
 
 log = logging.getLogger(__name__)

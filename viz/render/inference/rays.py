@@ -19,8 +19,8 @@ from torch import Tensor
 
 from training.networks.decoder import Decoder
 from training.rendering import stratified_depths
-from viz.render.inference.interface import Check, Pixels
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
+from viz.render.inference.stage_interface import Check, Pixels
 
 if TYPE_CHECKING:
     from viz.render.inference.numba_rays import Kernels, KernelWeights

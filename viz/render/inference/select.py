@@ -10,8 +10,8 @@ import torch
 from training.networks.generator import Generator
 from training.networks.layers import resample_filter
 from viz.render.inference.gpu.device_stages import DeviceStages
-from viz.render.inference.interface import Stages
 from viz.render.inference.plan import Plan
+from viz.render.inference.stage_interface import Stages
 from viz.render.inference.stages import PreparedStages, ReferenceStages
 
 log = logging.getLogger(__name__)

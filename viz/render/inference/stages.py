@@ -14,10 +14,10 @@ from training.camera import rays
 from training.networks.generator import Generator, RawRender
 from training.networks.layers import SynthesisLayer
 from training.networks.superresolution import Superresolution
-from viz.render.inference.interface import PEOPLE, Check, RadianceField, RaySettings
 from viz.render.inference.plan import Plan
 from viz.render.inference.radiance_field import PlaneField, Texels
 from viz.render.inference.rays import CompiledRays, compiled, wait_for
+from viz.render.inference.stage_interface import PEOPLE, Check, RadianceField, RaySettings
 from viz.render.inference.synthesis import BackboneStage, SetBlock, SuperresolutionStage
 
 

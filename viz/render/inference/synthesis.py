@@ -29,7 +29,7 @@ from viz.render.inference.convolutions import (
     channels_last,
     upsampled,
 )
-from viz.render.inference.interface import Check
+from viz.render.inference.stage_interface import Check
 
 _BAND_BYTES = 2**23
 """Size of a band's activations, about."""

@@ -21,9 +21,9 @@ from training.networks.generator import Generator, RawRender
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.gpu_blocks import BackboneStage, SuperresolutionStage
 from viz.render.inference.gpu.graphs import Replay, Workplace
-from viz.render.inference.interface import PEOPLE, Check, RadianceField, RaySettings
 from viz.render.inference.plan import Plan
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
+from viz.render.inference.stage_interface import PEOPLE, Check, RadianceField, RaySettings
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from training import rendering
 from training.networks.decoder import Decoder
 from training.networks.layers import resample_filter
 from viz.render.inference.convolutions import LEAKY_SLOPE
-from viz.render.inference.interface import Pixels
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
+from viz.render.inference.stage_interface import Pixels
 
 log = logging.getLogger(__name__)
 
