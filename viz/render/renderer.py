@@ -214,6 +214,9 @@ class _Job:
         self.plan = renderer.plan(request.quality)
         self.stages = renderer.stages(self.plan)
         self.effort = renderer.effort(request.quality, request.preview)
+        # Previews need not wait, but no full picture may be made of what they show meanwhile: it
+        # would not be the same at every time.
+        self._meanwhile = request.preview is not None and self.stages.compiling
         self.clock = StageClock(self.G.device)
         self.problems: list[str] = []
         self._normals_wanted = {
@@ -271,7 +274,8 @@ class _Job:
         return code * (shot.t * shot.motion.strength)
 
     def _raw_key(self, shot: Shot) -> Hashable:
-        return self._planes_key(shot), shot.camera, replace(self.effort, superresolution=False)
+        effort = replace(self.effort, superresolution=False)
+        return self._planes_key(shot), shot.camera, effort, self._meanwhile
 
     def raw(self, shot: Shot) -> RawRender:
         key = self._raw_key(shot)
@@ -297,6 +301,7 @@ class _Job:
             self.effort.depth_samples,
             self.effort.importance_samples,
             with_normals,
+            wait=not self._meanwhile,
         )
         return self.stages.render(field, ws, settings, self.check)
 

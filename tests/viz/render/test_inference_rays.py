@@ -208,7 +208,11 @@ def test_pictures_wait_for_the_compiler_and_can_be_abandoned_meanwhile(monkeypat
 
     with pytest.raises(SupersededError):
         ours.render(field, ws, ray_settings(G), check)
-    compiling.set_result(rays.compiled(G.decoder).result())
-    again = ours.render(field, ws, ray_settings(G), lambda: None)
+    assert ours.compiling
+    meanwhile = ours.render(field, ws, ray_settings(G, wait=False), lambda: None)
     exact = pictures(ReferenceStages(G, Plan(reference=True)), G)[1]
+    assert max(raw_errors(meanwhile, exact)) < 1e-4
+    compiling.set_result(rays.compiled(G.decoder).result())
+    assert not ours.compiling
+    again = ours.render(field, ws, ray_settings(G), lambda: None)
     assert max(raw_errors(again, exact)) < 1e-4

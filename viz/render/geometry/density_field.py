@@ -15,7 +15,8 @@ from torch import Tensor
 
 from training.networks.generator import Generator
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
-from viz.render.inference.rays import compiled
+from viz.render.inference.rays import compiled, wait_for
+from viz.render.inference.stage_interface import Check
 
 
 class DensityField:
@@ -24,9 +25,10 @@ class DensityField:
     Args:
         G: the model.
         planes: [1, 3, C, P, P].
+        check: called while something is still being compiled; an exception from it abandons that.
     """
 
-    def __init__(self, G: Generator, planes: Tensor) -> None:
+    def __init__(self, G: Generator, planes: Tensor, check: Check = lambda: None) -> None:
         decoder = PreparedDecoder.of(G.decoder, torch.float32)
         self.bias, self.out, self.out_bias = (
             decoder.first_bias,
@@ -43,7 +45,7 @@ class DensityField:
         self.planes = F.pad(hidden, (0, 0, 1, 1, 1, 1)).contiguous()
         """A and C at the texels with a ring of zeros, [2, S, S, hidden]; S = P + 2."""
         self._points_at_once = 2**20 if planes.is_cuda else 2**13  # a CPU keeps these in its cache
-        self._compiled = None if planes.is_cuda else compiled(G.decoder).result()
+        self._compiled = None if planes.is_cuda else wait_for(compiled(G.decoder), check)
         self._texels = Texels.of(planes.float(), self.box, torch.float32)
 
     @property

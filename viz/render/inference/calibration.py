@@ -28,7 +28,6 @@ from torch import Tensor
 
 from training.camera import FRONTAL
 from training.networks import generator as networks
-from training.networks.generator import RawRender
 from viz.render.inference.convolutions import can_fuse
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.device_stages import DeviceStages
@@ -81,8 +80,6 @@ def find(G: networks.Generator) -> Steps:
     on_gpu = G.device.type == "cuda"
     if not can_prepare(G):
         return Plan.uniform("bfloat16" if on_gpu else "float32", reference=True)
-    if not on_gpu:
-        compiled(G.decoder)  # goes on beside what follows, so that the first picture waits less
     key = _key(G)
     plan = _found.get(key) or _read(_path(key), key)
     if plan is None:
@@ -90,6 +87,8 @@ def find(G: networks.Generator) -> Steps:
         if not plan.reference:  # what failed may work at the next start
             plan = _publish(_path(key), key, plan)
     _found[key] = plan
+    if not on_gpu:
+        compiled(G.decoder)  # in the background; after measuring, which it would disturb
     return plan
 
 
@@ -182,9 +181,7 @@ def _publish(path: Path, key: str, plan: Plan) -> Plan:
 def _measure(G: networks.Generator) -> Steps:
     if not can_fuse(G.device, torch.bfloat16):
         return Plan()  # there is nothing to choose from
-    yield "Compiling for this machine", 0.0
-    compiled(G.decoder).result()  # would take the time of what is measured
-    yield "Measuring this machine", 0.1
+    yield "Measuring this machine", 0.0
     exact = _Test(G)
     exact.run(PreparedStages(G, Plan()))
     yield "Measuring this machine", 0.5
@@ -279,18 +276,12 @@ class _Test:
             options.importance_samples,
         )
 
-        def cast() -> RawRender:
-            return stages.render(field, ws, settings, _nothing)
-
-        if self.whole:  # planes are judged by exact rays
-            raw = self._timed("rays", cast)
+        exact = ReferenceStages(G, Plan(reference=True))  # planes are judged by exact rays
+        raw = exact.render(PlaneField(field.planes()), ws, settings, _nothing)
+        self.pictures["backbone"] = raw.image
+        if self.whole:
+            raw = self._timed("rays", lambda: stages.render(field, ws, settings, _nothing))
             self.pictures["rays"] = raw.image
-            exact = ReferenceStages(G, Plan(reference=True))
-            planes = PlaneField(field.planes())
-            self.pictures["backbone"] = exact.render(planes, ws, settings, _nothing).image
-        else:
-            raw = cast()
-            self.pictures["backbone"] = raw.image
         image = self._timed("superresolution", lambda: stages.superresolve(raw, ws, _nothing))
         self.pictures["superresolution"] = image
 

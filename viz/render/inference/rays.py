@@ -1,8 +1,9 @@
 """Rays of a decoder's fields on a processor, by compiled functions on all of torch's threads.
 
-The functions are compiled once per machine and decoder size, in a few seconds, and kept on the
-disk. Pictures wait for them, so that the same request gives the same pixels at every time, with a
-window or without one. Where numba does not work, the networks render as they are.
+The functions are compiled once per machine and decoder size, in the background in some seconds, and
+kept on the disk. Full pictures wait for them, so that the same request gives the same pixels at
+every time, with a window or without one; only previews do not (`RaySettings.wait`). Where numba
+does not work, the networks cast rays as they are.
 """
 
 from __future__ import annotations

@@ -44,6 +44,8 @@ class RaySettings:
     """Samples of the second pass; 0 leaves it out."""
     with_normals: bool = False
     """Whether normals are found, too."""
+    wait: bool = True
+    """Whether to wait for what is still being compiled; else the networks cast the rays."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class Pixels:
 
 class Stages(Protocol):
     """A generator's stages for pictures of one person at a time."""
+
+    @property
+    def compiling(self) -> bool:
+        """Whether `render` has to wait at the moment."""
+        ...
 
     def prepare(self, ws: Tensor) -> None:
         """Does for a person what would make pictures of them take longer at first."""

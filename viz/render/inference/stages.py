@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import torch
@@ -23,6 +25,8 @@ from viz.render.inference.synthesis import BackboneStage, SetBlock, Superresolut
 
 class ReferenceStages:
     """The networks as they are, convolutions under autocast."""
+
+    compiling = False
 
     def __init__(self, G: Generator, plan: Plan) -> None:
         self.G = G
@@ -97,8 +101,8 @@ class _PersonCache:
 
 
 class PreparedStages:
-    """The stages prepared for a processor. Weights are laid out when a stage first runs; rays are
-    compiled meanwhile, and those of the networks themselves where that fails.
+    """The stages prepared for a processor. Weights are laid out when a stage first runs. Rays are
+    compiled; where that fails, the networks cast them.
 
     Args:
         G: with its trained weights, which must stay as they are.
@@ -107,10 +111,18 @@ class PreparedStages:
 
     def __init__(self, G: Generator, plan: Plan) -> None:
         self.G, self.plan = G, plan
-        self._rays = compiled(G.decoder)
         self._backbone: BackboneStage | None = None
         self._superresolution: SuperresolutionStage | None = None
         self._people, self._pictures = _PersonCache(), _PersonCache()
+
+    @functools.cached_property
+    def _rays(self) -> Future[CompiledRays | None]:
+        return compiled(self.G.decoder)
+
+    @property
+    def compiling(self) -> bool:
+        """Whether rays are being compiled, or read from the disk."""
+        return not self._rays.done()
 
     def prepare(self, ws: Tensor) -> None:
         """Lays out all weights for a person, so that pictures of them take no longer at first."""
@@ -146,7 +158,8 @@ class PreparedStages:
     ) -> RawRender:
         if not isinstance(field, Texels):
             raise TypeError("these stages render the fields that they made")
-        fast = wait_for(self._rays, check)
+        wait = settings.wait or not self.compiling
+        fast = wait_for(self._rays, check) if wait else None
         if fast is None:
             return _render_plainly(self.G, field, ws, settings, check)
         side = settings.resolution

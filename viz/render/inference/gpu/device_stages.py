@@ -137,6 +137,8 @@ class DeviceStages:
         kernels: whether Triton's kernels are used; None where they work.
     """
 
+    compiling = False
+
     def __init__(self, G: Generator, plan: Plan, *, kernels: bool | None = None) -> None:
         self.G, self.plan = G, plan
         kernels = kernel.available(G.device) if kernels is None else kernels
