@@ -20,14 +20,9 @@ from training.networks.generator import Generator, RawRender
 from viz.render import geometry, latents, layer_probe
 from viz.render.inference import calibration
 from viz.render.inference.plan import Plan
-from viz.render.inference.stages import (
-    Look,
-    Moment,
-    ReferenceStages,
-    Stages,
-    can_prepare,
-    open_stages,
-)
+from viz.render.inference.select import can_prepare, open_stages
+from viz.render.inference.stage_interface import RadianceField, RaySettings, Stages
+from viz.render.inference.stages import ReferenceStages
 from viz.render.stage_cache import StageCache
 from viz.state.animation.blending import people
 from viz.state.colormaps import DEPTH_LUT
@@ -219,6 +214,9 @@ class _Job:
         self.plan = renderer.plan(request.quality)
         self.stages = renderer.stages(self.plan)
         self.effort = renderer.effort(request.quality, request.preview)
+        # Previews need not wait, but no full picture may be made of what they show meanwhile: it
+        # would not be the same at every time.
+        self._meanwhile = request.preview is not None and self.stages.compiling
         self.clock = StageClock(self.G.device)
         self.problems: list[str] = []
         self._normals_wanted = {
@@ -254,7 +252,7 @@ class _Job:
         motion = replace(shot.motion, strength=1.0) if moved else None
         return self._ws_key(shot), motion, moved, self.plan
 
-    def moment(self, shot: Shot) -> Moment:
+    def field(self, shot: Shot) -> RadianceField:
         return self._stage(
             "planes",
             self._planes_key(shot),
@@ -263,7 +261,7 @@ class _Job:
 
     def planes(self, shot: Shot) -> Tensor:
         """Planes float32 [1, 3, C, P, P]."""
-        return self.moment(shot).planes()
+        return self.field(shot).planes()
 
     def motion(self, shot: Shot) -> Tensor | None:
         """Motion code times time [1, motion_dim]; None for a still model."""
@@ -276,7 +274,8 @@ class _Job:
         return code * (shot.t * shot.motion.strength)
 
     def _raw_key(self, shot: Shot) -> Hashable:
-        return self._planes_key(shot), shot.camera, replace(self.effort, superresolution=False)
+        effort = replace(self.effort, superresolution=False)
+        return self._planes_key(shot), shot.camera, effort, self._meanwhile
 
     def raw(self, shot: Shot) -> RawRender:
         key = self._raw_key(shot)
@@ -292,18 +291,19 @@ class _Job:
         )
 
     def _run_render(self, shot: Shot, with_normals: bool) -> RawRender:
-        moment, ws = self.moment(shot), self.ws(shot)
+        field, ws = self.field(shot), self.ws(shot)
         options = self.G.config.rendering
         start, end = shot.camera.ray_range(options.ray_start, options.ray_end)
-        look = Look(
+        settings = RaySettings(
             torch.from_numpy(shot.camera.numbers())[None].to(ws.device, non_blocking=True),
             torch.tensor([[start, end]]).to(ws.device, non_blocking=True),
             self.effort.resolution,
             self.effort.depth_samples,
             self.effort.importance_samples,
             with_normals,
+            wait=not self._meanwhile,
         )
-        return self.stages.render(moment, ws, look, self.check)
+        return self.stages.render(field, ws, settings, self.check)
 
     def image(self, shot: Shot) -> Tensor:
         """Final picture [1, 3, H, W]."""

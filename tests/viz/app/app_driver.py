@@ -23,7 +23,7 @@ from training.checkpoint import save
 from training.networks.generator import Generator
 from viz.app.application import App
 from viz.app.panels import PANELS
-from viz.render.inference.stages import Stages
+from viz.render.inference.stage_interface import Stages
 from viz.render.messages import Event, Rendered
 from viz.render.renderer import Renderer
 from viz.state import files, layouts

@@ -20,7 +20,7 @@ from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
 from viz.app import panels
 from viz.app.panels import Panel
-from viz.render.inference.stages import Look
+from viz.render.inference.stage_interface import RaySettings
 from viz.state import session
 
 desk, display, model, start = (
@@ -213,10 +213,10 @@ def test_too_little_memory_lowers_the_quality(
     stages = desk.stages
     render = stages.render
 
-    def hungry(moment: Any, ws: Any, look: Look, check: Any) -> Any:
-        if look.resolution > 32:
+    def hungry(field: Any, ws: Any, settings: RaySettings, check: Any) -> Any:
+        if settings.resolution > 32:
             raise torch.OutOfMemoryError("out of memory")
-        return render(moment, ws, look, check)
+        return render(field, ws, settings, check)
 
     monkeypatch.setattr(stages, "render", hungry)
     desk.commands.state.quality = replace(desk.commands.state.quality, raw_resolution=64)

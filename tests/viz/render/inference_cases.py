@@ -10,7 +10,7 @@ from torch import Tensor
 from training.camera import Camera
 from training.config import GeneratorConfig, RenderingConfig
 from training.networks.generator import Generator, RawRender
-from viz.render.inference.stages import Look
+from viz.render.inference.stage_interface import RaySettings
 
 SMALL = GeneratorConfig(
     z_dim=16,
@@ -72,9 +72,11 @@ def person(G: Generator, seed: int = 0) -> tuple[Tensor, Tensor | None]:
     return ws, 0.6 * torch.randn(1, G.config.motion_dim, generator=draws).to(G.device)
 
 
-def look(G: Generator, camera: Camera | None = None, resolution: int | None = None, **options):
+def ray_settings(
+    G: Generator, camera: Camera | None = None, resolution: int | None = None, **options
+) -> RaySettings:
     camera, config = camera or Camera.orbit(25, 8), G.config.rendering
-    return Look(
+    return RaySettings(
         torch.from_numpy(camera.numbers())[None].to(G.device),
         torch.tensor([camera.ray_range(config.ray_start, config.ray_end)], device=G.device),
         resolution or config.raw_resolution,
@@ -84,12 +86,12 @@ def look(G: Generator, camera: Camera | None = None, resolution: int | None = No
     )
 
 
-def pictures(stages, G: Generator, seed: int = 0, what: Look | None = None):
-    """Moment, raw picture and final picture."""
+def pictures(stages, G: Generator, seed: int = 0, settings: RaySettings | None = None):
+    """Field, raw picture and final picture."""
     ws, motion = person(G, seed)
-    moment = stages.planes(ws, motion, nothing)
-    raw = stages.render(moment, ws, what or look(G), nothing)
-    return moment, raw, stages.superresolve(raw, ws, nothing)
+    field = stages.planes(ws, motion, nothing)
+    raw = stages.render(field, ws, settings or ray_settings(G), nothing)
+    return field, raw, stages.superresolve(raw, ws, nothing)
 
 
 def nothing() -> None:

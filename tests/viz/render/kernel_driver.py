@@ -17,14 +17,21 @@ if __name__ == "__main__":
 import torch
 import torch.nn.functional as F
 
-from tests.viz.render.inference_cases import CONFIGS, error, generator, look, pictures, raw_errors
+from tests.viz.render.inference_cases import (
+    CONFIGS,
+    error,
+    generator,
+    pictures,
+    raw_errors,
+    ray_settings,
+)
 from training import rendering
 from training.networks.decoder import Decoder
 from training.networks.layers import resample_filter
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.device_stages import DeviceStages
 from viz.render.inference.plan import Plan
-from viz.render.inference.radiance_field import Texels
+from viz.render.inference.radiance_field import PreparedDecoder, Texels
 from viz.render.inference.stages import ReferenceStages
 
 CPU = torch.device("cpu")
@@ -84,7 +91,7 @@ def cast_errors(case: Case, device: torch.device = CPU) -> list[float]:
         "white_background": case.white,
     }
     dtype = torch.float16 if case.half else torch.float32
-    texels, weights = Texels.of(planes, 1.0, dtype), kernel.DecoderWeights.of(decoder, dtype)
+    texels, weights = Texels.of(planes, 1.0, dtype), PreparedDecoder.of(decoder, dtype)
     assert kernel.can_cast(weights, case.depth_samples, case.importance_samples)
     with mock.patch.object(kernel, "_RAYS_AT_ONCE", case.at_once):
         ours = kernel.cast(texels, weights, origins[0], directions, ray_range, **options)
@@ -125,9 +132,9 @@ def finish_errors(device: torch.device = CPU) -> dict[str, list[float]]:
 def stage_errors() -> list[float]:
     """Of a whole generator's raw picture, its layers finished by the kernel, too."""
     G = generator(replace(CONFIGS["other box"], plane_resolution=16, conv_clamp=2.0))
-    what = look(G, resolution=3, with_normals=True)
-    ours = pictures(DeviceStages(G, Plan(), kernels=True), G, what=what)
-    exact = pictures(ReferenceStages(G, Plan(reference=True)), G, what=what)
+    settings = ray_settings(G, resolution=3, with_normals=True)
+    ours = pictures(DeviceStages(G, Plan(), kernels=True), G, settings=settings)
+    exact = pictures(ReferenceStages(G, Plan(reference=True)), G, settings=settings)
     assert ours[1].normals is not None
     assert exact[1].normals is not None
     return [*raw_errors(ours[1], exact[1]), error(ours[1].normals, exact[1].normals)]

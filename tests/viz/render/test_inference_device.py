@@ -16,22 +16,23 @@ from tests.viz.render.inference_cases import (
     CONFIGS,
     error,
     generator,
-    look,
     nothing,
     person,
     pictures,
     raw_errors,
+    ray_settings,
     shaped,
 )
 from training.camera import Camera
 from training.networks.generator import RawRender
-from viz.render.inference import stages
+from viz.render.inference import select, stage_interface
 from viz.render.inference.calibration import psnr
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.device_stages import DeviceStages
 from viz.render.inference.gpu.graphs import Replay, Workplace
 from viz.render.inference.plan import Plan
-from viz.render.inference.stages import ReferenceStages, open_stages
+from viz.render.inference.select import open_stages
+from viz.render.inference.stages import ReferenceStages
 from viz.render.renderer import Renderer
 from viz.state.errors import SupersededError
 from viz.state.types import Quality, RenderRequest, SessionState
@@ -56,10 +57,12 @@ def plainly(G, plan: Plan | None = None) -> DeviceStages:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_in_float32_the_numbers_are_the_networks_own(name):
     G = generator(CONFIGS[name])
-    moment, raw, image = pictures(plainly(G), G)
-    exact_moment, exact_raw, exact_image = pictures(ReferenceStages(G, EXACT), G)
+    field, raw, image = pictures(plainly(G), G)
+    exact_field, exact_raw, exact_image = pictures(ReferenceStages(G, EXACT), G)
     points = (torch.rand(1, 2000, 3) - 0.5) * 1.2
-    for ours, exact in zip(moment.sample(points), exact_moment.sample(points), strict=True):
+    for ours, exact in zip(
+        *(G.sample(f.planes(), points) for f in (field, exact_field)), strict=True
+    ):
         assert error(ours, exact) < 1e-4
     assert max(raw_errors(raw, exact_raw)) < 1e-4
     assert image.shape == exact_image.shape
@@ -105,8 +108,10 @@ def test_planes_out_of_float16_s_range_stay_finite():
 @pytest.mark.parametrize("resolution", [9, 40])
 def test_other_resolutions_go_through_the_super_resolution(resolution):
     G = generator(CONFIGS["2X"])
-    what = look(G, resolution=resolution)
-    ours, exact = (pictures(s, G, what=what)[2] for s in (plainly(G), ReferenceStages(G, EXACT)))
+    settings = ray_settings(G, resolution=resolution)
+    ours, exact = (
+        pictures(s, G, settings=settings)[2] for s in (plainly(G), ReferenceStages(G, EXACT))
+    )
     assert error(ours, exact) < 1e-4
 
 
@@ -127,14 +132,14 @@ def test_people_take_turns():
     alone = [pictures(plainly(G), G, seed)[2] for seed in range(5)]
     for seed in (0, 1, 0, 2, 3, 4, 0, 1):  # more of them than are kept
         assert torch.equal(pictures(device, G, seed)[2], alone[seed])
-    assert len(device._people) == stages.PEOPLE
+    assert len(device._people) == stage_interface.PEOPLE
 
 
 def test_normals_are_the_reference_s():
     G = shaped(generator(CONFIGS["none"]))
-    what = look(G, with_normals=True)
-    ours = pictures(plainly(G), G, what=what)[1].normals
-    exact = pictures(ReferenceStages(G, EXACT), G, what=what)[1].normals
+    settings = ray_settings(G, with_normals=True)
+    ours = pictures(plainly(G), G, settings=settings)[1].normals
+    exact = pictures(ReferenceStages(G, EXACT), G, settings=settings)[1].normals
     assert ours is not None
     assert exact is not None
     assert float((ours - exact).abs().quantile(0.98)) < 1e-2
@@ -145,26 +150,26 @@ def test_every_stage_can_be_abandoned_before_it_begins():
     G = generator(CONFIGS["2X"])
     device = plainly(G)
     ws, motion = person(G)
-    moment, raw, _ = pictures(device, G)
+    field, raw, _ = pictures(device, G)
 
     def abandon() -> None:
         raise SupersededError
 
     for stage in (
         lambda: device.planes(ws, motion, abandon),
-        lambda: device.render(moment, ws, look(G), abandon),
+        lambda: device.render(field, ws, ray_settings(G), abandon),
         lambda: device.superresolve(raw, ws, abandon),
     ):
         with pytest.raises(SupersededError):
             stage()
 
 
-def test_stages_take_their_own_moments_only():
+def test_stages_take_their_own_fields_only():
     G = generator(CONFIGS["none"])
     ws, motion = person(G)
     foreign = ReferenceStages(G, EXACT).planes(ws, motion, nothing)
     with pytest.raises(TypeError):
-        plainly(G).render(foreign, ws, look(G), nothing)
+        plainly(G).render(foreign, ws, ray_settings(G), nothing)
 
 
 def test_rays_go_on_without_a_kernel_that_fails(monkeypatch, caplog):
@@ -192,9 +197,9 @@ def test_a_model_that_cannot_be_prepared_runs_as_it_is(monkeypatch, caplog):
         raise RuntimeError("no such kernel image")
 
     G = generator(CONFIGS["none"])
-    assert isinstance(stages._device_stages(G, Plan()), DeviceStages)
+    assert isinstance(select._device_stages(G, Plan()), DeviceStages)
     monkeypatch.setattr(DeviceStages, "prepare", failing)
-    plain = stages._device_stages(G, Plan.on_gpu("bfloat16"))
+    plain = select._device_stages(G, Plan.on_gpu("bfloat16"))
     assert isinstance(plain, ReferenceStages)
     assert "no such kernel image" in caplog.text
     assert pictures(plain, G)[2].isfinite().all()
@@ -320,7 +325,7 @@ def test_whole_stages_run_from_recordings():
         for seed in range(4):
             assert error(pictures(device, G, seed)[2], exact[seed]) < 1e-4, (turn, seed)
     assert tape.made == 4
-    turned = look(G, Camera.orbit(-40, 10))
+    turned = ray_settings(G, Camera.orbit(-40, 10))
     one, two = (pictures(s, G, 1, turned)[2] for s in (device, ReferenceStages(G, EXACT)))
     assert error(one, two) < 1e-4
     assert tape.made == 4, "another camera is no other recording"

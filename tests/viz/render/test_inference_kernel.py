@@ -16,7 +16,7 @@ import torch
 
 from tests.viz.render.kernel_driver import CASES, cast_errors, finish_errors
 from viz.render.inference.gpu import kernel
-from viz.render.inference.gpu.kernel import DecoderWeights
+from viz.render.inference.radiance_field import PreparedDecoder
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -34,7 +34,7 @@ needs_gpu = pytest.mark.skipif(
 def interpreted() -> dict[str, Any]:
     """Errors of all cases, from the interpreter."""
     run = subprocess.run(
-        [sys.executable, "-m", "tests.viz.kernel_driver"],
+        [sys.executable, "-m", "tests.viz.render.kernel_driver"],
         cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -75,10 +75,10 @@ def test_a_machine_that_runs_them_is_told_from_one_that_does_not(interpreted):
 
 
 def test_sizes_beyond_the_registers_are_left_to_the_networks():
-    def weights(channels: int, hidden: int, features: int) -> DecoderWeights:
+    def weights(channels: int, hidden: int, features: int) -> PreparedDecoder:
         rows = torch.zeros(hidden)
         first, color = torch.zeros(channels, hidden), torch.zeros(hidden, features)
-        return DecoderWeights(first, rows, rows, rows[:1], color, torch.zeros(features))
+        return PreparedDecoder(first, rows, rows, rows[:1], color, torch.zeros(features))
 
     usual = weights(32, 64, 32)
     assert kernel.can_cast(usual, 48, 48)

@@ -1,3 +1,4 @@
+from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
@@ -6,6 +7,7 @@ import torch
 
 from training.camera import Camera
 from viz.exports.pictures import captures
+from viz.render.inference import rays, stages
 from viz.render.renderer import Renderer
 from viz.render.stage_cache import StageCache
 from viz.state import layouts
@@ -74,6 +76,24 @@ def test_every_picture_view(renderer, view):
     assert picture.shape == (side, side, 3)
     assert picture.dtype == np.uint8
     assert picture.std() > 0
+
+
+def test_what_previews_show_while_rays_are_compiled_is_kept_for_no_full_picture(
+    small_generator, monkeypatch
+):
+    compiling: Future[rays.CompiledRays | None] = Future()
+    monkeypatch.setattr(stages, "compiled", lambda decoder: compiling)
+    renderer = Renderer(small_generator)
+    early = picture_of(renderer, request(preview=Preview()))
+    compiling.set_result(rays.compiled(small_generator.decoder).result())
+    before = dict(renderer.stage_runs)
+    full = picture_of(renderer, request())
+    assert runs(renderer, before) == {"render", "superresolution"}
+    assert np.array_equal(full, picture_of(Renderer(small_generator), request()))
+    assert np.abs(full.astype(int) - early).max() <= 1
+    before = dict(renderer.stage_runs)
+    picture_of(renderer, request(preview=Preview()))
+    assert not runs(renderer, before), "later previews show the full picture that there is"
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

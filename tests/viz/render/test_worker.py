@@ -28,7 +28,7 @@ from training.networks.generator import Generator as Network
 from viz.exports.export_jobs import ExportJob
 from viz.exports.frame_options import FrameOptions, Movement
 from viz.render.connection import WorkerConnection, in_process
-from viz.render.inference.stages import Stages
+from viz.render.inference.stage_interface import Stages
 from viz.render.messages import (
     ArrayRing,
     Cancelled,

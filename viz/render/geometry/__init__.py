@@ -156,7 +156,7 @@ def extract_mesh(
     Raises:
         UserError: when nothing is that dense.
     """
-    field = DensityField(G, planes)
+    field = DensityField(G, planes, check)
     grid = Grid.cube(field.box, resolution)
     vertices, faces = _run(surface_steps(field, grid, sigma_level(density)), check)
     check()

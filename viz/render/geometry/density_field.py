@@ -1,14 +1,12 @@
-"""The density of one moment at many points, without the colours, and bounds on it over boxes.
+"""The density of a model's planes at many points, without the colours.
 
 The decoder's first layer is linear, so the planes are multiplied by it beforehand. What is left of
 a point's density is sigma = sum over k of w_k softplus(A_k(x, y) + C_k(x, z)) + b, where A is the
-plane (x, y) and C the sum of the two planes (x, z) and (z, x). On a grid A and C need only be
-looked up for pairs of coordinates.
+plane (x, y) and C the sum of the two planes (x, z) and (z, x). That is what `bounds` needs, and how
+points are evaluated where the compiled way of `viz.render.inference.rays` does not work.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import torch
@@ -16,13 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.networks.generator import Generator
-from training.networks.layers import FullyConnected
-
-
-def _affine(layer: FullyConnected) -> tuple[Tensor, Tensor]:
-    """Weight [out, in] and bias [out] as the layer applies them, float32."""
-    gain = layer.lr_mul / math.sqrt(layer.weight.shape[1])
-    return (layer.weight * gain).float(), (layer.bias * layer.lr_mul).float()
+from viz.render.inference.radiance_field import PreparedDecoder, Texels
+from viz.render.inference.rays import compiled, wait_for
+from viz.render.inference.stage_interface import Check
 
 
 class DensityField:
@@ -31,24 +25,28 @@ class DensityField:
     Args:
         G: the model.
         planes: [1, 3, C, P, P].
+        check: called while something is still being compiled; an exception from it abandons that.
     """
 
-    def __init__(self, G: Generator, planes: Tensor) -> None:
-        first, last = G.decoder.net[0], G.decoder.net[2]
-        assert isinstance(first, FullyConnected) and isinstance(last, FullyConnected)
-        weight, self.bias = _affine(first)
-        out_weight, out_bias = _affine(last)
-        self.out, self.out_bias = out_weight[0].contiguous(), out_bias[0]
+    def __init__(self, G: Generator, planes: Tensor, check: Check = lambda: None) -> None:
+        decoder = PreparedDecoder.of(G.decoder, torch.float32)
+        self.bias, self.out, self.out_bias = (
+            decoder.first_bias,
+            decoder.density,
+            decoder.density_bias,
+        )
         self.box = G.config.rendering.box_warp
         self.texels = planes.shape[-1]
         self.device = planes.device
         xy, xz, zx = planes[0].float() / 3  # [C, P, P] each, rows first: y, z and x
         pair = torch.stack([xy.transpose(1, 2), xz.transpose(1, 2) + zx])  # [2, C, x, y or z]
-        hidden = torch.einsum("hc,pcxy->pxyh", weight, pair)
+        hidden = torch.einsum("ch,pcxy->pxyh", decoder.first, pair)
         # The planes end in zeros: half a texel before the box's faces they begin to fade.
         self.planes = F.pad(hidden, (0, 0, 1, 1, 1, 1)).contiguous()
         """A and C at the texels with a ring of zeros, [2, S, S, hidden]; S = P + 2."""
-        self.points_at_once = 2**20 if planes.is_cuda else 2**13  # a CPU keeps these in its cache
+        self._points_at_once = 2**20 if planes.is_cuda else 2**13  # a CPU keeps these in its cache
+        self._compiled = None if planes.is_cuda else wait_for(compiled(G.decoder), check)
+        self._texels = Texels.of(planes.float(), self.box, torch.float32)
 
     @property
     def hidden(self) -> int:
@@ -64,7 +62,9 @@ class DensityField:
     def __call__(self, points: Tensor) -> Tensor:
         """Sigma [...] at world points [..., 3]."""
         flat = points.reshape(-1, 3)
-        parts = [self._at(part) for part in flat.split(self.points_at_once)]
+        if self._compiled is not None:
+            return self._compiled.sigma(self._texels, flat).reshape(points.shape[:-1])
+        parts = [self._at(part) for part in flat.split(self._points_at_once)]
         sigma = torch.cat(parts) if parts else flat.new_zeros(0)
         return sigma.reshape(points.shape[:-1])
 
@@ -87,43 +87,11 @@ class DensityField:
         )  # [P, hidden]
         return F.softplus(summed + self.bias) @ self.out + self.out_bias
 
-    def rows(self, x: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-        """Both planes over all pairs of coordinates: A(x, y) and C(x, z) + bias.
-
-        Args:
-            x: world coordinates [X].
-            other: [Y], along y for A and along z for C.
-
-        Returns:
-            [X, Y, hidden] each.
-        """
-        index, part = self._place(x)
-        along = self.planes[:, index].lerp(self.planes[:, index + 1], part[:, None, None])
-        index, part = self._place(other)
-        both = along[:, :, index].lerp(along[:, :, index + 1], part[:, None])
-        return both[0], both[1] + self.bias
-
-    def outer(self, a: Tensor, c: Tensor) -> Tensor:
-        """Sigma over a box of grid points.
-
-        Args:
-            a: A(x, y) [..., X, Y, hidden].
-            c: C(x, z) with bias [..., X, Z, hidden].
-
-        Returns:
-            [..., X, Y, Z].
-        """
-        summed = a[..., :, None, :] + c[..., None, :, :]
-        return F.softplus(summed) @ self.out + self.out_bias
-
     def over(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
         """Sigma [X, Y, Z] at all combinations of world coordinates [X], [Y] and [Z]."""
-        parts = []
-        for place in x.split(1):
-            a, c = self.rows(place, y)[0], self.rows(place, z)[1]
-            step = max(1, self.points_at_once // len(z))
-            parts.append(torch.cat([self.outer(part, c) for part in a.split(step, dim=1)], dim=1))
-        return torch.cat(parts)
+        return torch.cat([self(torch.cartesian_prod(part, y, z)) for part in x.split(1)]).reshape(
+            len(x), len(y), len(z)
+        )
 
     def spans(self, axis: np.ndarray, size: int) -> tuple[Tensor, int]:
         """Texels that matter to boxes of `size` cells along an axis.

@@ -22,6 +22,7 @@ SIZE = 8
 _COARSE = 4  # boxes along each side of those looked at first
 _MOST_TEXELS = 13  # in larger boxes bounds decide little and cost much
 _RANGE_SAMPLES = 64
+_BOXES_AT_ONCE = 2**9
 
 Mesh = tuple[np.ndarray, np.ndarray]
 """Vertices float32 [V, 3] and faces int32 [F, 3]."""
@@ -121,7 +122,7 @@ class _Layers:
             needed |= np.roll(needed, 1, axis=k)  # nothing comes around: the last one is empty
         self._needed = needed[:, : meshed.shape[1], : meshed.shape[2]]
         self._total, self._count = int(self._needed.sum()), 0
-        # Planes are kept over the rectangle of boxes that the surface passes.
+        # Values are kept over the rectangle of boxes that the surface passes.
         y, z = np.nonzero(meshed.any(axis=0))
         self._rows = int(y.min()), int(min(y.max() + 2, meshed.shape[1]))
         self._columns = int(z.min()), int(min(z.max() + 2, meshed.shape[2]))
@@ -129,8 +130,8 @@ class _Layers:
         for k, boxes in enumerate(needed.shape):
             axis = grid.padded_axis(k)
             axis = np.pad(axis, (0, boxes * SIZE - len(axis)), mode="edge")
-            self._axes.append(torch.from_numpy(axis).to(field.device, torch.float32))
-        self._boxes_at_once = field.points_at_once // SIZE**3
+            axis = torch.from_numpy(axis).to(field.device, torch.float32)
+            self._axes.append(axis.reshape(boxes, SIZE))
 
     @property
     def done(self) -> float:
@@ -145,20 +146,23 @@ class _Layers:
         needed = self._needed[x, top:bottom, left:right]
         y, z = needed.nonzero()
         if len(y):
-            places = self._axes[0][x * SIZE : (x + 1) * SIZE]
-            a = self._field.rows(places, self._axes[1][top * SIZE : bottom * SIZE])[0]
-            c = self._field.rows(places, self._axes[2][left * SIZE : right * SIZE])[1]
-            a = a.reshape(SIZE, rows, SIZE, -1).transpose(0, 1)  # [rows, SIZE, SIZE, hidden]
-            c = c.reshape(SIZE, columns, SIZE, -1).transpose(0, 1)
-            step = self._boxes_at_once
-            for start in range(0, len(y), step):
-                some_y, some_z = y[start : start + step], z[start : start + step]
-                sigma = self._field.outer(a[torch.from_numpy(some_y)], c[torch.from_numpy(some_z)])
+            for start in range(0, len(y), _BOXES_AT_ONCE):
+                some_y = y[start : start + _BOXES_AT_ONCE]
+                some_z = z[start : start + _BOXES_AT_ONCE]
+                sigma = self._field(self._points(x, top + some_y, left + some_z))
                 layer[:, some_y, :, some_z] = (sigma - self._level).cpu().numpy()
             self._count += len(y)
         layer = layer.reshape(SIZE, rows * SIZE, columns * SIZE)
         self._close(layer, x)
         return layer
+
+    def _points(self, x: int, y: np.ndarray, z: np.ndarray) -> torch.Tensor:
+        """World coordinates of the points of boxes at y, z [K]: [K, SIZE, SIZE, SIZE, 3]."""
+        points = torch.empty(len(y), SIZE, SIZE, SIZE, 3, device=self._field.device)
+        points[..., 0] = self._axes[0][x][:, None, None]
+        points[..., 1] = self._axes[1][torch.from_numpy(y)][:, None, :, None]
+        points[..., 2] = self._axes[2][torch.from_numpy(z)][:, None, None, :]
+        return points
 
     def _close(self, layer: np.ndarray, x: int) -> None:
         """Makes the points around the grid outside."""

@@ -28,19 +28,15 @@ from torch import Tensor
 
 from training.camera import FRONTAL
 from training.networks import generator as networks
-from training.networks.generator import RawRender
 from viz.render.inference.convolutions import can_fuse
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.device_stages import DeviceStages
 from viz.render.inference.plan import Format, Plan
-from viz.render.inference.stages import (
-    Look,
-    PlaneMoment,
-    PreparedStages,
-    ReferenceStages,
-    Stages,
-    can_prepare,
-)
+from viz.render.inference.radiance_field import PlaneField
+from viz.render.inference.rays import compiled
+from viz.render.inference.select import can_prepare
+from viz.render.inference.stage_interface import RaySettings, Stages
+from viz.render.inference.stages import PreparedStages, ReferenceStages
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +45,7 @@ T = TypeVar("T")
 Steps = Generator[tuple[str, float], None, Plan]
 """Yields what is being done and the share that is done."""
 
-_VERSION = 1
+_VERSION = 2
 """Part of the name of what is kept: raise it where the stages change."""
 _LEAST_GAIN = 1.15
 """How many times as fast a half format must be."""
@@ -91,6 +87,8 @@ def find(G: networks.Generator) -> Steps:
         if not plan.reference:  # what failed may work at the next start
             plan = _publish(_path(key), key, plan)
     _found[key] = plan
+    if not on_gpu:
+        compiled(G.decoder)  # in the background; after measuring, which it would disturb
     return plan
 
 
@@ -269,8 +267,8 @@ class _Test:
         if G.config.has_motion:
             motion = 0.5 * torch.randn(1, G.config.motion_dim, generator=draws).to(device)
         stages.prepare(ws)
-        moment = self._timed("backbone", lambda: stages.planes(ws, motion, _nothing))
-        look = Look(
+        field = self._timed("backbone", lambda: stages.planes(ws, motion, _nothing))
+        settings = RaySettings(
             torch.from_numpy(FRONTAL.numbers())[None].to(device),
             torch.tensor([[options.ray_start, options.ray_end]], device=device),
             options.raw_resolution if self.whole else min(_RAYS, options.raw_resolution),
@@ -278,18 +276,12 @@ class _Test:
             options.importance_samples,
         )
 
-        def cast() -> RawRender:
-            return stages.render(moment, ws, look, _nothing)
-
-        if self.whole:  # planes are judged by exact rays
-            raw = self._timed("rays", cast)
+        exact = ReferenceStages(G, Plan(reference=True))  # planes are judged by exact rays
+        raw = exact.render(PlaneField(field.planes()), ws, settings, _nothing)
+        self.pictures["backbone"] = raw.image
+        if self.whole:
+            raw = self._timed("rays", lambda: stages.render(field, ws, settings, _nothing))
             self.pictures["rays"] = raw.image
-            exact = ReferenceStages(G, Plan(reference=True))
-            planes = PlaneMoment(G, moment.planes())
-            self.pictures["backbone"] = exact.render(planes, ws, look, _nothing).image
-        else:
-            raw = cast()
-            self.pictures["backbone"] = raw.image
         image = self._timed("superresolution", lambda: stages.superresolve(raw, ws, _nothing))
         self.pictures["superresolution"] = image
 

@@ -16,10 +16,9 @@ class Plan:
 
     backbone: Format = "float32"
     rays: Format = "float32"
-    """Of the decoder; its own picture is exact enough in float16, but gains little by it on a
-    processor."""
+    """Of the decoder on a GPU; on a processor it is always float32."""
     texels: Format = "float32"
-    """That planes are kept in."""
+    """That planes are kept in on a GPU; on a processor it is always float32."""
     superresolution: Format = "float32"
     reference: bool = False
     """Whether the networks of `training` run as they are, under autocast: for devices and formats

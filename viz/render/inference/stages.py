@@ -1,12 +1,12 @@
-"""A generator's stages for pictures: the one way by which the renderer computes them."""
+"""A generator's stages on any device as the networks are, and prepared for a processor."""
 
 from __future__ import annotations
 
-import logging
+import functools
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,121 +14,19 @@ from torch import Tensor
 from training import rendering
 from training.camera import rays
 from training.networks.generator import Generator, RawRender
-from training.networks.layers import SynthesisLayer, resample_filter
+from training.networks.layers import SynthesisLayer
 from training.networks.superresolution import Superresolution
 from viz.render.inference.plan import Plan
-from viz.render.inference.radiance_field import Head, Scene, Texels
-from viz.render.inference.rays import Thrift, cast
+from viz.render.inference.radiance_field import PlaneField, Texels
+from viz.render.inference.rays import CompiledRays, compiled, wait_for
+from viz.render.inference.stage_interface import PEOPLE, Check, RadianceField, RaySettings
 from viz.render.inference.synthesis import BackboneStage, SetBlock, SuperresolutionStage
-
-log = logging.getLogger(__name__)
-
-PEOPLE = 3
-"""People whose modulated weights are kept: two in before / after, and one more."""
-
-Check = Callable[[], None]
-
-
-class Moment(Protocol):
-    """A person at a time in the clip, as a field of density and colour features."""
-
-    @property
-    def nbytes(self) -> int: ...
-
-    def planes(self) -> Tensor:
-        """Tri-planes float32 [1, 3, C, H, W] that sample to the same features."""
-        ...
-
-    def sample(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Sigma [1, P] and colour features [1, P, C] at world points [1, P, 3]."""
-        ...
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a raw picture shows and how finely."""
-
-    c: Tensor
-    """Camera [1, 25]."""
-    ray_range: Tensor
-    """Start and end of the rays, world units [1, 2]."""
-    resolution: int
-    depth_samples: int
-    importance_samples: int
-    with_normals: bool = False
-
-
-class Stages(Protocol):
-    """What `viz.render.renderer` asks for; one person at a time."""
-
-    def prepare(self, ws: Tensor) -> None:
-        """Does for a person what would make pictures of them take longer at first."""
-        ...
-
-    def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> Moment:
-        """ws [1, num_ws, w_dim] and z_motion * t [1, motion_dim] (None for a still model)."""
-        ...
-
-    def render(self, moment: Moment, ws: Tensor, look: Look, check: Check) -> RawRender: ...
-
-    def superresolve(self, raw: RawRender, ws: Tensor, check: Check) -> Tensor:
-        """Final picture [1, 3, H, W], about -1 to 1."""
-        ...
-
-
-def open_stages(G: Generator, plan: Plan) -> Stages:
-    """The stages of a generator in the way that a plan says."""
-    if plan.reference:
-        return ReferenceStages(G, plan)
-    return _device_stages(G, plan) if G.device.type == "cuda" else PreparedStages(G, plan)
-
-
-def _device_stages(G: Generator, plan: Plan) -> Stages:
-    """The stages prepared for a GPU and tried out, or the networks where they do not run."""
-    from viz.render.inference.gpu.device_stages import DeviceStages
-
-    try:
-        stages = DeviceStages(G, plan)
-        with torch.inference_mode():
-            average = G.backbone.mapping.w_avg
-            stages.prepare(average.expand(1, G.config.num_ws, -1).contiguous())
-    except Exception as error:  # drivers and libraries have many ways to fail
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        log.warning("The model could not be prepared for this GPU and runs as it is: %s", reason)
-        return ReferenceStages(G, replace(plan, reference=True))
-    return stages
-
-
-def can_prepare(G: Generator) -> bool:
-    """Whether the prepared stages compute what this generator does."""
-    usual = resample_filter().to(G.device)
-    return G.device.type in ("cpu", "cuda") and all(
-        torch.allclose(buffer, usual)
-        for name, buffer in G.named_buffers()
-        if name.endswith("resample_filter")
-    )
-
-
-@dataclass(frozen=True)
-class PlaneMoment:
-    """A moment as the reference has it."""
-
-    G: Generator
-    tensor: Tensor
-
-    @property
-    def nbytes(self) -> int:
-        return self.tensor.nbytes
-
-    def planes(self) -> Tensor:
-        return self.tensor
-
-    def sample(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        return self.G.sample(self.tensor, points)
 
 
 class ReferenceStages:
     """The networks as they are, convolutions under autocast."""
+
+    compiling = False
 
     def __init__(self, G: Generator, plan: Plan) -> None:
         self.G = G
@@ -151,32 +49,40 @@ class ReferenceStages:
             for hook in hooks:
                 hook.remove()
 
-    def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> PlaneMoment:
+    def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> PlaneField:
         t = None if motion is None else motion.new_ones(1, 1)
-        return PlaneMoment(self.G, self._run(check, lambda: self.G.planes(ws, motion, t)))
+        return PlaneField(self._run(check, lambda: self.G.planes(ws, motion, t)))
 
-    def render(self, moment: Moment, ws: Tensor, look: Look, check: Check) -> RawRender:
-        return self.G.render(
-            moment.planes(),
-            ws,
-            look.c,
-            resolution=look.resolution,
-            depth_samples=look.depth_samples,
-            importance_samples=look.importance_samples,
-            ray_range=look.ray_range,
-            with_normals=look.with_normals,
-            on_chunk=check,
-        )
+    def render(
+        self, field: RadianceField, ws: Tensor, settings: RaySettings, check: Check
+    ) -> RawRender:
+        return _render_plainly(self.G, field, ws, settings, check)
 
     def superresolve(self, raw: RawRender, ws: Tensor, check: Check) -> Tensor:
         return self._run(check, lambda: self.G.superresolve(raw, ws))
 
 
+def _render_plainly(
+    G: Generator, field: RadianceField, ws: Tensor, settings: RaySettings, check: Check
+) -> RawRender:
+    return G.render(
+        field.planes(),
+        ws,
+        settings.c,
+        resolution=settings.resolution,
+        depth_samples=settings.depth_samples,
+        importance_samples=settings.importance_samples,
+        ray_range=settings.ray_range,
+        with_normals=settings.with_normals,
+        on_chunk=check,
+    )
+
+
 T = TypeVar("T")
 
 
-class _Kept:
-    """Results for the latest few ws."""
+class _PersonCache:
+    """Results for the ws that were used last."""
 
     def __init__(self) -> None:
         self._entries: OrderedDict[int, tuple[Tensor, Any]] = OrderedDict()
@@ -195,21 +101,28 @@ class _Kept:
 
 
 class PreparedStages:
-    """The stages prepared for a processor. Weights are laid out when a stage first runs.
+    """The stages prepared for a processor. Weights are laid out when a stage first runs. Rays are
+    compiled; where that fails, the networks cast them.
 
     Args:
         G: with its trained weights, which must stay as they are.
         plan: number formats.
-        thrift: what rays may leave out.
     """
 
-    def __init__(self, G: Generator, plan: Plan, thrift: Thrift | None = None) -> None:
+    def __init__(self, G: Generator, plan: Plan) -> None:
         self.G, self.plan = G, plan
-        self.thrift = Thrift() if thrift is None else thrift
         self._backbone: BackboneStage | None = None
         self._superresolution: SuperresolutionStage | None = None
-        self._head: Head | None = None
-        self._people, self._pictures = _Kept(), _Kept()
+        self._people, self._pictures = _PersonCache(), _PersonCache()
+
+    @functools.cached_property
+    def _rays(self) -> Future[CompiledRays | None]:
+        return compiled(self.G.decoder)
+
+    @property
+    def compiling(self) -> bool:
+        """Whether rays are being compiled, or read from the disk."""
+        return not self._rays.done()
 
     def prepare(self, ws: Tensor) -> None:
         """Lays out all weights for a person, so that pictures of them take no longer at first."""
@@ -217,14 +130,12 @@ class PreparedStages:
         if self.G.superresolution is not None:
             self._set_superresolution(self.G.superresolution, ws)
 
-    def _set_backbone(self, ws: Tensor) -> tuple[BackboneStage, Head, list[SetBlock]]:
+    def _set_backbone(self, ws: Tensor) -> tuple[BackboneStage, list[SetBlock]]:
         if self._backbone is None:
             dtype = getattr(torch, self.plan.backbone)
             self._backbone = BackboneStage(self.G.backbone.synthesis, dtype)
-        if self._head is None:
-            self._head = Head(self.G.decoder, getattr(torch, self.plan.rays))
         backbone = self._backbone
-        return backbone, self._head, self._people.get(ws, lambda: backbone.set(ws))
+        return backbone, self._people.get(ws, lambda: backbone.set(ws))
 
     def _set_superresolution(
         self, module: Superresolution, ws: Tensor
@@ -235,37 +146,40 @@ class PreparedStages:
         stage, w = self._superresolution, ws[:, -1]
         return stage, self._pictures.get(w, lambda: stage.set(w))
 
-    def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> Scene:
-        backbone, head, parts = self._set_backbone(ws)
+    def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> Texels:
+        backbone, parts = self._set_backbone(ws)
         config = self.G.config
         image = backbone(parts, motion, check)
         planes = image.reshape(1, 3, config.plane_channels, *image.shape[2:])
-        box = config.rendering.box_warp
-        texels = Texels.of(planes, box, getattr(torch, self.plan.texels))
-        return Scene(texels, head)
+        return Texels.of(planes, config.rendering.box_warp, torch.float32)
 
-    def render(self, moment: Moment, ws: Tensor, look: Look, check: Check) -> RawRender:
-        if not isinstance(moment, Scene):
-            raise TypeError("these stages render the moments that they made")
-        side = look.resolution
-        origins, directions = rays(look.c, side)
-        found = cast(
-            moment,
+    def render(
+        self, field: RadianceField, ws: Tensor, settings: RaySettings, check: Check
+    ) -> RawRender:
+        if not isinstance(field, Texels):
+            raise TypeError("these stages render the fields that they made")
+        wait = settings.wait or not self.compiling
+        fast = wait_for(self._rays, check) if wait else None
+        if fast is None:
+            return _render_plainly(self.G, field, ws, settings, check)
+        side = settings.resolution
+        origins, directions = rays(settings.c, side)
+        found = fast.cast(
+            field,
             origins[0],
             directions[0],
-            look.ray_range,
-            depth_samples=look.depth_samples,
-            importance_samples=look.importance_samples,
+            settings.ray_range,
+            depth_samples=settings.depth_samples,
+            importance_samples=settings.importance_samples,
             white_background=self.G.config.rendering.white_background,
-            thrift=self.thrift,
             check=check,
         )
         features = found.features.t().reshape(1, -1, side, side).contiguous()
         normals = None
-        if look.with_normals:
-            check()
-            normals = self._normals(moment, origins, directions, found.depth)
-            normals = normals[0].t().reshape(1, 3, side, side)
+        if settings.with_normals:
+            points = origins[0] + found.depth[:, None] * directions[0]
+            normals = self._normals(fast, field, points, check)
+            normals = normals.t().reshape(1, 3, side, side)
         return RawRender(
             features=features,
             image=self.G.raw_image(features, ws),
@@ -274,10 +188,10 @@ class PreparedStages:
             normals=normals,
         )
 
-    def _normals(self, scene: Scene, origins: Tensor, directions: Tensor, depth: Tensor) -> Tensor:
-        points = origins[:, None] + depth[None, :, None] * directions
+    def _normals(self, fast: CompiledRays, texels: Texels, points: Tensor, check: Check) -> Tensor:
+        """Unit vectors [P, 3] at world points [P, 3]."""
         step = self.G.config.rendering.box_warp / self.G.config.plane_resolution
-        return rendering.normals(scene.sigma, points, step)
+        return rendering.normals(lambda at: fast.sigma(texels, at, check), points, step)
 
     def superresolve(self, raw: RawRender, ws: Tensor, check: Check) -> Tensor:
         module = self.G.superresolution

@@ -29,9 +29,7 @@ from viz.render.inference.convolutions import (
     channels_last,
     upsampled,
 )
-
-Check = Callable[[], None]
-"""Called between layers and bands; an exception from it abandons the work."""
+from viz.render.inference.stage_interface import Check
 
 _BAND_BYTES = 2**23
 """Size of a band's activations, about."""
@@ -244,14 +242,14 @@ class Block:
             return None
         return self.motion.set(self.fuser.motion_mlp(self.fuser.affine(motion)))
 
-    def room(self, channels: int, height: int, width: int, device: torch.device) -> Tensor:
+    def input_buffer(self, channels: int, height: int, width: int, device: torch.device) -> Tensor:
         """Where a block that runs in bands takes its input from: [1, C, h, w], kept."""
         shape = (1, channels, height + 2 * _HALO, width)
         if self._input is None or self._input.shape != shape:
-            room = torch.empty(
+            buffer = torch.empty(
                 shape, dtype=self.dtype, device=device, memory_format=torch.channels_last
             )
-            self._input = room.zero_()
+            self._input = buffer.zero_()
         return self._input[:, :, _HALO:-_HALO]
 
     def run(
@@ -284,7 +282,7 @@ class Block:
         return x, picture
 
     def run_bands(self, part: SetBlock, image: Tensor, out: Tensor | None, check: Check) -> Tensor:
-        """The block in bands of rows, on the input that was put into its `room`.
+        """The block in bands of rows, on the input that was put into its `input_buffer`.
 
         Args:
             part: the block set for a person.
@@ -334,15 +332,15 @@ def _run_all(
             x, image = block.run(part, x, image, move, check)
             continue
         assert image is not None
-        if x is not None:  # not in its room yet
-            block.room(*x.shape[1:], x.device).copy_(x)
+        if x is not None:  # not in its buffer yet
+            block.input_buffer(*x.shape[1:], x.device).copy_(x)
             x = None
         side = image.shape[2] * (2 if block.up else 1)
         out = None
         if after is not None:
             shape = (block.channels, side, side)
             if after.banded:
-                out = after.room(*shape, image.device)
+                out = after.input_buffer(*shape, image.device)
             else:
                 out = x = channels_last(image.new_empty(1, *shape, dtype=block.dtype))
         image = block.run_bands(part, image, out, check)

@@ -22,33 +22,13 @@ from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.gpu_blocks import BackboneStage, SuperresolutionStage
 from viz.render.inference.gpu.graphs import Replay, Workplace
 from viz.render.inference.plan import Plan
-from viz.render.inference.radiance_field import Texels
-from viz.render.inference.stages import PEOPLE, Check, Look, Moment
+from viz.render.inference.radiance_field import PreparedDecoder, Texels
+from viz.render.inference.stage_interface import PEOPLE, Check, RadianceField, RaySettings
 
 log = logging.getLogger(__name__)
 
 _LARGEST = 6e4
 """Bound on planes that are kept in float16."""
-
-
-@dataclass(frozen=True)
-class DeviceMoment:
-    """The field of one moment, as a table of texels."""
-
-    G: Generator
-    texels: Texels
-
-    @property
-    def nbytes(self) -> int:
-        return self.texels.nbytes
-
-    def planes(self) -> Tensor:
-        """Tri-planes float32 [1, 3, C, H, W] that any point samples to the same features."""
-        return self.texels.planes()
-
-    def sample(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Sigma [1, P] and colour features [1, P, C] at world points [1, P, 3]."""
-        return self.G.sample(self.planes(), points)
 
 
 @dataclass(frozen=True)
@@ -74,9 +54,9 @@ class _Networks:
         if G.superresolution is not None:
             dtype = getattr(torch, plan.superresolution)
             self.superresolution = SuperresolutionStage(G.superresolution, dtype, kernels=kernels)
-        self.decoder: kernel.DecoderWeights | None = None
+        self.decoder: PreparedDecoder | None = None
         if kernels:
-            self.decoder = kernel.DecoderWeights.of(G.decoder, getattr(torch, plan.rays))
+            self.decoder = PreparedDecoder.of(G.decoder, getattr(torch, plan.rays))
 
     def set(self, setting: Hashable, ws: Tensor) -> tuple[Tensor, ...]:
         del setting
@@ -91,7 +71,7 @@ class _Networks:
         planes = image.reshape(1, 3, self.G.config.plane_channels, *image.shape[2:])
         if self.texels == torch.float16:
             planes = planes.clamp(-_LARGEST, _LARGEST)
-        return (Texels.within(planes, self.G.config.rendering.box_warp, self.texels).table,)
+        return (Texels.of(planes, self.G.config.rendering.box_warp, self.texels).table,)
 
     def render(
         self, setting: _Rays, table: Tensor, ws: Tensor, c: Tensor, ray_range: Tensor
@@ -157,6 +137,8 @@ class DeviceStages:
         kernels: whether Triton's kernels are used; None where they work.
     """
 
+    compiling = False
+
     def __init__(self, G: Generator, plan: Plan, *, kernels: bool | None = None) -> None:
         self.G, self.plan = G, plan
         kernels = kernel.available(G.device) if kernels is None else kernels
@@ -176,7 +158,7 @@ class DeviceStages:
         options, config = self.G.config.rendering, self.G.config
         device = self.G.device
         motion = torch.zeros(1, config.motion_dim, device=device) if config.has_motion else None
-        look = Look(
+        settings = RaySettings(
             torch.from_numpy(FRONTAL.numbers())[None].to(device),
             torch.tensor([[options.ray_start, options.ray_end]], device=device),
             options.raw_resolution,
@@ -185,26 +167,26 @@ class DeviceStages:
         )
         for _ in range(2):
             self._people.clear()
-            raw = self.render(self.planes(ws, motion, _nothing), ws, look, _nothing)
+            raw = self.render(self.planes(ws, motion, _nothing), ws, settings, _nothing)
             self.superresolve(raw, ws, _nothing)
 
-    def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> DeviceMoment:
+    def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> Texels:
         check()
         inputs = (self._person(ws)[0],) if motion is None else (self._person(ws)[0], motion)
         (table,) = self._planes(None, *inputs)
         config = self.G.config
-        return DeviceMoment(
-            self.G, Texels(table, config.plane_resolution, config.rendering.box_warp)
-        )
+        return Texels(table, config.plane_resolution, config.rendering.box_warp)
 
-    def render(self, moment: Moment, ws: Tensor, look: Look, check: Check) -> RawRender:
-        if not isinstance(moment, DeviceMoment):
-            raise TypeError("these stages render the moments that they made")
+    def render(
+        self, field: RadianceField, ws: Tensor, settings: RaySettings, check: Check
+    ) -> RawRender:
+        if not isinstance(field, Texels):
+            raise TypeError("these stages render the fields that they made")
         check()
         found = None
-        if self._fits(look):
+        if self._fits(settings):
             try:
-                found = self._rendered(moment, ws, look, by_kernel=True)
+                found = self._rendered(field, ws, settings, by_kernel=True)
             except torch.OutOfMemoryError:
                 raise
             except Exception as error:  # a compiler's or driver's, of any kind
@@ -212,7 +194,7 @@ class DeviceStages:
                 log.warning("Rays are cast without Triton, more slowly: %s", reason)
                 self._by_kernel = False
         if found is None:
-            found = self._rendered(moment, ws, look, by_kernel=False)
+            found = self._rendered(field, ws, settings, by_kernel=False)
         features, image, depth, opacity, *normals = found
         return RawRender(features, image, depth, opacity, normals[0] if normals else None)
 
@@ -233,25 +215,25 @@ class DeviceStages:
             self._people.popitem(last=False)
         return known[1]
 
-    def _fits(self, look: Look) -> bool:
+    def _fits(self, settings: RaySettings) -> bool:
         decoder = self._networks.decoder
         return (
             self._by_kernel
             and decoder is not None
-            and kernel.can_cast(decoder, look.depth_samples, look.importance_samples)
+            and kernel.can_cast(decoder, settings.depth_samples, settings.importance_samples)
         )
 
     def _rendered(
-        self, moment: DeviceMoment, ws: Tensor, look: Look, *, by_kernel: bool
+        self, texels: Texels, ws: Tensor, settings: RaySettings, *, by_kernel: bool
     ) -> tuple[Tensor, ...]:
         setting = _Rays(
-            look.resolution,
-            look.depth_samples,
-            look.importance_samples,
-            look.with_normals,
+            settings.resolution,
+            settings.depth_samples,
+            settings.importance_samples,
+            settings.with_normals,
             by_kernel,
         )
-        return self._render(setting, moment.texels.table, ws, look.c, look.ray_range)
+        return self._render(setting, texels.table, ws, settings.c, settings.ray_range)
 
 
 def _nothing() -> None:

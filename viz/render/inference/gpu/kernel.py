@@ -11,7 +11,6 @@ import functools
 import importlib
 import importlib.metadata
 import logging
-import math
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -22,10 +21,10 @@ from torch import Tensor
 
 from training import rendering
 from training.networks.decoder import Decoder
-from training.networks.layers import FullyConnected, resample_filter
+from training.networks.layers import resample_filter
 from viz.render.inference.convolutions import LEAKY_SLOPE
-from viz.render.inference.radiance_field import Texels
-from viz.render.inference.rays import Pixels
+from viz.render.inference.radiance_field import PreparedDecoder, Texels
+from viz.render.inference.stage_interface import Pixels
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +98,7 @@ def _try(device: torch.device) -> float:
     ray_range = torch.tensor([[0.0, 0.6]], device=device)
     options = {"depth_samples": 33, "importance_samples": 33, "white_background": False}
     texels = Texels.of(planes, 1.0, torch.float16)
-    weights = DecoderWeights.of(decoder, torch.float16)
+    weights = PreparedDecoder.of(decoder, torch.float16)
     ours = cast(texels, weights, origin[0], directions, ray_range, **options)
     exact = rendering.cast(
         lambda points: decoder(rendering.sample_planes(planes, points, 1.0)),
@@ -120,47 +119,7 @@ def _try(device: torch.device) -> float:
     return max(found) if all(error == error for error in found) else float("inf")
 
 
-@dataclass(frozen=True)
-class DecoderWeights:
-    """A decoder's weights as the kernel takes them: inputs first, its own scaling applied."""
-
-    first: Tensor
-    """[C, K], in the number format of the products."""
-    first_bias: Tensor
-    """float32 [K]."""
-    density: Tensor
-    """float32 [K], as sigma shows every rounding."""
-    density_bias: Tensor
-    """float32 [1]."""
-    color: Tensor
-    """[K, F], in the number format of the products."""
-    color_bias: Tensor
-    """float32 [F]."""
-
-    @classmethod
-    def of(cls, decoder: Decoder, dtype: torch.dtype) -> DecoderWeights:
-        """A decoder's, for products in float32 or float16; sums are in float32 anyway."""
-        first, last = decoder.net[0], decoder.net[2]
-        assert isinstance(first, FullyConnected)
-        assert isinstance(last, FullyConnected)
-        gains = [layer.lr_mul / math.sqrt(layer.weight.shape[1]) for layer in (first, last)]
-        weight, bias = last.weight * gains[1], last.bias * last.lr_mul
-        return cls(
-            (first.weight * gains[0]).t().contiguous().to(dtype),
-            first.bias * first.lr_mul,
-            weight[0].clone(),
-            bias[:1].clone(),
-            weight[1:].t().contiguous().to(dtype),
-            bias[1:].clone(),
-        )
-
-    @property
-    def sizes(self) -> tuple[int, int, int]:
-        """Channels, hidden units and features."""
-        return self.first.shape[0], self.first.shape[1], self.color.shape[1]
-
-
-def can_cast(weights: DecoderWeights, depth_samples: int, importance_samples: int) -> bool:
+def can_cast(weights: PreparedDecoder, depth_samples: int, importance_samples: int) -> bool:
     """Whether the ray kernel takes these sizes."""
     few = max(depth_samples, importance_samples) <= MOST_SAMPLES
     return few and depth_samples >= 2 and max(weights.sizes) <= _MOST_UNITS
@@ -168,7 +127,7 @@ def can_cast(weights: DecoderWeights, depth_samples: int, importance_samples: in
 
 def cast(
     texels: Texels,
-    weights: DecoderWeights,
+    weights: PreparedDecoder,
     origin: Tensor,
     directions: Tensor,
     ray_range: Tensor,
@@ -222,7 +181,7 @@ class _Bundle:
     """Rays that are cast together; see `cast`."""
 
     texels: Texels
-    weights: DecoderWeights
+    weights: PreparedDecoder
     origin: Tensor
     directions: Tensor
     ray_range: Tensor

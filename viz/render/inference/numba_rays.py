@@ -1,0 +1,349 @@
+"""Volume rendering on a processor, compiled by numba: one pass over each ray.
+
+All that a ray needs stays in the first cache: nothing but its pixel is written to memory. The inner
+loops have fixed lengths and no branches, so that the compiler turns them into vector instructions:
+texels are blended and hidden units computed several at a time, and exponentials and logarithms are
+polynomials. These are exact to float32's last digit or two; a test compares the pictures with
+`training.rendering.cast`.
+
+Exponents count in powers of two here (`KernelWeights`): 2**x needs no multiplication by log2(e).
+A sample's colours are computed only where it has a noticeable share in its pixel.
+
+What is not a number stays within its rays and ends none of the loops late. The compiler may reorder
+sums (`reassoc`), but may not assume that all numbers are finite.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from viz.render.inference.radiance_field import PreparedDecoder
+
+FAINT = np.float32(1e-6)
+"""Share in its pixel below which a sample's colours are left out."""
+_LEAST_ALPHA = np.float32(2**-25)
+"""1 - exp(-x) is 0 in float32 for smaller x. As sums are reordered, this has to be said."""
+_PRODUCTS_AT_ONCE = 16
+"""Hidden units that are added to a colour at once: their loop is unrolled."""
+
+_OPTIONS = {"fastmath": {"contract", "reassoc", "nsz", "arcp"}, "error_model": "numpy"}
+_inlined = njit(forceinline=True, **_OPTIONS)
+
+_ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
+_LOG2E = np.float32(math.log2(math.e))
+_LEAST_EXPONENT = np.float32(-126)
+
+
+class KernelWeights(NamedTuple):
+    """A decoder's weights: C channels, K hidden units, F features. float32."""
+
+    first: np.ndarray
+    """[C, K], times log2(e): hidden units are log2(1 + 2**x)."""
+    first_bias: np.ndarray
+    """[K], times log2(e)."""
+    density: np.ndarray
+    """[K], divided by log2(e), which makes sigma what it was."""
+    density_bias: np.float32
+    color: np.ndarray
+    """[K, F]: divided and multiplied by log2(e), as colours are 1 / (1 + 2**-x)."""
+    color_bias: np.ndarray
+    """[F], times log2(e)."""
+
+
+def kernel_weights(decoder: PreparedDecoder) -> KernelWeights:
+    """A decoder's weights as the kernels take them."""
+    first, first_bias, density, density_bias, color, color_bias = (
+        x.float().contiguous().numpy()
+        for x in (
+            decoder.first,
+            decoder.first_bias,
+            decoder.density,
+            decoder.density_bias,
+            decoder.color,
+            decoder.color_bias,
+        )
+    )
+    return KernelWeights(
+        first * _LOG2E,
+        first_bias * _LOG2E,
+        density / _LOG2E,
+        density_bias[0],
+        color,
+        color_bias * _LOG2E,
+    )
+
+
+class Kernels(NamedTuple):
+    """Compiled functions for one decoder's sizes. All arrays are float32 and contiguous; a table
+    [2, S, S, C] is that of `Texels`, and a scale its texels in a world unit."""
+
+    cast: Callable[..., None]
+    """(table, weights, scale, origin, directions, coarse, fine, white, pixels) renders rays from
+    one point: origin [3], unit directions [R, 3], depths of the first pass [S], number of samples
+    of the second, whether the background is white; fills the pixels' features [R, F], depths [R]
+    and opacities [R]."""
+    sigma: Callable[..., None]
+    """(table, weights, scale, points, found) looks up world points [P, 3] and fills sigma [P]."""
+
+
+def _polynomial(function: Callable, low: float, high: float, degree: int) -> list[np.float32]:
+    """Coefficients of a polynomial close to a function, those of the lowest powers first."""
+    fit = np.polynomial.Chebyshev.interpolate(function, degree, domain=[low, high])
+    return [np.float32(x) for x in fit.convert(kind=np.polynomial.Polynomial).coef]
+
+
+# 2**x = 1 + x E(x) on [-1, 0], and log2(1 + x) = x L(x) on [0, 1]. The ends where x is 0 are left
+# out of the fit, as the quotients are 0 / 0 there.
+_E0, _E1, _E2, _E3, _E4 = _polynomial(lambda x: (np.exp2(x) - 1) / x, -1, -1e-9, 4)
+_L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7 = _polynomial(lambda x: np.log2(1 + x) / x, 1e-9, 1, 7)
+
+
+@_inlined
+def _exp2(x):
+    """2**x for x <= 0; 2**-126 is the least."""
+    x = _LEAST_EXPONENT if x < _LEAST_EXPONENT else x
+    whole = np.int32(x)
+    rest = x - np.float32(whole)
+    power = _ONE + rest * (_E0 + rest * (_E1 + rest * (_E2 + rest * (_E3 + rest * _E4))))
+    return power * np.int32((whole + 127) << 23).view(np.float32)
+
+
+@_inlined
+def _softplus2(x):
+    """log2(1 + 2**x)."""
+    size = abs(x)
+    t = _exp2(-size)
+    log = _L4 + t * (_L5 + t * (_L6 + t * _L7))
+    return _HALF * (x + size) + t * (_L0 + t * (_L1 + t * (_L2 + t * (_L3 + t * log))))
+
+
+@_inlined
+def _within(x, high):
+    """x in 0..high, 0 for what is not a number."""
+    x = x if x > _ZERO else _ZERO
+    return x if x < high else high
+
+
+@_inlined
+def _look_up(table, x, y, z, features, channels):
+    """Blends the eight texels around texel coordinates into features [C]."""
+    high = np.float32(table.shape[1] - 2)
+    x, y, z = _within(x, high), _within(y, high), _within(z, high)
+    i, j, k = np.int32(x), np.int32(y), np.int32(z)
+    right, up, deep = x - np.float32(i), y - np.float32(j), z - np.float32(k)
+    left, down, near = _ONE - right, _ONE - up, _ONE - deep
+    row0, row1, row2, row3 = (
+        table[0, j, i],
+        table[0, j, i + 1],
+        table[0, j + 1, i],
+        table[0, j + 1, i + 1],
+    )
+    row4, row5, row6, row7 = (
+        table[1, k, i],
+        table[1, k, i + 1],
+        table[1, k + 1, i],
+        table[1, k + 1, i + 1],
+    )
+    w0, w1, w2, w3 = down * left, down * right, up * left, up * right
+    w4, w5, w6, w7 = near * left, near * right, deep * left, deep * right
+    for c in range(channels):
+        features[c] = (
+            w0 * row0[c]
+            + w1 * row1[c]
+            + w2 * row2[c]
+            + w3 * row3[c]
+            + w4 * row4[c]
+            + w5 * row5[c]
+            + w6 * row6[c]
+            + w7 * row7[c]
+        )
+
+
+@_inlined
+def _decode(weights, features, hidden, channels, units):
+    """Fills hidden units [K] from features [C]; sigma, the density before its softplus."""
+    sigma = weights.density_bias
+    for k in range(units):
+        x = weights.first_bias[k]
+        for c in range(channels):
+            x += features[c] * weights.first[c, k]
+        hidden[k] = _softplus2(x)
+        sigma += hidden[k] * weights.density[k]
+    return sigma
+
+
+@_inlined
+def _add_colors(weights, hidden, share, colors, scratch, units, count, at_once):
+    """Adds a sample's sigmoids to colors [F] by its share."""
+    for f in range(count):
+        scratch[f] = weights.color_bias[f]
+    for start in range(0, units, at_once):
+        for f in range(count):
+            x = scratch[f]
+            for k in range(at_once):
+                x += hidden[start + k] * weights.color[start + k, f]
+            scratch[f] = x
+    for f in range(count):
+        x = scratch[f]
+        t = _exp2(-abs(x))
+        colors[f] += share * (_ONE if x > _ZERO else t) / (_ONE + t)
+
+
+@_inlined
+def _find_alphas(depths, sigma, alphas):
+    """Opacity of each span between neighbouring samples: depths, sigma [S], alphas [S - 1]."""
+    for s in range(len(depths) - 1):
+        mean = _HALF * (sigma[s] + sigma[s + 1])
+        density = _softplus2((mean - _ONE) * _LOG2E)
+        alpha = _ONE - _exp2(density * (depths[s] - depths[s + 1]))
+        alphas[s] = _ZERO if alpha < _LEAST_ALPHA else alpha
+
+
+@_inlined
+def _find_fine_depths(depths, alphas, fine, cdf):
+    """Fills fine [K], as `training.rendering.importance_depths` with its fixed quantiles.
+
+    Args:
+        depths: of the first pass [S].
+        alphas: of the spans between [S - 1].
+        fine: to fill.
+        cdf: room for S numbers.
+    """
+    spans = len(depths) - 1
+    # Weights of the spans, the larger of each two neighbours, the mean of each two of these.
+    passed, before, largest, total = _ONE, _ZERO, _ZERO, _ZERO
+    for s in range(spans):
+        weight = alphas[s] * passed
+        passed *= _ONE - alphas[s]
+        larger = weight if s == 0 or weight > before else before
+        if s > 1:
+            cdf[s - 1] = _HALF * (largest + larger) + np.float32(0.01 + 1e-5)
+            total += cdf[s - 1]
+        before, largest = weight, larger
+    edges = max(spans - 1, 1)
+    cdf[0] = _ZERO
+    for s in range(1, edges):
+        cdf[s] = cdf[s - 1] + cdf[s] / total
+    upper = 0
+    for k in range(len(fine)):
+        quantile = (np.float32(k) + _HALF) / np.float32(len(fine))
+        while upper < edges and cdf[upper] <= quantile:
+            upper += 1
+        below, above = max(upper - 1, 0), min(upper, edges - 1)
+        width = cdf[above] - cdf[below]
+        width = _ONE if width < np.float32(1e-5) else width
+        left = _HALF * (depths[below] + depths[below + 1])
+        right = _HALF * (depths[above] + depths[above + 1])
+        fine[k] = left + (quantile - cdf[below]) / width * (right - left)
+
+
+@_inlined
+def _merge(depths, sigma, coarse, merged_depths, merged_sigma, order):
+    """Merges the samples of both passes, each rising: the first `coarse` ones and the rest."""
+    i, j, count = 0, coarse, len(depths)
+    for s in range(count):
+        if j >= count or (i < coarse and depths[i] <= depths[j]):
+            order[s] = i
+            i += 1
+        else:
+            order[s] = j
+            j += 1
+        merged_depths[s], merged_sigma[s] = depths[order[s]], sigma[order[s]]
+
+
+@_inlined
+def _find_shares(depths, alphas, shares):
+    """Fills each sample's share in its pixel [S].
+
+    Returns:
+        opacity, and expected depth, the far end where nothing is hit.
+    """
+    last = len(depths) - 1
+    passed, opacity, depth, before = _ONE, _ZERO, _ZERO, _ZERO
+    for s in range(last):
+        weight = alphas[s] * passed
+        passed *= _ONE - alphas[s]
+        opacity += weight
+        depth += weight * _HALF * (depths[s] + depths[s + 1])
+        shares[s] = _HALF * (before + weight)
+        before = weight
+    shares[last] = _HALF * before
+    depth = depth / opacity if opacity > _ZERO else depths[last]
+    depth = depth if depth > depths[0] else depths[0]
+    return opacity, depth if depth < depths[last] else depths[last]
+
+
+@_inlined
+def _cast(table, weights, scale, origin, directions, coarse, fine, white, pixels, sizes):
+    """Renders rays; for the arguments see `Kernels`."""
+    channels, units, count, at_once = sizes
+    features, depth, opacity = pixels
+    first = len(coarse)
+    samples = first + fine
+    depths = np.empty(samples, np.float32)
+    sigma, alphas, shares, cdf = depths.copy(), depths.copy(), depths.copy(), depths.copy()
+    sorted_depths, sorted_sigma = depths.copy(), depths.copy()
+    order = np.empty(samples, np.intp)
+    hidden = np.empty((samples, units), np.float32)
+    looked_up = np.empty(channels, np.float32)
+    colors = np.empty(count, np.float32)
+    scratch = np.empty(count, np.float32)
+    shift = _HALF * np.float32(table.shape[1] - 2)
+    start = origin * scale + shift
+    depths[:first] = coarse
+    for ray in range(len(directions)):
+        step = directions[ray] * scale
+        for s in range(samples):
+            if s == first:
+                _find_alphas(depths[:first], sigma, alphas)
+                _find_fine_depths(depths[:first], alphas, depths[first:], cdf)
+            x = start[0] + depths[s] * step[0]
+            y = start[1] + depths[s] * step[1]
+            z = start[2] + depths[s] * step[2]
+            _look_up(table, x, y, z, looked_up, channels)
+            sigma[s] = _decode(weights, looked_up, hidden[s], channels, units)
+        _merge(depths, sigma, first, sorted_depths, sorted_sigma, order)
+        _find_alphas(sorted_depths, sorted_sigma, alphas)
+        opacity[ray], depth[ray] = _find_shares(sorted_depths, alphas, shares)
+        colors[:] = _ZERO
+        for s in range(samples):
+            if not shares[s] < FAINT:
+                sample = hidden[order[s]]
+                _add_colors(weights, sample, shares[s], colors, scratch, units, count, at_once)
+        # Colours reach from -0.001 to 1.001, as the decoder has them.
+        behind = _ONE - opacity[ray] if white else _ZERO
+        behind -= np.float32(0.001) * opacity[ray]
+        for f in range(count):
+            color = np.float32(1.002) * colors[f] + behind
+            features[ray, f] = color + color - _ONE
+
+
+@functools.lru_cache
+def compile_kernels(channels: int, units: int, count: int) -> Kernels:
+    """Functions for a decoder of C channels, K hidden units and F features. Each is compiled, or
+    read from numba's cache on the disk, when it is first called."""
+    sizes = channels, units, count, math.gcd(units, _PRODUCTS_AT_ONCE)
+
+    @njit(nogil=True, cache=True, **_OPTIONS)
+    def cast(table, weights, scale, origin, directions, coarse, fine, white, pixels):
+        _cast(table, weights, scale, origin, directions, coarse, fine, white, pixels, sizes)
+
+    @njit(nogil=True, cache=True, **_OPTIONS)
+    def sigma(table, weights, scale, points, found):
+        looked_up = np.empty(channels, np.float32)
+        hidden = np.empty(units, np.float32)
+        shift = _HALF * np.float32(table.shape[1] - 2)
+        for p in range(len(points)):
+            x, y, z = points[p, 0], points[p, 1], points[p, 2]
+            _look_up(
+                table, x * scale + shift, y * scale + shift, z * scale + shift, looked_up, channels
+            )
+            found[p] = _decode(weights, looked_up, hidden, channels, units)
+
+    return Kernels(cast, sigma)

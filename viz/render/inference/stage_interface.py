@@ -1,0 +1,87 @@
+"""What the renderer asks of a generator's stages, however they are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from training.networks.generator import RawRender
+
+Check = Callable[[], None]
+"""Called between parts of the work; an exception from it abandons the work."""
+
+PEOPLE = 3
+"""People whose modulated weights are kept: two in before / after, and one more."""
+
+
+class RadianceField(Protocol):
+    """Density and colour features of a person at a time in the clip."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+    def planes(self) -> Tensor:
+        """Tri-planes float32 [1, 3, C, H, W] that any point samples to the same features."""
+        ...
+
+
+@dataclass(frozen=True)
+class RaySettings:
+    """What a raw picture shows and how finely."""
+
+    c: Tensor
+    """Camera [1, 25]."""
+    ray_range: Tensor
+    """Start and end of the rays, world units [1, 2]."""
+    resolution: int
+    """Side of the picture in pixels."""
+    depth_samples: int
+    """Samples of the first pass along each ray."""
+    importance_samples: int
+    """Samples of the second pass; 0 leaves it out."""
+    with_normals: bool = False
+    """Whether normals are found, too."""
+    wait: bool = True
+    """Whether to wait for what is still being compiled; else the networks cast the rays."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What rays hold; R of them."""
+
+    features: Tensor
+    """float32 [R, F], each channel -1 to 1."""
+    depth: Tensor
+    """Expected distance [R], world units."""
+    opacity: Tensor
+    """[R] in 0..1."""
+
+
+class Stages(Protocol):
+    """A generator's stages for pictures of one person at a time."""
+
+    @property
+    def compiling(self) -> bool:
+        """Whether `render` has to wait at the moment."""
+        ...
+
+    def prepare(self, ws: Tensor) -> None:
+        """Does for a person what would make pictures of them take longer at first."""
+        ...
+
+    def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> RadianceField:
+        """ws [1, num_ws, w_dim] and z_motion * t [1, motion_dim] (None for a still model)."""
+        ...
+
+    def render(
+        self, field: RadianceField, ws: Tensor, settings: RaySettings, check: Check
+    ) -> RawRender:
+        """The raw picture of a field that these stages made."""
+        ...
+
+    def superresolve(self, raw: RawRender, ws: Tensor, check: Check) -> Tensor:
+        """Final picture [1, 3, H, W], about -1 to 1."""
+        ...
