@@ -26,7 +26,15 @@ from viz.state.errors import UserError
 from viz.state.history import History
 from viz.state.interface import Interface
 from viz.state.jobs import JobStatus
-from viz.state.types import ModelInfo, Orbit, PathOptions, RenderResult, SessionState
+from viz.state.types import (
+    Latent,
+    ModelInfo,
+    Motion,
+    Orbit,
+    PathOptions,
+    RenderResult,
+    SessionState,
+)
 
 log = logging.getLogger(__name__)
 
@@ -310,12 +318,10 @@ class SessionCommands:
             self._new_person()
 
     def _new_person(self) -> None:
-        x = float(np.random.default_rng().integers(0, 10000))
-        self.state.latent = replace(self.state.latent, x=x, y=0.0, ws_file="", others=())
+        self.state.latent = Latent.at(_any_seed(), self.state.latent)
 
     def _new_motion(self) -> None:
-        x = float(np.random.default_rng().integers(0, 10000))
-        self.state.motion = replace(self.state.motion, x=x, y=0.0, others=())
+        self.state.motion = Motion.at(_any_seed(), self.state.motion)
 
     def take_state(self, state: SessionState) -> None:
         """Shows another state, at rest."""
@@ -476,3 +482,7 @@ class SessionCommands:
 
 
 _QUIT = "Quit the visualizer?"
+
+
+def _any_seed() -> int:
+    return int(np.random.default_rng().integers(0, 10000))

@@ -106,9 +106,9 @@ class WorkerEvents:
         state = commands.state
         commands.is_new = False
         if info.people and state.latent == Latent():
-            state.latent = Latent(x=float(info.people[0]))
+            state.latent = Latent.at(info.people[0])
         if info.motions and state.motion == Motion():
-            state.motion = Motion(x=float(info.motions[0]))
+            state.motion = Motion.at(info.motions[0])
         present = commands.history.present
         commands.history.amend(replace(present, latent=state.latent, motion=state.motion))
         commands.mark_saved()

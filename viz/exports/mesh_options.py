@@ -3,7 +3,7 @@ made of these."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -172,3 +172,19 @@ class SequenceOptions(Options):
             return [self.start]
         step = (self.end - self.start) / (self.frames - 1)
         return [self.start + k * step for k in range(self.frames)]
+
+
+@dataclass(frozen=True)
+class MeshSequenceOptions(Options):
+    """How a clip becomes an animated .glb or a folder of numbered meshes."""
+
+    sequence: SequenceOptions = field(default_factory=SequenceOptions)
+    mesh: MeshOptions = field(default_factory=MeshOptions)
+
+    def misfits(self, path: Path) -> list[str]:
+        suffix = path.suffix.lower()
+        if suffix.removeprefix(".") in MESH_FORMATS and suffix != ".glb":
+            return [
+                f"{path.name} would hold one mesh: name a folder, or a .glb for an animated one."
+            ]
+        return []

@@ -4,7 +4,7 @@ table; an exporter brings in what it needs when it runs."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,8 @@ from viz.exports.frame_options import FrameOptions, PictureOptions, VideoOptions
 from viz.exports.mesh_options import (
     MESH_FORMATS,
     MeshOptions,
+    MeshSequenceOptions,
     PointOptions,
-    SequenceOptions,
     VolumeOptions,
 )
 from viz.exports.options import Options
@@ -25,22 +25,6 @@ if TYPE_CHECKING:
 
     Run = Callable[..., Steps]
     """run(renderer, state, options, path, *, overwrite=False)."""
-
-
-@dataclass(frozen=True)
-class MeshSequenceOptions(Options):
-    """How a clip becomes an animated .glb or a folder of numbered meshes."""
-
-    sequence: SequenceOptions = field(default_factory=SequenceOptions)
-    mesh: MeshOptions = field(default_factory=MeshOptions)
-
-    def misfits(self, path: Path) -> list[str]:
-        suffix = path.suffix.lower()
-        if suffix.removeprefix(".") in MESH_FORMATS and suffix != ".glb":
-            return [
-                f"{path.name} would hold one mesh: name a folder, or a .glb for an animated one."
-            ]
-        return []
 
 
 @dataclass(frozen=True)

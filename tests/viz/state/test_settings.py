@@ -12,8 +12,8 @@ import pytest
 
 from tests.viz.state.declared import OWNERS, fields, ranges
 from viz.exports.frame_options import Movement, PictureOptions, VideoOptions
-from viz.exports.mesh_options import MeshOptions, PointOptions, VolumeOptions
-from viz.exports.table import EXPORTERS, MeshSequenceOptions
+from viz.exports.mesh_options import MeshOptions, MeshSequenceOptions, PointOptions, VolumeOptions
+from viz.exports.table import EXPORTERS
 from viz.headless.command_line import COMMANDS, parse
 from viz.headless.export_source import Source, items
 from viz.state import settings

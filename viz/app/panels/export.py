@@ -14,8 +14,8 @@ from viz.app.panels import export_frames, export_meshes
 from viz.app.panels.widgets import Button, button_row, disabled, heading, value_with_button
 from viz.exports.choices import FOLDER, ExportChoices, estimate, seconds_left, seconds_text
 from viz.exports.frame_options import FrameOptions, PictureOptions, VideoOptions
-from viz.exports.mesh_options import MeshOptions, PointOptions, VolumeOptions
-from viz.exports.table import EXPORTERS, MeshSequenceOptions
+from viz.exports.mesh_options import MeshOptions, MeshSequenceOptions, PointOptions, VolumeOptions
+from viz.exports.table import EXPORTERS
 from viz.state.types import RenderResult, SessionState
 
 _JOB = "Exporting"

@@ -15,10 +15,10 @@ from viz.exports.mesh_options import (
     MESH_FORMATS,
     QUANTITIES,
     MeshOptions,
+    MeshSequenceOptions,
     PointOptions,
     VolumeOptions,
 )
-from viz.exports.table import MeshSequenceOptions
 from viz.state.settings import setting
 from viz.state.types import SessionState
 

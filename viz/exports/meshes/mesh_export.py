@@ -22,7 +22,13 @@ import torch.nn.functional as F
 
 from viz.exports import writing
 from viz.exports.embedding import FOLDER_SIDECAR, SIDECAR_SUFFIX
-from viz.exports.mesh_options import MeshOptions, PointOptions, SequenceOptions, VolumeOptions
+from viz.exports.mesh_options import (
+    MeshOptions,
+    MeshSequenceOptions,
+    PointOptions,
+    SequenceOptions,
+    VolumeOptions,
+)
 from viz.exports.meshes import mesh_surface, mesh_texture
 from viz.exports.meshes.mesh_files import (
     files_of,
@@ -197,8 +203,6 @@ def export_mesh_sequence(
             stays.
         overwrite: whether files that exist may be replaced.
     """
-    from viz.exports.table import MeshSequenceOptions  # it names this module
-
     whole = MeshSequenceOptions(sequence, options)
     animated = path.suffix.lower() == ".glb"
     name = path if animated else Path(f"{path.name}.{sequence.format}")
