@@ -377,13 +377,6 @@ class RequestScheduler:
             self._under_way.pop(request, None)
             self._failed.add(_full(request))  # not to be tried again and again
 
-    def dropped(self, request: RenderRequest) -> None:
-        """Notes that a full picture was given up for a newer request; one that was rendered ahead
-        is asked for again once there is time."""
-        self._under_way.pop(request, None)
-        if request == self._pending:
-            self._pending = None
-
 
 def _full(request: RenderRequest) -> RenderRequest:
     return request if request.preview is None else replace(request, preview=None)
