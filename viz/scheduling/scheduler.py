@@ -9,7 +9,7 @@ The window's loop uses it so:
     # each frame, once the panels are drawn
     animator.rate = scheduler.step_rate
     full = replace(layouts.full_request(state), probe=interface.probe)
-    upcoming = finder.find(state, interface, animator)
+    upcoming = finder.find(state, interface, animator, model.moves)
     kept = scheduler.ask(full, moving, interface, now, upcoming, may_fill=job is None)
     if kept is not None: ...                            # show this result: nothing is rendered
     wait for an event, for scheduler.wake_after(now) seconds at most

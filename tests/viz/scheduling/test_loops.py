@@ -156,6 +156,7 @@ def test_what_never_comes_back_is_no_loop() -> None:
     ):
         animator.advance(state, interface, 0.1, 0.1)
         assert finder.find(state, interface, animator) is None
+    assert finder.find(state, Interface(), animator, moves=False) is None
     animator.glide_camera(state, Orbit(yaw=9), 0.0)
     assert finder.find(state, Interface(), animator) is None
 
