@@ -214,7 +214,9 @@ class RequestScheduler:
         if self._asked is None or _full(self._asked) != full:
             expected = self._full_ms(full)
             quick = expected is not None and expected < _QUICK_MS
-            request = full if quick and not moving else self._preview(full, interface)
+            # Where changes follow each other, as with the wheel, each would drop the one before.
+            steady = not moving and self.waiting_since is None
+            request = full if quick and steady else self._preview(full, interface)
         elif self.is_due and not moving and now - self._changed >= REST_SECONDS:
             request = full
         else:

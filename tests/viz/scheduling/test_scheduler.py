@@ -279,6 +279,16 @@ def test_a_quick_picture_needs_no_preview_at_rest() -> None:
     assert picture.result.request == window.full
 
 
+def test_quick_changes_at_rest_show_pictures_all_along() -> None:
+    window = started(USUAL)
+
+    def turn(_: float) -> None:
+        window.state.orbit = replace(window.state.orbit, yaw=window.state.orbit.yaw + 0.4)
+
+    assert len(window.run(1.0, turn)) >= 8
+    assert window.run(0.5)[-1].result.request == window.full
+
+
 def test_going_back_shows_what_was_shown_before_at_once() -> None:
     window = started(SLOW)
     window.run(0.1)
