@@ -167,7 +167,8 @@ class SessionCommands:
             return
         self.animator.rate = self.scheduler.step_rate
         full = replace(layouts.full_request(self.state), probe=self.interface.probe)
-        upcoming = self._loops.find(self.state, self.interface, self.animator)
+        moves = self.model.moves
+        upcoming = self._loops.find(self.state, self.interface, self.animator, moves)
         may_fill = self.job is None
         kept = self.scheduler.ask(full, moving, self.interface, now, upcoming, may_fill=may_fill)
         if kept is not None:
@@ -176,7 +177,8 @@ class SessionCommands:
     @property
     def ready_frames(self) -> tuple[bool, ...]:
         """Which frames of the clip are kept at full quality; empty where that tells nothing."""
-        if self.model is None:
+        turns = self.dragging or (self.moves_by_itself and not self.interface.playing)
+        if self.model is None or turns:  # while it turns, each frame's pictures are other ones
             return ()
         return self.scheduler.ready(self._loops.clip(self.state, self.interface))
 

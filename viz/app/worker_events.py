@@ -9,7 +9,6 @@ from viz.app.commands import Commands
 from viz.app.file_watcher import FileWatch
 from viz.render.messages import (
     Cancelled,
-    Dropped,
     Event,
     Failed,
     Loaded,
@@ -56,8 +55,6 @@ class WorkerEvents:
             self._loaded(event)
         elif isinstance(event, Failed):
             self._failed(event)
-        elif isinstance(event, Dropped):
-            commands.scheduler.dropped(event.request)
         elif isinstance(event, Cancelled):
             commands.notify("info", f"{event.name}: stopped.")
             self._fall_back()

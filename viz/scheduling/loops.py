@@ -61,7 +61,7 @@ class LoopFinder:
         self._known: dict[str, tuple[object, Any]] = {}
 
     def find(
-        self, state: SessionState, interface: Interface, animator: Animator
+        self, state: SessionState, interface: Interface, animator: Animator, moves: bool = True
     ) -> Upcoming | None:
         """The loop that plays, or at rest that of the clip; None where nothing repeats.
 
@@ -69,6 +69,7 @@ class LoopFinder:
             state: what is shown now.
             interface: what moves, and the layer that is looked into.
             animator: that moves it.
+            moves: whether the model has a clip; of a still one all frames are the same.
         """
         interests = (interface.playing, interface.path_playing, interface.auto_orbit)
         # Two movements at once come together again only after very long.
@@ -78,7 +79,9 @@ class LoopFinder:
             return self._path(state, interface, animator.rate)
         if interface.auto_orbit:
             return self._orbit(state, interface, animator)
-        return None if interface.play_between else self._clip(state, interface, animator)
+        if interface.play_between or not moves:
+            return None
+        return self._clip(state, interface, animator)
 
     def clip(self, state: SessionState, interface: Interface) -> tuple[RenderRequest | None, ...]:
         """The full picture of each frame of the clip, for the timeline; None for those that do not

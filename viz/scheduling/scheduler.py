@@ -9,7 +9,7 @@ The window's loop uses it so:
     # each frame, once the panels are drawn
     animator.rate = scheduler.step_rate
     full = replace(layouts.full_request(state), probe=interface.probe)
-    upcoming = finder.find(state, interface, animator)
+    upcoming = finder.find(state, interface, animator, model.moves)
     kept = scheduler.ask(full, moving, interface, now, upcoming, may_fill=job is None)
     if kept is not None: ...                            # show this result: nothing is rendered
     wait for an event, for scheduler.wake_after(now) seconds at most
@@ -214,7 +214,9 @@ class RequestScheduler:
         if self._asked is None or _full(self._asked) != full:
             expected = self._full_ms(full)
             quick = expected is not None and expected < _QUICK_MS
-            request = full if quick and not moving else self._preview(full, interface)
+            # Where changes follow each other, as with the wheel, each would drop the one before.
+            steady = not moving and self.waiting_since is None
+            request = full if quick and steady else self._preview(full, interface)
         elif self.is_due and not moving and now - self._changed >= REST_SECONDS:
             request = full
         else:
@@ -376,13 +378,6 @@ class RequestScheduler:
         else:
             self._under_way.pop(request, None)
             self._failed.add(_full(request))  # not to be tried again and again
-
-    def dropped(self, request: RenderRequest) -> None:
-        """Notes that a full picture was given up for a newer request; one that was rendered ahead
-        is asked for again once there is time."""
-        self._under_way.pop(request, None)
-        if request == self._pending:
-            self._pending = None
 
 
 def _full(request: RenderRequest) -> RenderRequest:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 
-from viz.state.animation.clip_time import Clock, advance, begin, frame_of, snap, step
-from viz.state.types import CLIP_SECONDS, FRAMES, LOOP_MODES, Playback
+from viz.state.animation import clip_time
+from viz.state.animation.clip_time import (
+    Clock,
+    advance,
+    begin,
+    frame_of,
+    frame_range,
+    round_frames,
+    snap,
+    step,
+)
+from viz.state.types import CLIP_SECONDS, FRAME_RATE, FRAMES, LOOP_MODES, Playback
 
 
 def play(t: float, units: float, playback: Playback, clock: Clock | None = None):
@@ -132,3 +145,62 @@ def test_steps_do_not_stick_to_rounding_errors():
     for k in reversed(range(FRAMES - 1)):
         t = step(t, -1)
         assert t == pytest.approx(k / 15)
+
+
+def shown(
+    playback: Playback, seconds: float, *, t: float = 0.0, rate: float = 997.0
+) -> list[float]:
+    """Frames that playing shows in a window of so many frames a second."""
+    clock, found = Clock(), []
+    for _ in range(round(seconds * rate)):
+        t, goes_on = clip_time.play(t, 1 / rate, playback, clock)
+        found.append(frame_of(t))
+        if not goes_on:
+            break
+    return found
+
+
+@pytest.mark.parametrize("loop", ["loop", "ping-pong"])
+def test_playing_shows_each_frame_of_a_round_for_the_same_time(loop):
+    frames = round_frames(Playback(loop))
+    found = shown(Playback(loop), 10 * len(frames) / FRAME_RATE)
+    assert set(found) == set(range(FRAMES)), "whole frames, to the last digit"
+    for frame in range(FRAMES):
+        share = found.count(frame) / len(found)
+        assert share == pytest.approx(frames.count(frame) / len(frames), rel=0.05)
+
+
+@pytest.mark.parametrize("rate", [7.0, 60.0, 1000.0])
+def test_playing_in_steps_keeps_the_speed_at_any_frame_rate(rate):
+    playback = Playback(speed=0.5)
+    seconds = 50 / rate
+    frame = shown(playback, seconds, rate=rate)[-1]
+    assert frame == math.floor(seconds * 0.5 * FRAME_RATE + 1e-6) % FRAMES
+
+
+def test_a_range_plays_the_frames_within_it():
+    playback = Playback(start=0.21, end=0.59)
+    assert frame_range(playback) == (4, 8)
+    assert set(shown(playback, 2.0, t=0.3)) == {4, 5, 6, 7, 8}
+    assert round_frames(replace(playback, loop="ping-pong")) == [4, 5, 6, 7, 8, 7, 6, 5]
+    assert frame_range(Playback(start=0.21, end=0.22)) == (3, 3)
+
+
+def test_playing_once_ends_at_the_very_end():
+    assert frame_of(1.0) == shown(Playback("once"), 2.0)[-1]
+    assert shown(Playback("once", end=0.63), 2.0)[-1] == frame_of(0.63)
+
+
+def test_playing_goes_on_from_where_the_user_puts_the_playhead():
+    clock = Clock()
+    t, _ = clip_time.play(0.0, 0.05, Playback(), clock)
+    assert frame_of(t) == 1
+    t, _ = clip_time.play(snap(0.6), 0.039, Playback(), clock)
+    assert frame_of(t) == 9
+    t, _ = clip_time.play(t, 0.002, Playback(), clock)
+    assert frame_of(t) == 10, "the time between two frames counts"
+
+
+def test_playing_between_frames_shows_any_time():
+    t, _ = clip_time.play(0.0, 0.05, Playback(), Clock(), between=True)
+    assert frame_of(t) == pytest.approx(1.25)

@@ -183,8 +183,11 @@ def advance(
     if total <= 0:
         pause(interface)
         return
+    repeats = interface.path_loop or state.path.closed
+    if time is not None and repeats and not state.path.closed:
+        total = camera_path.frame_count(state, rate) / rate  # its last frame lasts as the others
     if moved >= total:
-        if interface.path_loop or state.path.closed:
+        if repeats:
             moved %= total
         else:
             moved = total
