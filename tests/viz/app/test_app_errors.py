@@ -230,7 +230,7 @@ def test_too_little_memory_lowers_the_quality(
     ("text", "words"),
     [
         ("{", "is not valid JSON"),
-        ("[]", "is no session of this program"),
+        ("[]", "is not a session of this program"),
         ('{"format": "pv3d-session", "version": 99}', "another version"),
         ("t", "cannot be used"),
         ("layout", "cannot be used"),
@@ -263,7 +263,7 @@ def test_a_session_with_values_out_of_range(desk: AppDriver, tmp_path: Path) -> 
     (tmp_path / "wild.json").write_text(json.dumps(data))
     desk.drop(tmp_path / "wild.json")
     toast = desk.see_toast("wild.json cannot be used")
-    assert "latent.cutoff is -2, not within 0 to 1000" in toast.sentence
+    assert "latent.cutoff is -2; it must lie between 0 and 1000" in toast.sentence
     assert desk.commands.state == before
     still_works(desk)
 
