@@ -68,8 +68,9 @@ class WorkerEvents:
     def _show(self, event: Rendered, now: float) -> None:
         commands, result = self._commands, event.result
         commands.stage_runs = event.stage_runs
-        if commands.scheduler.answered(result):
-            commands.show(result)
+        shown = commands.scheduler.answered(result)
+        if shown is not None:
+            commands.show(shown)
         commands.performance.rendered(event, now)
 
     def _loaded(self, event: Loaded) -> None:

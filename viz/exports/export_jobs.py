@@ -16,8 +16,6 @@ from viz.state.types import SessionState
 if TYPE_CHECKING:
     from viz.render.renderer import Renderer
 
-CaptureKind = Literal["picture", "raw", "depth"]
-
 
 @dataclass(frozen=True)
 class ExportJob:
@@ -47,7 +45,7 @@ class ExportJob:
 class CaptureJob:
     """A picture of the state as it is saved with a key; a number is added to a name in use."""
 
-    kind: CaptureKind
+    kind: Literal["picture", "raw", "depth"]
     state: SessionState
     path: str
 

@@ -14,7 +14,7 @@ The window's loop uses it so:
     if kept is not None: ...                            # show this result: nothing is rendered
     wait for an event, for scheduler.wake_after(now) seconds at most
     # events of the worker
-    if scheduler.answered(result): ...                  # show this result
+    shown = scheduler.answered(result)                  # a result to show, or None
     scheduler.failed(request)                           # Failed, or a request that was lost
     scheduler.forget(model)                             # Loaded
     # the timeline's bar
@@ -341,11 +341,12 @@ class RequestScheduler:
 
     # Answers ---------------------------------------------------------------------------------
 
-    def answered(self, result: RenderResult) -> bool:
+    def answered(self, result: RenderResult) -> RenderResult | None:
         """Learns from a picture, and keeps it where it will be needed again.
 
         Returns:
-            Whether it is to be shown; else it was rendered for later, or something newer is shown.
+            What is to be shown now: the picture, or one of the same state that is kept at full
+            quality. None where it was rendered for later, or something newer is shown.
         """
         request = result.request
         purpose = self._under_way.get(request)
@@ -361,11 +362,11 @@ class RequestScheduler:
         if request.preview is None or repeats or self.pictures.has(full):
             self.pictures.put(result)
         if purpose is None or not purpose.shows or purpose.since < self._displayed_since:
-            return False
+            return None
         kept = self.pictures.get(full)
         best = kept if kept is not None and leaves_nothing_out(request) else result
         self._displayed, self._displayed_since = best, purpose.since
-        return True
+        return best
 
     def failed(self, request: RenderRequest | None = None) -> None:
         """A picture asked for does not come; None for all that are under way."""

@@ -180,8 +180,9 @@ class SimulatedWindow:
 
     def _frame(self) -> None:
         for result in self.worker.poll(self.now):
-            if self.scheduler.answered(result):
-                self.shown.append(Shown(self.now, result, self.full))
+            shown = self.scheduler.answered(result)
+            if shown is not None:
+                self.shown.append(Shown(self.now, shown, self.full))
         self.animator.rate = self.scheduler.step_rate
         self.animator.advance(self.state, self.interface, FRAME, self.now, dragging=self.dragging)
         upcoming = self.finder.find(self.state, self.interface, self.animator)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from viz.exports.embedding import save_png
-from viz.exports.export_jobs import CaptureKind
 from viz.exports.frame_options import PictureOptions
 from viz.exports.naming import unused
 from viz.exports.pictures.frames import export_picture
@@ -16,6 +16,8 @@ from viz.render.renderer import Renderer
 from viz.state.files import write_beside
 from viz.state.jobs import Steps
 from viz.state.types import RenderRequest, SessionState
+
+CaptureKind = Literal["picture", "raw", "depth"]
 
 
 def depth_picture(renderer: Renderer, state: SessionState) -> tuple[np.ndarray, dict[str, str]]:
