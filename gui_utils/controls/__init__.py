@@ -1,16 +1,29 @@
-"""Every control in one place: ``from gui_utils import controls``.
+"""Every control in one place: `from gui_utils import controls`.
 
 A control draws its label at the left and its widget at the right of the current panel (260 to
-500 design pixels wide) and returns ``(changed, value)``. Labels identify: within a panel each is
-unique, and "Text##name" tells equal texts apart.
+500 design pixels wide) and returns `(changed, value)`. Labels identify: each is unique within a
+panel, and "Text##name" tells equal texts apart.
 """
 
 from gui_utils.controls.buttons import button, combo, icon_button, segmented, text_input, toggle
 from gui_utils.controls.displays import colorbar, hint, key_value, plot, progress
-from gui_utils.controls.layout import begin_frame, open_sections, rects, scope, section
-from gui_utils.controls.notices import Buttons, Level, Toasts, confirm, key_help
+from gui_utils.controls.guard import guarded
+from gui_utils.controls.keyboard import digit_pressed, wants_keyboard
+from gui_utils.controls.layout import (
+    begin_frame,
+    mouse_area,
+    open_sections,
+    rects,
+    reserved,
+    scope,
+    section,
+)
+from gui_utils.controls.modals import confirm, key_help
+from gui_utils.controls.notices import Buttons, Level, Toasts
 from gui_utils.controls.numbers import drag_int, slider, slider_int, vector
 from gui_utils.controls.pad import pad
+from gui_utils.controls.redraw import request_frame
+from gui_utils.controls.text import printable
 
 __all__ = [
     "Buttons",
@@ -21,16 +34,22 @@ __all__ = [
     "colorbar",
     "combo",
     "confirm",
+    "digit_pressed",
     "drag_int",
+    "guarded",
     "hint",
     "icon_button",
     "key_help",
     "key_value",
+    "mouse_area",
     "open_sections",
     "pad",
     "plot",
+    "printable",
     "progress",
     "rects",
+    "request_frame",
+    "reserved",
     "scope",
     "section",
     "segmented",
@@ -39,4 +58,5 @@ __all__ = [
     "text_input",
     "toggle",
     "vector",
+    "wants_keyboard",
 ]

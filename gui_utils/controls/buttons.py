@@ -10,6 +10,7 @@ from imgui_bundle import imgui
 from gui_utils.controls import style
 from gui_utils.controls.layout import begin_row, ellipsis, ink, record, scope, split_label
 from gui_utils.controls.layout import tooltip as explain
+from gui_utils.controls.text import edited, printable
 
 Value = TypeVar("Value", bound=Hashable)
 
@@ -18,8 +19,8 @@ _RESET_HINT = "Right click to reset."
 
 def _captions(options: Sequence[Value] | Mapping[Value, str]) -> dict[Value, str]:
     if isinstance(options, Mapping):
-        return dict(options)
-    return {value: str(value) for value in options}
+        return {value: printable(caption) for value, caption in options.items()}
+    return {value: printable(str(value)) for value in options}
 
 
 def combo(
@@ -33,10 +34,10 @@ def combo(
     """One of several values from a list that drops down; a mapping gives their captions."""
     captions = _captions(options)
     row = begin_row(label)
-    imgui.push_id(label)
+    imgui.push_id(row.name)
     imgui.set_next_item_width(row.width)
     new = value
-    shown = captions.get(value, str(value))
+    shown = captions.get(value, printable(str(value)))
     room = row.width - imgui.get_frame_height() - style.px(14)
     low = imgui.get_cursor_screen_pos()
     flags = imgui.ComboFlags_.height_large | imgui.ComboFlags_.no_arrow_button
@@ -80,7 +81,7 @@ def toggle(
 ) -> tuple[bool, bool]:
     """A switch."""
     row = begin_row(label)
-    imgui.push_id(label)
+    imgui.push_id(row.name)
     width, height = style.px(32), style.px(18)
     low = imgui.get_cursor_screen_pos()
     pressed = imgui.invisible_button("##switch", (width, row.height))
@@ -116,7 +117,7 @@ def segmented(
     """One of a few values as a row of joined buttons."""
     captions = _captions(options)
     row = begin_row(label)
-    imgui.push_id(label)
+    imgui.push_id(row.name)
     colors = style.palette()
     low = imgui.get_cursor_screen_pos()
     draw = imgui.get_window_draw_list()
@@ -196,7 +197,7 @@ def icon_button(
     Its rectangle is recorded as ``name``, or as the tooltip where no name is given.
     """
     colors = style.palette()
-    name = name or tooltip
+    name = printable(name or tooltip)
     side = imgui.get_frame_height()
     if not enabled:
         imgui.begin_disabled()
@@ -230,10 +231,12 @@ def text_input(
 ) -> tuple[bool, str]:
     """A line of text. ``on_enter`` reports a change only when Enter is pressed."""
     row = begin_row(label)
-    imgui.push_id(label)
+    imgui.push_id(row.name)
     imgui.set_next_item_width(row.width)
     flags = imgui.InputTextFlags_.enter_returns_true if on_enter else imgui.InputTextFlags_.none
-    changed, new = imgui.input_text_with_hint("##text", placeholder, value, flags)
+    hint, shown = printable(placeholder), printable(value)
+    changed, new = imgui.input_text_with_hint("##text", hint, shown, flags)
+    new = edited(value, new)
     record(row.name)
     if row.reset and default is not None:
         new, changed = default, default != value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 
@@ -21,8 +22,11 @@ from gui_utils.controls.layout import (
     split_label,
 )
 from gui_utils.controls.layout import tooltip as explain
+from gui_utils.controls.redraw import request_frame
+from gui_utils.controls.text import printable
 
 _COPIED_SECONDS = 1.2
+_PROGRESS_SECONDS = 1 / 30
 _copied: dict[str, float] = {}
 
 
@@ -31,7 +35,7 @@ def hint(text: str) -> None:
     imgui.push_style_color(imgui.Col_.text, style.palette().text_dim)
     with style.font("body", style.SMALL_SIZE):
         imgui.push_text_wrap_pos(0.0)
-        imgui.text_unformatted(text)
+        imgui.text_unformatted(printable(text))
         imgui.pop_text_wrap_pos()
     imgui.pop_style_color()
 
@@ -40,16 +44,19 @@ def key_value(rows: Iterable[tuple[str, object]]) -> None:
     """Names and values in two columns; a click on a value copies it."""
     colors = style.palette()
     for name, value in rows:
-        text = str(value)
+        text = printable(str(value))
         row = begin_row(name)
-        imgui.push_id(name)
+        imgui.push_id(row.name)
         low = imgui.get_cursor_screen_pos()
         if imgui.invisible_button("##value", (row.width, row.height)):
             imgui.set_clipboard_text(text)
             _copied[name] = time.perf_counter()
         record(row.name)
         draw = imgui.get_window_draw_list()
-        recent = time.perf_counter() - _copied.get(name, -1e9) < _COPIED_SECONDS
+        left = _copied.get(name, -math.inf) + _COPIED_SECONDS - time.perf_counter()
+        recent = left > 0
+        if recent:
+            request_frame("copied", left)
         room = row.width - style.px(8)
         if imgui.is_item_hovered():
             imgui.set_mouse_cursor(imgui.MouseCursor_.hand)
@@ -185,13 +192,15 @@ def progress(label: str, fraction: float | None, *, detail: str = "", cancel: bo
     """A bar of work under way, 0..1, or a moving one for None; whether cancel was pressed."""
     visible, name = split_label(label)
     colors = style.palette()
+    if fraction is not None and not math.isfinite(fraction):
+        fraction = 0.0
     cancelled = False
     side = imgui.get_frame_height() if cancel else 0.0
     available = imgui.get_content_region_avail().x
     width = max(available - (side + style.px(8) if cancel else 0.0), style.px(24))
     low = imgui.get_cursor_screen_pos()
     draw = imgui.get_window_draw_list()
-    percent = "" if fraction is None else f"{100 * min(max(fraction, 0), 1):.0f} %"
+    percent = "" if fraction is None else f"{100 * min(max(fraction, 0.0), 1.0):.0f} %"
     room = imgui.calc_text_size(percent).x
     draw.add_text((low.x, low.y), ink(colors.text), ellipsis(visible, width - room - style.px(8)))
     draw.add_text((low.x + width - room, low.y), ink(colors.text_dim), percent)
@@ -201,6 +210,7 @@ def progress(label: str, fraction: float | None, *, detail: str = "", cancel: bo
     draw.add_rect_filled((low.x, top), (low.x + width, bottom), ink(colors.frame), radius)
     start, end = 0.0, 0.0 if fraction is None else min(max(fraction, 0.0), 1.0)
     if fraction is None:
+        request_frame("progress", _PROGRESS_SECONDS)
         phase = imgui.get_time() * 0.7 % 1.0 * 1.3 - 0.3
         start, end = max(phase, 0.0), min(phase + 0.3, 1.0)
     if end > start:

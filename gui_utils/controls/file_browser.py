@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
 
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
-from gui_utils.controls import style
+from gui_utils.controls import keyboard, style
 from gui_utils.controls.buttons import button, combo, icon_button
+from gui_utils.controls.folders import (
+    Entry,
+    absolute,
+    date_text,
+    is_file,
+    is_folder,
+    list_folder,
+    size_text,
+)
 from gui_utils.controls.layout import ellipsis, ink, record, scope
+from gui_utils.controls.text import edited, printable
 
 _POPUP = "###file_browser"
 _FLAGS = (
@@ -22,53 +31,20 @@ _FLAGS = (
     | imgui.WindowFlags_.no_move
     | imgui.WindowFlags_.no_saved_settings
     | imgui.WindowFlags_.no_scrollbar
-    | imgui.WindowFlags_.no_nav
 )
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A line of the list."""
-
-    name: str
-    is_folder: bool
-    size: int = 0
-    modified: float = 0.0
+_SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 
 
-def list_folder(folder: Path, patterns: Sequence[str]) -> list[Entry]:
-    """Folders, then files that match a pattern (all without patterns), without hidden ones.
-
-    Raises ``OSError`` when the folder cannot be read.
-    """
-    entries = []
-    for path in folder.iterdir():
-        if path.name.startswith("."):
-            continue
-        try:
-            is_folder = path.is_dir()
-            status = path.stat()
-        except OSError:
-            # A dangling link or a file that just went: nothing to choose.
-            continue
-        matches = any(fnmatch(path.name.lower(), pattern.lower()) for pattern in patterns)
-        if is_folder or matches or not patterns:
-            entries.append(Entry(path.name, is_folder, status.st_size, status.st_mtime))
-    return sorted(entries, key=lambda entry: (not entry.is_folder, entry.name.lower()))
-
-
-def size_text(size: int) -> str:
-    """Bytes as a short text: 12.3 MB."""
-    amount = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
+def _list_is_open() -> bool:
+    """Whether a list has dropped down over the current popup."""
+    context = imgui.get_current_context()
+    return context.open_popup_stack.size() > context.begin_popup_stack.size()
 
 
 class Browser:
-    """One dialog; :meth:`draw` each frame until it answers.
+    """One dialog; call :meth:`draw` each frame until it answers.
 
     Args:
         kind: "open", "save" or "folder".
@@ -90,13 +66,14 @@ class Browser:
         self._chosen = -1
         self._scroll_to_chosen = False
         self._problem = ""
-        self._name = "" if path.is_dir() else path.name
-        self._folder = path if path.is_dir() else path.parent
+        self._list_was_open = False
+        self._name = "" if is_folder(path) else path.name
+        self._folder = path if is_folder(path) else path.parent
         self._typed = str(self._folder)
         self._go(self._folder)
 
     def draw(self) -> list[str] | None:
-        """Draw the dialog; the chosen path in a list, an empty list when cancelled, else None."""
+        """Draw the dialog: the chosen path in a list, an empty list when cancelled, else None."""
         area = imgui.get_main_viewport()
         if not imgui.is_popup_open(_POPUP):
             imgui.open_popup(_POPUP)
@@ -111,8 +88,10 @@ class Browser:
             return None
         with scope("Files"):
             answer = self._draw_parts()
-        if answer is None:
+        if answer is None and not self._list_was_open:
             answer = self._keys()
+        # A key that closes the list of file types is none for the dialog.
+        self._list_was_open = _list_is_open()
         if answer is not None:
             imgui.close_current_popup()
         imgui.end_popup()
@@ -122,9 +101,9 @@ class Browser:
         with style.font("bold", style.TITLE_SIZE):
             imgui.text_unformatted(ellipsis(self._title, imgui.get_content_region_avail().x))
         answer = self._draw_path()
+        # The line of the note keeps its place, so that nothing moves when it comes.
         bottom = 2 * imgui.get_frame_height_with_spacing() + style.px(4)
-        if self._note():
-            bottom += imgui.get_text_line_height_with_spacing()
+        bottom += imgui.get_text_line_height_with_spacing()
         picked = self._draw_list(max(imgui.get_content_region_avail().y - bottom, style.px(40)))
         name_answer = self._draw_name()
         button_answer = self._draw_buttons()
@@ -138,24 +117,17 @@ class Browser:
             self._go(self._folder.parent)
         imgui.same_line()
         if icon_button(icons.ICON_FA_HOUSE, tooltip="Home folder", name="Home"):
-            self._go(Path.home())
+            self._go(absolute("~", self._folder))
         imgui.same_line()
         if icon_button(icons.ICON_FA_ROTATE_RIGHT, tooltip="Read the folder again", name="Reload"):
             self._go(self._folder)
         imgui.same_line()
         imgui.set_next_item_width(-1.0)
         flags = imgui.InputTextFlags_.enter_returns_true
-        entered, self._typed = imgui.input_text("##path", self._typed, flags)
+        entered, shown = imgui.input_text("##path", printable(self._typed), flags)
+        self._typed = edited(self._typed, shown)
         record("Path")
-        if not entered:
-            return None
-        path = Path(self._typed.strip()).expanduser()
-        path = path if path.is_absolute() else self._folder / path
-        if path.is_dir():
-            self._go(path)
-            return None
-        self._name = path.name
-        return self._take(path)
+        return self._accept(self._typed) if entered else None
 
     def _draw_list(self, height: float) -> list[str] | None:
         """The folder's content; the answer when a file was double clicked."""
@@ -166,6 +138,8 @@ class Browser:
         imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(6), style.px(6)))
         imgui.begin_child("##list", (0.0, height), flags)
         imgui.pop_style_var()
+        # The arrow keys mark an entry wherever the focus is, so that Tab may pass the list by.
+        imgui.push_item_flag(imgui.ItemFlags_.no_nav, True)
         if not self._entries:
             imgui.text_disabled("Nothing to show in this folder.")
         clipper = imgui.ListClipper()
@@ -177,6 +151,7 @@ class Browser:
                 picked = self._draw_entry(index)
                 answer = answer or picked
         self._scroll_to_chosen = False
+        imgui.pop_item_flag()
         imgui.end_child()
         imgui.pop_style_color()
         return answer
@@ -211,7 +186,7 @@ class Browser:
             x = low.x + width - date_width - style.px(8) - imgui.calc_text_size(size).x
             draw.add_text((x, text_y), ink(colors.text_dim), size)
         if date_width:
-            date = datetime.fromtimestamp(entry.modified).strftime("%Y-%m-%d")
+            date = date_text(entry.modified)
             x = low.x + width - style.px(6) - imgui.calc_text_size(date).x
             draw.add_text((x, text_y), ink(colors.text_dim), date)
         if not clicked:
@@ -226,10 +201,12 @@ class Browser:
         room = imgui.get_content_region_avail().x
         imgui.set_next_item_width(room * (0.6 if several else 1.0) - style.px(4))
         if imgui.is_window_appearing():
-            imgui.set_keyboard_focus_here()
+            keyboard.activate_next("##name")
         flags = imgui.InputTextFlags_.enter_returns_true | imgui.InputTextFlags_.auto_select_all
         hint = "Folder name" if self._kind == "folder" else "File name"
-        entered, self._name = imgui.input_text_with_hint("##name", hint, self._name, flags)
+        shown = printable(self._name)
+        entered, shown = imgui.input_text_with_hint("##name", hint, shown, flags)
+        self._name = edited(self._name, shown)
         record("Name")
         if several:
             imgui.same_line()
@@ -237,14 +214,12 @@ class Browser:
             changed, self._filter = combo("##Filter", self._filter, captions)
             if changed:
                 self._go(self._folder)
-        return self._accept() if entered else None
+        return self._accept(self._name) if entered else None
 
     def _draw_buttons(self) -> list[str] | None:
-        note = self._note()
-        if note:
-            imgui.push_style_color(imgui.Col_.text, style.palette().warning)
-            imgui.text_unformatted(ellipsis(note, imgui.get_content_region_avail().x))
-            imgui.pop_style_color()
+        imgui.push_style_color(imgui.Col_.text, style.palette().warning)
+        imgui.text_unformatted(ellipsis(self._note(), imgui.get_content_region_avail().x))
+        imgui.pop_style_color()
         action = {"open": "Open", "folder": "Choose"}.get(self._kind, "Save")
         if self._kind == "save" and self._exists():
             action = "Replace"
@@ -257,16 +232,22 @@ class Browser:
         imgui.same_line()
         if self._kind == "folder":
             if button(action, width=92, primary=True):
-                return [str(self._chosen_folder())]
+                return self._choose_folder()
         elif button(action, width=92, primary=True, enabled=bool(self._name.strip())):
-            return self._accept()
+            return self._accept(self._name)
         return None
 
-    def _chosen_folder(self) -> Path:
-        """The marked folder, or the one on show."""
-        if 0 <= self._chosen < len(self._entries):
-            return self._folder / self._entries[self._chosen].name
-        return self._folder
+    def _choose_folder(self) -> list[str] | None:
+        """The folder that is named, else the marked one, else the one on show."""
+        path = self._folder
+        if self._name.strip():
+            path = self._resolve(self._name)
+        elif 0 <= self._chosen < len(self._entries):
+            path = self._folder / self._entries[self._chosen].name
+        if is_folder(path):
+            return [str(path)]
+        self._refuse(f"There is no folder {path.name} here.")
+        return None
 
     def _note(self) -> str:
         """What the user should know now, or nothing."""
@@ -277,21 +258,24 @@ class Browser:
         return ""
 
     def _exists(self) -> bool:
-        name = self._name.strip()
-        return bool(name) and self._with_suffix(self._folder / name).is_file()
+        path = self._resolve(self._name)
+        names_file = bool(self._name.strip()) and not is_folder(path)
+        return names_file and is_file(self._with_suffix(path))
 
     def _keys(self) -> list[str] | None:
+        """Act on the keys that the dialog takes wherever the focus is."""
         if imgui.is_key_pressed(imgui.Key.escape, False):
             return []
-        if imgui.is_key_pressed(imgui.Key.down_arrow):
-            self._choose(min(self._chosen + 1, len(self._entries) - 1), scroll=True)
-        if imgui.is_key_pressed(imgui.Key.up_arrow):
-            self._choose(max(self._chosen - 1, 0), scroll=True)
-        if imgui.is_any_item_active():
+        for key, step in ((imgui.Key.down_arrow, 1), (imgui.Key.up_arrow, -1)):
+            keyboard.claim(key)
+            if imgui.is_key_pressed(key):
+                last = len(self._entries) - 1
+                self._choose(min(max(self._chosen + step, 0), last), scroll=True)
+        if imgui.is_any_item_active() or keyboard.focus_ring():
             return None
         if imgui.is_key_pressed(imgui.Key.backspace, False):
             self._go(self._folder.parent)
-        if imgui.is_key_pressed(imgui.Key.enter, False) and 0 <= self._chosen < len(self._entries):
+        if keyboard.enter_pressed() and 0 <= self._chosen < len(self._entries):
             return self._enter(self._entries[self._chosen])
         return None
 
@@ -302,8 +286,9 @@ class Browser:
         self._scroll_to_chosen = scroll
         self._problem = ""
         if scroll:
-            # A text field with the focus would keep its own text and the arrow keys' caret.
+            # A text field with the focus would keep its own text, and Enter is for the entry now.
             imgui.internal.clear_active_id()
+            imgui.set_nav_cursor_visible(False)
         if not self._entries[index].is_folder:
             self._name = self._entries[index].name
 
@@ -314,41 +299,61 @@ class Browser:
         self._name = entry.name
         return self._take(self._folder / entry.name)
 
-    def _accept(self) -> list[str] | None:
-        name = self._name.strip()
-        if not name:
+    def _resolve(self, typed: str) -> Path:
+        """The path that was typed, relative ones in the folder on show; "~" is the home folder."""
+        # Spaces around a name are a slip, unless a file is called so.
+        name = typed if any(entry.name == typed for entry in self._entries) else typed.strip()
+        return absolute(name, self._folder)
+
+    def _accept(self, typed: str) -> list[str] | None:
+        """Go to the folder that was typed, or take the file."""
+        if not typed.strip():
             return None
-        path = self._folder / Path(name).expanduser()
-        if path.is_dir():
+        path = self._resolve(typed)
+        if is_folder(path):
             self._name = ""
             self._go(path)
             return None
+        if typed.strip().endswith(_SEPARATORS):
+            self._refuse(f"There is no folder {path}.")
+            return None
+        self._name = path.name
         return self._take(path)
 
     def _take(self, path: Path) -> list[str] | None:
-        if self._kind == "open":
-            if path.is_file():
-                return [str(path)]
-            self._refuse(f"There is no file {path.name} here.")
+        problem = self._problem_with(path)
+        if problem:
+            self._refuse(problem)
             return None
+        return [str(self._with_suffix(path) if self._kind == "save" else path)]
+
+    def _problem_with(self, path: Path) -> str:
+        """Why the path, which is no folder, cannot be the answer; empty if it can."""
         if self._kind == "folder":
-            self._refuse(f"There is no folder {path.name} here.")
-            return None
-        path = self._with_suffix(path)
-        if not path.parent.is_dir():
-            self._refuse(f"There is no folder {path.parent}.")
-            return None
-        return [str(path)]
+            return f"There is no folder {path.name} here."
+        if not is_folder(path.parent):
+            return f"There is no folder {path.parent}."
+        try:
+            os.lstat(self._with_suffix(path) if self._kind == "save" else path)
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            # Too long a name, or a folder that may not be searched.
+            reason = getattr(error, "strerror", None) or error
+            return f"{path.name} cannot be used: {reason}."
+        if self._kind == "open" and not is_file(path):
+            return f"There is no file {path.name} here."
+        return ""
 
     def _refuse(self, problem: str) -> None:
-        """Nothing stays marked: Enter, which may have brought the name, would open that."""
+        """Show why, and unmark the entry: the Enter that brought the name would open it."""
         self._problem, self._chosen = problem, -1
 
     def _with_suffix(self, path: Path) -> Path:
         """The path with the filter's extension where the name ends in none of its extensions."""
         patterns = self._filters[self._filter][1]
         known = any(fnmatch(path.name.lower(), pattern.lower()) for pattern in patterns)
-        if known or not patterns or not patterns[0].startswith("*."):
+        if not path.name or known or not patterns or not patterns[0].startswith("*."):
             return path
         return path.with_name(path.name + patterns[0][1:])
 
@@ -356,8 +361,9 @@ class Browser:
         """Show another folder; one that cannot be read leaves the old one on show."""
         try:
             entries = list_folder(folder, self._filters[self._filter][1])
-        except OSError as error:
-            self._problem = f"{folder} cannot be read: {error.strerror or error}."
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            self._refuse(f"{folder} cannot be read: {reason}.")
             return
         self._problem = ""
         self._folder, self._entries, self._chosen = folder, entries, -1

@@ -13,8 +13,12 @@ from typing import Literal
 from imgui_bundle import portable_file_dialogs as desktop
 
 from gui_utils.controls.file_browser import Browser
+from gui_utils.controls.folders import absolute, is_folder
+from gui_utils.controls.guard import guarded
+from gui_utils.controls.text import printable
 
 Kind = Literal["open", "save", "folder"]
+_Desktop = desktop.open_file | desktop.save_file | desktop.select_folder
 
 _TITLES: dict[Kind, str] = {
     "open": "Open a file",
@@ -26,6 +30,10 @@ Filters = Sequence[tuple[str, Sequence[str]]]
 _DIALOG_TOOLS = ("zenity", "kdialog", "matedialog", "qarma")
 
 
+class DialogError(RuntimeError):
+    """A dialog failed and is closed; the message says so in one sentence."""
+
+
 def has_desktop_dialogs() -> bool:
     """Whether the desktop brings file dialogs; Linux needs zenity, kdialog or a relative."""
     if not sys.platform.startswith("linux"):
@@ -34,7 +42,7 @@ def has_desktop_dialogs() -> bool:
 
 
 def show_folder(path: str | os.PathLike[str]) -> bool:
-    """Open a folder in the desktop's file manager; whether there is one to ask."""
+    """Open a folder in the desktop's file manager; False where there is none."""
     folder = str(Path(path).absolute())
     if sys.platform == "win32":
         os.startfile(folder)
@@ -42,7 +50,7 @@ def show_folder(path: str | os.PathLike[str]) -> bool:
     opener = shutil.which("open" if sys.platform == "darwin" else "xdg-open")
     if opener is None:
         return False
-    # It may take long to start, and what it prints is not ours.
+    # It may take long to start, and what it prints does not belong in our terminal.
     quiet = subprocess.DEVNULL
     try:
         subprocess.Popen([opener, folder], stdin=quiet, stdout=quiet, stderr=quiet)
@@ -60,7 +68,7 @@ class FileDialog:
 
     def __init__(self, builtin: bool | None = None) -> None:
         self._builtin = not has_desktop_dialogs() if builtin is None else builtin
-        self._dialog: desktop.open_file | desktop.save_file | desktop.select_folder | None = None
+        self._dialog: _Desktop | None = None
         self._browser: Browser | None = None
 
     @property
@@ -75,49 +83,71 @@ class FileDialog:
         filters: Filters = (),
         default_path: str | os.PathLike[str] = "",
     ) -> None:
-        """Show the dialog; while one is open this does nothing. A "folder" dialog takes no filters.
+        """Show the dialog; does nothing while one is open.
 
-        ``filters`` are captions with patterns, such as ``("Pictures", ["*.png", "*.jpg"])``, the
-        first is chosen; without any, all files show. ``default_path`` is a folder to begin in or
-        a file to suggest; empty begins in the working folder. Raises ``ValueError`` for another
-        kind.
+        Args:
+            kind: What to choose.
+            title: Caption; empty takes one that fits the kind.
+            filters: Captions with patterns, such as `("Pictures", ["*.png", "*.jpg"])`, of which
+                the first is chosen at first; without any, all files show. A "folder" dialog
+                ignores them.
+            default_path: A folder to begin in or a file to suggest; empty begins in the working
+                folder.
+
+        Raises:
+            ValueError: Another kind.
+            DialogError: The desktop's dialog does not open.
         """
         if kind not in ("open", "save", "folder"):
             raise ValueError(f"A file dialog is for open, save or folder, not {kind!r}.")
         if self.is_open:
             return
-        title = title or _TITLES[kind]
-        path = Path(default_path or ".").expanduser().absolute()
+        title = printable(title or _TITLES[kind])
+        path = absolute(default_path or ".")
         if self._builtin:
             self._browser = Browser(kind, title, filters, path)
             return
-        flat = [part for name, patterns in filters for part in (name, " ".join(patterns))]
-        flat = flat or ["All files", "*"]
-        # A trailing separator tells the desktop that the path is a folder to begin in.
-        start = f"{path}{os.sep}" if path.is_dir() else str(path)
-        if kind == "folder":
-            self._dialog = desktop.select_folder(title, start)
-        elif kind == "open":
-            self._dialog = desktop.open_file(title, start, flat)
-        else:
-            self._dialog = desktop.save_file(title, start, flat)
+        try:
+            self._dialog = _open_desktop_dialog(kind, title, filters, path)
+        except Exception as error:
+            raise DialogError(f"The desktop's file dialog could not be opened: {error}.") from error
 
     def poll(self) -> list[str] | None:
         """The paths chosen, once: an empty list when cancelled, None while there is no answer.
 
         Call it each frame between begin_frame and end_frame: the browser draws itself here.
+
+        Raises:
+            DialogError: The dialog failed; it is closed, so that it fails only once.
         """
         if self._browser is not None:
-            answer = self._browser.draw()
-            if answer is not None:
-                self._browser = None
-            return answer
-        if self._dialog is None or not self._dialog.ready(0):
+            return self._draw(self._browser)
+        if self._dialog is None:
             return None
-        result = self._dialog.result()
+        try:
+            result = self._dialog.result() if self._dialog.ready(0) else None
+        except Exception as error:
+            self.cancel()
+            raise DialogError(f"The desktop's file dialog failed: {error}.") from error
+        if result is None:
+            return None
         self._dialog = None
         paths = [result] if isinstance(result, str) else list(result)
         return [path for path in paths if path]
+
+    def _draw(self, browser: Browser) -> list[str] | None:
+        answer: list[str] | None = None
+
+        def draw() -> None:
+            nonlocal answer
+            answer = browser.draw()
+
+        error = guarded("the file dialog", draw)
+        if answer is not None or error is not None:
+            self._browser = None
+        if error is not None:
+            raise DialogError(f"The file dialog failed and was closed: {error}.") from error
+        return answer
 
     def cancel(self) -> None:
         """Close the dialog without an answer."""
@@ -125,3 +155,17 @@ class FileDialog:
             self._dialog.kill()
         self._dialog = None
         self._browser = None
+
+
+def _open_desktop_dialog(kind: Kind, title: str, filters: Filters, path: Path) -> _Desktop:
+    flat = [part for name, patterns in filters for part in (name, " ".join(patterns))]
+    flat = flat or ["All files", "*"]
+    # A trailing separator tells the desktop that the path is a folder to begin in.
+    start = f"{path}{os.sep}" if is_folder(path) else str(path)
+    if printable(start) != start:
+        start = ""  # it could not be handed over; the desktop begins where it likes
+    if kind == "folder":
+        return desktop.select_folder(title, start)
+    if kind == "open":
+        return desktop.open_file(title, start, flat)
+    return desktop.save_file(title, start, flat)

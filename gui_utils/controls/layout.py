@@ -1,7 +1,8 @@
-"""What controls share: label rows, tooltips, sections, and where things were drawn."""
+"""What controls share: rows with labels, tooltips, sections, and where things were drawn."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from functools import lru_cache
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
-from gui_utils.controls import style
+from gui_utils.controls import keyboard, redraw, style
+from gui_utils.controls.text import printable
 
 rects: dict[str, tuple[float, float, float, float]] = {}
 """Left, top, right, bottom in window coordinates of what this frame drew, by "Section/Label"."""
@@ -22,17 +24,20 @@ _prefix: list[str] = []
 
 _TOOLTIP_FLAGS = imgui.HoveredFlags_.for_tooltip | imgui.HoveredFlags_.allow_when_disabled
 _TOOLTIP_WIDTH = 300.0
+_TOOLTIP_GAP = 6.0
 
 
 def begin_frame() -> None:
-    """Forget the rectangles of the last frame; the window calls it as a frame begins."""
+    """Forget what the last frame left; the window calls it as a frame begins."""
     rects.clear()
     _prefix.clear()
+    keyboard.begin_frame()
+    redraw.begin_frame()
 
 
 def split_label(label: str) -> tuple[str, str]:
     """Visible text and name of a label; "Text##name" shows only Text, "##name" shows nothing."""
-    visible, _, name = label.partition("##")
+    visible, _, name = printable(label).partition("##")
     return visible, name or visible
 
 
@@ -49,13 +54,49 @@ def record_rect(name: str, rect: tuple[float, float, float, float]) -> None:
 
 @contextmanager
 def scope(name: str) -> Iterator[None]:
-    """Prefix recorded rectangles with ``name``."""
+    """Prefix recorded rectangles with `name`."""
+    depth = scope_depth()
     _prefix.append(name)
     try:
         yield
     finally:
-        if _prefix:
-            _prefix.pop()
+        cut_scopes(depth)
+
+
+def scope_depth() -> int:
+    """How many scopes are open."""
+    return len(_prefix)
+
+
+def cut_scopes(depth: int) -> None:
+    """Leave the scopes beyond the first `depth`."""
+    del _prefix[depth:]
+
+
+def mouse_area(name: str, size: tuple[float, float], buttons: int = 0) -> bool:
+    """Take the mouse over an area of `size` Dear ImGui units; whether it was clicked.
+
+    Unlike a button it is no stop for the Tab key. `buttons` are `imgui.ButtonFlags_`.
+    """
+    imgui.push_item_flag(imgui.ItemFlags_.no_nav, True)
+    pressed = imgui.invisible_button(name, (max(size[0], 1.0), max(size[1], 1.0)), buttons)
+    imgui.pop_item_flag()
+    return pressed
+
+
+@contextmanager
+def reserved(shown: bool, rows: float = 1.0) -> Iterator[bool]:
+    """Keep the place of rows that come and go, so that nothing below them jumps.
+
+    The block gets `shown` and draws its rows only then; it always takes the height of at least
+    `rows` controls.
+    """
+    spacing = imgui.get_style().item_spacing.y
+    bottom = imgui.get_cursor_pos_y() + rows * imgui.get_frame_height_with_spacing()
+    yield shown
+    left = bottom - imgui.get_cursor_pos_y() - spacing
+    if left > -spacing:
+        imgui.dummy((0.0, max(left, 0.0)))
 
 
 def ink(color: int) -> int:
@@ -66,7 +107,7 @@ def ink(color: int) -> int:
 
 @dataclass
 class Row:
-    """One control's line: where its widget goes and what happened on its label."""
+    """The line of a control: where its widget goes, and what happened on its label."""
 
     name: str
     width: float
@@ -96,7 +137,7 @@ def begin_row(label: str, height: float | None = None) -> Row:
         (position.x, text_y), ink(style.palette().text_dim), shown
     )
     imgui.dummy((label_width, line))
-    hovered = imgui.is_item_hovered(_TOOLTIP_FLAGS)
+    hovered = tooltip_due()
     reset = imgui.is_item_clicked(1)
     imgui.same_line(0.0, gap)
     width = max(available - label_width - gap, style.px(24))
@@ -104,23 +145,28 @@ def begin_row(label: str, height: float | None = None) -> Row:
 
 
 def tooltip(row: Row | None, text: str, *facts: str) -> None:
-    """Explain the last item, or the row it belongs to, after a short rest of the pointer.
+    """Explain the last item, or the row it belongs to, once the pointer has rested on it.
 
-    ``facts`` follow the text as dim lines.
+    `facts` follow the text as dim lines. The tooltip lies beside the panel where there is room,
+    so that it hides none of its controls, else below or above the item.
     """
-    hovered = imgui.is_item_hovered(_TOOLTIP_FLAGS) or (row is not None and row.hovered)
-    lines = [fact for fact in facts if fact]
-    if not hovered or not (text or lines):
+    lines = [printable(fact) for fact in facts if fact]
+    if not (text or lines):
         return
+    if not (tooltip_due() or (row is not None and row.hovered)):
+        return
+    _place_tooltip()
     imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(10), style.px(8)))
     imgui.push_style_color(imgui.Col_.popup_bg, style.palette().popup)
     if imgui.begin_tooltip():
+        if imgui.is_window_appearing():  # its first frame only measures it
+            redraw.request_frame("tooltip")
         imgui.push_text_wrap_pos(style.px(_TOOLTIP_WIDTH))
         if row is not None and row.label_cut:
             with style.font("bold"):
                 imgui.text_unformatted(row.label_cut)
         if text:
-            imgui.text_unformatted(text)
+            imgui.text_unformatted(printable(text))
         with style.font("body", style.SMALL_SIZE):
             for line in lines:
                 imgui.push_style_color(imgui.Col_.text, style.palette().text_dim)
@@ -132,9 +178,47 @@ def tooltip(row: Row | None, text: str, *facts: str) -> None:
     imgui.pop_style_var()
 
 
+def tooltip_due() -> bool:
+    """Whether the pointer has rested on the last item; asks for the frame in which it will have."""
+    if imgui.is_item_hovered(_TOOLTIP_FLAGS):
+        return True
+    if imgui.is_item_hovered(imgui.HoveredFlags_.allow_when_disabled):
+        redraw.request_frame("tooltip", imgui.get_style().hover_delay_short)
+    return False
+
+
+def _place_tooltip() -> None:
+    """Put the next tooltip beside the panel of the last item, or below or above the item."""
+    view = imgui.get_main_viewport()
+    low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
+    gap, needed = style.px(_TOOLTIP_GAP), style.px(_TOOLTIP_WIDTH + 20)
+    left, right = _panel_edges()
+    upper_half = (low.y + high.y) / 2 < view.pos.y + view.size.y / 2
+    y, pivot_y = (low.y, 0.0) if upper_half else (high.y, 1.0)
+    if right - left > view.size.x / 2:
+        left, right = -math.inf, math.inf
+    if left - view.pos.x >= needed:
+        imgui.set_next_window_pos((left - gap, y), imgui.Cond_.always, (1.0, pivot_y))
+    elif view.pos.x + view.size.x - right >= needed:
+        imgui.set_next_window_pos((right + gap, y), imgui.Cond_.always, (0.0, pivot_y))
+    else:
+        x = max(min(low.x, view.pos.x + view.size.x - needed), view.pos.x)
+        y = high.y + gap if upper_half else low.y - gap
+        imgui.set_next_window_pos((x, y), imgui.Cond_.always, (0.0, 0.0 if upper_half else 1.0))
+
+
+def _panel_edges() -> tuple[float, float]:
+    """Left and right edge of the panel drawn into: the outermost window that is no wide frame."""
+    limit = imgui.get_main_viewport().size.x / 2
+    window = imgui.internal.get_current_window()
+    while window.parent_window is not None and window.parent_window.size.x <= limit:
+        window = window.parent_window
+    return window.pos.x, window.pos.x + window.size.x
+
+
 def ellipsis(text: str, width: float) -> str:
-    """``text``, shortened with … to fit ``width`` Dear ImGui units in the current font."""
-    return _ellipsis(text, int(width), imgui.get_font_size(), imgui.get_font().font_id)
+    """`text`, shortened with … to fit `width` Dear ImGui units in the current font."""
+    return _ellipsis(printable(text), int(width), imgui.get_font_size(), imgui.get_font().font_id)
 
 
 @lru_cache(maxsize=1024)
@@ -157,7 +241,7 @@ def _ellipsis(text: str, width: int, font_size: float, font_id: int) -> str:
 def section(title: str, *, icon: str = "", default_open: bool = True) -> Iterator[bool]:
     """A foldable group; the block gets whether it is open and draws its controls only then."""
     is_open = open_sections.setdefault(title, default_open)
-    imgui.push_id(title)
+    imgui.push_id(printable(title))
     colors = style.palette()
     position = imgui.get_cursor_screen_pos()
     width = max(imgui.get_content_region_avail().x, 1.0)
@@ -186,12 +270,12 @@ def section(title: str, *, icon: str = "", default_open: bool = True) -> Iterato
         chevron_x = corner[0] - style.px(17) - size.x / 2
         chevron_y = position.y + (height - size.y) / 2
         draw.add_text((chevron_x, chevron_y), ink(colors.text_dim), chevron)
-    try:
-        with scope(title):
-            if is_open:
-                imgui.dummy((0.0, 0.0))
-            yield is_open
-    finally:
+    with scope(title):
         if is_open:
-            imgui.dummy((0.0, style.px(6)))
-        imgui.pop_id()
+            imgui.dummy((0.0, 0.0))
+        yield is_open
+    # After an exception Dear ImGui's stacks are for `guarded` to restore: a window that the block
+    # left open may be the current one, and its ids are not ours.
+    if is_open:
+        imgui.dummy((0.0, style.px(6)))
+    imgui.pop_id()

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 
 from imgui_bundle import imgui
 
-from gui_utils.controls import style
+from gui_utils.controls import keyboard, style
 from gui_utils.controls.layout import Row, begin_row, ellipsis, ink, record, tooltip
+from gui_utils.controls.redraw import request_frame
 
 _TYPE_HINT = "Double click to type, right click to reset."
 _DRAG_HINT = "Drag to change (Shift: finer, Alt: faster). " + _TYPE_HINT
 _SLIDE_HINT = "Drag to change (Shift: finer). " + _TYPE_HINT
 _GLUED_UNITS = ("°", "%", "\u00d7", "x", "s")
 _DRAG_STEP = 5.0
+_SLIDER_STEPS = 100
+"""Presses of an arrow key from one end of a slider to the other."""
+_TYPED = "##typed"
 
 
 @dataclass
@@ -24,29 +28,33 @@ class _Edit:
 
     item: int
     text: str
-    focus: bool = True
-    frame: int = 0
+    frame: int
 
 
 @dataclass
 class _Drag:
-    """The one field that is being dragged."""
+    """The one field that is being dragged, or was the last to be."""
 
     item: int = 0
     position: float = 0.0
     before: float = 0.0
+    """The value as the mouse button went down."""
+    raw: str = ""
+    """That value as text to edit."""
 
 
 @dataclass
 class _Field:
     """What happened on a field in this frame."""
 
-    item: int
     grabbed: bool = False
-    dragged: bool = False
     moved: float = 0.0
+    """Dear ImGui units that a drag went to the right."""
+    steps: int = 0
+    """Presses of the right arrow key less those of the left one."""
     reset: bool = False
-    opened: bool = False
+    restored: bool = False
+    """A double click opened it: its first click, which moved the value, is to be undone."""
     typed: str | None = None
 
 
@@ -57,13 +65,6 @@ class _State:
 
 _state = _State()
 _drag = _Drag()
-
-
-def _shown(value: float, fmt: str, unit: str) -> str:
-    text = fmt % value
-    if not unit:
-        return text
-    return text + unit if unit in _GLUED_UNITS else f"{text} {unit}"
 
 
 def _facts(lo: float | None, hi: float | None, default: float | None, show: Callable) -> str:
@@ -88,59 +89,77 @@ def parse_number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _typing(item: int, width: float) -> tuple[bool, str | None]:
-    """Draw the text field if ``item`` is being typed: (it is, committed text)."""
+def _type(item: int, width: float) -> str | None:
+    """Draw the text field of the item that is being typed into; the text once it is committed."""
+    edit = _state.edit
+    assert edit is not None
     frame = imgui.get_frame_count()
-    if _state.edit is None or _state.edit.item != item:
-        return False, None
-    if _state.edit.frame and frame - _state.edit.frame > 1:
+    if frame - edit.frame > 1:
         # It was hidden meanwhile: what was typed no longer has a place.
         _state.edit = None
-        return False, None
-    _state.edit.frame = frame
-    if _state.edit.focus:
-        imgui.set_keyboard_focus_here()
-        _state.edit.focus = False
+        return None
+    edit.frame = frame
     imgui.set_next_item_width(width)
     flags = imgui.InputTextFlags_.auto_select_all | imgui.InputTextFlags_.enter_returns_true
-    entered, _state.edit.text = imgui.input_text("##typed", _state.edit.text, flags)
-    text = _state.edit.text
-    if entered:
-        _state.edit = None
-        return True, text
-    if imgui.is_item_deactivated():
-        _state.edit = None
-        return True, None if imgui.is_key_pressed(imgui.Key.escape) else text
-    return True, None
+    entered, edit.text = imgui.input_text(_TYPED, edit.text, flags)
+    if not entered and not imgui.is_item_deactivated():
+        return None
+    _state.edit = None
+    cancelled = not entered and imgui.is_key_pressed(imgui.Key.escape)
+    return None if cancelled else edit.text
 
 
-def _field(name: str, width: float, text: str, raw: str, fill: float | None = None) -> _Field:
-    """A framed value: drag, type, reset. ``fill`` 0..1 draws a slider's bar."""
+def _open(item: int, width: float, raw: str) -> None:
+    """Put the text field in the place of the item just drawn.
+
+    It has the keyboard within this frame, so that no digit typed after a double click is lost or
+    taken for a shortcut.
+    """
+    imgui.set_cursor_screen_pos(imgui.get_item_rect_min())
+    keyboard.activate_next(_TYPED)
+    _state.edit = _Edit(item, raw, imgui.get_frame_count())
+    _type(item, width)
+    text = imgui.internal.get_input_text_state(imgui.get_item_id())
+    if text is not None:
+        # The button of the mouse is still down, and its tremor must not undo the selection.
+        text.selected_all_mouse_lock = True
+
+
+def _field(
+    name: str, width: float, text: str, value: float, raw: str, fill: float | None = None
+) -> _Field:
+    """Draw a framed value, and say how the mouse and the keyboard changed it.
+
+    `raw` is the value as text to edit. `fill` 0..1 draws a slider's bar.
+    """
     item = imgui.get_id(name)
-    result = _Field(item)
-    editing, result.typed = _typing(item, width)
-    if editing:
-        return result
-    height = imgui.get_frame_height()
-    low = imgui.get_cursor_screen_pos()
-    imgui.invisible_button(name, (max(width, 1.0), height))
-    hovered, active = imgui.is_item_hovered(), imgui.is_item_active()
+    if _state.edit is not None and _state.edit.item == item:
+        return _Field(typed=_type(item, width))
+    imgui.invisible_button(name, (max(width, 1.0), imgui.get_frame_height()))
+    # Only the mouse counts here, not the item that has the focus ring.
+    hovered = imgui.is_item_hovered(imgui.HoveredFlags_.no_nav_override)
+    result = _Field(reset=imgui.is_item_clicked(1))
+    result.steps, _ = keyboard.arrow_steps()
+    by_key = keyboard.pressed_by_key()
+    by_mouse = imgui.is_item_activated() and not by_key
+    twice = hovered and imgui.is_mouse_double_clicked(0)
+    low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
+    active = imgui.is_item_active()
     if hovered or active:
         imgui.set_mouse_cursor(imgui.MouseCursor_.resize_ew)
-    result.reset = imgui.is_item_clicked(1)
-    io = imgui.get_io()
-    if hovered and (
-        imgui.is_mouse_double_clicked(0) or (imgui.is_mouse_clicked(0) and io.key_ctrl)
-    ):
-        _state.edit = _Edit(item, raw)
-        result.opened = True
-    elif imgui.is_item_activated():
+    if by_mouse and not twice and not imgui.get_io().key_ctrl:
+        _drag.item, _drag.before, _drag.raw = item, value, raw
         result.grabbed = True
-    elif active or imgui.is_item_deactivated():
+    elif _drag.item == item and (active or imgui.is_item_deactivated()):
         # The frame of the release may bring the last move with it.
-        result.dragged = True
-        result.moved = io.mouse_delta.x
-    _draw_field((low.x, low.y, low.x + width, low.y + height), text, fill, hovered, active)
+        result.moved = imgui.get_io().mouse_delta.x
+    _draw_field((low.x, low.y, high.x, high.y), text, fill, hovered, active)
+    if twice and _drag.item == item:
+        result.restored, result.moved = True, 0.0
+        _open(item, width, _drag.raw)
+    elif by_key or (hovered and imgui.is_mouse_clicked(0) and not result.grabbed):
+        result.moved = 0.0
+        _open(item, width, raw)
     return result
 
 
@@ -191,22 +210,13 @@ def slider(
     fmt: str = "%.2f",
     log: bool = False,
 ) -> tuple[bool, float]:
-    """A number between ``lo`` and ``hi``; typed numbers are clamped to them.
+    """A number between `lo` and `hi`; typed numbers are clamped to them.
 
-    ``unit`` follows the number. ``log`` spaces the range logarithmically (``lo`` above 0). A
-    dragged value is rounded to what ``fmt`` shows.
+    A dragged value is rounded to what `fmt` shows; `unit` follows the number. `log` spaces the
+    range logarithmically (`lo` above 0). A value that is not finite turns into the default, or
+    into `lo`.
     """
-    row = begin_row(label)
-    imgui.push_id(label)
-    changed, new = _slide(row, value, (lo, hi), default, unit, fmt, log)
-    imgui.pop_id()
-    record(row.name)
-
-    def show(number: float) -> str:
-        return _shown(number, fmt, unit)
-
-    _tip(row, tooltip, _facts(lo, hi, default, show), _SLIDE_HINT)
-    return changed, new
+    return _slide(label, value, (lo, hi), default, tooltip, _Scale(fmt, unit, log))
 
 
 def slider_int(
@@ -219,84 +229,114 @@ def slider_int(
     tooltip: str = "",
     unit: str = "",
 ) -> tuple[bool, int]:
-    """A whole number between ``lo`` and ``hi``."""
-    row = begin_row(label)
-    imgui.push_id(label)
-    changed, new = _slide(row, value, (lo, hi), default, unit, "%d", False, whole=True)
-    imgui.pop_id()
-    record(row.name)
-
-    def show(number: float) -> str:
-        return _shown(number, "%d", unit)
-
-    _tip(row, tooltip, _facts(lo, hi, default, show), _SLIDE_HINT)
+    """A whole number between `lo` and `hi`."""
+    scale = _Scale("%d", unit, whole=True)
+    changed, new = _slide(label, value, (lo, hi), default, tooltip, scale)
     return changed, round(new)
 
 
+@dataclass(frozen=True)
+class _Scale:
+    """How a slider's numbers are spaced, rounded and shown."""
+
+    fmt: str
+    unit: str
+    log: bool = False
+    whole: bool = False
+
+    def show(self, value: float) -> str:
+        text = self.fmt % value
+        if not self.unit:
+            return text
+        return text + self.unit if self.unit in _GLUED_UNITS else f"{text} {self.unit}"
+
+    def raw(self, value: float) -> str:
+        """The value as text to edit."""
+        return f"{round(value):d}" if self.whole else f"{value:.6g}"
+
+    def fraction(self, value: float, lo: float, hi: float) -> float:
+        """Where a value lies between the ends, 0..1 within them."""
+        if hi <= lo:
+            return 0.0
+        if self.log:
+            return (math.log(max(value, lo)) - math.log(lo)) / (math.log(hi) - math.log(lo))
+        return (value - lo) / (hi - lo)
+
+    def value(self, fraction: float, lo: float, hi: float) -> float:
+        """The rounded value at a place between the ends."""
+        fraction = min(max(fraction, 0.0), 1.0)
+        return self.rounded(lo * (hi / lo) ** fraction if self.log else lo + (hi - lo) * fraction)
+
+    def rounded(self, value: float) -> float:
+        if self.whole:
+            return round(value)
+        return float(f"{value:.3g}") if self.log else float(self.fmt % value)
+
+    def stepped(self, value: float, steps: float, lo: float, hi: float) -> float:
+        """The value that many presses of an arrow key away."""
+        if self.log:
+            return self.value(self.fraction(value, lo, hi) + steps / _SLIDER_STEPS, lo, hi)
+        # One that shows: no smaller than the last digit of what is shown.
+        smallest = 1.0 if self.whole else 10.0 ** -len((self.fmt % 0.0).partition(".")[2])
+        step = steps * (1.0 if self.whole else (hi - lo) / _SLIDER_STEPS)
+        return self.rounded(value + math.copysign(max(abs(step), smallest), steps))
+
+
+def _rate() -> float:
+    """How much faster the modifier keys that are down make a drag or a step."""
+    io = imgui.get_io()
+    return 0.1 if io.key_shift else 10.0 if io.key_alt else 1.0
+
+
+def _finite(value: float, default: float | None, lo: float | None) -> float:
+    """A number to go on with where the value is none."""
+    if math.isfinite(value):
+        return value
+    return default if default is not None else lo if lo is not None else 0.0
+
+
 def _tip(row: Row | None, text: str, *facts: str) -> None:
-    """No tooltip hides a value that is being changed."""
+    """Explain the last item unless it is in use: the value being changed must not be hidden."""
     if not imgui.is_item_active():
         tooltip(row, text, *facts)
 
 
 def _slide(
-    row: Row,
-    value: float,
+    label: str,
+    given: float,
     limits: tuple[float, float],
     default: float | None,
-    unit: str,
-    fmt: str,
-    log: bool,
-    whole: bool = False,
+    text: str,
+    scale: _Scale,
 ) -> tuple[bool, float]:
     lo, hi = limits
-    fraction = _to_fraction(value, lo, hi, log)
-    raw = f"{value:d}" if whole else f"{value:.6g}"
+    value = _finite(given, default, lo)
+    row = begin_row(label)
+    imgui.push_id(row.name)
     left = imgui.get_cursor_screen_pos().x
-    field = _field("##value", row.width, _shown(value, fmt, unit), raw, fraction)
+    raw, fraction = scale.raw(value), scale.fraction(value, lo, hi)
+    field = _field("##value", row.width, scale.show(value), value, raw, fraction)
     new = value
-    if field.grabbed or field.dragged:
-        if field.grabbed:
-            _drag.item, _drag.before = field.item, value
-            _drag.position = (imgui.get_mouse_pos().x - left) / row.width
-        else:
-            _drag.position += field.moved / row.width * (0.1 if imgui.get_io().key_shift else 1.0)
-        if field.grabbed or field.moved:
-            new = _rounded(_from_fraction(_drag.position, lo, hi, log), fmt, log, whole)
-            new = min(max(new, lo), hi)
-    elif field.opened and _drag.item == field.item and not imgui.get_io().key_ctrl:
-        # The first click of a double click moved the value; typing starts from before it.
+    if field.grabbed:
+        _drag.position = (imgui.get_mouse_pos().x - left) / row.width
+        new = min(max(scale.value(_drag.position, lo, hi), lo), hi)
+    elif field.moved:
+        _drag.position += field.moved / row.width * min(_rate(), 1.0)
+        new = min(max(scale.value(_drag.position, lo, hi), lo), hi)
+    elif field.restored:
         new = _drag.before
-        if _state.edit is not None:
-            _state.edit.text = f"{round(new):d}" if whole else f"{new:.6g}"
     elif field.typed is not None:
         number = parse_number(field.typed)
         if number is not None:
-            new = min(max(round(number) if whole else number, lo), hi)
+            new = min(max(round(number) if scale.whole else number, lo), hi)
+    elif field.steps:
+        new = min(max(scale.stepped(value, field.steps * _rate(), lo, hi), lo), hi)
     if (field.reset or row.reset) and default is not None:
         new = default
-    return new != value, new
-
-
-def _to_fraction(value: float, lo: float, hi: float, log: bool) -> float:
-    if hi <= lo:
-        return 0.0
-    if log:
-        return (math.log(max(value, lo)) - math.log(lo)) / (math.log(hi) - math.log(lo))
-    return (value - lo) / (hi - lo)
-
-
-def _from_fraction(fraction: float, lo: float, hi: float, log: bool) -> float:
-    fraction = min(max(fraction, 0.0), 1.0)
-    if log:
-        return lo * (hi / lo) ** fraction
-    return lo + (hi - lo) * fraction
-
-
-def _rounded(value: float, fmt: str, log: bool, whole: bool) -> float:
-    if whole:
-        return round(value)
-    return float(f"{value:.3g}") if log else float(fmt % value)
+    imgui.pop_id()
+    record(row.name)
+    _tip(row, text, _facts(lo, hi, default, scale.show), _SLIDE_HINT)
+    return new != given, new
 
 
 def drag_int(
@@ -310,50 +350,49 @@ def drag_int(
 ) -> tuple[bool, int]:
     """A whole number of a wide range, such as a seed: drag, type, or step by one.
 
-    A number that was typed or reset counts as changed though it be the same: what is shown may be
-    a rounded one.
+    A number that was typed or reset counts as changed even if it is the same, as what is shown
+    may be a rounded one.
     """
+    shown = round(_finite(min(max(value, lo), hi), default, lo))
     row = begin_row(label)
-    imgui.push_id(label)
+    imgui.push_id(row.name)
     side = imgui.get_frame_height()
     gap = style.px(3)
-    told, new = False, value
+    entered, new = False, shown
     if _step_button("##less", side):
-        new = value - 1
+        new = shown - 1
     record(f"{row.name}/-")
     imgui.same_line(0.0, gap)
     inner = max(row.width - 2 * (side + gap), style.px(24))
-    field = _field("##value", inner, f"{value:d}", f"{value:d}")
+    field = _field("##value", inner, f"{shown:d}", shown, f"{shown:d}")
     record(row.name)
     _tip(row, tooltip, _facts(lo, hi, default, lambda number: f"{number:d}"), _DRAG_HINT)
     imgui.same_line(0.0, gap)
     if _step_button("##more", side, plus=True):
-        new = value + 1
+        new = shown + 1
     record(f"{row.name}/+")
     imgui.pop_id()
-    moved = _dragged(field, value)
-    if moved is not None:
-        new = round(moved)
-    elif field.typed is not None:
+    if field.typed is not None:
         number = parse_number(field.typed)
-        told = number is not None
-        new = value if number is None else round(number)
+        entered = number is not None
+        new = shown if number is None else round(number)
+    elif field.steps:
+        new = shown + field.steps * max(round(_rate()), 1)
+    else:
+        new = round(_dragged(field, new, 1.0))
     if (field.reset or row.reset) and default is not None:
-        told, new = True, default
+        entered, new = True, default
     new = min(max(new, lo), hi)
-    return told or new != value, new
+    return entered or new != value, new
 
 
-def _dragged(field: _Field, value: float, speed: float = 1.0) -> float | None:
-    """The value a relative drag leads to: ``speed`` per few pixels; None when not dragged."""
+def _dragged(field: _Field, value: float, speed: float) -> float:
+    """The value a relative drag leads to: `speed` for each few pixels."""
     if field.grabbed:
-        _drag.item, _drag.position = field.item, float(value)
-        return None
-    if not field.dragged or not field.moved or _drag.item != field.item:
-        return None
-    io = imgui.get_io()
-    rate = 0.1 if io.key_shift else 10.0 if io.key_alt else 1.0
-    _drag.position += field.moved / style.px(_DRAG_STEP) * speed * rate
+        _drag.position = float(value)
+    if not field.moved:
+        return value
+    _drag.position += field.moved / style.px(_DRAG_STEP) * speed * _rate()
     return _drag.position
 
 
@@ -362,6 +401,8 @@ def _step_button(name: str, side: float, plus: bool = False) -> bool:
     imgui.push_item_flag(imgui.ItemFlags_.button_repeat, True)
     pressed = imgui.invisible_button(name, (side, side))
     imgui.pop_item_flag()
+    if imgui.is_item_active():
+        request_frame("held button", imgui.get_io().key_repeat_rate)
     colors = style.palette()
     fill = colors.frame
     if imgui.is_item_hovered():
@@ -386,12 +427,13 @@ def vector(
     tooltip: str = "",
     fmt: str = "%.2f",
 ) -> tuple[bool, tuple[float, float, float]]:
-    """Three numbers x, y, z; a drag of 5 design pixels changes one by ``speed``.
+    """Three numbers x, y, z; a drag of 5 design pixels changes one by `speed`.
 
-    A right click on a number resets that one, on the label all three.
+    A right click on a number resets that one, a right click on the label all three. A number
+    that is not finite turns into the default, or into 0.
     """
     row = begin_row(label)
-    imgui.push_id(label)
+    imgui.push_id(row.name)
     gap = style.px(4)
     width = (row.width - 2 * gap) / 3
     colors = style.palette()
@@ -400,7 +442,8 @@ def vector(
         if axis:
             imgui.same_line(0.0, gap)
         low = imgui.get_cursor_screen_pos()
-        field = _field(f"##{axis}", width, fmt % value[axis], f"{value[axis]:.6g}")
+        shown = _finite(value[axis], default and default[axis], lo)
+        field = _field(f"##{axis}", width, fmt % shown, shown, f"{shown:.6g}")
         record(f"{row.name}/{'xyz'[axis]}")
         imgui.get_window_draw_list().add_rect_filled(
             (low.x, low.y + style.px(5)),
@@ -412,7 +455,7 @@ def vector(
         facts = _facts(lo, hi, None, lambda number: fmt % number)
         about = " · ".join(part for part in (facts, origin and f"default {origin}") if part)
         _tip(row if axis == 0 else None, tooltip, about, _DRAG_HINT)
-        new[axis] = _component(field, row, value[axis], default and default[axis], speed, fmt)
+        new[axis] = _component(field, row, shown, default and default[axis], speed, fmt)
         low_limit = -math.inf if lo is None else lo
         new[axis] = min(max(new[axis], low_limit), math.inf if hi is None else hi)
     imgui.pop_id()
@@ -428,5 +471,7 @@ def _component(
     if field.typed is not None:
         number = parse_number(field.typed)
         return value if number is None else number
+    if field.steps:
+        return float(fmt % (value + field.steps * speed * _rate()))
     moved = _dragged(field, value, speed)
-    return value if moved is None else float(fmt % moved)
+    return float(fmt % moved) if field.moved else value

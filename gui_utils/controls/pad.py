@@ -7,12 +7,15 @@ from collections.abc import Callable
 
 from imgui_bundle import imgui
 
-from gui_utils.controls import style
+from gui_utils.controls import keyboard, style
 from gui_utils.controls.layout import begin_row, ink, record
 from gui_utils.controls.layout import tooltip as explain
+from gui_utils.controls.text import printable
 
 CELL = 60.0
 _HEIGHT = 156.0
+_STEP = 0.1
+"""Cells that one press of an arrow key moves."""
 _HINT = "Drag to move, double click to snap to the nearest point, right click to reset."
 
 
@@ -25,23 +28,28 @@ def pad(
     default: tuple[float, float] | None = None,
     caption: Callable[[int, int], str] | None = None,
 ) -> tuple[bool, tuple[float, float]]:
-    """A window on the lattice, centred on ``xy``; x grows to the right, y downwards.
+    """A window on the lattice, centred on `xy`; x grows to the right, y downwards.
 
-    Dragging takes hold of the lattice: one cell (60 design pixels) to the left adds 1 to x, one
-    cell up adds 1 to y. ``height`` is in design pixels. ``caption`` names a lattice point;
-    without it points show as "x, y".
+    Dragging moves the lattice: one cell (60 design pixels) to the left adds 1 to x, one cell up
+    adds 1 to y. `height` is in design pixels. `caption` names a lattice point; without it points
+    show as "x, y". A coordinate that is not finite turns into 0.
     """
     row = begin_row(label, style.px(_HEIGHT if height is None else height))
-    imgui.push_id(label)
+    imgui.push_id(row.name)
     low = imgui.get_cursor_screen_pos()
     imgui.invisible_button("##pad", (row.width, row.height))
     record(row.name)
-    hovered, active = imgui.is_item_hovered(), imgui.is_item_active()
-    x, y = xy
+    hovered = imgui.is_item_hovered(imgui.HoveredFlags_.no_nav_override)
+    active = imgui.is_item_active() and imgui.is_mouse_down(0)
+    x, y = (part if math.isfinite(part) else 0.0 for part in xy)
+    right, down = keyboard.arrow_steps(vertical=True)
+    x, y = x + right * _STEP, y + down * _STEP
     if hovered or active:
         imgui.set_mouse_cursor(imgui.MouseCursor_.resize_all)
     # The frame of the release may bring the last move with it.
-    if (active and not imgui.is_item_activated()) or imgui.is_item_deactivated():
+    if (active and not imgui.is_item_activated()) or (
+        imgui.is_item_deactivated() and imgui.is_mouse_released(0)
+    ):
         delta = imgui.get_io().mouse_delta
         x, y = x - delta.x / style.px(CELL), y - delta.y / style.px(CELL)
     if hovered and imgui.is_mouse_double_clicked(0):
@@ -80,7 +88,7 @@ def _draw(
             for column in columns:
                 point = (center_x + (column - xy[0]) * cell, center_y + (line - xy[1]) * cell)
                 weight = max(0.0, 1 - abs(column - xy[0])) * max(0.0, 1 - abs(line - xy[1]))
-                text = caption(column, line) if caption else f"{column}, {line}"
+                text = printable(caption(column, line)) if caption else f"{column}, {line}"
                 # The end of a number alone, cut at the edge, would mislead.
                 _draw_point(draw, point, weight, text if point[0] > left else "")
     _draw_cross(draw, (center_x, center_y))

@@ -8,7 +8,7 @@ import numpy as np
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.layout import ink, record
+from gui_utils.controls.layout import ink, mouse_area, record
 
 _BUTTONS = (
     imgui.ButtonFlags_.mouse_button_left
@@ -43,14 +43,14 @@ class Gesture:
 
 
 def viewport_input(rect_id: str, size: tuple[float, float]) -> Gesture:
-    """Take the mouse over ``size`` Dear ImGui units at the cursor, and say what it did.
+    """Take the mouse over `size` Dear ImGui units at the cursor, and say what it did.
 
-    The area is recorded under ``rect_id``; draw content over or under it with the draw list.
+    The area is recorded as `rect_id`; draw content over or under it with the draw list.
     """
     width, height = max(size[0], 1.0), max(size[1], 1.0)
     low = imgui.get_cursor_screen_pos()
     imgui.set_next_item_allow_overlap()
-    imgui.invisible_button(f"##{rect_id}", (width, height), _BUTTONS)
+    mouse_area(f"##{rect_id}", (width, height), _BUTTONS)
     record(rect_id)
     hovered, active = imgui.is_item_hovered(), imgui.is_item_active()
     io = imgui.get_io()
@@ -82,7 +82,7 @@ def viewport_input(rect_id: str, size: tuple[float, float]) -> Gesture:
 def fit(size: tuple[float, float], content_aspect: float) -> tuple[float, float, float, float]:
     """Left, top, width and height of the largest content of this aspect (width / height).
 
-    It is centred in ``size``. Raises ``ValueError`` unless the aspect is positive.
+    It is centred in `size`. Raises ``ValueError`` unless the aspect is positive.
     """
     if content_aspect <= 0:
         raise ValueError(f"An aspect is positive, not {content_aspect}.")
@@ -96,7 +96,7 @@ def axis_gizmo(
 ) -> None:
     """Draw the world's axes as the camera sees them, into the current window's draw list.
 
-    ``center`` and ``radius`` are in Dear ImGui units. The rotation is [3, 3]; the camera looks
+    `center` and `radius` are in Dear ImGui units. The rotation is [3, 3]; the camera looks
     along its z, with x to the right and y down. Axes that point away are dimmed.
     """
     colors = style.palette()

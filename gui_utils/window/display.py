@@ -1,4 +1,4 @@
-"""Getting from nothing to a window with an OpenGL context, or to a clear reason why not."""
+"""Opening a window with an OpenGL context, or saying why none can open."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 import glfw
 from OpenGL import GL as gl  # noqa: N811 - the usual name
 from OpenGL.error import Error as OpenGLError
+
+from gui_utils.controls.text import printable
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ def _log_glfw_error(code: int, description: object) -> None:
 
 
 def _as_text(description: object) -> str:
-    # The glfw package declares text and hands out bytes.
+    # The glfw package declares text but returns bytes.
     if isinstance(description, bytes):
         return description.decode(errors="replace")
     return str(description)
@@ -39,6 +41,11 @@ def _as_text(description: object) -> str:
 def _no_display_sentence() -> str:
     reason = _glfw_reason()
     if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+        if os.environ.get("WAYLAND_DISPLAY"):
+            return (
+                "This Wayland session offers no XWayland, which the window needs, as DISPLAY is "
+                "not set: install the package xwayland and log in again."
+            )
         return (
             "No display to open a window on, as DISPLAY is not set: start from a desktop "
             "session, connect with 'ssh -X', or prefix the command with 'xvfb-run'."
@@ -54,7 +61,12 @@ def _glfw_reason() -> str:
 
 
 def create_window(title: str, size: tuple[int, int], visible: bool, maximized: bool) -> Any:
-    """A window with an OpenGL 3.3 core context, current; else raises :class:`DisplayError`."""
+    """A window whose OpenGL 3.3 core context is current.
+
+    Raises:
+        DisplayError: The display or the graphics driver does not offer one.
+    """
+    title = printable(title)
     glfw.default_window_hints()
     for hint, value in (
         (glfw.CONTEXT_VERSION_MAJOR, 3),
@@ -91,5 +103,5 @@ def create_window(title: str, size: tuple[int, int], visible: bool, maximized: b
 
 
 def can_place() -> bool:
-    """Whether windows have positions: Wayland tells nobody where they are."""
+    """Whether windows have positions that can be read and set; on Wayland they have none."""
     return glfw.get_platform() != glfw.PLATFORM_WAYLAND

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import math
 import os
 import time
 from collections import deque
@@ -17,7 +18,8 @@ from imgui_bundle import imgui
 from OpenGL import GL as gl  # noqa: N811 - the usual name
 
 from gui_utils import controls
-from gui_utils.controls import style
+from gui_utils.controls import redraw, style
+from gui_utils.controls.guard import quiet_recovery
 from gui_utils.gl.software import is_software
 from gui_utils.window import monitors
 from gui_utils.window.display import DisplayError, can_place, create_window, init_glfw
@@ -27,11 +29,9 @@ __all__ = ["DisplayError", "Window"]
 logger = logging.getLogger(__name__)
 
 # Dear ImGui settles a layout over a few frames, so an event buys this many more of them.
-_SETTLE_FRAMES = 3
-# Tooltips and caret blinking run on time, not on events: look this often while they may.
-_LINGER_SECONDS = 1.0
-_LINGER_STEP = 0.1
-_CARET_STEP = 0.25
+_SETTLE_FRAMES = 2
+# The caret of a text field is shown for 0.8 s and hidden for 0.4 s.
+_CARET_STEP = 0.4
 
 
 class Window:
@@ -46,7 +46,7 @@ class Window:
         ui_scale: The user's factor on the monitor's scale, clamped to 0.5..3.
         min_size: Smallest width and height in screen coordinates.
         vsync: Wait for the display on each swap.
-        visible: False keeps the window hidden (drawing and ``read_pixels`` work all the same).
+        visible: False keeps the window hidden (drawing and `read_pixels` work all the same).
 
     Raises:
         DisplayError: No display, or no OpenGL 3.3.
@@ -75,7 +75,7 @@ class Window:
         self._drops: list[str] = []
         self._callbacks: list[Callable[..., None]] = []
         self._settle = _SETTLE_FRAMES
-        self._last_event = time.perf_counter()
+        self._woken = False
         self._frame_start = 0.0
         self._work_start = 0.0
         self._in_frame = False
@@ -109,16 +109,18 @@ class Window:
     # Frames
 
     def begin_frame(self, timeout: float = 0.0) -> None:
-        """Wait for an event at most ``timeout`` seconds (0 polls), then begin a frame.
+        """Begin a frame once something new may be seen, or `timeout` seconds have passed.
 
-        Keeps to ``max_fps``. A frame that was begun but not ended, after an exception, is
-        dropped first.
+        That is input, `wake` from another thread, and what controls asked for with
+        `controls.request_frame` while the last frame was drawn. Keeps to `max_fps`. A frame that
+        was begun but not ended, after an exception, is dropped first.
         """
         self._drop_frame()
         self._wait(timeout)
         self._work_start = time.perf_counter()
         self._frame_start = self._work_start
         self._settle = max(self._settle - 1, 0)
+        self._woken = False
         if self._stale:
             # These ask the display server, so only what an event may have changed is asked.
             self._stale = False
@@ -142,17 +144,27 @@ class Window:
 
     @property
     def busy(self) -> bool:
-        """Whether recent input wants another frame soon, so that waiting would look stuck."""
-        io = imgui.get_io()
-        return (
-            self._settle > 0
-            or any(io.mouse_down[button] for button in range(3))
-            or self._context.input_events_queue.size() > 0  # pyright: ignore[reportAttributeAccessIssue]
-        )
+        """Whether the next frame is due at once, so that `begin_frame` would not wait."""
+        return any(seconds <= 0 for seconds in self.frame_requests.values())
+
+    @property
+    def frame_requests(self) -> dict[str, float]:
+        """Seconds until the next frame is due, by what asks for it; empty while all is at rest."""
+        wanted = redraw.requests()
+        if self._settle > 0:
+            wanted["input"] = 0.0
+        if self._woken:
+            wanted["wake"] = 0.0
+        if self._context.input_events_queue.size() > 0:  # pyright: ignore[reportAttributeAccessIssue]
+            # Dear ImGui takes a press and a release of one button in different frames.
+            wanted["queued input"] = 0.0
+        if imgui.get_io().want_text_input:
+            wanted["caret"] = self._frame_start + _CARET_STEP - time.perf_counter()
+        return wanted
 
     def wake(self) -> None:
-        """End a wait in ``begin_frame`` at once and ask for a frame; for any thread."""
-        self._settle = _SETTLE_FRAMES
+        """Ask for one frame, ending a wait in `begin_frame` at once; for any thread."""
+        self._woken = True
         if self._open:
             glfw.post_empty_event()
 
@@ -164,8 +176,8 @@ class Window:
     def read_pixels(self) -> np.ndarray:
         """The last finished frame as uint8 [H, W, 3] in framebuffer pixels, top row first.
 
-        The frame is drawn once more, off screen. Raises ``RuntimeError`` between
-        ``begin_frame`` and ``end_frame``, or before the first frame.
+        The frame is drawn once more, off screen. Raises `RuntimeError` between `begin_frame` and
+        `end_frame`, or before the first frame.
         """
         draw_data = imgui.get_draw_data()
         if self._in_frame or draw_data is None or not draw_data.valid:
@@ -263,7 +275,7 @@ class Window:
 
     @property
     def scale(self) -> float:
-        """Dear ImGui units per design pixel: the monitor's content scale times ``ui_scale``.
+        """Dear ImGui units per design pixel: the monitor's content scale times `ui_scale`.
 
         Where the system itself scales windows (macOS), only the part it leaves to us counts.
         """
@@ -280,9 +292,9 @@ class Window:
 
     @property
     def geometry(self) -> dict[str, Any]:
-        """Placement to give the constructor again: size, position (tuples) and maximized.
+        """Placement for the constructor of another time: size, position (tuples) and maximized.
 
-        Maximized or full screen, size and position are those to return to.
+        While maximized or full screen, size and position are those to return to.
         """
         left, top, width, height = self._normal
         maximized = self._before_fullscreen[1] if self._before_fullscreen else self._is_maximized()
@@ -290,10 +302,10 @@ class Window:
 
     def set_title(self, title: str) -> None:
         """Change the caption."""
-        glfw.set_window_title(self._handle, title)
+        glfw.set_window_title(self._handle, controls.printable(title))
 
     def hide(self) -> None:
-        """Take the window off the screen while its end is prepared."""
+        """Take the window off the screen, as while the program ends."""
         glfw.hide_window(self._handle)
 
     def close(self) -> None:
@@ -326,7 +338,10 @@ class Window:
     def _init_imgui(self) -> None:
         io = imgui.get_io()
         io.set_ini_filename(None)
-        io.config_flags &= ~imgui.ConfigFlags_.nav_enable_keyboard
+        io.config_flags |= imgui.ConfigFlags_.nav_enable_keyboard
+        # The windows are fixed panels: a list of them to switch between would only be in the way.
+        self._context.config_nav_windowing_key_next = 0
+        self._context.config_nav_windowing_key_prev = 0
         io.config_windows_move_from_title_bar_only = True
         style.load_fonts()
         address = ctypes.cast(self._handle, ctypes.c_void_p).value
@@ -340,12 +355,8 @@ class Window:
         if not self._in_frame:
             return
         self._in_frame = False
-        io = imgui.get_io()
-        io.config_error_recovery_enable_assert = False
-        io.config_error_recovery_enable_debug_log = False
-        imgui.end_frame()
-        io.config_error_recovery_enable_assert = True
-        io.config_error_recovery_enable_debug_log = True
+        with quiet_recovery():
+            imgui.end_frame()
 
     def _apply_style(self) -> None:
         wanted = (self._theme, self.scale)
@@ -366,13 +377,14 @@ class Window:
         # With vsync the swap sets the pace; aiming a little early never misses a refresh.
         interval = (0.9 if self._vsync else 1.0) / max(self.max_fps, 1.0)
         due = self._frame_start + interval
-        if timeout > 0 and not self.busy:
-            if now - self._last_event < _LINGER_SECONDS:
-                timeout = min(timeout, _LINGER_STEP)
-            if imgui.get_io().want_text_input:
-                timeout = min(timeout, _CARET_STEP)
-            glfw.wait_events_timeout(timeout)
-            now = time.perf_counter()
+        end = now + timeout
+        while True:
+            # The system ends a wait for events of its own as well, which nothing shows.
+            left = min(end - time.perf_counter(), *self.frame_requests.values(), math.inf)
+            if left <= 0:
+                break
+            glfw.wait_events_timeout(left)
+        now = time.perf_counter()
         if now < due:
             time.sleep(due - now)
         glfw.poll_events()
@@ -405,7 +417,6 @@ class Window:
     def _on_event(self, *_: object) -> None:
         self._settle = _SETTLE_FRAMES
         self._stale = True
-        self._last_event = time.perf_counter()
 
     def _on_drop(self, _: object, paths: list[str]) -> None:
         self._drops.extend(os.fspath(path) for path in paths)
@@ -439,7 +450,10 @@ class Window:
             install(self._handle, callback)
 
     def _guarded(self, action: Callable[..., None]) -> Callable[..., None]:
-        """An exception cannot cross GLFW's C code: log it, keep it for the app, go on."""
+        """An action for GLFW, through whose C code no exception can pass.
+
+        One that is raised is logged, and kept for the application in `callback_errors`.
+        """
 
         def callback(*arguments: object) -> None:
             try:

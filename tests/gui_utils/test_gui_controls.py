@@ -244,24 +244,35 @@ def test_key_help_closes_by_escape_cross_and_outside(driver: Driver) -> None:
 
 
 def test_confirm_answers(driver: Driver) -> None:
-    state = SimpleNamespace(ask=True, answer=None)
+    state = SimpleNamespace(ask=True, answer=None, default=None)
+    choices = ["Replace", "Keep both", "Cancel"]
 
     def draw() -> None:
         if state.ask:
-            state.answer = controls.confirm("Replace?", "It is there.", ["Replace", "Cancel"])
+            state.answer = controls.confirm(
+                "Replace?", "It is there.", choices, default=state.default
+            )
             state.ask = state.answer is None
 
     driver.overlay = draw
-    for act, expected in (
-        (lambda: driver.click("Replace?/Cancel"), "Cancel"),
-        (lambda: driver.click("Replace?/Replace"), "Replace"),
-        (lambda: driver.xdo("key", "Escape"), "Cancel"),
-        (lambda: driver.xdo("key", "Return"), "Replace"),
+    for act, default, expected in (
+        (lambda: driver.click("Replace?/Cancel"), None, "Cancel"),
+        (lambda: driver.click("Replace?/Replace"), None, "Replace"),
+        (lambda: driver.xdo("key", "Escape"), "Replace", "Cancel"),
+        (lambda: driver.xdo("key", "Return"), None, "Cancel"),
+        (lambda: driver.xdo("key", "KP_Enter"), "Keep both", "Keep both"),
+        (lambda: driver.xdo("key", "space"), "Keep both", "Keep both"),
+        (lambda: driver.xdo("key", "Tab", "key", "Return"), None, "Keep both"),
+        (lambda: driver.xdo("key", "Right", "key", "Right", "key", "Return"), None, "Replace"),
+        (lambda: driver.xdo("mousemove", 210, 235, "click", 1, "key", "Return"), None, "Cancel"),
     ):
+        state.default = default
         state.ask = True
         driver.frames()
         act()
         assert state.answer == expected
+    with pytest.raises(ValueError, match="none of the choices"):
+        controls.confirm("Replace?", "It is there.", choices, default="Delete")
 
 
 @pytest.mark.parametrize(

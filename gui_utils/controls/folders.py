@@ -1,0 +1,88 @@
+"""What lies in a folder, and paths as users type them.
+
+`pathlib` raises for a name that is too long, a user that does not exist and a folder that may not
+be searched; the functions of `os.path` answer that there is no such file, which is what a dialog
+needs.
+"""
+# ruff: noqa: PTH100, PTH111, PTH112, PTH113
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatch
+from pathlib import Path
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder that can be reached under this path; never raises."""
+    return os.path.isdir(path)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file that can be reached under this path; never raises."""
+    return os.path.isfile(path)
+
+
+def absolute(typed: str | os.PathLike[str], folder: Path | None = None) -> Path:
+    """A typed path as an absolute one without "." and ".."; never raises.
+
+    Relative paths lie in `folder`, or in the working folder for None; "~" is the home folder, and
+    so is a working folder that is gone.
+    """
+    path = os.path.expanduser(typed)
+    try:
+        return Path(os.path.abspath(os.path.join(folder or "", path)))  # noqa: PTH118
+    except OSError:
+        return Path(os.path.expanduser("~"))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the list."""
+
+    name: str
+    is_folder: bool
+    size: int = 0
+    modified: float = 0.0
+
+
+def list_folder(folder: Path, patterns: Sequence[str]) -> list[Entry]:
+    """Folders, then files that match a pattern (all without patterns), without hidden ones.
+
+    Raises ``OSError`` when the folder cannot be read.
+    """
+    entries = []
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        try:
+            is_folder = path.is_dir()
+            status = path.stat()
+        except OSError:
+            # A dangling link or a file that just went: nothing to choose.
+            continue
+        matches = any(fnmatch(path.name.lower(), pattern.lower()) for pattern in patterns)
+        if is_folder or matches or not patterns:
+            entries.append(Entry(path.name, is_folder, status.st_size, status.st_mtime))
+    return sorted(entries, key=lambda entry: (not entry.is_folder, entry.name.lower()))
+
+
+def size_text(size: int) -> str:
+    """Bytes as a short text: 12.3 MB."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def date_text(seconds: float) -> str:
+    """A file's time as a date; empty for one beyond the calendar, as damaged disks give."""
+    try:
+        return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d")
+    except (OverflowError, OSError, ValueError):
+        return ""

@@ -1,0 +1,100 @@
+"""Drawing a part of the interface so that its failure leaves all other parts as they were."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from imgui_bundle import imgui
+
+from gui_utils.controls import layout
+
+logger = logging.getLogger(__name__)
+
+_reported: dict[str, str] = {}
+
+
+def guarded(name: str, draw: Callable[[], object]) -> Exception | None:
+    """Call `draw`; where it raises, put Dear ImGui back as it was before and return the exception.
+
+    Windows, popups, tables, groups, ids, styles, fonts, clip rectangles and indents that `draw`
+    left open are closed, and popups that it had opened are dismissed. The exception carries
+    `name` as a note and is logged with its traceback, once for as long as the same part fails in
+    the same way. The caller should then close, fold or disable the part: drawn again, it would
+    fail again.
+
+    Args:
+        name: What is drawn, as a user would call it: "the panel Camera".
+        draw: Draws it.
+
+    Raises:
+        RuntimeError: Called outside of a frame.
+    """
+    if not imgui.get_current_context().within_frame_scope:
+        raise RuntimeError(f"Drawing {name} belongs between begin_frame and end_frame.")
+    saved = _Saved()
+    try:
+        draw()
+    except Exception as error:
+        saved.restore()
+        error.add_note(f"This happened while drawing {name}.")
+        _report(name, error)
+        return error
+    _reported.pop(name, None)
+    return None
+
+
+def _report(name: str, error: Exception) -> None:
+    kind = f"{type(error).__name__}: {error}"
+    if _reported.get(name) != kind:
+        _reported[name] = kind
+        logger.error("Drawing %s failed.", name, exc_info=error)
+
+
+@contextmanager
+def quiet_recovery() -> Iterator[None]:
+    """Let Dear ImGui close what was left open without raising or logging about each piece."""
+    io = imgui.get_io()
+    io.config_error_recovery_enable_assert = False
+    io.config_error_recovery_enable_debug_log = False
+    try:
+        yield
+    finally:
+        io.config_error_recovery_enable_assert = True
+        io.config_error_recovery_enable_debug_log = True
+
+
+class _Saved:
+    """What drawing may leave changed, as it was when this was made."""
+
+    def __init__(self) -> None:
+        self._stacks = imgui.internal.ErrorRecoveryState()
+        imgui.internal.error_recovery_store_state(self._stacks)
+        window = imgui.internal.get_current_window()
+        self._clips = window.draw_list._clip_rect_stack.size()
+        self._wraps = window.dc.text_wrap_pos_stack.size()
+        self._widths = window.dc.item_width_stack.size()
+        self._indent = window.dc.indent.x
+        self._scopes = layout.scope_depth()
+
+    def restore(self) -> None:
+        context = imgui.get_current_context()
+        with quiet_recovery():
+            imgui.internal.error_recovery_try_to_recover_state(self._stacks)
+        level = context.begin_popup_stack.size()
+        if context.open_popup_stack.size() > level:
+            imgui.internal.close_popup_to_level(level, True)
+        # What the error recovery leaves out: it looks after whole windows, not parts of one.
+        window = imgui.internal.get_current_window()
+        while window.draw_list._clip_rect_stack.size() > self._clips:
+            imgui.pop_clip_rect()
+        while window.dc.text_wrap_pos_stack.size() > self._wraps:
+            imgui.pop_text_wrap_pos()
+        while window.dc.item_width_stack.size() > self._widths:
+            imgui.pop_item_width()
+        if window.dc.indent.x != self._indent:
+            imgui.unindent(window.dc.indent.x - self._indent)
+        context.next_window_data.clear_flags()
+        context.next_item_data.clear_flags()
+        layout.cut_scopes(self._scopes)

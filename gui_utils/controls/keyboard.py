@@ -1,0 +1,146 @@
+"""Who has the keyboard: a text field, the focused control, or the application's shortcuts.
+
+Tab and Shift+Tab move a visible ring through all controls of a window, the arrow keys move it to a
+neighbour, Space and Enter act on the control that has it, and Escape or a click takes it away.
+A focused number is changed by the left and right arrow keys. Without the ring all of these keys
+are free for the application.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import glfw
+from imgui_bundle import imgui
+
+_K = imgui.Key
+_MOVES = (
+    *(_K.left_arrow, _K.right_arrow, _K.up_arrow, _K.down_arrow),
+    *(_K.home, _K.end, _K.page_up, _K.page_down),
+)
+_RING_KEYS = frozenset((*_MOVES, _K.tab, _K.space, _K.enter, _K.keypad_enter, _K.escape))
+_DIGITS = (_K._1, _K._2, _K._3, _K._4, _K._5, _K._6, _K._7, _K._8, _K._9)
+_KEYPAD = (
+    *(_K.keypad1, _K.keypad2, _K.keypad3, _K.keypad4, _K.keypad5),
+    *(_K.keypad6, _K.keypad7, _K.keypad8, _K.keypad9),
+)
+# Dear ImGui names a key after the character on it where that is one of these.
+_NAMED = {
+    "'": _K.apostrophe,
+    ",": _K.comma,
+    "-": _K.minus,
+    ".": _K.period,
+    "/": _K.slash,
+    ";": _K.semicolon,
+    "=": _K.equal,
+    "[": _K.left_bracket,
+    "]": _K.right_bracket,
+    "\\": _K.backslash,
+    "`": _K.grave_accent,
+}
+
+
+@dataclass
+class _State:
+    """What the controls used the keyboard for as the frame began, and as the one before did."""
+
+    ring: tuple[bool, bool] = (False, False)
+    popup: tuple[bool, bool] = (False, False)
+    typing: bool = False
+
+
+_state = _State()
+
+
+def begin_frame() -> None:
+    """Note who has the keyboard; goes between `imgui.new_frame` and all drawing."""
+    ring, popup = focus_ring(), imgui.get_current_context().open_popup_stack.size() > 0
+    # A key that hides the ring or closes a popup has done so by now, but belongs to it still.
+    _state.ring = (ring, _state.ring[0])
+    _state.popup = (popup, _state.popup[0])
+    _state.typing = imgui.get_io().want_text_input
+    if not ring and not popup and not imgui.is_any_item_active():
+        # Else the first arrow key would show the ring, though it is meant for the application.
+        owner = imgui.get_id("##application")
+        for key in _MOVES:
+            imgui.internal.set_key_owner(key, owner)
+
+
+def wants_keyboard(key: imgui.Key | None = None) -> bool:
+    """Whether the controls use this key, or the keyboard as a whole for None, in this frame.
+
+    Shortcuts of the application should act only on keys for which this is False. It is True for
+    all keys while text is typed or a popup is open; while a control has the focus ring, for the
+    keys that move the ring or act on the control.
+    """
+    if _state.typing or any(_state.popup):
+        return True
+    return any(_state.ring) and (key is None or key in _RING_KEYS)
+
+
+def focus_ring() -> bool:
+    """Whether the focus ring is shown, on whichever control."""
+    return imgui.get_current_context().nav_cursor_visible
+
+
+def has_focus_ring() -> bool:
+    """Whether the last item has the focus ring."""
+    return imgui.is_item_focused() and focus_ring()
+
+
+def claim(*keys: imgui.Key) -> None:
+    """Keep keys for the last item, which has the focus ring: they do not move the ring."""
+    item = imgui.get_item_id()
+    for key in keys:
+        imgui.internal.set_key_owner(key, item)
+
+
+def arrow_steps(*, vertical: bool = False) -> tuple[int, int]:
+    """How often arrow keys were pressed for the last item, to the right and downwards.
+
+    Both are 0 unless the item has the focus ring. Left and right, with `vertical` also up and
+    down, then no longer move the ring away.
+    """
+    if not has_focus_ring():
+        return 0, 0
+    claim(_K.left_arrow, _K.right_arrow)
+    across = imgui.is_key_pressed(_K.right_arrow) - imgui.is_key_pressed(_K.left_arrow)
+    if not vertical:
+        return across, 0
+    claim(_K.up_arrow, _K.down_arrow)
+    return across, imgui.is_key_pressed(_K.down_arrow) - imgui.is_key_pressed(_K.up_arrow)
+
+
+def pressed_by_key() -> bool:
+    """Whether the last item was activated in this frame by Space or Enter, not by the mouse."""
+    by_key = imgui.get_current_context().active_id_source == imgui.internal.InputSource.keyboard
+    return imgui.is_item_activated() and by_key
+
+
+def activate_next(label: str) -> None:
+    """Give the text field `label`, which is drawn next, the keyboard within this frame.
+
+    `imgui.set_keyboard_focus_here` takes effect two frames later, and what is typed until then is
+    lost.
+    """
+    imgui.get_current_context().nav_activate_id = imgui.get_id(label)
+
+
+def enter_pressed() -> bool:
+    """Whether either Enter key was pressed in this frame."""
+    return imgui.is_key_pressed(_K.enter, False) or imgui.is_key_pressed(_K.keypad_enter, False)
+
+
+def digit_pressed() -> int | None:
+    """The digit 1..9 whose key was pressed in this frame, whatever the modifiers; else None.
+
+    Counts the keys of the digit row by where they lie as well as by what is on them: on a French
+    keyboard the row gives digits only with Shift, and Dear ImGui takes its keys 4 and 6 for an
+    apostrophe and a minus. The keypad counts too.
+    """
+    for digit, (key, keypad) in enumerate(zip(_DIGITS, _KEYPAD, strict=True), start=1):
+        named = glfw.get_key_name(glfw.KEY_0 + digit, 0) or ""
+        for candidate in (key, keypad, _NAMED.get(named, key)):
+            if imgui.is_key_pressed(candidate, False):
+                return digit
+    return None

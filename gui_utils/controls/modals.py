@@ -1,0 +1,204 @@
+"""Dialogs that take the whole window: the list of keys, and questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+
+from gui_utils.controls import keyboard, style
+from gui_utils.controls.buttons import button, icon_button
+from gui_utils.controls.layout import ink, scope
+from gui_utils.controls.notices import FLOATING
+from gui_utils.controls.text import printable
+
+
+def key_help(rows: Sequence[tuple[str, str, str]]) -> bool:
+    """Show a list of keys over a dimmed window; False once it is closed.
+
+    Call it each frame while it is open. Escape, a click outside or the cross closes it.
+
+    Args:
+        rows: Group, keys ("Ctrl+S") and meaning; the rows of a group follow one another.
+    """
+    rows = [(printable(group), printable(keys), printable(text)) for group, keys, text in rows]
+    area = imgui.get_main_viewport()
+    center = area.get_center()
+    name = "###key_help"
+    if not imgui.is_popup_open(name):
+        imgui.open_popup(name)
+    groups = [(group, list(items)) for group, items in groupby(rows, key=lambda row: row[0])]
+    columns = 2 if area.size.x > style.px(820) and len(groups) > 1 else 1
+    imgui.set_next_window_pos(center, imgui.Cond_.always, (0.5, 0.5))
+    limit = (area.size.x - style.px(24), area.size.y - style.px(24))
+    wanted = style.px(780 if columns == 2 else 420)
+    imgui.set_next_window_size((min(wanted, limit[0]), 0.0))
+    imgui.set_next_window_size_constraints((0.0, 0.0), limit)
+    imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(22), style.px(18)))
+    shown, _ = imgui.begin_popup_modal(name, None, FLOATING)
+    imgui.pop_style_var()
+    if not shown:
+        return False
+    is_open = _key_help_header()
+    _key_columns(groups, columns)
+    if imgui.is_key_pressed(imgui.Key.escape, False) or _clicked_outside():
+        is_open = False
+    if not is_open:
+        imgui.close_current_popup()
+    imgui.end_popup()
+    return is_open
+
+
+def _key_help_header() -> bool:
+    with style.font("bold", style.TITLE_SIZE):
+        imgui.align_text_to_frame_padding()
+        imgui.text_unformatted("Keys and mouse")
+    imgui.same_line(imgui.get_content_region_avail().x - imgui.get_frame_height() * 0.2)
+    with scope("Keys"):
+        closed = icon_button(icons.ICON_FA_XMARK, tooltip="Close (Esc)", name="Close")
+    imgui.dummy((0.0, style.px(2)))
+    return not closed
+
+
+def _key_columns(groups: list[tuple[str, list[tuple[str, str, str]]]], columns: int) -> None:
+    """Draw one or two columns of about equal height, with the groups whole and in order."""
+    if not imgui.begin_table("##keys", columns, imgui.TableFlags_.pad_outer_x):
+        return
+    lines = [len(items) + 2 for _, items in groups]
+    cut = len(groups)
+    if columns == 2:
+        cut = min(range(1, len(groups)), key=lambda k: max(sum(lines[:k]), sum(lines[k:])))
+    imgui.table_next_row()
+    for part in (groups[:cut], groups[cut:]):
+        if part:
+            imgui.table_next_column()
+            for group, items in part:
+                _key_group(group, items)
+    imgui.end_table()
+
+
+def _key_group(group: str, items: list[tuple[str, str, str]]) -> None:
+    colors = style.palette()
+    imgui.push_style_color(imgui.Col_.text, colors.accent)
+    with style.font("bold", style.SMALL_SIZE):
+        imgui.text_unformatted(group)
+    imgui.pop_style_color()
+    for _, keys, meaning in items:
+        low = imgui.get_cursor_screen_pos()
+        _key_caps(keys)
+        imgui.same_line()
+        imgui.set_cursor_screen_pos((low.x + style.px(128), low.y))
+        imgui.align_text_to_frame_padding()
+        imgui.push_text_wrap_pos(0.0)
+        imgui.text_unformatted(meaning)
+        imgui.pop_text_wrap_pos()
+    imgui.dummy((0.0, style.px(6)))
+
+
+def _key_caps(keys: str) -> None:
+    """Draw the names of keys as key caps: "Ctrl+S" becomes two."""
+    colors = style.palette()
+    draw = imgui.get_window_draw_list()
+    low = imgui.get_cursor_screen_pos()
+    height = imgui.get_frame_height()
+    x = low.x
+    parts = keys.split("+") if len(keys) > 1 else [keys]
+    with style.font("body", style.SMALL_SIZE):
+        inset, pad = style.px(2), style.px(7)
+        for part in parts:
+            size = imgui.calc_text_size(part or "+")
+            right = x + size.x + 2 * pad
+            box = ((x, low.y + inset), (right, low.y + height - inset))
+            draw.add_rect_filled(*box, ink(colors.frame), style.px(4))
+            draw.add_rect(*box, ink(colors.border), style.px(4))
+            text_y = low.y + (height - size.y) / 2
+            draw.add_text((x + pad, round(text_y)), ink(colors.text), part or "+")
+            x = right + style.px(4)
+    imgui.dummy((x - low.x, height))
+
+
+def _clicked_outside() -> bool:
+    low, size = imgui.get_window_pos(), imgui.get_window_size()
+    high = (low.x + size.x, low.y + size.y)
+    inside = imgui.is_mouse_hovering_rect((low.x, low.y), high, False)
+    return imgui.is_mouse_clicked(0) and not inside and not imgui.is_window_appearing()
+
+
+def confirm(
+    title: str, sentence: str, choices: Sequence[str], *, default: str | None = None
+) -> str | None:
+    """Ask a question over a dimmed window: the choice taken, None while there is none.
+
+    Call it each frame until it answers. Tab and the arrow keys move between the choices; Escape
+    takes the last one.
+
+    Args:
+        title: Names the question: one title, one question.
+        sentence: What follows from the choices.
+        choices: Captions of the buttons, from right to left.
+        default: The choice that has the focus at first, and that Enter takes: the one that loses
+            nothing. None takes the last.
+
+    Raises:
+        ValueError: Without choices, or for a default that is none of them.
+    """
+    if not choices:
+        raise ValueError("A question needs at least one choice.")
+    default = choices[-1] if default is None else default
+    if default not in choices:
+        raise ValueError(f"The default {default!r} is none of the choices {', '.join(choices)}.")
+    title = printable(title)
+    name = f"###confirm{title}"
+    if not imgui.is_popup_open(name):
+        imgui.open_popup(name)
+    area = imgui.get_main_viewport()
+    imgui.set_next_window_pos(area.get_center(), imgui.Cond_.always, (0.5, 0.5))
+    width = min(style.px(400), area.size.x - style.px(16))
+    imgui.set_next_window_size((width, 0.0))
+    imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(20), style.px(16)))
+    shown, _ = imgui.begin_popup_modal(name, None, FLOATING)
+    imgui.pop_style_var()
+    if not shown:
+        return None
+    imgui.push_text_wrap_pos(0.0)
+    with style.font("bold", style.TITLE_SIZE):
+        imgui.text_unformatted(title)
+    imgui.dummy((0.0, 0.0))
+    imgui.text_unformatted(printable(sentence))
+    imgui.pop_text_wrap_pos()
+    imgui.dummy((0.0, style.px(6)))
+    answer = _choice_buttons(title, choices, default)
+    if imgui.is_key_pressed(imgui.Key.escape, False) and not imgui.is_window_appearing():
+        answer = choices[-1]
+    if answer is not None:
+        imgui.close_current_popup()
+    imgui.end_popup()
+    return answer
+
+
+def _choice_buttons(title: str, choices: Sequence[str], default: str) -> str | None:
+    """Draw the buttons at the right end, the first choice outermost; the choice taken."""
+    answer, focused = None, False
+    pad, gap = imgui.get_style().frame_padding.x, imgui.get_style().item_spacing.x
+    widths = [imgui.calc_text_size(printable(choice)).x + 2 * pad for choice in choices]
+    room = imgui.get_content_region_avail().x
+    start = imgui.get_cursor_pos_x() + max(room - sum(widths) - gap * (len(widths) - 1), 0.0)
+    imgui.set_cursor_pos_x(start)
+    appears = imgui.is_window_appearing()
+    with scope(title):
+        for index, choice in enumerate(reversed(choices)):
+            if index:
+                imgui.same_line()
+            if button(choice, primary=choice == default):
+                answer = choice
+            if choice == default:
+                imgui.set_item_default_focus()
+            focused = focused or keyboard.has_focus_ring()
+    if appears:  # the key that brought the question is no answer to it
+        imgui.set_nav_cursor_visible(True)
+        return None
+    if not focused and keyboard.enter_pressed():
+        answer = default
+    return answer
