@@ -11,7 +11,6 @@ from gui_utils.controls.guard import guarded
 from gui_utils.controls.keyboard import digit_pressed, wants_keyboard
 from gui_utils.controls.layout import (
     begin_frame,
-    mouse_area,
     open_sections,
     rects,
     reserved,
@@ -41,7 +40,6 @@ __all__ = [
     "icon_button",
     "key_help",
     "key_value",
-    "mouse_area",
     "open_sections",
     "pad",
     "plot",

@@ -8,7 +8,15 @@ from typing import TypeVar
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.layout import begin_row, ellipsis, ink, record, scope, split_label
+from gui_utils.controls.layout import (
+    begin_row,
+    ellipsis,
+    ink,
+    press_area,
+    record,
+    scope,
+    split_label,
+)
 from gui_utils.controls.layout import tooltip as explain
 from gui_utils.controls.text import edited, printable
 
@@ -84,7 +92,7 @@ def toggle(
     imgui.push_id(row.name)
     width, height = style.px(32), style.px(18)
     low = imgui.get_cursor_screen_pos()
-    pressed = imgui.invisible_button("##switch", (width, row.height))
+    pressed = press_area("##switch", (width, row.height))
     record(row.name)
     hovered = imgui.is_item_hovered()
     new = not value if pressed else value
@@ -129,7 +137,7 @@ def segmented(
     for index, (option, caption) in enumerate(captions.items()):
         left = low.x + index * width
         imgui.set_cursor_screen_pos((left, low.y))
-        if imgui.invisible_button(f"##{caption}", (width, row.height)):
+        if press_area(f"##{caption}", (width, row.height)):
             new = option
         record(f"{row.name}/{caption}")
         if imgui.is_item_clicked(1) and default is not None:
@@ -202,7 +210,7 @@ def icon_button(
     if not enabled:
         imgui.begin_disabled()
     low = imgui.get_cursor_screen_pos()
-    pressed = imgui.invisible_button(f"##{icon}{name}", (side, side))
+    pressed = press_area(f"##{icon}{name}", (side, side))
     hovered = imgui.is_item_hovered()
     fill = colors.accent_soft if active else 0
     if hovered:

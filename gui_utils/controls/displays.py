@@ -16,6 +16,7 @@ from gui_utils.controls.layout import (
     begin_row,
     ellipsis,
     ink,
+    press_area,
     record,
     record_rect,
     scope,
@@ -48,7 +49,7 @@ def key_value(rows: Iterable[tuple[str, object]]) -> None:
         row = begin_row(name)
         imgui.push_id(row.name)
         low = imgui.get_cursor_screen_pos()
-        if imgui.invisible_button("##value", (row.width, row.height)):
+        if press_area("##value", (row.width, row.height)):
             imgui.set_clipboard_text(text)
             _copied[name] = time.perf_counter()
         record(row.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -36,13 +37,24 @@ def guarded(name: str, draw: Callable[[], object]) -> Exception | None:
     saved = _Saved()
     try:
         draw()
-    except Exception as error:
+    except Exception as raised:
+        # The traceback keeps what `draw` held. A list clipper has to end now, while its window is
+        # open: at a later time it would write to a window that is gone.
+        traceback.clear_frames(raised.__traceback__)
         saved.restore()
+        error = _first(raised)
         error.add_note(f"This happened while drawing {name}.")
         _report(name, error)
         return error
     _reported.pop(name, None)
     return None
+
+
+def _first(error: Exception) -> Exception:
+    """The failure itself where closing what it left open failed as well."""
+    while "IM_ASSERT" in str(error) and isinstance(error.__context__, Exception):
+        error = error.__context__
+    return error
 
 
 def _report(name: str, error: Exception) -> None:

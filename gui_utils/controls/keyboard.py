@@ -54,6 +54,10 @@ _state = _State()
 
 def begin_frame() -> None:
     """Note who has the keyboard; goes between `imgui.new_frame` and all drawing."""
+    left = imgui.is_key_pressed(_K.escape, False) and not imgui.get_current_context().nav_id
+    if left or any(imgui.is_mouse_clicked(button) for button in range(3)):
+        # Dear ImGui hides it only when a control is clicked; without an item it would be lost.
+        imgui.set_nav_cursor_visible(False)
     ring, popup = focus_ring(), imgui.get_current_context().open_popup_stack.size() > 0
     # A key that hides the ring or closes a popup has done so by now, but belongs to it still.
     _state.ring = (ring, _state.ring[0])

@@ -73,14 +73,18 @@ def cut_scopes(depth: int) -> None:
     del _prefix[depth:]
 
 
-def mouse_area(name: str, size: tuple[float, float], buttons: int = 0) -> bool:
-    """Take the mouse over an area of `size` Dear ImGui units; whether it was clicked.
+def press_area(name: str, size: tuple[float, float], repeats: bool = False) -> bool:
+    """Put a button that draws nothing at the cursor; whether it was pressed, by mouse or key.
 
-    Unlike a button it is no stop for the Tab key. `buttons` are `imgui.ButtonFlags_`.
+    The Tab key stops at it, unlike at `imgui.invisible_button`. `size` is in Dear ImGui units;
+    with `repeats`, holding it down presses it again and again.
     """
-    imgui.push_item_flag(imgui.ItemFlags_.no_nav, True)
-    pressed = imgui.invisible_button(name, (max(size[0], 1.0), max(size[1], 1.0)), buttons)
+    imgui.push_item_flag(imgui.ItemFlags_.button_repeat, repeats)
+    size = (max(size[0], 1.0), max(size[1], 1.0))
+    pressed = imgui.invisible_button(name, size, imgui.ButtonFlags_.enable_nav)
     imgui.pop_item_flag()
+    if repeats and imgui.is_item_active():
+        redraw.request_frame("held button", imgui.get_io().key_repeat_rate)
     return pressed
 
 
@@ -246,7 +250,7 @@ def section(title: str, *, icon: str = "", default_open: bool = True) -> Iterato
     position = imgui.get_cursor_screen_pos()
     width = max(imgui.get_content_region_avail().x, 1.0)
     height = style.px(30)
-    if imgui.invisible_button("##header", (width, height)):
+    if press_area("##header", (width, height)):
         is_open = open_sections[title] = not is_open
     record(title)
     fill = colors.raised

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from imgui_bundle import imgui
 
 from gui_utils.controls import keyboard, style
-from gui_utils.controls.layout import Row, begin_row, ellipsis, ink, record, tooltip
-from gui_utils.controls.redraw import request_frame
+from gui_utils.controls.layout import Row, begin_row, ellipsis, ink, press_area, record, tooltip
 
 _TYPE_HINT = "Double click to type, right click to reset."
 _DRAG_HINT = "Drag to change (Shift: finer, Alt: faster). " + _TYPE_HINT
@@ -105,6 +104,9 @@ def _type(item: int, width: float) -> str | None:
     if not entered and not imgui.is_item_deactivated():
         return None
     _state.edit = None
+    if entered or imgui.is_key_pressed(imgui.Key.escape):
+        # The focus returns to the number, as its text field is gone with the next frame.
+        imgui.internal.set_focus_id(item, imgui.internal.get_current_window())
     cancelled = not entered and imgui.is_key_pressed(imgui.Key.escape)
     return None if cancelled else edit.text
 
@@ -135,7 +137,7 @@ def _field(
     item = imgui.get_id(name)
     if _state.edit is not None and _state.edit.item == item:
         return _Field(typed=_type(item, width))
-    imgui.invisible_button(name, (max(width, 1.0), imgui.get_frame_height()))
+    press_area(name, (width, imgui.get_frame_height()))
     # Only the mouse counts here, not the item that has the focus ring.
     hovered = imgui.is_item_hovered(imgui.HoveredFlags_.no_nav_override)
     result = _Field(reset=imgui.is_item_clicked(1))
@@ -398,11 +400,7 @@ def _dragged(field: _Field, value: float, speed: float) -> float:
 
 def _step_button(name: str, side: float, plus: bool = False) -> bool:
     low = imgui.get_cursor_screen_pos()
-    imgui.push_item_flag(imgui.ItemFlags_.button_repeat, True)
-    pressed = imgui.invisible_button(name, (side, side))
-    imgui.pop_item_flag()
-    if imgui.is_item_active():
-        request_frame("held button", imgui.get_io().key_repeat_rate)
+    pressed = press_area(name, (side, side), repeats=True)
     colors = style.palette()
     fill = colors.frame
     if imgui.is_item_hovered():

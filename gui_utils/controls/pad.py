@@ -8,7 +8,7 @@ from collections.abc import Callable
 from imgui_bundle import imgui
 
 from gui_utils.controls import keyboard, style
-from gui_utils.controls.layout import begin_row, ink, record
+from gui_utils.controls.layout import begin_row, ink, press_area, record
 from gui_utils.controls.layout import tooltip as explain
 from gui_utils.controls.text import printable
 
@@ -37,7 +37,7 @@ def pad(
     row = begin_row(label, style.px(_HEIGHT if height is None else height))
     imgui.push_id(row.name)
     low = imgui.get_cursor_screen_pos()
-    imgui.invisible_button("##pad", (row.width, row.height))
+    press_area("##pad", (row.width, row.height))
     record(row.name)
     hovered = imgui.is_item_hovered(imgui.HoveredFlags_.no_nav_override)
     active = imgui.is_item_active() and imgui.is_mouse_down(0)

@@ -8,7 +8,7 @@ import numpy as np
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.layout import ink, mouse_area, record
+from gui_utils.controls.layout import ink, record
 
 _BUTTONS = (
     imgui.ButtonFlags_.mouse_button_left
@@ -50,7 +50,7 @@ def viewport_input(rect_id: str, size: tuple[float, float]) -> Gesture:
     width, height = max(size[0], 1.0), max(size[1], 1.0)
     low = imgui.get_cursor_screen_pos()
     imgui.set_next_item_allow_overlap()
-    mouse_area(f"##{rect_id}", (width, height), _BUTTONS)
+    imgui.invisible_button(f"##{rect_id}", (width, height), _BUTTONS)
     record(rect_id)
     hovered, active = imgui.is_item_hovered(), imgui.is_item_active()
     io = imgui.get_io()
