@@ -66,10 +66,10 @@ class Driver:
         self.content: Callable[[], object] = lambda: None
         self.overlay: Callable[[], object] = lambda: None
 
-    def frames(self, count: int = 4) -> None:
-        """Draw ``count`` frames."""
+    def frames(self, count: int = 4, timeout: float = 0.0) -> None:
+        """Draw `count` frames, each after at most `timeout` seconds."""
         for _ in range(count):
-            self.window.begin_frame(0.0)
+            self.window.begin_frame(timeout)
             area = imgui.get_main_viewport().work_size
             imgui.set_next_window_pos((0, 0))
             imgui.set_next_window_size((area.x, area.y))
