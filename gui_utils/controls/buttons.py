@@ -18,7 +18,7 @@ from gui_utils.controls.layout import (
     split_label,
 )
 from gui_utils.controls.layout import tooltip as explain
-from gui_utils.controls.text import edited, printable
+from gui_utils.controls.text import merge_edit, printable
 
 Value = TypeVar("Value", bound=Hashable)
 
@@ -172,7 +172,7 @@ def button(
     width: float | None = None,
     primary: bool = False,
 ) -> bool:
-    """A push button. ``width`` in design pixels; None fits the text, -1 fills the line."""
+    """A push button. `width` in design pixels; None fits the text, -1 fills the line."""
     visible, name = split_label(label)
     colors = style.palette()
     if primary:
@@ -200,9 +200,9 @@ def button(
 def icon_button(
     icon: str, *, tooltip: str, active: bool = False, enabled: bool = True, name: str = ""
 ) -> bool:
-    """A square button with an icon; ``active`` shows it as switched on.
+    """A square button with an icon; `active` shows it as switched on.
 
-    Its rectangle is recorded as ``name``, or as the tooltip where no name is given.
+    Its rectangle is recorded as `name`, or as the tooltip where no name is given.
     """
     colors = style.palette()
     name = printable(name or tooltip)
@@ -237,14 +237,14 @@ def text_input(
     default: str | None = None,
     on_enter: bool = False,
 ) -> tuple[bool, str]:
-    """A line of text. ``on_enter`` reports a change only when Enter is pressed."""
+    """A line of text. `on_enter` reports a change only when Enter is pressed."""
     row = begin_row(label)
     imgui.push_id(row.name)
     imgui.set_next_item_width(row.width)
     flags = imgui.InputTextFlags_.enter_returns_true if on_enter else imgui.InputTextFlags_.none
     hint, shown = printable(placeholder), printable(value)
     changed, new = imgui.input_text_with_hint("##text", hint, shown, flags)
-    new = edited(value, new)
+    new = merge_edit(value, new)
     record(row.name)
     if row.reset and default is not None:
         new, changed = default, default != value

@@ -88,9 +88,9 @@ def plot(
     fmt: str = "%.1f",
     tooltip: str = "",
 ) -> None:
-    """A line of ``values`` (oldest first) with their last, mean and largest as numbers.
+    """A line of `values` (oldest first) with their last, mean and largest as numbers.
 
-    ``lo`` and ``hi`` are the vertical range, None takes it from the values; ``height`` is in
+    `lo` and `hi` are the vertical range, None takes it from the values; `height` is in
     design pixels. Values that are not finite leave the line flat.
     """
     visible, name = split_label(label)
@@ -128,7 +128,7 @@ def _draw_line(
     pad = style.px(3)
     count = int(max((right - left) / style.px(2), 2))
     if series.size > count:
-        # The largest of each group stays: a spike must not vanish between columns.
+        # Each column shows the largest of its values, so that no spike disappears.
         edges = np.linspace(0, series.size, count, endpoint=False).astype(int)
         series = np.maximum.reduceat(series, edges)
     span = max(limits[1] - limits[0], 1e-12)
@@ -151,9 +151,9 @@ def colorbar(
     size: tuple[float, float] | None = None,
     fmt: str = "%.3g",
 ) -> None:
-    """A colour scale, uint8 [256, 3] from ``lo`` to ``hi``, with its ends and middle as numbers.
+    """A colour scale, uint8 [256, 3] from `lo` to `hi`, with its ends and middle as numbers.
 
-    ``size`` is width and height of the bar in design pixels; None takes the line's width.
+    `size` is width and height of the bar in design pixels; None takes the line's width.
     """
     if lut.shape != (256, 3) or lut.dtype != np.uint8:
         raise ValueError(f"A colour scale is uint8 [256, 3], not {lut.dtype} {list(lut.shape)}.")
@@ -190,7 +190,7 @@ def _packed(lut: np.ndarray, steps: int) -> list[int]:
 
 
 def progress(label: str, fraction: float | None, *, detail: str = "", cancel: bool = True) -> bool:
-    """A bar of work under way, 0..1, or a moving one for None; whether cancel was pressed."""
+    """A progress bar, 0..1, or a moving one for None; returns whether cancel was pressed."""
     visible, name = split_label(label)
     colors = style.palette()
     if fraction is not None and not math.isfinite(fraction):
@@ -226,7 +226,7 @@ def progress(label: str, fraction: float | None, *, detail: str = "", cancel: bo
             cancelled = icon_button(icons.ICON_FA_XMARK, tooltip="Cancel", name="Cancel")
         imgui.pop_id()
     if detail:
-        # Next to the button the line is taller than bar and text: the detail moves up to them.
+        # The button makes the line taller than text and bar, so the detail is moved up to them.
         imgui.set_cursor_screen_pos((low.x, bottom + style.px(4)))
         hint(detail)
     return cancelled

@@ -22,7 +22,7 @@ from gui_utils.controls.folders import (
     size_text,
 )
 from gui_utils.controls.layout import ellipsis, ink, record, scope
-from gui_utils.controls.text import edited, printable
+from gui_utils.controls.text import merge_edit, printable
 
 _POPUP = "###file_browser"
 _FLAGS = (
@@ -90,7 +90,7 @@ class Browser:
             answer = self._draw_parts()
         if answer is None and not self._list_was_open:
             answer = self._keys()
-        # A key that closes the list of file types is none for the dialog.
+        # A key that closes the list of file types must not close the dialog as well.
         self._list_was_open = _list_is_open()
         if answer is not None:
             imgui.close_current_popup()
@@ -101,7 +101,7 @@ class Browser:
         with style.font("bold", style.TITLE_SIZE):
             imgui.text_unformatted(ellipsis(self._title, imgui.get_content_region_avail().x))
         answer = self._draw_path()
-        # The line of the note keeps its place, so that nothing moves when it comes.
+        # The place of the note is always kept, so that nothing moves when one appears.
         bottom = 2 * imgui.get_frame_height_with_spacing() + style.px(4)
         bottom += imgui.get_text_line_height_with_spacing()
         picked = self._draw_list(max(imgui.get_content_region_avail().y - bottom, style.px(40)))
@@ -125,7 +125,7 @@ class Browser:
         imgui.set_next_item_width(-1.0)
         flags = imgui.InputTextFlags_.enter_returns_true
         entered, shown = imgui.input_text("##path", printable(self._typed), flags)
-        self._typed = edited(self._typed, shown)
+        self._typed = merge_edit(self._typed, shown)
         record("Path")
         return self._accept(self._typed) if entered else None
 
@@ -138,7 +138,7 @@ class Browser:
         imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(6), style.px(6)))
         imgui.begin_child("##list", (0.0, height), flags)
         imgui.pop_style_var()
-        # The arrow keys mark an entry wherever the focus is, so that Tab may pass the list by.
+        # Tab skips the entries: the arrow keys mark one wherever the focus is.
         imgui.push_item_flag(imgui.ItemFlags_.no_nav, True)
         if not self._entries:
             imgui.text_disabled("Nothing to show in this folder.")
@@ -206,7 +206,7 @@ class Browser:
         hint = "Folder name" if self._kind == "folder" else "File name"
         shown = printable(self._name)
         entered, shown = imgui.input_text_with_hint("##name", hint, shown, flags)
-        self._name = edited(self._name, shown)
+        self._name = merge_edit(self._name, shown)
         record("Name")
         if several:
             imgui.same_line()
@@ -286,7 +286,7 @@ class Browser:
         self._scroll_to_chosen = scroll
         self._problem = ""
         if scroll:
-            # A text field with the focus would keep its own text, and Enter is for the entry now.
+            # A focused text field would keep its own text, and Enter now belongs to the entry.
             imgui.internal.clear_active_id()
             imgui.set_nav_cursor_visible(False)
         if not self._entries[index].is_folder:
@@ -301,7 +301,7 @@ class Browser:
 
     def _resolve(self, typed: str) -> Path:
         """The path that was typed, relative ones in the folder on show; "~" is the home folder."""
-        # Spaces around a name are a slip, unless a file is called so.
+        # Spaces around a name are dropped unless a file has exactly that name.
         name = typed if any(entry.name == typed for entry in self._entries) else typed.strip()
         return absolute(name, self._folder)
 
@@ -328,7 +328,7 @@ class Browser:
         return [str(self._with_suffix(path) if self._kind == "save" else path)]
 
     def _problem_with(self, path: Path) -> str:
-        """Why the path, which is no folder, cannot be the answer; empty if it can."""
+        """Why this path, which is not a folder, cannot be the answer; empty if it can."""
         if self._kind == "folder":
             return f"There is no folder {path.name} here."
         if not is_folder(path.parent):
@@ -346,11 +346,11 @@ class Browser:
         return ""
 
     def _refuse(self, problem: str) -> None:
-        """Show why, and unmark the entry: the Enter that brought the name would open it."""
+        """Show the problem and unmark the entry, or the same Enter would open that."""
         self._problem, self._chosen = problem, -1
 
     def _with_suffix(self, path: Path) -> Path:
-        """The path with the filter's extension where the name ends in none of its extensions."""
+        """The path, with the filter's first extension added unless it ends in one of them."""
         patterns = self._filters[self._filter][1]
         known = any(fnmatch(path.name.lower(), pattern.lower()) for pattern in patterns)
         if not path.name or known or not patterns or not patterns[0].startswith("*."):
@@ -358,7 +358,7 @@ class Browser:
         return path.with_name(path.name + patterns[0][1:])
 
     def _go(self, folder: Path) -> None:
-        """Show another folder; one that cannot be read leaves the old one on show."""
+        """Show another folder; where it cannot be read, say so and stay."""
         try:
             entries = list_folder(folder, self._filters[self._filter][1])
         except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Dialogs to open and save files; the frame loop goes on meanwhile."""
+"""Dialogs to open and save files, while the frame loop goes on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DialogError(RuntimeError):
 
 
 def has_desktop_dialogs() -> bool:
-    """Whether the desktop brings file dialogs; Linux needs zenity, kdialog or a relative."""
+    """Whether the desktop has file dialogs; on Linux zenity, kdialog or a relative is needed."""
     if not sys.platform.startswith("linux"):
         return True
     return any(shutil.which(tool) for tool in _DIALOG_TOOLS)
@@ -60,7 +60,7 @@ def show_folder(path: str | os.PathLike[str]) -> bool:
 
 
 class FileDialog:
-    """One dialog to open or save a file: the desktop's, else a browser drawn in the window.
+    """A dialog to open or save a file: the desktop's, or else a browser drawn in the window.
 
     Args:
         builtin: True always takes the browser in the window, None only without desktop dialogs.
@@ -163,7 +163,7 @@ def _open_desktop_dialog(kind: Kind, title: str, filters: Filters, path: Path) -
     # A trailing separator tells the desktop that the path is a folder to begin in.
     start = f"{path}{os.sep}" if is_folder(path) else str(path)
     if printable(start) != start:
-        start = ""  # it could not be handed over; the desktop begins where it likes
+        start = ""  # the desktop could not take it, and chooses a folder of its own
     if kind == "folder":
         return desktop.select_folder(title, start)
     if kind == "open":

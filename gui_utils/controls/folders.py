@@ -41,7 +41,7 @@ def absolute(typed: str | os.PathLike[str], folder: Path | None = None) -> Path:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the list."""
+    """A file or folder in a list."""
 
     name: str
     is_folder: bool
@@ -52,7 +52,7 @@ class Entry:
 def list_folder(folder: Path, patterns: Sequence[str]) -> list[Entry]:
     """Folders, then files that match a pattern (all without patterns), without hidden ones.
 
-    Raises ``OSError`` when the folder cannot be read.
+    Raises `OSError` when the folder cannot be read.
     """
     entries = []
     for path in folder.iterdir():
@@ -62,7 +62,7 @@ def list_folder(folder: Path, patterns: Sequence[str]) -> list[Entry]:
             is_folder = path.is_dir()
             status = path.stat()
         except OSError:
-            # A dangling link or a file that just went: nothing to choose.
+            # A dangling link, or a file that has just been deleted.
             continue
         matches = any(fnmatch(path.name.lower(), pattern.lower()) for pattern in patterns)
         if is_folder or matches or not patterns:
@@ -71,7 +71,7 @@ def list_folder(folder: Path, patterns: Sequence[str]) -> list[Entry]:
 
 
 def size_text(size: int) -> str:
-    """Bytes as a short text: 12.3 MB."""
+    """A number of bytes as short text: 12.3 MB."""
     amount = float(size)
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 1000:
@@ -81,7 +81,7 @@ def size_text(size: int) -> str:
 
 
 def date_text(seconds: float) -> str:
-    """A file's time as a date; empty for one beyond the calendar, as damaged disks give."""
+    """A file's time as a date; empty for a time outside the calendar, as on damaged disks."""
     try:
         return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d")
     except (OverflowError, OSError, ValueError):

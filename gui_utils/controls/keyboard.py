@@ -42,7 +42,7 @@ _NAMED = {
 
 @dataclass
 class _State:
-    """What the controls used the keyboard for as the frame began, and as the one before did."""
+    """What had the keyboard as this frame and the one before it began."""
 
     ring: tuple[bool, bool] = (False, False)
     popup: tuple[bool, bool] = (False, False)
@@ -53,18 +53,18 @@ _state = _State()
 
 
 def begin_frame() -> None:
-    """Note who has the keyboard; goes between `imgui.new_frame` and all drawing."""
+    """Note who has the keyboard; called after `imgui.new_frame`, before anything is drawn."""
     left = imgui.is_key_pressed(_K.escape, False) and not imgui.get_current_context().nav_id
     if left or any(imgui.is_mouse_clicked(button) for button in range(3)):
-        # Dear ImGui hides it only when a control is clicked; without an item it would be lost.
+        # Dear ImGui itself hides the ring only for a click on a control.
         imgui.set_nav_cursor_visible(False)
     ring, popup = focus_ring(), imgui.get_current_context().open_popup_stack.size() > 0
-    # A key that hides the ring or closes a popup has done so by now, but belongs to it still.
+    # A key that hid the ring or closed a popup just now still belongs to it.
     _state.ring = (ring, _state.ring[0])
     _state.popup = (popup, _state.popup[0])
     _state.typing = imgui.get_io().want_text_input
     if not ring and not popup and not imgui.is_any_item_active():
-        # Else the first arrow key would show the ring, though it is meant for the application.
+        # Otherwise the first arrow key would show the ring instead of reaching the application.
         owner = imgui.get_id("##application")
         for key in _MOVES:
             imgui.internal.set_key_owner(key, owner)
@@ -93,7 +93,7 @@ def has_focus_ring() -> bool:
 
 
 def claim(*keys: imgui.Key) -> None:
-    """Keep keys for the last item, which has the focus ring: they do not move the ring."""
+    """Keep keys for the last item, which has the focus ring, so that they do not move it."""
     item = imgui.get_item_id()
     for key in keys:
         imgui.internal.set_key_owner(key, item)

@@ -124,7 +124,7 @@ class Row:
 def begin_row(label: str, height: float | None = None) -> Row:
     """Draw the label and put the cursor where the widget starts.
 
-    ``height`` is the widget's, in Dear ImGui units; the label stays on the first line.
+    `height` is the widget's, in Dear ImGui units; the label stays on the first line.
     """
     visible, name = split_label(label)
     available = imgui.get_content_region_avail().x
@@ -183,7 +183,7 @@ def tooltip(row: Row | None, text: str, *facts: str) -> None:
 
 
 def tooltip_due() -> bool:
-    """Whether the pointer has rested on the last item; asks for the frame in which it will have."""
+    """Whether the pointer has rested on the last item; otherwise asks for the frame when it has."""
     if imgui.is_item_hovered(_TOOLTIP_FLAGS):
         return True
     if imgui.is_item_hovered(imgui.HoveredFlags_.allow_when_disabled):
@@ -212,7 +212,7 @@ def _place_tooltip() -> None:
 
 
 def _panel_edges() -> tuple[float, float]:
-    """Left and right edge of the panel drawn into: the outermost window that is no wide frame."""
+    """Left and right edge of the panel: the outermost window of at most half the width."""
     limit = imgui.get_main_viewport().size.x / 2
     window = imgui.internal.get_current_window()
     while window.parent_window is not None and window.parent_window.size.x <= limit:
@@ -227,7 +227,7 @@ def ellipsis(text: str, width: float) -> str:
 
 @lru_cache(maxsize=1024)
 def _ellipsis(text: str, width: int, font_size: float, font_id: int) -> str:
-    # The font is part of the key only: text is measured in the current one.
+    # The font is only part of the cache key: text is measured in the current font.
     del font_size, font_id
     if imgui.calc_text_size(text).x <= width:
         return text

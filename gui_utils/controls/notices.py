@@ -42,7 +42,7 @@ FLOATING = (
     | imgui.WindowFlags_.no_saved_settings
     | imgui.WindowFlags_.no_docking
 )
-"""Flags of windows that neither the user nor a settings file places."""
+"""Flags of windows that neither the user nor a settings file can move or size."""
 
 
 @dataclass

@@ -76,7 +76,7 @@ def _facts(lo: float | None, hi: float | None, default: float | None, show: Call
 
 
 def parse_number(text: str) -> float | None:
-    """The finite number at the start of ``text`` (unit and decimal comma allowed), or None."""
+    """The finite number at the start of `text` (unit and decimal comma allowed), or None."""
     words = text.strip().replace(",", ".").split()
     if not words:
         return None
@@ -153,7 +153,7 @@ def _field(
         _drag.item, _drag.before, _drag.raw = item, value, raw
         result.grabbed = True
     elif _drag.item == item and (active or imgui.is_item_deactivated()):
-        # The frame of the release may bring the last move with it.
+        # The frame in which the button is released may contain the last movement.
         result.moved = imgui.get_io().mouse_delta.x
     _draw_field((low.x, low.y, high.x, high.y), text, fill, hovered, active)
     if twice and _drag.item == item:

@@ -1,4 +1,4 @@
-"""A pad to travel over an endless lattice of whole numbers."""
+"""A pad for moving over an endless lattice of whole numbers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def pad(
     x, y = x + right * _STEP, y + down * _STEP
     if hovered or active:
         imgui.set_mouse_cursor(imgui.MouseCursor_.resize_all)
-    # The frame of the release may bring the last move with it.
+    # The frame in which the button is released may contain the last movement.
     if (active and not imgui.is_item_activated()) or (
         imgui.is_item_deactivated() and imgui.is_mouse_released(0)
     ):
@@ -89,7 +89,7 @@ def _draw(
                 point = (center_x + (column - xy[0]) * cell, center_y + (line - xy[1]) * cell)
                 weight = max(0.0, 1 - abs(column - xy[0])) * max(0.0, 1 - abs(line - xy[1]))
                 text = printable(caption(column, line)) if caption else f"{column}, {line}"
-                # The end of a number alone, cut at the edge, would mislead.
+                # A number whose start is cut off at the edge would be misread.
                 _draw_point(draw, point, weight, text if point[0] > left else "")
     _draw_cross(draw, (center_x, center_y))
     draw.pop_clip_rect()
@@ -98,14 +98,14 @@ def _draw(
 
 
 def _visible(value: float, span: float) -> range:
-    # One more on each side: a point's blob reaches into view before the point does.
+    # One more on each side: the dot of a point is visible before its centre is.
     return range(math.floor(value - span / 2) - 1, math.ceil(value + span / 2) + 2)
 
 
 def _draw_point(
     draw: imgui.ImDrawList, point: tuple[float, float], weight: float, text: str
 ) -> None:
-    """A lattice point, the larger the more it weighs in the blend at the cross hair."""
+    """Draw a lattice point, larger the more it weighs in the blend at the cross hair."""
     colors = style.palette()
     color = colors.accent if weight > 0.001 else colors.text_dim
     draw.add_circle_filled(point, style.px(2.0 + 4.0 * math.sqrt(weight)), ink(color), 16)

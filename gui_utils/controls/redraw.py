@@ -13,7 +13,7 @@ def begin_frame() -> None:
 
 
 def request_frame(reason: str, seconds: float = 0.0) -> None:
-    """Ask for another frame `seconds` from now, at the latest; 0 asks for the next one.
+    """Ask for another frame at most `seconds` from now; 0 asks for one at once.
 
     `reason` names what moves, such as "tooltip"; of several requests for the same reason the
     earliest counts.

@@ -32,7 +32,7 @@ _FONT_FILES: dict[FontName, str] = {
 
 
 def hex_color(code: str) -> int:
-    """Colour as Dear ImGui packs it (ABGR, 32 bits) from ``"#rrggbb"`` or ``"#rrggbbaa"``."""
+    """Colour as Dear ImGui packs it (ABGR, 32 bits) from `"#rrggbb"` or `"#rrggbbaa"`."""
     digits = code.removeprefix("#")
     if len(digits) == 6:
         digits += "ff"
@@ -51,7 +51,7 @@ def rgba(color: int) -> tuple[float, float, float, float]:
 
 
 def with_alpha(color: int, alpha: float) -> int:
-    """The same colour with its opacity multiplied by ``alpha`` (0..1)."""
+    """The same colour with its opacity multiplied by `alpha` (0..1)."""
     opacity = round((color >> 24 & 255) * min(max(alpha, 0.0), 1.0))
     return color & 0xFFFFFF | opacity << 24
 
@@ -60,9 +60,9 @@ def with_alpha(color: int, alpha: float) -> int:
 class Palette:
     """Named colours of one theme, packed for Dear ImGui draw lists.
 
-    ``canvas`` lies behind content, ``background`` behind panels, ``raised`` behind headers and
-    cards, ``frame`` behind input fields. ``accent`` is for lines and text, ``fill`` for surfaces
-    that carry ``on_fill`` text.
+    `canvas` lies behind content, `background` behind panels, `raised` behind headers and
+    cards, `frame` behind input fields. `accent` is for lines and text, `fill` for surfaces
+    that carry `on_fill` text.
     """
 
     canvas: int
@@ -248,7 +248,7 @@ _current = _Current()
 def palette(theme: str | None = None) -> Palette:
     """Colours of a theme ("dark" or "light"), or of the theme applied last.
 
-    Raises ``ValueError`` for another name.
+    Raises `ValueError` for another name.
     """
     name = _current.theme if theme is None else theme
     if name not in _PALETTES:
@@ -269,7 +269,7 @@ def px(design_pixels: float) -> float:
 def apply(theme: ThemeName, scale: float) -> None:
     """Set colours and sizes of the current Dear ImGui context; safe to repeat between frames.
 
-    ``scale`` is in Dear ImGui units per design pixel, above 0.
+    `scale` is in Dear ImGui units per design pixel, above 0.
     """
     colors = palette(theme)
     style = imgui.get_style()
@@ -281,7 +281,7 @@ def apply(theme: ThemeName, scale: float) -> None:
         if isinstance(size, tuple):
             setattr(style, name, imgui.ImVec2(size[0] * scale, size[1] * scale))
         elif name.endswith("border_size"):
-            # A hairline stays crisp: whole units, never thinner than one.
+            # Hairlines stay crisp in whole units, at least one.
             setattr(style, name, float(max(1, round(size * scale)) if size else 0))
         else:
             setattr(style, name, size * scale)
@@ -299,7 +299,7 @@ def apply(theme: ThemeName, scale: float) -> None:
 def load_fonts() -> None:
     """Load the package's fonts, icons merged into each, into the current Dear ImGui context.
 
-    Raises ``FileNotFoundError`` when imgui-bundle was installed without its assets.
+    Raises `FileNotFoundError` when imgui-bundle was installed without its assets.
     """
     atlas = imgui.get_io().fonts
     loaded: dict[FontName, imgui.ImFont] = {}
@@ -331,7 +331,7 @@ def _font_path(file: str) -> str:
 
 
 def font_of(name: FontName) -> imgui.ImFont:
-    """The loaded font, for draw lists. Raises ``RuntimeError`` before a window is open."""
+    """The loaded font, for draw lists. Raises `RuntimeError` before a window is open."""
     if _current.fonts is None:
         raise RuntimeError("Fonts are loaded with the window: open a Window first.")
     return _current.fonts[name]
@@ -339,7 +339,7 @@ def font_of(name: FontName) -> imgui.ImFont:
 
 @contextmanager
 def font(name: FontName = "body", size: float = BODY_SIZE) -> Iterator[None]:
-    """Draw text within the block in this font, ``size`` in design pixels."""
+    """Draw text within the block in this font, `size` in design pixels."""
     imgui.push_font(font_of(name), size)
     try:
         yield

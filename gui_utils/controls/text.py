@@ -17,7 +17,7 @@ def printable(text: str) -> str:
     return text if text.isascii() and "\0" not in text else _UNPRINTABLE.sub("\ufffd", text)
 
 
-def edited(original: str, shown: str) -> str:
+def merge_edit(original: str, shown: str) -> str:
     """What the user made of `original` in a field that was given `printable(original)`.
 
     What was left as it was keeps the characters that could not be shown.

@@ -1,4 +1,4 @@
-"""The area that shows content: mouse gestures, fitting, and the axes in its corner."""
+"""Viewports: mouse gestures over them, fitting content into them, and a gizmo of the axes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Gesture:
 
 
 def viewport_input(rect_id: str, size: tuple[float, float]) -> Gesture:
-    """Take the mouse over `size` Dear ImGui units at the cursor, and say what it did.
+    """Read the mouse over an area of `size` Dear ImGui units at the cursor.
 
     The area is recorded as `rect_id`; draw content over or under it with the draw list.
     """
@@ -56,14 +56,14 @@ def viewport_input(rect_id: str, size: tuple[float, float]) -> Gesture:
     io = imgui.get_io()
     zoom = dolly = 0.0
     if hovered:
-        # Without the claim the wheel would scroll the panel around the viewport as well.
+        # Otherwise the wheel would also scroll the panel around the viewport.
         imgui.set_item_key_owner(imgui.Key.mouse_wheel_y)
         if io.key_ctrl:
             dolly = io.mouse_wheel
         else:
             zoom = io.mouse_wheel
     orbit = pan = (0.0, 0.0)
-    # The frame of the release may bring the last move with it.
+    # The frame in which the button is released may contain the last movement.
     if (active and not imgui.is_item_activated()) or imgui.is_item_deactivated():
         move = (io.mouse_delta.x / height, io.mouse_delta.y / height)
         if (imgui.is_mouse_down(0) or imgui.is_mouse_released(0)) and not io.key_shift:
@@ -82,7 +82,7 @@ def viewport_input(rect_id: str, size: tuple[float, float]) -> Gesture:
 def fit(size: tuple[float, float], content_aspect: float) -> tuple[float, float, float, float]:
     """Left, top, width and height of the largest content of this aspect (width / height).
 
-    It is centred in `size`. Raises ``ValueError`` unless the aspect is positive.
+    It is centred in `size`. Raises `ValueError` unless the aspect is positive.
     """
     if content_aspect <= 0:
         raise ValueError(f"An aspect is positive, not {content_aspect}.")
@@ -109,7 +109,7 @@ def axis_gizmo(
         for sign in (1, -1)
     ]
     tints = (colors.axis_x, colors.axis_y, colors.axis_z)
-    # Far ones first, so that near ones cover them.
+    # Axes that point away come first, so that nearer ones cover them.
     for depth, axis, sign, direction in sorted(axes, key=lambda entry: -entry[0]):
         opacity = 1.0 if depth <= 0.05 else 0.4
         tint = ink(style.with_alpha(tints[axis], opacity))

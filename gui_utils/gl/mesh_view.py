@@ -97,13 +97,13 @@ class MeshView:
         if samples is None:
             renderer = bytes(gl.glGetString(gl.GL_RENDERER) or b"").decode(errors="replace")
             software = is_software(renderer)
-            # Drawing on the CPU, antialiasing makes a frame about three times as long.
+            # Where the CPU draws, antialiasing makes a frame take about three times as long.
             samples = 1 if software else _SAMPLES
         self._count = 0
         self._size = (0, 0)
         self._drawn: tuple[object, ...] | None = None
         self._samples = min(samples, int(gl.glGetIntegerv(gl.GL_MAX_SAMPLES)))
-        # One sample is a plain buffer: asked for 1, drivers may give more.
+        # 0 asks for a plain buffer: asked for 1 sample, drivers may give more.
         self._samples = self._samples if self._samples > 1 else 0
         self._vertex_array = int(gl.glGenVertexArrays(1))
         self._buffers = [int(name) for name in gl.glGenBuffers(4)]
@@ -133,7 +133,7 @@ class MeshView:
         """Upload a mesh: vertices and normals [V, 3], faces [F, 3] of indices, colours [V, 3].
 
         Colours are uint8; None draws mode "colored" in grey. No faces empties the view. Raises
-        ``ValueError`` for other shapes and for indices outside 0..V-1.
+        `ValueError` for other shapes and for indices outside 0..V-1.
         """
         _check(vertices, faces, normals, colors)
         positions = np.ascontiguousarray(vertices, np.float32)
@@ -168,11 +168,11 @@ class MeshView:
         mode: Mode | str = "shaded",
         background: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0),
     ) -> imgui.ImTextureRef:
-        """Draw the mesh, unless nothing changed, and return the image for Dear ImGui, upright.
+        """Draw the mesh if anything changed, and return its image for Dear ImGui, upright.
 
-        ``view_projection`` [4, 4] takes world points to OpenGL's clip space (y up, depth -w..w):
-        ``clip = view_projection @ [x, y, z, 1]``. ``camera_position`` [3] is in world space.
-        ``size`` is in pixels, ``background`` in 0..1. Raises ``ValueError`` for another mode.
+        `view_projection` [4, 4] takes world points to OpenGL's clip space (y up, depth -w..w):
+        `clip = view_projection @ [x, y, z, 1]`. `camera_position` [3] is in world space.
+        `size` is in pixels, `background` in 0..1. Raises `ValueError` for another mode.
         """
         if mode not in _MODES:
             raise ValueError(f"Unknown mode {mode!r}: choose one of {', '.join(_MODES)}.")
@@ -210,7 +210,7 @@ class MeshView:
             gl.glUniform1i(self._uniforms["mode"], _MODES[mode])
             self._draw_elements()
             return
-        # Filled with the background first, pushed back a little: lines behind stay hidden.
+        # Fill with the background, pushed back a little, so that hidden lines stay hidden.
         gl.glUniform1i(self._uniforms["mode"], _MODES["wireframe"])
         gl.glUniform4f(self._uniforms["flat_color"], *background)
         gl.glEnable(gl.GL_POLYGON_OFFSET_FILL)
@@ -277,7 +277,7 @@ class MeshView:
         return pixels
 
     def delete(self) -> None:
-        """Free all of it; further calls do nothing."""
+        """Free it; further calls do nothing."""
         if not self._program:
             return
         gl.glDeleteProgram(self._program)

@@ -11,7 +11,7 @@ from OpenGL import GL as gl  # noqa: N811 - the usual name
 Filter = Literal["linear", "nearest"]
 
 _NEAREST_SIDE = 1024
-"""Pixels to which images with square pixels are enlarged, by whole factors."""
+"""Side to which images with square pixels are enlarged, by whole factors, in pixels."""
 _FORMATS = {3: (gl.GL_RGB8, gl.GL_RGB), 4: (gl.GL_RGBA8, gl.GL_RGBA)}
 
 
@@ -43,7 +43,7 @@ class Texture:
     def update(self, pixels: np.ndarray) -> None:
         """Upload uint8 [H, W, 3 or 4], top row first; a strided array is copied first.
 
-        Raises ``ValueError`` for another type or shape.
+        Raises `ValueError` for another type or shape.
         """
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in _FORMATS:
             raise ValueError(
@@ -55,7 +55,7 @@ class Texture:
             raise ValueError(f"A texture needs at least one pixel, not {width} x {height}.")
         self.width, self.height = width, height
         if self.filter == "nearest":
-            # Dear ImGui's OpenGL backend samples every texture smoothly, whatever the texture asks.
+            # Dear ImGui's OpenGL backend ignores the texture's filter and always samples smoothly.
             factor = max(1, _NEAREST_SIDE // max(height, width))
             pixels = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
             height, width = height * factor, width * factor
@@ -86,7 +86,7 @@ class Texture:
 
     @property
     def ref(self) -> imgui.ImTextureRef:
-        """What ``imgui.image`` and ``draw_list.add_image`` take."""
+        """What `imgui.image` and `draw_list.add_image` take."""
         return imgui.ImTextureRef(self._name)
 
     def delete(self) -> None:
@@ -97,7 +97,7 @@ class Texture:
 
 
 class _bound:  # noqa: N801 - reads as a verb in `with`
-    """Bind a texture for a block and give the former one back."""
+    """Bind a texture for a block, then the one that was bound before."""
 
     def __init__(self, name: int) -> None:
         self._name = name

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class DisplayError(RuntimeError):
-    """No window can open here; the message says why and what to do, in one sentence."""
+    """No window can open; the message says in one sentence why, and what to do."""
 
 
 def init_glfw() -> None:

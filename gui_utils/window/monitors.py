@@ -24,7 +24,7 @@ def overlap(first: Rect, second: Rect) -> int:
 
 
 def monitor_at(rect: Rect) -> Any:
-    """The monitor that shows most of ``rect``, else the primary one; None without monitors."""
+    """The monitor that shows most of `rect`, else the primary one; None without monitors."""
     monitors = glfw.get_monitors()
     if not monitors:
         return None
@@ -35,7 +35,7 @@ def monitor_at(rect: Rect) -> Any:
 
 
 def default_size() -> tuple[int, int]:
-    """About 80 % of the primary work area, comfortable where the work area allows."""
+    """About 80 % of the primary work area, but at least `COMFORTABLE` where that fits."""
     monitor = glfw.get_primary_monitor()
     if not monitor:
         return COMFORTABLE
@@ -48,8 +48,8 @@ def default_size() -> tuple[int, int]:
     )
 
 
-def fitting(size: tuple[int, int]) -> tuple[int, int]:
-    """The size, no larger than all work areas together: it may be from another desk."""
+def limit_size(size: tuple[int, int]) -> tuple[int, int]:
+    """The size, limited to all work areas together: it may come from a larger set of monitors."""
     areas = [glfw.get_monitor_workarea(monitor) for monitor in glfw.get_monitors()]
     areas = [area for area in areas if area[2] > 0 and area[3] > 0]
     if not areas:
@@ -59,7 +59,7 @@ def fitting(size: tuple[int, int]) -> tuple[int, int]:
     return min(size[0], highs[0] - lows[0]), min(size[1], highs[1] - lows[1])
 
 
-def centered(size: tuple[int, int]) -> tuple[int, int] | None:
+def center(size: tuple[int, int]) -> tuple[int, int] | None:
     """Position that centres a window in the primary work area; None without monitors."""
     monitor = glfw.get_primary_monitor()
     if not monitor:
@@ -69,6 +69,6 @@ def centered(size: tuple[int, int]) -> tuple[int, int] | None:
 
 
 def on_screen(position: tuple[int, int], size: tuple[int, int]) -> bool:
-    """Whether enough of a window (64 x 32) would be visible to take hold of it."""
+    """Whether enough of a window (64 x 32) would be visible to drag it by."""
     rect = (*position, *size)
     return any(overlap(rect, monitor_rect(m)) >= 64 * 32 for m in glfw.get_monitors())

@@ -28,7 +28,7 @@ __all__ = ["DisplayError", "Window"]
 
 logger = logging.getLogger(__name__)
 
-# Dear ImGui settles a layout over a few frames, so an event buys this many more of them.
+# Dear ImGui needs a few frames to settle a layout, so each event is followed by this many.
 _SETTLE_FRAMES = 2
 # The caret of a text field is shown for 0.8 s and hidden for 0.4 s.
 _CARET_STEP = 0.4
@@ -73,6 +73,7 @@ class Window:
         self._ui_scale = min(max(float(ui_scale), 0.5), 3.0)
         self._vsync = vsync
         self._drops: list[str] = []
+        self._fills: list[tuple[tuple[float, float, float, float], int]] = []
         self._callbacks: list[Callable[..., None]] = []
         self._settle = _SETTLE_FRAMES
         self._woken = False
@@ -84,10 +85,10 @@ class Window:
         self._applied: tuple[str, float] | None = None
         self._before_fullscreen: tuple[monitors.Rect, bool] | None = None
 
-        style.palette(theme)  # an unknown name fails before anything opens
+        style.palette(theme)  # an unknown name must fail before anything opens
         init_glfw()
         self._handle: Any = create_window(
-            title, monitors.fitting(size or monitors.default_size()), visible, maximized
+            title, monitors.limit_size(size or monitors.default_size()), visible, maximized
         )
         self._place(position, min_size, maximized)
         glfw.make_context_current(self._handle)
@@ -122,7 +123,7 @@ class Window:
         self._settle = max(self._settle - 1, 0)
         self._woken = False
         if self._stale:
-            # These ask the display server, so only what an event may have changed is asked.
+            # These query the display server, so they run only after an event.
             self._stale = False
             self._remember_placement()
             self._apply_style()
@@ -130,6 +131,7 @@ class Window:
         imgui.backends.glfw_new_frame()
         imgui.new_frame()
         self._in_frame = True
+        self._fills.clear()
         controls.begin_frame()
 
     def end_frame(self) -> None:
@@ -141,6 +143,15 @@ class Window:
         self._draw(width, height)
         glfw.swap_buffers(self._handle)
         self.frame_times.append(time.perf_counter() - self._work_start)
+
+    def fill(self, rect: tuple[float, float, float, float], color: int) -> None:
+        """Paint an opaque rectangle behind everything that this frame draws.
+
+        Where the processor draws, this costs next to nothing, while the background of a Dear
+        ImGui window blends a texture over each of its pixels. `rect` is left, top, right and
+        bottom in Dear ImGui units.
+        """
+        self._fills.append((rect, color))
 
     @property
     def busy(self) -> bool:
@@ -156,7 +167,7 @@ class Window:
         if self._woken:
             wanted["wake"] = 0.0
         if self._context.input_events_queue.size() > 0:  # pyright: ignore[reportAttributeAccessIssue]
-            # Dear ImGui takes a press and a release of one button in different frames.
+            # Dear ImGui takes the press and the release of a button in different frames.
             wanted["queued input"] = 0.0
         if imgui.get_io().want_text_input:
             wanted["caret"] = self._frame_start + _CARET_STEP - time.perf_counter()
@@ -292,7 +303,7 @@ class Window:
 
     @property
     def geometry(self) -> dict[str, Any]:
-        """Placement for the constructor of another time: size, position (tuples) and maximized.
+        """Placement to pass to the constructor next time: size, position (tuples) and maximized.
 
         While maximized or full screen, size and position are those to return to.
         """
@@ -305,7 +316,7 @@ class Window:
         glfw.set_window_title(self._handle, controls.printable(title))
 
     def hide(self) -> None:
-        """Take the window off the screen, as while the program ends."""
+        """Take the window off the screen, for example while the program shuts down."""
         glfw.hide_window(self._handle)
 
     def close(self) -> None:
@@ -339,7 +350,7 @@ class Window:
         io = imgui.get_io()
         io.set_ini_filename(None)
         io.config_flags |= imgui.ConfigFlags_.nav_enable_keyboard
-        # The windows are fixed panels: a list of them to switch between would only be in the way.
+        # Windows are fixed panels here, so Dear ImGui's Ctrl+Tab list of windows has no use.
         self._context.config_nav_windowing_key_next = 0
         self._context.config_nav_windowing_key_prev = 0
         io.config_windows_move_from_title_bar_only = True
@@ -351,7 +362,7 @@ class Window:
         self._apply_style()
 
     def _drop_frame(self) -> None:
-        """End a frame that an exception cut short: what it left open is closed."""
+        """End a frame that an exception cut short, closing what it left open."""
         if not self._in_frame:
             return
         self._in_frame = False
@@ -370,16 +381,25 @@ class Window:
         gl.glViewport(0, 0, width, height)
         gl.glClearColor(*style.rgba(style.palette(self._theme).canvas)[:3], 1.0)
         gl.glClear(gl.GL_COLOR_BUFFER_BIT)
+        across, down = imgui.get_io().display_framebuffer_scale
+        gl.glEnable(gl.GL_SCISSOR_TEST)
+        for (left, top, right, bottom), color in self._fills:
+            x, y = round(left * across), height - round(bottom * down)
+            size = (round(right * across) - x, height - round(top * down) - y)
+            gl.glScissor(x, y, max(size[0], 0), max(size[1], 0))
+            gl.glClearColor(*style.rgba(color)[:3], 1.0)
+            gl.glClear(gl.GL_COLOR_BUFFER_BIT)
+        gl.glDisable(gl.GL_SCISSOR_TEST)
         imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
 
     def _wait(self, timeout: float) -> None:
         now = time.perf_counter()
-        # With vsync the swap sets the pace; aiming a little early never misses a refresh.
+        # With vsync the buffer swap sets the pace, and aiming a little early misses no refresh.
         interval = (0.9 if self._vsync else 1.0) / max(self.max_fps, 1.0)
         due = self._frame_start + interval
         end = now + timeout
         while True:
-            # The system ends a wait for events of its own as well, which nothing shows.
+            # A wait also ends for events that change nothing on screen.
             left = min(end - time.perf_counter(), *self.frame_requests.values(), math.inf)
             if left <= 0:
                 break
@@ -397,7 +417,7 @@ class Window:
         if position is not None and not monitors.on_screen(position, size):
             position = None
         if position is None and not maximized:
-            position = monitors.centered(size)
+            position = monitors.center(size)
         if position is not None and can_place():
             glfw.set_window_pos(self._handle, *position)
 
@@ -445,14 +465,14 @@ class Window:
             (glfw.set_window_pos_callback, self._on_event),
             (glfw.set_window_maximize_callback, self._on_event),
         ):
-            callback = self._guarded(action)
+            callback = self._as_callback(action)
             self._callbacks.append(callback)
             install(self._handle, callback)
 
-    def _guarded(self, action: Callable[..., None]) -> Callable[..., None]:
-        """An action for GLFW, through whose C code no exception can pass.
+    def _as_callback(self, action: Callable[..., None]) -> Callable[..., None]:
+        """Wrap an action for GLFW, as no exception can pass through its C code.
 
-        One that is raised is logged, and kept for the application in `callback_errors`.
+        An exception is logged, and kept for the application in `callback_errors`.
         """
 
         def callback(*arguments: object) -> None:

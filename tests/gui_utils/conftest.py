@@ -57,7 +57,7 @@ def display() -> Iterator[str]:
 
 
 class Driver:
-    """A window that draws ``content`` in one panel, and the hands that use it."""
+    """A window that draws `content` in one panel, and the hands that use it."""
 
     def __init__(self, **arguments: Any) -> None:
         arguments = {"size": (420, 520), "position": (0, 0), "vsync": False, **arguments}
@@ -82,7 +82,7 @@ class Driver:
             self.window.end_frame()
 
     def until(self, done: Callable[[], object], seconds: float = 2.0) -> None:
-        """Draw frames until ``done``; fails after ``seconds``."""
+        """Draw frames until `done`; fails after `seconds`."""
         end = time.perf_counter() + seconds
         while not done():
             assert time.perf_counter() < end, "nothing happened in time"

@@ -1,4 +1,4 @@
-"""Every control on one screen: ``python tests/gui_utils/gallery.py [--light] [--shot FILE]``."""
+"""Every control on one screen: `python tests/gui_utils/gallery.py [--light] [--shot FILE]`."""
 
 from __future__ import annotations
 
@@ -220,8 +220,9 @@ def draw_readouts(state: State) -> None:
 
 @dataclass
 class Gallery:
-    """The whole screen; one ``draw`` per frame."""
+    """The whole screen; one `draw` per frame."""
 
+    window: Window
     state: State = field(default_factory=State)
     panel_width: float = 380.0
 
@@ -241,17 +242,17 @@ class Gallery:
         imgui.push_style_var(imgui.StyleVar_.window_rounding, 0.0)
         imgui.set_next_window_pos((0, 0))
         imgui.set_next_window_size((side, area.y))
-        imgui.begin("##panel", None, flags)
+        self.window.fill((0, 0, side, area.y), style.palette().background)
+        imgui.begin("##panel", None, flags | imgui.WindowFlags_.no_background)
         draw_panel(self.state)
         imgui.end()
         imgui.set_next_window_pos((side, 0))
         imgui.set_next_window_size((max(area.x - side, 1), area.y))
         imgui.push_style_var(imgui.StyleVar_.window_padding, (0.0, 0.0))
-        imgui.push_style_color(imgui.Col_.window_bg, style.palette().canvas)
-        imgui.begin("##view", None, flags | imgui.WindowFlags_.no_scrollbar)
+        view = flags | imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_background
+        imgui.begin("##view", None, view)
         self._draw_view()
         imgui.end()
-        imgui.pop_style_color()
         imgui.pop_style_var(2)
         if area.x > style.px(900):
             imgui.set_next_window_pos((area.x - style.px(14), style.px(14)), 0, (1.0, 0.0))
@@ -292,6 +293,7 @@ class Gallery:
                 "Replace the file?",
                 "portrait.png is already in this folder; replacing it cannot be undone.",
                 ["Replace", "Keep both", "Cancel"],
+                default="Keep both",
             )
             if answer is not None:
                 state.answer, state.question = answer, False
@@ -317,7 +319,7 @@ def main() -> None:
     theme = "light" if options.light else "dark"
     size = (options.size[0], options.size[1])
     with Window("Gallery", size=size, theme=theme, ui_scale=options.scale) as window:
-        gallery = Gallery()
+        gallery = Gallery(window)
         gallery.state.show_keys, gallery.state.question = options.keys, options.ask
         toasts = gallery.state.toasts
         toasts.add("info", "The checkpoint was loaded in 3.2 s.", timeout=60)
@@ -325,7 +327,7 @@ def main() -> None:
         toasts.add("error", "The file is damaged: load another one.", "Traceback:\n  line 1\nEnd")
         frame = 0
         while not window.close_requested and (options.shot is None or frame < options.frames):
-            window.begin_frame(0.0 if toasts.animating else 1.0)
+            window.begin_frame(0.0 if options.shot else 1.0)
             gallery.draw()
             window.end_frame()
             frame += 1

@@ -44,6 +44,27 @@ def test_top_row_comes_first(driver: Driver) -> None:
     assert pixels[-5, 200].tolist() != [255, 0, 0]
 
 
+def test_fills_lie_behind_everything(driver: Driver) -> None:
+    def draw() -> None:
+        driver.window.fill((10, 20, 110, 70), 0xFF0000FF)
+        driver.window.fill((100, 60, 900, 900), 0xFF00FF00)
+        imgui.get_background_draw_list().add_rect_filled((50, 30), (60, 40), 0xFFFF0000)
+
+    driver.window.begin_frame()
+    draw()
+    driver.window.end_frame()
+    pixels = driver.window.read_pixels()
+    canvas = np.array(style.rgba(style.palette().canvas)[:3]) * 255
+    assert pixels[20, 10].tolist() == [255, 0, 0]
+    assert np.abs(pixels[19, 9] - canvas).max() <= 1
+    assert pixels[65, 105].tolist() == [0, 255, 0]
+    assert pixels[519, 419].tolist() == [0, 255, 0]
+    assert pixels[35, 55].tolist() == [0, 0, 255]
+    driver.window.begin_frame()
+    driver.window.end_frame()
+    assert np.abs(driver.window.read_pixels() - canvas).max() <= 1
+
+
 def test_pixels_cannot_be_read_within_a_frame(driver: Driver) -> None:
     driver.window.begin_frame(0)
     with pytest.raises(RuntimeError, match="after end_frame"):
@@ -152,7 +173,7 @@ def test_callback_errors_are_kept_and_the_window_lives(
     def fail(*_: object) -> None:
         raise ValueError("broken handler")
 
-    driver.window._guarded(fail)()
+    driver.window._as_callback(fail)()
     assert list(driver.window.callback_errors) == ["ValueError: broken handler"]
     assert "broken handler" in caplog.text
     driver.frames()
