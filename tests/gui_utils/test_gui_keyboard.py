@@ -195,3 +195,24 @@ def test_digit_row_of_other_keyboards(
     for code in codes:
         panel.driver.xdo("keydown", "ctrl", "key", code, "keyup", "ctrl")
     assert panel.digits == list(range(1, 10))
+
+
+def test_tab_goes_through_regions_that_are_flattened(driver: Driver) -> None:
+    values = {"A": False, "B": False}
+
+    def draw() -> None:
+        for name in values:
+            imgui.begin_child(name, (200, 100), imgui.ChildFlags_.nav_flattened)
+            _, values[name] = controls.toggle(name, values[name])
+            imgui.end_child()
+
+    driver.content = draw
+    driver.frames()
+    driver.xdo("key", "Tab", "key", "space")
+    assert values == {"A": True, "B": False}
+    driver.xdo("key", "Tab", "key", "space")
+    assert values == {"A": True, "B": True}
+    # A click into one region does not shut the other out.
+    driver.xdo("mousemove", 100, 90, "click", 1)
+    driver.xdo("key", "Tab", "key", "Tab", "key", "space")
+    assert values["A"] != values["B"]
