@@ -5,5 +5,5 @@ _RENDERERS = ("llvmpipe", "softpipe", "swiftshader", "swrast", "software", "gdi 
 
 
 def is_software(renderer: str) -> bool:
-    """Whether a GL_RENDERER draws on the processor, which each frame then costs."""
+    """Whether this GL_RENDERER draws on the processor, so that each frame costs its time."""
     return any(name in renderer.lower() for name in _RENDERERS)

@@ -246,17 +246,19 @@ class Window:
 
     @property
     def draws_in_software(self) -> bool:
-        """Whether OpenGL runs on the processor, which each frame then costs."""
+        """Whether OpenGL runs on the processor, so that each frame costs its time."""
         return is_software(self.gl_renderer)
 
     @property
     def clipboard(self) -> str:
         """Text on the clipboard; empty where it holds something else."""
-        return imgui.get_clipboard_text() or ""
+        no_window: Any = None
+        text: Any = glfw.get_clipboard_string(no_window)
+        return (text or b"").decode(errors="replace")
 
     @clipboard.setter
     def clipboard(self, text: str) -> None:
-        imgui.set_clipboard_text(text)
+        imgui.set_clipboard_text(controls.printable(text))
 
     @property
     def theme(self) -> style.ThemeName:

@@ -66,20 +66,24 @@ class Driver:
         self.content: Callable[[], object] = lambda: None
         self.overlay: Callable[[], object] = lambda: None
 
-    def frames(self, count: int = 4, timeout: float = 0.0) -> None:
-        """Draw `count` frames, each after at most `timeout` seconds."""
+    def frames(self, count: int = 4) -> None:
+        """Draw `count` frames at once."""
         for _ in range(count):
-            self.window.begin_frame(timeout)
-            area = imgui.get_main_viewport().work_size
-            imgui.set_next_window_pos((0, 0))
-            imgui.set_next_window_size((area.x, area.y))
-            flags = imgui.WindowFlags_.no_decoration & ~imgui.WindowFlags_.no_scrollbar
-            flags |= imgui.WindowFlags_.no_bring_to_front_on_focus
-            imgui.begin("##panel", None, flags)
-            self.content()
-            imgui.end()
-            self.overlay()
-            self.window.end_frame()
+            self.patient_frame(0.0)
+
+    def patient_frame(self, timeout: float) -> None:
+        """Draw the next frame when something asks for it, or `timeout` seconds have passed."""
+        self.window.begin_frame(timeout)
+        area = imgui.get_main_viewport().work_size
+        imgui.set_next_window_pos((0, 0))
+        imgui.set_next_window_size((area.x, area.y))
+        flags = imgui.WindowFlags_.no_decoration & ~imgui.WindowFlags_.no_scrollbar
+        flags |= imgui.WindowFlags_.no_bring_to_front_on_focus
+        imgui.begin("##panel", None, flags)
+        self.content()
+        imgui.end()
+        self.overlay()
+        self.window.end_frame()
 
     def until(self, done: Callable[[], object], seconds: float = 2.0) -> None:
         """Draw frames until `done`; fails after `seconds`."""

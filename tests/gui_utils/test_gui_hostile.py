@@ -70,6 +70,8 @@ def test_every_dialog_takes_any_text(driver: Driver) -> None:
         driver.overlay = overlay
         driver.frames()
     driver.window.set_title(BAD)
+    driver.window.clipboard = BAD
+    assert driver.window.clipboard == printable(BAD)
 
 
 def test_a_field_keeps_what_it_cannot_show() -> None:

@@ -25,7 +25,7 @@ def count_frames(driver: Driver, seconds: float = 1.0) -> int:
     end = time.perf_counter() + seconds
     count = 0
     while (left := end - time.perf_counter()) > 0:
-        driver.frames(1, timeout=left)
+        driver.patient_frame(left)
         count += 1
     return count
 
@@ -129,7 +129,7 @@ def test_a_wake_while_a_frame_is_drawn_is_not_lost(driver: Driver) -> None:
     driver.content = lambda: woken.pop()() if woken else None
     start = time.perf_counter()
     driver.frames(1)
-    driver.frames(1, timeout=2.0)
+    driver.patient_frame(2.0)
     assert time.perf_counter() - start < 1
 
 
