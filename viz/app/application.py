@@ -75,6 +75,8 @@ class App:
         self.screen = Screen(self.commands)
         self.dialogs = Dialogs(self.commands, builtin_dialogs)
         self._title = ""
+        self._failure: Exception | None = None
+        """Why the last frame failed as a whole."""
         self._last = time.perf_counter()
         self._wheel_until = self._pointer_moved = 0.0
         self._pointer = (0.0, 0.0)
@@ -110,18 +112,32 @@ class App:
     def frame(self) -> None:
         """One frame of the window."""
         self.window.begin_frame(self._patience())
-        try:
-            self._update()
-            self._draw()
-        except Exception as error:
-            # A bare frame with the notice takes the place of the one that failed.
-            sentence = "Something in the interface failed; it goes on with the next frame."
-            self.commands.report(sentence, error)
-            self.window.begin_frame()
-            self.dialogs.draw_question()
-            self.toasts.draw()
+        if self._failure is not None:
+            self._draw_failure(self._failure)
+        else:
+            try:
+                self._update()
+                self._draw()
+            except Exception as error:
+                self.commands.report("Something in the interface failed.", error)
+                self._failure = error
+                self.window.begin_frame()  # the next one asks what to do
         self.window.end_frame()
         self._after_frame()
+
+    def _draw_failure(self, failure: Exception) -> None:
+        """Asks what to do after a frame that failed as a whole; nothing else is drawn."""
+        reason = (str(failure) or type(failure).__name__).splitlines()[0]
+        choices = ("Go on", "Save the session", "Quit")
+        sentence = f"The interface failed: {reason}. The session can be saved before you quit."
+        answer = controls.confirm("The interface failed", sentence, choices, default="Go on")
+        self.toasts.draw()
+        if answer == "Go on":
+            self._failure = None
+        elif answer == "Save the session":
+            self.commands.guarded(self.commands.rescue)
+        elif answer == "Quit":
+            self.commands.quitting = True
 
     def close(self) -> None:
         """Remembers the settings and ends the worker."""
@@ -146,13 +162,13 @@ class App:
 
     def _patience(self) -> float:
         """Seconds that the next frame may wait for an event. The worker's results are events."""
-        if self.moving or self.window.busy or self.toasts.animating:
-            return 0.0
-        scheduler = self.commands.scheduler
+        scheduler, now = self.commands.scheduler, time.perf_counter()
         longest = _IDLE_SECONDS
-        if self.dialogs.is_open or self.commands.job is not None or scheduler.waiting_since:
+        if self.commands.moves_by_itself:
+            longest = max(self._last + 1 / scheduler.step_rate - now, 0.0)
+        elif self.dialogs.is_open or self.commands.job is not None or scheduler.waiting_since:
             longest = 0.1
-        return min(longest, scheduler.wake_after(time.perf_counter()), self.toasts.rest)
+        return min(longest, scheduler.wake_after(now))
 
     def _update(self) -> None:
         commands, now = self.commands, time.perf_counter()

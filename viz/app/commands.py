@@ -139,6 +139,13 @@ class Commands(SessionCommands):
         self.mark_saved(path)
         self.notify("success", f"Saved {Path(path).name}.", path)
 
+    def rescue(self) -> None:
+        """Saves the session beside the settings, for when nothing else works any more."""
+        path = self._settings.with_name("rescued session.json")
+        session.save_session(path, self.state)
+        self.mark_saved()
+        self.notify("success", f"Saved {path.name}.", str(path))
+
     def save_ws_dialog(self) -> None:
         """Asks where to save the ws of the person shown (.npz with the key ws, or .npy)."""
         name = f"seed{self.state.latent.seed:04d}_ws.npz"
@@ -225,7 +232,7 @@ class Commands(SessionCommands):
             f"The {kind} {path.name} exists in {path.parent}.",
             ("Replace", "Keep both", "Cancel"),
             answered,
-            default="Cancel",
+            default="Keep both",
         )
 
     def _export(self, what: str, options: Any, path: Path) -> None:

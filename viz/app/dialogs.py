@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gui_utils import controls
-from gui_utils.controls.file_dialogs import FileDialog
+from gui_utils.controls.file_dialogs import DialogError, FileDialog
 from viz.app import shortcuts
 from viz.app.commands import Commands
 
@@ -27,21 +27,32 @@ class Dialogs:
         return bool(commands.question or commands.file_question or commands.help_open)
 
     def draw(self) -> None:
-        """Draws the dialog that is open, if one is: of two at once, each would close the other."""
+        """Draws the dialog that is open, if one is; one that fails is closed with a sentence."""
+        error = controls.guarded("a dialog", self._draw)
+        if error is not None:
+            commands = self._commands
+            commands.question = commands.file_question = None
+            commands.help_open = False
+            self._files.cancel()
+            commands.report("The dialog failed and was closed.", error)
+
+    def _draw(self) -> None:
+        # One at a time: of two at once, each would close the other.
         commands = self._commands
         if commands.question is not None:
-            self.draw_question()
+            self._draw_question()
         elif commands.file_question is not None:
             self._draw_files()
         elif commands.help_open:
             commands.help_open = controls.key_help(shortcuts.help_rows())
 
-    def draw_question(self) -> None:
-        """Draws the question that waits for its answer, if one does."""
+    def _draw_question(self) -> None:
         question = self._commands.question
         if question is None:
             return
-        answer = controls.confirm(question.title, question.sentence, question.choices)
+        answer = controls.confirm(
+            question.title, question.sentence, question.choices, default=question.default or None
+        )
         if answer is not None:
             self._commands.question = None
             self._commands.guarded(lambda: question.answered(answer))
@@ -49,9 +60,13 @@ class Dialogs:
     def _draw_files(self) -> None:
         commands, question = self._commands, self._commands.file_question
         assert question is not None
-        if not self._files.is_open:
-            self._files.open(question.kind, question.title, question.filters, question.name)
-        answer = self._files.poll()
+        try:
+            if not self._files.is_open:
+                self._files.open(question.kind, question.title, question.filters, question.name)
+            answer = self._files.poll()
+        except DialogError as error:
+            commands.notify("error", str(error))
+            answer = []
         if answer is None:
             return
         commands.file_question = None

@@ -95,6 +95,8 @@ class Screen:
         self._commands = commands
         self._layer_texture = Texture("nearest")
         self._shown: RenderResult | None = None
+        self._failed: set[str] = set()
+        """Names of parts that failed and are not drawn."""
 
     def close(self) -> None:
         """Frees what lies on the GPU."""
@@ -144,13 +146,21 @@ class Screen:
         if parts.bar:
             imgui.set_cursor_screen_pos((0.0, 0.0))
             size = (parts.width, parts.bar)
-            _child("##bar", size, lambda: _bar(commands), (10, 5), fill=True)
+            _child(
+                "##bar",
+                size,
+                lambda: self._guarded("the bar", lambda: _bar(commands)),
+                (10, 5),
+                fill=True,
+            )
         imgui.set_cursor_screen_pos((left, top))
-        _child("##viewport", (right - left, bottom - top), self._draw_viewport)
+        size = (right - left, bottom - top)
+        _child("##viewport", size, lambda: self._guarded("the picture", self._draw_viewport))
         if parts.timeline:
             imgui.set_cursor_screen_pos((left, bottom))
             size = (right - left, parts.timeline)
-            _child("##timeline", size, self._draw_timeline, (12, 6), fill=True)
+            content = functools.partial(self._guarded, "the timeline", self._draw_timeline)
+            _child("##timeline", size, content, (12, 6), fill=True)
         else:
             commands.scrubbing = False
         if parts.sidebar:
@@ -161,12 +171,26 @@ class Screen:
             content = functools.partial(_sidebar, commands)
             _child("##sidebar", size, content, (8, 8), fill=True, scrolls=True)
 
+    def _guarded(self, name: str, draw: Callable[[], object]) -> None:
+        """Draws a part; once it has failed, a button that tries again takes its place."""
+        if name not in self._failed:
+            error = controls.guarded(name, draw)
+            if error is None:
+                return
+            self._failed.add(name)
+            self._commands.report(f"{name.capitalize()} failed and was closed.", error)
+        with controls.scope("Failed parts"):
+            if controls.button(f"Show {name} again"):
+                self._failed.discard(name)
+
     def _draw_viewport(self) -> None:
         commands = self._commands
+        commands.dragging = False
         commands.dragging = self.viewport.draw(commands.state, commands)
 
     def _draw_timeline(self) -> None:
         commands = self._commands
+        commands.scrubbing = False
         ready = commands.ready_frames
         commands.scrubbing = self.timeline.draw(
             commands.state, commands, commands.animator.clock, ready
@@ -183,7 +207,7 @@ def _child(name, size, content, padding=(0, 0), fill=False, scrolls=False) -> No
     flags = imgui.WindowFlags_.none if scrolls else _NO_SCROLL
     if not fill:  # the window is cleared in the picture's ground; another layer would cost time
         flags |= imgui.WindowFlags_.no_background
-    padded = imgui.ChildFlags_.always_use_window_padding
+    padded = imgui.ChildFlags_.always_use_window_padding | imgui.ChildFlags_.nav_flattened
     imgui.begin_child(name, size, padded, flags)
     imgui.pop_style_color()
     imgui.pop_style_var(2)
@@ -281,26 +305,14 @@ def _sidebar(commands: Commands) -> None:
 
 def _panel(commands: Commands, panel: Panel) -> None:
     """One panel; if it fails it is folded with a notice, and the rest goes on."""
-    before = imgui.internal.ErrorRecoveryState()
-    imgui.internal.error_recovery_store_state(before)
-    try:
-        panel.draw(commands.state, commands.result, commands)
-    except Exception as error:
-        _close_left_open(before)
+    error = controls.guarded(
+        f"the panel {panel.title}",
+        lambda: panel.draw(commands.state, commands.result, commands),
+    )
+    if error is not None:
         controls.open_sections[panel.title] = False
-        commands.report(
-            f"The panel {panel.title} failed and was folded; open it to try again.", error
-        )
-
-
-def _close_left_open(before: imgui.internal.ErrorRecoveryState) -> None:
-    """Ends the groups and regions that an exception left open."""
-    io = imgui.get_io()
-    io.config_error_recovery_enable_assert = False
-    io.config_error_recovery_enable_debug_log = False
-    imgui.internal.error_recovery_try_to_recover_state(before)
-    io.config_error_recovery_enable_assert = True
-    io.config_error_recovery_enable_debug_log = True
+        sentence = f"The panel {panel.title} failed and was folded; open it to try again."
+        commands.report(sentence, error)
 
 
 def _splitter(commands: Commands, place: tuple[float, float, float, float]) -> None:

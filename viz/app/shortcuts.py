@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from imgui_bundle import imgui
 
+from gui_utils import controls
 from viz.app.commands import Commands
 
 
@@ -84,7 +85,6 @@ KEYS: tuple[Key, ...] = (
 
 STEPPING = (_K.left_arrow, _K.right_arrow)
 """Keys that change the state for as long as they are held."""
-_DIGITS = [_K._1, _K._2, _K._3, _K._4, _K._5, _K._6, _K._7, _K._8, _K._9]
 
 MOUSE: tuple[tuple[str, str, str], ...] = (
     ("Mouse in the picture", "Drag", "Orbit"),
@@ -111,37 +111,32 @@ def help_rows() -> list[tuple[str, str, str]]:
 def handle(commands: Commands) -> None:
     """Acts on the keys pressed in this frame, unless a text field has the keyboard."""
     io = imgui.get_io()
-    if io.want_text_input or io.key_alt or io.key_super:
+    if io.key_alt or io.key_super:
         return
     ctrl = _is_held(io.key_ctrl, _K.left_ctrl, _K.right_ctrl)
     shift = _is_held(io.key_shift, _K.left_shift, _K.right_shift)
     modifiers = (_CTRL if ctrl else 0) | (_SHIFT if shift else 0)
     for key in KEYS:
         base = imgui.Key(key.chord & ~(_CTRL | _SHIFT))
-        if key.chord & (_CTRL | _SHIFT) == modifiers and imgui.is_key_pressed(base, key.repeats):
+        held = key.chord & (_CTRL | _SHIFT) == modifiers
+        if held and imgui.is_key_pressed(base, key.repeats) and not controls.wants_keyboard(base):
             key.act(commands)
-    for digit, base in enumerate(_DIGITS, start=1):
-        if imgui.is_key_pressed(base, False):
-            if ctrl:
-                commands.store_bookmark(digit)
-            else:
-                commands.recall_bookmark(digit)
+    if controls.wants_keyboard():
+        return
+    digit = controls.digit_pressed()
+    if digit is not None:
+        if ctrl:
+            commands.store_bookmark(digit)
+        else:
+            commands.recall_bookmark(digit)
     # The letter, not the key: where it lies differs from keyboard to keyboard.
     if "?" in map(chr, io.input_queue_characters) or imgui.is_key_pressed(_K.f1, False):
         commands.open_help()
     if imgui.is_key_pressed(_K.escape, False):
-        _leave(commands)
+        commands.leave()
 
 
 def _is_held(now: bool, *keys: imgui.Key) -> bool:
     """Whether a modifier goes with the keys of this frame: in a slow one it may be let go again
     right after the key, and Ctrl+S must not become S."""
     return now or any(map(imgui.is_key_released, keys))
-
-
-def _leave(commands: Commands) -> None:
-    """Closes the menu that is open, or leaves what can be left."""
-    if imgui.is_popup_open("", imgui.PopupFlags_.any_popup):
-        imgui.internal.close_popup_to_level(0, True)
-    else:
-        commands.leave()
