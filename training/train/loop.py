@@ -23,7 +23,14 @@ from training.distributed import World
 from training.networks.discriminators import ImageDiscriminator, VideoDiscriminator
 from training.networks.generator import Generator
 from training.train import losses
-from training.train.run_folder import RunError, RunFolder, TrainingState, resumed, stop_on_signals
+from training.train.run_folder import (
+    Health,
+    RunError,
+    RunFolder,
+    TrainingState,
+    resumed,
+    stop_on_signals,
+)
 from training.train.step import PHASES, Clips, Draws, Phase, Schedule, Step
 from training.train.train_config import TrainConfig
 
@@ -72,23 +79,35 @@ class Networks:
     D_video: VideoDiscriminator
 
     @classmethod
-    def build(cls, config: TrainConfig, device: torch.device) -> Networks:
+    def build(cls, config: TrainConfig, device: torch.device, *, anew: bool = True) -> Networks:
         """New networks; the same for the same seed.
+
+        Args:
+            config: of the run.
+            device: where they are to be.
+            anew: whether they begin a run, from the weights to start from if there are any.
 
         Raises:
             training.checkpoint.CheckpointError: when the weights to start from cannot be read.
         """
         torch.manual_seed(config.seed)
-        G = Generator(config.generator)
-        if config.start_from:
+        G, D_image, D_video = networks_of(config)
+        if config.start_from and anew:
             checkpoint.start_from(G, config.start_from)
-        D_image = ImageDiscriminator(config.discriminator)
-        D_video = VideoDiscriminator(config.discriminator)
         layout = torch.channels_last if config.channels_last else torch.contiguous_format
         for module in (G, D_image, D_video):
             module.to(device, memory_format=layout)  # pyright: ignore[reportCallIssue]
         G_ema = copy.deepcopy(G).eval().requires_grad_(False)
         return cls(G, G_ema, D_image, D_video)
+
+
+def networks_of(config: TrainConfig) -> tuple[Generator, ImageDiscriminator, VideoDiscriminator]:
+    """Networks of the sizes that settings ask for, with random weights."""
+    return (
+        Generator(config.generator),
+        ImageDiscriminator(config.discriminator),
+        VideoDiscriminator(config.discriminator),
+    )
 
 
 class Trainer:
@@ -112,7 +131,8 @@ class Trainer:
     ) -> None:
         self.config, self.data, self.world = config, data, world
         self.folder = folder
-        self.networks = Networks.build(config, world.device)
+        goes_on = config.resume and bool(folder.states())
+        self.networks = Networks.build(config, world.device, anew=not goes_on)
         options, nets = config.optimizer, self.networks
         self.optimizers = {
             "G": _adam(nets.G, options.g_lr, options.g_beta2),
@@ -124,6 +144,7 @@ class Trainer:
             {**modules, "G_ema": nets.G_ema},
             {f"optimizer {name}": (o, modules[name]) for name, o in self.optimizers.items()},
         )
+        self.health = Health(self.state, folder)
         self.judge = judge(nets.G_ema) if judge is not None and config.score_every else None
         self.step = Step(config, nets.G, nets.D_image, nets.D_video)
         if config.compile:
@@ -131,7 +152,27 @@ class Trainer:
         self._loss_scale = _HALF_SCALE if config.precision == "float16" else 1.0
         self.seconds: dict[Phase, float] = dict.fromkeys(PHASES, 0.0)
         """Time spent in each phase since the start, seconds."""
-        self._stopping = False
+        self._stopping, self._restored = False, False
+        self._unsaved: str | None = None
+        """Why the newest state could not be written, in the first process."""
+
+    def restore(self) -> None:
+        """Takes back the newest state of the run that is resumed; once, and else nothing.
+
+        Raises:
+            RunError: when the run to resume does not fit, or is not there for every process.
+        """
+        if self._restored or not self.config.resume:
+            return
+        self._restored = True
+        found = self.folder.restore(self.state)
+        if self.world.first:
+            log.info(resumed(found, self.folder))
+        if not self.world.agree(self.state.update):
+            raise RunError(
+                f"The processes do not find the same states in {self.folder.path}: "
+                "it must be on a disk that all of them share."
+            )
 
     def run(self) -> Iterator[dict[str, float]]:
         """Trains, and yields the losses of each update.
@@ -139,33 +180,33 @@ class Trainer:
         SIGTERM and SIGINT end the run after the update under way, saved.
 
         Raises:
-            RunError: when the run to resume does not fit, or is not there for every process.
+            RunError: when the run to resume cannot be used, the training diverges, or its last
+                state cannot be written.
         """
+        self.restore()
         config, state = self.config, self.state
-        if config.resume:
-            found = self.folder.restore(state)
-            if self.world.first:
-                log.info(resumed(found, self.folder))
-            if not self.world.agree(state.update):
-                raise RunError(
-                    f"The processes do not find the same states in {self.folder.path}: "
-                    "it must be on a disk that all of them share."
-                )
         last = config.updates
         if config.stop_after is not None:
             last = min(last, state.update + config.stop_after)
-        stopping = False
+        stopping, due = False, False
         with stop_on_signals(self.stop):
             # A signal may reach some of the processes only, and all of them must save.
             while state.update < last and not (stopping := self.world.any(self._stopping)):
                 values = self.update()
+                self.health.note(values.values())
                 if self._is_scored():
                     values |= self._score()
-                if state.update % config.save_every == 0 or state.update == last:
+                due |= state.update % config.save_every == 0 or state.update == last
+                if due and not self.health.failing:
                     self.save()
+                    due = False
                 yield values
-            if stopping:
+            if stopping or due:
+                self.health.require()
                 self.save()
+        if self.world.any(self._unsaved is not None):
+            reason = self._unsaved or "the first process says why"
+            raise RunError(f"The last state of the run is not saved: {reason}.")
 
     def update(self) -> dict[str, float]:
         """One update of all networks; its losses, averaged over the batch."""
@@ -251,14 +292,23 @@ class Trainer:
                 average.copy_(buffer)
 
     def save(self) -> None:
-        """Writes the state and the generator; a disk that is full is told, not fatal."""
+        """Writes the state and the generator. A full disk is reported and does not end the run,
+        unless it is the last state that cannot be written.
+
+        Raises:
+            RunError: when the state is not finite.
+        """
         if self.world.first:
+            self._unsaved = None
             try:
                 self.folder.save(self.state, self.config.keep)
                 notes = f"Training, {self.state.update} updates."
                 checkpoint.save(self.folder.generator, self.networks.G_ema, notes=notes)
             except (OSError, checkpoint.CheckpointError) as e:
+                self._unsaved = str(e).rstrip(".")
                 log.warning("The state at update %d is not saved: %s", self.state.update, e)
+        else:  # which must end as well
+            self.folder.require_finite(self.state)
         self.world.barrier()
 
     def _is_scored(self) -> bool:

@@ -233,3 +233,11 @@ PRESETS: dict[str, TrainConfig] = {
     ),
 }
 """Runs by name: the published ones, the bundled demo model's, and one for a laptop's CPU."""
+
+DESCRIPTIONS: dict[str, str] = {
+    "voxceleb-res64": "The published model for VoxCeleb: 512 px, volume rendering at 64 px.",
+    "voxceleb-res128": "The same with volume rendering rising from 64 to 128 px.",
+    "demo": "The size of the bundled model: 256 px, for synthetic heads after `training.warmup`.",
+    "tiny": "128 px in minutes on a laptop's processor, to try a data set or the program out.",
+}
+"""What the presets are for, in the order in which they are listed."""

@@ -65,7 +65,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
 _KILLED = """
 import sys
 from pathlib import Path
-from tests.training.tiny_run import trainer
+from tests.training.train.tiny_run import trainer
 run = trainer(Path(sys.argv[1]), updates=200, save_every=1)
 for values in run.run():
     print(run.state.update, flush=True)
@@ -203,13 +203,16 @@ def test_settings_that_would_fail_later_are_refused(changes, said):
 
 def test_processes_that_cannot_share_an_update_evenly_say_so(tmp_path):
     with pytest.raises(RunError, match="3 processes cannot share the 2 micro-batches"):
-        train(replace(CONFIG, out=str(tmp_path / "run")), World(rank=1, size=3))
+        train(replace(CONFIG, data="clips", out=str(tmp_path / "run")), World(rank=1, size=3))
 
 
 def test_a_signal_to_another_process_saves_too(tmp_path):
+    asked = []
+
     class Stopped(World):
         def any(self, flag: bool) -> bool:
-            return True
+            asked.append(flag)
+            return flag or len(asked) == 1
 
     run = trainer(tmp_path)
     run.world = Stopped()
@@ -225,7 +228,9 @@ def test_what_a_resumed_run_does_is_told(tmp_path, caplog):
     caplog.clear()
     RunFolder(tmp_path).begin(replace(CONFIG, out=str(tmp_path), updates=2), resume=True)
     assert not caplog.text
-    changed = replace(CONFIG, seed=5, updates=2, workers=1, loss=LossConfig(r1_gamma=3.0))
+    changed = replace(
+        CONFIG, out=str(tmp_path), seed=5, updates=2, workers=1, loss=LossConfig(r1_gamma=3.0)
+    )
     RunFolder(tmp_path).begin(changed, resume=True)
     assert "loss.r1_gamma was 2.0 and is 3.0" in caplog.text
     assert "seed was 0 and is 5" in caplog.text
@@ -233,7 +238,8 @@ def test_what_a_resumed_run_does_is_told(tmp_path, caplog):
     list(trainer(tmp_path, updates=2, resume=True).run())
     assert f"goes on from {newest.name}" in caplog.text
     newest.write_bytes(b"damaged")
-    list(trainer(tmp_path, updates=2, resume=True).run())
+    with pytest.raises(RunError, match="can be used"):
+        list(trainer(tmp_path, updates=2, resume=True).run())
     assert f"{newest.name} cannot be read" in caplog.text
 
 
