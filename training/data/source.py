@@ -68,6 +68,8 @@ class ClipSource(Protocol):
     """One name per usable clip; a clip's number is its place here."""
     problems: list[Problem]
     """Clips that were left out when the data set was opened."""
+    notes: list[Problem]
+    """Clips that are used although something about them is not right, as far as they were read."""
 
     def annotations(self, clip: int) -> Annotations:
         """Everything but the pictures of a clip.

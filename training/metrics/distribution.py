@@ -35,7 +35,7 @@ from training.replacing import replacing
 
 logger = logging.getLogger(__name__)
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 """Changes whenever the same key would give other statistics."""
 _READERS = 4
 """Threads that decode real clips."""

@@ -165,8 +165,13 @@ class Discriminator(nn.Module):
 
     def score(self, x: Tensor, c: Tensor) -> Tensor:
         """x [N, image_channels, H, W], c [N, camera_numbers] -> logits [N, 1]."""
-        for resolution in self.resolutions:
-            x = self.get_submodule(f"b{resolution}")(x)
+        for number, resolution in enumerate(self.resolutions):
+            block = self.get_submodule(f"b{resolution}")
+            if number < self.config.half_blocks:
+                x = block(x)
+            else:
+                with no_autocast(x):
+                    x = block(x.to(self.resample_filter.dtype))
         x, camera = self.b4(x), self.mapping(c)
         return (x * camera).sum(dim=1, keepdim=True) / math.sqrt(x.shape[1])
 

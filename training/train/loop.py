@@ -209,7 +209,7 @@ class Trainer:
             raise RunError(f"The last state of the run is not saved: {reason}.")
 
     def update(self) -> dict[str, float]:
-        """One update of all networks; its losses, averaged over the batch."""
+        """One update of all networks; its losses and logits by name, averaged over the batch."""
         config, number = self.config, self.state.update
         schedule = Schedule.at(number, config)
         values: dict[str, float] = {}
@@ -219,8 +219,8 @@ class Trainer:
                 values |= self._phase(phase, index, number, schedule)
                 self._synchronize()
                 self.seconds[phase] += time.perf_counter() - start
-        self.state.update = number + 1
         self._average()
+        self.state.update = number + 1
         return values
 
     def _phase(self, phase: Phase, index: int, number: int, schedule: Schedule) -> dict[str, float]:
@@ -233,18 +233,22 @@ class Trainer:
             module.zero_grad(set_to_none=True)
         count = config.batch // config.micro_batch
         totals: dict[str, Tensor] = {}
+        w_sum: Tensor | None = None
         for micro in world.share(count):
             draws = Draws((config.seed, number, index, micro), world.device)
             clips = self.data.clips(number, micro)
             c = self.data.cameras(draws, config.micro_batch)
-            parts = self.step.losses[phase](clips, c, schedule, draws)
-            loss = torch.stack(list(parts.values())).sum() / count
+            outcome = self.step.compute[phase](clips, c, schedule, draws)
+            loss = torch.stack(list(outcome.losses.values())).sum() / count
             (loss * self._loss_scale).backward()
-            for name, value in parts.items():
+            logits = {f"logits/{name}": value for name, value in outcome.logits.items()}
+            for name, value in (outcome.losses | logits).items():
                 totals[name] = totals.get(name, 0) + value.detach() / count
+            if outcome.w_sum is not None:
+                w_sum = outcome.w_sum if w_sum is None else w_sum + outcome.w_sum
         self._apply(names, modules)
-        if phase == "Gmain":
-            self._average_w()
+        if w_sum is not None:
+            self._average_w(w_sum)
         return self._shared(phase, totals)
 
     def _apply(self, names: list[str], modules: list[nn.Module]) -> None:
@@ -261,17 +265,15 @@ class Trainer:
             self.optimizers[name].step()
 
     def _shared(self, phase: Phase, totals: dict[str, Tensor]) -> dict[str, float]:
-        """Losses summed over the processes; one that had no micro-batch knows the names too."""
+        """Values summed over the processes, each of which has had a part of the batch."""
         if self.world.size > 1 and not totals:
             raise RuntimeError(f"A process has no part in {phase}: use fewer, or a larger batch.")
         tensors = [totals[name] for name in totals]
         self.world.sum_(tensors)
         return {name: tensor.item() for name, tensor in zip(totals, tensors, strict=True)}
 
-    def _average_w(self) -> None:
-        """The running mean of w that truncation pulls towards."""
-        drawn, self.step.w_sum = self.step.w_sum, None
-        assert drawn is not None
+    def _average_w(self, drawn: Tensor) -> None:
+        """Updates the running mean of w, which truncation pulls towards, with a sum [w_dim]."""
         self.world.sum_([drawn])
         beta = self.config.optimizer.w_avg_beta
         average = self.networks.G.backbone.mapping.w_avg

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -44,6 +44,19 @@ class Clips:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What one phase computes on a micro-batch."""
+
+    losses: dict[str, Tensor]
+    """Scalars by name, whose sum is to fall."""
+    logits: dict[str, Tensor] = field(default_factory=dict)
+    """Mean logits of the discriminators by name, for the logs: a discriminator that tells real from
+    generated with ease has them far apart."""
+    w_sum: Tensor | None = None
+    """Sum of the w of generated clips [w_dim], for their running average."""
+
+
+@dataclass(frozen=True)
 class Schedule:
     """What changes in the course of the training, at one update."""
 
@@ -59,7 +72,7 @@ class Schedule:
         raw_start = final if loss.raw_start is None else loss.raw_start
         return cls(
             losses.ramp(kimg, loss.swap_start, loss.swap_end, loss.swap_kimg),
-            losses.ramp(kimg, loss.blur_sigma, 0.0, loss.blur_kimg * config.batch / 32),
+            losses.ramp(kimg, loss.blur_sigma, 0.0, loss.blur_kimg * config.micro_batch / 32),
             round(losses.ramp(kimg, raw_start, final, loss.raw_kimg)),
         )
 
@@ -98,9 +111,7 @@ class Step:
     ) -> None:
         self.config = config
         self.G, self.D_image, self.D_video = G, D_image, D_video
-        self.w_sum: Tensor | None = None
-        """Sum of the w drawn in this update's main phase, for their running average."""
-        self.losses: dict[Phase, Callable[[Clips, Tensor, Schedule, Draws], dict[str, Tensor]]] = {
+        self.compute: dict[Phase, Callable[[Clips, Tensor, Schedule, Draws], Outcome]] = {
             "Gmain": self.generator_main,
             "Greg": self.generator_density,
             "Dmain": self.discriminator_main,
@@ -112,11 +123,16 @@ class Step:
         loss = self.config.loss
         return {"Greg": loss.density_interval, "Dreg": loss.r1_interval}.get(phase, 1)
 
-    def autocast(self) -> contextlib.AbstractContextManager:
-        """Convolutions in the run's number format."""
-        if self.config.precision == "float32":
+    def autocast(self, enabled: bool = True) -> contextlib.AbstractContextManager:
+        """Convolutions in the run's number format, or in float32 where it is not `enabled`."""
+        if self.config.precision == "float32" or not enabled:
             return contextlib.nullcontext()
         return torch.autocast(self.G.device.type, getattr(torch, self.config.precision))
+
+    def _times(self, c: Tensor, draws: Draws) -> Tensor:
+        """Times [2n, 1] of generated clips that cameras c [2n, 25] see."""
+        count, at_frames = c.shape[0] // 2, self.config.loss.times_at_frames
+        return draw_times(draws.cpu, count, at_frames=at_frames).reshape(-1, 1).to(c.device)
 
     def _planes(self, c: Tensor, t: Tensor, schedule: Schedule, draws: Draws):
         """ws and planes of new people in motion, seen by cameras c [2n, 25] at times t [2n, 1]."""
@@ -126,13 +142,13 @@ class Step:
         c0 = losses.swapped_cameras(c, schedule.swap_probability, draws.cpu)
         noise = draws.local if self.config.random_noise else "const"
         ws = self.G.mapping(z, c0)
-        with self.autocast():
+        with self.autocast(self.config.half_backbone):
             planes = self.G.planes(ws, z_motion if config.has_motion else None, t, noise=noise)
         return ws, planes.float()
 
     def _fake(self, c: Tensor, schedule: Schedule, draws: Draws):
         """Frames of new clips: ws, images [2n, 3, H, W], raw images [2n, 3, h, w], t [2n, 1]."""
-        t = draw_times(draws.cpu, c.shape[0] // 2).reshape(-1, 1).to(c.device)
+        t = self._times(c, draws)
         ws, planes = self._planes(c, t, schedule, draws)
         raw = self.G.render(planes, ws, c, resolution=schedule.raw_resolution, jitter=draws.local)
         with self.autocast():
@@ -151,28 +167,26 @@ class Step:
         """Real frames as the volume renderer should show them; blurred like the final ones."""
         return losses.blur(resize(images, schedule.raw_resolution), schedule.blur_sigma)
 
-    def generator_main(
-        self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws
-    ) -> dict[str, Tensor]:
+    def generator_main(self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws) -> Outcome:
         """The generator against both discriminators."""
         del clips
-        ws, image, raw, t = self._fake(c, schedule, draws)
-        drawn = ws[:, 0].detach().sum(dim=0)
-        self.w_sum = drawn if self.w_sum is None else self.w_sum + drawn
+        _, image, raw, t = self._fake(c, schedule, draws)
         logits = self._judge(image, raw, c, t, schedule.blur_sigma)
         weight = self.config.loss
-        return {
-            "G/image": weight.image_weight * losses.generator_loss(logits[0]),
-            "G/video": weight.video_weight * losses.generator_loss(logits[1]),
-        }
+        return Outcome(
+            {
+                "G/image": weight.image_weight * losses.generator_loss(logits[0]),
+                "G/video": weight.video_weight * losses.generator_loss(logits[1]),
+            }
+        )
 
     def generator_density(
         self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws
-    ) -> dict[str, Tensor]:
+    ) -> Outcome:
         """Smooth density around random points of the box."""
         del clips
         loss = self.config.loss
-        t = draw_times(draws.cpu, c.shape[0] // 2).reshape(-1, 1).to(c.device)
+        t = self._times(c, draws)
         _, planes = self._planes(c, t, schedule, draws)
         shape = (c.shape[0], loss.density_points, 3)
         points = torch.rand(shape, generator=draws.local, device=c.device) * 2 - 1
@@ -180,27 +194,33 @@ class Step:
         nearby = points + loss.density_distance * offsets
         sigma = self.G.sample(planes, torch.cat([points, nearby], dim=1))[0]
         change = losses.density_loss(*sigma.chunk(2, dim=1))
-        return {"G/density": loss.density_weight * loss.density_interval * change}
+        return Outcome({"G/density": loss.density_weight * loss.density_interval * change})
 
     def discriminator_main(
         self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws
-    ) -> dict[str, Tensor]:
-        """Both discriminators tell real from made."""
+    ) -> Outcome:
+        """Both discriminators tell real from generated."""
         with torch.no_grad():
-            _, image, raw, t = self._fake(c, schedule, draws)
+            ws, image, raw, t = self._fake(c, schedule, draws)
         sigma = schedule.blur_sigma
         fake = self._judge(image, raw, c, t, sigma)
         real_raw = self._real_raw(clips.images, schedule)
         real = self._judge(clips.images, real_raw, clips.c, clips.t, sigma)
         weight = self.config.loss
-        return {
-            "D/image": weight.image_weight * losses.discriminator_loss(real[0], fake[0]),
-            "D/video": weight.video_weight * losses.discriminator_loss(real[1], fake[1]),
-        }
+        logits = {"real image": real[0], "real video": real[1]}
+        logits |= {"generated image": fake[0], "generated video": fake[1]}
+        return Outcome(
+            {
+                "D/image": weight.image_weight * losses.discriminator_loss(real[0], fake[0]),
+                "D/video": weight.video_weight * losses.discriminator_loss(real[1], fake[1]),
+            },
+            {name: found.detach().mean() for name, found in logits.items()},
+            ws[:, 0].sum(dim=0),
+        )
 
     def discriminator_r1(
         self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws
-    ) -> dict[str, Tensor]:
+    ) -> Outcome:
         """R1 on real frames and pairs, in float32: squared gradients overflow half formats."""
         del c, draws
         loss = self.config.loss
@@ -214,7 +234,9 @@ class Step:
         image_penalty = losses.r1_penalty(image_logits, [images, raw])
         video_penalty = losses.r1_penalty(video_logits, [pairs])
         scale = loss.r1_gamma / 2 * loss.r1_interval
-        return {
-            "D/image R1": scale * loss.image_weight * image_penalty.mean(),
-            "D/video R1": scale * loss.video_weight * video_penalty.mean(),
-        }
+        return Outcome(
+            {
+                "D/image R1": scale * loss.image_weight * image_penalty.mean(),
+                "D/video R1": scale * loss.video_weight * video_penalty.mean(),
+            }
+        )

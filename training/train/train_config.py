@@ -40,11 +40,15 @@ class LossConfig:
     blur_sigma: float = 10.0
     """Blur of the image discriminator's input at the start, pixels."""
     blur_kimg: float = 200.0
-    """Thousand clips over which the blur goes, at a batch of 32; larger batches take longer."""
+    """Thousand clips over which the blur goes, at a micro-batch of 32 and in proportion to it: the
+    published run counts the clips of one GPU, for which a micro-batch stands here."""
     raw_start: int | None = None
     """Raw resolution at the start, pixels; None for the final one from the beginning."""
     raw_kimg: float = 1000.0
     """Thousand clips over which the raw resolution rises to the final one."""
+    times_at_frames: bool = False
+    """Generate pairs at the 16 times of a clip's frames only, as real pairs are, and not at any
+    moment of the clip."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,12 @@ class OptimizerConfig:
 
     g_lr: float = 0.002
     """Learning rate of the generator."""
-    g_beta2: float = 0.9919679228657
-    """0.99^(4/5)."""
+    g_beta2: float = 0.99 ** (4 / 5)
+    """Share that the generator's second moments keep at each update."""
     d_lr: float = 0.002 * 16 / 17
     """Learning rate of both discriminators."""
-    d_beta2: float = 0.9905854573074
-    """0.99^(16/17)."""
+    d_beta2: float = 0.99 ** (16 / 17)
+    """Share that the discriminators' second moments keep at each update."""
     ema_kimg: float = 10.0
     """Thousand clips after which the average of the generator forgets half, at a batch of 32."""
     ema_ramp_up: float = 0.05
@@ -107,7 +111,10 @@ class TrainConfig:
     random_noise: bool = True
     """Draw the layers' noise afresh instead of using the stored maps."""
     precision: AmpPrecision = "float32"
-    """Number format of the convolutions; rays, losses and weights stay float32."""
+    """Number format of the convolutions in the super-resolution and in the discriminators' finest
+    blocks; all else, and all weights, stay float32."""
+    half_backbone: bool = False
+    """Use that format in the backbone too, which the published run computes in float32."""
     channels_last: bool = False
     """Keep pictures channels-last, which tensor cores like."""
     compile: bool = False
@@ -175,7 +182,7 @@ class TrainConfig:
             raise ValueError("; ".join(problems))
 
 
-_RES64 = TrainConfig()
+_RES64 = TrainConfig(batch=16, micro_batch=2, precision="float16")
 _SMALL = GeneratorConfig(
     z_dim=64,
     w_dim=64,

@@ -166,11 +166,28 @@ def test_a_run_starts_from_another_run_s_generator(tmp_path):
         start_from(Generator(other), path)
 
 
+def test_the_presets_follow_the_published_run():
+    """Its README's command line, its configs/projects/pv3d.yaml and its training loop."""
+    config = PRESETS["voxceleb-res64"]
+    assert config.batch == 16
+    assert config.precision == "float16"
+    assert not config.half_backbone
+    assert config.discriminator.half_blocks == 4
+    assert config.optimizer.g_beta2 == pytest.approx(0.9919919678228657, abs=1e-15)
+    assert config.optimizer.d_beta2 == pytest.approx(0.9905854573074332, abs=1e-15)
+    assert not config.loss.times_at_frames
+    # The blur goes over 200 kimg by the share of one GPU's clips, here 2, in 32.
+    gone = 200_000 * 2 // 32 // 16
+    assert Schedule.at(gone // 2, config).blur_sigma == pytest.approx(5, abs=0.02)
+    assert Schedule.at(gone, config).blur_sigma < 0.02
+    assert Schedule.at(gone + 1, config).blur_sigma == 0
+
+
 def test_schedules_of_the_published_settings():
     config = PRESETS["voxceleb-res128"]
     start = Schedule.at(0, config)
     assert start == Schedule(1.0, 10.0, 64)
-    middle = Schedule.at(500_000 // 32, config)
+    middle = Schedule.at(500_000 // 16, config)
     assert middle.swap_probability == pytest.approx(0.75)
     assert middle.raw_resolution == 96
     assert Schedule.at(300_000, config) == Schedule(0.5, 0.0, 128)
@@ -218,6 +235,42 @@ def test_a_signal_to_another_process_saves_too(tmp_path):
     run.world = Stopped()
     assert list(run.run()) == []
     assert [path.name for path in RunFolder(tmp_path).states()] == ["000000000.state"]
+
+
+def test_averages_count_as_the_published_loop_does(tmp_path):
+    """The first average is the generator itself, as no clip counts before it; w is averaged over
+    the clips that the discriminators are shown."""
+    run = trainer(tmp_path, updates=2)
+    drawn = []
+    compute = run.step.compute["Dmain"]
+
+    def remember(*arguments):
+        outcome = compute(*arguments)
+        drawn.append(outcome.w_sum)
+        return outcome
+
+    run.step.compute["Dmain"] = remember
+    next(iter(run.run()))
+    G, G_ema = run.networks.G, run.networks.G_ema
+    assert_equal(weights(G), weights(G_ema))
+    mean = torch.stack(drawn).sum(dim=0) / (2 * CONFIG.batch)
+    assert torch.allclose(G.backbone.mapping.w_avg, 0.002 * mean, atol=1e-7)
+
+
+def test_generated_clips_stand_at_any_time(tmp_path):
+    seen = []
+
+    def times(run):
+        planes = run.networks.G.planes
+        run.networks.G.planes = lambda ws, z, t, **o: (seen.append(t), planes(ws, z, t, **o))[1]
+        next(iter(run.run()))
+        found = torch.cat(seen) * 15
+        seen.clear()
+        return (found - found.round()).abs().max().item()
+
+    assert times(trainer(tmp_path / "any")) > 0.1
+    frames = replace(CONFIG.loss, times_at_frames=True)
+    assert times(trainer(tmp_path / "frames", loss=frames)) < 1e-5
 
 
 def test_what_a_resumed_run_does_is_told(tmp_path, caplog):
