@@ -24,7 +24,8 @@ class MetricsConfig:
     """Data set: real clips and the cameras of generated ones for swd, fvd and fid, true depth for
     depth."""
     metrics: str = "chamfer,warp,flicker"
-    """Names with commas between them: swd, fvd, fid, identity, chamfer, warp, flicker, depth."""
+    """Names with commas between them. swd, fvd, fid; identity, chamfer, warp as published, at two
+    moments of a clip; identity_face, chamfer_mean, warp_visible, flicker of one moment; depth."""
     out: Path | None = None
     """Result file; beside the checkpoint as NAME.metrics.json if not given."""
     video_detector: Path | None = None
@@ -32,7 +33,8 @@ class MetricsConfig:
     image_detector: Path | None = None
     """For fid: TorchScript that takes uint8 pictures, as the Inception of StyleGAN's metrics."""
     face_recogniser: Path | None = None
-    """For identity: ArcFace IR-SE50 (model_ir_se50.pth), or TorchScript that takes 112 px faces."""
+    """For identity and identity_face: ArcFace IR-SE50 (model_ir_se50.pth, which InsightFace's users
+    share), or TorchScript that takes 112 px faces."""
     run_torchscript: bool = False
     """Allow detectors in TorchScript files. Such a file is a program that runs on this machine; use
     only those whose makers you trust."""
@@ -44,7 +46,8 @@ class MetricsConfig:
     pictures: int = 2000
     """Generated pictures, and as many real ones, for swd."""
     views: int = 1000
-    """People seen from two sides for identity, chamfer and warp; clips for depth."""
+    """People seen from two sides for the metrics of identity, surfaces and warping (the published
+    chamfer is summed over 1,000, and scaled to them); clips for depth."""
     orbits: int = 100
     """People that are circled for flicker."""
     batch: int = 4
@@ -69,8 +72,8 @@ class MetricsConfig:
     tolerance: float = TOLERANCE
     """How far behind the visible surface a point counts as hidden, world units."""
     face: Crop = field(default_factory=Crop)
-    """Where the face is in the picture. The default is the crop in common use for pictures aligned
-    as FFHQ's, 188 of 256 pixels."""
+    """Where the face is in the picture, for identity_face. The default is the crop in common use for
+    pictures aligned as FFHQ's, 188 of 256 pixels."""
     device: str = "auto"
     """auto is the process's GPU, or the CPU without one."""
     cache: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER|None")] = None
