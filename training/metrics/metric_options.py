@@ -72,8 +72,8 @@ class MetricsConfig:
     tolerance: float = TOLERANCE
     """How far behind the visible surface a point counts as hidden, world units."""
     face: Crop = field(default_factory=Crop)
-    """Where the face is in the picture, for identity_face. The default is the crop in common use for
-    pictures aligned as FFHQ's, 188 of 256 pixels."""
+    """Where the face is in the picture, for identity_face. The default is the crop in common use
+    for pictures aligned as FFHQ's, 188 of 256 pixels."""
     device: str = "auto"
     """auto is the process's GPU, or the CPU without one."""
     cache: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER|None")] = None

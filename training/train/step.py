@@ -23,6 +23,7 @@ from training.networks.discriminators import (
     resize,
 )
 from training.networks.generator import Generator
+from training.rendering import Jitter
 from training.train import losses
 from training.train.train_config import TrainConfig
 
@@ -87,9 +88,24 @@ class Draws:
         """For the few draws that decide what is made: the same on every device."""
         self.local = torch.Generator(device).manual_seed(int(state[1] >> 1))
         """For the many draws along the rays and in the layers."""
+        self.jitter: Jitter = self.local
+        """Where samples fall within their steps along the rays."""
 
     def normal(self, *shape: int) -> Tensor:
+        """N(0, 1) of the shape: codes."""
         return torch.randn(shape, generator=self.cpu).to(self.device)
+
+    def times(self, count: int, at_frames: bool) -> Tensor:
+        """Times of generated pairs [count, 2, 1], see `draw_times`."""
+        return draw_times(self.cpu, count, at_frames=at_frames).to(self.device)
+
+    def points(self, *shape: int) -> Tensor:
+        """Points of the box of side 2, [*shape, 3] in -1..1."""
+        return 2 * torch.rand((*shape, 3), generator=self.local, device=self.device) - 1
+
+    def offsets(self, *shape: int) -> Tensor:
+        """Directions and distances to points nearby, N(0, 1) [*shape, 3]."""
+        return torch.randn((*shape, 3), generator=self.local, device=self.device)
 
 
 class Step:
@@ -131,8 +147,7 @@ class Step:
 
     def _times(self, c: Tensor, draws: Draws) -> Tensor:
         """Times [2n, 1] of generated clips that cameras c [2n, 25] see."""
-        count, at_frames = c.shape[0] // 2, self.config.loss.times_at_frames
-        return draw_times(draws.cpu, count, at_frames=at_frames).reshape(-1, 1).to(c.device)
+        return draws.times(c.shape[0] // 2, self.config.loss.times_at_frames).reshape(-1, 1)
 
     def _planes(self, c: Tensor, t: Tensor, schedule: Schedule, draws: Draws):
         """ws and planes of new people in motion, seen by cameras c [2n, 25] at times t [2n, 1]."""
@@ -150,7 +165,7 @@ class Step:
         """Frames of new clips: ws, images [2n, 3, H, W], raw images [2n, 3, h, w], t [2n, 1]."""
         t = self._times(c, draws)
         ws, planes = self._planes(c, t, schedule, draws)
-        raw = self.G.render(planes, ws, c, resolution=schedule.raw_resolution, jitter=draws.local)
+        raw = self.G.render(planes, ws, c, resolution=schedule.raw_resolution, jitter=draws.jitter)
         with self.autocast():
             image = self.G.superresolve(raw, ws)
         return ws, image.float(), raw.image.float(), t
@@ -188,10 +203,9 @@ class Step:
         loss = self.config.loss
         t = self._times(c, draws)
         _, planes = self._planes(c, t, schedule, draws)
-        shape = (c.shape[0], loss.density_points, 3)
-        points = torch.rand(shape, generator=draws.local, device=c.device) * 2 - 1
-        offsets = torch.randn(shape, generator=draws.local, device=c.device)
-        nearby = points + loss.density_distance * offsets
+        shape = c.shape[0], loss.density_points
+        points = draws.points(*shape)
+        nearby = points + loss.density_distance * draws.offsets(*shape)
         sigma = self.G.sample(planes, torch.cat([points, nearby], dim=1))[0]
         change = losses.density_loss(*sigma.chunk(2, dim=1))
         return Outcome({"G/density": loss.density_weight * loss.density_interval * change})
