@@ -22,7 +22,7 @@ from training import checkpoint
 from training.distributed import World
 from training.networks.discriminators import ImageDiscriminator, VideoDiscriminator
 from training.networks.generator import Generator
-from training.train import losses
+from training.train import losses, published_state
 from training.train.run_folder import (
     Health,
     RunError,
@@ -140,9 +140,13 @@ class Trainer:
             "D_video": _adam(nets.D_video, options.d_lr, options.d_beta2),
         }
         modules: dict[str, nn.Module] = {name: getattr(nets, name) for name in self.optimizers}
+        parts = {**modules, "G_ema": nets.G_ema}
+        if config.start_from and not goes_on:
+            published_state.take_over(config.start_from, parts, self.optimizers)
         self.state = TrainingState(
-            {**modules, "G_ema": nets.G_ema},
+            parts,
             {f"optimizer {name}": (o, modules[name]) for name, o in self.optimizers.items()},
+            update=config.begin_at,
         )
         self.health = Health(self.state, folder)
         self.judge = judge(nets.G_ema) if judge is not None and config.score_every else None

@@ -96,7 +96,11 @@ class TrainConfig:
     resume: bool = False
     """Go on from the newest state in the folder."""
     start_from: str = ""
-    """Checkpoint whose weights begin the generator: ours, PV3D's or EG3D's."""
+    """Checkpoint whose weights begin the generator: ours, PV3D's or EG3D's. A published PV3D
+    checkpoint gives the discriminators and the optimisers' states too."""
+    begin_at: int = 0
+    """Updates that count as done when the run begins: where the schedules of blur, swapped cameras
+    and raw resolution start, for a run that starts from a trained checkpoint."""
     updates: int = 300_000
     """Updates in all."""
     batch: int = 32
@@ -150,7 +154,7 @@ class TrainConfig:
         ]
         problems += [
             f"{name} is {getattr(self, name)}; it must be at least 0"
-            for name in ("sample_every", "score_every", "seed", "workers")
+            for name in ("begin_at", "sample_every", "score_every", "seed", "workers")
             if getattr(self, name) < 0
         ]
         problems += [
