@@ -7,6 +7,7 @@ by where it happens, so a state is networks, optimisers and one counter.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 import math
@@ -192,11 +193,12 @@ class Trainer:
         last = config.updates
         if config.stop_after is not None:
             last = min(last, state.update + config.stop_after)
-        stopping, due = False, False
+        stopping, due, first = False, False, state.update
         with stop_on_signals(self.stop):
             # A signal may reach some of the processes only, and all of them must save.
             while state.update < last and not (stopping := self.world.any(self._stopping)):
-                values = self.update()
+                with self._profiled(state.update + 1 - first):
+                    values = self.update()
                 self.health.note(values.values())
                 if self._is_scored():
                     values |= self._score()
@@ -211,6 +213,18 @@ class Trainer:
         if self.world.any(self._unsaved is not None):
             reason = self._unsaved or "the first process says why"
             raise RunError(f"The last state of the run is not saved: {reason}.")
+
+    @contextlib.contextmanager
+    def _profiled(self, number: int) -> Iterator[None]:
+        """Records what happens within it, if this update of the sitting is to be profiled."""
+        if number != self.config.profile or not self.world.first:
+            yield
+            return
+        with torch.profiler.profile(profile_memory=True, record_shapes=True) as profile:
+            yield
+        path = self.folder.profile(self.state.update)
+        profile.export_chrome_trace(str(path))
+        log.info("The profile of update %d is in %s.", self.state.update, path)
 
     def update(self) -> dict[str, float]:
         """One update of all networks; its losses and logits by name, averaged over the batch."""

@@ -6,6 +6,7 @@
     states/000012000.state   all of the training at an update: the newest few are kept
     statistics/              of the real pictures, for the score
     logs/                    TensorBoard
+    profiles/                of single updates, on request
 
 States are safetensors files: tensors and plain numbers, so that opening one cannot run code.
 Every file is written beside its place and renamed; a full disk leaves the old ones as they are.
@@ -252,6 +253,12 @@ class RunFolder:
     @property
     def logs(self) -> Path:
         return self.path / "logs"
+
+    def profile(self, update: int) -> Path:
+        """Where the profile of an update goes; its folder is made."""
+        folder = self.path / "profiles"
+        folder.mkdir(exist_ok=True)
+        return folder / f"{update:09d}.json.gz"
 
     def begin(self, config: Any, resume: bool) -> None:
         """Makes the folder and keeps the settings in it. Warns of settings that differ from those

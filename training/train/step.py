@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from training.data.times import draw_times
 from training.networks.discriminators import (
@@ -27,6 +28,7 @@ from training.rendering import Jitter
 from training.train import losses
 from training.train.train_config import TrainConfig
 
+T = TypeVar("T")
 Phase = Literal["Gmain", "Greg", "Dmain", "Dreg"]
 PHASES: tuple[Phase, ...] = ("Gmain", "Greg", "Dmain", "Dreg")
 """In the order in which they run; the two regularisations not at every update."""
@@ -145,6 +147,21 @@ class Step:
             return contextlib.nullcontext()
         return torch.autocast(self.G.device.type, getattr(torch, self.config.precision))
 
+    def _kept_small(self, compute: Callable[[], T], draws: Draws | None = None) -> T:
+        """What `compute` gives; with checkpointing its activations are not kept, and it runs again
+        in the backward pass, with the same draws."""
+        if not (self.config.checkpointing and torch.is_grad_enabled()):
+            return compute()
+        local = None if draws is None else draws.local
+        before = None if local is None else local.get_state()
+
+        def again() -> T:
+            if local is not None and before is not None:
+                local.set_state(before)
+            return compute()
+
+        return checkpoint(again, use_reentrant=False)  # pyright: ignore[reportReturnType]
+
     def _times(self, c: Tensor, draws: Draws) -> Tensor:
         """Times [2n, 1] of generated clips that cameras c [2n, 25] see."""
         return draws.times(c.shape[0] // 2, self.config.loss.times_at_frames).reshape(-1, 1)
@@ -157,26 +174,41 @@ class Step:
         c0 = losses.swapped_cameras(c, schedule.swap_probability, draws.cpu)
         noise = draws.local if self.config.random_noise else "const"
         ws = self.G.mapping(z, c0)
-        with self.autocast(self.config.half_backbone):
-            planes = self.G.planes(ws, z_motion if config.has_motion else None, t, noise=noise)
-        return ws, planes.float()
+        moves = z_motion if config.has_motion else None
+
+        def planes() -> Tensor:
+            with self.autocast(self.config.half_backbone):
+                return self.G.planes(ws, moves, t, noise=noise).float()
+
+        return ws, self._kept_small(planes, draws)
 
     def _fake(self, c: Tensor, schedule: Schedule, draws: Draws):
         """Frames of new clips: ws, images [2n, 3, H, W], raw images [2n, 3, h, w], t [2n, 1]."""
         t = self._times(c, draws)
         ws, planes = self._planes(c, t, schedule, draws)
-        raw = self.G.render(planes, ws, c, resolution=schedule.raw_resolution, jitter=draws.jitter)
-        with self.autocast():
-            image = self.G.superresolve(raw, ws)
-        return ws, image.float(), raw.image.float(), t
+
+        def pictures() -> tuple[Tensor, Tensor]:
+            resolution = schedule.raw_resolution
+            raw = self.G.render(planes, ws, c, resolution=resolution, jitter=draws.jitter)
+            with self.autocast():
+                return self.G.superresolve(raw, ws).float(), raw.image.float()
+
+        image, raw = self._kept_small(pictures, draws)
+        return ws, image, raw, t
 
     def _judge(self, image: Tensor, raw: Tensor, c: Tensor, t: Tensor, sigma: float):
         """Logits of both discriminators, [2n, 1] and [n, 1], on pictures blurred by sigma."""
         image = losses.blur(image, sigma)
-        with self.autocast():
-            image_logits = self.D_image(image, raw, c)
-            video_logits = self.D_video(frame_pairs(image, t), c.reshape(-1, 50))
-        return image_logits.float(), video_logits.float()
+
+        def image_logits() -> Tensor:
+            with self.autocast():
+                return self.D_image(image, raw, c).float()
+
+        def video_logits() -> Tensor:
+            with self.autocast():
+                return self.D_video(frame_pairs(image, t), c.reshape(-1, 50)).float()
+
+        return self._kept_small(image_logits), self._kept_small(video_logits)
 
     def _real_raw(self, images: Tensor, schedule: Schedule) -> Tensor:
         """Real frames as the volume renderer should show them; blurred like the final ones."""

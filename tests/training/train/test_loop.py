@@ -1,6 +1,8 @@
 """The training loop: it learns, repeats, resumes bit for bit, and shares work over processes."""
 
 import errno
+import gzip
+import json
 import logging
 import os
 import signal
@@ -315,6 +317,18 @@ def test_a_full_disk_costs_log_entries_and_not_the_run(tmp_path, monkeypatch, ca
     assert [event.value for event in logged.Scalars("G")][-1] == 4.0
 
 
+def test_one_update_can_be_profiled(tmp_path):
+    list(trainer(tmp_path, updates=3, profile=2).run())
+    (path,) = (tmp_path / "profiles").iterdir()
+    assert path.name == "000000002.json.gz"
+    with gzip.open(path, "rt") as file:
+        names = {event.get("name") for event in json.load(file)["traceEvents"]}
+    assert "aten::conv2d" in names
+    again = trainer(tmp_path, updates=5, resume=True)
+    list(again.run())
+    assert len(list((tmp_path / "profiles").iterdir())) == 1
+
+
 def test_the_command_trains_logs_and_resumes(tmp_path, capfd):
     """The whole way on a small data set on disk, as a user starts it."""
     data = write_clips(tmp_path / "data", count=3, side=128)
@@ -326,7 +340,8 @@ def test_the_command_trains_logs_and_resumes(tmp_path, capfd):
     assert main([*small, "--sample-every", "2", "--resume"]) == 0
     logged = EventAccumulator(str(tmp_path / "run" / "logs"))
     logged.Reload()
-    assert {"G/image", "D/image R1", "time/Dmain", "memory/GB"} <= set(logged.Tags()["scalars"])
+    scalars = {"G/image", "D/image R1", "time/Dmain", "memory/GB", "logits/real image"}
+    assert scalars <= set(logged.Tags()["scalars"])
     assert {"people by time", "people by yaw", "clip"} <= set(logged.Tags()["images"])
     assert load_generator(tmp_path / "run" / "generator.safetensors").config.w_dim == 64
     assert main(["tiny", "--data", str(tmp_path / "none"), "--out", str(tmp_path / "b")]) == 1

@@ -85,6 +85,42 @@ def test_half_formats_give_close_gradients(tmp_path, phase, precision, bound):
     assert difference(close, exact) < bound
 
 
+class Kept:
+    """Bytes of the tensors that autograd keeps for the backward pass, each storage once."""
+
+    def __init__(self) -> None:
+        self.storages: dict[int, int] = {}
+        self.hooks = torch.autograd.graph.saved_tensors_hooks(self.keep, lambda x: x)
+
+    def keep(self, x: torch.Tensor) -> torch.Tensor:
+        self.storages[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
+        return x
+
+
+@pytest.mark.parametrize("phase", ["Gmain", "Greg", "Dmain"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_checkpointing_keeps_less_and_gives_the_same(tmp_path, phase, precision):
+    kept, found = {}, {}
+    for on in (False, True):
+        run = trainer(tmp_path / f"{on}", checkpointing=on, precision=precision)
+        counter = Kept()
+        with counter.hooks:
+            draws = Draws((0, 0, 0, 0), torch.device("cpu"))
+            clips, c = run.data.clips(0, 0), run.data.cameras(draws, 2)
+            schedule = Schedule.at(0, run.config)
+            outcome = run.step.compute[phase](clips, c, schedule, draws)
+        torch.stack(list(outcome.losses.values())).sum().backward()
+        kept[on] = sum(counter.storages.values())
+        found[on] = {
+            f"{part}.{name}": p.grad
+            for part, module in run.state.modules.items()
+            for name, p in module.named_parameters()
+            if p.grad is not None
+        }
+    assert difference(found[True], found[False]) < 1e-6
+    assert kept[True] < kept[False] / 2
+
+
 def formats(run: Trainer) -> dict[str, set[torch.dtype]]:
     """Number formats of what each part's convolutions give in one update."""
     found: dict[str, set[torch.dtype]] = {}
