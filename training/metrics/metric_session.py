@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from training.data.held_out_clips import part
 from training.data.sampling import open_source
 from training.data.source import Annotations, ClipSource
 from training.distributed import World
@@ -64,7 +65,7 @@ class Session:
         """
         if self.config.data is None:
             raise MetricsError("The data set is missing.")
-        return open_source(self.config.data)
+        return part(open_source(self.config.data), self.config.held_out_share, held_out=True)
 
     @cached_property
     def windows(self) -> Windows:

@@ -32,6 +32,8 @@ class Score:
         self.name = options.metric
         """Of the metric, where less is better."""
         self.of = f"{options.metric} of {options.samples} samples, seed {config.seed}"
+        if options.held_out_share:
+            self.of += f", {options.held_out_share:g} held out"
         """What is measured: scores of different things do not compare."""
         detector = Path(options.detector) if options.detector else None
         if options.metric != "swd" and detector is None:
@@ -39,6 +41,7 @@ class Score:
         measured = MetricsConfig(
             folder / "generator.safetensors",
             data=Path(config.data),
+            held_out_share=options.held_out_share,
             metrics=options.metric,
             video_detector=detector,
             image_detector=detector,

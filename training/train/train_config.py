@@ -80,9 +80,14 @@ class ScoreConfig:
     samples: int = 1000
     """Generated pictures, or clips for fid and fvd."""
     detector: str = ""
-    """The network that fid or fvd needs."""
+    """The network that fid or fvd needs: see --video-detector and --image-detector of `python -m
+    training.metrics --help`."""
     run_torchscript: bool = False
     """Allow a detector in a TorchScript file, which is a program that runs on this machine."""
+    held_out_share: float = 0.0
+    """Share of the data set's people, 0 to below 1, whom training leaves out and whom the scores
+    compare with, such as 0.02; 0 compares with what is trained on. Clips are of one person when
+    their names agree up to the first underscore."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +179,9 @@ class TrainConfig:
                 "micro_batch is 1, and the mapping's cameras are swapped between the clips of a "
                 "micro-batch: it must be at least 2, or loss.swap_start and loss.swap_end 0"
             )
+        if not 0 <= self.score.held_out_share < 1:
+            share = self.score.held_out_share
+            problems.append(f"score.held_out_share is {share}; it must be 0 to below 1")
         if self.score.samples < 2:
             problems.append(f"score.samples is {self.score.samples}; it must be at least 2")
         if self.micro_batch > 0 and self.batch % self.micro_batch:
