@@ -1,4 +1,4 @@
-"""Looks a data set over: `training.dataset check`."""
+"""Checks a data set: `python -m training.dataset check`."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _check_clip(source: ClipSource, clip: int) -> Annotations:
 
 
 def _decode(source: ClipSource, clip: int, frames: Sequence[int]) -> int:
-    """Decodes frames and forgets them; returns how many."""
+    """Decodes frames to see whether they can be; returns how many."""
     for start in range(0, len(frames), _AT_ONCE):
         source.pictures(clip, frames[start : start + _AT_ONCE])
     return len(frames)

@@ -30,7 +30,7 @@ class DataConfig:
 
     path: Path = Path("data")
     """Data set: a folder or uncompressed zip with dataset.json, or the published VoxCeleb folder.
-    `python -m training.dataset check PATH` looks it over."""
+    `python -m training.dataset check PATH` checks it."""
     mirror: bool = True
     """Whether half of the samples are mirrored, their cameras with them. Turn it off where identity
     numbers are used: a mirrored person has others."""

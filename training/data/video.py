@@ -151,5 +151,5 @@ def frame_count(path: Path) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """FFmpeg's words without the path and the error number."""
+    """FFmpeg's message without the path and the error number."""
     return getattr(error, "strerror", None) or str(error)

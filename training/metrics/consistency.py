@@ -80,7 +80,7 @@ def draw_scene(session: Session, numbers: Sequence[int]) -> Scene:
 
 
 class Pair:
-    """People from the front and from the side; what no metric asks for is not rendered.
+    """People from the front and from the side, rendered when a metric first needs them.
 
     Args:
         scene: the people.
@@ -105,7 +105,7 @@ class Pair:
 
 
 def measure_views(session: Session, names: list[str]) -> dict[str, Result]:
-    """identity_face, chamfer_mean and warp_visible, those that are asked for, from the same views.
+    """Whichever of identity_face, chamfer_mean and warp_visible are named, from the same views.
 
     Raises:
         MetricsError, DetectorError: when the face recogniser is missing or cannot be used.

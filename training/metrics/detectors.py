@@ -22,6 +22,7 @@ from training.checkpoint.checkpoint_errors import listed, shown
 from training.data.times import CLIP_FRAMES
 from training.metrics.arcface import FACE_SIDE, IRSE50
 from training.metrics.i3d import CLIP_SIDE, InceptionI3d
+from training.reasons import first_line
 
 
 class DetectorError(Exception):
@@ -181,7 +182,7 @@ def load_detector(
         reason = error.strerror or error
         raise DetectorError(f"Cannot read the {kind.name} {path}: {reason}.") from error
     except RuntimeError as error:  # of torch.jit.load
-        reason = shown(str(error).strip().split("\n")[0])
+        reason = shown(first_line(error))
         raise DetectorError(f"The {kind.name} {path} is damaged: {reason}.") from error
 
 

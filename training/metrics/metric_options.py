@@ -61,7 +61,7 @@ class MetricsConfig:
     """Chooses people, cameras and real windows; one seed gives the same ones in any number of
     processes."""
     truncation_psi: float = 1.0
-    """Below 1, people nearer to the average one."""
+    """Truncation; below 1, people are nearer to the average one."""
     weights: Literal["ema", "raw"] = "ema"
     """Which generator of a checkpoint that has two."""
     stride: int = 1
@@ -116,7 +116,7 @@ class MetricsConfig:
 
     @property
     def names(self) -> list[str]:
-        """The metrics asked for, each once."""
+        """The metrics to measure, each once."""
         return list(dict.fromkeys(name.strip() for name in self.metrics.split(",") if name.strip()))
 
     @property

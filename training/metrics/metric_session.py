@@ -22,7 +22,7 @@ from training.metrics.metric_options import MetricsConfig
 from training.networks.generator import Generator
 
 CodesOf = Callable[[Annotations], tuple[Tensor, Tensor]]
-"""What is known of a clip -> the z [z_dim] and z_motion [motion_dim] that show it."""
+"""Annotations of a clip -> the z [z_dim] and z_motion [motion_dim] that show it."""
 
 
 class MetricsError(Exception):
@@ -40,7 +40,7 @@ class Result:
     standard_error: float | None = None
     """Of the value, where it is a mean over samples."""
     facts: dict[str, float] = field(default_factory=dict)
-    """What else is worth knowing, by name."""
+    """Further numbers by name."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """identity, chamfer and warp as the published evaluation of PV3D measures them.
 
 It shows each person at two moments of one clip, from the front and from the side, and compares four
-pairs of these views (identity: six), half of them across time: they tell how far the person keeps
-its shape and looks while it moves, too. `consistency` has stricter measures of one moment.
+pairs of these views (identity: six), half of them or more across time. They thus measure, too, how
+far a person keeps shape and looks while moving. `consistency` has stricter measures of one moment.
 
 What differs from the published scripts: samples lie in the middle of their steps along the rays
 instead of at random, and the far end of a ray is that of the ray's range.
@@ -116,7 +116,7 @@ def published_view(G: Generator, ws: Tensor, planes: Tensor, camera: Camera) -> 
 
 
 def measure_published(session: Session, names: list[str]) -> dict[str, Result]:
-    """identity, chamfer and warp, those that are asked for, from the same views.
+    """Whichever of identity, chamfer and warp are named, from the same views.
 
     Raises:
         MetricsError, DetectorError: when the face recogniser is missing or cannot be used.

@@ -91,7 +91,7 @@ class ResidualBlock(nn.Module):
 
 
 def minibatch_deviation(x: Tensor, group_size: int) -> Tensor:
-    """Appends to x [N, C, H, W] one channel that tells how much the group's samples differ.
+    """Appends to x [N, C, H, W] one channel that holds how much the samples of a group differ.
 
     Progressive growing of GANs (Karras et al., 2018, arXiv 1710.10196), section 3.
     """

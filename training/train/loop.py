@@ -1,8 +1,8 @@
-"""The training loop: read it from top to bottom.
+"""The training loop, to be read from top to bottom.
 
 Each update runs the phases of `training.train.step`. The batch is cut into micro-batches, which the
-processes share; gradients are summed over both. Nothing random is remembered: every draw is seeded
-by where it happens, so a state is networks, optimisers and one counter.
+processes share; gradients are summed over both. No state of a random generator is kept: every draw
+is seeded by its place in the run, so a saved state is networks, optimisers and one counter.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from training import checkpoint
 from training.distributed import World
 from training.networks.discriminators import ImageDiscriminator, VideoDiscriminator
 from training.networks.generator import Generator
+from training.reasons import first_line
 from training.train import losses, published_state
 from training.train.run_folder import (
     Health,
@@ -41,8 +42,8 @@ log = logging.getLogger(__name__)
 _HALF_SCALE = 2.0**12
 """Factor on the losses in float16, taken out of the gradients again. StyleGAN uses none; here a
 quarter of the generator's gradient was lost without it (256 px, measured against float32), because
-most pixels' shares are below the format's smallest number. The largest share was about 0.02, which
-leaves a factor of 800 to the format's end; beyond it gradients are bounded like any others."""
+most pixels' shares lie below the smallest number of the format. The largest share was about 0.02,
+which even with the factor is 800 times below the largest number."""
 
 
 class ClipStream(Protocol):
@@ -58,12 +59,12 @@ class ClipStream(Protocol):
 
 
 class Judge(Protocol):
-    """What tells how good the averaged generator is."""
+    """Scores the averaged generator."""
 
     name: str
-    """Of the metric."""
+    """Name of the metric."""
     of: str
-    """What is measured: scores of different things do not compare."""
+    """What exactly is measured: scores of different things cannot be compared."""
 
     def __call__(self) -> float:
         """The score; lower is better. Every process calls it and gets the same."""
@@ -119,7 +120,7 @@ class Trainer:
         data: real clips and cameras.
         world: this process among its siblings.
         folder: where states go.
-        judge: makes what scores the averaged generator, so that the best one is kept.
+        judge: makes the judge of the averaged generator, by whose scores the best one is kept.
     """
 
     def __init__(
@@ -270,8 +271,8 @@ class Trainer:
         return self._shared(phase, totals)
 
     def _apply(self, names: list[str], modules: list[nn.Module]) -> None:
-        """Sums gradients over the processes, makes them finite as the published loop does, and
-        steps the optimisers."""
+        """Sums gradients over the processes, makes them finite as the published loop does, and lets
+        the optimisers take a step."""
         parameters = [p for module in modules for p in module.parameters() if p.grad is not None]
         gradients = [p.grad for p in parameters if p.grad is not None]
         self.world.sum_(gradients)
@@ -335,7 +336,7 @@ class Trainer:
         if self.judge is None:
             return False
         number, config = self.state.update, self.config
-        # The first update too: what a score lacks shall be told at once, not after hours.
+        # After the first update too, so that a missing detector shows at once and not after hours.
         return number in (1, config.updates) or number % config.score_every == 0
 
     def _score(self) -> dict[str, float]:
@@ -379,9 +380,9 @@ def _compile(modules: list[nn.Module], device: torch.device) -> None:
         torch.compile(torch.sin)(torch.zeros(8, device=device))
     except Exception as e:  # torch has a type of its own for everything that can be missing
         needed = "Triton" if device.type == "cuda" else "a C++ compiler"
-        reason = str(e).strip().splitlines()[0]
         raise RunError(
-            f"--compile needs {needed}, which does not work here ({reason}); train without it."
+            f"--compile needs {needed}, which does not work here ({first_line(e)}); train without "
+            "it."
         ) from e
     for module in modules:
         module.compile()

@@ -50,12 +50,12 @@ _ANY_TIME = {
 
 
 class RunError(Exception):
-    """Something about a run's folder that the user can mend, as a sentence."""
+    """Something about a run that the user can mend, as a sentence."""
 
 
 @contextmanager
 def stop_on_signals(ask: Callable[[], None]) -> Iterator[None]:
-    """Turns SIGTERM and SIGINT into a call of `ask`; a second one acts as it did before."""
+    """Turns SIGTERM and SIGINT into a call of `ask`; a second signal has its usual effect."""
     former: dict[int, Any] = {}
 
     def handle(number: int, _: object) -> None:
@@ -84,7 +84,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, module: nn.Module) -> di
 def load_optimizer(
     optimizer: torch.optim.Optimizer, module: nn.Module, tensors: dict[str, Tensor]
 ) -> None:
-    """Gives an optimiser back its moments. Parameters that had none yet start anew."""
+    """Gives an optimiser back its moments. Parameters without saved moments start anew."""
     for name, parameter in module.named_parameters():
         state = {
             key.removeprefix(f"{name}."): tensor
@@ -107,7 +107,7 @@ class TrainingState:
     update: int = 0
     """Updates done. It is also the place in the data and seeds every draw."""
     best_score: float | None = None
-    """Of the generators so far; lower is better."""
+    """Best score of the generators so far; lower is better."""
     score_of: str = ""
     """What that score measures."""
 
@@ -188,7 +188,7 @@ def first_not_finite(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
 
 
 def resumed(state: Path | None, folder: RunFolder) -> str:
-    """What a run that was to go on does, as a sentence."""
+    """What a run with --resume does, as a sentence."""
     if state is None:
         return f"{folder.path} holds no state to go on from: the run begins anew."
     return f"The run goes on from {state.name}."

@@ -61,7 +61,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Schedule:
-    """What changes in the course of the training, at one update."""
+    """Settings that change in the course of the training, at one update."""
 
     swap_probability: float
     blur_sigma: float
@@ -87,7 +87,7 @@ class Draws:
         state = np.random.SeedSequence(key).generate_state(2, np.uint64)
         self.device = device
         self.cpu = torch.Generator().manual_seed(int(state[0] >> 1))
-        """For the few draws that decide what is made: the same on every device."""
+        """For the few draws that decide what is generated: the same on every device."""
         self.local = torch.Generator(device).manual_seed(int(state[1] >> 1))
         """For the many draws along the rays and in the layers."""
         self.jitter: Jitter = self.local

@@ -64,16 +64,18 @@ class OptimizerConfig:
     d_beta2: float = 0.99 ** (16 / 17)
     """Share that the discriminators' second moments keep at each update."""
     ema_kimg: float = 10.0
-    """Thousand clips after which the average of the generator forgets half, at a batch of 32."""
+    """Half-life of the generator's average in thousand clips, at a batch of 32 and in proportion to
+    it."""
     ema_ramp_up: float = 0.05
-    """Most share of the clips seen that the average remembers."""
+    """The half-life is at most this share of the clips seen so far, so that the average forgets the
+    beginning."""
     w_avg_beta: float = 0.998
     """Share that the average w keeps at each update."""
 
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """What the averaged generator is judged by in the course of a run; the best one is kept."""
+    """How the averaged generator is scored in the course of a run; the best one is kept."""
 
     metric: Literal["swd", "fid", "fvd"] = "swd"
     """As in `python -m training.metrics`; swd compares patches and needs no detector."""
@@ -114,7 +116,7 @@ class TrainConfig:
     """Clips that go through the networks at once; the batch is a multiple of it. Results depend on
     it, but not on the number of processes that share the micro-batches."""
     seed: int = 0
-    """Of weights and every draw: runs with one seed repeat."""
+    """Seed of the weights and of every draw: two runs with one seed are the same."""
     flip: bool = True
     """Mirror clips, with their cameras, with probability 1/2."""
     random_noise: bool = True
@@ -128,7 +130,7 @@ class TrainConfig:
     """Compute activations again in the backward pass instead of keeping them (gradient
     checkpointing): less memory, about a third more time, the same results."""
     channels_last: bool = False
-    """Keep pictures channels-last, which tensor cores like."""
+    """Keep pictures channels-last, which is faster on tensor cores."""
     compile: bool = False
     """Compile the networks with torch.compile."""
     device: str = "auto"

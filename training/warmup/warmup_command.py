@@ -1,4 +1,4 @@
-"""Supervised warm-up: the fast way to a small, good model on data that know their people.
+"""Supervised warm-up: a small, good model in little time, on data whose people are known.
 
     python -m training.synthetic heads.zip --model ICT --people 5000 --still --shared-cameras
     python -m training.warmup --data heads.zip --out runs/warm
@@ -127,7 +127,7 @@ class WarmupConfig:
 
     @property
     def total(self) -> int:
-        """Updates of both stages."""
+        """Updates of both stages together."""
         has_second = self.generator.superresolution_layout is not None
         return self.updates + (self.superresolution_updates if has_second else 0)
 
@@ -157,8 +157,8 @@ class Warmup:
         first = self.loader.dataset[0]
         if first.identity is None or first.motion is None or first.depth is None:
             raise DatasetError(
-                f"{config.data} does not tell identity, motion and depth: "
-                "make a data set with `python -m training.synthetic`."
+                f"{config.data} holds no identity, motion and depth: make a data set with "
+                "`python -m training.synthetic`."
             )
         if config.teach:
             lessons.check(len(first.identity), len(first.motion), config.data)
@@ -307,8 +307,7 @@ class Warmup:
         return self.config.lr * min(1.0, (done + 1) / 150) * (0.02 + 0.98 * fall)
 
     def _done(self, number: int, enlarges: bool) -> tuple[int, int]:
-        """Updates done of those that train the super-resolution or the rest, and how many these
-        are."""
+        """Updates done, and all updates, of those that train the super-resolution or the rest."""
         begin = self.config.updates if enlarges else 0
         return max(number - begin, 0), self.config.total - begin
 
