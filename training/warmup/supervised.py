@@ -390,9 +390,11 @@ def ray_losses(
 
 
 def _mask_error(opacity: Tensor, mask: Tensor) -> Tensor:
-    """Cross-entropy: unlike a difference it still pulls where a ray is all but empty, and density
-    so low that it has hardly any slope would else never come back."""
-    return F.binary_cross_entropy(opacity.clamp(1e-4, 1 - 1e-4), mask)
+    """Cross-entropy: unlike a difference it still pulls where a ray is all but empty; there the
+    density has hardly any slope, and would otherwise never come back."""
+    opacity = opacity.clamp(1e-4, 1 - 1e-4)
+    # Written out, because torch's own raises an error for a NaN, which a diverged run meets.
+    return -(mask * opacity.log() + (1 - mask) * (1 - opacity).log()).mean()
 
 
 def _occupancy(sigma: Tensor, depths: Tensor, targets: Targets) -> Tensor:
