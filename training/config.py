@@ -244,6 +244,8 @@ class DiscriminatorConfig:
     """Fully connected layers of the camera's mapping."""
     group_size: int = 4
     """Samples that minibatch deviation compares."""
+    half_blocks: int = 4
+    """Finest blocks that a training in a half format computes in it; coarser ones keep float32."""
 
     def __post_init__(self) -> None:
         problems = []

@@ -26,7 +26,7 @@ def run_check(options: CheckOptions) -> int:
 
 
 def run_convert(options: ConvertOptions) -> int:
-    """Writes the data set and prints what became of the videos."""
+    """Writes the data set and prints how many videos are in it and which are not."""
     done = convert(options)
     print(f"Saved {options.output}: {done.clips} clips, {done.frames} frames")
     if done.rejects:

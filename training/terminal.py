@@ -1,4 +1,4 @@
-"""Ends of command lines."""
+"""How command lines end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-_READER_GONE = 128 + 13  # as a shell tells of SIGPIPE
+_READER_GONE = 128 + 13  # as shells report SIGPIPE
 
 
 def run_command(main: Callable[[], int]) -> NoReturn:

@@ -122,21 +122,45 @@ def test_check_finds_what_is_wrong(write_set):
 
     path = write_set(clips=6, change=spoil)
     (path / "000003/009.png").unlink()
-    spoiled = bytearray((path / "000004/008.png").read_bytes())
+    spoiled = bytearray((path / "000004/011.png").read_bytes())
     spoiled[-20] ^= 1
-    (path / "000004/008.png").write_bytes(spoiled)
+    (path / "000004/011.png").write_bytes(spoiled)
     report = check(CheckOptions(path))
     reasons = {p.clip: p.reason for p in report.problems}
     assert set(reasons) == {"000001", "000002", "000003", "000004"}
     assert "frame 4" in reasons["000001"]
     assert "no rotation" in reasons["000001"]
     assert "000003/009.png is missing" in reasons["000003"]
-    assert "000004/008.png is damaged" in reasons["000004"]
+    assert "000004/011.png is damaged" in reasons["000004"]
     assert "4 problems" in str(report)
+    assert "4 decoded" not in str(report)
+    assert len(check(CheckOptions(path, sample=2)).problems) == 3, "a sample misses the damage"
+
+
+def test_a_damaged_member_of_a_zip_is_found(write_set, zip_set):
+    path = zip_set(write_set(clips=3))
+    data = bytearray(path.read_bytes())
+    frame = data.index(b"\x89PNG", data.index(b"000001/005.png"))
+    data[frame + 50] ^= 4
+    path.write_bytes(data)
+    (problem,) = check(CheckOptions(path)).problems
+    assert problem.clip == "000001"
+    assert "005.png is damaged" in problem.reason
+
+
+def test_a_zip_that_may_not_be_read_says_why(write_set, zip_set, monkeypatch):
+    path = zip_set(write_set(clips=1))
+
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(zipfile, "ZipFile", denied)
+    with pytest.raises(DatasetError, match=r"set\.zip cannot be read: Permission denied\."):
+        open_source(path)
 
 
 def test_check_describes_a_good_set(write_set):
-    report = check(CheckOptions(write_set(clips=4), all=True))
+    report = check(CheckOptions(write_set(clips=4)))
     assert report.problems == []
     text = str(report)
     assert "64 frames, 16 to 16 a clip; 64 decoded" in text

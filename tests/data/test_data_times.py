@@ -14,7 +14,7 @@ def pair_probabilities() -> np.ndarray:
 
 
 def test_pairs_follow_the_two_beta_distributions():
-    times = draw_times(torch.Generator().manual_seed(0), 200_000)
+    times = draw_times(torch.Generator().manual_seed(0), 200_000, at_frames=True)
     assert times.shape == (200_000, 2, 1)
     assert times.dtype == torch.float32
     index = (times.squeeze(-1) * 15).round().long().numpy()
@@ -27,8 +27,17 @@ def test_pairs_follow_the_two_beta_distributions():
     assert stats.chisquare(counts[possible], expected[possible]).pvalue > 1e-3
 
 
-def test_times_are_the_sixteen_of_a_clip():
-    times = draw_times(torch.Generator().manual_seed(1), 5_000)
+def test_times_between_frames_follow_the_same_two_distributions():
+    times = draw_times(torch.Generator().manual_seed(2), 50_000).squeeze(-1).double().numpy()
+    assert len(np.unique(times)) > 50_000
+    assert np.all(times[:, 0] <= times[:, 1])
+    late, early = stats.beta(2, 1).cdf, stats.beta(1, 2).cdf
+    assert stats.kstest(times[:, 1], lambda x: late(x) * early(x)).pvalue > 1e-3
+    assert stats.kstest(times[:, 0], lambda x: 1 - (1 - late(x)) * (1 - early(x))).pvalue > 1e-3
+
+
+def test_times_at_frames_are_the_sixteen_of_a_clip():
+    times = draw_times(torch.Generator().manual_seed(1), 5_000, at_frames=True)
     assert torch.equal(times.unique(), torch.arange(16) / 15)
 
 

@@ -73,15 +73,31 @@ def test_published_layout_is_read_directly(voxceleb):
         for frame, camera in zip(np.round(frames), sample.cameras.numpy(), strict=True):
             expected = frame_camera(int(sample.clip), int(frame)).numbers()
             assert np.allclose(camera, expected, atol=1e-6)
-    assert len(check(CheckOptions(voxceleb, all=True)).problems) == 2
+    assert len(check(CheckOptions(voxceleb)).problems) == 2
+
+
+@pytest.mark.parametrize(("cameras", "said"), [(19, "is repeated"), (21, "is ignored")])
+def test_one_camera_too_few_or_too_many_is_noted(voxceleb, write_cameras, caplog, cameras, said):
+    """Of 20 frames; as the published training, the last one is repeated or left out."""
+    write_cameras(voxceleb / "smoothed_camera2world/a.json", cameras)
+    source = open_source(voxceleb)
+    found = source.annotations(0).cameras
+    assert found.shape == (20, 25)
+    last = frame_camera(0, min(cameras - 1, 19)).numbers()
+    assert np.array_equal(found[19], last)
+    assert grey_number(source.pictures(0, [19]).images[0]) == pytest.approx(19, abs=0.5)
+    source.annotations(0)
+    assert [note.clip for note in source.notes] == ["a"]
+    assert caplog.text.count(said) == 1
+    assert f"a: has 20 frames but {cameras} cameras" in str(check(CheckOptions(voxceleb)))
 
 
 def test_a_video_with_another_number_of_cameras_is_skipped(voxceleb, write_cameras):
     """Its cameras would belong to other frames."""
-    write_cameras(voxceleb / "smoothed_camera2world/a.json", 19)
+    write_cameras(voxceleb / "smoothed_camera2world/a.json", 18)
     with Loader(ClipDataset(open_source(voxceleb), 64), 4) as loader:
         assert next(loader).clip.tolist() == [1] * 4
-        assert loader.skipped["a"] == "has 20 frames but 19 cameras"
+        assert loader.skipped["a"] == "has 20 frames but 18 cameras"
 
 
 def test_published_layout_through_workers(voxceleb):
@@ -117,7 +133,7 @@ def test_conversion_keeps_frames_and_cameras(voxceleb, tmp_path):
         assert np.allclose(frames, range(count), atol=0.5)
         expected = [frame_camera(clip, k).numbers() for k in range(count)]
         assert np.array_equal(notes.cameras, expected)
-    assert check(CheckOptions(out, all=True)).problems == []
+    assert check(CheckOptions(out)).problems == []
     assert not out.with_name("out.zip.work").exists()
 
 
@@ -134,7 +150,7 @@ def test_rejects_have_their_reasons(tmp_path, write_video, write_cameras):
     (videos / "broken.mp4").write_bytes(b"broken")
     for name in ("good", "deep/short", "wide", "small", "slow", "broken"):
         write_cameras(cameras / f"{name}.json", 20)
-    write_cameras(cameras / "count.json", 19)
+    write_cameras(cameras / "count.json", 18)
     (cameras / "bad.json").write_text("{}")
     out = tmp_path / "out.zip"
     done = convert(ConvertOptions(videos, out, str(cameras), resolution=64, workers=2))
@@ -147,7 +163,7 @@ def test_rejects_have_their_reasons(tmp_path, write_video, write_cameras):
         "wide": "not square; --crop center",
         "small": "only 32 of 64 pixels; --enlarge",
         "slow": "12 frames a second; 25",
-        "count": "20 frames but 19 cameras",
+        "count": "20 frames but 18 cameras",
         "bad": "not 25 numbers|no list",
         "broken": "no readable video",
     }
@@ -224,7 +240,7 @@ def test_a_real_video_becomes_a_data_set(tmp_path):
         ConvertOptions(real_video(), out, "frontal", resolution=128, crop="center", workers=1)
     )
     assert (done.clips, done.frames) == (1, 100)
-    assert check(CheckOptions(out, all=True)).problems == []
+    assert check(CheckOptions(out)).problems == []
     source = open_source(out)
     assert np.array_equal(source.annotations(0).cameras[50], FRONTAL.numbers())
     pictures = source.pictures(0, range(0, 100, 20)).images.astype(float)

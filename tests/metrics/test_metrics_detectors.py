@@ -56,6 +56,16 @@ def test_units_pad_an_even_axis_behind():
     assert found == [2 + 30 + 400 + 5000, 0 + 10 + 200 + 3000]
 
 
+def test_batch_norms_have_the_published_evaluators_epsilon():
+    unit = Unit(1, 1).eval()
+    norm = unit.bn
+    assert norm is not None
+    state = {"conv3d.weight": torch.ones(1, 1, 1, 1, 1), "bn.running_var": torch.zeros(1)}
+    unit.load_state_dict(state, strict=False)
+    with torch.no_grad():
+        assert unit(torch.ones(1, 1, 1, 1, 1)).item() == pytest.approx(1e5**0.5)
+
+
 def test_pools_and_branches():
     x = torch.rand(1, 4, 3, 5, 5)
     pooled = MaxPool((1, 3, 3), (1, 2, 2))(x)
@@ -136,8 +146,9 @@ def test_clips_are_resized_and_scaled():
     frame = clips[1, 5].float()[None] / 127.5 - 1
     expected = F.interpolate(frame, size=(224, 224), mode="bilinear", align_corners=False)
     torch.testing.assert_close(ready[1, :, 5], expected[0])
-    assert prepare_clips(torch.full_like(clips, 255)).unique().tolist() == [1]
-    assert prepare_clips(torch.zeros_like(clips)).unique().tolist() == [-1]
+    white = prepare_clips(torch.full_like(clips, 255))
+    torch.testing.assert_close(white, torch.ones_like(white))
+    torch.testing.assert_close(prepare_clips(torch.zeros_like(clips)), -white)
 
 
 def test_faces_are_cropped_as_fractions_of_any_picture():

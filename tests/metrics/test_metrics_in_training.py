@@ -47,6 +47,28 @@ def test_a_score_is_the_metric(
     assert report.results[metric].value == pytest.approx(first, rel=1e-6)
 
 
+def test_a_score_compares_with_what_training_leaves_out(tmp_path, tiny_generator, write_clips):
+    data = write_clips([16] * 12)
+    run = replace(CONFIG, data=str(data), score=ScoreConfig(samples=4, held_out_share=0.5))
+    held_out = Score(run, World(), tmp_path, tiny_generator)
+    everything = Score(
+        replace(run, score=ScoreConfig(samples=4)), World(), tmp_path, tiny_generator
+    )
+    assert held_out() != everything()
+    assert held_out.of == "swd of 4 samples, seed 0, 0.5 held out"
+    measured = MetricsConfig(
+        tmp_path / "G.safetensors",
+        data=data,
+        held_out_share=0.5,
+        metrics="swd",
+        pictures=4,
+        batch=2,
+        cache=tmp_path / "cache",
+    )
+    report = evaluate(measured, World(), G=tiny_generator)
+    assert report.results["swd"].value == pytest.approx(held_out(), rel=1e-6)
+
+
 def test_a_score_s_detector_must_be_given(tmp_path, tiny_generator):
     run = replace(CONFIG, score=ScoreConfig("fvd"))
     with pytest.raises(MetricsError, match=r"The score fvd needs --score\.detector"):

@@ -1,8 +1,10 @@
-"""Looks a data set over: `training.dataset check`."""
+"""Checks a data set: `python -m training.dataset check`."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -16,11 +18,12 @@ from training.data.camera_numbers import require_cameras
 from training.data.sampling import open_source
 from training.data.source import Annotations, ClipError, ClipSource, Problem
 from training.data.times import CLIP_FRAMES
+from training.data.workers import core_count
 
 _AT_ONCE = 16
-"""Frames decoded at once, for the memory's sake."""
+"""Frames decoded at once, so that a long clip does not fill the memory."""
 _SHOWN = 20
-"""Problems that the report names."""
+"""Clips of a kind that the report names."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,9 @@ class CheckOptions:
 
     path: Annotated[Path, tyro.conf.Positional]
     """Data set: a folder or zip with dataset.json, or the published VoxCeleb folder."""
-    all: bool = False
-    """Decode every frame instead of a sample."""
-    sample: int = 64
-    """Clips of which one frame is decoded."""
+    sample: int | None = None
+    """Decode one frame each of this many clips, not every frame of all: fast, but most damage stays
+    unseen."""
 
 
 @dataclass
@@ -43,39 +45,58 @@ class Report:
     """Facts for the user."""
     problems: list[Problem] = field(default_factory=list)
     """Clips that cannot be used, and why."""
+    notes: list[Problem] = field(default_factory=list)
+    """Clips that can be used although something about them is not right."""
 
     def __str__(self) -> str:
-        shown = [f"  {p.clip}: {p.reason}" for p in self.problems[:_SHOWN]]
-        if len(self.problems) > _SHOWN:
-            shown.append(f"  and {len(self.problems) - _SHOWN} more")
+        lines = list(self.lines)
+        if self.notes:
+            lines += [f"{len(self.notes)} clips are used with a change:", *_shown(self.notes)]
         verdict = f"{len(self.problems)} problems:" if self.problems else "no problems"
-        return "\n".join([*self.lines, verdict, *shown])
+        return "\n".join([*lines, verdict, *_shown(self.problems)])
+
+
+def _shown(found: list[Problem]) -> list[str]:
+    lines = [f"  {p.clip}: {p.reason}" for p in found[:_SHOWN]]
+    return lines + ([f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])
 
 
 def check(options: CheckOptions) -> Report:
-    """Reads all annotations and a sample of the pictures.
+    """Reads all annotations and decodes all frames, or a sample of them, with a progress bar.
 
     Raises:
         DatasetError: when the data set cannot be used at all.
     """
     source = open_source(options.path)
-    report = Report(problems=list(source.problems))
+    report = Report(problems=list(source.problems), notes=source.notes)
     clips = len(source.names)
-    sampled = np.linspace(0, clips - 1, min(max(options.sample, 0), clips)).astype(int)
-    decoded_clips = set(range(clips)) if options.all else set(sampled.tolist())
+    sample = clips if options.sample is None else min(max(options.sample, 0), clips)
+    sampled = set(np.linspace(0, clips - 1, sample).astype(int).tolist())
     cameras: list[np.ndarray] = []
     lengths: list[int] = []
     decoded = 0
-    for clip in tqdm(range(clips), unit="clip", disable=None, leave=False):
+
+    def look(clip: int) -> tuple[Annotations, int] | ClipError:
         try:
             notes = _check_clip(source, clip)
+            frames = range(notes.frame_count)
+            if options.sample is not None:
+                frames = [notes.frame_count // 2] if clip in sampled else []
+            return notes, _decode(source, clip, frames)
+        except ClipError as error:
+            return error
+
+    interval = 0.5 if sys.stderr.isatty() else 30
+    with ThreadPoolExecutor(core_count()) as pool:
+        looks = pool.map(look, range(clips))
+        for clip, found in enumerate(tqdm(looks, total=clips, unit="clip", mininterval=interval)):
+            if isinstance(found, ClipError):
+                report.problems.append(Problem(source.names[clip], str(found)))
+                continue
+            notes, count = found
             lengths.append(notes.frame_count)
             cameras.append(notes.cameras[:: max(notes.frame_count // 4, 1)])
-            if clip in decoded_clips:
-                count = notes.frame_count
-                decoded += _decode(source, clip, range(count) if options.all else [count // 2])
-        except ClipError as error:
-            report.problems.append(Problem(source.names[clip], str(error)))
+            decoded += count
     report.lines.append(f"{options.path}: {source.resolution} px")
     report.lines.append(f"{clips + len(source.problems)} clips, {len(lengths)} with all they need")
     if lengths:
@@ -97,7 +118,7 @@ def _check_clip(source: ClipSource, clip: int) -> Annotations:
 
 
 def _decode(source: ClipSource, clip: int, frames: Sequence[int]) -> int:
-    """Decodes frames and forgets them; returns how many."""
+    """Decodes frames to see whether they can be; returns how many."""
     for start in range(0, len(frames), _AT_ONCE):
         source.pictures(clip, frames[start : start + _AT_ONCE])
     return len(frames)

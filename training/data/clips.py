@@ -70,6 +70,7 @@ class PngClips:
         if self._entries[0].depth is not None and self._depth_range is None:
             raise DatasetError(f"{path} has depth pictures but no depth_range in {INDEX_NAME}.")
         self.names: list[str] = [entry.name for entry in self._entries]
+        self.notes: list[Problem] = []
 
     def annotations(self, clip: int) -> Annotations:
         return self._entries[clip].annotations

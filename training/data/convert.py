@@ -34,7 +34,7 @@ from training.data.picture_files import encode_png, resize
 from training.data.source import ClipError, DatasetError, Problem
 from training.data.times import CLIP_FRAMES
 from training.data.video import Video, open_video
-from training.data.voxceleb import read_cameras
+from training.data.voxceleb import fit_cameras, read_cameras
 from training.data.workers import core_count, settle_worker
 
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg"}
@@ -282,9 +282,7 @@ def _cameras(job: _Job, video: Video, box: tuple[float, float, float, float]) ->
     """Cameras of all frames of the cropped video, float32 [F, 25]."""
     if job.cameras is None:
         return np.tile(FRONTAL.numbers(), (video.frame_count, 1))
-    cameras = read_cameras(job.cameras)
-    if len(cameras) != video.frame_count:
-        raise ClipError(f"has {video.frame_count} frames but {len(cameras)} cameras")
+    cameras = fit_cameras(read_cameras(job.cameras), video.frame_count)
     left, top, right, bottom = box
     width, height = video.width, video.height
     if (right - left, bottom - top) == (width, height):

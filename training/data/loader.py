@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from training.data.held_out_clips import part
 from training.data.sampling import Batch, ClipDataset, open_source
 from training.data.source import DatasetError
 from training.data.workers import core_count, settle_worker
@@ -29,12 +30,14 @@ class DataConfig:
 
     path: Path = Path("data")
     """Data set: a folder or uncompressed zip with dataset.json, or the published VoxCeleb folder.
-    `python -m training.dataset check PATH` looks it over."""
+    `python -m training.dataset check PATH` checks it."""
     mirror: bool = True
     """Whether half of the samples are mirrored, their cameras with them. Turn it off where identity
     numbers are used: a mirrored person has others."""
     stride: int = 1
     """Frames from one to the next of a 16-frame window in longer videos."""
+    held_out_share: float = 0.0
+    """Share of the people who are left out, see `held_out_clips`."""
     workers: int = -1
     """Decoding processes for each training process; 0 decodes in the training process, -1 chooses
     by the machine's cores."""
@@ -136,7 +139,7 @@ class Loader:
             DatasetError: when the data set cannot be used.
         """
         dataset = ClipDataset(
-            open_source(config.path),
+            part(open_source(config.path), config.held_out_share, held_out=False),
             resolution,
             seed=seed,
             mirror=config.mirror,

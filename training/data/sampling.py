@@ -95,7 +95,7 @@ def open_source(path: Path) -> ClipSource:
 
 @dataclass(frozen=True)
 class _Choice:
-    """What a sample consists of, before any picture is decoded."""
+    """The frames of a sample, before any picture is decoded."""
 
     notes: Annotations
     frames: list[int]
@@ -107,8 +107,8 @@ class _Choice:
 class ClipDataset(torch.utils.data.Dataset[Sample]):
     """Endless pairs of frames: `dataset[k]` for any k from 0.
 
-    Every len(source.names) samples each clip comes once, in a new order. A clip that cannot be read
-    gives its place to the next one in that order.
+    Each pass over the data set, of len(source.names) samples, takes every clip once in a new order.
+    A clip that cannot be read is replaced by the next one in that order.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What every kind of data set gives: clips, their annotations, their pictures, and errors."""
+"""What every kind of data set provides: clips, their annotations and pictures, and errors."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True)
 class Annotations:
-    """What is known of the F frames of a clip without decoding a picture."""
+    """What a data set says about the F frames of a clip, apart from the pictures."""
 
     cameras: np.ndarray
     """float32 [F, 25]: cam2world and intrinsics, not yet checked to be cameras."""
     t: np.ndarray | None = None
-    """float32 [F], 0 to 1, not falling; None where a frame's place in its window tells t."""
+    """float32 [F], 0 to 1, not falling; None where t follows from a frame's place in its window."""
     identity: np.ndarray | None = None
     """float32 [I]: numbers of the person, on synthetic data."""
     motion: np.ndarray | None = None
@@ -68,6 +68,8 @@ class ClipSource(Protocol):
     """One name per usable clip; a clip's number is its place here."""
     problems: list[Problem]
     """Clips that were left out when the data set was opened."""
+    notes: list[Problem]
+    """Clips that are used although something about them is not right, as far as they were read."""
 
     def annotations(self, clip: int) -> Annotations:
         """Everything but the pictures of a clip.

@@ -81,7 +81,9 @@ class ZipStore:
         try:
             with zipfile.ZipFile(path) as archive:
                 members = [m for m in archive.infolist() if not m.is_dir()]
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        except OSError as error:
+            raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise DatasetError(
                 f"{path} is not a complete zip file ({error}); copy or convert it again."
             ) from error
@@ -140,10 +142,14 @@ def open_store(path: Path) -> Store:
     """The store that reads `path`.
 
     Raises:
-        DatasetError: when there is nothing there, or no whole uncompressed zip.
+        DatasetError: when there is nothing there that can be read, or no whole uncompressed zip.
     """
-    if path.is_dir():
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if is_folder:
         return FolderStore(path)
-    if path.is_file():
+    if is_file:
         return ZipStore(path)
     raise DatasetError(f"There is no data set at {path}.")

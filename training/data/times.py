@@ -9,35 +9,51 @@ CLIP_FRAMES = 16
 """Frames of a clip as the model knows it; frame k stands at t = k / (CLIP_FRAMES - 1)."""
 
 
-def pair_indices(uniforms: Tensor, frames: int = CLIP_FRAMES) -> Tensor:
-    """Frame numbers of pairs: one from Beta(2, 1) and one from Beta(1, 2), in rising order.
+def pair_times(uniforms: Tensor) -> Tensor:
+    """Two moments of a clip: one from Beta(2, 1) and one from Beta(1, 2), in rising order.
 
-    The two distributions put the frames far apart, but any pair may come, equal ones included.
-    Their distribution functions x^2 and 1 - (1 - x)^2 are inverted, so that two uniform numbers
-    make one pair on every device.
+    The two distributions put the moments far apart, but any pair may come. Their distribution
+    functions x^2 and 1 - (1 - x)^2 are inverted, so that two uniform numbers make one pair on every
+    device.
+
+    Args:
+        uniforms: [..., 2], 0 <= u < 1.
+
+    Returns:
+        [..., 2], 0 to 1.
+    """
+    late = uniforms[..., 0].sqrt()
+    early = 1 - (1 - uniforms[..., 1]).sqrt()
+    return torch.stack([early, late], dim=-1).sort(dim=-1).values
+
+
+def pair_indices(uniforms: Tensor, frames: int = CLIP_FRAMES) -> Tensor:
+    """Frame numbers of pairs, from `pair_times`; equal ones may come.
 
     Args:
         uniforms: [..., 2], 0 <= u < 1.
         frames: number of frames to choose from.
 
     Returns:
-        int64 [..., 2], 0 to frames - 1.
+        int64 [..., 2], 0 to frames - 1, rising.
     """
-    late = uniforms[..., 0].sqrt()
-    early = 1 - (1 - uniforms[..., 1]).sqrt()
-    position = torch.stack([early, late], dim=-1).sort(dim=-1).values
-    return (position * frames).long().clamp(max=frames - 1)
+    return (pair_times(uniforms) * frames).long().clamp(max=frames - 1)
 
 
-def draw_times(generator: torch.Generator, count: int) -> Tensor:
-    """Times of generated pairs, distributed as those of real ones.
+def draw_times(generator: torch.Generator, count: int, *, at_frames: bool = False) -> Tensor:
+    """Times of generated pairs.
 
     Args:
         generator: source of the random numbers; the result is on its device.
         count: number of pairs.
+        at_frames: whether only the 16 times of a clip's frames are drawn, distributed as those of
+            real pairs. Otherwise every moment may come, as in the published run, so that what a
+            timeline shows between two frames has been trained.
 
     Returns:
-        float32 [count, 2, 1], rising, multiples of 1/15 from 0 to 1.
+        float32 [count, 2, 1], rising, 0 to 1.
     """
     uniforms = torch.rand(count, 2, generator=generator, device=generator.device)
-    return pair_indices(uniforms).float().unsqueeze(-1) / (CLIP_FRAMES - 1)
+    if at_frames:
+        return pair_indices(uniforms).float().unsqueeze(-1) / (CLIP_FRAMES - 1)
+    return pair_times(uniforms).unsqueeze(-1)

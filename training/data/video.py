@@ -105,6 +105,20 @@ def open_video(path: Path, threads: int = 1) -> Iterator[Video]:
         ClipError: when it is missing or no video.
         DatasetError: when PyAV is not installed.
     """
+    with _open(path) as (container, stream):
+        stream.codec_context.thread_count = threads
+        from av.error import FFmpegError
+
+        try:
+            video = Video(container, stream)
+        except FFmpegError as error:
+            raise ClipError(f"is no readable video ({_reason(error)})") from error
+        yield video
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """A video's container and its first stream of pictures; errors as in `open_video`."""
     try:
         import av
         from av.error import FFmpegError
@@ -122,15 +136,20 @@ def open_video(path: Path, threads: int = 1) -> Iterator[Video]:
     with container:
         if not container.streams.video:
             raise ClipError("has no video frames")
-        stream = container.streams.video[0]
-        stream.codec_context.thread_count = threads
-        try:
-            video = Video(container, stream)
-        except FFmpegError as error:
-            raise ClipError(f"is no readable video ({_reason(error)})") from error
-        yield video
+        yield container, container.streams.video[0]
+
+
+def frame_count(path: Path) -> int:
+    """Frames of a video by its header, or by its packets where the header does not say.
+
+    Raises:
+        ClipError: when it is missing or no video.
+        DatasetError: when PyAV is not installed.
+    """
+    with _open(path) as (container, stream):
+        return stream.frames or Video(container, stream).frame_count
 
 
 def _reason(error: Exception) -> str:
-    """FFmpeg's words without the path and the error number."""
+    """FFmpeg's message without the path and the error number."""
     return getattr(error, "strerror", None) or str(error)

@@ -11,6 +11,7 @@ it once (`python -m training.dataset convert`) makes training several times fast
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,11 +19,27 @@ import numpy as np
 
 from training.data.source import Annotations, ClipError, DatasetError, Pictures, Problem
 from training.data.storage import require_safe_name
-from training.data.video import Video, open_video
+from training.data.video import Video, frame_count, open_video
+
+logger = logging.getLogger(__name__)
 
 VIDEO_FOLDER = "recrop_faces"
 CAMERA_FOLDER = "smoothed_camera2world"
 LIST_NAME = "voxceleb.list"
+
+
+def fit_cameras(cameras: np.ndarray, frames: int) -> np.ndarray:
+    """Cameras [frames, 25] for a video from those of its file, [F, 25].
+
+    Some of the published files hold one camera too few or too many. As in the published training,
+    the last one is then repeated or left out.
+
+    Raises:
+        ClipError: when the numbers differ by more, so that the cameras belong to other frames.
+    """
+    if abs(len(cameras) - frames) > 1 or not len(cameras):
+        raise ClipError(f"has {frames} frames but {len(cameras)} cameras")
+    return np.concatenate([cameras, cameras[-1:]])[:frames]
 
 
 def read_cameras(path: Path) -> np.ndarray:
@@ -62,10 +79,24 @@ class VoxCelebClips:
                 self.problems.append(Problem(name, f"the cameras {name}.json are missing"))
             else:
                 self.names.append(name)
+        self.notes: list[Problem] = []
         self.resolution = self._first_resolution()
+        self._frame_counts: dict[int, int] = {}
 
     def annotations(self, clip: int) -> Annotations:
-        return Annotations(read_cameras(self.path / CAMERA_FOLDER / f"{self.names[clip]}.json"))
+        cameras = read_cameras(self.path / CAMERA_FOLDER / f"{self.names[clip]}.json")
+        known = clip in self._frame_counts
+        if not known:
+            self._frame_counts[clip] = frame_count(self._video(clip))
+        count = self._frame_counts[clip]
+        fitted = fit_cameras(cameras, count)
+        if len(cameras) != count and not known:
+            change = "the last one is repeated" if len(cameras) < count else "the last is ignored"
+            reason = f"has {count} frames but {len(cameras)} cameras: {change}"
+            if not self.notes:
+                logger.warning("The clip %s %s (said once).", self.names[clip], reason)
+            self.notes.append(Problem(self.names[clip], reason))
+        return Annotations(fitted)
 
     def pictures(self, clip: int, frames: Sequence[int]) -> Pictures:
         with open_video(self._video(clip)) as video:
@@ -74,17 +105,17 @@ class VoxCelebClips:
                     f"is {video.width} x {video.height} pixels instead of "
                     f"{self.resolution} x {self.resolution}"
                 )
-            self._require_camera_each(clip, video)
+            self._require_frames(clip, video)
             return Pictures(np.stack(list(video.frames(frames))))
 
     def verify(self, clip: int) -> None:
         with open_video(self._video(clip)) as video:
-            self._require_camera_each(clip, video)
+            self._require_frames(clip, video)
 
-    def _require_camera_each(self, clip: int, video: Video) -> None:
-        cameras = self.annotations(clip).frame_count
-        if video.frame_count != cameras:
-            raise ClipError(f"has {video.frame_count} frames but {cameras} cameras")
+    def _require_frames(self, clip: int, video: Video) -> None:
+        annotated = self.annotations(clip).frame_count
+        if video.frame_count != annotated:
+            raise ClipError(f"has {video.frame_count} frames; its header says {annotated}")
 
     def _video(self, clip: int) -> Path:
         return self.path / VIDEO_FOLDER / f"{self.names[clip]}.mp4"

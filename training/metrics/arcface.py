@@ -56,7 +56,7 @@ class Block(nn.Module):
 
 
 class IRSE50(nn.Module):
-    """Faces to unit vectors; the cosine of two tells whether they show one person."""
+    """Faces to unit vectors; the cosine of two says how alike the faces are."""
 
     def __init__(self) -> None:
         super().__init__()

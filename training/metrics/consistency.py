@@ -1,8 +1,9 @@
-"""Metrics of one moment seen from several sides: identity, chamfer, warp and flicker.
+"""Metrics of one moment from several sides: identity_face, chamfer_mean, warp_visible, flicker.
 
-The first three compare the frontal view with one turned by 30 degrees, as PV3D does
-(arXiv 2212.06384); all views of a person share one tri-plane, so only rendering and
-super-resolution can differ.
+The first three compare the frontal view with one turned by 30 degrees. All views of a person share
+one tri-plane, so only rendering and super-resolution can differ. They are stricter than the
+published metrics of `published_views`: no change over time is mixed in, hidden parts do not count,
+and outliers do.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def draw_scene(session: Session, numbers: Sequence[int]) -> Scene:
 
 
 class Pair:
-    """People from the front and from the side; what no metric asks for is not rendered.
+    """People from the front and from the side, rendered when a metric first needs them.
 
     Args:
         scene: the people.
@@ -104,19 +105,19 @@ class Pair:
 
 
 def measure_views(session: Session, names: list[str]) -> dict[str, Result]:
-    """identity, chamfer and warp, those that are asked for, from the same pairs of views.
+    """Whichever of identity_face, chamfer_mean and warp_visible are named, from the same views.
 
     Raises:
         MetricsError, DetectorError: when the face recogniser is missing or cannot be used.
     """
     config = session.config
     measures: dict[str, Callable[[Pair], Tensor]] = {
-        "chamfer": _chamfer,
-        "warp": lambda pair: warping_error(*pair.views, tolerance=config.tolerance),
+        "chamfer_mean": _chamfer,
+        "warp_visible": lambda pair: warping_error(*pair.views, tolerance=config.tolerance),
     }
-    if "identity" in names:
+    if "identity_face" in names:
         recogniser = session.detector(config.face_recogniser, face_kind(config.face))
-        measures["identity"] = lambda pair: cosine(recogniser, *map(to_uint8, pair.pictures))
+        measures["identity_face"] = lambda pair: cosine(recogniser, *map(to_uint8, pair.pictures))
     means = {name: Mean() for name in names}
     for numbers in session.batches(config.views, "views"):
         pair = Pair(draw_scene(session, numbers), config.yaw, config.side)

@@ -22,6 +22,7 @@ from training.checkpoint.checkpoint_errors import listed, shown
 from training.data.times import CLIP_FRAMES
 from training.metrics.arcface import FACE_SIDE, IRSE50
 from training.metrics.i3d import CLIP_SIDE, InceptionI3d
+from training.reasons import first_line
 
 
 class DetectorError(Exception):
@@ -61,10 +62,14 @@ def prepare_clips(clips: Tensor) -> Tensor:
     return flat.reshape(count, frames, *flat.shape[1:]).transpose(1, 2)
 
 
-def prepare_faces(pictures: Tensor, crop: Crop) -> Tensor:
-    """uint8 [N, 3, H, W] to float [N, 3, 112, 112], -1 to 1, of the crop."""
-    faces = crop.of(pictures).float() / 127.5 - 1
+def prepare_faces(pictures: Tensor, crop: Crop | None) -> Tensor:
+    """uint8 [N, 3, H, W] to float [N, 3, 112, 112], -1 to 1, of the crop; without one, of the whole
+    picture, and not antialiased, as the published evaluation does."""
     size = (FACE_SIDE, FACE_SIDE)
+    if crop is None:
+        whole = F.interpolate(pictures.float(), size=size, mode="bilinear", align_corners=False)
+        return whole / 127.5 - 1
+    faces = crop.of(pictures).float() / 127.5 - 1
     return F.interpolate(faces, size=size, mode="bilinear", antialias=True, align_corners=False)
 
 
@@ -98,9 +103,9 @@ IMAGE = Kind("image detector", (1, 3, 64, 64), keywords={"return_features": True
 as the TorchScript Inception of StyleGAN's metrics does."""
 
 
-def face_kind(crop: Crop) -> Kind:
-    """Faces: uint8 pictures [N, 3, H, W]. The network takes float [N, 3, 112, 112] in -1 to 1:
-    ArcFace IR-SE50 as published, or any TorchScript embedder."""
+def face_kind(crop: Crop | None) -> Kind:
+    """Faces: uint8 pictures [N, 3, H, W], cut out and resized by `prepare_faces`. The network takes
+    float [N, 3, 112, 112] in -1 to 1: ArcFace IR-SE50 as published, or any TorchScript embedder."""
     return Kind(
         "face recogniser",
         (1, 3, 64, 64),
@@ -177,7 +182,7 @@ def load_detector(
         reason = error.strerror or error
         raise DetectorError(f"Cannot read the {kind.name} {path}: {reason}.") from error
     except RuntimeError as error:  # of torch.jit.load
-        reason = shown(str(error).strip().split("\n")[0])
+        reason = shown(first_line(error))
         raise DetectorError(f"The {kind.name} {path} is damaged: {reason}.") from error
 
 

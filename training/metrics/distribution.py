@@ -35,7 +35,7 @@ from training.replacing import replacing
 
 logger = logging.getLogger(__name__)
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 """Changes whenever the same key would give other statistics."""
 _READERS = 4
 """Threads that decode real clips."""
@@ -184,8 +184,8 @@ def cache_folder(config: MetricsConfig) -> Path:
 
 
 def fingerprint(source: ClipSource) -> str:
-    """Hash of what tells one data set from another without reading its pictures: where it is, the
-    names of its clips, and size and date of the zip, or of the index in its folder."""
+    """Hash that identifies a data set without reading its pictures: its path, the names of its
+    clips, and the size and date of the zip, or of the index in its folder."""
     path = source.path
     facts: list[object] = [str(path.resolve()), source.resolution, source.names]
     for file in (path, path / INDEX_NAME, path / LIST_NAME):

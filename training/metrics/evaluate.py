@@ -15,7 +15,7 @@ import torch
 
 from training.checkpoint import load_generator
 from training.distributed import World
-from training.metrics import consistency, distribution, sliced, truth
+from training.metrics import consistency, distribution, published_views, sliced, truth
 from training.metrics.metric_options import MetricsConfig
 from training.metrics.metric_session import CodesOf, MetricsError, Result, Session
 from training.networks.generator import Generator
@@ -38,14 +38,38 @@ class Metric:
     """Settings that must be given."""
 
 
+_published = published_views.measure_published
 _views, _orbits = consistency.measure_views, consistency.measure_orbits
 
 METRICS: dict[str, Metric] = {
     "identity": Metric(
-        "likeness of front and side", "cosine", "higher", _views, ("face_recogniser",)
+        "likeness of front and side at two moments, as published",
+        "cosine",
+        "higher",
+        _published,
+        ("face_recogniser",),
     ),
-    "chamfer": Metric("distance of front's and side's surfaces", "world units", "lower", _views),
-    "warp": Metric("difference of front and warped side", "0 to 1", "lower", _views),
+    "chamfer": Metric(
+        "distance of front's and side's surfaces at two moments, as published",
+        "squared distance, summed",
+        "lower",
+        _published,
+    ),
+    "warp": Metric(
+        "difference of front and side carried to it at two moments, as published",
+        "0 to 255",
+        "lower",
+        _published,
+    ),
+    "identity_face": Metric(
+        "likeness of front's and side's faces", "cosine", "higher", _views, ("face_recogniser",)
+    ),
+    "chamfer_mean": Metric(
+        "mean distance of front's and side's surfaces", "world units", "lower", _views
+    ),
+    "warp_visible": Metric(
+        "difference of front and warped side where both see it", "0 to 1", "lower", _views
+    ),
     "flicker": Metric("change of a still scene on an orbit", "0 to 1", "lower", _orbits),
     "depth": Metric(
         "depth error against the truth", "world units", "lower", truth.measure, ("data", "codes")

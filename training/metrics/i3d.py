@@ -53,7 +53,8 @@ class Unit(nn.Module):
         super().__init__()
         self.kernel, self.stride = kernel, stride
         self.conv3d = nn.Conv3d(in_channels, out_channels, kernel, stride, bias=last)
-        self.bn = None if last else nn.BatchNorm3d(out_channels, eps=1e-3)
+        # The published evaluators' epsilon; the original network in TensorFlow has 1e-3.
+        self.bn = None if last else nn.BatchNorm3d(out_channels, eps=1e-5)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv3d(_pad_same(x, self.kernel, self.stride))

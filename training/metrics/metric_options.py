@@ -23,16 +23,23 @@ class MetricsConfig:
     data: Path | None = None
     """Data set: real clips and the cameras of generated ones for swd, fvd and fid, true depth for
     depth."""
+    held_out_share: float = 0.0
+    """Compare only with the people that a training with this --score.held-out-share left out; 0 for
+    all."""
     metrics: str = "chamfer,warp,flicker"
-    """Names with commas between them: swd, fvd, fid, identity, chamfer, warp, flicker, depth."""
+    """Names with commas between them. swd, fvd, fid; identity, chamfer, warp as published, at two
+    moments of a clip; identity_face, chamfer_mean, warp_visible, flicker of one moment; depth."""
     out: Path | None = None
     """Result file; beside the checkpoint as NAME.metrics.json if not given."""
     video_detector: Path | None = None
-    """For fvd: I3D of Kinetics-400, i3d_torchscript.pt or the state dict of the PyTorch port."""
+    """For fvd: I3D of Kinetics-400. The published evaluation takes i3d_pretrained_400.pt, to which
+    the README of github.com/wilson1yan/VideoGPT leads; i3d_torchscript.pt works too."""
     image_detector: Path | None = None
-    """For fid: TorchScript that takes uint8 pictures, as the Inception of StyleGAN's metrics."""
+    """For fid: TorchScript that takes uint8 pictures, as inception-2015-12-05.pt does, which
+    github.com/NVlabs/stylegan2-ada-pytorch names in its metrics."""
     face_recogniser: Path | None = None
-    """For identity: ArcFace IR-SE50 (model_ir_se50.pth), or TorchScript that takes 112 px faces."""
+    """For identity and identity_face: ArcFace IR-SE50, the model_ir_se50.pth of
+    github.com/TreB1eN/InsightFace_Pytorch, or TorchScript that takes 112 px faces."""
     run_torchscript: bool = False
     """Allow detectors in TorchScript files. Such a file is a program that runs on this machine; use
     only those whose makers you trust."""
@@ -44,7 +51,8 @@ class MetricsConfig:
     pictures: int = 2000
     """Generated pictures, and as many real ones, for swd."""
     views: int = 1000
-    """People seen from two sides for identity, chamfer and warp; clips for depth."""
+    """People seen from two sides for the metrics of identity, surfaces and warping (the published
+    chamfer is summed over 1,000, and scaled to them); clips for depth."""
     orbits: int = 100
     """People that are circled for flicker."""
     batch: int = 4
@@ -53,7 +61,7 @@ class MetricsConfig:
     """Chooses people, cameras and real windows; one seed gives the same ones in any number of
     processes."""
     truncation_psi: float = 1.0
-    """Below 1, people nearer to the average one."""
+    """Truncation; below 1, people are nearer to the average one."""
     weights: Literal["ema", "raw"] = "ema"
     """Which generator of a checkpoint that has two."""
     stride: int = 1
@@ -69,8 +77,8 @@ class MetricsConfig:
     tolerance: float = TOLERANCE
     """How far behind the visible surface a point counts as hidden, world units."""
     face: Crop = field(default_factory=Crop)
-    """Where the face is in the picture. The default is the crop in common use for pictures aligned
-    as FFHQ's, 188 of 256 pixels."""
+    """Where the face is in the picture, for identity_face. The default is the crop in common use
+    for pictures aligned as FFHQ's, 188 of 256 pixels."""
     device: str = "auto"
     """auto is the process's GPU, or the CPU without one."""
     cache: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER|None")] = None
@@ -92,6 +100,8 @@ class MetricsConfig:
             for name, low in least.items()
             if getattr(self, name) < low
         ]
+        if not 0 <= self.held_out_share < 1:
+            found.append(f"held_out_share is {self.held_out_share}; it must be 0 to below 1")
         if self.seed < 0:
             found.append(f"seed is {self.seed}; it must be 0 or more")
         if not (math.isfinite(self.tolerance) and self.tolerance > 0):
@@ -106,7 +116,7 @@ class MetricsConfig:
 
     @property
     def names(self) -> list[str]:
-        """The metrics asked for, each once."""
+        """The metrics to measure, each once."""
         return list(dict.fromkeys(name.strip() for name in self.metrics.split(",") if name.strip()))
 
     @property

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from training.data.held_out_clips import part
 from training.data.sampling import open_source
 from training.data.source import Annotations, ClipSource
 from training.distributed import World
@@ -21,7 +22,7 @@ from training.metrics.metric_options import MetricsConfig
 from training.networks.generator import Generator
 
 CodesOf = Callable[[Annotations], tuple[Tensor, Tensor]]
-"""What is known of a clip -> the z [z_dim] and z_motion [motion_dim] that show it."""
+"""Annotations of a clip -> the z [z_dim] and z_motion [motion_dim] that show it."""
 
 
 class MetricsError(Exception):
@@ -39,7 +40,7 @@ class Result:
     standard_error: float | None = None
     """Of the value, where it is a mean over samples."""
     facts: dict[str, float] = field(default_factory=dict)
-    """What else is worth knowing, by name."""
+    """Further numbers by name."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Session:
         """
         if self.config.data is None:
             raise MetricsError("The data set is missing.")
-        return open_source(self.config.data)
+        return part(open_source(self.config.data), self.config.held_out_share, held_out=True)
 
     @cached_property
     def windows(self) -> Windows:

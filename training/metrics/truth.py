@@ -1,7 +1,7 @@
 """Depth error against the truth, for supervised models on data sets that have depth and masks.
 
-An adversarial model cannot be told to show a person of the data set. A supervised one can: its
-codes are functions of the data set's numbers, which the caller gives.
+An adversarial model cannot be made to show a given person of the data set. A supervised one can:
+its codes are functions of the data set's numbers, which the caller provides.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from training.warmup.supervised import Codes
 def supervised_codes(path: Path, G: Generator, seed: int) -> CodesOf:
     """Codes by the bases that a supervised warm-up wrote.
 
-    The part of a code that no number tells is drawn at random, as in training: without it the code
-    would be shorter, and the mapping network, which scales codes to one length, would take the
-    person for a more extreme one.
+    The rest of a code, which no number determines, is drawn at random, as in training. Without it
+    the code would be shorter, and the mapping network, which scales codes to one length, would show
+    a more extreme person.
 
     Args:
         path: safetensors file with `identity` [numbers, z_dim] and `motion` [numbers, motion_dim].
@@ -59,13 +59,13 @@ def supervised_codes(path: Path, G: Generator, seed: int) -> CodesOf:
                 bases.z_motion(numbers[1].to(G.device), z_motion)[0],
             )
         except RuntimeError as error:
-            raise MetricsError(f"{path} does not go with the data set: {error}.") from error
+            raise MetricsError(f"{path} does not fit the data set: {error}.") from error
 
     return codes
 
 
 def measure(session: Session, names: list[str]) -> dict[str, Result]:
-    """depth: the mean absolute error of rendered depth within the masks, one frame of each clip.
+    """depth: the mean absolute error of rendered depth within the masks, in one frame of each clip.
 
     The mapping sees the frontal camera, as in the supervised warm-up. Clips that cannot be read are
     left out.

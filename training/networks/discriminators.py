@@ -91,7 +91,7 @@ class ResidualBlock(nn.Module):
 
 
 def minibatch_deviation(x: Tensor, group_size: int) -> Tensor:
-    """Appends to x [N, C, H, W] one channel that tells how much the group's samples differ.
+    """Appends to x [N, C, H, W] one channel that holds how much the samples of a group differ.
 
     Progressive growing of GANs (Karras et al., 2018, arXiv 1710.10196), section 3.
     """
@@ -165,8 +165,13 @@ class Discriminator(nn.Module):
 
     def score(self, x: Tensor, c: Tensor) -> Tensor:
         """x [N, image_channels, H, W], c [N, camera_numbers] -> logits [N, 1]."""
-        for resolution in self.resolutions:
-            x = self.get_submodule(f"b{resolution}")(x)
+        for number, resolution in enumerate(self.resolutions):
+            block = self.get_submodule(f"b{resolution}")
+            if number < self.config.half_blocks:
+                x = block(x)
+            else:
+                with no_autocast(x):
+                    x = block(x.to(self.resample_filter.dtype))
         x, camera = self.b4(x), self.mapping(c)
         return (x * camera).sum(dim=1, keepdim=True) / math.sqrt(x.shape[1])
 

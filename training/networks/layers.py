@@ -138,11 +138,16 @@ class FullyConnected(nn.Module):
         self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_mul)
         self.bias = nn.Parameter(torch.full((out_features,), float(bias_init)))
 
+    @property
+    def gain(self) -> float:
+        """Factor on the stored weights (equalised learning rate, arXiv 1710.10196): those are drawn
+        with unit variance, so that Adam's steps are as large in every layer."""
+        return self.lr_mul / math.sqrt(self.weight.shape[1])
+
     def forward(self, x: Tensor) -> Tensor:
-        gain = self.lr_mul / math.sqrt(self.weight.shape[1])
         bias = self.bias if self.lr_mul == 1 else self.bias * self.lr_mul
         with no_autocast(x):
-            x = F.linear(x.to(self.weight.dtype), self.weight * gain, bias)
+            x = F.linear(x.to(self.weight.dtype), self.weight * self.gain, bias)
         return leaky_relu(x) if self.activate else x
 
 

@@ -28,8 +28,8 @@ _CLIP_FRAMES = 16
 
 
 class Logs:
-    """One run's entries, written by the first process only. What cannot be written, as on a full
-    disk, is told once and lost; the run goes on.
+    """Entries of one run, written by the first process only. Entries that cannot be written, as on
+    a full disk, are lost, which is reported once; the run goes on.
 
     Args:
         folder: where TensorBoard looks.
@@ -38,7 +38,7 @@ class Logs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._writer: SummaryWriter | None = None
-        self._told = False
+        self._warned = False
 
     def _write(self, write: Callable[..., object], *entry: Any) -> None:
         try:
@@ -47,9 +47,9 @@ class Logs:
             write(self._writer, *entry)
         except OSError as e:
             self._writer = None  # a writer keeps its error and raises it again each time
-            if not self._told:
+            if not self._warned:
                 log.warning("Some entries for TensorBoard are lost: %s", e)
-            self._told = True
+            self._warned = True
 
     def numbers(self, update: int, values: dict[str, float]) -> None:
         """Scalars by name."""
@@ -91,8 +91,8 @@ class Logs:
 
 
 def _pictures(G: Generator, z: Tensor, z_motion: Tensor, t: float, yaw: float) -> Tensor:
-    """uint8 [N, 3, H, W] of N people at one time from one side, one after the other: sheets must
-    not need more memory than training does."""
+    """uint8 [N, 3, H, W] of N people at one time from one side. They are rendered one by one, so
+    that a sheet needs no more memory than training does."""
     c = torch.from_numpy(Camera.orbit(yaw).numbers())[None].to(G.device)
     time = torch.full((1, 1), t, device=G.device)
     found = []

@@ -1,12 +1,13 @@
-"""The training loop: read it from top to bottom.
+"""The training loop, to be read from top to bottom.
 
 Each update runs the phases of `training.train.step`. The batch is cut into micro-batches, which the
-processes share; gradients are summed over both. Nothing random is remembered: every draw is seeded
-by where it happens, so a state is networks, optimisers and one counter.
+processes share; gradients are summed over both. No state of a random generator is kept: every draw
+is seeded by its place in the run, so a saved state is networks, optimisers and one counter.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 import math
@@ -22,8 +23,16 @@ from training import checkpoint
 from training.distributed import World
 from training.networks.discriminators import ImageDiscriminator, VideoDiscriminator
 from training.networks.generator import Generator
-from training.train import losses
-from training.train.run_folder import RunError, RunFolder, TrainingState, resumed, stop_on_signals
+from training.reasons import first_line
+from training.train import losses, published_state
+from training.train.run_folder import (
+    Health,
+    RunError,
+    RunFolder,
+    TrainingState,
+    resumed,
+    stop_on_signals,
+)
 from training.train.step import PHASES, Clips, Draws, Phase, Schedule, Step
 from training.train.train_config import TrainConfig
 
@@ -33,8 +42,8 @@ log = logging.getLogger(__name__)
 _HALF_SCALE = 2.0**12
 """Factor on the losses in float16, taken out of the gradients again. StyleGAN uses none; here a
 quarter of the generator's gradient was lost without it (256 px, measured against float32), because
-most pixels' shares are below the format's smallest number. The largest share was about 0.02, which
-leaves a factor of 800 to the format's end; beyond it gradients are bounded like any others."""
+most pixels' shares lie below the smallest number of the format. The largest share was about 0.02,
+which even with the factor is 800 times below the largest number."""
 
 
 class ClipStream(Protocol):
@@ -50,12 +59,12 @@ class ClipStream(Protocol):
 
 
 class Judge(Protocol):
-    """What tells how good the averaged generator is."""
+    """Scores the averaged generator."""
 
     name: str
-    """Of the metric."""
+    """Name of the metric."""
     of: str
-    """What is measured: scores of different things do not compare."""
+    """What exactly is measured: scores of different things cannot be compared."""
 
     def __call__(self) -> float:
         """The score; lower is better. Every process calls it and gets the same."""
@@ -72,23 +81,35 @@ class Networks:
     D_video: VideoDiscriminator
 
     @classmethod
-    def build(cls, config: TrainConfig, device: torch.device) -> Networks:
+    def build(cls, config: TrainConfig, device: torch.device, *, anew: bool = True) -> Networks:
         """New networks; the same for the same seed.
+
+        Args:
+            config: of the run.
+            device: where they are to be.
+            anew: whether they begin a run, from the weights to start from if there are any.
 
         Raises:
             training.checkpoint.CheckpointError: when the weights to start from cannot be read.
         """
         torch.manual_seed(config.seed)
-        G = Generator(config.generator)
-        if config.start_from:
+        G, D_image, D_video = networks_of(config)
+        if config.start_from and anew:
             checkpoint.start_from(G, config.start_from)
-        D_image = ImageDiscriminator(config.discriminator)
-        D_video = VideoDiscriminator(config.discriminator)
         layout = torch.channels_last if config.channels_last else torch.contiguous_format
         for module in (G, D_image, D_video):
             module.to(device, memory_format=layout)  # pyright: ignore[reportCallIssue]
         G_ema = copy.deepcopy(G).eval().requires_grad_(False)
         return cls(G, G_ema, D_image, D_video)
+
+
+def networks_of(config: TrainConfig) -> tuple[Generator, ImageDiscriminator, VideoDiscriminator]:
+    """Networks of the sizes that settings ask for, with random weights."""
+    return (
+        Generator(config.generator),
+        ImageDiscriminator(config.discriminator),
+        VideoDiscriminator(config.discriminator),
+    )
 
 
 class Trainer:
@@ -99,7 +120,7 @@ class Trainer:
         data: real clips and cameras.
         world: this process among its siblings.
         folder: where states go.
-        judge: makes what scores the averaged generator, so that the best one is kept.
+        judge: makes the judge of the averaged generator, by whose scores the best one is kept.
     """
 
     def __init__(
@@ -112,7 +133,8 @@ class Trainer:
     ) -> None:
         self.config, self.data, self.world = config, data, world
         self.folder = folder
-        self.networks = Networks.build(config, world.device)
+        goes_on = config.resume and bool(folder.states())
+        self.networks = Networks.build(config, world.device, anew=not goes_on)
         options, nets = config.optimizer, self.networks
         self.optimizers = {
             "G": _adam(nets.G, options.g_lr, options.g_beta2),
@@ -120,10 +142,15 @@ class Trainer:
             "D_video": _adam(nets.D_video, options.d_lr, options.d_beta2),
         }
         modules: dict[str, nn.Module] = {name: getattr(nets, name) for name in self.optimizers}
+        parts = {**modules, "G_ema": nets.G_ema}
+        if config.start_from and not goes_on:
+            published_state.take_over(config.start_from, parts, self.optimizers)
         self.state = TrainingState(
-            {**modules, "G_ema": nets.G_ema},
+            parts,
             {f"optimizer {name}": (o, modules[name]) for name, o in self.optimizers.items()},
+            update=config.begin_at,
         )
+        self.health = Health(self.state, folder)
         self.judge = judge(nets.G_ema) if judge is not None and config.score_every else None
         self.step = Step(config, nets.G, nets.D_image, nets.D_video)
         if config.compile:
@@ -131,7 +158,27 @@ class Trainer:
         self._loss_scale = _HALF_SCALE if config.precision == "float16" else 1.0
         self.seconds: dict[Phase, float] = dict.fromkeys(PHASES, 0.0)
         """Time spent in each phase since the start, seconds."""
-        self._stopping = False
+        self._stopping, self._restored = False, False
+        self._unsaved: str | None = None
+        """Why the newest state could not be written, in the first process."""
+
+    def restore(self) -> None:
+        """Takes back the newest state of the run that is resumed; once, and else nothing.
+
+        Raises:
+            RunError: when the run to resume does not fit, or is not there for every process.
+        """
+        if self._restored or not self.config.resume:
+            return
+        self._restored = True
+        found = self.folder.restore(self.state)
+        if self.world.first:
+            log.info(resumed(found, self.folder))
+        if not self.world.agree(self.state.update):
+            raise RunError(
+                f"The processes do not find the same states in {self.folder.path}: "
+                "it must be on a disk that all of them share."
+            )
 
     def run(self) -> Iterator[dict[str, float]]:
         """Trains, and yields the losses of each update.
@@ -139,36 +186,49 @@ class Trainer:
         SIGTERM and SIGINT end the run after the update under way, saved.
 
         Raises:
-            RunError: when the run to resume does not fit, or is not there for every process.
+            RunError: when the run to resume cannot be used, the training diverges, or its last
+                state cannot be written.
         """
+        self.restore()
         config, state = self.config, self.state
-        if config.resume:
-            found = self.folder.restore(state)
-            if self.world.first:
-                log.info(resumed(found, self.folder))
-            if not self.world.agree(state.update):
-                raise RunError(
-                    f"The processes do not find the same states in {self.folder.path}: "
-                    "it must be on a disk that all of them share."
-                )
         last = config.updates
         if config.stop_after is not None:
             last = min(last, state.update + config.stop_after)
-        stopping = False
+        stopping, due, first = False, False, state.update
         with stop_on_signals(self.stop):
             # A signal may reach some of the processes only, and all of them must save.
             while state.update < last and not (stopping := self.world.any(self._stopping)):
-                values = self.update()
+                with self._profiled(state.update + 1 - first):
+                    values = self.update()
+                self.health.note(values.values())
                 if self._is_scored():
                     values |= self._score()
-                if state.update % config.save_every == 0 or state.update == last:
+                due |= state.update % config.save_every == 0 or state.update == last
+                if due and not self.health.failing:
                     self.save()
+                    due = False
                 yield values
-            if stopping:
+            if stopping or due:
+                self.health.require()
                 self.save()
+        if self.world.any(self._unsaved is not None):
+            reason = self._unsaved or "the first process says why"
+            raise RunError(f"The last state of the run is not saved: {reason}.")
+
+    @contextlib.contextmanager
+    def _profiled(self, number: int) -> Iterator[None]:
+        """Records what happens within it, if this update of the sitting is to be profiled."""
+        if number != self.config.profile or not self.world.first:
+            yield
+            return
+        with torch.profiler.profile(profile_memory=True, record_shapes=True) as profile:
+            yield
+        path = self.folder.profile(self.state.update)
+        profile.export_chrome_trace(str(path))
+        log.info("The profile of update %d is in %s.", self.state.update, path)
 
     def update(self) -> dict[str, float]:
-        """One update of all networks; its losses, averaged over the batch."""
+        """One update of all networks; its losses and logits by name, averaged over the batch."""
         config, number = self.config, self.state.update
         schedule = Schedule.at(number, config)
         values: dict[str, float] = {}
@@ -178,8 +238,8 @@ class Trainer:
                 values |= self._phase(phase, index, number, schedule)
                 self._synchronize()
                 self.seconds[phase] += time.perf_counter() - start
-        self.state.update = number + 1
         self._average()
+        self.state.update = number + 1
         return values
 
     def _phase(self, phase: Phase, index: int, number: int, schedule: Schedule) -> dict[str, float]:
@@ -192,23 +252,27 @@ class Trainer:
             module.zero_grad(set_to_none=True)
         count = config.batch // config.micro_batch
         totals: dict[str, Tensor] = {}
+        w_sum: Tensor | None = None
         for micro in world.share(count):
             draws = Draws((config.seed, number, index, micro), world.device)
             clips = self.data.clips(number, micro)
             c = self.data.cameras(draws, config.micro_batch)
-            parts = self.step.losses[phase](clips, c, schedule, draws)
-            loss = torch.stack(list(parts.values())).sum() / count
+            outcome = self.step.compute[phase](clips, c, schedule, draws)
+            loss = torch.stack(list(outcome.losses.values())).sum() / count
             (loss * self._loss_scale).backward()
-            for name, value in parts.items():
+            logits = {f"logits/{name}": value for name, value in outcome.logits.items()}
+            for name, value in (outcome.losses | logits).items():
                 totals[name] = totals.get(name, 0) + value.detach() / count
+            if outcome.w_sum is not None:
+                w_sum = outcome.w_sum if w_sum is None else w_sum + outcome.w_sum
         self._apply(names, modules)
-        if phase == "Gmain":
-            self._average_w()
+        if w_sum is not None:
+            self._average_w(w_sum)
         return self._shared(phase, totals)
 
     def _apply(self, names: list[str], modules: list[nn.Module]) -> None:
-        """Sums gradients over the processes, makes them finite as the published loop does, and
-        steps the optimisers."""
+        """Sums gradients over the processes, makes them finite as the published loop does, and lets
+        the optimisers take a step."""
         parameters = [p for module in modules for p in module.parameters() if p.grad is not None]
         gradients = [p.grad for p in parameters if p.grad is not None]
         self.world.sum_(gradients)
@@ -220,17 +284,15 @@ class Trainer:
             self.optimizers[name].step()
 
     def _shared(self, phase: Phase, totals: dict[str, Tensor]) -> dict[str, float]:
-        """Losses summed over the processes; one that had no micro-batch knows the names too."""
+        """Values summed over the processes, each of which has had a part of the batch."""
         if self.world.size > 1 and not totals:
             raise RuntimeError(f"A process has no part in {phase}: use fewer, or a larger batch.")
         tensors = [totals[name] for name in totals]
         self.world.sum_(tensors)
         return {name: tensor.item() for name, tensor in zip(totals, tensors, strict=True)}
 
-    def _average_w(self) -> None:
-        """The running mean of w that truncation pulls towards."""
-        drawn, self.step.w_sum = self.step.w_sum, None
-        assert drawn is not None
+    def _average_w(self, drawn: Tensor) -> None:
+        """Updates the running mean of w, which truncation pulls towards, with a sum [w_dim]."""
         self.world.sum_([drawn])
         beta = self.config.optimizer.w_avg_beta
         average = self.networks.G.backbone.mapping.w_avg
@@ -251,21 +313,30 @@ class Trainer:
                 average.copy_(buffer)
 
     def save(self) -> None:
-        """Writes the state and the generator; a disk that is full is told, not fatal."""
+        """Writes the state and the generator. A full disk is reported and does not end the run,
+        unless it is the last state that cannot be written.
+
+        Raises:
+            RunError: when the state is not finite.
+        """
         if self.world.first:
+            self._unsaved = None
             try:
                 self.folder.save(self.state, self.config.keep)
                 notes = f"Training, {self.state.update} updates."
                 checkpoint.save(self.folder.generator, self.networks.G_ema, notes=notes)
             except (OSError, checkpoint.CheckpointError) as e:
+                self._unsaved = str(e).rstrip(".")
                 log.warning("The state at update %d is not saved: %s", self.state.update, e)
+        else:  # which must end as well
+            self.folder.require_finite(self.state)
         self.world.barrier()
 
     def _is_scored(self) -> bool:
         if self.judge is None:
             return False
         number, config = self.state.update, self.config
-        # The first update too: what a score lacks shall be told at once, not after hours.
+        # After the first update too, so that a missing detector shows at once and not after hours.
         return number in (1, config.updates) or number % config.score_every == 0
 
     def _score(self) -> dict[str, float]:
@@ -309,9 +380,9 @@ def _compile(modules: list[nn.Module], device: torch.device) -> None:
         torch.compile(torch.sin)(torch.zeros(8, device=device))
     except Exception as e:  # torch has a type of its own for everything that can be missing
         needed = "Triton" if device.type == "cuda" else "a C++ compiler"
-        reason = str(e).strip().splitlines()[0]
         raise RunError(
-            f"--compile needs {needed}, which does not work here ({reason}); train without it."
+            f"--compile needs {needed}, which does not work here ({first_line(e)}); train without "
+            "it."
         ) from e
     for module in modules:
         module.compile()

@@ -6,9 +6,11 @@
     states/000012000.state   all of the training at an update: the newest few are kept
     statistics/              of the real pictures, for the score
     logs/                    TensorBoard
+    profiles/                of single updates, on request
 
 States are safetensors files: tensors and plain numbers, so that opening one cannot run code.
 Every file is written beside its place and renamed; a full disk leaves the old ones as they are.
+A state whose values are not all finite is never written, and never taken back.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import math
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,26 +31,31 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from training.checkpoint.contents import is_finite
 from training.replacing import replacing
 
 log = logging.getLogger(__name__)
 
 STATE_VERSION = "1"
+PATIENCE = 20
+"""Updates in a row whose losses may be other than finite before a run is given up. A single one is
+no reason: float16 overflows now and then, and the gradients are made finite."""
 _SUFFIX = ".state"
 _ANY_TIME = {
-    *("resume", "stop_after", "data", "out", "held_out", "device", "workers", "compile", "keep"),
+    *("resume", "stop_after", "profile", "data", "out", "held_out", "device", "workers"),
+    *("compile", "checkpointing", "keep"),
     *("log_every", "save_every", "sample_every", "score_every"),
 }
-"""Settings that may change in the course of a run."""
+"""Settings that do not change what a run computes."""
 
 
 class RunError(Exception):
-    """Something about a run's folder that the user can mend, as a sentence."""
+    """Something about a run that the user can mend, as a sentence."""
 
 
 @contextmanager
 def stop_on_signals(ask: Callable[[], None]) -> Iterator[None]:
-    """Turns SIGTERM and SIGINT into a call of `ask`; a second one acts as it did before."""
+    """Turns SIGTERM and SIGINT into a call of `ask`; a second signal has its usual effect."""
     former: dict[int, Any] = {}
 
     def handle(number: int, _: object) -> None:
@@ -76,7 +84,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, module: nn.Module) -> di
 def load_optimizer(
     optimizer: torch.optim.Optimizer, module: nn.Module, tensors: dict[str, Tensor]
 ) -> None:
-    """Gives an optimiser back its moments. Parameters that had none yet start anew."""
+    """Gives an optimiser back its moments. Parameters without saved moments start anew."""
     for name, parameter in module.named_parameters():
         state = {
             key.removeprefix(f"{name}."): tensor
@@ -99,21 +107,22 @@ class TrainingState:
     update: int = 0
     """Updates done. It is also the place in the data and seeds every draw."""
     best_score: float | None = None
-    """Of the generators so far; lower is better."""
+    """Best score of the generators so far; lower is better."""
     score_of: str = ""
     """What that score measures."""
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Everything as named tensors."""
-        found = {
-            f"{part}/{name}": tensor
-            for part, module in self.modules.items()
-            for name, tensor in module.state_dict().items()
-        }
+    def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Everything by name, where it is."""
+        for part, module in self.modules.items():
+            for name, tensor in module.state_dict().items():
+                yield f"{part}/{name}", tensor
         for part, (optimizer, module) in self.optimizers.items():
-            moments = optimizer_tensors(optimizer, module)
-            found |= {f"{part}/{name}": tensor for name, tensor in moments.items()}
-        return {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
+            for name, tensor in optimizer_tensors(optimizer, module).items():
+                yield f"{part}/{name}", tensor
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything by name, on the CPU."""
+        return {name: x.detach().cpu().contiguous() for name, x in self.named_tensors()}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Takes everything back.
@@ -125,16 +134,81 @@ class TrainingState:
             try:
                 module.load_state_dict(_part(tensors, part))
             except RuntimeError as e:
-                raise RunError(f"The state's {part} does not fit this configuration: {e}") from e
+                raise RunError(
+                    f"The {part} of the saved state is a network of other sizes than these settings"
+                    " make."
+                ) from e
         for part, (optimizer, module) in self.optimizers.items():
             load_optimizer(optimizer, module, _part(tensors, part))
 
 
+class Health:
+    """Notices that a run has diverged, so that it ends before its good states are lost.
+
+    Args:
+        state: of the run.
+        folder: of the run.
+    """
+
+    def __init__(self, state: TrainingState, folder: RunFolder) -> None:
+        self._state, self._folder = state, folder
+        self.failing = 0
+        """Updates in a row, up to the last one, whose losses were not all finite."""
+
+    def note(self, losses: Iterable[float]) -> None:
+        """Takes in the losses of an update; every process must be given the same.
+
+        Raises:
+            RunError: when weights are not finite any more, or the losses have not been for
+                `PATIENCE` updates.
+        """
+        if all(map(math.isfinite, losses)):
+            self.failing = 0
+            return
+        self.failing += 1
+        if self.failing == 1:
+            log.warning("The losses of update %d are not finite.", self._state.update)
+        self._folder.require_finite(self._state)
+        if self.failing >= PATIENCE:
+            self.require()
+
+    def require(self) -> None:
+        """Returns when the losses of the last update were finite.
+
+        Raises:
+            RunError: when they were not.
+        """
+        if self.failing:
+            raise self._folder.diverged(self._state.update, "the losses are")
+
+
+def first_not_finite(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
+    """Name of the first tensor with a value that is NaN or infinite; None if all are finite."""
+    return next((name for name, tensor in tensors if not is_finite(tensor)), None)
+
+
 def resumed(state: Path | None, folder: RunFolder) -> str:
-    """What a run that was to go on does, as a sentence."""
+    """What a run with --resume does, as a sentence."""
     if state is None:
         return f"{folder.path} holds no state to go on from: the run begins anew."
     return f"The run goes on from {state.name}."
+
+
+def changed_settings(
+    before: dict[str, Any], now: dict[str, Any], counts: Callable[[str], bool]
+) -> list[str]:
+    """Differences between two tables of settings, as "NAME was A and is B".
+
+    Args:
+        before, now: nested tables, as JSON gives them.
+        counts: whether the setting of a dotted name is of interest.
+    """
+    old, new = _flat(before), _flat(now)
+    return [
+        f"{name} was {old[name]} and is {new[name]}"
+        for name in sorted(old.keys() & new.keys())
+        if old[name] != new[name] and counts(name)
+    ]
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -146,6 +220,11 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             found[prefix + name] = value
     return found
+
+
+def _decides(name: str) -> bool:
+    """Whether what a run computes depends on the setting of a dotted name."""
+    return name.rpartition(".")[2] not in _ANY_TIME
 
 
 def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
@@ -175,79 +254,107 @@ class RunFolder:
     def logs(self) -> Path:
         return self.path / "logs"
 
+    def profile(self, update: int) -> Path:
+        """Where the profile of an update goes; its folder is made."""
+        folder = self.path / "profiles"
+        folder.mkdir(exist_ok=True)
+        return folder / f"{update:09d}.json.gz"
+
     def begin(self, config: Any, resume: bool) -> None:
-        """Makes the folder and notes the settings. Other settings than those of a run that goes on
-        are told.
+        """Makes the folder and keeps the settings in it. Warns of settings that differ from those
+        with which the run was begun.
 
         Raises:
-            RunError: when there is a run already and it shall not be resumed.
+            RunError: when there is a run already and `resume` is not set.
         """
         if self.states() and not resume:
             raise RunError(
                 f"{self.path} holds a run already: add --resume to go on, or choose another --out."
             )
+        path = self.path / "config.json"
+        text = json.dumps(dataclasses.asdict(config), indent=2)
         try:
-            settings = dataclasses.asdict(config)
-            changes = self._changes(settings) if self.states() else []
+            before = json.loads(path.read_text()) if self.states() and path.is_file() else {}
+            changes = changed_settings(before, json.loads(text), _decides)
             if changes:
                 log.warning("The run goes on with other settings: %s.", ", ".join(changes))
-            text = json.dumps(settings, indent=2)
             (self.path / "states").mkdir(parents=True, exist_ok=True)
-            with replacing(self.path / "config.json") as part:
+            with replacing(path) as part:
                 part.write_text(text)
         except OSError as e:
             raise RunError(f"{self.path} cannot be written: {e.strerror}.") from e
-
-    def _changes(self, settings: dict[str, Any]) -> list[str]:
-        """What of the settings that decide a run's course is not as it was, in words."""
-        try:
-            before = _flat(json.loads((self.path / "config.json").read_text()))
-        except (OSError, ValueError):
-            return []
-        now = _flat(json.loads(json.dumps(settings)))
-        return [
-            f"{name} was {before[name]} and is {now[name]}"
-            for name in sorted(before.keys() & now.keys())
-            if before[name] != now[name] and name.rpartition(".")[2] not in _ANY_TIME
-        ]
+        except ValueError as e:
+            raise RunError(f"{path} cannot be used: {e}.") from e
 
     def states(self) -> list[Path]:
         """Saved states, oldest first."""
         return sorted((self.path / "states").glob(f"[0-9]*{_SUFFIX}"))
 
+    def diverged(self, update: int, what: str) -> RunError:
+        """The error of a run of which `what` ("the losses are") not finite after an update."""
+        states = self.states()
+        way_back = (
+            f"{states[-1].name} is the newest state: go on from it with --resume and a lower "
+            "learning rate."
+            if states
+            else "No state was saved before it: begin again with a lower learning rate."
+        )
+        return RunError(
+            f"The training has diverged: {what} not finite after update {update}, which is not "
+            f"saved. {way_back}"
+        )
+
+    def require_finite(self, state: TrainingState) -> None:
+        """Returns when all values of a state are finite.
+
+        Raises:
+            RunError: when they are not.
+        """
+        if broken := first_not_finite(state.named_tensors()):
+            raise self.diverged(state.update, f"{broken} is")
+
     def save(self, state: TrainingState, keep: int) -> Path:
-        """Writes a state and drops all but the newest `keep`.
+        """Writes a state, and removes all but the newest `keep` of those that lead up to it.
 
         Raises:
             OSError: when it cannot be written; the older states stay.
+            RunError: when it holds values that are not finite; the older states stay.
         """
         path = self.path / "states" / f"{state.update:09d}{_SUFFIX}"
         metadata = {"version": STATE_VERSION, "update": str(state.update)}
         if state.best_score is not None:
             metadata |= {"best_score": repr(state.best_score), "score_of": state.score_of}
+        self.require_finite(state)
         tensors = state.tensors()
         try:
             with replacing(path) as part:
                 save_file(tensors, part, metadata)
-        except SafetensorError as e:  # how safetensors tells of a full disk
+        except SafetensorError as e:  # how safetensors reports a full disk
             raise OSError(str(e)) from e
-        for old in self.states()[:-keep]:
+        states = self.states()
+        # A later state is one that could not be used when the run went on from an earlier one.
+        kept = [other for other in states if other.name <= path.name][-keep:]
+        for old in set(states) - set(kept):
             old.unlink(missing_ok=True)
         return path
 
     def restore(self, state: TrainingState) -> Path | None:
-        """Fills a state from the newest file that is whole; None where there is none.
+        """Fills a state from the newest file that can be used; None where there is no file.
 
         Raises:
-            RunError: when the file belongs to another configuration.
+            RunError: when no file can be used, or one belongs to another configuration.
         """
-        for path in reversed(self.states()):
+        states = self.states()
+        for path in reversed(states):
             try:
                 with safe_open(path, framework="pt") as file:
                     metadata = file.metadata() or {}
                     tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             except (SafetensorError, OSError):
                 log.warning("%s cannot be read: an older state is taken.", path.name)
+                continue
+            if broken := first_not_finite(tensors.items()):
+                log.warning("%s is not finite in %s: an older state is taken.", broken, path.name)
                 continue
             if metadata.get("version") != STATE_VERSION:
                 raise RunError(f"{path.name} was written by another version of this program.")
@@ -257,4 +364,30 @@ class RunFolder:
             state.best_score = None if best is None else float(best)
             state.score_of = metadata.get("score_of", "")
             return path
+        if states:
+            raise RunError(
+                f"No state in {self.path / 'states'} can be used: remove that folder to begin the "
+                "run anew, or choose another --out."
+            )
         return None
+
+
+def newest_generator(folder: str | Path) -> Path:
+    """The generator of a run's folder that was written last, to open in the visualizer.
+
+    Args:
+        folder: of a run of `training.train` or `training.warmup`.
+
+    Returns:
+        generator.safetensors, or best.safetensors where that is newer.
+
+    Raises:
+        RunError: when the folder holds no generator.
+    """
+    run = RunFolder(folder)
+    found = [path for path in (run.generator, run.best) if path.is_file()]
+    if found:
+        return max(found, key=lambda path: path.stat().st_mtime)
+    if run.states() or (run.path / "config.json").is_file():
+        raise RunError(f"The run in {folder} has not saved a generator yet.")
+    raise RunError(f"{folder} is not the folder of a run: it holds no generator.safetensors.")

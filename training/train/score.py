@@ -14,7 +14,7 @@ from training.train.train_config import TrainConfig
 class Score:
     """Measures one generator again and again, with the same people, cameras and real pictures.
 
-    It draws from generators of its own, so that training goes on as if nothing had been measured.
+    It has random generators of its own, so that measuring does not change the training.
     All processes call it, share the work and get the same number.
 
     Args:
@@ -30,15 +30,18 @@ class Score:
     def __init__(self, config: TrainConfig, world: World, folder: Path, G: Generator) -> None:
         options = config.score
         self.name = options.metric
-        """Of the metric, where less is better."""
+        """Name of the metric; lower is better."""
         self.of = f"{options.metric} of {options.samples} samples, seed {config.seed}"
-        """What is measured: scores of different things do not compare."""
+        if options.held_out_share:
+            self.of += f", {options.held_out_share:g} held out"
+        """What exactly is measured: scores of different things cannot be compared."""
         detector = Path(options.detector) if options.detector else None
         if options.metric != "swd" and detector is None:
             raise MetricsError(f"The score {options.metric} needs --score.detector.")
         measured = MetricsConfig(
             folder / "generator.safetensors",
             data=Path(config.data),
+            held_out_share=options.held_out_share,
             metrics=options.metric,
             video_detector=detector,
             image_detector=detector,

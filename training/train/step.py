@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from training.data.times import draw_times
 from training.networks.discriminators import (
@@ -23,9 +24,11 @@ from training.networks.discriminators import (
     resize,
 )
 from training.networks.generator import Generator
+from training.rendering import Jitter
 from training.train import losses
 from training.train.train_config import TrainConfig
 
+T = TypeVar("T")
 Phase = Literal["Gmain", "Greg", "Dmain", "Dreg"]
 PHASES: tuple[Phase, ...] = ("Gmain", "Greg", "Dmain", "Dreg")
 """In the order in which they run; the two regularisations not at every update."""
@@ -44,8 +47,21 @@ class Clips:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What one phase computes on a micro-batch."""
+
+    losses: dict[str, Tensor]
+    """Scalars by name, whose sum is to fall."""
+    logits: dict[str, Tensor] = field(default_factory=dict)
+    """Mean logits of the discriminators by name, for the logs: a discriminator that tells real from
+    generated with ease has them far apart."""
+    w_sum: Tensor | None = None
+    """Sum of the w of generated clips [w_dim], for their running average."""
+
+
+@dataclass(frozen=True)
 class Schedule:
-    """What changes in the course of the training, at one update."""
+    """Settings that change in the course of the training, at one update."""
 
     swap_probability: float
     blur_sigma: float
@@ -59,7 +75,7 @@ class Schedule:
         raw_start = final if loss.raw_start is None else loss.raw_start
         return cls(
             losses.ramp(kimg, loss.swap_start, loss.swap_end, loss.swap_kimg),
-            losses.ramp(kimg, loss.blur_sigma, 0.0, loss.blur_kimg * config.batch / 32),
+            losses.ramp(kimg, loss.blur_sigma, 0.0, loss.blur_kimg * config.micro_batch / 32),
             round(losses.ramp(kimg, raw_start, final, loss.raw_kimg)),
         )
 
@@ -71,12 +87,27 @@ class Draws:
         state = np.random.SeedSequence(key).generate_state(2, np.uint64)
         self.device = device
         self.cpu = torch.Generator().manual_seed(int(state[0] >> 1))
-        """For the few draws that decide what is made: the same on every device."""
+        """For the few draws that decide what is generated: the same on every device."""
         self.local = torch.Generator(device).manual_seed(int(state[1] >> 1))
         """For the many draws along the rays and in the layers."""
+        self.jitter: Jitter = self.local
+        """Where samples fall within their steps along the rays."""
 
     def normal(self, *shape: int) -> Tensor:
+        """N(0, 1) of the shape: codes."""
         return torch.randn(shape, generator=self.cpu).to(self.device)
+
+    def times(self, count: int, at_frames: bool) -> Tensor:
+        """Times of generated pairs [count, 2, 1], see `draw_times`."""
+        return draw_times(self.cpu, count, at_frames=at_frames).to(self.device)
+
+    def points(self, *shape: int) -> Tensor:
+        """Points of the box of side 2, [*shape, 3] in -1..1."""
+        return 2 * torch.rand((*shape, 3), generator=self.local, device=self.device) - 1
+
+    def offsets(self, *shape: int) -> Tensor:
+        """Directions and distances to points nearby, N(0, 1) [*shape, 3]."""
+        return torch.randn((*shape, 3), generator=self.local, device=self.device)
 
 
 class Step:
@@ -98,9 +129,7 @@ class Step:
     ) -> None:
         self.config = config
         self.G, self.D_image, self.D_video = G, D_image, D_video
-        self.w_sum: Tensor | None = None
-        """Sum of the w drawn in this update's main phase, for their running average."""
-        self.losses: dict[Phase, Callable[[Clips, Tensor, Schedule, Draws], dict[str, Tensor]]] = {
+        self.compute: dict[Phase, Callable[[Clips, Tensor, Schedule, Draws], Outcome]] = {
             "Gmain": self.generator_main,
             "Greg": self.generator_density,
             "Dmain": self.discriminator_main,
@@ -112,11 +141,30 @@ class Step:
         loss = self.config.loss
         return {"Greg": loss.density_interval, "Dreg": loss.r1_interval}.get(phase, 1)
 
-    def autocast(self) -> contextlib.AbstractContextManager:
-        """Convolutions in the run's number format."""
-        if self.config.precision == "float32":
+    def autocast(self, enabled: bool = True) -> contextlib.AbstractContextManager:
+        """Convolutions in the run's number format, or in float32 where it is not `enabled`."""
+        if self.config.precision == "float32" or not enabled:
             return contextlib.nullcontext()
         return torch.autocast(self.G.device.type, getattr(torch, self.config.precision))
+
+    def _kept_small(self, compute: Callable[[], T], draws: Draws | None = None) -> T:
+        """What `compute` gives; with checkpointing its activations are not kept, and it runs again
+        in the backward pass, with the same draws."""
+        if not (self.config.checkpointing and torch.is_grad_enabled()):
+            return compute()
+        local = None if draws is None else draws.local
+        before = None if local is None else local.get_state()
+
+        def again() -> T:
+            if local is not None and before is not None:
+                local.set_state(before)
+            return compute()
+
+        return checkpoint(again, use_reentrant=False)  # pyright: ignore[reportReturnType]
+
+    def _times(self, c: Tensor, draws: Draws) -> Tensor:
+        """Times [2n, 1] of generated clips that cameras c [2n, 25] see."""
+        return draws.times(c.shape[0] // 2, self.config.loss.times_at_frames).reshape(-1, 1)
 
     def _planes(self, c: Tensor, t: Tensor, schedule: Schedule, draws: Draws):
         """ws and planes of new people in motion, seen by cameras c [2n, 25] at times t [2n, 1]."""
@@ -126,81 +174,99 @@ class Step:
         c0 = losses.swapped_cameras(c, schedule.swap_probability, draws.cpu)
         noise = draws.local if self.config.random_noise else "const"
         ws = self.G.mapping(z, c0)
-        with self.autocast():
-            planes = self.G.planes(ws, z_motion if config.has_motion else None, t, noise=noise)
-        return ws, planes.float()
+        moves = z_motion if config.has_motion else None
+
+        def planes() -> Tensor:
+            with self.autocast(self.config.half_backbone):
+                return self.G.planes(ws, moves, t, noise=noise).float()
+
+        return ws, self._kept_small(planes, draws)
 
     def _fake(self, c: Tensor, schedule: Schedule, draws: Draws):
         """Frames of new clips: ws, images [2n, 3, H, W], raw images [2n, 3, h, w], t [2n, 1]."""
-        t = draw_times(draws.cpu, c.shape[0] // 2).reshape(-1, 1).to(c.device)
+        t = self._times(c, draws)
         ws, planes = self._planes(c, t, schedule, draws)
-        raw = self.G.render(planes, ws, c, resolution=schedule.raw_resolution, jitter=draws.local)
-        with self.autocast():
-            image = self.G.superresolve(raw, ws)
-        return ws, image.float(), raw.image.float(), t
+
+        def pictures() -> tuple[Tensor, Tensor]:
+            resolution = schedule.raw_resolution
+            raw = self.G.render(planes, ws, c, resolution=resolution, jitter=draws.jitter)
+            with self.autocast():
+                return self.G.superresolve(raw, ws).float(), raw.image.float()
+
+        image, raw = self._kept_small(pictures, draws)
+        return ws, image, raw, t
 
     def _judge(self, image: Tensor, raw: Tensor, c: Tensor, t: Tensor, sigma: float):
         """Logits of both discriminators, [2n, 1] and [n, 1], on pictures blurred by sigma."""
         image = losses.blur(image, sigma)
-        with self.autocast():
-            image_logits = self.D_image(image, raw, c)
-            video_logits = self.D_video(frame_pairs(image, t), c.reshape(-1, 50))
-        return image_logits.float(), video_logits.float()
+
+        def image_logits() -> Tensor:
+            with self.autocast():
+                return self.D_image(image, raw, c).float()
+
+        def video_logits() -> Tensor:
+            with self.autocast():
+                return self.D_video(frame_pairs(image, t), c.reshape(-1, 50)).float()
+
+        return self._kept_small(image_logits), self._kept_small(video_logits)
 
     def _real_raw(self, images: Tensor, schedule: Schedule) -> Tensor:
         """Real frames as the volume renderer should show them; blurred like the final ones."""
         return losses.blur(resize(images, schedule.raw_resolution), schedule.blur_sigma)
 
-    def generator_main(
-        self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws
-    ) -> dict[str, Tensor]:
+    def generator_main(self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws) -> Outcome:
         """The generator against both discriminators."""
         del clips
-        ws, image, raw, t = self._fake(c, schedule, draws)
-        drawn = ws[:, 0].detach().sum(dim=0)
-        self.w_sum = drawn if self.w_sum is None else self.w_sum + drawn
+        _, image, raw, t = self._fake(c, schedule, draws)
         logits = self._judge(image, raw, c, t, schedule.blur_sigma)
         weight = self.config.loss
-        return {
-            "G/image": weight.image_weight * losses.generator_loss(logits[0]),
-            "G/video": weight.video_weight * losses.generator_loss(logits[1]),
-        }
+        return Outcome(
+            {
+                "G/image": weight.image_weight * losses.generator_loss(logits[0]),
+                "G/video": weight.video_weight * losses.generator_loss(logits[1]),
+            }
+        )
 
     def generator_density(
         self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws
-    ) -> dict[str, Tensor]:
+    ) -> Outcome:
         """Smooth density around random points of the box."""
         del clips
         loss = self.config.loss
-        t = draw_times(draws.cpu, c.shape[0] // 2).reshape(-1, 1).to(c.device)
+        t = self._times(c, draws)
         _, planes = self._planes(c, t, schedule, draws)
-        shape = (c.shape[0], loss.density_points, 3)
-        points = torch.rand(shape, generator=draws.local, device=c.device) * 2 - 1
-        offsets = torch.randn(shape, generator=draws.local, device=c.device)
-        nearby = points + loss.density_distance * offsets
+        shape = c.shape[0], loss.density_points
+        points = draws.points(*shape)
+        nearby = points + loss.density_distance * draws.offsets(*shape)
         sigma = self.G.sample(planes, torch.cat([points, nearby], dim=1))[0]
         change = losses.density_loss(*sigma.chunk(2, dim=1))
-        return {"G/density": loss.density_weight * loss.density_interval * change}
+        return Outcome({"G/density": loss.density_weight * loss.density_interval * change})
 
     def discriminator_main(
         self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws
-    ) -> dict[str, Tensor]:
-        """Both discriminators tell real from made."""
+    ) -> Outcome:
+        """Both discriminators tell real from generated."""
         with torch.no_grad():
-            _, image, raw, t = self._fake(c, schedule, draws)
+            ws, image, raw, t = self._fake(c, schedule, draws)
         sigma = schedule.blur_sigma
         fake = self._judge(image, raw, c, t, sigma)
         real_raw = self._real_raw(clips.images, schedule)
         real = self._judge(clips.images, real_raw, clips.c, clips.t, sigma)
         weight = self.config.loss
-        return {
-            "D/image": weight.image_weight * losses.discriminator_loss(real[0], fake[0]),
-            "D/video": weight.video_weight * losses.discriminator_loss(real[1], fake[1]),
-        }
+        logits = {"real image": real[0], "real video": real[1]}
+        logits |= {"generated image": fake[0], "generated video": fake[1]}
+        return Outcome(
+            {
+                "D/image": weight.image_weight * losses.discriminator_loss(real[0], fake[0]),
+                "D/video": weight.video_weight * losses.discriminator_loss(real[1], fake[1]),
+            },
+            {name: found.detach().mean() for name, found in logits.items()},
+            ws[:, 0].sum(dim=0),
+        )
 
     def discriminator_r1(
         self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws
-    ) -> dict[str, Tensor]:
+    ) -> Outcome:
         """R1 on real frames and pairs, in float32: squared gradients overflow half formats."""
         del c, draws
         loss = self.config.loss
@@ -214,7 +280,9 @@ class Step:
         image_penalty = losses.r1_penalty(image_logits, [images, raw])
         video_penalty = losses.r1_penalty(video_logits, [pairs])
         scale = loss.r1_gamma / 2 * loss.r1_interval
-        return {
-            "D/image R1": scale * loss.image_weight * image_penalty.mean(),
-            "D/video R1": scale * loss.video_weight * video_penalty.mean(),
-        }
+        return Outcome(
+            {
+                "D/image R1": scale * loss.image_weight * image_penalty.mean(),
+                "D/video R1": scale * loss.video_weight * video_penalty.mean(),
+            }
+        )

@@ -31,7 +31,12 @@ class DataStream:
         self._config, self._world = config, world
         self._parts = config.batch // config.micro_batch // world.size
         self._loader = Loader.open(
-            DataConfig(path=Path(config.data), mirror=config.flip, workers=config.workers),
+            DataConfig(
+                path=Path(config.data),
+                mirror=config.flip,
+                workers=config.workers,
+                held_out_share=config.score.held_out_share,
+            ),
             config.generator.image_resolution,
             config.batch // world.size,
             seed=config.seed,

@@ -2,9 +2,10 @@
 
     python -m training.train tiny --data clips.zip --out runs/first
     torchrun --nproc-per-node 8 -m training.train voxceleb-res64 --data voxceleb --out runs/big
-    python -m training.train tiny --data clips.zip --out runs/first --resume
+    python -m training.train --out runs/first --resume
 
-The first word names a preset; every setting of it can be changed on the command line.
+The first word names a preset, whose settings the options change: `tiny --help` lists them. A run
+that is resumed keeps the settings in its folder, but for those that are given again.
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ from training.data import DatasetError
 from training.distributed import DeviceError, World, world
 from training.metrics import MetricsError
 from training.metrics.detectors import DetectorError
+from training.train.kept_settings import require_same_networks, to_resume
 from training.train.logs import Logs
-from training.train.loop import Trainer
+from training.train.loop import Trainer, networks_of
 from training.train.run_folder import RunError, RunFolder
 from training.train.score import Score
 from training.train.step import PHASES
 from training.train.stream import DataStream
-from training.train.train_config import PRESETS, TrainConfig
+from training.train.train_config import DESCRIPTIONS, PRESETS, TrainConfig
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Trains as the command line says; the exit status is 1 where something must be mended."""
-    presets = {name: ("", config) for name, config in PRESETS.items()}
-    config = tyro.extras.overridable_config_cli(presets, args=arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
+        config = parse(sys.argv[1:] if arguments is None else arguments)
         with world(config.device) as here:
             train(config, here)
     except (
@@ -49,16 +50,38 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def parse(arguments: list[str]) -> TrainConfig:
+    """The settings that a command line asks for. A run that goes on keeps its own, but for those
+    that are given; its preset need not be named.
+
+    Raises:
+        RunError: when the settings of the run to resume cannot be used.
+    """
+    kept = to_resume(arguments, TrainConfig())
+    presets = {name: (text, kept or PRESETS[name]) for name, text in DESCRIPTIONS.items()}
+    if kept is not None and not presets.keys() & set(arguments):
+        arguments = [next(iter(presets)), *arguments]
+    return tyro.extras.overridable_config_cli(
+        presets, args=arguments, prog="python -m training.train", description=__doc__
+    )
+
+
 def train(config: TrainConfig, here: World) -> None:
     """One sitting of a run.
 
     Raises:
-        RunError: when the run's folder cannot be used.
+        RunError: when the run's folder cannot be used, the training diverges, or its last state
+            cannot be written.
         training.data.DatasetError: when the data cannot be used.
         training.checkpoint.CheckpointError: when the weights to start from cannot be used.
         training.metrics.MetricsError, training.metrics.detectors.DetectorError: when the score
             cannot be measured.
     """
+    if not config.data:
+        raise RunError(
+            "--data is missing: name a data set to train on, a folder or zip of clips or the "
+            "published VoxCeleb folder."
+        )
     micro_batches = config.batch // config.micro_batch
     if micro_batches % here.size:
         raise RunError(
@@ -67,6 +90,8 @@ def train(config: TrainConfig, here: World) -> None:
             f"{config.batch}) or another micro_batch (it is {config.micro_batch})."
         )
     folder = RunFolder(config.out)
+    if config.resume:
+        require_same_networks(folder, config, networks_of)
     if here.first:
         folder.begin(config, config.resume)
     here.barrier()
@@ -85,12 +110,13 @@ def train(config: TrainConfig, here: World) -> None:
 def _follow(trainer: Trainer, data: DataStream, logs: Logs | None) -> None:
     """Runs the trainer with a progress bar and log entries in the first process."""
     config, state = trainer.config, trainer.state
-    bar = tqdm(total=config.updates, disable=logs is None, unit="update", smoothing=0.05)
-    begun, first = time.perf_counter(), None
+    trainer.restore()
+    begun, first = time.perf_counter(), state.update
+    bar = tqdm(
+        total=config.updates, initial=first, disable=logs is None, unit="update", smoothing=0.05
+    )
     recent: defaultdict[str, list[float]] = defaultdict(list)
     for values in trainer.run():
-        if first is None:
-            first = state.update - 1
         bar.update(state.update - bar.n)
         if logs is None:
             continue

@@ -40,11 +40,15 @@ class LossConfig:
     blur_sigma: float = 10.0
     """Blur of the image discriminator's input at the start, pixels."""
     blur_kimg: float = 200.0
-    """Thousand clips over which the blur goes, at a batch of 32; larger batches take longer."""
+    """Thousand clips over which the blur goes, at a micro-batch of 32 and in proportion to it: the
+    published run counts the clips of one GPU, for which a micro-batch stands here."""
     raw_start: int | None = None
     """Raw resolution at the start, pixels; None for the final one from the beginning."""
     raw_kimg: float = 1000.0
     """Thousand clips over which the raw resolution rises to the final one."""
+    times_at_frames: bool = False
+    """Generate pairs at the 16 times of a clip's frames only, as real pairs are, and not at any
+    moment of the clip."""
 
 
 @dataclass(frozen=True)
@@ -53,32 +57,39 @@ class OptimizerConfig:
 
     g_lr: float = 0.002
     """Learning rate of the generator."""
-    g_beta2: float = 0.9919679228657
-    """0.99^(4/5)."""
+    g_beta2: float = 0.99 ** (4 / 5)
+    """Share that the generator's second moments keep at each update."""
     d_lr: float = 0.002 * 16 / 17
     """Learning rate of both discriminators."""
-    d_beta2: float = 0.9905854573074
-    """0.99^(16/17)."""
+    d_beta2: float = 0.99 ** (16 / 17)
+    """Share that the discriminators' second moments keep at each update."""
     ema_kimg: float = 10.0
-    """Thousand clips after which the average of the generator forgets half, at a batch of 32."""
+    """Half-life of the generator's average in thousand clips, at a batch of 32 and in proportion to
+    it."""
     ema_ramp_up: float = 0.05
-    """Most share of the clips seen that the average remembers."""
+    """The half-life is at most this share of the clips seen so far, so that the average forgets the
+    beginning."""
     w_avg_beta: float = 0.998
     """Share that the average w keeps at each update."""
 
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """What the averaged generator is judged by in the course of a run; the best one is kept."""
+    """How the averaged generator is scored in the course of a run; the best one is kept."""
 
     metric: Literal["swd", "fid", "fvd"] = "swd"
     """As in `python -m training.metrics`; swd compares patches and needs no detector."""
     samples: int = 1000
     """Generated pictures, or clips for fid and fvd."""
     detector: str = ""
-    """The network that fid or fvd needs."""
+    """The network that fid or fvd needs: see --video-detector and --image-detector of `python -m
+    training.metrics --help`."""
     run_torchscript: bool = False
     """Allow a detector in a TorchScript file, which is a program that runs on this machine."""
+    held_out_share: float = 0.0
+    """Share of the data set's people, 0 to below 1, whom training leaves out and whom the scores
+    compare with, such as 0.02; 0 compares with what is trained on. Clips are of one person when
+    their names agree up to the first underscore."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +103,11 @@ class TrainConfig:
     resume: bool = False
     """Go on from the newest state in the folder."""
     start_from: str = ""
-    """Checkpoint whose weights begin the generator: ours, PV3D's or EG3D's."""
+    """Checkpoint whose weights begin the generator: ours, PV3D's or EG3D's. A published PV3D
+    checkpoint gives the discriminators and the optimisers' states too."""
+    begin_at: int = 0
+    """Updates that count as done when the run begins: where the schedules of blur, swapped cameras
+    and raw resolution start, for a run that starts from a trained checkpoint."""
     updates: int = 300_000
     """Updates in all."""
     batch: int = 32
@@ -101,15 +116,21 @@ class TrainConfig:
     """Clips that go through the networks at once; the batch is a multiple of it. Results depend on
     it, but not on the number of processes that share the micro-batches."""
     seed: int = 0
-    """Of weights and every draw: runs with one seed repeat."""
+    """Seed of the weights and of every draw: two runs with one seed are the same."""
     flip: bool = True
     """Mirror clips, with their cameras, with probability 1/2."""
     random_noise: bool = True
     """Draw the layers' noise afresh instead of using the stored maps."""
     precision: AmpPrecision = "float32"
-    """Number format of the convolutions; rays, losses and weights stay float32."""
+    """Number format of the convolutions in the super-resolution and in the discriminators' finest
+    blocks; all else, and all weights, stay float32."""
+    half_backbone: bool = False
+    """Use that format in the backbone too, which the published run computes in float32."""
+    checkpointing: bool = False
+    """Compute activations again in the backward pass instead of keeping them (gradient
+    checkpointing): less memory, about a third more time, the same results."""
     channels_last: bool = False
-    """Keep pictures channels-last, which tensor cores like."""
+    """Keep pictures channels-last, which is faster on tensor cores."""
     compile: bool = False
     """Compile the networks with torch.compile."""
     device: str = "auto"
@@ -127,6 +148,10 @@ class TrainConfig:
     score_every: int = 1000
     """Updates from one score of the averaged generator to the next; 0 for none. The first and the
     last update are scored too."""
+    profile: int | None = None
+    """Update of this sitting, from 1, whose kernels and memory torch's profiler records into the
+    run's folder, for chrome://tracing or https://ui.perfetto.dev; take a later one than the first,
+    which sets everything up."""
     stop_after: int | None = None
     """Updates after which this sitting stops, saved and resumable."""
     loss: LossConfig = field(default_factory=LossConfig)
@@ -143,7 +168,7 @@ class TrainConfig:
         ]
         problems += [
             f"{name} is {getattr(self, name)}; it must be at least 0"
-            for name in ("sample_every", "score_every", "seed", "workers")
+            for name in ("begin_at", "sample_every", "score_every", "seed", "workers")
             if getattr(self, name) < 0
         ]
         problems += [
@@ -156,6 +181,9 @@ class TrainConfig:
                 "micro_batch is 1, and the mapping's cameras are swapped between the clips of a "
                 "micro-batch: it must be at least 2, or loss.swap_start and loss.swap_end 0"
             )
+        if not 0 <= self.score.held_out_share < 1:
+            share = self.score.held_out_share
+            problems.append(f"score.held_out_share is {share}; it must be 0 to below 1")
         if self.score.samples < 2:
             problems.append(f"score.samples is {self.score.samples}; it must be at least 2")
         if self.micro_batch > 0 and self.batch % self.micro_batch:
@@ -175,7 +203,7 @@ class TrainConfig:
             raise ValueError("; ".join(problems))
 
 
-_RES64 = TrainConfig()
+_RES64 = TrainConfig(batch=16, micro_batch=2, precision="float16")
 _SMALL = GeneratorConfig(
     z_dim=64,
     w_dim=64,
@@ -233,3 +261,11 @@ PRESETS: dict[str, TrainConfig] = {
     ),
 }
 """Runs by name: the published ones, the bundled demo model's, and one for a laptop's CPU."""
+
+DESCRIPTIONS: dict[str, str] = {
+    "voxceleb-res64": "The published model for VoxCeleb: 512 px, volume rendering at 64 px.",
+    "voxceleb-res128": "The same with volume rendering rising from 64 to 128 px.",
+    "demo": "The size of the bundled model: 256 px, for synthetic heads after `training.warmup`.",
+    "tiny": "128 px in minutes on a laptop's processor, to try a data set or the program out.",
+}
+"""What the presets are for, in the order in which they are listed."""

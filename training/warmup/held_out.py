@@ -1,9 +1,9 @@
-"""How close a supervised generator comes to people, motions and cameras that it has not seen.
+"""How well a supervised generator shows people, motions and cameras that it was not trained on.
 
     python -m training.warmup.held_out runs/warmup --data held_out.zip
 
-The data set tells the numbers of its people and motions, as `training.synthetic` writes them; with
-landmarks (`--landmarks`) the region of eyes and mouth is measured on its own.
+The data set holds the numbers of its people and motions, as `training.synthetic` writes them; with
+landmarks (`--landmarks`) the region of eyes and mouth is also measured by itself.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def measure(G: Generator, codes: Codes, path: Path, count: int = 24) -> dict[str
         pictures; perceptual distance (FLIP, Andersson et al., 2020: what a viewer notices who
         flips between the pictures, 0 to 1) where its package is installed; depth error where the
         head is opaque, world units and percent of the box; and the share of the true change
-        between the frames that is explained (1 is all), whole and around eyes and mouth. What the
-        data set cannot tell is absent.
+        between the frames that is explained (1 is all), whole and around eyes and mouth. What needs
+        data that the set does not hold is absent.
 
     Raises:
         DatasetError: when the data set cannot be used.
@@ -71,7 +71,7 @@ def measure(G: Generator, codes: Codes, path: Path, count: int = 24) -> dict[str
     for clip in np.linspace(0, len(source.names) - 1, min(count, len(source.names))).astype(int):
         notes = source.annotations(int(clip))
         if notes.identity is None or notes.motion is None or notes.t is None:
-            raise DatasetError(f"{path} does not tell identity, motion and time of its clips.")
+            raise DatasetError(f"{path} holds no identity, motion and times of its clips.")
         frames = [0, notes.frame_count - 1]
         frame = _generate(G, codes, notes, frames, draws)
         for name, value in _compare(G, notes, frames, source.pictures(int(clip), frames), frame):

@@ -2,8 +2,9 @@
 
 A person's hair or a blink depends on its numbers by thresholds, tables and products, which pictures
 teach slowly: their gradients reach the first layers faint and mixed. Where the meaning is known, as
-on synthetic heads, the layers learn it in a minute from as many draws as they like: afterwards a
-linear map of the mapping's w tells every trait, and one of a motion layer's output the expression.
+on synthetic heads, the layers learn it directly within a minute, from any number of draws. Every
+trait can then be read from the mapping's w by a linear map, and the expression from a motion
+layer's output.
 """
 
 from __future__ import annotations
@@ -45,24 +46,24 @@ class Lesson:
     @classmethod
     def of(cls, numbers: ArrayLike, meaning: ArrayLike, device: torch.device) -> Lesson:
         """A lesson of numbers [P, K] and their meaning [P, F], in any units."""
-        known, told = (
+        known, meant = (
             torch.from_numpy(np.asarray(rows, np.float32)).to(device) for rows in (numbers, meaning)
         )
-        spread = told.std(dim=0).clamp_min(1e-3)
-        return cls(known, (told - told.mean(dim=0)) / spread)
+        spread = meant.std(dim=0).clamp_min(1e-3)
+        return cls(known, (meant - meant.mean(dim=0)) / spread)
 
 
 def check(identity: int, motion: int, path: str) -> None:
-    """Whether a data set's numbers are those whose meaning is known.
+    """Returns when a data set's numbers are those whose meaning is known.
 
     Raises:
         training.data.DatasetError: when they are not.
     """
     if (identity, motion) != (IDENTITY_DIM, MOTION_DIM):
         raise DatasetError(
-            f"{path} tells {identity} numbers of a person and {motion} of a motion, and "
-            f"`training.synthetic` draws with {IDENTITY_DIM} and {MOTION_DIM}: what they mean "
-            "cannot be taught. Use --teach 0."
+            f"{path} describes a person by {identity} numbers and a motion by {motion}, but "
+            f"`training.synthetic` uses {IDENTITY_DIM} and {MOTION_DIM}, so their meaning is not "
+            "known and cannot be taught: add --teach 0."
         )
 
 
@@ -111,7 +112,7 @@ def synthetic_heads(
     """Draws what a person's numbers, and a motion's times t, mean in `training.synthetic`.
 
     Args:
-        device: where the lessons shall be.
+        device: of the lessons.
         steps: of `teach` that they are for; few need fewer draws.
 
     Yields:
@@ -155,7 +156,7 @@ def _teach(
     steps: int,
     draws: Draws,
 ) -> abc.Iterator[float]:
-    """Trains fully connected layers until a linear map of their output tells the meaning."""
+    """Trains fully connected layers until a linear map of their output gives the meaning."""
     device = lesson.numbers.device
     width = run(lesson.numbers[:2]).shape[1]
     head = nn.Linear(width, lesson.meaning.shape[1], device=device)

@@ -1,8 +1,8 @@
-"""Losses of the supervised warm-up, where a data set knows its people and motions as numbers.
+"""Losses of the supervised warm-up, on data sets that describe their people and motions by numbers.
 
 A frame's person, motion, camera, colours, depth and outline are known, so the generator can be
-fitted to random rays of full-resolution pictures before any discriminator is asked. Its codes stay
-full Gaussians: the known numbers are a projection of them, and the rest is noise to be ignored.
+fitted to random rays of full-resolution pictures without a discriminator. Its codes stay full
+Gaussians: the known numbers are a projection of them, and the rest is noise to be ignored.
 """
 
 from __future__ import annotations
@@ -153,18 +153,18 @@ class Codes:
 
     @torch.no_grad()
     def confine(self, G: Generator) -> None:
-        """Takes from the weights that read the codes whatever reads their random part.
+        """Removes what reads the codes' random part from the weights that read the codes.
 
-        That part says nothing, but a few hundred random numbers beside a few dozen telling ones
-        drown these for thousands of updates, the more so as Adam steps as far along directions
-        whose gradients are noise.
+        That part carries no information, but its hundreds of random numbers would drown the few
+        dozen known ones for thousands of updates, the more so as Adam steps just as far along
+        directions whose gradients are noise.
         """
         for weight, basis in self._readers(G):
             weight.copy_(weight @ basis.t() @ basis)
 
     @torch.no_grad()
     def begin(self, G: Generator) -> None:
-        """Lets a new generator read what the codes tell and nothing else.
+        """Lets a new generator read the known part of its codes and nothing else.
 
         Half of the first units of the mapping and of each motion layer mix the numbers, as usual.
         The others get a single number each, and their bend a place of its own among its values: a
@@ -181,7 +181,8 @@ class Codes:
             _read_singly(fuser.affine, self.motion)
 
     def _readers(self, G: Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """Weights [w_dim, D] that meet a code first, and the basis [K, D] of what it tells."""
+        """Weights [w_dim, D] of the layers that read a code, and the basis [K, D] of its known
+        part."""
         fc0 = G.backbone.mapping.get_parameter("fc0.weight")
         yield fc0[:, : self.identity.shape[1]], self.identity
         for fuser in fusers(G):
@@ -201,9 +202,8 @@ def _read_singly(layer: FullyConnected, basis: Tensor) -> None:
     of_number = (len(unit) - 1 - number) // numbers + 1  # units that read the same one
     sign = 1.0 - 2 * (turn % 2)
     bend = torch.special.ndtri((turn + 0.5) / of_number)
-    gain = layer.lr_mul / math.sqrt(layer.weight.shape[1])
     layer.weight[mixing:] = 0
-    layer.weight[mixing:, : basis.shape[1]] = sign[:, None] * basis[number] / gain
+    layer.weight[mixing:, : basis.shape[1]] = sign[:, None] * basis[number] / layer.gain
     layer.bias[mixing:] = -sign * bend / layer.lr_mul
 
 
@@ -390,9 +390,11 @@ def ray_losses(
 
 
 def _mask_error(opacity: Tensor, mask: Tensor) -> Tensor:
-    """Cross-entropy: unlike a difference it still pulls where a ray is all but empty, and density
-    so low that it has hardly any slope would else never come back."""
-    return F.binary_cross_entropy(opacity.clamp(1e-4, 1 - 1e-4), mask)
+    """Cross-entropy: unlike a difference it still pulls where a ray is all but empty; there the
+    density has hardly any slope, and would otherwise never come back."""
+    opacity = opacity.clamp(1e-4, 1 - 1e-4)
+    # Written out, because torch's own raises an error for a NaN, which a diverged run meets.
+    return -(mask * opacity.log() + (1 - mask) * (1 - opacity).log()).mean()
 
 
 def _occupancy(sigma: Tensor, depths: Tensor, targets: Targets) -> Tensor:
@@ -499,7 +501,7 @@ def picture_losses(
 
     Args:
         image: both frames of n clips [2n, 3, H, W] in -1..1, those of a clip side by side.
-        target: what they shall be.
+        target: what they should be.
         inside: 1 where they count, [2n, 1, H, W].
         config: weights.
     """

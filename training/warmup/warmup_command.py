@@ -1,4 +1,4 @@
-"""Supervised warm-up: the fast way to a small, good model on data that know their people.
+"""Supervised warm-up: a small, good model in little time, on data whose people are known.
 
     python -m training.synthetic heads.zip --model ICT --people 5000 --still --shared-cameras
     python -m training.warmup --data heads.zip --out runs/warm
@@ -30,8 +30,16 @@ from training.config import GeneratorConfig
 from training.data import Batch, DataConfig, DatasetError, Loader
 from training.distributed import World, world
 from training.networks.generator import Generator
+from training.train.kept_settings import require_same_networks, to_resume
 from training.train.logs import Logs
-from training.train.run_folder import RunError, RunFolder, TrainingState, resumed, stop_on_signals
+from training.train.run_folder import (
+    Health,
+    RunError,
+    RunFolder,
+    TrainingState,
+    resumed,
+    stop_on_signals,
+)
 from training.train.step import Draws
 from training.train.train_config import PRESETS, AmpPrecision
 from training.warmup import held_out, lessons, supervised
@@ -119,7 +127,7 @@ class WarmupConfig:
 
     @property
     def total(self) -> int:
-        """Updates of both stages."""
+        """Updates of both stages together."""
         has_second = self.generator.superresolution_layout is not None
         return self.updates + (self.superresolution_updates if has_second else 0)
 
@@ -149,8 +157,8 @@ class Warmup:
         first = self.loader.dataset[0]
         if first.identity is None or first.motion is None or first.depth is None:
             raise DatasetError(
-                f"{config.data} does not tell identity, motion and depth: "
-                "make a data set with `python -m training.synthetic`."
+                f"{config.data} holds no identity, motion and depth: make a data set with "
+                "`python -m training.synthetic`."
             )
         if config.teach:
             lessons.check(len(first.identity), len(first.motion), config.data)
@@ -159,7 +167,7 @@ class Warmup:
         self.codes = supervised.Codes.draw(len(first.identity), len(first.motion), self.G)
         self.codes.save(folder.path / "codes.safetensors")
         supervised.prepare(self.G, self.codes)
-        if config.start_from:
+        if config.start_from and not (config.resume and folder.states()):
             checkpoint.start_from(self.G, config.start_from)
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
         hidden = hidden_weights(self.G)
@@ -182,7 +190,10 @@ class Warmup:
             self.G.decoder.compile(dynamic=False)
             if self.G.superresolution is not None:
                 self.G.superresolution.compile(dynamic=False)
-        self._stopping = False
+        self.health = Health(self.state, folder)
+        self._stopping, self._restored = False, False
+        self._unsaved: str | None = None
+        """Why the newest state could not be written."""
 
     def _groups(self, hidden: Collection[str]) -> list[dict]:
         """What Adam trains: all but the hidden weights, by what decides their learning rate."""
@@ -205,24 +216,45 @@ class Warmup:
             return taught * config.mapping_lr
         return taught if _READS_MOTION.search(name) else 1.0
 
+    def restore(self) -> None:
+        """Takes back the newest state of the run that is resumed; once, and else nothing.
+
+        Raises:
+            RunError: when no state can be used.
+        """
+        if self.config.resume and not self._restored:
+            self._restored = True
+            log.info(resumed(self.folder.restore(self.state), self.folder))
+
     def run(self) -> Iterator[dict[str, float]]:
-        """Trains, and yields the losses of each update; SIGTERM and SIGINT end it, saved."""
+        """Trains, and yields the losses of each update; SIGTERM and SIGINT end it, saved.
+
+        Raises:
+            RunError: when the run to resume cannot be used, the training diverges, or its last
+                state cannot be written.
+        """
+        self.restore()
         config, state = self.config, self.state
-        if config.resume:
-            log.info(resumed(self.folder.restore(state), self.folder))
         last = config.total
         if config.stop_after is not None:
             last = min(last, state.update + config.stop_after)
+        due = False
         with stop_on_signals(self.stop):
             if state.update == 0 and config.teach and not config.start_from:
                 self._teach()
             while state.update < last and not self._stopping:
                 values = self.update()
-                if state.update % config.save_every == 0 or state.update == last:
+                self.health.note(values.values())
+                due |= state.update % config.save_every == 0 or state.update == last
+                if due and not self.health.failing:
                     self.save()
+                    due = False
                 yield values
-            if self._stopping and state.update:
+            if (self._stopping or due) and state.update:
+                self.health.require()
                 self.save()
+        if self._unsaved is not None:
+            raise RunError(f"The last state of the run is not saved: {self._unsaved}.")
 
     def stop(self) -> None:
         """Asks the run to end after the update under way."""
@@ -275,8 +307,7 @@ class Warmup:
         return self.config.lr * min(1.0, (done + 1) / 150) * (0.02 + 0.98 * fall)
 
     def _done(self, number: int, enlarges: bool) -> tuple[int, int]:
-        """Updates done of those that train the super-resolution or the rest, and how many these
-        are."""
+        """Updates done, and all updates, of those that train the super-resolution or the rest."""
         begin = self.config.updates if enlarges else 0
         return max(number - begin, 0), self.config.total - begin
 
@@ -337,13 +368,20 @@ class Warmup:
         return losses | supervised.picture_losses(image.float(), target, inside, config)
 
     def save(self) -> None:
-        """Writes the state and the averaged generator; a full disk is told, not fatal."""
+        """Writes the state and the averaged generator. A full disk is reported and does not end the
+        run, unless it is the last state that cannot be written.
+
+        Raises:
+            RunError: when the state is not finite.
+        """
         self._average_w()
+        self._unsaved = None
         try:
             self.folder.save(self.state, self.config.keep)
             notes = f"Supervised warm-up, {self.state.update} updates."
             checkpoint.save(self.folder.generator, self.G_ema, notes=notes)
         except (OSError, checkpoint.CheckpointError) as e:
+            self._unsaved = str(e).rstrip(".")
             log.warning("The state at update %d is not saved: %s", self.state.update, e)
 
 
@@ -360,9 +398,12 @@ def train(config: WarmupConfig, here: World) -> None:
         training.data.DatasetError: when the data cannot be used.
     """
     folder = RunFolder(config.out)
+    if config.resume:
+        require_same_networks(folder, config, lambda settings: [Generator(settings.generator)])
     folder.begin(config, config.resume)
     warmup, logs = Warmup(config, here, folder), Logs(folder.logs)
-    bar = tqdm(total=config.total, unit="update", smoothing=0.05)
+    warmup.restore()
+    bar = tqdm(total=config.total, initial=warmup.state.update, unit="update", smoothing=0.05)
     recent: defaultdict[str, list[float]] = defaultdict(list)
     try:
         for values in warmup.run():
@@ -389,9 +430,17 @@ def train(config: WarmupConfig, here: World) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Trains as the command line says; the exit status is 1 where something must be mended."""
-    config = tyro.cli(WarmupConfig, args=arguments, prog="python -m training.warmup")
+    arguments = sys.argv[1:] if arguments is None else arguments
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
+        kept = to_resume(arguments, WarmupConfig(data=""))
+        config = tyro.cli(
+            WarmupConfig,
+            args=arguments,
+            default=tyro.MISSING_NONPROP if kept is None else kept,
+            prog="python -m training.warmup",
+            description=__doc__,
+        )
         with world(config.device) as here:
             train(config, here)
     except (DatasetError, RunError, checkpoint.CheckpointError, ValueError) as error:

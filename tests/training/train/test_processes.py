@@ -19,10 +19,10 @@ _SHARED = """
 import json, sys
 from dataclasses import replace
 from pathlib import Path
-from tests.training.tiny_run import CONFIG, Stripes
+from tests.training.train.tiny_run import CONFIG, Stripes
 from training.distributed import world
-from training.loop import Trainer
-from training.run_folder import RunFolder
+from training.train.loop import Trainer
+from training.train.run_folder import RunFolder
 config = replace(CONFIG, out=sys.argv[1])
 with world("cpu") as here:
     folder = RunFolder(config.out)
@@ -90,10 +90,10 @@ def test_two_processes_give_the_losses_of_one(tmp_path, nodes):
 _APART = """
 import sys
 from dataclasses import replace
-from tests.training.tiny_run import CONFIG, Stripes
+from tests.training.train.tiny_run import CONFIG, Stripes
 from training.distributed import world
-from training.loop import Trainer
-from training.run_folder import RunError, RunFolder
+from training.train.loop import Trainer
+from training.train.run_folder import RunError, RunFolder
 with world("cpu") as here:
     folder = RunFolder(sys.argv[1] if here.first else sys.argv[2])
     run = Trainer(replace(CONFIG, resume=True), Stripes(), here, folder)

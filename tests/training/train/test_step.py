@@ -48,7 +48,7 @@ def test_micro_batches_add_up_to_the_batch(tmp_path, phase):
     for micro in range(2):
         draws = Draws((config.seed, 0, index, micro), torch.device("cpu"))
         clips, c = run.data.clips(0, micro), run.data.cameras(draws, config.micro_batch)
-        losses += run.step.losses[phase](clips, c, Schedule.at(0, config), draws).values()
+        losses += run.step.compute[phase](clips, c, Schedule.at(0, config), draws).losses.values()
     (torch.stack(losses).sum() / 2).backward()
     whole = {
         f"{part}.{name}": parameter.grad
@@ -83,6 +83,72 @@ def test_half_formats_give_close_gradients(tmp_path, phase, precision, bound):
     close = gradients(trainer(tmp_path / "half", precision=precision), phase)
     assert all(gradient.dtype == torch.float32 for gradient in close.values())
     assert difference(close, exact) < bound
+
+
+class Kept:
+    """Bytes of the tensors that autograd keeps for the backward pass, each storage once."""
+
+    def __init__(self) -> None:
+        self.storages: dict[int, int] = {}
+        self.hooks = torch.autograd.graph.saved_tensors_hooks(self.keep, lambda x: x)
+
+    def keep(self, x: torch.Tensor) -> torch.Tensor:
+        self.storages[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
+        return x
+
+
+@pytest.mark.parametrize("phase", ["Gmain", "Greg", "Dmain"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_checkpointing_keeps_less_and_gives_the_same(tmp_path, phase, precision):
+    kept, found = {}, {}
+    for on in (False, True):
+        run = trainer(tmp_path / f"{on}", checkpointing=on, precision=precision)
+        counter = Kept()
+        with counter.hooks:
+            draws = Draws((0, 0, 0, 0), torch.device("cpu"))
+            clips, c = run.data.clips(0, 0), run.data.cameras(draws, 2)
+            schedule = Schedule.at(0, run.config)
+            outcome = run.step.compute[phase](clips, c, schedule, draws)
+        torch.stack(list(outcome.losses.values())).sum().backward()
+        kept[on] = sum(counter.storages.values())
+        found[on] = {
+            f"{part}.{name}": p.grad
+            for part, module in run.state.modules.items()
+            for name, p in module.named_parameters()
+            if p.grad is not None
+        }
+    assert difference(found[True], found[False]) < 1e-6
+    assert kept[True] < kept[False] / 2
+
+
+def formats(run: Trainer) -> dict[str, set[torch.dtype]]:
+    """Number formats of what each part's convolutions give in one update."""
+    found: dict[str, set[torch.dtype]] = {}
+    nets = run.networks
+    parts = {"backbone": nets.G.backbone.synthesis, "image": nets.D_image, "video": nets.D_video}
+    for name, module in parts.items():
+        for key, layer in module.named_modules():
+            if key.endswith(("conv0", "conv1")):
+                resolution = key.split(".")[0]
+                seen = found.setdefault(f"{name} {resolution}", set())
+                layer.register_forward_hook(lambda *a, seen=seen: seen.add(a[2].dtype))
+    run._phase("Gmain", 0, 0, Schedule.at(0, run.config))
+    return found
+
+
+def test_half_formats_are_used_where_the_published_run_uses_them(tmp_path):
+    """In the finest blocks of the discriminators, and not in the backbone unless asked for."""
+    sized = replace(CONFIG.discriminator, half_blocks=1)
+    found = formats(trainer(tmp_path / "a", precision="float16", discriminator=sized))
+    half, full = {torch.float16}, {torch.float32}
+    expected = {"backbone b4": full, "backbone b8": full}
+    expected |= {f"{part} b16": half for part in ("image", "video")}
+    expected |= {f"{part} b8": full for part in ("image", "video")}
+    assert {name: seen for name, seen in found.items() if "b4" not in name or "back" in name} == (
+        expected
+    )
+    found = formats(trainer(tmp_path / "b", precision="float16", half_backbone=True))
+    assert found["backbone b8"] == half
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])

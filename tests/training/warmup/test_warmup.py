@@ -18,7 +18,7 @@ from training.distributed import World
 from training.networks.generator import Generator
 from training.synthetic.expression import MOTION_DIM
 from training.synthetic.traits import IDENTITY_DIM
-from training.train.run_folder import RunFolder
+from training.train.run_folder import RunError, RunFolder
 from training.train.step import Draws
 from training.warmup.held_out import main as held_out_main
 from training.warmup.held_out import measure
@@ -412,10 +412,32 @@ def test_data_without_numbers_are_refused(balls, tmp_path, capsys):
     (bare / "dataset.json").write_text(json.dumps(index))
     for k in range(24):
         (bare / str(k)).symlink_to(balls / str(k))
-    with pytest.raises(DatasetError, match="does not tell identity"):
+    with pytest.raises(DatasetError, match="holds no identity"):
         start(settings(bare, tmp_path / "run"))
     assert main(["--data", str(tmp_path / "none"), "--out", str(tmp_path / "b")]) == 1
     assert "none" in capsys.readouterr().err
+
+
+def test_a_warm_up_that_diverges_ends_with_its_last_finite_state(balls, tmp_path):
+    run = start(settings(balls, tmp_path / "run", updates=4, save_every=2))
+    steps = run.run()
+    next(steps)
+    next(steps)
+    with torch.no_grad():
+        run.G.get_parameter("decoder.net.0.bias").fill_(float("nan"))
+    with pytest.raises(RunError, match=r"diverged: G/.* is not finite after update 3"):
+        list(steps)
+    assert [path.stem for path in run.folder.states()] == ["000000002"]
+
+
+def test_a_resumed_warm_up_keeps_its_settings(balls, tmp_path, capsys):
+    config = settings(balls, tmp_path / "run", updates=2, save_every=1)
+    list(start(replace(config, stop_after=1)).run())
+    assert main(["--resume", "--out", str(tmp_path / "run"), "--generator.channel-max", "16"]) == 1
+    said = capsys.readouterr().err
+    assert "generator.channel_max was 32 and is 16" in said
+    assert main(["--resume", "--out", str(tmp_path / "run")]) == 0
+    assert [path.stem for path in RunFolder(tmp_path / "run").states()][-1] == "000000002"
 
 
 def test_held_out_people_are_measured_from_the_command_line(balls, tmp_path, capsys):

@@ -1,0 +1,104 @@
+"""The settings of a run that goes on: those in its folder, and what the command line changes."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+import torch
+from torch import nn
+
+from training.train.run_folder import RunError, RunFolder, changed_settings
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Settings = TypeVar("Settings", bound="DataclassInstance")
+"""A dataclass with the fields `resume` and `out`."""
+
+_OF_A_SITTING = ("resume", "stop_after", "profile")
+"""Settings of one sitting, not of the run: they are not taken over."""
+_OF_NETWORKS = ("generator.", "discriminator.")
+
+
+def to_resume(arguments: Sequence[str], defaults: Settings) -> Settings | None:
+    """The settings that a command line's options change; None when it begins a new run.
+
+    Args:
+        arguments: the command line, without the program's name.
+        defaults: of a new run.
+
+    Raises:
+        RunError: when the folder has states, but no settings that can be read.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--out", nargs="?", default=getattr(defaults, "out", None))
+    known, _ = parser.parse_known_args(arguments)
+    if not known.resume or known.out is None:
+        return None
+    kept = read_settings(RunFolder(known.out), type(defaults))
+    if kept is None:
+        return None
+    anew = {f.name: f.default for f in dataclasses.fields(kept) if f.name in _OF_A_SITTING}
+    return dataclasses.replace(kept, **anew, out=known.out)
+
+
+def read_settings(folder: RunFolder, kind: type[Settings]) -> Settings | None:
+    """The settings in a run's folder; None when no run has begun there.
+
+    Args:
+        folder: of the run.
+        kind: the dataclass of the settings; what the file lacks takes its defaults.
+
+    Raises:
+        RunError: when there are states, but no settings that can be used.
+    """
+    path = folder.path / "config.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError as e:
+        if not folder.states():
+            return None
+        raise RunError(f"{path} is missing: without it the run cannot go on.") from e
+    except OSError as e:
+        raise RunError(f"{path} cannot be read: {e.strerror}.") from e
+    except (msgspec.DecodeError, ValueError) as e:
+        raise RunError(f"{path} cannot be used: {str(e).rstrip('.')}.") from e
+
+
+def require_same_networks(
+    folder: RunFolder, config: Settings, networks: Callable[[Settings], Iterable[nn.Module]]
+) -> None:
+    """Returns when the settings of a run that goes on make the networks that it has.
+
+    Args:
+        folder: of the run.
+        config: the settings to go on with.
+        networks: makes the networks of settings.
+
+    Raises:
+        RunError: naming the settings that would have to be as they were.
+    """
+    before = read_settings(folder, type(config))
+    if before is None or not folder.states():
+        return
+    if _shapes(before, networks) == _shapes(config, networks):
+        return
+    tables = (dataclasses.asdict(before), dataclasses.asdict(config))
+    changes = changed_settings(*tables, lambda name: name.startswith(_OF_NETWORKS))
+    raise RunError(
+        f"The run in {folder.path} has networks of other sizes ({', '.join(changes)}): leave these "
+        "settings out, or choose another --out for a new run."
+    )
+
+
+def _shapes(
+    settings: Settings, networks: Callable[[Settings], Iterable[nn.Module]]
+) -> list[dict[str, torch.Size]]:
+    with torch.device("meta"):
+        built = networks(settings)
+        return [{k: x.shape for k, x in module.state_dict().items()} for module in built]

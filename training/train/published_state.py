@@ -1,0 +1,175 @@
+"""All of a published training from its checkpoint: networks and what the optimisers remember.
+
+The published training saves, beside the generators, both discriminators under our names and the
+state of one Adam each, whose numbers are in the order of the network's parameters.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from training.checkpoint import CheckpointError
+from training.checkpoint.containers import read_torch_save
+from training.checkpoint.contents import is_finite
+from training.checkpoint.pickles import PickleError, mapping_of, source_of
+from training.checkpoint.pv3d import sniff
+from training.train.run_folder import load_optimizer
+
+log = logging.getLogger(__name__)
+
+GROUPS = {
+    "G": "generator",
+    "G_ema": "generator_ema",
+    "D_image": "img_discriminator",
+    "D_video": "vid_discriminator",
+}
+"""The published names of a run's networks, which are also those of their optimisers."""
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+@dataclass(frozen=True)
+class PublishedState:
+    """What a published checkpoint holds of a training, by our names of the networks."""
+
+    networks: dict[str, dict[str, Tensor]]
+    """Tensors by name, in the order of the file."""
+    moments: dict[str, dict[int, dict[str, Tensor]]]
+    """Of each optimiser: step, exp_avg and exp_avg_sq by the number of the parameter."""
+
+
+def read_state(path: str | Path) -> PublishedState | None:
+    """The training in a checkpoint; None when the file is of another kind or has no discriminators.
+
+    Raises:
+        CheckpointError: when the file is damaged.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            if not sniff(file.read(512)):
+                return None
+        root = mapping_of(read_torch_save(path).root)
+    except OSError as e:
+        raise CheckpointError(path, [f"it cannot be read: {e.strerror or e}"], "start from") from e
+    except PickleError as e:
+        raise CheckpointError(path, [str(e)], "start from") from e
+    model = None if root is None else mapping_of(root.get("model"))
+    if root is None or model is None:
+        return None
+    networks = {part: _tensors(path, model, group) for part, group in GROUPS.items()}
+    if not all(networks.values()):
+        return None
+    groups = mapping_of(root.get("optimizer")) or {}
+    moments = {part: _moments(path, groups.get(group)) for part, group in GROUPS.items()}
+    return PublishedState(networks, {part: found for part, found in moments.items() if found})
+
+
+def take_over(
+    path: str | Path,
+    networks: Mapping[str, nn.Module],
+    optimizers: Mapping[str, torch.optim.Optimizer],
+) -> list[str]:
+    """Goes on from a published training: networks and optimisers of the same sizes are taken over.
+
+    Args:
+        path: the checkpoint.
+        networks: the run's, by the names of `GROUPS`.
+        optimizers: likewise.
+
+    Returns:
+        what was taken over, as "G" and "optimizer G"; nothing when the file has no discriminators.
+
+    Raises:
+        CheckpointError: when the file is damaged, or something in it is not finite.
+    """
+    state = read_state(path)
+    taken: list[str] = []
+    if state is None:
+        return taken
+    for part, module in networks.items():
+        found = {n: x for n, x in state.networks[part].items() if n in module.state_dict()}
+        if not _fits(module, found):
+            log.info("The %s of %s has other sizes, and begins anew.", GROUPS[part], path)
+            continue
+        module.load_state_dict(found, strict=False)
+        taken.append(part)
+        if part in optimizers and part in state.moments:
+            moments = _by_name(module, list(found), state.moments[part])
+            if moments:
+                load_optimizer(optimizers[part], module, moments)
+                taken.append(f"optimizer {part}")
+    log.info("Taken over from %s: %s.", path, ", ".join(taken) or "nothing")
+    return taken
+
+
+def _tensors(path: Path, model: Mapping[Any, Any], group: str) -> dict[str, Tensor]:
+    """Tensors of a network, by their names inside of it, whatever wrapped it ("module.")."""
+    found = {}
+    for name, value in model.items():
+        if not isinstance(name, str):
+            continue
+        inner = name.removeprefix("module.")
+        if inner.startswith(f"{group}."):
+            found[inner.removeprefix(f"{group}.")] = _load(path, name, value)
+    return found
+
+
+def _moments(path: Path, optimizer: Any) -> dict[int, dict[str, Tensor]]:
+    """What one Adam remembers; empty where there is nothing that looks like it."""
+    state = mapping_of((mapping_of(optimizer) or {}).get("state")) or {}
+    found: dict[int, dict[str, Tensor]] = {}
+    for number, entry in state.items():
+        values = mapping_of(entry)
+        if isinstance(number, int) and values is not None and set(_MOMENTS) <= values.keys():
+            named = {key: (f"moment {key} {number}", values[key]) for key in _MOMENTS}
+            found[number] = {key: _load(path, *pair) for key, pair in named.items()}
+    return found
+
+
+def _load(path: Path, name: str, value: Any) -> Tensor:
+    if isinstance(value, int | float):  # old versions of torch count steps so
+        return torch.tensor(float(value))
+    source = source_of(value)
+    problem = "is no tensor" if source is None else source.problem()
+    if source is None or problem:
+        raise CheckpointError(path, [f"{name} {problem}"], "start from")
+    tensor = source.load()
+    if not is_finite(tensor):
+        raise CheckpointError(path, [f"{name} has values that are not finite"], "start from")
+    return tensor
+
+
+def _fits(module: nn.Module, found: Mapping[str, Tensor]) -> bool:
+    own = module.state_dict()
+    return own.keys() == found.keys() and all(own[n].shape == x.shape for n, x in found.items())
+
+
+def _by_name(
+    module: nn.Module, order: list[str], moments: dict[int, dict[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Moments as `load_optimizer` takes them; empty where they are another network's.
+
+    Args:
+        module: the network.
+        order: names of its tensors in the order of the file, which is that of the parameters too.
+        moments: by the number of the parameter.
+    """
+    parameters = dict(module.named_parameters())
+    names = [name for name in order if name in parameters]
+    if any(
+        number >= len(names) or values["exp_avg"].shape != parameters[names[number]].shape
+        for number, values in moments.items()
+    ):
+        return {}
+    return {
+        f"{names[number]}.{key}": value
+        for number, values in moments.items()
+        for key, value in values.items()
+    }
