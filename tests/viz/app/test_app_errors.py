@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from imgui_bundle import imgui
 
-from gui_utils import controls
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
-from viz.app import panels
-from viz.app.panels import Panel
 from viz.render.inference.stage_interface import RaySettings
 from viz.state import session
 
@@ -147,66 +142,6 @@ def test_a_mesh_cannot_be_saved_as_a_picture(desk: AppDriver) -> None:
     desk.see_toast("save the whole window")
 
 
-@pytest.fixture
-def broken_panel(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
-    """A panel that fails in the middle of nested regions while its switch is on."""
-    switch = {"on": True}
-
-    def draw(*_: object) -> None:
-        imgui.text_unformatted("before")
-        imgui.begin_child("##inner", (0, 40))
-        imgui.push_style_color(imgui.Col_.text, 0xFF0000FF)
-        imgui.push_id("x")
-        imgui.begin_disabled()
-        if switch["on"]:
-            raise RuntimeError("this panel is broken")
-        imgui.end_disabled()
-        imgui.pop_id()
-        imgui.pop_style_color()
-        imgui.end_child()
-
-    table = (Panel("Broken", "", draw), *panels.PANELS)
-    monkeypatch.setattr("viz.app.screen.PANELS", table)
-    return switch
-
-
-def test_a_panel_that_fails_is_folded_and_the_rest_works(
-    start: Start, model: Path, broken_panel: dict[str, bool]
-) -> None:
-    desk = start(model, panels=("Appearance",), size=(900, 980))
-    desk.settle()
-    toast = desk.see_toast("The panel Broken failed")
-    assert "this panel is broken" in toast.details
-    assert toast.repeats == 1
-    assert not controls.open_sections["Broken"]
-    seed = desk.commands.state.latent.x
-    desk.click("Appearance/Random")
-    assert desk.commands.state.latent.x != seed
-    broken_panel["on"] = False
-    desk.click("Broken")
-    desk.frames()
-    assert controls.open_sections["Broken"]
-    still_works(desk)
-
-
-def test_a_frame_that_fails_is_told_and_the_window_can_be_closed(
-    desk: AppDriver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(desk.app.screen.viewport, "draw", fails(ValueError, "no such tile"))
-    toast = desk.see_toast("Something in the interface failed")
-    assert "no such tile" in toast.details
-    desk.frames(10)
-    assert len(desk.app.toasts) == 1
-    assert desk.window.read_pixels().std() > 1, "the notice is on show"
-    monkeypatch.undo()
-    still_works(desk)
-    monkeypatch.setattr(desk.app.screen.viewport, "draw", fails(ValueError, "no such tile"))
-    desk.window.close_requested = True
-    desk.frames(2)
-    desk.click("Quit the visualizer?/Quit")
-    assert desk.commands.quitting
-
-
 def test_too_little_memory_lowers_the_quality(
     desk: AppDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,23 +217,13 @@ def test_an_error_in_an_event_is_told(desk: AppDriver) -> None:
     assert desk.see_toast("A window event").details == "ValueError: odd event"
 
 
-def test_the_window_draws_on_while_a_slow_picture_is_rendered(
-    desk: AppDriver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The renderer holds both cores for a while, without sleeping."""
-    stages = desk.stages
-    planes = stages.planes
-
-    def slow(*arguments: Any, **options: Any) -> Any:
-        a = torch.randn(1, 48, 128, 128)
-        kernel = torch.randn(48, 48, 3, 3)
-        end = time.perf_counter() + 1.0
-        while time.perf_counter() < end:
-            a = torch.nn.functional.conv2d(a, kernel, padding=1).tanh()
-        return planes(*arguments, **options)
-
-    monkeypatch.setattr(stages, "planes", slow)
-    desk.key("r")
+def test_the_window_draws_on_while_a_slow_picture_is_rendered(start: Start, model: Path) -> None:
+    """The worker's process has its own interpreter and holds a core for a while."""
+    desk = start(model, launch=None)
+    desk.settle()
+    desk.commands.interface.previews = False
+    quality = replace(desk.commands.state.quality, raw_resolution=512, depth_samples=48)
+    desk.commands.state.quality = quality
     desk.window.frame_times.clear()
     count = len(desk.results)
     while len(desk.results) == count:

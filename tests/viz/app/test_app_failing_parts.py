@@ -1,0 +1,118 @@
+"""Each part of the window that fails is closed with a sentence, and the rest goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gui_utils import controls
+from gui_utils.controls import file_dialogs
+from tests.viz.app import app_driver
+from tests.viz.app.app_driver import AppDriver, Start
+from viz.app import panels, screen
+from viz.app.panels import Panel
+
+desk, display, model, start = (
+    app_driver.desk,
+    app_driver.display,
+    app_driver.model,
+    app_driver.start,
+)
+
+
+def fails(*_: object, **__: object) -> Any:
+    raise RuntimeError("this part is broken")
+
+
+def still_works(desk: AppDriver) -> None:
+    """Another person still gets a picture, and the notice lies on a live window."""
+    seed = desk.commands.state.latent.x
+    desk.key("r")
+    assert desk.commands.state.latent.x != seed
+    desk.settle()
+    assert len(desk.app.toasts) <= 2, "it is told once, not in each frame"
+
+
+@pytest.mark.parametrize("title", [panel.title for panel in panels.PANELS])
+def test_a_panel(start: Start, model: Path, monkeypatch: pytest.MonkeyPatch, title: str) -> None:
+    table = tuple(
+        Panel(p.title, p.icon, fails if p.title == title else p.draw) for p in panels.PANELS
+    )
+    monkeypatch.setattr(screen, "PANELS", table)
+    desk = start(model, panels=(title,))
+    desk.settle()
+    assert "this part is broken" in desk.see_toast(f"The panel {title} failed").details
+    assert not controls.open_sections[title]
+    still_works(desk)
+
+
+PARTS: dict[str, Callable[[AppDriver, pytest.MonkeyPatch], None]] = {
+    "the picture": lambda d, m: m.setattr(d.app.screen.viewport, "draw", fails),
+    "the timeline": lambda d, m: m.setattr(d.app.screen.timeline, "draw", fails),
+    "the bar": lambda _, m: m.setattr(screen, "_bar", fails),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_view(desk: AppDriver, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    PARTS[name](desk, monkeypatch)
+    desk.see_toast(f"{name.capitalize()} failed and was closed")
+    desk.frames(10)
+    still_works(desk)
+    monkeypatch.undo()
+    desk.click(f"Failed parts/Show {name} again")
+    desk.frames()
+    assert not any(key.startswith("Failed parts") for key in controls.rects)
+
+
+DIALOGS: dict[str, tuple[str, str]] = {
+    "the file browser": ("ctrl+o", "poll"),
+    "saving a session": ("ctrl+s", "poll"),
+}
+
+
+@pytest.mark.parametrize("name", DIALOGS)
+def test_a_file_dialog(desk: AppDriver, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    key, method = DIALOGS[name]
+    monkeypatch.setattr(file_dialogs.FileDialog, method, fails)
+    desk.key(key)
+    desk.see_toast("The dialog failed and was closed")
+    assert not desk.app.dialogs.is_open
+    still_works(desk)
+
+
+def test_the_list_of_keys_and_questions(desk: AppDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(controls, "key_help", fails)
+        desk.key("F1")
+        desk.see_toast("The dialog failed and was closed")
+    still_works(desk)
+    with monkeypatch.context() as patch:
+        patch.setattr(controls, "confirm", fails)
+        desk.key("ctrl+q")
+        desk.frames(4)
+        assert not desk.app.dialogs.is_open
+        assert not desk.commands.quitting
+    still_works(desk)
+
+
+def test_the_frame_as_a_whole(desk: AppDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no part catches asks what to do, and the session can be saved first."""
+    desk.key("r")
+    monkeypatch.setattr(desk.commands, "advance", fails)
+    desk.until(lambda: "The interface failed/Save the session" in controls.rects)
+    desk.click("The interface failed/Save the session")
+    desk.see_toast("Saved rescued session.json")
+    saved = desk.settings.with_name("rescued session.json")
+    assert saved.is_file()
+    monkeypatch.undo()
+    desk.click("The interface failed/Go on")
+    desk.frames(4)
+    still_works(desk)
+    monkeypatch.setattr(desk.commands, "advance", fails)
+    desk.until(lambda: "The interface failed/Quit" in controls.rects)
+    desk.click("The interface failed/Quit")
+    assert desk.commands.quitting
