@@ -19,7 +19,15 @@ from viz.state.settings import Range
 
 _APP = "pv3d-visualizer"
 _MOST_RECENT = 10
-_KEPT = ("theme", "ui_scale", "sidebar_width", "previews", "target_rate", "reload_on_change")
+_KEPT = (
+    "theme",
+    "ui_scale",
+    "sidebar_width",
+    "previews",
+    "target_rate",
+    "play_between",
+    "reload_on_change",
+)
 """Fields of the interface that outlive the program."""
 
 Side = Annotated[int, Range(1, 2**15)]

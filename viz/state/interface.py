@@ -24,7 +24,8 @@ class Interface:
     playing: bool = False
     """Whether the clip plays."""
     play_between: bool = False
-    """Whether playing also shows times between the clip's frames; their pictures are not kept."""
+    """Plays times between the clip's frames as well, as in slow motion; such pictures are not
+    kept."""
     animate_person: bool = False
     """Whether the appearance wanders over the pad by itself."""
     animate_speed: Annotated[float, Range(0.05, 5, "seeds/s", logarithmic=True)] = 0.5

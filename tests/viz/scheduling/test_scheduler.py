@@ -157,12 +157,14 @@ def test_playing_between_frames_goes_as_before() -> None:
     assert not window.worker.dropped[1:]
 
 
-def test_pausing_shows_the_full_picture_of_the_very_frame() -> None:
-    window = playing(SLOW)
-    window.run(0.5)
+@pytest.mark.parametrize("costs", [SLOW, USUAL, FAST])
+@pytest.mark.parametrize("loops", [0.8, 3.3])
+def test_pausing_shows_the_full_picture_of_the_very_frame(costs: Costs, loops: float) -> None:
+    window = playing(costs)
+    window.run(loops * LOOP)
     window.interface.playing = False
-    pictures = window.run(REST_SECONDS + 0.5)
-    assert pictures[-1].result.request == window.full
+    window.run(REST_SECONDS + 0.5)
+    assert window.shown[-1].result.request == window.full
 
 
 # Orbits and paths

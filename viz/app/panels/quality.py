@@ -64,6 +64,7 @@ def _previews(commands: Commands) -> None:
     with disabled(not interface.previews):
         slider("Target rate", interface, "target_rate")
         slider("Least quality", interface, "preview_floor")
+    toggle("Between frames", interface, "play_between")
     level = commands.performance.preview_level
     if interface.previews and level:
         controls.hint(f"Last preview: {level}.")
