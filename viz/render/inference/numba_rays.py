@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from torch import Tensor
 
 from viz.render.inference.radiance_field import PreparedDecoder
 
@@ -58,24 +59,17 @@ class KernelWeights(NamedTuple):
 
 def kernel_weights(decoder: PreparedDecoder) -> KernelWeights:
     """A decoder's weights as the kernels take them."""
-    first, first_bias, density, density_bias, color, color_bias = (
-        x.float().contiguous().numpy()
-        for x in (
-            decoder.first,
-            decoder.first_bias,
-            decoder.density,
-            decoder.density_bias,
-            decoder.color,
-            decoder.color_bias,
-        )
-    )
+
+    def array(x: Tensor) -> np.ndarray:
+        return x.float().contiguous().numpy()
+
     return KernelWeights(
-        first * _LOG2E,
-        first_bias * _LOG2E,
-        density / _LOG2E,
-        density_bias[0],
-        color,
-        color_bias * _LOG2E,
+        array(decoder.first) * _LOG2E,
+        array(decoder.first_bias) * _LOG2E,
+        array(decoder.density) / _LOG2E,
+        array(decoder.density_bias)[0],
+        array(decoder.color),
+        array(decoder.color_bias) * _LOG2E,
     )
 
 
@@ -213,7 +207,7 @@ def _find_fine_depths(depths, alphas, fine, cdf):
         depths: of the first pass [S].
         alphas: of the spans between [S - 1].
         fine: to fill.
-        cdf: room for S numbers.
+        cdf: scratch, at least S numbers.
     """
     spans = len(depths) - 1
     # Weights of the spans, the larger of each two neighbours, the mean of each two of these.
@@ -324,17 +318,26 @@ def _cast(table, weights, scale, origin, directions, coarse, fine, white, pixels
             features[ray, f] = color + color - _ONE
 
 
+def _compiled(function: Callable) -> Callable:
+    """A function that lets go of the interpreter while it runs, compiled when it is first called,
+    and kept on the disk where numba finds a folder that can be written."""
+    try:
+        return njit(nogil=True, cache=True, **_OPTIONS)(function)
+    except RuntimeError:
+        return njit(nogil=True, **_OPTIONS)(function)
+
+
 @functools.lru_cache
 def compile_kernels(channels: int, units: int, count: int) -> Kernels:
     """Functions for a decoder of C channels, K hidden units and F features. Each is compiled, or
     read from numba's cache on the disk, when it is first called."""
     sizes = channels, units, count, math.gcd(units, _PRODUCTS_AT_ONCE)
 
-    @njit(nogil=True, cache=True, **_OPTIONS)
+    @_compiled
     def cast(table, weights, scale, origin, directions, coarse, fine, white, pixels):
         _cast(table, weights, scale, origin, directions, coarse, fine, white, pixels, sizes)
 
-    @njit(nogil=True, cache=True, **_OPTIONS)
+    @_compiled
     def sigma(table, weights, scale, points, found):
         looked_up = np.empty(channels, np.float32)
         hidden = np.empty(units, np.float32)
