@@ -78,12 +78,13 @@ class Kernels(NamedTuple):
     [2, S, S, C] is that of `Texels`, and a scale its texels in a world unit."""
 
     cast: Callable[..., None]
-    """(table, weights, scale, origin, directions, coarse, fine, white, pixels) renders rays from
-    one point: origin [3], unit directions [R, 3], depths of the first pass [S], number of samples
-    of the second, whether the background is white; fills the pixels' features [R, F], depths [R]
-    and opacities [R]."""
+    """(table, weights, scale, band, origin, directions, coarse, fine, white, pixels) renders rays
+    from one point: first and last + 1 of the rays, origin [3], unit directions [R, 3], depths of
+    the first pass [S], number of samples of the second, whether the background is white; fills the
+    pixels' features [F, R], depths [R] and opacities [R]."""
     sigma: Callable[..., None]
-    """(table, weights, scale, points, found) looks up world points [P, 3] and fills sigma [P]."""
+    """(table, weights, scale, band, points, found) looks up world points [P, 3], first and last + 1
+    of which are given, and fills sigma [P]."""
 
 
 def _polynomial(function: Callable, low: float, high: float, degree: int) -> list[np.float32]:
@@ -274,7 +275,7 @@ def _find_shares(depths, alphas, shares):
 
 
 @_inlined
-def _cast(table, weights, scale, origin, directions, coarse, fine, white, pixels, sizes):
+def _cast(table, weights, scale, band, origin, directions, coarse, fine, white, pixels, sizes):
     """Renders rays; for the arguments see `Kernels`."""
     channels, units, count, at_once = sizes
     features, depth, opacity = pixels
@@ -291,7 +292,7 @@ def _cast(table, weights, scale, origin, directions, coarse, fine, white, pixels
     shift = _HALF * np.float32(table.shape[1] - 2)
     start = origin * scale + shift
     depths[:first] = coarse
-    for ray in range(len(directions)):
+    for ray in range(band[0], band[1]):
         step = directions[ray] * scale
         for s in range(samples):
             if s == first:
@@ -315,7 +316,7 @@ def _cast(table, weights, scale, origin, directions, coarse, fine, white, pixels
         behind -= np.float32(0.001) * opacity[ray]
         for f in range(count):
             color = np.float32(1.002) * colors[f] + behind
-            features[ray, f] = color + color - _ONE
+            features[f, ray] = color + color - _ONE
 
 
 def _compiled(function: Callable) -> Callable:
@@ -334,15 +335,15 @@ def compile_kernels(channels: int, units: int, count: int) -> Kernels:
     sizes = channels, units, count, math.gcd(units, _PRODUCTS_AT_ONCE)
 
     @_compiled
-    def cast(table, weights, scale, origin, directions, coarse, fine, white, pixels):
-        _cast(table, weights, scale, origin, directions, coarse, fine, white, pixels, sizes)
+    def cast(table, weights, scale, band, origin, directions, coarse, fine, white, pixels):
+        _cast(table, weights, scale, band, origin, directions, coarse, fine, white, pixels, sizes)
 
     @_compiled
-    def sigma(table, weights, scale, points, found):
+    def sigma(table, weights, scale, band, points, found):
         looked_up = np.empty(channels, np.float32)
         hidden = np.empty(units, np.float32)
         shift = _HALF * np.float32(table.shape[1] - 2)
-        for p in range(len(points)):
+        for p in range(band[0], band[1]):
             x, y, z = points[p, 0], points[p, 1], points[p, 2]
             _look_up(
                 table, x * scale + shift, y * scale + shift, z * scale + shift, looked_up, channels
