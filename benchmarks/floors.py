@@ -75,7 +75,8 @@ def work(G: Generator, plan: Plan) -> dict[str, Work]:
     samples = pixels * (options.depth_samples + options.importance_samples)
     channels, hidden = config.plane_channels, config.decoder_hidden
     decoder = 2 * channels * hidden + 2 * hidden * (1 + config.feature_channels)
-    table = 2 * config.plane_resolution**2 * channels * item(plan.texels)
+    texels = "float32" if G.device.type == "cpu" else plan.texels
+    table = 2 * config.plane_resolution**2 * channels * item(texels)
     found = {
         "planes": _blocks(blocks, item(plan.backbone)) + Work(0, table),
         "render": Work(

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from torch import Tensor
 
 from viz.render.inference.radiance_field import PreparedDecoder
 
@@ -58,24 +59,17 @@ class KernelWeights(NamedTuple):
 
 def kernel_weights(decoder: PreparedDecoder) -> KernelWeights:
     """A decoder's weights as the kernels take them."""
-    first, first_bias, density, density_bias, color, color_bias = (
-        x.float().contiguous().numpy()
-        for x in (
-            decoder.first,
-            decoder.first_bias,
-            decoder.density,
-            decoder.density_bias,
-            decoder.color,
-            decoder.color_bias,
-        )
-    )
+
+    def array(x: Tensor) -> np.ndarray:
+        return x.float().contiguous().numpy()
+
     return KernelWeights(
-        first * _LOG2E,
-        first_bias * _LOG2E,
-        density / _LOG2E,
-        density_bias[0],
-        color,
-        color_bias * _LOG2E,
+        array(decoder.first) * _LOG2E,
+        array(decoder.first_bias) * _LOG2E,
+        array(decoder.density) / _LOG2E,
+        array(decoder.density_bias)[0],
+        array(decoder.color),
+        array(decoder.color_bias) * _LOG2E,
     )
 
 
@@ -84,12 +78,13 @@ class Kernels(NamedTuple):
     [2, S, S, C] is that of `Texels`, and a scale its texels in a world unit."""
 
     cast: Callable[..., None]
-    """(table, weights, scale, origin, directions, coarse, fine, white, pixels) renders rays from
-    one point: origin [3], unit directions [R, 3], depths of the first pass [S], number of samples
-    of the second, whether the background is white; fills the pixels' features [R, F], depths [R]
-    and opacities [R]."""
+    """(table, weights, scale, band, origin, directions, coarse, fine, white, pixels) renders rays
+    from one point: first and last + 1 of the rays, origin [3], unit directions [R, 3], depths of
+    the first pass [S], number of samples of the second, whether the background is white; fills the
+    pixels' features [F, R], depths [R] and opacities [R]."""
     sigma: Callable[..., None]
-    """(table, weights, scale, points, found) looks up world points [P, 3] and fills sigma [P]."""
+    """(table, weights, scale, band, points, found) looks up world points [P, 3], first and last + 1
+    of which are given, and fills sigma [P]."""
 
 
 def _polynomial(function: Callable, low: float, high: float, degree: int) -> list[np.float32]:
@@ -213,7 +208,7 @@ def _find_fine_depths(depths, alphas, fine, cdf):
         depths: of the first pass [S].
         alphas: of the spans between [S - 1].
         fine: to fill.
-        cdf: room for S numbers.
+        cdf: scratch, at least S numbers.
     """
     spans = len(depths) - 1
     # Weights of the spans, the larger of each two neighbours, the mean of each two of these.
@@ -280,7 +275,7 @@ def _find_shares(depths, alphas, shares):
 
 
 @_inlined
-def _cast(table, weights, scale, origin, directions, coarse, fine, white, pixels, sizes):
+def _cast(table, weights, scale, band, origin, directions, coarse, fine, white, pixels, sizes):
     """Renders rays; for the arguments see `Kernels`."""
     channels, units, count, at_once = sizes
     features, depth, opacity = pixels
@@ -297,7 +292,7 @@ def _cast(table, weights, scale, origin, directions, coarse, fine, white, pixels
     shift = _HALF * np.float32(table.shape[1] - 2)
     start = origin * scale + shift
     depths[:first] = coarse
-    for ray in range(len(directions)):
+    for ray in range(band[0], band[1]):
         step = directions[ray] * scale
         for s in range(samples):
             if s == first:
@@ -321,7 +316,16 @@ def _cast(table, weights, scale, origin, directions, coarse, fine, white, pixels
         behind -= np.float32(0.001) * opacity[ray]
         for f in range(count):
             color = np.float32(1.002) * colors[f] + behind
-            features[ray, f] = color + color - _ONE
+            features[f, ray] = color + color - _ONE
+
+
+def _compiled(function: Callable) -> Callable:
+    """A function that lets go of the interpreter while it runs, compiled when it is first called,
+    and kept on the disk where numba finds a folder that can be written."""
+    try:
+        return njit(nogil=True, cache=True, **_OPTIONS)(function)
+    except RuntimeError:
+        return njit(nogil=True, **_OPTIONS)(function)
 
 
 @functools.lru_cache
@@ -330,16 +334,16 @@ def compile_kernels(channels: int, units: int, count: int) -> Kernels:
     read from numba's cache on the disk, when it is first called."""
     sizes = channels, units, count, math.gcd(units, _PRODUCTS_AT_ONCE)
 
-    @njit(nogil=True, cache=True, **_OPTIONS)
-    def cast(table, weights, scale, origin, directions, coarse, fine, white, pixels):
-        _cast(table, weights, scale, origin, directions, coarse, fine, white, pixels, sizes)
+    @_compiled
+    def cast(table, weights, scale, band, origin, directions, coarse, fine, white, pixels):
+        _cast(table, weights, scale, band, origin, directions, coarse, fine, white, pixels, sizes)
 
-    @njit(nogil=True, cache=True, **_OPTIONS)
-    def sigma(table, weights, scale, points, found):
+    @_compiled
+    def sigma(table, weights, scale, band, points, found):
         looked_up = np.empty(channels, np.float32)
         hidden = np.empty(units, np.float32)
         shift = _HALF * np.float32(table.shape[1] - 2)
-        for p in range(len(points)):
+        for p in range(band[0], band[1]):
             x, y, z = points[p, 0], points[p, 1], points[p, 2]
             _look_up(
                 table, x * scale + shift, y * scale + shift, z * scale + shift, looked_up, channels

@@ -74,49 +74,40 @@ class CompiledRays:
             check: called between bands of rays; an exception from it abandons the picture.
         """
         table, scale = _table(texels), np.float32(texels.side / texels.box)
-        start, directions = _array(origin), directions.contiguous()
+        start, towards = _array(origin), _array(directions)
         coarse = _array(stratified_depths(ray_range, 1, depth_samples)[0, 0])
         count = len(directions)
-        pixels = Pixels(
-            torch.empty(count, len(self._weights.color_bias)),
-            torch.empty(count),
-            torch.empty(count),
-        )
+        features = np.empty((len(self._weights.color_bias), count), np.float32)
+        depth, opacity = np.empty(count, np.float32), np.empty(count, np.float32)
 
-        def cast(band: slice) -> None:
-            features, depth, opacity = (
-                pixels.features[band],
-                pixels.depth[band],
-                pixels.opacity[band],
-            )
+        def cast(band: tuple[int, int]) -> None:
             self._kernels.cast(
                 table,
                 self._weights,
                 scale,
+                band,
                 start,
-                _array(directions[band]),
+                towards,
                 coarse,
                 importance_samples,
                 white_background,
-                (features.numpy(), depth.numpy(), opacity.numpy()),
+                (features, depth, opacity),
             )
 
         at_once = max(1, SAMPLES_AT_ONCE // (depth_samples + importance_samples))
         _in_bands(cast, count, at_once, check)
-        return pixels
+        return Pixels(*(torch.from_numpy(x) for x in (features.T, depth, opacity)))
 
     def sigma(self, texels: Texels, points: Tensor, check: Check = lambda: None) -> Tensor:
         """Density before its softplus [P] at world points [P, 3]."""
         table, scale = _table(texels), np.float32(texels.side / texels.box)
-        points = points.contiguous()
-        found = torch.empty(len(points))
+        places, found = _array(points), np.empty(len(points), np.float32)
 
-        def look_up(band: slice) -> None:
-            into = found[band].numpy()
-            self._kernels.sigma(table, self._weights, scale, _array(points[band]), into)
+        def look_up(band: tuple[int, int]) -> None:
+            self._kernels.sigma(table, self._weights, scale, band, places, found)
 
         _in_bands(look_up, len(points), _POINTS_AT_ONCE, check)
-        return found
+        return torch.from_numpy(found)
 
 
 def _array(x: Tensor) -> np.ndarray:
@@ -136,10 +127,12 @@ def _threads(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, "rays")
 
 
-def _in_bands(run: Callable[[slice], None], count: int, at_once: int, check: Check) -> None:
-    """Runs a function, which lets go of the interpreter, on slices of 0 to count."""
+def _in_bands(
+    run: Callable[[tuple[int, int]], None], count: int, at_once: int, check: Check
+) -> None:
+    """Runs a function, which lets go of the interpreter, on all spans of 0 to count."""
     threads = _threads(torch.get_num_threads())
-    bands = [slice(start, start + at_once) for start in range(0, count, at_once)]
+    bands = [(start, min(start + at_once, count)) for start in range(0, count, at_once)]
     running = [threads.submit(run, band) for band in bands]
     try:
         for band in running:
