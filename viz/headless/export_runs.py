@@ -178,7 +178,7 @@ class _Batch:
             UserError: when something else is in its place that may not be replaced.
         """
         path, overwrite = item.path, self.source.overwrite
-        if not path.exists() or not (self.many or self.name == "frames"):
+        if not writing.exists(path) or not (self.many or self.name == "frames"):
             return False
         recipe = Recipe.of(self.renderer, item.state, self.name, self.options).text(item.state)
         if self.name == "frames":

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from training.replacing import part_beside
 from viz.exports import writing
 from viz.exports.embedding import FOLDER_SIDECAR, SIDECAR_SUFFIX
 from viz.exports.mesh_options import (
@@ -148,10 +147,7 @@ def export_volume(
     """
     _check(options, path, overwrite)
     about = path.with_suffix(".json")
-    if about.exists() and not overwrite:
-        raise writing.ExistsError(
-            f"{about} exists: choose another name, or allow it to be replaced."
-        )
+    writing.require_free([about], overwrite)
     recipe = Recipe.of(renderer, state, "volume", options).text(state)
     yield "Preparing", None
     field = Moment.of(renderer, state).field
@@ -281,26 +277,29 @@ def _new_folder(path: Path) -> Iterator[Path]:
     Raises:
         UserError: when it cannot be written; nothing is left of it.
     """
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        part.mkdir(parents=True)
-        yield part
-        if not path.exists():
-            part.rename(path)
-            return
-        new = {file.name for file in part.iterdir()}
-        for file in part.iterdir():
-            file.replace(path / file.name)
-        old = [f for f in path.iterdir() if _FRAME.fullmatch(f.name) and f.name not in new]
-        for file in old:
-            file.unlink()
-            texture = file.with_suffix(".png")  # a picture may have that name too
-            if file.suffix == ".mtl" and texture.name not in new:
-                texture.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part_beside(path) as part:
+            part.mkdir()
+            yield part
+            _move(part, path)
     except OSError as e:
         raise UserError(f"{path.name} could not be saved in {path.parent}: {reason(e)}.") from e
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+
+
+def _move(part: Path, path: Path) -> None:
+    if not path.exists():
+        part.rename(path)
+        return
+    new = {file.name for file in part.iterdir()}
+    for file in part.iterdir():
+        file.replace(path / file.name)
+    old = [f for f in path.iterdir() if _FRAME.fullmatch(f.name) and f.name not in new]
+    for file in old:
+        file.unlink()
+        texture = file.with_suffix(".png")  # a picture may have that name too
+        if file.suffix == ".mtl" and texture.name not in new:
+            texture.unlink(missing_ok=True)
 
 
 def _surface(renderer: Renderer, state: SessionState, options: MeshOptions) -> Steps:
@@ -339,11 +338,7 @@ def _check(
 
 def _check_free(path: Path, overwrite: bool) -> None:
     """Refuses a target that exists, or whose companions do, unless it may be replaced."""
-    empty = path.is_dir() and not any(path.iterdir())
-    taken = [file for file in files_of(path) if file.exists() and not empty]
-    if taken and not overwrite:
-        raise writing.ExistsError(
-            f"{taken[0]} exists: choose another name, or allow it to be replaced."
-        )
+    empty = writing.exists(path) and path.is_dir() and not any(path.iterdir())
+    writing.require_free(files_of(path), overwrite or empty)
     if path.is_file() and not path.suffix:
         raise UserError(f"{path} is a file, not a folder: choose another name.")

@@ -119,7 +119,7 @@ def frame_paths(folder: Path, count: int) -> list[Path]:
 
 def _is_made(path: Path, recipe: str, overwrite: bool) -> bool:
     """Whether a frame is there already, by this recipe."""
-    if not path.exists():
+    if not writing.exists(path):
         return False
     try:
         found = session_text(path)
