@@ -42,7 +42,7 @@ def run_app(options: AppOptions) -> int:
     from viz.state.errors import UserError
 
     try:
-        if options.checkpoint and not Path(options.checkpoint).expanduser().exists():
+        if options.checkpoint and not expanded(options.checkpoint).exists():
             raise UserError(f"Cannot load {options.checkpoint}: there is no such file.")
         state = open_session(options.session) if options.session else None
         app = App(options.checkpoint, state, options.device)

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import platformdirs
-
+from training.user_folders import user_folder
 from viz.exports.choices import ExportChoices
 from viz.state import settings
 from viz.state.errors import UserError
@@ -17,7 +16,6 @@ from viz.state.files import write_beside
 from viz.state.interface import Interface
 from viz.state.settings import Range
 
-_APP = "pv3d-visualizer"
 _MOST_RECENT = 10
 _KEPT = ("theme", "ui_scale", "sidebar_width", "previews", "target_rate", "reload_on_change")
 """Fields of the interface that outlive the program."""
@@ -27,7 +25,7 @@ Place = Annotated[int, Range(-(2**15), 2**15)]
 
 
 def _pictures() -> str:
-    return str(Path(platformdirs.user_pictures_dir()) / "PV3D visualizer")
+    return str(user_folder("pictures") / "PV3D visualizer")
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Preferences:
 
 def default_path() -> Path:
     """Where the settings are kept."""
-    return Path(platformdirs.user_config_dir(_APP)) / "settings.json"
+    return user_folder("config") / "settings.json"
 
 
 def load(path: Path) -> Preferences:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from training.user_folders import expanded
 from viz.exports.naming import default_name, safe_name
 from viz.exports.schedule import Take, take
 from viz.exports.table import EXPORTERS, Exporter
@@ -59,7 +60,7 @@ class ExportChoices:
         name = safe_name(self.name) or default_name(
             state, self.what, model, with_time=self.exporter.moment
         )
-        return Path(folder).expanduser() / f"{name}{self.suffix}"
+        return expanded(folder) / f"{name}{self.suffix}"
 
     def plain(self) -> dict[str, Any]:
         """What is worth remembering, as JSON has it."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from viz.exports.embedding import open_session
 from viz.state import settings
+from training.user_folders import expanded
 from viz.state.errors import UserError
 from viz.state.person import Latent, Motion
 from viz.state.types import Precision, SessionState
@@ -76,7 +77,7 @@ def base_state(source: Source) -> SessionState:
     """
     state = open_session(source.session) if source.session is not None else SessionState()
     if source.checkpoint:
-        state.checkpoint = str(Path(source.checkpoint).expanduser().absolute())
+        state.checkpoint = str(expanded(source.checkpoint).absolute())
     if source.psi is not None:
         state.latent = replace(state.latent, psi=source.psi)
     if source.t is not None:
