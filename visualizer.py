@@ -10,11 +10,12 @@ python visualizer.py doctor              what this machine has, and how to mend 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import tyro
+
+from training.user_folders import expanded
 
 
 @dataclass
@@ -38,13 +39,17 @@ def run_app(options: AppOptions) -> int:
     """Opens the window and stays until it is closed."""
     from gui_utils.window.window import DisplayError
     from viz.app.application import App
-    from viz.exports.embedding import open_session
+    from viz.exports.embedding import read_session
+    from viz.state import named_files
     from viz.state.errors import UserError
 
+    opened, state = None, None
     try:
-        if options.checkpoint and not expanded(options.checkpoint).exists():
-            raise UserError(f"Cannot load {options.checkpoint}: there is no such file.")
-        state = open_session(options.session) if options.session else None
+        if options.checkpoint and (problem := named_files.problem_of(expanded(options.checkpoint))):
+            raise UserError(f"Cannot load {options.checkpoint}: {problem}.")
+        if options.session:
+            opened = read_session(options.session, named_files.opened_before())
+            state = replace(opened.state, checkpoint=opened.model)
         app = App(options.checkpoint, state, options.device)
     except DisplayError as error:
         print(f"{error}\nWithout a window: python visualizer.py render --help", file=sys.stderr)
@@ -52,6 +57,8 @@ def run_app(options: AppOptions) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 1
+    if opened is not None and not options.checkpoint:
+        app.commands.bring_model(opened, options.session)
     app.run()
     return 0
 

@@ -16,7 +16,7 @@ import torch
 
 from training.checkpoint import eg3d, native, pv3d
 from training.checkpoint.checkpoint_errors import CheckpointError
-from training.checkpoint.contents import Checkpoint, Format, Weights, build
+from training.checkpoint.contents import Checkpoint, Format, Weights, build, weights_mark
 from training.checkpoint.native import save
 from training.checkpoint.stored import NotAFileError, OpenFile
 from training.checkpoint.unknown import describe
@@ -32,6 +32,7 @@ __all__ = [
     "read",
     "save",
     "start_from",
+    "weights_mark",
 ]
 
 log = logging.getLogger(__name__)

@@ -14,9 +14,11 @@ from viz.state import settings
 from viz.state.errors import UserError
 from viz.state.files import write_beside
 from viz.state.interface import Interface
+from viz.state.named_files import settings_path
 from viz.state.settings import Range
 
 _MOST_RECENT = 10
+_MOST_WS = 100
 _KEPT = ("theme", "ui_scale", "sidebar_width", "previews", "target_rate", "reload_on_change")
 """Fields of the interface that outlive the program."""
 
@@ -48,6 +50,8 @@ class Preferences:
     """Which panels are open."""
     recent: list[str] = field(default_factory=list[str])
     """Models opened before, newest first."""
+    ws: list[str] = field(default_factory=list[str])
+    """Files of ws that were loaded before, newest first: sessions may name them."""
     bookmarks: dict[str, str] = field(default_factory=dict[str, str])
     """Sessions as JSON by digit."""
     exports: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -58,6 +62,10 @@ class Preferences:
         """Puts a model first among the recent ones."""
         path = str(Path(path).absolute())
         self.recent = [path, *(p for p in self.recent if p != path)][:_MOST_RECENT]
+
+    def loaded_ws(self, path: str) -> None:
+        """Puts a file of ws first among those that were loaded."""
+        self.ws = list(dict.fromkeys([path, *self.ws]))[:_MOST_WS]
 
     def join(self, other: Preferences, begun: dict[str, str]) -> None:
         """Takes over what another window has written meanwhile.
@@ -70,6 +78,7 @@ class Preferences:
         changed = {digit: t for digit, t in self.bookmarks.items() if begun.get(digit) != t}
         self.bookmarks |= other.bookmarks | changed
         self.recent = list(dict.fromkeys([*self.recent, *other.recent]))[:_MOST_RECENT]
+        self.ws = list(dict.fromkeys([*self.ws, *other.ws]))[:_MOST_WS]
 
     def keep(self, interface: Interface, exports: ExportChoices) -> None:
         """Takes over what outlives the program."""
@@ -86,7 +95,7 @@ class Preferences:
 
 def default_path() -> Path:
     """Where the settings are kept."""
-    return user_folder("config") / "settings.json"
+    return settings_path()
 
 
 def load(path: Path) -> Preferences:

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from viz.exports.embedding import open_session
-from viz.state import settings
 from training.user_folders import expanded
+from viz.exports.embedding import Opened, read_session
+from viz.state import named_files, settings
 from viz.state.errors import UserError
 from viz.state.person import Latent, Motion
 from viz.state.types import Precision, SessionState
@@ -69,13 +69,24 @@ class Item:
     """Its place among those of the command."""
 
 
-def base_state(source: Source) -> SessionState:
+def opened_session(source: Source) -> Opened:
+    """The session that the command names, or the one that the program starts with.
+
+    Raises:
+        UserError: when it cannot be read.
+    """
+    if source.session is None:
+        return Opened(SessionState(), "", "", ())
+    return read_session(source.session, named_files.opened_before())
+
+
+def base_state(source: Source, state: SessionState) -> SessionState:
     """The session as the command line changes it.
 
     Raises:
-        UserError: when the session cannot be read, or a number is out of its range.
+        UserError: when a number is out of its range.
     """
-    state = open_session(source.session) if source.session is not None else SessionState()
+    state = state.snapshot()
     if source.checkpoint:
         state.checkpoint = str(expanded(source.checkpoint).absolute())
     if source.psi is not None:

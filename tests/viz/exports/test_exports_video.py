@@ -20,7 +20,7 @@ from viz.exports.video import encoders
 from viz.exports.writing import ExistsError
 from viz.state import session
 from viz.state.errors import UserError
-from viz.state.types import Keyframe, Orbit, SessionState
+from viz.state.types import Keyframe, Latent, Orbit, SessionState
 
 renderer = export_driver.renderer
 
@@ -265,7 +265,7 @@ def test_a_webp_too_wide_says_so(tmp_path):
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.gif", "a.webp"])
 def test_long_sessions_fit_into_every_format(renderer, tmp_path, name):
     keys = tuple(Keyframe(float(k), orbit=Orbit(yaw=k / 7)) for k in range(300))
-    state = replace(STATE, keyframes=keys, checkpoint="modèles/<tête> & 'co'.ckpt")
+    state = replace(STATE, keyframes=keys, checkpoint="<tête> & 'co'.ckpt")
     assert len(session.to_json(state)) > 100_000
     path = export(renderer, "video", state, VideoOptions(Movement(frames=2)), tmp_path / name)
     assert embedding.open_session(path) == state
@@ -298,13 +298,26 @@ def test_foreign_and_broken_files_say_so(renderer, tmp_path, name):
         embedding.open_session(path)
 
 
+def test_recipes_tell_ws_apart_by_what_they_hold(renderer, tmp_path):
+    path = tmp_path / "a.npy"
+    state = replace(STATE, latent=Latent(ws_file=str(path)))
+    recipe = recipes.Recipe.of(renderer, STATE, "video", VideoOptions())
+    texts = []
+    for k in (0, 0, 1):
+        np.save(path, np.full((1, 16), k, np.float32))
+        texts.append(recipe.text(state, tmp_path))
+    assert recipes.same(texts[0], texts[1])
+    assert not recipes.same(texts[0], texts[2])
+
+
 def test_recipes_are_the_same_wherever_the_model_lies(renderer):
     recipe = recipes.Recipe.of(renderer, STATE, "video", VideoOptions())
-    here = recipe.text(replace(STATE, checkpoint="/here/model.ckpt"))
-    there = recipe.text(replace(STATE, checkpoint="model.ckpt"))
+    folder = Path("/here")
+    here = recipe.text(replace(STATE, checkpoint="/here/models/model.ckpt"), folder)
+    there = recipe.text(replace(STATE, checkpoint="model.ckpt"), folder)
     assert recipes.same(here, there)
-    assert not recipes.same(here, recipe.text(replace(STATE, t=0.4)))
-    crf = recipes.Recipe.of(renderer, STATE, "video", VideoOptions(crf=20)).text(STATE)
+    assert not recipes.same(here, recipe.text(replace(STATE, t=0.4), folder))
+    crf = recipes.Recipe.of(renderer, STATE, "video", VideoOptions(crf=20)).text(STATE, folder)
     assert not recipes.same(here, crf)
     assert not recipes.same(here, session.to_json(STATE))
     assert not recipes.same(here, "[")

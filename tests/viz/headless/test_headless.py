@@ -1,9 +1,13 @@
 """Exports from the command line, as a user on a machine without a display types them."""
 
+import copy
 import json
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,7 +58,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in files(folder)}
 
 
-def test_a_session_renders_as_the_exporter_does(renderer, saved, tmp_path, capsys):
+def test_a_session_renders_as_the_exporter_does(renderer, model, saved, tmp_path, capsys):
     out = tmp_path / "out"
     assert visualizer.main(["render", "--session", str(saved), "--output", str(out / "a.png")]) == 0
     assert f"Saved {out / 'a.png'}" in capsys.readouterr().out
@@ -62,13 +66,74 @@ def test_a_session_renders_as_the_exporter_does(renderer, saved, tmp_path, capsy
     expected = export(renderer, "picture", state, PictureOptions(), tmp_path / "b.png")
     assert (out / "a.png").read_bytes() == expected.read_bytes()
     arguments = ["--session", str(out / "a.png"), "--moving", "orbit", "--frames", "3"]
+    arguments += ["--checkpoint", str(model)]
     assert visualizer.main(["video", *arguments, "--output", str(out / "a.mp4")]) == 0
     assert len(decoded(out / "a.mp4")) == 3
     assert visualizer.main(["frames", *arguments, "--output", str(out / "frames")]) == 0
-    assert embedding.open_session(out / "frames") == state
-    wide = ["--session", str(out / "a.mp4"), "--views", "image", "depth", "--bits", "16"]
+    assert embedding.open_session(out / "frames") == replace(state, checkpoint=model.name)
+    wide = [
+        "--session",
+        str(out / "a.mp4"),
+        "--checkpoint",
+        str(model),
+        "--views",
+        "image",
+        "depth",
+        "--bits",
+        "16",
+    ]
     assert visualizer.main(["render", *wide, "--output", str(out / "w.png")]) == 0
     assert decoded(out / "w.png", "rgb48le")[0].shape == (128, 256, 3)
+
+
+def test_an_export_finds_its_model_by_the_weights(renderer, model, tmp_path, capsys, monkeypatch):
+    """Wherever that lies by now, and whatever it is called."""
+    out = tmp_path / "out" / "a.png"
+    words = ["render", "--checkpoint", str(model), "--output", str(out)]
+    assert visualizer.main(words) == 0
+    again = ["render", "--session", str(out), "--overwrite", "--output", str(tmp_path / "b.png")]
+    model = model.rename(tmp_path / "renamed.safetensors")
+    assert visualizer.main(again) == 1
+    assert "model.safetensors is not here: name a model by --checkpoint" in capsys.readouterr().err
+
+    settings = tmp_path / "config" / "pv3d-visualizer" / "settings.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"recent": ["/gone.ckpt", str(model)]}))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    assert visualizer.main(again) == 0
+    assert np.array_equal(*(np.asarray(Image.open(path)) for path in (out, tmp_path / "b.png")))
+
+    settings.unlink()
+    other = copy.deepcopy(renderer.G)
+    other.get_parameter("to_img_raw.weight").mul_(2)
+    save(out.with_name("model.safetensors"), other)  # of that name, but another
+    model = model.rename(out.with_name("beside.safetensors"))
+    assert visualizer.main(again) == 0
+    assert np.array_equal(*(np.asarray(Image.open(path)) for path in (out, tmp_path / "b.png")))
+    model.unlink()
+    with caplog_of("viz") as told:
+        assert visualizer.main(again) == 0
+    assert any("other weights" in sentence for sentence in told)
+
+
+@contextmanager
+def caplog_of(name: str) -> Iterator[list[str]]:
+    """The sentences that a logger of the program tells."""
+    told: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: told.append(record.getMessage())
+    logging.getLogger(name).addHandler(handler)
+    try:
+        yield told
+    finally:
+        logging.getLogger(name).removeHandler(handler)
+
+
+def test_without_any_model_it_says_so(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("viz.state.files.CHECKPOINTS", tmp_path)
+    assert visualizer.main(["render", "--output", str(tmp_path / "a.png")]) == 1
+    assert "There is no model: name one by --checkpoint" in capsys.readouterr().err
+    assert files(tmp_path) == []
 
 
 def test_what_is_there_is_refused_and_replaced_on_request(saved, tmp_path, capsys):
@@ -137,7 +202,8 @@ def test_seeds_make_a_folder_a_clip(renderer, model, tmp_path):
     assert len(files(out)) == 6 * 3
     last = embedding.open_session(out / "seed0007_motion0003" / "frame_0001.png")
     assert (last.latent.seed, last.motion.seed, last.t, last.latent.psi) == (7, 3, 1.0, 0.7)
-    assert last.checkpoint == str(model)
+    assert last.checkpoint == model.name
+    last.checkpoint = str(model)
     with Image.open(out / "seed0007_motion0003" / "frame_0001.png") as picture:
         assert np.array_equal(np.asarray(picture), export_driver.frame(renderer, last))
 

@@ -113,11 +113,16 @@ def test_pictures_carry_their_session(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 255, (9, 7, 3), np.uint8)
     state = full_state()
     path = tmp_path / "folder" / "picture.png"
-    embedding.save_png(path, pixels, state)
+    (tmp_path / "folder").mkdir()
+    ws = tmp_path / "folder" / "ws.npz"
+    ws.write_bytes(b"ws")
+    state.latent = replace(state.latent, ws_file=str(ws))
+    state.before = replace(state.shot(), t=0.1)
+    embedding.save_png(path, pixels, session.to_json(state))
     assert embedding.open_session(path) == state
     assert np.array_equal(np.asarray(Image.open(path)), pixels)
     depth = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5000
-    embedding.save_png(path, depth, state, depth_near="2.25")
+    embedding.save_png(path, depth, session.to_json(state), depth_near="2.25")
     with Image.open(path) as picture:
         assert picture.info["depth_near"] == "2.25"
         assert np.array_equal(np.asarray(picture), depth)

@@ -73,7 +73,7 @@ def export_mesh(
         UserError: when there is no such surface, or it cannot be written.
     """
     _check(options, path, overwrite)
-    recipe = Recipe.of(renderer, state, "mesh", options).text(state)
+    recipe = Recipe.of(renderer, state, "mesh", options).text(state, path.parent)
     surface = yield from _between(_surface(renderer, state, options), 0.0, 0.95)
     yield from _saving(write_mesh(surface, path, recipe, unlit=options.unlit), 0.95, 1.0)
     return path
@@ -89,7 +89,7 @@ def export_points(
 ) -> Steps:
     """Steps of writing points of the surface with colours and normals (.ply); as `export_mesh`."""
     _check(options, path, overwrite)
-    recipe = Recipe.of(renderer, state, "points", options).text(state)
+    recipe = Recipe.of(renderer, state, "points", options).text(state, path.parent)
     mesh = MeshOptions(
         resolution=options.resolution,
         level=options.level,
@@ -148,7 +148,7 @@ def export_volume(
     _check(options, path, overwrite)
     about = path.with_suffix(".json")
     writing.require_free([about], overwrite)
-    recipe = Recipe.of(renderer, state, "volume", options).text(state)
+    recipe = Recipe.of(renderer, state, "volume", options).text(state, path.parent)
     yield "Preparing", None
     field = Moment.of(renderer, state).field
     grid = geometry.Grid.cube(field.box, options.resolution)
@@ -206,7 +206,8 @@ def export_mesh_sequence(
     if problems:
         raise UserError(" ".join(dict.fromkeys(problems)))
     _check_free(path, overwrite)
-    recipe = Recipe.of(renderer, state, "mesh sequence", whole).text(state)
+    folder = path.parent if animated else path
+    recipe = Recipe.of(renderer, state, "mesh sequence", whole).text(state, folder)
     if animated:
         return (yield from _animation(renderer, state, options, sequence, path, recipe))
     return (yield from _numbered(renderer, state, options, sequence, path, recipe))

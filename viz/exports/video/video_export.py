@@ -43,7 +43,7 @@ def write_video(
     """Steps of saving the frames of a take; see `export_video`."""
     check_look(state, options.look)
     encoders.require_codec(options, path)
-    text = Recipe.of(renderer, state, "video", options).text(state)
+    text = Recipe.of(renderer, state, "video", options).text(state, path.parent)
     # ProRes stores 10 bits: more than the screen's 8.
     bits = 16 if options.codec_for(path) == "prores" else 8
     frames = FrameRenderer(renderer, options.look, bits)
