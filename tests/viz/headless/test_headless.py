@@ -101,7 +101,7 @@ def test_an_export_finds_its_model_by_the_weights(renderer, model, tmp_path, cap
     settings.write_text(json.dumps({"recent": ["/gone.ckpt", str(model)]}))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     assert visualizer.main(again) == 0
-    assert np.array_equal(*(np.asarray(Image.open(path)) for path in (out, tmp_path / "b.png")))
+    assert np.array_equal(decoded(out), decoded(tmp_path / "b.png"))
 
     settings.unlink()
     other = copy.deepcopy(renderer.G)
@@ -109,7 +109,7 @@ def test_an_export_finds_its_model_by_the_weights(renderer, model, tmp_path, cap
     save(out.with_name("model.safetensors"), other)  # of that name, but another
     model = model.rename(out.with_name("beside.safetensors"))
     assert visualizer.main(again) == 0
-    assert np.array_equal(*(np.asarray(Image.open(path)) for path in (out, tmp_path / "b.png")))
+    assert np.array_equal(decoded(out), decoded(tmp_path / "b.png"))
     model.unlink()
     with caplog_of("viz") as told:
         assert visualizer.main(again) == 0

@@ -124,11 +124,11 @@ def test_devices_are_not_read(tmp_path):
 
 def test_ws_are_found_beside_the_session_or_where_they_were_loaded_from(tmp_path):
     ws = make(tmp_path / "far" / "ws.npy")
-    path = saved(tmp_path / "session.json", SessionState(latent=Latent(ws_file=str(ws))))
+    path = saved(tmp_path / "here" / "a.json", SessionState(latent=Latent(ws_file=str(ws))))
     with pytest.raises(UserError, match="was never opened here"):
         embedding.read_session(path)
     assert embedding.open_session(path, [str(ws)]).latent.ws_file == str(ws)
-    beside = make(tmp_path / "ws.npy")
+    beside = make(tmp_path / "here" / "ws.npy")
     assert embedding.open_session(path).latent.ws_file == str(beside)
 
 
@@ -162,9 +162,8 @@ def test_names_alone_leave_the_machine(tmp_path):
     assert str(tmp_path) not in text
     assert found.checkpoint == "models/model.ckpt"
     assert found.latent.ws_file == found.keyframes[0].latent.ws_file == "ws.npy"
-    assert named_files.portable(
-        replace(state, checkpoint="C:\\anna\\m.ckpt"), tmp_path
-    ).checkpoint == ("m.ckpt")
+    state.checkpoint = "C:\\anna\\model.ckpt"
+    assert named_files.portable(state, tmp_path).checkpoint == "model.ckpt"
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{", '{"recent": 3, "ws": ["a", 4]}'])
