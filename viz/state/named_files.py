@@ -81,8 +81,8 @@ def located(
     beside = [folder / plain, CHECKPOINTS / plain]
     if ".." not in path.parts and not is_remote(name) and (folder / path).is_relative_to(folder):
         beside.insert(0, folder / path)
-    known = list(known)
-    before = [Path(p) for p in known if p == name] + [Path(p) for p in known if _plain(p) == plain]
+    # An export names no folders: then any file of that name that was opened will do.
+    before = [Path(p) for p in known if p == name or (plain == name and _plain(p) == plain)]
     for candidate in (*beside, *before):
         if candidate.name and not problem_of(candidate, most_bytes):
             return str(candidate)
