@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 import sys
 from typing import Any
 
@@ -43,8 +42,6 @@ def run(command: str, arguments: list[str]) -> int:
     from viz.exports.writing import ExistsError
     from viz.headless.export_runs import export
 
-    # As Ctrl+C does: what is half written goes away. torchrun and cluster queues send it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         made = export(name, source, options, show=True)
     except ExistsError as error:

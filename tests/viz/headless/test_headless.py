@@ -4,8 +4,10 @@ import copy
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -411,3 +413,43 @@ def test_look_and_movement_reach_the_export(saved, tmp_path):
     told = json.loads((recipe / "session.json").read_text())["export"]["options"]
     assert told["look"]["people"] == [1, 2]
     assert told["bits"] == 16
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_command_leaves_nothing(model, tmp_path, number):
+    """Ctrl+C, a scheduler's signal, and a terminal that is closed."""
+    out = tmp_path / "out"
+    words = ["video", "--checkpoint", str(model), "--frames", "100000", "--output"]
+    command = [sys.executable, "visualizer.py", *words, str(out / "a.gif")]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as running:
+        end = time.monotonic() + 60
+        while not (out.exists() and len(files(out)) == 2) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert len(files(out)) == 2  # the file that is being written, and its frames
+        running.send_signal(number)
+        assert running.wait(30) == 128 + number
+    assert files(out) == []
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_terminal_need_not_know_every_letter(model, tmp_path, encoding):
+    """What was made is not taken for failed because its name cannot be shown."""
+    out = tmp_path / "頭 é.png"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "visualizer.py",
+            "render",
+            "--checkpoint",
+            str(model),
+            "--output",
+            str(out),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert rb"\u982d" in done.stdout
+    assert out.exists()
