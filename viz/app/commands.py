@@ -15,6 +15,7 @@ import numpy as np
 from gui_utils.controls.file_dialogs import Filters, Kind, show_folder
 from viz.app.session_commands import Question, SessionCommands
 from viz.exports import embedding, naming
+from viz.exports.choices import problems
 from viz.exports.export_jobs import (
     CaptureJob,
     CheckWsJob,
@@ -246,9 +247,9 @@ class Commands(SessionCommands):
         choices = self.exports
         path = choices.target(self.state, self.capture_folder, self._model_name).absolute()
         options = choices.current
-        problems = options.problems_with(path)
-        if problems:
-            self.notify("error", problems[0])
+        found = problems(choices, self.state, self.model, path)
+        if found:
+            self.notify("error", found[0])
         elif path.exists():
             self._ask_to_replace(choices.what, options, path)
         else:

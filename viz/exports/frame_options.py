@@ -190,6 +190,14 @@ class VideoOptions(Options):
     plays: Annotated[int, Range(0, 65_535)] = 0
     """How often a GIF or WebP plays; 0 for ever."""
 
+    def file_size(self, suffix: str, size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height of the video whose frames have a size. H.264 and H.265 need even sides:
+        an odd one gets one more column or row, a copy of its last."""
+        if self.codec_for(Path(f"video{suffix}")) not in ("h264", "h265"):
+            return size
+        width, height = size
+        return width + width % 2, height + height % 2
+
     def codec_for(self, path: Path) -> Codec | None:
         """The codec that goes into this file; None for GIF and WebP."""
         known = VIDEO_SUFFIXES.get(path.suffix.lower(), ())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from viz.exports.embedding import Opened, read_session
 from viz.state import named_files, settings
 from viz.state.errors import UserError
 from viz.state.person import Latent, Motion
+from viz.state.seed_lists import parse_seeds
 from viz.state.types import Precision, SessionState
 
 MOST_ITEMS = 1_000_000
@@ -118,8 +118,8 @@ def items(source: Source, state: SessionState, suffixes: tuple[str, ...]) -> lis
     """
     if not (source.seeds or source.motion_seeds):
         return [Item(state, source.output)]
-    people = parse_seeds(source.seeds, "--seeds") or [None]
-    motions = parse_seeds(source.motion_seeds, "--motion-seeds") or [None]
+    people = parse_seeds(source.seeds, MOST_ITEMS, "--seeds") or [None]
+    motions = parse_seeds(source.motion_seeds, MOST_ITEMS, "--motion-seeds") or [None]
     if len(people) * len(motions) > MOST_ITEMS:
         raise UserError(f"That would be more than {MOST_ITEMS:,} exports: choose fewer seeds.")
     ending = source.output.suffix.lower()
@@ -142,24 +142,3 @@ def _chosen(state: SessionState, person: int | None, motion: int | None) -> Sess
     if motion is not None:
         moves = Motion.at(motion, moves)
     return replace(state, latent=latent, motion=moves)
-
-
-def parse_seeds(text: str, name: str) -> list[int]:
-    """Seeds from words such as "0-31,40", in that order, each once.
-
-    Raises:
-        UserError: when they cannot be read.
-    """
-    found: dict[int, None] = {}
-    for part in filter(None, re.split(r"[,\s]+", text)):
-        match = re.fullmatch(r"(\d{1,10})(?:-(\d{1,10}))?", part)
-        if match is None:
-            raise UserError(f'{name} holds "{part}": write seeds as in 0-31 or 3,5,8-11.')
-        first = int(match[1])
-        last = int(match[2]) if match[2] else first
-        if not first <= last < 2**32:
-            raise UserError(f"{name} holds {part}: seeds rise from 0 to 2**32 - 1.")
-        if last - first >= MOST_ITEMS:
-            raise UserError(f"{name} holds {part}: those are too many for one command.")
-        found.update(dict.fromkeys(range(first, last + 1)))
-    return list(found)

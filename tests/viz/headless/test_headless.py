@@ -27,7 +27,7 @@ from viz.exports.frame_options import FrameOptions, Look, Movement, PictureOptio
 from viz.exports.table import EXPORTERS
 from viz.headless import Source, command_line, ranks
 from viz.headless.export_runs import export as run
-from viz.headless.export_source import items, parse_seeds
+from viz.headless.export_source import items
 from viz.headless.ranks import Ranks
 from viz.render.renderer import Renderer
 from viz.state import session
@@ -347,14 +347,6 @@ def test_one_person_and_motion_can_be_a_file():
     assert made("4") == ["out/x.glb"]
     assert made("4", "2") == ["out/x.glb"]
     assert made("4,5") == [f"out/x.glb/seed000{k}_motion0000.glb" for k in (4, 5)]
-
-
-def test_seeds_are_read_as_people_write_them():
-    assert parse_seeds("0-3,7, 9 2", "--seeds") == [0, 1, 2, 3, 7, 9]
-    assert parse_seeds("", "--seeds") == []
-    for text in ("-1", "3-", "1.5", "4294967296", "0-99999999"):
-        with pytest.raises(UserError, match="--seeds"):
-            parse_seeds(text, "--seeds")
 
 
 @pytest.mark.parametrize("command", command_line.COMMANDS)

@@ -65,6 +65,6 @@ def write_video(
 def _size_words(pixels: np.ndarray, options: VideoOptions, path: Path) -> str:
     """The size, and whether it had to be made even."""
     height, width = pixels.shape[:2]
-    odd = options.codec_for(path) in ("h264", "h265") and (height % 2 or width % 2)
-    even = f", padded to {width + width % 2} x {height + height % 2}" if odd else ""
+    whole = options.file_size(path.suffix, (width, height))
+    even = "" if whole == (width, height) else f", padded to {whole[0]} x {whole[1]}"
     return f" ({width} x {height} px{even})"
