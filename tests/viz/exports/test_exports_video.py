@@ -203,6 +203,26 @@ def test_a_gif_plays_as_often_as_asked(renderer, tmp_path, plays, loop):
         assert len(picture.convert("RGB").getcolors(1 << 20) or ()) <= 16
 
 
+@pytest.mark.parametrize("suffix,most", [(".gif", 50), (".webp", 90)])
+def test_players_keep_to_the_frame_rate(renderer, tmp_path, suffix, most):
+    """They show what is shorter than two hundredths (GIF), or eleven thousandths, for a tenth."""
+    fast = VideoOptions(replace(ORBIT, frame_rate=most + 1))
+    with pytest.raises(UserError, match=f"choose a frame rate up to {most}"):
+        export(renderer, "video", STATE, fast, tmp_path / f"a{suffix}")
+    assert not any(renderer.stage_runs.values())
+    for rate in (most, most - 0.3, most * 0.8, most * 0.6):
+        options = VideoOptions(replace(ORBIT, frame_rate=rate, frames=12), Look(("raw",)))
+        path = export(renderer, "video", STATE, options, tmp_path / f"{rate}{suffix}")
+        with Image.open(path) as picture:
+            lengths = []
+            for k in range(12):
+                picture.seek(k)
+                picture.load()
+                lengths.append(picture.info["duration"])
+        assert min(lengths) >= (20 if suffix == ".gif" else 11)
+        assert sum(lengths) == pytest.approx(12000 / rate, abs=11)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_cancelling_leaves_nothing(renderer, tmp_path, name):
     steps = EXPORTERS["video"].run(renderer, STATE, ALL[name], tmp_path / name)

@@ -2,7 +2,7 @@
 
 Each export is a generator of steps, as `viz.render.worker` runs them: it yields progress as
 (detail, fraction 0..1 or None) and returns the path written. Closing it leaves no half file. World
-units, y up, the face towards +z.
+units, y up, the face towards +z; for STL see `mesh_files.for_printing`.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ from viz.exports.mesh_options import (
 from viz.exports.meshes import mesh_surface, mesh_texture
 from viz.exports.meshes.mesh_files import (
     files_of,
+    for_printing,
     new_files,
     new_glb,
     point_cloud,
+    printing_scale,
     write_mesh,
 )
 from viz.exports.meshes.mesh_surface import Moment, Surface
@@ -75,6 +77,8 @@ def export_mesh(
     _check(options, path, overwrite)
     recipe = Recipe.of(renderer, state, "mesh", options).text(state, path.parent)
     surface = yield from _between(_surface(renderer, state, options), 0.0, 0.95)
+    if path.suffix.lower() == ".stl":
+        surface = for_printing(surface, printing_scale(surface, options.stl_size))
     yield from _saving(write_mesh(surface, path, recipe, unlit=options.unlit), 0.95, 1.0)
     return path
 
@@ -259,9 +263,12 @@ def _numbered(
     recipe: str,
 ) -> Steps:
     with _new_folder(path) as folder:
-        times = sequence.times()
+        times, scale = sequence.times(), None
         for k in range(len(times)):
             surface = yield from _moment_of_clip(renderer, state, options, times, k)
+            if sequence.format == "stl":  # all by the scale of the first one
+                scale = scale or printing_scale(surface, options.stl_size)
+                surface = for_printing(surface, scale)
             file = folder / f"frame_{k:04d}.{sequence.format}"
             yield from _saving(write_mesh(surface, file, recipe, unlit=options.unlit))
             # One session for the whole folder will do.
