@@ -445,3 +445,40 @@ def test_a_terminal_need_not_know_every_letter(model, tmp_path, encoding):
     assert done.returncode == 0, done.stderr
     assert rb"\u982d" in done.stdout
     assert out.exists()
+
+
+@pytest.mark.parametrize("command", ["", *command_line.COMMANDS])
+def test_help_begins_with_examples_that_work(command, capsys):
+    for words in (["--help"], []):
+        asked = [command, *words] if words else ["help", command]
+        with pytest.raises(SystemExit):
+            visualizer.main([word for word in asked if word])
+        told = capsys.readouterr().out
+        assert told.index("Examples:") < told.index("-h, --help")
+        assert "{None}" not in told
+        lines = [line.split()[2:] for line in told.splitlines() if line.startswith("  python ")]
+        assert len(lines) >= 2
+        for name, *rest in filter(None, lines):
+            if name in command_line.COMMANDS and "--help" not in rest:
+                source, options = command_line.parse(name, rest)
+                assert options.problems_with(source.output) == [] or source.seeds, rest
+
+
+@pytest.mark.parametrize(
+    "words,told",
+    [
+        (["rendr", "--output", "x"], "Did you mean render?"),
+        (["picture", "--output", "x"], "Did you mean render?"),
+        (["meshsequence"], "Did you mean mesh-sequence?"),
+        (["Video"], "Did you mean video?"),
+        (["doctr"], "Did you mean doctor?"),
+        (["hello"], "There is no command or file hello. The commands are render"),
+        (["model.ckpt"], "Cannot load model.ckpt: no such file"),
+        (["~nosuchuser/model.ckpt"], "Cannot load ~nosuchuser/model.ckpt: no such file"),
+        (["--session", "none.json"], "none.json could not be read: no such file"),
+    ],
+)
+def test_a_word_that_is_no_command_gets_a_sentence(words, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert visualizer.main(words) in (1, 2)
+    assert told in capsys.readouterr().err
