@@ -12,10 +12,11 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath, PureWindowsPath
 
 from training.user_folders import user_folder
+from viz.state import settings
 from viz.state.errors import UserError
 from viz.state.files import CHECKPOINTS, reason
 from viz.state.person import Latent
@@ -34,15 +35,23 @@ def settings_path() -> Path:
     return user_folder("config") / "settings.json"
 
 
+@dataclass(frozen=True)
+class _OpenedFiles:
+    """What the settings tell of opened files."""
+
+    recent: list[str] = field(default_factory=list[str])
+    """Models."""
+    ws: list[str] = field(default_factory=list[str])
+
+
 def opened_before() -> list[str]:
     """Models and ws that the person at this machine has opened, the newest first."""
     try:
-        data = json.loads(settings_path().read_text("utf-8"))
+        data = json.loads(settings_path().read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return []
-    lists = (data.get(key) for key in ("recent", "ws")) if isinstance(data, dict) else ()
-    paths = [path for found in lists if isinstance(found, list) for path in found]
-    return [path for path in paths if isinstance(path, str)]
+    found = _OpenedFiles(**settings.fitting_fields(_OpenedFiles, data))
+    return [*found.recent, *found.ws]
 
 
 def problem_of(path: str | os.PathLike[str], most_bytes: int | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from viz.state.errors import UserError
-from viz.state.types import LAST_SEED
+from viz.state.person import LAST_SEED
 
 
 def parse_seeds(text: str, most: int, name: str = "The list") -> tuple[int, ...]:

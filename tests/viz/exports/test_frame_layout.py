@@ -12,14 +12,21 @@ from tests.viz.exports import export_driver
 from tests.viz.exports.export_driver import export, frame
 from viz.exports.choices import ExportChoices, estimate, problems
 from viz.exports.frame_layout import frame_size
-from viz.exports.frame_options import FrameOptions, Look, Movement, PictureOptions, VideoOptions
+from viz.exports.frame_options import (
+    FrameOptions,
+    Look,
+    Movement,
+    PictureOptions,
+    PictureView,
+    VideoOptions,
+)
 from viz.exports.mesh_options import VolumeOptions
 from viz.render.renderer import Renderer
-from viz.state.types import LAYOUTS, Display, ModelInfo, Quality, SessionState, View
+from viz.state.types import LAYOUTS, Display, ModelInfo, Quality, SessionState
 
 renderer = export_driver.renderer
 
-VIEWS: tuple[tuple[View, ...], ...] = (
+VIEWS: tuple[tuple[PictureView, ...], ...] = (
     (),
     ("raw",),
     ("image",),

@@ -10,7 +10,8 @@ import pytest
 from viz.exports import embedding
 from viz.state import named_files, session
 from viz.state.errors import UserError
-from viz.state.types import Keyframe, Latent, LatentShare, SessionState
+from viz.state.person import Latent, LatentShare
+from viz.state.types import Keyframe, SessionState
 
 
 def saved(path: Path, state: SessionState) -> Path:
