@@ -9,8 +9,7 @@ from training.user_folders import expanded
 from viz.exports.embedding import Opened, read_session
 from viz.state import named_files, settings
 from viz.state.errors import UserError
-from viz.state.person import Latent, Motion
-from viz.state.seed_lists import parse_seeds
+from viz.state.person import Latent, Motion, parse_seeds
 from viz.state.types import Precision, SessionState
 
 MOST_ITEMS = 1_000_000

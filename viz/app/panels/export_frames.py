@@ -25,7 +25,7 @@ from viz.exports.frame_options import (
 )
 from viz.exports.schedule import ORBIT_SECONDS
 from viz.state.errors import UserError
-from viz.state.seed_lists import parse_seeds, seeds_text
+from viz.state.person import parse_seeds, seeds_text
 from viz.state.settings import setting
 from viz.state.types import LOOP_MODES, VIEWS, SessionState
 

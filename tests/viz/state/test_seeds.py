@@ -1,7 +1,7 @@
 import pytest
 
 from viz.state.errors import UserError
-from viz.state.seed_lists import parse_seeds, seeds_text
+from viz.state.person import parse_seeds, seeds_text
 
 
 @pytest.mark.parametrize(
