@@ -5,8 +5,8 @@ from __future__ import annotations
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls.folders import size_text
 from gui_utils.controls import layout, style
+from gui_utils.controls.folders import size_text
 from viz.app.commands import Commands
 from viz.app.panels.widgets import heading
 from viz.app.performance_log import PerformanceLog
