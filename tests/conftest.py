@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 # What tests keep (baked models, calibrations) is not the user's; from run to run it stays.
 os.environ["XDG_CACHE_HOME"] = str(ROOT / ".pytest_cache" / "user")
+os.environ["XDG_CONFIG_HOME"] = str(ROOT / ".pytest_cache" / "settings")
 
 
 @pytest.fixture(scope="session")

@@ -2,37 +2,130 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import hashlib
 import os
+import re
+import shutil
+import socket
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
+
+_MOST_LETTERS = 24
+"""Of the target's name in that of its part: names end at 255 bytes, on some systems at 143."""
+_PART = re.compile(r"\..*\.([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}\.part(\..*)?")
+_ABANDONED_SECONDS = 7 * 24 * 3600
+_NOT_SYNCED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+"""How file systems say that they know no fsync."""
+_cleaned: set[Path] = set()
+"""Folders that this process has looked through."""
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A file beside `path` to write to; it takes its place once it is whole and on the disk.
 
-    If anything fails, what was at `path` stays and nothing else is left. The folder must exist.
+    If anything fails, what was at `path` stays and nothing else is left. The folder must exist. A
+    symbolic link stays one: what it points to is replaced. A file that was there keeps its mode.
 
     Raises:
         OSError: when it cannot be written.
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
+    if path.is_symlink():
+        path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "what has that name is not a file")
+    with part_beside(path) as part:
         part.touch()
-        mode = part.stat().st_mode  # the user's choice, which not every library keeps to
+        # Not every library keeps to the mode that the user has chosen.
+        mode = _permissions(path if path.exists() else part)
         yield part
-        part.chmod(mode)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
+        _sync(part)
+        if _permissions(part) != mode:
+            with contextlib.suppress(OSError):  # network shares may have modes of their own
+                part.chmod(mode)
         part.replace(path)
+    if os.name == "posix":
+        # The new name, too, shall be on the disk, but the file is there whether or not it is.
+        with contextlib.suppress(OSError):
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+@contextmanager
+def part_beside(path: Path) -> Iterator[Path]:
+    """A name beside `path` for a file or folder that is not whole yet. At the end, what still has
+    that name is removed.
+
+    What processes that were killed have left in the folder is removed as well, if it has such a
+    name or one with a further ending.
+    """
+    _clean(path.parent)
+    name = f".{path.name[:_MOST_LETTERS]}.{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.part"
+    part = path.with_name(name)
+    try:
+        yield part
     finally:
-        part.unlink(missing_ok=True)
-    if os.name == "posix":  # the new name, too, must be on the disk
-        folder = os.open(path.parent, os.O_RDONLY)
+        _remove(part)
+
+
+def _permissions(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def _sync(part: Path) -> None:
+    with part.open("rb+") as file:
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in _NOT_SYNCED:
+                raise
+
+
+def _machine() -> str:
+    """Eight letters that processes share whose numbers can be compared: those that one system
+    started and that one container holds."""
+    words = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        words.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii"))
+        words.append(str(Path("/proc/self/ns/pid").readlink()))
+    return hashlib.blake2b("\n".join(words).encode(), digest_size=4).hexdigest()
+
+
+def _clean(folder: Path) -> None:
+    """Removes what processes that live no more have left in a folder, once for each folder."""
+    folder = folder.absolute()
+    if folder in _cleaned:
+        return
+    _cleaned.add(folder)
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            found = _PART.fullmatch(path.name)
+            if found is not None and _is_abandoned(path, found[1], int(found[2])):
+                _remove(path)
+
+
+def _is_abandoned(path: Path, machine: str, process: int) -> bool:
+    if machine == _machine():
+        return not psutil.pid_exists(process)
+    with contextlib.suppress(OSError):
+        return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
+    return False
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

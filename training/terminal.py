@@ -1,20 +1,29 @@
-"""How command lines end."""
+"""How command lines begin and end."""
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import NoReturn
 
 _READER_GONE = 128 + 13  # as shells report SIGPIPE
+_ENDINGS = ("SIGTERM", "SIGHUP")
+"""Signals of schedulers, and of terminals that are closed."""
 
 
 def run_command(main: Callable[[], int]) -> NoReturn:
     """Runs a command line and ends the program with its status.
 
-    It ends quietly where nobody reads its output any more (`--help | head`) and after Ctrl+C.
+    It ends quietly where nobody reads its output any more (`--help | head`) and after Ctrl+C, and
+    takes away what is half written when it is told to end or its terminal is closed. Letters that
+    the terminal does not know are shown by their numbers.
     """
+    _print_everything()
+    _end_in_order()
     status: int | str | None
     try:
         try:
@@ -28,3 +37,21 @@ def run_command(main: Callable[[], int]) -> NoReturn:
     except KeyboardInterrupt:
         status = 130
     sys.exit(status)
+
+
+def _print_everything() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _end_in_order() -> None:
+    def end(number: int, _: FrameType | None) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
+        sys.exit(128 + number)
+
+    for name in _ENDINGS:
+        number = getattr(signal, name, None)
+        # nohup ignores the closed terminal, and so does what it starts.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)

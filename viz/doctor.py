@@ -78,8 +78,7 @@ def _threads() -> str:
 def _device() -> Finding:
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
-        memory = properties.total_memory / 2**30
-        return Finding("Device", True, f"{properties.name}, {memory:.0f} GB")
+        return Finding("Device", True, f"{properties.name}, {properties.total_memory / 1e9:.0f} GB")
     mend = "A full-size model needs seconds a picture here. "
     if torch.version.cuda:
         mend += "If there is an NVIDIA GPU, install its driver."
@@ -115,8 +114,8 @@ def _memory() -> Finding:
     import psutil
 
     memory = psutil.virtual_memory()
-    text = f"{memory.total / 2**30:.0f} GB, {memory.available / 2**30:.0f} GB free"
-    ok = memory.available > 3 * 2**30
+    text = f"{memory.total / 1e9:.0f} GB, {memory.available / 1e9:.0f} GB free"
+    ok = memory.available > 3 * 10**9
     mend = "" if ok else "A full-size model takes 3 GB: close other programs, or use a small one."
     return Finding("Memory", ok, text, mend, needed=False)
 

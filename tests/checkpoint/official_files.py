@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -139,6 +139,10 @@ def persistent(module: nn.Module, source: str, **attributes: Any) -> _Persistent
     return _Persistent({**meta, "class_name": type(module).__name__})
 
 
+def write_pickle(contents: object, path: Path) -> None:
+    path.write_bytes(pickle.dumps(contents))
+
+
 def write_eg3d(
     path: Path,
     generator: nn.Module,
@@ -147,8 +151,21 @@ def write_eg3d(
     extra: Mapping[str, Any] | None = None,
     name: str = "G_ema",
     init_kwargs: Mapping[str, Any] | None = None,
+    rendering: Mapping[str, Any] | None = None,
+    write: Callable[[object, Path], None] = write_pickle,
 ) -> None:
-    """A network pickle, with stand-ins for EG3D's modules in `sys.modules` only meanwhile."""
+    """A network pickle, with stand-ins for EG3D's modules in `sys.modules` only meanwhile.
+
+    Args:
+        path: the file.
+        generator: the network.
+        source: text that each module carries.
+        extra: what else is in the file.
+        name: of the network; without one the file holds it and nothing else.
+        init_kwargs: further arguments that it says it was made with.
+        rendering: its rendering options; None takes those of its configuration.
+        write: how the file is written.
+    """
     config = getattr(generator, "config", CONFIG)
     kwargs = {"conv_clamp": config.conv_clamp, "sr_num_fp16_res": 4, **(init_kwargs or {})}
 
@@ -171,13 +188,14 @@ def write_eg3d(
         generator,
         source,
         _init_kwargs=easy_dict(kwargs),
-        rendering_kwargs=easy_dict(rendering_kwargs(config)),
+        rendering_kwargs=easy_dict(rendering or rendering_kwargs(config)),
         neural_rendering_resolution=config.rendering.raw_resolution,
     )
     contents = {"D": None, name: network, "training_set_kwargs": easy_dict(a=1), **(extra or {})}
+    contents = contents if name else network
     sys.modules.update(fakes)
     try:
-        path.write_bytes(pickle.dumps(contents))
+        write(contents, path)
     finally:
         for fake in fakes:
             del sys.modules[fake]

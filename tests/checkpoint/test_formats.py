@@ -11,9 +11,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tests.checkpoint.official_files import CONFIG, make_generator, pv3d_contents, still, write_eg3d
+from tests.checkpoint.official_files import (
+    CONFIG,
+    make_generator,
+    pv3d_contents,
+    rendering_kwargs,
+    still,
+    write_eg3d,
+    write_pickle,
+)
 from training.checkpoint import READERS, CheckpointError, build, load_generator, read, save
-from training.config import GeneratorConfig
+from training.config import GeneratorConfig, RenderingConfig
 from training.networks.generator import Generator
 
 
@@ -109,6 +117,15 @@ class TestNative:
         expected = generator.state_dict()
         for name, tensor in read(tmp_path / "half").tensors.items():
             assert torch.equal(tensor, expected[name].half().float())
+
+    def test_names_of_compiled_networks(self, tmp_path: Path) -> None:
+        generator = make_generator()
+        save(tmp_path / "a", generator)
+        state = {f"_orig_mod.{name}": t for name, t in load_file(tmp_path / "a").items()}
+        config = json.dumps(CONFIG.to_dict())
+        header = {"format": "pv3d-visualizer", "version": "1", "config": config}
+        save_file(state, tmp_path / "b", header)
+        assert_same(read(tmp_path / "b").tensors, generator)
 
     def test_bfloat16_and_missing_filters(self, tmp_path: Path) -> None:
         generator = make_generator()
@@ -229,6 +246,72 @@ class TestPv3d:
         assert rendering.white_background
         for value in ("auto", "${somewhere.else}"):
             assert any(value in note for note in checkpoint.notes)
+
+
+def save_legacy(contents: object, path: Path) -> None:
+    torch.save(contents, path, _use_new_zipfile_serialization=False)
+
+
+SAVERS: dict[str, Callable[[object, Path], None]] = {
+    "torch.save": torch.save,
+    "legacy torch.save": save_legacy,
+    "pickle": write_pickle,
+}
+
+
+@pytest.mark.parametrize("saver", SAVERS)
+class TestNetworksThatWereKept:
+    """As people keep a network after an inversion or a conversion."""
+
+    @pytest.mark.parametrize("name", ["", "G_ema", "G"])
+    def test_modules(self, saver: str, name: str, tmp_path: Path) -> None:
+        generator = make_generator(still())
+        write_eg3d(tmp_path / "a", generator, name=name, write=SAVERS[saver])
+        checkpoint = read(tmp_path / "a")
+        assert checkpoint.config == still()
+        assert checkpoint.format == "eg3d"
+        assert_same(checkpoint.tensors, generator)
+
+    @pytest.mark.parametrize("config", [CONFIG, still()], ids=["PV3D", "EG3D"])
+    @pytest.mark.parametrize(
+        "path", ["", "G_ema", "state_dict", "model.generator_ema", "G_ema.module"]
+    )
+    def test_tables_of_tensors(
+        self, saver: str, config: GeneratorConfig, path: str, tmp_path: Path
+    ) -> None:
+        generator = make_generator(config)
+        contents: object = dict(generator.state_dict())
+        for name in reversed(path.split(".") if path else []):
+            contents = {name: contents, "step": 3}
+        SAVERS[saver](contents, tmp_path / "a")
+        checkpoint = read(tmp_path / "a")
+        assert_same(checkpoint.tensors, generator)
+        assert checkpoint.config.to_dict() == {
+            **config.to_dict(),
+            "rendering": RenderingConfig().__dict__,
+        }
+        assert any("assumed" in note and "64 px" in note for note in checkpoint.notes)
+        assert any("still head" in note for note in checkpoint.notes) != config.has_motion
+
+    @pytest.mark.parametrize(
+        "wrapper",
+        ["generator_ema._orig_mod.{}", "generator_ema.module.{}", "_orig_mod.G_ema.module.{}"],
+    )
+    def test_wrapped_names(self, saver: str, wrapper: str, tmp_path: Path) -> None:
+        generator = make_generator()
+        state = {wrapper.format(name): tensor for name, tensor in generator.state_dict().items()}
+        other = {name.replace("_ema", ""): tensor + 1 for name, tensor in state.items()}
+        SAVERS[saver]({"model": other | state}, tmp_path / "a")
+        assert_same(read(tmp_path / "a").tensors, generator)
+
+    def test_without_a_scale_the_camera_counts_for_nothing(
+        self, saver: str, tmp_path: Path
+    ) -> None:
+        options = rendering_kwargs(CONFIG)
+        del options["c_scale"]
+        generator = make_generator(still())
+        write_eg3d(tmp_path / "a", generator, rendering=options, write=SAVERS[saver])
+        assert read(tmp_path / "a").config == still(c_scale=0.0)
 
 
 class TestEg3d:

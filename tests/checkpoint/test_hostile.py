@@ -9,6 +9,8 @@ import os
 import pickle
 import random
 import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +21,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from tests.checkpoint.official_files import CONFIG, make_generator, pv3d_contents, still, write_eg3d
-from training.checkpoint import READERS, CheckpointError, read, save
+from tests.checkpoint.official_files import (
+    CONFIG,
+    make_generator,
+    pv3d_contents,
+    still,
+    write_eg3d,
+    write_pickle,
+)
+from training.checkpoint import READERS, CheckpointError, pickles, read, save
 from training.checkpoint.pickles import LEGACY_MAGIC
 
 METADATA = {"format": "pv3d-visualizer", "version": "1", "config": json.dumps(CONFIG.to_dict())}
@@ -115,6 +124,25 @@ def test_random_damage_loads_or_gives_the_one_error(name: str, tmp_path: Path) -
         (struct.pack("<Q", 2**63) + b"{}", "header"),
         (struct.pack("<Q", 2) + b"{}", "another program"),
         (struct.pack("<Q", 3) + b"{]}", "damaged"),
+        *(
+            (struct.pack("<Q", len(header)) + header + b"\0" * 16, "damaged")
+            for header in (
+                b'{"a": 1}',
+                b'{"a": {"dtype": "F32", "shape": [4]}}',
+                b'{"a": {"dtype": "F32", "shape": [-4], "data_offsets": [0, 16]}}',
+                b'{"a": {"dtype": "F32", "shape": [4.0], "data_offsets": [0, 16]}}',
+                b'{"a": {"dtype": "F32", "shape": [4], "data_offsets": [16, 0]}}',
+                b'{"a": {"dtype": [], "shape": [4], "data_offsets": [0, 16]}}',
+                b'{"__metadata__": {"format": 3}}',
+                b"{" + b'"a": {' * 5000,
+            )
+        ),
+        (
+            struct.pack("<Q", 62)
+            + b'{"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}'
+            + b"\0" * 12,
+            "cut short",
+        ),
     ],
 )
 def test_other_files(data: bytes, words: str, tmp_path: Path) -> None:
@@ -131,14 +159,81 @@ def test_no_file_and_folder_and_fifo(tmp_path: Path) -> None:
         assert "not a file" in problems_of(tmp_path / "fifo")[0]
 
 
-def test_no_permission(tmp_path: Path, monkeypatch) -> None:
+def test_paths_that_cannot_be_read(tmp_path: Path, monkeypatch) -> None:
+    with pytest.raises(CheckpointError, match="cannot be read: file name too long"):
+        read(tmp_path / ("n" * 300))
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        read(f"{tmp_path}/a\0b")
+
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
+    (tmp_path / "a").write_bytes(b"x")
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert "cannot be read: permission denied" in problems_of(tmp_path / "a")[0]
+
+
+_COPIED_OVER = """
+import sys, threading, time
+from pathlib import Path
+import torch
+from training.checkpoint import CheckpointError, read
+
+torch.set_num_threads(1)
+
+def copy(path, data, end):  # as cp does
+    while time.monotonic() < end:
+        with path.open("wb") as file:
+            for k in range(0, len(data), 4096):
+                file.write(data[k : k + 4096])
+        time.sleep(0.005)
+
+for path in map(Path, sys.argv[1:]):
+    end, data = time.monotonic() + 1.5, path.read_bytes()
+    thread = threading.Thread(target=copy, args=(path, data, end))
+    thread.start()
+    while time.monotonic() < end:
+        try:
+            read(path)
+        except CheckpointError:
+            pass
+    thread.join()
+    read(path)
+"""
+
+
+def test_files_that_are_copied_over_while_they_are_read(tmp_path: Path) -> None:
+    for name, write in WRITERS.items():
+        write(tmp_path / name)
+    done = subprocess.run(
+        [sys.executable, "-c", _COPIED_OVER, *(str(tmp_path / name) for name in WRITERS)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_a_file_that_is_being_written_is_told_from_a_damaged_one(
+    tmp_path: Path, monkeypatch
+) -> None:
     path = tmp_path / "a"
-    path.write_bytes(b"x")
-    monkeypatch.setattr(Path, "open", refuse)
-    assert "Permission denied" in problems_of(path)[0]
+    write_pv3d(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    assert "cut short" in problems_of(path)[0]
+    path.write_bytes(whole)
+    describe_storage = pickles.describe_storage
+
+    def meanwhile(pid: object) -> Any:
+        path.write_bytes(whole[:5000])
+        return describe_storage(pid)
+
+    monkeypatch.setattr(pickles, "describe_storage", meanwhile)
+    assert problems_of(path) == [
+        "it was written to while it was read: open it again once it is whole"
+    ]
 
 
 class TestOtherModels:
@@ -151,10 +246,12 @@ class TestOtherModels:
     def test_state_dicts(self, tmp_path: Path) -> None:
         torch.save(nn.Linear(2, 3).state_dict(), tmp_path / "a")
         assert "another model" in problems_of(tmp_path / "a")[0]
-        torch.save(make_generator().state_dict(), tmp_path / "b")
-        assert "plain state_dict" in problems_of(tmp_path / "b")[0]
+        state = make_generator().state_dict()
+        backbone = {name: t for name, t in state.items() if name.startswith("backbone.")}
+        torch.save(backbone, tmp_path / "b")
+        assert "no tri-plane decoder" in problems_of(tmp_path / "b")[0]
         torch.save([1, 2], tmp_path / "c")
-        assert "no PV3D checkpoint" in problems_of(tmp_path / "c")[0]
+        assert "no network in it" in problems_of(tmp_path / "c")[0]
 
     def test_stylegan2(self, tmp_path: Path) -> None:
         model = nn.Module()
@@ -293,7 +390,7 @@ class _Call:
 
 class TestMalice:
     @pytest.mark.parametrize("function", [os.system, builtins.exec, builtins.eval, io.open])
-    @pytest.mark.parametrize("kind", ["pv3d", "legacy", "eg3d"])
+    @pytest.mark.parametrize("kind", ["pv3d", "legacy", "eg3d", "kept module", "kept table"])
     def test_calls_are_not_made(self, function: Callable[..., object], kind: str, tmp_path) -> None:
         victim = tmp_path / "victim"
         arguments = {
@@ -302,8 +399,16 @@ class TestMalice:
         }.get(function.__name__, (f"open({str(victim)!r}, 'w')",))
         extra = {"evil": _Call(function, *arguments)}
         path = tmp_path / "a"
+        generator = make_generator(still())
         if kind == "eg3d":
-            write_eg3d(path, make_generator(still()), extra=extra)
+            write_eg3d(path, generator, extra=extra)
+        elif kind == "kept module":
+            write_eg3d(path, generator, extra=extra, write=torch.save)
+        elif kind == "kept table":
+            torch.save({"G_ema": {**generator.state_dict(), **extra}}, path)
+            assert "evil" in problems_of(path)[0]
+            assert not victim.exists()
+            return
         else:
             contents = pv3d_contents(make_generator().state_dict()) | extra
             torch.save(contents, path, _use_new_zipfile_serialization=kind == "pv3d")
@@ -311,10 +416,12 @@ class TestMalice:
         assert not victim.exists()
         assert any(function.__name__ in note and "ignored" in note for note in notes)
 
-    def test_embedded_source_is_not_run(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("write", [write_pickle, torch.save])
+    @pytest.mark.parametrize("name", ["", "G_ema"])
+    def test_embedded_source_is_not_run(self, write: Any, name: str, tmp_path: Path) -> None:
         victim = tmp_path / "victim"
         source = f"open({str(victim)!r}, 'w').close()"
-        write_eg3d(tmp_path / "a", make_generator(still()), source=source)
+        write_eg3d(tmp_path / "a", make_generator(still()), source=source, name=name, write=write)
         read(tmp_path / "a")
         assert not victim.exists()
 
@@ -379,6 +486,16 @@ class TestMalice:
             blob = head + program + tail
         (tmp_path / "a").write_bytes(program)
         assert "no data" in problems_of(tmp_path / "a")[0]
+
+    def test_tables_that_hold_each_other(self, tmp_path: Path) -> None:
+        table: dict[str, Any] = {"weight": torch.zeros(2)}
+        table["self"] = table
+        doubled: dict[str, Any] = {}
+        for _ in range(60):
+            doubled = {"a": doubled, "b": doubled}
+        for contents in (table, {"G_ema": table}, doubled):
+            torch.save(contents, tmp_path / "a")
+            assert "modules" in problems_of(tmp_path / "a")[0]
 
     def test_modules_that_hold_each_other(self, tmp_path: Path) -> None:
         meta: dict[str, Any] = {"_modules": {}}

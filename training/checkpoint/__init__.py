@@ -16,8 +16,9 @@ import torch
 
 from training.checkpoint import eg3d, native, pv3d
 from training.checkpoint.checkpoint_errors import CheckpointError
-from training.checkpoint.contents import Checkpoint, Format, Weights, build
+from training.checkpoint.contents import Checkpoint, Format, Weights, build, weights_mark
 from training.checkpoint.native import save
+from training.checkpoint.stored import NotAFileError, OpenFile
 from training.checkpoint.unknown import describe
 from training.networks.generator import Generator
 
@@ -31,6 +32,7 @@ __all__ = [
     "read",
     "save",
     "start_from",
+    "weights_mark",
 ]
 
 log = logging.getLogger(__name__)
@@ -49,8 +51,8 @@ class Reader:
     """Usual ends of file names, for file dialogs; the content decides."""
     sniff: Callable[[bytes], bool]
     """Whether a file that starts with these bytes (up to 512) is of this format."""
-    read: Callable[[Path, Weights], Checkpoint]
-    """Reads it; raises CheckpointError or OSError."""
+    read: Callable[[Path, OpenFile, Weights], Checkpoint]
+    """Reads it from its path and the open file; raises CheckpointError or OSError."""
 
 
 READERS: tuple[Reader, ...] = (
@@ -74,24 +76,40 @@ def read(path: str | os.PathLike[str], weights: Weights = "ema") -> Checkpoint:
         CheckpointError: saying everything that is wrong with the file.
     """
     path = Path(path)
-    if path.is_fifo() or path.is_socket():  # opening these could wait for ever
-        raise CheckpointError(path, ["it is not a file"])
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_SIZE)
-        for reader in READERS:
-            if reader.sniff(head):
-                return reader.read(path, weights)
+        with OpenFile(path) as file:
+            return _read_open(path, file, weights)
     except FileNotFoundError as error:
         raise CheckpointError(path, ["there is no such file"]) from error
+    except NotAFileError as error:  # a pipe or a device
+        raise CheckpointError(path, ["it is not a file"]) from error
     except IsADirectoryError as error:
         raise CheckpointError(path, ["it is a folder; choose a file in it"]) from error
     except OSError as error:
         reason = error.strerror or str(error)
+        reason = reason[:1].lower() + reason[1:]
         raise CheckpointError(path, [f"it cannot be read: {reason}"]) from error
     except MemoryError as error:
         raise CheckpointError(path, ["there is not enough memory for it"]) from error
-    raise CheckpointError(path, [describe(head)])
+
+
+def _read_open(path: Path, file: OpenFile, weights: Weights) -> Checkpoint:
+    before = file.stamp
+    head = file.read(_HEAD_SIZE)
+    reader = next((reader for reader in READERS if reader.sniff(head)), None)
+    file.seek(0)
+    found = None
+    try:
+        if reader is None:
+            raise CheckpointError(path, [describe(head)])
+        found = reader.read(path, file, weights)
+    except (CheckpointError, OSError):
+        if file.stamp == before:
+            raise
+    if found is None or file.stamp != before:  # a part of the old file, and a part of the new one
+        problem = "it was written to while it was read: open it again once it is whole"
+        raise CheckpointError(path, [problem])
+    return found
 
 
 def load_generator(

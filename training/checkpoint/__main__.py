@@ -46,7 +46,11 @@ def convert(config: ConvertConfig) -> None:
     Raises:
         CheckpointError: when the source cannot be read or the target cannot be written.
     """
-    if config.target.exists() and not config.overwrite:
+    try:
+        exists = config.target.exists()
+    except OSError as error:
+        raise CheckpointError(config.target, [str(error.strerror)], action="save") from error
+    if exists and not config.overwrite:
         reason = "it exists: choose another name, or add --overwrite"
         raise CheckpointError(config.target, [reason], action="save")
     checkpoint = read(config.source, config.weights)

@@ -7,36 +7,28 @@ know, and, for the older format, allocates by sizes that the file declares.
 from __future__ import annotations
 
 import io
-import mmap
 import struct
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from training.checkpoint import pickles
 from training.checkpoint.checkpoint_errors import shown
 from training.checkpoint.pickles import Findings, PickleError
-from training.checkpoint.stored import ITEM_SIZES, Storage
+from training.checkpoint.stored import ITEM_SIZES, FilePart, OpenFile, Storage
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 
 
 @dataclass(frozen=True)
 class Unpickled:
-    """What a file holds. Its tensors are views of the mapped file until they are loaded."""
+    """What a file holds. Its tensors are read from the file when they are loaded."""
 
     root: Any
     findings: Findings
 
 
-def map_file(path: Path) -> mmap.mmap:
-    """The bytes of a file that is not empty, read from disk only where they are looked at."""
-    with path.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-
-
-def read_pickle(path: Path) -> Unpickled:
+def read_pickle(file: OpenFile) -> Unpickled:
     """The object in an ordinary pickle.
 
     Raises:
@@ -44,25 +36,25 @@ def read_pickle(path: Path) -> Unpickled:
         OSError: if the file cannot be read.
     """
     findings = Findings()
-    return Unpickled(pickles.load(map_file(path), findings), findings)
+    return Unpickled(pickles.load(file, findings), findings)
 
 
-def read_torch_save(path: Path) -> Unpickled:
+def read_torch_save(file: OpenFile) -> Unpickled:
     """The object in a file of torch.save of either format.
 
     Raises:
         PickleError: if it is damaged or was made by something else.
         OSError: if the file cannot be read.
     """
-    mapped = map_file(path)
     findings = Findings()
-    if mapped[:4] == b"PK\x03\x04":
-        return Unpickled(_read_zip(path, mapped, findings), findings)
-    return Unpickled(pickles.load_legacy(mapped, memoryview(mapped), findings), findings)
+    zipped = file.read(4) == b"PK\x03\x04"
+    file.seek(0)
+    read = _read_zip if zipped else pickles.load_legacy
+    return Unpickled(read(file, findings), findings)
 
 
-def _read_zip(path: Path, mapped: mmap.mmap, findings: Findings) -> Any:
-    records = _zip_records(path, mapped)
+def _read_zip(file: OpenFile, findings: Findings) -> Any:
+    records = _zip_records(file)
     roots = [name for name in records if name.endswith("/data.pkl") or name == "data.pkl"]
     if len(roots) != 1:
         raise PickleError("it is a zip archive, but not one that torch.save wrote")
@@ -75,23 +67,25 @@ def _read_zip(path: Path, mapped: mmap.mmap, findings: Findings) -> Any:
         key, storage = pickles.describe_storage(pid)
         if key not in storages:
             data = records.get(f"{folder}data/{key}")
-            if data is None or data.nbytes < storage.count * ITEM_SIZES[storage.dtype]:
+            if data is None or data.num_bytes < storage.count * ITEM_SIZES[storage.dtype]:
                 raise PickleError(f"the values of its storage {shown(key)} are cut short")
             storage.data = data
             storages[key] = storage
         return storages[key]
 
-    return pickles.load(io.BytesIO(records[roots[0]]), findings, persistent_load)
+    root = records[roots[0]]
+    file.seek(root.start)
+    return pickles.load(io.BytesIO(file.read(root.num_bytes)), findings, persistent_load)
 
 
-def _zip_records(path: Path, mapped: mmap.mmap) -> dict[str, memoryview]:
+def _zip_records(file: OpenFile) -> dict[str, FilePart]:
     """Name to bytes of the records of a zip archive, which must be stored as they are.
 
     Raises:
         PickleError: if one is compressed (it might unfold without limit) or not all there.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
     except Exception as error:
         # zipfile raises many types of error for a damaged directory.
@@ -99,18 +93,21 @@ def _zip_records(path: Path, mapped: mmap.mmap) -> dict[str, memoryview]:
             "its directory of contents is missing or damaged, so the download or copy was "
             "probably cut short"
         ) from error
-    data = memoryview(mapped)
+    size = file.num_bytes
     records = {}
     for entry in entries:
         name = shown(entry.filename)
         if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
             raise PickleError(f"its record {name} is compressed, which torch.save never does")
-        header = data[entry.header_offset : entry.header_offset + _LOCAL_HEADER.size]
-        if entry.header_offset < 0 or len(header) < _LOCAL_HEADER.size:
+        if not 0 <= entry.header_offset <= size - _LOCAL_HEADER.size:
+            raise PickleError(f"its record {name} lies outside of the file")
+        file.seek(entry.header_offset)
+        header = file.read(_LOCAL_HEADER.size)
+        if len(header) < _LOCAL_HEADER.size:
             raise PickleError(f"its record {name} lies outside of the file")
         magic, name_size, extra_size = _LOCAL_HEADER.unpack(header)
         start = entry.header_offset + _LOCAL_HEADER.size + name_size + extra_size
-        if magic != b"PK\x03\x04" or start + entry.file_size > len(data):
+        if magic != b"PK\x03\x04" or start + entry.file_size > size:
             raise PickleError(f"its record {name} lies outside of the file")
-        records[entry.filename] = data[start : start + entry.file_size]
+        records[entry.filename] = FilePart(file, start, entry.file_size)
     return records

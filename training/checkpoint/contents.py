@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from training.networks.generator import Generator
 Format = Literal["native", "pv3d", "eg3d"]
 Weights = Literal["ema", "raw"]
 _FILTER = "resample_filter"
+_NUMBERS_A_TENSOR = 4096
+_WRAPPERS = {"_orig_mod", "module", "_fsdp_wrapped_module"}
+"""Names that torch.compile and parallel training put between those of the networks."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,11 @@ def _unfilled(config: GeneratorConfig) -> Generator:
         return Generator(config)
 
 
+def plain_name(name: str) -> str:
+    """The name of a tensor without what was wrapped around the networks."""
+    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+
+
 def check_kind(path: Path, names: Mapping[str, object]) -> None:
     """Tells other models apart from damaged generators, by the names of their tensors.
 
@@ -87,7 +96,7 @@ def check_kind(path: Path, names: Mapping[str, object]) -> None:
         if any(name.startswith("decoder.") for name in names):
             return
         problem = "it has a StyleGAN2 backbone but no tri-plane decoder (decoder.net.*)"
-    elif any(name.startswith("synthesis.b4.") for name in names):
+    elif any(".synthesis.b4." in f".{name}" for name in names):
         problem = "it is a StyleGAN2 generator: it has no tri-plane decoder, so nothing in it is 3D"
     elif names:
         problem = (
@@ -154,6 +163,18 @@ def _copied(
     if problems:
         raise CheckpointError(path, problems)
     return tensors
+
+
+def weights_mark(tensors: Mapping[str, Tensor]) -> str:
+    """Sixteen letters that tell one model's weights from another's: a digest of numbers taken
+    evenly from each tensor, so that it costs nothing."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, tensor in sorted(tensors.items()):
+        flat = tensor.detach().reshape(-1)
+        some = flat[:: max(1, flat.numel() // _NUMBERS_A_TENSOR)].float().cpu().numpy()
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(some.astype("<f4").tobytes())
+    return digest.hexdigest()
 
 
 def is_finite(tensor: Tensor) -> bool:

@@ -73,7 +73,9 @@ def read_options(
     if options.generator.get("decoder_lr_mul", 1) <= 0:
         del options.generator["decoder_lr_mul"]
         options.notes.append("Its decoder_lr_mul is not positive; 1 is used.")
-    if rendering.get("c_gen_conditioning_zero") is True:
+    # The official programs multiply the camera by rendering_kwargs.get("c_scale", 0).
+    without_scale = bool(rendering) and rendering.get("c_scale") is None
+    if without_scale or rendering.get("c_gen_conditioning_zero") is True:
         options.generator["c_scale"] = 0.0
     if rendering.get("disparity_space_sampling") is True:
         options.notes.append("It was trained with samples even in disparity; here even in depth.")

@@ -10,26 +10,45 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import Tensor
 
 from training.checkpoint.checkpoint_errors import CheckpointError, listed, shown
-from training.checkpoint.contents import Checkpoint, Weights, check_kind, is_finite, load_tensors
+from training.checkpoint.contents import (
+    Checkpoint,
+    Weights,
+    check_kind,
+    is_finite,
+    load_tensors,
+    plain_name,
+)
 from training.checkpoint.infer import disagreements, infer
-from training.checkpoint.stored import FLOAT_TYPES, ITEM_SIZES
+from training.checkpoint.stored import (
+    ITEM_SIZES,
+    FilePart,
+    OpenFile,
+    Source,
+    Storage,
+    UnreadableTensor,
+    strided_tensor,
+)
 from training.config import GeneratorConfig
 from training.networks.generator import Generator
 from training.replacing import replacing
 
 FORMAT = "pv3d-visualizer"
 VERSION = 1
-_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+_DTYPES = {
+    **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"},
+    **{"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8"},
+    "BOOL": "bool",
+}
+_LARGEST_HEADER = 100_000_000
+"""Bytes; the format's own limit."""
 
 
 def sniff(head: bytes) -> bool:
@@ -37,63 +56,64 @@ def sniff(head: bytes) -> bool:
     return len(head) > 8 and head[8:9] == b"{"
 
 
-@dataclass(frozen=True)
-class _SafeTensor:
-    """A tensor in a safetensors file; the library has checked its place and size."""
-
-    file: Any
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-
-    @property
-    def num_bytes(self) -> int:
-        return math.prod(self.shape) * ITEM_SIZES.get(self.dtype, 0)
-
-    def problem(self) -> str | None:
-        if self.dtype in FLOAT_TYPES:
-            return None
-        return f"is of type {shown(self.dtype)}; weights are floating point numbers"
-
-    def load(self) -> Tensor:
-        # The library's tensor lies in the mapped file, which must not outlive this call.
-        return self.file.get_tensor(self.name).to(torch.float32, copy=True)
-
-
-def read(path: Path, weights: Weights) -> Checkpoint:
+def read(path: Path, file: OpenFile, weights: Weights) -> Checkpoint:
     """Reads a checkpoint of this program; `weights` changes nothing, as it holds one set.
 
     Raises:
         CheckpointError: listing what is wrong.
         OSError: if the file cannot be read.
     """
-    with path.open("rb") as file:
-        header_size = int.from_bytes(file.read(8), "little")
-    size = path.stat().st_size
-    if header_size > size - 8:
-        raise CheckpointError(
-            path,
-            [
-                f"its header should be {header_size} bytes long, but the file has {size}: it is "
-                "cut short or damaged. Copy or download it again."
-            ],
-        )
     try:
-        with safe_open(path, framework="pt") as file:
-            return _read_open(path, file)
-    except SafetensorError as error:
-        raise CheckpointError(
-            path, [f"it is cut short or damaged ({shown(error)}). Copy or download it again."]
-        ) from error
+        metadata, sources = _read_header(file)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        reason = shown(error) if isinstance(error, _HeaderError) else "its header is damaged"
+        raise CheckpointError(path, [f"{reason}. Copy or download it again."]) from error
+    return _read_tensors(path, metadata, sources)
 
 
-def _read_open(path: Path, file: Any) -> Checkpoint:
-    metadata = dict(file.metadata() or {})
-    sources = {}
-    for name in file.keys():  # noqa: SIM118 (not a dict: it cannot be iterated)
-        part = file.get_slice(name)
-        dtype = str(part.get_dtype())
-        sources[name] = _SafeTensor(file, name, tuple(part.get_shape()), _DTYPES.get(dtype, dtype))
+class _HeaderError(ValueError):
+    """A header that cannot be used; the text says why and is meant for the user."""
+
+
+def _read_header(file: OpenFile) -> tuple[dict[str, str], dict[str, Source]]:
+    """Texts and tensors that a safetensors file declares. The library is not used for it, as it
+    maps the file.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError, RecursionError: when it is damaged.
+    """
+    size = int.from_bytes(file.read(8), "little")
+    start, end = 8 + size, file.num_bytes
+    if start > end:
+        raise _HeaderError(
+            f"its header should be {size} bytes long, but the file has {end}: it is cut short or "
+            "damaged"
+        )
+    if size > _LARGEST_HEADER:
+        raise _HeaderError(f"its header is {size} bytes long, which no checkpoint's is")
+    table = json.loads(file.read(size).decode())
+    metadata = table.pop("__metadata__", None) or {}
+    if not all(isinstance(text, str) for text in metadata.values()):
+        raise ValueError("a text that is none")
+    sources: dict[str, Source] = {}
+    for name, entry in table.items():
+        dtype, shape = _DTYPES.get(entry["dtype"], entry["dtype"]), tuple(entry["shape"])
+        first, last = entry["data_offsets"]
+        if not 0 <= first <= last:
+            raise ValueError("a tensor that ends before it begins")
+        if start + last > end:
+            raise _HeaderError("the file is cut short: it ends before its tensors do")
+        if dtype not in ITEM_SIZES:
+            sources[plain_name(name)] = UnreadableTensor(str(dtype))
+            continue
+        part = FilePart(file, start + first, last - first)
+        storage = Storage(dtype, part.num_bytes // ITEM_SIZES[dtype], part)
+        strides = tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+        sources[plain_name(name)] = strided_tensor(storage, 0, shape, strides)
+    return metadata, sources
+
+
+def _read_tensors(path: Path, metadata: dict[str, str], sources: dict[str, Source]) -> Checkpoint:
     if metadata.pop("format", None) != FORMAT:
         names = f" ({listed(sources, 3)})" if sources else ""
         raise CheckpointError(

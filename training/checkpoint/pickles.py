@@ -9,7 +9,6 @@ replaced, and as it keeps its memo in a dict: the C one allocates by an index fr
 from __future__ import annotations
 
 import io
-import mmap
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,8 @@ import numpy as np
 from training.checkpoint.checkpoint_errors import listed
 from training.checkpoint.stored import (
     ITEM_SIZES,
+    FilePart,
+    OpenFile,
     Source,
     Storage,
     StridedTensor,
@@ -109,11 +110,13 @@ class Findings:
         return [f"The file refers to {listed(sorted(self.ignored))}, which {verb} ignored."]
 
 
-PersistentLoad = Callable[[object], Storage]
+PersistentLoad = Callable[[object], Storage | Inert]
+PickleFile = io.BytesIO | OpenFile
+"""Files whose reads never allocate more than is there."""
 
 
 def load(
-    file: io.BytesIO | mmap.mmap,
+    file: PickleFile,
     findings: Findings,
     persistent_load: PersistentLoad | None = None,
     *,
@@ -122,9 +125,9 @@ def load(
     """The object of the pickle that starts at the file's position; the position moves behind it.
 
     Args:
-        file: bytes in memory or mapped, so that reading never allocates more than is there.
+        file: where to read.
         findings: gets what was met.
-        persistent_load: gives the storage of a persistent id.
+        persistent_load: gives the storage, or the class, of a persistent id.
         inside: whether it is a part of another pickle, whose tensors hold no more of them.
 
     Raises:
@@ -132,7 +135,7 @@ def load(
     """
     try:
         return _Unpickler(file, findings, persistent_load, inside).load()
-    except PickleError:
+    except (PickleError, OSError, MemoryError):
         raise
     except Exception as error:
         # A damaged pickle makes the unpickler raise nearly any type of error. Nothing of the
@@ -142,9 +145,7 @@ def load(
         raise PickleError(f"its pickle is damaged ({type(error).__name__})") from error
 
 
-def load_legacy(
-    file: io.BytesIO | mmap.mmap, data: memoryview, findings: Findings, *, inside: bool = False
-) -> Any:
+def load_legacy(file: PickleFile, findings: Findings, *, inside: bool = False) -> Any:
     """The object in a file of torch.save's older format, also used for a single storage.
 
     The format is a row of pickles (magic number, version, system, object, keys of its storages)
@@ -152,7 +153,6 @@ def load_legacy(
 
     Args:
         file: positioned at the start.
-        data: all bytes of the file.
         findings: gets what was met.
         inside: see `load`.
 
@@ -161,7 +161,11 @@ def load_legacy(
     """
     storages: dict[str, Storage] = {}
 
-    def persistent_load(pid: object) -> Storage:
+    def persistent_load(pid: object) -> Storage | Inert:
+        # Classes of modules stand there with their source text, which is of no use here.
+        if isinstance(pid, tuple) and len(pid) == 4 and pid[0] == "module":
+            klass = pid[1]
+            return klass if isinstance(klass, Inert) else Inert("")
         key, storage = describe_storage(pid)
         return storages.setdefault(key, storage)
 
@@ -175,17 +179,18 @@ def load_legacy(
     keys = read()
     if not isinstance(keys, list):
         raise PickleError("its list of storages is damaged")
-    position = file.tell()
+    position, end = file.tell(), _length(file)
     for key in keys:
         storage = storages.get(key) if isinstance(key, str) else None
         if storage is None:
             raise PickleError("its list of storages is damaged")
-        count = int.from_bytes(data[position : position + 8], "little", signed=True)
-        start = position + 8
-        position = start + count * ITEM_SIZES[storage.dtype]
-        if count < 0 or position > len(data):
+        file.seek(position)
+        count = int.from_bytes(file.read(8), "little", signed=True)
+        size = count * ITEM_SIZES[storage.dtype]
+        if count < 0 or position + 8 + size > end:
             raise PickleError("it ends too early")
-        storage.data = data[start:position]
+        storage.data = FilePart(file, position + 8, size)
+        position += 8 + size
     return root
 
 
@@ -235,7 +240,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _length(file: io.BytesIO | mmap.mmap) -> int:
+def _length(file: PickleFile) -> int:
     """Bytes of a file that is open; its position stays."""
     position = file.tell()
     file.seek(0, io.SEEK_END)
@@ -257,7 +262,7 @@ class _Unpickler(pickle._Unpickler):
 
     def __init__(
         self,
-        file: io.BytesIO | mmap.mmap,
+        file: PickleFile,
         findings: Findings,
         persistent_load: PersistentLoad | None,
         inside: bool,
@@ -294,7 +299,7 @@ class _Unpickler(pickle._Unpickler):
             self._findings.ignored.add(full)
         return Inert(full)
 
-    def persistent_load(self, pid: object) -> Storage:
+    def persistent_load(self, pid: object) -> Storage | Inert:
         if self._persistent_load is None:
             raise PickleError("it refers to data outside of itself")
         return self._persistent_load(pid)
@@ -331,7 +336,7 @@ class _Unpickler(pickle._Unpickler):
         if not isinstance(data, bytes | bytearray) or self._inside:
             raise PickleError("a tensor of it has no data")
         self._take_room(len(data))
-        storage = load_legacy(io.BytesIO(data), memoryview(data), Findings(), inside=True)
+        storage = load_legacy(io.BytesIO(data), Findings(), inside=True)
         if not isinstance(storage, Storage):
             raise PickleError("a tensor of it has no data")
         return storage

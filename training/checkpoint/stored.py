@@ -1,12 +1,19 @@
-"""Tensors as they lie in a file: described first, checked, and only then copied into memory."""
+"""Tensors as they lie in a file: described first, checked, and only then read into memory.
+
+Files are read and never mapped: a mapped file that somebody copies over ends the process by a
+signal, while a read of it ends early, which is an error like any other.
+"""
 
 from __future__ import annotations
 
+import io
 import math
+import os
+import stat
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,6 +37,65 @@ ITEM_SIZES = {
 
 FLOAT_TYPES = ("float64", "float32", "float16", "bfloat16")
 """Types that weights may be stored in; they are all loaded as float32."""
+
+
+_SMALL = 2**16
+
+
+class NotAFileError(OSError):
+    """A device, a pipe or the like, which could be read for ever."""
+
+
+class OpenFile(io.BufferedReader):
+    """A file that is open for reading. What it declares of itself allocates nothing: a read of more
+    than there is takes no more memory than there is."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            mode = path.stat().st_mode
+        except ValueError as error:
+            raise OSError("its path holds characters that no path can have") from error
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError
+        if not stat.S_ISREG(mode):  # looked at first, as opening a pipe waits for its other end
+            raise NotAFileError("it is not a file")
+        super().__init__(io.FileIO(path))
+
+    @property
+    def num_bytes(self) -> int:
+        """Its present size."""
+        return os.fstat(self.fileno()).st_size
+
+    @property
+    def stamp(self) -> tuple[int, int, int]:
+        """What changes when the file is written."""
+        now = os.fstat(self.fileno())
+        return now.st_size, now.st_mtime_ns, now.st_ctime_ns
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _SMALL:
+            size = min(size, max(self.num_bytes - self.tell(), 0))
+        return super().read(size)
+
+
+@dataclass(frozen=True, eq=False)
+class FilePart:
+    """A run of bytes of an open file."""
+
+    file: BinaryIO
+    start: int
+    num_bytes: int
+
+    def read_into(self, values: Tensor, offset: int) -> None:
+        """Fills a contiguous tensor with the bytes from `offset` on, little-endian.
+
+        Raises:
+            OSError: if they are not there any more.
+        """
+        self.file.seek(self.start + offset)
+        target = values.view(-1).view(torch.uint8).numpy()
+        if self.file.readinto(target.data) < len(target):  # pyright: ignore[reportAttributeAccessIssue]
+            raise OSError("it ends earlier than before")
 
 
 class Source(Protocol):
@@ -60,12 +126,12 @@ class Storage:
     """A key of ITEM_SIZES."""
     count: int
     """Values that the file says there are. Nothing is allocated by it."""
-    data: memoryview | None = None
+    data: FilePart | None = None
     """The bytes that are there."""
 
     def available(self) -> int:
         """Values that really are there, of those declared."""
-        there = 0 if self.data is None else self.data.nbytes // ITEM_SIZES[self.dtype]
+        there = 0 if self.data is None else self.data.num_bytes // ITEM_SIZES[self.dtype]
         return min(self.count, there)
 
 
@@ -86,12 +152,10 @@ class StridedTensor:
     def problem(self) -> str | None:
         if self.storage.dtype not in FLOAT_TYPES:
             return f"is of type {self.storage.dtype}; weights are floating point numbers"
-        last = self.offset + sum(
-            (size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True)
-        )
         # A broadcast tensor (stride 0) may claim any size, so its size is held against the
         # storage too.
-        needed = max(last + 1, math.prod(self.shape)) if math.prod(self.shape) else self.offset
+        count = math.prod(self.shape)
+        needed = max(self.offset + self._span, count) if count else self.offset
         if needed > self.storage.available():
             return (
                 f"needs {needed} stored values, but the file has {self.storage.available()}; "
@@ -99,23 +163,31 @@ class StridedTensor:
             )
         return None
 
+    @property
+    def _span(self) -> int:
+        """Stored values from its first one to its last one."""
+        return 1 + sum(
+            (size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True)
+        )
+
+    @property
+    def _is_contiguous(self) -> bool:
+        return all(
+            size == 1 or stride == math.prod(self.shape[axis + 1 :])
+            for axis, (size, stride) in enumerate(zip(self.shape, self.strides, strict=True))
+        )
+
     def load(self) -> Tensor:
         result = torch.empty(self.shape, dtype=torch.float32)
         if result.numel() == 0 or self.storage.data is None:
             return result
-        bfloat16 = self.storage.dtype == "bfloat16"
-        dtype = np.dtype(np.uint16 if bfloat16 else self.storage.dtype).newbyteorder("<")
-        values = np.frombuffer(self.storage.data, dtype, count=self.storage.available())
-        view = np.lib.stride_tricks.as_strided(
-            values[self.offset :],
-            self.shape,
-            [stride * dtype.itemsize for stride in self.strides],
-            writeable=False,
-        )
-        if bfloat16:  # numpy has no such type: these are the upper halves of float32 values
-            view = (view.astype(np.uint32) << np.uint32(16)).view(np.float32)
-        with np.errstate(over="ignore", invalid="ignore"):  # the finite check reports these
-            np.copyto(result.numpy(), view, casting="same_kind")
+        kind = self.storage.dtype
+        values = result
+        if kind != "float32" or not self._is_contiguous:
+            values = torch.empty(self._span, dtype=getattr(torch, kind))
+        self.storage.data.read_into(values, self.offset * ITEM_SIZES[kind])
+        if values is not result:
+            result.copy_(values.as_strided(self.shape, self.strides))
         return result
 
 
@@ -134,7 +206,9 @@ class UnreadableTensor:
         raise NotImplementedError(self.problem())
 
 
-def strided_tensor(storage: object, offset: object, shape: object, strides: object) -> object:
+def strided_tensor(
+    storage: object, offset: object, shape: object, strides: object
+) -> StridedTensor:
     """A `StridedTensor`, its numbers checked to be numbers.
 
     Raises:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import platformdirs
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -32,6 +31,7 @@ from training.metrics.frechet import Moments, frechet_distance
 from training.metrics.metric_options import MetricsConfig
 from training.metrics.metric_session import MetricsError, Result, Session
 from training.replacing import replacing
+from training.user_folders import user_folder
 
 logger = logging.getLogger(__name__)
 
@@ -180,7 +180,7 @@ def cache_path(session: Session, detector: Detector, name: str, side: int) -> Pa
 
 def cache_folder(config: MetricsConfig) -> Path:
     """Where statistics of real clips are kept."""
-    return config.cache or platformdirs.user_cache_path("pv3d-visualizer") / "metrics"
+    return config.cache or user_folder("cache") / "metrics"
 
 
 def fingerprint(source: ClipSource) -> str:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
 from training.replacing import replacing
+from training.user_folders import expanded, user_folder
 
 IDENTITIES = 60
 """Identity modes kept: the later ones move no vertex visibly."""
@@ -106,7 +106,7 @@ def load_model(path: str | Path, progress: Progress | None = None) -> MorphableM
     Raises:
         ModelError: what is missing or wrong, as a sentence.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if not path.exists():
         raise ModelError(
             f"{path} does not exist. Give the folder of a checkout of "
@@ -149,8 +149,8 @@ def _read_compact(path: Path) -> MorphableModel:
 def cache_folder(cache: str | Path | None) -> Path:
     """`cache`, or the user's cache folder where it is None."""
     if cache:
-        return Path(cache).expanduser()
-    return platformdirs.user_cache_path("pv3d-visualizer", appauthor=False) / "synthetic"
+        return expanded(cache)
+    return user_folder("cache") / "synthetic"
 
 
 def cached_compact(
@@ -161,7 +161,7 @@ def cached_compact(
     Raises:
         ModelError: as `load_model`.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if not path.is_dir():
         load_model(path)
         return path

@@ -114,8 +114,6 @@ def pack(folder: Path, target: Path, report: Callable[[float], None]) -> None:
     for clip in index["clips"]:
         for key in ("frames", "depth", "mask"):
             files += clip.get(key, [])
-    for stale in target.parent.glob(f".{target.name}.*.part"):
-        stale.unlink()  # of a run that was killed here
     with replacing(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         for i, file in enumerate(files):
             report(i / len(files))

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from training.checkpoint import CheckpointError
 from training.checkpoint.containers import read_torch_save
-from training.checkpoint.contents import is_finite
+from training.checkpoint.contents import is_finite, plain_name
 from training.checkpoint.pickles import PickleError, mapping_of, source_of
 from training.checkpoint.pv3d import sniff
+from training.checkpoint.stored import OpenFile
 from training.train.run_folder import load_optimizer
 
 log = logging.getLogger(__name__)
@@ -52,14 +53,19 @@ def read_state(path: str | Path) -> PublishedState | None:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with OpenFile(path) as file:
             if not sniff(file.read(512)):
                 return None
-        root = mapping_of(read_torch_save(path).root)
+            file.seek(0)
+            return _read(path, mapping_of(read_torch_save(file).root))
     except OSError as e:
         raise CheckpointError(path, [f"it cannot be read: {e.strerror or e}"], "start from") from e
     except PickleError as e:
         raise CheckpointError(path, [str(e)], "start from") from e
+
+
+def _read(path: Path, root: Mapping[Any, Any] | None) -> PublishedState | None:
+    """The training in what an open file holds."""
     model = None if root is None else mapping_of(root.get("model"))
     if root is None or model is None:
         return None
@@ -110,12 +116,12 @@ def take_over(
 
 
 def _tensors(path: Path, model: Mapping[Any, Any], group: str) -> dict[str, Tensor]:
-    """Tensors of a network, by their names inside of it, whatever wrapped it ("module.")."""
+    """Tensors of a network, by their names inside of it, whatever wrapped it."""
     found = {}
     for name, value in model.items():
         if not isinstance(name, str):
             continue
-        inner = name.removeprefix("module.")
+        inner = plain_name(name)
         if inner.startswith(f"{group}."):
             found[inner.removeprefix(f"{group}.")] = _load(path, name, value)
     return found

@@ -15,14 +15,16 @@ import numpy as np
 from gui_utils.controls.file_dialogs import Filters, Kind, show_folder
 from viz.app.session_commands import Question, SessionCommands
 from viz.exports import embedding, naming
+from viz.exports.choices import problems
 from viz.exports.export_jobs import (
     CaptureJob,
     CheckWsJob,
     ExportJob,
+    FindModelJob,
     SaveWsJob,
     WindowCaptureJob,
 )
-from viz.state import files, session
+from viz.state import files, named_files, session
 from viz.state.errors import UserError
 
 CaptureKind = Literal["picture", "raw", "depth", "window"]
@@ -103,24 +105,61 @@ class Commands(SessionCommands):
         self._ask_for_file("open", "Load ws", _NUMPY, self.open)
 
     def _open_session(self, path: str) -> None:
-        state = embedding.open_session(_sidecar(path) or path)
-        wanted = state.checkpoint or files.default_checkpoint()
-        shown = self.model.path if self.model else ""
-        state.checkpoint = shown  # until the other one is loaded, which may fail
+        known = [*self.preferences.recent, *self.preferences.ws]
+        opened = embedding.read_session(_sidecar(path) or path, known)
+        state = opened.state.snapshot()
+        state.checkpoint = self._shown_path  # until the other one is loaded, which may fail
         self.take_state(state)
         self.mark_saved(path if Path(path).suffix.lower() == ".json" else "")
-        if wanted and not Path(wanted).exists():
-            name = Path(wanted).name
-            self.notify("warning", f"The session's model {name} is not here; the one shown stays.")
-        elif wanted != shown:
-            self.open_model(wanted)
+        self.bring_model(opened, path)
         self.notify("success", f"Opened {Path(path).name}.")
+
+    @property
+    def _shown_path(self) -> str:
+        return self.model.path if self.model else ""
+
+    def bring_model(self, opened: embedding.Opened, path: str) -> None:
+        """Loads the model of a session that came from `path`: the file that it names, or one with
+        the weights that made the export."""
+        named = opened.state.checkpoint
+        if not named:
+            self._open_other_model(files.default_checkpoint())
+        elif not opened.weights:
+            self._open_named_model(opened)
+        elif self.model is None or self.model.weights != opened.weights:
+            job = FindModelJob(opened.weights, opened.candidates, path)
+            self.worker.start(job, lambda found: self._bring_found(opened, found))
+
+    def _bring_found(self, opened: embedding.Opened, found: str) -> None:
+        if found:
+            self._open_other_model(found)
+            return
+        if opened.model:
+            name = Path(opened.model).name
+            self.notify("warning", f"{name} holds other weights than those of the session.")
+        self._open_named_model(opened)
+
+    def _open_named_model(self, opened: embedding.Opened) -> None:
+        if opened.model:
+            self._open_other_model(opened.model)
+            return
+        named = opened.state.checkpoint
+        buttons = ()
+        if named_files.is_readable(named):
+            buttons = (("Open it", lambda: self.open_model(named)),)
+        sentence = f"The session's model {named} {named_files.why_not(named)}; the one shown stays."
+        self.notify("warning", sentence, buttons=buttons)
+
+    def _open_other_model(self, path: str) -> None:
+        if path and path != self._shown_path:
+            self.open_model(path)
 
     def _open_ws(self, path: str) -> None:
         path = str(Path(path).absolute())
 
         def done(_: str) -> None:
             self.state.latent = replace(self.state.latent, ws_file=path, others=())
+            self.preferences.loaded_ws(path)
             self.scheduler.ask_again()  # the file may have changed, and the state not
 
         self.worker.start(CheckWsJob(path), done)
@@ -208,9 +247,9 @@ class Commands(SessionCommands):
         choices = self.exports
         path = choices.target(self.state, self.capture_folder, self._model_name).absolute()
         options = choices.current
-        problems = options.problems_with(path)
-        if problems:
-            self.notify("error", problems[0])
+        found = problems(choices, self.state, self.model, path)
+        if found:
+            self.notify("error", found[0])
         elif path.exists():
             self._ask_to_replace(choices.what, options, path)
         else:

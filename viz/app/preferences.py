@@ -8,17 +8,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import platformdirs
-
+from training.user_folders import user_folder
 from viz.exports.choices import ExportChoices
 from viz.state import settings
 from viz.state.errors import UserError
 from viz.state.files import write_beside
 from viz.state.interface import Interface
+from viz.state.named_files import settings_path
 from viz.state.settings import Range
 
-_APP = "pv3d-visualizer"
 _MOST_RECENT = 10
+_MOST_WS = 100
 _KEPT = (
     "theme",
     "ui_scale",
@@ -35,7 +35,7 @@ Place = Annotated[int, Range(-(2**15), 2**15)]
 
 
 def _pictures() -> str:
-    return str(Path(platformdirs.user_pictures_dir()) / "PV3D visualizer")
+    return str(user_folder("pictures") / "PV3D visualizer")
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class Preferences:
     """Which panels are open."""
     recent: list[str] = field(default_factory=list[str])
     """Models opened before, newest first."""
+    ws: list[str] = field(default_factory=list[str])
+    """Files of ws that were loaded before, newest first: sessions may name them."""
     bookmarks: dict[str, str] = field(default_factory=dict[str, str])
     """Sessions as JSON by digit."""
     exports: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -68,6 +70,10 @@ class Preferences:
         """Puts a model first among the recent ones."""
         path = str(Path(path).absolute())
         self.recent = [path, *(p for p in self.recent if p != path)][:_MOST_RECENT]
+
+    def loaded_ws(self, path: str) -> None:
+        """Puts a file of ws first among those that were loaded."""
+        self.ws = list(dict.fromkeys([path, *self.ws]))[:_MOST_WS]
 
     def join(self, other: Preferences, begun: dict[str, str]) -> None:
         """Takes over what another window has written meanwhile.
@@ -80,6 +86,7 @@ class Preferences:
         changed = {digit: t for digit, t in self.bookmarks.items() if begun.get(digit) != t}
         self.bookmarks |= other.bookmarks | changed
         self.recent = list(dict.fromkeys([*self.recent, *other.recent]))[:_MOST_RECENT]
+        self.ws = list(dict.fromkeys([*self.ws, *other.ws]))[:_MOST_WS]
 
     def keep(self, interface: Interface, exports: ExportChoices) -> None:
         """Takes over what outlives the program."""
@@ -96,7 +103,7 @@ class Preferences:
 
 def default_path() -> Path:
     """Where the settings are kept."""
-    return Path(platformdirs.user_config_dir(_APP)) / "settings.json"
+    return settings_path()
 
 
 def load(path: Path) -> Preferences:

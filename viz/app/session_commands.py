@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gui_utils import controls
+from training.user_folders import expanded
 from viz.app import preferences
 from viz.app.performance_log import PerformanceLog
 from viz.exports.choices import ExportChoices
@@ -297,7 +298,7 @@ class SessionCommands:
     def open_model(self, path: str) -> None:
         """Loads a model; empty for the untrained one."""
         # Absolute, so that a session that is saved now finds it from anywhere.
-        self.worker.load(str(Path(path).expanduser().absolute()) if path else "")
+        self.worker.load(str(expanded(path).absolute()) if path else "")
 
     def reload_model(self) -> None:
         self.worker.load(self.model.path if self.model else "")

@@ -9,10 +9,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from training.user_folders import expanded
+from viz.exports.frame_layout import (
+    frame_size,
+    pictures_a_frame,
+    problems_of_size,
+    problems_of_view,
+)
+from viz.exports.frame_options import VideoOptions
 from viz.exports.naming import default_name, safe_name
 from viz.exports.schedule import Take, take
 from viz.exports.table import EXPORTERS, Exporter
-from viz.state import layouts, settings
+from viz.state import settings
 from viz.state.errors import UserError
 from viz.state.types import ModelInfo, SessionState
 
@@ -59,7 +67,7 @@ class ExportChoices:
         name = safe_name(self.name) or default_name(
             state, self.what, model, with_time=self.exporter.moment
         )
-        return Path(folder).expanduser() / f"{name}{self.suffix}"
+        return expanded(folder) / f"{name}{self.suffix}"
 
     def plain(self) -> dict[str, Any]:
         """What is worth remembering, as JSON has it."""
@@ -95,6 +103,8 @@ class Estimate:
     """Short statements, such as "75 frames"."""
     seconds: float | None = None
     """How long it would take; None where that is not known."""
+    file_bytes: int | None = None
+    """How large the file would be; None where that is not known."""
 
 
 def estimate(
@@ -122,7 +132,10 @@ def estimate(
         facts += [f"{frames:,} frames", f"{frames_taken.seconds:.3g} s of video"]
     if hasattr(options, "look"):
         if model is not None:
-            facts.append("{} \u00d7 {} px".format(*frame_size(state, options.look, model)))
+            size = frame_size(state, options.look, model)
+            if isinstance(options, VideoOptions):
+                size = options.file_size(choices.suffix, size)
+            facts.append("{} \u00d7 {} px".format(*size))
         pictures = pictures_a_frame(state, options.look)
         one = sum(ms for stage, ms in stage_ms.items() if stage not in ("mapping", "mesh"))
         seconds = frames * pictures * one / 1000 if one else None
@@ -132,10 +145,35 @@ def estimate(
         facts.append(_grid(options.mesh.resolution))
     elif hasattr(options, "resolution"):
         facts.append(_grid(options.resolution))
+    size = None
     if choices.what == "volume":
         size = options.resolution**3 * (2 if options.half else 4)
-        facts.append(bytes_text(size))
-    return Estimate(tuple(facts))
+    return Estimate(tuple(facts), file_bytes=size)
+
+
+def problems(
+    choices: ExportChoices, state: SessionState, model: ModelInfo | None, path: Path
+) -> list[str]:
+    """Sentences on why the chosen export cannot be made; nothing where all is well.
+
+    Args:
+        choices: what is exported.
+        state: from which session.
+        model: of which sizes are known.
+        path: where to.
+    """
+    options = choices.current
+    found = list(options.problems_with(path))
+    if hasattr(options, "movement") and not options.movement.problems():
+        try:
+            take(state, options.movement)
+        except UserError as e:
+            found.append(str(e))
+    if hasattr(options, "look"):
+        found += problems_of_view(state, options.look)
+        if model is not None and not found:
+            found += problems_of_size(frame_size(state, options.look, model))
+    return found
 
 
 def _taken(state: SessionState, movement: Any) -> Take | None:
@@ -147,38 +185,6 @@ def _taken(state: SessionState, movement: Any) -> Take | None:
 
 def _grid(resolution: int) -> str:
     return f"{resolution}\u00b3 grid"
-
-
-def bytes_text(size: int) -> str:
-    """A size for people: "64 MB"."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= factor:
-            return f"{size / factor:.3g} {unit}"
-    return f"{size} bytes"
-
-
-def pictures_a_frame(state: SessionState, look: Any) -> int:
-    """How many pictures are rendered for a frame."""
-    cells = len(look.views) or len(layouts.shots(state))
-    return cells * max(len(look.people), 1)
-
-
-def frame_size(state: SessionState, look: Any, model: ModelInfo) -> tuple[int, int]:
-    """Width and height of a frame, pixels."""
-    views = look.views or tuple(shot.view for shot in layouts.shots(state))
-    raw = state.quality.raw_resolution or model.raw_resolution
-    full = model.image_resolution if state.quality.superresolution else raw
-    side = max(full if view == "image" else raw for view in views)
-    rows, columns = (1, len(look.views)) if look.views else layouts.grid_shape(state)
-    people = len(look.people)
-    if people > 1:
-        across = look.columns or math.ceil(math.sqrt(people))
-        across = across if rows * columns == 1 else 1
-        rows, columns = rows * math.ceil(people / across), columns * across
-    width, height = columns * side, rows * side
-    if look.height is not None:
-        width, height = max(round(width * look.height / height), 1), look.height
-    return width, height
 
 
 def seconds_text(seconds: float) -> str:
@@ -198,31 +204,3 @@ def seconds_left(seconds: float) -> str:
         return f"{whole} s left"
     minutes, rest = divmod(whole, 60)
     return f"{minutes}:{rest:02d} left" if minutes < 60 else f"{minutes / 60:.1f} h left"
-
-
-def seeds_text(seeds: tuple[int, ...]) -> str:
-    """Seeds as `parse_seeds` reads them: "0-3, 7"."""
-    parts: list[str] = []
-    index = 0
-    while index < len(seeds):
-        end = index
-        while end + 1 < len(seeds) and seeds[end + 1] == seeds[end] + 1:
-            end += 1
-        run = end - index + 1
-        parts += [f"{seeds[index]}-{seeds[end]}"] if run > 2 else map(str, seeds[index : end + 1])
-        index = end + 1
-    return ", ".join(parts)
-
-
-def parse_seeds(text: str, most: int = 256) -> tuple[int, ...] | None:
-    """Seeds from text such as "0-3, 7"; None where it is not such a list."""
-    seeds: list[int] = []
-    for part in text.replace(",", " ").split():
-        ends = part.split("-")
-        if len(ends) > 2 or not all(end.isascii() and end.isdigit() for end in ends):
-            return None
-        first, last = int(ends[0]), int(ends[-1])
-        if last < first or last - first >= most or last >= 2**32:
-            return None
-        seeds += range(first, last + 1)
-    return tuple(seeds) if len(seeds) <= most else None

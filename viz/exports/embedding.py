@@ -11,13 +11,15 @@ import html
 import json
 import re
 import struct
-from collections.abc import Iterator
-from pathlib import Path, PureWindowsPath
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import IO, Any
 
+from viz.state import named_files
 from viz.state.errors import UserError
-from viz.state.files import CHECKPOINTS, reason, write_beside
-from viz.state.session import from_json, to_json
+from viz.state.files import reason, write_beside
+from viz.state.session import from_json
 from viz.state.types import SessionState
 
 PNG_KEY = "pv3d_session"
@@ -44,42 +46,75 @@ _MESH_FRAME = re.compile(r"frame_\d{4,}\.(glb|ply|obj|mtl|stl)")
 _LARGEST_SESSION = 2**24
 
 
-def open_session(path: str | Path) -> SessionState:
-    """State from a session file, or from anything that this program exported.
+@dataclass(frozen=True)
+class Opened:
+    """A session from a file."""
 
-    Its model is also looked for beside the file and among those that come with the program, as
-    the file may come from another machine.
+    state: SessionState
+    """Its ws are found; its checkpoint is as it stands in the file."""
+    model: str
+    """Absolute path of the checkpoint; empty where the session names none or that may not be
+    opened, see `viz.state.named_files`."""
+    weights: str
+    """Mark of the weights that made an export; empty for a session that was saved as such."""
+    candidates: tuple[str, ...]
+    """Files that may hold those weights, the likeliest first."""
+
+
+def open_session(path: str | Path, known: Iterable[str] = ()) -> SessionState:
+    """The state alone; see `read_session`. Its checkpoint is a path where it was found."""
+    opened = read_session(path, known)
+    return replace(opened.state, checkpoint=opened.model or opened.state.checkpoint)
+
+
+def read_session(path: str | Path, known: Iterable[str] = ()) -> Opened:
+    """A session from its file, or from anything that this program exported.
+
+    Args:
+        path: a .json, an export, or a folder of exported frames.
+        known: models and ws that were opened before, which a session may name wherever they lie.
 
     Raises:
-        UserError: when it holds no session.
+        UserError: when it holds no session, or one that names ws which may not be opened.
     """
-    path = Path(path)
-    if path.suffix.lower() in EXPORT_SUFFIXES or path.is_dir():
+    path, known = Path(path), list(known)
+    problem = named_files.problem_of(path)
+    is_folder = problem == named_files.IS_FOLDER
+    if problem and not is_folder:
+        raise UserError(f"{path.name} could not be read: {problem}.")
+    if path.suffix.lower() in EXPORT_SUFFIXES or is_folder:
         text = _text_of_export(path)
     else:
         try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as e:
+            text = _text_of_file(path)
+        except (OSError, ValueError) as e:
             raise UserError(f"{path.name} could not be read: {reason(e)}.") from e
-    state = from_json(text, path.name)
-    state.checkpoint = _located(state.checkpoint, path.absolute().parent)
-    return state
+    folder = path.absolute() if is_folder else path.absolute().parent
+    state = named_files.with_ws_found(from_json(text, path.name), folder, known)
+    model = named_files.located(state.checkpoint, folder, known)
+    others = (*named_files.neighbours(folder), *named_files.bundled(), *known)
+    candidates = tuple(dict.fromkeys(filter(None, (model, *others))))
+    return Opened(state, model, _weights(text), candidates)
 
 
-def _located(checkpoint: str, folder: Path) -> str:
-    """Absolute path of a session's model; as it stands where it is found nowhere."""
-    if not checkpoint:
-        return ""
-    name = PureWindowsPath(checkpoint).name  # takes either slash: it may come from any system
-    for candidate in (folder / checkpoint, folder / name, CHECKPOINTS / name):
-        if candidate.is_file():
-            return str(candidate)
-    return checkpoint
+def _text_of_file(path: Path) -> str:
+    """The text of a session's own file.
+
+    Raises:
+        OSError, ValueError: when it cannot be read.
+    """
+    if path.stat().st_size > _LARGEST_SESSION:
+        raise ValueError("it is too large for a session")
+    return path.read_text("utf-8-sig")  # some editors put a mark before the text
+
+
+def _weights(text: str) -> str:
+    recipe = json.loads(text).get("export")
+    found = recipe.get("weights") if isinstance(recipe, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _text_of_export(path: Path) -> str:
-    if not path.exists():
-        raise UserError(f"{path.name} could not be read: no such file or directory.")
     text = session_text(path)
     if text is None:
         kind = "folder" if path.is_dir() else EXPORT_SUFFIXES[path.suffix.lower()]
@@ -87,13 +122,13 @@ def _text_of_export(path: Path) -> str:
     return text
 
 
-def save_png(path: str | Path, pixels: Any, state: SessionState, **texts: str) -> None:
+def save_png(path: str | Path, pixels: Any, recipe: str, **texts: str) -> None:
     """Writes a picture that carries its session.
 
     Args:
         path: where.
         pixels: uint8 [H, W, 3], or uint16 [H, W] for a 16-bit grey picture.
-        state: restored when the picture is opened in the program.
+        recipe: JSON of the session that is restored when the picture is opened in the program.
         texts: further text entries of the PNG.
 
     Raises:
@@ -102,7 +137,7 @@ def save_png(path: str | Path, pixels: Any, state: SessionState, **texts: str) -
     from PIL import Image, PngImagePlugin
 
     info = PngImagePlugin.PngInfo()
-    info.add_itxt(PNG_KEY, to_json(state))
+    info.add_itxt(PNG_KEY, recipe)
     for key, text in texts.items():
         info.add_itxt(key, text)
     picture = Image.fromarray(pixels)
@@ -124,7 +159,7 @@ def session_text(path: Path) -> str | None:
     try:
         if path.is_dir():
             sidecar = path / FOLDER_SIDECAR
-            return sidecar.read_text("utf-8") if sidecar.is_file() else None
+            return _text_of_file(sidecar) if sidecar.is_file() else None
         if suffix in VIDEOS:
             return _text_of_video(path)
         if suffix == ".gif":
@@ -243,9 +278,7 @@ def _text_of_geometry(path: Path) -> str | None:
         sidecar = path.with_name(path.name + SIDECAR_SUFFIX)
         if not sidecar.is_file() and _MESH_FRAME.match(path.name):
             sidecar = path.with_name(FOLDER_SIDECAR)
-        if not sidecar.is_file() or sidecar.stat().st_size > _LARGEST_SESSION:
-            return None
-        return sidecar.read_text("utf-8")
+        return _text_of_file(sidecar) if sidecar.is_file() else None
     except (OSError, ValueError, RecursionError) as e:
         raise UserError(f"{path.name} could not be read as a mesh.") from e
 

@@ -93,6 +93,22 @@ class CheckWsJob:
         return f"Reading {Path(self.path).name}"
 
 
+@dataclass(frozen=True)
+class FindModelJob:
+    """Finds the file with the weights that made an export; empty where none has them."""
+
+    weights: str
+    """Mark of the weights."""
+    candidates: tuple[str, ...]
+    """Files to look into."""
+    source: str
+    """The export."""
+
+    @property
+    def name(self) -> str:
+        return f"Finding the model of {Path(self.source).name}"
+
+
 def _export(job: ExportJob, renderer: Renderer) -> Steps:
     exporter = EXPORTERS[job.what]
     options = msgspec.convert(job.options, exporter.options)
@@ -105,10 +121,10 @@ def _capture(job: CaptureJob, renderer: Renderer) -> Steps:
     return captures.save(renderer, job.state, job.kind, Path(job.path))
 
 
-def _capture_window(job: WindowCaptureJob, _: Renderer) -> Steps:
+def _capture_window(job: WindowCaptureJob, renderer: Renderer) -> Steps:
     from viz.exports.pictures import captures
 
-    return captures.save_window(job.pixels, job.size, job.state, Path(job.path))
+    return captures.save_window(renderer, job.pixels, job.size, job.state, Path(job.path))
 
 
 def _save_ws(job: SaveWsJob, renderer: Renderer) -> Steps:
@@ -123,11 +139,18 @@ def _check_ws(job: CheckWsJob, renderer: Renderer) -> Steps:
     return captures.check_ws(renderer, job.path)
 
 
+def _find_model(job: FindModelJob, _: Renderer) -> Steps:
+    from viz.render import models
+
+    return models.find(job.weights, job.candidates)
+
+
 JOBS: dict[type[Any], Callable[[Any, Any], Steps]] = {
     ExportJob: _export,
     CaptureJob: _capture,
     WindowCaptureJob: _capture_window,
     SaveWsJob: _save_ws,
     CheckWsJob: _check_ws,
+    FindModelJob: _find_model,
 }
 """How each job is done, for `viz.render.worker.Worker`."""

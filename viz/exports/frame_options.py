@@ -44,6 +44,8 @@ VIDEO_SUFFIXES: dict[str, tuple[Codec, ...]] = {
     ".webp": (),
 }
 """Endings of video files, with the codecs that go into them; the first is taken by "auto"."""
+MOST_RATES = {".gif": 50.0, ".webp": 90.0}
+"""Frames a second that players keep to: they show a shorter frame for a tenth of a second."""
 PictureView = Literal["image", "raw", "depth", "normals", "opacity"]
 """Views that are pictures; the mesh is drawn by the window."""
 PICTURE_VIEWS: tuple[PictureView, ...] = get_args(PictureView)
@@ -190,6 +192,14 @@ class VideoOptions(Options):
     plays: Annotated[int, Range(0, 65_535)] = 0
     """How often a GIF or WebP plays; 0 for ever."""
 
+    def file_size(self, suffix: str, size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height of the video whose frames have a size. H.264 and H.265 need even sides:
+        an odd one gets one more column or row, a copy of its last."""
+        if self.codec_for(Path(f"video{suffix}")) not in ("h264", "h265"):
+            return size
+        width, height = size
+        return width + width % 2, height + height % 2
+
     def codec_for(self, path: Path) -> Codec | None:
         """The codec that goes into this file; None for GIF and WebP."""
         known = VIDEO_SUFFIXES.get(path.suffix.lower(), ())
@@ -206,6 +216,12 @@ class VideoOptions(Options):
         if suffix not in VIDEO_SUFFIXES:
             known = ", ".join(VIDEO_SUFFIXES)
             return [f"{name} does not end in one of {known}: choose a format by its ending."]
+        most = MOST_RATES.get(suffix)
+        if most is not None and self.movement.frame_rate > most:
+            return [
+                f"Players show a {suffix} at {most:g} frames a second at most, and slow others "
+                f"down: choose a frame rate up to {most:g}, or .mp4."
+            ]
         codec, transparent = self.codec_for(path), self.look.background == "transparent"
         if codec is not None and codec not in VIDEO_SUFFIXES[suffix]:
             fitting = next(s for s, codecs in VIDEO_SUFFIXES.items() if codec in codecs)

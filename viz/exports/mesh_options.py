@@ -84,6 +84,9 @@ class MeshOptions(Options):
     normals: bool = True
     """Writes smooth normals, from the density's gradient; without them viewers shade each triangle
     flat."""
+    stl_size: Annotated[float, Range(1, 10_000, "mm", slider=(10, 1000), logarithmic=True)] = 100.0
+    """Length of an STL's longest side once it is printed: slicers take its numbers for
+    millimetres."""
 
     def conflicts(self) -> list[str]:
         return _box_conflicts(self.crop)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from viz.exports.writing import exists
 from viz.state.types import SessionState
 
-_MOST_LETTERS = 120
-"""File systems take 255 bytes."""
+_MOST_BYTES = 200
+"""File systems take 255, with the ending and that of a session beside the file."""
 
 
 def safe_name(text: str) -> str:
     """A typed name as a file's name: no folders, none of the letters that a system refuses."""
     kept = "".join("-" if c in '/\\:*?"<>|' or ord(c) < 32 else c for c in text)
-    return kept.strip(" .")[:_MOST_LETTERS].strip(" .")
+    whole = kept.strip(" .").encode(errors="ignore")
+    return whole[:_MOST_BYTES].decode(errors="ignore").strip(" .")
 
 
 def default_name(state: SessionState, kind: str, model: str, with_time: bool = True) -> str:
@@ -29,7 +31,7 @@ def default_name(state: SessionState, kind: str, model: str, with_time: bool = T
 def unused(path: Path) -> Path:
     """The path, or one with a number where that name is taken."""
     number, candidate = 1, path
-    while candidate.exists():
+    while exists(candidate):
         number += 1
         candidate = path.with_stem(f"{path.stem}_{number}")
     return candidate

@@ -7,20 +7,20 @@ export, its options, the program's version and a mark of the model's weights.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from viz.state import session
+from viz.state import named_files, session
+from viz.state.files import Stamp, file_stamp
 from viz.state.types import SessionState
 
 if TYPE_CHECKING:
-    from training.networks.generator import Generator
     from viz.render.renderer import Renderer
-
-_NUMBERS_A_TENSOR = 4096
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,21 @@ class Recipe:
     @classmethod
     def of(cls, renderer: Renderer, state: SessionState, kind: str, options: Any) -> Recipe:
         """The recipe of an export of a state by a renderer's model."""
-        plan = dataclasses.asdict(renderer.plan(state.quality))
-        return cls(kind, options, weights_mark(renderer.G), plan)
+        from training.checkpoint import weights_mark
 
-    def text(self, state: SessionState) -> str:
-        """The recipe with the session that is exported, as JSON in one line."""
-        data = json.loads(session.to_json(state))
+        plan = dataclasses.asdict(renderer.plan(state.quality))
+        return cls(kind, options, weights_mark(renderer.G.state_dict()), plan)
+
+    def text(self, state: SessionState, folder: Path) -> str:
+        """The recipe with the session that is exported to a folder, as JSON in one line. It tells
+        nobody where the model and the ws lie, but for those in that folder."""
+        data = json.loads(session.to_json(named_files.portable(state, folder)))
         data["export"] = {
             "kind": self.kind,
             "options": dataclasses.asdict(self.options),
             "program": version(),
             "weights": self.weights,
+            "ws": [_digest(path) for path in named_files.ws_files(state)],
             "formats": self.plan,
         }
         return json.dumps(data)
@@ -75,13 +79,28 @@ def version() -> str:
         return ""
 
 
-def weights_mark(G: Generator) -> str:
-    """Sixteen letters that tell one model's weights from another's: a digest of numbers taken
-    evenly from each tensor, so that it costs nothing."""
-    digest = hashlib.blake2b(digest_size=8)
-    for name, tensor in sorted(G.state_dict().items()):
-        flat = tensor.detach().reshape(-1)
-        some = flat[:: max(1, flat.numel() // _NUMBERS_A_TENSOR)].float().cpu().numpy()
-        digest.update(f"{name} {tuple(tensor.shape)}".encode())
-        digest.update(some.astype("<f4").tobytes())
-    return digest.hexdigest()
+def capture_text(state: SessionState, folder: Path, weights: str) -> str:
+    """JSON of the session for a picture of the window or of one of its views, which is no export.
+
+    Args:
+        state: what was shown.
+        folder: where the picture goes; see `Recipe.text`.
+        weights: mark of the model's weights.
+    """
+    data = json.loads(session.to_json(named_files.portable(state, folder)))
+    return json.dumps(data | {"export": {"program": version(), "weights": weights}})
+
+
+def _digest(path: str) -> str:
+    """Mark of a file's content; empty where it is gone."""
+    stamp = file_stamp(path)
+    return "" if stamp is None else _digest_at(path, stamp)
+
+
+@functools.lru_cache(maxsize=256)
+def _digest_at(path: str, stamp: Stamp) -> str:
+    del stamp  # a file that was written anew has another
+    try:
+        return hashlib.blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()
+    except OSError:
+        return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,37 @@ def check(options: Any, path: Path, overwrite: bool) -> None:
     problems = options.problems_with(path)
     if problems:
         raise UserError(" ".join(problems))
-    if path.exists() and not overwrite:
-        raise ExistsError(f"{path} exists: choose another name, or allow it to be replaced.")
+    require_free([path], overwrite)
     if path.is_dir() and path.suffix:
         raise UserError(f"{path} is a folder: choose another name.")
+
+
+def require_free(paths: Iterable[Path], overwrite: bool) -> None:
+    """Refuses files that exist, unless they may be replaced, and names that no file can have.
+
+    Raises:
+        UserError: with the first such path.
+    """
+    for path in paths:
+        if exists(path) and not overwrite:
+            raise ExistsError(f"{path} exists: choose another name, or allow it to be replaced.")
+
+
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder.
+
+    Raises:
+        UserError: when the system does not say, as its folder may not be entered or its name is too
+            long: nothing could be written there either.
+    """
+    try:
+        return path.exists()
+    except OSError as e:
+        raise UserError(_unsaved(path, e)) from e
+
+
+def _unsaved(path: Path, error: OSError) -> str:
+    return f"{path.name} could not be saved in {path.parent}: {reason(error)}."
 
 
 @contextmanager
@@ -49,4 +76,4 @@ def new_file(path: Path) -> Iterator[Path]:
             part.touch()  # a folder that cannot be written is found before the work
             yield part
     except OSError as e:
-        raise UserError(f"{path.name} could not be saved in {path.parent}: {reason(e)}.") from e
+        raise UserError(_unsaved(path, e)) from e

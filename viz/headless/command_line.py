@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 import sys
 from typing import Any
 
@@ -26,6 +25,33 @@ COMMANDS = {
     **{name.replace(" ", "-"): name for name in EXPORTERS if name != "picture"},
 }
 """Exporters by the names of their commands."""
+_EXAMPLES = {
+    "render": (
+        "--output head.png",
+        "--session session.json --output head.png",
+        "--checkpoint model.ckpt --seeds 0-31 --output pictures",
+        "--people 1 2 3 4 --views image depth --height 1024 --output people.png",
+    ),
+    "frames": (
+        "--output clip",
+        "--moving orbit --seconds 4 --background transparent --output orbit",
+        "--checkpoint model.ckpt --seeds 0-31 --motion-seeds 0-3 --output clips",
+    ),
+    "video": (
+        "--output clip.mp4",
+        "--moving orbit --clip-plays --output orbit.webp",
+        "--session session.json --moving path --codec prores --output path.mov",
+    ),
+    "mesh": (
+        "--output head.glb",
+        "--texture atlas --output head.obj",
+        "--stl-size 80 --output head.stl",
+    ),
+    "mesh-sequence": ("--output head.glb", "--format obj --frames 8 --output heads"),
+    "points": ("--output head.ply", "--count 50000 --output head.ply"),
+    "volume": ("--output head.npy", "--resolution 512 --half --output head.npy"),
+}
+"""Of each command, the simplest first."""
 
 
 def run(command: str, arguments: list[str]) -> int:
@@ -43,8 +69,6 @@ def run(command: str, arguments: list[str]) -> int:
     from viz.exports.writing import ExistsError
     from viz.headless.export_runs import export
 
-    # As Ctrl+C does: what is half written goes away. torchrun and cluster queues send it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         made = export(name, source, options, show=True)
     except ExistsError as error:
@@ -60,16 +84,22 @@ def run(command: str, arguments: list[str]) -> int:
     return 0
 
 
+def examples(*lines: str) -> str:
+    """Command lines as a help shows them."""
+    return "\n".join(("Examples:", *(f"  python visualizer.py {line}".rstrip() for line in lines)))
+
+
 def parse(command: str, arguments: list[str]) -> tuple[Source, Any]:
     """A command's source and its exporter's options."""
     exporter = EXPORTERS[COMMANDS[command]]
     parts = [("source", Source), ("export", exporter.options)]  # titles in the help
     both = dataclasses.make_dataclass("Command", parts)
     parsed = tyro.cli(
-        tyro.conf.OmitArgPrefixes[both],
+        tyro.conf.OmitArgPrefixes[tyro.conf.DisallowNone[both]],  # "None" is what no option means
         args=arguments,
         prog=f"visualizer.py {command}",
-        description=f"{exporter.help} Made without a window, as the application makes it.",
+        description=f"{exporter.help} Made without a window, as the application makes it.\n\n"
+        + examples(*(f"{command} {words}" for words in _EXAMPLES[command])),
         registry=_registry,
     )
     return parsed.source, parsed.export

@@ -12,6 +12,7 @@ from training.data.sampling import open_source
 from training.data.source import DatasetError
 from training.metrics.clip_windows import Windows
 from viz.state.errors import UserError
+from viz.state.files import reason
 from viz.state.types import FRAME_RATE, FRAMES, Keyframe, Orbit, PathOptions, SessionState
 
 _TOLERANCE = 1e-4
@@ -33,6 +34,8 @@ class DataCameras:
             self._windows = Windows(open_source(path))
         except DatasetError as e:
             raise UserError(str(e)) from e
+        except OSError as e:
+            raise UserError(f"The data set {path} could not be read: {reason(e)}.") from e
 
     def filmed(self, state: SessionState, number: int) -> SessionState:
         """The state with a path of keys, one a frame of the clip: the cameras of a window, t from

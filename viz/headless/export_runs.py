@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from contextlib import closing
 from dataclasses import replace
@@ -13,21 +14,23 @@ import torch
 from tqdm import tqdm
 
 from viz.exports import writing
-from viz.exports.embedding import session_text
+from viz.exports.embedding import Opened, session_text
 from viz.exports.pictures.frames import require_folder
 from viz.exports.recipes import Recipe, same
 from viz.exports.table import EXPORTERS
 from viz.headless.data_cameras import DataCameras
-from viz.headless.export_source import Item, Source, base_state, items
+from viz.headless.export_source import Item, Source, base_state, items, opened_session
 from viz.headless.ranks import Ranks, from_environment
 from viz.render import models
 from viz.render.models import Model
 from viz.render.renderer import Renderer
-from viz.state import files
+from viz.state import files, named_files
 from viz.state.errors import UserError
-from viz.state.jobs import Steps
+from viz.state.jobs import Steps, finish
 from viz.state.person import Latent, Motion
 from viz.state.types import SessionState
+
+log = logging.getLogger(__name__)
 
 _SCALE = 1000
 """Steps of the progress bar for one export."""
@@ -52,8 +55,10 @@ def export(
         UserError: when something cannot be read, rendered or written.
     """
     ranks = ranks or from_environment()
-    state = base_state(source)
-    state.checkpoint = state.checkpoint or files.default_checkpoint()
+    opened = opened_session(source)
+    state = base_state(source, opened.state)
+    if not source.checkpoint:
+        state.checkpoint = _model_of(opened)
     if source.session is None:
         _introduce(state)
     options = _following(options, source)
@@ -86,6 +91,30 @@ def export(
             "resolution."
         ) from e
     return [item.path for item in mine]
+
+
+def _model_of(opened: Opened) -> str:
+    """Path of a session's model, or of the one that the program brings.
+
+    Raises:
+        UserError: when there is none.
+    """
+    named = opened.state.checkpoint
+    if not named:
+        if not (brought := files.default_checkpoint()):
+            raise UserError(
+                "There is no model: name one by --checkpoint, as none came with the program."
+            )
+        return brought
+    if opened.weights:
+        if found := finish(models.find(opened.weights, opened.candidates)):
+            return found
+        if opened.model:
+            log.warning("%s holds other weights than those of the session.", opened.model)
+    if not opened.model:
+        why = named_files.why_not(named)
+        raise UserError(f"The session's model {named} {why}: name a model by --checkpoint.")
+    return opened.model
 
 
 def _introduce(state: SessionState) -> None:
@@ -178,9 +207,11 @@ class _Batch:
             UserError: when something else is in its place that may not be replaced.
         """
         path, overwrite = item.path, self.source.overwrite
-        if not path.exists() or not (self.many or self.name == "frames"):
+        if not writing.exists(path) or not (self.many or self.name == "frames"):
             return False
-        recipe = Recipe.of(self.renderer, item.state, self.name, self.options).text(item.state)
+        folder = path if path.is_dir() else path.parent
+        recipe = Recipe.of(self.renderer, item.state, self.name, self.options)
+        recipe = recipe.text(item.state, folder)
         if self.name == "frames":
             require_folder(path, recipe, overwrite)
             return False

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from viz.exports.embedding import open_session
-from viz.state import settings
+from training.user_folders import expanded
+from viz.exports.embedding import Opened, read_session
+from viz.state import named_files, settings
 from viz.state.errors import UserError
-from viz.state.person import Latent, Motion
+from viz.state.person import Latent, Motion, parse_seeds
 from viz.state.types import Precision, SessionState
 
 MOST_ITEMS = 1_000_000
@@ -68,15 +68,26 @@ class Item:
     """Its place among those of the command."""
 
 
-def base_state(source: Source) -> SessionState:
+def opened_session(source: Source) -> Opened:
+    """The session that the command names, or the one that the program starts with.
+
+    Raises:
+        UserError: when it cannot be read.
+    """
+    if source.session is None:
+        return Opened(SessionState(), "", "", ())
+    return read_session(source.session, named_files.opened_before())
+
+
+def base_state(source: Source, state: SessionState) -> SessionState:
     """The session as the command line changes it.
 
     Raises:
-        UserError: when the session cannot be read, or a number is out of its range.
+        UserError: when a number is out of its range.
     """
-    state = open_session(source.session) if source.session is not None else SessionState()
+    state = state.snapshot()
     if source.checkpoint:
-        state.checkpoint = str(Path(source.checkpoint).expanduser().absolute())
+        state.checkpoint = str(expanded(source.checkpoint).absolute())
     if source.psi is not None:
         state.latent = replace(state.latent, psi=source.psi)
     if source.t is not None:
@@ -106,8 +117,8 @@ def items(source: Source, state: SessionState, suffixes: tuple[str, ...]) -> lis
     """
     if not (source.seeds or source.motion_seeds):
         return [Item(state, source.output)]
-    people = parse_seeds(source.seeds, "--seeds") or [None]
-    motions = parse_seeds(source.motion_seeds, "--motion-seeds") or [None]
+    people = parse_seeds(source.seeds, MOST_ITEMS, "--seeds") or [None]
+    motions = parse_seeds(source.motion_seeds, MOST_ITEMS, "--motion-seeds") or [None]
     if len(people) * len(motions) > MOST_ITEMS:
         raise UserError(f"That would be more than {MOST_ITEMS:,} exports: choose fewer seeds.")
     ending = source.output.suffix.lower()
@@ -130,24 +141,3 @@ def _chosen(state: SessionState, person: int | None, motion: int | None) -> Sess
     if motion is not None:
         moves = Motion.at(motion, moves)
     return replace(state, latent=latent, motion=moves)
-
-
-def parse_seeds(text: str, name: str) -> list[int]:
-    """Seeds from words such as "0-31,40", in that order, each once.
-
-    Raises:
-        UserError: when they cannot be read.
-    """
-    found: dict[int, None] = {}
-    for part in filter(None, re.split(r"[,\s]+", text)):
-        match = re.fullmatch(r"(\d{1,10})(?:-(\d{1,10}))?", part)
-        if match is None:
-            raise UserError(f'{name} holds "{part}": write seeds as in 0-31 or 3,5,8-11.')
-        first = int(match[1])
-        last = int(match[2]) if match[2] else first
-        if not first <= last < 2**32:
-            raise UserError(f"{name} holds {part}: seeds rise from 0 to 2**32 - 1.")
-        if last - first >= MOST_ITEMS:
-            raise UserError(f"{name} holds {part}: those are too many for one command.")
-        found.update(dict.fromkeys(range(first, last + 1)))
-    return list(found)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from viz.state.animation.blending import motions, people
 from viz.state.errors import UserError
+from viz.state.named_files import LARGEST_WS, problem_of
 from viz.state.person import Latent, Motion, lattice_corners
 
 if TYPE_CHECKING:
@@ -110,6 +111,11 @@ def read_ws(path: str, shape: tuple[int, int]) -> np.ndarray:
         UserError: naming the file and what does not fit.
     """
     name = Path(path).name
+    problem = problem_of(path, LARGEST_WS)
+    if problem.startswith("no such file"):
+        raise UserError(f"{name} is not there any more: choose another ws file.")
+    if problem:
+        raise UserError(f"{name} cannot be read as ws: {problem}.")
     try:
         data = np.load(path, allow_pickle=False)
         if isinstance(data, np.lib.npyio.NpzFile):
@@ -117,10 +123,12 @@ def read_ws(path: str, shape: tuple[int, int]) -> np.ndarray:
                 keys = [key for key in ("ws", "w") if key in data]
                 if not keys:
                     raise UserError(f"{name} holds no array called ws or w.")
+                with zipfile.ZipFile(path) as archive:
+                    size = archive.getinfo(f"{keys[0]}.npy").file_size
+                if size > LARGEST_WS:
+                    raise ValueError("it unfolds to more than any ws have")
                 data = data[keys[0]]
-    except FileNotFoundError as e:
-        raise UserError(f"{name} is not there any more: choose another ws file.") from e
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as e:
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as e:
         raise UserError(f"{name} is no file of ws that NumPy can read (.npy or .npz).") from e
     ws = np.asarray(data)
     if ws.dtype.kind != "f" or not np.isfinite(ws).all():

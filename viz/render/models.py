@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator as Steps
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from training.checkpoint import Checkpoint, CheckpointError, build, read
+from training.checkpoint import Checkpoint, CheckpointError, build, read, weights_mark
 from training.config import GeneratorConfig, RenderingConfig
 from training.distributed import DeviceError, device_named
 from training.networks.generator import Generator, parameter_count
@@ -91,6 +92,23 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
     return Model(G, replace(info, people=people, motions=motions))
 
 
+def find(weights: str, candidates: Sequence[str]) -> Steps[tuple[str, float], None, str]:
+    """Steps of finding the file that holds some weights; its path, or empty where none does.
+
+    Args:
+        weights: mark of the weights.
+        candidates: files to look into, the likeliest first.
+    """
+    for k, path in enumerate(candidates):
+        yield Path(path).name, k / len(candidates)
+        try:
+            if weights_mark(read(path).tensors) == weights:
+                return path
+        except CheckpointError:
+            continue
+    return ""
+
+
 def recommended(path: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Seeds of people and of motions that a checkpoint's makers recommend, the first ones first.
 
@@ -163,4 +181,5 @@ def _info(G: Generator, path: str, kind: str, notes: tuple[str, ...]) -> ModelIn
         device=str(G.device),
         layers=layer_probe.layers(G),
         notes=notes,
+        weights=weights_mark(G.state_dict()),
     )

@@ -303,6 +303,8 @@ class ModelInfo:
     """Seeds of people that the model's makers recommend."""
     motions: tuple[int, ...] = ()
     """Seeds of motions that they recommend."""
+    weights: str = ""
+    """Mark that tells its weights from those of other models."""
 
     @property
     def moves(self) -> bool:

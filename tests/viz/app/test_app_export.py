@@ -17,7 +17,7 @@ from gui_utils import controls
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
 from viz.exports import embedding
-from viz.exports.choices import ExportChoices, parse_seeds, safe_name, seeds_text
+from viz.exports.choices import ExportChoices, safe_name
 from viz.exports.table import EXPORTERS
 from viz.state.person import Latent
 from viz.state.types import Keyframe, Orbit
@@ -213,12 +213,6 @@ def test_choices_go_both_ways(what: str) -> None:
     assert again == choices
 
 
-def test_names_and_seeds() -> None:
+def test_names() -> None:
     assert safe_name(" a/b:c?.. ") == "a-b-c-"
     assert safe_name("..") == ""
-    assert parse_seeds("0-3, 7 9") == (0, 1, 2, 3, 7, 9)
-    assert parse_seeds("") == ()
-    for wrong in ("a", "3-1", "1-2-3", "-4", "0-999999", str(2**32)):
-        assert parse_seeds(wrong) is None
-    assert seeds_text((0, 1, 2, 3, 7, 9, 10)) == "0-3, 7, 9, 10"
-    assert parse_seeds(seeds_text((5, 6, 7, 1))) == (5, 6, 7, 1)

@@ -57,7 +57,9 @@ def test_the_window_and_the_command_line_make_the_same_files(
     desk.see_toast(f"Opened {path}")
     assert commands.state == state
 
-    source = Source(tmp_path / "headless" / path, session=tmp_path / "app" / path)
+    source = Source(
+        tmp_path / "headless" / path, tmp_path / "app" / path, desk.commands.state.checkpoint
+    )
     export(name, source, options)
     made = files(tmp_path / "app")
     assert files(tmp_path / "headless") == made

@@ -132,7 +132,7 @@ def test_no_colour_bleeds_in_from_where_nothing_is():
     red = np.zeros((16, 16, 4), np.float32)
     red[:, :8] = 1, 0, 0, 1
     red[:, 8:] = 0, 1, 0, 0  # green that nobody sees
-    small = scaled(red, 5)
+    small = scaled(red, (5, 5))
     seen = small[..., 3] > 0.01
     assert small[seen][:, 0].min() > 0.98
     assert small[seen][:, 1].max() < 0.02

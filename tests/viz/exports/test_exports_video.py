@@ -20,7 +20,7 @@ from viz.exports.video import encoders
 from viz.exports.writing import ExistsError
 from viz.state import session
 from viz.state.errors import UserError
-from viz.state.types import Keyframe, Orbit, SessionState
+from viz.state.types import Keyframe, Latent, Orbit, SessionState
 
 renderer = export_driver.renderer
 
@@ -203,6 +203,26 @@ def test_a_gif_plays_as_often_as_asked(renderer, tmp_path, plays, loop):
         assert len(picture.convert("RGB").getcolors(1 << 20) or ()) <= 16
 
 
+@pytest.mark.parametrize("suffix,most", [(".gif", 50), (".webp", 90)])
+def test_players_keep_to_the_frame_rate(renderer, tmp_path, suffix, most):
+    """They show what is shorter than two hundredths (GIF), or eleven thousandths, for a tenth."""
+    fast = VideoOptions(replace(ORBIT, frame_rate=most + 1))
+    with pytest.raises(UserError, match=f"choose a frame rate up to {most}"):
+        export(renderer, "video", STATE, fast, tmp_path / f"a{suffix}")
+    assert not any(renderer.stage_runs.values())
+    for rate in (most, most - 0.3, most * 0.8, most * 0.6):
+        options = VideoOptions(replace(ORBIT, frame_rate=rate, frames=12), Look(("raw",)))
+        path = export(renderer, "video", STATE, options, tmp_path / f"{rate}{suffix}")
+        with Image.open(path) as picture:
+            lengths = []
+            for k in range(12):
+                picture.seek(k)
+                picture.load()
+                lengths.append(picture.info["duration"])
+        assert min(lengths) >= (20 if suffix == ".gif" else 11)
+        assert sum(lengths) == pytest.approx(12000 / rate, abs=11)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_cancelling_leaves_nothing(renderer, tmp_path, name):
     steps = EXPORTERS["video"].run(renderer, STATE, ALL[name], tmp_path / name)
@@ -265,7 +285,7 @@ def test_a_webp_too_wide_says_so(tmp_path):
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.gif", "a.webp"])
 def test_long_sessions_fit_into_every_format(renderer, tmp_path, name):
     keys = tuple(Keyframe(float(k), orbit=Orbit(yaw=k / 7)) for k in range(300))
-    state = replace(STATE, keyframes=keys, checkpoint="modèles/<tête> & 'co'.ckpt")
+    state = replace(STATE, keyframes=keys, checkpoint="<tête> & 'co'.ckpt")
     assert len(session.to_json(state)) > 100_000
     path = export(renderer, "video", state, VideoOptions(Movement(frames=2)), tmp_path / name)
     assert embedding.open_session(path) == state
@@ -298,13 +318,26 @@ def test_foreign_and_broken_files_say_so(renderer, tmp_path, name):
         embedding.open_session(path)
 
 
+def test_recipes_tell_ws_apart_by_what_they_hold(renderer, tmp_path):
+    path = tmp_path / "a.npy"
+    state = replace(STATE, latent=Latent(ws_file=str(path)))
+    recipe = recipes.Recipe.of(renderer, STATE, "video", VideoOptions())
+    texts = []
+    for k in (0, 0, 1):
+        np.save(path, np.full((1, 16), k, np.float32))
+        texts.append(recipe.text(state, tmp_path))
+    assert recipes.same(texts[0], texts[1])
+    assert not recipes.same(texts[0], texts[2])
+
+
 def test_recipes_are_the_same_wherever_the_model_lies(renderer):
     recipe = recipes.Recipe.of(renderer, STATE, "video", VideoOptions())
-    here = recipe.text(replace(STATE, checkpoint="/here/model.ckpt"))
-    there = recipe.text(replace(STATE, checkpoint="model.ckpt"))
+    folder = Path("/here")
+    here = recipe.text(replace(STATE, checkpoint="/here/models/model.ckpt"), folder)
+    there = recipe.text(replace(STATE, checkpoint="model.ckpt"), folder)
     assert recipes.same(here, there)
-    assert not recipes.same(here, recipe.text(replace(STATE, t=0.4)))
-    crf = recipes.Recipe.of(renderer, STATE, "video", VideoOptions(crf=20)).text(STATE)
+    assert not recipes.same(here, recipe.text(replace(STATE, t=0.4), folder))
+    crf = recipes.Recipe.of(renderer, STATE, "video", VideoOptions(crf=20)).text(STATE, folder)
     assert not recipes.same(here, crf)
     assert not recipes.same(here, session.to_json(STATE))
     assert not recipes.same(here, "[")

@@ -101,6 +101,9 @@ def test_a_mesh_reads_back_as_the_model_shows_it(renderer, tmp_path, suffix):
     path = tmp_path / f"head.{suffix}"
     assert run(mesh_export.export_mesh(renderer, state(), FAST, path)) == path
     vertices, faces = read(path)
+    if suffix == "stl":  # z up, and 100 mm large
+        assert np.ptp(vertices, axis=0).max() == pytest.approx(100)
+        vertices = (vertices * (1, -1, 1))[:, (0, 2, 1)] * 2 * radius_at(LEVEL) / 100
     assert np.abs(np.linalg.norm(vertices - CENTER, axis=1) - radius_at(LEVEL)).max() < 0.5 / 63
     mesh = trimesh.Trimesh(vertices, faces, process=suffix == "stl")
     assert mesh.is_watertight and mesh.is_winding_consistent and mesh.volume > 0
@@ -112,6 +115,33 @@ def test_a_mesh_reads_back_as_the_model_shows_it(renderer, tmp_path, suffix):
     opaque = raw.opacity[0, 0].numpy() > 0.5
     drawn = np.isfinite(depth_map(FRONTAL, vertices, faces, 128))
     assert (opaque & drawn).sum() / (opaque | drawn).sum() > 0.97
+
+
+def test_an_stl_stands_upright_in_millimetres(renderer, tmp_path):
+    """As slicers take it: z up, the face towards the front."""
+    for name in ("a.ply", "a.stl"):
+        options = replace(FAST, stl_size=60, crop=(-0.5, -0.5, -0.5, 0.5, 0.1, 0.1))
+        run(mesh_export.export_mesh(renderer, state(), options, tmp_path / name))
+    world, printed = read(tmp_path / "a.ply")[0], read(tmp_path / "a.stl")[0]
+    low, high = world.min(axis=0), world.max(axis=0)
+    scale = 60 / (high - low).max()
+    assert np.allclose(printed.min(axis=0), np.array((low[0], -high[2], low[1])) * scale, atol=1e-3)
+    assert np.allclose(
+        printed.max(axis=0), np.array((high[0], -low[2], high[1])) * scale, atol=1e-3
+    )
+
+
+def test_all_stls_of_a_clip_have_one_scale(moving, tmp_path):
+    sizes = {}
+    for kind in ("ply", "stl"):
+        sequence = SequenceOptions(3, format=kind)
+        path = tmp_path / kind
+        run(mesh_export.export_mesh_sequence(moving, MOVING, FAST, sequence, path))
+        meshes = [read(path / f"frame_{k:04d}.{kind}")[0] for k in range(3)]
+        sizes[kind] = [np.ptp(mesh, axis=0) for mesh in meshes]
+    scales = [b[[0, 2, 1]] / a for a, b in zip(sizes["ply"], sizes["stl"], strict=True)]
+    assert np.allclose(scales, scales[0], rtol=1e-4)
+    assert sizes["stl"][0].max() == pytest.approx(100, rel=1e-4)
 
 
 def test_vertex_colors_are_those_of_the_raw_picture(renderer, tmp_path):
@@ -403,6 +433,7 @@ def test_nothing_at_that_density(renderer, tmp_path):
         (MeshOptions(triangles=3), "a.glb", "triangles"),
         (MeshOptions(crop=(0, 0, 0, 1, 0, 1)), "a.glb", "crop box"),
         (MeshOptions(level=-1), "a.glb", "level is -1; it must lie between 1e-06"),
+        (MeshOptions(stl_size=0), "a.stl", "stl_size is 0"),
     ],
 )
 def test_options_that_cannot_be(renderer, tmp_path, options, name, said):

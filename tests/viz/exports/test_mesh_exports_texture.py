@@ -18,7 +18,7 @@ from training.camera import FRONTAL, Camera
 from training.networks.generator import Generator
 from training.networks.layers import FullyConnected
 from viz.exports.mesh_options import MeshOptions
-from viz.exports.meshes import mesh_export, mesh_texture
+from viz.exports.meshes import mesh_export, mesh_files, mesh_texture
 from viz.exports.meshes.mesh_raster import coverage, depth_map, project
 from viz.exports.meshes.mesh_surface import Surface
 from viz.render.renderer import Renderer
@@ -124,6 +124,28 @@ def test_an_obj_brings_its_material_and_texture(exported):
     assert "map_Kd head.png" in (exported / "head.mtl").read_text()
     mesh: Any = trimesh.load(exported / "head.obj", force="mesh", process=False)
     assert np.array_equal(np.asarray(mesh.visual.material.image.convert("RGB")), texture)
+
+
+@pytest.mark.parametrize("name", ["my head.obj", " head  of\u00a0anna .obj", "a\tb.obj"])
+def test_spaces_in_a_name_keep_the_texture(tmp_path, name):
+    """Readers such as tinyobjloader end the names of materials and pictures at a space."""
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32)
+    texture = np.full((4, 4, 3), 200, np.uint8)
+    faces = np.array([[0, 1, 2]], np.int32)
+    surface = Surface(corners, faces, uv=corners[:, :2], texture=texture)
+    for _ in mesh_files.write_mesh(surface, tmp_path / name, "{}"):
+        pass
+    lines = (tmp_path / name).read_text().splitlines()
+    (material,) = (line.split() for line in lines if line.startswith("mtllib"))
+    assert len(material) == 2
+    lines = (tmp_path / material[1]).read_text().splitlines()
+    (picture,) = (line.split() for line in lines if line.startswith("map_Kd"))
+    assert len(picture) == 2
+    with Image.open(tmp_path / picture[1]) as found:
+        assert np.array_equal(np.asarray(found), texture)
+    assert {tmp_path / material[1], tmp_path / picture[1]} <= {
+        *mesh_files.files_of(tmp_path / name)
+    }
 
 
 def test_triangles_cover_the_pixels_in_them():

@@ -1,9 +1,15 @@
 """Exports from the command line, as a user on a machine without a display types them."""
 
+import copy
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +27,7 @@ from viz.exports.frame_options import FrameOptions, Look, Movement, PictureOptio
 from viz.exports.table import EXPORTERS
 from viz.headless import Source, command_line, ranks
 from viz.headless.export_runs import export as run
-from viz.headless.export_source import items, parse_seeds
+from viz.headless.export_source import items
 from viz.headless.ranks import Ranks
 from viz.render.renderer import Renderer
 from viz.state import session
@@ -54,7 +60,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in files(folder)}
 
 
-def test_a_session_renders_as_the_exporter_does(renderer, saved, tmp_path, capsys):
+def test_a_session_renders_as_the_exporter_does(renderer, model, saved, tmp_path, capsys):
     out = tmp_path / "out"
     assert visualizer.main(["render", "--session", str(saved), "--output", str(out / "a.png")]) == 0
     assert f"Saved {out / 'a.png'}" in capsys.readouterr().out
@@ -62,13 +68,74 @@ def test_a_session_renders_as_the_exporter_does(renderer, saved, tmp_path, capsy
     expected = export(renderer, "picture", state, PictureOptions(), tmp_path / "b.png")
     assert (out / "a.png").read_bytes() == expected.read_bytes()
     arguments = ["--session", str(out / "a.png"), "--moving", "orbit", "--frames", "3"]
+    arguments += ["--checkpoint", str(model)]
     assert visualizer.main(["video", *arguments, "--output", str(out / "a.mp4")]) == 0
     assert len(decoded(out / "a.mp4")) == 3
     assert visualizer.main(["frames", *arguments, "--output", str(out / "frames")]) == 0
-    assert embedding.open_session(out / "frames") == state
-    wide = ["--session", str(out / "a.mp4"), "--views", "image", "depth", "--bits", "16"]
+    assert embedding.open_session(out / "frames") == replace(state, checkpoint=model.name)
+    wide = [
+        "--session",
+        str(out / "a.mp4"),
+        "--checkpoint",
+        str(model),
+        "--views",
+        "image",
+        "depth",
+        "--bits",
+        "16",
+    ]
     assert visualizer.main(["render", *wide, "--output", str(out / "w.png")]) == 0
     assert decoded(out / "w.png", "rgb48le")[0].shape == (128, 256, 3)
+
+
+def test_an_export_finds_its_model_by_the_weights(renderer, model, tmp_path, capsys, monkeypatch):
+    """Wherever that lies by now, and whatever it is called."""
+    out = tmp_path / "out" / "a.png"
+    words = ["render", "--checkpoint", str(model), "--output", str(out)]
+    assert visualizer.main(words) == 0
+    again = ["render", "--session", str(out), "--overwrite", "--output", str(tmp_path / "b.png")]
+    model = model.rename(tmp_path / "renamed.safetensors")
+    assert visualizer.main(again) == 1
+    assert "model.safetensors is not here: name a model by --checkpoint" in capsys.readouterr().err
+
+    settings = tmp_path / "config" / "pv3d-visualizer" / "settings.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"recent": ["/gone.ckpt", str(model)]}))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    assert visualizer.main(again) == 0
+    assert np.array_equal(decoded(out), decoded(tmp_path / "b.png"))
+
+    settings.unlink()
+    other = copy.deepcopy(renderer.G)
+    other.get_parameter("to_img_raw.weight").mul_(2)
+    save(out.with_name("model.safetensors"), other)  # of that name, but another
+    model = model.rename(out.with_name("beside.safetensors"))
+    assert visualizer.main(again) == 0
+    assert np.array_equal(decoded(out), decoded(tmp_path / "b.png"))
+    model.unlink()
+    with caplog_of("viz") as told:
+        assert visualizer.main(again) == 0
+    assert any("other weights" in sentence for sentence in told)
+
+
+@contextmanager
+def caplog_of(name: str) -> Iterator[list[str]]:
+    """The sentences that a logger of the program tells."""
+    told: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: told.append(record.getMessage())
+    logging.getLogger(name).addHandler(handler)
+    try:
+        yield told
+    finally:
+        logging.getLogger(name).removeHandler(handler)
+
+
+def test_without_any_model_it_says_so(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("viz.state.files.CHECKPOINTS", tmp_path)
+    assert visualizer.main(["render", "--output", str(tmp_path / "a.png")]) == 1
+    assert "There is no model: name one by --checkpoint" in capsys.readouterr().err
+    assert files(tmp_path) == []
 
 
 def test_what_is_there_is_refused_and_replaced_on_request(saved, tmp_path, capsys):
@@ -137,7 +204,8 @@ def test_seeds_make_a_folder_a_clip(renderer, model, tmp_path):
     assert len(files(out)) == 6 * 3
     last = embedding.open_session(out / "seed0007_motion0003" / "frame_0001.png")
     assert (last.latent.seed, last.motion.seed, last.t, last.latent.psi) == (7, 3, 1.0, 0.7)
-    assert last.checkpoint == str(model)
+    assert last.checkpoint == model.name
+    last.checkpoint = str(model)
     with Image.open(out / "seed0007_motion0003" / "frame_0001.png") as picture:
         assert np.array_equal(np.asarray(picture), export_driver.frame(renderer, last))
 
@@ -281,14 +349,6 @@ def test_one_person_and_motion_can_be_a_file():
     assert made("4,5") == [f"out/x.glb/seed000{k}_motion0000.glb" for k in (4, 5)]
 
 
-def test_seeds_are_read_as_people_write_them():
-    assert parse_seeds("0-3,7, 9 2", "--seeds") == [0, 1, 2, 3, 7, 9]
-    assert parse_seeds("", "--seeds") == []
-    for text in ("-1", "3-", "1.5", "4294967296", "0-99999999"):
-        with pytest.raises(UserError, match="--seeds"):
-            parse_seeds(text, "--seeds")
-
-
 @pytest.mark.parametrize("command", command_line.COMMANDS)
 def test_every_exporter_has_a_command(command, tmp_path):
     source, options = command_line.parse(command, ["--output", str(tmp_path / "x")])
@@ -345,3 +405,80 @@ def test_look_and_movement_reach_the_export(saved, tmp_path):
     told = json.loads((recipe / "session.json").read_text())["export"]["options"]
     assert told["look"]["people"] == [1, 2]
     assert told["bits"] == 16
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_command_leaves_nothing(model, tmp_path, number):
+    """Ctrl+C, a scheduler's signal, and a terminal that is closed."""
+    out = tmp_path / "out"
+    words = ["video", "--checkpoint", str(model), "--frames", "100000", "--output"]
+    command = [sys.executable, "visualizer.py", *words, str(out / "a.gif")]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as running:
+        end = time.monotonic() + 60
+        while not (out.exists() and len(files(out)) == 2) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert len(files(out)) == 2  # the file that is being written, and its frames
+        running.send_signal(number)
+        assert running.wait(30) == 128 + number
+    assert files(out) == []
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_terminal_need_not_know_every_letter(model, tmp_path, encoding):
+    """What was made is not taken for failed because its name cannot be shown."""
+    out = tmp_path / "頭 é.png"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "visualizer.py",
+            "render",
+            "--checkpoint",
+            str(model),
+            "--output",
+            str(out),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert rb"\u982d" in done.stdout
+    assert out.exists()
+
+
+@pytest.mark.parametrize("command", ["", *command_line.COMMANDS])
+def test_help_begins_with_examples_that_work(command, capsys):
+    for words in (["--help"], []):
+        asked = [command, *words] if words else ["help", command]
+        with pytest.raises(SystemExit):
+            visualizer.main([word for word in asked if word])
+        told = capsys.readouterr().out
+        assert told.index("Examples:") < told.index("-h, --help")
+        assert "{None}" not in told
+        lines = [line.split()[2:] for line in told.splitlines() if line.startswith("  python ")]
+        assert len(lines) >= 2
+        for name, *rest in filter(None, lines):
+            if name in command_line.COMMANDS and "--help" not in rest:
+                source, options = command_line.parse(name, rest)
+                assert options.problems_with(source.output) == [] or source.seeds, rest
+
+
+@pytest.mark.parametrize(
+    "words,told",
+    [
+        (["rendr", "--output", "x"], "Did you mean render?"),
+        (["picture", "--output", "x"], "Did you mean render?"),
+        (["meshsequence"], "Did you mean mesh-sequence?"),
+        (["Video"], "Did you mean video?"),
+        (["doctr"], "Did you mean doctor?"),
+        (["hello"], "There is no command or file hello. The commands are render"),
+        (["model.ckpt"], "Cannot load model.ckpt: no such file"),
+        (["~nosuchuser/model.ckpt"], "Cannot load ~nosuchuser/model.ckpt: no such file"),
+        (["--session", "none.json"], "none.json could not be read: no such file"),
+    ],
+)
+def test_a_word_that_is_no_command_gets_a_sentence(words, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert visualizer.main(words) in (1, 2)
+    assert told in capsys.readouterr().err

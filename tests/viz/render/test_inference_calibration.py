@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def path(*_: object, **__: object) -> Path:
         return tmp_path / "cache"
 
-    monkeypatch.setattr(calibration.platformdirs, "user_cache_path", path)
+    monkeypatch.setattr("platformdirs.user_cache_path", path)
     monkeypatch.setattr(calibration, "_found", {})
     return tmp_path / "cache" / "calibration"
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
+from gui_utils.controls.folders import size_text
 from viz.app.commands import Commands
 from viz.app.panels import export_frames, export_meshes
 from viz.app.panels.widgets import Button, button_row, disabled, heading, value_with_button
-from viz.exports.choices import FOLDER, ExportChoices, estimate, seconds_left, seconds_text
+from viz.exports.choices import (
+    FOLDER,
+    ExportChoices,
+    estimate,
+    problems,
+    seconds_left,
+    seconds_text,
+)
 from viz.exports.frame_options import FrameOptions, PictureOptions, VideoOptions
 from viz.exports.mesh_options import MeshOptions, MeshSequenceOptions, PointOptions, VolumeOptions
 from viz.exports.table import EXPORTERS
@@ -93,12 +100,14 @@ def _where(state: SessionState, choices: ExportChoices, commands: Commands) -> N
 def _start(state: SessionState, choices: ExportChoices, commands: Commands) -> None:
     model = commands.model.name if commands.model else ""
     target = choices.target(state, commands.capture_folder, model)
-    problems = list(choices.current.problems_with(Path(target)))
-    if problems:
-        controls.hint(problems[0])
+    found_problems = problems(choices, state, commands.model, target)
+    if found_problems:
+        controls.hint(found_problems[0])
     else:
         found = estimate(choices, state, commands.model, commands.performance.full_ms)
         facts = [*found.facts]
+        if found.file_bytes is not None:
+            facts.append(size_text(found.file_bytes))
         if found.seconds is not None:
             facts.append(seconds_text(found.seconds))
         if facts:
@@ -117,7 +126,7 @@ def _start(state: SessionState, choices: ExportChoices, commands: Commands) -> N
             commands.export,
             "Exports the state as it is now; you can go on with something else meanwhile.",
             icon=icons.ICON_FA_FILE_EXPORT,
-            enabled=not problems and job is None,
+            enabled=not found_problems and job is None,
             lit=True,
         )
     )

@@ -10,9 +10,9 @@ from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.panels.setting_controls import choice, segmented, slider, toggle
 from viz.app.panels.widgets import cells, heading
-from viz.exports.choices import parse_seeds, seeds_text
 from viz.exports.frame_options import (
     CODECS,
+    MOST_TILES,
     MOVEMENTS,
     ORBIT_SHAPES,
     PICTURE_VIEWS,
@@ -24,6 +24,8 @@ from viz.exports.frame_options import (
     VideoOptions,
 )
 from viz.exports.schedule import ORBIT_SECONDS
+from viz.state.errors import UserError
+from viz.state.person import parse_seeds, seeds_text
 from viz.state.settings import setting
 from viz.state.types import LOOP_MODES, VIEWS, SessionState
 
@@ -191,5 +193,8 @@ def _people(people: tuple[int, ...]) -> tuple[int, ...]:
         _typed.pop("people", None)
     elif changed:
         _typed["people"] = text
-    found = parse_seeds(text) if changed else people
-    return people if found is None else found
+    try:
+        return parse_seeds(text, MOST_TILES, "The list of people")
+    except UserError as error:
+        controls.hint(str(error))
+        return people

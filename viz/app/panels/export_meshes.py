@@ -40,6 +40,8 @@ def draw_mesh(
     elif options.texture != "vertex":
         options = replace(options, texture="vertex")
     options = toggle("Largest piece", _triangles(options), "largest")
+    if kind == "stl":
+        options = slider("Size", options, "stl_size")
     if fold("More"):
         options = toggle("Fill holes", options, "fill_holes")
         options = _crop(toggle("Normals", options, "normals"))

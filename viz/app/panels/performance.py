@@ -6,6 +6,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import layout, style
+from gui_utils.controls.folders import size_text
 from viz.app.commands import Commands
 from viz.app.panels.widgets import heading
 from viz.app.performance_log import PerformanceLog
@@ -53,10 +54,10 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     heading("Memory")
     controls.key_value(
         [
-            ("Program", _bytes(log.process_bytes)),
-            ("GPU", _bytes(log.device_bytes) if log.device_bytes else "not used"),
-            ("Kept stages", _bytes(log.cache_bytes)),
-            ("Kept pictures", _bytes(log.picture_bytes)),
+            ("Program", size_text(log.process_bytes)),
+            ("GPU", size_text(log.device_bytes) if log.device_bytes else "not used"),
+            ("Kept stages", size_text(log.cache_bytes)),
+            ("Kept pictures", size_text(log.picture_bytes)),
         ]
     )
 
@@ -98,12 +99,3 @@ def _bar(caption: str, milliseconds: float | None, longest: float, about: str) -
     imgui.dummy((row.width, line))
     layout.record(row.name)
     layout.tooltip(row, about, "Not run for this picture: kept." if milliseconds is None else "")
-
-
-def _bytes(number: int) -> str:
-    size = float(number)
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}"
-        size /= 1024
-    return f"{size:.2f} GiB"

@@ -2,15 +2,13 @@
 
 Each export is a generator of steps, as `viz.render.worker` runs them: it yields progress as
 (detail, fraction 0..1 or None) and returns the path written. Closing it leaves no half file. World
-units, y up, the face towards +z.
+units, y up, the face towards +z; for STL see `mesh_files.for_printing`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from training.replacing import part_beside
 from viz.exports import writing
 from viz.exports.embedding import FOLDER_SIDECAR, SIDECAR_SUFFIX
 from viz.exports.mesh_options import (
@@ -32,9 +31,11 @@ from viz.exports.mesh_options import (
 from viz.exports.meshes import mesh_surface, mesh_texture
 from viz.exports.meshes.mesh_files import (
     files_of,
+    for_printing,
     new_files,
     new_glb,
     point_cloud,
+    printing_scale,
     write_mesh,
 )
 from viz.exports.meshes.mesh_surface import Moment, Surface
@@ -74,8 +75,10 @@ def export_mesh(
         UserError: when there is no such surface, or it cannot be written.
     """
     _check(options, path, overwrite)
-    recipe = Recipe.of(renderer, state, "mesh", options).text(state)
+    recipe = Recipe.of(renderer, state, "mesh", options).text(state, path.parent)
     surface = yield from _between(_surface(renderer, state, options), 0.0, 0.95)
+    if path.suffix.lower() == ".stl":
+        surface = for_printing(surface, printing_scale(surface, options.stl_size))
     yield from _saving(write_mesh(surface, path, recipe, unlit=options.unlit), 0.95, 1.0)
     return path
 
@@ -90,7 +93,7 @@ def export_points(
 ) -> Steps:
     """Steps of writing points of the surface with colours and normals (.ply); as `export_mesh`."""
     _check(options, path, overwrite)
-    recipe = Recipe.of(renderer, state, "points", options).text(state)
+    recipe = Recipe.of(renderer, state, "points", options).text(state, path.parent)
     mesh = MeshOptions(
         resolution=options.resolution,
         level=options.level,
@@ -148,11 +151,8 @@ def export_volume(
     """
     _check(options, path, overwrite)
     about = path.with_suffix(".json")
-    if about.exists() and not overwrite:
-        raise writing.ExistsError(
-            f"{about} exists: choose another name, or allow it to be replaced."
-        )
-    recipe = Recipe.of(renderer, state, "volume", options).text(state)
+    writing.require_free([about], overwrite)
+    recipe = Recipe.of(renderer, state, "volume", options).text(state, path.parent)
     yield "Preparing", None
     field = Moment.of(renderer, state).field
     grid = geometry.Grid.cube(field.box, options.resolution)
@@ -210,7 +210,8 @@ def export_mesh_sequence(
     if problems:
         raise UserError(" ".join(dict.fromkeys(problems)))
     _check_free(path, overwrite)
-    recipe = Recipe.of(renderer, state, "mesh sequence", whole).text(state)
+    folder = path.parent if animated else path
+    recipe = Recipe.of(renderer, state, "mesh sequence", whole).text(state, folder)
     if animated:
         return (yield from _animation(renderer, state, options, sequence, path, recipe))
     return (yield from _numbered(renderer, state, options, sequence, path, recipe))
@@ -262,9 +263,12 @@ def _numbered(
     recipe: str,
 ) -> Steps:
     with _new_folder(path) as folder:
-        times = sequence.times()
+        times, scale = sequence.times(), None
         for k in range(len(times)):
             surface = yield from _moment_of_clip(renderer, state, options, times, k)
+            if sequence.format == "stl":  # all by the scale of the first one
+                scale = scale or printing_scale(surface, options.stl_size)
+                surface = for_printing(surface, scale)
             file = folder / f"frame_{k:04d}.{sequence.format}"
             yield from _saving(write_mesh(surface, file, recipe, unlit=options.unlit))
             # One session for the whole folder will do.
@@ -281,26 +285,29 @@ def _new_folder(path: Path) -> Iterator[Path]:
     Raises:
         UserError: when it cannot be written; nothing is left of it.
     """
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        part.mkdir(parents=True)
-        yield part
-        if not path.exists():
-            part.rename(path)
-            return
-        new = {file.name for file in part.iterdir()}
-        for file in part.iterdir():
-            file.replace(path / file.name)
-        old = [f for f in path.iterdir() if _FRAME.fullmatch(f.name) and f.name not in new]
-        for file in old:
-            file.unlink()
-            texture = file.with_suffix(".png")  # a picture may have that name too
-            if file.suffix == ".mtl" and texture.name not in new:
-                texture.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part_beside(path) as part:
+            part.mkdir()
+            yield part
+            _move(part, path)
     except OSError as e:
         raise UserError(f"{path.name} could not be saved in {path.parent}: {reason(e)}.") from e
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+
+
+def _move(part: Path, path: Path) -> None:
+    if not path.exists():
+        part.rename(path)
+        return
+    new = {file.name for file in part.iterdir()}
+    for file in part.iterdir():
+        file.replace(path / file.name)
+    old = [f for f in path.iterdir() if _FRAME.fullmatch(f.name) and f.name not in new]
+    for file in old:
+        file.unlink()
+        texture = file.with_suffix(".png")  # a picture may have that name too
+        if file.suffix == ".mtl" and texture.name not in new:
+            texture.unlink(missing_ok=True)
 
 
 def _surface(renderer: Renderer, state: SessionState, options: MeshOptions) -> Steps:
@@ -339,11 +346,7 @@ def _check(
 
 def _check_free(path: Path, overwrite: bool) -> None:
     """Refuses a target that exists, or whose companions do, unless it may be replaced."""
-    empty = path.is_dir() and not any(path.iterdir())
-    taken = [file for file in files_of(path) if file.exists() and not empty]
-    if taken and not overwrite:
-        raise writing.ExistsError(
-            f"{taken[0]} exists: choose another name, or allow it to be replaced."
-        )
+    empty = writing.exists(path) and path.is_dir() and not any(path.iterdir())
+    writing.require_free(files_of(path), overwrite or empty)
     if path.is_file() and not path.suffix:
         raise UserError(f"{path} is a file, not a folder: choose another name.")

@@ -28,8 +28,25 @@ def files_of(path: Path) -> list[Path]:
         return [path]
     found = [path, path.with_name(path.name + SIDECAR_SUFFIX)]
     if suffix == ".obj":
-        found += [path.with_suffix(".mtl"), path.with_suffix(".png")]
+        found += [path.with_name(f"{_companion(path)}{ending}") for ending in (".mtl", ".png")]
     return found
+
+
+def _companion(path: Path) -> str:
+    """Name, without its ending, of an OBJ's material and texture. Readers take a space for its
+    end."""
+    return "_".join(path.stem.split()) or "mesh"
+
+
+def printing_scale(surface: Surface, size: float) -> float:
+    """Millimetres a world unit that make a surface's longest side `size` mm long."""
+    return size / float(np.ptp(surface.vertices, axis=0).max())
+
+
+def for_printing(surface: Surface, scale: float) -> Surface:
+    """A surface as slicers take it: in millimetres, z up, the face towards -y."""
+    turned = surface.vertices[:, (0, 2, 1)] * np.array((1, -1, 1), np.float32) * np.float32(scale)
+    return Surface(turned, surface.faces)
 
 
 @contextmanager
@@ -59,14 +76,14 @@ def write_mesh(
         parts[1].write_text(recipe, "utf-8")
         if suffix == ".obj":
             with parts[0].open("wb") as file:
-                yield from _write_obj(file, surface, path.stem)
+                yield from _write_obj(file, surface, _companion(path))
         elif suffix == ".ply":
             normals = surface.normals is not None
             parts[0].write_bytes(export_ply(_trimesh(surface), vertex_normal=normals))
         else:
             parts[0].write_bytes(export_stl(_trimesh(surface)))
         if textured and surface.texture is not None:
-            parts[2].write_text(_material(path.stem), "utf-8")
+            parts[2].write_text(_material(_companion(path)), "utf-8")
             parts[3].write_bytes(png_bytes(surface.texture))
 
 
@@ -94,13 +111,13 @@ def _trimesh(surface: Surface) -> trimesh.Trimesh:
     )
 
 
-def _write_obj(file: IO[bytes], surface: Surface, stem: str) -> Generator[float, None, None]:
+def _write_obj(file: IO[bytes], surface: Surface, companion: str) -> Generator[float, None, None]:
     """trimesh formats a whole mesh in one piece, which holds up everything else for seconds, and
     calls every texture material_0.png, so that two meshes in a folder would share one."""
     file.write(b"# y up, the face looks along +z\n")
     columns = [("v", surface.vertices)]
     if surface.texture is not None and surface.uv is not None:
-        file.write(f"mtllib {stem}.mtl\nusemtl surface\n".encode())
+        file.write(f"mtllib {companion}.mtl\nusemtl surface\n".encode())
         columns.append(("vt", surface.uv * (1, -1) + (0, 1)))  # OBJ counts from below
     elif surface.colors is not None:
         columns = [("v", np.hstack([surface.vertices, surface.colors / 255]))]
@@ -120,9 +137,16 @@ def _write_obj(file: IO[bytes], surface: Surface, stem: str) -> Generator[float,
             yield done / total
 
 
-def _material(stem: str) -> str:
+def _material(companion: str) -> str:
     """A textured OBJ's material: the texture alone, without gloss."""
-    lines = ("newmtl surface", "Ka 1 1 1", "Kd 1 1 1", "Ks 0 0 0", "illum 1", f"map_Kd {stem}.png")
+    lines = (
+        "newmtl surface",
+        "Ka 1 1 1",
+        "Kd 1 1 1",
+        "Ks 0 0 0",
+        "illum 1",
+        f"map_Kd {companion}.png",
+    )
     return "\n".join(lines) + "\n"
 
 

@@ -7,10 +7,12 @@ from typing import Literal
 
 import numpy as np
 
+from training.checkpoint import weights_mark
 from viz.exports.embedding import save_png
 from viz.exports.frame_options import PictureOptions
 from viz.exports.naming import unused
 from viz.exports.pictures.frames import export_picture
+from viz.exports.recipes import capture_text
 from viz.render import latents
 from viz.render.renderer import Renderer
 from viz.state.files import write_beside
@@ -92,12 +94,13 @@ def save(renderer: Renderer, state: SessionState, kind: CaptureKind, path: Path)
         pixels = raw_picture(renderer, state)
     yield "Writing", 0.9
     path = unused(path)
-    save_png(path, pixels, state, **texts)
+    weights = weights_mark(renderer.G.state_dict())
+    save_png(path, pixels, capture_text(state, path.parent, weights), **texts)
     return path
 
 
 def save_window(
-    pixels: bytes, size: tuple[int, int], state: SessionState, path: Path
+    renderer: Renderer, pixels: bytes, size: tuple[int, int], state: SessionState, path: Path
 ) -> Steps[Path]:
     """Saves the window's pixels, uint8 [H, W, 3] of a size (H, W); returns the path written.
 
@@ -106,5 +109,7 @@ def save_window(
     """
     yield "Writing", 0.5
     path = unused(path)
-    save_png(path, np.frombuffer(pixels, np.uint8).reshape(*size, 3), state)
+    weights = weights_mark(renderer.G.state_dict())
+    recipe = capture_text(state, path.parent, weights)
+    save_png(path, np.frombuffer(pixels, np.uint8).reshape(*size, 3), recipe)
     return path

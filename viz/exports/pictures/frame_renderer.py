@@ -11,7 +11,6 @@ those of what was hit. The opacity's own picture is opaque.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Hashable
 from dataclasses import replace
 
@@ -22,7 +21,13 @@ from PIL import Image
 from torch import Tensor
 
 from training.networks.generator import RawRender
-from viz.exports.frame_options import MOST_PIXELS, Bits, Look
+from viz.exports.frame_layout import (
+    people_across,
+    problems_of_size,
+    problems_of_view,
+    scaled_size,
+)
+from viz.exports.frame_options import Bits, Look
 from viz.render.renderer import Renderer
 from viz.state import layouts
 from viz.state.colormaps import DEPTH_LUT
@@ -47,11 +52,8 @@ def check_look(state: SessionState, look: Look) -> None:
     Raises:
         UserError: when they cannot.
     """
-    if any(shot.view == "mesh" for shot in _cell_shots(state, look)):
-        raise UserError(
-            "The mesh is drawn by the window: save the whole window, export the mesh, or choose "
-            "another view."
-        )
+    if problems := problems_of_view(state, look):
+        raise UserError(problems[0])
 
 
 class FrameRenderer:
@@ -96,10 +98,13 @@ class FrameRenderer:
         finally:
             made = self.renderer.cache.keys() - kept
             self.renderer.cache.drop(key for key in made if _stage(key) in _PASSING)
-        picture = layouts.tiled(cells, _columns(self.look, cells))
-        _require_size(picture, self.look.height)
-        if self.look.height is not None:
-            picture = scaled(picture, self.look.height)
+        height, width = cells[0].shape[:2]
+        picture = layouts.tiled(cells, people_across(self.look, len(cells), (width, height)))
+        height, width = picture.shape[:2]
+        size = scaled_size((width, height), self.look)
+        if problems := problems_of_size(size):
+            raise UserError(problems[0])
+        picture = scaled(picture, size)
         return picture if picture.dtype != np.float32 else quantised(picture, self.bits)
 
     def _cell(self, state: SessionState) -> Parts:
@@ -208,30 +213,6 @@ def _cell_shots(state: SessionState, look: Look) -> tuple[Shot, ...]:
     return tuple(map(state.shot, look.views)) if look.views else layouts.shots(state)
 
 
-def _columns(look: Look, cells: list[np.ndarray]) -> int:
-    """People in a row: wide ones stand below each other."""
-    if look.columns is not None:
-        return min(look.columns, len(cells))
-    height, width = cells[0].shape[:2]
-    return max(1, round(math.sqrt(len(cells) * height / width)))
-
-
-def _require_size(picture: np.ndarray, height: int | None) -> None:
-    """Makes sure that a picture of that height can be written, and read again.
-
-    Raises:
-        UserError: when it cannot.
-    """
-    rows, width = picture.shape[:2]
-    if height is not None:
-        rows, width = height, round(width * height / rows)
-    if rows * width > MOST_PIXELS:
-        raise UserError(
-            f"A frame of {width} x {rows} pixels is too large: choose a smaller height, or fewer "
-            "views or people."
-        )
-
-
 def _alpha(raw: RawRender, size: torch.Size | tuple[int, int]) -> Tensor:
     """Opacity at the pixels of a picture [1, 1, H, W]."""
     opacity = raw.opacity.float()
@@ -240,15 +221,14 @@ def _alpha(raw: RawRender, size: torch.Size | tuple[int, int]) -> Tensor:
     return F.interpolate(opacity, tuple(size), mode="bilinear", align_corners=False)
 
 
-def scaled(picture: np.ndarray, height: int) -> np.ndarray:
-    """A picture, uint8 or float32 [H, W, C], in another height, by a Lanczos filter.
+def scaled(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture, uint8 or float32 [H, W, C], in another width and height, by a Lanczos filter.
 
     Colours are weighted by their alpha, so that none bleeds in from where nothing is.
     """
-    rows, width = picture.shape[:2]
-    if rows == height:
+    height, width = picture.shape[:2]
+    if size == (width, height):
         return picture
-    size = max(1, round(width * height / rows)), height
     if picture.dtype == np.uint8:
         return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
     channels = list(np.moveaxis(picture, -1, 0))

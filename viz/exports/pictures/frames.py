@@ -40,7 +40,7 @@ def export_picture(
     frames = FrameRenderer(renderer, options.look, options.bits)
     pixels = yield from frames.steps(state, "Rendering", 0.1)
     yield "Writing", 0.9
-    texts = {PNG_KEY: recipe.text(state)}
+    texts = {PNG_KEY: recipe.text(state, path.parent)}
     with writing.new_file(path) as part, part.open("wb") as file:
         png.write(file, pixels, texts)
     return path
@@ -97,15 +97,15 @@ def write_frames(
     missing = [
         k
         for k in range(share[0], take.count, share[1])
-        if not _is_made(paths[k], recipe.text(take.at(k)), overwrite)
+        if not _is_made(paths[k], recipe.text(take.at(k), folder), overwrite)
     ]
-    _prepare_folder(folder, recipe.text(state), set(paths), overwrite, first=share[0] == 0)
+    _prepare_folder(folder, recipe.text(state, folder), set(paths), overwrite, first=share[0] == 0)
     frames = FrameRenderer(renderer, options.look, options.bits)
     done = len(range(share[0], take.count, share[1])) - len(missing)
     for number, k in enumerate(missing, start=done):
         moment, fraction = take.at(k), number / (done + len(missing))
         pixels = yield from frames.steps(moment, f"Frame {k + 1} of {take.count}", fraction)
-        texts = {PNG_KEY: recipe.text(moment)}
+        texts = {PNG_KEY: recipe.text(moment, folder)}
         with writing.new_file(paths[k]) as part, part.open("wb") as file:
             png.write(file, pixels, texts)
     return folder
@@ -119,7 +119,7 @@ def frame_paths(folder: Path, count: int) -> list[Path]:
 
 def _is_made(path: Path, recipe: str, overwrite: bool) -> bool:
     """Whether a frame is there already, by this recipe."""
-    if not path.exists():
+    if not writing.exists(path):
         return False
     try:
         found = session_text(path)

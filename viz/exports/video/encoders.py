@@ -71,7 +71,11 @@ def make(
     codec = options.codec_for(path)
     if codec is not None:
         settings = _codec_options(codec, options, rate, count)
-        return VideoEncoder(part, path.suffix.lower(), codec, settings, rate, first.shape, text)
+        height, width = first.shape[:2]
+        size = options.file_size(path.suffix, (width, height))
+        return VideoEncoder(
+            part, path.suffix.lower(), codec, settings, rate, first.shape, size, text
+        )
     if path.suffix.lower() == ".webp" and max(first.shape[:2]) > _LARGEST_WEBP:
         raise UserError(
             f"A WebP holds {_LARGEST_WEBP} pixels a side at most, and the frames have "
@@ -116,7 +120,8 @@ def _can_encode(codec: Codec) -> bool:
 class VideoEncoder:
     """MP4 and MOV by FFmpeg, in BT.709 colours of limited range, as players expect them.
 
-    H.264 and H.265 need even sides: an odd one gets one more row or column, a copy of its last.
+    Where the video is larger than its frames (see `VideoOptions.file_size`), copies of their last
+    rows and columns fill it.
     """
 
     def __init__(
@@ -127,10 +132,11 @@ class VideoEncoder:
         settings: dict[str, str],
         rate: Fraction,
         shape: tuple[int, ...],
+        size: tuple[int, int],
         text: str,
     ) -> None:
         height, width, channels = shape
-        self._odd = (height % 2, width % 2) if codec != "prores" else (0, 0)
+        self._padding = size[1] - height, size[0] - width
         # QuickTime's own texts end at 64 KiB; its newer "metadata tags" do not.
         flags = "+faststart" + ("+use_metadata_tags" if suffix == ".mov" else "")
         self._output = av.open(
@@ -138,7 +144,7 @@ class VideoEncoder:
         )
         self._output.metadata["comment"] = text
         stream: Any = self._output.add_stream(_ENCODERS[codec], rate=rate)
-        stream.width, stream.height = width + self._odd[1], height + self._odd[0]
+        stream.width, stream.height = size
         stream.pix_fmt = _pixel_format(codec, channels)
         stream.options = settings
         context = stream.codec_context
@@ -151,7 +157,7 @@ class VideoEncoder:
 
     def add(self, pixels: np.ndarray) -> None:
         """Adds a frame, uint8 or uint16 [H, W, 3 or 4]."""
-        bottom, right = self._odd
+        bottom, right = self._padding
         if bottom or right:
             pixels = np.pad(pixels, ((0, bottom), (0, right), (0, 0)), mode="edge")
         frame = video_frame(pixels).reformat(

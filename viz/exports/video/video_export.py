@@ -43,7 +43,7 @@ def write_video(
     """Steps of saving the frames of a take; see `export_video`."""
     check_look(state, options.look)
     encoders.require_codec(options, path)
-    text = Recipe.of(renderer, state, "video", options).text(state)
+    text = Recipe.of(renderer, state, "video", options).text(state, path.parent)
     # ProRes stores 10 bits: more than the screen's 8.
     bits = 16 if options.codec_for(path) == "prores" else 8
     frames = FrameRenderer(renderer, options.look, bits)
@@ -65,6 +65,6 @@ def write_video(
 def _size_words(pixels: np.ndarray, options: VideoOptions, path: Path) -> str:
     """The size, and whether it had to be made even."""
     height, width = pixels.shape[:2]
-    odd = options.codec_for(path) in ("h264", "h265") and (height % 2 or width % 2)
-    even = f", padded to {width + width % 2} x {height + height % 2}" if odd else ""
+    whole = options.file_size(path.suffix, (width, height))
+    even = "" if whole == (width, height) else f", padded to {whole[0]} x {whole[1]}"
     return f" ({width} x {height} px{even})"

@@ -22,12 +22,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar, get_args
 
-import platformdirs
 import torch
 from torch import Tensor
 
 from training.camera import FRONTAL
 from training.networks import generator as networks
+from training.user_folders import user_folder
 from viz.render.inference.convolutions import can_fuse
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.device_stages import DeviceStages
@@ -133,7 +133,7 @@ def _key(G: networks.Generator) -> str:
 
 
 def _path(key: str) -> Path:
-    folder = platformdirs.user_cache_path("pv3d-visualizer", appauthor=False) / "calibration"
+    folder = user_folder("cache") / "calibration"
     return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
 
 

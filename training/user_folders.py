@@ -1,0 +1,48 @@
+"""Where this program keeps what belongs to the person at the machine."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+_NAME = "pv3d-visualizer"
+Kind = Literal["cache", "config", "pictures"]
+
+
+def user_folder(kind: Kind) -> Path:
+    """The folder for caches or settings, or the person's own one for pictures; it may not exist.
+
+    A person without a home gets a folder that is lost with the system's temporary files.
+    """
+    try:
+        if kind == "pictures":
+            return platformdirs.user_pictures_path()
+        find = platformdirs.user_cache_path if kind == "cache" else platformdirs.user_config_path
+        return find(_NAME, appauthor=False)
+    except RuntimeError:
+        return _homeless() / kind
+
+
+def _homeless() -> Path:
+    person = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"{_NAME}-{person}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()  # anybody can make a folder of that name there
+    if stat.S_ISDIR(status.st_mode) and status.st_uid == person:
+        return folder
+    return Path(tempfile.mkdtemp(prefix=f"{_NAME}-"))
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """The path with the home folder for a leading ~ or ~NAME, or as it stands where there is no
+    such person: a file's name may begin so."""
+    path = Path(path)
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path

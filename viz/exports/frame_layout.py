@@ -1,0 +1,80 @@
+"""How the pictures of an exported frame stand beside each other, and how large it becomes.
+
+No torch here: the panel announces with this what the exporter makes.
+"""
+
+from __future__ import annotations
+
+import math
+
+from viz.exports.frame_options import MOST_PIXELS, Look
+from viz.state import layouts
+from viz.state.types import ModelInfo, SessionState, View
+
+Size = tuple[int, int]
+"""Width and height, pixels."""
+
+
+def views_of_person(state: SessionState, look: Look) -> tuple[View, ...]:
+    """Views of the pictures of one person."""
+    return look.views or tuple(shot.view for shot in layouts.shots(state))
+
+
+def pictures_a_frame(state: SessionState, look: Look) -> int:
+    """How many pictures are rendered for a frame."""
+    return len(views_of_person(state, look)) * max(len(look.people), 1)
+
+
+def people_across(look: Look, count: int, cell: Size) -> int:
+    """How many of `count` people stand in a row: as chosen, or as makes the frame about square.
+
+    Args:
+        look: what was chosen.
+        count: of the people.
+        cell: size of one person's pictures.
+    """
+    if look.columns is not None:
+        return min(look.columns, count)
+    width, height = cell
+    return max(1, round(math.sqrt(count * height / width)))
+
+
+def scaled_size(size: Size, look: Look) -> Size:
+    """The size of a frame in the height that was chosen."""
+    width, height = size
+    if look.height is None:
+        return size
+    return max(1, round(width * look.height / height)), look.height
+
+
+def frame_size(state: SessionState, look: Look, model: ModelInfo) -> Size:
+    """The size of a frame."""
+    raw = state.quality.raw_resolution or model.raw_resolution
+    full = model.image_resolution if state.quality.superresolution else raw
+    side = max(full if view == "image" else raw for view in views_of_person(state, look))
+    rows, columns = (1, len(look.views)) if look.views else layouts.grid_shape(state)
+    cell = columns * side, rows * side
+    count = max(len(look.people), 1)
+    across = people_across(look, count, cell)
+    return scaled_size((across * cell[0], math.ceil(count / across) * cell[1]), look)
+
+
+def problems_of_view(state: SessionState, look: Look) -> list[str]:
+    """Sentences on what frames of a session cannot show."""
+    if "mesh" in views_of_person(state, look):
+        return [
+            "The mesh is drawn by the window: save the whole window, export the mesh, or choose "
+            "another view."
+        ]
+    return []
+
+
+def problems_of_size(size: Size) -> list[str]:
+    """Sentences on a frame that is too large to be read again."""
+    width, height = size
+    if width * height <= MOST_PIXELS:
+        return []
+    return [
+        f"A frame of {width} x {height} pixels is too large: choose a smaller height, or fewer "
+        "views or people."
+    ]

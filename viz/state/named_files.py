@@ -1,0 +1,201 @@
+"""Files that a session names: its model, and the ws of people.
+
+A session may come from anybody. What it names is opened only where it is an ordinary file of a sane
+size that lies beside the session, came with the program or was opened here before: a pipe would be
+read for ever, and a name can lead to a stranger's machine. What an export names has no folders,
+which are nobody else's business.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath, PureWindowsPath
+
+from training.user_folders import user_folder
+from viz.state import settings
+from viz.state.errors import UserError
+from viz.state.files import CHECKPOINTS, reason
+from viz.state.person import Latent
+from viz.state.types import SessionState
+
+LARGEST_MODEL = 2**34
+LARGEST_WS = 2**26
+"""Bytes."""
+IS_FOLDER = "it is a folder"
+_MODELS = {".safetensors", ".ckpt", ".pt", ".pth", ".pkl"}
+_MOST_NEIGHBOURS = 20
+
+
+def settings_path() -> Path:
+    """Where the program keeps its settings, and with them the names of what was opened."""
+    return user_folder("config") / "settings.json"
+
+
+@dataclass(frozen=True)
+class _OpenedFiles:
+    """What the settings tell of opened files."""
+
+    recent: list[str] = field(default_factory=list[str])
+    """Models."""
+    ws: list[str] = field(default_factory=list[str])
+
+
+def opened_before() -> list[str]:
+    """Models and ws that the person at this machine has opened, the newest first."""
+    try:
+        data = json.loads(settings_path().read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return []
+    found = _OpenedFiles(**settings.fitting_fields(_OpenedFiles, data))
+    return [*found.recent, *found.ws]
+
+
+def problem_of(path: str | os.PathLike[str], most_bytes: int | None = None) -> str:
+    """Why something cannot be read as a file, to go into a sentence; empty where nothing is known
+    that speaks against it. Nothing is opened."""
+    try:
+        status = Path(path).stat()
+    except OSError as error:
+        return reason(error)
+    except ValueError:
+        return "no file can have such a name"
+    if stat.S_ISDIR(status.st_mode):
+        return IS_FOLDER
+    if not stat.S_ISREG(status.st_mode):
+        return "it is not an ordinary file"
+    if most_bytes is not None and status.st_size > most_bytes:
+        return "it is too large"
+    return ""
+
+
+def located(
+    name: str, folder: Path, known: Iterable[str] = (), most_bytes: int = LARGEST_MODEL
+) -> str:
+    """Absolute path of a file that a session names; empty where it may not be opened or is nowhere.
+
+    Args:
+        name: as the session has it, with the folders of any system.
+        folder: of the session.
+        known: files that were opened before.
+        most_bytes: greatest size.
+    """
+    if not name:
+        return ""
+    plain, path = PureWindowsPath(name).name, PurePath(name)  # it may come from any system
+    folder = folder.absolute()
+    beside = [folder / plain, CHECKPOINTS / plain]
+    if ".." not in path.parts and not is_remote(name) and (folder / path).is_relative_to(folder):
+        beside.insert(0, folder / path)
+    # An export names no folders: then any file of that name that was opened will do.
+    before = [Path(p) for p in known if p == name or (plain == name and _plain(p) == plain)]
+    for candidate in (*beside, *before):
+        if candidate.name and not problem_of(candidate, most_bytes):
+            return str(candidate)
+    return ""
+
+
+def _plain(path: str) -> str:
+    return PureWindowsPath(path).name
+
+
+def is_remote(name: str) -> bool:
+    r"""Whether a path as a session has it leads to another machine, such as \\server\share\a."""
+    return name.replace("\\", "/").startswith("//")
+
+
+def is_readable(name: str) -> bool:
+    """Whether a session's file that is not `located` could be opened if somebody wants to."""
+    return not is_remote(name) and Path(name).is_absolute() and not problem_of(name, LARGEST_MODEL)
+
+
+def why_not(name: str) -> str:
+    """Why a session's file that is not `located` is not opened, behind its name."""
+    if is_remote(name):
+        return "lies on another machine"
+    if not Path(name).is_absolute():
+        return "is not here"
+    problem = problem_of(name, LARGEST_MODEL)
+    if not problem:
+        return "was never opened here: open it yourself if you trust it"
+    return "is not here" if problem.startswith("no such file") else f"cannot be read: {problem}"
+
+
+def neighbours(folder: Path) -> list[str]:
+    """Model files in a folder, the newest first."""
+    try:
+        found = [path for path in folder.absolute().iterdir() if path.suffix.lower() in _MODELS]
+        found = [path for path in found if not problem_of(path, LARGEST_MODEL)]
+        found.sort(key=lambda path: -path.stat().st_mtime)
+    except OSError:
+        return []
+    return [str(path) for path in found[:_MOST_NEIGHBOURS]]
+
+
+def bundled() -> list[str]:
+    """Models that come with the program."""
+    return sorted(map(str, CHECKPOINTS.glob("*.safetensors")))
+
+
+def with_ws_found(state: SessionState, folder: Path, known: Iterable[str]) -> SessionState:
+    """The state of a session in `folder` with absolute paths of its ws.
+
+    Raises:
+        UserError: naming a file that may not be opened.
+    """
+    known = list(known)
+
+    def find(name: str) -> str:
+        found = located(name, folder, known, LARGEST_WS)
+        if not found:
+            raise UserError(
+                f"The session takes a person from {name}, which {why_not(name)}. Only ws that lie "
+                "beside the session or that were loaded before are opened: put the file there."
+            )
+        return found
+
+    return _with_ws(state, find)
+
+
+def portable(state: SessionState, folder: Path) -> SessionState:
+    """The state as an export in `folder` carries it: of each file that it names, the path from
+    there where the file lies in it, and else the name alone."""
+    folder = folder.absolute()
+
+    def shortened(name: str) -> str:
+        path = Path(name)
+        inside = path.is_absolute() and path.is_relative_to(folder)
+        return path.relative_to(folder).as_posix() if inside else _plain(name)
+
+    state = _with_ws(state, shortened)
+    return replace(state, checkpoint=shortened(state.checkpoint) if state.checkpoint else "")
+
+
+def ws_files(state: SessionState) -> list[str]:
+    """The ws that a state names, each once."""
+    found: dict[str, None] = {}
+
+    def note(name: str) -> str:
+        found[name] = None
+        return name
+
+    _with_ws(state, note)
+    return list(found)
+
+
+def _with_ws(state: SessionState, change: Callable[[str], str]) -> SessionState:
+    def changed(latent: Latent) -> Latent:
+        others = tuple(replace(o, latent=changed(o.latent)) for o in latent.others)
+        ws_file = change(latent.ws_file) if latent.ws_file else ""
+        return replace(latent, ws_file=ws_file, others=others)
+
+    before = state.before
+    return replace(
+        state,
+        latent=changed(state.latent),
+        before=None if before is None else replace(before, latent=changed(before.latent)),
+        keyframes=tuple(replace(key, latent=changed(key.latent)) for key in state.keyframes),
+    )
