@@ -83,7 +83,7 @@ class _Saved:
     def __init__(self) -> None:
         self._stacks = imgui.internal.ErrorRecoveryState()
         imgui.internal.error_recovery_store_state(self._stacks)
-        window = imgui.internal.get_current_window()
+        window = imgui.internal.get_current_window_read()
         self._clips = window.draw_list._clip_rect_stack.size()
         self._wraps = window.dc.text_wrap_pos_stack.size()
         self._widths = window.dc.item_width_stack.size()
@@ -98,7 +98,7 @@ class _Saved:
         if context.open_popup_stack.size() > level:
             imgui.internal.close_popup_to_level(level, True)
         # What the error recovery leaves out: it looks after whole windows, not parts of one.
-        window = imgui.internal.get_current_window()
+        window = imgui.internal.get_current_window_read()
         while window.draw_list._clip_rect_stack.size() > self._clips:
             imgui.pop_clip_rect()
         while window.dc.text_wrap_pos_stack.size() > self._wraps:

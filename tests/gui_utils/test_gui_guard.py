@@ -209,3 +209,13 @@ def test_outside_of_a_frame_it_is_refused(driver: Driver) -> None:
     driver.frames(1)
     with pytest.raises(RuntimeError, match="between begin_frame and end_frame"):
         controls.guarded("a part", lambda: None)
+
+
+def test_outside_of_any_window_it_opens_none(driver: Driver) -> None:
+    """Dear ImGui would show a window of its own for what is drawn outside of all others."""
+    driver.content = lambda: None
+    driver.window.begin_frame()
+    controls.guarded("a part", lambda: None)
+    debug = imgui.internal.find_window_by_name("Debug##Default")
+    assert debug is None or not debug.write_accessed
+    driver.window.end_frame()

@@ -187,6 +187,8 @@ class App:
         if not self.dialogs.is_open:
             shortcuts.handle(commands)
         commands.advance(seconds, now)
+        if commands.moves_by_itself:  # what is kept is on the screen within this very frame
+            commands.ask(True, now)
 
     def _draw(self) -> None:
         commands, now = self.commands, time.perf_counter()
@@ -201,7 +203,10 @@ class App:
         stepping = any(imgui.is_key_down(key) for key in shortcuts.STEPPING)
         gliding = commands.animator.gliding
         commands.note(self._held or stepping or gliding or now < self._wheel_until)
+        shown = commands.result
         commands.ask(self.moving, now)
+        if commands.result is not shown:
+            self.window.wake()  # a kept picture is to be drawn
 
     def _hide_pointer(self, now: float) -> None:
         """In fullscreen, for as long as the mouse rests."""

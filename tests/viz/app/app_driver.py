@@ -77,7 +77,7 @@ class AppDriver(gui.Driver):
 
     def frames(self, count: int = 4) -> None:
         for _ in range(count):
-            glfw.post_empty_event()  # no frame waits, or a test would take minutes
+            self.window.wake()  # no frame waits, or a test would take minutes
             self.app.frame()
 
     def until(self, done: Callable[[], object], seconds: float = 10.0) -> None:
@@ -92,6 +92,7 @@ class AppDriver(gui.Driver):
     def settle(self, seconds: float = 20.0) -> RenderResult:
         """Run until the full picture of the state is on show; it."""
         self.until(self.is_settled, seconds)
+        self.frames(1)  # it is drawn, too
         assert self.commands.result is not None
         return self.commands.result
 
