@@ -14,7 +14,7 @@ import numpy as np
 
 from gui_utils.controls.file_dialogs import Filters, Kind, show_folder
 from viz.app.session_commands import Question, SessionCommands
-from viz.exports import embedding, naming
+from viz.exports import embedding, naming, writing
 from viz.exports.choices import problems
 from viz.exports.export_jobs import (
     CaptureJob,
@@ -250,11 +250,15 @@ class Commands(SessionCommands):
         found = problems(choices, self.state, self.model, path)
         if found:
             self.notify("error", found[0])
-        elif path.exists():
-            self._ask_to_replace(choices.what, options, path)
         else:
-            self._export(choices.what, options, path)
+            self.guarded(lambda: self._export_to(choices.what, options, path))
         self.remember()
+
+    def _export_to(self, what: str, options: Any, path: Path) -> None:
+        if writing.exists(path):
+            self._ask_to_replace(what, options, path)
+        else:
+            self._export(what, options, path)
 
     def _ask_to_replace(self, what: str, options: Any, path: Path) -> None:
         kind = "folder" if path.is_dir() else "file"
@@ -295,13 +299,15 @@ class Commands(SessionCommands):
 def _holds_session(path: str) -> bool:
     """Whether it is a session, an export, or a folder of exported frames."""
     named = Path(path).suffix.lower() in (".json", *embedding.EXPORT_SUFFIXES)
-    return named or Path(path).is_dir() or _sidecar(path) is not None
+    is_folder = named_files.problem_of(path) == named_files.IS_FOLDER
+    return named or is_folder or _sidecar(path) is not None
 
 
 def _sidecar(path: str) -> Path | None:
     """The session beside an exported volume, which is a NumPy file as ws are."""
     beside = Path(f"{path}{embedding.SIDECAR_SUFFIX}")
-    return beside if Path(path).suffix.lower() in _ARRAYS and beside.is_file() else None
+    is_array = Path(path).suffix.lower() in _ARRAYS
+    return beside if is_array and not named_files.problem_of(beside) else None
 
 
 def _completed(path: str, *endings: str) -> str:
@@ -313,6 +319,6 @@ def _completed(path: str, *endings: str) -> str:
     if path.lower().endswith(endings):
         return path
     path += endings[0]
-    if Path(path).exists():
+    if writing.exists(Path(path)):
         raise UserError(f"{Path(path).name} exists: choose that very name to replace it.")
     return path

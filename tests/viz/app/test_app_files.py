@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -222,3 +223,29 @@ def test_the_camera_goes_over_the_clipboard(start: Start, model: Path) -> None:
     desk.until(lambda: not desk.commands.animator.gliding)
     assert desk.commands.state.orbit.yaw == pytest.approx(kept.yaw, abs=1e-3)
     assert desk.commands.state.orbit.fov == pytest.approx(kept.fov, abs=1e-3)
+
+
+def test_places_that_may_not_be_entered_get_a_sentence(
+    desk: AppDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a folder of mode 700 of somebody else's."""
+    stat = Path.stat
+
+    def refuse(self: Path, **options: bool) -> os.stat_result:
+        if "private" in self.parts:
+            raise PermissionError(13, "Permission denied")
+        return stat(self, **options)
+
+    path = tmp_path / "session.json"
+    named = "/colleague/private/model.safetensors"
+    session.save_session(path, replace(desk.commands.state, checkpoint=named, t=0.25))
+    monkeypatch.setattr(Path, "stat", refuse)
+    desk.drop(path)
+    desk.see_toast(f"The session's model {named} cannot be read: permission denied; the one shown")
+    assert desk.commands.state.t == 0.25
+    for name in ("a.json", "a.png", "a.npy", "a.ckpt", "folder"):
+        desk.drop(tmp_path / "private" / name)
+        desk.see_toast("permission denied")
+    desk.commands.preferences.capture_folder = str(tmp_path / "private")
+    desk.commands.export()
+    desk.see_toast("could not be saved")
