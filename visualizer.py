@@ -5,127 +5,19 @@ python visualizer.py model.ckpt          the application on a model
 python visualizer.py render --help       a picture without a window; also frames, video, mesh,
                                          mesh-sequence, points, volume
 python visualizer.py doctor              what this machine has, and how to mend what it lacks
+
+An installed program is called pv3d-visualizer.
 """
 
-from __future__ import annotations
 
-import difflib
-import inspect
-import sys
-from dataclasses import dataclass, replace
-from typing import Annotated
+def console() -> None:
+    """Runs the command line and ends the program with its status."""
+    # Imported here, as the worker's process reads this file once more and needs none of it.
+    from training.terminal import run_command
+    from viz.program import main
 
-import tyro
-
-from training.user_folders import expanded
-
-
-@dataclass
-class AppOptions:
-    """Open the application in a window.
-
-    Other commands: "render" (a picture), "frames", "video", "mesh", "mesh-sequence", "points" and
-    "volume" export without a window; "doctor" tells what this machine has. Each has its --help.
-    """
-
-    checkpoint: Annotated[str, tyro.conf.Positional] = ""
-    """Model to open: .safetensors, PV3D's .ckpt or EG3D's .pkl. Without one, the model that the
-    program brings."""
-    session: str = ""
-    """Session to restore: a .json, or a picture saved by this program."""
-    device: str = "auto"
-    """Where the model runs: auto, cpu, cuda or cuda:1."""
-
-
-def run_app(options: AppOptions) -> int:
-    """Opens the window and stays until it is closed."""
-    from gui_utils.window.window import DisplayError
-    from viz.app.application import App
-    from viz.exports.embedding import read_session
-    from viz.state import named_files
-    from viz.state.errors import UserError
-
-    opened, state = None, None
-    try:
-        if options.checkpoint and (problem := named_files.problem_of(expanded(options.checkpoint))):
-            raise UserError(f"Cannot load {options.checkpoint}: {problem}.")
-        if options.session:
-            opened = read_session(options.session, named_files.opened_before())
-            state = replace(opened.state, checkpoint=opened.model)
-        app = App(options.checkpoint, state, options.device)
-    except DisplayError as error:
-        print(f"{error}\nWithout a window: python visualizer.py render --help", file=sys.stderr)
-        return 1
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
-    if opened is not None and not options.checkpoint:
-        app.commands.bring_model(opened, options.session)
-    app.run()
-    return 0
-
-
-@dataclass
-class DoctorOptions:
-    """Tell what this machine has, what works, and how to mend what does not."""
-
-
-def run_doctor(_: DoctorOptions) -> int:
-    """Prints the findings; the exit status is 1 where the application cannot run."""
-    from viz.doctor import examine, report
-
-    findings = examine()
-    print(report(findings))
-    return 0 if all(f.ok or not f.needed for f in findings) else 1
-
-
-COMMANDS = {"app": (AppOptions, run_app), "doctor": (DoctorOptions, run_doctor)}
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command named first, or the application."""
-    from viz.headless import command_line
-
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["help"]:  # alone, or before a command
-        arguments = [*arguments[1:2], "--help"]
-    name, rest = (arguments[0], arguments[1:]) if arguments else ("app", [])
-    if name in command_line.COMMANDS:
-        return command_line.run(name, rest)
-    if name not in COMMANDS:
-        if unknown := _unknown(name):
-            print(unknown, file=sys.stderr)
-            return 2
-        name, rest = "app", arguments
-    options, command = COMMANDS[name]
-    program, description = f"visualizer.py {name}", None
-    if name == "app":
-        lines = ("", "model.ckpt", "--session session.json", "render --output head.png")
-        lines += ("video --moving orbit --output orbit.mp4", "mesh --help", "doctor")
-        program = "visualizer.py"
-        description = f"{inspect.getdoc(options)}\n\n{command_line.examples(*lines)}"
-    return command(tyro.cli(options, args=rest, prog=program, description=description))
-
-
-def _unknown(name: str) -> str:
-    """A sentence on a first word that is neither a command nor a file; empty where it may be one.
-
-    A word with an ending or a folder is meant to be a file."""
-    from viz.headless import command_line
-    from viz.state.named_files import problem_of
-
-    plain = name.replace("-", "").isalnum() and not name.startswith("-")
-    if not plain or not problem_of(name).startswith("no such file"):
-        return ""
-    exporters = {what: command for command, what in command_line.COMMANDS.items()}
-    known = {**{command: command for command in (*command_line.COMMANDS, *COMMANDS)}, **exporters}
-    near = difflib.get_close_matches(name.lower(), known, n=1)
-    meant = f"Did you mean {known[near[0]]}? " if near else ""
-    commands = ", ".join((*command_line.COMMANDS, "doctor"))
-    return f"There is no command or file {name}. {meant}The commands are {commands}."
+    run_command(main)
 
 
 if __name__ == "__main__":
-    from training.terminal import run_command
-
-    run_command(main)
+    console()

@@ -297,11 +297,12 @@ def main(options: Options) -> int:
         people = options.people or bench.commands.model.people[:2] or (0,)
         rows: list[Row] = []
         for person in people:
+            before = len(rows)
             rows += bench.play(person, loops=5)
             rows.append(bench.scrub(person, options.seconds))
             rows.append(bench.orbit(person, options.seconds))
             rows.append(bench.path(person, options.seconds))
-            print("\n".join(_words(row) for row in rows[-8:]), flush=True)
+            print("\n".join(_words(row) for row in rows[before:]), flush=True)
         bench.app.close()
     first = {"first_frame_s": bench.first_frame, "first_picture_s": bench.first_picture}
     print(f"First frame {bench.first_frame:.2f} s, first picture {bench.first_picture:.2f} s")

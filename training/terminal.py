@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -37,6 +38,12 @@ def run_command(main: Callable[[], int]) -> NoReturn:
     except KeyboardInterrupt:
         status = 130
     sys.exit(status)
+
+
+def typed_name() -> str:
+    """How the user calls the program: by its installed name, or as a file of Python's."""
+    name = Path(sys.argv[0]).name.removesuffix(".exe")
+    return name if name == "pv3d-visualizer" else "python visualizer.py"
 
 
 def _print_everything() -> None:

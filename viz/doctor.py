@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from training.terminal import typed_name
 from viz.exports.video import encoders
 from viz.state import files
 
@@ -129,7 +130,7 @@ def _window() -> list[Finding]:
         window = Window("doctor", size=(320, 200), visible=False)
     except DisplayError as error:
         sentence = " ".join(str(error).split())
-        mend = "Without a window, pictures still work: python visualizer.py render --help"
+        mend = f"Without a window, pictures still work: {typed_name()} render --help"
         return [Finding("Window", False, sentence, mend)]
     renderer, scale = window.gl_renderer, window.scale
     window.close()

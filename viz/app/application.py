@@ -77,7 +77,7 @@ class App:
         self._title = ""
         self._failure: Exception | None = None
         """Why the last frame failed as a whole."""
-        self._last = time.perf_counter()
+        self._last = self._step_due = time.perf_counter()
         self._wheel_until = self._pointer_moved = 0.0
         self._pointer = (0.0, 0.0)
         self.commands.open_model(wanted)
@@ -165,7 +165,10 @@ class App:
         scheduler, now = self.commands.scheduler, time.perf_counter()
         longest = _IDLE_SECONDS
         if self.commands.moves_by_itself:
-            longest = max(self._last + 1 / scheduler.step_rate - now, 0.0)
+            # Even steps, whatever a frame takes: a picture that comes meanwhile is drawn as well.
+            if now >= self._step_due:
+                self._step_due = max(self._step_due, now - 0.1) + 1 / scheduler.step_rate
+            longest = max(self._step_due - now, 0.0)
         elif self.dialogs.is_open or self.commands.job is not None or scheduler.waiting_since:
             longest = 0.1
         return min(longest, scheduler.wake_after(now))

@@ -14,6 +14,7 @@ from tyro.constructors import (
     StructTypeInfo,
 )
 
+from training.terminal import typed_name
 from viz.exports.options import Options
 from viz.exports.table import EXPORTERS
 from viz.headless.export_source import Source
@@ -86,7 +87,7 @@ def run(command: str, arguments: list[str]) -> int:
 
 def examples(*lines: str) -> str:
     """Command lines as a help shows them."""
-    return "\n".join(("Examples:", *(f"  python visualizer.py {line}".rstrip() for line in lines)))
+    return "\n".join(("Examples:", *(f"  {typed_name()} {line}".rstrip() for line in lines)))
 
 
 def parse(command: str, arguments: list[str]) -> tuple[Source, Any]:
@@ -97,7 +98,7 @@ def parse(command: str, arguments: list[str]) -> tuple[Source, Any]:
     parsed = tyro.cli(
         tyro.conf.OmitArgPrefixes[tyro.conf.DisallowNone[both]],  # "None" is what no option means
         args=arguments,
-        prog=f"visualizer.py {command}",
+        prog=f"{typed_name()} {command}",
         description=f"{exporter.help} Made without a window, as the application makes it.\n\n"
         + examples(*(f"{command} {words}" for words in _EXAMPLES[command])),
         registry=_registry,

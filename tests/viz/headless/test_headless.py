@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import visualizer
 from tests.data import conftest as data
 from tests.viz.exports import export_driver
 from tests.viz.exports.export_driver import decoded, export, files
 from training.checkpoint import save
+from viz import program
 from viz.exports import embedding
 from viz.exports.frame_options import FrameOptions, Look, Movement, PictureOptions, VideoOptions
 from viz.exports.table import EXPORTERS
@@ -37,7 +37,7 @@ from viz.state.types import Orbit, SessionState
 
 renderer = export_driver.renderer
 write_set = data.write_set
-ROOT = Path(visualizer.__file__).parent
+ROOT = Path(program.__file__).parents[1]
 
 
 @pytest.fixture
@@ -62,16 +62,16 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_a_session_renders_as_the_exporter_does(renderer, model, saved, tmp_path, capsys):
     out = tmp_path / "out"
-    assert visualizer.main(["render", "--session", str(saved), "--output", str(out / "a.png")]) == 0
+    assert program.main(["render", "--session", str(saved), "--output", str(out / "a.png")]) == 0
     assert f"Saved {out / 'a.png'}" in capsys.readouterr().out
     state = embedding.open_session(saved)
     expected = export(renderer, "picture", state, PictureOptions(), tmp_path / "b.png")
     assert (out / "a.png").read_bytes() == expected.read_bytes()
     arguments = ["--session", str(out / "a.png"), "--moving", "orbit", "--frames", "3"]
     arguments += ["--checkpoint", str(model)]
-    assert visualizer.main(["video", *arguments, "--output", str(out / "a.mp4")]) == 0
+    assert program.main(["video", *arguments, "--output", str(out / "a.mp4")]) == 0
     assert len(decoded(out / "a.mp4")) == 3
-    assert visualizer.main(["frames", *arguments, "--output", str(out / "frames")]) == 0
+    assert program.main(["frames", *arguments, "--output", str(out / "frames")]) == 0
     assert embedding.open_session(out / "frames") == replace(state, checkpoint=model.name)
     wide = [
         "--session",
@@ -84,7 +84,7 @@ def test_a_session_renders_as_the_exporter_does(renderer, model, saved, tmp_path
         "--bits",
         "16",
     ]
-    assert visualizer.main(["render", *wide, "--output", str(out / "w.png")]) == 0
+    assert program.main(["render", *wide, "--output", str(out / "w.png")]) == 0
     assert decoded(out / "w.png", "rgb48le")[0].shape == (128, 256, 3)
 
 
@@ -92,17 +92,17 @@ def test_an_export_finds_its_model_by_the_weights(renderer, model, tmp_path, cap
     """Wherever that lies by now, and whatever it is called."""
     out = tmp_path / "out" / "a.png"
     words = ["render", "--checkpoint", str(model), "--output", str(out)]
-    assert visualizer.main(words) == 0
+    assert program.main(words) == 0
     again = ["render", "--session", str(out), "--overwrite", "--output", str(tmp_path / "b.png")]
     model = model.rename(tmp_path / "renamed.safetensors")
-    assert visualizer.main(again) == 1
+    assert program.main(again) == 1
     assert "model.safetensors is not here: name a model by --checkpoint" in capsys.readouterr().err
 
     settings = tmp_path / "config" / "pv3d-visualizer" / "settings.json"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"recent": ["/gone.ckpt", str(model)]}))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    assert visualizer.main(again) == 0
+    assert program.main(again) == 0
     assert np.array_equal(decoded(out), decoded(tmp_path / "b.png"))
 
     settings.unlink()
@@ -110,11 +110,11 @@ def test_an_export_finds_its_model_by_the_weights(renderer, model, tmp_path, cap
     other.get_parameter("to_img_raw.weight").mul_(2)
     save(out.with_name("model.safetensors"), other)  # of that name, but another
     model = model.rename(out.with_name("beside.safetensors"))
-    assert visualizer.main(again) == 0
+    assert program.main(again) == 0
     assert np.array_equal(decoded(out), decoded(tmp_path / "b.png"))
     model.unlink()
     with caplog_of("viz") as told:
-        assert visualizer.main(again) == 0
+        assert program.main(again) == 0
     assert any("other weights" in sentence for sentence in told)
 
 
@@ -133,7 +133,7 @@ def caplog_of(name: str) -> Iterator[list[str]]:
 
 def test_without_any_model_it_says_so(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("viz.state.files.CHECKPOINTS", tmp_path)
-    assert visualizer.main(["render", "--output", str(tmp_path / "a.png")]) == 1
+    assert program.main(["render", "--output", str(tmp_path / "a.png")]) == 1
     assert "There is no model: name one by --checkpoint" in capsys.readouterr().err
     assert files(tmp_path) == []
 
@@ -141,12 +141,12 @@ def test_without_any_model_it_says_so(tmp_path, capsys, monkeypatch):
 def test_what_is_there_is_refused_and_replaced_on_request(saved, tmp_path, capsys):
     arguments = ["render", "--session", str(saved), "--output", str(tmp_path / "a.png")]
     (tmp_path / "a.png").write_text("mine")
-    assert visualizer.main(arguments) == 1
+    assert program.main(arguments) == 1
     told = capsys.readouterr().err
     assert "a.png exists" in told
     assert "--overwrite" in told
     assert (tmp_path / "a.png").read_text() == "mine"
-    assert visualizer.main([*arguments, "--overwrite"]) == 0
+    assert program.main([*arguments, "--overwrite"]) == 0
     assert embedding.open_session(tmp_path / "a.png").t == 0.5
 
 
@@ -169,7 +169,7 @@ def test_what_is_there_is_refused_and_replaced_on_request(saved, tmp_path, capsy
 )
 def test_mistakes_get_a_sentence(arguments, told, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert visualizer.main(arguments) == 1
+    assert program.main(arguments) == 1
     assert told in capsys.readouterr().err
     assert files(tmp_path) == []
 
@@ -184,13 +184,13 @@ def test_without_a_session_it_begins_as_the_window_does(renderer, tmp_path):
     ):
         out = tmp_path / name
         arguments = ["render", "--checkpoint", str(model), "--output", str(out), *options]
-        assert visualizer.main(arguments) == 0
+        assert program.main(arguments) == 0
         found = embedding.open_session(out)
         assert (found.latent.x, found.motion.x) == chosen
     older = tmp_path / "older.json"
     session.save_session(older, SessionState(str(model)))
     out = tmp_path / "older.png"
-    assert visualizer.main(["render", "--session", str(older), "--output", str(out)]) == 0
+    assert program.main(["render", "--session", str(older), "--output", str(out)]) == 0
     assert embedding.open_session(out).latent == Latent()
 
 
@@ -360,7 +360,7 @@ def test_every_exporter_has_a_command(command, tmp_path):
 def test_help_does_not_wait_for_torch():
     code = (
         "import sys, visualizer\n"
-        "try: visualizer.main(['video', '--help'])\n"
+        "try: program.main(['video', '--help'])\n"
         "except SystemExit: pass\n"
         "assert not {'torch', 'av', 'scipy'} & sys.modules.keys()"
     )
@@ -452,7 +452,7 @@ def test_help_begins_with_examples_that_work(command, capsys):
     for words in (["--help"], []):
         asked = [command, *words] if words else ["help", command]
         with pytest.raises(SystemExit):
-            visualizer.main([word for word in asked if word])
+            program.main([word for word in asked if word])
         told = capsys.readouterr().out
         assert told.index("Examples:") < told.index("-h, --help")
         assert "{None}" not in told
@@ -480,5 +480,5 @@ def test_help_begins_with_examples_that_work(command, capsys):
 )
 def test_a_word_that_is_no_command_gets_a_sentence(words, told, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert visualizer.main(words) in (1, 2)
+    assert program.main(words) in (1, 2)
     assert told in capsys.readouterr().err
