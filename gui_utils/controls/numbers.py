@@ -211,14 +211,16 @@ def slider(
     unit: str = "",
     fmt: str = "%.2f",
     log: bool = False,
+    typed: tuple[float, float] | None = None,
 ) -> tuple[bool, float]:
-    """A number between `lo` and `hi`; typed numbers are clamped to them.
+    """A number that is dragged between `lo` and `hi`; typed numbers are clamped to `typed`, or to
+    these ends.
 
     A dragged value is rounded to what `fmt` shows; `unit` follows the number. `log` spaces the
     range logarithmically (`lo` above 0). A value that is not finite turns into the default, or
     into `lo`.
     """
-    return _slide(label, value, (lo, hi), default, tooltip, _Scale(fmt, unit, log))
+    return _slide(label, value, (lo, hi), default, tooltip, _Scale(fmt, unit, log), typed)
 
 
 def slider_int(
@@ -230,10 +232,11 @@ def slider_int(
     default: int | None = None,
     tooltip: str = "",
     unit: str = "",
+    typed: tuple[float, float] | None = None,
 ) -> tuple[bool, int]:
-    """A whole number between `lo` and `hi`."""
+    """A whole number between `lo` and `hi`; as `slider`."""
     scale = _Scale("%d", unit, whole=True)
-    changed, new = _slide(label, value, (lo, hi), default, tooltip, scale)
+    changed, new = _slide(label, value, (lo, hi), default, tooltip, scale, typed)
     return changed, round(new)
 
 
@@ -310,6 +313,7 @@ def _slide(
     default: float | None,
     text: str,
     scale: _Scale,
+    typed: tuple[float, float] | None,
 ) -> tuple[bool, float]:
     lo, hi = limits
     value = _finite(given, default, lo)
@@ -330,7 +334,8 @@ def _slide(
     elif field.typed is not None:
         number = parse_number(field.typed)
         if number is not None:
-            new = min(max(round(number) if scale.whole else number, lo), hi)
+            least, most = typed or limits
+            new = min(max(round(number) if scale.whole else number, least), most)
     elif field.steps:
         new = min(max(scale.stepped(value, field.steps * _rate(), lo, hi), lo), hi)
     if (field.reset or row.reset) and default is not None:

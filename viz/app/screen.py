@@ -20,11 +20,13 @@ from viz.app.timeline import path_lane
 from viz.app.timeline.timeline_view import Timeline
 from viz.app.viewport.picture_view import Viewport
 from viz.exports.choices import seconds_left
+from viz.state.interface import Interface
+from viz.state.settings import setting
 from viz.state.types import RenderResult
 
 BAR_HEIGHT = 40.0
 TIMELINE_HEIGHT = 68.0
-SIDEBAR_LIMITS = (260.0, 560.0)
+SIDEBAR_LIMITS = setting(Interface, "sidebar_width").range.ends
 GRIP_WIDTH = 4.0
 STATUS_WIDTH = 230.0
 """Design pixels."""

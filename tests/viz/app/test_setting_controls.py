@@ -71,6 +71,16 @@ def test_a_slider_reaches_both_ends_and_its_default(make_driver: MakeDriver, own
     assert getattr(desk.owner, name) == setting(type(owner), name).default
 
 
+def test_typed_numbers_go_as_far_as_the_setting(make_driver: MakeDriver):
+    desk = Desk(make_driver, Orbit(), lambda it: setting_controls.slider("It", it, "fov"))
+    declared = setting(Orbit, "fov").range
+    typed = (declared.ends[1] + declared.hi) / 2
+    desk.enter(f"{typed:g}")
+    assert desk.owner.fov == pytest.approx(typed, rel=1e-3)
+    desk.enter("9999")
+    assert desk.owner.fov == declared.hi
+
+
 def test_percent_are_fractions(make_driver: MakeDriver):
     desk = Desk(make_driver, Display(), lambda it: setting_controls.slider("It", it, "split"))
     desk.enter("37")

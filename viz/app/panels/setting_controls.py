@@ -48,7 +48,8 @@ def slider(
         name: of the setting.
         none: number that None stands for; None is kept where the user chooses it.
         default: where a reset goes, if not to the declared default.
-        ends: of the slider, where they depend on the model.
+        ends: of the slider, where they depend on the model; typed numbers may go as far as the
+            setting itself.
     """
     declared, value = setting(type(owner), name), getattr(owner, name)
     numbers = declared.range
@@ -66,6 +67,7 @@ def slider(
             default=None if back is None else round(back),
             unit=numbers.unit,
             tooltip=declared.sentence,
+            typed=(numbers.lo, numbers.hi),
         )
     else:
         factor = 100 if numbers.unit == "%" else 1
@@ -79,6 +81,7 @@ def slider(
             fmt=_format(numbers, factor),
             log=numbers.logarithmic,
             tooltip=declared.sentence,
+            typed=(factor * numbers.lo, factor * numbers.hi),
         )
         new = round(new) if isinstance(value, int) else new / factor
     if not changed:  # what percent show is rounded
