@@ -29,6 +29,7 @@ from training.checkpoint import load_generator
 from training.config import GeneratorConfig
 from training.networks.generator import Generator
 from viz.render.geometry import DensityField, Grid, sigma_grid, sigma_level, surface_steps
+from viz.state.jobs import finish
 
 Mesh = tuple[np.ndarray, np.ndarray]
 WAYS = ("plain", "whole", "sparse")
@@ -90,13 +91,7 @@ def run(way: str, options: Options) -> dict[str, Any]:
         else:
             field = DensityField(G, planes)
             grid = Grid.cube(field.box, options.resolution)
-            steps = surface_steps(field, grid, level, sparse=way == "sparse")
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as end:
-                    mesh = end.value
-                    break
+            mesh = finish(surface_steps(field, grid, level, sparse=way == "sparse"))
     seconds = time.process_time() - start
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     return {"mesh": mesh, "seconds": seconds, "mb": memory / 1e3, "level": level}

@@ -38,6 +38,7 @@ from viz.render.models import load_model, pick_device
 from viz.render.renderer import Renderer
 from viz.scheduling.previews import PreviewController, words
 from viz.state.errors import UserError
+from viz.state.jobs import finish
 from viz.state.person import Latent, Motion
 from viz.state.types import Orbit, Precision, Preview, Quality, RenderRequest, SessionState, Shot
 
@@ -107,12 +108,7 @@ def load(checkpoint: str, device: torch.device) -> Generator:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return Generator(GeneratorConfig()).eval().requires_grad_(False).to(device)
-    steps = load_model(checkpoint, device)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value.G
+    return finish(load_model(checkpoint, device)).G
 
 
 def shots(task: str, turn: int) -> Shot:

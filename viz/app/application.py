@@ -10,6 +10,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.window.window import Window
+from training.reasons import first_line
 from viz.app import preferences, shortcuts
 from viz.app.commands import Commands
 from viz.app.dialogs import Dialogs
@@ -127,7 +128,7 @@ class App:
 
     def _draw_failure(self, failure: Exception) -> None:
         """Asks what to do after a frame that failed as a whole; nothing else is drawn."""
-        reason = (str(failure) or type(failure).__name__).splitlines()[0]
+        reason = first_line(failure)
         choices = ("Go on", "Save the session", "Quit")
         sentence = f"The interface failed: {reason}. The session can be saved before you quit."
         answer = controls.confirm("The interface failed", sentence, choices, default="Go on")

@@ -132,12 +132,7 @@ def load(path: str, device: torch.device) -> Model:
     Raises:
         UserError: when it cannot be used.
     """
-    steps = models.load_model(path, device)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    return finish(models.load_model(path, device))
 
 
 def pick_device(name: str, ranks: Ranks) -> torch.device:

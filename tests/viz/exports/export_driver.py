@@ -19,6 +19,7 @@ from viz.exports.frame_options import Look
 from viz.exports.pictures.frame_renderer import FrameRenderer
 from viz.exports.table import EXPORTERS
 from viz.render.renderer import Renderer
+from viz.state import jobs
 from viz.state.types import SessionState
 
 
@@ -40,11 +41,7 @@ def renderer(small_generator: Generator) -> Renderer:
 def finish(steps: Any) -> Any:
     """What steps return, all of them done in the worker's way."""
     with torch.inference_mode():
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                return end.value
+        return jobs.finish(steps)
 
 
 def export(

@@ -22,6 +22,7 @@ from viz.exports.meshes import mesh_export, mesh_files, mesh_texture
 from viz.exports.meshes.mesh_raster import coverage, depth_map, project
 from viz.exports.meshes.mesh_surface import Surface
 from viz.render.renderer import Renderer
+from viz.state.jobs import finish
 from viz.state.types import Quality, SessionState
 
 STATE = SessionState(quality=Quality(mesh_level=7.0, depth_samples=24, importance_samples=24))
@@ -32,11 +33,7 @@ OPTIONS = MeshOptions(
 
 def run(steps):
     with torch.inference_mode():
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                return end.value
+        return finish(steps)
 
 
 @pytest.fixture(scope="module")

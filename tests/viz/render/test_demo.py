@@ -18,6 +18,7 @@ from training.networks.generator import Generator
 from viz.render.models import load_model
 from viz.render.renderer import Renderer
 from viz.state import files, layouts
+from viz.state.jobs import finish
 from viz.state.person import Latent, Motion
 from viz.state.types import ModelInfo, Orbit, Quality, SessionState
 
@@ -41,12 +42,7 @@ def demo() -> Generator:
 
 
 def loaded() -> ModelInfo:
-    steps = load_model(DEMO, torch.device("cpu"))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value.info
+    return finish(load_model(DEMO, torch.device("cpu"))).info
 
 
 @torch.inference_mode()

@@ -20,6 +20,7 @@ from viz.render.geometry import (
 from viz.render.geometry.bounds import BoxBounds
 from viz.render.renderer import Renderer
 from viz.state.errors import UserError
+from viz.state.jobs import finish
 from viz.state.layouts import shots
 from viz.state.types import Display, Preview, Quality, RenderRequest, SessionState
 
@@ -27,14 +28,6 @@ from viz.state.types import Display, Preview, Quality, RenderRequest, SessionSta
 def grid(resolution: int, box: float = 1.0) -> np.ndarray:
     axis = np.linspace(-box / 2, box / 2, resolution)
     return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
-
-
-def finish(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
 
 
 def rough_planes(generator, scale: float = 4.0) -> torch.Tensor:

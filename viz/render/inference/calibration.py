@@ -27,6 +27,7 @@ from torch import Tensor
 
 from training.camera import FRONTAL
 from training.networks import generator as networks
+from training.reasons import first_line
 from training.user_folders import user_folder
 from viz.render.inference.convolutions import can_fuse
 from viz.render.inference.gpu import kernel
@@ -37,6 +38,7 @@ from viz.render.inference.rays import compiled
 from viz.render.inference.select import can_prepare
 from viz.render.inference.stage_interface import RaySettings, Stages
 from viz.render.inference.stages import PreparedStages, ReferenceStages
+from viz.state.jobs import finish
 
 log = logging.getLogger(__name__)
 
@@ -67,12 +69,7 @@ _found: dict[str, Plan] = {}
 
 def plan_for(G: networks.Generator) -> Plan:
     """The plan of a model on this machine, measured where it is not known; waits for it."""
-    steps = find(G)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    return finish(find(G))
 
 
 def find(G: networks.Generator) -> Steps:
@@ -213,7 +210,7 @@ def _measure_gpu(G: networks.Generator) -> Steps:
         try:
             tests[name].run(DeviceStages(G, Plan.on_gpu(name)))
         except Exception as error:  # drivers and libraries have many ways to fail
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            reason = first_line(error)
             log.warning("The model cannot be prepared for this GPU in %s: %s", name, reason)
             del tests[name]
     yield "Measuring this machine", 1.0

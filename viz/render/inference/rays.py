@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from training.networks.decoder import Decoder
+from training.reasons import first_line
 from training.rendering import stratified_depths
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
 from viz.render.inference.stage_interface import Check, Pixels
@@ -180,7 +181,7 @@ def _compile(decoder: PreparedDecoder) -> CompiledRays | None:
         rays.cast(texels, ray[0], ray, ray_range, **options)
         rays.sigma(texels, ray)
     except Exception as error:  # numba, its compiler or its cache can fail in many ways
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         log.warning("Rays are cast without numba, many times as slowly: %s", reason)
         return None
     return rays
