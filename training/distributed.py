@@ -87,22 +87,39 @@ def device_named(name: str, local: int = 0) -> torch.device:
     """The device of a name, a GPU always with its number, as `torch.cuda.set_device` wants it.
 
     Args:
-        name: "auto" for a GPU, or the CPU without one; or a name such as "cpu" or "cuda:1".
-        local: number of the GPU where the name gives none.
+        name: "auto" for the first kind that is here of cuda, mps (Apple's GPUs) and cpu; or a name
+            such as "cpu" or "cuda:1".
+        local: number of the CUDA GPU where the name gives none.
 
     Raises:
         DeviceError: when there is no such device.
     """
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        gpus = (("cuda", torch.cuda), ("mps", torch.backends.mps))
+        name = next((kind for kind, gpu in gpus if gpu.is_available()), "cpu")
     try:
         device = torch.device(name)
         if device.type == "cuda" and device.index is None:
             device = torch.device("cuda", local)
         torch.zeros(1, device=device).item()  # "meta" makes tensors, but has no numbers
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise DeviceError(f"The device {name} cannot be used here: choose cpu or cuda.") from error
+        sentence = f"The device {name} cannot be used here: choose cpu, cuda or mps."
+        raise DeviceError(sentence) from error
     return device
+
+
+def training_device(name: str, local: int = 0) -> torch.device:
+    """The device that a network is trained or measured on, as `device_named`, but never Apple's
+    GPUs: they have no float64, which sums and measures take.
+
+    Raises:
+        DeviceError: when there is no such device, or it is one of Apple's GPUs.
+    """
+    if name == "auto" and not torch.cuda.is_available():
+        name = "cpu"
+    if name.partition(":")[0] == "mps":
+        raise DeviceError(f"The device {name} lacks float64 for this: choose cpu or cuda.")
+    return device_named(name, local)
 
 
 @contextmanager
@@ -110,12 +127,12 @@ def world(device: str = "auto") -> Iterator[World]:
     """The processes that torchrun started (NCCL on GPUs, gloo without), or this one alone.
 
     Args:
-        device: "auto" for the process's own GPU or the CPU, or a name such as "cpu".
+        device: "auto" for the process's own CUDA GPU or the CPU, or a name such as "cpu".
 
     Raises:
-        DeviceError: when there is no such device.
+        DeviceError: as `training_device`.
     """
-    chosen = device_named(device, int(os.environ.get("LOCAL_RANK", "0")))
+    chosen = training_device(device, int(os.environ.get("LOCAL_RANK", "0")))
     torch.backends.cudnn.allow_tf32 = False  # R1's squared gradients need all of float32
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)

@@ -13,6 +13,8 @@ import torch
 from training.terminal import typed_name
 from viz.exports.video import encoders
 from viz.state import files
+from viz.state.errors import UserError
+from viz.state.jobs import finish
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ def examine() -> list[Finding]:
         _python(),
         _torch(),
         _device(),
+        pictures(),
         _precision(),
         _memory(),
         *_window(),
@@ -80,12 +83,33 @@ def _device() -> Finding:
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
         return Finding("Device", True, f"{properties.name}, {properties.total_memory / 1e9:.0f} GB")
+    if torch.backends.mps.is_available():
+        return Finding("Device", True, f"Apple's GPU (mps), {platform.machine()}")
     mend = "A full-size model needs seconds a picture here. "
     if torch.version.cuda:
         mend += "If there is an NVIDIA GPU, install its driver."
     else:
         mend += "If there is an NVIDIA GPU, install a PyTorch build with CUDA (pytorch.org)."
     return Finding("Device", False, "CPU only", mend, needed=False)
+
+
+def pictures() -> Finding:
+    """Whether the device that is taken renders what the processor does."""
+    from viz.render.inference import device_check
+    from viz.render.models import pick_device, random_generator
+
+    try:
+        device = pick_device()
+        if device.type == "cpu":
+            return Finding("Pictures", True, "by the processor, whose pictures others must match")
+        placed = finish(device_check.place(random_generator(), device, remember=False))
+    except (UserError, torch.OutOfMemoryError) as error:
+        mend = "Choose another device: --device cpu"
+        return Finding("Pictures", False, str(error).splitlines()[0], mend, needed=False)
+    if placed.notes:
+        mend = "Pictures are right all the same; a newer driver or PyTorch may make them faster."
+        return Finding("Pictures", False, " ".join(placed.notes), mend, needed=False)
+    return Finding("Pictures", True, f"{device} renders what the processor does")
 
 
 def _precision() -> Finding:

@@ -28,7 +28,7 @@ class AppOptions:
     session: str = ""
     """Session to restore: a .json, or a picture saved by this program."""
     device: str = "auto"
-    """Where the model runs: auto, cpu, cuda or cuda:1."""
+    """Where the model runs: auto, cpu, cuda, cuda:1 or mps."""
 
 
 def run_app(options: AppOptions) -> int:

@@ -27,7 +27,7 @@ from training.data import DatasetError
 from training.data.picture_files import resize
 from training.data.sampling import open_source
 from training.data.source import Annotations, Pictures
-from training.distributed import device_named
+from training.distributed import training_device
 from training.networks.generator import Frame, Generator
 from training.terminal import run_command
 from training.train.step import Draws
@@ -189,7 +189,7 @@ def main(arguments: list[str] | None = None) -> int:
     config = tyro.cli(HeldOutConfig, args=arguments, prog="python -m training.warmup.held_out")
     generator = config.run / "generator.safetensors" if config.run.is_dir() else config.run
     try:
-        G = load_generator(generator, device=device_named(config.device))
+        G = load_generator(generator, device=training_device(config.device))
         codes = Codes.load(generator.with_name("codes.safetensors"), G)
         found = measure(G, codes, config.data, config.count)
     except (CheckpointError, DatasetError, ValueError) as error:

@@ -75,7 +75,8 @@ def export(
     device = pick_device(source.device, ranks)
     if device.type == "cuda":
         torch.cuda.set_device(device)  # clocks and libraries take the present one
-    renderer = Renderer(load(state.checkpoint, device).G)
+    model = load(state.checkpoint, device)
+    renderer = Renderer(model.G, plainly=model.plainly)
     if source.cameras is not None:
         cameras = DataCameras(source.cameras)
         mine = [replace(i, state=cameras.filmed(i.state, i.number)) for i in mine]

@@ -51,8 +51,8 @@ class Source:
     """Data set whose cameras the frames take, as in the published protocol: clip k of the seeds
     takes those of window k. For frames and videos of the clip, 16 frames long."""
     device: str = "auto"
-    """Where the model runs: auto, cpu, cuda or cuda:1. auto under torchrun: each process on its own
-    GPU."""
+    """Where the model runs: auto, cpu, cuda, cuda:1 or mps. auto under torchrun: each process on
+    its own GPU."""
     overwrite: bool = False
     """Whether existing files may be replaced. Without it, finished ones are kept: an export of
     frames or of several seeds goes on where it stopped."""

@@ -14,7 +14,7 @@ from training.config import GeneratorConfig, RenderingConfig
 from training.distributed import DeviceError, device_named
 from training.networks.generator import Generator, parameter_count
 from viz.render import layer_probe
-from viz.render.inference import calibration
+from viz.render.inference import device_check
 from viz.state.errors import UserError
 from viz.state.person import LAST_SEED
 from viz.state.types import ModelInfo
@@ -47,10 +47,12 @@ class Model:
 
     G: Generator
     info: ModelInfo
+    plainly: bool = False
+    """Whether its networks run as they are, as nothing else works on its device."""
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device by its name; "auto" is the first GPU, or the CPU without one.
+    """The device by its name; "auto" is the first CUDA GPU, or Apple's, or the CPU.
 
     Raises:
         UserError: when there is no such device.
@@ -69,27 +71,29 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
         what is being done and the share that is done.
 
     Returns:
-        the model.
+        the model; on the processor where it does not render rightly on the device.
 
     Raises:
         UserError: when the file cannot be used, with everything that is wrong.
     """
     if not path:
         yield "Building the untrained model", 0.0
-        model = _random_model(device)
-        yield from calibration.find(model.G)
-        return model
+        note = "This model is untrained: open a checkpoint to see people."
+        placed = yield from device_check.place(random_generator(), device)
+        info = _info(placed.G, "", "random", (note, *placed.notes))
+        return Model(placed.G, info, placed.plainly)
     yield "Reading", 0.0
     try:
         checkpoint = read(path)
         yield "Building the networks", 0.6
-        G = build(checkpoint, device=device)
+        G = build(checkpoint)
     except CheckpointError as e:
         raise UserError(str(e)) from e
-    yield from calibration.find(G)
-    info = _info(G, path, FORMATS[checkpoint.format], checkpoint.notes)
+    placed = yield from device_check.place(G, device)
+    notes = (*checkpoint.notes, *placed.notes)
+    info = _info(placed.G, path, FORMATS[checkpoint.format], notes)
     people, motions = _recommended(checkpoint)
-    return Model(G, replace(info, people=people, motions=motions))
+    return Model(placed.G, replace(info, people=people, motions=motions), placed.plainly)
 
 
 def find(weights: str, candidates: Sequence[str]) -> Steps[tuple[str, float], None, str]:
@@ -136,13 +140,13 @@ def _seeds(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(n for n in numbers if n <= LAST_SEED))[:_MOST_SEEDS]
 
 
-def _random_model(device: torch.device) -> Model:
+def random_generator() -> Generator:
+    """The untrained generator on the processor, the same at every call."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(2023)
         G = Generator(RANDOM_CONFIG).eval().requires_grad_(False)
     _give_shape(G)
-    note = "This model is untrained: open a checkpoint to see people."
-    return Model(G.to(device), _info(G, "", "random", (note,)))
+    return G
 
 
 def _give_shape(G: Generator) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import time
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from training.networks.generator import Generator, RawRender
 from viz.render import geometry, latents, layer_probe
 from viz.render.inference import calibration
 from viz.render.inference.plan import Plan
-from viz.render.inference.select import can_prepare, open_stages
+from viz.render.inference.select import can_prepare, open_stages, reason
 from viz.render.inference.stage_interface import RadianceField, RaySettings, Stages
 from viz.render.inference.stages import ReferenceStages
 from viz.render.stage_cache import StageCache
@@ -29,6 +30,8 @@ from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import UserError
 from viz.state.files import file_stamp
 from viz.state.types import MeshData, Preview, Quality, RenderRequest, RenderResult, Shot
+
+log = logging.getLogger(__name__)
 
 MIN_RAW_RESOLUTION = 16
 """Smallest raw picture of a preview, pixels."""
@@ -91,11 +94,19 @@ class StageClock:
 
 
 class Renderer:
-    """Renders shots of one model. Used from one thread, in inference mode."""
+    """Renders shots of one model. Used from one thread, in inference mode.
 
-    def __init__(self, G: Generator, max_cache_bytes: int = 2**30) -> None:
-        self.G = G
-        factor = _GPU_FACTOR if G.device.type == "cuda" else 1
+    Args:
+        G: the model.
+        max_cache_bytes: memory for the stages that are kept.
+        plainly: whether its networks run as they are, as nothing else works on this device.
+    """
+
+    def __init__(
+        self, G: Generator, max_cache_bytes: int = 2**30, *, plainly: bool = False
+    ) -> None:
+        self.G, self._plainly = G, plainly
+        factor = 1 if G.device.type == "cpu" else _GPU_FACTOR
         limits = {stage: factor * size for stage, size in _STAGE_BYTES.items()}
         self.cache = StageCache(max_cache_bytes, limits)
         self.stage_runs: dict[str, int] = dict.fromkeys(
@@ -177,14 +188,18 @@ class Renderer:
 
     def plan(self, quality: Quality) -> Plan:
         """How pictures of a quality are computed: as it says, or as calibration found best."""
-        name = quality.precision
+        name, kind = quality.precision, self.G.device.type
+        if kind not in ("cpu", "cuda"):
+            return Plan(reference=True)  # half formats are only known on those two
+        if self._plainly:
+            return Plan.uniform("float32" if name == "auto" else name, reference=True)
         if name == "auto":
             if self._found is None:
                 self._found = calibration.plan_for(self.G)
             return self._found
         if not self._can_prepare:
             return Plan.uniform(name, reference=True)
-        if self.G.device.type == "cuda":
+        if kind == "cuda":
             return Plan.on_gpu(name)
         # On a processor the prepared stages know the formats that it has units for.
         return Plan.uniform(name, reference=name == "float16")
@@ -269,8 +284,7 @@ class _Job:
         if not config.has_motion:
             return None
         code = torch.from_numpy(latents.motion_code(shot.motion, config.motion_dim))
-        # What is this small is taken from the host at once, so that nobody has to wait.
-        code = code.to(self.G.device, non_blocking=True)
+        code = from_host(code, self.G.device)
         return code * (shot.t * shot.motion.strength)
 
     def _raw_key(self, shot: Shot) -> Hashable:
@@ -295,8 +309,8 @@ class _Job:
         options = self.G.config.rendering
         start, end = shot.camera.ray_range(options.ray_start, options.ray_end)
         settings = RaySettings(
-            torch.from_numpy(shot.camera.numbers())[None].to(ws.device, non_blocking=True),
-            torch.tensor([[start, end]]).to(ws.device, non_blocking=True),
+            from_host(torch.from_numpy(shot.camera.numbers())[None], ws.device),
+            from_host(torch.tensor([[start, end]]), ws.device),
             self.effort.resolution,
             self.effort.depth_samples,
             self.effort.importance_samples,
@@ -392,12 +406,22 @@ class _Exact:
         return self.stages.superresolve(self.job.raw(shot), self.job.ws(shot), self.job.check)
 
 
+def from_host(x: Tensor, device: torch.device) -> Tensor:
+    """A few numbers on a device. CUDA takes what is this small from the host at once, so that
+    nobody has to wait; elsewhere it is waited for, as x may not live on."""
+    return x.to(device, non_blocking=device.type == "cuda")
+
+
 def to_host(x: Tensor) -> Tensor:
-    """A tensor on the CPU. From a GPU it goes into pinned memory, without buffers between, and
-    only this copy is waited for."""
+    """A tensor on the CPU. From a CUDA GPU it goes into pinned memory, without buffers between, and
+    only this copy is waited for; where no memory can be pinned, everything is."""
     if x.device.type != "cuda":
         return x.cpu()
-    host = torch.empty(x.shape, dtype=x.dtype, pin_memory=True)
+    try:
+        host = torch.empty(x.shape, dtype=x.dtype, pin_memory=True)
+    except RuntimeError as error:  # systems limit it
+        log.info("A picture is copied without pinned memory: %s", reason(error))
+        return x.cpu()
     host.copy_(x, non_blocking=True)
     done = torch.cuda.Event()
     done.record(torch.cuda.current_stream(x.device))

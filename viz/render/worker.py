@@ -218,6 +218,8 @@ class Worker:
             self.renderer.cache.clear()
         if self._on_cuda:
             torch.cuda.empty_cache()
+        elif self._device.type == "mps":
+            torch.mps.empty_cache()
 
     def _step_job(self) -> None:
         """One step of the job under way, or the beginning of the next one."""
@@ -262,7 +264,7 @@ class Worker:
             del old
             gc.collect()  # its hooks hold the model in a cycle, which could keep the GPU full
             self._free_memory()
-        self.renderer = Renderer(model.G, _cache_budget(self._device))
+        self.renderer = Renderer(model.G, _cache_budget(model.G.device), plainly=model.plainly)
         self._tell(Loaded(model.info, stamp))
 
     def _fail_job(self, task: _Task, error: Exception) -> None:

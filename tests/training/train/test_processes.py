@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.training.train.tiny_run import trainer
-from training.distributed import DeviceError, device_named
+from training.distributed import DeviceError, device_named, training_device
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -56,6 +56,17 @@ def test_a_gpu_has_its_number(monkeypatch):
     assert device_named("auto") == torch.device("cuda", 0)
     assert device_named("cuda", local=3) == torch.device("cuda", 3)
     assert device_named("cuda:1", local=3) == torch.device("cuda", 1)
+
+
+def test_a_mac_s_gpu_shows_pictures_but_does_not_train(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "zeros", lambda *_, **__: torch.ones(1))
+    assert device_named("auto") == torch.device("mps")
+    assert device_named("mps") == torch.device("mps")
+    assert training_device("auto") == torch.device("cpu")
+    with pytest.raises(DeviceError, match="mps lacks float64 for this: choose cpu or cuda"):
+        training_device("mps")
 
 
 @pytest.mark.parametrize("name", ["abacus", "meta", "cuda:99"])

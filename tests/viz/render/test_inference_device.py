@@ -6,7 +6,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -33,7 +34,7 @@ from viz.render.inference.gpu.graphs import Replay, Workplace
 from viz.render.inference.plan import Plan
 from viz.render.inference.select import open_stages
 from viz.render.inference.stages import ReferenceStages
-from viz.render.renderer import Renderer
+from viz.render.renderer import Renderer, to_host
 from viz.state.errors import SupersededError
 from viz.state.types import Quality, RenderRequest, SessionState
 
@@ -192,14 +193,48 @@ def test_rays_go_on_without_a_kernel_that_fails(monkeypatch, caplog):
     ]
 
 
+def test_networks_go_on_without_a_kernel_that_fails_later(monkeypatch, caplog):
+    """As for a preview of another size than the model was prepared with."""
+    G = generator(CONFIGS["2X"])
+    exact = pictures(ReferenceStages(G, EXACT), G, settings=ray_settings(G, resolution=9))[2]
+    monkeypatch.setattr(kernel, "cast", failing_kernel)
+    monkeypatch.setattr(kernel, "finish", failing_kernel)
+    device = DeviceStages(G, Plan(), kernels=True)
+    for _ in range(2):
+        ours = pictures(device, G, settings=ray_settings(G, resolution=9))[2]
+        assert error(ours, exact) < 1e-4
+    assert [record.message for record in caplog.records] == [
+        "The networks run without Triton, more slowly: no such kernel"
+    ]
+
+
+def failing_kernel(*_: Any, **__: Any) -> None:
+    raise RuntimeError("no such kernel")
+
+
+def test_without_pinned_memory_pictures_are_copied(monkeypatch, caplog):
+    def unpinned(*_: Any, pin_memory: bool = False, **__: Any) -> None:
+        raise RuntimeError("cannot pin" if pin_memory else "?")
+
+    caplog.set_level(logging.INFO)
+    picture = torch.rand(3, 4)
+    on_gpu = SimpleNamespace(
+        device=torch.device("cuda", 0), shape=(3, 4), dtype=torch.float32, cpu=lambda: picture
+    )
+    monkeypatch.setattr(torch, "empty", unpinned)
+    assert to_host(cast(Tensor, on_gpu)) is picture
+    assert "without pinned memory: cannot pin" in caplog.text
+
+
 def test_a_model_that_cannot_be_prepared_runs_as_it_is(monkeypatch, caplog):
     def failing(*_: Any) -> None:
         raise RuntimeError("no such kernel image")
 
     G = generator(CONFIGS["none"])
-    assert isinstance(select._device_stages(G, Plan()), DeviceStages)
+    monkeypatch.setattr(select, "prepared", select._device_stages)  # as on a GPU
+    assert isinstance(open_stages(G, Plan()), DeviceStages)
     monkeypatch.setattr(DeviceStages, "prepare", failing)
-    plain = select._device_stages(G, Plan.on_gpu("bfloat16"))
+    plain = open_stages(G, Plan.on_gpu("bfloat16"))
     assert isinstance(plain, ReferenceStages)
     assert "no such kernel image" in caplog.text
     assert pictures(plain, G)[2].isfinite().all()
@@ -212,21 +247,26 @@ class Tape(Workplace):
     """Records as a GPU does: a recording runs on the tensors that it was made with, and gives its
     results where it gave the first ones."""
 
-    def __init__(self, fails: bool = False) -> None:
+    def __init__(self, fails: str = "") -> None:
         super().__init__(torch.device("cpu"))
         self.records, self.fails, self.made, self.settled = True, fails, 0, 0
 
+    def _step(self, name: str) -> None:
+        if self.fails == name:
+            raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
     def warm_up(self, run: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        self._step("warm-up")
         return run()
 
     def record(self, run: Callable[[], tuple[Tensor, ...]]) -> tuple[Any, tuple[Tensor, ...]]:
-        if self.fails:
-            raise RuntimeError("operation not permitted when stream is capturing\nmore")
+        self._step("recording")
         self.made += 1
-        fixed = run()
+        fixed, step = run(), self._step
 
         class Graph:
             def replay(self) -> None:
+                step("replay")
                 for place, result in zip(fixed, run(), strict=True):
                     place.copy_(result)
 
@@ -294,8 +334,9 @@ def test_the_least_recently_used_recordings_are_dropped():
     assert tape.made == 4, "size 2 was dropped, and warms up again"
 
 
-def test_what_cannot_be_recorded_is_called(caplog):
-    tape = Tape(fails=True)
+@pytest.mark.parametrize("step", ["warm-up", "recording", "replay"])
+def test_what_cannot_be_recorded_is_called(step, caplog):
+    tape = Tape(fails=step)
     replay = Replay(scaled, tape)
     for _ in range(2):
         for size in (1, 2, 1, 2, 1):

@@ -44,8 +44,9 @@ class DensityField:
         # The planes end in zeros: half a texel before the box's faces they begin to fade.
         self.planes = F.pad(hidden, (0, 0, 1, 1, 1, 1)).contiguous()
         """A and C at the texels with a ring of zeros, [2, S, S, hidden]; S = P + 2."""
-        self._points_at_once = 2**20 if planes.is_cuda else 2**13  # a CPU keeps these in its cache
-        self._compiled = None if planes.is_cuda else wait_for(compiled(G.decoder), check)
+        on_cpu = planes.device.type == "cpu"
+        self._points_at_once = 2**13 if on_cpu else 2**20  # a CPU keeps these in its cache
+        self._compiled = wait_for(compiled(G.decoder), check) if on_cpu else None
         self._texels = Texels.of(planes.float(), self.box, torch.float32)
 
     @property
@@ -105,7 +106,8 @@ class DensityField:
         """
         begin = np.arange(0, len(axis) - 1, size)
         end = np.minimum(begin + size, len(axis) - 1)
-        places = self._place(torch.from_numpy(axis).to(self.device))[0]
+        # In float64, which not every device has.
+        places = self._place(torch.from_numpy(axis))[0].to(self.device)
         first, last = places[torch.from_numpy(begin)], places[torch.from_numpy(end)] + 1
         width = int((last - first).max()) + 1
         return first.clamp_max(self.texels + 2 - width), width

@@ -130,7 +130,7 @@ class _Layers:
         for k, boxes in enumerate(needed.shape):
             axis = grid.padded_axis(k)
             axis = np.pad(axis, (0, boxes * SIZE - len(axis)), mode="edge")
-            axis = torch.from_numpy(axis).to(field.device, torch.float32)
+            axis = torch.from_numpy(axis).float().to(field.device)
             self._axes.append(axis.reshape(boxes, SIZE))
 
     @property

@@ -19,23 +19,34 @@ log = logging.getLogger(__name__)
 
 def open_stages(G: Generator, plan: Plan) -> Stages:
     """The stages of a generator in the way that a plan says."""
-    if plan.reference:
+    try:
+        return prepared(G, plan)
+    except Exception as error:  # drivers and libraries have many ways to fail
+        log.warning("The model could not be prepared and runs as it is: %s", reason(error))
+        return ReferenceStages(G, replace(plan, reference=True))
+
+
+def prepared(G: Generator, plan: Plan) -> Stages:
+    """The stages as `open_stages`, with the error that prepared ones fail with."""
+    if plan.reference or G.device.type not in ("cpu", "cuda"):
         return ReferenceStages(G, plan)
-    return _device_stages(G, plan) if G.device.type == "cuda" else PreparedStages(G, plan)
+    if G.device.type == "cpu":
+        return PreparedStages(G, plan)
+    return _device_stages(G, plan)
 
 
 def _device_stages(G: Generator, plan: Plan) -> Stages:
-    """The stages prepared for a GPU and tried out, or the networks where they do not run."""
-    try:
-        stages = DeviceStages(G, plan)
-        with torch.inference_mode():
-            average = G.backbone.mapping.w_avg
-            stages.prepare(average.expand(1, G.config.num_ws, -1).contiguous())
-    except Exception as error:  # drivers and libraries have many ways to fail
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        log.warning("The model could not be prepared for this GPU and runs as it is: %s", reason)
-        return ReferenceStages(G, replace(plan, reference=True))
+    """The stages prepared for a GPU and tried out."""
+    stages = DeviceStages(G, plan)
+    with torch.inference_mode():
+        average = G.backbone.mapping.w_avg
+        stages.prepare(average.expand(1, G.config.num_ws, -1).contiguous())
     return stages
+
+
+def reason(error: Exception) -> str:
+    """What an error of a driver or a library says, in a line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def can_prepare(G: Generator) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import OrderedDict
 from collections.abc import Callable
@@ -42,8 +43,9 @@ class ReferenceStages:
             if isinstance(module, SynthesisLayer)  # the longest work without an own checkpoint
         ]
         device, dtype = self._autocast
+        exact = dtype == torch.float32  # for which not every device has an autocast
         try:
-            with torch.autocast(device, dtype, enabled=dtype != torch.float32):
+            with contextlib.nullcontext() if exact else torch.autocast(device, dtype):
                 return compute().float()
         finally:
             for hook in hooks:

@@ -7,9 +7,10 @@ as well, without graphs: that is how they are compared with the networks of `tra
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 import torch
@@ -141,16 +142,36 @@ class DeviceStages:
 
     def __init__(self, G: Generator, plan: Plan, *, kernels: bool | None = None) -> None:
         self.G, self.plan = G, plan
-        kernels = kernel.available(G.device) if kernels is None else kernels
-        place = Workplace(G.device)
+        self._place = Workplace(G.device)
+        self._lay_out(kernel.available(G.device) if kernels is None else kernels)
+
+    def _lay_out(self, kernels: bool) -> None:
+        place = self._place
         with place.entered():
-            self._networks = _Networks(G, plan, kernels=kernels)
-        self._by_kernel = kernels
+            self._networks = _Networks(self.G, self.plan, kernels=kernels)
+        self._kernels = self._by_kernel = kernels
         self._set = Replay(self._networks.set, place)
         self._planes = Replay(self._networks.planes, place)
         self._render = Replay(self._networks.render, place)
         self._superresolve = Replay(self._networks.superresolve, place)
         self._people: OrderedDict[int, tuple[Tensor, tuple[Tensor, ...]]] = OrderedDict()
+
+    def _convolved(self, run: Callable[[], tuple[Tensor, ...]]) -> Tensor:
+        """What a network of convolutions gives; where it fails with Triton's kernels, it runs once
+        more, and from then on, without them."""
+        try:
+            return run()[0]
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # a compiler's or driver's, of any kind
+            if not self._kernels:
+                raise
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            log.warning("The networks run without Triton, more slowly: %s", reason)
+            with contextlib.suppress(RuntimeError):  # the device may still tell of the failure
+                self._place.settle()  # recordings that may still run are dropped
+            self._lay_out(kernels=False)
+            return run()[0]
 
     def prepare(self, ws: Tensor) -> None:
         """Runs all stages for a person as often as it takes to record them, so that pictures of the
@@ -172,8 +193,8 @@ class DeviceStages:
 
     def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> Texels:
         check()
-        inputs = (self._person(ws)[0],) if motion is None else (self._person(ws)[0], motion)
-        (table,) = self._planes(None, *inputs)
+        moved = () if motion is None else (motion,)
+        table = self._convolved(lambda: self._planes(None, self._person(ws)[0], *moved))
         config = self.G.config
         return Texels(table, config.plane_resolution, config.rendering.box_warp)
 
@@ -202,7 +223,9 @@ class DeviceStages:
         if self.G.superresolution is None:
             return raw.image
         check()
-        return self._superresolve(None, self._person(ws)[1], raw.features, raw.image)[0]
+        return self._convolved(
+            lambda: self._superresolve(None, self._person(ws)[1], raw.features, raw.image)
+        )
 
     def _person(self, ws: Tensor) -> tuple[Tensor, ...]:
         """What the networks take from a person, kept for the latest few; comparing numbers would

@@ -72,7 +72,8 @@ class Workplace:
 
     def settle(self) -> None:
         """Waits until what was sent is done, before recordings that may still run are dropped."""
-        torch.cuda.current_stream(self.device).synchronize()
+        if self.device.type == "cuda":
+            torch.cuda.current_stream(self.device).synchronize()
 
     def renew(self) -> None:
         """Gives the pool up, as a recording that failed may leave it half used."""
@@ -119,31 +120,35 @@ class Replay:
             if not self.place.records or self._failed:
                 return self.function(setting, *inputs)
             key = (setting, *((tuple(x.shape), x.dtype) for x in inputs))
-            if key not in self._known:
-                results = self.place.warm_up(lambda: self.function(setting, *inputs))
-                self._keep(key, None)
+            try:
+                return self._recorded(key, setting, inputs, own)
+            except Exception as error:  # drivers and libraries have many reasons not to record
+                # Where the error, or too little memory, is the function's own, it comes again.
+                results = self.function(setting, *inputs)
+                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                log.warning("A stage runs without a CUDA graph, more slowly: %s", reason)
+                self._failed = True
+                self._drop_all()
                 return results
-            recording = self._known[key] or self._record(setting, inputs)
-            if recording is None:
-                return self.function(setting, *inputs)
-            self._keep(key, recording)
-            for fixed, x in zip(recording.inputs, inputs, strict=True):
-                fixed.copy_(x)
-            recording.graph.replay()
-            return tuple(x.clone() for x in recording.outputs) if own else recording.outputs
 
-    def _record(self, setting: Hashable, inputs: tuple[Tensor, ...]) -> _Recording | None:
-        """A recording; None where it fails, and none is tried again."""
-        fixed = tuple(x.clone() for x in inputs)
-        try:
+    def _recorded(
+        self, key: Hashable, setting: Hashable, inputs: tuple[Tensor, ...], own: bool
+    ) -> tuple[Tensor, ...]:
+        """The results by a recording, or by what comes before there is one."""
+        if key not in self._known:
+            results = self.place.warm_up(lambda: self.function(setting, *inputs))
+            self._keep(key, None)
+            return results
+        recording = self._known[key]
+        if recording is None:
+            fixed = tuple(x.clone() for x in inputs)
             graph, outputs = self.place.record(lambda: self.function(setting, *fixed))
-        except Exception as error:  # drivers and libraries have many reasons not to be recorded
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            log.warning("A stage runs without a CUDA graph, more slowly: %s", reason)
-            self._failed = True
-            self._drop_all()
-            return None
-        return _Recording(fixed, outputs, graph)
+            recording = _Recording(fixed, outputs, graph)
+        self._keep(key, recording)
+        for held, x in zip(recording.inputs, inputs, strict=True):
+            held.copy_(x)
+        recording.graph.replay()
+        return tuple(x.clone() for x in recording.outputs) if own else recording.outputs
 
     def _keep(self, key: Hashable, recording: _Recording | None) -> None:
         self._known[key] = recording
