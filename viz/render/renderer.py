@@ -55,14 +55,16 @@ class Effort:
 
 
 class StageClock:
-    """Milliseconds by stage; on a GPU by events, so that measuring does not wait for it."""
+    """Milliseconds by stage; with CUDA by events, so that measuring does not wait for the GPU."""
 
     def __init__(self, device: torch.device) -> None:
-        self._cuda = device.type == "cuda"
+        self._cuda, self._mps = device.type == "cuda", device.type == "mps"
         self._spans: list[tuple[str, str | None, Any, Any]] = []
         self._open: list[str] = []
 
     def _now(self) -> Any:
+        if self._mps:
+            torch.mps.synchronize()
         if not self._cuda:
             return time.perf_counter()
         event = torch.cuda.Event(enable_timing=True)

@@ -9,13 +9,16 @@ import copy
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.viz.render.inference_cases import CONFIGS, generator
 from training.networks.generator import Generator
 from viz import doctor
 from viz.render import models
+from viz.render.geometry.density_field import DensityField
 from viz.render.inference import calibration, device_check
 from viz.render.inference.gpu.device_stages import DeviceStages
 from viz.render.inference.plan import Plan
@@ -23,7 +26,7 @@ from viz.render.inference.stage_interface import Stages
 from viz.render.inference.stages import ReferenceStages
 from viz.render.renderer import Renderer
 from viz.state.jobs import finish
-from viz.state.types import Quality
+from viz.state.types import Quality, SessionState
 
 Open = Callable[[Generator, Plan], Stages]
 
@@ -211,3 +214,33 @@ def test_the_doctor_tells_of_the_device(works, monkeypatch):
     expected = "mps renders what the processor does" if works else "the processor is used"
     assert expected in finding.text
     assert "\n" not in finding.text
+
+
+class NoFloat64(TorchDispatchMode):
+    """Refuses, as Apple's GPUs do, float64 on a device."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        for x in found if isinstance(found, (tuple, list)) else (found,):
+            if isinstance(x, torch.Tensor) and x.dtype == torch.float64:
+                assert x.device.type == "cpu", func
+        return found
+
+
+@pytest.mark.parametrize("name", ["8XDC", "still, no raw layer"])
+def test_nothing_needs_float64_or_cuda_of_other_devices(name):
+    """On a device of shapes without numbers: what is called there is what counts."""
+    G = generator(CONFIGS[name]).to("meta")
+    renderer, quality = Renderer(G), Quality()
+    shot = SessionState().shot()
+    shot = replace(shot, latent=replace(shot.latent, x=0.5, psi=0.7), t=0.4)
+    with torch.inference_mode(), NoFloat64():
+        image = renderer.image(shot, quality)
+        raw = renderer.raw(shot, quality, with_normals=True)
+        assert raw.normals is not None
+        field = DensityField(G, renderer.planes(shot, quality))
+        sigma = field.over(*(torch.linspace(-0.3, 0.3, n, device="meta") for n in (3, 4, 5)))
+        first, _ = field.spans(np.linspace(-0.3, 0.3, 9), 4)
+    assert image.shape == (1, 3, G.config.image_resolution, G.config.image_resolution)
+    assert sigma.shape == (3, 4, 5)
+    assert first.device == G.device

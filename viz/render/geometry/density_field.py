@@ -106,8 +106,8 @@ class DensityField:
         """
         begin = np.arange(0, len(axis) - 1, size)
         end = np.minimum(begin + size, len(axis) - 1)
-        # In float64, which not every device has.
-        places = self._place(torch.from_numpy(axis))[0].to(self.device)
+        # On the processor, as not every device has float64.
+        places = self._place(torch.from_numpy(axis))[0]
         first, last = places[torch.from_numpy(begin)], places[torch.from_numpy(end)] + 1
         width = int((last - first).max()) + 1
-        return first.clamp_max(self.texels + 2 - width), width
+        return first.clamp_max(self.texels + 2 - width).to(self.device), width
