@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from training.reasons import first_line
 from training.terminal import typed_name
 from viz.exports.video import encoders
 from viz.state import files
@@ -105,7 +106,7 @@ def pictures() -> Finding:
         placed = finish(device_check.place(random_generator(), device, remember=False))
     except (UserError, torch.OutOfMemoryError) as error:
         mend = "Choose another device: --device cpu"
-        return Finding("Pictures", False, str(error).splitlines()[0], mend, needed=False)
+        return Finding("Pictures", False, first_line(error), mend, needed=False)
     if placed.notes:
         mend = "Pictures are right all the same; a newer driver or PyTorch may make them faster."
         return Finding("Pictures", False, " ".join(placed.notes), mend, needed=False)

@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 from training.networks.generator import Generator, RawRender
+from training.reasons import first_line
 from viz.render import geometry, latents, layer_probe
 from viz.render.inference import calibration
 from viz.render.inference.plan import Plan
-from viz.render.inference.select import can_prepare, open_stages, reason
+from viz.render.inference.select import can_prepare, open_stages
 from viz.render.inference.stage_interface import RadianceField, RaySettings, Stages
 from viz.render.inference.stages import ReferenceStages
 from viz.render.stage_cache import StageCache
@@ -422,7 +423,7 @@ def to_host(x: Tensor) -> Tensor:
     try:
         host = torch.empty(x.shape, dtype=x.dtype, pin_memory=True)
     except RuntimeError as error:  # systems limit it
-        log.info("A picture is copied without pinned memory: %s", reason(error))
+        log.info("A picture is copied without pinned memory: %s", first_line(error))
         return x.cpu()
     host.copy_(x, non_blocking=True)
     done = torch.cuda.Event()

@@ -23,10 +23,11 @@ from torch import Tensor
 from training.camera import FRONTAL
 from training.checkpoint import weights_mark
 from training.networks import generator as networks
+from training.reasons import first_line
 from training.user_folders import user_folder
 from viz.render.inference import calibration
 from viz.render.inference.plan import Format, Plan
-from viz.render.inference.select import can_prepare, prepared, reason
+from viz.render.inference.select import can_prepare, prepared
 from viz.render.inference.stage_interface import RaySettings, Stages
 from viz.render.inference.stages import ReferenceStages
 
@@ -81,7 +82,7 @@ def place(G: networks.Generator, device: torch.device, *, remember: bool = True)
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # drivers and libraries have many ways to fail
-        placed = Placed(G, notes=(_on_processor(device, f"fail ({reason(error)})"),))
+        placed = Placed(G, notes=(_on_processor(device, f"fail ({first_line(error)})"),))
     for note in placed.notes:
         log.warning("%s", note)
     if placed.G is G:
@@ -105,7 +106,7 @@ def choose(moved: networks.Generator, G: networks.Generator, *, remember: bool =
     except torch.OutOfMemoryError:
         raise
     except Exception as error:
-        trouble = f"fail ({reason(error)})"
+        trouble = f"fail ({first_line(error)})"
     mark = _mark(moved, plan)
     if remember and not trouble and mark.exists():
         return Placed(moved)
@@ -135,7 +136,7 @@ def _trouble(G: networks.Generator, plan: Plan, exact: list[Tensor]) -> str:
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # drivers and libraries have many ways to fail
-        return f"fail ({reason(error)})"
+        return f"fail ({first_line(error)})"
     formats: set[Format] = {plan.backbone, plan.rays, plan.superresolution}
     least = min(_LEAST_PSNR[name] for name in formats)
     found = [calibration.psnr(*pair) for pair in zip(pictures, exact, strict=True)]

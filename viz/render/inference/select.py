@@ -9,6 +9,7 @@ import torch
 
 from training.networks.generator import Generator
 from training.networks.layers import resample_filter
+from training.reasons import first_line
 from viz.render.inference.gpu.device_stages import DeviceStages
 from viz.render.inference.plan import Plan
 from viz.render.inference.stage_interface import Stages
@@ -22,7 +23,7 @@ def open_stages(G: Generator, plan: Plan) -> Stages:
     try:
         return prepared(G, plan)
     except Exception as error:  # drivers and libraries have many ways to fail
-        log.warning("The model could not be prepared and runs as it is: %s", reason(error))
+        log.warning("The model could not be prepared and runs as it is: %s", first_line(error))
         return ReferenceStages(G, replace(plan, reference=True))
 
 
@@ -42,11 +43,6 @@ def _device_stages(G: Generator, plan: Plan) -> Stages:
         average = G.backbone.mapping.w_avg
         stages.prepare(average.expand(1, G.config.num_ws, -1).contiguous())
     return stages
-
-
-def reason(error: Exception) -> str:
-    """What an error of a driver or a library says, in a line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def can_prepare(G: Generator) -> bool:

@@ -19,6 +19,7 @@ from torch import Tensor
 from training import rendering
 from training.camera import FRONTAL, rays
 from training.networks.generator import Generator, RawRender
+from training.reasons import first_line
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.gpu_blocks import BackboneStage, SuperresolutionStage
 from viz.render.inference.gpu.graphs import Replay, Workplace
@@ -166,7 +167,7 @@ class DeviceStages:
         except Exception as error:  # a compiler's or driver's, of any kind
             if not self._kernels:
                 raise
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            reason = first_line(error)
             log.warning("The networks run without Triton, more slowly: %s", reason)
             with contextlib.suppress(RuntimeError):  # the device may still tell of the failure
                 self._place.settle()  # recordings that may still run are dropped
@@ -211,7 +212,7 @@ class DeviceStages:
             except torch.OutOfMemoryError:
                 raise
             except Exception as error:  # a compiler's or driver's, of any kind
-                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                reason = first_line(error)
                 log.warning("Rays are cast without Triton, more slowly: %s", reason)
                 self._by_kernel = False
         if found is None:

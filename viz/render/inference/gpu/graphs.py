@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from training.reasons import first_line
+
 log = logging.getLogger(__name__)
 
 Function = Callable[..., tuple[Tensor, ...]]
@@ -125,7 +127,7 @@ class Replay:
             except Exception as error:  # drivers and libraries have many reasons not to record
                 # Where the error, or too little memory, is the function's own, it comes again.
                 results = self.function(setting, *inputs)
-                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                reason = first_line(error)
                 log.warning("A stage runs without a CUDA graph, more slowly: %s", reason)
                 self._failed = True
                 self._drop_all()

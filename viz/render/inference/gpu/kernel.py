@@ -22,6 +22,7 @@ from torch import Tensor
 from training import rendering
 from training.networks.decoder import Decoder
 from training.networks.layers import resample_filter
+from training.reasons import first_line
 from viz.render.inference.convolutions import LEAKY_SLOPE
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
 from viz.render.inference.stage_interface import Pixels
@@ -73,7 +74,7 @@ def available(device: torch.device) -> bool:
                 log.warning("Triton's kernels are not used: they are off by %.2g here.", error)
                 return False
     except Exception as error:  # a compiler, a header, a driver, a version: anything can be missing
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         log.info("Triton's kernels are not used: %s", reason)
         return False
     return True
