@@ -47,6 +47,13 @@ def running(pid: int) -> bool:
         return False
 
 
+def ignores(pid: int, number: int) -> bool:
+    """Whether a process has come as far as to ignore a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    mask = int(status.split("SigIgn:")[1].split()[0], 16)
+    return bool(mask >> (number - 1) & 1)
+
+
 def same(first, second) -> bool:
     return all(
         torch.equal(getattr(first, name), getattr(second, name))
@@ -242,6 +249,10 @@ def test_index_written_by_others_may_have_more_keys(write_set):
 def test_workers_outlive_a_sigterm_but_not_their_trainer(write_set):
     process, workers = start_trainer(write_set(), 60)
     assert len(workers) == 2
+    deadline = time.monotonic() + 20
+    while not all(ignores(pid, signal.SIGTERM) for pid in workers):  # one may still be starting
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     for pid in workers:
         os.kill(pid, signal.SIGTERM)
         os.kill(pid, signal.SIGINT)

@@ -129,7 +129,7 @@ class App:
     def _draw_failure(self, failure: Exception) -> None:
         """Asks what to do after a frame that failed as a whole; nothing else is drawn."""
         reason = first_line(failure)
-        choices = ("Go on", "Save the session", "Quit")
+        choices = ("Quit", "Save the session", "Go on")  # Escape takes the last
         sentence = f"The interface failed: {reason}. The session can be saved before you quit."
         answer = controls.confirm("The interface failed", sentence, choices, default="Go on")
         self.toasts.draw()
