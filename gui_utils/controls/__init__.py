@@ -9,14 +9,7 @@ from gui_utils.controls.buttons import button, combo, icon_button, segmented, te
 from gui_utils.controls.displays import colorbar, hint, key_value, plot, progress
 from gui_utils.controls.guard import guarded
 from gui_utils.controls.keyboard import digit_pressed, wants_keyboard
-from gui_utils.controls.layout import (
-    begin_frame,
-    open_sections,
-    rects,
-    reserved,
-    scope,
-    section,
-)
+from gui_utils.controls.layout import begin_frame, open_sections, rects, reserved, scope, section
 from gui_utils.controls.modals import confirm, key_help
 from gui_utils.controls.notices import Buttons, Level, Toasts
 from gui_utils.controls.numbers import drag_int, slider, slider_int, vector

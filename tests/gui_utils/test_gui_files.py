@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from gui_utils import controls
-from gui_utils.controls.file_browser import size_text
-from gui_utils.controls.file_dialogs import FileDialog
+from gui_utils.files.file_browser import size_text
+from gui_utils.files.file_dialogs import FileDialog
 from tests.gui_utils.conftest import Driver
 
 FILTERS = [("Checkpoints", ["*.pkl", "*.safetensors"]), ("All files", ["*"])]

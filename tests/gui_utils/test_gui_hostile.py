@@ -13,9 +13,9 @@ import pytest
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import file_browser
-from gui_utils.controls.file_dialogs import DialogError, FileDialog
 from gui_utils.controls.text import merge_edit, printable
+from gui_utils.files import file_browser
+from gui_utils.files.file_dialogs import DialogError, FileDialog
 from tests.gui_utils.conftest import Driver
 from tests.gui_utils.test_gui_files import show
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gui_utils.controls.file_dialogs import Filters, Kind, show_folder
+from gui_utils.files.file_dialogs import Filters, Kind, show_folder
 from viz.app.session_commands import Question, SessionCommands
 from viz.exports import embedding, naming, writing
 from viz.exports.choices import problems

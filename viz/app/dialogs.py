@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gui_utils import controls
-from gui_utils.controls.file_dialogs import DialogError, FileDialog
+from gui_utils.files.file_dialogs import DialogError, FileDialog
 from viz.app import shortcuts
 from viz.app.commands import Commands
 

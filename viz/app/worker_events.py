@@ -7,15 +7,7 @@ from dataclasses import replace
 
 from viz.app.commands import Commands
 from viz.app.file_watcher import FileWatch
-from viz.render.messages import (
-    Cancelled,
-    Event,
-    Failed,
-    Loaded,
-    Ready,
-    Rendered,
-    Restarted,
-)
+from viz.render.messages import Cancelled, Event, Failed, Loaded, Ready, Rendered, Restarted
 from viz.state import files
 from viz.state.person import Latent, Motion
 from viz.state.types import ModelInfo, Quality

@@ -29,13 +29,7 @@ from dataclasses import dataclass, replace
 
 from viz.scheduling.loops import Loop, Upcoming
 from viz.scheduling.picture_cache import PictureCache
-from viz.scheduling.previews import (
-    FINEST,
-    PreviewController,
-    Sides,
-    leaves_nothing_out,
-    words,
-)
+from viz.scheduling.previews import FINEST, PreviewController, Sides, leaves_nothing_out, words
 from viz.state.interface import Interface
 from viz.state.types import FRAME_RATE, ModelInfo, Preview, RenderRequest, RenderResult
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gui_utils import controls
-from gui_utils.controls import file_dialogs
+from gui_utils.files import file_dialogs
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
 from viz.app import panels, screen

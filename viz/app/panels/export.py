@@ -8,7 +8,7 @@ from typing import Any
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
-from gui_utils.controls.folders import size_text
+from gui_utils.files.folders import size_text
 from viz.app.commands import Commands
 from viz.app.panels import export_frames, export_meshes
 from viz.app.panels.widgets import Button, button_row, disabled, heading, value_with_button

@@ -6,7 +6,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import layout, style
-from gui_utils.controls.folders import size_text
+from gui_utils.files.folders import size_text
 from viz.app.commands import Commands
 from viz.app.panels.widgets import heading
 from viz.app.performance_log import PerformanceLog

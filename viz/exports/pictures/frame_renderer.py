@@ -21,12 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from training.networks.generator import RawRender
-from viz.exports.frame_layout import (
-    people_across,
-    problems_of_size,
-    problems_of_view,
-    scaled_size,
-)
+from viz.exports.frame_layout import people_across, problems_of_size, problems_of_view, scaled_size
 from viz.exports.frame_options import Bits, Look
 from viz.render.renderer import Renderer
 from viz.state import layouts

@@ -12,10 +12,10 @@ from typing import Literal
 
 from imgui_bundle import portable_file_dialogs as desktop
 
-from gui_utils.controls.file_browser import Browser
-from gui_utils.controls.folders import absolute, is_folder
 from gui_utils.controls.guard import guarded
 from gui_utils.controls.text import printable
+from gui_utils.files.file_browser import Browser
+from gui_utils.files.folders import absolute, is_folder
 
 Kind = Literal["open", "save", "folder"]
 _Desktop = desktop.open_file | desktop.save_file | desktop.select_folder

@@ -12,7 +12,9 @@ from imgui_bundle import imgui
 
 from gui_utils.controls import keyboard, style
 from gui_utils.controls.buttons import button, combo, icon_button
-from gui_utils.controls.folders import (
+from gui_utils.controls.layout import ellipsis, ink, record, scope
+from gui_utils.controls.text import merge_edit, printable
+from gui_utils.files.folders import (
     Entry,
     absolute,
     date_text,
@@ -21,8 +23,6 @@ from gui_utils.controls.folders import (
     list_folder,
     size_text,
 )
-from gui_utils.controls.layout import ellipsis, ink, record, scope
-from gui_utils.controls.text import merge_edit, printable
 
 _POPUP = "###file_browser"
 _FLAGS = (

@@ -1,0 +1,1 @@
+"""Dialogs that choose files: the desktop's, or a browser drawn in the window."""
