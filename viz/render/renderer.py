@@ -46,7 +46,7 @@ _GPU_FACTOR = 4
 
 
 @dataclass(frozen=True)
-class Effort:
+class SampleCounts:
     """Numbers that a quality and a preview come down to."""
 
     resolution: int
@@ -174,7 +174,7 @@ class Renderer:
         """ws [1, num_ws, w_dim] of a shot."""
         return _Job(self, RenderRequest((shot,)), lambda: None).ws(shot)
 
-    def effort(self, quality: Quality, preview: Preview | None) -> Effort:
+    def effort(self, quality: Quality, preview: Preview | None) -> SampleCounts:
         """What a request costs: trained numbers where nothing was chosen, less for a preview."""
         options = self.G.config.rendering
         resolution = quality.raw_resolution or options.raw_resolution
@@ -187,7 +187,7 @@ class Renderer:
             depth = max(4, round(depth * preview.samples))
             importance = round(importance * preview.samples)
             superresolution = superresolution and preview.superresolution
-        return Effort(resolution, depth, importance, superresolution)
+        return SampleCounts(resolution, depth, importance, superresolution)
 
     def plan(self, quality: Quality) -> Plan:
         """How pictures of a quality are computed: as it says, or as calibration found best."""

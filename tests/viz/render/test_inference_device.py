@@ -30,7 +30,7 @@ from viz.render.inference import select, stage_interface
 from viz.render.inference.calibration import psnr
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.device_stages import DeviceStages
-from viz.render.inference.gpu.graphs import Replay, Workplace
+from viz.render.inference.gpu.graphs import CapturedGraph, GraphPool
 from viz.render.inference.plan import Plan
 from viz.render.inference.select import open_stages
 from viz.render.inference.stages import ReferenceStages
@@ -243,7 +243,7 @@ def test_a_model_that_cannot_be_prepared_runs_as_it_is(monkeypatch, caplog):
 # Recordings ---------------------------------------------------------------------------------------
 
 
-class Tape(Workplace):
+class Tape(GraphPool):
     """Records as a GPU does: a recording runs on the tensors that it was made with, and gives its
     results where it gave the first ones."""
 
@@ -286,7 +286,7 @@ def scaled(setting: float, *x: Tensor) -> tuple[Tensor, ...]:
 
 
 def test_on_a_processor_functions_are_called():
-    replay = Replay(scaled, Workplace(torch.device("cpu")))
+    replay = CapturedGraph(scaled, GraphPool(torch.device("cpu")))
     for k in range(4):
         x = torch.full((3,), float(k))
         assert replay(2.0, x)[0].tolist() == [2 * k] * 3
@@ -295,7 +295,7 @@ def test_on_a_processor_functions_are_called():
 
 def test_a_recording_gives_what_the_function_does():
     tape = Tape()
-    replay = Replay(scaled, tape)
+    replay = CapturedGraph(scaled, tape)
     kept = []
     for k in range(6):
         x, y = torch.full((3,), float(k)), torch.full((2, 2), k + 0.5)
@@ -311,7 +311,7 @@ def test_a_recording_gives_what_the_function_does():
 
 def test_settings_shapes_and_formats_have_their_own_recordings():
     tape = Tape()
-    replay = Replay(scaled, tape)
+    replay = CapturedGraph(scaled, tape)
     inputs = [torch.ones(2), torch.ones(3), torch.ones(2, dtype=torch.float64)]
     for _ in range(3):
         for x in inputs:
@@ -324,7 +324,7 @@ def test_settings_shapes_and_formats_have_their_own_recordings():
 
 def test_the_least_recently_used_recordings_are_dropped():
     tape = Tape()
-    replay = Replay(scaled, tape, most=3)
+    replay = CapturedGraph(scaled, tape, most=3)
     for size in (1, 1, 2, 2, 3, 3, 1, 4, 4, 1):
         assert replay(2.0, torch.ones(size))[0].tolist() == [2.0] * size
     assert tape.made == 4
@@ -337,7 +337,7 @@ def test_the_least_recently_used_recordings_are_dropped():
 @pytest.mark.parametrize("step", ["warm-up", "recording", "replay"])
 def test_what_cannot_be_recorded_is_called(step, caplog):
     tape = Tape(fails=step)
-    replay = Replay(scaled, tape)
+    replay = CapturedGraph(scaled, tape)
     for _ in range(2):
         for size in (1, 2, 1, 2, 1):
             assert replay(2.0, torch.ones(size))[0].tolist() == [2.0] * size
@@ -351,9 +351,9 @@ def test_an_error_of_the_function_is_told():
     def broken(*_: Any) -> tuple[Tensor, ...]:
         raise ValueError("wrong shape")
 
-    for place in (Tape(), Workplace(torch.device("cpu"))):
+    for place in (Tape(), GraphPool(torch.device("cpu"))):
         with pytest.raises(ValueError, match="wrong shape"):
-            Replay(broken, place)(None, torch.ones(1))
+            CapturedGraph(broken, place)(None, torch.ones(1))
 
 
 def test_whole_stages_run_from_recordings():

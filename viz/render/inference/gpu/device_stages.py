@@ -22,7 +22,7 @@ from training.networks.generator import Generator, RawRender
 from training.reasons import first_line
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.gpu_blocks import BackboneStage, SuperresolutionStage
-from viz.render.inference.gpu.graphs import Replay, Workplace
+from viz.render.inference.gpu.graphs import CapturedGraph, GraphPool
 from viz.render.inference.plan import Plan
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
 from viz.render.inference.stage_interface import PEOPLE, Check, RadianceField, RaySettings
@@ -143,7 +143,7 @@ class DeviceStages:
 
     def __init__(self, G: Generator, plan: Plan, *, kernels: bool | None = None) -> None:
         self.G, self.plan = G, plan
-        self._place = Workplace(G.device)
+        self._place = GraphPool(G.device)
         self._lay_out(kernel.available(G.device) if kernels is None else kernels)
 
     def _lay_out(self, kernels: bool) -> None:
@@ -151,10 +151,10 @@ class DeviceStages:
         with place.entered():
             self._networks = _Networks(self.G, self.plan, kernels=kernels)
         self._kernels = self._by_kernel = kernels
-        self._set = Replay(self._networks.set, place)
-        self._planes = Replay(self._networks.planes, place)
-        self._render = Replay(self._networks.render, place)
-        self._superresolve = Replay(self._networks.superresolve, place)
+        self._set = CapturedGraph(self._networks.set, place)
+        self._planes = CapturedGraph(self._networks.planes, place)
+        self._render = CapturedGraph(self._networks.render, place)
+        self._superresolve = CapturedGraph(self._networks.superresolve, place)
         self._people: OrderedDict[int, tuple[Tensor, tuple[Tensor, ...]]] = OrderedDict()
 
     def _convolved(self, run: Callable[[], tuple[Tensor, ...]]) -> Tensor:

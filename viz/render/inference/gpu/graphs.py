@@ -24,7 +24,7 @@ _MOST = 8
 """Recordings of one function that are kept: previews of several sizes, and the full picture."""
 
 
-class Workplace:
+class GraphPool:
     """What the recordings of a device share: a side stream and a pool of memory.
 
     Memory that a recording only needs while it runs serves the others, too. So a recording's
@@ -89,7 +89,7 @@ class _Recording:
     graph: Any
 
 
-class Replay:
+class CapturedGraph:
     """A function that is recorded the second time it is called with tensors of the same shapes and
     formats and the same setting; from then on the recording runs. The first time warms up.
 
@@ -99,7 +99,7 @@ class Replay:
         most: recordings that are kept; the least recently used are dropped.
     """
 
-    def __init__(self, function: Function, place: Workplace, most: int = _MOST) -> None:
+    def __init__(self, function: Function, place: GraphPool, most: int = _MOST) -> None:
         self.function, self.place, self.most = function, place, most
         self._failed = False
         self._known: OrderedDict[Hashable, _Recording | None] = OrderedDict()
