@@ -33,11 +33,11 @@ class AppOptions:
 
 def run_app(options: AppOptions) -> int:
     """Opens the window and stays until it is closed."""
-    from gui_utils.window.window import DisplayError
-    from viz.app.application import App
     from viz.exports.embedding import read_session
+    from viz.render.connection import WorkerConnection, in_process
     from viz.state import named_files
     from viz.state.errors import UserError
+    from viz.worker_process import run as run_worker
 
     opened, state = None, None
     try:
@@ -46,12 +46,18 @@ def run_app(options: AppOptions) -> int:
         if options.session:
             opened = read_session(options.session, named_files.opened_before())
             state = replace(opened.state, checkpoint=opened.model)
-        app = App(options.checkpoint, state, options.device)
-    except DisplayError as error:
-        print(f"{error}\nWithout a window: {typed_name()} render --help", file=sys.stderr)
-        return 1
     except UserError as error:
         print(error, file=sys.stderr)
+        return 1
+    # The worker takes longest to begin, so it does while the window's libraries are loaded.
+    worker = WorkerConnection(in_process(run_worker), options.device)
+    from gui_utils.window.window import DisplayError
+    from viz.app.application import App
+
+    try:
+        app = App(options.checkpoint, state, worker=worker)
+    except DisplayError as error:
+        print(f"{error}\nWithout a window: {typed_name()} render --help", file=sys.stderr)
         return 1
     if opened is not None and not options.checkpoint:
         app.commands.bring_model(opened, options.session)

@@ -42,6 +42,7 @@ class App:
         settings: file of the preferences.
         builtin_dialogs: True always takes the file browser drawn in the window.
         launch: makes the host of the worker; None takes a process of its own.
+        worker: one that has begun already, instead.
 
     Raises:
         gui_utils.window.display.DisplayError: without a display or OpenGL 3.3.
@@ -55,10 +56,11 @@ class App:
         settings: Path | None = None,
         builtin_dialogs: bool | None = None,
         launch: Launch | None = None,
+        worker: WorkerConnection | None = None,
     ) -> None:
         settings = settings or preferences.default_path()
         # First of all, as the worker takes longest to begin: it does so while the window opens.
-        worker = WorkerConnection(launch or in_process(run_worker), device)
+        worker = worker or WorkerConnection(launch or in_process(run_worker), device)
         try:
             self.window = _open_window(preferences.load(settings))
         except BaseException:
