@@ -63,6 +63,11 @@ def scope(name: str) -> Iterator[None]:
         cut_scopes(depth)
 
 
+def scope_name() -> str:
+    """The open scopes, "Section/Part"."""
+    return "/".join(_prefix)
+
+
 def scope_depth() -> int:
     """How many scopes are open."""
     return len(_prefix)

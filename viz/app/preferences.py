@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,6 @@ from typing import Annotated, Any
 from training.user_folders import user_folder
 from viz.exports.choices import ExportChoices
 from viz.state import settings
-from viz.state.errors import UserError
 from viz.state.files import write_beside
 from viz.state.interface import Interface
 from viz.state.named_files import settings_path
@@ -23,6 +21,7 @@ _KEPT = (
     "theme",
     "ui_scale",
     "sidebar_width",
+    "panels_visible",
     "previews",
     "target_rate",
     "play_between",
@@ -120,6 +119,9 @@ def load(path: Path) -> Preferences:
 
 
 def save(path: Path, preferences: Preferences) -> None:
-    """Writes the settings; a folder that cannot be written is no reason to complain."""
-    with suppress(UserError):
-        write_beside(path, lambda file: file.write(json.dumps(asdict(preferences)).encode()))
+    """Writes the settings.
+
+    Raises:
+        UserError: when they cannot be written, with the reason.
+    """
+    write_beside(path, lambda file: file.write(json.dumps(asdict(preferences)).encode()))

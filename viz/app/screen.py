@@ -73,8 +73,13 @@ def regions(commands: Commands) -> Regions:
         area.y,
         bar=style.px(BAR_HEIGHT) if area.y > style.px(200) else 0.0,
         timeline=_timeline_height(commands, area.y),
-        sidebar=sidebar if area.x >= style.px(low) * 1.8 else 0.0,
+        sidebar=sidebar if commands.interface.panels_visible and _has_room(area.x) else 0.0,
     )
+
+
+def _has_room(width: float) -> bool:
+    """Whether a window is wide enough for the panels."""
+    return width >= style.px(SIDEBAR_LIMITS[0]) * 1.8
 
 
 def _timeline_height(commands: Commands, room: float) -> float:
@@ -229,6 +234,12 @@ def _bar(commands: Commands) -> None:
         (icons.ICON_FA_ROTATE_RIGHT, "Redo (Ctrl+Shift+Z)", commands.redo, commands.can_redo()),
         (icons.ICON_FA_CAMERA, "Save the picture (S)", lambda: commands.capture("picture"), True),
         (icons.ICON_FA_EXPAND, "Fullscreen (F)", commands.toggle_fullscreen, True),
+        (
+            icons.ICON_FA_TABLE_COLUMNS,
+            "Panels (Shift+H)",
+            commands.toggle_panels,
+            _has_room(imgui.get_main_viewport().size.x),
+        ),
         (icons.ICON_FA_CIRCLE_QUESTION, "All keys (?)", commands.open_help, True),
     ]
     left = imgui.get_cursor_pos()

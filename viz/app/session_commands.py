@@ -28,6 +28,8 @@ from viz.state.history import History
 from viz.state.interface import Interface
 from viz.state.jobs import JobStatus
 from viz.state.types import (
+    LAYOUTS,
+    VIEWS,
     Latent,
     ModelInfo,
     Motion,
@@ -103,6 +105,8 @@ class SessionCommands:
         self._settings = settings
         self.preferences = preferences.load(settings)
         self._bookmarks = dict(self.preferences.bookmarks)
+        self._remembers = True
+        """Whether the settings could be written the last time."""
         self.interface, self.exports = Interface(), ExportChoices()
         self.preferences.restore(self.interface, self.exports)
         controls.open_sections.update(self.preferences.sections)
@@ -189,18 +193,30 @@ class SessionCommands:
 
     # The program ------------------------------------------------------------------------------
 
-    def remember(self) -> None:
-        """Writes the settings."""
+    def remember(self) -> bool:
+        """Writes the settings; whether they could be. The user is told once where they cannot."""
         kept = self.preferences
         kept.window = {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in self.shell.geometry.items()
         }
         kept.join(preferences.load(self._settings), self._bookmarks)
-        self._bookmarks = dict(kept.bookmarks)
         kept.keep(self.interface, self.exports)
         kept.sections = dict(controls.open_sections)
-        preferences.save(self._settings, kept)
+        try:
+            preferences.save(self._settings, kept)
+        except UserError as error:
+            if self._remembers:
+                sentence = (
+                    f"Settings, bookmarks and recent models will not outlast this run: {error}"
+                )
+                log.warning(sentence)
+                self.notify("warning", sentence)
+            self._remembers = False
+            return False
+        self._bookmarks = dict(kept.bookmarks)
+        self._remembers = True
+        return True
 
     def notify(
         self,
@@ -237,6 +253,11 @@ class SessionCommands:
         self.interface.sidebar_visible = not self.interface.sidebar_visible
         if not self.interface.sidebar_visible:
             self.notify("info", "H or Esc brings the interface back.")
+
+    def toggle_panels(self) -> None:
+        """Shows the panels beside the picture, or hides them alone."""
+        self.interface.panels_visible = not self.interface.panels_visible
+        self.interface.sidebar_visible = True
 
     def leave(self) -> None:
         """Leaves what can be left: the hidden interface, then fullscreen."""
@@ -358,6 +379,19 @@ class SessionCommands:
         self.state.before = self.state.shot()
         self.state.display = replace(self.state.display, layout="split")
 
+    def next_view(self, step: int = 1) -> None:
+        """Shows the next of the views, or for a negative step the one before."""
+        if self.state.display.layout == "grid":
+            self.notify("info", "Four views have their own: choose them in the panel View.")
+            return
+        view = layouts.neighbour(VIEWS, self.state.display.view, step)
+        self.state.display = replace(self.state.display, view=view)
+
+    def next_layout(self, step: int = 1) -> None:
+        """Shows the next of the layouts, or for a negative step the one before."""
+        layout = layouts.neighbour(LAYOUTS, self.state.display.layout, step)
+        self.state.display = replace(self.state.display, layout=layout)
+
     def glide_to(self, yaw: float, pitch: float) -> None:
         """Turns the camera there smoothly; degrees."""
         self._turn_to(replace(self.state.orbit, yaw=yaw, pitch=pitch))
@@ -406,8 +440,10 @@ class SessionCommands:
         # A bookmark is a moment: the path goes its own way.
         moment = replace(self.state, keyframes=(), path=PathOptions())
         self.preferences.bookmarks[str(digit)] = session.to_json(moment)
-        self.remember()
-        self.notify("success", f"Stored as bookmark {digit}.")
+        if self.remember():
+            self.notify("success", f"Stored as bookmark {digit}.")
+        else:
+            self.notify("warning", f"Bookmark {digit} holds until you quit, and no longer.")
 
     def recall_bookmark(self, digit: int) -> None:
         """Glides to the state under a digit."""

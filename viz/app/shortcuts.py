@@ -59,8 +59,13 @@ KEYS: tuple[Key, ...] = (
     Key("View", "C", "Reset the camera", _K.c.value, lambda do: do.reset_camera()),
     Key("View", "O", "Orbit by itself", _K.o.value, lambda do: do.toggle_orbit()),
     Key("View", "B", "Keep this picture as before", _K.b.value, lambda do: do.set_before()),
+    Key("View", "V", "Next view", _K.v.value, lambda do: do.next_view()),
+    Key("View", "Shift+V", "View before", _SHIFT | _K.v.value, lambda do: do.next_view(-1)),
+    Key("View", "L", "Next layout", _K.l.value, lambda do: do.next_layout()),
+    Key("View", "Shift+L", "Layout before", _SHIFT | _K.l.value, lambda do: do.next_layout(-1)),
     Key("View", "F", "Fullscreen", _K.f.value, lambda do: do.toggle_fullscreen()),
     Key("View", "H", "Hide the interface", _K.h.value, lambda do: do.toggle_interface()),
+    Key("View", "Shift+H", "Hide the panels", _SHIFT | _K.h.value, lambda do: do.toggle_panels()),
     Key("Session", "S", "Save the picture", _K.s.value, lambda do: do.capture("picture")),
     Key("Session", "Ctrl+O", "Open", _CTRL | _K.o.value, lambda do: do.open_dialog()),
     Key(

@@ -21,6 +21,8 @@ class Interface:
     """Width of the sidebar in design pixels."""
     sidebar_visible: bool = True
     """False hides the whole interface but the picture (H)."""
+    panels_visible: bool = True
+    """False hides the panels and leaves the bar and the timeline (Shift+H)."""
     playing: bool = False
     """Whether the clip plays."""
     play_between: bool = False

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from viz.state.types import RenderRequest, SessionState, Shot
+
+Choice = TypeVar("Choice")
 
 
 def shots(state: SessionState) -> tuple[Shot, ...]:
@@ -53,6 +57,12 @@ def tile_times(state: SessionState) -> list[float]:
     return np.linspace(playback.start, playback.end, state.display.columns).tolist()
 
 
+def neighbour(choices: Iterable[Choice], chosen: Choice, step: int) -> Choice:
+    """The choice that lies `step` places further on, the first one following the last."""
+    known = list(choices)
+    return known[(known.index(chosen) + step) % len(known)]
+
+
 def compose(state: SessionState, pictures: list[np.ndarray]) -> np.ndarray:
     """One picture of a layout's pictures, uint8 [H, W, 3]; smaller ones are padded with black."""
     if state.display.layout == "split":
@@ -63,12 +73,14 @@ def compose(state: SessionState, pictures: list[np.ndarray]) -> np.ndarray:
 
 
 def tiled(pictures: list[np.ndarray], columns: int) -> np.ndarray:
-    """Pictures [h, w, C] in rows of `columns`, [H, W, C]; what a picture leaves free is zero."""
+    """Pictures [h, w, C] in rows of `columns`, [H, W, C], the last row in the middle; what pictures
+    leave free is zero."""
     size = _largest(pictures)
     tiles = [_padded(p, size) for p in pictures]
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     starts = range(0, len(tiles), columns)
     lines = [np.concatenate(tiles[k : k + columns], axis=1) for k in starts]
+    free = columns * size[1] - lines[-1].shape[1]
+    lines[-1] = np.pad(lines[-1], [(0, 0), (free // 2, free - free // 2), (0, 0)])
     return np.ascontiguousarray(np.concatenate(lines, axis=0))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -199,6 +200,26 @@ def test_a_relative_path_is_kept_whole(start: Start, model: Path) -> None:
     desk = start(model.name)
     desk.settle()
     assert desk.commands.state.checkpoint == str(model)
+
+
+def test_settings_that_cannot_be_written_are_told(desk: AppDriver) -> None:
+    """A home that is full or may not be written: nothing may say that it was stored."""
+    desk.settings.unlink(missing_ok=True)
+    desk.settings.mkdir()
+    for digit in (5, 6):
+        desk.key(f"ctrl+{digit}")
+        assert desk.see_toast(f"Bookmark {digit} holds until you quit").level == "warning"
+    told = desk.see_toast("will not outlast this run")
+    assert told.level == "warning"
+    assert told.repeats == 1, "once is enough"
+    assert desk.settings.name in told.sentence
+    assert not any("Stored" in toast.sentence for toast in desk.app.toasts._toasts)
+    assert desk.commands.bookmarks() == [5, 6]
+    desk.settings.rmdir()
+    desk.key("ctrl+7")
+    assert desk.see_toast("Stored as bookmark 7").level == "success"
+    kept = json.loads(desk.settings.read_text("utf-8"))
+    assert sorted(kept["bookmarks"]) == ["5", "6", "7"]
 
 
 def test_one_dialog_at_a_time(desk: AppDriver, tmp_path: Path) -> None:

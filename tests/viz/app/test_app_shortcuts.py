@@ -11,6 +11,7 @@ from gui_utils import controls
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
 from viz.app import application
+from viz.state.types import LAYOUTS, VIEWS
 
 desk, display, model, start = (
     app_driver.desk,
@@ -25,6 +26,40 @@ def test_a_chord_let_go_within_one_slow_frame_counts(desk: AppDriver) -> None:
         desk.xdo(action, key)
     desk.frames(6)
     assert desk.commands.bookmarks() == [1]
+
+
+def test_views_and_layouts_go_round_by_a_key_each(desk: AppDriver) -> None:
+    def shown() -> tuple[str, str]:
+        display = desk.commands.state.display
+        return display.view, display.layout
+
+    for key, index, choices in (("v", 0, [*VIEWS]), ("l", 1, [*LAYOUTS])):
+        for choice in (*choices[1:], choices[0]):
+            desk.key(key)
+            assert shown()[index] == choice
+        desk.key(f"shift+{key}")
+        assert shown()[index] == choices[-1]
+        desk.key(key)
+    desk.key("l", "v")
+    assert shown() == ("image", "grid"), "four views have their own"
+    desk.see_toast("choose them in the panel View")
+
+
+def test_the_panels_hide_alone(start: Start, model: Path) -> None:
+    desk = start(model, size=(1280, 720))
+    desk.settle()
+    desk.commands.interface.ui_scale = 2.0
+    desk.frames(3)
+    for hide in (lambda: desk.key("shift+h"), lambda: desk.click("Bar/Panels")):
+        left = controls.rects["Viewport"][2]
+        hide()
+        assert controls.rects["Viewport"][2] == 1280 > left
+        assert {"Timeline/Play", "Bar/Open"} <= set(controls.rects)
+        desk.click("Bar/Panels")
+        assert controls.rects["Viewport"][2] == left
+    desk.key("shift+h", "h", "Escape")
+    assert controls.rects["Viewport"][2] == 1280, "Escape brings back what H hid"
+    assert not start(model).commands.interface.panels_visible, "remembered"
 
 
 def test_hide_and_escape(desk: AppDriver) -> None:

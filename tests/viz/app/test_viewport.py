@@ -116,6 +116,18 @@ def test_tiles_are_as_large_as_fits(count, size):
         assert side == math.floor(best)
 
 
+@pytest.mark.parametrize("count", range(1, 13))
+def test_the_last_row_of_tiles_is_in_the_middle(count):
+    tiles = tile_places((0, 0, 640, 480), count, None, 4)
+    last = [tile for tile in tiles if tile[1] == tiles[-1][1]]
+    assert last[0][0] == pytest.approx(640 - last[-1][2], abs=2)
+    columns = next(k for k in range(count, 0, -1) if tiles[k - 1][1] == tiles[0][1])
+    pictures = [np.full((2, 3, 3), k + 1, np.uint8) for k in range(count)]
+    row = layouts.tiled(pictures, columns)[-1, :, 0]
+    assert np.array_equal(row != 0, (row != 0)[::-1]) or (row == 0).sum() % 2
+    assert {*row.tolist()} - {0} == set(range(count - len(last) + 1, count + 1))
+
+
 def test_left_drag_orbits(scene):
     height = scene.tile().shape[0]
     scene.drag(scene.at("Tile 0"), (height // 4, height // 8))

@@ -8,6 +8,7 @@ import pytest
 from viz.app import preferences
 from viz.exports.choices import ExportChoices
 from viz.state.animation.blending import FigureOfEight, Glide, blend_orbits, people, wander
+from viz.state.errors import UserError
 from viz.state.history import History
 from viz.state.interface import Interface
 from viz.state.person import Latent
@@ -150,6 +151,7 @@ def test_one_damaged_setting_takes_no_other_with_it(tmp_path):
     assert (found.sections, found.capture_folder) == ({"Model": True}, "/out")
 
 
-def test_preferences_that_cannot_be_written_do_no_harm(tmp_path):
+def test_preferences_that_cannot_be_written_say_so(tmp_path):
     (tmp_path / "file").write_text("")
-    preferences.save(tmp_path / "file" / "settings.json", preferences.Preferences())
+    with pytest.raises(UserError, match=r"settings\.json could not be saved in"):
+        preferences.save(tmp_path / "file" / "settings.json", preferences.Preferences())

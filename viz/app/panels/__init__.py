@@ -43,16 +43,17 @@ class Panel:
 
 
 PANELS: tuple[Panel, ...] = (
-    Panel("Model", icons.ICON_FA_CUBE, model_panel.draw),
+    # What is used most comes first; a model is also opened from the bar, by key and by dropping it.
+    Panel("View", icons.ICON_FA_TABLE_CELLS_LARGE, view.draw),
     Panel("Appearance", icons.ICON_FA_USER, appearance.draw),
     Panel("Motion", icons.ICON_FA_PERSON_RUNNING, motion_panel.draw),
     Panel("Camera", icons.ICON_FA_VIDEO, camera_panel.draw),
     Panel("Path", icons.ICON_FA_ROUTE, path_panel.draw, default_open=False),
-    Panel("View", icons.ICON_FA_TABLE_CELLS_LARGE, view.draw),
+    Panel("Capture", icons.ICON_FA_CAMERA_RETRO, capture.draw),
+    Panel("Export", icons.ICON_FA_FILE_EXPORT, export.draw, default_open=False),
+    Panel("Model", icons.ICON_FA_CUBE, model_panel.draw, default_open=False),
     Panel("Quality", icons.ICON_FA_SLIDERS, quality.draw, default_open=False),
     Panel("Layers", icons.ICON_FA_LAYER_GROUP, layers_panel.draw, default_open=False),
     Panel("Performance", icons.ICON_FA_GAUGE_HIGH, performance.draw, default_open=False),
-    Panel("Capture", icons.ICON_FA_CAMERA_RETRO, capture.draw),
-    Panel("Export", icons.ICON_FA_FILE_EXPORT, export.draw, default_open=False),
     Panel("Settings", icons.ICON_FA_GEAR, settings_panel.draw, default_open=False),
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from imgui_bundle import icons_fontawesome_6 as icons
 
+from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.panels import setting_controls
 from viz.app.panels.seeds import blend_rows, recommended, seed_and_pad
@@ -71,23 +72,27 @@ def _seed(state: SessionState, commands: Commands) -> None:
             lit=interface.animate_person,
         ),
     )
-    if interface.animate_person:
-        setting_controls.slider("Speed", interface, "animate_speed")
+    setting_controls.slider("Speed", interface, "animate_speed")
 
 
 def _blended(state: SessionState) -> None:
     """Who has a share in the person, between two keys of a path."""
     others = state.latent.others
-    if not others:
+    if not (others or state.keyframes):  # a path that plays has somebody there now and then
         return
     shares = [f"seed {counted(other.latent.seed)}: {other.share:.0%}" for other in others]
-    if value_with_button(
+    with controls.reserved(bool(others)) as shown:
+        if shown and _is_let_go(", ".join(shares)):
+            state.latent = replace(state.latent, others=())
+
+
+def _is_let_go(shares: str) -> bool:
+    return value_with_button(
         "On the way to",
-        ", ".join(shares),
+        shares,
         icons.ICON_FA_XMARK,
         "Shows the person alone. Between two keys of a path their people blend.",
-    ):
-        state.latent = replace(state.latent, others=())
+    )
 
 
 def _recommended(state: SessionState, model: ModelInfo | None) -> None:

@@ -57,10 +57,9 @@ def _presets(commands: Commands) -> None:
 
 def _auto_orbit(interface: Interface) -> None:
     toggle("Auto-orbit", interface, "auto_orbit")
-    if interface.auto_orbit:
-        slider("Period", interface, "orbit_period")
-        slider("Yaw swing", interface, "orbit_yaw")
-        slider("Pitch swing", interface, "orbit_pitch")
+    slider("Period", interface, "orbit_period")
+    slider("Yaw swing", interface, "orbit_yaw")
+    slider("Pitch swing", interface, "orbit_pitch")
 
 
 def _conditioning(state: SessionState, commands: Commands) -> None:

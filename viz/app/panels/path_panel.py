@@ -46,10 +46,13 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     )
     if state.keyframes:
         _whole(state, commands)
+        # Between keys the one before is shown, faded, as the rows must not go while the path plays.
         index = path_editing.current(state, interface)
-        if index is not None:
-            heading(f"Key {index + 1} of {len(state.keyframes)}")
-            _key(state, commands, index)
+        before = sum(key.time <= interface.path_time for key in state.keyframes) - 1
+        shown = max(before, 0) if index is None else index
+        with disabled(index is None):
+            heading(f"Key {shown + 1} of {len(state.keyframes)}")
+            _key(state, commands, shown)
 
 
 def _whole(state: SessionState, commands: Commands) -> None:

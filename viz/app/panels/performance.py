@@ -8,7 +8,7 @@ from gui_utils import controls
 from gui_utils.controls import layout, style
 from gui_utils.files.folders import size_text
 from viz.app.commands import Commands
-from viz.app.panels.widgets import heading
+from viz.app.panels.widgets import heading, preview_hint
 from viz.app.performance_log import PerformanceLog
 from viz.state.types import RenderResult, SessionState
 
@@ -33,8 +33,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
             ("Precision", log.precision or "not known yet"),
         ]
     )
-    if log.preview_level:
-        controls.hint(f"Last preview: {log.preview_level}.")
+    preview_hint(log)
     heading("Latest picture")
     _stages(log)
     heading("Over time")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.panels.setting_controls import choice, slider, toggle
-from viz.app.panels.widgets import disabled, heading, times
+from viz.app.panels.widgets import disabled, heading, preview_hint, times
 from viz.state.settings import setting
 from viz.state.types import PRECISIONS, ModelInfo, Quality, RenderResult, SessionState
 
@@ -65,6 +65,4 @@ def _previews(commands: Commands) -> None:
         slider("Target rate", interface, "target_rate")
         slider("Least quality", interface, "preview_floor")
     toggle("Between frames", interface, "play_between")
-    level = commands.performance.preview_level
-    if interface.previews and level:
-        controls.hint(f"Last preview: {level}.")
+    preview_hint(commands.performance)

@@ -134,9 +134,11 @@ def toggle(label: str, owner: Owner, name: str) -> Owner:
     return _with(owner, name, new) if changed else owner
 
 
-def choice(label: str, owner: Owner, name: str, captions: Mapping[Any, str]) -> Owner:
-    """One of several values from a list that drops down."""
-    return _pick(controls.combo, label, owner, name, captions)
+def choice(
+    label: str, owner: Owner, name: str, captions: Mapping[Any, str], *, key: str = ""
+) -> Owner:
+    """One of several values from a list that drops down; `key` takes the next one."""
+    return _pick(controls.combo, label, owner, name, captions, key)
 
 
 def segmented(label: str, owner: Owner, name: str, captions: Mapping[Any, str]) -> Owner:
@@ -144,13 +146,20 @@ def segmented(label: str, owner: Owner, name: str, captions: Mapping[Any, str]) 
     return _pick(controls.segmented, label, owner, name, captions)
 
 
-def _pick(control: Any, label: str, owner: Owner, name: str, captions: Mapping[Any, str]) -> Owner:
+def _pick(
+    control: Any,
+    label: str,
+    owner: Owner,
+    name: str,
+    captions: Mapping[Any, str],
+    key: str = "",
+) -> Owner:
     declared = setting(type(owner), name)
     changed, new = control(
         label,
         getattr(owner, name),
         captions,
         default=declared.default,
-        tooltip=declared.sentence,
+        tooltip=f"{declared.sentence} Key {key} takes the next one." if key else declared.sentence,
     )
     return _with(owner, name, new) if changed else owner

@@ -39,10 +39,10 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
 
 
 def _layout(display: Display) -> Display:
-    display = choice("Layout", display, "layout", LAYOUTS)
+    display = choice("Layout", display, "layout", LAYOUTS, key="L")
     if display.layout == "grid":
         return _grid(display)
-    display = choice("Show", display, "view", VIEWS)
+    display = choice("Show", display, "view", VIEWS, key="V")
     if display.layout in ("yaws", "times"):
         display = slider("Pictures", display, "columns")
     return slider("Yaw span", display, "yaw_span") if display.layout == "yaws" else display
@@ -67,8 +67,9 @@ def _before(state: SessionState, commands: Commands) -> None:
     splits = state.display.layout == "split"
     if splits:
         state.display = slider("Divider", state.display, "split")
-        if state.before is None:
-            controls.hint("Nothing is kept as before yet: both sides show the same.")
+        with controls.reserved(state.before is None) as shown:
+            if shown:
+                controls.hint("Nothing is kept as before yet: both sides show the same.")
     button_row(
         Button(
             "Set before",

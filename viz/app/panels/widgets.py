@@ -11,6 +11,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import layout, style
+from viz.app.performance_log import PerformanceLog
 
 _GAP = 6.0
 _CELL_WIDTH = 18.0
@@ -95,7 +96,7 @@ def cells(
 def _cell(caption: str, size: tuple[float, float], lit: bool) -> bool:
     colors = style.palette()
     low = imgui.get_cursor_screen_pos()
-    pressed = imgui.invisible_button(f"##{caption}", size)
+    pressed = layout.press_area(f"##{caption}", size)
     hovered = imgui.is_item_hovered()
     if lit:
         fill = colors.fill_hover if hovered else colors.fill
@@ -128,16 +129,14 @@ def heading(text: str) -> None:
 
 
 def fold(title: str) -> bool:
-    """A line that shows or hides what follows it; closed at first."""
-    storage = imgui.get_state_storage()
-    key = imgui.get_id(f"fold {title}")
-    is_open = storage.get_bool(key)
+    """A line that shows or hides what follows it; closed at first, and remembered as panels are."""
+    key = f"{layout.scope_name()}/{title}"
+    is_open = controls.open_sections.setdefault(key, False)
     low = imgui.get_cursor_screen_pos()
     width = imgui.get_content_region_avail().x
     height = imgui.get_frame_height()
-    if imgui.invisible_button(f"##fold {title}", (width, height)):
-        is_open = not is_open
-        storage.set_bool(key, is_open)
+    if layout.press_area(f"##fold {title}", (width, height)):
+        is_open = controls.open_sections[key] = not is_open
     layout.record(title)
     colors = style.palette()
     color = layout.ink(colors.text if imgui.is_item_hovered() else colors.text_dim)
@@ -183,6 +182,11 @@ def end_of(text: str, width: float) -> str:
         else:
             low = middle + 1
     return "…" + text[low:]
+
+
+def preview_hint(log: PerformanceLog) -> None:
+    """What the last preview left out; the line is there before the first one, too."""
+    controls.hint(f"Last preview: {log.preview_level or 'none'}.")
 
 
 @contextmanager

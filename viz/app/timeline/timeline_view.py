@@ -11,7 +11,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.controls.layout import ellipsis, ink, record, record_rect, tooltip
+from gui_utils.controls.layout import ellipsis, ink, press_area, record, record_rect, tooltip
 from gui_utils.controls.numbers import parse_number
 from viz.app.commands import Commands
 from viz.app.timeline import path_lane
@@ -236,8 +236,10 @@ class Timeline:
             self._type(state, (x, middle - imgui.get_frame_height() / 2), width)
             return
         imgui.set_cursor_screen_pos((x, top))
-        imgui.invisible_button("##time", (width, 2 * (middle - top)))
+        pressed = press_area("##time", (width, 2 * (middle - top)))
         record("Time")
+        if pressed and not imgui.is_mouse_released(0):  # by a key
+            self._typed, self._focus = f"{state.t:.6g}", True
         if imgui.is_item_hovered():
             imgui.set_mouse_cursor(imgui.MouseCursor_.text_input)
             if imgui.is_mouse_double_clicked(0):
@@ -285,7 +287,7 @@ def _play_button(at: tuple[float, float], playing: bool) -> bool:
     side = style.px(_PLAY_SIZE)
     x, y = round(at[0]), round(at[1] - side / 2)
     imgui.set_cursor_screen_pos((x, y))
-    pressed = imgui.invisible_button("##play", (side, side))
+    pressed = press_area("##play", (side, side))
     record("Play")
     colors = style.palette()
     fill = colors.fill

@@ -95,7 +95,8 @@ def apply_gesture(orbit: Orbit, gesture: Gesture, scale: float) -> Orbit:
 def tile_places(area: Rect, count: int, columns: int | None, gap: float) -> list[Rect]:
     """Squares for `count` pictures, row by row, as large as fits and centred in `area`.
 
-    `columns` None takes the number that makes them largest. Edges lie on whole units, so that
+    `columns` None takes the number that makes them largest. A last row that is not full is centred,
+    so that no place looks as if its picture were missing. Edges lie on whole units, so that
     pictures stay crisp.
     """
     width, height = area[2] - area[0], area[3] - area[1]
@@ -112,7 +113,10 @@ def tile_places(area: Rect, count: int, columns: int | None, gap: float) -> list
     content = (across * step - gap, rows * step - gap)
     left = round(area[0] + (width - content[0]) / 2)
     top = round(area[1] + (height - content[1]) / 2)
-    corners = [(left + k % across * step, top + k // across * step) for k in range(count)]
+    last = round(left - count % -across * step / 2)
+    starts = [left] * (rows - 1) + [last]
+    places = [divmod(k, across) for k in range(count)]
+    corners = [(starts[row] + column * step, top + row * step) for row, column in places]
     return [(x, y, x + edge, y + edge) for x, y in corners]
 
 
