@@ -1,0 +1,1 @@
+"""Portraits: a person of one's own photo or video."""

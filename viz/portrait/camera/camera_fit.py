@@ -1,0 +1,146 @@
+"""The camera of a face, and the crop that goes with it.
+
+The generators were trained on crops that show the head through one lens from one distance, so that
+a picture is explained by the yaw and pitch of its camera and by a similarity from the generator's
+picture to the photo. For given angles the best similarity is closed form, which leaves two numbers
+to search.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from training.camera import FOCAL_LENGTH, Camera
+from viz.portrait.camera.face_template import FaceTemplate
+from viz.portrait.faces.squares import Square
+
+_STARTS = (-30.0, 0.0, 30.0)
+"""Yaws in degrees from which the search begins."""
+_ROUNDS = 3
+_OUTLIER = 0.012
+"""Distance in picture sides at which a landmark counts half."""
+_SCALE = 10.0
+"""Degrees that matter as much in yaw as in pitch, for the search's steps."""
+
+
+@dataclass(frozen=True)
+class CameraFit:
+    """How a generator's picture and a photo lie on each other."""
+
+    yaw: float
+    """Degrees, as in `Camera.orbit`."""
+    pitch: float
+    """Degrees, likewise."""
+    centre: tuple[float, float]
+    """Middle of the crop in the photo's pixels."""
+    side: float
+    """Side of the crop in the photo's pixels."""
+    angle: float
+    """Degrees clockwise by which the crop is turned in the photo."""
+    residual: float = 0.0
+    """Root of the mean squared distance of landmarks to the template's, in crop sides."""
+
+    @property
+    def square(self) -> Square:
+        """The crop."""
+        return Square(self.centre, self.side, self.angle)
+
+    @property
+    def camera(self) -> Camera:
+        """The camera that sees the generator's head as the crop shows the person's."""
+        return Camera.orbit(yaw=self.yaw, pitch=self.pitch)
+
+
+def fit_camera(
+    template: FaceTemplate, landmarks: np.ndarray, start: CameraFit | None = None
+) -> CameraFit:
+    """The camera and crop under which a template falls on landmarks, robustly.
+
+    Args:
+        template: the face in the generator's world.
+        landmarks: [468, 2 or 3] in the photo's pixels; depths are not used.
+        start: that of the frame before, from which the search begins; None for several starts.
+    """
+    observed = landmarks[:, 0].astype(np.float64) + 1j * landmarks[:, 1].astype(np.float64)
+    known = template.weights
+    starts = [(yaw, 0.0) for yaw in _STARTS] if start is None else [(start.yaw, start.pitch)]
+    fits = [_search(template.points, observed, known, first, "huber") for first in starts]
+    angles = min(fits, key=lambda fit: fit[1])[0]
+    weights = known
+    for _ in range(_ROUNDS):
+        weights = known / (
+            1 + (_errors(template.points, observed, weights, angles) / _OUTLIER) ** 2
+        )
+        angles, _ = _search(template.points, observed, weights, angles, "linear")
+    errors = _errors(template.points, observed, weights, angles)
+    residual = math.sqrt(float((weights * errors**2).sum() / weights.sum()))
+    projected = project(template.points, *angles)
+    factor, shift = _similarity(projected, observed, weights)
+    middle = factor * (0.5 + 0.5j) + shift
+    return CameraFit(
+        yaw=float(angles[0]),
+        pitch=float(angles[1]),
+        centre=(float(middle.real), float(middle.imag)),
+        side=float(abs(factor)),
+        angle=math.degrees(float(np.angle(factor))),
+        residual=residual,
+    )
+
+
+def project(points: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
+    """Where the camera sees points [n, 3]: complex [n], real to the right and imaginary down, in
+    picture sides."""
+    camera = Camera.orbit(yaw=yaw, pitch=pitch)
+    seen = (points - camera.position) @ camera.rotation
+    u, v = (FOCAL_LENGTH * seen[:, k] / seen[:, 2] + 0.5 for k in (0, 1))
+    return u + 1j * v
+
+
+def _similarity(
+    source: np.ndarray, target: np.ndarray, weights: np.ndarray
+) -> tuple[complex, complex]:
+    """The factor and shift that take complex points `source` to `target` best: Procrustes."""
+    weights = weights / weights.sum()
+    middle, goal = (weights * source).sum(), (weights * target).sum()
+    spread = (weights * abs(source - middle) ** 2).sum()
+    factor = (weights * (target - goal) * np.conj(source - middle)).sum() / spread
+    return factor, goal - factor * middle
+
+
+def _differences(
+    points: np.ndarray, observed: np.ndarray, weights: np.ndarray, angles: np.ndarray
+) -> np.ndarray:
+    """Complex distances in picture sides from the projected template to the landmarks."""
+    projected = project(points, *angles)
+    factor, shift = _similarity(projected, observed, weights)
+    return (observed - shift) / factor - projected
+
+
+def _errors(
+    points: np.ndarray, observed: np.ndarray, weights: np.ndarray, angles: np.ndarray
+) -> np.ndarray:
+    return abs(_differences(points, observed, weights, angles))
+
+
+def _search(
+    points: np.ndarray,
+    observed: np.ndarray,
+    weights: np.ndarray,
+    start: tuple[float, float] | np.ndarray,
+    loss: str,
+) -> tuple[np.ndarray, float]:
+    """The best yaw and pitch near `start`, and their cost."""
+    roots = np.sqrt(weights)
+
+    def residuals(angles: np.ndarray) -> np.ndarray:
+        found = _differences(points, observed, weights, angles) * roots
+        return np.concatenate([np.real(found), np.imag(found)])
+
+    bounds = ([-120.0, -80.0], [120.0, 80.0])
+    first = np.clip(np.asarray(start, np.float64), -75, 75)
+    found = least_squares(residuals, first, x_scale=_SCALE, loss=loss, f_scale=0.01, bounds=bounds)
+    return found.x, float(found.cost)

@@ -1,0 +1,46 @@
+"""The landmarks of an average head in a generator's world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from viz.state.files import CHECKPOINTS
+
+LIPS = (
+    *(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409),
+    *(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415),
+)
+"""Landmarks of the lips' outer and inner borders."""
+_LOWER_JAW = -0.1
+"""World y below which points move with the mouth."""
+_CANONICAL_SCALE = 0.01948
+"""World units a centimetre, as self-calibration of a model of this convention found."""
+_CANONICAL_SHIFT = (0.0, -0.0273, 0.1073)
+
+
+@dataclass(frozen=True, eq=False)
+class FaceTemplate:
+    """Where the landmarks of an average head are, and how far each may be relied on."""
+
+    points: np.ndarray
+    """World coordinates, float64 [468, 3]."""
+    weights: np.ndarray
+    """0 for points that move with the expression, up to 1; float64 [468]."""
+
+
+def canonical_template() -> FaceTemplate:
+    """MediaPipe's canonical face where the published models have theirs, for generators whose
+    people no landmarks are found on."""
+    stored = load_file(CHECKPOINTS / "face" / "canonical_face.safetensors")["points"]
+    points = stored.astype(np.float64) * _CANONICAL_SCALE + np.array(_CANONICAL_SHIFT)
+    return FaceTemplate(points, still_weights(points))
+
+
+def still_weights(points: np.ndarray) -> np.ndarray:
+    """1 for the points of the upper face, 0 for lips and jaw."""
+    weights = (points[:, 1] > _LOWER_JAW).astype(np.float64)
+    weights[list(LIPS)] = 0
+    return weights

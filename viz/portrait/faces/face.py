@@ -1,0 +1,87 @@
+"""A face that was found in a picture."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from viz.portrait.faces.squares import Square
+
+RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)
+"""Landmarks of the outer and the inner corner of the person's own right and left eye."""
+NO_FACE = (
+    "No face was found in this picture. Take one that shows a person's face from the front or "
+    "half from the side, or drag a box around the face."
+)
+_LEAST_SIDE = 64
+"""Pixels below which a face has too few details for a likeness."""
+_CUT_OFF = 0.03
+"""Share of a face's size that may lie beyond the picture before it counts as cut off."""
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A face in a picture of known size; all points in its pixels, x to the right and y down."""
+
+    landmarks: np.ndarray
+    """MediaPipe's 468 points, float32 [468, 3]; z is the depth relative to the head, in pixels,
+    growing away from the camera."""
+    irises: np.ndarray
+    """Of the person's own right and left eye the pupil, then four points of the iris's border
+    (outer or inner side, top, the other side, bottom), float32 [2, 5, 2]."""
+    logit: float
+    """How sure the landmark network is that this is a face: about 20 to 30 where it is clear."""
+    picture_size: tuple[int, int]
+    """Width and height of the picture in pixels."""
+
+    @property
+    def score(self) -> float:
+        """The same from 0 to 1."""
+        return 1 / (1 + math.exp(-min(max(self.logit, -50.0), 50.0)))
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of the landmarks."""
+        low, high = self.landmarks[:, :2].min(0), self.landmarks[:, :2].max(0)
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+    @property
+    def side(self) -> float:
+        """The longer side of the box."""
+        left, top, right, bottom = self.box
+        return max(right - left, bottom - top)
+
+    @property
+    def angle(self) -> float:
+        """Degrees clockwise by which the line of the eyes is turned."""
+        return eye_angle(self.landmarks)
+
+    @property
+    def square(self) -> Square:
+        """The square that the landmark network looks at."""
+        return Square.around(self.landmarks[:, :2], self.angle, 1.5)
+
+    @property
+    def remark(self) -> str:
+        """What stands in the way of a good likeness, one sentence; empty where nothing does."""
+        if self.side < _LEAST_SIDE:
+            return (
+                f"The face is only {self.side:.0f} pixels high: take a larger picture of it, "
+                f"with at least {_LEAST_SIDE}."
+            )
+        left, top, right, bottom = self.box
+        width, height = self.picture_size
+        beyond = max(-left, -top, right - width, bottom - height)
+        if beyond > _CUT_OFF * self.side:
+            return (
+                "The face is cut off at the edge of the picture: what is missing will be made up."
+            )
+        return ""
+
+
+def eye_angle(landmarks: np.ndarray) -> float:
+    """Degrees clockwise by which the line through the outer corners of the eyes is turned."""
+    x, y = landmarks[LEFT_EYE[0], :2] - landmarks[RIGHT_EYE[0], :2]
+    return float(np.degrees(np.arctan2(y, x)))
