@@ -51,13 +51,14 @@ def layers(G: Generator) -> tuple[LayerInfo, ...]:
     return tuple(found)
 
 
-def look(G: Generator, stages: Stages, shot: Shot, probe: Probe) -> ProbeResult:
-    """The activation of a layer for a shot.
+def sees_camera(layer: str) -> bool:
+    """Whether a layer's activation depends on where the picture is seen from."""
+    return not layer.startswith("backbone.")
 
-    Raises:
-        UserError: when the model has no such layer, or it does not run for the shot.
-    """
-    activation = _activation(G, stages, shot, probe.layer).float()  # [C, h, w]
+
+def look(activation: Tensor, probe: Probe) -> ProbeResult:
+    """A channel of an activation [C, h, w] as a picture, or its spectrum."""
+    activation = activation.float()
     shape = tuple(activation.shape)
     channel = min(probe.channel, shape[0] - 1)
     plane = activation.mean(dim=0) if channel < 0 else activation[channel]
@@ -72,7 +73,12 @@ def look(G: Generator, stages: Stages, shot: Shot, probe: Probe) -> ProbeResult:
     return ProbeResult(probe, picture, shape, lo, hi, mean, std)
 
 
-def _activation(G: Generator, stages: Stages, shot: Shot, name: str) -> Tensor:
+def activation(G: Generator, stages: Stages, shot: Shot, name: str) -> Tensor:
+    """What a layer gives for a shot [C, h, w].
+
+    Raises:
+        UserError: when the model has no such layer, or it does not run for the shot.
+    """
     modules = dict(G.named_modules())
     module = modules.get(name)
     if module is None or type(module) not in _KINDS:
@@ -83,7 +89,7 @@ def _activation(G: Generator, stages: Stages, shot: Shot, name: str) -> Tensor:
         seen.append(_picture(output)[0])
         raise _ReachedError
 
-    stage = stages.run_planes if name.startswith("backbone.") else stages.run_superresolution
+    stage = stages.run_superresolution if sees_camera(name) else stages.run_planes
     if name == "to_img_raw":
         return stages.raw(shot).image[0]  # the layer's output is the raw picture itself
     hook = module.register_forward_hook(keep)

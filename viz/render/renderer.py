@@ -38,7 +38,12 @@ MIN_RAW_RESOLUTION = 16
 """Smallest raw picture of a preview, pixels."""
 PREVIEW_MESH_RESOLUTION = 96
 """Most points along each side of a preview's mesh grid."""
-_STAGE_BYTES = {"planes": 32 * 2**20, "render": 16 * 2**20, "superresolution": 16 * 2**20}
+_STAGE_BYTES = {
+    "planes": 32 * 2**20,
+    "render": 16 * 2**20,
+    "superresolution": 16 * 2**20,
+    "probe": 16 * 2**20,
+}
 """Memory for what passes by while the clip plays or the camera turns: finished pictures are kept
 where they are shown, so that only the latest stages are of use."""
 _GPU_FACTOR = 4
@@ -113,7 +118,7 @@ class Renderer:
         limits = {stage: factor * size for stage, size in _STAGE_BYTES.items()}
         self.cache = StageCache(max_cache_bytes, limits)
         self.stage_runs: dict[str, int] = dict.fromkeys(
-            ("mapping", "planes", "render", "superresolution", "mesh"), 0
+            ("mapping", "planes", "render", "superresolution", "mesh", "probe"), 0
         )
         """How often each stage was computed since the model was loaded."""
         self._stages: tuple[Plan, Stages] | None = None
@@ -143,7 +148,8 @@ class Renderer:
             meshes = tuple(job.mesh(shot) for shot in request.shots)
             if request.probe is not None:
                 with job.clock.stage("probe"):
-                    probe = layer_probe.look(self.G, _Exact(job), request.shots[0], request.probe)
+                    activation = job.activation(request.shots[0], request.probe.layer)
+                    probe = layer_probe.look(activation, request.probe)
         stage_ms = job.clock.milliseconds()
         return RenderResult(
             request,
@@ -331,6 +337,15 @@ class _Job:
             "superresolution",
             self._raw_key(shot),
             lambda: self.stages.superresolve(self.raw(shot), self.ws(shot), self.check),
+        )
+
+    def activation(self, shot: Shot, layer: str) -> Tensor:
+        """What a layer gives for the shot, [C, h, w]."""
+        seen = self._raw_key(shot) if layer_probe.sees_camera(layer) else self._planes_key(shot)
+        return self._stage(
+            "probe",
+            (layer, seen),
+            lambda: layer_probe.activation(self.G, _Exact(self), shot, layer),
         )
 
     def picture(self, shot: Shot) -> np.ndarray | None:

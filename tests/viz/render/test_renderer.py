@@ -21,6 +21,7 @@ from viz.state.types import (
     Orbit,
     Preview,
     Probe,
+    ProbeResult,
     Quality,
     RenderRequest,
     SessionState,
@@ -217,6 +218,36 @@ def test_every_listed_layer_can_be_looked_into(renderer, small_generator):
         assert found.lo <= found.mean <= found.hi
     with pytest.raises(UserError, match=r"no layer called b7\.conv9"):
         renderer.render(request(probe=Probe("b7.conv9")))
+
+
+@pytest.mark.parametrize(
+    ("layer", "sees_camera"),
+    [("backbone.synthesis.b8.conv1", False), ("superresolution.block0.conv1", True)],
+)
+def test_a_layer_is_computed_anew_only_for_what_it_depends_on(
+    renderer, small_generator, layer, sees_camera
+):
+    calls = []
+    hook = small_generator.get_submodule(layer).register_forward_hook(lambda *_: calls.append(1))
+
+    def look(state: SessionState, channel: int = 0, **options) -> ProbeResult:
+        calls.clear()
+        found = renderer.render(request(state, probe=Probe(layer, channel), **options)).probe
+        assert found is not None
+        return found
+
+    state = SessionState(t=0.5)
+    first = look(state)
+    other = look(state, channel=1)
+    assert not calls, "another channel of the same activation"
+    assert not np.array_equal(first.picture, other.picture)
+    turned = look(replace(state, orbit=Orbit(yaw=30)), preview=Preview(scale=0.5))
+    assert bool(calls) == sees_camera
+    assert np.array_equal(first.picture, turned.picture) != sees_camera
+    moved = look(replace(state, t=1.0))
+    assert calls
+    assert not np.array_equal(first.picture, moved.picture)
+    hook.remove()
 
 
 def test_a_layer_s_spectrum_of_a_flat_channel_is_finite(renderer):
