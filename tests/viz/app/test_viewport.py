@@ -283,7 +283,15 @@ def test_badges(scene):
     scene.render(preview=Preview())
     assert "Preview" not in controls.rects, "it leaves nothing out"
     scene.render(preview=Preview(scale=0.5))
-    assert "Preview" in controls.rects
+    assert "Preview" not in controls.rects, "it would flash at each move"
+    scene.until(lambda: "Preview" in controls.rects)
+    scene.xdo("mousemove", *scene.at("Viewport"), "mousedown", 1)
+    scene.frames(2)
+    assert "Preview" not in controls.rects, "the user knows that it is moving"
+    scene.xdo("mouseup", 1)
+    scene.frames(2)
+    assert "Preview" not in controls.rects
+    scene.until(lambda: "Preview" in controls.rects)
     scene.commands.interface.sidebar_visible = False
     scene.frames()
     assert "Preview" not in controls.rects, "on a stage nothing flickers on the picture"

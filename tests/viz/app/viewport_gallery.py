@@ -209,6 +209,13 @@ class Scene:
             self._draw()
             self.window.end_frame()
 
+    def until(self, done: Callable[[], object], seconds: float = 5.0) -> None:
+        """Draw frames until `done`; fails after `seconds`."""
+        end = time.perf_counter() + seconds
+        while not done():
+            assert time.perf_counter() < end, "nothing happened in time"
+            self.frames(1)
+
     def _draw(self) -> None:
         area = imgui.get_main_viewport().work_size
         imgui.set_next_window_pos((0, 0))

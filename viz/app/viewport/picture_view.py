@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,13 +21,13 @@ from viz.app.commands import Commands
 from viz.app.viewport import overlays as overlays
 from viz.app.viewport.overlays import Badge, Rect
 from viz.app.viewport.path_overlay import PathOverlay
+from viz.scheduling.previews import leaves_nothing_out
 from viz.state import layouts
 from viz.state.settings import setting
 from viz.state.types import (
     VIEWS,
     MeshData,
     Orbit,
-    Preview,
     RenderRequest,
     RenderResult,
     SessionState,
@@ -42,6 +43,8 @@ _PITCH, _FOV, _RADIUS, _PIVOT = (
 _ZOOM_STEP = 0.9
 _DOLLY_STEP = 0.95
 _GAP = 4.0
+_LASTING = 1.0
+"""Seconds of nothing but previews after which a note says so."""
 
 
 def turned(orbit: Orbit, dx: float, dy: float) -> Orbit:
@@ -186,6 +189,8 @@ class Viewport:
         self._mesh_tiles: dict[int, _MeshTile] = {}
         self._chosen: dict[int, int] = {}
         self._path = PathOverlay()
+        self._previews_since: float | None = None
+        """Clock time since which nothing but previews is on show, untouched by the user."""
 
     def show(self, result: RenderResult) -> None:
         """Take a result's pictures and meshes; a shot that has neither keeps what it showed."""
@@ -366,13 +371,21 @@ class Viewport:
         if model is not None and not model.moves and commands.interface.playing:
             text = "Still model: time and motion do nothing"
             badges.append(Badge(text, icons.ICON_FA_CIRCLE_INFO, "info"))
-        request = self._request
-        if request is not None and request.preview and commands.interface.sidebar_visible:
-            meshes = any(shot.view == "mesh" for shot in request.shots)
-            coarse = meshes and request.preview.coarse_mesh
-            if coarse or replace(request.preview, coarse_mesh=False) != Preview():
-                badges.append(Badge("Preview"))
+        if self._previews_last(commands) and commands.interface.sidebar_visible:
+            badges.append(Badge("Preview"))
         return badges
+
+    def _previews_last(self, commands: Commands) -> bool:
+        """Whether nothing but previews has been on show for a while, without the user's hand in it:
+        those between two full pictures would make a note flash at each move."""
+        now, request = time.perf_counter(), self._request
+        held = imgui.is_any_item_active() or commands.animator.gliding
+        if request is None or leaves_nothing_out(request) or held:
+            self._previews_since = None
+        elif self._previews_since is None:
+            self._previews_since = now
+        since = self._previews_since
+        return since is not None and now - since > _LASTING
 
 
 def _places(area: Rect, state: SessionState) -> list[Rect]:
