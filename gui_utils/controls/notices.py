@@ -92,7 +92,8 @@ class Toasts:
             details: Shown when the notice is unfolded, and copied with it.
             timeout: Seconds until it goes; None takes 4 for info and success and 8 for warnings,
                 and keeps an error until it is dismissed.
-            buttons: Captions and what they do; with some, it stays for at least 10 seconds.
+            buttons: Captions and what they do; with some, it stays for at least 10 seconds. What
+                gives True dismisses it.
         """
         sentence, details = printable(sentence), printable(details)
         if timeout is None:
@@ -103,6 +104,7 @@ class Toasts:
             if (toast.level, toast.sentence, toast.details) == (level, sentence, details):
                 toast.repeats += 1
                 toast.born = time.perf_counter()
+                toast.buttons = buttons
                 return
         self._toasts.append(_Toast(next(self._numbers), level, sentence, details, timeout, buttons))
         # A flood would cover the window, so the oldest ones make room.
@@ -197,19 +199,22 @@ class Toasts:
             dismissed = icon_button(icons.ICON_FA_XMARK, tooltip="Dismiss", name="Dismiss")
             imgui.set_cursor_pos((style.px(38), max(after, top + side)))
             if toast.buttons:
-                self._draw_buttons(toast)
+                dismissed |= self._draw_buttons(toast)
             elif toast.details:
                 self._draw_details(toast)
             else:
                 imgui.dummy((0.0, 0.0))
         return dismissed
 
-    def _draw_buttons(self, toast: _Toast) -> None:
+    def _draw_buttons(self, toast: _Toast) -> bool:
+        """Whether one of them has done with the notice."""
+        done = False
         for index, (caption, act) in enumerate(toast.buttons):
             if index:
                 imgui.same_line()
             if button(caption):
-                act()
+                done |= act() is True
+        return done
 
     def _draw_details(self, toast: _Toast) -> None:
         fold = icons.ICON_FA_CHEVRON_DOWN if toast.unfolded else icons.ICON_FA_CHEVRON_RIGHT

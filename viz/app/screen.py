@@ -83,7 +83,7 @@ def _has_room(width: float) -> bool:
 
 
 def _timeline_height(commands: Commands, room: float) -> float:
-    """Of the timeline with the path's lane below it, as far as there is room."""
+    """Of the timeline with the path's lane above it, as far as there is room."""
     if room <= style.px(260):
         return 0.0
     lane = path_lane.height(commands.interface) if room > style.px(380) else 0.0

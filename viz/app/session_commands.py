@@ -15,13 +15,14 @@ import numpy as np
 from gui_utils import controls
 from training.user_folders import expanded
 from viz.app import preferences
+from viz.app.path_commands import PathCommands
 from viz.app.performance_log import PerformanceLog
 from viz.exports.choices import ExportChoices
 from viz.render.connection import WorkerConnection
 from viz.scheduling.loops import LoopFinder
 from viz.scheduling.scheduler import RequestScheduler
 from viz.state import layouts, session
-from viz.state.animation import clip_time, path_editing
+from viz.state.animation import path_editing
 from viz.state.animation.animator import Animator, keep_moving_parts
 from viz.state.errors import UserError
 from viz.state.history import History
@@ -81,7 +82,7 @@ class Question:
     """The choice that Enter and Escape take: one that loses nothing."""
 
 
-class SessionCommands:
+class SessionCommands(PathCommands):
     """What can be done to the session, and to the program around it.
 
     Args:
@@ -160,6 +161,7 @@ class SessionCommands:
             dragging=self.dragging,
             scrubbing=self.scrubbing,
         )
+        self._tell_of_lost_view()
 
     def ask(self, moving: bool, now: float) -> None:
         """Asks for the picture of the state, or shows it where it is kept.
@@ -353,6 +355,7 @@ class SessionCommands:
         self.interface.playing = False
         path_editing.pause(self.interface)
         self.interface.path_time = 0.0
+        self.interface.path_view = path_editing.key_of(state, 0.0)  # its file holds it
         self.interface.path_lane |= bool(state.keyframes)
         self.state = state
 
@@ -464,60 +467,6 @@ class SessionCommands:
     def bookmarks(self) -> Sequence[int]:
         """Digits 1-9 that hold a state."""
         return sorted(int(digit) for digit in self.preferences.bookmarks if digit.isdigit())
-
-    # The clip and the path --------------------------------------------------------------------
-
-    def toggle_play(self) -> None:
-        """Plays or pauses the clip; one that plays once and has ended starts again."""
-        playing = not self.interface.playing
-        if playing:
-            path_editing.pause(self.interface)
-            self.state.t = clip_time.begin(self.state.t, self.state.playback, self.animator.clock)
-        self.interface.playing = playing
-
-    def step(self, frames: int) -> None:
-        """Stops playback and goes some frames on, or back if negative."""
-        self.interface.playing = False
-        path_editing.pause(self.interface)
-        self.state.t = clip_time.step(self.state.t, frames)
-
-    def go_to_start(self) -> None:
-        """Stops playback and shows the first frame of the range that plays."""
-        self.interface.playing = False
-        self.state.t = min(self.state.playback.start, self.state.playback.end)
-
-    def go_to_end(self) -> None:
-        """Stops playback and shows the last frame of the range that plays."""
-        self.interface.playing = False
-        self.state.t = max(self.state.playback.start, self.state.playback.end)
-
-    def add_keyframe(self) -> None:
-        """Keeps what is shown as a keyframe of the path."""
-        self.animator.stop_glide()
-        path_editing.add(self.state, self.interface)
-
-    def update_keyframe(self) -> None:
-        """Keeps what is shown in the keyframe under the path's playhead."""
-        if path_editing.current(self.state, self.interface) is None:
-            self.notify("info", "The path's playhead stands on no keyframe: K adds one.")
-        path_editing.update(self.state, self.interface)
-
-    def delete_keyframe(self) -> None:
-        """Deletes the keyframe under the path's playhead."""
-        if self.interface.path_lane:
-            path_editing.remove(self.state, self.interface)
-
-    def go_to_keyframe(self, step: int) -> None:
-        """Shows the path's next keyframe, or for a negative step the one before."""
-        self.animator.stop_glide()
-        path_editing.go(self.state, self.interface, step)
-
-    def toggle_path(self) -> None:
-        """Plays or pauses the path."""
-        if not path_editing.can_play(self.state):
-            self.notify("info", "There is no path yet: K keeps what is shown as a keyframe.")
-        self.animator.stop_glide()
-        path_editing.toggle_play(self.state, self.interface)
 
 
 _QUIT = "Quit the visualizer?"

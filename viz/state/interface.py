@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from viz.state.settings import Range
-from viz.state.types import Probe
+from viz.state.types import Keyframe, Probe
 
 
 @dataclass
@@ -41,11 +41,15 @@ class Interface:
     orbit_pitch: Annotated[float, Range(0, 45, "°", step=1)] = 8.0
     """Swing up and down."""
     path_lane: bool = False
-    """Whether the camera and time path is shown below the timeline."""
+    """Whether the camera and time path is shown above the clip."""
     path_time: Annotated[float, Range(0, 72_000, "s")] = 0.0
     """Where the path's playhead stands."""
     path_playing: bool = False
     """Whether the path plays."""
+    path_view: Keyframe | None = None
+    """What the path showed last, or what the session began with."""
+    unkeyed: Keyframe | None = None
+    """A view that the path has taken the place of though no key holds it, until it is told of."""
     path_shown: bool = False
     """Whether the pointer is on the path's lane, so that the path is drawn over the picture."""
     path_loop: bool = True

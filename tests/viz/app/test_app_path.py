@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,95 @@ def test_the_panel_edits_the_path_in_numbers(start: app_driver.Start, model: Pat
     assert camera_path.duration(desk.commands.state) == 4
     desk.key("ctrl+z")
     assert not desk.commands.state.path.closed
+
+
+def test_the_first_key_leaves_the_clip_where_the_hand_scrubs_it(desk: AppDriver) -> None:
+    commands = desk.commands
+    place = controls.rects["Timeline/Track"]
+    desk.key("k")
+    assert controls.rects["Timeline/Track"] == place
+    commands.state.orbit = Orbit(yaw=33)
+    desk.frames()
+    desk.drag("Timeline/Track", (60, 0), x=0.4)
+    assert commands.state.t > 0.2
+    assert commands.state.orbit == Orbit(yaw=33)
+
+
+def _click_lane(desk: AppDriver) -> None:
+    desk.click("Path/Lane", x=0.3)
+
+
+def _click_key(desk: AppDriver) -> None:
+    desk.click("Path/Key 0")
+
+
+def _go_back(desk: AppDriver) -> None:
+    desk.key("ctrl+Left")
+
+
+def _play(desk: AppDriver) -> None:
+    desk.key("p")
+
+
+@pytest.mark.parametrize("leave", [_click_lane, _click_key, _go_back, _play])
+def test_a_view_that_no_key_holds_comes_back(
+    walk: AppDriver, leave: Callable[[AppDriver], None]
+) -> None:
+    commands = walk.commands
+    leave(walk)
+    walk.frames()
+    assert not len(walk.app.toasts), "all that was shown is on the path"
+    if commands.interface.path_playing:
+        walk.key("p")
+    commands.state.orbit, commands.state.latent = Orbit(yaw=50), Latent(x=9)
+    walk.frames()
+    leave(walk)
+    walk.until(lambda: commands.state.orbit != Orbit(yaw=50))
+    walk.see_toast("no key holds")
+    playhead = commands.interface.path_time
+    (button,) = [name for name in controls.rects if name.endswith("/Bring it back")]
+    walk.click(button)
+    assert (commands.state.orbit, commands.state.latent) == (Orbit(yaw=50), Latent(x=9))
+    if leave is not _play:
+        assert commands.interface.path_time == playhead
+    walk.until(lambda: not len(walk.app.toasts))
+    walk.key("k")
+    assert [k.orbit.yaw for k in commands.state.keyframes].count(50) == 1
+
+
+def test_undo_brings_a_view_back_that_no_key_holds(walk: AppDriver) -> None:
+    commands = walk.commands
+    walk.drag("Viewport", (60, 0), x=0.3)
+    taken = commands.state.orbit
+    walk.click("Path/Key 0")
+    assert commands.state.orbit.yaw == -25
+    walk.key("ctrl+z")
+    assert commands.state.orbit == taken
+
+
+def test_a_key_between_others_is_told_of_and_can_go_to_the_end(walk: AppDriver) -> None:
+    commands = walk.commands
+    walk.key("p")
+    walk.until(lambda: 0.5 < commands.interface.path_time < 1.9)
+    walk.key("p")
+    commands.state.orbit = Orbit(yaw=70)
+    walk.frames()
+    walk.key("k")
+    assert [key.orbit.yaw for key in commands.state.keyframes].index(70) == 1
+    walk.see_toast("Key 2 of 4 was added")
+    (button,) = [name for name in controls.rects if name.endswith("/To the end")]
+    walk.click(button)
+    assert [key.time for key in commands.state.keyframes] == [0, 2, 4, 6]
+    assert commands.state.keyframes[3].orbit.yaw == 70
+    assert commands.interface.path_time == 6
+    assert commands.state.orbit.yaw == 70
+
+
+def test_nothing_lies_on_the_picture_while_the_path_plays(walk: AppDriver) -> None:
+    walk.move("Path/Lane", x=0.3)
+    assert "Path globe" in controls.rects
+    walk.key("p")
+    assert walk.commands.interface.path_playing
+    assert "Path globe" not in controls.rects
+    walk.key("p")
+    assert "Path globe" in controls.rects

@@ -31,7 +31,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     button_row(
         Button(
             "Add key",
-            partial(path_editing.add, state, interface),
+            commands.add_keyframe,
             "Keeps the person, the motion, the time in the clip and the camera as a key. Key K.",
             icon=icons.ICON_FA_PLUS,
             lit=not state.keyframes,

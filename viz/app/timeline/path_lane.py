@@ -1,4 +1,4 @@
-"""The path's lane below the timeline: its keys, the ways between them, and its playhead."""
+"""The path's lane above the clip's line: its keys, the ways between them, and its playhead."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def lane_span(state: SessionState, playhead: float) -> float:
 
 
 class PathLane:
-    """The second line of the timeline; `draw` once a frame while `Interface.path_lane`."""
+    """The upper line of the timeline; `draw` once a frame while `Interface.path_lane`."""
 
     def __init__(self) -> None:
         self._held: int | None = None
@@ -62,6 +62,7 @@ class PathLane:
         rect: tuple[float, float, float, float],
         track: tuple[float, float],
         readout: float,
+        add: Callable[[], object],
     ) -> bool:
         """Draw into `rect` (left, top, right, bottom).
 
@@ -71,6 +72,7 @@ class PathLane:
             rect: place of the whole line.
             track: left and right of the clip's track above, to stand in line with where it fits.
             readout: width of the time at the line's end, 0 for none.
+            add: keeps what is shown as a key.
 
         Returns:
             Whether the playhead or a key is held, so that playing waits.
@@ -78,7 +80,7 @@ class PathLane:
         left, top, right, bottom = rect
         middle = round((top + bottom) / 2) + style.px(5)
         with controls.scope("Path"):
-            end = self._buttons(state, interface, left, middle, right)
+            end = self._buttons(state, interface, (left, right), middle, add)
             if readout:
                 _readout(state, interface, (right - readout, middle), readout)
                 right -= readout + style.px(_GROUP_GAP)
@@ -95,12 +97,13 @@ class PathLane:
         self,
         state: SessionState,
         interface: Interface,
-        left: float,
+        span: tuple[float, float],
         middle: float,
-        right: float,
+        add: Callable[[], object],
     ) -> float:
-        """Transport and editing from `left` on; where they end."""
+        """Transport and editing from the left of `span` on; where they end."""
         side = imgui.get_frame_height()
+        left, right = span
         x = left
         here = path_editing.current(state, interface)
         off = path_editing.is_off(state, interface) and not interface.path_playing
@@ -137,7 +140,7 @@ class PathLane:
         if controls.button(
             "Key##Add key", icon=icons.ICON_FA_PLUS, tooltip=about, primary=off and here is None
         ):
-            path_editing.add(state, interface)
+            add()
         x += imgui.get_item_rect_size().x + style.px(_GAP)
         about = "Updates the key under the playhead to what is shown now (Shift+K)."
         if roomy and icon(

@@ -45,7 +45,7 @@ _TRACK_WIDTH = 240.0
 """Least width of the track before lesser parts make room, design pixels."""
 _LEAST_TRACK = 48.0
 _LEAST_HEIGHT = 50.0
-"""Of the clip's line where the path's lane lies below it, design pixels."""
+"""Of the clip's line where the path's lane lies above it, design pixels."""
 _NAMED_WIDTH = 520.0
 """Least width of the bar for names of its lines, design pixels."""
 
@@ -130,15 +130,18 @@ class Timeline:
         room = size.y - style.px(path_lane.height(commands.interface))
         lane = commands.interface.path_lane and room >= style.px(_LEAST_HEIGHT)
         height = min(max(room if lane else size.y, 1.0), style.px(HEIGHT))
+        # The lane comes above the clip, which stays where it is when the first key brings it: the
+        # hand that scrubs one must not find the other under it.
+        top = low.y + (style.px(path_lane.HEIGHT) if lane else 0.0)
         if size.x < style.px(_PLAY_SIZE):
             return False
         with style.font("mono"):
             letter = imgui.calc_text_size("0").x
-        named = lane and size.x > style.px(_NAMED_WIDTH)
+        named = size.x > style.px(_NAMED_WIDTH)
         left = low.x + (style.px(LABEL_WIDTH) if named else 0.0)
         right = low.x + size.x
         parts = choose_parts(right - left, imgui.get_frame_height(), letter)
-        middle = low.y + height / 2
+        middle = top + height / 2
         readout = {"full": 16, "short": 8, "none": 0}[parts.readout] * letter
         if named:
             draw_label((low.x, middle), icons.ICON_FA_FILM, "Clip", commands.interface.playing)
@@ -146,16 +149,15 @@ class Timeline:
         track, scrubbing = self._clip(state, commands, clock, parts, *place, ready)
         self._path.hovered = False
         if lane:
-            top = low.y + height
-            rect = (left, top, right, top + style.px(path_lane.HEIGHT))
-            scrubbing |= self._path.draw(state, commands.interface, rect, track, readout)
+            rect = (left, low.y, right, top)
+            add = commands.add_keyframe
+            scrubbing |= self._path.draw(state, commands.interface, rect, track, readout, add)
             if named:
                 at = (low.x, (rect[1] + rect[3]) / 2 + style.px(5))
                 draw_label(at, icons.ICON_FA_ROUTE, "Path", commands.interface.path_playing)
-            height += style.px(path_lane.HEIGHT)
         commands.interface.path_shown = self._path.hovered
         imgui.set_cursor_screen_pos(low)
-        imgui.dummy((size.x, height))
+        imgui.dummy((size.x, top + height - low.y))
         return scrubbing
 
     def _clip(

@@ -224,7 +224,8 @@ class Viewport:
         if any(slot.view for slot in self._slots[: self._shown]):
             held = self._draw_layout(tiles, state, commands)
             interface = commands.interface
-            if interface.path_lane and (interface.path_shown or gesture.active):
+            asked = (interface.path_shown or gesture.active) and not interface.path_playing
+            if interface.path_lane and asked:
                 camera = layouts.shots(state)[-1 if state.display.layout == "split" else 0].camera
                 self._path.draw(tiles[0], state, interface, camera)
         else:

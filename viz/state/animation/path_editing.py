@@ -43,7 +43,12 @@ def is_off(state: SessionState, interface: Interface) -> bool:
 
 
 def show(state: SessionState, interface: Interface, seconds: float) -> None:
-    """Put the playhead there and show what the path shows there."""
+    """Put the playhead there and show what the path shows there.
+
+    A view that the user has made and no key holds is left in `interface.unkeyed`.
+    """
+    if _is_unkeyed(state, interface):
+        interface.unkeyed = key_of(state, 0.0)
     interface.path_time = max(seconds, 0.0)
     there = camera_path.state_at(state, interface.path_time)
     state.latent, state.motion, state.t, state.orbit = (
@@ -52,18 +57,49 @@ def show(state: SessionState, interface: Interface, seconds: float) -> None:
         there.t,
         there.orbit,
     )
+    interface.path_view = key_of(state, 0.0)
 
 
-def add(state: SessionState, interface: Interface) -> None:
+def _is_unkeyed(state: SessionState, interface: Interface) -> bool:
+    """Whether what is shown comes from the user's hand and is in no key; the clip's time, which
+    moves in many ways, does not count."""
+    if not state.keyframes or interface.auto_orbit or interface.animate_person:
+        return False
+    here, shown = _view(state), interface.path_view
+    if shown is not None and here == _view(shown):
+        return False
+    known = [*state.keyframes, camera_path.state_at(state, interface.path_time)]
+    return here not in map(_view, known)
+
+
+def _view(shown: SessionState | Keyframe) -> tuple[object, ...]:
+    return shown.latent, shown.motion, shown.orbit
+
+
+def add(state: SessionState, interface: Interface) -> int:
     """Keep what is shown as a new key, and put the playhead on it.
 
     It goes where the playhead stands. Where a key stands already it goes behind that one: halfway
     to the next key, or some seconds on after the last.
+
+    Returns:
+        the key's index.
     """
     pause(interface)
     interface.path_lane = True
     place = _free_place(state, interface.path_time) if state.keyframes else 0.0
-    _put(state, interface, key_of(state, place))
+    return _put(state, interface, key_of(state, place))
+
+
+def move_to_end(state: SessionState, interface: Interface, key: Keyframe) -> None:
+    """Put a key some seconds behind the last one, and the playhead on it; nothing where the path
+    no longer has that key."""
+    if key not in state.keyframes:
+        return
+    pause(interface)
+    index = state.keyframes.index(key)
+    moved = move(state, index, state.keyframes[-1].time + SPACING)
+    interface.path_time = state.keyframes[moved].time
 
 
 def update(state: SessionState, interface: Interface) -> None:
@@ -149,6 +185,8 @@ def toggle_play(state: SessionState, interface: Interface) -> None:
     if interface.path_playing or not can_play(state):
         pause(interface)
         return
+    if interface.animate_person or interface.auto_orbit:
+        interface.path_view = key_of(state, 0.0)  # nobody made it
     # All that else moves by itself would pull at the same things.
     interface.playing = interface.animate_person = interface.auto_orbit = False
     interface.path_playing, interface.path_lane = True, True
@@ -211,9 +249,9 @@ def _free_place(state: SessionState, seconds: float) -> float:
     return min(seconds + SPACING, LONGEST)
 
 
-def _put(state: SessionState, interface: Interface, key: Keyframe) -> None:
-    _insert(state, list(state.keyframes), key)
+def _put(state: SessionState, interface: Interface, key: Keyframe) -> int:
     interface.path_time = key.time
+    return _insert(state, list(state.keyframes), key)
 
 
 def _insert(state: SessionState, keys: list[Keyframe], key: Keyframe) -> int:

@@ -1,0 +1,119 @@
+"""What a user can do to the clip and to the path, one method an act."""
+
+from __future__ import annotations
+
+from gui_utils import controls
+from viz.state.animation import clip_time, path_editing
+from viz.state.animation.animator import Animator
+from viz.state.interface import Interface
+from viz.state.types import Keyframe, SessionState
+
+
+class PathCommands:
+    """The part of the commands that moves along the clip, and along the path and its keys."""
+
+    state: SessionState
+    interface: Interface
+    animator: Animator
+
+    def notify(
+        self,
+        level: controls.Level,
+        sentence: str,
+        details: str = "",
+        buttons: controls.Buttons = (),
+    ) -> None:
+        """Shows a sentence."""
+        raise NotImplementedError
+
+    # The clip and the path --------------------------------------------------------------------
+
+    def toggle_play(self) -> None:
+        """Plays or pauses the clip; one that plays once and has ended starts again."""
+        playing = not self.interface.playing
+        if playing:
+            path_editing.pause(self.interface)
+            self.state.t = clip_time.begin(self.state.t, self.state.playback, self.animator.clock)
+        self.interface.playing = playing
+
+    def step(self, frames: int) -> None:
+        """Stops playback and goes some frames on, or back if negative."""
+        self.interface.playing = False
+        path_editing.pause(self.interface)
+        self.state.t = clip_time.step(self.state.t, frames)
+
+    def go_to_start(self) -> None:
+        """Stops playback and shows the first frame of the range that plays."""
+        self.interface.playing = False
+        self.state.t = min(self.state.playback.start, self.state.playback.end)
+
+    def go_to_end(self) -> None:
+        """Stops playback and shows the last frame of the range that plays."""
+        self.interface.playing = False
+        self.state.t = max(self.state.playback.start, self.state.playback.end)
+
+    def add_keyframe(self) -> None:
+        """Keeps what is shown as a keyframe of the path, and says so where that is between others,
+        as after a pause."""
+        self.animator.stop_glide()
+        index = path_editing.add(self.state, self.interface)
+        keys = self.state.keyframes
+        if index == len(keys) - 1:
+            return
+        key = keys[index]
+
+        def move() -> bool:
+            path_editing.move_to_end(self.state, self.interface, key)
+            return True
+
+        place = f"Key {index + 1} of {len(keys)} was added at {key.time:.2f} s"
+        self.notify(
+            "info", f"{place}, where the path's playhead stands.", buttons=(("To the end", move),)
+        )
+
+    def _tell_of_lost_view(self) -> None:
+        """Offers to bring back a view that the path has just taken the place of."""
+        view, self.interface.unkeyed = self.interface.unkeyed, None
+        if view is None:
+            return
+
+        def bring() -> bool:
+            self._bring_back(view)
+            return True
+
+        sentence = "The path took the place of a view that no key holds."
+        self.notify("info", sentence, buttons=(("Bring it back", bring),))
+
+    def _bring_back(self, view: Keyframe) -> None:
+        path_editing.pause(self.interface)
+        self.animator.stop_glide()
+        state = self.state
+        state.latent, state.motion, state.t, state.orbit = (
+            view.latent,
+            view.motion,
+            view.t,
+            view.orbit,
+        )
+
+    def update_keyframe(self) -> None:
+        """Keeps what is shown in the keyframe under the path's playhead."""
+        if path_editing.current(self.state, self.interface) is None:
+            self.notify("info", "The path's playhead stands on no keyframe: K adds one.")
+        path_editing.update(self.state, self.interface)
+
+    def delete_keyframe(self) -> None:
+        """Deletes the keyframe under the path's playhead."""
+        if self.interface.path_lane:
+            path_editing.remove(self.state, self.interface)
+
+    def go_to_keyframe(self, step: int) -> None:
+        """Shows the path's next keyframe, or for a negative step the one before."""
+        self.animator.stop_glide()
+        path_editing.go(self.state, self.interface, step)
+
+    def toggle_path(self) -> None:
+        """Plays or pauses the path."""
+        if not path_editing.can_play(self.state):
+            self.notify("info", "There is no path yet: K keeps what is shown as a keyframe.")
+        self.animator.stop_glide()
+        path_editing.toggle_play(self.state, self.interface)
