@@ -144,10 +144,14 @@ class FullyConnected(nn.Module):
         with unit variance, so that Adam's steps are as large in every layer."""
         return self.lr_mul / math.sqrt(self.weight.shape[1])
 
-    def forward(self, x: Tensor) -> Tensor:
+    def effective(self) -> tuple[Tensor, Tensor]:
+        """Weight [O, I] and bias [O] that the layer computes with."""
         bias = self.bias if self.lr_mul == 1 else self.bias * self.lr_mul
+        return self.weight * self.gain, bias
+
+    def forward(self, x: Tensor) -> Tensor:
         with no_autocast(x):
-            x = F.linear(x.to(self.weight.dtype), self.weight * self.gain, bias)
+            x = F.linear(x.to(self.weight.dtype), *self.effective())
         return leaky_relu(x) if self.activate else x
 
 

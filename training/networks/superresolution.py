@@ -42,13 +42,20 @@ class Superresolution(nn.Module):
         Returns:
             [N, 3, H, W], about -1 to 1; H = W = the layout's output resolution for the whole.
         """
-        size, part = self.layout.input_resolution, features.shape[-1]
-        side = part if whole is None else whole
-        if side < size or (side > size and self.layout.resize_larger):
-            features, image = (self._resize(x, part * size // side) for x in (features, image))
+        features, image = self.resized(features, image, whole)
         ws = w[:, None].expand(-1, 3, -1)
         x, image = self.block0(features, image, ws, noise="none")
         return self.block1(x, image, ws, noise="none")[1]
+
+    def resized(
+        self, features: Tensor, image: Tensor, whole: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Both pictures in the size that the blocks take; see `forward`."""
+        size, part = self.layout.input_resolution, features.shape[-1]
+        side = part if whole is None else whole
+        if (side > size and not self.layout.resize_larger) or side == size:
+            return features, image
+        return self._resize(features, part * size // side), self._resize(image, part * size // side)
 
     def _resize(self, x: Tensor, size: int) -> Tensor:
         return F.interpolate(

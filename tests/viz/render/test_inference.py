@@ -20,8 +20,8 @@ from tests.viz.render.inference_cases import (
 )
 from training.camera import Camera
 from training.networks.generator import RawRender
-from viz.render.inference import rays, synthesis
 from viz.render.inference.calibration import psnr
+from viz.render.inference.cpu import cpu_layers, rays
 from viz.render.inference.plan import Plan
 from viz.render.inference.radiance_field import Texels
 from viz.render.inference.select import can_prepare, open_stages
@@ -38,7 +38,7 @@ def without_gradients():
 @pytest.mark.parametrize("band", [2**23, 2**12], ids=["whole", "bands"])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_in_float32_the_numbers_are_the_networks_own(name, band, monkeypatch):
-    monkeypatch.setattr(synthesis, "_BAND_BYTES", band)
+    monkeypatch.setattr(cpu_layers, "_BAND_BYTES", band)
     monkeypatch.setattr(rays, "SAMPLES_AT_ONCE", 1000)
     G = generator(CONFIGS[name])
     reference = ReferenceStages(G, Plan(reference=True))
@@ -147,7 +147,7 @@ def test_a_field_takes_no_more_memory_than_its_planes():
 
 @pytest.mark.parametrize("plan", [Plan(), Plan(reference=True)], ids=["prepared", "reference"])
 def test_every_stage_can_be_abandoned_anywhere(plan, monkeypatch):
-    monkeypatch.setattr(synthesis, "_BAND_BYTES", 2**14)
+    monkeypatch.setattr(cpu_layers, "_BAND_BYTES", 2**14)
     monkeypatch.setattr(rays, "SAMPLES_AT_ONCE", 1000)
     G = generator(CONFIGS["2X"])
     stages = open_stages(G, plan)

@@ -22,7 +22,8 @@ from tests.viz.render.inference_cases import (
 )
 from training import rendering
 from training.networks.decoder import Decoder
-from viz.render.inference import rays, stages
+from viz.render.inference import stages
+from viz.render.inference.cpu import rays
 from viz.render.inference.plan import Plan
 from viz.render.inference.radiance_field import Texels
 from viz.render.inference.stage_interface import Pixels
@@ -180,8 +181,8 @@ def test_a_picture_can_be_abandoned_at_every_band(monkeypatch):
 
 
 def test_without_numba_the_networks_render(monkeypatch, caplog):
-    monkeypatch.setitem(sys.modules, "viz.render.inference.numba_rays", None)
-    monkeypatch.delattr("viz.render.inference.numba_rays", raising=False)
+    monkeypatch.setitem(sys.modules, "viz.render.inference.cpu.numba_rays", None)
+    monkeypatch.delattr("viz.render.inference.cpu.numba_rays", raising=False)
     G = generator(CONFIGS["none"])
     settings = ray_settings(G, with_normals=True)
     ours = pictures(PreparedStages(G, Plan()), G, settings=settings)[1]

@@ -7,7 +7,8 @@ import torch
 
 from training.camera import Camera
 from viz.exports.pictures import captures
-from viz.render.inference import rays, stages
+from viz.render.inference import stages
+from viz.render.inference.cpu import rays
 from viz.render.renderer import Renderer
 from viz.render.stage_cache import StageCache
 from viz.state import layouts

@@ -3,7 +3,7 @@
 The decoder's first layer is linear, so the planes are multiplied by it beforehand. What is left of
 a point's density is sigma = sum over k of w_k softplus(A_k(x, y) + C_k(x, z)) + b, where A is the
 plane (x, y) and C the sum of the two planes (x, z) and (z, x). That is what `bounds` needs, and how
-points are evaluated where the compiled way of `viz.render.inference.rays` does not work.
+points are evaluated where the compiled way of `viz.render.inference.cpu.rays` does not work.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.networks.generator import Generator
+from viz.render.inference.cpu.rays import compiled, wait_for
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
-from viz.render.inference.rays import compiled, wait_for
 from viz.render.inference.stage_interface import Check
 
 

@@ -5,15 +5,17 @@ same weights are prepared for pictures alone. What that means, stage by stage:
 
 - `stage_interface`: what `viz.render.renderer` knows of a generator's stages; `select` opens them.
 - `stages`: the networks as they are, and the stages prepared for a processor.
-- `convolutions`, `synthesis`: channels-last activations in the stage's number format; bias, gain
-  and activation within the convolution; weights modulated once per person, or activations where
-  those are fewer; the low-pass filter of an up-convolution carries the demodulation.
+- `synthesis`: the networks of convolutions, prepared: which layers run in which order, for whom.
+  `cpu.cpu_layers` and `gpu.gpu_layers` compute the layers: channels-last activations in the stage's
+  number format; weights modulated once per person, or activations where those are fewer; on a
+  processor, bias, gain and activation within the convolution (`convolutions`), and the low-pass
+  filter of an up-convolution carries the demodulation.
 - `radiance_field`: the tri-planes as one table of texels. Planes (x, z) and (z, x) are summed
   beforehand, as both are bilinear in the same two coordinates.
-- `rays`, `numba_rays`: volume rendering on a processor in one compiled pass a ray.
-- `gpu`: the same stages on a GPU: `gpu_blocks` and `modulation` are networks of few launches,
-  `graphs` records each stage and replays it, `kernel` has Triton's kernels for the rays and for
-  what follows a convolution, with a way without Triton.
+- `cpu.rays`, `cpu.numba_rays`: volume rendering on a processor in one compiled pass a ray.
+- `gpu`: the same stages on a GPU: `gpu_layers` and `modulation` need few launches, `graphs`
+  records each stage and replays it, `kernel` has Triton's kernels for the rays and for what follows
+  a convolution, with a way without Triton.
 - `plan`, `calibration`: which number format each stage uses is measured once per machine and
   model, and kept.
 """

@@ -30,11 +30,11 @@ from training.networks import generator as networks
 from training.reasons import first_line
 from training.user_folders import user_folder
 from viz.render.inference.convolutions import can_fuse
+from viz.render.inference.cpu.rays import compiled
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.device_stages import DeviceStages
 from viz.render.inference.plan import Format, Plan
 from viz.render.inference.radiance_field import PlaneField
-from viz.render.inference.rays import compiled
 from viz.render.inference.select import can_prepare
 from viz.render.inference.stage_interface import RaySettings, Stages
 from viz.render.inference.stages import PreparedStages, ReferenceStages

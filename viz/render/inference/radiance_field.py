@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -97,11 +96,11 @@ class PreparedDecoder:
         first, last = decoder.net[0], decoder.net[2]
         assert isinstance(first, FullyConnected)
         assert isinstance(last, FullyConnected)
-        gains = [layer.lr_mul / math.sqrt(layer.weight.shape[1]) for layer in (first, last)]
-        weight, bias = last.weight * gains[1], last.bias * last.lr_mul
+        first_weight, first_bias = first.effective()
+        weight, bias = last.effective()
         return cls(
-            (first.weight * gains[0]).t().contiguous().to(dtype),
-            first.bias * first.lr_mul,
+            first_weight.t().contiguous().to(dtype),
+            first_bias.clone(),
             weight[0].clone(),
             bias[:1].clone(),
             weight[1:].t().contiguous().to(dtype),

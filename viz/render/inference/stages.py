@@ -17,11 +17,12 @@ from training.camera import rays
 from training.networks.generator import Generator, RawRender
 from training.networks.layers import SynthesisLayer
 from training.networks.superresolution import Superresolution
+from viz.render.inference.cpu.cpu_layers import CpuBackend, CpuLayer, CpuToRGB
+from viz.render.inference.cpu.rays import CompiledRays, compiled, wait_for
 from viz.render.inference.plan import Plan
 from viz.render.inference.radiance_field import PlaneField, Texels
-from viz.render.inference.rays import CompiledRays, compiled, wait_for
 from viz.render.inference.stage_interface import PEOPLE, Check, RadianceField, RaySettings
-from viz.render.inference.synthesis import BackboneStage, SetBlock, SuperresolutionStage
+from viz.render.inference.synthesis import BackboneStage, BoundLayer, SuperresolutionStage
 
 
 class ReferenceStages:
@@ -113,8 +114,8 @@ class PreparedStages:
 
     def __init__(self, G: Generator, plan: Plan) -> None:
         self.G, self.plan = G, plan
-        self._backbone: BackboneStage | None = None
-        self._superresolution: SuperresolutionStage | None = None
+        self._backbone: BackboneStage[CpuLayer | CpuToRGB] | None = None
+        self._superresolution: SuperresolutionStage[CpuLayer | CpuToRGB] | None = None
         self._people, self._pictures = _PersonCache(), _PersonCache()
 
     @functools.cached_property
@@ -128,30 +129,32 @@ class PreparedStages:
 
     def prepare(self, ws: Tensor) -> None:
         """Lays out all weights for a person, so that pictures of them take no longer at first."""
-        self._set_backbone(ws)
+        self._bind_backbone(ws)
         if self.G.superresolution is not None:
-            self._set_superresolution(self.G.superresolution, ws)
+            self._bind_superresolution(self.G.superresolution, ws)
 
-    def _set_backbone(self, ws: Tensor) -> tuple[BackboneStage, list[SetBlock]]:
+    def _bind_backbone(
+        self, ws: Tensor
+    ) -> tuple[BackboneStage[CpuLayer | CpuToRGB], list[BoundLayer]]:
         if self._backbone is None:
-            dtype = getattr(torch, self.plan.backbone)
-            self._backbone = BackboneStage(self.G.backbone.synthesis, dtype)
-        backbone = self._backbone
-        return backbone, self._people.get(ws, lambda: backbone.set(ws))
+            backend = CpuBackend(getattr(torch, self.plan.backbone))
+            self._backbone = BackboneStage(self.G.backbone.synthesis, backend)
+        stage = self._backbone
+        return stage, self._people.get(ws, lambda: list(stage.bind(stage.set(ws))))
 
-    def _set_superresolution(
+    def _bind_superresolution(
         self, module: Superresolution, ws: Tensor
-    ) -> tuple[SuperresolutionStage, list[SetBlock]]:
+    ) -> tuple[SuperresolutionStage[CpuLayer | CpuToRGB], list[BoundLayer]]:
         if self._superresolution is None:
-            dtype = getattr(torch, self.plan.superresolution)
-            self._superresolution = SuperresolutionStage(module, dtype)
-        stage, w = self._superresolution, ws[:, -1]
-        return stage, self._pictures.get(w, lambda: stage.set(w))
+            backend = CpuBackend(getattr(torch, self.plan.superresolution))
+            self._superresolution = SuperresolutionStage(module, backend)
+        stage = self._superresolution
+        return stage, self._pictures.get(ws[:, -1], lambda: list(stage.bind(stage.set(ws))))
 
     def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> Texels:
-        backbone, parts = self._set_backbone(ws)
+        backbone, layers = self._bind_backbone(ws)
         config = self.G.config
-        image = backbone(parts, motion, check)
+        image = backbone(layers, motion, check)
         planes = image.reshape(1, 3, config.plane_channels, *image.shape[2:])
         return Texels.of(planes, config.rendering.box_warp, torch.float32)
 
@@ -199,5 +202,5 @@ class PreparedStages:
         module = self.G.superresolution
         if module is None:
             return raw.image
-        stage, parts = self._set_superresolution(module, ws)
-        return stage(parts, raw.features, raw.image, check)
+        stage, layers = self._bind_superresolution(module, ws)
+        return stage(layers, raw.features, raw.image, check)

@@ -21,11 +21,12 @@ from training.camera import FRONTAL, rays
 from training.networks.generator import Generator, RawRender
 from training.reasons import first_line
 from viz.render.inference.gpu import kernel
-from viz.render.inference.gpu.gpu_blocks import BackboneStage, SuperresolutionStage
+from viz.render.inference.gpu.gpu_layers import GpuBackend, GpuLayer, GpuToRGB
 from viz.render.inference.gpu.graphs import CapturedGraph, GraphPool
 from viz.render.inference.plan import Plan
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
 from viz.render.inference.stage_interface import PEOPLE, Check, RadianceField, RaySettings
+from viz.render.inference.synthesis import BackboneStage, SuperresolutionStage
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +51,12 @@ class _Networks:
     def __init__(self, G: Generator, plan: Plan, *, kernels: bool) -> None:
         self.G = G
         self.texels: torch.dtype = getattr(torch, plan.texels)
-        dtype = getattr(torch, plan.backbone)
-        self.backbone = BackboneStage(G.backbone.synthesis, dtype, kernels=kernels)
-        self.superresolution: SuperresolutionStage | None = None
+        backend = GpuBackend(getattr(torch, plan.backbone), kernels=kernels)
+        self.backbone = BackboneStage(G.backbone.synthesis, backend)
+        self.superresolution: SuperresolutionStage[GpuLayer | GpuToRGB] | None = None
         if G.superresolution is not None:
-            dtype = getattr(torch, plan.superresolution)
-            self.superresolution = SuperresolutionStage(G.superresolution, dtype, kernels=kernels)
+            backend = GpuBackend(getattr(torch, plan.superresolution), kernels=kernels)
+            self.superresolution = SuperresolutionStage(G.superresolution, backend)
         self.decoder: PreparedDecoder | None = None
         if kernels:
             self.decoder = PreparedDecoder.of(G.decoder, getattr(torch, plan.rays))
@@ -69,7 +70,8 @@ class _Networks:
 
     def planes(self, setting: Hashable, row: Tensor, *motion: Tensor) -> tuple[Tensor, ...]:
         del setting
-        image = self.backbone(row, motion[0] if motion else None)
+        moved = motion[0] if motion else None
+        image = self.backbone(self.backbone.bind(row), moved, _nothing)
         planes = image.reshape(1, 3, self.G.config.plane_channels, *image.shape[2:])
         if self.texels == torch.float16:
             planes = planes.clamp(-_LARGEST, _LARGEST)
@@ -126,8 +128,9 @@ class _Networks:
         self, setting: Hashable, row: Tensor, features: Tensor, image: Tensor
     ) -> tuple[Tensor, ...]:
         del setting
-        assert self.superresolution is not None
-        return (self.superresolution(row, features, image),)
+        stage = self.superresolution
+        assert stage is not None
+        return (stage(stage.bind(row), features, image, _nothing),)
 
 
 class DeviceStages:

@@ -7,14 +7,17 @@ computed together, once for a person, and what comes out is passed on as one ten
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from training.networks.layers import FullyConnected, SynthesisLayer, ToRGB
+from training.networks.layers import SynthesisLayer, ToRGB
 from viz.render.inference.convolutions import LEAKY_GAIN
+from viz.render.inference.synthesis import BoundLayer
 
 
 @dataclass(frozen=True)
@@ -26,14 +29,6 @@ class Share:
     factor: Tensor | None
     """Factors on its output channels, the activation's gain among them, float32 [O]; None for a
     layer that does not demodulate."""
-
-
-def effective(layer: FullyConnected, gain: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Weight [O, I] and bias [O] with their scaling, times `gain`."""
-    return (
-        layer.weight * (gain * layer.lr_mul / math.sqrt(layer.weight.shape[1])),
-        layer.bias * (gain * layer.lr_mul),
-    )
 
 
 def normalized(layer: SynthesisLayer) -> tuple[Tensor, Tensor]:
@@ -50,8 +45,8 @@ class _Group:
     def __init__(self, layers: Sequence[SynthesisLayer | ToRGB], places: Sequence[int]) -> None:
         parts = []
         for layer in layers:
-            plain = isinstance(layer, ToRGB)
-            parts.append(effective(layer.affine, layer.weight.shape[1] ** -0.5 if plain else 1.0))
+            gain = layer.weight.shape[1] ** -0.5 if isinstance(layer, ToRGB) else 1.0
+            parts.append([x * gain for x in layer.affine.effective()])
         self.weight = torch.stack([weight for weight, _ in parts])  # [L, I, D]
         self.bias = torch.stack([bias for _, bias in parts])[..., None]  # [L, I, 1]
         self.places = torch.tensor(places, device=self.weight.device)
@@ -73,25 +68,39 @@ class _Group:
         return styles[..., 0] / largest, demodulation * self.level * largest
 
 
-class Modulation:
+class PreparedLayer(Protocol):
+    """A layer as `gpu_layers` keeps it."""
+
+    @property
+    def layer(self) -> SynthesisLayer | ToRGB:
+        """With its trained weights."""
+        ...
+
+    def __call__(self, x: Tensor, share: Share) -> Tensor: ...
+
+
+class GpuModulation:
     """What layers take from a person's ws.
 
     Args:
-        layers: with their trained weights, and which row of w each of them takes.
+        prepared: the layers.
+        places: which row of w each of them takes.
     """
 
-    def __init__(self, layers: Sequence[tuple[SynthesisLayer | ToRGB, int]]) -> None:
+    def __init__(self, prepared: Sequence[PreparedLayer], places: Sequence[int]) -> None:
+        self._prepared = prepared
+        layers = [layer.layer for layer in prepared]
         alike: dict[tuple[type, torch.Size], list[int]] = {}
-        for k, (layer, _) in enumerate(layers):
+        for k, layer in enumerate(layers):
             alike.setdefault((type(layer), layer.weight.shape), []).append(k)
         self.groups: list[_Group] = []
         # Of each layer: where its scale and its factor are in the row, and how long they are.
         self._spans: list[tuple[int, int, int, int]] = [(0, 0, 0, 0)] * len(layers)
         self.size = 0
         for members in alike.values():
-            group = _Group([layers[k][0] for k in members], [layers[k][1] for k in members])
+            group = _Group([layers[k] for k in members], [places[k] for k in members])
             self.groups.append(group)
-            outs, ins = layers[members[0]][0].weight.shape[:2]
+            outs, ins = layers[members[0]].weight.shape[:2]
             outs = 0 if group.energy is None else outs
             after = self.size + ins * len(members)
             for place, k in enumerate(members):
@@ -105,9 +114,8 @@ class Modulation:
             parts += [part.flatten() for part in group(w) if part is not None]
         return torch.cat(parts)
 
-    def shares(self, row: Tensor) -> list[Share]:
-        """What each layer takes, as views of a row."""
-        return [
-            Share(row[scale : scale + ins], row[factor : factor + outs] if outs else None)
-            for scale, ins, factor, outs in self._spans
-        ]
+    def bind(self, row: Tensor) -> Iterator[BoundLayer]:
+        """The layers with their parts of a row."""
+        for prepared, (scale, ins, factor, outs) in zip(self._prepared, self._spans, strict=True):
+            factors = row[factor : factor + outs] if outs else None
+            yield partial(prepared, share=Share(row[scale : scale + ins], factors))

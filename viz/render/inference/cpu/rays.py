@@ -25,7 +25,7 @@ from viz.render.inference.radiance_field import PreparedDecoder, Texels
 from viz.render.inference.stage_interface import Check, Pixels
 
 if TYPE_CHECKING:
-    from viz.render.inference.numba_rays import Kernels, KernelWeights
+    from viz.render.inference.cpu.numba_rays import Kernels, KernelWeights
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +170,7 @@ def compiled(decoder: Decoder) -> Future[CompiledRays | None]:
 
 def _compile(decoder: PreparedDecoder) -> CompiledRays | None:
     try:
-        from viz.render.inference import numba_rays
+        from viz.render.inference.cpu import numba_rays
 
         kernels = numba_rays.compile_kernels(*decoder.sizes)
         rays = CompiledRays(kernels, numba_rays.kernel_weights(decoder))

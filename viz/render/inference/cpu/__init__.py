@@ -1,0 +1,1 @@
+"""Stages on a processor: layers by oneDNN, and rays compiled by Numba."""
