@@ -71,6 +71,10 @@ class App:
             self.window.max_fps = _SOFTWARE_RATE
         self.toasts = controls.Toasts()
         self.commands = Commands(worker, self.window, self._notify, settings, state)
+        given = bool(checkpoint) or state is not None
+        crashed = self.commands.offer_crashed()
+        if self.commands.interface.reopen_last and not given and not crashed:
+            self.commands.reopen_last()
         brought = files.default_checkpoint()
         wanted = checkpoint or self.commands.state.checkpoint or brought
         fallbacks = [path for path in dict.fromkeys((brought, "")) if path != wanted]
@@ -110,7 +114,7 @@ class App:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-            self.close()
+            self.close(orderly=self.commands.quitting)
 
     def frame(self) -> None:
         """One frame of the window."""
@@ -142,8 +146,14 @@ class App:
         elif answer == "Quit":
             self.commands.quitting = True
 
-    def close(self) -> None:
-        """Remembers the settings and ends the worker."""
+    def close(self, orderly: bool = True) -> None:
+        """Remembers the session and the settings, and ends the worker.
+
+        Args:
+            orderly: False after a failure, so that the next start offers to go on.
+        """
+        if not self.commands.keep_session() and orderly:
+            self.commands.autosave.close()
         self.commands.remember()
         self.window.hide()  # the worker may take a moment to end what it does
         self.commands.worker.close()
@@ -209,6 +219,7 @@ class App:
         stepping = any(imgui.is_key_down(key) for key in shortcuts.STEPPING)
         gliding = commands.animator.gliding
         commands.note(self._held or stepping or gliding or now < self._wheel_until)
+        commands.save_by_itself(now)
         shown = commands.result
         commands.ask(self.moving, now)
         if commands.result is not shown:

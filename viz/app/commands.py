@@ -5,64 +5,36 @@ Panels, shortcuts, dialogs and tests call these; the window's loop shows what co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from gui_utils.files.file_dialogs import Filters, Kind, show_folder
-from viz.app.session_commands import Question, SessionCommands
+from gui_utils.files.file_dialogs import Filters, show_folder
+from viz.app.session_commands import Question
+from viz.app.sessions.session_files import ARRAYS, SessionFiles, completed, sidecar
 from viz.exports import embedding, naming, writing
 from viz.exports.choices import problems
 from viz.exports.export_jobs import (
     CaptureJob,
     CheckWsJob,
     ExportJob,
-    FindModelJob,
     SaveWsJob,
     WindowCaptureJob,
 )
-from viz.state import files, named_files, session
-from viz.state.errors import UserError
+from viz.state import named_files
 
 CaptureKind = Literal["picture", "raw", "depth", "window"]
 
-_ARRAYS = (".npy", ".npz")
 _NUMPY: Filters = (("NumPy", ("*.npz", "*.npy")),)
 _MODELS = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl")
 _SESSIONS = ("*.json", *(f"*{suffix}" for suffix in embedding.EXPORT_SUFFIXES))
 
 
-@dataclass(frozen=True)
-class FileQuestion:
-    """A file that the user is to choose."""
-
-    kind: Kind
-    title: str
-    filters: Filters
-    chosen: Callable[[str], None]
-    name: str = ""
-    """Name to begin with, or the folder for a choice of folders."""
-
-
-class Commands(SessionCommands):
+class Commands(SessionFiles):
     """What can be done, files and exports included."""
-
-    file_question: FileQuestion | None = None
-    """The file to choose, while a dialog asks for it."""
-
-    def _ask_for_file(
-        self,
-        kind: Kind,
-        title: str,
-        filters: Filters,
-        chosen: Callable[[str], None],
-        name: str = "",
-    ) -> None:
-        if self.file_question is None:  # one at a time: an answer must not go to another question
-            self.file_question = FileQuestion(kind, title, filters, chosen, name)
 
     # Opening ----------------------------------------------------------------------------------
 
@@ -70,8 +42,8 @@ class Commands(SessionCommands):
         """Opens dropped files; of several models or sessions the last one counts."""
         sessions = [p for p in paths if _holds_session(p)]
         rest = [p for p in paths if p not in sessions]
-        models = [p for p in rest if Path(p).suffix.lower() not in _ARRAYS]
-        arrays = [p for p in rest if Path(p).suffix.lower() in _ARRAYS]
+        models = [p for p in rest if Path(p).suffix.lower() not in ARRAYS]
+        arrays = [p for p in rest if Path(p).suffix.lower() in ARRAYS]
         # A session names its model, and ws go into whatever is shown in the end.
         for group in (models, sessions, arrays):
             if group:
@@ -85,7 +57,7 @@ class Commands(SessionCommands):
         a model."""
         if _holds_session(path):
             self.guarded(lambda: self._open_session(path))
-        elif Path(path).suffix.lower() in _ARRAYS:
+        elif Path(path).suffix.lower() in ARRAYS:
             self._open_ws(path)
         else:
             self.open_model(path)
@@ -104,56 +76,6 @@ class Commands(SessionCommands):
         """Asks for a file of ws to show."""
         self._ask_for_file("open", "Load ws", _NUMPY, self.open)
 
-    def _open_session(self, path: str) -> None:
-        known = [*self.preferences.recent, *self.preferences.ws]
-        opened = embedding.read_session(_sidecar(path) or path, known)
-        state = opened.state.snapshot()
-        state.checkpoint = self._shown_path  # until the other one is loaded, which may fail
-        self.take_state(state)
-        self.mark_saved(path if Path(path).suffix.lower() == ".json" else "")
-        self.bring_model(opened, path)
-        self.notify("success", f"Opened {Path(path).name}.")
-
-    @property
-    def _shown_path(self) -> str:
-        return self.model.path if self.model else ""
-
-    def bring_model(self, opened: embedding.Opened, path: str) -> None:
-        """Loads the model of a session that came from `path`: the file that it names, or one with
-        the weights that made the export."""
-        named = opened.state.checkpoint
-        if not named:
-            self._open_other_model(files.default_checkpoint())
-        elif not opened.weights:
-            self._open_named_model(opened)
-        elif self.model is None or self.model.weights != opened.weights:
-            job = FindModelJob(opened.weights, opened.candidates, path)
-            self.worker.start(job, lambda found: self._bring_found(opened, found))
-
-    def _bring_found(self, opened: embedding.Opened, found: str) -> None:
-        if found:
-            self._open_other_model(found)
-            return
-        if opened.model:
-            name = Path(opened.model).name
-            self.notify("warning", f"{name} holds other weights than those of the session.")
-        self._open_named_model(opened)
-
-    def _open_named_model(self, opened: embedding.Opened) -> None:
-        if opened.model:
-            self._open_other_model(opened.model)
-            return
-        named = opened.state.checkpoint
-        buttons = ()
-        if named_files.is_readable(named):
-            buttons = (("Open it", lambda: self.open_model(named)),)
-        sentence = f"The session's model {named} {named_files.why_not(named)}; the one shown stays."
-        self.notify("warning", sentence, buttons=buttons)
-
-    def _open_other_model(self, path: str) -> None:
-        if path and path != self._shown_path:
-            self.open_model(path)
-
     def _open_ws(self, path: str) -> None:
         path = str(Path(path).absolute())
 
@@ -166,32 +88,13 @@ class Commands(SessionCommands):
 
     # Saving -----------------------------------------------------------------------------------
 
-    def save_session_dialog(self) -> None:
-        """Asks where to save the session, beginning with the file that it came from."""
-        filters = (("Sessions", ("*.json",)),)
-        name = self.session_path or "session.json"
-        self._ask_for_file("save", "Save the session", filters, self._save_session, name)
-
-    def _save_session(self, path: str) -> None:
-        path = _completed(path, ".json")
-        session.save_session(path, self.state)
-        self.mark_saved(path)
-        self.notify("success", f"Saved {Path(path).name}.", path)
-
-    def rescue(self) -> None:
-        """Saves the session beside the settings, for when nothing else works any more."""
-        path = self._settings.with_name("rescued session.json")
-        session.save_session(path, self.state)
-        self.mark_saved()
-        self.notify("success", f"Saved {path.name}.", str(path))
-
     def save_ws_dialog(self) -> None:
         """Asks where to save the ws of the person shown (.npz with the key ws, or .npy)."""
         name = f"seed{self.state.latent.seed:04d}_ws.npz"
         self._ask_for_file("save", "Save the ws of this person", _NUMPY, self._save_ws, name)
 
     def _save_ws(self, path: str) -> None:
-        target = _completed(path, ".npz", ".npy")
+        target = completed(path, ".npz", ".npy")
         self.worker.start(SaveWsJob(self.state.snapshot(), target), self._tell_saved)
 
     def capture(self, kind: CaptureKind) -> None:
@@ -300,25 +203,4 @@ def _holds_session(path: str) -> bool:
     """Whether it is a session, an export, or a folder of exported frames."""
     named = Path(path).suffix.lower() in (".json", *embedding.EXPORT_SUFFIXES)
     is_folder = named_files.problem_of(path) == named_files.IS_FOLDER
-    return named or is_folder or _sidecar(path) is not None
-
-
-def _sidecar(path: str) -> Path | None:
-    """The session beside an exported volume, which is a NumPy file as ws are."""
-    beside = Path(f"{path}{embedding.SIDECAR_SUFFIX}")
-    is_array = Path(path).suffix.lower() in _ARRAYS
-    return beside if is_array and not named_files.problem_of(beside) else None
-
-
-def _completed(path: str, *endings: str) -> str:
-    """A path to save to, with the first of the endings where it has none of them.
-
-    Raises:
-        UserError: when a file has that name, which the dialog has not asked about.
-    """
-    if path.lower().endswith(endings):
-        return path
-    path += endings[0]
-    if writing.exists(Path(path)):
-        raise UserError(f"{Path(path).name} exists: choose that very name to replace it.")
-    return path
+    return named or is_folder or sidecar(path) is not None

@@ -25,6 +25,7 @@ _KEPT = (
     "previews",
     "target_rate",
     "play_between",
+    "reopen_last",
     "reload_on_change",
 )
 """Fields of the interface that outlive the program."""

@@ -17,6 +17,7 @@ from training.user_folders import expanded
 from viz.app import preferences
 from viz.app.path_commands import PathCommands
 from viz.app.performance_log import PerformanceLog
+from viz.app.sessions.autosave import Autosave, Origin
 from viz.exports.choices import ExportChoices
 from viz.render.connection import WorkerConnection
 from viz.scheduling.loops import LoopFinder
@@ -120,6 +121,8 @@ class SessionCommands(PathCommands):
         self.performance = PerformanceLog()
         self.model: ModelInfo | None = None
         """What is loaded; None while the first model loads."""
+        self.asked_model = ""
+        """Path of the model that the user asked for last."""
         self.result: RenderResult | None = None
         """The newest picture."""
         self.layer_picture: object | None = None
@@ -134,9 +137,13 @@ class SessionCommands(PathCommands):
         """Whether the window is to be saved once it is drawn."""
         self.job_since: float | None = None
         """Clock time at which the job under way, if any, was first seen."""
-        self.session_path = ""
-        """File of the session; empty while it has none."""
-        self._saved = self.state.snapshot()
+        self.autosave = Autosave(settings.parent / "sessions")
+        self.autosave.begin(self.state)
+        self.origin = Origin(saved=self.state.snapshot())
+        """The session's own file, and the session as it is there or as it began."""
+        self._resumed = False
+        """Whether the session began with changes of another window."""
+        self._warned = False
         self._reported = ""
 
     @property
@@ -268,36 +275,6 @@ class SessionCommands(PathCommands):
         elif self.shell.fullscreen:
             self.shell.fullscreen = False
 
-    def quit(self) -> None:
-        """Ends the program; asks first where something would be lost."""
-        if self.question is not None and self.question.title == _QUIT:
-            return
-        job = self.job
-        if job is not None:
-            sentence = f"{job.name} is under way and would be stopped."
-        elif self.unsaved:
-            sentence = "The session has changes that are not saved."
-        else:
-            self.quitting = True
-            return
-
-        def answer(choice: str) -> None:
-            self.quitting = choice == "Quit"
-
-        self.question = Question(_QUIT, sentence, ("Quit", "Stay"), answer, default="Stay")
-
-    @property
-    def unsaved(self) -> bool:
-        """Whether the user has changed the session since it was opened or saved; where the clip
-        stands and which model is shown do not count."""
-        changed = replace(self.state, t=self._saved.t, checkpoint=self._saved.checkpoint)
-        return self.history.can_undo and changed != self._saved
-
-    def mark_saved(self, path: str | None = None) -> None:
-        """Notes that the session is as it is in its file, or as it began; `path` is a new file."""
-        self._saved = self.state.snapshot()
-        self.session_path = self.session_path if path is None else path
-
     # Models and jobs --------------------------------------------------------------------------
 
     @property
@@ -321,7 +298,8 @@ class SessionCommands(PathCommands):
     def open_model(self, path: str) -> None:
         """Loads a model; empty for the untrained one."""
         # Absolute, so that a session that is saved now finds it from anywhere.
-        self.worker.load(str(expanded(path).absolute()) if path else "")
+        self.asked_model = str(expanded(path).absolute()) if path else ""
+        self.worker.load(self.asked_model)
 
     def reload_model(self) -> None:
         self.worker.load(self.model.path if self.model else "")
@@ -467,9 +445,6 @@ class SessionCommands(PathCommands):
     def bookmarks(self) -> Sequence[int]:
         """Digits 1-9 that hold a state."""
         return sorted(int(digit) for digit in self.preferences.bookmarks if digit.isdigit())
-
-
-_QUIT = "Quit the visualizer?"
 
 
 def _any_seed() -> int:

@@ -73,6 +73,13 @@ KEYS: tuple[Key, ...] = (
         "Ctrl+S",
         "Save the session",
         _CTRL | _K.s.value,
+        lambda do: do.save_session(),
+    ),
+    Key(
+        "Session",
+        "Ctrl+Shift+S",
+        "Save the session as",
+        _CTRL | _SHIFT | _K.s.value,
         lambda do: do.save_session_dialog(),
     ),
     Key("Session", "Ctrl+Q", "Quit", _CTRL | _K.q.value, lambda do: do.quit()),

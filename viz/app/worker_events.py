@@ -67,6 +67,7 @@ class WorkerEvents:
 
     def _loaded(self, event: Loaded) -> None:
         commands, info = self._commands, event.info
+        begins = commands.model is None and not commands.history.can_undo
         commands.model = info
         if event.again:  # the picture on show is still this model's
             commands.scheduler.ask_again()
@@ -76,6 +77,8 @@ class WorkerEvents:
         if commands.is_new:
             self._introduce(info)
         commands.history.amend(replace(commands.history.present, checkpoint=info.path))
+        if begins:
+            commands.autosave.begin(commands.history.present)
         commands.performance.full_ms.clear()
         probe = commands.interface.probe
         if probe is not None and probe.layer not in [layer.name for layer in info.layers]:

@@ -70,6 +70,8 @@ class Interface:
 
     The super-resolution always runs, and no fewer pixels go into it than half the trained side.
     """
+    reopen_last: bool = False
+    """Begins where the program was closed last: with that session, its file and its changes."""
     reload_on_change: bool = True
     """Loads the model again when its file changes on disk, as during training."""
     probe: Probe | None = None

@@ -84,12 +84,16 @@ def test_a_file_dialog(desk: AppDriver, monkeypatch: pytest.MonkeyPatch, name: s
     still_works(desk)
 
 
-def test_the_list_of_keys_and_questions(desk: AppDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_of_keys_and_questions(
+    desk: AppDriver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "sessions").write_text("in the way, so that quitting asks")
     with monkeypatch.context() as patch:
         patch.setattr(controls, "key_help", fails)
         desk.key("F1")
         desk.see_toast("The dialog failed and was closed")
     still_works(desk)
+    desk.app.toasts._toasts.clear()
     with monkeypatch.context() as patch:
         patch.setattr(controls, "confirm", fails)
         desk.key("ctrl+q")

@@ -92,7 +92,8 @@ def test_a_fullscreen_picture_hides_the_pointer_at_rest(
     assert imgui.get_mouse_cursor() != hidden
 
 
-def test_quitting_asks_where_something_would_be_lost(desk: AppDriver) -> None:
+def test_quitting_asks_where_something_would_be_lost(desk: AppDriver, tmp_path: Path) -> None:
+    (tmp_path / "sessions").write_text("in the way of sessions that save themselves")
     desk.key("Escape", "Return", "Escape", "Return")
     assert not desk.app.dialogs.is_open, "Escape leaves nothing but what is open"
     desk.key("r")
@@ -123,7 +124,8 @@ def test_what_is_saved_quits_without_a_question(desk: AppDriver, tmp_path: Path)
     assert desk.commands.quitting
 
 
-def test_the_question_wins_over_other_dialogs(desk: AppDriver) -> None:
+def test_the_question_wins_over_other_dialogs(desk: AppDriver, tmp_path: Path) -> None:
+    (tmp_path / "sessions").write_text("in the way of sessions that save themselves")
     desk.key("r")
     desk.xdo("type", "?")
     assert desk.commands.help_open

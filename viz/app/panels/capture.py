@@ -8,9 +8,18 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from viz.app.commands import Commands
-from viz.app.panels.widgets import Button, button_row, cells, disabled, heading, value_with_button
+from viz.app.panels.widgets import (
+    Button,
+    button_row,
+    cells,
+    disabled,
+    heading,
+    pick_from_popup,
+    value_with_button,
+)
 from viz.state.types import RenderResult, SessionState
 
+_EARLIER = "Earlier sessions"
 _DIGITS = tuple(range(1, 10))
 
 
@@ -68,10 +77,24 @@ def _session(commands: Commands) -> None:
     button_row(
         Button(
             "Save",
+            commands.save_session,
+            "Saves all that defines what is shown in the session's file. Ctrl+S.",
+        ),
+        Button(
+            "Save as",
             commands.save_session_dialog,
-            "Saves all that defines what is shown as a session file. Ctrl+S.",
+            "Saves the session in another file. Ctrl+Shift+S.",
         ),
         Button("Open", commands.open_session_dialog, "Goes back to a saved session."),
+        Button(
+            "Earlier",
+            partial(_open_earlier, commands),
+            "Lists the last sessions that were saved by themselves: every minute while something "
+            "changes, at a change of the model and at the end.",
+        ),
+    )
+    _earlier_popup(commands)
+    button_row(
         Button(
             "Undo",
             commands.undo,
@@ -85,6 +108,23 @@ def _session(commands: Commands) -> None:
             enabled=commands.can_redo(),
         ),
     )
+
+
+def _open_earlier(commands: Commands) -> None:
+    if commands.earlier:
+        imgui.open_popup(_EARLIER)
+    else:
+        commands.notify("info", "No session has saved itself yet.")
+
+
+def _earlier_popup(commands: Commands) -> None:
+    if not imgui.is_popup_open(_EARLIER):
+        return
+    earlier = {str(kept.path): kept for kept in commands.earlier}
+    rows = [(path, kept.when, kept.about) for path, kept in earlier.items()]
+    found = pick_from_popup(_EARLIER, rows)
+    if found is not None:
+        commands.resume(earlier[found])
 
 
 def _bookmarks(commands: Commands) -> None:

@@ -9,10 +9,9 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import layout, style
 from viz.app.commands import Commands
 from viz.app.panels.setting_controls import toggle
-from viz.app.panels.widgets import Button, button_row, end_of, fold, times
+from viz.app.panels.widgets import Button, button_row, fold, pick_from_popup, times
 from viz.state.types import ModelInfo, RenderResult, SessionState
 
 _RECENT = "Recent models"
@@ -46,42 +45,16 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
             enabled=model is not None and bool(model.path),
         ),
     )
-    _recent_popup(commands)
+    found = pick_from_popup(
+        _RECENT, [(path, Path(path).name, str(Path(path).parent)) for path in commands.recent]
+    )
+    if found is not None:
+        commands.open_model(found)
     if model is not None:
         _about(model)
     elif commands.job is None:
         controls.hint("No model is loaded: open one, or drop its file on the window.")
     toggle("Watch the file", commands.interface, "reload_on_change")
-
-
-def _recent_popup(commands: Commands) -> None:
-    corner = imgui.get_cursor_screen_pos()
-    imgui.set_next_window_pos((corner.x, corner.y - style.px(2)))
-    imgui.set_next_window_size((imgui.get_content_region_avail().x, 0.0))
-    if not imgui.begin_popup(_RECENT):
-        return
-    with controls.scope(_RECENT):
-        for path in commands.recent:
-            if _recent_row(path):
-                commands.open_model(path)
-    imgui.end_popup()
-
-
-def _recent_row(path: str) -> bool:
-    """A file's name over its folder; whether it was picked."""
-    colors = style.palette()
-    line = imgui.get_text_line_height()
-    low = imgui.get_cursor_screen_pos()
-    room = imgui.get_content_region_avail().x
-    picked, _ = imgui.selectable(f"##{path}", False, 0, (0.0, 2 * line))
-    layout.record(path)
-    layout.tooltip(None, path)
-    draw_list = imgui.get_window_draw_list()
-    draw_list.add_text((low.x, low.y), colors.text, layout.ellipsis(Path(path).name, room))
-    with style.font("body", style.SMALL_SIZE):
-        folder = end_of(str(Path(path).parent), room)
-        draw_list.add_text((low.x, low.y + line), colors.text_dim, folder)
-    return picked
 
 
 def _about(model: ModelInfo) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -187,6 +187,44 @@ def end_of(text: str, width: float) -> str:
 def preview_hint(log: PerformanceLog) -> None:
     """What the last preview left out; the line is there before the first one, too."""
     controls.hint(f"Last preview: {log.preview_level or 'none'}.")
+
+
+def pick_from_popup(name: str, rows: Iterable[tuple[str, str, str]]) -> str | None:
+    """A list that opens at the cursor, once `imgui.open_popup(name)` was called; the key picked.
+
+    Args:
+        name: of the popup.
+        rows: of each a key, which is the tooltip as well, a title and a smaller line below it.
+    """
+    corner = imgui.get_cursor_screen_pos()
+    imgui.set_next_window_pos((corner.x, corner.y - style.px(2)))
+    width, tall = imgui.get_content_region_avail().x, imgui.get_main_viewport().size.y * 0.6
+    imgui.set_next_window_size((width, 0.0))
+    imgui.set_next_window_size_constraints((width, 0.0), (width, tall))
+    if not imgui.begin_popup(name):
+        return None
+    found = None
+    with controls.scope(name):
+        for key, title, line in rows:
+            if _two_lines(key, title, line):
+                found = key
+    imgui.end_popup()
+    return found
+
+
+def _two_lines(key: str, title: str, line: str) -> bool:
+    colors = style.palette()
+    height = imgui.get_text_line_height()
+    low = imgui.get_cursor_screen_pos()
+    room = imgui.get_content_region_avail().x
+    picked, _ = imgui.selectable(f"##{key}", False, 0, (0.0, 2 * height))
+    layout.record(key)
+    layout.tooltip(None, key)
+    draw_list = imgui.get_window_draw_list()
+    draw_list.add_text((low.x, low.y), colors.text, layout.ellipsis(title, room))
+    with style.font("body", style.SMALL_SIZE):
+        draw_list.add_text((low.x, low.y + height), colors.text_dim, end_of(line, room))
+    return picked
 
 
 @contextmanager

@@ -1,0 +1,260 @@
+"""The session as it saves itself, and the sessions of windows that ended unexpectedly."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import re
+import threading
+import uuid
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from training.replacing import replacing
+from viz.state import session, settings
+from viz.state.errors import UserError
+from viz.state.files import Stamp, reason
+from viz.state.types import SessionState
+
+log = logging.getLogger(__name__)
+
+_SECONDS = 60.0
+"""Between two saves of a session that goes on changing."""
+_MOST_KEPT = 20
+_PATIENCE = 5.0
+"""Seconds that the end of the program waits for a slow disk."""
+_NAME = re.compile(r"(\d{8}T\d{12})-([0-9a-f]{8})\.json")
+_TIME = "%Y%m%dT%H%M%S%f"
+_KEY = "resume"
+"""Entry of the session's JSON that tells where it belongs; sessions do without."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a session belongs."""
+
+    file: str = ""
+    """The session's own file; empty while it has none."""
+    stamp: Stamp | None = None
+    """Of that file when it was opened or saved."""
+    saved: SessionState | None = None
+    """The session as it is in that file, or as it began."""
+
+
+@dataclass(frozen=True)
+class SavedSession:
+    """A session that saved itself."""
+
+    path: Path
+    run: str
+    """Mark of the window that it was saved by."""
+    time: datetime
+    """When, with its time zone."""
+
+    @classmethod
+    def at(cls, path: Path) -> SavedSession | None:
+        """What a file's name says; None for other files."""
+        found = _NAME.fullmatch(path.name)
+        if found is None:
+            return None
+        try:
+            time = datetime.strptime(found[1], _TIME).replace(tzinfo=UTC)
+        except ValueError:
+            return None
+        return cls(path, found[2], time.astimezone())
+
+    @property
+    def when(self) -> str:
+        """Day and time in words, to begin with."""
+        days = (datetime.now().astimezone().date() - self.time.date()).days
+        day = {0: "Today", 1: "Yesterday"}.get(days, f"{self.time:%d %B %Y}")
+        return f"{day} at {self.time:%H:%M:%S}"
+
+    @property
+    def origin(self) -> Origin:
+        """Where it belongs; nowhere if the file does not tell."""
+        with suppress(OSError, ValueError, AttributeError, RecursionError):
+            data = json.loads(self.path.read_text("utf-8"))
+            return settings.read(Origin, data.get(_KEY, {}))
+        return Origin()
+
+    @property
+    def about(self) -> str:
+        """What it shows, in a few words."""
+        return _about(self.path)
+
+
+@functools.lru_cache(maxsize=4 * _MOST_KEPT)
+def _about(path: Path) -> str:
+    # A file that was written once is never changed, so this may be kept.
+    try:
+        text = path.read_text("utf-8")
+        state = session.from_json(text)
+        file = settings.read(Origin, json.loads(text).get(_KEY, {})).file
+    except (OSError, ValueError, AttributeError, UserError):
+        return "damaged"
+    person = Path(state.latent.ws_file).stem or f"seed {state.latent.seed}"
+    parts = [Path(file).name, Path(state.checkpoint).stem or "untrained model", person]
+    keyframes = len(state.keyframes)
+    parts += [f"{keyframes} keyframe{'s' * (keyframes > 1)}"] if keyframes else []
+    return ", ".join(filter(None, parts))
+
+
+class Autosave:
+    """Saves the session of one window to a folder that all windows share.
+
+    A window holds a lock there from its first save to its orderly end. A lock that nobody holds is
+    left by a window that was killed.
+
+    Args:
+        folder: where the sessions go; it may not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.every = _SECONDS
+        self.problem = ""
+        """A sentence on why the last save failed; empty when it did not."""
+        self._run = uuid.uuid4().hex[:8]
+        self._lock: FileLock | None = None
+        self._crashed: FileLock | None = None
+        """Lock of the window that `find_crashed` has found."""
+        self._known: SessionState | None = None
+        """The session as it was saved last, or as it began."""
+        self._written = False
+        """Whether this window has saved it."""
+        self._tried = ""
+        """Checkpoint of the session at the last attempt."""
+        self._due = 0.0
+        self._writer: threading.Thread | None = None
+
+    # Saving -----------------------------------------------------------------------------------
+
+    def begin(self, state: SessionState) -> None:
+        """Takes the session as it began: saving that would help nobody."""
+        self._known, self._tried = state.snapshot(), state.checkpoint
+
+    def tick(self, state: SessionState, origin: Origin, now: float) -> None:
+        """Saves the session in the background where it has changed and the time has come.
+
+        Args:
+            state: what the user has made, without what moves by itself.
+            origin: where it belongs.
+            now: seconds of any clock.
+        """
+        if self._writer is not None and self._writer.is_alive():
+            return
+        other_model = state.checkpoint != self._tried
+        if (now < self._due and not other_model) or state == self._known:
+            return
+        self._due, self._tried = now + self.every, state.checkpoint
+        self._start(state.snapshot(), origin)
+
+    def save(self, state: SessionState, origin: Origin) -> str:
+        """Saves the session now; why that failed as a sentence, or empty."""
+        if self._writer is not None:
+            self._writer.join(_PATIENCE)
+            if self._writer.is_alive():
+                return f"It could not save itself in {self.folder}: the disk does not answer."
+        if state != self._known or not self._written:
+            self._start(state.snapshot(), origin).join(_PATIENCE)
+        return self.problem
+
+    def close(self) -> None:
+        """Ends orderly: the next start has nothing to offer."""
+        if self._lock is not None:
+            _drop(self._lock)
+            self._lock = None
+
+    def _start(self, state: SessionState, origin: Origin) -> threading.Thread:
+        self._writer = threading.Thread(
+            target=self._write, args=(state, origin), name="autosave", daemon=True
+        )
+        self._writer.start()
+        return self._writer
+
+    def _write(self, state: SessionState, origin: Origin) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if self._lock is None:
+                self._lock = self._locked(self._run)
+            text = json.dumps(json.loads(session.to_json(state)) | {_KEY: asdict(origin)})
+            path = self.folder / f"{datetime.now(UTC).strftime(_TIME)}-{self._run}.json"
+            with replacing(path) as part:
+                part.write_text(text, "utf-8")
+        except OSError as error:
+            self.problem = f"It could not save itself in {self.folder}: {reason(error)}."
+            log.warning(self.problem)
+            return
+        self._known, self._written, self.problem = state, True, ""
+        with suppress(OSError):
+            self._prune()
+
+    # What is kept -----------------------------------------------------------------------------
+
+    def sessions(self) -> list[SavedSession]:
+        """All that are kept, the newest first."""
+        try:
+            found = [SavedSession.at(path) for path in self.folder.iterdir()]
+        except OSError:
+            return []
+        return sorted(filter(None, found), key=lambda kept: kept.path.name, reverse=True)
+
+    def _prune(self) -> None:
+        """Removes all but the last ones and the newest of each window that has not ended."""
+        running = {path.stem for path in self.folder.glob("*.lock")}
+        for index, kept in enumerate(self.sessions()):
+            if index >= _MOST_KEPT and kept.run not in running:
+                kept.path.unlink(missing_ok=True)
+            running.discard(kept.run)
+
+    # Windows that were killed -----------------------------------------------------------------
+
+    def find_crashed(self) -> SavedSession | None:
+        """The newest session of a window that was killed. Other windows do not find it while this
+        one runs; the next start does, unless it is adopted or left here."""
+        newest = {kept.run: kept for kept in reversed(self.sessions())}
+        for path in self.folder.glob("*.lock"):
+            if path.stem not in newest and (lock := self._locked(path.stem)) is not None:
+                _drop(lock)  # it has nothing to offer
+        for kept in sorted(newest.values(), key=lambda kept: kept.path.name, reverse=True):
+            if (self.folder / f"{kept.run}.lock").exists():
+                self._crashed = self._locked(kept.run)
+                if self._crashed is not None:
+                    return kept
+        return None
+
+    def adopt_crashed(self) -> None:
+        """Goes on as the window that was found: if this one is killed as well, the next start finds
+        it again."""
+        lock, self._crashed = self._crashed, None
+        if lock is not None:
+            self.close()
+            self._lock, self._run = lock, Path(lock.lock_file).stem
+
+    def leave_crashed(self) -> None:
+        """Lets go of the window that was found: its sessions stay, and nobody is asked again."""
+        lock, self._crashed = self._crashed, None
+        if lock is not None:
+            _drop(lock)
+
+    def _locked(self, run: str) -> FileLock | None:
+        """The lock of a window; None where another one holds it or the folder has no locks."""
+        lock = FileLock(self.folder / f"{run}.lock", timeout=0, thread_local=False)
+        try:
+            lock.acquire()
+        except (Timeout, OSError, NotImplementedError):
+            return None
+        return lock
+
+
+def _drop(lock: FileLock) -> None:
+    """Releases a lock and removes its file."""
+    with suppress(OSError):
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()

@@ -1,0 +1,306 @@
+"""Opening and saving sessions, by the user and by themselves, and what would be lost at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gui_utils.files.file_dialogs import Filters, Kind
+from viz.app.session_commands import Question, SessionCommands
+from viz.app.sessions.autosave import Origin, SavedSession
+from viz.exports import embedding, writing
+from viz.exports.export_jobs import FindModelJob
+from viz.state import files, named_files, session
+from viz.state.errors import UserError
+from viz.state.history import History
+from viz.state.types import SessionState
+
+ARRAYS = (".npy", ".npz")
+
+_QUIT = "Quit the visualizer?"
+
+
+@dataclass(frozen=True)
+class FileQuestion:
+    """A file that the user is to choose."""
+
+    kind: Kind
+    title: str
+    filters: Filters
+    chosen: Callable[[str], None]
+    name: str = ""
+    """Name to begin with, or the folder for a choice of folders."""
+
+
+class SessionFiles(SessionCommands):
+    """What can be done with sessions in files."""
+
+    file_question: FileQuestion | None = None
+    """The file to choose, while a dialog asks for it."""
+
+    def _ask_for_file(
+        self,
+        kind: Kind,
+        title: str,
+        filters: Filters,
+        chosen: Callable[[str], None],
+        name: str = "",
+    ) -> None:
+        if self.file_question is None:  # one at a time: an answer must not go to another question
+            self.file_question = FileQuestion(kind, title, filters, chosen, name)
+
+    # Opening ----------------------------------------------------------------------------------
+
+    def _open_session(self, path: str) -> None:
+        kept = SavedSession.at(Path(path).absolute())
+        if kept is not None and kept.path.parent == self.autosave.folder.absolute():
+            self.resume(kept)
+            return
+        opened = embedding.read_session(sidecar(path) or path, self._known_files)
+        self._take_opened(opened)
+        self.mark_saved(path if Path(path).suffix.lower() == ".json" else "")
+        self.bring_model(opened, path)
+        self.notify("success", f"Opened {Path(path).name}.")
+
+    @property
+    def _known_files(self) -> list[str]:
+        return [*self.preferences.recent, *self.preferences.ws]
+
+    def _take_opened(self, opened: embedding.Opened) -> None:
+        state = opened.state.snapshot()
+        state.checkpoint = self._shown_path  # until the other one is loaded, which may fail
+        self.is_new = False
+        self.take_state(state)
+
+    # Sessions that saved themselves -----------------------------------------------------------
+
+    def offer_crashed(self) -> bool:
+        """Asks whether to go on with the session of a window that ended unexpectedly; whether
+        there is one."""
+        kept = self.autosave.find_crashed()
+        if kept is None:
+            return False
+
+        def answered(choice: str) -> None:
+            if choice == "Go on":
+                self.autosave.adopt_crashed()
+                self.resume(kept)
+            else:
+                self.autosave.leave_crashed()
+
+        self.question = Question(
+            "Go on where it ended?",
+            f"The visualizer ended unexpectedly. {kept.when} it saved this session, which stays "
+            f"among the earlier ones: {kept.about}.",
+            ("Go on", "Not now"),
+            answered,
+            default="Go on",
+        )
+        return True
+
+    @property
+    def earlier(self) -> list[SavedSession]:
+        """Sessions that saved themselves, the newest first."""
+        return self.autosave.sessions()
+
+    def resume(self, kept: SavedSession) -> None:
+        """Shows a session that saved itself, with its file and its unsaved changes."""
+
+        def resume() -> None:
+            opened = self._take_kept(kept)
+            self.bring_model(opened, str(kept.path))
+
+        self.guarded(resume)
+
+    def reopen_last(self) -> None:
+        """Begins with the session that saved itself last; its model is not loaded yet."""
+
+        def reopen() -> None:
+            kept = next(iter(self.autosave.sessions()), None)
+            if kept is not None:
+                opened = self._take_kept(kept)
+                self.state.checkpoint = opened.model
+                self.history = History(self.state)
+                self.autosave.begin(self.state)
+                if opened.state.checkpoint and not opened.model:
+                    self._tell_no_model(opened.state.checkpoint)
+
+        self.guarded(reopen)
+
+    def _take_kept(self, kept: SavedSession) -> embedding.Opened:
+        try:
+            text = kept.path.read_text("utf-8")
+        except (OSError, ValueError) as error:
+            raise UserError(f"The session cannot be read: {files.reason(error)}.") from error
+        # It was written here, so what it names was opened here.
+        state = session.from_json(text, "The session")
+        named = [state.checkpoint, *named_files.ws_files(state)]
+        opened = embedding.read_session(kept.path, [*named, *self._known_files])
+        self._take_opened(opened)
+        self.origin, self._resumed = kept.origin, True
+        return opened
+
+    @property
+    def _shown_path(self) -> str:
+        return self.model.path if self.model else ""
+
+    def bring_model(self, opened: embedding.Opened, path: str) -> None:
+        """Loads the model of a session that came from `path`: the file that it names, or one with
+        the weights that made the export."""
+        named = opened.state.checkpoint
+        if not named:
+            self._open_other_model(files.default_checkpoint())
+        elif not opened.weights:
+            self._open_named_model(opened)
+        elif self.model is None or self.model.weights != opened.weights:
+            job = FindModelJob(opened.weights, opened.candidates, path)
+            self.worker.start(job, lambda found: self._bring_found(opened, found))
+
+    def _bring_found(self, opened: embedding.Opened, found: str) -> None:
+        if found:
+            self._open_other_model(found)
+            return
+        if opened.model:
+            name = Path(opened.model).name
+            self.notify("warning", f"{name} holds other weights than those of the session.")
+        self._open_named_model(opened)
+
+    def _open_named_model(self, opened: embedding.Opened) -> None:
+        if opened.model:
+            self._open_other_model(opened.model)
+            return
+        self._tell_no_model(opened.state.checkpoint)
+
+    def _tell_no_model(self, named: str) -> None:
+        buttons = ()
+        if named_files.is_readable(named):
+            buttons = (("Open it", lambda: self.open_model(named)),)
+        sentence = f"The session's model {named} {named_files.why_not(named)}; the one shown stays."
+        self.notify("warning", sentence, buttons=buttons)
+
+    def _open_other_model(self, path: str) -> None:
+        if path and path != (self.model.path if self.model else self.asked_model):
+            self.open_model(path)
+
+    # Saving -----------------------------------------------------------------------------------
+
+    def save_session(self) -> None:
+        """Saves the session in its file, or asks where; asks too where another program, or another
+        window, has changed the file."""
+        path = self.session_path
+        if not path:
+            self.save_session_dialog()
+        elif files.file_stamp(path) in (None, self.origin.stamp):
+            self.guarded(lambda: self._save_session(path))
+        else:
+            self._ask_to_save_over(path)
+
+    def _ask_to_save_over(self, path: str) -> None:
+        def answered(choice: str) -> None:
+            if choice == "Replace":
+                self._save_session(path)
+            elif choice == "Save as":
+                self.save_session_dialog()
+
+        self.question = Question(
+            "Replace the session?",
+            f"{Path(path).name} was changed on the disk after it was opened here.",
+            ("Replace", "Save as", "Cancel"),
+            answered,
+            default="Save as",
+        )
+
+    def save_session_dialog(self) -> None:
+        """Asks where to save the session, beginning with the file that it came from."""
+        filters = (("Sessions", ("*.json",)),)
+        name = self.session_path or "session.json"
+        self._ask_for_file("save", "Save the session", filters, self._save_session, name)
+
+    def _save_session(self, path: str) -> None:
+        path = completed(path, ".json")
+        session.save_session(path, self.state)
+        self.mark_saved(path)
+        self.notify("success", f"Saved {Path(path).name}.", path)
+
+    def rescue(self) -> None:
+        """Saves the session beside the settings, for when nothing else works any more."""
+        path = self._settings.with_name("rescued session.json")
+        session.save_session(path, self.state)
+        self.mark_saved()
+        self.notify("success", f"Saved {path.name}.", str(path))
+
+    # The end ----------------------------------------------------------------------------------
+
+    def quit(self) -> None:
+        """Ends the program; asks first where something would be lost."""
+        if self.question is not None and self.question.title == _QUIT:
+            return
+        job = self.job
+        if job is not None:
+            sentence = f"{job.name} is under way and would be stopped."
+        elif (problem := self.keep_session()) and self.unsaved:
+            sentence = f"The session has changes that are not saved. {problem}"
+        else:
+            self.quitting = True
+            return
+
+        def answer(choice: str) -> None:
+            self.quitting = choice == "Quit"
+
+        self.question = Question(_QUIT, sentence, ("Quit", "Stay"), answer, default="Stay")
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether the user has changed the session since it was opened or saved; where the clip
+        stands and which model is shown do not count."""
+        saved = self.origin.saved or SessionState()
+        changed = replace(self.state, t=saved.t, checkpoint=saved.checkpoint)
+        return (self.history.can_undo or self._resumed) and changed != saved
+
+    @property
+    def session_path(self) -> str:
+        """File of the session; empty while it has none."""
+        return self.origin.file
+
+    def mark_saved(self, path: str | None = None) -> None:
+        """Notes that the session is as it is in its file, or as it began; `path` is a new file."""
+        path = self.session_path if path is None else path
+        stamp = files.file_stamp(path) if path else None
+        self.origin = Origin(path, stamp, self.state.snapshot())
+
+    def keep_session(self) -> str:
+        """Saves the session for the next start where it has changes or is to be reopened; why that
+        failed as a sentence, or empty."""
+        if self.unsaved or self.interface.reopen_last:
+            return self.autosave.save(self.state, self.origin)
+        return ""
+
+    def save_by_itself(self, now: float) -> None:
+        """Lets the session save itself where it is time, and tells if that begins to fail."""
+        failed = bool(self.autosave.problem)
+        if failed and not self._warned:
+            self.notify("warning", f"The session is not safe. {self.autosave.problem}")
+        self._warned = failed
+        self.autosave.tick(self.history.present, self.origin, now)
+
+
+def sidecar(path: str) -> Path | None:
+    """The session beside an exported volume, which is a NumPy file as ws are."""
+    beside = Path(f"{path}{embedding.SIDECAR_SUFFIX}")
+    is_array = Path(path).suffix.lower() in ARRAYS
+    return beside if is_array and not named_files.problem_of(beside) else None
+
+
+def completed(path: str, *endings: str) -> str:
+    """A path to save to, with the first of the endings where it has none of them.
+
+    Raises:
+        UserError: when a file has that name, which the dialog has not asked about.
+    """
+    if path.lower().endswith(endings):
+        return path
+    path += endings[0]
+    if writing.exists(Path(path)):
+        raise UserError(f"{Path(path).name} exists: choose that very name to replace it.")
+    return path
