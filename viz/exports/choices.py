@@ -10,18 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from training.user_folders import expanded
-from viz.exports.frame_layout import (
-    frame_size,
-    pictures_a_frame,
-    problems_of_size,
-    problems_of_view,
-)
-from viz.exports.frame_options import VideoOptions
 from viz.exports.naming import default_name, safe_name
-from viz.exports.schedule import Take, take
+from viz.exports.options import Estimate, Occasion
 from viz.exports.table import EXPORTERS, Exporter
 from viz.state import settings
-from viz.state.errors import UserError
 from viz.state.types import ModelInfo, SessionState
 
 FOLDER = ""
@@ -95,18 +87,6 @@ def _table(data: dict[str, Any], key: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What an export would be."""
-
-    facts: tuple[str, ...]
-    """Short statements, such as "75 frames"."""
-    seconds: float | None = None
-    """How long it would take; None where that is not known."""
-    file_bytes: int | None = None
-    """How large the file would be; None where that is not known."""
-
-
 def estimate(
     choices: ExportChoices,
     state: SessionState,
@@ -121,34 +101,9 @@ def estimate(
         model: of which sizes are known.
         stage_ms: milliseconds of the stages of a full picture, as measured lately.
     """
-    options = choices.current
-    facts: list[str] = []
-    frames = 1
-    if hasattr(options, "movement"):
-        frames_taken = _taken(state, options.movement)
-        if frames_taken is None:
-            return Estimate(())
-        frames = frames_taken.count
-        facts += [f"{frames:,} frames", f"{frames_taken.seconds:.3g} s of video"]
-    if hasattr(options, "look"):
-        if model is not None:
-            size = frame_size(state, options.look, model)
-            if isinstance(options, VideoOptions):
-                size = options.file_size(choices.suffix, size)
-            facts.append("{} \u00d7 {} px".format(*size))
-        pictures = pictures_a_frame(state, options.look)
-        one = sum(ms for stage, ms in stage_ms.items() if stage not in ("mapping", "mesh"))
-        seconds = frames * pictures * one / 1000 if one else None
-        return Estimate(tuple(facts), seconds)
-    if choices.what == "mesh sequence":
-        facts.append(f"{options.sequence.frames:,} meshes")
-        facts.append(_grid(options.mesh.resolution))
-    elif hasattr(options, "resolution"):
-        facts.append(_grid(options.resolution))
-    size = None
-    if choices.what == "volume":
-        size = options.resolution**3 * (2 if options.half else 4)
-    return Estimate(tuple(facts), file_bytes=size)
+    picture_ms = sum(ms for stage, ms in stage_ms.items() if stage not in ("mapping", "mesh"))
+    occasion = Occasion(state, model, choices.suffix, picture_ms)
+    return choices.exporter.estimate(choices.current, occasion)
 
 
 def problems(
@@ -162,29 +117,8 @@ def problems(
         model: of which sizes are known.
         path: where to.
     """
-    options = choices.current
-    found = list(options.problems_with(path))
-    if hasattr(options, "movement") and not options.movement.problems():
-        try:
-            take(state, options.movement)
-        except UserError as e:
-            found.append(str(e))
-    if hasattr(options, "look"):
-        found += problems_of_view(state, options.look)
-        if model is not None and not found:
-            found += problems_of_size(frame_size(state, options.look, model))
-    return found
-
-
-def _taken(state: SessionState, movement: Any) -> Take | None:
-    try:
-        return take(state, movement)
-    except UserError:
-        return None
-
-
-def _grid(resolution: int) -> str:
-    return f"{resolution}\u00b3 grid"
+    options, occasion = choices.current, Occasion(state, model, choices.suffix)
+    return [*options.problems_with(path), *choices.exporter.problems(options, occasion)]
 
 
 def seconds_text(seconds: float) -> str:

@@ -6,9 +6,14 @@ No torch here: the panel announces with this what the exporter makes.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
-from viz.exports.frame_options import MOST_PIXELS, Look
+from viz.exports import schedule
+from viz.exports.frame_options import MOST_PIXELS, Look, MovingOptions, PictureOptions
+from viz.exports.options import Estimate, Occasion
 from viz.state import layouts
+from viz.state.errors import UserError
 from viz.state.types import ModelInfo, SessionState, View
 
 Size = tuple[int, int]
@@ -78,3 +83,52 @@ def problems_of_size(size: Size) -> list[str]:
         f"A frame of {width} x {height} pixels is too large: choose a smaller height, or fewer "
         "views or people."
     ]
+
+
+def estimate_picture(options: PictureOptions, occasion: Occasion) -> Estimate:
+    """Size and time of a picture."""
+    return _estimate(options.look, 1, occasion)
+
+
+def estimate_movement(options: MovingOptions, occasion: Occasion) -> Estimate:
+    """Length, size and time of frames or a video; nothing where the movement cannot be made."""
+    try:
+        take = schedule.take(occasion.state, options.movement)
+    except UserError:
+        return Estimate()
+    found = _estimate(options.look, take.count, occasion, options.file_size)
+    facts = (f"{take.count:,} frames", f"{take.seconds:.3g} s of video", *found.facts)
+    return replace(found, facts=facts)
+
+
+def _estimate(
+    look: Look,
+    frames: int,
+    occasion: Occasion,
+    file_size: Callable[[str, Size], Size] = lambda _, size: size,
+) -> Estimate:
+    facts: tuple[str, ...] = ()
+    if occasion.model is not None:
+        size = frame_size(occasion.state, look, occasion.model)
+        facts = ("{} \u00d7 {} px".format(*file_size(occasion.suffix, size)),)
+    pictures = frames * pictures_a_frame(occasion.state, look)
+    return Estimate(facts, pictures * occasion.picture_ms / 1000 or None)
+
+
+def problems_of_picture(options: PictureOptions | MovingOptions, occasion: Occasion) -> list[str]:
+    """Sentences on why a session's frames cannot be made."""
+    found = problems_of_view(occasion.state, options.look)
+    if occasion.model is not None and not found:
+        found += problems_of_size(frame_size(occasion.state, options.look, occasion.model))
+    return found
+
+
+def problems_of_movement(options: MovingOptions, occasion: Occasion) -> list[str]:
+    """Sentences on why a session's movement cannot be made."""
+    found: list[str] = []
+    if not options.movement.problems():  # which are reported with the options' own
+        try:
+            schedule.take(occasion.state, options.movement)
+        except UserError as e:
+            found.append(str(e))
+    return found + problems_of_picture(options, occasion)

@@ -157,11 +157,22 @@ class PictureOptions(Options):
 
 
 @dataclass(frozen=True)
-class FrameOptions(Options):
-    """How a movement becomes a folder of numbered pictures (.png)."""
+class MovingOptions(Options):
+    """How a movement is exported."""
 
     movement: Movement = Movement()
     look: Look = Look()
+
+    def file_size(self, suffix: str, size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height of the pictures in a file, for frames rendered in a size."""
+        del suffix
+        return size
+
+
+@dataclass(frozen=True)
+class FrameOptions(MovingOptions):
+    """How a movement becomes a folder of numbered pictures (.png)."""
+
     bits: Bits = 8
     """Bits a channel: 8, as on the screen; or 16, from the model's own numbers."""
 
@@ -172,11 +183,9 @@ class FrameOptions(Options):
 
 
 @dataclass(frozen=True)
-class VideoOptions(Options):
+class VideoOptions(MovingOptions):
     """How a movement becomes a video (.mp4, .mov) or a moving picture (.gif, .webp)."""
 
-    movement: Movement = Movement()
-    look: Look = Look()
     codec: Codec = "auto"
     """How .mp4 and .mov are compressed. By the ending it is H.264, which plays in slides and
     browsers, and ProRes 4444 for a transparent .mov.
@@ -193,8 +202,8 @@ class VideoOptions(Options):
     """How often a GIF or WebP plays; 0 for ever."""
 
     def file_size(self, suffix: str, size: tuple[int, int]) -> tuple[int, int]:
-        """Width and height of the video whose frames have a size. H.264 and H.265 need even sides:
-        an odd one gets one more column or row, a copy of its last."""
+        """H.264 and H.265 need even sides: an odd one gets one more column or row, a copy of its
+        last."""
         if self.codec_for(Path(f"video{suffix}")) not in ("h264", "h265"):
             return size
         width, height = size

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from viz.exports.options import Options
+from viz.exports.options import Estimate, Occasion, Options
 from viz.state.person import Seed
 from viz.state.settings import Range
 from viz.state.types import FRAMES, ClipTime, Coordinate
@@ -191,3 +191,22 @@ class MeshSequenceOptions(Options):
                 f"{path.name} would hold one mesh: name a folder, or a .glb for an animated one."
             ]
         return []
+
+
+def estimate_grid(options: MeshOptions | PointOptions, occasion: Occasion) -> Estimate:
+    """The grid that a surface is found on."""
+    del occasion
+    return Estimate((f"{options.resolution}\u00b3 grid",))
+
+
+def estimate_sequence(options: MeshSequenceOptions, occasion: Occasion) -> Estimate:
+    """Number of meshes, and the grid of each."""
+    facts = estimate_grid(options.mesh, occasion).facts
+    return Estimate((f"{options.sequence.frames:,} meshes", *facts))
+
+
+def estimate_volume(options: VolumeOptions, occasion: Occasion) -> Estimate:
+    """The grid, and the size of its numbers."""
+    del occasion
+    file_bytes = options.resolution**3 * (2 if options.half else 4)
+    return Estimate((f"{options.resolution}\u00b3 grid",), file_bytes=file_bytes)

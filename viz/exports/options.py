@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from viz.state import settings
+from viz.state.types import ModelInfo, SessionState
 
 
 @dataclass(frozen=True)
@@ -30,3 +31,28 @@ class Options:
         """Sentences on what a file of this name cannot hold."""
         del path
         return []
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What an export is made from, as far as it is known before."""
+
+    state: SessionState
+    model: ModelInfo | None
+    """None where no model is loaded."""
+    suffix: str
+    """Ending of the file; empty for a folder."""
+    picture_ms: float = 0.0
+    """Milliseconds that one full picture takes; 0 where that was not measured."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an export would be."""
+
+    facts: tuple[str, ...] = ()
+    """Short statements, such as "75 frames"."""
+    seconds: float | None = None
+    """How long it would take; None where that is not known."""
+    file_bytes: int | None = None
+    """How large the file would be; None where that is not known."""

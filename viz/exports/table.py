@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from viz.exports import frame_layout
 from viz.exports.frame_options import FrameOptions, PictureOptions, VideoOptions
 from viz.exports.mesh_options import (
     MESH_FORMATS,
@@ -15,8 +16,11 @@ from viz.exports.mesh_options import (
     MeshSequenceOptions,
     PointOptions,
     VolumeOptions,
+    estimate_grid,
+    estimate_sequence,
+    estimate_volume,
 )
-from viz.exports.options import Options
+from viz.exports.options import Estimate, Occasion, Options
 
 if TYPE_CHECKING:
     from viz.render.renderer import Renderer
@@ -44,8 +48,19 @@ class Exporter:
     """run(renderer, state, options, path, *, overwrite=False): steps of the worker. They
     yield (detail, fraction 0..1 or None) and return the path written; closing them leaves no half
     file. UserError says what the user can mend."""
+    estimate: Callable[[Any, Occasion], Estimate]
+    """What an export with these options would be."""
+    problems: Callable[[Any, Occasion], list[str]] = lambda options, occasion: []
+    """Sentences on why a session cannot be exported, beside what is wrong with the options."""
+    command: str = ""
+    """Name on the command line; empty for its own, with hyphens."""
+    examples: tuple[str, ...] = ()
+    """Arguments of the command, the simplest first."""
     moment: bool = False
     """Whether it shows a single moment of the clip."""
+    splits: bool = False
+    """Whether an export consists of parts that several processes share, and that are kept where it
+    is stopped. `run` then takes share=(number, count): the process, and how many there are."""
 
 
 def _picture(*args: Any, **options: Any) -> Steps:
@@ -109,6 +124,15 @@ EXPORTERS: dict[str, Exporter] = {
             (".png",),
             PictureOptions,
             _picture,
+            frame_layout.estimate_picture,
+            frame_layout.problems_of_picture,
+            command="render",
+            examples=(
+                "--output head.png",
+                "--session session.json --output head.png",
+                "--checkpoint model.ckpt --seeds 0-31 --output pictures",
+                "--people 1 2 3 4 --views image depth --height 1024 --output people.png",
+            ),
             moment=True,
         ),
         Exporter(
@@ -118,6 +142,14 @@ EXPORTERS: dict[str, Exporter] = {
             ("",),
             FrameOptions,
             _frames,
+            frame_layout.estimate_movement,
+            frame_layout.problems_of_movement,
+            examples=(
+                "--output clip",
+                "--moving orbit --seconds 4 --background transparent --output orbit",
+                "--checkpoint model.ckpt --seeds 0-31 --motion-seeds 0-3 --output clips",
+            ),
+            splits=True,
         ),
         Exporter(
             "video",
@@ -126,6 +158,13 @@ EXPORTERS: dict[str, Exporter] = {
             (".mp4", ".mov", ".gif", ".webp"),
             VideoOptions,
             _video,
+            frame_layout.estimate_movement,
+            frame_layout.problems_of_movement,
+            examples=(
+                "--output clip.mp4",
+                "--moving orbit --clip-plays --output orbit.webp",
+                "--session session.json --moving path --codec prores --output path.mov",
+            ),
         ),
         Exporter(
             "mesh",
@@ -134,6 +173,12 @@ EXPORTERS: dict[str, Exporter] = {
             tuple(f".{name}" for name in MESH_FORMATS),
             MeshOptions,
             _mesh,
+            estimate_grid,
+            examples=(
+                "--output head.glb",
+                "--texture atlas --output head.obj",
+                "--stl-size 80 --output head.stl",
+            ),
             moment=True,
         ),
         Exporter(
@@ -143,6 +188,8 @@ EXPORTERS: dict[str, Exporter] = {
             (".glb", ""),
             MeshSequenceOptions,
             _mesh_sequence,
+            estimate_sequence,
+            examples=("--output head.glb", "--format obj --frames 8 --output heads"),
         ),
         Exporter(
             "points",
@@ -151,6 +198,8 @@ EXPORTERS: dict[str, Exporter] = {
             (".ply",),
             PointOptions,
             _points,
+            estimate_grid,
+            examples=("--output head.ply", "--count 50000 --output head.ply"),
             moment=True,
         ),
         Exporter(
@@ -160,6 +209,8 @@ EXPORTERS: dict[str, Exporter] = {
             (".npy",),
             VolumeOptions,
             _volume,
+            estimate_volume,
+            examples=("--output head.npy", "--resolution 512 --half --output head.npy"),
             moment=True,
         ),
     )

@@ -22,37 +22,9 @@ from viz.state import settings
 from viz.state.errors import UserError
 
 COMMANDS = {
-    "render": "picture",
-    **{name.replace(" ", "-"): name for name in EXPORTERS if name != "picture"},
+    exporter.command or name.replace(" ", "-"): name for name, exporter in EXPORTERS.items()
 }
 """Exporters by the names of their commands."""
-_EXAMPLES = {
-    "render": (
-        "--output head.png",
-        "--session session.json --output head.png",
-        "--checkpoint model.ckpt --seeds 0-31 --output pictures",
-        "--people 1 2 3 4 --views image depth --height 1024 --output people.png",
-    ),
-    "frames": (
-        "--output clip",
-        "--moving orbit --seconds 4 --background transparent --output orbit",
-        "--checkpoint model.ckpt --seeds 0-31 --motion-seeds 0-3 --output clips",
-    ),
-    "video": (
-        "--output clip.mp4",
-        "--moving orbit --clip-plays --output orbit.webp",
-        "--session session.json --moving path --codec prores --output path.mov",
-    ),
-    "mesh": (
-        "--output head.glb",
-        "--texture atlas --output head.obj",
-        "--stl-size 80 --output head.stl",
-    ),
-    "mesh-sequence": ("--output head.glb", "--format obj --frames 8 --output heads"),
-    "points": ("--output head.ply", "--count 50000 --output head.ply"),
-    "volume": ("--output head.npy", "--resolution 512 --half --output head.npy"),
-}
-"""Of each command, the simplest first."""
 
 
 def run(command: str, arguments: list[str]) -> int:
@@ -100,7 +72,7 @@ def parse(command: str, arguments: list[str]) -> tuple[Source, Any]:
         args=arguments,
         prog=f"{typed_name()} {command}",
         description=f"{exporter.help} Made without a window, as the application makes it.\n\n"
-        + examples(*(f"{command} {words}" for words in _EXAMPLES[command])),
+        + examples(*(f"{command} {words}" for words in exporter.examples)),
         registry=_registry,
     )
     return parsed.source, parsed.export

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from viz.exports import writing
 from viz.exports.embedding import Opened, session_text
+from viz.exports.frame_options import MovingOptions
 from viz.exports.pictures.frames import require_folder
 from viz.exports.recipes import Recipe, same
 from viz.exports.table import EXPORTERS
@@ -62,13 +63,14 @@ def export(
     if source.session is None:
         _introduce(state)
     options = _following(options, source)
-    work = items(source, state, EXPORTERS[name].suffixes)
+    exporter = EXPORTERS[name]
+    work = items(source, state, exporter.suffixes)
     many = work[0].path != source.output
-    if name != "frames" and not many:
+    if not (exporter.splits or many):
         writing.check(options, work[0].path, source.overwrite)
     elif problems := options.problems_with(work[0].path):
         raise UserError(" ".join(problems))
-    split = name == "frames" and len(work) < ranks.size  # each process takes some of the frames
+    split = exporter.splits and len(work) < ranks.size
     mine = work if split else ranks.share(work)
     if not mine:
         return []
@@ -151,7 +153,7 @@ def _following(options: Any, source: Source) -> Any:
     """The options with the movement that a data set's cameras need."""
     if source.cameras is None:
         return options
-    if not hasattr(options, "movement"):
+    if not isinstance(options, MovingOptions):
         raise UserError("--cameras is for frames and videos: leave it out.")
     return replace(options, movement=replace(options.movement, moving="path"))
 
@@ -191,24 +193,25 @@ class _Batch:
 
     def _steps(self, item: Item) -> Steps:
         run = self.exporter.run
-        if self.name == "frames":
+        if self.exporter.splits:
             run = partial(run, share=self.share)
         overwrite = self.source.overwrite
         return run(self.renderer, item.state, self.options, item.path, overwrite=overwrite)
 
     def _is_made(self, item: Item) -> bool:
-        """Whether one of several exports is finished already. Frames see to that themselves.
+        """Whether one of several exports is finished already. Exports that split find out which of
+        their parts are.
 
         Raises:
             UserError: when something else is in its place that may not be replaced.
         """
         path, overwrite = item.path, self.source.overwrite
-        if not writing.exists(path) or not (self.many or self.name == "frames"):
+        if not writing.exists(path) or not (self.many or self.exporter.splits):
             return False
         folder = path if path.is_dir() else path.parent
         recipe = Recipe.of(self.renderer, item.state, self.name, self.options)
         recipe = recipe.text(item.state, folder)
-        if self.name == "frames":
+        if self.exporter.splits:
             require_folder(path, recipe, overwrite)
             return False
         try:
