@@ -25,6 +25,8 @@ class AppOptions:
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
     """Model to open: .safetensors, PV3D's .ckpt or EG3D's .pkl. Without one, the model that the
     program brings."""
+    person: str = ""
+    """Person file (.person) to show. Its model is opened as well, if none is named."""
     session: str = ""
     """Session to restore: a .json, or a picture saved by this program."""
     device: str = "auto"
@@ -37,12 +39,16 @@ def run_app(options: AppOptions) -> int:
     from viz.render.connection import WorkerConnection, in_process
     from viz.state import named_files
     from viz.state.errors import UserError
+    from viz.state.person import PERSON_SUFFIX
     from viz.worker_process import run as run_worker
 
     opened, state = None, None
+    if options.checkpoint.lower().endswith(PERSON_SUFFIX):
+        options = replace(options, checkpoint="", person=options.checkpoint)
     try:
-        if options.checkpoint and (problem := named_files.problem_of(expanded(options.checkpoint))):
-            raise UserError(f"Cannot load {options.checkpoint}: {problem}.")
+        for path in (options.checkpoint, options.person):
+            if path and (problem := named_files.problem_of(expanded(path))):
+                raise UserError(f"Cannot load {path}: {problem}.")
         if options.session:
             opened = read_session(options.session, named_files.opened_before())
             state = replace(opened.state, checkpoint=opened.model)
@@ -61,6 +67,9 @@ def run_app(options: AppOptions) -> int:
         return 1
     if opened is not None and not options.checkpoint:
         app.commands.bring_model(opened, options.session)
+    if options.person:
+        person = str(expanded(options.person))
+        app.commands.open_person(person, with_model=not (options.checkpoint or options.session))
     app.run()
     return 0
 

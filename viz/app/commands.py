@@ -6,34 +6,35 @@ Panels, shortcuts, dialogs and tests call these; the window's loop shows what co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from gui_utils.files.file_dialogs import Filters, show_folder
+from viz.app.portraits.person_commands import PersonCommands
 from viz.app.session_commands import Question
-from viz.app.sessions.session_files import ARRAYS, SessionFiles, completed, sidecar
+from viz.app.sessions.session_files import ARRAYS, completed, sidecar
 from viz.exports import embedding, naming, writing
 from viz.exports.choices import problems
 from viz.exports.export_jobs import (
     CaptureJob,
-    CheckWsJob,
     ExportJob,
     SaveWsJob,
     WindowCaptureJob,
 )
 from viz.state import named_files
+from viz.state.person import PERSON_SUFFIX
 
 CaptureKind = Literal["picture", "raw", "depth", "window"]
 
+_PEOPLE = (PERSON_SUFFIX, *ARRAYS)
 _NUMPY: Filters = (("NumPy", ("*.npz", "*.npy")),)
 _MODELS = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl")
 _SESSIONS = ("*.json", *(f"*{suffix}" for suffix in embedding.EXPORT_SUFFIXES))
 
 
-class Commands(SessionFiles):
+class Commands(PersonCommands):
     """What can be done, files and exports included."""
 
     # Opening ----------------------------------------------------------------------------------
@@ -42,10 +43,10 @@ class Commands(SessionFiles):
         """Opens dropped files; of several models or sessions the last one counts."""
         sessions = [p for p in paths if _holds_session(p)]
         rest = [p for p in paths if p not in sessions]
-        models = [p for p in rest if Path(p).suffix.lower() not in ARRAYS]
-        arrays = [p for p in rest if Path(p).suffix.lower() in ARRAYS]
-        # A session names its model, and ws go into whatever is shown in the end.
-        for group in (models, sessions, arrays):
+        models = [p for p in rest if Path(p).suffix.lower() not in _PEOPLE]
+        people = [p for p in rest if Path(p).suffix.lower() in _PEOPLE]
+        # A session names its model, and a person goes into whatever is shown in the end.
+        for group in (models, sessions, people):
             if group:
                 self.open(group[-1])
             if len(group) > 1:
@@ -53,19 +54,20 @@ class Commands(SessionFiles):
                 self.notify("info", f"One file of a kind at a time: only {name} was opened.")
 
     def open(self, path: str) -> None:
-        """Opens a file by what its name says it is: a session or an export that holds one, ws, or
-        a model."""
+        """Opens a file by what its name says it is: a session or an export that holds one, a person
+        or ws, or a model."""
         if _holds_session(path):
             self.guarded(lambda: self._open_session(path))
-        elif Path(path).suffix.lower() in ARRAYS:
-            self._open_ws(path)
+        elif Path(path).suffix.lower() in _PEOPLE:
+            self.open_person(path)
         else:
             self.open_model(path)
 
     def open_dialog(self) -> None:
-        """Asks for a model or a session."""
-        filters = (("Models and sessions", (*_MODELS, *_SESSIONS)), ("All files", ("*",)))
-        self._ask_for_file("open", "Open a model or a session", filters, self.open)
+        """Asks for a model, a session or a person."""
+        known = (*_MODELS, *_SESSIONS, f"*{PERSON_SUFFIX}")
+        filters = (("Models, sessions and people", known), ("All files", ("*",)))
+        self._ask_for_file("open", "Open a model, a session or a person", filters, self.open)
 
     def open_session_dialog(self) -> None:
         """Asks for a session, or an export that holds one."""
@@ -75,16 +77,6 @@ class Commands(SessionFiles):
     def open_ws_dialog(self) -> None:
         """Asks for a file of ws to show."""
         self._ask_for_file("open", "Load ws", _NUMPY, self.open)
-
-    def _open_ws(self, path: str) -> None:
-        path = str(Path(path).absolute())
-
-        def done(_: str) -> None:
-            self.state.latent = replace(self.state.latent, ws_file=path, others=())
-            self.preferences.loaded_ws(path)
-            self.scheduler.ask_again()  # the file may have changed, and the state not
-
-        self.worker.start(CheckWsJob(path), done)
 
     # Saving -----------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ class Preferences:
     recent: list[str] = field(default_factory=list[str])
     """Models opened before, newest first."""
     ws: list[str] = field(default_factory=list[str])
-    """Files of ws that were loaded before, newest first: sessions may name them."""
+    """Person files and ws that were opened before, newest first: sessions may name them."""
     bookmarks: dict[str, str] = field(default_factory=dict[str, str])
     """Sessions as JSON by digit."""
     exports: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -72,7 +72,7 @@ class Preferences:
         self.recent = [path, *(p for p in self.recent if p != path)][:_MOST_RECENT]
 
     def loaded_ws(self, path: str) -> None:
-        """Puts a file of ws first among those that were loaded."""
+        """Puts a person's file first among those that were opened."""
         self.ws = list(dict.fromkeys([path, *self.ws]))[:_MOST_WS]
 
     def join(self, other: Preferences, begun: dict[str, str]) -> None:

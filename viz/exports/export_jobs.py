@@ -83,10 +83,14 @@ class SaveWsJob:
 
 
 @dataclass(frozen=True)
-class CheckWsJob:
-    """Makes sure that the model takes the ws of a file."""
+class CheckPersonJob:
+    """Makes sure that the model takes the person of a file. Where it is another model's, that one
+    is the outcome if it is at hand."""
 
     path: str
+    """A person file, or ws."""
+    candidates: tuple[str, ...] = ()
+    """Files to look for a person's model in."""
 
     @property
     def name(self) -> str:
@@ -133,10 +137,10 @@ def _save_ws(job: SaveWsJob, renderer: Renderer) -> Steps:
     return captures.save_ws(renderer, job.state, Path(job.path))
 
 
-def _check_ws(job: CheckWsJob, renderer: Renderer) -> Steps:
+def _check_person(job: CheckPersonJob, renderer: Renderer) -> Steps:
     from viz.exports.pictures import captures
 
-    return captures.check_ws(renderer, job.path)
+    return captures.check_person(renderer, job.path, job.candidates)
 
 
 def _find_model(job: FindModelJob, _: Renderer) -> Steps:
@@ -150,7 +154,7 @@ JOBS: dict[type[Any], Callable[[Any, Any], Steps]] = {
     CaptureJob: _capture,
     WindowCaptureJob: _capture_window,
     SaveWsJob: _save_ws,
-    CheckWsJob: _check_ws,
+    CheckPersonJob: _check_person,
     FindModelJob: _find_model,
 }
 """How each job is done, for `viz.render.worker.Worker`."""

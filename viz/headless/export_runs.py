@@ -22,7 +22,7 @@ from viz.exports.table import EXPORTERS
 from viz.headless.data_cameras import DataCameras
 from viz.headless.export_source import Item, Source, base_state, items, opened_session
 from viz.headless.ranks import Ranks, from_environment
-from viz.render import models
+from viz.render import models, person_file
 from viz.render.models import Model
 from viz.render.renderer import Renderer
 from viz.state import files, named_files
@@ -59,9 +59,10 @@ def export(
     opened = opened_session(source)
     state = base_state(source, opened.state)
     if not source.checkpoint:
-        state.checkpoint = _model_of(opened)
+        found = "" if source.session else _model_of_person(state.latent)
+        state.checkpoint = found or _model_of(opened)
     if source.session is None:
-        _introduce(state)
+        _introduce(state, source)
     options = _following(options, source)
     exporter = EXPORTERS[name]
     work = items(source, state, exporter.suffixes)
@@ -120,10 +121,19 @@ def _model_of(opened: Opened) -> str:
     return opened.model
 
 
-def _introduce(state: SessionState) -> None:
+def _model_of_person(latent: Latent) -> str:
+    """Path of the model that a person file was made with; empty where it is not at hand."""
+    if not latent.is_portrait:
+        return ""
+    near = named_files.neighbours(Path(latent.ws_file).parent)
+    candidates = (*near, *named_files.bundled(), *named_files.opened_before())
+    return finish(models.find(person_file.read(latent.ws_file).weights, candidates))
+
+
+def _introduce(state: SessionState, source: Source) -> None:
     """Begins as the window does, with a person and a motion that the model's makers recommend."""
     people, motions = models.recommended(state.checkpoint)
-    if people:
+    if people and not source.person:
         state.latent = Latent.at(people[0], state.latent)
     if motions:
         state.motion = Motion.at(motions[0], state.motion)

@@ -29,6 +29,10 @@ class Source:
     and motion."""
     checkpoint: str = ""
     """Model to use. Without one, the session's, or the model that the program brings."""
+    person: str = ""
+    """Person file (.person), or ws (.npy, .npz), to show instead of the session's person. Without a
+    checkpoint and a session, a person's model is looked for beside it, among the models opened
+    before and with the program."""
     seeds: str = ""
     """Seeds of people, such as "0-31" or "3,5,8-11". Without any, the session's person."""
     motion_seeds: str = ""
@@ -88,6 +92,10 @@ def base_state(source: Source, state: SessionState) -> SessionState:
     state = state.snapshot()
     if source.checkpoint:
         state.checkpoint = str(expanded(source.checkpoint).absolute())
+    if source.person:
+        if source.seeds:
+            raise UserError("--seeds and --person both choose who is shown: leave one out.")
+        state.latent = Latent.of_file(str(expanded(source.person).absolute()))
     if source.psi is not None:
         state.latent = replace(state.latent, psi=source.psi)
     if source.t is not None:

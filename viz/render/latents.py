@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from viz.render import tuning
 from viz.state.animation.blending import motions, people
 from viz.state.errors import UserError
 from viz.state.named_files import LARGEST_WS, problem_of
-from viz.state.person import Latent, Motion, lattice_corners
+from viz.state.person import PERSON_SUFFIX, Latent, Motion, lattice_corners
 
 if TYPE_CHECKING:
     from training.camera import Camera
@@ -63,11 +64,29 @@ def motion_code(motion: Motion, dim: int) -> np.ndarray:
     return code[None].astype(np.float32)
 
 
+def own_expression(G: Generator, latent: Latent) -> np.ndarray | None:
+    """What people keep of their photos' expressions, as a motion code times time, float32
+    [1, motion_dim]; None where they keep nothing.
+
+    Raises:
+        UserError: when a person file cannot be used.
+    """
+    total: np.ndarray | None = None
+    for person, share in people(latent):
+        part = share * person.expression * (1 - person.blend)
+        if part and person.is_portrait:
+            motion = tuning.read_for(person.ws_file, G).motion
+            if len(motion):
+                kept = np.float32(part) * motion
+                total = kept if total is None else total + kept
+    return None if total is None else total[None]
+
+
 def intermediate_latents(G: Generator, latent: Latent, conditioning: Camera) -> Tensor:
     """ws [1, num_ws, w_dim] of a person: blended, mixed and truncated as chosen.
 
     Raises:
-        UserError: when the ws file cannot be used.
+        UserError: when a person's file cannot be used.
     """
     if latent.others:
         parts = [
@@ -84,8 +103,7 @@ def intermediate_latents(G: Generator, latent: Latent, conditioning: Camera) -> 
         return (weights[:, None, None] * ws).sum(dim=0, keepdim=True)
 
     if latent.ws_file:
-        shape = (G.config.num_ws, G.config.w_dim)
-        ws = torch.from_numpy(read_ws(latent.ws_file, shape)).to(G.device)[None]
+        ws = torch.from_numpy(read_person(G, latent.ws_file)).to(G.device)[None]
     else:
         ws = ws_of(lattice_corners(latent.x, latent.y))
     if latent.blend:
@@ -100,6 +118,17 @@ def intermediate_latents(G: Generator, latent: Latent, conditioning: Camera) -> 
         cutoff = G.config.num_ws if latent.cutoff is None else latent.cutoff
         ws = torch.cat([truncated[:, :cutoff], ws[:, cutoff:]], dim=1)
     return ws
+
+
+def read_person(G: Generator, path: str) -> np.ndarray:
+    """ws float32 [num_ws, w_dim] from a person file, or from NumPy's.
+
+    Raises:
+        UserError: naming the file and what does not fit.
+    """
+    if path.lower().endswith(PERSON_SUFFIX):
+        return tuning.read_for(path, G).ws.copy()  # torch warns of what cannot be written to
+    return read_ws(path, (G.config.num_ws, G.config.w_dim))
 
 
 def read_ws(path: str, shape: tuple[int, int]) -> np.ndarray:

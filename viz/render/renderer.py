@@ -26,6 +26,7 @@ from viz.render.inference.select import can_prepare, open_stages
 from viz.render.inference.stage_interface import RadianceField, RaySettings, Stages
 from viz.render.inference.stages import ReferenceStages
 from viz.render.stage_cache import StageCache
+from viz.render.tuning import TunedGenerators, mix_of
 from viz.state.animation.blending import people
 from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import UserError
@@ -122,6 +123,7 @@ class Renderer:
         )
         """How often each stage was computed since the model was loaded."""
         self._stages: tuple[Plan, Stages] | None = None
+        self._tuned = TunedGenerators(G)
         self._found: Plan | None = None
 
     @functools.cached_property
@@ -217,8 +219,21 @@ class Renderer:
         """Number format of the convolutions."""
         return self.plan(quality).dtype
 
-    def stages(self, plan: Plan) -> Stages:
-        """The model's stages for a plan; the weights laid out for another one are dropped."""
+    def generator(self, shot: Shot, own: bool = False) -> Generator:
+        """The model with the weights of a shot's people, for use at once.
+
+        Args:
+            shot: whose people may be tuned.
+            own: whether it has to stay as it is, as for a job of many steps.
+        """
+        return self._tuned.generator(mix_of(shot.latent, self.G.config.num_ws), own)
+
+    def stages(self, plan: Plan, shot: Shot | None = None) -> Stages:
+        """The stages of the model, or of the people of a shot, for a plan; the weights laid out for
+        another plan are dropped."""
+        mix = () if shot is None else mix_of(shot.latent, self.G.config.num_ws)
+        if mix:
+            return self._tuned.stages(mix, plan)
         if self._stages is None or self._stages[0] != plan:
             self._stages = None
             self._stages = plan, open_stages(self.G, plan)
@@ -236,16 +251,20 @@ class _Job:
         self.request = request
         self.check = check
         self.plan = renderer.plan(request.quality)
-        self.stages = renderer.stages(self.plan)
         self.effort = renderer.effort(request.quality, request.preview)
         # Previews need not wait, but no full picture may be made of what they show meanwhile: it
         # would not be the same at every time.
-        self._meanwhile = request.preview is not None and self.stages.compiling
+        compiling = renderer.stages(self.plan).compiling  # then those of tuned people are soon done
+        self._meanwhile = request.preview is not None and compiling
         self.clock = StageClock(self.G.device)
         self.problems: list[str] = []
         self._normals_wanted = {
             self._raw_key(shot) for shot in request.shots if shot.view == "normals"
         }
+
+    def stages(self, shot: Shot) -> Stages:
+        """The stages of a shot's people, for use at once."""
+        return self.renderer.stages(self.plan, shot)
 
     def _stage(self, name: str, key: Hashable, compute: Callable[[], Any]) -> Any:
         """The kept result of a stage, or a fresh one."""
@@ -280,7 +299,7 @@ class _Job:
         return self._stage(
             "planes",
             self._planes_key(shot),
-            lambda: self.stages.planes(self.ws(shot), self.motion(shot), self.check),
+            lambda: self.stages(shot).planes(self.ws(shot), self.motion(shot), self.check),
         )
 
     def planes(self, shot: Shot) -> Tensor:
@@ -293,8 +312,9 @@ class _Job:
         if not config.has_motion:
             return None
         code = torch.from_numpy(latents.motion_code(shot.motion, config.motion_dim))
-        code = from_host(code, self.G.device)
-        return code * (shot.t * shot.motion.strength)
+        code = from_host(code, self.G.device) * (shot.t * shot.motion.strength)
+        own = latents.own_expression(self.G, shot.latent)
+        return code if own is None else code + from_host(torch.from_numpy(own), self.G.device)
 
     def _raw_key(self, shot: Shot) -> Hashable:
         effort = replace(self.effort, superresolution=False)
@@ -326,7 +346,7 @@ class _Job:
             with_normals,
             wait=not self._meanwhile,
         )
-        return self.stages.render(field, ws, settings, self.check)
+        return self.stages(shot).render(field, ws, settings, self.check)
 
     def image(self, shot: Shot) -> Tensor:
         """Final picture [1, 3, H, W]."""
@@ -336,7 +356,7 @@ class _Job:
         return self._stage(
             "superresolution",
             self._raw_key(shot),
-            lambda: self.stages.superresolve(self.raw(shot), self.ws(shot), self.check),
+            lambda: self.stages(shot).superresolve(self.raw(shot), self.ws(shot), self.check),
         )
 
     def activation(self, shot: Shot, layer: str) -> Tensor:
@@ -345,7 +365,9 @@ class _Job:
         return self._stage(
             "probe",
             (layer, seen),
-            lambda: layer_probe.activation(self.G, _Exact(self), shot, layer),
+            lambda: layer_probe.activation(
+                self.renderer.generator(shot), _Exact(self, shot), shot, layer
+            ),
         )
 
     def picture(self, shot: Shot) -> np.ndarray | None:
@@ -391,7 +413,7 @@ class _Job:
                 "mesh",
                 (self._planes_key(shot), resolution, quality.mesh_level),
                 lambda: geometry.extract_mesh(
-                    self.G,
+                    self.renderer.generator(shot),
                     self.planes(shot),
                     self.ws(shot),
                     resolution=resolution,
@@ -407,9 +429,10 @@ class _Job:
 class _Exact:
     """A job's stages by the networks themselves, whose layers can be looked into."""
 
-    def __init__(self, job: _Job) -> None:
+    def __init__(self, job: _Job, shot: Shot) -> None:
         self.job = job
-        self.stages = ReferenceStages(job.G, Plan(reference=True))
+        G = job.renderer.generator(shot)
+        self.stages = ReferenceStages(G, Plan(reference=True))
 
     def run_planes(self, shot: Shot) -> Tensor:
         """Planes [1, 3, C, P, P], computed anew."""

@@ -1,4 +1,4 @@
-"""Files that a session names: its model, and the ws of people.
+"""Files that a session names: its model, and its people's files.
 
 A session may come from anybody. What it names is opened only where it is an ordinary file of a sane
 size that lies beside the session, came with the program or was opened here before: a pipe would be
@@ -19,12 +19,13 @@ from training.user_folders import user_folder
 from viz.state import settings
 from viz.state.errors import UserError
 from viz.state.files import CHECKPOINTS, reason
-from viz.state.person import Latent
+from viz.state.person import PERSON_SUFFIX, Latent
 from viz.state.types import SessionState
 
 LARGEST_MODEL = 2**34
 LARGEST_WS = 2**26
-"""Bytes."""
+LARGEST_PERSON = 2**30
+"""Bytes; a person file has its own weights."""
 IS_FOLDER = "it is a folder"
 _MODELS = {".safetensors", ".ckpt", ".pt", ".pth", ".pkl"}
 _MOST_NEIGHBOURS = 20
@@ -42,10 +43,11 @@ class _OpenedFiles:
     recent: list[str] = field(default_factory=list[str])
     """Models."""
     ws: list[str] = field(default_factory=list[str])
+    """People's files."""
 
 
 def opened_before() -> list[str]:
-    """Models and ws that the person at this machine has opened, the newest first."""
+    """Models and people's files that the user of this machine has opened, the newest first."""
     try:
         data = json.loads(settings_path().read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError):
@@ -140,8 +142,13 @@ def bundled() -> list[str]:
     return sorted(map(str, CHECKPOINTS.glob("*.safetensors")))
 
 
+def largest(name: str) -> int:
+    """Greatest size of a person's file, bytes: more for a person file than for ws alone."""
+    return LARGEST_PERSON if name.lower().endswith(PERSON_SUFFIX) else LARGEST_WS
+
+
 def with_ws_found(state: SessionState, folder: Path, known: Iterable[str]) -> SessionState:
-    """The state of a session in `folder` with absolute paths of its ws.
+    """The state of a session in `folder` with absolute paths of its people's files.
 
     Raises:
         UserError: naming a file that may not be opened.
@@ -149,11 +156,11 @@ def with_ws_found(state: SessionState, folder: Path, known: Iterable[str]) -> Se
     known = list(known)
 
     def find(name: str) -> str:
-        found = located(name, folder, known, LARGEST_WS)
+        found = located(name, folder, known, largest(name))
         if not found:
             raise UserError(
-                f"The session takes a person from {name}, which {why_not(name)}. Only ws that lie "
-                "beside the session or that were loaded before are opened: put the file there."
+                f"The session takes a person from {name}, which {why_not(name)}. Only files that "
+                "lie beside the session or that were opened before are read: put the file there."
             )
         return found
 
@@ -175,7 +182,7 @@ def portable(state: SessionState, folder: Path) -> SessionState:
 
 
 def ws_files(state: SessionState) -> list[str]:
-    """The ws that a state names, each once."""
+    """The people's files that a state names, each once."""
     found: dict[str, None] = {}
 
     def note(name: str) -> str:

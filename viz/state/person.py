@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -13,6 +13,8 @@ from viz.state.settings import Fraction, Range
 
 LAST_SEED = 2**32 - 1
 """The greatest seed."""
+PERSON_SUFFIX = ".person"
+"""Ending of person files; see `viz.render.person_file`."""
 SEEDS_A_ROW = 100
 """Seeds on the pads: one to the right is the next seed, one up is this many further."""
 
@@ -46,7 +48,14 @@ class Latent:
     """How much of the other person is in the blend: 0 is this person, 1 the other; between them
     their w blend."""
     ws_file: str = ""
-    """File with ws [num_ws, w_dim] (.npy, or .npz with the key ws) to show instead of a seed."""
+    """File of a person to show instead of a seed: a person file (.person), or ws [num_ws, w_dim]
+    alone (.npy, or .npz with the key ws)."""
+    expression: Annotated[float, Range(-10, 10, "%", slider=(0, 1.5))] = 0.0
+    """How much of the expression in the photo the person keeps throughout the clip: 0 is the rest
+    pose, 1 as in the photo. Motions come on top of it.
+
+    Only for people from person files, which have the photo's expression.
+    """
     others: tuple[LatentShare, ...] = ()
     """People whose ws have a share, as on the way between two keyframes of a path; the rest of the
     1 that shares add up to is this person's own."""
@@ -66,6 +75,26 @@ class Latent:
         """
         like = like or cls()
         return cls(x=float(seed), psi=like.psi, cutoff=like.cutoff)
+
+    @classmethod
+    def of_file(cls, path: str) -> Latent:
+        """The person of a person file as the photo shows it, or of a file of ws."""
+        person = cls(ws_file=path)
+        return replace(person, expression=1.0) if person.is_portrait else person
+
+    @property
+    def is_portrait(self) -> bool:
+        """Whether a person file is shown."""
+        return self.ws_file.lower().endswith(PERSON_SUFFIX)
+
+    def own_part(self, num_ws: int) -> float:
+        """How much of this person is left by truncation, style mixing and blending, as the mean
+        over the layers: 1 for all, 0 where the average person or others have taken every layer."""
+        cutoff = num_ws if self.cutoff is None else min(self.cutoff, num_ws)
+        kept = min(max(self.psi, 0.0), 1.0)
+        mixed = {k for k in self.mix_layers if k < num_ws}
+        parts = [0.0 if k in mixed else kept if k < cutoff else 1.0 for k in range(num_ws)]
+        return (1 - self.blend) * sum(parts) / num_ws
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ _GROUPS = {
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
-    """Seed and pad, truncation, style mixing, blend, and ws files."""
+    """Seed and pad, truncation, style mixing, blend, and people's files."""
     del result
     with disabled(commands.model is None):
         _seed(state, commands)
@@ -160,13 +160,13 @@ def _mix(state: SessionState, layers: set[int]) -> None:
 def _files(state: SessionState, commands: Commands) -> None:
     path = state.latent.ws_file
     if path and value_with_button(
-        "Loaded ws",
+        "Person" if state.latent.is_portrait else "Loaded ws",
         Path(path).name,
         icons.ICON_FA_XMARK,
-        "Clears the loaded ws and shows the seed again.",
+        "Closes the file and shows the seed again.",
         full_text=path,
     ):
-        state.latent = replace(state.latent, ws_file="")
+        state.latent = replace(state.latent, ws_file="", expression=0.0)
     button_row(
         Button(
             "Save ws",

@@ -44,6 +44,8 @@ def _seed(state: SessionState, commands: Commands) -> None:
         )
     )
     state.motion = slider("Strength", state.motion, "strength")
+    if state.latent.is_portrait:
+        state.latent = slider("As in the photo", state.latent, "expression", default=1.0)
 
 
 def _locks(interface: Interface) -> None:

@@ -107,7 +107,7 @@ def export_points(
     draws = np.random.default_rng(options.seed)
     points = _on_surface(surface, options.count, draws)
     steps = geometry.attributes(
-        renderer.G,
+        moment.G,
         moment.planes,
         moment.ws,
         moment.field,

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import trimesh
 
+from training.networks import generator as networks
 from viz.exports.mesh_options import MeshOptions
 from viz.exports.meshes import mesh_child
 from viz.render import geometry
@@ -51,6 +52,8 @@ class Surface:
 class Moment:
     """What a renderer knows of one moment."""
 
+    G: networks.Generator
+    """The model with the weights of the people shown."""
     planes: torch.Tensor
     """[1, 3, C, P, P]."""
     ws: torch.Tensor
@@ -62,7 +65,8 @@ class Moment:
         """The moment that a state shows."""
         shot = state.shot()
         planes = renderer.planes(shot, state.quality)
-        return cls(planes, renderer.ws(shot), geometry.DensityField(renderer.G, planes))
+        G = renderer.generator(shot, own=True)
+        return cls(G, planes, renderer.ws(shot), geometry.DensityField(G, planes))
 
 
 def surface_of(
@@ -96,7 +100,7 @@ def surface_of(
     if budget is not None and len(faces) > budget:
         vertices, faces = yield from decimated(vertices, faces, budget, fill=options.fill_holes)
     step = geometry.normal_step(field, grid)
-    steps = geometry.attributes(renderer.G, moment.planes, moment.ws, field, vertices, step)
+    steps = geometry.attributes(moment.G, moment.planes, moment.ws, field, vertices, step)
     normals, colors = yield from told("Colours and normals", steps, _GRID_SHARE, 1.0)
     normals = geometry.close_normals(grid, vertices, faces, normals)
     return Surface(vertices, faces, normals if options.normals else None, colors)

@@ -224,7 +224,7 @@ def _own_colors(
         return np.zeros((0, 3), np.float32)
     device = moment.planes.device
     points, outward = torch.from_numpy(places).to(device), torch.from_numpy(normals).to(device)
-    colors = geometry.surface_colors(renderer.G, moment.planes, moment.ws, points, outward)
+    colors = geometry.surface_colors(moment.G, moment.planes, moment.ws, points, outward)
     return (colors * 255).float().cpu().numpy()
 
 

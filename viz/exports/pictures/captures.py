@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,8 +14,9 @@ from viz.exports.frame_options import PictureOptions
 from viz.exports.naming import unused
 from viz.exports.pictures.frames import export_picture
 from viz.exports.recipes import capture_text
-from viz.render import latents
+from viz.render import latents, models
 from viz.render.renderer import Renderer
+from viz.render.tuning import OtherModelError
 from viz.state.files import write_beside
 from viz.state.jobs import Steps
 from viz.state.types import RenderRequest, SessionState
@@ -60,16 +62,29 @@ def save_ws(renderer: Renderer, state: SessionState, path: Path) -> Steps[Path]:
     return path
 
 
-def check_ws(renderer: Renderer, path: str) -> Steps[str]:
-    """Makes sure that a model takes the ws of a file; returns the path.
+def check_person(renderer: Renderer, path: str, candidates: Sequence[str] = ()) -> Steps[str]:
+    """Makes sure that a model takes the person of a file.
+
+    Args:
+        renderer: of the model.
+        path: a person file, or ws.
+        candidates: files to look for the model of a person in that is not this one's.
+
+    Returns:
+        empty, or the file of the model that the person belongs to.
 
     Raises:
-        UserError: when it does not, with the reason.
+        UserError: when neither is so, with the reason.
     """
     yield "Reading", None
-    config = renderer.G.config
-    latents.read_ws(path, (config.num_ws, config.w_dim))
-    return path
+    try:
+        latents.read_person(renderer.G, path)
+    except OtherModelError as error:
+        found = yield from models.find(error.weights, candidates)
+        if not found:
+            raise
+        return found
+    return ""
 
 
 def save(renderer: Renderer, state: SessionState, kind: CaptureKind, path: Path) -> Steps[Path]:

@@ -171,8 +171,9 @@ class FrameRenderer:
             ws = renderer.ws(shot)
             nothing = 1.0 if G.config.rendering.white_background else -1.0
             features = torch.full_like(raw.features, nothing)
-            empty = replace(raw, features=features, image=G.raw_image(features, ws))
-            stages = renderer.stages(renderer.plan(state.quality))
+            image = renderer.generator(shot).raw_image(features, ws)
+            empty = replace(raw, features=features, image=image)
+            stages = renderer.stages(renderer.plan(state.quality), shot)
             found = stages.superresolve(empty, ws, lambda: None) if sharpened else empty.image
             found = found.float() * 0.5 + 0.5
             if len(self._backdrops) >= _MOST_BACKDROPS:

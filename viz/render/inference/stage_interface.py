@@ -72,6 +72,10 @@ class Stages(Protocol):
         """Does for a person what would make pictures of them take longer at first."""
         ...
 
+    def take_weights(self) -> None:
+        """Takes over the generator's weights, whose values have changed in their places."""
+        ...
+
     def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> RadianceField:
         """ws [1, num_ws, w_dim] and z_motion * t [1, motion_dim] (None for a still model)."""
         ...

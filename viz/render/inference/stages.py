@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -36,6 +35,9 @@ class ReferenceStages:
 
     def prepare(self, ws: Tensor) -> None:
         """There is nothing to prepare."""
+
+    def take_weights(self) -> None:
+        """The networks have them already."""
 
     def _run(self, check: Check, compute: Callable[[], Tensor]) -> Tensor:
         hooks = [
@@ -114,13 +116,20 @@ class PreparedStages:
 
     def __init__(self, G: Generator, plan: Plan) -> None:
         self.G, self.plan = G, plan
+        self.take_weights()
+
+    def take_weights(self) -> None:
+        """See `Stages.take_weights`."""
         self._backbone: BackboneStage[CpuLayer | CpuToRGB] | None = None
         self._superresolution: SuperresolutionStage[CpuLayer | CpuToRGB] | None = None
         self._people, self._pictures = _PersonCache(), _PersonCache()
+        self._found_rays: Future[CompiledRays | None] | None = None
 
-    @functools.cached_property
+    @property
     def _rays(self) -> Future[CompiledRays | None]:
-        return compiled(self.G.decoder)
+        if self._found_rays is None:
+            self._found_rays = compiled(self.G.decoder)
+        return self._found_rays
 
     @property
     def compiling(self) -> bool:

@@ -53,15 +53,16 @@ def blend_orbits(a: Orbit, b: Orbit, weight: float) -> Orbit:
 def blend_latents(a: Latent, b: Latent, weight: float) -> Latent:
     """Person on the way from `a` (weight 0) to `b` (1), straight from w to w.
 
-    Over the pad the way would lead past people who have nothing to do with either. Truncation
-    and blend, where nothing else differs, move by themselves.
+    Over the pad the way would lead past people who have nothing to do with either. Truncation,
+    blend and expression, where nothing else differs, move by themselves.
     """
     if weight <= 0 or a == b:
         return a
     if weight >= 1:
         return b
-    if replace(a, psi=b.psi, blend=b.blend) == b:
-        return replace(b, psi=_mix(a.psi, b.psi, weight), blend=_mix(a.blend, b.blend, weight))
+    if replace(a, psi=b.psi, blend=b.blend, expression=b.expression) == b:
+        moving = ("psi", "blend", "expression")
+        return replace(b, **{k: _mix(getattr(a, k), getattr(b, k), weight) for k in moving})
     shares: dict[Latent, float] = {}
     for whole, part in ((a, 1 - weight), (b, weight)):
         for person, share in people(whole):

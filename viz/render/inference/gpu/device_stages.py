@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -160,6 +160,20 @@ class DeviceStages:
         self._superresolve = CapturedGraph(self._networks.superresolve, place)
         self._people: OrderedDict[int, tuple[Tensor, tuple[Tensor, ...]]] = OrderedDict()
 
+    def take_weights(self) -> None:
+        """See `Stages.take_weights`. Recordings read the memory that the weights lie in, so it is
+        written anew in its place."""
+        self._people.clear()
+        with self._place.entered():
+            fresh = _Networks(self.G, self.plan, kernels=self._kernels)
+            olds, news = [*_tensors(self._networks)], [*_tensors(fresh)]
+            alike = [old.shape for old in olds] == [new.shape for new in news]
+            for old, new in zip(olds, news, strict=True) if alike else ():
+                old.copy_(new)
+        if not alike:  # a layer has begun or ceased to add noise
+            self._place.settle()
+            self._lay_out(self._kernels)
+
     def _convolved(self, run: Callable[[], tuple[Tensor, ...]]) -> Tensor:
         """What a network of convolutions gives; where it fails with Triton's kernels, it runs once
         more, and from then on, without them."""
@@ -261,6 +275,18 @@ class DeviceStages:
             by_kernel,
         )
         return self._render(setting, texels.table, ws, settings.c, settings.ray_range)
+
+
+def _tensors(value: object) -> Iterator[Tensor]:
+    """The tensors that prepared networks hold, each time in the same order."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _tensors(part)
+    elif type(value).__module__.startswith(__name__.rpartition(".gpu.")[0]):
+        for part in vars(value).values():
+            yield from _tensors(part)
 
 
 def _nothing() -> None:

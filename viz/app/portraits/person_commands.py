@@ -1,0 +1,70 @@
+"""What a user can do with people's files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gui_utils.files.file_dialogs import Filters
+from viz.app.sessions.session_files import SessionFiles
+from viz.exports.export_jobs import CheckPersonJob
+from viz.state import named_files
+from viz.state.person import PERSON_SUFFIX, Latent
+
+PEOPLE: Filters = (("People", (f"*{PERSON_SUFFIX}",)),)
+
+
+class PersonCommands(SessionFiles):
+    """Person files, and files of ws."""
+
+    @property
+    def recent_people(self) -> Sequence[str]:
+        """Paths of person files opened before, newest first."""
+        return [p for p in self.preferences.ws if Path(p).suffix.lower() == PERSON_SUFFIX]
+
+    def open_person_dialog(self) -> None:
+        """Asks for a person file to show."""
+        self._ask_for_file("open", "Open a person", PEOPLE, self.open_person)
+
+    def open_person(self, path: str, *, with_model: bool = False) -> None:
+        """Shows the person of a person file, or of a file of ws.
+
+        Args:
+            path: the file.
+            with_model: whether a person's model may take the place of the one that is loaded.
+        """
+        path = str(Path(path).absolute())
+
+        def done(model: str) -> None:
+            if model and with_model:
+                self.open_model(model)
+                self.open_person(path)
+            elif model:
+                self._offer_model(path, model)
+            else:
+                self._show_person(path)
+
+        near = named_files.neighbours(Path(path).parent)
+        candidates = dict.fromkeys((*self.recent, *named_files.bundled(), *near))
+        self.worker.start(CheckPersonJob(path, tuple(candidates)), done)
+
+    def _offer_model(self, path: str, model: str) -> None:
+        """Tells that a person belongs to another model, which is at hand."""
+
+        def bring() -> None:
+            self.open_person(path, with_model=True)
+
+        sentence = (
+            f"{Path(path).name} is a person of {Path(model).name}; the model shown is another one."
+        )
+        self.notify("warning", sentence, buttons=(("Open both", bring),))
+
+    def _show_person(self, path: str) -> None:
+        person = Latent.of_file(path)
+        if not person.is_portrait:  # ws alone go into whatever is chosen
+            person = replace(self.state.latent, ws_file=path, expression=0.0, others=())
+        self.state.latent = person
+        self.preferences.loaded_ws(path)
+        self.remember()
+        self.scheduler.ask_again()  # the file may have changed, and the state not

@@ -1,0 +1,215 @@
+"""Person files: somebody whom no seed gives, such as the person of a photo.
+
+A person file is a safetensors file for one model, read by NumPy alone, so nothing in it can run:
+
+- `ws` float32 [num_ws, w_dim]
+- `motion` float32 [motion_dim]: the motion code of the photo's expression at t = 1
+- `camera` float64 [2]: yaw and pitch of the photo's camera, degrees
+- `crop` float64 [4]: where the picture lies in the photo, see `PersonFile.crop`
+- `picture` uint8 [bytes]: a small picture, PNG
+- `tuned/NAME` float16: what is added to the model's weight NAME (optional)
+
+Its metadata: format "pv3d-person", version "1", the mark of the model's weights, the model's name
+and the person's.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from viz.state.errors import UserError
+from viz.state.files import Stamp, file_stamp, reason, write_beside
+from viz.state.named_files import LARGEST_PERSON, problem_of
+
+FORMAT = "pv3d-person"
+VERSION = "1"
+PICTURE_SIDE = 128
+"""Side of the small picture as it is written, pixels."""
+_LARGEST_HEADER = 2**20
+_LARGEST_PICTURE = 2**20
+_LONGEST_NAME = 200
+"""Bytes, bytes and letters."""
+_TUNED = "tuned/"
+_KEPT_FILES = 4
+"""Files whose content stays in memory: the people of one request."""
+
+
+@dataclass(frozen=True)
+class PersonFile:
+    """What a person file holds."""
+
+    ws: np.ndarray
+    """float32 [num_ws, w_dim]."""
+    motion: np.ndarray
+    """Motion code of the photo's expression at t = 1, float32 [motion_dim]; empty for a model
+    without motion."""
+    weights: str
+    """Mark of the model's weights; see `training.checkpoint.weights_mark`."""
+    model: str = ""
+    """Name of the model's file."""
+    name: str = ""
+    """What the person is called."""
+    yaw: float = 0.0
+    pitch: float = 0.0
+    """The photo's camera, degrees, as in `viz.state.types.Orbit`."""
+    crop: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """The square that the picture shows of the upright photo: x and y of its centre and its side in
+    pixels, and degrees that it is turned clockwise. A side of 0: there is none."""
+    picture: bytes = field(default=b"", repr=False)
+    """A small picture of the person, PNG; empty for none."""
+    tuned: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray], repr=False)
+    """What is added to the model's weights for this person, float16, by the weights' names."""
+
+
+def write(path: str | Path, person: PersonFile) -> None:
+    """Writes a person file whole or not at all.
+
+    Raises:
+        UserError: when it cannot be written.
+    """
+    tensors = {
+        "ws": np.ascontiguousarray(person.ws, np.float32),
+        "motion": np.ascontiguousarray(person.motion, np.float32),
+        "camera": np.array([person.yaw, person.pitch], np.float64),
+        "crop": np.array(person.crop, np.float64),
+        "picture": np.frombuffer(person.picture, np.uint8),
+    }
+    for name, change in person.tuned.items():
+        tensors[_TUNED + name] = np.ascontiguousarray(change, np.float16)
+    about = {"format": FORMAT, "version": VERSION, "weights": person.weights}
+    data = save(tensors, {**about, "model": person.model, "name": person.name})
+    write_beside(path, lambda file: file.write(data))
+
+
+def read(path: str) -> PersonFile:
+    """The content of a person file, from memory where the file has not changed.
+
+    Raises:
+        UserError: when it is none, or damaged.
+    """
+    name, stamp = Path(path).name, file_stamp(path)
+    problem = problem_of(path, LARGEST_PERSON)
+    if stamp is None or problem.startswith("no such file"):
+        raise UserError(f"{name} is not there any more: choose another person.")
+    if problem:
+        raise UserError(f"{name} cannot be read as a person: {problem}.")
+    return _read_at(path, stamp)
+
+
+@functools.lru_cache(maxsize=_KEPT_FILES)
+def _read_at(path: str, stamp: Stamp) -> PersonFile:
+    del stamp  # a file that was written anew has another
+    name = Path(path).name
+    try:
+        data = Path(path).read_bytes()
+    except OSError as e:
+        raise UserError(f"{name} could not be read: {reason(e)}.") from e
+    try:
+        return _parsed(data)
+    except (_OtherVersionError, SafetensorError, ValueError, KeyError, RecursionError) as e:
+        if isinstance(e, _OtherVersionError):
+            raise UserError(f"{name} was written by another version of this program.") from e
+        raise UserError(f"{name} is no person file, or it is damaged: make or copy it anew.") from e
+
+
+class _OtherVersionError(ValueError):
+    """The file is of another version."""
+
+
+def _parsed(data: bytes) -> PersonFile:
+    """The content of a file's bytes.
+
+    Raises:
+        ValueError, KeyError, RecursionError, SafetensorError: when something in it is wrong.
+    """
+    size = int.from_bytes(data[:8], "little")
+    if not 0 < size <= min(_LARGEST_HEADER, len(data) - 8):
+        raise ValueError("no header")
+    about = json.loads(data[8 : 8 + size]).get("__metadata__")
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise ValueError("no person")
+    if about.get("version") != VERSION:
+        raise _OtherVersionError
+    tensors = load(data)
+    camera, crop = _numbers(tensors["camera"], 2), _numbers(tensors["crop"], 4)
+    if abs(camera[0]) > 180 or abs(camera[1]) > 89:
+        raise ValueError("no such camera")
+    ws, motion = tensors["ws"], tensors["motion"]
+    if ws.ndim != 2 or motion.ndim != 1:
+        raise ValueError("codes of a wrong shape")
+    return PersonFile(
+        _sound(ws, np.float32),
+        _sound(motion, np.float32),
+        weights=_text(about, "weights"),
+        model=_text(about, "model"),
+        name=_text(about, "name"),
+        yaw=camera[0],
+        pitch=camera[1],
+        crop=(crop[0], crop[1], crop[2], crop[3]),
+        picture=_png(tensors["picture"]),
+        tuned={
+            key.removeprefix(_TUNED): _sound(change, np.float16)
+            for key, change in tensors.items()
+            if key.startswith(_TUNED)
+        },
+    )
+
+
+def _sound(array: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+    if array.dtype != dtype or not np.isfinite(array).all():
+        raise ValueError("not finite, or of another type")
+    array.flags.writeable = False
+    return array
+
+
+def _numbers(array: np.ndarray, count: int) -> list[float]:
+    if array.shape != (count,):
+        raise ValueError("another number of values")
+    return _sound(array, np.float64).tolist()
+
+
+def _text(about: Mapping[str, object], key: str) -> str:
+    text = about.get(key, "")
+    if not isinstance(text, str) or not text.isprintable():
+        raise ValueError("no text")
+    return text[:_LONGEST_NAME]
+
+
+def _png(array: np.ndarray) -> bytes:
+    data = array.tobytes()
+    if array.dtype != np.uint8 or len(data) > _LARGEST_PICTURE:
+        raise ValueError("no small picture")
+    return data
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A picture uint8 [H, W, 3] as a person file keeps it, at most `PICTURE_SIDE` large."""
+    from PIL import Image
+
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def pixels(person: PersonFile) -> np.ndarray | None:
+    """The small picture, uint8 [H, W, 3]; None where there is none that can be shown."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(person.picture), formats=("PNG",)) as picture:
+            if max(picture.size) > 4 * PICTURE_SIDE:
+                return None
+            return np.array(picture.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
