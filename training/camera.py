@@ -242,6 +242,34 @@ def cropped(
     return result
 
 
+def orbits(angles: Tensor) -> Tensor:
+    """The numbers of `Camera.orbit` at the published radius, pivot and lens, with gradients.
+
+    Args:
+        angles: yaw, pitch and roll of each camera in degrees [M, 3]; pitch within ±89.
+
+    Returns:
+        [M, 25].
+    """
+    import torch  # as in `rays`
+
+    yaw, pitch, roll = torch.deg2rad(angles).unbind(1)
+    level = torch.cos(pitch)
+    offset = torch.stack([torch.sin(yaw) * level, torch.sin(pitch), torch.cos(yaw) * level], dim=1)
+    position = RADIUS * offset
+    forward = torch.nn.functional.normalize(angles.new_tensor(PIVOT) - position, dim=1)
+    up = angles.new_tensor([0.0, 1.0, 0.0]).expand_as(forward)
+    right = torch.nn.functional.normalize(torch.linalg.cross(forward, up), dim=1)
+    down = torch.linalg.cross(forward, right)
+    cos, sin = torch.cos(roll)[:, None], torch.sin(roll)[:, None]
+    axes = (cos * right + sin * down, cos * down - sin * right, forward, position)
+    pose = torch.stack(axes, dim=2)  # [M, 3, 4]
+    last = angles.new_tensor([0.0, 0, 0, 1]).expand(len(angles), 1, 4)
+    lens = angles.new_tensor([FOCAL_LENGTH, 0, 0.5, 0, FOCAL_LENGTH, 0.5, 0, 0, 1])
+    pose = torch.cat([pose, last], dim=1).flatten(1)
+    return torch.cat([pose, lens.expand(len(angles), -1)], dim=1)
+
+
 def rays(c: Tensor, resolution: int | tuple[int, int]) -> tuple[Tensor, Tensor]:
     """One ray through every pixel centre.
 

@@ -12,6 +12,7 @@ from training.camera import (
     Camera,
     focal_from_fov,
     fov_from_focal,
+    orbits,
     rays,
 )
 
@@ -118,3 +119,10 @@ def test_ray_range_follows_the_camera():
     near, far = Camera.orbit(30, 10, radius=3.7).ray_range(2.25, 3.3)
     assert (near, far) == pytest.approx((3.25, 4.3), abs=1e-6)
     assert Camera.orbit(radius=0.3).ray_range(2.25, 3.3)[0] > 0
+
+
+def test_orbits_are_those_of_the_camera_and_have_gradients():
+    angles = torch.tensor([[0.0, 0, 0], [35, -20, 10], [-70, 15, -5]], requires_grad=True)
+    expected = [Camera.orbit(yaw, pitch, roll=roll).numbers() for yaw, pitch, roll in angles.tolist()]
+    torch.testing.assert_close(orbits(angles), torch.from_numpy(np.stack(expected)))
+    assert torch.autograd.gradcheck(orbits, angles.detach().double().requires_grad_())

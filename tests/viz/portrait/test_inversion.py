@@ -1,0 +1,159 @@
+"""Photos become persons: of a generator's own people, whose truth is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from training.config import GeneratorConfig
+from training.metrics.geometry import project
+from training.networks.generator import Generator
+from viz.portrait.camera.camera_fit import CameraFit
+from viz.portrait.inversion.code_search import camera_of, planes
+from viz.portrait.inversion.inversion_options import InversionOptions
+from viz.portrait.inversion.inverting import FittedPerson, Inversion, refined_fit
+
+FEW = InversionOptions(candidates=2, code_steps=5, tuning_steps=3)
+FIT = CameraFit(yaw=4.0, pitch=-2.0, centre=(52.0, 48.0), side=80.0, angle=3.0)
+
+
+@pytest.fixture(scope="module")
+def generator(small_config: GeneratorConfig) -> Generator:
+    """Small, and with shapes that stand out."""
+    torch.manual_seed(0)
+    G = Generator(small_config).eval().requires_grad_(False)
+    G.get_parameter("decoder.net.2.weight")[0] *= 20
+    return G
+
+
+@pytest.fixture(scope="module")
+def photo(generator: Generator) -> tuple[torch.Tensor, np.ndarray]:
+    """Something like a face, and landmarks in an oval around its middle."""
+    draws = torch.Generator().manual_seed(1)
+    pixels = torch.nn.functional.interpolate(
+        torch.rand((1, 3, 6, 6), generator=draws), (96, 96), mode="bicubic"
+    )[0]
+    turns = np.linspace(0, 2 * math.pi, 468)
+    oval = np.stack([52 + 20 * np.cos(turns), 48 + 28 * np.sin(turns)], axis=1)
+    return pixels.clamp(0, 1), oval.astype(np.float32)
+
+
+def inversion(G: Generator, photo, options: InversionOptions = FEW, state=None) -> Inversion:
+    return Inversion(G, *photo, FIT, options, state)
+
+
+def finished(G: Generator, photo, options: InversionOptions = FEW, state=None) -> FittedPerson:
+    made = inversion(G, photo, options, state)
+    for _ in made.run():
+        pass
+    return made.person()
+
+
+def same(a: FittedPerson, b: FittedPerson) -> bool:
+    tensors = [(a.ws, b.ws), (a.motion, b.motion)]
+    if a.tuned is not None and b.tuned is not None:
+        tensors += [(a.tuned[name], b.tuned[name]) for name in a.tuned]
+    return a.fit == b.fit and all(torch.equal(x, y) for x, y in tensors)
+
+
+def test_the_person_comes_closer_to_the_photo_at_each_stage(generator, photo):
+    start = finished(generator, photo, InversionOptions(candidates=4, code_steps=0, tuning=False))
+    longer = InversionOptions(candidates=4, code_steps=40, tuning_steps=40)
+    codes = finished(generator, photo, dataclasses.replace(longer, tuning=False))
+    tuned = finished(generator, photo, longer)
+    assert codes.tuned is None
+    assert codes.figures["psnr"] > start.figures["psnr"] + 0.5
+    assert tuned.figures["psnr"] > codes.figures["psnr"] + 0.1
+
+
+def test_what_a_person_holds_shows_its_picture(generator, photo):
+    """Latents, motion, camera and half-precision differences are all that is needed."""
+    person = finished(generator, photo, dataclasses.replace(FEW, tuning_steps=12))
+    assert person.tuned is not None
+    state = generator.state_dict()
+    assert set(person.tuned) <= set(state)
+    G = Generator(generator.config)
+    G.load_state_dict(
+        {name: value + person.tuned.get(name, torch.zeros(())) for name, value in state.items()}
+    )
+    c = torch.from_numpy(person.fit.camera.numbers())[None]
+    with torch.no_grad():
+        ws, motion = person.ws[None], person.motion[None]
+        raw = G.render(planes(G, ws, motion), ws, c)
+        image = G.superresolve(raw, ws)[0].clamp(-1, 1) * 127.5 + 127.5
+    assert np.abs(image.permute(1, 2, 0).numpy() - person.picture).max() < 2.5
+    assert all(not name.startswith("backbone.mapping") for name in person.tuned)
+
+
+def test_the_seed_decides(generator, photo):
+    first, again = finished(generator, photo), finished(generator, photo)
+    assert same(first, again)
+    assert not same(first, finished(generator, photo, dataclasses.replace(FEW, seed=1)))
+
+
+@pytest.mark.parametrize("stop", [1, 3, 6, 8, 9])
+def test_a_stopped_inversion_keeps_its_person_and_goes_on_as_if_uninterrupted(
+    generator, photo, stop
+):
+    whole = finished(generator, photo)
+    stopped = inversion(generator, photo)
+    running = stopped.run()
+    for _ in range(stop):
+        next(running)
+    running.close()
+    kept = stopped.person()
+    assert kept.picture.shape == (generator.config.image_resolution,) * 2 + (3,)
+    assert math.isfinite(kept.figures["psnr"])
+    assert same(whole, finished(generator, photo, FEW, stopped.state()))
+
+
+def test_progress_rises_to_the_end_and_shows_pictures(generator, photo):
+    told = list(inversion(generator, photo).run())
+    fractions = [progress.fraction for progress in told]
+    assert fractions == sorted(fractions) and fractions[-1] == pytest.approx(1)
+    assert [p.stage for p in told] == ["comparing"] * 2 + ["searching"] * 5 + ["fitting"] * 3
+    assert told[0].picture is not None and told[0].picture.dtype == np.uint8
+    assert told[-1].seconds_left == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"motion_dim": 0, "raw_layer": False},  # EG3D
+        {"superresolution": "none"},
+    ],
+)
+def test_other_kinds_of_generators(small_config, photo, change):
+    torch.manual_seed(0)
+    G = Generator(dataclasses.replace(small_config, **change)).eval().requires_grad_(False)
+    person = finished(G, photo)
+    assert person.motion.shape == (G.config.motion_dim,)
+    assert person.ws.shape == (G.config.num_ws, G.config.w_dim)
+
+
+def test_white_backgrounds_take_the_person_out_of_the_photo(small_config, photo):
+    white = dataclasses.replace(small_config.rendering, white_background=True)
+    torch.manual_seed(0)
+    G = Generator(dataclasses.replace(small_config, rendering=white)).eval().requires_grad_(False)
+    assert finished(G, photo).figures["psnr"] > 0
+
+
+def test_it_runs_in_a_worker_that_only_infers(generator, photo):
+    """The renderer's process knows no gradients by default."""
+    expected = finished(generator, photo)
+    with torch.inference_mode():
+        assert same(expected, finished(generator, photo))
+
+
+def test_the_better_crop_shows_what_the_search_saw():
+    """A moved, zoomed and turned lens on one crop puts points where the plain one does on another."""
+    view = torch.tensor([[10.0, 5, 6, -0.2, 0.05, -0.08]])
+    better = refined_fit(FIT, view[0].tolist())
+    points = torch.rand((1, 20, 3), generator=torch.Generator().manual_seed(0)) - 0.5
+    plain = torch.from_numpy(better.camera.numbers())[None]
+    moved, still = (project(points, c)[0][0].double().numpy() for c in (camera_of(view), plain))
+    assert np.allclose(FIT.square.to_picture(moved), better.square.to_picture(still), atol=1e-3)

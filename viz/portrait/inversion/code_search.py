@@ -1,0 +1,175 @@
+"""The first half of an inversion: the person, the motion and the camera that show the photo, within
+what the model knows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from training.camera import orbits
+from training.networks.generator import Generator, RawRender
+from viz.portrait.inversion.code_space import CodeSpace
+from viz.portrait.inversion.inversion_options import InversionOptions
+from viz.portrait.inversion.likeness import Likeness, mouth_opening
+from viz.portrait.inversion.room import Room
+from viz.portrait.inversion.stepping import Stepping
+
+_START_PSI = 0.8
+"""Truncation of the people that are compared: the farthest are like nobody."""
+_COARSE_SIDE = 32
+"""Side of the raw pictures of the first steps."""
+_COARSE_SAMPLES, _SAMPLES = 12, 16
+"""Samples of both passes along a ray, of the first and of the other steps."""
+_COARSE_SHARE = 0.4
+"""Share of the steps that look at small raw pictures alone: they find most, and cost a quarter."""
+_RATES = {"people": 0.08, "motion": 0.08, "view": 0.04}
+_SPREAD = 0.15
+_MOTION_PRIOR = 0.01
+_VIEW_SPREADS = (10.0, 10.0, 4.0, 0.08, 0.04, 0.04)
+"""By how much the first estimate of the view may be wrong, one standard deviation: yaw, pitch and
+roll in degrees, the logarithm of the crop's side, and the crop's centre in sides."""
+_VIEW_PRIOR = 0.05
+_EMPTY = 20.0
+"""Weight of matter where none of the compared people has any."""
+_REST_EVERY = 4
+_REST = 10.0
+"""Weight of a mouth that is open at rest, though the model's people close theirs."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """Who and what is in front of which camera."""
+
+    ws: Tensor
+    """[1, num_ws, w_dim]."""
+    motion: Tensor
+    """The motion code at t = 1 [1, motion_dim]."""
+    c: Tensor
+    """Camera [1, 25]."""
+
+
+def planes(G: Generator, ws: Tensor, motion: Tensor) -> Tensor:
+    """Tri-planes of a motion code as it is at t = 1, whether or not the model has motion."""
+    return G.planes(ws, motion, ws.new_ones((len(ws), 1)))
+
+
+def camera_of(view: Tensor) -> Tensor:
+    """The camera [M, 25] of views [M, 6]: yaw, pitch and roll in degrees, the logarithm of how much
+    larger the crop should be, and where its centre should be in the crop, from the middle, in sides
+    of it. The lens sees the present crop as the published lens would see the better one."""
+    c = orbits(view[:, :3])
+    zoom, offset = torch.exp(view[:, 3:4]), view[:, 4:]
+    zeros = torch.zeros_like(zoom)
+    across = torch.cat([c[:, 16:17] * zoom, zeros, 0.5 + offset[:, :1]], dim=1)
+    down = torch.cat([zeros, c[:, 20:21] * zoom, 0.5 + offset[:, 1:]], dim=1)
+    return torch.cat([c[:, :16], across, down, c[:, 22:]], dim=1)
+
+
+class CodeSearch(Stepping):
+    """Fits codes and view to a photo by gradient descent from the likest of some random people."""
+
+    def __init__(
+        self, G: Generator, likeness: Likeness, yaw: float, pitch: float, options: InversionOptions
+    ) -> None:
+        self.G, self.likeness, self.options = G, likeness, options
+        self.space = CodeSpace.of(G, options.seed)
+        device, config = G.device, G.config
+        self.start_view = torch.tensor([[yaw, pitch, 0, 0, 0, 0]], device=device)
+        self.spreads = torch.tensor(_VIEW_SPREADS, device=device)
+        self.people = torch.zeros((config.num_ws, len(self.space.directions)), device=device)
+        self.motion = torch.zeros((1, len(self.space.motions)), device=device)
+        self.view = torch.zeros((1, 6), device=device)
+        """From the first estimate, in standard deviations of its error."""
+        self.rest_opening = torch.zeros((), device=device)
+        """How far the mouths of the model's people are open at rest."""
+        self.room = Room.empty(G, options.seed)
+        values = {"people": self.people, "motion": self.motion, "view": self.view}
+        others = {"rest_opening": self.rest_opening, "room": self.room.most}
+        super().__init__(values, _RATES, options.code_steps, others)
+
+    @property
+    def coarse_steps(self) -> int:
+        """Steps that look at small raw pictures alone."""
+        return round(_COARSE_SHARE * self.steps)
+
+    def shot(self) -> Shot:
+        """What is found so far."""
+        view = self.start_view + self.view * self.spreads
+        ws = self.space.ws(self.people)[None]
+        return Shot(ws, self.space.motion(self.motion), camera_of(view))
+
+    @torch.no_grad()
+    def choose_start(self) -> Iterator[float]:
+        """Compares random people with the photo, and begins at the likest; yields the share done."""
+        config, count = self.G.config, self.options.candidates
+        draws = torch.Generator().manual_seed(self.options.seed + 1)
+        z = torch.randn((count, config.z_dim), generator=draws).to(self.G.device)
+        w = self.space.mean + _START_PSI * (self.G.mapping(z)[:, 0] - self.space.mean)
+        best, openings = math.inf, []
+        for k in range(count):
+            ws = w[k, None, None].expand(1, config.num_ws, -1)
+            motion = self.space.motion(self.motion)
+            raw = self._coarse(Shot(ws, motion, camera_of(self.start_view)))
+            self.room.add(planes(self.G, ws, motion))
+            image = self.G.superresolve(raw, ws)
+            loss = float(self.likeness.picture(raw.image) + self.likeness.face(image))
+            openings.append(mouth_opening(self.likeness.points(image)))
+            if loss < best:
+                best = loss
+                self.people.copy_(self.space.coordinates(w[k]).expand_as(self.people))
+            yield (k + 1) / count
+        self.rest_opening.copy_(torch.cat(openings).median())
+
+    def loss(self, step: int) -> Tensor:
+        shot, likeness = self.shot(), self.likeness
+        now = planes(self.G, shot.ws, shot.motion)
+        coarse = step < self.coarse_steps
+        jitter = torch.Generator(self.G.device).manual_seed(self.options.seed * 10007 + step)
+        raw = self._render(now, shot, coarse, jitter)
+        loss = likeness.picture(raw.image).mean() + likeness.opacity(raw)
+        loss = loss + _EMPTY * self.room.excess(now)
+        if not coarse:
+            image = self.G.superresolve(raw, shot.ws)
+            loss = loss + likeness.picture(image).mean() + likeness.face(image)
+            if self.G.config.has_motion and step % _REST_EVERY == 0:
+                loss = loss + self._rest(shot)
+        return loss + self._priors()
+
+    def _priors(self) -> Tensor:
+        people = self.people
+        apart = (people - people.mean(dim=0)).square().mean()
+        return (
+            self.options.prior * people.square().mean()
+            + _SPREAD * apart
+            + _MOTION_PRIOR * self.motion.square().sum() / max(self.motion.shape[1], 1)
+            + _VIEW_PRIOR * self.view.square().mean()
+        )
+
+    def _rest(self, shot: Shot) -> Tensor:
+        """A smile in the photo belongs to its motion, not to the person at rest."""
+        still = Shot(shot.ws, torch.zeros_like(shot.motion), shot.c.detach())
+        image = self.G.superresolve(self._coarse(still), still.ws)
+        opening = mouth_opening(self.likeness.points(image))
+        return _REST * (opening - self.rest_opening).relu().mean()
+
+    def _coarse(self, shot: Shot) -> RawRender:
+        return self._render(planes(self.G, shot.ws, shot.motion), shot, True)
+
+    def _render(
+        self, now: Tensor, shot: Shot, coarse: bool, jitter: torch.Generator | None = None
+    ) -> RawRender:
+        options = self.G.config.rendering
+        samples = _COARSE_SAMPLES if coarse else _SAMPLES
+        return self.G.render(
+            now,
+            shot.ws,
+            shot.c,
+            resolution=min(_COARSE_SIDE, options.raw_resolution) if coarse else None,
+            depth_samples=min(samples, options.depth_samples),
+            importance_samples=min(samples, options.importance_samples),
+            jitter=jitter,
+        )

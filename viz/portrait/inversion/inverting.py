@@ -1,0 +1,244 @@
+"""A photo becomes a person: the stages in a row, with progress, and with a state to go on from."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.networks.generator import Generator
+from viz.portrait.camera.camera_fit import CameraFit
+from viz.portrait.inversion.code_search import CodeSearch, Shot, camera_of, planes
+from viz.portrait.inversion.inversion_options import InversionOptions
+from viz.portrait.inversion.likeness import Likeness
+from viz.portrait.inversion.photo_target import PhotoTarget
+from viz.portrait.inversion.weight_tuning import WeightTuning
+
+Stage = Literal["comparing", "searching", "fitting"]
+"""Random people are compared with the photo, codes are searched, weights are fitted."""
+_COMPARISON_COST, _COARSE_COST, _TUNING_COST = 0.25, 0.25, 1.5
+"""Duration of a comparison and of a step, in full steps of the search."""
+_PICTURE_SECONDS = 1.0
+"""Least time between pictures of the progress."""
+
+
+@dataclass(frozen=True, eq=False)
+class InversionProgress:
+    """How far an inversion is."""
+
+    stage: Stage
+    fraction: float
+    """Of the whole, 0 to 1."""
+    seconds_left: float | None
+    """An estimate; None at the very beginning."""
+    picture: np.ndarray | None
+    """The person as found so far, uint8 [H, W, 3]; None where it is what it was."""
+
+
+@dataclass(frozen=True, eq=False)
+class FittedPerson:
+    """What an inversion finds; all tensors on the processor."""
+
+    ws: Tensor
+    """float32 [num_ws, w_dim]."""
+    motion: Tensor
+    """The motion code that the photo shows at t = 1, float32 [motion_dim]."""
+    fit: CameraFit
+    """The camera, and the crop of the photo that it sees."""
+    tuned: dict[str, Tensor] | None
+    """Differences of the tuned weights to the model's, float16, by their names in its state_dict;
+    None without tuning."""
+    picture: np.ndarray
+    """The person as the photo shows it, uint8 [S, S, 3]."""
+    figures: dict[str, float] = field(default_factory=dict[str, float])
+    """`psnr` and `face_psnr` in dB, and `landmarks`, the mean error in sides of the picture."""
+
+
+class Inversion:
+    """Finds the person in a photo.
+
+    `run` can be left at any time: `person` gives what is found so far, and another Inversion of the
+    same photo, model and options that is given `state` goes on as if nothing had happened.
+    """
+
+    @torch.inference_mode(False)
+    def __init__(
+        self,
+        G: Generator,
+        pixels: Tensor,
+        landmarks: np.ndarray,
+        fit: CameraFit,
+        options: InversionOptions | None = None,
+        state: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """
+        Args:
+            G: any generator, without gradients; it is not changed.
+            pixels: the photo [3, H, W] in 0..1.
+            landmarks: of the face, in the photo's pixels [468, 2 or 3].
+            fit: the face's camera and crop, as `fit_camera` finds them.
+            options: None for the usual ones.
+            state: from `state` of an inversion that was left.
+        """
+        self.G, self.options = G, options or InversionOptions()
+        self._pixels, self._landmarks, self._first = pixels.to(G.device), landmarks, fit
+        self._likeness = Likeness(self._target(fit))
+        self._search = CodeSearch(G, self._likeness, fit.yaw, fit.pitch, self.options)
+        self._tuning: WeightTuning | None = None
+        self._compared = 0.0
+        if state is not None:
+            self._restore(state)
+        self._done_before = self._done()
+
+    @torch.inference_mode(False)
+    def run(self) -> Iterator[InversionProgress]:
+        """Goes on to the end, step by step."""
+        search = self._search
+        clock = _Clock()
+        if search.step == 0:
+            for self._compared in search.choose_start():
+                yield self._progress("comparing", clock)
+        while search.step < search.steps:
+            search.take_step()
+            yield self._progress("searching", clock)
+        if not self.options.tuning:
+            return
+        tuning = self._tuning = self._tuning or self._begin_tuning()
+        while tuning.step < tuning.steps:
+            tuning.take_step()
+            yield self._progress("fitting", clock)
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def person(self) -> FittedPerson:
+        """The person as found so far."""
+        tuning = self._tuning
+        if tuning is None:
+            likeness, shot, fit, G = self._refined()
+        else:
+            likeness, shot, fit, G = tuning.likeness, tuning.shot, self._fit(), tuning.G
+        image = _image(G, shot)
+        return FittedPerson(
+            ws=shot.ws[0].cpu(),
+            motion=shot.motion[0].cpu(),
+            fit=fit,
+            tuned=None if tuning is None else tuning.differences(),
+            picture=_uint8(image),
+            figures=likeness.figures(image),
+        )
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next steps depend on, on the processor."""
+        found = {f"search.{name}": value for name, value in self._search.state().items()}
+        if self._tuning is not None:
+            tuned = self._tuning.state()
+            found |= {f"tuning.{name}": value for name, value in tuned.items()}
+        return found
+
+    def _restore(self, state: Mapping[str, Tensor]) -> None:
+        parts: dict[str, dict[str, Tensor]] = {"search": {}, "tuning": {}}
+        for name, value in state.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = value
+        self._search.restore(parts["search"])
+        self._compared = float(self._search.step > 0)
+        if parts["tuning"]:
+            self._tuning = self._begin_tuning()
+            self._tuning.restore(parts["tuning"])
+
+    def _target(self, fit: CameraFit) -> PhotoTarget:
+        config = self.G.config
+        white, size = config.rendering.white_background, config.image_resolution
+        return PhotoTarget.of(self._pixels, self._landmarks, fit, size, white)
+
+    @torch.no_grad()
+    def _fit(self) -> CameraFit:
+        """The camera and crop that the search has found."""
+        search = self._search
+        view = search.start_view + search.view * search.spreads
+        return refined_fit(self._first, view[0].double().tolist())
+
+    @torch.no_grad()
+    def _refined(self) -> tuple[Likeness, Shot, CameraFit, Generator]:
+        """The codes that were found, before the camera and crop that were found with them."""
+        fit, shot = self._fit(), self._search.shot()
+        view = shot.c.new_tensor([[fit.yaw, fit.pitch, 0, 0, 0, 0]])
+        shot = Shot(shot.ws.detach().clone(), shot.motion.detach().clone(), camera_of(view))
+        return Likeness(self._target(fit)), shot, fit, self.G
+
+    def _begin_tuning(self) -> WeightTuning:
+        likeness, shot, _, G = self._refined()
+        return WeightTuning(G, likeness, shot, self._search.room, self.options)
+
+    def _progress(self, stage: Stage, clock: _Clock) -> InversionProgress:
+        done, whole = self._done(), self._cost(1.0, self._search.steps, self.options.tuning_steps)
+        worked = done - self._done_before
+        left = clock.seconds * (whole - done) / worked if worked > 0 else None
+        picture = self._picture() if clock.picture_is_due() else None
+        return InversionProgress(stage, min(done / whole, 1.0), left, picture)
+
+    @torch.no_grad()
+    def _picture(self) -> np.ndarray:
+        tuning = self._tuning
+        G, shot = (self.G, self._search.shot()) if tuning is None else (tuning.G, tuning.shot)
+        return _uint8(_image(G, shot))
+
+    def _done(self) -> float:
+        tuned = 0 if self._tuning is None else self._tuning.step
+        return self._cost(self._compared, self._search.step, tuned)
+
+    def _cost(self, compared: float, searched: int, tuned: int) -> float:
+        coarse = min(searched, self._search.coarse_steps)
+        cost = compared * self.options.candidates * _COMPARISON_COST
+        cost += coarse * _COARSE_COST + searched - coarse
+        return cost + (tuned * _TUNING_COST if self.options.tuning else 0)
+
+
+def refined_fit(fit: CameraFit, view: Sequence[float]) -> CameraFit:
+    """The camera and crop that show through the plain lens what `camera_of` sees in the crop of
+    `fit`; view [6] as there."""
+    yaw, pitch, roll, zoom, right, down = view
+    middle = fit.square.to_picture(np.array([0.5 + right, 0.5 + down]))
+    return replace(
+        fit,
+        yaw=yaw,
+        pitch=pitch,
+        centre=(float(middle[0]), float(middle[1])),
+        side=fit.side * math.exp(zoom),
+        angle=fit.angle - roll,
+    )
+
+
+class _Clock:
+    """How long an inversion runs."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._picture = -_PICTURE_SECONDS
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
+
+    def picture_is_due(self) -> bool:
+        """Whether it is time for another picture; counts as having made one."""
+        due = self.seconds - self._picture >= _PICTURE_SECONDS
+        if due:
+            self._picture = self.seconds
+        return due
+
+
+def _image(G: Generator, shot: Shot) -> Tensor:
+    raw = G.render(planes(G, shot.ws, shot.motion), shot.ws, shot.c)
+    return G.superresolve(raw, shot.ws)
+
+
+def _uint8(image: Tensor) -> np.ndarray:
+    scaled = (image[0].clamp(-1, 1) * 127.5 + 127.5).round()
+    return scaled.permute(1, 2, 0).to("cpu", torch.uint8).numpy()

@@ -1,0 +1,125 @@
+"""How alike a rendered picture and a photo are, as losses with gradients."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.networks.generator import RawRender
+from viz.portrait.faces.face import eye_angle
+from viz.portrait.faces.landmark_nets import SIZE, net_landmarks
+from viz.portrait.faces.squares import Square
+from viz.portrait.faces.warping import cut
+from viz.portrait.inversion.photo_target import PhotoTarget
+
+_SMALLEST = 16
+"""Side of the smallest picture that is compared."""
+_SQUARES = 8.0
+_EDGES = 0.5
+_OPACITY = 2.0
+_LANDMARKS = 10.0
+_FEATURES = 0.05
+_FACE_SCALE = 1.5
+"""Side of the landmark network's square, in sides of the face."""
+_INNER_LIPS = ((82, 87), (13, 14), (312, 317))
+"""Pairs of upper and lower points on the inner lips."""
+_FACE_ENDS = (10, 152)
+"""Top of the forehead and chin."""
+
+
+class Likeness:
+    """Compares pictures with one photo."""
+
+    def __init__(self, target: PhotoTarget) -> None:
+        self.target = target
+        self._levels: dict[int, tuple[Tensor, Tensor]] = {}
+        self._weights = target.weights()
+        self._face = target.face() * target.known
+        points = target.landmarks.cpu().numpy() * target.picture.shape[-1]
+        self._square = Square.around(points, eye_angle(points), _FACE_SCALE)
+        with torch.no_grad():
+            self.landmarks, self._features = self._look(target.picture)
+
+    def picture(self, image: Tensor) -> Tensor:
+        """Loss of pictures [N, 3, s, s] at their own and smaller sizes: absolute and squared
+        differences, and those of their edges. [N]."""
+        losses, side = [], image.shape[-1]
+        while side >= min(_SMALLEST, image.shape[-1]):
+            losses.append(self._at(image, side))
+            side //= 2
+        return torch.stack(losses).mean(dim=0)
+
+    def opacity(self, raw: RawRender) -> Tensor:
+        """Loss of what is rendered where the photo has no person, and the other way round."""
+        matte = self.target.matte
+        if matte is None:
+            return raw.opacity.new_zeros(())
+        size = raw.opacity.shape[-2:]
+        known = F.interpolate(self.target.known, size, mode="area")
+        return _OPACITY * ((raw.opacity - F.interpolate(matte, size, mode="area")) * known).square().mean()
+
+    def face(self, image: Tensor) -> Tensor:
+        """Loss of the face's landmarks and features in final pictures."""
+        landmarks, features = self._look(image)
+        apart = (landmarks - self.landmarks).norm(dim=-1).mean()
+        unlike = sum(
+            ((x - y).abs().mean() / y.abs().mean() for x, y in zip(features, self._features, strict=True)),
+            start=apart.new_zeros(()),
+        )
+        return _LANDMARKS * apart + _FEATURES * unlike
+
+    def points(self, image: Tensor) -> Tensor:
+        """Landmarks of final pictures [N, 468, 2], in 0..1 of the crop."""
+        return self._look(image)[0]
+
+    @torch.no_grad()
+    def figures(self, image: Tensor) -> dict[str, float]:
+        """What a final picture reaches: `psnr` and `face_psnr` in dB, `landmarks` as the mean
+        distance in sides of the picture."""
+        errors = (image.clamp(-1, 1) - self.target.picture).square().mean(dim=1, keepdim=True) / 4
+
+        def decibels(where: Tensor) -> float:
+            share = float((errors * where).sum() / where.sum().clamp_min(1))
+            return -10 * math.log10(max(share, 1e-10))
+
+        apart = (self.points(image) - self.landmarks).norm(dim=-1).mean()
+        return {
+            "psnr": decibels(self.target.known),
+            "face_psnr": decibels(self._face),
+            "landmarks": float(apart),
+        }
+
+    def _at(self, image: Tensor, side: int) -> Tensor:
+        if side not in self._levels:
+            size = (side, side)
+            pair = (self.target.picture, self._weights)
+            wanted, weights = (F.interpolate(x, size, mode="area") for x in pair)
+            self._levels[side] = wanted, weights
+        wanted, weights = self._levels[side]
+        if image.shape[-1] != side:
+            image = F.interpolate(image, (side, side), mode="area")
+        error = image - wanted
+        plain = (error.abs() + _SQUARES * error.square()) * weights
+        rows = error.diff(dim=-1).abs() * weights[..., 1:]
+        columns = error.diff(dim=-2).abs() * weights[..., 1:, :]
+        edges = rows.flatten(1).mean(dim=1) + columns.flatten(1).mean(dim=1)
+        return plain.flatten(1).mean(dim=1) + _EDGES * edges
+
+    def _look(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+        pictures = image.clamp(-1, 1) * 0.5 + 0.5
+        seen = net_landmarks(
+            torch.stack([cut(picture, self._square, SIZE, "edge") for picture in pictures]), True
+        )
+        corner, right, _, down = torch.from_numpy(self._square.corners).to(image)
+        points = seen.points[..., :2] @ torch.stack([right - corner, down - corner]) + corner
+        return points / image.shape[-1], seen.features
+
+
+def mouth_opening(landmarks: Tensor) -> Tensor:
+    """Distance of the inner lips in heights of the face [N], of landmarks [N, 468, 2]."""
+    upper, lower = (landmarks[:, list(points)] for points in zip(*_INNER_LIPS, strict=True))
+    top, chin = (landmarks[:, point] for point in _FACE_ENDS)
+    return (upper - lower).norm(dim=-1).mean(dim=1) / (top - chin).norm(dim=-1)

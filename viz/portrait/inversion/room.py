@@ -1,0 +1,50 @@
+"""The space that a model's people take up. A photo says nothing of what lies beside its frame or
+hidden in it: matter there would float beside the head as soon as the camera turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.networks.generator import Generator
+
+_POINTS = 12288
+_STEP = 1 / 24
+"""Length of the span of a ray over which density is compared, in sides of the box."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """At random points of the box, how much matter people have there at most."""
+
+    G: Generator
+    points: Tensor
+    """World coordinates [1, P, 3]."""
+    most: Tensor
+    """Opacity of a short span at each point [P], 0 to 1."""
+
+    @classmethod
+    def empty(cls, G: Generator, seed: int) -> Room:
+        """A room without people."""
+        draws = torch.Generator().manual_seed(seed + 2)
+        side = G.config.rendering.box_warp
+        points = (torch.rand((1, _POINTS, 3), generator=draws) - 0.5) * side
+        points = points.to(G.device)
+        return cls(G, points, torch.zeros(_POINTS, device=G.device))
+
+    def add(self, planes: Tensor) -> None:
+        """Takes one person [1, 3, C, S, S] in."""
+        torch.maximum(self.most, self.matter(planes), out=self.most)
+
+    def matter(self, planes: Tensor, G: Generator | None = None) -> Tensor:
+        """A person's opacity at the points [P]; by the decoder of `G` instead of the room's."""
+        sigma, _ = (G or self.G).sample(planes, self.points)
+        span = _STEP * self.G.config.rendering.box_warp
+        return 1 - torch.exp(-F.softplus(sigma[0] - 1) * span)
+
+    def excess(self, planes: Tensor, G: Generator | None = None) -> Tensor:
+        """Mean of a person's matter where the people have none, or less."""
+        return (self.matter(planes, G) - self.most).relu().mean()
