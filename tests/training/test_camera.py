@@ -123,6 +123,8 @@ def test_ray_range_follows_the_camera():
 
 def test_orbits_are_those_of_the_camera_and_have_gradients():
     angles = torch.tensor([[0.0, 0, 0], [35, -20, 10], [-70, 15, -5]], requires_grad=True)
-    expected = [Camera.orbit(yaw, pitch, roll=roll).numbers() for yaw, pitch, roll in angles.tolist()]
+    expected = [
+        Camera.orbit(yaw, pitch, roll=roll).numbers() for yaw, pitch, roll in angles.tolist()
+    ]
     torch.testing.assert_close(orbits(angles), torch.from_numpy(np.stack(expected)))
     assert torch.autograd.gradcheck(orbits, angles.detach().double().requires_grad_())

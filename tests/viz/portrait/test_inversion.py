@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -16,6 +17,9 @@ from viz.portrait.camera.camera_fit import CameraFit
 from viz.portrait.inversion.code_search import camera_of, planes
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import FittedPerson, Inversion, refined_fit
+
+Photo = tuple[torch.Tensor, np.ndarray]
+State = Mapping[str, torch.Tensor] | None
 
 FEW = InversionOptions(candidates=2, code_steps=5, tuning_steps=3)
 FIT = CameraFit(yaw=4.0, pitch=-2.0, centre=(52.0, 48.0), side=80.0, angle=3.0)
@@ -31,7 +35,7 @@ def generator(small_config: GeneratorConfig) -> Generator:
 
 
 @pytest.fixture(scope="module")
-def photo(generator: Generator) -> tuple[torch.Tensor, np.ndarray]:
+def photo() -> Photo:
     """Something like a face, and landmarks in an oval around its middle."""
     draws = torch.Generator().manual_seed(1)
     pixels = torch.nn.functional.interpolate(
@@ -42,11 +46,15 @@ def photo(generator: Generator) -> tuple[torch.Tensor, np.ndarray]:
     return pixels.clamp(0, 1), oval.astype(np.float32)
 
 
-def inversion(G: Generator, photo, options: InversionOptions = FEW, state=None) -> Inversion:
-    return Inversion(G, *photo, FIT, options, state)
+def inversion(
+    G: Generator, photo: Photo, options: InversionOptions = FEW, state: State = None
+) -> Inversion:
+    return Inversion(G, photo[0], photo[1], FIT, options, state)
 
 
-def finished(G: Generator, photo, options: InversionOptions = FEW, state=None) -> FittedPerson:
+def finished(
+    G: Generator, photo: Photo, options: InversionOptions = FEW, state: State = None
+) -> FittedPerson:
     made = inversion(G, photo, options, state)
     for _ in made.run():
         pass
@@ -150,7 +158,7 @@ def test_it_runs_in_a_worker_that_only_infers(generator, photo):
 
 
 def test_the_better_crop_shows_what_the_search_saw():
-    """A moved, zoomed and turned lens on one crop puts points where the plain one does on another."""
+    """A moved, zoomed and turned lens on one crop sees what the plain one sees on another."""
     view = torch.tensor([[10.0, 5, 6, -0.2, 0.05, -0.08]])
     better = refined_fit(FIT, view[0].tolist())
     points = torch.rand((1, 20, 3), generator=torch.Generator().manual_seed(0)) - 0.5

@@ -104,7 +104,7 @@ class CodeSearch(Stepping):
 
     @torch.no_grad()
     def choose_start(self) -> Iterator[float]:
-        """Compares random people with the photo, and begins at the likest; yields the share done."""
+        """Compares random people with the photo and begins at the likest. Yields the share done."""
         config, count = self.G.config, self.options.candidates
         draws = torch.Generator().manual_seed(self.options.seed + 1)
         z = torch.randn((count, config.z_dim), generator=draws).to(self.G.device)

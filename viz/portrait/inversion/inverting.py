@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator as Running
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -97,7 +98,7 @@ class Inversion:
         self._done_before = self._done()
 
     @torch.inference_mode(False)
-    def run(self) -> Iterator[InversionProgress]:
+    def run(self) -> Running[InversionProgress, None, None]:
         """Goes on to the end, step by step."""
         search = self._search
         clock = _Clock()

@@ -59,14 +59,20 @@ class Likeness:
             return raw.opacity.new_zeros(())
         size = raw.opacity.shape[-2:]
         known = F.interpolate(self.target.known, size, mode="area")
-        return _OPACITY * ((raw.opacity - F.interpolate(matte, size, mode="area")) * known).square().mean()
+        return (
+            _OPACITY
+            * ((raw.opacity - F.interpolate(matte, size, mode="area")) * known).square().mean()
+        )
 
     def face(self, image: Tensor) -> Tensor:
         """Loss of the face's landmarks and features in final pictures."""
         landmarks, features = self._look(image)
         apart = (landmarks - self.landmarks).norm(dim=-1).mean()
         unlike = sum(
-            ((x - y).abs().mean() / y.abs().mean() for x, y in zip(features, self._features, strict=True)),
+            (
+                (x - y).abs().mean() / y.abs().mean()
+                for x, y in zip(features, self._features, strict=True)
+            ),
             start=apart.new_zeros(()),
         )
         return _LANDMARKS * apart + _FEATURES * unlike

@@ -32,7 +32,7 @@ which a pixel counts as moved."""
 _EMPTY = 20.0
 """Weight of matter in space that was empty, and that all of the model's people leave empty."""
 _MOTION = 0.2
-_REST = 2.0
+_REST = 8.0
 """Weights of what random motions do, and of the parts of the face that move at rest."""
 
 
@@ -102,7 +102,7 @@ class WeightTuning(Stepping):
         fitted into it."""
         rest = self._rest
         raw = self._small(self.G, planes(self.G, rest.ws, rest.motion), rest.c)
-        return ((raw.image - self._rest_image).abs() * self._moving).mean() / self._moving.mean().clamp_min(0.01)
+        return ((raw.image - self._rest_image).abs() * self._moving).mean()
 
     def _view(self, now: Tensor, draws: torch.Generator) -> Tensor:
         """Change of a random view: its opacity, its depth, and a little its colours."""
