@@ -321,6 +321,14 @@ def forget_fonts() -> None:
     _current.fonts = None
 
 
+def font_file(name: FontName) -> str:
+    """Path of the file of a font, for what draws text outside Dear ImGui.
+
+    Raises `FileNotFoundError` as `load_fonts` does.
+    """
+    return _font_path(_FONT_FILES[name])
+
+
 def _font_path(file: str) -> str:
     path = _FONT_FOLDER / file
     if not path.is_file():

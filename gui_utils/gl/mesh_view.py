@@ -119,6 +119,11 @@ class MeshView:
         }
 
     @property
+    def texture(self) -> int:
+        """OpenGL's name of the image that was drawn last."""
+        return self._texture
+
+    @property
     def triangles(self) -> int:
         """How many triangles the mesh has."""
         return self._count // 3

@@ -85,6 +85,11 @@ class Texture:
         self._allocated = (width, height, channels)
 
     @property
+    def name(self) -> int:
+        """OpenGL's name of the image."""
+        return self._name
+
+    @property
     def ref(self) -> imgui.ImTextureRef:
         """What `imgui.image` and `draw_list.add_image` take."""
         return imgui.ImTextureRef(self._name)

@@ -16,6 +16,28 @@ def monitor_rect(monitor: Any) -> Rect:
     return left, top, mode.size.width, mode.size.height
 
 
+def names() -> list[str]:
+    """Names of all monitors, the primary one first. Equal ones are told apart by a number."""
+    found: list[str] = []
+    for monitor in glfw.get_monitors():
+        name: Any = glfw.get_monitor_name(monitor)
+        text = name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+        same = sum(other == text or other.startswith(f"{text} (") for other in found)
+        found.append(f"{text} ({same + 1})" if same else text)
+    return found
+
+
+def by_name(name: str) -> Any:
+    """The monitor of a name as `names` gives it; None where there is none."""
+    return dict(zip(names(), glfw.get_monitors(), strict=True)).get(name)
+
+
+def name_at(rect: Rect) -> str:
+    """Name of the monitor that shows most of `rect`; empty without monitors."""
+    found = dict(zip(names(), map(monitor_rect, glfw.get_monitors()), strict=True))
+    return max(found, key=lambda name: overlap(rect, found[name]), default="")
+
+
 def overlap(first: Rect, second: Rect) -> int:
     """Shared area of two rectangles."""
     width = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])

@@ -245,6 +245,31 @@ class Window:
         self._on_event()
 
     @property
+    def handle(self) -> Any:
+        """GLFW's window."""
+        return self._handle
+
+    @property
+    def monitor(self) -> str:
+        """Name of the monitor that shows most of it, as `monitors.names` gives it."""
+        return monitors.name_at(self._rect())
+
+    @property
+    def keyboard_moves_focus(self) -> bool:
+        """Whether the keyboard reaches controls; False leaves all keys to the application."""
+        return bool(imgui.get_io().config_flags & imgui.ConfigFlags_.nav_enable_keyboard)
+
+    @keyboard_moves_focus.setter
+    def keyboard_moves_focus(self, value: bool) -> None:
+        io, flag = imgui.get_io(), imgui.ConfigFlags_.nav_enable_keyboard
+        io.config_flags = io.config_flags | flag if value else io.config_flags & ~flag
+
+    @property
+    def monitor_names(self) -> list[str]:
+        """Names of all monitors, the primary one first."""
+        return monitors.names()
+
+    @property
     def draws_in_software(self) -> bool:
         """Whether OpenGL runs on the processor, so that each frame costs its time."""
         return is_software(self.gl_renderer)

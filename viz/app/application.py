@@ -15,6 +15,7 @@ from viz.app import preferences, shortcuts
 from viz.app.commands import Commands
 from viz.app.dialogs import Dialogs
 from viz.app.screen import Screen
+from viz.app.stage.audience import Audience
 from viz.app.worker_events import WorkerEvents
 from viz.render.connection import Launch, WorkerConnection, in_process
 from viz.state import files
@@ -79,7 +80,8 @@ class App:
         wanted = checkpoint or self.commands.state.checkpoint or brought
         fallbacks = [path for path in dict.fromkeys((brought, "")) if path != wanted]
         self._events = WorkerEvents(self.commands, fallbacks)
-        self.screen = Screen(self.commands)
+        self.audience = Audience(self.commands, self.window)
+        self.screen = Screen(self.commands, self.audience)
         self.dialogs = Dialogs(self.commands, builtin_dialogs)
         self._title = ""
         self._failure: Exception | None = None
@@ -97,6 +99,9 @@ class App:
         buttons: controls.Buttons = (),
     ) -> None:
         self.toasts.add(level, sentence, details, buttons=buttons)
+        show = self.commands.current_show
+        if show is not None:
+            show.message = sentence
 
     # The loop --------------------------------------------------------------------------------
 
@@ -157,6 +162,7 @@ class App:
         self.commands.remember()
         self.window.hide()  # the worker may take a moment to end what it does
         self.commands.worker.close()
+        self.audience.close()
         self.screen.close()
         self.window.close()
 
@@ -203,6 +209,8 @@ class App:
         if not self.dialogs.is_open:
             shortcuts.handle(commands)
         commands.advance(seconds, now)
+        commands.advance_show(now)
+        self.window.keyboard_moves_focus = commands.current_show is None
         if commands.moves_by_itself:  # what is kept is on the screen within this very frame
             commands.ask(True, now)
 
@@ -212,7 +220,8 @@ class App:
         self.screen.draw()
         self.window.theme, self.window.ui_scale = interface.theme, interface.ui_scale
         self.dialogs.draw()
-        self.toasts.draw(self.screen.toast_area)
+        if not self.audience.is_here:  # nothing lies over the audience's picture
+            self.toasts.draw(self.screen.toast_area)
         self._hide_pointer(now)
         if imgui.get_io().mouse_wheel:
             self._wheel_until = now + _WHEEL_SECONDS
@@ -231,11 +240,13 @@ class App:
         at = (place.x, place.y)
         if at != self._pointer or any(imgui.is_mouse_down(button) for button in range(3)):
             self._pointer, self._pointer_moved = at, now
-        if self.window.fullscreen and now - self._pointer_moved > _POINTER_SECONDS:
+        resting = self.window.fullscreen or self.audience.is_here
+        if resting and now - self._pointer_moved > _POINTER_SECONDS:
             imgui.set_mouse_cursor(imgui.MouseCursor_.none)
 
     def _after_frame(self) -> None:
         commands = self.commands
+        self.audience.update(time.perf_counter())
         seconds = self.window.frame_times[-1]
         level = commands.scheduler.preview_words
         commands.performance.drawn(seconds, level, time.perf_counter())

@@ -15,6 +15,7 @@ from gui_utils.files.file_dialogs import Filters, show_folder
 from viz.app.portraits.person_commands import PersonCommands
 from viz.app.session_commands import Question
 from viz.app.sessions.session_files import ARRAYS, completed, sidecar
+from viz.app.stage.show_commands import ShowCommands
 from viz.exports import embedding, naming, writing
 from viz.exports.choices import problems
 from viz.exports.export_jobs import (
@@ -34,7 +35,7 @@ _MODELS = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl")
 _SESSIONS = ("*.json", *(f"*{suffix}" for suffix in embedding.EXPORT_SUFFIXES))
 
 
-class Commands(PersonCommands):
+class Commands(PersonCommands, ShowCommands):
     """What can be done, files and exports included."""
 
     # Opening ----------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from gui_utils.controls.layout import ellipsis, record
 from gui_utils.gl.texture import Texture
 from viz.app.commands import Commands
 from viz.app.panels import PANELS, Panel
+from viz.app.stage import speaker
+from viz.app.stage.audience import Audience
 from viz.app.timeline import path_lane
 from viz.app.timeline.timeline_view import Timeline
 from viz.app.viewport.picture_view import Viewport
@@ -52,28 +54,40 @@ class Regions:
     bar: float = 0.0
     timeline: float = 0.0
     sidebar: float = 0.0
+    speaker: float = 0.0
+    """Of the speaker's strip below the timeline."""
 
     @property
     def viewport(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of the picture's region."""
         grip = style.px(GRIP_WIDTH) if self.sidebar else 0.0
         right = max(self.width - self.sidebar - grip, 1.0)
-        return 0.0, self.bar, right, max(self.height - self.timeline, self.bar + 1.0)
+        bottom = self.height - self.timeline - self.speaker
+        return 0.0, self.bar, right, max(bottom, self.bar + 1.0)
 
 
-def regions(commands: Commands) -> Regions:
-    """The division of the window as it is now: the picture comes first where room is short."""
+def regions(commands: Commands, audience_is_here: bool = False) -> Regions:
+    """The division of the window as it is now: the picture comes first where room is short.
+
+    Where the audience looks at this very window, there is nothing but its picture and the
+    speaker's strip.
+    """
     area = imgui.get_main_viewport().size
     if not commands.interface.sidebar_visible:
         return Regions(area.x, area.y)
+    has_strip = commands.current_show is not None and area.y > style.px(2 * speaker.HEIGHT)
+    strip = style.px(speaker.HEIGHT) if has_strip else 0.0
+    if audience_is_here:
+        return Regions(area.x, area.y, speaker=strip)
     low, high = SIDEBAR_LIMITS
     sidebar = style.px(min(max(commands.interface.sidebar_width, low), high))
     return Regions(
         area.x,
         area.y,
         bar=style.px(BAR_HEIGHT) if area.y > style.px(200) else 0.0,
-        timeline=_timeline_height(commands, area.y),
+        timeline=_timeline_height(commands, area.y - strip),
         sidebar=sidebar if commands.interface.panels_visible and _has_room(area.x) else 0.0,
+        speaker=strip,
     )
 
 
@@ -95,11 +109,12 @@ class Screen:
 
     Args:
         commands: what the controls do, and what they show.
+        audience: what it sees during a show.
     """
 
-    def __init__(self, commands: Commands) -> None:
+    def __init__(self, commands: Commands, audience: Audience) -> None:
         self.viewport, self.timeline = Viewport(), Timeline()
-        self._commands = commands
+        self._commands, self._audience = commands, audience
         self._layer_texture = Texture("nearest")
         self._shown: RenderResult | None = None
         self._failed: set[str] = set()
@@ -113,7 +128,7 @@ class Screen:
     @property
     def toast_area(self) -> tuple[float, float, float, float]:
         """Where notices lie: on the picture, so that they hide no controls."""
-        return regions(self._commands).viewport
+        return regions(self._commands, self._audience.is_here).viewport
 
     def draw(self) -> None:
         """Draws the window's content, with the newest picture in it."""
@@ -162,7 +177,14 @@ class Screen:
             )
         imgui.set_cursor_screen_pos((left, top))
         size = (right - left, bottom - top)
-        _child("##viewport", size, lambda: self._guarded("the picture", self._draw_viewport))
+        draw = self._draw_audience if self._audience.is_here else self._draw_viewport
+        _child("##viewport", size, lambda: self._guarded("the picture", draw))
+        if parts.speaker:
+            imgui.set_cursor_screen_pos((left, parts.height - parts.speaker))
+            size = (right - left, parts.speaker)
+            strip = functools.partial(speaker.draw, commands, self._audience)
+            content = functools.partial(self._guarded, "the speaker's view", strip)
+            _child("##speaker", size, content, (12, 10), fill=True)
         if parts.timeline:
             imgui.set_cursor_screen_pos((left, bottom))
             size = (right - left, parts.timeline)
@@ -194,6 +216,18 @@ class Screen:
         commands = self._commands
         commands.dragging = False
         commands.dragging = self.viewport.draw(commands.state, commands)
+
+    def _draw_audience(self) -> None:
+        """The audience's picture; a click goes to the next cue, a right click back."""
+        low, size = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail()
+        self._audience.draw_here(
+            (low.x, low.y, low.x + size.x, low.y + size.y), time.perf_counter()
+        )
+        if imgui.is_window_hovered():
+            if imgui.is_mouse_clicked(imgui.MouseButton_.left):
+                self._commands.next_cue()
+            elif imgui.is_mouse_clicked(imgui.MouseButton_.right):
+                self._commands.previous_cue()
 
     def _draw_timeline(self) -> None:
         commands = self._commands

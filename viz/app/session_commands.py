@@ -57,6 +57,8 @@ class Shell(Protocol):
     def clipboard(self, text: str) -> None: ...
     @property
     def geometry(self) -> dict[str, Any]: ...
+    @property
+    def monitor_names(self) -> list[str]: ...
 
 
 class Notify(Protocol):
@@ -419,7 +421,7 @@ class SessionCommands(PathCommands):
     def store_bookmark(self, digit: int) -> None:
         """Keeps the state under a digit, 1 to 9, for this and later sessions."""
         # A bookmark is a moment: the path goes its own way.
-        moment = replace(self.state, keyframes=(), path=PathOptions())
+        moment = replace(self.state, keyframes=(), path=PathOptions(), cues=())
         self.preferences.bookmarks[str(digit)] = session.to_json(moment)
         if self.remember():
             self.notify("success", f"Stored as bookmark {digit}.")
@@ -436,6 +438,7 @@ class SessionCommands(PathCommands):
         def recall() -> None:
             end = session.from_json(text, f"Bookmark {digit}")
             end.keyframes, end.path = self.state.keyframes, self.state.path
+            end.cues = self.state.cues
             end.checkpoint = self.state.checkpoint
             path_editing.pause(self.interface)
             self.animator.glide_to(self.state, end, time.perf_counter())

@@ -9,6 +9,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from viz.app.commands import Commands
+from viz.app.stage import show_keys
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,14 @@ KEYS: tuple[Key, ...] = (
     Key("View", "F", "Fullscreen", _K.f.value, lambda do: do.toggle_fullscreen()),
     Key("View", "H", "Hide the interface", _K.h.value, lambda do: do.toggle_interface()),
     Key("View", "Shift+H", "Hide the panels", _SHIFT | _K.h.value, lambda do: do.toggle_panels()),
+    Key("Show", "F5", "Start the show", _K.f5.value, lambda do: do.start_show()),
+    Key(
+        "Show",
+        "Shift+F5",
+        "Keep what is shown as a cue",
+        _SHIFT | _K.f5.value,
+        lambda do: do.add_cue(),
+    ),
     Key("Session", "S", "Save the picture", _K.s.value, lambda do: do.capture("picture")),
     Key("Session", "Ctrl+O", "Open", _CTRL | _K.o.value, lambda do: do.open_dialog()),
     Key(
@@ -117,21 +126,29 @@ def help_rows() -> list[tuple[str, str, str]]:
         ("Program", "? or F1", "This list"),
         ("Program", "Esc", "Show the interface, or leave fullscreen"),
     ]
-    return [*rows, *MOUSE]
+    return [*rows, *MOUSE, *show_keys.rows()]
 
 
 def handle(commands: Commands) -> None:
-    """Acts on the keys pressed in this frame, unless a text field has the keyboard."""
+    """Acts on the keys pressed in this frame, unless a text field has the keyboard.
+
+    During a show, keys that need no Ctrl otherwise act only together with it.
+    """
     io = imgui.get_io()
     if io.key_alt or io.key_super:
         return
     ctrl = _is_held(io.key_ctrl, _K.left_ctrl, _K.right_ctrl)
     shift = _is_held(io.key_shift, _K.left_shift, _K.right_shift)
     modifiers = (_CTRL if ctrl else 0) | (_SHIFT if shift else 0)
+    if commands.current_show is not None:
+        show_keys.handle(commands)
+        if not ctrl:
+            return
+        if not any(_chord_is(key, modifiers) for key in KEYS):
+            modifiers &= ~_CTRL
     for key in KEYS:
         base = imgui.Key(key.chord & ~(_CTRL | _SHIFT))
-        held = key.chord & (_CTRL | _SHIFT) == modifiers
-        if held and imgui.is_key_pressed(base, key.repeats) and not controls.wants_keyboard(base):
+        if _chord_is(key, modifiers) and not controls.wants_keyboard(base):
             key.act(commands)
     if controls.wants_keyboard():
         return
@@ -146,6 +163,13 @@ def handle(commands: Commands) -> None:
         commands.open_help()
     if imgui.is_key_pressed(_K.escape, False):
         commands.leave()
+
+
+def _chord_is(key: Key, modifiers: int) -> bool:
+    """Whether a key is pressed in this frame together with its own modifiers and no others."""
+    base = imgui.Key(key.chord & ~(_CTRL | _SHIFT))
+    held = key.chord & (_CTRL | _SHIFT) == modifiers
+    return held and imgui.is_key_pressed(base, key.repeats)
 
 
 def _is_held(now: bool, *keys: imgui.Key) -> bool:

@@ -132,7 +132,7 @@ class WorkerEvents:
     def _look_at_file(self, now: float) -> None:
         """Loads the checkpoint again when its file changed, and says when it went away."""
         commands = self._commands
-        if commands.model is None or commands.job is not None:
+        if commands.model is None or commands.job is not None or commands.current_show:
             return
         found = self._watch.look(now)
         if found == "gone":

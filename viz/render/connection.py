@@ -34,6 +34,7 @@ from viz.render.messages import (
     Failed,
     Finished,
     Job,
+    LoadAhead,
     Loaded,
     LoadModel,
     Progress,
@@ -240,9 +241,18 @@ class WorkerConnection:
         else:
             self._send(pending.message())
 
-    def load(self, path: str) -> None:
-        """Loads a model in place of the present one, which stays until the new one is ready."""
-        self.start(LoadModel(path))
+    def load(self, path: str, keep: bool = False) -> None:
+        """Loads a model in place of the present one, which stays until the new one is ready.
+
+        Args:
+            path: of the file; empty for the untrained model.
+            keep: whether the present one then stays in memory, for coming back to it.
+        """
+        self.start(LoadModel(path, keep))
+
+    def load_ahead(self, path: str) -> None:
+        """Loads a model that `load` will be asked for soon; the present one stays on show."""
+        self.start(LoadAhead(path))
 
     def cancel(self) -> None:
         """Stops the job under way at its next step; one that waits for a picture at once."""

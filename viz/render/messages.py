@@ -180,10 +180,23 @@ class LoadModel:
 
     path: str
     """Empty for the untrained model."""
+    keep: bool = False
+    """Whether the present model stays in memory, so that coming back to it takes no time."""
 
     @property
     def name(self) -> str:
         return f"Loading {Path(self.path).name or 'the untrained model'}"
+
+
+@dataclass(frozen=True)
+class LoadAhead:
+    """The job of loading a model that will be needed next, while the present one is shown."""
+
+    path: str
+
+    @property
+    def name(self) -> str:
+        return f"Loading {Path(self.path).name} for later"
 
 
 # The wire -----------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from viz.render.messages import (
     Event,
     Failed,
     Finished,
+    LoadAhead,
     Loaded,
     LoadModel,
     Progress,
@@ -43,7 +44,7 @@ from viz.render.renderer import Renderer
 from viz.state.errors import SupersededError, UserError
 from viz.state.files import Stamp, file_stamp
 from viz.state.jobs import Steps
-from viz.state.types import MeshData, RenderRequest
+from viz.state.types import MeshData, ModelInfo, RenderRequest
 
 RunJob = Callable[[Any, Renderer], Steps]
 """Begins a job: run(job, renderer) gives its steps."""
@@ -57,6 +58,20 @@ class _Task:
     job: Any
     steps: Steps | None = None
     cancelled: bool = False
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A model with its renderer."""
+
+    renderer: Renderer
+    info: ModelInfo
+    stamp: Stamp | None
+    """Of its file, taken before it was read."""
+
+
+_MOST_KEPT = 2
+"""Models that stay in memory beside the one that is shown."""
 
 
 class Worker:
@@ -76,11 +91,13 @@ class Worker:
         device: str = "auto",
         ring: ArrayRing | None = None,
     ) -> None:
-        self.renderer: Renderer | None = None
+        self._shown: _Loaded | None = None
+        self._kept: dict[str, _Loaded] = {}
+        """Models by path that are in memory beside the one that is shown."""
         self._connection, self._ring = connection, ring
         self._sending = threading.Lock()
         self._jobs = dict(jobs or {})
-        self._kinds = {kind.__name__: kind for kind in (LoadModel, *self._jobs)}
+        self._kinds = {kind.__name__: kind for kind in (LoadModel, LoadAhead, *self._jobs)}
         self._device_name = device
         self._device = torch.device("cpu")
         self._changed = threading.Condition()
@@ -89,6 +106,11 @@ class Worker:
         self._running: _Task | None = None
         self._meshes: tuple[MeshData | None, ...] = ()
         self._stop = False
+
+    @property
+    def renderer(self) -> Renderer | None:
+        """Of the model that is shown."""
+        return None if self._shown is None else self._shown.renderer
 
     def serve(self) -> None:
         """Does what the window asks for until it says that it is enough, or is gone."""
@@ -247,25 +269,44 @@ class Worker:
 
     def _begin(self, job: Any) -> Steps:
         if isinstance(job, LoadModel):
-            return self._load(job.path)
+            return self._load(job)
+        if isinstance(job, LoadAhead):
+            return self._load_ahead(job.path)
         if self.renderer is None:
             raise UserError("No model is loaded yet: wait for it, or open one.")
         return self._jobs[type(job)](job, self.renderer)
 
-    def _load(self, path: str) -> Steps:
-        stamp = file_stamp(path)  # what is written while it is read is newer
-        model = yield from load_model(path, self._device)
-        self._take(model, stamp)
-
-    def _take(self, model: Model, stamp: Stamp | None) -> None:
-        old, self.renderer = self.renderer, None
-        if old is not None:
-            old.cache.clear()
+    def _load(self, job: LoadModel) -> Steps:
+        stamp = file_stamp(job.path)  # what is written while it is read is newer
+        kept = self._take_kept(job.path, stamp)
+        model = None if kept else (yield from load_model(job.path, self._device))
+        old, self._shown = self._shown, None
+        if job.keep and old is not None:
+            self._keep(old)
+        elif old is not None:
+            self._kept.clear()
+            old.renderer.cache.clear()
             del old
             gc.collect()  # its hooks hold the model in a cycle, which could keep the GPU full
             self._free_memory()
-        self.renderer = Renderer(model.G, _cache_budget(model.G.device), plainly=model.plainly)
-        self._tell(Loaded(model.info, stamp))
+        self._shown = kept or _loaded(model, stamp)
+        self._tell(Loaded(self._shown.info, stamp))
+
+    def _load_ahead(self, path: str) -> Steps:
+        stamp = file_stamp(path)
+        kept = self._take_kept(path, stamp)
+        self._keep(kept or _loaded((yield from load_model(path, self._device)), stamp))
+
+    def _take_kept(self, path: str, stamp: Stamp | None) -> _Loaded | None:
+        """A model that is kept, if its file has not changed since it was read."""
+        kept = self._kept.pop(path, None)
+        return kept if kept is not None and kept.stamp == stamp else None
+
+    def _keep(self, loaded: _Loaded) -> None:
+        self._kept.pop(loaded.info.path, None)
+        self._kept[loaded.info.path] = loaded
+        while len(self._kept) > _MOST_KEPT:
+            self._kept.pop(next(iter(self._kept)))
 
     def _fail_job(self, task: _Task, error: Exception) -> None:
         if isinstance(error, UserError):
@@ -284,6 +325,12 @@ class Worker:
         with self._changed:
             self._running = None
         self._tell(event)
+
+
+def _loaded(model: Model | None, stamp: Stamp | None) -> _Loaded:
+    assert model is not None
+    renderer = Renderer(model.G, _cache_budget(model.G.device), plainly=model.plainly)
+    return _Loaded(renderer, model.info, stamp)
 
 
 def _place(mesh: MeshData | None, meshes: tuple[MeshData | None, ...]) -> int | None:

@@ -74,6 +74,13 @@ class Interface:
     """Begins where the program was closed last: with that session, its file and its changes."""
     reload_on_change: bool = True
     """Loads the model again when its file changes on disk, as during training."""
+    audience: str = ""
+    """Name of the monitor that the audience sees during a show; "window" for a window of its own,
+    "here" for this one. Empty takes a second monitor where there is one, else this window."""
+    audience_view: Literal["all", "one"] = "all"
+    """Whether the audience sees all pictures of the layout or the main one alone."""
+    talk_minutes: Annotated[float, Range(0, 600, "min", slider=(0, 90), step=1)] = 0.0
+    """Length of the talk, for the speaker's clock. 0 shows the time gone by alone."""
     probe: Probe | None = None
     """Layer whose activation is shown."""
     layer_filter: str = ""

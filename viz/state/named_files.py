@@ -20,7 +20,7 @@ from viz.state import settings
 from viz.state.errors import UserError
 from viz.state.files import CHECKPOINTS, reason
 from viz.state.person import PERSON_SUFFIX, Latent
-from viz.state.types import SessionState
+from viz.state.types import SessionState, Shot
 
 LARGEST_MODEL = 2**34
 LARGEST_WS = 2**26
@@ -177,7 +177,8 @@ def portable(state: SessionState, folder: Path) -> SessionState:
         inside = path.is_absolute() and path.is_relative_to(folder)
         return path.relative_to(folder).as_posix() if inside else _plain(name)
 
-    state = _with_ws(state, shortened)
+    # A show is for who gives it: its notes and models are not the business of who gets a picture.
+    state = _with_ws(replace(state, cues=()), shortened)
     return replace(state, checkpoint=shortened(state.checkpoint) if state.checkpoint else "")
 
 
@@ -199,10 +200,16 @@ def _with_ws(state: SessionState, change: Callable[[str], str]) -> SessionState:
         ws_file = change(latent.ws_file) if latent.ws_file else ""
         return replace(latent, ws_file=ws_file, others=others)
 
-    before = state.before
+    def changed_shot(shot: Shot | None) -> Shot | None:
+        return None if shot is None else replace(shot, latent=changed(shot.latent))
+
     return replace(
         state,
         latent=changed(state.latent),
-        before=None if before is None else replace(before, latent=changed(before.latent)),
+        before=changed_shot(state.before),
         keyframes=tuple(replace(key, latent=changed(key.latent)) for key in state.keyframes),
+        cues=tuple(
+            replace(cue, latent=changed(cue.latent), before=changed_shot(cue.before))
+            for cue in state.cues
+        ),
     )

@@ -7,8 +7,8 @@ handed to the worker thread without copying.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
@@ -399,6 +399,63 @@ class PathOptions:
     timeline says, while the camera goes along the path."""
 
 
+Transition = Literal["cut", "glide", "fade"]
+TRANSITIONS: dict[Transition, str] = {"cut": "Cut", "glide": "Glide", "fade": "Cross-fade"}
+CuePlay = Literal["nothing", "clip", "path", "orbit", "wander"]
+CUE_PLAYS: dict[CuePlay, str] = {
+    "nothing": "Nothing",
+    "clip": "The clip",
+    "path": "The path",
+    "orbit": "Orbit",
+    "wander": "Wander",
+}
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A step of a show: what is seen, how one gets there, and what moves while it stands."""
+
+    name: str = ""
+    """What the speaker sees it called."""
+    checkpoint: str = ""
+    """Path of its model; empty for the one that the program brings."""
+    latent: Latent = field(default_factory=Latent)
+    motion: Motion = field(default_factory=Motion)
+    t: ClipTime = 0.0
+    """Time in the clip, as in `SessionState.t`."""
+    orbit: Orbit = Orbit()
+    conditioning: Conditioning = "frontal"
+    """Camera that the mapping network is given."""
+    conditioning_orbit: Orbit = Orbit()
+    """That camera where `conditioning` is "set"."""
+    quality: Quality = Quality()
+    display: Display = Display()
+    playback: Playback = Playback()
+    before: Shot | None = None
+    """Left side of the before / after layout."""
+    transition: Transition = "glide"
+    """How the picture changes to this cue: at once, by moving there, or by fading over."""
+    seconds: Annotated[float, Range(0, 60, "s", slider=(0, 5), step=0.1)] = 1.0
+    """How long a glide or a cross-fade takes."""
+    plays: CuePlay = "nothing"
+    """What moves for as long as the cue stands."""
+    title: str = ""
+    """Caption that the audience reads, in large letters."""
+    line: str = ""
+    """Second, smaller line of the caption."""
+    note: str = ""
+    """For the speaker alone."""
+
+    @classmethod
+    def of(cls, state: SessionState, **others: Any) -> Cue:
+        """A cue that shows a state; `others` are the fields that a state does not have."""
+        return cls(**{name: getattr(state, name) for name in _SHOWN}, **others)
+
+    def applied_to(self, state: SessionState) -> SessionState:
+        """The state as the cue shows it. What a cue does not say stays, such as the path."""
+        return replace(state, **{name: getattr(self, name) for name in _SHOWN})
+
+
 @dataclass
 class SessionState:
     """All that defines what is shown: edited by panels, saved, undone and replayed."""
@@ -423,6 +480,8 @@ class SessionState:
     keyframes: tuple[Keyframe, ...] = ()
     """The camera and time path, by ascending time; see `viz.state.animation.camera_path`."""
     path: PathOptions = PathOptions()
+    cues: tuple[Cue, ...] = ()
+    """The steps of a show, in their order."""
 
     def snapshot(self) -> SessionState:
         """A copy that later edits do not change: all parts are frozen."""
@@ -439,3 +498,7 @@ class SessionState:
         return Shot(
             self.latent, self.motion, self.t, camera, conditioning, view or self.display.view
         )
+
+
+_SHOWN = tuple(f.name for f in fields(Cue) if f.name in SessionState.__dataclass_fields__)
+"""Fields of a state that a cue keeps."""

@@ -24,6 +24,7 @@ from viz.app.panels import (
     performance,
     quality,
     settings_panel,
+    show_panel,
     view,
 )
 from viz.state.types import RenderResult, SessionState
@@ -55,5 +56,6 @@ PANELS: tuple[Panel, ...] = (
     Panel("Quality", icons.ICON_FA_SLIDERS, quality.draw, default_open=False),
     Panel("Layers", icons.ICON_FA_LAYER_GROUP, layers_panel.draw, default_open=False),
     Panel("Performance", icons.ICON_FA_GAUGE_HIGH, performance.draw, default_open=False),
+    Panel("Show", icons.ICON_FA_PERSON_CHALKBOARD, show_panel.draw, default_open=False),
     Panel("Settings", icons.ICON_FA_GEAR, settings_panel.draw, default_open=False),
 )

@@ -8,6 +8,8 @@ from viz.state.animation import blending, clip_time, path_editing
 from viz.state.interface import Interface
 from viz.state.types import FRAME_RATE, Keyframe, Orbit, SessionState
 
+GLIDE_SECONDS = 0.7
+"""How long a change takes that the user asks for with a key or a button."""
 _BLENDED = ("latent", "motion", "t", "orbit")
 """What of a state lies on the way to another one."""
 
@@ -37,10 +39,12 @@ class Animator:
         """Whether a smooth change to another state is under way."""
         return self._glide is not None
 
-    def glide_to(self, state: SessionState, end: SessionState, now: float) -> None:
+    def glide_to(
+        self, state: SessionState, end: SessionState, now: float, seconds: float = GLIDE_SECONDS
+    ) -> None:
         """Begins a smooth change to all of `end`, at the clock time `now`; what does not blend is
         as there at once."""
-        self._glide = blending.Glide(state.snapshot(), end, now)
+        self._glide = blending.Glide(state.snapshot(), end, now, seconds)
         self._camera_only, self._left = False, None
         for field in fields(state):
             if field.name not in _BLENDED:

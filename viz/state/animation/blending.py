@@ -120,7 +120,8 @@ class Glide:
     end: SessionState
     begun: float
     """Clock time, seconds."""
-    seconds: float = 0.7
+    seconds: float
+    """How long the move takes, above 0."""
 
     def at(self, now: float, rate: float | None = None) -> tuple[SessionState, bool]:
         """The state at a clock time, and whether the move is over.

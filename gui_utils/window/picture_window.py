@@ -1,0 +1,180 @@
+"""A second window that shows nothing but images: no pointer, no interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import glfw
+import numpy as np
+from OpenGL import GL as gl  # noqa: N811 - the usual name
+
+from gui_utils.controls.text import printable
+from gui_utils.gl.quads import Quad, QuadPainter
+from gui_utils.window import monitors
+from gui_utils.window.window import Window
+
+Color = tuple[float, float, float]
+
+_WINDOWED = (960, 540)
+
+
+class PictureWindow:
+    """Shows images that were made in the context of `parent`, which is current again after each
+    call.
+
+    Args:
+        parent: The application's window; it must be closed after this one.
+        title: Caption.
+        monitor: Name of the monitor to cover, as `monitors.names` gives it; empty for a window
+            with a frame.
+        pressed: Takes keys pressed while this window has the keyboard: GLFW's number of the key,
+            and the text that it types. A click is the key 0, a right click -1.
+
+    Raises:
+        RuntimeError: No second window can open, or the driver rejects the shaders.
+    """
+
+    def __init__(
+        self, parent: Window, title: str, monitor: str, pressed: Callable[[int], None]
+    ) -> None:
+        self.closed = False
+        """Whether the user has closed it."""
+        self._parent = parent
+        self._pressed = pressed
+        self._exposed = True
+        self._shown: tuple[object, ...] = ()
+        for hint, value in (
+            (glfw.FOCUS_ON_SHOW, glfw.FALSE),
+            (glfw.FOCUSED, glfw.FALSE),
+            (glfw.AUTO_ICONIFY, glfw.FALSE),
+            (glfw.MAXIMIZED, glfw.FALSE),
+            (glfw.VISIBLE, glfw.FALSE),
+        ):
+            glfw.window_hint(hint, value)
+        no_monitor: Any = None
+        self._handle: Any = glfw.create_window(
+            *_WINDOWED, printable(title), no_monitor, parent.handle
+        )
+        if not self._handle:
+            raise RuntimeError("No second window can open on this display.")
+        self.monitor = ""
+        """Name of the monitor that it covers; empty while it is a window with a frame."""
+        self.cover(monitor)
+        glfw.show_window(self._handle)
+        glfw.make_context_current(self._handle)
+        try:
+            # The first window waits for the display; a second wait would halve the rate.
+            glfw.swap_interval(0)
+            self._painter = QuadPainter()
+        except RuntimeError:
+            glfw.destroy_window(self._handle)
+            raise
+        finally:
+            glfw.make_context_current(parent.handle)
+        self._callbacks = (self._on_key, self._on_button, self._on_close, self._on_refresh)
+        glfw.set_key_callback(self._handle, self._on_key)
+        glfw.set_mouse_button_callback(self._handle, self._on_button)
+        glfw.set_window_close_callback(self._handle, self._on_close)
+        glfw.set_window_refresh_callback(self._handle, self._on_refresh)
+
+    def cover(self, monitor: str) -> None:
+        """Covers a monitor; a name that none has makes it a window with a frame."""
+        found: Any = monitors.by_name(monitor)
+        if found is None:
+            if glfw.get_window_monitor(self._handle):
+                no_monitor: Any = None
+                place = (64, 64, *_WINDOWED)
+                glfw.set_window_monitor(self._handle, no_monitor, *place, glfw.DONT_CARE)
+            glfw.set_input_mode(self._handle, glfw.CURSOR, glfw.CURSOR_NORMAL)
+            self.monitor = ""
+        else:
+            mode = glfw.get_video_mode(found)
+            size = (mode.size.width, mode.size.height)
+            glfw.set_window_monitor(self._handle, found, 0, 0, *size, mode.refresh_rate)
+            glfw.set_input_mode(self._handle, glfw.CURSOR, glfw.CURSOR_HIDDEN)
+            self.monitor = monitor
+        self._exposed = True
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, at least 1."""
+        width, height = glfw.get_framebuffer_size(self._handle)
+        return max(width, 1), max(height, 1)
+
+    @property
+    def handle(self) -> Any:
+        """GLFW's window."""
+        return self._handle
+
+    def show(self, quads: Sequence[Quad], ground: Color, version: object) -> bool:
+        """Draws the images where that changes what is to be seen.
+
+        Args:
+            quads: The images, one over the other.
+            ground: Colour behind them, 0..1.
+            version: Changes whenever the content of an image does.
+
+        Returns:
+            Whether it was drawn.
+        """
+        size = self.size
+        wanted = (tuple(quads), ground, version, size)
+        if wanted == self._shown and not self._exposed:
+            return False
+        self._shown, self._exposed = wanted, False
+        glfw.make_context_current(self._handle)
+        try:
+            self._draw(size)
+            glfw.swap_buffers(self._handle)
+        finally:
+            glfw.make_context_current(self._parent.handle)
+        return True
+
+    def read_pixels(self) -> np.ndarray:
+        """What was shown last as uint8 [H, W, 3], top row first; it is drawn once more."""
+        width, height = self.size
+        glfw.make_context_current(self._handle)
+        try:
+            self._draw((width, height))
+            pixels = np.empty((height, width, 3), np.uint8)
+            gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
+            gl.glReadBuffer(gl.GL_BACK)
+            gl.glReadPixels(0, 0, width, height, gl.GL_RGB, gl.GL_UNSIGNED_BYTE, pixels)
+        finally:
+            glfw.make_context_current(self._parent.handle)
+        return np.ascontiguousarray(pixels[::-1])
+
+    def close(self) -> None:
+        """Destroys the window."""
+        glfw.make_context_current(self._handle)
+        self._painter.delete()
+        glfw.make_context_current(self._parent.handle)
+        glfw.destroy_window(self._handle)
+
+    def _draw(self, size: tuple[int, int]) -> None:
+        quads, ground = self._shown[:2]
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
+        gl.glDisable(gl.GL_SCISSOR_TEST)
+        gl.glClearColor(*ground, 1.0)  # pyright: ignore[reportGeneralTypeIssues]
+        gl.glClear(gl.GL_COLOR_BUFFER_BIT)
+        self._painter.draw(quads, size)  # pyright: ignore[reportArgumentType]
+
+    def _on_key(self, _: object, key: int, __: int, action: int, ___: int) -> None:
+        if action != glfw.RELEASE:
+            self._parent.wake()
+            self._pressed(key)
+
+    def _on_button(self, _: object, button: int, action: int, __: int) -> None:
+        if action == glfw.PRESS and button in (0, 1):
+            self._parent.wake()
+            self._pressed(-button)
+
+    def _on_close(self, _: object) -> None:
+        glfw.set_window_should_close(self._handle, False)
+        self.closed = True
+        self._parent.wake()
+
+    def _on_refresh(self, _: object) -> None:
+        self._exposed = True
+        self._parent.wake()

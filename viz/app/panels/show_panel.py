@@ -1,0 +1,152 @@
+"""The steps of a show: the list of cues, the chosen cue, and where the audience looks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+
+from gui_utils import controls
+from gui_utils.controls import layout, style
+from viz.app.commands import Commands
+from viz.app.panels.setting_controls import segmented, slider
+from viz.app.panels.widgets import Button, button_row, heading
+from viz.state.settings import setting
+from viz.state.types import CUE_PLAYS, TRANSITIONS, Cue, RenderResult, SessionState
+
+_ROW = 26.0
+_AUDIENCE_VIEWS = {"all": "All pictures", "one": "One picture"}
+
+
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+    """The cues, the chosen one, and the settings of the show."""
+    del result
+    if not state.cues:
+        controls.hint(
+            "Keep views as cues and give them as a show: full screen or on a second monitor, with "
+            "a clicker."
+        )
+    running = commands.current_show is not None
+    button_row(
+        Button(
+            "Add cue",
+            commands.add_cue,
+            "Keeps what is shown, and what moves, as a cue behind the chosen one. Shift+F5.",
+            icon=icons.ICON_FA_PLUS,
+            lit=not state.cues,
+        ),
+        Button(
+            "End" if running else "Start",
+            commands.end_show if running else commands.start_show,
+            "Ends the show. Esc twice." if running else "Starts the show at the chosen cue. F5.",
+            icon=icons.ICON_FA_STOP if running else icons.ICON_FA_PERSON_CHALKBOARD,
+            enabled=bool(state.cues),
+            lit=bool(state.cues),
+        ),
+    )
+    if state.cues:
+        _list(state, commands)
+        _chosen(commands)
+    heading("Audience")
+    _audience(commands)
+
+
+def _list(state: SessionState, commands: Commands) -> None:
+    """One row a cue: a click goes there, dragging moves it."""
+    shown = commands.current_show.index if commands.current_show else commands.cue_index
+    width, height = imgui.get_content_region_avail().x, style.px(_ROW)
+    colors, draw = style.palette(), imgui.get_window_draw_list()
+    imgui.push_style_var(imgui.StyleVar_.item_spacing, (0.0, style.px(2)))
+    for k, cue in enumerate(state.cues):
+        low = imgui.get_cursor_screen_pos()
+        imgui.push_id(k)
+        pressed = layout.press_area("##cue", (width, height))
+        hovered, held = imgui.is_item_hovered(), imgui.is_item_active()
+        layout.record(f"Cue {k + 1}")
+        fill = colors.fill if k == shown else colors.frame_hover if hovered else colors.frame
+        high = (low.x + width, low.y + height)
+        draw.add_rect_filled((low.x, low.y), high, layout.ink(fill), style.px(4))
+        ink = layout.ink(colors.on_fill if k == shown else colors.text)
+        y = low.y + (height - imgui.get_font_size()) / 2
+        draw.add_text((low.x + style.px(8), y), ink, str(k + 1))
+        name = controls.printable(cue.name or cue.title or "Untitled")
+        room = width - style.px(64)
+        draw.add_text((low.x + style.px(32), y), ink, layout.ellipsis(name, room))
+        icon = _icon(cue)
+        draw.add_text((high[0] - style.px(22), y), ink, icon)
+        imgui.pop_id()
+        if pressed:
+            commands.go_to_cue(k)
+        elif held and not hovered:
+            step = -1 if imgui.get_mouse_pos().y < low.y else 1
+            if 0 <= k + step < len(state.cues):
+                commands.move_cue(k, k + step)
+                imgui.reset_mouse_drag_delta()
+            break
+    imgui.pop_style_var()
+    imgui.dummy((0.0, style.px(2)))
+
+
+def _icon(cue: Cue) -> str:
+    """What moves while the cue stands."""
+    return {
+        "nothing": "",
+        "clip": icons.ICON_FA_PLAY,
+        "path": icons.ICON_FA_ROUTE,
+        "orbit": icons.ICON_FA_ROTATE,
+        "wander": icons.ICON_FA_SHUFFLE,
+    }[cue.plays]
+
+
+def _chosen(commands: Commands) -> None:
+    cue = commands.chosen_cue
+    if cue is None:
+        return
+    heading(f"Cue {commands.cue_index + 1}")
+    changed = _text("Name", cue, "name")
+    changed = segmented("Change", changed, "transition", TRANSITIONS)
+    with controls.reserved(changed.transition != "cut") as shown:
+        if shown:
+            changed = slider("Takes", changed, "seconds")
+    kinds, value = controls.combo(
+        "Plays", changed.plays, CUE_PLAYS, tooltip=setting(Cue, "plays").sentence
+    )
+    if kinds:
+        changed = replace(changed, plays=value)
+    for label, name in (("Title", "title"), ("Line", "line"), ("Note", "note")):
+        changed = _text(label, changed, name)
+    if changed != cue:
+        commands.edit_cue(changed)
+    button_row(
+        Button(
+            "Update",
+            commands.update_cue,
+            "Keeps what is shown in this cue; its words and its change stay.",
+        ),
+        Button("Delete", commands.delete_cue, "Takes this cue away. Undo brings it back."),
+    )
+
+
+def _text(label: str, cue: Cue, name: str) -> Cue:
+    sentence = setting(Cue, name).sentence
+    changed, text = controls.text_input(label, getattr(cue, name), tooltip=sentence)
+    return replace(cue, **{name: text}) if changed else cue
+
+
+def _audience(commands: Commands) -> None:
+    interface = commands.interface
+    places = {"": "Second monitor", "here": "This window", "window": "Its own window"}
+    places |= {name: name for name in commands.shell.monitor_names}
+    if interface.audience not in places:
+        places[interface.audience] = f"{interface.audience} (not here)"
+    changed, place = controls.combo(
+        "Shown on",
+        interface.audience,
+        {key: controls.printable(text) for key, text in places.items()},
+        tooltip=setting(type(interface), "audience").sentence,
+    )
+    if changed:
+        interface.audience = place
+    segmented("Sees", interface, "audience_view", _AUDIENCE_VIEWS)
+    slider("Talk", interface, "talk_minutes")

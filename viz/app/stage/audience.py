@@ -1,0 +1,206 @@
+"""What the audience sees, and the window on which it sees it."""
+
+from __future__ import annotations
+
+from imgui_bundle import imgui
+
+from gui_utils.controls import style
+from gui_utils.controls.redraw import request_frame
+from gui_utils.gl.quads import Box, Quad
+from gui_utils.window import monitors
+from gui_utils.window.picture_window import PictureWindow
+from gui_utils.window.window import Window
+from viz.app.commands import Commands
+from viz.app.stage import show_keys
+from viz.app.stage.board import Board
+from viz.app.stage.captions import Caption
+from viz.state.types import Cue, RenderResult
+
+TITLE = "PV3D visualizer: audience"
+HERE, FRAMED = "here", "window"
+"""Values of `Interface.audience` that name no monitor."""
+_LOOK_SECONDS = 0.5
+"""Time between two looks at which monitors there are."""
+_BLANKS = {"black": (0.0, 0.0, 0.0), "white": (1.0, 1.0, 1.0)}
+_FRAME = 1 / 60
+
+
+class Audience:
+    """Keeps the audience's picture during a show.
+
+    Args:
+        commands: the show, and the pictures.
+        window: the speaker's.
+    """
+
+    def __init__(self, commands: Commands, window: Window) -> None:
+        self._commands, self._window = commands, window
+        self._boards = Board(), Board()
+        """What is seen, and what fades out."""
+        self._caption = Caption()
+        self._words = ("", "")
+        self._seen: RenderResult | None = None
+        self._fade = (0.0, 0.0)
+        """Clock time at which a fade began, and its seconds."""
+        self._screen: PictureWindow | None = None
+        self._looked = 0.0
+        self._entered_fullscreen = False
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the audience looks at the one window that there is."""
+        return self._commands.current_show is not None and self._screen is None
+
+    @property
+    def screen(self) -> PictureWindow | None:
+        """The audience's own window."""
+        return self._screen
+
+    def update(self, now: float) -> None:
+        """Follows the show by a frame."""
+        show = self._commands.current_show
+        if show is None:
+            self._end()
+            return
+        self._place_screen(now)
+        self._take_picture(now)
+        if self._screen is not None:
+            size = self._screen.size
+            version = (*(board.version for board in self._boards), self._caption.version)
+            self._screen.show(self.quads(size, now), self.ground, version)
+        if self._fading(now):
+            request_frame("fade", _FRAME)
+
+    @property
+    def ground(self) -> tuple[float, float, float]:
+        """Colour around the pictures: black or white, as the theme is dark or light."""
+        show = self._commands.current_show
+        if show is not None and show.blank:
+            return _BLANKS[show.blank]
+        return _BLANKS["black" if self._commands.interface.theme == "dark" else "white"]
+
+    def quads(self, size: tuple[int, int], now: float) -> list[Quad]:
+        """What is seen on a screen of `size` pixels."""
+        show = self._commands.current_show
+        if show is None or show.blank:
+            return []
+        area: Box = (0.0, 0.0, float(size[0]), float(size[1]))
+        one = self._commands.interface.audience_view == "one"
+        board, old = self._boards
+        begun, seconds = self._fade
+        part = min((now - begun) / seconds, 1.0) if seconds > 0 else 1.0
+        quads = board.quads(area, one, part)
+        if part < 1:
+            quads = old.quads(area, one) + quads
+        return quads + self._caption.quads(*self._words, size)
+
+    def draw_small(self, place: Box, now: float) -> None:
+        """Draws what the audience sees into a rectangle of the speaker's window."""
+        size = self._screen.size if self._screen else self._window.framebuffer_size
+        left, top, right, bottom = place
+        scale = min((right - left) / size[0], (bottom - top) / size[1])
+        left += ((right - left) - scale * size[0]) / 2
+        top += ((bottom - top) - scale * size[1]) / 2
+        self._draw_scaled((left, top), scale, size, now)
+
+    def draw_here(self, place: Box, now: float) -> None:
+        """Draws what the audience sees into a part of the one window."""
+        ratio = imgui.get_io().display_framebuffer_scale.x or 1.0
+        width, height = place[2] - place[0], place[3] - place[1]
+        size = (max(round(width * ratio), 1), max(round(height * ratio), 1))
+        self._draw_scaled(place[:2], 1 / ratio, size, now)
+
+    def _draw_scaled(
+        self, corner: tuple[float, float], scale: float, size: tuple[int, int], now: float
+    ) -> None:
+        draw = imgui.get_window_draw_list()
+        left, top = corner
+        end = (left + scale * size[0], top + scale * size[1])
+        draw.push_clip_rect((left, top), end, True)
+        draw.add_rect_filled((left, top), end, imgui.get_color_u32((*self.ground, 1.0)))
+        for quad in self.quads(size, now):
+            x0, y0, x1, y1 = (scale * value for value in quad.place)
+            u0, v0, u1, v1 = quad.part
+            tint = style.with_alpha(0xFFFFFFFF, quad.alpha)
+            low, high = (left + x0, top + y0), (left + x1, top + y1)
+            draw.add_image(imgui.ImTextureRef(quad.texture), low, high, (u0, v0), (u1, v1), tint)
+        draw.pop_clip_rect()
+
+    def close(self) -> None:
+        """Closes the window and frees what lies on the GPU."""
+        self._close_screen()
+        for board in self._boards:
+            board.close()
+        self._caption.close()
+
+    # Inside -----------------------------------------------------------------------------------
+
+    def _fading(self, now: float) -> bool:
+        return now - self._fade[0] < self._fade[1]
+
+    def _take_picture(self, now: float) -> None:
+        commands = self._commands
+        show, result = commands.current_show, commands.result
+        assert show is not None
+        if show.holds or result is None or result is self._seen:
+            return
+        cue = commands.state.cues[show.index]
+        if show.fade > 0:
+            self._boards = self._boards[1], self._boards[0]
+            self._fade = now, show.fade
+            show.fade = 0.0
+        self._seen, self._words = result, _words(cue)
+        self._boards[0].show(result, commands.state.display)
+
+    def _place_screen(self, now: float) -> None:
+        """Opens the audience's window, or moves it when monitors come and go."""
+        if now - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = now
+        target = self._target()
+        if self._screen is not None and self._screen.closed:
+            self._commands.interface.audience = HERE
+            target = HERE
+        if target == HERE:
+            self._close_screen()
+            if not self._entered_fullscreen:
+                self._entered_fullscreen = True
+                self._window.fullscreen = True
+            return
+        monitor = "" if target == FRAMED else target
+        if self._screen is None:
+            try:
+                self._screen = PictureWindow(self._window, TITLE, monitor, self._press)
+            except RuntimeError as error:
+                self._commands.notify("error", str(error))
+                self._commands.interface.audience = HERE
+        elif self._screen.monitor != monitor:
+            self._screen.cover(monitor)
+
+    def _target(self) -> str:
+        """Where the audience looks now: a monitor's name, `HERE` or `FRAMED`."""
+        wanted, there = self._commands.interface.audience, monitors.names()
+        if wanted in (HERE, FRAMED) or wanted in there:
+            return wanted
+        own = self._window.monitor
+        others = [name for name in there if name != own]
+        return others[0] if others else HERE
+
+    def _press(self, key: int) -> None:
+        show_keys.press(self._commands, key)
+
+    def _end(self) -> None:
+        self._close_screen()
+        self._seen, self._looked, self._words = None, 0.0, ("", "")
+        if self._entered_fullscreen:
+            self._entered_fullscreen = False
+            self._window.fullscreen = False
+
+    def _close_screen(self) -> None:
+        if self._screen is not None:
+            self._screen.close()
+            self._screen = None
+
+
+def _words(cue: Cue) -> tuple[str, str]:
+    return cue.title, cue.line

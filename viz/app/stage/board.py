@@ -1,0 +1,116 @@
+"""The pictures of a layout as images on the GPU, placed for a screen of any size."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from gui_utils.controls import style
+from gui_utils.gl.mesh_view import MeshView
+from gui_utils.gl.quads import Box, Quad
+from gui_utils.gl.texture import Texture
+from viz.app.viewport.picture_view import tile_places
+from viz.state.types import Display, MeshData, RenderResult, Shot
+
+_GAP = 0.006
+"""Between pictures, as a part of the screen's height."""
+
+
+class Board:
+    """Shows a render result; needs the window's OpenGL context."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        """Grows whenever the content of an image changes."""
+        self._display = Display()
+        self._shots: tuple[Shot, ...] = ()
+        self._pictures: list[np.ndarray | None] = []
+        self._textures: list[Texture] = []
+        self._sides: list[int] = []
+        self._meshes: list[MeshData | None] = []
+        self._views: dict[int, MeshView] = {}
+        self._uploaded: dict[int, MeshData] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was shown yet."""
+        return not self._shots
+
+    def show(self, result: RenderResult, display: Display) -> None:
+        """Takes a result, and the layout that it belongs to."""
+        self._shots, self._display = result.request.shots, display
+        self._pictures = list(result.pictures)
+        self._meshes = [*result.meshes, *[None] * (len(self._shots) - len(result.meshes))]
+        self._sides = [-1] * len(self._shots)
+        while len(self._textures) < len(self._shots):
+            self._textures.append(Texture())
+        self.version += 1
+
+    def quads(self, area: Box, one: bool, alpha: float = 1.0) -> list[Quad]:
+        """The pictures, as large as they fit into an area of the screen, in pixels.
+
+        Args:
+            area: where they go.
+            one: takes the main picture of the layout alone.
+            alpha: opacity, 0..1.
+        """
+        if self.is_empty:
+            return []
+        layout = self._display.layout
+        if layout == "split" and len(self._shots) == 2:
+            tile = tile_places(area, 1, None, 0.0)[0]
+            edge = tile[0] + round((tile[2] - tile[0]) * self._display.split)
+            part = (edge - tile[0]) / (tile[2] - tile[0])
+            left, right = (self._image(k, tile) for k in (0, 1))
+            return [
+                Quad(left, (tile[0], tile[1], edge, tile[3]), (0.0, 0.0, part, 1.0), alpha),
+                Quad(right, (edge, tile[1], tile[2], tile[3]), (part, 0.0, 1.0, 1.0), alpha),
+            ]
+        chosen = range(len(self._shots))
+        if one:
+            middle = len(self._shots) // 2 if layout in ("yaws", "times") else 0
+            chosen = range(middle, middle + 1)
+        columns = 2 if layout == "grid" and not one else None
+        gap = round(_GAP * (area[3] - area[1]))
+        tiles = tile_places(area, len(chosen), columns, gap)
+        pairs = zip(chosen, tiles, strict=True)
+        return [Quad(self._image(k, tile), tile, alpha=alpha) for k, tile in pairs]
+
+    def _image(self, index: int, tile: Box) -> int:
+        """OpenGL's name of the picture or mesh for a tile."""
+        side = max(round(tile[2] - tile[0]), 1)
+        mesh = self._meshes[index]
+        if mesh is not None:
+            return self._draw_mesh(index, side, mesh)
+        picture = self._pictures[index]
+        if picture is None:
+            picture = np.zeros((1, 1, 3), np.uint8)
+        enlarged = side if self._display.nearest and side > max(picture.shape[:2]) else 0
+        if self._sides[index] != enlarged:
+            self._sides[index] = enlarged
+            if enlarged:
+                squares = Image.fromarray(picture).resize((side, side), Image.Resampling.NEAREST)
+                picture = np.asarray(squares)
+            self._textures[index].update(picture)
+        return self._textures[index].name
+
+    def _draw_mesh(self, index: int, side: int, mesh: MeshData) -> int:
+        if index not in self._views:
+            self._views[index] = MeshView()
+        view = self._views[index]
+        camera, mode = self._shots[index].camera, self._display.mesh_style
+        ground = style.rgba(style.palette().raised)
+        if self._uploaded.get(index) is not mesh:
+            self._uploaded[index] = mesh
+            view.set_mesh(mesh.vertices, mesh.faces, mesh.normals, mesh.colors)
+        view.draw(
+            camera.projection(), camera.position, size=(side, side), mode=mode, background=ground
+        )
+        return view.texture
+
+    def close(self) -> None:
+        """Frees what lies on the GPU."""
+        for texture in self._textures:
+            texture.delete()
+        for view in self._views.values():
+            view.delete()
