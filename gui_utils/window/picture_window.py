@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import glfw
@@ -17,6 +18,14 @@ from gui_utils.window.window import Window
 Color = tuple[float, float, float]
 
 _WINDOWED = (960, 540)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    quads: tuple[Quad, ...]
+    ground: Color
+    version: object
+    size: tuple[int, int]
 
 
 class PictureWindow:
@@ -43,7 +52,7 @@ class PictureWindow:
         self._parent = parent
         self._pressed = pressed
         self._exposed = True
-        self._shown: tuple[object, ...] = ()
+        self._shown: _Shown | None = None
         for hint, value in (
             (glfw.FOCUS_ON_SHOW, glfw.FALSE),
             (glfw.FOCUSED, glfw.FALSE),
@@ -119,7 +128,7 @@ class PictureWindow:
             Whether it was drawn.
         """
         size = self.size
-        wanted = (tuple(quads), ground, version, size)
+        wanted = _Shown(tuple(quads), ground, version, size)
         if wanted == self._shown and not self._exposed:
             return False
         self._shown, self._exposed = wanted, False
@@ -153,12 +162,14 @@ class PictureWindow:
         glfw.destroy_window(self._handle)
 
     def _draw(self, size: tuple[int, int]) -> None:
-        quads, ground = self._shown[:2]
+        if self._shown is None:
+            return
+        quads, ground = self._shown.quads, self._shown.ground
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
         gl.glDisable(gl.GL_SCISSOR_TEST)
-        gl.glClearColor(*ground, 1.0)  # pyright: ignore[reportGeneralTypeIssues]
+        gl.glClearColor(*ground, 1.0)
         gl.glClear(gl.GL_COLOR_BUFFER_BIT)
-        self._painter.draw(quads, size)  # pyright: ignore[reportArgumentType]
+        self._painter.draw(quads, size)
 
     def _on_key(self, _: object, key: int, __: int, action: int, ___: int) -> None:
         if action != glfw.RELEASE:

@@ -400,7 +400,7 @@ class PathOptions:
 
 
 Transition = Literal["cut", "glide", "fade"]
-TRANSITIONS: dict[Transition, str] = {"cut": "Cut", "glide": "Glide", "fade": "Cross-fade"}
+TRANSITIONS: dict[Transition, str] = {"cut": "Cut", "glide": "Glide", "fade": "Fade"}
 CuePlay = Literal["nothing", "clip", "path", "orbit", "wander"]
 CUE_PLAYS: dict[CuePlay, str] = {
     "nothing": "Nothing",

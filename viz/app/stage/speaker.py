@@ -85,7 +85,8 @@ def clock_text(seconds: float) -> str:
     whole = abs(int(seconds))
     hours, minutes = divmod(whole // 60, 60)
     text = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
-    return f"{'−' if seconds <= -1 else ''}{text}:{whole % 60:02d}"
+    sign = "\u2212" if seconds <= -1 else ""
+    return f"{sign}{text}:{whole % 60:02d}"
 
 
 def _clock(

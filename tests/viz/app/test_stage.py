@@ -1,0 +1,296 @@
+"""Giving a show: cues, the audience's window, the clicker, and what must not go wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import glfw
+import numpy as np
+import pytest
+
+from gui_utils import controls
+from gui_utils.window.picture_window import PictureWindow
+from tests.viz.app import app_driver
+from tests.viz.app.app_driver import AppDriver
+from training.checkpoint import save
+from training.networks.generator import Generator
+from viz.render.connection import in_process
+from viz.state import named_files, session
+from viz.state.person import Latent
+from viz.state.types import Orbit
+from viz.worker_process import run
+
+desk, display, model, start = (
+    app_driver.desk,
+    app_driver.display,
+    app_driver.model,
+    app_driver.start,
+)
+
+
+@pytest.fixture
+def show(desk: AppDriver) -> AppDriver:
+    """An application with three cues, each of another person, and an audience's window."""
+    return with_cues(desk)
+
+
+def with_cues(desk: AppDriver) -> AppDriver:
+    for seed, yaw in ((1, -20.0), (2, 0.0), (3, 20.0)):
+        desk.commands.state.latent, desk.commands.state.orbit = Latent.at(seed), Orbit(yaw=yaw)
+        desk.frames()
+        desk.key("shift+F5")
+    for k in range(3):
+        desk.commands.cue_index = k
+        cue = desk.commands.chosen_cue
+        assert cue is not None
+        desk.commands.edit_cue(replace(cue, transition="cut", seconds=0.2))
+    desk.commands.cue_index = 0
+    desk.commands.interface.audience = "window"
+    return desk
+
+
+def begin(show: AppDriver) -> PictureWindow:
+    show.key("F5")
+    show.until(lambda: show.app.audience.screen is not None)
+    screen = show.app.audience.screen
+    assert screen is not None
+    side = show.model.image_resolution
+    glfw.set_window_size(screen.handle, side, side)
+    show.until(lambda: screen.size == (side, side))
+    arrive(show)
+    return screen
+
+
+def arrive(show: AppDriver) -> None:
+    """Run until the audience sees the cue that stands at full quality."""
+    standing = show.commands.current_show
+    assert standing is not None
+    show.settle()
+    show.until(lambda: not standing.holds and not standing.gliding)
+    show.frames(2)
+
+
+def index(show: AppDriver) -> int:
+    assert show.commands.current_show is not None
+    return show.commands.current_show.index
+
+
+def test_the_audience_sees_each_cue_as_it_is_rendered(show: AppDriver) -> None:
+    screen = begin(show)
+    for k, key in enumerate(("", "Next", "Right")):
+        if key:
+            show.key(key)
+            arrive(show)
+        assert index(show) == k
+        assert np.array_equal(screen.read_pixels(), show.picture())
+    show.key("Prior")
+    arrive(show)
+    assert index(show) == 1
+    show.key("Escape")
+    assert show.commands.current_show is not None
+    show.key("Escape")
+    assert show.commands.current_show is None
+    show.frames(2)
+    assert show.app.audience.screen is None
+
+
+@pytest.mark.parametrize("transition", ["cut", "fade", "glide"])
+def test_no_picture_on_the_way_is_black_or_of_something_else(
+    show: AppDriver, transition: str
+) -> None:
+    for k in range(3):
+        show.commands.cue_index = k
+        cue = show.commands.chosen_cue
+        assert cue is not None
+        show.commands.edit_cue(replace(cue, transition=transition))
+    show.commands.cue_index = 0
+    screen = begin(show)
+    show.run_for(0.3)  # the first cue fades in as well
+    first = screen.read_pixels().astype(int)
+    show.commands.next_cue()
+    seen: list[np.ndarray] = []
+    standing = show.commands.current_show
+    assert standing is not None
+    while standing.holds or standing.gliding or len(seen) < 3:
+        show.frames(1)
+        seen.append(screen.read_pixels().astype(int))
+    arrive(show)
+    show.run_for(0.3)  # a fade goes on after the picture is there
+    last = screen.read_pixels().astype(int)
+    assert np.array_equal(last, show.picture())
+    assert not np.array_equal(first, last)
+    low, high = np.minimum(first, last) - 2, np.maximum(first, last) + 2
+    for picture in seen:
+        assert picture.std() > 1  # no blank
+        if transition == "cut":
+            assert any(np.array_equal(picture, known) for known in (first, last))
+        elif transition == "fade":
+            assert ((picture >= low) & (picture <= high)).all()
+
+
+def test_blank_and_frozen_pictures_come_back(show: AppDriver) -> None:
+    screen = begin(show)
+    first = screen.read_pixels()
+    show.key("b")
+    assert not screen.read_pixels().any()
+    show.key("w")
+    assert (screen.read_pixels() == 255).all()
+    show.key("w")
+    assert np.array_equal(screen.read_pixels(), first)
+    show.key("z")
+    show.commands.state.latent = Latent.at(99)
+    show.settle()
+    show.frames(2)
+    assert np.array_equal(screen.read_pixels(), first)
+    show.key("z")
+    show.frames(2)
+    assert np.array_equal(screen.read_pixels(), show.picture())
+
+
+def test_numbers_jump(show: AppDriver) -> None:
+    begin(show)
+    show.key("3", "Return")
+    arrive(show)
+    assert index(show) == 2
+    show.key("9", "Return")
+    assert index(show) == 2
+    show.key("Home")
+    arrive(show)
+    assert index(show) == 0
+
+
+def test_other_keys_do_nothing_without_ctrl(show: AppDriver) -> None:
+    screen = begin(show)
+    before, state = screen.read_pixels(), show.commands.state.snapshot()
+    own = {"b", "w", "z", "h"}
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1) if chr(code) not in own]
+    others = ["Tab", "Delete", "Insert", "F1", "F5", "question", "slash", "shift+Tab", "shift+r"]
+    keys = np.random.default_rng(0).choice([*letters, *others], 120).tolist()
+    for k in range(0, len(keys), 20):
+        show.key(*keys[k : k + 20])
+    assert show.commands.state == state
+    assert np.array_equal(screen.read_pixels(), before)
+    assert show.commands.current_show is not None
+    show.key("ctrl+r")
+    assert show.commands.state.latent != state.latent
+
+
+def test_a_cue_of_another_model_is_loaded_ahead(
+    show: AppDriver, small_generator: Generator, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.safetensors"
+    changed = app_driver.sharpened(small_generator)
+    changed.decoder.get_parameter("net.2.bias").add_(0.5)
+    save(other, changed)
+    show.commands.cue_index = 1
+    cue = show.commands.chosen_cue
+    assert cue is not None
+    show.commands.edit_cue(replace(cue, checkpoint=str(other)))
+    show.commands.cue_index = 0
+    show.commands.preferences.opened(str(other))
+    screen = begin(show)
+    show.run_jobs()
+    first = screen.read_pixels()
+    show.key("Next")
+    assert show.commands.current_show is not None
+    while show.commands.current_show.holds:
+        show.frames(1)
+        assert any(np.array_equal(screen.read_pixels(), p) for p in (first, show_picture(show)))
+    arrive(show)
+    assert show.model.path == str(other)
+    assert np.array_equal(screen.read_pixels(), show.picture())
+    show.key("Prior")
+    arrive(show)
+    assert show.model.name == "small.safetensors"
+    assert np.array_equal(screen.read_pixels(), first)
+
+
+def show_picture(show: AppDriver) -> np.ndarray:
+    """The newest picture; a black one while there is none."""
+    result = show.commands.result
+    picture = None if result is None else result.pictures[0]
+    return np.zeros(3) if picture is None else picture
+
+
+def test_a_model_that_is_gone_leaves_the_picture(show: AppDriver) -> None:
+    show.commands.cue_index = 1
+    cue = show.commands.chosen_cue
+    assert cue is not None
+    show.commands.edit_cue(replace(cue, checkpoint="/nowhere/gone.safetensors"))
+    show.commands.cue_index = 0
+    screen = begin(show)
+    show.key("Next")
+    assert show.commands.current_show is not None
+    assert "gone.safetensors" in show.commands.current_show.message
+    arrive(show)
+    assert np.array_equal(screen.read_pixels(), show.picture())
+
+
+def test_one_window_is_enough(show: AppDriver) -> None:
+    show.commands.interface.audience = "here"
+    show.key("F5")
+    show.until(lambda: show.app.audience.is_here and show.window.fullscreen)
+    arrive(show)
+    assert "Show/Next cue" in controls.rects
+    show.key("h")
+    show.frames(2)
+    assert "Show/Next cue" not in controls.rects
+    pixels = show.window.read_pixels()
+    assert not pixels[:, :20].any()
+    show.key("h")
+    show.click("Show/Next cue")
+    arrive(show)
+    assert index(show) == 1
+    show.key("Escape", "Escape")
+    show.frames(3)
+    assert not show.window.fullscreen
+
+
+def test_the_worker_may_end(start: app_driver.Start, model: Path) -> None:
+    desk = start(model, launch=in_process(run))
+    desk.settle()
+    show = with_cues(desk)
+    screen = begin(show)
+    before = screen.read_pixels()
+    process = show.commands.worker.host
+    assert isinstance(process, BaseProcess)
+    process.kill()
+    show.key("Next")
+    show.frames(3)
+    assert np.array_equal(screen.read_pixels(), before)
+    show.until(lambda: show.commands.worker.host is not process)
+    arrive(show)
+    assert index(show) == 1
+    assert np.array_equal(screen.read_pixels(), show.picture())
+
+
+def test_a_closed_window_does_not_end_the_show(show: AppDriver) -> None:
+    screen = begin(show)
+    app_driver.ask_to_close(glfw.get_x11_window(screen.handle))
+    show.until(lambda: show.app.audience.screen is None)
+    assert show.commands.current_show is not None
+    assert show.app.audience.is_here
+
+
+def test_cues_are_listed_moved_and_undone(show: AppDriver) -> None:
+    controls.open_sections.update({panel: panel == "Show" for panel in controls.open_sections})
+    show.frames()
+    names = [cue.name for cue in show.commands.state.cues]
+    show.drag("Show/Cue 1", (0, 40))
+    assert [cue.name for cue in show.commands.state.cues] == [names[1], names[0], names[2]]
+    show.key("ctrl+z")
+    assert [cue.name for cue in show.commands.state.cues] == names
+    show.click("Show/Cue 3")
+    show.settle()
+    assert show.commands.state.latent.seed == 3
+    show.click("Show/Delete")
+    assert len(show.commands.state.cues) == 2
+    text = session.to_json(show.commands.state)
+    assert session.from_json(text) == show.commands.state
+
+
+def test_exports_do_not_carry_the_show(show: AppDriver, tmp_path: Path) -> None:
+    assert show.commands.state.cues
+    assert named_files.portable(show.commands.state, tmp_path).cues == ()
