@@ -37,6 +37,7 @@ class NoShell:
     fullscreen = False
     clipboard = ""
     geometry: dict[str, Any] = {}  # noqa: RUF012
+    monitor_names: list[str] = ["Laptop", "Projector"]  # noqa: RUF012
 
 
 class RecordingCommands(Commands):

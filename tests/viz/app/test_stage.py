@@ -257,9 +257,10 @@ def test_the_worker_may_end(start: app_driver.Start, model: Path) -> None:
     process = show.commands.worker.host
     assert isinstance(process, BaseProcess)
     process.kill()
-    show.key("Next")
+    show.commands.state.quality = replace(show.commands.state.quality, depth_samples=5)
     show.frames(3)
     assert np.array_equal(screen.read_pixels(), before)
+    show.key("Next")
     show.until(lambda: show.commands.worker.host is not process)
     arrive(show)
     assert index(show) == 1
@@ -276,6 +277,7 @@ def test_a_closed_window_does_not_end_the_show(show: AppDriver) -> None:
 
 def test_cues_are_listed_moved_and_undone(show: AppDriver) -> None:
     controls.open_sections.update({panel: panel == "Show" for panel in controls.open_sections})
+    show.resize(900, 980)
     show.frames()
     names = [cue.name for cue in show.commands.state.cues]
     show.drag("Show/Cue 1", (0, 40))

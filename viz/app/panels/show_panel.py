@@ -57,12 +57,16 @@ def _list(state: SessionState, commands: Commands) -> None:
     shown = commands.current_show.index if commands.current_show else commands.cue_index
     width, height = imgui.get_content_region_avail().x, style.px(_ROW)
     colors, draw = style.palette(), imgui.get_window_draw_list()
+    storage, dragged = imgui.get_state_storage(), imgui.get_id("dragged cue")
+    top = imgui.get_cursor_screen_pos().y
     imgui.push_style_var(imgui.StyleVar_.item_spacing, (0.0, style.px(2)))
     for k, cue in enumerate(state.cues):
         low = imgui.get_cursor_screen_pos()
         imgui.push_id(k)
         pressed = layout.press_area("##cue", (width, height))
-        hovered, held = imgui.is_item_hovered(), imgui.is_item_active()
+        hovered = imgui.is_item_hovered()
+        # The frame of the release may bring the last move with it.
+        held = imgui.is_item_active() or imgui.is_item_deactivated()
         layout.record(f"Cue {k + 1}")
         fill = colors.fill if k == shown else colors.frame_hover if hovered else colors.frame
         high = (low.x + width, low.y + height)
@@ -76,16 +80,23 @@ def _list(state: SessionState, commands: Commands) -> None:
         icon = _icon(cue)
         draw.add_text((high[0] - style.px(22), y), ink, icon)
         imgui.pop_id()
-        if pressed:
+        if imgui.is_item_activated():
+            storage.set_int(dragged, k)
+        if pressed and hovered and storage.get_int(dragged) == k:
             commands.go_to_cue(k)
-        elif held and not hovered:
-            step = -1 if imgui.get_mouse_pos().y < low.y else 1
-            if 0 <= k + step < len(state.cues):
-                commands.move_cue(k, k + step)
-                imgui.reset_mouse_drag_delta()
+        elif held and (step := _rows_away(top, height, len(state.cues), storage.get_int(dragged))):
+            place = storage.get_int(dragged) + step
+            commands.move_cue(storage.get_int(dragged), place)
+            storage.set_int(dragged, place)
             break
     imgui.pop_style_var()
     imgui.dummy((0.0, style.px(2)))
+
+
+def _rows_away(top: float, height: float, count: int, row: int) -> int:
+    """How many rows the pointer is below a row of the list, or above it if negative."""
+    under = int((imgui.get_mouse_pos().y - top) // (height + style.px(2)))
+    return min(max(under, 0), count - 1) - row
 
 
 def _icon(cue: Cue) -> str:
