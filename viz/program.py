@@ -12,6 +12,7 @@ import tyro
 
 from training.terminal import typed_name
 from training.user_folders import expanded
+from viz.headless.invert_command import InvertOptions
 
 
 @dataclass
@@ -19,7 +20,8 @@ class AppOptions:
     """Open the application in a window.
 
     Other commands: "render" (a picture), "frames", "video", "mesh", "mesh-sequence", "points" and
-    "volume" export without a window; "doctor" tells what this machine has. Each has its --help.
+    "volume" export without a window; "invert" finds the people of photos; "doctor" tells what this
+    machine has. Each has its --help.
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
@@ -88,7 +90,39 @@ def run_doctor(_: DoctorOptions) -> int:
     return 0 if all(f.ok or not f.needed for f in findings) else 1
 
 
-COMMANDS = {"app": (AppOptions, run_app), "doctor": (DoctorOptions, run_doctor)}
+def run_invert(options: InvertOptions) -> int:
+    """Makes person files of photos; the exit status is 1 where one could not be made."""
+    from viz.headless.inversions import invert
+    from viz.state.errors import UserError
+
+    try:
+        return 0 if invert(options, show=True) else 1
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+COMMANDS = {
+    "app": (AppOptions, run_app),
+    "invert": (InvertOptions, run_invert),
+    "doctor": (DoctorOptions, run_doctor),
+}
+_EXAMPLES = {
+    "app": (
+        "",
+        "model.ckpt",
+        "--session session.json",
+        "render --output head.png",
+        "video --moving orbit --output orbit.mp4",
+        "mesh --help",
+        "invert photo.jpg --output people",
+        "doctor",
+    ),
+    "invert": (
+        "invert photo.jpg --output people",
+        "invert photos/*.jpg --checkpoint model.ckpt --no-tuning --output people",
+    ),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -107,13 +141,17 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
         name, rest = "app", arguments
     options, command = COMMANDS[name]
-    program, description = f"{typed_name()} {name}", None
-    if name == "app":
-        lines = ("", "model.ckpt", "--session session.json", "render --output head.png")
-        lines += ("video --moving orbit --output orbit.mp4", "mesh --help", "doctor")
-        program = typed_name()
-        description = f"{inspect.getdoc(options)}\n\n{command_line.examples(*lines)}"
-    return command(tyro.cli(options, args=rest, prog=program, description=description))
+    description = inspect.getdoc(options) or ""
+    if name in _EXAMPLES:
+        description += f"\n\n{command_line.examples(*_EXAMPLES[name])}"
+    parsed = tyro.cli(
+        tyro.conf.OmitArgPrefixes[options],
+        args=rest,
+        prog=typed_name() if name == "app" else f"{typed_name()} {name}",
+        description=description,
+        registry=command_line.registry,
+    )
+    return command(parsed)
 
 
 def _unknown(name: str) -> str:
@@ -130,5 +168,5 @@ def _unknown(name: str) -> str:
     known = {**{command: command for command in (*command_line.COMMANDS, *COMMANDS)}, **exporters}
     near = difflib.get_close_matches(name.lower(), known, n=1)
     meant = f"Did you mean {known[near[0]]}? " if near else ""
-    commands = ", ".join((*command_line.COMMANDS, "doctor"))
+    commands = ", ".join((*command_line.COMMANDS, *(c for c in COMMANDS if c != "app")))
     return f"There is no command or file {name}. {meant}The commands are {commands}."

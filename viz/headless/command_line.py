@@ -18,6 +18,7 @@ from training.terminal import typed_name
 from viz.exports.options import Options
 from viz.exports.table import EXPORTERS
 from viz.headless.export_source import Source
+from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.state import settings
 from viz.state.errors import UserError
 
@@ -73,19 +74,20 @@ def parse(command: str, arguments: list[str]) -> tuple[Source, Any]:
         prog=f"{typed_name()} {command}",
         description=f"{exporter.help} Made without a window, as the application makes it.\n\n"
         + examples(*(f"{command} {words}" for words in exporter.examples)),
-        registry=_registry,
+        registry=registry,
     )
     return parsed.source, parsed.export
 
 
-_registry = ConstructorRegistry()
+registry = ConstructorRegistry()
+"""Rules of all commands."""
 
 
-@_registry.struct_rule
+@registry.struct_rule
 def _settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
-    """Explains the settings of exports as they are declared, with their ranges."""
+    """Explains settings as they are declared, with their ranges."""
     kind = info.type
-    if not (isinstance(kind, type) and issubclass(kind, Options)):
+    if not (isinstance(kind, type) and issubclass(kind, (Options, InversionOptions))):
         return None
     hints = settings.hints(kind)
     fields = tuple(

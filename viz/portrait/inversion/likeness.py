@@ -17,8 +17,8 @@ from viz.portrait.inversion.photo_target import PhotoTarget
 
 _SMALLEST = 16
 """Side of the smallest picture that is compared."""
-_SQUARES = 8.0
-_EDGES = 0.5
+_SQUARES = 2.0
+_EDGES = 2.0
 _OPACITY = 2.0
 _LANDMARKS = 10.0
 _FEATURES = 0.05

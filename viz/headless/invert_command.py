@@ -1,0 +1,38 @@
+"""`invert`: photos become person files. No torch here, so that --help is quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from viz.portrait.inversion.inversion_options import InversionOptions
+from viz.state.settings import Range
+
+
+@dataclass(frozen=True)
+class InvertOptions:
+    """Find the people of photos in a model: each photo becomes a person file, to be opened in the
+    window or named by --person.
+
+    A person file of somebody needs that person's consent.
+    """
+
+    photos: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Pictures of faces, from the front or half from the side. Neutral ones are best."""
+    output: Path
+    """Folder of the person files; each is named after its photo."""
+    checkpoint: str = ""
+    """Model to use. Without one, the model that the program brings."""
+    face: Annotated[int, Range(1, 64)] = 1
+    """Which face of a photo with several, the largest first."""
+    device: str = "auto"
+    """Where the model runs: auto, cpu, cuda, cuda:1 or mps. auto under torchrun: each process on
+    its own GPU."""
+    overwrite: bool = False
+    """Whether existing person files may be replaced. Without it they are kept, and a search that
+    was stopped goes on."""
+    inversion: InversionOptions = field(default_factory=InversionOptions)
+    """How the people are found."""
