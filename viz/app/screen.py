@@ -142,7 +142,7 @@ class Screen:
         imgui.push_style_var(imgui.StyleVar_.window_rounding, 0.0)
         imgui.begin("##screen", None, _FIXED | _NO_SCROLL)
         imgui.pop_style_var(4)
-        self._draw_regions(regions(self._commands))
+        self._draw_regions(regions(self._commands, self._audience.is_here))
         imgui.end()
 
     def _show_result(self) -> None:

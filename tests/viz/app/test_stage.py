@@ -234,6 +234,8 @@ def test_one_window_is_enough(show: AppDriver) -> None:
     show.until(lambda: show.app.audience.is_here and show.window.fullscreen)
     arrive(show)
     assert "Show/Next cue" in controls.rects
+    assert "Viewport" not in controls.rects
+    assert "Splitter" not in controls.rects
     show.key("h")
     show.frames(2)
     assert "Show/Next cue" not in controls.rects
@@ -296,3 +298,18 @@ def test_cues_are_listed_moved_and_undone(show: AppDriver) -> None:
 def test_exports_do_not_carry_the_show(show: AppDriver, tmp_path: Path) -> None:
     assert show.commands.state.cues
     assert named_files.portable(show.commands.state, tmp_path).cues == ()
+
+
+def test_a_show_goes_on_after_a_kill(show: AppDriver) -> None:
+    begin(show)
+    show.key("Next")
+    arrive(show)
+    saved = show.commands.autosave
+    show.until(lambda: saved.sessions() and saved.sessions()[0].origin.cue == 1)
+    show.key("Escape", "Escape")
+    kept = next(k for k in saved.sessions() if k.origin.cue == 1)
+    show.commands.resume(kept)
+    show.frames(2)
+    arrive(show)
+    assert index(show) == 1
+    assert show.commands.state.latent.seed == 2

@@ -44,6 +44,8 @@ class Origin:
     """Of that file when it was opened or saved."""
     saved: SessionState | None = None
     """The session as it is in that file, or as it began."""
+    cue: int | None = None
+    """The cue that stands; None while no show runs."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,10 @@ class Autosave:
             return
         self._due, self._tried = now + self.every, state.checkpoint
         self._start(state.snapshot(), origin)
+
+    def save_soon(self) -> None:
+        """Lets the next `tick` save the session, whatever the time."""
+        self._due, self._known = 0.0, None
 
     def save(self, state: SessionState, origin: Origin) -> str:
         """Saves the session now; why that failed as a sentence, or empty."""

@@ -267,7 +267,7 @@ class SessionFiles(SessionCommands):
         """Notes that the session is as it is in its file, or as it began; `path` is a new file."""
         path = self.session_path if path is None else path
         stamp = files.file_stamp(path) if path else None
-        self.origin = Origin(path, stamp, self.state.snapshot())
+        self.origin = Origin(path, stamp, self.state.snapshot(), self.origin.cue)
 
     def keep_session(self) -> str:
         """Saves the session for the next start where it has changes or is to be reopened; why that

@@ -12,6 +12,7 @@ from gui_utils.window.picture_window import PictureWindow
 from gui_utils.window.window import Window
 from viz.app.commands import Commands
 from viz.app.stage import show_keys
+from viz.app.stage.awake import Awake
 from viz.app.stage.board import Board
 from viz.app.stage.captions import Caption
 from viz.state.types import Cue, RenderResult
@@ -45,6 +46,7 @@ class Audience:
         self._screen: PictureWindow | None = None
         self._looked = 0.0
         self._entered_fullscreen = False
+        self._awake = Awake()
 
     @property
     def is_here(self) -> bool:
@@ -62,6 +64,7 @@ class Audience:
         if show is None:
             self._end()
             return
+        self._awake.hold()
         self._place_screen(now)
         self._take_picture(now)
         if self._screen is not None:
@@ -128,6 +131,7 @@ class Audience:
 
     def close(self) -> None:
         """Closes the window and frees what lies on the GPU."""
+        self._awake.release()
         self._close_screen()
         for board in self._boards:
             board.close()
@@ -167,6 +171,7 @@ class Audience:
                 self._entered_fullscreen = True
                 self._window.fullscreen = True
             return
+        self._leave_fullscreen()
         monitor = "" if target == FRAMED else target
         if self._screen is None:
             try:
@@ -192,6 +197,10 @@ class Audience:
     def _end(self) -> None:
         self._close_screen()
         self._seen, self._looked, self._words = None, 0.0, ("", "")
+        self._leave_fullscreen()
+        self._awake.release()
+
+    def _leave_fullscreen(self) -> None:
         if self._entered_fullscreen:
             self._entered_fullscreen = False
             self._window.fullscreen = False

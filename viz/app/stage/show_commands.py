@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from viz.app.sessions.autosave import SavedSession
 from viz.app.sessions.session_files import SessionFiles
 from viz.state import files, layouts, named_files
 from viz.state.types import Cue, CuePlay
@@ -144,6 +145,7 @@ class ShowCommands(SessionFiles):
     def end_show(self) -> None:
         """Ends the show; what it showed last stays."""
         self.current_show = None
+        self._note_cue(None)
         self._rest()
 
     def escape_show(self) -> None:
@@ -200,6 +202,7 @@ class ShowCommands(SessionFiles):
         if show is not None:
             show.index, show.blank, show.message = index, "", ""
             show.loading, show.awaited, show.gliding = "", math.inf, False
+            self._note_cue(index)
         path = self._model_of(cue)
         if path is None:
             name = Path(cue.checkpoint).name
@@ -214,6 +217,19 @@ class ShowCommands(SessionFiles):
             else:
                 self.take_state(replace(cue.applied_to(self.state), checkpoint=self.model.path))
             self.worker.load(path, keep=True)
+
+    def _note_cue(self, index: int | None) -> None:
+        """Lets the session that saves itself know how far the show is."""
+        self.origin = replace(self.origin, cue=index)
+        self.autosave.save_soon()
+
+    def resume(self, kept: SavedSession) -> None:
+        """Goes on with a session that saved itself, and with the show that was under way."""
+        super().resume(kept)
+        cue = kept.origin.cue
+        if cue is not None:
+            self.cue_index = cue
+            self.start_show()
 
     def _model_of(self, cue: Cue) -> str | None:
         """Path of a cue's model; None where it may not be opened, see `named_files`."""
