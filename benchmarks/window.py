@@ -67,7 +67,8 @@ class Row:
     """Share of them at full quality, 0..1."""
     least_side: float = 1.0
     """Smallest side that one was rendered at, as a part of the trained one."""
-    always_superresolution: bool = True
+    least_final: float = 1.0
+    """Smallest side of the super-resolution's picture, as a part of the trained one."""
     render_ms: float = math.nan
     """Median of the renders."""
     stage_ms: dict[str, float] = field(default_factory=dict)
@@ -164,7 +165,7 @@ class Bench:
         if previews:
             row.full = round(sum(p is None for p in previews) / len(previews), 2)
             row.least_side = min(1.0 if p is None else p.scale for p in previews)
-            row.always_superresolution = all(p is None or p.superresolution for p in previews)
+            row.least_final = min(1.0 if p is None else p.final_scale for p in previews)
         if self.renders:
             row.render_ms = round(median(result.total_ms for result in self.renders), 1)
             stages = {name for result in self.renders for name in result.stage_ms}
@@ -313,11 +314,11 @@ def main(options: Options) -> int:
 
 
 def _words(row: Row) -> str:
-    enlarged = "" if row.always_superresolution else " without super-resolution"
     stages = " ".join(f"{name} {ms:g}" for name, ms in row.stage_ms.items() if ms)
     return (
         f"{row.person:>5} {row.movement:<13} {row.rate:5.1f}/s, {row.full:4.0%} full, "
-        f"least side {row.least_side:.2f}{enlarged}; render {row.render_ms:.0f} ms ({stages}); "
+        f"least side {row.least_side:.2f} "
+        f"(final {row.least_final:.2f}); render {row.render_ms:.0f} ms ({stages}); "
         f"latency {row.latency_ms:.0f}, settles {row.settle_ms:.0f} ms; window "
         f"{row.window_rate:.0f}/s, p99 {row.frame_ms:.0f} ms, cores {row.window_cores:.2f} + "
         f"{row.worker_cores:.2f}; {row.memory / 1e6:.0f} MB"

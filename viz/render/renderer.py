@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from training.networks.generator import Generator, RawRender
@@ -59,6 +60,8 @@ class SampleCounts:
     depth_samples: int
     importance_samples: int
     superresolution: bool
+    final_scale: float = 1.0
+    """Factor on the side of the picture that the super-resolution makes."""
 
 
 class StageClock:
@@ -189,13 +192,13 @@ class Renderer:
         depth = quality.depth_samples or options.depth_samples
         importance = quality.importance_samples
         importance = options.importance_samples if importance is None else importance
-        superresolution = quality.superresolution
+        final_scale = 1.0
         if preview is not None:
             resolution = max(min(MIN_RAW_RESOLUTION, resolution), round(resolution * preview.scale))
             depth = max(4, round(depth * preview.samples))
             importance = round(importance * preview.samples)
-            superresolution = superresolution and preview.superresolution
-        return SampleCounts(resolution, depth, importance, superresolution)
+            final_scale = preview.final_scale
+        return SampleCounts(resolution, depth, importance, quality.superresolution, final_scale)
 
     def plan(self, quality: Quality) -> Plan:
         """How pictures of a quality are computed: as it says, or as calibration found best."""
@@ -317,7 +320,7 @@ class _Job:
         return code if own is None else code + from_host(torch.from_numpy(own), self.G.device)
 
     def _raw_key(self, shot: Shot) -> Hashable:
-        effort = replace(self.effort, superresolution=False)
+        effort = replace(self.effort, superresolution=False, final_scale=1.0)
         return self._planes_key(shot), shot.camera, effort, self._meanwhile
 
     def raw(self, shot: Shot) -> RawRender:
@@ -353,11 +356,21 @@ class _Job:
         raw = self.raw(shot)
         if self.G.superresolution is None or not self.effort.superresolution:
             return raw.image
+        scale = self.effort.final_scale
         return self._stage(
             "superresolution",
-            self._raw_key(shot),
-            lambda: self.stages(shot).superresolve(self.raw(shot), self.ws(shot), self.check),
+            (self._raw_key(shot), scale),
+            lambda: self._enlarged(
+                self.stages(shot).superresolve(self.raw(shot), self.ws(shot), self.check, scale)
+            ),
         )
+
+    def _enlarged(self, picture: Tensor) -> Tensor:
+        """A picture [1, 3, h, w] of the model's full size."""
+        size = self.G.config.image_resolution
+        if picture.shape[-1] >= size:
+            return picture
+        return F.interpolate(picture, (size, size), mode="bilinear", align_corners=False)
 
     def activation(self, shot: Shot, layer: str) -> Tensor:
         """What a layer gives for the shot, [C, h, w]."""

@@ -17,6 +17,9 @@ from viz.state.types import ModelInfo, Preview, Quality, RenderRequest, RenderRe
 
 _SCALES = (1.0, 0.875, 0.75, 0.625, 0.5)
 _SAMPLES = (1.0, 0.8, 0.65, 0.5)
+_FINAL_SCALES = (1.0, 0.5)
+_LEAST_FINAL = 256
+"""Least side of the picture that a preview's super-resolution makes, pixels."""
 FINEST = Preview(coarse_mesh=True)
 """The mixture that leaves least out: pictures nothing, meshes a finer grid."""
 _LOST_BY_SAMPLES = 0.35
@@ -44,7 +47,8 @@ def shown(preview: Preview | None) -> float:
     """How much a preview shows, in powers of two of pixels along each side; 0 for all of it."""
     if preview is None:
         return 0.0
-    return math.log2(preview.scale) - _LOST_BY_SAMPLES * (1 / preview.samples - 1)
+    pixels = math.log2(preview.scale) + math.log2(preview.final_scale)
+    return pixels - _LOST_BY_SAMPLES * (1 / preview.samples - 1)
 
 
 def leaves_nothing_out(request: RenderRequest) -> bool:
@@ -53,7 +57,7 @@ def leaves_nothing_out(request: RenderRequest) -> bool:
     if preview is None:
         return True
     meshes = any(shot.view == "mesh" for shot in request.shots)
-    whole = preview.scale >= 1 and preview.samples >= 1 and preview.superresolution
+    whole = min(preview.scale, preview.samples, preview.final_scale) >= 1
     return whole and not (meshes and preview.coarse_mesh)
 
 
@@ -61,19 +65,21 @@ def levels(quality: Quality, sides: Sides, floor: float = 0.0) -> list[Preview]:
     """All previews that may be shown, from the one that shows most to the least.
 
     At least half of the trained raw side goes into a preview, and the super-resolution always
-    runs: so a preview has the full picture's size, and never less than a quarter of its detail.
+    runs. Where the final picture is large, it may make half the side, which is enlarged: so a
+    preview has the full picture's size.
 
     Args:
         quality: of the full picture.
         sides: of the model's pictures.
-        floor: least factor on the quality's raw resolution.
+        floor: least factor on the quality's raw resolution and on the final side.
     """
     raw = quality.raw_resolution or sides.raw
     least = min(max(floor, sides.raw / 2 / raw, _SCALES[-1]), 1.0)
+    ends = _FINAL_SCALES if quality.superresolution and sides.final > sides.raw else (1.0,)
     found = [
-        Preview(scale, samples, coarse_mesh=True)
-        for scale, samples in itertools.product(_SCALES, _SAMPLES)
-        if scale >= least
+        Preview(scale, samples, end, coarse_mesh=True)
+        for scale, samples, end in itertools.product(_SCALES, _SAMPLES, ends)
+        if scale >= least and (end == 1 or end >= max(floor, _LEAST_FINAL / sides.final))
     ]
     return sorted(found, key=shown, reverse=True)
 
@@ -86,6 +92,8 @@ def words(preview: Preview, views: Collection[View] = ("image",)) -> str:
             parts.append(f"{100 * preview.scale:.0f} % of the pixels' side")
         if preview.samples < 1:
             parts.append(f"{100 * preview.samples:.0f} % of the samples")
+        if preview.final_scale < 1 and "image" in views:
+            parts.append(f"{100 * preview.final_scale:.0f} % of the final side")
     if preview.coarse_mesh and "mesh" in views:
         parts.append("a coarser mesh")
     return ", ".join(parts) or "full quality"

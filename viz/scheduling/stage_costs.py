@@ -78,6 +78,11 @@ def pixel_work(preview: Preview | None) -> float:
     return 1.0 if preview is None else preview.scale**2
 
 
+def final_work(preview: Preview | None) -> float:
+    """Pixels of the super-resolution, as a share of the full picture's."""
+    return 1.0 if preview is None else preview.final_scale**2
+
+
 @dataclass
 class PictureCosts:
     """What was learned about one kind of picture."""
@@ -105,12 +110,14 @@ class PictureCosts:
         return self.stages.setdefault(name, StageCost(_FIXED.get(name, 1.0)))
 
 
-_FIXED = {"render": 0.3}
+_FIXED = {"render": 0.3, "superresolution": 0.2}
 """Shares of the fixed part that are assumed; all of the other stages."""
 
 
 def _work(stage: str, preview: Preview | None) -> float:
     if stage == "render":
         return ray_work(preview)
+    if stage == "superresolution":
+        return final_work(preview)
     # What takes a pause or the window's own work with it must not seem to depend on pixels.
-    return pixel_work(preview) if stage in ("superresolution", "copy") else 1.0
+    return pixel_work(preview) if stage == "copy" else 1.0

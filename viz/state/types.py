@@ -163,8 +163,9 @@ class Preview:
     """Factor on the raw resolution."""
     samples: Fraction = 1.0
     """Factor on the samples of a ray."""
-    superresolution: bool = True
-    """Whether the super-resolution still runs."""
+    final_scale: Fraction = 1.0
+    """Factor on the side of the picture that the super-resolution makes; what it makes is enlarged
+    to the usual size."""
     coarse_mesh: bool = False
     """Whether meshes come from a coarser grid."""
 

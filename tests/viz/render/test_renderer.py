@@ -9,12 +9,15 @@ from training.camera import Camera
 from viz.exports.pictures import captures
 from viz.render.inference import stages
 from viz.render.inference.cpu import rays
+from viz.render.models import load_model
 from viz.render.renderer import Renderer
 from viz.render.stage_cache import StageCache
 from viz.state import layouts
 from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import SupersededError, UserError
-from viz.state.person import Motion
+from viz.state.files import default_checkpoint
+from viz.state.jobs import finish
+from viz.state.person import Latent, Motion
 from viz.state.types import (
     LAYOUTS,
     VIEWS,
@@ -144,13 +147,36 @@ def test_four_views_of_one_camera_cost_one_render(renderer):
 
 def test_previews_cost_less_and_leave_the_full_picture_alone(renderer):
     full = picture_of(renderer, request())
-    cheap = picture_of(renderer, request(preview=Preview(0.5, 0.5, False)))
+    shot = SessionState(t=0.5).shot("raw")
+    cheap = picture_of(renderer, RenderRequest((shot,), Quality(), Preview(0.5, 0.5)))
     assert cheap.shape == (16, 16, 3), "never below the smallest useful size"
     big = Quality(raw_resolution=64)
-    shot = SessionState(t=0.5).shot()
-    half = picture_of(renderer, RenderRequest((shot,), big, Preview(0.5, 0.5, False)))
+    half = picture_of(renderer, RenderRequest((shot,), big, Preview(0.5, 0.5)))
     assert half.shape == (32, 32, 3)
     assert np.array_equal(picture_of(renderer, request()), full)
+
+
+@pytest.mark.parametrize("plainly", [False, True])
+def test_a_super_resolution_of_fewer_pixels_shows_the_same_in_the_same_place(plainly):
+    """With trained weights: what random ones make of a picture depends on its size."""
+    renderer = Renderer(
+        finish(load_model(default_checkpoint(), torch.device("cpu"))).G, plainly=plainly
+    )
+    full = request(SessionState(t=0.6, latent=Latent(x=17.0)))
+    sharp = picture_of(renderer, full).astype(float)
+    soft = picture_of(renderer, replace(full, preview=Preview(final_scale=0.5))).astype(float)
+    assert renderer.stage_runs["render"] == 1
+    assert renderer.stage_runs["superresolution"] == 2
+    assert soft.shape == sharp.shape
+    assert abs(soft.mean() - sharp.mean()) < 4, "it is as bright"
+
+    def away(right: int, down: int) -> float:
+        inner = np.roll(soft, (down, right), (0, 1)) - sharp
+        return float(np.square(inner[4:-4, 4:-4]).mean())
+
+    moves = [(x, y) for x in (-2, 0, 2) for y in (-2, 0, 2)]
+    assert min(moves, key=lambda move: away(*move)) == (0, 0), "it has not moved"
+    assert np.array_equal(picture_of(renderer, full), sharp)
 
 
 def test_depth_colours_are_fixed_by_the_range(renderer):

@@ -103,7 +103,9 @@ class FakeWorker:
         work = preview.scale**2 * preview.samples if preview else 1.0
         stages = {
             "render": self._noisy(costs.rays + costs.ray_work * work),
-            "superresolution": self._noisy(costs.superresolution),
+            "superresolution": self._noisy(
+                costs.superresolution * (preview.final_scale**2 if preview else 1.0)
+            ),
             "copy": 0.1,
         }
         moment = request.shots[0].latent, request.shots[0].t

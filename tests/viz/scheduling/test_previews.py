@@ -17,10 +17,16 @@ LEAST = Preview(0.5, 0.5, coarse_mesh=True)
 
 
 def drag(
-    costs: Costs, count: int, *, scrub: bool = False, floor: float = 0.0, full_first: bool = True
+    costs: Costs,
+    count: int,
+    *,
+    scrub: bool = False,
+    floor: float = 0.0,
+    full_first: bool = True,
+    sides: Sides | None = None,
 ) -> list[RenderResult]:
     """Previews of a drag of the camera, or of the playhead, that waits for each of them."""
-    controller, worker, found = PreviewController(), FakeWorker(costs), []
+    controller, worker, found = PreviewController(sides), FakeWorker(costs), []
     now = 0.0
 
     def render(request: RenderRequest) -> RenderResult:
@@ -92,8 +98,29 @@ def test_the_least_preview_has_half_the_side_and_the_super_resolution() -> None:
     for sides in (Sides(64, 256), Sides(64, 512)):
         for raw in (None, 32, 48, 64, 128):
             for level in levels(Quality(raw_resolution=raw), sides):
-                assert level.superresolution
+                assert level.final_scale * sides.final >= 256
                 assert level.scale * (raw or sides.raw) >= 32
+
+
+def test_where_the_super_resolution_dominates_it_makes_fewer_pixels() -> None:
+    """As a full-size model on two cores. It was shown at full quality three times a second."""
+    costs = Costs(planes=60, rays=5, ray_work=40, superresolution=250)
+    found = {level.final_scale for level in chosen(drag(costs, 20, sides=Sides(64, 512)))[3:]}
+    assert found == {0.5}
+    quick = replace(costs, superresolution=20)
+    found = {level.final_scale for level in chosen(drag(quick, 20, sides=Sides(64, 512)))[3:]}
+    assert found == {1.0}
+
+
+def test_a_super_resolution_that_takes_as_long_for_fewer_pixels_makes_all_of_them() -> None:
+    """As on a GPU, whose stages have one size."""
+    controller = PreviewController(Sides(64, 512))
+    stages = {"render": 30.0, "superresolution": 120.0}
+    for k in range(20):
+        full = RenderRequest((SessionState(orbit=Orbit(yaw=k)).shot(),))
+        request = replace(full, preview=controller.choose(full, RATE) if k else None)
+        controller.measured(RenderResult(request, (), stage_ms=stages, total_ms=151.0))
+    assert controller.choose(full, RATE).final_scale == 1
 
 
 def test_the_first_preview_of_a_model_is_the_least_one() -> None:

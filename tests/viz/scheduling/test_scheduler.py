@@ -65,7 +65,7 @@ def test_the_first_loop_on_a_slow_machine_holds_twelve_pictures_a_second() -> No
     assert (1 + len(pictures)) / LOOP >= 12, "with the one shown as it began"
     for picture in pictures:
         preview = picture.result.request.preview
-        assert preview is None or (preview.scale >= 0.5 and preview.superresolution)
+        assert preview is None or (preview.scale >= 0.5 and preview.final_scale == 1)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_a_drag_and_a_scrub_stay_above_the_floor(costs: Costs) -> None:
         assert preview is not None
         assert preview.scale >= 0.5
         assert preview.samples >= 0.5
-        assert preview.superresolution
+        assert preview.final_scale == 1
 
 
 def test_what_is_kept_serves_a_scrub() -> None:

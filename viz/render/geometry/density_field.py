@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.networks.generator import Generator
-from viz.render.inference.cpu.rays import compiled, wait_for
+from viz.render.inference.cpu.background import wait_for
+from viz.render.inference.cpu.rays import compiled
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
 from viz.render.inference.stage_interface import Check
 

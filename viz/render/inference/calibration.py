@@ -30,6 +30,7 @@ from training.networks import generator as networks
 from training.reasons import first_line
 from training.user_folders import user_folder
 from viz.render.inference.convolutions import can_fuse
+from viz.render.inference.cpu import winograd
 from viz.render.inference.cpu.rays import compiled
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.device_stages import DeviceStages
@@ -85,7 +86,10 @@ def find(G: networks.Generator) -> Steps:
             plan = _publish(_path(key), key, plan)
     _found[key] = plan
     if not on_gpu:
-        compiled(G.decoder)  # in the background; after measuring, which it would disturb
+        # In the background; after measuring, which it would disturb.
+        if "bfloat16" in (plan.backbone, plan.superresolution):
+            winograd.compiled(G)
+        compiled(G.decoder)
     return plan
 
 

@@ -86,6 +86,13 @@ class Stages(Protocol):
         """The raw picture of a field that these stages made."""
         ...
 
-    def superresolve(self, raw: RawRender, ws: Tensor, check: Check) -> Tensor:
-        """Final picture [1, 3, H, W], about -1 to 1."""
+    def superresolve(self, raw: RawRender, ws: Tensor, check: Check, scale: float = 1.0) -> Tensor:
+        """Final picture [1, 3, H, W], about -1 to 1.
+
+        Args:
+            raw: of these stages.
+            ws: of its person.
+            check: see `Check`.
+            scale: factor on H and W that a preview may have; stages may take no notice of it.
+        """
         ...

@@ -16,9 +16,11 @@ from training.camera import rays
 from training.networks.generator import Generator, RawRender
 from training.networks.layers import SynthesisLayer
 from training.networks.superresolution import Superresolution
+from viz.render.inference.cpu import winograd
+from viz.render.inference.cpu.background import wait_for
 from viz.render.inference.cpu.cpu_layers import CpuBackend, CpuLayer, CpuToRGB
-from viz.render.inference.cpu.rays import CompiledRays, compiled, wait_for
-from viz.render.inference.plan import Plan
+from viz.render.inference.cpu.rays import CompiledRays, compiled
+from viz.render.inference.plan import Format, Plan
 from viz.render.inference.radiance_field import PlaneField, Texels
 from viz.render.inference.stage_interface import PEOPLE, Check, RadianceField, RaySettings
 from viz.render.inference.synthesis import BackboneStage, BoundLayer, SuperresolutionStage
@@ -63,8 +65,12 @@ class ReferenceStages:
     ) -> RawRender:
         return _render_plainly(self.G, field, ws, settings, check)
 
-    def superresolve(self, raw: RawRender, ws: Tensor, check: Check) -> Tensor:
-        return self._run(check, lambda: self.G.superresolve(raw, ws))
+    def superresolve(self, raw: RawRender, ws: Tensor, check: Check, scale: float = 1.0) -> Tensor:
+        module = self.G.superresolution
+        if module is None or scale == 1:
+            return self._run(check, lambda: self.G.superresolve(raw, ws))
+        whole = seen_whole(raw.image, scale)
+        return self._run(check, lambda: module(raw.features, raw.image, ws[:, -1], whole))
 
 
 def _render_plainly(
@@ -81,6 +87,12 @@ def _render_plainly(
         with_normals=settings.with_normals,
         on_chunk=check,
     )
+
+
+def seen_whole(image: Tensor, scale: float) -> int:
+    """Side of a raw picture that a smaller super-resolution takes this one for a part of: so fewer
+    of its pixels show it."""
+    return round(image.shape[-1] / scale)
 
 
 T = TypeVar("T")
@@ -136,6 +148,12 @@ class PreparedStages:
         """Whether rays are being compiled, or read from the disk."""
         return not self._rays.done()
 
+    def _backend(self, name: Format) -> CpuBackend:
+        """How layers are computed in a format; waits for what is still being compiled."""
+        dtype = getattr(torch, name)
+        half = dtype == torch.bfloat16
+        return CpuBackend(dtype, winograd.compiled(self.G).result() if half else None)
+
     def prepare(self, ws: Tensor) -> None:
         """Lays out all weights for a person, so that pictures of them take no longer at first."""
         self._bind_backbone(ws)
@@ -146,7 +164,7 @@ class PreparedStages:
         self, ws: Tensor
     ) -> tuple[BackboneStage[CpuLayer | CpuToRGB], list[BoundLayer]]:
         if self._backbone is None:
-            backend = CpuBackend(getattr(torch, self.plan.backbone))
+            backend = self._backend(self.plan.backbone)
             self._backbone = BackboneStage(self.G.backbone.synthesis, backend)
         stage = self._backbone
         return stage, self._people.get(ws, lambda: list(stage.bind(stage.set(ws))))
@@ -155,7 +173,7 @@ class PreparedStages:
         self, module: Superresolution, ws: Tensor
     ) -> tuple[SuperresolutionStage[CpuLayer | CpuToRGB], list[BoundLayer]]:
         if self._superresolution is None:
-            backend = CpuBackend(getattr(torch, self.plan.superresolution))
+            backend = self._backend(self.plan.superresolution)
             self._superresolution = SuperresolutionStage(module, backend)
         stage = self._superresolution
         return stage, self._pictures.get(ws[:, -1], lambda: list(stage.bind(stage.set(ws))))
@@ -207,9 +225,9 @@ class PreparedStages:
         step = self.G.config.rendering.box_warp / self.G.config.plane_resolution
         return rendering.normals(lambda at: fast.sigma(texels, at, check), points, step)
 
-    def superresolve(self, raw: RawRender, ws: Tensor, check: Check) -> Tensor:
+    def superresolve(self, raw: RawRender, ws: Tensor, check: Check, scale: float = 1.0) -> Tensor:
         module = self.G.superresolution
         if module is None:
             return raw.image
         stage, layers = self._bind_superresolution(module, ws)
-        return stage(layers, raw.features, raw.image, check)
+        return stage(layers, raw.features, raw.image, check, seen_whole(raw.image, scale))

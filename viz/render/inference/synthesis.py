@@ -249,10 +249,15 @@ class SuperresolutionStage(_Network[L]):
         return self.modulation(ws[:, -1])
 
     def __call__(
-        self, layers: Iterable[BoundLayer], features: Tensor, image: Tensor, check: Check
+        self,
+        layers: Iterable[BoundLayer],
+        features: Tensor,
+        image: Tensor,
+        check: Check,
+        whole: int | None = None,
     ) -> Tensor:
         """Layers from `bind`, features [1, C, h, w] and raw picture [1, 3, h, w], both float32 ->
-        float32 [1, 3, H, W]."""
-        features, image = self.module.resized(features, image)
+        float32 [1, 3, H, W]; `whole` as in `training.networks.superresolution`."""
+        features, image = self.module.resized(features, image, whole)
         x = channels_last(features.to(self.dtype))
         return self._run(layers, x, channels_last(image), None, check)

@@ -3,9 +3,10 @@
 A layer is bound to a person by modulating what is modulated: the weights, where they are fewer than
 the activations they act on, or the activations.
 
-Blocks with large pictures run in bands of rows: a band's activations stay in the processor's
-caches, where a whole layer's would go through memory, and be memory fresh from the system each
-time. Each band computes the few rows of its first layer that its neighbours need, too.
+Blocks with large pictures run in bands of rows, each on one thread: a band's activations stay in
+the processor's caches, where a whole layer's would go through memory, and be memory fresh from the
+system each time; and no thread waits for another one between layers. Each band computes the few
+rows of its first layer that its neighbours need, too.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ from viz.render.inference.convolutions import (
     channels_last,
     upsampled,
 )
+from viz.render.inference.cpu.background import in_parts
+from viz.render.inference.cpu.winograd import Transforms, WinogradConvolution, pays
 from viz.render.inference.stage_interface import Check
 from viz.render.inference.synthesis import Block, BoundLayer, LayerConstants
 
-_BAND_BYTES = 2**23
+_BAND_BYTES = 2**22
 """Size of a band's activations, about."""
 _HALO = 2
 """Rows above and below a band of a block's input that it depends on."""
@@ -70,6 +73,40 @@ class ModulatedLayer:
         return self.layer.finish(self.convolution(x), self.factor, rows)
 
 
+@dataclass(frozen=True)
+class WinogradLayer:
+    """A synthesis layer bound to a person, as `ModulatedLayer`, by another convolution."""
+
+    layer: CpuLayer
+    convolution: WinogradConvolution
+    scale: Tensor
+    """Factors on the input channels, float32 [I]."""
+    factor: Tensor
+    """Factors on the output channels [O]."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """A whole picture: [1, I, H, W] to [1, O, H, W]."""
+        return self._run(x, self.layer.noise, padding=1)
+
+    def band(self, x: Tensor, rows: slice) -> Tensor:
+        """As `ModulatedLayer.band`."""
+        noise = self.layer.noise
+        return self._run(x, None if noise is None else noise[rows], padding=0)
+
+    def _run(self, x: Tensor, noise: Tensor | None, padding: int) -> Tensor:
+        constants = self.layer.constants
+        return self.convolution(
+            x,
+            scale=self.scale,
+            factor=self.factor,
+            bias=constants.bias,
+            noise=noise,
+            slope=LEAKY_SLOPE,
+            clamp=constants.clamp,
+            padding=padding,
+        )
+
+
 class CpuLayer:
     """A synthesis layer.
 
@@ -79,10 +116,18 @@ class CpuLayer:
         dtype: number format.
         noisy: whether the layer adds its stored noise.
         banded: whether it runs in bands, on input that brings the rows around the band with it.
+        winograd: what its convolution may be computed by.
     """
 
     def __init__(
-        self, layer: SynthesisLayer, size: int, *, dtype: torch.dtype, noisy: bool, banded: bool
+        self,
+        layer: SynthesisLayer,
+        size: int,
+        *,
+        dtype: torch.dtype,
+        noisy: bool,
+        banded: bool,
+        winograd: Transforms | None,
     ) -> None:
         self.layer, self.size, self.dtype = layer, size, dtype
         self.constants = constants = LayerConstants(layer, noisy=noisy)
@@ -92,9 +137,13 @@ class CpuLayer:
         few = size * size * layer.weight.shape[1] < 3 * layer.weight.numel()
         self.scales_input = few and (layer.up or not banded)
         self._fixed: Convolution | TransposedConvolution | None = None
+        self._winograd: WinogradConvolution | None = None
+        if winograd is not None and pays(layer):
+            self._winograd = WinogradConvolution(layer.weight, winograd)
+            self.scales_input = False
         self.noise: Tensor | None = None
         if constants.noise is not None:
-            noise = constants.noise.to(dtype)
+            noise = constants.noise if self._winograd is not None else constants.noise.to(dtype)
             self.noise = F.pad(noise, (0, 0, 1, 1)) if banded else noise
         # Where every channel has its own factor anyway, noise and bias are added with it.
         self._map: Tensor | None = None
@@ -104,11 +153,13 @@ class CpuLayer:
                 full = full + constants.noise
             self._map = channels_last(full[None].to(dtype))
 
-    def bind(self, w: Tensor) -> ModulatedLayer:
+    def bind(self, w: Tensor) -> ModulatedLayer | WinogradLayer:
         """The layer for a person's w [1, w_dim]."""
         weight, dtype, bias = self.layer.weight, self.dtype, self.constants.bias
         styles = self.layer.affine(w)  # [1, I]
         factor = (styles.square() @ self.energy.t() + 1e-8).rsqrt()[0] * LEAKY_GAIN  # [O]
+        if self._winograd is not None:
+            return WinogradLayer(self, self._winograd, styles[0], factor)
         factors = factor[:, None, None, None]
         scale = styles.to(dtype)[..., None, None] if self.scales_input else None
         size = (self.size, self.size)
@@ -211,8 +262,8 @@ class BandedBlock(Block[CpuLayer | CpuToRGB]):
         last: bool = False,
     ) -> tuple[Tensor | None, Tensor]:
         first, second, picture = next(layers), next(layers), next(layers)
-        assert isinstance(first, ModulatedLayer)
-        assert isinstance(second, ModulatedLayer)
+        assert isinstance(first, ModulatedLayer | WinogradLayer)
+        assert isinstance(second, ModulatedLayer | WinogradLayer)
         assert x is not None
         assert image is not None
         image = upsampled(image) if self.up else image.clone()
@@ -224,9 +275,8 @@ class BandedBlock(Block[CpuLayer | CpuToRGB]):
             features = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
         row_bytes = height * channels * x.itemsize
         step = max(8, min(height, _BAND_BYTES // row_bytes // 2 * 2))
-        for top in range(0, height, step):
-            check()
-            end = min(top + step, height)
+
+        def band(top: int, end: int) -> None:
             start, stop = (top // 2, end // 2) if self.up else (top, end)
             # Of the first layer one row more on each side; its zeros there are not its values.
             y = first.band(_rows(x, start - _HALO, stop + _HALO), slice(top, end + 2))
@@ -238,6 +288,8 @@ class BandedBlock(Block[CpuLayer | CpuToRGB]):
             image[:, :, top:end].add_(picture(y))
             if features is not None:
                 features[:, :, top:end].copy_(y)
+
+        in_parts(band, height, step, check)
         return features, image
 
 
@@ -249,16 +301,22 @@ def _rows(x: Tensor, start: int, stop: int) -> Tensor:
 
 
 class CpuBackend:
-    """Layers on a processor, in a number format."""
+    """Layers on a processor.
 
-    def __init__(self, dtype: torch.dtype) -> None:
-        self.dtype = dtype
+    Args:
+        dtype: number format.
+        winograd: what large convolutions are computed by, in bfloat16 only.
+    """
+
+    def __init__(self, dtype: torch.dtype, winograd: Transforms | None = None) -> None:
+        self.dtype, self._winograd = dtype, winograd
 
     def block(self, block: SynthesisBlock, size: int, *, noisy: bool) -> Block[CpuLayer | CpuToRGB]:
         still = block.conv0 is not None and block.motion_time_fuser is None
         bytes_ = size * size * block.conv1.weight.shape[0] * self.dtype.itemsize
         banded = still and bytes_ > _BAND_BYTES
-        layer = partial(CpuLayer, dtype=self.dtype, noisy=noisy, banded=banded)
+        options = {"noisy": noisy, "banded": banded, "winograd": self._winograd}
+        layer = partial(CpuLayer, dtype=self.dtype, **options)
         kind = BandedBlock if banded else Block[CpuLayer | CpuToRGB]
         return kind(block, size, self.dtype, layer, partial(CpuToRGB, dtype=self.dtype))
 

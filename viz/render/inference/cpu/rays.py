@@ -1,18 +1,15 @@
 """Rays of a decoder's fields on a processor, by compiled functions on all of torch's threads.
 
-The functions are compiled once per machine and decoder size, in the background in some seconds, and
-kept on the disk. Full pictures wait for them, so that the same request gives the same pixels at
-every time, with a window or without one; only previews do not (`RaySettings.wait`). Where numba
-does not work, the networks cast rays as they are.
+Full pictures wait for the compiler, so that the same request gives the same pixels at every time,
+with a window or without one; only previews do not (`RaySettings.wait`). Where numba does not work,
+the networks cast rays as they are.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,6 +18,7 @@ from torch import Tensor
 from training.networks.decoder import Decoder
 from training.reasons import first_line
 from training.rendering import stratified_depths
+from viz.render.inference.cpu.background import compiler, in_parts
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
 from viz.render.inference.stage_interface import Check, Pixels
 
@@ -29,13 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 SAMPLES_AT_ONCE = 2**13
 """Samples of a band of rays, about: a thread's work of half a millisecond to two."""
 _POINTS_AT_ONCE = 2**13
-_PATIENCE = 0.05
-"""Seconds of waiting between two checks."""
 
 
 class CompiledRays:
@@ -75,19 +69,19 @@ class CompiledRays:
             check: called between bands of rays; an exception from it abandons the picture.
         """
         table, scale = _table(texels), np.float32(texels.side / texels.box)
-        start, towards = _array(origin), _array(directions)
+        eye, towards = _array(origin), _array(directions)
         coarse = _array(stratified_depths(ray_range, 1, depth_samples)[0, 0])
         count = len(directions)
         features = np.empty((len(self._weights.color_bias), count), np.float32)
         depth, opacity = np.empty(count, np.float32), np.empty(count, np.float32)
 
-        def cast(band: tuple[int, int]) -> None:
+        def cast(start: int, end: int) -> None:
             self._kernels.cast(
                 table,
                 self._weights,
                 scale,
-                band,
-                start,
+                (start, end),
+                eye,
                 towards,
                 coarse,
                 importance_samples,
@@ -96,7 +90,7 @@ class CompiledRays:
             )
 
         at_once = max(1, SAMPLES_AT_ONCE // (depth_samples + importance_samples))
-        _in_bands(cast, count, at_once, check)
+        in_parts(cast, count, at_once, check)
         return Pixels(*(torch.from_numpy(x) for x in (features.T, depth, opacity)))
 
     def sigma(self, texels: Texels, points: Tensor, check: Check = lambda: None) -> Tensor:
@@ -104,10 +98,10 @@ class CompiledRays:
         table, scale = _table(texels), np.float32(texels.side / texels.box)
         places, found = _array(points), np.empty(len(points), np.float32)
 
-        def look_up(band: tuple[int, int]) -> None:
-            self._kernels.sigma(table, self._weights, scale, band, places, found)
+        def look_up(start: int, end: int) -> None:
+            self._kernels.sigma(table, self._weights, scale, (start, end), places, found)
 
-        _in_bands(look_up, len(points), _POINTS_AT_ONCE, check)
+        in_parts(look_up, len(points), _POINTS_AT_ONCE, check)
         return torch.from_numpy(found)
 
 
@@ -120,42 +114,7 @@ def _table(texels: Texels) -> np.ndarray:
     return _array(texels.table).reshape(2, texels.stride, texels.stride, -1)
 
 
-# Threads ------------------------------------------------------------------------------------------
-
-
-@functools.lru_cache(maxsize=1)
-def _threads(count: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count, "rays")
-
-
-def _in_bands(
-    run: Callable[[tuple[int, int]], None], count: int, at_once: int, check: Check
-) -> None:
-    """Runs a function, which lets go of the interpreter, on all spans of 0 to count."""
-    threads = _threads(torch.get_num_threads())
-    bands = [(start, min(start + at_once, count)) for start in range(0, count, at_once)]
-    running = [threads.submit(run, band) for band in bands]
-    try:
-        for band in running:
-            wait_for(band, check)
-    finally:
-        for band in running:
-            band.cancel()
-
-
-def wait_for(future: Future[T], check: Check) -> T:
-    """A future's result; checks while it waits."""
-    while True:
-        check()
-        try:
-            return future.result(_PATIENCE)
-        except TimeoutError:
-            continue
-
-
 # Compiling ----------------------------------------------------------------------------------------
-
-_compiler = ThreadPoolExecutor(1, "compiling rays")
 
 
 @torch.no_grad()
@@ -165,7 +124,7 @@ def compiled(decoder: Decoder) -> Future[CompiledRays | None]:
     Returns:
         the functions; None where numba does not work, which is logged.
     """
-    return _compiler.submit(_compile, PreparedDecoder.of(decoder))
+    return compiler.submit(_compile, PreparedDecoder.of(decoder))
 
 
 def _compile(decoder: PreparedDecoder) -> CompiledRays | None:

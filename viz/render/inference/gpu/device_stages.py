@@ -237,7 +237,8 @@ class DeviceStages:
         features, image, depth, opacity, *normals = found
         return RawRender(features, image, depth, opacity, normals[0] if normals else None)
 
-    def superresolve(self, raw: RawRender, ws: Tensor, check: Check) -> Tensor:
+    def superresolve(self, raw: RawRender, ws: Tensor, check: Check, scale: float = 1.0) -> Tensor:
+        del scale  # a graph is recorded for one size; a GPU takes a few milliseconds for all of it
         if self.G.superresolution is None:
             return raw.image
         check()
