@@ -79,6 +79,15 @@ def part_beside(path: Path) -> Iterator[Path]:
         _remove(part)
 
 
+def remove_abandoned(folder: Path) -> None:
+    """Removes what processes that live no more have left in a folder, such as half a video."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            found = _PART.fullmatch(path.name)
+            if found is not None and _is_abandoned(path, found[1], int(found[2])):
+                _remove(path)
+
+
 def _permissions(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
@@ -103,16 +112,11 @@ def _machine() -> str:
 
 
 def _clean(folder: Path) -> None:
-    """Removes what processes that live no more have left in a folder, once for each folder."""
+    """`remove_abandoned`, once for each folder."""
     folder = folder.absolute()
-    if folder in _cleaned:
-        return
-    _cleaned.add(folder)
-    with contextlib.suppress(OSError):
-        for path in folder.iterdir():
-            found = _PART.fullmatch(path.name)
-            if found is not None and _is_abandoned(path, found[1], int(found[2])):
-                _remove(path)
+    if folder not in _cleaned:
+        _cleaned.add(folder)
+        remove_abandoned(folder)
 
 
 def _is_abandoned(path: Path, machine: str, process: int) -> bool:

@@ -6,7 +6,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -38,6 +38,46 @@ def run_command(main: Callable[[], int]) -> NoReturn:
     except KeyboardInterrupt:
         status = 130
     sys.exit(status)
+
+
+def with_lists(
+    arguments: Sequence[str], separate: Collection[str], together: Collection[str] = ()
+) -> list[str]:
+    """Arguments in which lists may be written with spaces and with commas alike.
+
+    Args:
+        arguments: as typed.
+        separate: options that take words one by one, "--people": "1,2" becomes two of them.
+        together: options that take one text: several words become one, with commas between them.
+    """
+    found: list[str] = []
+    words: list[str] = []
+
+    def end_list() -> None:
+        if words and _option(found[-1]) in together:
+            found.append(",".join(words))
+        else:
+            found.extend(part for word in words for part in word.split(",") if part)
+        words.clear()
+
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        if argument.startswith("--"):
+            end_list()
+            listed = _option(option) in (*separate, *together)
+            found.append(option if listed else argument)
+            if listed and equals:
+                words.append(value)
+        elif found and _option(found[-1]) in (*separate, *together):
+            words.append(argument)
+        else:
+            found.append(argument)
+    end_list()
+    return found
+
+
+def _option(word: str) -> str:
+    return word.replace("_", "-")
 
 
 def typed_name() -> str:

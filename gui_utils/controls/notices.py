@@ -14,6 +14,7 @@ from imgui_bundle import imgui
 
 from gui_utils.controls import style
 from gui_utils.controls.buttons import button, icon_button
+from gui_utils.controls.keyboard import focus_ring
 from gui_utils.controls.layout import ink, record_rect, scope
 from gui_utils.controls.redraw import request_frame
 from gui_utils.controls.text import printable
@@ -72,6 +73,11 @@ class Toasts:
     def __init__(self) -> None:
         self._toasts: list[_Toast] = []
         self._numbers = count()
+        self._reached: int | None = None
+        """The one that the Tab key goes through."""
+        self._reaching = False
+        self._former: str | None = None
+        """Name of the window that had the keyboard before."""
 
     def __len__(self) -> int:
         return len(self._toasts)
@@ -114,6 +120,16 @@ class Toasts:
         """Dismiss all."""
         self._toasts.clear()
 
+    def reach(self) -> None:
+        """Put the focus ring on the newest notice's first button; Tab goes through the others,
+        and Escape goes back. It stays for that long."""
+        if not self._toasts:
+            return
+        window = imgui.get_current_context().nav_window
+        self._former = window.name if window is not None else None
+        self._reaching = True
+        self._reached = self._toasts[-1].number
+
     @property
     def animating(self) -> bool:
         """Whether a notice is fading in or out."""
@@ -131,6 +147,9 @@ class Toasts:
         `area` is the left, top, right and bottom of where they may lie, so that they hide no
         controls; None takes the whole window.
         """
+        reached = [toast for toast in self._toasts if toast.number == self._reached]
+        for toast in reached:
+            toast.born = time.perf_counter() - _FADE_SECONDS
         self._toasts = [toast for toast in self._toasts if toast.left > 0]
         if self._toasts:
             request_frame("notice", 0.0 if self.animating else self.rest)
@@ -148,6 +167,11 @@ class Toasts:
                     dismissed.append(toast.number)
                 bottom -= toast.height + style.px(8)
         self._toasts = [toast for toast in self._toasts if toast.number not in dismissed]
+        left = imgui.is_key_pressed(imgui.Key.escape, False) or self._reached in dismissed
+        if reached and not self._reaching and (left or not focus_ring()):
+            self._reached = None
+            imgui.set_window_focus(self._former)
+        self._reaching = False
 
     def _draw_card(self, toast: _Toast, width: float) -> bool:
         """Draw one card; whether it was dismissed."""
@@ -159,7 +183,11 @@ class Toasts:
         imgui.push_style_var(imgui.StyleVar_.alpha, opacity)
         imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(12), style.px(10)))
         imgui.push_style_color(imgui.Col_.window_bg, colors.popup)
-        flags = FLOATING | imgui.WindowFlags_.always_auto_resize | imgui.WindowFlags_.no_nav
+        flags = FLOATING | imgui.WindowFlags_.always_auto_resize
+        if toast.number != self._reached:
+            flags |= imgui.WindowFlags_.no_nav
+        elif self._reaching:
+            imgui.set_next_window_focus()
         flags |= imgui.WindowFlags_.no_focus_on_appearing | imgui.WindowFlags_.no_scrollbar
         imgui.begin(f"##toast{toast.number}", None, flags)
         imgui.internal.bring_window_to_display_front(imgui.internal.get_current_window())
@@ -197,6 +225,7 @@ class Toasts:
         imgui.set_cursor_pos((right - side, top))
         with scope(toast.sentence):
             dismissed = icon_button(icons.ICON_FA_XMARK, tooltip="Dismiss", name="Dismiss")
+            self._take_ring(toast)
             imgui.set_cursor_pos((style.px(38), max(after, top + side)))
             if toast.buttons:
                 dismissed |= self._draw_buttons(toast)
@@ -214,13 +243,22 @@ class Toasts:
                 imgui.same_line()
             if button(caption):
                 done |= act() is True
+            if index == 0:
+                self._take_ring(toast)
         return done
+
+    def _take_ring(self, toast: _Toast) -> None:
+        """Put the focus ring on the last item where it is wanted on this notice."""
+        if self._reaching and toast.number == self._reached:
+            imgui.internal.focus_item()
+            imgui.set_nav_cursor_visible(True)
 
     def _draw_details(self, toast: _Toast) -> None:
         fold = icons.ICON_FA_CHEVRON_DOWN if toast.unfolded else icons.ICON_FA_CHEVRON_RIGHT
         imgui.push_style_color(imgui.Col_.button, 0)
         if button("Details", icon=fold):
             toast.unfolded = not toast.unfolded
+        self._take_ring(toast)
         pad = 2 * imgui.get_style().frame_padding.x + style.px(38)
         if imgui.get_content_region_avail().x > 2 * (imgui.calc_text_size("Details").x + pad):
             imgui.same_line()

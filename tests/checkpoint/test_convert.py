@@ -25,13 +25,18 @@ def test_a_model_is_halved_and_keeps_what_it_says_of_itself(tmp_path, capsys):
     G = Generator(CONFIG).eval()
     source, target = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
     save(source, G, notes="Made of noise.", metadata={"people": "1, 2", "licence": "MIT"})
-    words = ["--half", "--motions", "5", "9"]
+    words = ["--half", "--motions", "5,9", "--motions-words", "smile", "looks up, aside"]
     assert main([str(source), str(target), *words]) == 0
     with safe_open(target, framework="np") as file:
         assert {file.get_slice(name).get_dtype() for name in file.keys()} == {"F16"}  # noqa: SIM118
     found = read(target)
     assert found.notes == ("Made of noise.",)
-    assert found.metadata == {"people": "1, 2", "motions": "5, 9", "licence": "MIT"}
+    assert found.metadata == {
+        "people": "1, 2",
+        "motions": "5, 9",
+        "motions_words": "smile, looks up  aside",
+        "licence": "MIT",
+    }
     for name, tensor in G.state_dict().items():
         assert torch.allclose(found.tensors[name], tensor, rtol=1e-3, atol=1e-6), name
 

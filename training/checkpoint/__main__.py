@@ -14,7 +14,7 @@ import tyro
 
 from training.checkpoint import CheckpointError, build, read, save
 from training.checkpoint.contents import Weights
-from training.terminal import run_command
+from training.terminal import run_command, with_lists
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,15 @@ class ConvertConfig:
     """Seeds of people that the program recommends; none keeps the source's."""
     motions: tuple[int, ...] = ()
     """Seeds of motions that it recommends; none keeps the source's."""
+    people_words: tuple[str, ...] = ()
+    """A word on each of these people, in the same order; none keeps the source's."""
+    motions_words: tuple[str, ...] = ()
+    """A word on each of these motions."""
     overwrite: bool = False
     """Whether an existing file may be replaced."""
+
+
+_LISTS = ("--people", "--motions")
 
 
 def convert(config: ConvertConfig) -> None:
@@ -55,9 +62,9 @@ def convert(config: ConvertConfig) -> None:
         raise CheckpointError(config.target, [reason], action="save")
     checkpoint = read(config.source, config.weights)
     metadata = dict(checkpoint.metadata)
-    for name in ("people", "motions"):
-        if seeds := getattr(config, name):
-            metadata[name] = ", ".join(map(str, seeds))
+    for name in ("people", "motions", "people_words", "motions_words"):
+        if entries := getattr(config, name):
+            metadata[name] = ", ".join(str(entry).replace(",", " ") for entry in entries)
     save(
         config.target,
         build(checkpoint),
@@ -69,7 +76,8 @@ def convert(config: ConvertConfig) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; the exit status is 1 where something must be mended."""
-    config = tyro.cli(ConvertConfig, args=arguments, prog="python -m training.checkpoint")
+    typed = with_lists(sys.argv[1:] if arguments is None else arguments, _LISTS)
+    config = tyro.cli(ConvertConfig, args=typed, prog="python -m training.checkpoint")
     try:
         convert(config)
     except CheckpointError as error:

@@ -220,6 +220,9 @@ class App:
         self.screen.draw()
         self.window.theme, self.window.ui_scale = interface.theme, interface.ui_scale
         self.dialogs.draw()
+        if commands.notice_reached:
+            commands.notice_reached = False
+            self.toasts.reach()
         if not self.audience.is_here:  # nothing lies over the audience's picture
             self.toasts.draw(self.screen.toast_area)
         self._hide_pointer(now)

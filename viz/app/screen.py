@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.controls.layout import ellipsis, record
+from gui_utils.controls.text import printable
 from gui_utils.gl.texture import Texture
 from viz.app.commands import Commands
 from viz.app.panels import PANELS, Panel
@@ -22,6 +24,7 @@ from viz.app.timeline import path_lane
 from viz.app.timeline.timeline_view import Timeline
 from viz.app.viewport.picture_view import Viewport
 from viz.exports.choices import seconds_left
+from viz.scheduling.thumbnails import Kind
 from viz.state.interface import Interface
 from viz.state.settings import setting
 from viz.state.types import RenderResult
@@ -116,6 +119,7 @@ class Screen:
         self.viewport, self.timeline = Viewport(), Timeline()
         self._commands, self._audience = commands, audience
         self._layer_texture = Texture("nearest")
+        self._thumbnails: dict[tuple[Kind, int], tuple[np.ndarray, Texture]] = {}
         self._shown: RenderResult | None = None
         self._failed: set[str] = set()
         """Names of parts that failed and are not drawn."""
@@ -124,6 +128,8 @@ class Screen:
         """Frees what lies on the GPU."""
         self.viewport.close()
         self._layer_texture.delete()
+        for _, texture in self._thumbnails.values():
+            texture.delete()
 
     @property
     def toast_area(self) -> tuple[float, float, float, float]:
@@ -133,6 +139,7 @@ class Screen:
     def draw(self) -> None:
         """Draws the window's content, with the newest picture in it."""
         self._show_result()
+        self._show_thumbnails()
         area = imgui.get_main_viewport()
         imgui.set_next_window_pos(area.pos)
         imgui.set_next_window_size(area.size)
@@ -161,6 +168,18 @@ class Screen:
         if result.request.preview is None:
             for problem in result.problems:
                 commands.notify("warning", problem)
+
+    def _show_thumbnails(self) -> None:
+        """Brings small pictures that have come to the GPU; those of another model go."""
+        pictures, held = self._commands.thumbnails.pictures, self._thumbnails
+        for place in held.keys() - pictures.keys():
+            held.pop(place)[1].delete()
+        for place, pixels in pictures.items():
+            if place not in held or held[place][0] is not pixels:
+                texture = held[place][1] if place in held else Texture()
+                texture.update(pixels)
+                held[place] = pixels, texture
+        self._commands.thumbnail_images = {place: t.ref for place, (_, t) in held.items()}
 
     def _draw_regions(self, parts: Regions) -> None:
         commands = self._commands
@@ -310,7 +329,7 @@ def _title(commands: Commands, room: float) -> None:
         imgui.text_unformatted(ellipsis(model.name, room))
         room -= imgui.get_item_rect_size().x + style.px(12)
     facts = f"{model.format} · {model.image_resolution} px · {model.parameters / 1e6:.1f} M"
-    for text in (f"{facts} · {model.device}", facts, model.format):
+    for text in map(printable, (f"{facts} · {model.device}", facts, model.format)):
         if imgui.calc_text_size(text).x <= room:
             imgui.same_line(0, style.px(12))
             imgui.text_disabled(text)

@@ -22,6 +22,7 @@ from viz.exports.choices import ExportChoices
 from viz.render.connection import WorkerConnection
 from viz.scheduling.loops import LoopFinder
 from viz.scheduling.scheduler import RequestScheduler
+from viz.scheduling.thumbnails import Kind, Thumbnails
 from viz.state import layouts, session
 from viz.state.animation import path_editing
 from viz.state.animation.animator import Animator, keep_moving_parts
@@ -121,6 +122,9 @@ class SessionCommands(PathCommands):
         self.history, self.animator = History(self.state), Animator()
         self.scheduler, self._loops = RequestScheduler(worker.submit), LoopFinder()
         self.performance = PerformanceLog()
+        self.thumbnails = Thumbnails()
+        self.thumbnail_images: dict[tuple[Kind, int], object] = {}
+        """Their pictures, as Dear ImGui draws them."""
         self.model: ModelInfo | None = None
         """What is loaded; None while the first model loads."""
         self.asked_model = ""
@@ -135,6 +139,8 @@ class SessionCommands(PathCommands):
         self.dragging = self.scrubbing = False
         """Whether the user holds the camera, or the playhead."""
         self.help_open = self.quitting = False
+        self.notice_reached = False
+        """Whether the keyboard is to go to the newest notice."""
         self.window_capture = False
         """Whether the window is to be saved once it is drawn."""
         self.job_since: float | None = None
@@ -189,6 +195,9 @@ class SessionCommands(PathCommands):
         kept = self.scheduler.ask(full, moving, self.interface, now, upcoming, may_fill=may_fill)
         if kept is not None:
             self.show(kept)
+        missing = list(self.thumbnails.missing())
+        if may_fill and not moving:
+            self.scheduler.spare(missing, now)
 
     @property
     def ready_frames(self) -> tuple[bool, ...]:
@@ -253,6 +262,10 @@ class SessionCommands(PathCommands):
             act()
         except UserError as error:
             self.notify("error", str(error))
+
+    def reach_notice(self) -> None:
+        """Brings the keyboard to the buttons of the newest notice."""
+        self.notice_reached = True
 
     def open_help(self) -> None:
         self.help_open = True

@@ -75,6 +75,7 @@ KEYS: tuple[Key, ...] = (
         _SHIFT | _K.f5.value,
         lambda do: do.add_cue(),
     ),
+    Key("Program", "N", "Go to the newest notice", _K.n.value, lambda do: do.reach_notice()),
     Key("Session", "S", "Save the picture", _K.s.value, lambda do: do.capture("picture")),
     Key("Session", "Ctrl+O", "Open", _CTRL | _K.o.value, lambda do: do.open_dialog()),
     Key(

@@ -61,6 +61,8 @@ class WorkerEvents:
         commands, result = self._commands, event.result
         commands.stage_runs = event.stage_runs
         shown = commands.scheduler.answered(result)
+        if commands.thumbnails.take(result):
+            return
         if shown is not None:
             commands.show(shown)
         commands.performance.rendered(event, now)
@@ -84,6 +86,7 @@ class WorkerEvents:
         if probe is not None and probe.layer not in [layer.name for layer in info.layers]:
             commands.interface.probe = None
         commands.scheduler.forget(info)
+        commands.thumbnails.forget(info)
         self._watch.begin(info.path, event.stamp)
         if info.path:
             commands.preferences.opened(info.path)

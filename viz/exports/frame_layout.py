@@ -18,6 +18,8 @@ from viz.state.types import ModelInfo, SessionState, View
 
 Size = tuple[int, int]
 """Width and height, pixels."""
+FULL_VIEWS: tuple[View, ...] = ("image", "mesh")
+"""Views that are as large as the final picture; the others are as large as the raw one."""
 
 
 def views_of_person(state: SessionState, look: Look) -> tuple[View, ...]:
@@ -56,22 +58,13 @@ def frame_size(state: SessionState, look: Look, model: ModelInfo) -> Size:
     """The size of a frame."""
     raw = state.quality.raw_resolution or model.raw_resolution
     full = model.image_resolution if state.quality.superresolution else raw
-    side = max(full if view == "image" else raw for view in views_of_person(state, look))
+    views = views_of_person(state, look)
+    side = max(full if view in FULL_VIEWS else raw for view in views)
     rows, columns = (1, len(look.views)) if look.views else layouts.grid_shape(state)
     cell = columns * side, rows * side
     count = max(len(look.people), 1)
     across = people_across(look, count, cell)
     return scaled_size((across * cell[0], math.ceil(count / across) * cell[1]), look)
-
-
-def problems_of_view(state: SessionState, look: Look) -> list[str]:
-    """Sentences on what frames of a session cannot show."""
-    if "mesh" in views_of_person(state, look):
-        return [
-            "The mesh is drawn by the window: save the whole window, export the mesh, or choose "
-            "another view."
-        ]
-    return []
 
 
 def problems_of_size(size: Size) -> list[str]:
@@ -117,10 +110,9 @@ def _estimate(
 
 def problems_of_picture(options: PictureOptions | MovingOptions, occasion: Occasion) -> list[str]:
     """Sentences on why a session's frames cannot be made."""
-    found = problems_of_view(occasion.state, options.look)
-    if occasion.model is not None and not found:
-        found += problems_of_size(frame_size(occasion.state, options.look, occasion.model))
-    return found
+    if occasion.model is None:
+        return []
+    return problems_of_size(frame_size(occasion.state, options.look, occasion.model))
 
 
 def problems_of_movement(options: MovingOptions, occasion: Occasion) -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from viz.exports.options import Options
 from viz.state.person import Seed
 from viz.state.settings import Range
-from viz.state.types import FRAME_RATE, LoopMode
+from viz.state.types import FRAME_RATE, LoopMode, View
 
 Moving = Literal["clip", "orbit", "path", "still"]
 MOVEMENTS: dict[Moving, str] = {
@@ -46,9 +46,6 @@ VIDEO_SUFFIXES: dict[str, tuple[Codec, ...]] = {
 """Endings of video files, with the codecs that go into them; the first is taken by "auto"."""
 MOST_RATES = {".gif": 50.0, ".webp": 90.0}
 """Frames a second that players keep to: they show a shorter frame for a tenth of a second."""
-PictureView = Literal["image", "raw", "depth", "normals", "opacity"]
-"""Views that are pictures; the mesh is drawn by the window."""
-PICTURE_VIEWS: tuple[PictureView, ...] = get_args(PictureView)
 Bits = Literal[8, 16]
 
 MOST_FRAMES = 100_000
@@ -83,8 +80,11 @@ class Movement(Options):
     rounds: Annotated[int, Range(1, MOST_FRAMES, "\u00d7", slider=(1, 20))] | None = None
     """How often the clip or the orbit goes round in that time.
 
-    None: a clip as often as it does at the session's speed, an orbit once.
+    None: a clip as often as it does at the session's speed, or as `at_least` takes; an orbit once.
     """
+    at_least: Annotated[float, Range(0, 600, "s")] = 0.0
+    """Shortest length of a clip that repeats: where neither length nor rounds are chosen it goes
+    round as often as that takes. 0: once."""
     loop: LoopMode | None = None
     """How one round of the clip follows the other; ping-pong goes there and back without a jump.
 
@@ -112,13 +112,14 @@ class Movement(Options):
 class Look(Options):
     """What each frame shows, and how large it is."""
 
-    views: tuple[PictureView, ...] = ()
+    views: tuple[View, ...] = ()
     """Views side by side.
 
     None given: the session's layout, as the window shows it.
     """
     people: tuple[Seed, ...] = ()
-    """Seeds of several people, one a row, or in a square where there is one view.
+    """Seeds of several people, such as 1 2 or 0-8; one a row, or in a square where there is one
+    view.
 
     None given: the session's person.
     """
@@ -186,6 +187,8 @@ class FrameOptions(MovingOptions):
 class VideoOptions(MovingOptions):
     """How a movement becomes a video (.mp4, .mov) or a moving picture (.gif, .webp)."""
 
+    movement: Movement = Movement(at_least=4.0)
+    """By default a clip repeats until one has seen it: once it takes 0.64 seconds."""
     codec: Codec = "auto"
     """How .mp4 and .mov are compressed. By the ending it is H.264, which plays in slides and
     browsers, and ProRes 4444 for a transparent .mov.

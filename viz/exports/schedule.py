@@ -63,10 +63,19 @@ def _still(state: SessionState, movement: Movement, wanted: int | None) -> Take:
 
 
 def _clip(state: SessionState, movement: Movement, wanted: int | None) -> Take:
-    one_round = _round_frames(state, movement)
-    count = wanted or one_round * (movement.rounds or 1)
-    time = _clip_time(state, movement, count, movement.rounds)
+    rounds = clip_rounds(state, movement)
+    count = wanted or _round_frames(state, movement) * rounds
+    time = _clip_time(state, movement, count, movement.rounds if wanted else rounds)
     return Take(count, movement.frame_rate, lambda k: replace(state, t=time(k)))
+
+
+def clip_rounds(state: SessionState, movement: Movement) -> int:
+    """How often the clip goes round where no length is chosen."""
+    loop = movement.loop or state.playback.loop
+    if movement.rounds or loop == "once":
+        return movement.rounds or 1
+    wanted = movement.at_least * movement.frame_rate
+    return max(math.ceil(wanted / _round_frames(state, movement) - 1e-6), 1)
 
 
 def _orbit(state: SessionState, movement: Movement, wanted: int | None) -> Take:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import tyro
 from tyro.constructors import (
@@ -14,18 +14,23 @@ from tyro.constructors import (
     StructTypeInfo,
 )
 
-from training.terminal import typed_name
+from training.terminal import typed_name, with_lists
+from viz.exports.frame_options import MOST_TILES
 from viz.exports.options import Options
 from viz.exports.table import EXPORTERS
 from viz.headless.export_source import Source
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.state import settings
 from viz.state.errors import UserError
+from viz.state.person import parse_seeds
 
 COMMANDS = {
     exporter.command or name.replace(" ", "-"): name for name, exporter in EXPORTERS.items()
 }
 """Exporters by the names of their commands."""
+_TEXTS = ("--seeds", "--motion-seeds")
+"""Lists that are read as one text."""
+_PEOPLE = "--people"
 
 
 def run(command: str, arguments: list[str]) -> int:
@@ -39,7 +44,11 @@ def run(command: str, arguments: list[str]) -> int:
         the exit status.
     """
     name = COMMANDS[command]
-    source, options = parse(command, arguments)
+    try:
+        source, options = parse(command, arguments)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
     from viz.exports.writing import ExistsError
     from viz.headless.export_runs import export
 
@@ -64,8 +73,13 @@ def examples(*lines: str) -> str:
 
 
 def parse(command: str, arguments: list[str]) -> tuple[Source, Any]:
-    """A command's source and its exporter's options."""
+    """A command's source and its exporter's options.
+
+    Raises:
+        UserError: when a list of seeds cannot be read.
+    """
     exporter = EXPORTERS[COMMANDS[command]]
+    arguments = _with_seeds(with_lists(arguments, _lists(exporter.options), _TEXTS))
     parts = [("source", Source), ("export", exporter.options)]  # titles in the help
     both = dataclasses.make_dataclass("Command", parts)
     parsed = tyro.cli(
@@ -77,6 +91,28 @@ def parse(command: str, arguments: list[str]) -> tuple[Source, Any]:
         registry=registry,
     )
     return parsed.source, parsed.export
+
+
+def _lists(kind: type[Options]) -> set[str]:
+    """Options of an exporter that take any number of words."""
+    found: set[str] = set()
+    for name, hint in settings.hints(kind).items():
+        if isinstance(hint, type) and issubclass(hint, Options):
+            found |= _lists(hint)
+        elif get_origin(hint) is tuple and get_args(hint)[-1] is Ellipsis:
+            found.add(f"--{name}")
+    return found
+
+
+def _with_seeds(arguments: list[str]) -> list[str]:
+    """Arguments whose list of people may hold runs, as the other lists of seeds do."""
+    if _PEOPLE not in arguments:
+        return arguments
+    begin = arguments.index(_PEOPLE) + 1
+    rest = range(begin, len(arguments))
+    end = next((k for k in rest if arguments[k].startswith("--")), len(arguments))
+    seeds = parse_seeds(",".join(arguments[begin:end]), MOST_TILES, _PEOPLE)
+    return [*arguments[:begin], *map(str, seeds), *arguments[end:]]
 
 
 registry = ConstructorRegistry()

@@ -34,7 +34,7 @@ class Source:
     checkpoint and a session, a person's model is looked for beside it, among the models opened
     before and with the program."""
     seeds: str = ""
-    """Seeds of people, such as "0-31" or "3,5,8-11". Without any, the session's person."""
+    """Seeds of people, such as 0-31 or 3,5,8-11. Without any, the session's person."""
     motion_seeds: str = ""
     """Seeds of motions, each of which is made with each person. Without any, the session's
     motion."""

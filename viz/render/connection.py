@@ -25,6 +25,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from training.replacing import remove_abandoned
 from viz.render.messages import (
     ArrayRing,
     Cancel,
@@ -380,6 +381,7 @@ class WorkerConnection:
             self._model = None if restored else self._model
             sentence = f"{begun.job.name} failed three times: {reason}."
         else:
+            _remove_half_files(begun.job)
             sentence = (
                 f"{begun.job.name} stopped: {reason}. Start it again; finished frames are kept."
             )
@@ -422,6 +424,14 @@ class WorkerConnection:
             with contextlib.suppress(FileNotFoundError):
                 self._memory.unlink()
             self._memory = None
+
+
+def _remove_half_files(job: Job) -> None:
+    """Removes what a job that ended with its worker has left beside its target, or in it."""
+    target = getattr(job, "path", "")
+    if target:
+        for folder in (Path(target).parent, Path(target)):
+            remove_abandoned(folder)
 
 
 def _shared_memory() -> SharedMemory | None:

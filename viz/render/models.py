@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator as Steps
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,6 +39,9 @@ RANDOM_CONFIG = GeneratorConfig(
 
 _MOST_SEEDS = 48
 """Recommended ones that are shown."""
+_MOST_TEXT = 4096
+_LONGEST_WORD = 24
+"""Characters."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,15 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
     placed = yield from device_check.place(G, device)
     notes = (*checkpoint.notes, *placed.notes)
     info = _info(placed.G, path, FORMATS[checkpoint.format], notes)
-    people, motions = _recommended(checkpoint)
-    return Model(placed.G, replace(info, people=people, motions=motions), placed.plainly)
+    people, motions = (recommendations(checkpoint.metadata, k) for k in ("people", "motions"))
+    info = replace(
+        info,
+        people=tuple(people),
+        motions=tuple(motions),
+        people_words=tuple(people.values()),
+        motions_words=tuple(motions.values()),
+    )
+    return Model(placed.G, info, placed.plainly)
 
 
 def find(weights: str, candidates: Sequence[str]) -> Steps[tuple[str, float], None, str]:
@@ -128,16 +138,25 @@ def recommended(path: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def _recommended(checkpoint: Checkpoint) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    metadata = checkpoint.metadata
-    return _seeds(metadata.get("people", "")), _seeds(metadata.get("motions", ""))
+    people, motions = (recommendations(checkpoint.metadata, k) for k in ("people", "motions"))
+    return tuple(people), tuple(motions)
 
 
-def _seeds(text: str) -> tuple[int, ...]:
-    """Seeds from a checkpoint's list of recommended ones, "3, 17, 40"; what is no seed is left out,
-    as a file may say anything there."""
-    words = (word.strip() for word in text[:4096].split(","))
-    numbers = (int(word) for word in words if word.isdecimal() and len(word) <= 10)
-    return tuple(dict.fromkeys(n for n in numbers if n <= LAST_SEED))[:_MOST_SEEDS]
+def recommendations(metadata: Mapping[str, str], kind: str) -> dict[int, str]:
+    """Seeds that a checkpoint recommends, with a word on each, empty where it has none.
+
+    They are lists such as "3, 17, 40", and under `KIND_words` "smile, , pout" in the same order.
+    What is no seed is left out, as a file may say anything there.
+    """
+    seeds, words = (
+        [word.strip() for word in metadata.get(key, "")[:_MOST_TEXT].split(",")]
+        for key in (kind, f"{kind}_words")
+    )
+    found: dict[int, str] = {}
+    for seed, word in zip(seeds, [*words, *[""] * len(seeds)], strict=False):
+        if seed.isdecimal() and len(seed) <= 10 and int(seed) <= LAST_SEED:
+            found.setdefault(int(seed), word[:_LONGEST_WORD])
+    return dict(list(found.items())[:_MOST_SEEDS])
 
 
 def random_generator() -> Generator:

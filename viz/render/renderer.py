@@ -18,9 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.camera import Camera
 from training.networks.generator import Generator, RawRender
 from training.reasons import first_line
-from viz.render import geometry, latents, layer_probe
+from viz.render import depth_range, geometry, latents, layer_probe
 from viz.render.inference import calibration
 from viz.render.inference.plan import Plan
 from viz.render.inference.select import can_prepare, open_stages
@@ -48,6 +49,8 @@ _STAGE_BYTES = {
 }
 """Memory for what passes by while the clip plays or the camera turns: finished pictures are kept
 where they are shown, so that only the latest stages are of use."""
+_SOLID = 0.5
+"""Opacity from which on a pixel's depth is shown as it is."""
 _GPU_FACTOR = 4
 """So much more on a GPU, whose models are larger."""
 
@@ -161,11 +164,46 @@ class Renderer:
             pictures,
             meshes,
             tuple(dict.fromkeys(job.problems)),
+            tuple(job.depth_range(shot) for shot in request.shots),
             probe,
             stage_ms,
             (time.perf_counter() - start) * 1000,
             job.plan.precision,
         )
+
+    def depth_range(
+        self, camera: Camera, chosen: tuple[float, float] | None
+    ) -> tuple[float, float]:
+        """World distances at the two ends of the depth colours for a camera: those that were
+        chosen, or between which it sees the surface; where there is none, the range of its rays."""
+        if chosen is not None:
+            return chosen
+        options = self.G.config.rendering
+        whole = camera.ray_range(options.ray_start, options.ray_end)
+        return self._surface.distances(camera) or whole
+
+    def depth_places(
+        self,
+        raw: RawRender,
+        camera: Camera,
+        chosen: tuple[float, float] | None,
+        fades: bool = True,
+    ) -> Tensor:
+        """How far what each pixel shows lies between the ends of the depth colours, 0..1 [h, w].
+
+        Where it `fades`, pixels with little opacity go towards the far end: what is hardly there
+        in the picture must not glare in its depth.
+        """
+        near, far = self.depth_range(camera, chosen)
+        place = ((raw.depth[0, 0].float() - near) / max(far - near, 1e-6)).clamp(0, 1)
+        if not fades:
+            return place
+        solid = (raw.opacity[0, 0].float() / _SOLID).clamp(max=1)
+        return 1 - (1 - place) * solid
+
+    @functools.cached_property
+    def _surface(self) -> depth_range.Surface:
+        return depth_range.find_surface(self.G)
 
     def raw(self, shot: Shot, quality: Quality, with_normals: bool = False) -> RawRender:
         """The volume-rendered picture of a shot at full quality, numbers rather than colours."""
@@ -176,6 +214,23 @@ class Renderer:
     def image(self, shot: Shot, quality: Quality) -> Tensor:
         """The final picture of a shot at full quality, [1, 3, H, W], about -1 to 1."""
         return _Job(self, RenderRequest((shot,), quality), lambda: None).image(shot)
+
+    def mesh(self, shot: Shot, quality: Quality) -> MeshData:
+        """The surface of a shot at full quality.
+
+        Raises:
+            UserError: when there is none at the density level.
+        """
+        job = _Job(self, RenderRequest((replace(shot, view="mesh"),), quality), lambda: None)
+        mesh = job.mesh(job.request.shots[0])
+        if mesh is None:
+            raise UserError(job.problems[0])
+        return mesh
+
+    def side(self, quality: Quality) -> int:
+        """Side of the final picture, pixels."""
+        effort = self.effort(quality, None)
+        return self.G.config.image_resolution if effort.superresolution else effort.resolution
 
     def planes(self, shot: Shot, quality: Quality) -> Tensor:
         """Planes [1, 3, C, P, P] of a shot."""
@@ -402,12 +457,15 @@ class _Job:
         if shot.view == "normals":
             assert raw.normals is not None
             return to_uint8(raw.normals * raw.opacity)
-        options = self.G.config.rendering
-        ray_range = shot.camera.ray_range(options.ray_start, options.ray_end)
-        near, far = self.request.depth_range or ray_range
-        place = (raw.depth[0, 0] - near) / max(far - near, 1e-6)
-        index = (place * 255).round().clamp(0, 255).long()
+        place = self.renderer.depth_places(raw, shot.camera, self.request.depth_range)
+        index = (place * 255).round().long()
         return torch.from_numpy(DEPTH_LUT).to(index.device)[index]
+
+    def depth_range(self, shot: Shot) -> tuple[float, float] | None:
+        """Distances at the ends of the depth colours, where the shot's view is the depth."""
+        if shot.view != "depth":
+            return None
+        return self.renderer.depth_range(shot.camera, self.request.depth_range)
 
     def mesh(self, shot: Shot) -> MeshData | None:
         """The surface, where the shot's view is a mesh."""

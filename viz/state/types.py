@@ -206,7 +206,8 @@ class RenderRequest:
     preview: Preview | None = None
     """None for the full picture."""
     depth_range: tuple[float, float] | None = None
-    """World distances at the two ends of the depth colours; None for the range of the rays."""
+    """World distances at the two ends of the depth colours; None for those between which the camera
+    sees the surface."""
     probe: Probe | None = None
     """Layer of the first shot to look into."""
 
@@ -253,6 +254,9 @@ class RenderResult:
     """One a shot; None where the view is a picture."""
     problems: tuple[str, ...] = ()
     """Sentences on what could not be shown, such as a mesh at a density that nothing reaches."""
+    depth_ranges: tuple[tuple[float, float] | None, ...] = ()
+    """World distances at the two ends of the depth colours, one a shot; None where the view is
+    another."""
     probe: ProbeResult | None = None
     stage_ms: dict[str, float] = field(default_factory=dict[str, float])
     """Milliseconds by stage; a stage that was not run is absent."""
@@ -304,6 +308,10 @@ class ModelInfo:
     """Seeds of people that the model's makers recommend."""
     motions: tuple[int, ...] = ()
     """Seeds of motions that they recommend."""
+    people_words: tuple[str, ...] = ()
+    """A word on each of these people; empty where there is none."""
+    motions_words: tuple[str, ...] = ()
+    """A word on each of these motions."""
     weights: str = ""
     """Mark that tells its weights from those of other models."""
 
@@ -353,7 +361,8 @@ class Display:
     depth_range: tuple[Distance, Distance] | None = None
     """Distances at the two ends of the depth colours, in world units.
 
-    None is the range of the camera's rays.
+    None is between which the camera sees the surface of the model's average person: it holds still
+    while the clip plays, and follows the camera.
     """
     mesh_style: MeshStyle = "shaded"
     """How the mesh view is drawn."""

@@ -62,6 +62,25 @@ def test_the_panels_hide_alone(start: Start, model: Path) -> None:
     assert not start(model).commands.interface.panels_visible, "remembered"
 
 
+def test_notices_are_answered_by_keyboard(desk: AppDriver) -> None:
+    pressed: list[str] = []
+    buttons = [(caption, lambda c=caption: pressed.append(c)) for caption in ("First", "Second")]
+    desk.commands.notify("error", "Something waits.", buttons=buttons)
+    desk.frames(4)
+    desk.key("n", "Return")
+    assert pressed == ["First"]
+    desk.key("Tab", "space")
+    assert pressed == ["First", "Second"]
+    desk.key("Escape")
+    yaw = desk.commands.state.t
+    desk.key("Right")
+    assert desk.commands.state.t > yaw, "Escape gives the keyboard back"
+    desk.key("n", "shift+Tab", "Return")
+    desk.until(lambda: not desk.app.toasts._toasts)
+    desk.key("n", "Right")
+    assert pressed == ["First", "Second"]
+
+
 def test_hide_and_escape(desk: AppDriver) -> None:
     assert "Timeline/Track" in controls.rects
     desk.key("h")

@@ -268,6 +268,33 @@ def test_nothing_jumps_when_something_moves_by_itself(desk: Desk):
         assert not moved, what
 
 
+def test_what_no_encoding_can_hold_is_drawn_all_the_same(desk: Desk):
+    """File names that are not UTF-8, and whatever a checkpoint says, in every panel."""
+    odd = "/old\udcc4\udce3/one\0two\udcff.ckpt"
+    desk.commands.model = replace(
+        sample_model(),
+        **dict.fromkeys(("name", "path", "format", "device"), odd),
+        notes=(odd,),
+        layers=(LayerInfo(odd, odd, (4, 8, 8), 7),),
+        **{"people": (1,), "motions": (2,), "people_words": (odd,), "motions_words": (odd,)},
+    )
+    desk.commands.preferences.recent = [odd]
+    desk.commands.preferences.capture_folder = odd
+    desk.commands.exports.name = odd
+    desk.commands.interface.layer_filter = "one"
+    desk.commands.performance.precision = desk.commands.performance.preview_level = odd
+    desk.state.latent = replace(desk.state.latent, ws_file=odd)
+    desk.commands.job = JobStatus(f"Exporting {odd}", 0.5, odd)
+    for panel in PANELS:  # each by itself, so that one does not hide another's failure
+        desk.show(panel.title)
+        assert f"{panel.title}" in controls.rects
+    desk.show("Model").driver.click("Model/Recent")
+    assert f"Model/Recent models/{odd}" in controls.rects
+    desk.driver.xdo("key", "Escape")
+    desk.driver.click("Model/Details", x=0.1)
+    desk.driver.frames(3)
+
+
 def test_details_of_the_model_fold(desk: Desk):
     desk.show("Model")
     assert "Model/Device" not in controls.rects

@@ -132,6 +132,7 @@ def render(state: SessionState, size: int = 128, **changes: Any) -> RenderResult
         RenderRequest(shots, **changes),
         tuple(None if shot.view == "mesh" else picture(shot, size) for shot in shots),
         tuple(mesh if shot.view == "mesh" else None for shot in shots),
+        depth_ranges=tuple((2.25, 3.3) if shot.view == "depth" else None for shot in shots),
     )
 
 

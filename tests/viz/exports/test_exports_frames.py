@@ -105,7 +105,11 @@ def test_people_and_views_stand_side_by_side(renderer):
     assert frame(renderer, STATE, Look(people=(1, 2, 3, 4))).shape == (2 * side, 2 * side, 3)
     three = frame(renderer, STATE, Look(people=(1, 2, 3), columns=2))
     assert three.shape == (2 * side, 2 * side, 3)
-    assert not three[side:, side:].any()
+    half = side // 2
+    last = frame(renderer, replace(STATE, latent=Latent(x=3.0)))
+    assert np.array_equal(three[side:, half : half + side], last), "in the middle of its row"
+    assert not three[side:, :half].any()
+    assert not three[side:, half + side :].any()
 
 
 def test_frames_are_scaled(renderer):
@@ -228,17 +232,6 @@ def test_an_export_leaves_the_screen_s_pictures_kept(renderer):
         runs = dict(renderer.stage_runs)
         renderer.render(request)
     assert renderer.stage_runs == runs
-
-
-def test_the_mesh_is_refused_before_any_work(renderer, tmp_path):
-    state = replace(STATE, display=Display(view="mesh"))
-    for name, options, path in (
-        ("picture", PictureOptions(), tmp_path / "a.png"),
-        ("frames", FrameOptions(FEW), tmp_path / "clip"),
-    ):
-        with pytest.raises(UserError, match="drawn by the window"):
-            export(renderer, name, state, options, path)
-    assert files(tmp_path) == []
 
 
 def test_a_full_disk_leaves_no_half_file(renderer, tmp_path):

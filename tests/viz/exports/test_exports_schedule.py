@@ -31,6 +31,19 @@ def test_a_clip_is_the_sixteen_frames_of_training():
     assert times(Movement(frames=1)) == [0]
 
 
+def test_the_clip_of_a_video_repeats_until_it_has_been_seen():
+    movement = VideoOptions().movement
+    assert times(movement) == [k / 15 for k in range(16)] * 7
+    assert take(SessionState(), movement).seconds == 4.48
+    assert times(movement, Playback("once")) == times(Movement()), "that is all there is"
+    assert len(times(replace(movement, rounds=1))) == 16
+    assert len(times(replace(movement, seconds=1.0))) == 25
+    there_and_back = times(movement, Playback("ping-pong"))
+    assert there_and_back == times(Movement(), Playback("ping-pong")) * 4
+    assert len(times(movement, Playback(speed=0.1))) == 151, "long enough by itself"
+    assert len(times(FrameOptions().movement)) == 16, "as trained and published"
+
+
 def test_a_clip_plays_at_the_session_s_speed():
     slow = times(Movement(loop="ping-pong"), Playback(speed=0.5))
     t, clock = 0.0, Clock()
@@ -123,7 +136,7 @@ def test_later_edits_do_not_reach_an_export():
         (Movement(seconds=3600, frame_rate=120), "more than 100,000"),
         (Movement(frame_rate=0), "frame_rate"),
         (Movement(orbit_yaw=400), "orbit_yaw is 400; it must lie between 0 and 180°"),
-        (Look(views=("image", "mesh")), "views[1]"),  # pyright: ignore[reportArgumentType]
+        (Look(views=("image", "nothing")), "views[1]"),  # pyright: ignore[reportArgumentType]
         (Look(people=(-1,)), "people[0]"),
         (Look(people=tuple(range(100)), views=("image", "raw", "depth")), "256"),
         (Look(height=3), "height"),

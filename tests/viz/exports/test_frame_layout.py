@@ -17,16 +17,15 @@ from viz.exports.frame_options import (
     Look,
     Movement,
     PictureOptions,
-    PictureView,
     VideoOptions,
 )
 from viz.exports.mesh_options import VolumeOptions
 from viz.render.renderer import Renderer
-from viz.state.types import LAYOUTS, Display, ModelInfo, Quality, SessionState
+from viz.state.types import LAYOUTS, Display, ModelInfo, Quality, SessionState, View
 
 renderer = export_driver.renderer
 
-VIEWS: tuple[tuple[PictureView, ...], ...] = (
+VIEWS: tuple[tuple[View, ...], ...] = (
     (),
     ("raw",),
     ("image",),
@@ -114,7 +113,6 @@ def test_a_volume_s_size_is_known():
     "options,state,told",
     [
         (FrameOptions(Movement("path")), SessionState(), "no keyframes"),
-        (FrameOptions(), SessionState(display=Display(view="mesh")), "drawn by the window"),
         (FrameOptions(look=Look(("raw",) * 4, height=8192)), SessionState(), "too large"),
         (FrameOptions(Movement(frames=0)), SessionState(), "movement.frames is 0"),
     ],

@@ -29,10 +29,11 @@ from viz.headless import Source, command_line, ranks
 from viz.headless.export_runs import export as run
 from viz.headless.export_source import items
 from viz.headless.ranks import Ranks
+from viz.render import models
 from viz.render.renderer import Renderer
 from viz.state import session
 from viz.state.errors import UserError
-from viz.state.person import Latent, Motion
+from viz.state.person import Latent, Motion, parse_seeds
 from viz.state.types import Orbit, SessionState
 
 renderer = export_driver.renderer
@@ -192,6 +193,20 @@ def test_without_a_session_it_begins_as_the_window_does(renderer, tmp_path):
     out = tmp_path / "older.png"
     assert program.main(["render", "--session", str(older), "--output", str(out)]) == 0
     assert embedding.open_session(out).latent == Latent()
+
+
+def test_recommended_seeds_have_words() -> None:
+    metadata = {
+        "people": "5, 3, no, 3, 99999999999, 8",
+        "people_words": "long hair, beard,x, , y",
+        "motions": "1",
+    }
+    assert models.recommendations(metadata, "people") == {5: "long hair", 3: "beard", 8: ""}
+    assert models.recommendations(metadata, "motions") == {1: ""}
+    assert (
+        models.recommendations({"people": "1", "people_words": "w" * 99}, "people")[1] == "w" * 24
+    )
+    assert models.recommendations({}, "people") == {}
 
 
 def test_seeds_make_a_folder_a_clip(renderer, model, tmp_path):
@@ -383,6 +398,31 @@ def test_a_reader_may_leave_before_the_end():
         assert running.stderr is not None
         running.stdout.close()
         assert running.stderr.read() == ""
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["--people 1 2 7", "--people 1,2,7", "--people=1,2 7", "--people 1-2,7", "--people 1, 2, 7"],
+)
+def test_lists_are_typed_with_spaces_or_commas(typed):
+    """Seeds of people, seeds of exports and views alike."""
+    _, options = command_line.parse("render", ["--output", "x.png", *typed.split()])
+    assert options.look.people == (1, 2, 7)
+    seeds = typed.replace("people", "seeds")
+    motions = typed.replace("people", "motion_seeds")
+    words = ["--output", "x", *seeds.split(), *motions.split(), "--height", "64"]
+    source, options = command_line.parse("frames", words)
+    assert parse_seeds(source.seeds, 9) == parse_seeds(source.motion_seeds, 9) == (1, 2, 7)
+    assert options.look.height == 64
+    for views in ("image,depth", "image depth"):
+        words = ["--views", *views.split(), "--output", "x.png"]
+        assert command_line.parse("render", words)[1].look.views == ("image", "depth")
+
+
+def test_a_list_that_cannot_be_read_gets_a_sentence(tmp_path, capsys):
+    words = ["render", "--output", str(tmp_path / "a.png"), "--people", "1", "two"]
+    assert program.main(words) == 1
+    assert '--people holds "two"' in capsys.readouterr().err
 
 
 def test_look_and_movement_reach_the_export(saved, tmp_path):

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import os
 from multiprocessing.connection import Connection
+from pathlib import Path
 
-from viz.render.messages import Failed, Finished, Quit, Ready, Render, Start, decode, encode
+import msgspec
+
+from training.replacing import part_beside
+from viz.render.messages import (
+    Failed,
+    Finished,
+    Progress,
+    Quit,
+    Ready,
+    Render,
+    Start,
+    decode,
+    encode,
+)
 
 DEADLY = 0.75
 """Time of the clip whose picture ends the process."""
@@ -21,6 +35,19 @@ def serve(connection: Connection, *_: object) -> None:
             if message.request.shots[0].t == DEADLY:
                 os._exit(7)
             connection.send_bytes(encode(Failed("No torch.", request=message.request)))
+
+
+def die_writing(connection: Connection, *_: object) -> None:
+    """Ends in the middle of a job, with half a file beside its target and another in it."""
+    connection.send_bytes(encode(Ready("cpu")))
+    while not isinstance(message := decode(connection.recv_bytes()), Quit):
+        if isinstance(message, Start):
+            connection.send_bytes(encode(Progress(message.number, 0.5)))
+            target = Path(msgspec.msgpack.decode(message.job)["path"])
+            with part_beside(target) as beside, part_beside(target / "frame.png") as within:
+                for part in (beside, within):
+                    part.write_bytes(b"half")
+                os._exit(9)
 
 
 def die(*_: object) -> None:

@@ -103,7 +103,10 @@ def test_the_program_opens_on_it(start: Start) -> None:
     assert not desk.commands.can_undo(), "the program chose them, not the user"
     assert not any("Untrained" in name for name in controls.rects)
     before = desk.picture()
-    desk.click("Appearance/Persons/3")
+    pictures = desk.commands.thumbnails.pictures
+    desk.until(lambda: {("people", seed) for seed in info.people} <= set(pictures), 60.0)
+    assert len({picture.tobytes() for picture in pictures.values()}) == len(pictures)
+    desk.click(f"Appearance/Persons/{info.people[2]}")
     desk.until(lambda: desk.commands.state.latent.seed == info.people[2])
     assert not np.array_equal(desk.picture(), before)
     desk.commands.undo()

@@ -183,20 +183,25 @@ def test_depth_colours_are_fixed_by_the_range(renderer):
     state = SessionState(t=0.5, display=Display(view="depth"))
     raw = renderer.raw(state.shot(), Quality())
     shown = picture_of(renderer, request(state, depth_range=(2.0, 4.0)))
-    place = ((raw.depth[0, 0] - 2.0) / 2.0 * 255).round().clamp(0, 255).long().numpy()
-    assert np.array_equal(shown, DEPTH_LUT[place])
+    # What is hardly there goes towards the far end.
+    solid = np.minimum(raw.opacity[0, 0].numpy() / 0.5, 1.0)
+    place = 1 - (1 - np.clip((raw.depth[0, 0].numpy() - 2.0) / 2.0, 0, 1)) * solid
+    assert np.array_equal(shown, DEPTH_LUT[(place * 255).round().astype(int)])
 
 
 def test_depth_colours_follow_the_camera_s_distance(renderer):
+    def range_at(radius: float) -> tuple[float, float]:
+        state = SessionState(orbit=Orbit(radius=radius), display=Display(view="depth"))
+        (found,) = renderer.render(request(state)).depth_ranges
+        assert found is not None
+        return found
+
+    assert np.subtract(range_at(5.7), range_at(4.7)) == pytest.approx(1.0, abs=0.05)
     state = SessionState(t=0.5, orbit=Orbit(radius=4.7), display=Display(view="depth"))
     options = renderer.G.config.rendering
-    shifted = (options.ray_start + 2.0, options.ray_end + 2.0)
-    shown = picture_of(renderer, request(state)).astype(int)
-    same = picture_of(renderer, request(state, depth_range=shifted)).astype(int)
-    assert np.abs(shown - same).max() <= 4
     levels, texts = captures.depth_picture(renderer, state)
-    assert float(texts["depth_near"]) == pytest.approx(shifted[0])
-    assert levels.min() < 65535
+    assert float(texts["depth_near"]) == pytest.approx(options.ray_start + 2.0)
+    assert levels.min() < 65535, "rays are whole"
 
 
 def test_a_farther_camera_still_sees_the_head(renderer):

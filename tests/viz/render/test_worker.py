@@ -499,6 +499,23 @@ def test_a_worker_that_is_killed_is_started_again(
         assert Image.open(file).convert("RGB").size == (128, 128), "what is there is whole"
 
 
+def test_half_files_go_when_the_worker_ended(tmp_path: Path):
+    worker = WorkerConnection(in_process(fragile_worker.die_writing), "cpu")
+    try:
+        folder = tmp_path / "frames"
+        folder.mkdir()
+        (folder / "frame_0000.png").write_bytes(b"whole")
+        job = ExportJob.of("frames", FrameOptions(), SessionState(), folder)
+        worker.start(job)
+        events: list[Event] = []
+        wait(worker, Restarted, events)
+        assert "stopped" in next(e for e in events if isinstance(e, Failed)).sentence
+        left = sorted(path.name for path in tmp_path.rglob("*"))
+        assert left == ["frame_0000.png", "frames"]
+    finally:
+        worker.close()
+
+
 def test_a_picture_that_ends_the_worker_three_times_is_set_aside():
     worker = WorkerConnection(in_process(fragile_worker.serve), "cpu")
     try:

@@ -39,7 +39,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     del result
     with disabled(commands.model is None):
         _seed(state, commands)
-        _recommended(state, commands.model)
+        _recommended(state, commands)
         _truncation(state, commands.model)
         heading("Style mixing")
         _mixing(state, commands.model)
@@ -95,8 +95,8 @@ def _is_let_go(shares: str) -> bool:
     )
 
 
-def _recommended(state: SessionState, model: ModelInfo | None) -> None:
-    seed = recommended(state.latent, model.people if model else (), "Person")
+def _recommended(state: SessionState, commands: Commands) -> None:
+    seed = recommended(state.latent, "people", commands)
     if seed is not None:
         state.latent = Latent.at(seed, state.latent)
 

@@ -15,7 +15,6 @@ from viz.exports.frame_options import (
     MOST_TILES,
     MOVEMENTS,
     ORBIT_SHAPES,
-    PICTURE_VIEWS,
     VIDEO_SUFFIXES,
     FrameOptions,
     Look,
@@ -23,7 +22,7 @@ from viz.exports.frame_options import (
     PictureOptions,
     VideoOptions,
 )
-from viz.exports.schedule import ORBIT_SECONDS
+from viz.exports.schedule import ORBIT_SECONDS, clip_rounds
 from viz.state.errors import UserError
 from viz.state.person import parse_seeds, seeds_text
 from viz.state.settings import setting
@@ -91,15 +90,18 @@ def _movement(state: SessionState, movement: Movement) -> Movement:
     if moving == "orbit":
         movement = _orbit(movement)
     elif moving == "clip":
-        movement = _clip(movement)
+        movement = _clip(state, movement)
     movement = _length(movement)
     rates = {rate: f"{rate:g} a second" for rate in sorted({*_RATES, movement.frame_rate})}
     return choice("Frame rate", movement, "frame_rate", rates)
 
 
-def _clip(movement: Movement) -> Movement:
-    # One round is the default in a way that also fits lengths chosen in seconds.
-    movement = slider("Rounds", movement, "rounds", none=1)
+def _clip(state: SessionState, movement: Movement) -> Movement:
+    # The default also fits lengths chosen in seconds.
+    automatic = 1 if movement.seconds is not None else clip_rounds(state, movement)
+    if movement.rounds is not None:
+        automatic = clip_rounds(state, replace(movement, rounds=None))
+    movement = slider("Rounds", movement, "rounds", none=automatic)
     _, loop = controls.combo(
         "Repeats",
         movement.loop or "",
@@ -128,7 +130,8 @@ def _length(movement: Movement) -> Movement:
         movement.seconds is not None,
         {False: "One frame" if still else "Its own", True: "Set"},
         default=False,
-        tooltip="Its own: as long as the clip or the path plays, 4 seconds a round for an orbit.",
+        tooltip="Its own: as long as the path or the rounds of the clip take, 4 seconds a round "
+        "for an orbit.",
     )
     if not own:
         return replace(movement, seconds=None, frames=None)
@@ -137,20 +140,20 @@ def _length(movement: Movement) -> Movement:
 
 
 def _look(look: Look, transparent: bool) -> Look:
-    views = {view: VIEWS[view] for view in PICTURE_VIEWS}
-    names = ["As shown", *(views[view].split()[0] for view in PICTURE_VIEWS)]
-    lit = [0] if not look.views else [1 + PICTURE_VIEWS.index(view) for view in look.views]
+    views = list(VIEWS)
+    names = ["As shown", *(caption.split()[0] for caption in VIEWS.values())]
+    lit = [0] if not look.views else [1 + views.index(view) for view in look.views]
 
     def about(index: int) -> str:
         if index == 0:
             return "Exports what the viewport shows, with its layout."
-        return f"{views[PICTURE_VIEWS[index - 1]]}: several views stand side by side."
+        return f"{VIEWS[views[index - 1]]}: several views stand side by side."
 
     clicked = cells("Views", names, lit, about, width=70)
     if clicked == 0:
         look = replace(look, views=())
     elif clicked is not None:
-        view = PICTURE_VIEWS[clicked - 1]
+        view = views[clicked - 1]
         rest = tuple(other for other in look.views if other != view)
         look = replace(look, views=rest if view in look.views else (*look.views, view))
     heights = {_AS_RENDERED: "As rendered"} | {h: f"{h} px" for h in _HEIGHTS}

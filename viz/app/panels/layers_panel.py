@@ -9,6 +9,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import layout, style
+from gui_utils.controls.text import printable
 from viz.app.commands import Commands
 from viz.app.panels.setting_controls import slider, toggle
 from viz.app.panels.widgets import Button, button_row, end_of, times
@@ -86,7 +87,7 @@ def _table_row(layer: LayerInfo, interface: Interface) -> None:
     imgui.table_next_column()
     chosen = interface.probe is not None and interface.probe.layer == layer.name
     room = imgui.get_content_region_avail().x
-    imgui.push_id(layer.name)
+    imgui.push_id(printable(layer.name))
     clicked, _ = imgui.selectable(
         end_of(layer.name, room), chosen, imgui.SelectableFlags_.span_all_columns
     )

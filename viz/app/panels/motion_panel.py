@@ -22,7 +22,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         controls.hint("This model makes still pictures: it has no motion code to change.")
     with disabled(model is None or not model.moves):
         _seed(state, commands)
-        seed = recommended(state.motion, model.motions if model else (), "Motion")
+        seed = recommended(state.motion, "motions", commands)
         if seed is not None:
             state.motion = Motion.at(seed, state.motion)
         heading("Blend")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from gui_utils import controls
+from viz.app.commands import Commands
 from viz.app.panels import setting_controls
-from viz.app.panels.widgets import LEAST_SEED, cells, counted, heading, seed_caption
+from viz.app.panels.widgets import LEAST_SEED, counted, heading, picture_cells, seed_caption
+from viz.scheduling.thumbnails import Kind
 from viz.state.person import LAST_SEED, Latent, Motion, lattice_seed
 
 Code = TypeVar("Code", Latent, Motion)
@@ -53,22 +54,32 @@ def blend_rows(code: Code) -> Code:
     return setting_controls.slider("Amount", code, "blend")
 
 
-def recommended(code: Latent | Motion, seeds: Sequence[int], what: str) -> int | None:
-    """Cells for the recommended seeds, where there are any; the seed that was clicked.
+_ONE_OF = {"people": "person", "motions": "motion"}
+
+
+def recommended(code: Latent | Motion, kind: Kind, commands: Commands) -> int | None:
+    """Small pictures of the recommended seeds, where there are any; the seed that was clicked.
 
     Args:
-        code: what is shown now: its cell is lit.
-        seeds: the recommended ones.
-        what: one of them, "Person".
+        code: what is shown now: its picture is framed.
+        kind: which of the model's lists.
+        commands: hold the model and the pictures.
     """
+    model = commands.model
+    seeds = getattr(model, kind, ())
     if not seeds:
         return None
+    commands.thumbnails.show(kind)
     heading("Recommended")
-    lit = [k for k, seed in enumerate(seeds) if (code.x, code.y) == (seed, 0.0)]
-    clicked = cells(
-        f"{what}s",
-        [str(k + 1) for k in range(len(seeds))],
-        lit,
-        lambda k: f"{what} {k + 1} of those that the model's makers chose: seed {seeds[k]}.",
+    words = getattr(model, f"{kind}_words") or [""] * len(seeds)
+    clicked = picture_cells(
+        _ONE_OF[kind].capitalize() + "s",
+        [word or str(seed) for seed, word in zip(seeds, words, strict=True)],
+        [commands.thumbnail_images.get((kind, seed)) for seed in seeds],
+        [k for k, seed in enumerate(seeds) if (code.x, code.y) == (seed, 0.0)],
+        lambda k: (
+            f"The {_ONE_OF[kind]} of seed {seeds[k]}, one of {len(seeds)} that the model's "
+            "makers chose."
+        ),
     )
     return None if clicked is None else seeds[clicked]

@@ -28,12 +28,11 @@ _RAY_RANGE = (2.25, 3.3)
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
     """Layout, views, filtering, depth range, mesh and gizmo."""
-    del result
     with disabled(commands.model is None):
         state.display = _layout(state.display)
         _before(state, commands)
         heading("Picture")
-        state.display = _picture(state, commands.model)
+        state.display = _picture(state, commands.model, result)
         heading("Mesh")
         _mesh(state)
 
@@ -81,19 +80,20 @@ def _before(state: SessionState, commands: Commands) -> None:
     )
 
 
-def _picture(state: SessionState, model: ModelInfo | None) -> Display:
+def _picture(state: SessionState, model: ModelInfo | None, result: RenderResult | None) -> Display:
     display = segmented("Pixels", state.display, "nearest", {False: "Bilinear", True: "Nearest"})
     display = toggle("Gizmo", display, "gizmo")
     ray_range = state.orbit.camera().ray_range(*(model.ray_range if model else _RAY_RANGE))
+    shown = next((ends for ends in result.depth_ranges if ends), None) if result else None
     _, automatic = controls.segmented(
         "Depth range",
         display.depth_range is None,
         {True: "Auto", False: "Set"},
         default=True,
-        tooltip=f"{setting(Display, 'depth_range').sentence} Auto takes those between which the "
-        "rays of this camera run.",
+        tooltip=f"{setting(Display, 'depth_range').sentence} Auto takes those between which this "
+        "camera sees the model's average person.",
     )
-    depth_range = None if automatic else display.depth_range or ray_range
+    depth_range = None if automatic else display.depth_range or shown or ray_range
     if depth_range is not None:
         depth_range = _depth_range(depth_range, ray_range)
     return replace(display, depth_range=depth_range)

@@ -11,6 +11,7 @@ from imgui_bundle import imgui
 
 from gui_utils.controls import style
 from gui_utils.controls.layout import ellipsis, ink, record_rect
+from gui_utils.controls.text import printable
 from viz.app.panels.widgets import counted
 from viz.state.animation import camera_path, path_editing
 from viz.state.interface import Interface
@@ -192,7 +193,7 @@ def tell(state: SessionState, scale: Scale, near: int | None, mouse: float) -> N
         key = state.keyframes[near]
         x = scale.x(key.time)
         orbit, ws_file = key.orbit, key.latent.ws_file
-        who = Path(ws_file).name if ws_file else f"Seed {counted(key.latent.seed)}"
+        who = printable(Path(ws_file).name) if ws_file else f"Seed {counted(key.latent.seed)}"
         lines = [
             f"Key {near + 1} at {key.time:.2f} s",
             f"{who}, motion {counted(key.motion.seed)}, t {key.t:.3f}",

@@ -11,7 +11,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.controls.layout import ink, record, record_rect, tooltip
+from gui_utils.controls.layout import ink, press_area, record, record_rect, tooltip
 from viz.app.timeline import path_drawing as lane
 from viz.app.timeline.path_drawing import KEY_SIZE, Scale
 from viz.state.animation import camera_path, path_editing
@@ -330,7 +330,7 @@ def _play_button(at: tuple[float, float], playing: bool, enabled: bool) -> bool:
     x, y = round(at[0]), round(at[1] - side / 2)
     imgui.begin_disabled(not enabled)
     imgui.set_cursor_screen_pos((x, y))
-    pressed = imgui.invisible_button("##play path", (side, side))
+    pressed = press_area("##play path", (side, side))
     hovered = imgui.is_item_hovered()
     record("Play path")
     colors = style.palette()

@@ -11,6 +11,7 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.controls.layout import ellipsis, record, record_rect, tooltip
+from gui_utils.controls.text import printable
 from viz.app.commands import Commands
 from viz.state.colormaps import DEPTH_LUT
 
@@ -37,7 +38,7 @@ class Badge:
 def pill_size(text: str, icon: str = "") -> tuple[float, float]:
     """Width and height of a pill, Dear ImGui units."""
     with style.font("body", style.SMALL_SIZE):
-        width = imgui.calc_text_size(text).x
+        width = imgui.calc_text_size(printable(text)).x
         if icon:
             width += imgui.calc_text_size(icon).x + style.px(6)
     return width + style.px(16), style.px(22)
@@ -58,7 +59,7 @@ def pill(at: tuple[float, float], text: str, *, icon: str = "", level: str = "te
         if icon:
             draw.add_text((pen, text_y), getattr(colors, level), icon)
             pen += imgui.calc_text_size(icon).x + style.px(6)
-        draw.add_text((pen, text_y), colors.text, text)
+        draw.add_text((pen, text_y), colors.text, printable(text))
 
 
 def draw_label(tile: Rect, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 from imgui_bundle import icons_fontawesome_6 as icons
@@ -129,15 +130,22 @@ class _Slot:
     def __init__(self) -> None:
         self.view: View | None = None
         self.mesh: MeshData | None = None
+        self.depth_range: tuple[float, float] | None = None
         self._picture: np.ndarray | None = None
         self._texture: Texture | None = None
         self._uploaded: int | None = None
 
-    def take(self, view: View, picture: np.ndarray | None, mesh: MeshData | None) -> None:
+    def take(
+        self,
+        view: View,
+        picture: np.ndarray | None,
+        mesh: MeshData | None,
+        depth_range: tuple[float, float] | None,
+    ) -> None:
         """Keep an answer; one with neither a picture nor a mesh changes nothing."""
         if picture is None and mesh is None:
             return
-        self.view, self.mesh = view, mesh
+        self.view, self.mesh, self.depth_range = view, mesh, depth_range
         self._picture, self._uploaded = picture, None
 
     def image(self, side: int, nearest: bool) -> imgui.ImTextureRef | None:
@@ -197,9 +205,9 @@ class Viewport:
         shots = result.request.shots
         while len(self._slots) < len(shots):
             self._slots.append(_Slot())
-        pictures, meshes = dict(enumerate(result.pictures)), dict(enumerate(result.meshes))
-        for index, shot in enumerate(shots):
-            self._slots[index].take(shot.view, pictures.get(index), meshes.get(index))
+        answers = zip_longest(shots, result.pictures, result.meshes, result.depth_ranges)
+        for slot, (shot, picture, mesh, depth_range) in zip(self._slots, answers, strict=False):
+            slot.take(shot.view, picture, mesh, depth_range)
         self._shown = len(shots)
         self._request = result.request
 
@@ -252,13 +260,13 @@ class Viewport:
         if state.display.layout == "split":
             return self._draw_split(tiles[0], shots, state, commands)
         labels = _labels(state)
-        legend: tuple[Rect, Camera] | None = None
+        legend: tuple[Rect, tuple[float, float]] | None = None
         for index, (tile, shot) in enumerate(zip(tiles, shots, strict=True)):
             slot = self._slot(index, shot)
             self._draw_tile(index, tile, slot, shot.camera, state)
             record_rect(f"Tile {index}", tile)
-            if slot is not None and slot.view == "depth":
-                legend = tile, shot.camera
+            if slot is not None and slot.depth_range is not None:
+                legend = tile, slot.depth_range
             if state.display.layout == "grid":
                 view = shot.view if slot is None or slot.view is None else slot.view
                 overlays.draw_label(tile, VIEWS[view])
@@ -266,8 +274,8 @@ class Viewport:
                 overlays.draw_label(tile, labels[index])
         kept = _draw_gizmo(tiles[0], shots[0].camera, state, commands)
         if legend is not None:
-            tile, camera = legend
-            self._draw_legend(tile, camera, kept if tile == tiles[0] else 0.0, commands)
+            tile, limits = legend
+            overlays.draw_legend(tile, limits, kept if tile == tiles[0] else 0.0)
         return False
 
     def _draw_split(
@@ -279,8 +287,8 @@ class Viewport:
         self._draw_tile(1, tile, after, shots[1].camera, state, (fraction, 1.0))
         record_rect("Tile 0", tile)
         kept = _draw_gizmo(tile, shots[1].camera, state, commands)
-        if after is not None and after.view == "depth":
-            self._draw_legend(tile, shots[1].camera, kept, commands)
+        if after is not None and after.depth_range is not None:
+            overlays.draw_legend(tile, after.depth_range, kept)
         overlays.draw_split_labels(tile, fraction, kept)
         moved, held = overlays.split_handle(tile, fraction)
         if moved != state.display.split:
@@ -355,13 +363,6 @@ class Viewport:
             )
             kept.drawn = wanted
         return kept.image
-
-    def _draw_legend(self, tile: Rect, camera: Camera, kept: float, commands: Commands) -> None:
-        limits = self._request.depth_range if self._request else None
-        if limits is None and commands.model is not None:
-            limits = camera.ray_range(*commands.model.ray_range)
-        if limits is not None:
-            overlays.draw_legend(tile, limits, kept)
 
     def _badges(self, commands: Commands) -> list[Badge]:
         badges = []

@@ -28,6 +28,7 @@ def depth_picture(renderer: Renderer, state: SessionState) -> tuple[np.ndarray, 
     """16-bit depth of a state's camera, uint16 [h, w], and PNG texts that tell its scale.
 
     0 is the near end of the depth range and 65535 its far end, in world units from the camera.
+    Where none is chosen it is that of the rays, so that nothing is cut off.
     """
     shot, options = state.shot("depth"), renderer.G.config.rendering
     raw = renderer.raw(shot, state.quality)

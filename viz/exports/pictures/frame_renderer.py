@@ -21,8 +21,9 @@ from PIL import Image
 from torch import Tensor
 
 from training.networks.generator import RawRender
-from viz.exports.frame_layout import people_across, problems_of_size, problems_of_view, scaled_size
+from viz.exports.frame_layout import people_across, problems_of_size, scaled_size
 from viz.exports.frame_options import Bits, Look
+from viz.exports.pictures import mesh_pictures
 from viz.render.renderer import Renderer
 from viz.state import layouts
 from viz.state.colormaps import DEPTH_LUT
@@ -39,16 +40,6 @@ _PASSING = ("render", "superresolution")
 _FAINT = 1 / 255
 """Opacity below which a colour cannot be told from the background."""
 _MOST_BACKDROPS = 32
-
-
-def check_look(state: SessionState, look: Look) -> None:
-    """Makes sure that frames can show what is asked for.
-
-    Raises:
-        UserError: when they cannot.
-    """
-    if problems := problems_of_view(state, look):
-        raise UserError(problems[0])
 
 
 class FrameRenderer:
@@ -104,21 +95,43 @@ class FrameRenderer:
 
     def _cell(self, state: SessionState) -> Parts:
         shots = _cell_shots(state, self.look)
+        rendered = [shot for shot in shots if shot.view != "mesh"]
         with_normals = {_place(shot) for shot in shots if shot.view == "normals"}
-        for shot in shots:  # the longest part, one after the other
+        for shot in rendered:  # the longest part, one after the other
             self.renderer.raw(shot, state.quality, _place(shot) in with_normals)
             yield
+        shown: dict[Shot, np.ndarray | None] = {}
+        if self.bits == 8 and self.look.background == "shown" and rendered:
+            request = RenderRequest(
+                tuple(rendered), state.quality, depth_range=state.display.depth_range
+            )
+            shown = dict(zip(rendered, self.renderer.render(request).pictures, strict=True))
         pictures = []
-        if self.bits == 8 and self.look.background == "shown":
-            request = RenderRequest(shots, state.quality, depth_range=state.display.depth_range)
-            pictures = [p for p in self.renderer.render(request).pictures if p is not None]
-        else:
-            for shot in shots:
-                pictures.append(self._numbers(state, shot))
+        for shot in shots:
+            picture = shown.get(shot)
+            if picture is None:
+                draw = self._mesh if shot.view == "mesh" else self._numbers
+                picture = draw(state, shot)
                 yield
+            pictures.append(picture)
         if self.look.views:
             return layouts.tiled(pictures, len(pictures))
         return layouts.compose(state, pictures)
+
+    def _mesh(self, state: SessionState, shot: Shot) -> np.ndarray:
+        """The surface as the window shows it; uint8 [H, W, 3] where the pixels of the screen are
+        wanted, else float32 in 0..1, with alpha where it is to be transparent.
+
+        Raises:
+            UserError: when there is none.
+        """
+        mesh = self.renderer.mesh(shot, state.quality)
+        side = self.renderer.side(state.quality)
+        picture = mesh_pictures.draw(mesh, shot.camera, side, state.display.mesh_style)
+        if self.look.background == "transparent":
+            return picture
+        picture = mesh_pictures.over_ground(picture)
+        return quantised(picture, 8) if self.bits == 8 else picture.astype(np.float32)
 
     def _numbers(self, state: SessionState, shot: Shot) -> np.ndarray:
         """A shot's picture, float32 [H, W, 3 or 4] in 0..1."""
@@ -140,7 +153,7 @@ class FrameRenderer:
             assert raw.normals is not None
             return (raw.normals * (1 if straight else raw.opacity)) * 0.5 + 0.5
         if shot.view == "depth":
-            return self._depth_colors(state, shot, raw)
+            return self._depth_colors(state, shot, raw, straight)
         full = shot.view == "image"
         picture = self.renderer.image(shot, state.quality) if full else raw.image
         picture = picture.float() * 0.5 + 0.5
@@ -152,11 +165,11 @@ class FrameRenderer:
         color = (picture - (1 - alpha) * backdrop) / alpha.clamp_min(_FAINT)
         return torch.where(alpha < _FAINT, backdrop, color)
 
-    def _depth_colors(self, state: SessionState, shot: Shot, raw: RawRender) -> Tensor:
-        options = self.renderer.G.config.rendering
-        ray_range = shot.camera.ray_range(options.ray_start, options.ray_end)
-        near, far = state.display.depth_range or ray_range
-        place = ((raw.depth[0, 0].float() - near) / max(far - near, 1e-6)).clamp(0, 1) * 255
+    def _depth_colors(
+        self, state: SessionState, shot: Shot, raw: RawRender, straight: bool
+    ) -> Tensor:
+        chosen = state.display.depth_range
+        place = self.renderer.depth_places(raw, shot.camera, chosen, fades=not straight) * 255
         colors = torch.from_numpy(DEPTH_LUT).to(place.device).float() / 255
         low = place.floor().long().clamp_max(254)
         share = (place - low)[..., None]

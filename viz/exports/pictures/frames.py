@@ -9,7 +9,7 @@ from viz.exports import recipes, schedule, writing
 from viz.exports.embedding import FOLDER_SIDECAR, PNG_KEY, session_text
 from viz.exports.frame_options import FrameOptions, PictureOptions
 from viz.exports.pictures import png
-from viz.exports.pictures.frame_renderer import FrameRenderer, check_look
+from viz.exports.pictures.frame_renderer import FrameRenderer
 from viz.exports.recipes import Recipe
 from viz.exports.schedule import Take
 from viz.render.renderer import Renderer
@@ -35,7 +35,6 @@ def export_picture(
         UserError: when it cannot be rendered or written.
     """
     writing.check(options, path, overwrite)
-    check_look(state, options.look)
     recipe = Recipe.of(renderer, state, "picture", options)
     frames = FrameRenderer(renderer, options.look, options.bits)
     pixels = yield from frames.steps(state, "Rendering", 0.1)
@@ -90,7 +89,6 @@ def write_frames(
     share: tuple[int, int],
 ) -> Steps:
     """Steps of saving the frames of a take; see `export_frames`."""
-    check_look(state, options.look)
     yield "Looking at the folder", 0.0
     recipe = Recipe.of(renderer, state, "frames", options)
     paths = frame_paths(folder, take.count)

@@ -9,7 +9,7 @@ import numpy as np
 
 from viz.exports import schedule, writing
 from viz.exports.frame_options import VideoOptions
-from viz.exports.pictures.frame_renderer import FrameRenderer, check_look
+from viz.exports.pictures.frame_renderer import FrameRenderer
 from viz.exports.recipes import Recipe
 from viz.exports.schedule import Take
 from viz.exports.video import encoders
@@ -41,7 +41,6 @@ def write_video(
     renderer: Renderer, state: SessionState, take: Take, options: VideoOptions, path: Path
 ) -> Steps:
     """Steps of saving the frames of a take; see `export_video`."""
-    check_look(state, options.look)
     encoders.require_codec(options, path)
     text = Recipe.of(renderer, state, "video", options).text(state, path.parent)
     # ProRes stores 10 bits: more than the screen's 8.

@@ -1,0 +1,74 @@
+"""Between which distances a camera sees the surface: the ends of the depth colours.
+
+They are found once for a model, on its average person at rest, and then depend on where the camera
+stands alone. So they hold still while a clip plays or people change, glide while the camera moves,
+and are the same in the window, without one and in exports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from training.camera import Camera, rays
+from training.networks.generator import Generator
+
+_ROUND = [(yaw, 0) for yaw in range(0, 360, 30)]
+_VIEWS = [*_ROUND, (0, 40), (0, -40), (60, 30), (-60, 30), (60, -30), (-60, -30)]
+"""Yaw and pitch, in degrees, of the cameras that look for the surface."""
+_SIDE = 24
+"""Of their pictures, pixels."""
+_SOLID = 0.9
+"""Opacity from which a pixel counts as surface."""
+_LEAST_POINTS = 16
+_ENDS = (0.005, 0.98)
+"""Share of the surface that lies nearer than each end; hair and clothes may be far behind."""
+_MARGIN = 0.06
+"""Of the range, at each end, for people who are larger than the average."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Points on the surface of a model's average person."""
+
+    points: np.ndarray
+    """[P, 3], world coordinates."""
+    seen_from: np.ndarray
+    """Unit vectors to the cameras that saw them [P, 3]."""
+
+    def distances(self, camera: Camera) -> tuple[float, float] | None:
+        """Distances from a camera to the nearest and to the farthest point that it sees, with a
+        margin, in world units; None where there is no surface."""
+        if len(self.points) < _LEAST_POINTS:
+            return None
+        ways = camera.position - self.points
+        lengths = np.linalg.norm(ways, axis=1)
+        # Points that face the camera count; by degrees, so that nothing jumps as it turns.
+        facing = np.einsum("pk,pk->p", ways, self.seen_from) / np.maximum(lengths, 1e-9)
+        weights = np.maximum(facing, 0.0) ** 2
+        if weights.sum() < 1e-6:  # as from within the head
+            return None
+        order = np.argsort(lengths)
+        shares = np.cumsum(weights[order]) / weights.sum()
+        near, far = np.interp(_ENDS, shares, lengths[order])
+        margin = _MARGIN * (far - near)
+        return max(float(near - margin), 1e-3), max(float(far + margin), 2e-3)
+
+
+def find_surface(G: Generator) -> Surface:
+    """Looks at a model's average person from all sides."""
+    config, device = G.config, G.device
+    cameras = [Camera.orbit(yaw, pitch) for yaw, pitch in _VIEWS]
+    c = torch.from_numpy(np.stack([camera.numbers() for camera in cameras])).float().to(device)
+    ws = G.mapping(torch.zeros(1, config.z_dim, device=device), truncation_psi=0.0)
+    still = torch.zeros(1, config.motion_dim, device=device) if config.has_motion else None
+    planes = G.planes(ws, still, None if still is None else still.new_zeros(1, 1))
+    raw = G.render(planes, ws, c, resolution=_SIDE)
+    origins, directions = (x.cpu().numpy() for x in rays(c, _SIDE))
+    depth = raw.depth.reshape(len(cameras), -1, 1).cpu().numpy()
+    points = origins[:, None] + depth * directions
+    solid = raw.opacity.reshape(len(cameras), -1).cpu().numpy() > _SOLID
+    solid &= (np.abs(points) < config.rendering.box_warp / 2).all(axis=-1)  # the model's own space
+    return Surface(points[solid], -directions[solid])
