@@ -86,11 +86,13 @@ def test_anyone_is_a_whole_head_on_white(demo: Generator) -> None:
             planes = demo.planes(ws, z_motion, torch.full((1, 1), 0.5))
             c = torch.from_numpy(Orbit().camera().numbers())[None]
             raw = demo.render(planes, ws, c)
+            corners = demo.superresolve(raw, ws)[0, :, ::255, ::255]
         opacity = raw.opacity[0, 0]
         assert opacity[28:36, 28:36].min() > 0.95, "the face is solid"
         assert opacity[0].max() < 0.1, "the head ends within the picture"
         assert np.asarray(label(opacity.numpy() > 0.5)).max() == 1, "nothing floats beside the head"
         assert raw.image[0, :, :6, :6].min() > 0.9, "the background is white"
+        assert corners[:, 0].min() > 0.92, "in its final corners as well"
         middle = raw.depth[0, 0, 24:40, 24:40]
         assert 2.2 < middle.min() < middle.max() < 2.9
 
