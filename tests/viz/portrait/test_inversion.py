@@ -14,9 +14,11 @@ from training.config import GeneratorConfig
 from training.metrics.geometry import project
 from training.networks.generator import Generator
 from viz.portrait.camera.camera_fit import CameraFit
-from viz.portrait.inversion.code_search import camera_of, planes
+from viz.portrait.inversion.code_search import CodeSearch, camera_of, planes
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import FittedPerson, Inversion, refined_fit
+from viz.portrait.inversion.likeness import Likeness
+from viz.portrait.inversion.photo_target import PhotoTarget
 
 Photo = tuple[torch.Tensor, np.ndarray]
 State = Mapping[str, torch.Tensor] | None
@@ -155,6 +157,39 @@ def test_it_runs_in_a_worker_that_only_infers(generator, photo):
     expected = finished(generator, photo)
     with torch.inference_mode():
         assert same(expected, finished(generator, photo))
+
+
+@pytest.mark.parametrize("step", [0, 9])  # of the small raw pictures, and of the whole
+def test_gradients_are_those_of_the_loss(small_config, photo, step):
+    """Along random directions, against differences; importance samples carry no gradients."""
+    plain = dataclasses.replace(small_config.rendering, importance_samples=0, white_background=True)
+    torch.manual_seed(0)
+    G = Generator(dataclasses.replace(small_config, rendering=plain)).eval().requires_grad_(False)
+    target = PhotoTarget.of(photo[0], photo[1], FIT, G.config.image_resolution, True)
+    options = InversionOptions(candidates=1, code_steps=10)
+    search = CodeSearch(G, Likeness(target), FIT.yaw, FIT.pitch, options)
+    with torch.no_grad():  # away from 0, where the motion layers bend
+        search.motion += torch.randn(
+            search.motion.shape, generator=torch.Generator().manual_seed(2)
+        )
+    for name, value in search.values.items():
+        draws = torch.Generator().manual_seed(3)
+        direction = torch.randn(value.shape, generator=draws)
+        direction *= 0.02 / direction.norm()
+
+        def loss(shift: float, value=value, direction=direction) -> float:
+            with torch.no_grad():
+                value += shift * direction
+                total = sum(float(part) for part in search.losses(step))
+                value -= shift * direction
+            return total
+
+        value.grad = None
+        for part in search.losses(step):
+            part.backward()
+        assert value.grad is not None
+        expected = float((value.grad * direction).sum())
+        assert loss(0.5) - loss(-0.5) == pytest.approx(expected, rel=0.05, abs=2e-5), name
 
 
 def test_the_better_crop_shows_what_the_search_saw():

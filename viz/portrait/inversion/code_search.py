@@ -35,6 +35,8 @@ roll in degrees, the logarithm of the crop's side, and the crop's centre in side
 _VIEW_PRIOR = 0.05
 _EMPTY = 20.0
 """Weight of matter where none of the compared people has any."""
+_MOUTHS = 16
+"""People of whom is measured how far their mouths are open at rest."""
 _REST_EVERY = 4
 _REST = 10.0
 """Weight of a mouth that is open at rest, though the model's people close theirs."""
@@ -109,25 +111,34 @@ class CodeSearch(Stepping):
         draws = torch.Generator().manual_seed(self.options.seed + 1)
         z = torch.randn((count, config.z_dim), generator=draws).to(self.G.device)
         w = self.space.mean + _START_PSI * (self.G.mapping(z)[:, 0] - self.space.mean)
+        still = self.space.motion(torch.zeros_like(self.motion))
+        c = camera_of(self.start_view)
         best, openings = math.inf, []
         for k in range(count):
             ws = w[k, None, None].expand(1, config.num_ws, -1)
-            motion = self.space.motion(self.motion)
-            raw = self._coarse(Shot(ws, motion, camera_of(self.start_view)))
-            self.room.add(planes(self.G, ws, motion))
-            image = self.G.superresolve(raw, ws)
-            loss = float(self.likeness.picture(raw.image) + self.likeness.face(image))
-            openings.append(mouth_opening(self.likeness.points(image)))
+            now = planes(self.G, ws, still)
+            self.room.add(now)
+            raw = self._render(now, Shot(ws, still, c), True)
+            loss = float(self.likeness.picture(raw.image))
             if loss < best:
                 best = loss
                 self.people.copy_(self.space.coordinates(w[k]).expand_as(self.people))
+            if k < _MOUTHS:
+                points = self.likeness.points(self.G.superresolve(raw, ws))
+                openings.append(mouth_opening(points))
             yield (k + 1) / count
         self.rest_opening.copy_(torch.cat(openings).median())
 
-    def loss(self, step: int) -> Tensor:
+    def losses(self, step: int) -> Iterator[Tensor]:
+        coarse = step < self.coarse_steps
+        yield self._unlike(step, coarse) + self._priors()
+        if self.G.config.has_motion and not coarse and step % _REST_EVERY == 0:
+            yield self._rest(self.shot())
+
+    def _unlike(self, step: int, coarse: bool) -> Tensor:
+        """How unlike the photo what is found so far looks."""
         shot, likeness = self.shot(), self.likeness
         now = planes(self.G, shot.ws, shot.motion)
-        coarse = step < self.coarse_steps
         jitter = torch.Generator(self.G.device).manual_seed(self.options.seed * 10007 + step)
         raw = self._render(now, shot, coarse, jitter)
         loss = likeness.picture(raw.image).mean() + likeness.opacity(raw)
@@ -135,9 +146,7 @@ class CodeSearch(Stepping):
         if not coarse:
             image = self.G.superresolve(raw, shot.ws)
             loss = loss + likeness.picture(image).mean() + likeness.face(image)
-            if self.G.config.has_motion and step % _REST_EVERY == 0:
-                loss = loss + self._rest(shot)
-        return loss + self._priors()
+        return loss
 
     def _priors(self) -> Tensor:
         people = self.people
@@ -152,12 +161,10 @@ class CodeSearch(Stepping):
     def _rest(self, shot: Shot) -> Tensor:
         """A smile in the photo belongs to its motion, not to the person at rest."""
         still = Shot(shot.ws, torch.zeros_like(shot.motion), shot.c.detach())
-        image = self.G.superresolve(self._coarse(still), still.ws)
+        raw = self._render(planes(self.G, still.ws, still.motion), still, True)
+        image = self.G.superresolve(raw, still.ws)
         opening = mouth_opening(self.likeness.points(image))
         return _REST * (opening - self.rest_opening).relu().mean()
-
-    def _coarse(self, shot: Shot) -> RawRender:
-        return self._render(planes(self.G, shot.ws, shot.motion), shot, True)
 
     def _render(
         self, now: Tensor, shot: Shot, coarse: bool, jitter: torch.Generator | None = None

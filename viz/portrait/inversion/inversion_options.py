@@ -14,12 +14,12 @@ class InversionOptions:
 
     candidates: Annotated[int, Range(1, 1000, step=1)] = 96
     """How many random people are compared with the photo; the search begins at the likest."""
-    code_steps: Annotated[int, Range(0, 5000, slider=(0, 600), step=10)] = 260
+    code_steps: Annotated[int, Range(0, 5000, slider=(0, 600), step=10)] = 300
     """Steps of the search for the person and the motion within what the model knows."""
     tuning: bool = True
     """Whether the model's weights are then fitted to the photo as well: a closer likeness, which
     takes as long again and makes the person's file as large as the model."""
-    tuning_steps: Annotated[int, Range(0, 5000, slider=(0, 600), step=10)] = 160
+    tuning_steps: Annotated[int, Range(0, 5000, slider=(0, 600), step=10)] = 240
     """Steps of fitting the weights."""
     prior: Annotated[float, Range(0, 1, slider=(0, 0.3))] = 0.05
     """How strongly the person is drawn to those that the model was trained on: more keeps other

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -46,8 +46,9 @@ class Stepping:
         ]
         self._adam = torch.optim.Adam(groups, betas=_BETAS)
 
-    def loss(self, step: int) -> Tensor:
-        """What is made small."""
+    def losses(self, step: int) -> Iterator[Tensor]:
+        """What is made small: the sum of these. Each is let go before the next is computed, so
+        that only one of their graphs takes memory."""
         raise NotImplementedError
 
     def take_step(self) -> float:
@@ -56,11 +57,14 @@ class Stepping:
         for group, lr in zip(self._adam.param_groups, self._rates, strict=True):
             group["lr"] = lr * factor
         self._adam.zero_grad(set_to_none=True)
-        loss = self.loss(self.step)
-        loss.backward()
+        total = 0.0
+        for loss in self.losses(self.step):
+            loss.backward()
+            total += float(loss.detach())
+            del loss
         self._adam.step()
         self.step += 1
-        return float(loss.detach())
+        return total
 
     def state(self) -> dict[str, Tensor]:
         """All that the next steps depend on; `restore` takes it."""

@@ -4,6 +4,7 @@ that was found (pivotal tuning, Roich et al., 2021, arXiv 2106.05744)."""
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +32,7 @@ _MOVING = 0.2
 which a pixel counts as moved."""
 _EMPTY = 20.0
 """Weight of matter in space that was empty, and that all of the model's people leave empty."""
-_MOTION = 0.2
+_MOTION = 0.4
 _REST = 8.0
 """Weights of what random motions do, and of the parts of the face that move at rest."""
 
@@ -70,7 +71,7 @@ class WeightTuning(Stepping):
             moved = (rest.image - shown.image).abs().mean(dim=1, keepdim=True)
             self._moving = (F.avg_pool2d(moved, 3, 1, 1) / _MOVING).clamp(0, 1)
 
-    def loss(self, step: int) -> Tensor:
+    def losses(self, step: int) -> Iterator[Tensor]:
         draws = torch.Generator().manual_seed(self.options.seed * 10007 + step)
         jitter = torch.Generator(self.G.device).manual_seed(self.options.seed * 10007 + step)
         shot, likeness = self.shot, self.likeness
@@ -79,7 +80,13 @@ class WeightTuning(Stepping):
         image = self.G.superresolve(raw, shot.ws)
         loss = likeness.picture(raw.image).mean() + likeness.picture(image).mean()
         loss = loss + likeness.opacity(raw) + likeness.face(image)
-        return loss + self.options.locality * self._locality(now, draws)
+        change = self._view(now, draws) + _EMPTY * self.room.excess(now, self.G)
+        moves = self.G.config.has_motion
+        if moves and step % 2 == 0:
+            change = change + _MOTION * self._movement(now, draws)
+        yield loss + self.options.locality * change
+        if moves and step % 2:
+            yield self.options.locality * _REST * self._rest_change()
 
     def differences(self) -> dict[str, Tensor]:
         """What the weights have changed by, in half precision on the processor, by their names."""
@@ -88,14 +95,6 @@ class WeightTuning(Stepping):
             name: (value.detach() - before[name].detach()).to("cpu", torch.float16)
             for name, value in self.values.items()
         }
-
-    def _locality(self, now: Tensor, draws: torch.Generator) -> Tensor:
-        loss = self._view(now, draws) + _EMPTY * self.room.excess(now, self.G)
-        if not self.G.config.has_motion:
-            return loss
-        if self.step % 2:
-            return loss + _REST * self._rest_change()
-        return loss + 2 * _MOTION * self._movement(now, draws)
 
     def _rest_change(self) -> Tensor:
         """Change of the face at rest where the photo's expression moves it: a smile shall not be
