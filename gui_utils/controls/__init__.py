@@ -15,11 +15,14 @@ from gui_utils.controls.notices import Buttons, Level, Toasts
 from gui_utils.controls.numbers import drag_int, slider, slider_int, vector
 from gui_utils.controls.pad import pad
 from gui_utils.controls.redraw import request_frame
+from gui_utils.controls.search import Choice, SearchList
 from gui_utils.controls.text import printable
 
 __all__ = [
     "Buttons",
+    "Choice",
     "Level",
+    "SearchList",
     "Toasts",
     "begin_frame",
     "button",

@@ -93,7 +93,7 @@ def toggle(
     width, height = style.px(32), style.px(18)
     low = imgui.get_cursor_screen_pos()
     pressed = press_area("##switch", (width, row.height))
-    record(row.name)
+    record(row.name, presses=True)
     hovered = imgui.is_item_hovered()
     new = not value if pressed else value
     if (imgui.is_item_clicked(1) or row.reset) and default is not None:
@@ -139,7 +139,7 @@ def segmented(
         imgui.set_cursor_screen_pos((left, low.y))
         if press_area(f"##{caption}", (width, row.height)):
             new = option
-        record(f"{row.name}/{caption}")
+        record(f"{row.name}/{caption}", presses=True)
         if imgui.is_item_clicked(1) and default is not None:
             new = default
         text = colors.text_dim
@@ -192,7 +192,7 @@ def button(
         imgui.end_disabled()
     if primary:
         imgui.pop_style_color(4)
-    record(name)
+    record(name, presses=True)
     explain(None, tooltip)
     return pressed
 
@@ -223,7 +223,7 @@ def icon_button(
     draw.add_text((round(x), round(y)), ink(tint), icon)
     if not enabled:
         imgui.end_disabled()
-    record(name)
+    record(name, presses=True)
     explain(None, tooltip)
     return pressed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from imgui_bundle import icons_fontawesome_6 as icons
@@ -27,10 +27,41 @@ _TOOLTIP_WIDTH = 300.0
 _TOOLTIP_GAP = 6.0
 
 
+@dataclass(frozen=True)
+class Control:
+    """A control that `indexing` has found."""
+
+    presses: bool
+    """Whether it is pressed, not set to a value: a button, a switch."""
+    about: str = ""
+    """Its tooltip."""
+
+
+@dataclass
+class _Search:
+    """What is looked for among the controls."""
+
+    sought: str = ""
+    """The control that gets the keyboard once it is drawn; empty for none."""
+    frames: int = 0
+    """How many more frames it is looked for."""
+    index: dict[str, Control] | None = None
+    """What `indexing` has found; None outside of it."""
+    last: str = ""
+    """The control found last, which a tooltip belongs to."""
+
+
+_SEARCH_FRAMES = 10
+_search = _Search()
+
+
 def begin_frame() -> None:
     """Forget what the last frame left; the window calls it as a frame begins."""
     rects.clear()
     _prefix.clear()
+    _search.frames -= 1
+    if _search.frames < 0:
+        _search.sought = ""
     keyboard.begin_frame()
     redraw.begin_frame()
 
@@ -41,8 +72,20 @@ def split_label(label: str) -> tuple[str, str]:
     return visible, name or visible
 
 
-def record(name: str) -> None:
-    """Remember the rectangle of the last item under the current section."""
+def record(name: str, *, presses: bool = False) -> None:
+    """Remember the rectangle of the last item under the current section.
+
+    `presses` tells that the item is pressed, not set to a value.
+    """
+    full = "/".join((*_prefix, name))
+    if _search.index is not None:
+        _search.last = full if imgui.get_item_id() else ""
+        if _search.last:
+            _search.index[full] = Control(presses)
+        return
+    if full == _search.sought:
+        _search.sought = ""
+        _reach_item(presses)
     low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
     record_rect(name, (low.x, low.y, high.x, high.y))
 
@@ -50,6 +93,56 @@ def record(name: str) -> None:
 def record_rect(name: str, rect: tuple[float, float, float, float]) -> None:
     """Remember a rectangle under the current section."""
     rects["/".join((*_prefix, name))] = rect
+
+
+def _reach_item(press: bool) -> None:
+    """Give the last item the focus ring, in sight, and press it where it is to be pressed."""
+    imgui.set_scroll_here_y(0.4)
+    imgui.internal.set_focus_id(imgui.get_item_id(), imgui.internal.get_current_window())
+    imgui.set_nav_cursor_visible(True)
+    if press:
+        imgui.internal.activate_item_by_id(imgui.get_item_id())
+    redraw.request_frame("reached control")
+
+
+def reach(name: str) -> None:
+    """Give the control "Section/Label" the keyboard once it is drawn in one of the next frames, and
+    press it if it is a button or a switch. Its section is opened."""
+    _search.sought, _search.frames = name, _SEARCH_FRAMES
+    title = name.partition("/")[0]
+    if title in open_sections:
+        open_sections[title] = True
+    redraw.request_frame("reached control")
+
+
+def opens_folds() -> bool:
+    """Whether folded parts of the current section are to be drawn, as they may hold what is
+    sought. They stay open where a control was sought, not where all are indexed."""
+    return is_indexing() or (_prefix[:1] == [_search.sought.partition("/")[0]])
+
+
+def is_indexing() -> bool:
+    """Whether controls are drawn only to be found."""
+    return _search.index is not None
+
+
+@contextmanager
+def indexing(width: float) -> Iterator[dict[str, Control]]:
+    """Find the controls that the block draws, out of sight and out of reach, by their names.
+
+    `width` is that of the place where they are drawn, in design pixels.
+    """
+    found: dict[str, Control] = {}
+    imgui.set_next_window_pos((-30000.0, -30000.0))
+    imgui.set_next_window_size((style.px(width), style.px(20000)))
+    flags = imgui.WindowFlags_.no_inputs | imgui.WindowFlags_.no_decoration
+    imgui.begin(f"##index{width}", None, flags | imgui.WindowFlags_.no_saved_settings)
+    _search.index = found
+    try:
+        yield found
+    finally:
+        _search.index = None
+        imgui.end()
 
 
 @contextmanager
@@ -159,6 +252,12 @@ def tooltip(row: Row | None, text: str, *facts: str) -> None:
     `facts` follow the text as dim lines. The tooltip lies beside the panel where there is room,
     so that it hides none of its controls, else below or above the item.
     """
+    if _search.index is not None:
+        if _search.last:
+            _search.index[_search.last] = replace(
+                _search.index[_search.last], about=printable(text)
+            )
+        return
     lines = [printable(fact) for fact in facts if fact]
     if not (text or lines):
         return

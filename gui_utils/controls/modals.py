@@ -43,7 +43,7 @@ def key_help(rows: Sequence[tuple[str, str, str]]) -> bool:
         return False
     is_open = _key_help_header()
     _key_columns(groups, columns)
-    if imgui.is_key_pressed(imgui.Key.escape, False) or _clicked_outside():
+    if imgui.is_key_pressed(imgui.Key.escape, False) or clicked_outside():
         is_open = False
     if not is_open:
         imgui.close_current_popup()
@@ -87,7 +87,7 @@ def _key_group(group: str, items: list[tuple[str, str, str]]) -> None:
     imgui.pop_style_color()
     for _, keys, meaning in items:
         low = imgui.get_cursor_screen_pos()
-        _key_caps(keys)
+        draw_key_caps(keys)
         imgui.same_line()
         imgui.set_cursor_screen_pos((low.x + style.px(128), low.y))
         imgui.align_text_to_frame_padding()
@@ -97,29 +97,43 @@ def _key_group(group: str, items: list[tuple[str, str, str]]) -> None:
     imgui.dummy((0.0, style.px(6)))
 
 
-def _key_caps(keys: str) -> None:
+def key_caps_width(keys: str) -> float:
+    """Width of `draw_key_caps`, Dear ImGui units."""
+    with style.font("body", style.SMALL_SIZE):
+        return sum(_cap_width(part) + style.px(4) for part in _caps(keys))
+
+
+def _caps(keys: str) -> list[str]:
+    return [part or "+" for part in (keys.split("+") if len(keys) > 1 else [keys])]
+
+
+def _cap_width(part: str) -> float:
+    return imgui.calc_text_size(part).x + 2 * style.px(7)
+
+
+def draw_key_caps(keys: str) -> None:
     """Draw the names of keys as key caps: "Ctrl+S" becomes two."""
     colors = style.palette()
     draw = imgui.get_window_draw_list()
     low = imgui.get_cursor_screen_pos()
     height = imgui.get_frame_height()
     x = low.x
-    parts = keys.split("+") if len(keys) > 1 else [keys]
     with style.font("body", style.SMALL_SIZE):
         inset, pad = style.px(2), style.px(7)
-        for part in parts:
-            size = imgui.calc_text_size(part or "+")
-            right = x + size.x + 2 * pad
+        for part in _caps(keys):
+            size = imgui.calc_text_size(part)
+            right = x + _cap_width(part)
             box = ((x, low.y + inset), (right, low.y + height - inset))
             draw.add_rect_filled(*box, ink(colors.frame), style.px(4))
             draw.add_rect(*box, ink(colors.border), style.px(4))
             text_y = low.y + (height - size.y) / 2
-            draw.add_text((x + pad, round(text_y)), ink(colors.text), part or "+")
+            draw.add_text((x + pad, round(text_y)), ink(colors.text), part)
             x = right + style.px(4)
     imgui.dummy((x - low.x, height))
 
 
-def _clicked_outside() -> bool:
+def clicked_outside() -> bool:
+    """Whether the mouse was pressed beside the present window."""
     low, size = imgui.get_window_pos(), imgui.get_window_size()
     high = (low.x + size.x, low.y + size.y)
     inside = imgui.is_mouse_hovering_rect((low.x, low.y), high, False)

@@ -6,6 +6,7 @@ from gui_utils import controls
 from gui_utils.files.file_dialogs import DialogError, FileDialog
 from viz.app import shortcuts
 from viz.app.commands import Commands
+from viz.app.palette import Palette
 
 
 class Dialogs:
@@ -19,12 +20,14 @@ class Dialogs:
     def __init__(self, commands: Commands, builtin: bool | None = None) -> None:
         self._commands = commands
         self._files = FileDialog(builtin)
+        self._palette = Palette(commands)
 
     @property
     def is_open(self) -> bool:
         """Whether a dialog has the keyboard."""
         commands = self._commands
-        return bool(commands.question or commands.file_question or commands.help_open)
+        asks = commands.question or commands.file_question
+        return bool(asks or commands.help_open or commands.palette_open)
 
     def draw(self) -> None:
         """Draws the dialog that is open, if one is; one that fails is closed with a sentence."""
@@ -32,8 +35,9 @@ class Dialogs:
         if error is not None:
             commands = self._commands
             commands.question = commands.file_question = None
-            commands.help_open = False
+            commands.help_open = commands.palette_open = False
             self._files.cancel()
+            self._palette.close()
             commands.report("The dialog failed and was closed.", error)
 
     def _draw(self) -> None:
@@ -45,6 +49,8 @@ class Dialogs:
             self._draw_files()
         elif commands.help_open:
             commands.help_open = controls.key_help(shortcuts.help_rows())
+        elif commands.palette_open:
+            commands.palette_open = self._palette.draw()
 
     def _draw_question(self) -> None:
         question = self._commands.question

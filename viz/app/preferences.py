@@ -62,6 +62,8 @@ class Preferences:
     """Person files and ws that were opened before, newest first: sessions may name them."""
     bookmarks: dict[str, str] = field(default_factory=dict[str, str])
     """Sessions as JSON by digit."""
+    learned: list[str] = field(default_factory=list[str])
+    """Hints over the picture that have been followed."""
     exports: dict[str, Any] = field(default_factory=dict[str, Any])
     """`viz.exports.choices.ExportChoices.plain`."""
     capture_folder: str = field(default_factory=_pictures)
@@ -85,6 +87,7 @@ class Preferences:
         """
         changed = {digit: t for digit, t in self.bookmarks.items() if begun.get(digit) != t}
         self.bookmarks |= other.bookmarks | changed
+        self.learned = list(dict.fromkeys([*self.learned, *other.learned]))
         self.recent = list(dict.fromkeys([*self.recent, *other.recent]))[:_MOST_RECENT]
         self.ws = list(dict.fromkeys([*self.ws, *other.ws]))[:_MOST_WS]
 

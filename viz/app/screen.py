@@ -22,6 +22,7 @@ from viz.app.stage import speaker
 from viz.app.stage.audience import Audience
 from viz.app.timeline import path_lane
 from viz.app.timeline.timeline_view import Timeline
+from viz.app.viewport.first_hints import draw_hints
 from viz.app.viewport.picture_view import Viewport
 from viz.exports.choices import seconds_left
 from viz.scheduling.thumbnails import Kind
@@ -235,6 +236,8 @@ class Screen:
         commands = self._commands
         commands.dragging = False
         commands.dragging = self.viewport.draw(commands.state, commands)
+        if commands.result is not None:
+            draw_hints(regions(commands).viewport, commands)
 
     def _draw_audience(self) -> None:
         """The audience's picture; a click goes to the next cue, a right click back."""
@@ -293,6 +296,7 @@ def _bar(commands: Commands) -> None:
             commands.toggle_panels,
             _has_room(imgui.get_main_viewport().size.x),
         ),
+        (icons.ICON_FA_MAGNIFYING_GLASS, "Find (Ctrl+K)", commands.open_palette, True),
         (icons.ICON_FA_CIRCLE_QUESTION, "All keys (?)", commands.open_help, True),
     ]
     left = imgui.get_cursor_pos()

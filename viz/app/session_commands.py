@@ -138,7 +138,7 @@ class SessionCommands(PathCommands):
         self.question: Question | None = None
         self.dragging = self.scrubbing = False
         """Whether the user holds the camera, or the playhead."""
-        self.help_open = self.quitting = False
+        self.help_open = self.palette_open = self.quitting = False
         self.notice_reached = False
         """Whether the keyboard is to go to the newest notice."""
         self.window_capture = False
@@ -270,6 +270,15 @@ class SessionCommands(PathCommands):
     def open_help(self) -> None:
         self.help_open = True
 
+    def learn(self, hint: str) -> None:
+        """Notes that a hint over the picture was followed: it is not shown again."""
+        if hint not in self.preferences.learned:
+            self.preferences.learned.append(hint)
+            self.remember()
+
+    def open_palette(self) -> None:
+        self.palette_open = True
+
     def toggle_fullscreen(self) -> None:
         self.shell.fullscreen = not self.shell.fullscreen
 
@@ -326,12 +335,14 @@ class SessionCommands(PathCommands):
 
     def random_person(self) -> None:
         """Shows another person, and another motion where that is not locked."""
+        self.learn("random")
         self._new_person()
         if not self.interface.lock_motion:
             self._new_motion()
 
     def random_motion(self) -> None:
         """Shows another motion, and another person where that is not locked."""
+        self.learn("random")
         self._new_motion()
         if not self.interface.lock_person:
             self._new_person()

@@ -29,6 +29,8 @@ class Key:
 _K = imgui.Key
 _CTRL, _SHIFT = imgui.Key.mod_ctrl.value, imgui.Key.mod_shift.value
 
+PALETTE = _CTRL | _K.k.value
+
 KEYS: tuple[Key, ...] = (
     Key("Clip", "Space", "Play or pause", _K.space.value, lambda do: do.toggle_play()),
     Key("Clip", "←", "One frame back", _K.left_arrow.value, lambda do: do.step(-1), repeats=True),
@@ -103,6 +105,7 @@ KEYS: tuple[Key, ...] = (
         repeats=True,
     ),
     Key("Session", "", "Redo", _CTRL | _K.y.value, lambda do: do.redo(), repeats=True),
+    Key("Program", "Ctrl+K", "Find a command or a setting", PALETTE, lambda do: do.open_palette()),
 )
 
 STEPPING = (_K.left_arrow, _K.right_arrow)
@@ -122,10 +125,10 @@ def help_rows() -> list[tuple[str, str, str]]:
     """All keys and mouse gestures as (group, keys, meaning)."""
     rows = [(key.group, key.caption, key.meaning) for key in KEYS if key.caption]
     rows += [
-        ("Bookmarks", "1 to 9", "Go to a bookmark"),
-        ("Bookmarks", "Ctrl+1 to 9", "Store a bookmark"),
         ("Program", "? or F1", "This list"),
         ("Program", "Esc", "Show the interface, or leave fullscreen"),
+        ("Bookmarks", "1 to 9", "Go to a bookmark"),
+        ("Bookmarks", "Ctrl+1 to 9", "Store a bookmark"),
     ]
     return [*rows, *MOUSE, *show_keys.rows()]
 

@@ -487,3 +487,21 @@ def test_tiny_and_narrow_windows(desk: AppDriver) -> None:
         assert desk.window.read_pixels().shape == (size[1], size[0], 3)
     desk.settle()
     assert not desk.app.toasts._toasts
+
+
+def test_hints_go_for_ever_once_followed(start: Start, model: Path) -> None:
+    def hints() -> int:
+        return sum("Hint/" in name for name in controls.rects)
+
+    desk = start(model)
+    desk.settle()
+    assert hints() == 3
+    desk.key("m")
+    assert hints() == 2
+    desk.drag("Viewport", (40, 0))
+    assert hints() == 1
+    desk = start(model)
+    desk.settle()
+    assert hints() == 1
+    desk.drag("Timeline/Track", (40, 0))
+    assert hints() == 0

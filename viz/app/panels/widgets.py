@@ -86,7 +86,7 @@ def cells(
             imgui.same_line(0.0, gap)
         if _cell(caption, (across, style.px(_CELL_HEIGHT)), index in lit):
             clicked = index
-        layout.record(f"{name}/{caption}")
+        layout.record(f"{name}/{caption}", presses=True)
         layout.tooltip(None, tooltip(index))
     imgui.pop_style_var()
     imgui.pop_id()
@@ -190,6 +190,10 @@ def fold(title: str) -> bool:
     """A line that shows or hides what follows it; closed at first, and remembered as panels are."""
     key = f"{layout.scope_name()}/{title}"
     is_open = controls.open_sections.setdefault(key, False)
+    if layout.opens_folds():
+        is_open = True
+        if not layout.is_indexing():
+            controls.open_sections[key] = True
     low = imgui.get_cursor_screen_pos()
     width = imgui.get_content_region_avail().x
     height = imgui.get_frame_height()
