@@ -267,7 +267,8 @@ class WorkerConnection:
         shown = self._shown()
         if shown is None:
             return None
-        return JobStatus(shown.job.name, shown.fraction, shown.detail)
+        loses = not all(isinstance(pending.job, LoadModel) for pending in self._pending)
+        return JobStatus(shown.job.name, shown.fraction, shown.detail, loses)
 
     def _shown(self) -> _Pending | None:
         return next((p for p in self._pending if p.number != self._restoring), None)

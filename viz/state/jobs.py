@@ -30,3 +30,5 @@ class JobStatus:
     fraction: float | None
     """0..1, or None while the length is unknown."""
     detail: str = ""
+    loses: bool = True
+    """Whether something is lost if it, or what waits behind it, is stopped: not so for loading."""

@@ -171,6 +171,13 @@ def test_closing_needs_no_question_and_reopen_last_goes_on(
     assert not desk.commands.unsaved
 
 
+def test_loading_is_no_reason_to_stay(desk: AppDriver, model: Path) -> None:
+    desk.commands.open_model(str(model))
+    assert desk.commands.job is not None
+    desk.commands.quit()
+    assert desk.commands.quitting
+
+
 def test_a_model_that_is_gone_leaves_the_session(start: Start, model: Path, tmp_path: Path) -> None:
     desk = start(model)
     desk.settle()

@@ -236,19 +236,20 @@ class SessionFiles(SessionCommands):
         """Ends the program; asks first where something would be lost."""
         if self.question is not None and self.question.title == _QUIT:
             return
+        losses = []
         job = self.job
-        if job is not None:
-            sentence = f"{job.name} is under way and would be stopped."
-        elif (problem := self.keep_session()) and self.unsaved:
-            sentence = f"The session has changes that are not saved. {problem}"
-        else:
+        if job is not None and job.loses:
+            losses.append(f"{job.name} is under way and would be stopped.")
+        if (problem := self.keep_session()) and self.unsaved:
+            losses.append(f"The session has changes that are not saved. {problem}")
+        if not losses:
             self.quitting = True
             return
 
         def answer(choice: str) -> None:
             self.quitting = choice == "Quit"
 
-        self.question = Question(_QUIT, sentence, ("Quit", "Stay"), answer, default="Stay")
+        self.question = Question(_QUIT, " ".join(losses), ("Quit", "Stay"), answer, default="Stay")
 
     @property
     def unsaved(self) -> bool:
