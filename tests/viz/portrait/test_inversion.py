@@ -19,6 +19,7 @@ from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import FittedPerson, Inversion, refined_fit
 from viz.portrait.inversion.likeness import Likeness
 from viz.portrait.inversion.photo_target import PhotoTarget
+from viz.portrait.inversion.room import Room
 
 Photo = tuple[torch.Tensor, np.ndarray]
 State = Mapping[str, torch.Tensor] | None
@@ -190,6 +191,20 @@ def test_gradients_are_those_of_the_loss(small_config, photo, step):
         assert value.grad is not None
         expected = float((value.grad * direction).sum())
         assert loss(0.5) - loss(-0.5) == pytest.approx(expected, rel=0.05, abs=2e-5), name
+
+
+def test_matter_counts_only_where_no_person_has_any(generator):
+    room = Room.empty(generator, 0)
+    codes = torch.randn((2, generator.config.z_dim), generator=torch.Generator().manual_seed(4))
+    still = torch.zeros((1, generator.config.motion_dim))
+    with torch.no_grad():
+        first, second = (planes(generator, generator.mapping(z[None]), still) for z in codes)
+        alone = float(room.excess(first))
+        room.add(second)
+        beside = float(room.excess(first))
+        room.add(first)
+    assert alone > beside > 0
+    assert room.excess(first) == room.excess(second) == 0
 
 
 def test_the_better_crop_shows_what_the_search_saw():

@@ -28,6 +28,7 @@ _COARSE_SHARE = 0.4
 """Share of the steps that look at small raw pictures alone: they find most, and cost a quarter."""
 _RATES = {"people": 0.08, "motion": 0.08, "view": 0.04}
 _SPREAD = 0.15
+"""Weight of differences between the latents of one person's layers."""
 _MOTION_PRIOR = 0.01
 _VIEW_SPREADS = (10.0, 10.0, 4.0, 0.08, 0.04, 0.04)
 """By how much the first estimate of the view may be wrong, one standard deviation: yaw, pitch and

@@ -18,21 +18,22 @@ from viz.portrait.inversion.likeness import Likeness
 from viz.portrait.inversion.room import Room
 from viz.portrait.inversion.stepping import Stepping
 
-_RATE = 2e-3
+_RATE = 3e-3
+"""Learning rate of the stored weights, which have about unit variance."""
 _KEPT = (".mapping.", "motion_time_fuser", "noise_strength")
 """Parts of names of weights that stay: who is who, what moves, and how much noise there is."""
-_VIEW_SIDE = 48
-_VIEW_SAMPLES = 16
+_VIEW_SIDE, _VIEW_SAMPLES = 48, 16
+"""Pixels and samples a pass of the pictures in which changes are looked for."""
 _YAWS, _PITCHES = 45.0, 15.0
 """Ends of the views that shall stay as they were, in degrees to both sides."""
-_DEPTH = 20.0
-_COLOUR = 0.03
+_DEPTH, _COLOUR = 20.0, 0.03
+"""Weights of a view's depth and colours beside its opacity."""
 _MOVING = 0.2
 """Difference of colours, which span 2, between the photo's expression and the face at rest, from
 which a pixel counts as moved."""
 _EMPTY = 20.0
 """Weight of matter in space that was empty, and that all of the model's people leave empty."""
-_MOTION = 0.4
+_MOTION = 0.2
 _REST = 8.0
 """Weights of what random motions do, and of the parts of the face that move at rest."""
 
