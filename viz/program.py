@@ -13,6 +13,7 @@ import tyro
 from training.terminal import typed_name
 from training.user_folders import expanded
 from viz.headless.invert_command import InvertOptions
+from viz.headless.track_command import TrackCommandOptions
 
 
 @dataclass
@@ -20,8 +21,8 @@ class AppOptions:
     """Open the application in a window.
 
     Other commands: "render" (a picture), "frames", "video", "mesh", "mesh-sequence", "points" and
-    "volume" export without a window; "invert" finds the people of photos; "doctor" tells what this
-    machine has. Each has its --help.
+    "volume" export without a window; "invert" finds the people of photos, and "track" how
+    the face of a video moves; "doctor" tells what this machine has. Each has its --help.
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
@@ -102,9 +103,24 @@ def run_invert(options: InvertOptions) -> int:
         return 1
 
 
+def run_track(options: TrackCommandOptions) -> int:
+    """Makes a motion track of a video; the exit status is 1 where it could not be made."""
+    from viz.headless.tracks_made import make_track
+    from viz.state.errors import UserError
+
+    try:
+        path, sentence = make_track(options)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Saved {path}\n{sentence}")
+    return 0
+
+
 COMMANDS = {
     "app": (AppOptions, run_app),
     "invert": (InvertOptions, run_invert),
+    "track": (TrackCommandOptions, run_track),
     "doctor": (DoctorOptions, run_doctor),
 }
 _EXAMPLES = {
@@ -116,11 +132,16 @@ _EXAMPLES = {
         "video --moving orbit --output orbit.mp4",
         "mesh --help",
         "invert photo.jpg --output people",
+        "track video.mp4",
         "doctor",
     ),
     "invert": (
         "invert photo.jpg --output people",
         "invert photos/*.jpg --checkpoint model.ckpt --no-tuning --output people",
+    ),
+    "track": (
+        "track video.mp4",
+        "track frames/ --fps 25 --checkpoint model.ckpt --output talk.track.safetensors",
     ),
 }
 

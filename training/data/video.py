@@ -51,10 +51,15 @@ class Video:
         """Mean frames a second; 0 for a single frame."""
         return (self.frame_count - 1) / self.times[-1] if self.times[-1] > 0 else 0.0
 
-    def frames(self, numbers: Sequence[int]) -> Iterator[np.ndarray]:
+    def frames(self, numbers: Sequence[int], turned: bool = False) -> Iterator[np.ndarray]:
         """The pictures of `numbers`, which must not fall; uint8 [H, W, 3], RGB.
 
         Decoding starts at the last key frame before the first of them.
+
+        Args:
+            numbers: of the frames.
+            turned: whether to turn pictures that are stored turned, as telephones do, instead of
+                refusing them.
 
         Raises:
             ClipError: when one is missing or cannot be decoded.
@@ -69,12 +74,12 @@ class Video:
                     continue
                 if frame.is_corrupt:
                     break
-                if frame.rotation:
+                if frame.rotation and not turned:
                     raise ClipError(
                         f"is stored turned by {frame.rotation} degrees; write it upright first "
                         "(`ffmpeg -i IN OUT` does)"
                     )
-                picture = frame.to_ndarray(format="rgb24")
+                picture = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
                 while wanted and frame.pts == wanted[0]:
                     wanted.pop(0)
                     yield picture

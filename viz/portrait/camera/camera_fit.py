@@ -76,9 +76,10 @@ def fit_camera(
             1 + (_errors(template.points, observed, weights, angles) / _OUTLIER) ** 2
         )
         angles, _ = _search(template.points, observed, weights, angles, "linear")
+    angles = np.array(template.corrected(*angles))
     errors = _errors(template.points, observed, weights, angles)
     residual = math.sqrt(float((weights * errors**2).sum() / weights.sum()))
-    projected = project(template.points, *angles)
+    projected = _projected(template.points, *angles)
     factor, shift = _similarity(projected, observed, weights)
     middle = factor * (0.5 + 0.5j) + shift
     return CameraFit(
@@ -92,8 +93,13 @@ def fit_camera(
 
 
 def project(points: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
-    """Where the camera sees points [n, 3]: complex [n], real to the right and imaginary down, in
-    picture sides."""
+    """Where `Camera.orbit(yaw, pitch)` sees points [n, 3], in picture sides from 0 to 1 [n, 2]."""
+    seen = _projected(points, yaw, pitch)
+    return np.stack([np.real(seen), np.imag(seen)], axis=1)
+
+
+def _projected(points: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
+    """The same as complex numbers [n]."""
     camera = Camera.orbit(yaw=yaw, pitch=pitch)
     seen = (points - camera.position) @ camera.rotation
     u, v = (FOCAL_LENGTH * seen[:, k] / seen[:, 2] + 0.5 for k in (0, 1))
@@ -115,7 +121,7 @@ def _differences(
     points: np.ndarray, observed: np.ndarray, weights: np.ndarray, angles: np.ndarray
 ) -> np.ndarray:
     """Complex distances in picture sides from the projected template to the landmarks."""
-    projected = project(points, *angles)
+    projected = _projected(points, *angles)
     factor, shift = _similarity(projected, observed, weights)
     return (observed - shift) / factor - projected
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -16,6 +16,7 @@ LIPS = (
 """Landmarks of the lips' outer and inner borders."""
 _LOWER_JAW = -0.1
 """World y below which points move with the mouth."""
+_JAW_WEIGHT = 0.3
 _CANONICAL_SCALE = 0.01948
 """World units a centimetre, as self-calibration of a model of this convention found."""
 _CANONICAL_SHIFT = (0.0, -0.0273, 0.1073)
@@ -29,6 +30,15 @@ class FaceTemplate:
     """World coordinates, float64 [468, 3]."""
     weights: np.ndarray
     """0 for points that move with the expression, up to 1; float64 [468]."""
+    correction: np.ndarray = field(default_factory=lambda: np.zeros((3, 2)))
+    """What is missing in yaw and pitch that a fit has found, in degrees, as a linear function of
+    (1, yaw, pitch): the landmark network takes faces for less tilted than they are. float64
+    [3, 2]."""
+
+    def corrected(self, yaw: float, pitch: float) -> tuple[float, float]:
+        """Yaw and pitch in degrees that a fit's stand for."""
+        more = np.array([1.0, yaw, pitch]) @ self.correction
+        return yaw + float(more[0]), pitch + float(more[1])
 
 
 def canonical_template() -> FaceTemplate:
@@ -40,7 +50,7 @@ def canonical_template() -> FaceTemplate:
 
 
 def still_weights(points: np.ndarray) -> np.ndarray:
-    """1 for the points of the upper face, 0 for lips and jaw."""
-    weights = (points[:, 1] > _LOWER_JAW).astype(np.float64)
+    """1 for the points of the upper face, little for the jaw, 0 for the lips."""
+    weights = np.where(points[:, 1] > _LOWER_JAW, 1.0, _JAW_WEIGHT)
     weights[list(LIPS)] = 0
     return weights

@@ -8,35 +8,42 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
+from torch import Tensor
 
 from training.camera import FOCAL_LENGTH, Camera
 from training.checkpoint import weights_mark
 from training.networks.generator import Generator
 from training.replacing import replacing
 from training.user_folders import user_folder
+from viz.portrait.camera.camera_fit import fit_camera, project
 from viz.portrait.camera.face_template import FaceTemplate, canonical_template, still_weights
-from viz.portrait.faces.finding import find_faces
+from viz.portrait.camera.own_pictures import OwnPictures
+from viz.portrait.faces.face import Face
+from viz.portrait.faces.finding import refined
+from viz.portrait.faces.squares import Square
 from viz.state.jobs import Steps, finish
 
 log = logging.getLogger(__name__)
 
-_VERSION = 1
+_VERSION = 2
 """Part of the name of what is kept: raise it where the way of finding it changes."""
-_PEOPLE = 60
+_PEOPLE = 80
 _LEAST_FOUND = 20
 """People with a face below which the canonical face is better."""
 _SURE_LOGIT = 10.0
-_PSI = 0.8
-_MOST_YAW, _MOST_PITCH = 35.0, 15.0
+_MOST_YAW, _MOST_PITCH = 35.0, 20.0
 """Degrees to both sides."""
 _MOST_TIME = 0.3
 """Of a random motion: a little, so that mouths and lids are not all alike."""
+_USUAL_ANGLE = 15.0
+"""Degrees by which yaw and pitch are divided, so that a small penalty holds for all terms."""
 _OUTLIER = 0.01
 """World units at which a ray counts half."""
 _ROUNDS = 6
@@ -58,60 +65,65 @@ def find_template(G: Generator) -> Steps[FaceTemplate]:
     with contextlib.suppress(OSError):  # then the next time it is measured again
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
-            part.write_bytes(save({"points": found.points, "weights": found.weights}))
+            part.write_bytes(save(asdict(found)))
     return found
 
 
 def _read(path: Path) -> FaceTemplate | None:
     try:
-        stored = load_file(path)
-        points, weights = stored["points"], stored["weights"]
-    except (OSError, SafetensorError, KeyError):
+        found = FaceTemplate(**load_file(path))
+    except (OSError, SafetensorError, TypeError):
         return None
-    fits = points.shape == (468, 3) and weights.shape == (468,)
-    finite = fits and bool(np.isfinite(points).all() and np.isfinite(weights).all())
-    return FaceTemplate(points, weights) if finite and weights.sum() > 0 else None
+    values = (found.points, found.weights, found.correction)
+    fits = [v.shape for v in values] == [(468, 3), (468,), (3, 2)]
+    return found if fits and all(np.isfinite(v).all() for v in values) else None
 
 
 def _measure(G: Generator) -> Steps[FaceTemplate]:
-    draws = np.random.default_rng(1)
-    origins, directions = [], []
+    pictures = OwnPictures(G, seed=1)
+    canonical = canonical_template()
+    origins, directions, angles, landmarks = [], [], [], []
     for k in range(_PEOPLE):
         yield "Measuring where this model has its faces", k / _PEOPLE
-        camera = Camera.orbit(
-            yaw=float(draws.uniform(-_MOST_YAW, _MOST_YAW)),
-            pitch=float(draws.uniform(-_MOST_PITCH, _MOST_PITCH)),
-        )
-        faces = find_faces(random_person(G, camera, draws))
-        if faces and faces[0].logit > _SURE_LOGIT:
-            points = faces[0].landmarks[:, :2] / faces[0].picture_size[0]
+        yaw, pitch = pictures.camera(_MOST_YAW, _MOST_PITCH)
+        ws, motion = pictures.person(), pictures.motion()
+        if motion is not None:
+            motion = motion * float(pictures.draws.uniform(0, _MOST_TIME))
+        face = expected_face(pictures.picture(ws, motion, yaw, pitch), canonical, yaw, pitch)
+        if face is not None and face.logit > _SURE_LOGIT:
+            camera = Camera.orbit(yaw=yaw, pitch=pitch)
+            points = face.landmarks[:, :2].astype(np.float64) / face.picture_size[0]
             origins.append(camera.position)
-            directions.append(_rays(points.astype(np.float64), camera))
+            directions.append(_rays(points, camera))
+            angles.append((yaw, pitch))
+            landmarks.append(points)
         elif k >= 2 * _LEAST_FOUND and len(origins) < k / 10:
             break  # an untrained model
     log.info("Self-calibration: %d of %d faces found", len(origins), _PEOPLE)
     if len(origins) < _LEAST_FOUND:
-        return canonical_template()
+        return canonical
     points = _intersected(np.stack(origins), np.stack(directions))
-    return FaceTemplate(points, still_weights(points))
+    found = FaceTemplate(points, still_weights(points))
+    return replace(found, correction=_correction(found, landmarks, np.array(angles)))
 
 
-@torch.no_grad()
-def random_person(G: Generator, camera: Camera, draws: np.random.Generator) -> torch.Tensor:
-    """A random person's picture [3, H, W] in 0..1, with a little of a random motion."""
+def _correction(
+    template: FaceTemplate, landmarks: Sequence[np.ndarray], angles: np.ndarray
+) -> np.ndarray:
+    """What fits of pictures with known angles [n, 2] lack, see `FaceTemplate.correction`."""
+    fits = [fit_camera(template, points) for points in landmarks]
+    found = np.array([(fit.yaw, fit.pitch) for fit in fits])
+    terms = np.concatenate([np.ones((len(fits), 1)), found / _USUAL_ANGLE], axis=1)
+    more = np.linalg.solve(terms.T @ terms + np.eye(3), terms.T @ (angles - found))
+    more[1:] /= _USUAL_ANGLE
+    return more
 
-    def normal(size: int) -> torch.Tensor:
-        values = draws.standard_normal((1, size), np.float32)
-        return torch.from_numpy(values).to(G.device)
 
-    ws = G.mapping(normal(G.config.z_dim), truncation_psi=_PSI)
-    motion, time = None, None
-    if G.config.has_motion:
-        motion = normal(G.config.motion_dim)
-        time = torch.full((1, 1), float(draws.uniform(0, _MOST_TIME)), device=G.device)
-    c = torch.from_numpy(camera.numbers())[None].to(G.device)
-    image = G.superresolve(G.render(G.planes(ws, motion, time), ws, c), ws)
-    return (image[0] * 0.5 + 0.5).clamp(0, 1)
+def expected_face(pixels: Tensor, template: FaceTemplate, yaw: float, pitch: float) -> Face | None:
+    """The face of a generator's picture [3, H, W], which is where a template says; None where the
+    landmark network sees none."""
+    points = project(template.points, yaw, pitch) * pixels.shape[-1]
+    return refined(pixels, Square.around(points, 0.0, 1.5), rounds=2)
 
 
 def _rays(points: np.ndarray, camera: Camera) -> np.ndarray:

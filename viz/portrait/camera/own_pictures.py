@@ -1,0 +1,80 @@
+"""Pictures that a generator makes of random people, to learn from what is known of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.camera import Camera
+from training.networks.generator import Generator
+from viz.render.inference.plan import Plan
+from viz.render.inference.select import can_prepare, open_stages
+from viz.render.inference.stage_interface import RaySettings
+
+_PSI = 0.8
+"""Truncation: people who are not too strange for the landmark network."""
+
+
+class OwnPictures:
+    """Draws people of a generator, without gradients.
+
+    Args:
+        G: the generator.
+        seed: decides who and what is drawn.
+    """
+
+    def __init__(self, G: Generator, seed: int) -> None:
+        self._G = G
+        self._stages = open_stages(G, Plan(reference=not can_prepare(G)))
+        self.draws = np.random.default_rng(seed)
+        """Where all that is random comes from."""
+
+    @torch.no_grad()
+    def person(self) -> Tensor:
+        """ws of a random person [1, num_ws, w_dim]."""
+        return self._G.mapping(self._normal(self._G.config.z_dim), truncation_psi=_PSI)
+
+    def motion(self) -> Tensor | None:
+        """A random motion code [1, motion_dim]; None without motion layers."""
+        config = self._G.config
+        return self._normal(config.motion_dim) if config.has_motion else None
+
+    def camera(self, most_yaw: float, most_pitch: float) -> tuple[float, float]:
+        """Random yaw and pitch within these degrees to both sides."""
+        yaw, pitch = self.draws.uniform(-1, 1, 2)
+        return float(yaw) * most_yaw, float(pitch) * most_pitch
+
+    @torch.inference_mode()
+    def picture(self, ws: Tensor, motion: Tensor | None, yaw: float, pitch: float) -> Tensor:
+        """A person as a camera sees it.
+
+        Args:
+            ws: [1, num_ws, w_dim].
+            motion: the motion code times t [1, motion_dim]; None without motion layers.
+            yaw, pitch: of the camera, degrees, as in `Camera.orbit`.
+
+        Returns:
+            float32 [3, H, W] in 0..1, on the generator's device.
+        """
+        G, options = self._G, self._G.config.rendering
+        c = torch.from_numpy(Camera.orbit(yaw=yaw, pitch=pitch).numbers())[None].to(G.device)
+        settings = RaySettings(
+            c,
+            torch.tensor([[options.ray_start, options.ray_end]], device=G.device),
+            options.raw_resolution,
+            options.depth_samples,
+            options.importance_samples,
+        )
+        field = self._stages.planes(ws, motion, _nothing)
+        raw = self._stages.render(field, ws, settings, _nothing)
+        image = self._stages.superresolve(raw, ws, _nothing)
+        return (image[0].float() * 0.5 + 0.5).clamp(0, 1)
+
+    def _normal(self, size: int) -> Tensor:
+        values = self.draws.standard_normal((1, size), np.float32)
+        return torch.from_numpy(values).to(self._G.device)
+
+
+def _nothing() -> None:
+    """Checks nothing."""

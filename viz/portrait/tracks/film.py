@@ -1,0 +1,125 @@
+"""Frames of a video, or of a folder of pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from training.data.source import ClipError, DatasetError
+from training.data.video import Video, open_video
+from viz.portrait.faces.photo import read_photo
+from viz.state.errors import UserError
+
+_MOST_SIDE = 1920
+"""Pixels along the longer side; larger frames are reduced."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """Frames that can be read in their order."""
+
+    name: str
+    """Of the file or folder, for the user."""
+    count: int
+    """Number of frames."""
+    fps: float
+    """Frames a second; 0 where nothing tells."""
+    frames: Callable[[], Iterator[Tensor]]
+    """Reads them: float32 [3, H, W] in 0..1, upright and of one size, from the first to the last.
+
+    Raises `UserError` when one cannot be read."""
+
+
+@contextmanager
+def open_film(path: Path, first: int = 0, count: int | None = None) -> Iterator[Film]:
+    """The frames of a video that FFmpeg reads, or the pictures of a folder by their names.
+
+    Args:
+        path: the video or folder.
+        first: number of the first frame to take, from 0.
+        count: how many; None for all that follow.
+
+    Raises:
+        UserError: when it cannot be read or has no such frames.
+    """
+    try:
+        if path.is_dir():
+            yield _of_folder(path, first, count)
+            return
+        with open_video(path) as video:
+            numbers = _chosen(path.name, video.frame_count, first, count)
+            yield Film(path.name, len(numbers), video.fps, lambda: _frames(path, video, numbers))
+    except (ClipError, DatasetError) as error:
+        raise _sentence(path, error) from error
+
+
+def _frames(path: Path, video: Video, numbers: range) -> Iterator[Tensor]:
+    try:
+        for picture in video.frames(numbers, turned=True):
+            yield _reduced(torch.from_numpy(picture.copy()), video.pixel_aspect)
+    except ClipError as error:
+        raise _sentence(path, error) from error
+
+
+def _reduced(picture: Tensor, pixel_aspect: float = 1.0) -> Tensor:
+    """uint8 [H, W, 3] to float32 [3, H, W] in 0..1 with square pixels."""
+    pixels = picture.permute(2, 0, 1).float() / 255
+    height, width = pixels.shape[1], round(pixels.shape[2] * pixel_aspect)
+    factor = min(1.0, _MOST_SIDE / max(height, width))
+    size = (max(1, round(height * factor)), max(1, round(width * factor)))
+    if size == tuple(pixels.shape[1:]):
+        return pixels
+    return F.interpolate(pixels[None], size, mode="bilinear", antialias=True)[0]
+
+
+def _of_folder(folder: Path, first: int, count: int | None) -> Film:
+    known = Image.registered_extensions()
+    paths = [
+        p for p in folder.iterdir() if p.suffix.lower() in known and not p.name.startswith(".")
+    ]
+    if not paths:
+        raise UserError(f"The folder {folder.name} has no pictures: choose one of frames.")
+    paths.sort(key=lambda p: _natural(p.name))
+    chosen = [paths[k] for k in _chosen(folder.name, len(paths), first, count)]
+
+    def frames() -> Iterator[Tensor]:
+        size = None
+        for path in chosen:
+            values = (read_photo(path).pixels * 255).round().byte().permute(1, 2, 0)
+            pixels = _reduced(values)
+            if size is not None and pixels.shape != size:
+                raise UserError(f"{path.name} has another size than the frames before it.")
+            size = pixels.shape
+            yield pixels
+
+    return Film(folder.name, len(chosen), 0.0, frames)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key by which frame10 comes after frame9."""
+    parts = re.split(r"(\d+)", name.lower())
+    return [(int(p), "") if p.isdigit() else (-1, p) for p in parts]
+
+
+def _chosen(name: str, there: int, first: int, count: int | None) -> range:
+    if first >= there:
+        raise UserError(f"{name} has {there} frames: start before its end.")
+    return range(first, there if count is None else min(there, first + count))
+
+
+def _sentence(path: Path, error: Exception) -> UserError:
+    if isinstance(error, DatasetError) and not isinstance(error, ClipError):
+        return UserError(str(error))
+    if not path.exists():
+        return UserError(f"There is no file {path}.")
+    if path.is_file() and path.stat().st_size == 0:
+        return UserError(f"{path.name} is empty: it has no frames to read.")
+    return UserError(f"{path.name} {error}: choose another video.")

@@ -1,0 +1,128 @@
+"""The motion of a face in a video, as a file of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from viz.portrait.camera.camera_fit import CameraFit
+from viz.state.errors import UserError
+from viz.state.files import reason, write_beside
+
+SUFFIX = ".track.safetensors"
+"""End of a track's file name."""
+_KIND = "pv3d motion track"
+_VERSION = 1
+_SHAPES = {
+    "codes": (None,),
+    "cameras": (2,),
+    "crops": (4,),
+    "points": (478, 2),
+    "found": (),
+}
+"""Of each tensor the axes behind that of the frames; None for any size."""
+
+
+@dataclass(frozen=True, eq=False)
+class MotionTrack:
+    """How a face moves in F frames of a film. It holds no pictures."""
+
+    codes: np.ndarray
+    """Motion codes for t = 1, float32 [F, motion_dim]; 0 is the driver's own face at rest."""
+    cameras: np.ndarray
+    """Smoothed yaw and pitch in degrees, as in `Camera.orbit`, float32 [F, 2]."""
+    crops: np.ndarray
+    """Smoothed crops in the film's pixels: centre x and y, side, and degrees clockwise, float32
+    [F, 4]."""
+    points: np.ndarray
+    """468 landmarks and 10 points of the irises as they were found, in crop sides from 0 to 1,
+    float32 [F, 478, 2]: other models' codes can be made of them."""
+    found: np.ndarray
+    """Whether the face was seen; else its frame is filled in from its neighbours. bool [F]."""
+    fps: float
+    """Frames a second."""
+    size: tuple[int, int]
+    """Width and height of the film's frames in pixels."""
+    source: str
+    """Name of the film's file, without its folder."""
+    weights: str
+    """Mark of the generator whose codes these are, see `training.checkpoint.weights_mark`."""
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def fits(self) -> tuple[CameraFit, ...]:
+        """Camera and crop of each frame."""
+        rows = zip(self.cameras.tolist(), self.crops.tolist(), strict=True)
+        return tuple(
+            CameraFit(yaw, pitch, (x, y), side, angle) for (yaw, pitch), (x, y, side, angle) in rows
+        )
+
+
+def write_track(path: Path, track: MotionTrack) -> None:
+    """Saves a track.
+
+    Raises:
+        UserError: when it cannot be written.
+    """
+    tensors = {name: np.ascontiguousarray(getattr(track, name)) for name in _SHAPES}
+    others = {
+        f.name: getattr(track, f.name)
+        for f in dataclasses.fields(MotionTrack)
+        if f.name not in tensors
+    }
+    metadata = {"kind": _KIND, "version": str(_VERSION), "track": json.dumps(others)}
+    data = save(tensors, metadata)
+    write_beside(path, lambda file: file.write(data))
+
+
+def read_track(path: Path) -> MotionTrack:
+    """Opens a track.
+
+    Raises:
+        UserError: when it is none, or damaged.
+    """
+    try:
+        with safe_open(path, "numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("kind") != _KIND:
+                raise UserError(f"{path.name} is no motion track: choose a {SUFFIX} file.")
+            if metadata.get("version") != str(_VERSION):
+                raise UserError(f"{path.name} was made by a newer version of this program.")
+            tensors = {name: file.get_tensor(name) for name in _SHAPES}
+        others = json.loads(metadata["track"])
+        width, height = others["size"]
+        track = MotionTrack(
+            **tensors,
+            fps=float(others["fps"]),
+            size=(int(width), int(height)),
+            source=str(others["source"]),
+            weights=str(others["weights"]),
+        )
+    except OSError as error:
+        raise UserError(f"{path.name} cannot be read: {reason(error)}.") from error
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path.name} is no motion track, or is damaged: make it again.") from error
+    _check(path, track)
+    return track
+
+
+def _check(path: Path, track: MotionTrack) -> None:
+    """Refuses arrays that do not belong together."""
+    frames = len(track.found)
+    right = frames > 0 and 0 < track.fps < 1e4
+    for name, shape in _SHAPES.items():
+        values = getattr(track, name)
+        right = right and len(values) == frames and values.ndim == 1 + len(shape)
+        pairs = zip(values.shape[1:], shape, strict=False)
+        right = right and all(size == wanted or wanted is None for size, wanted in pairs)
+        right = right and bool(np.isfinite(values).all())
+    if not (right and bool((track.crops[:, 2] > 0).all())):
+        raise UserError(f"{path.name} is damaged: make the motion track again.")
