@@ -11,7 +11,12 @@ from viz.portrait.faces.face import LEFT_EYE, RIGHT_EYE, Face
 
 POINTS = 478
 """468 landmarks, then five points of the right and five of the left iris."""
-_LIDS = ((159, 145, *RIGHT_EYE), (386, 374, *LEFT_EYE))
+LIDS = (
+    *(33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
+    *(263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
+)
+"""Landmarks of the lids' borders."""
+_EYES = ((159, 145, *RIGHT_EYE), (386, 374, *LEFT_EYE))
 """Of each eye the middle of the upper and the lower lid, then its corners."""
 _LIPS = (13, 14, 78, 308)
 """Inner upper lip, inner lower lip, and the inner corners of the mouth."""
@@ -33,7 +38,7 @@ def lifted(points: np.ndarray, fit: CameraFit, template: FaceTemplate) -> np.nda
     Returns:
         world coordinates [478, 3].
     """
-    eyes = [template.points[list(lids)].mean(0) for lids in _LIDS]
+    eyes = [template.points[list(lids)].mean(0) for lids in _EYES]
     known = np.concatenate([template.points, np.repeat(eyes, 5, axis=0)])
     camera = fit.camera
     depth = ((known - camera.position) @ camera.rotation)[:, 2]
@@ -44,7 +49,7 @@ def lifted(points: np.ndarray, fit: CameraFit, template: FaceTemplate) -> np.nda
 
 def eye_opening(points: np.ndarray) -> np.ndarray:
     """Mean distance of the lids in widths of the eye [...], of points [..., 468 or 478, 2 or 3]."""
-    return np.mean([_opening(points, lids) for lids in _LIDS], axis=0)
+    return np.mean([_opening(points, lids) for lids in _EYES], axis=0)
 
 
 def mouth_opening(points: np.ndarray) -> np.ndarray:

@@ -1,8 +1,13 @@
 """A fast way from a face's points to a motion code, which a generator teaches by itself.
 
-Random people are rendered at rest and with random motion codes, their points are found, and ridge
-regression maps shifts of the points to the codes. It needs no data but the generator's own
-pictures, so any checkpoint gets its map.
+Random people are rendered at rest and in motion, their points are found, and ridge regression maps
+shifts of the points to motion codes. It needs no data but the generator's own pictures, so any
+checkpoint gets its map.
+
+How a face moves is no linear function of the code: an open mouth may follow from a number's size,
+whatever its sign, so that a regression over all codes would find nothing. But around a code that
+half opens the mouth and half closes the eyes, each can go both ways. Such a code is looked for
+first, and the regression holds around it.
 """
 
 from __future__ import annotations
@@ -18,17 +23,16 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 from torch import Tensor
 
-from training.camera import Camera
 from training.checkpoint import weights_mark
 from training.networks.backbone import MotionTimeFuser
 from training.networks.generator import Generator
 from training.replacing import replacing
 from training.user_folders import user_folder
-from viz.portrait.camera.camera_fit import fit_camera, project
-from viz.portrait.camera.face_template import FaceTemplate
-from viz.portrait.faces.finding import refined
-from viz.portrait.faces.squares import Square
-from viz.portrait.tracks.expression import POINTS, face_points, lifted
+from viz.portrait.camera.camera_fit import fit_camera
+from viz.portrait.camera.face_template import LIPS, FaceTemplate
+from viz.portrait.camera.own_pictures import OwnPictures
+from viz.portrait.camera.self_calibration import expected_face
+from viz.portrait.tracks.expression import LIDS, POINTS, face_points, lifted
 from viz.state.errors import UserError
 from viz.state.jobs import Steps, finish
 
@@ -36,20 +40,28 @@ log = logging.getLogger(__name__)
 
 _VERSION = 1
 """Part of the name of what is kept: raise it where the way of learning changes."""
-_PEOPLE, _MOTIONS = 60, 6
+_PEOPLE, _MOTIONS = 36, 10
 """How many are rendered, and with how many motions each."""
 _LEAST_FACES = 100
 """Pictures with a face below which nothing can be learnt."""
-_PSI = 0.8
+_TRIES, _CANDIDATES = 64, 8
+"""Codes that are looked at, and those of them whose surroundings are."""
+_STEP = 0.15
+"""Of a code's coordinate, to see what it moves; coordinates have unit variance."""
+_SPREAD = 0.45
+"""Standard deviation of the codes around the chosen one."""
+_NOISE = 0.02
+"""Shifts, in units of weighted world coordinates, that are not to be explained exactly."""
 _MOST_YAW, _MOST_PITCH = 20.0, 10.0
 """Degrees to both sides."""
 _MOST_DIRECTIONS = 48
 _LEAST_READ = 1e-3
 """Directions of the motion code that the layers read by less than this share of the strongest
 count as unread."""
+_NO_FACES = "No faces were found on this model's people: no video can drive its motion."
 _MOST_COMPONENTS = 60
 """Principal shifts of the points that are looked at."""
-_NOISE = np.geomspace(1e-3, 1e1, 9)
+_PENALTIES = np.geomspace(1e-3, 1e1, 9)
 """Ridge penalties that are tried, as shares of the shifts' variance."""
 
 
@@ -57,8 +69,10 @@ _NOISE = np.geomspace(1e-3, 1e1, 9)
 class MotionMap:
     """A linear map from shifts of a face's points to motion codes."""
 
+    rest: np.ndarray
+    """Code of a face at rest, float32 [motion_dim]."""
     matrix: np.ndarray
-    """Of shifts in x and y, [956, motion_dim]."""
+    """What shifts in x and y add to it, float32 [956, motion_dim]."""
     explained: float
     """Share of the codes' variance that it explains for people it has not learnt from."""
 
@@ -72,7 +86,7 @@ class MotionMap:
         Returns:
             float32 [..., motion_dim].
         """
-        return (shifts(points, neutral) @ self.matrix).astype(np.float32)
+        return (self.rest + shifts(points, neutral) @ self.matrix).astype(np.float32)
 
 
 def shifts(points: np.ndarray, neutral: np.ndarray) -> np.ndarray:
@@ -105,47 +119,142 @@ def find_motion_map(G: Generator, template: FaceTemplate) -> Steps[MotionMap]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
             explained = np.array([found.explained])
-            part.write_bytes(save({"matrix": found.matrix, "explained": explained}))
+            tensors = {"rest": found.rest, "matrix": found.matrix, "explained": explained}
+            part.write_bytes(save(tensors))
     return found
 
 
 def _read(path: Path, size: int) -> MotionMap | None:
     try:
         stored = load_file(path)
-        matrix, explained = stored["matrix"], float(stored["explained"][0])
+        found = MotionMap(stored["rest"], stored["matrix"], float(stored["explained"][0]))
     except (OSError, SafetensorError, KeyError, IndexError):
         return None
-    fits = matrix.shape == (2 * POINTS, size) and bool(np.isfinite(matrix).all())
-    return MotionMap(matrix, explained) if fits else None
+    fits = found.rest.shape == (size,) and found.matrix.shape == (2 * POINTS, size)
+    finite = fits and bool(np.isfinite(found.rest).all() and np.isfinite(found.matrix).all())
+    return found if finite else None
 
 
 def _learn(G: Generator, template: FaceTemplate) -> Steps[MotionMap]:
-    directions = motion_directions(G)
-    draws = np.random.default_rng(2)
+    faces = _Faces(G, template)
+    chosen = yield from _choose(faces)
     moved, codes, people = [], [], []
     for k in range(_PEOPLE):
-        yield "Learning how this model's faces move", k / _PEOPLE
-        z = draws.standard_normal((1, G.config.z_dim), np.float32)
-        with torch.no_grad():
-            ws = G.mapping(torch.from_numpy(z).to(G.device), truncation_psi=_PSI)
-        coordinates = draws.standard_normal((1 + _MOTIONS, len(directions)))
-        coordinates[0] = 0
-        seen = [_points(G, ws, c @ directions, template, draws) for c in coordinates]
-        rest = seen[0]
-        if rest is None:
-            continue
-        for points, code in zip(seen[1:], coordinates[1:], strict=True):
-            if points is not None:
-                moved.append(shifts(points, rest))
+        yield "Learning how this model's faces move", 0.5 + 0.5 * k / _PEOPLE
+        ws = faces.pictures.person()
+        around = chosen + _SPREAD * faces.draw(_MOTIONS)
+        for code, shift in zip(around, faces.shifts(ws, around), strict=True):
+            if shift is not None:
+                moved.append(shift)
                 codes.append(code)
                 people.append(k)
     if len(moved) < _LEAST_FACES:
-        raise UserError(
-            "No faces were found on this model's people: its motion cannot be driven by a video."
-        )
-    matrix, explained = _ridge(np.stack(moved), np.stack(codes), np.array(people))
-    log.info("Motion map: %d pictures, %.0f %% explained", len(moved), 100 * explained)
-    return MotionMap((matrix @ directions).astype(np.float32), explained)
+        raise UserError(_NO_FACES)
+    x, y = np.stack(moved), np.stack(codes)
+    matrix, explained = _ridge(x - x.mean(0), y - y.mean(0), np.array(people))
+    rest = y.mean(0) - x.mean(0) @ matrix
+    log.info("Motion map: %d pictures, %.0f %% explained", len(x), 100 * explained)
+    to_codes = (rest @ faces.directions, matrix @ faces.directions)
+    return MotionMap(*(a.astype(np.float32) for a in to_codes), explained)
+
+
+class _Faces:
+    """Points of a generator's faces in motion. Codes are coordinates of `motion_directions`."""
+
+    def __init__(self, G: Generator, template: FaceTemplate) -> None:
+        self.pictures = OwnPictures(G, seed=2)
+        self.directions = motion_directions(G)
+        self._template, self._device = template, G.device
+
+    def draw(self, count: int) -> np.ndarray:
+        """Random codes [count, R]."""
+        return self.pictures.draws.standard_normal((count, len(self.directions)))
+
+    def shifts(self, ws: Tensor, codes: np.ndarray, turned: bool = True) -> list[np.ndarray | None]:
+        """Of each code how the points of a person move from the rest [956]; None without a face.
+
+        Args:
+            ws: of the person.
+            codes: [n, R].
+            turned: whether each picture has a camera of its own, or all are frontal.
+        """
+        still = self._points(ws, np.zeros(len(self.directions)), turned)
+        if still is None:
+            return [None] * len(codes)
+        found = [self._points(ws, code, turned) for code in codes]
+        return [None if points is None else shifts(points, still) for points in found]
+
+    def _points(self, ws: Tensor, code: np.ndarray, turned: bool) -> np.ndarray | None:
+        """Lifted points [478, 3] of a person in motion."""
+        yaw, pitch = self.pictures.camera(_MOST_YAW, _MOST_PITCH) if turned else (0.0, 0.0)
+        motion = torch.from_numpy((code @ self.directions).astype(np.float32))[None]
+        pixels = self.pictures.picture(ws, motion.to(self._device), yaw, pitch)
+        face = expected_face(pixels, self._template, yaw, pitch)
+        if face is None:
+            return None
+        fit = fit_camera(self._template, face.landmarks)
+        return lifted(face_points(face), fit, self._template)
+
+
+def _choose(faces: _Faces) -> Steps[np.ndarray]:
+    """The code [R] around which expressions can go every way.
+
+    Of codes with the mouth and the eyes about half open those are compared by what their
+    surroundings reach: the rest, and the expressions of other codes.
+    """
+    ws = faces.pictures.person()
+    tries = faces.draw(_TRIES) * 0.7
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+    for k in range(0, _TRIES, 4):
+        yield "Looking for what moves this model's faces", 0.2 * k / _TRIES
+        part = tries[k : k + 4]
+        found = faces.shifts(ws, part, turned=False)
+        seen += [(c, s) for c, s in zip(part, found, strict=True) if s is not None]
+    if len(seen) < _TRIES / 2:
+        raise UserError(_NO_FACES)
+    weights = _point_weights()
+    targets = np.stack([shift for _, shift in seen]) * weights
+    targets = np.concatenate([targets, np.zeros((len(targets), targets.shape[1]))])
+    best, least = seen[0][0], float("inf")
+    for k, number in enumerate(_half_way(np.stack([shift for _, shift in seen]))):
+        yield "Looking for what moves this model's faces", 0.2 + 0.3 * k / _CANDIDATES
+        code, shift = seen[number]
+        steps = code + _STEP * np.eye(len(code))
+        moved = faces.shifts(ws, steps, turned=False)
+        if any(m is None for m in moved):
+            continue
+        jacobian = np.stack([(m - shift) / _STEP * weights for m in moved if m is not None])
+        left = _left(jacobian, targets - shift * weights)
+        if left < least:
+            best, least = code, left
+    return best
+
+
+def _half_way(moved: np.ndarray) -> list[int]:
+    """Numbers of the shifts [n, 956] that have mouth and eyes between their extremes."""
+    points = moved.reshape(len(moved), POINTS, 2)
+    away = np.zeros(len(moved))
+    for upper, lower in ((13, 14), (159, 145), (386, 374)):
+        opening = (points[:, lower] - points[:, upper])[:, 1]
+        low, high = np.quantile(opening, [0.1, 0.9])
+        away += ((opening - (low + high) / 2) / max(high - low, 1e-9)) ** 2
+    return np.argsort(away)[:_CANDIDATES].tolist()
+
+
+def _left(jacobian: np.ndarray, wanted: np.ndarray) -> float:
+    """What remains of wanted shifts [n, 956] after steps of about unit size along a Jacobian [R,
+    956], mean square."""
+    square = jacobian @ jacobian.T + _NOISE**2 * np.eye(len(jacobian))
+    steps = np.linalg.solve(square, jacobian @ wanted.T)
+    remain = wanted.T - jacobian.T @ steps
+    return float((remain**2).sum(0).mean() + _NOISE**2 * (steps**2).sum(0).mean())
+
+
+def _point_weights() -> np.ndarray:
+    """How much the shifts of each point matter [956]: lids and irises move little, but are seen."""
+    weights = np.ones(POINTS)
+    weights[list(LIDS)], weights[list(LIPS)], weights[468:] = 4.0, 2.0, 3.0
+    return np.repeat(weights, 2)
 
 
 def motion_directions(G: Generator) -> np.ndarray:
@@ -158,42 +267,20 @@ def motion_directions(G: Generator) -> np.ndarray:
     return axes[: min(count, _MOST_DIRECTIONS)].numpy()
 
 
-@torch.no_grad()
-def _points(
-    G: Generator,
-    ws: Tensor,
-    code: np.ndarray,
-    template: FaceTemplate,
-    draws: np.random.Generator,
-) -> np.ndarray | None:
-    """Lifted points of a person in motion, seen from a random camera; None without a face."""
-    yaw = float(draws.uniform(-_MOST_YAW, _MOST_YAW))
-    pitch = float(draws.uniform(-_MOST_PITCH, _MOST_PITCH))
-    c = torch.from_numpy(Camera.orbit(yaw=yaw, pitch=pitch).numbers())[None].to(G.device)
-    motion = torch.from_numpy(code.astype(np.float32))[None].to(G.device)
-    planes = G.planes(ws, motion, torch.ones(1, 1, device=G.device))
-    image = G.superresolve(G.render(planes, ws, c), ws)[0]
-    pixels = (image * 0.5 + 0.5).clamp(0, 1)
-    expected = project(template.points, yaw, pitch) * pixels.shape[-1]
-    square = Square.around(expected, 0.0, 1.5)
-    face = refined(pixels, square, rounds=2)
-    if face is None:
-        return None
-    return lifted(face_points(face), fit_camera(template, face.landmarks), template)
-
-
 def _ridge(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, float]:
-    """Ridge regression of y [n, R] on the principal components of x [n, D], without a constant, as
-    a face at rest has code 0. The penalty is the best for people that are left out.
+    """Ridge regression of y [n, R] on the principal components of x [n, D], both without their
+    means. The penalty is the best for people that are left out.
 
     Returns:
         the matrix [D, R], and the share of y's variance explained for people that are left out.
     """
-    _, lengths, axes = np.linalg.svd(x, full_matrices=False)
+    weights = _point_weights()
+    _, lengths, axes = np.linalg.svd(x * weights, full_matrices=False)
     axes = axes[: min(_MOST_COMPONENTS, int((lengths > 1e-6 * lengths[0]).sum()))]
+    axes = axes * weights
     parts = x @ axes.T
     fold = groups % 5
-    variance = float(y.var())
+    variance = float(np.mean(y**2))
 
     def solved(rows: np.ndarray, share: float) -> np.ndarray:
         chosen = parts[rows]
@@ -205,6 +292,6 @@ def _ridge(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray
         left_out = [parts[fold == k] @ solved(fold != k, share) - y[fold == k] for k in range(5)]
         return float(np.mean(np.concatenate(left_out) ** 2))
 
-    errors = [error(share) for share in _NOISE]
-    best = float(_NOISE[int(np.argmin(errors))])
+    errors = [error(share) for share in _PENALTIES]
+    best = float(_PENALTIES[int(np.argmin(errors))])
     return axes.T @ solved(np.full(len(x), True), best), 1 - min(errors) / variance

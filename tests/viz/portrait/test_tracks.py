@@ -1,0 +1,193 @@
+"""Motion tracks, of a film that the astronaut's photo makes: she moves and grows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+from viz import program
+from viz.portrait.camera.camera_fit import CameraFit
+from viz.portrait.camera.face_template import canonical_template
+from viz.portrait.faces.squares import Square
+from viz.portrait.faces.warping import cut
+from viz.portrait.tracks.expression import eye_opening, mouth_opening
+from viz.portrait.tracks.film import open_film
+from viz.portrait.tracks.following import FollowedFace, follow, smoothed
+from viz.portrait.tracks.motion_map import MotionMap
+from viz.portrait.tracks.motion_track import MotionTrack, read_track, write_track
+from viz.portrait.tracks.track_options import TrackOptions
+from viz.portrait.tracks.tracking import track_of
+from viz.state.errors import UserError
+from viz.state.jobs import finish
+
+FRAMES = 8
+TEMPLATE = canonical_template()
+
+
+def shown(k: int) -> Square:
+    """The part of the photo that frame k shows."""
+    return Square((225.0 + 3 * k, 120.0), 260.0 - 6 * k, 2.0 * k)
+
+
+def pictures(hidden: tuple[int, ...] = ()) -> list[np.ndarray]:
+    photo = torch.from_numpy(data.astronaut()).permute(2, 0, 1).float() / 255
+    frames = [cut(photo, shown(k), 192, "edge") for k in range(FRAMES)]
+    for k in hidden:
+        frames[k] = torch.zeros_like(frames[k])
+    return [(f.permute(1, 2, 0) * 255).round().byte().numpy() for f in frames]
+
+
+def write_video(path: Path, frames: list[np.ndarray]) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=Fraction(24))
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.bit_rate = 4_000_000
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def followed(path: Path) -> FollowedFace:
+    with open_film(path) as film:
+        return finish(follow(film, TEMPLATE))
+
+
+def test_a_face_is_followed_through_a_video(tmp_path):
+    """Its crop moves, shrinks and turns against the frame as the frame does against the photo."""
+    found = followed(write_video(tmp_path / "a.mp4", pictures()))
+    assert found.found.all() and found.size == (192, 192)
+    first, last = found.fits[0], found.fits[-1]
+    assert last.side / first.side == pytest.approx(260 / (260 - 6 * 7), rel=0.03)
+    assert last.angle - first.angle == pytest.approx(-14, abs=1)
+    assert last.yaw == pytest.approx(first.yaw, abs=2)
+
+
+def test_a_folder_of_frames_is_a_film(tmp_path):
+    for k, picture in enumerate(pictures()):
+        Image.fromarray(picture).save(tmp_path / f"frame{k + 5}.png")  # frame10 after frame9
+    with open_film(tmp_path, first=1, count=5) as film:
+        frames = list(film.frames())
+    assert film.count == len(frames) == 5
+    assert np.abs(frames[4].permute(1, 2, 0).numpy() * 255 - pictures()[5]).max() < 1
+
+
+def test_frames_without_the_face_are_filled_in(tmp_path):
+    found = followed(write_video(tmp_path / "a.mp4", pictures(hidden=(0, 3))))
+    assert found.found.tolist() == [False, True, True, False, True, True, True, True]
+    sides = [fit.side for fit in found.fits]
+    assert sides[0] == pytest.approx(sides[1]) and sides[2] < sides[3] < sides[4]
+    assert np.isfinite(found.points).all()
+
+
+def test_smoothing_takes_trembling_and_keeps_turns():
+    draws = np.random.default_rng(0)
+    fits = [
+        CameraFit(20 * np.sin(k / 15) + draws.normal(0, 0.5), 0, (50, 50), 80, 179 + 0.1 * k)
+        for k in range(60)
+    ]
+    smooth = smoothed(fits, 2.0)
+    wanted = np.array([20 * np.sin(k / 15) for k in range(60)])
+    before, after = (np.array([f.yaw for f in g]) - wanted for g in (fits, smooth))
+    assert np.abs(after[5:-5]).mean() < 0.75 * np.abs(before).mean()
+    assert all(abs(abs(fit.angle) - 180) < 6 for fit in smooth)  # none between 180 and -180
+
+
+def talking(frames: int) -> FollowedFace:
+    """The template in front of the camera, whose lower lip moves down and up."""
+    from viz.portrait.camera.camera_fit import project
+
+    fit = CameraFit(0, 0, (128, 128), 200, 0)
+    points = np.concatenate([TEMPLATE.points, np.repeat(TEMPLATE.points[[159, 386]], 5, axis=0)])
+    seen = fit.square.to_picture(project(points, 0, 0))
+    moving = np.repeat(seen[None], frames, axis=0)
+    moving[:, 14, 1] += 6 * np.sin(np.linspace(0, 2 * np.pi, frames)) ** 2
+    return FollowedFace(moving, (fit,) * frames, np.ones(frames, bool), (256, 256))
+
+
+def track(frames: int = 25) -> MotionTrack:
+    """Of a map that takes the height of the lower lip alone to the code's third number."""
+    matrix = np.zeros((2 * 478, 4), np.float32)
+    matrix[2 * 14 + 1, 2] = -100.0
+    known = MotionMap(np.array([0, 1, 0, 0], np.float32), matrix, 1.0)
+    options = replace(TrackOptions(), motion_smoothing=0.0)
+    named = {"fps": 24.0, "source": "a.mp4", "weights": "0" * 16}
+    return track_of(talking(frames), TEMPLATE, known, options, **named)
+
+
+def test_codes_follow_the_mouth_from_the_driver_s_own_rest():
+    made = track()
+    opening = mouth_opening(talking(25).points)
+    code = made.codes[:, 2]
+    assert np.corrcoef(opening, code)[0, 1] > 0.999 and code.max() > 1
+    calm = code[opening <= np.quantile(opening, 0.3)]
+    assert np.abs(calm).max() < 0.2 * code.max()
+    assert np.allclose(made.codes[:, 1], 1)  # the code at rest
+    assert eye_opening(talking(3).points).min() > 0
+
+
+def test_tracks_are_kept(tmp_path):
+    made = track()
+    write_track(tmp_path / "a.track.safetensors", made)
+    again = read_track(tmp_path / "a.track.safetensors")
+    assert np.array_equal(again.codes, made.codes) and np.array_equal(again.points, made.points)
+    assert (again.fps, again.size, again.source) == (24.0, (256, 256), "a.mp4")
+    assert again.fits[3].side == pytest.approx(200) and len(again) == 25
+
+
+def test_files_that_are_no_tracks_are_refused(tmp_path):
+    path = tmp_path / "a.safetensors"
+    for content in (b"", b"no track", (Path(program.__file__)).read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match="no motion track"):
+            read_track(path)
+    broken = replace(track(), cameras=np.full((25, 2), np.nan, np.float32))
+    write_track(path, broken)
+    with pytest.raises(UserError, match="damaged"):
+        read_track(path)
+    write_track(path, track())
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match="damaged"):
+        read_track(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("empty.mp4", "is empty"),
+        ("text.mp4", "no readable video"),
+        ("sound.wav", "no video frames"),
+    ],
+)
+def test_videos_that_cannot_be_used_give_a_sentence(tmp_path, name, words):
+    path = tmp_path / name
+    if name == "sound.wav":
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+            sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
+            sound.sample_rate = 8000
+            container.mux(stream.encode(sound))
+    else:
+        path.write_bytes(b"" if name == "empty.mp4" else b"not a video\n" * 50)
+    with pytest.raises(UserError, match=words) as caught, open_film(path):
+        pass
+    assert str(caught.value).startswith(name)
+
+
+def test_a_video_without_a_face(tmp_path):
+    still = [np.full((96, 96, 3), 90, np.uint8)] * 3
+    with pytest.raises(UserError, match="No face was found in a"):
+        followed(write_video(tmp_path / "a.mp4", still))
+
+
+def test_the_command_names_what_is_missing(tmp_path, capsys):
+    assert program.main(["track", str(tmp_path / "missing.mp4")]) == 1
+    assert "no file" in capsys.readouterr().err.lower()
