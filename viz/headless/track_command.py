@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -32,17 +31,3 @@ class TrackCommandOptions:
     """Whether an existing track may be replaced."""
     track: tyro.conf.OmitArgPrefixes[TrackOptions] = field(default_factory=TrackOptions)
     """How the face is followed."""
-
-
-def run_track(options: TrackCommandOptions) -> int:
-    """Does what the command asks for; returns the exit status."""
-    from viz.headless.tracks_made import make_track
-    from viz.state.errors import UserError
-
-    try:
-        path, sentence = make_track(options)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"Saved {path}\n{sentence}")
-    return 0

@@ -18,7 +18,7 @@ from viz.portrait.camera.camera_fit import CameraFit
 from viz.portrait.camera.face_template import canonical_template
 from viz.portrait.faces.squares import Square
 from viz.portrait.faces.warping import cut
-from viz.portrait.tracks.expression import eye_opening, mouth_opening
+from viz.portrait.tracks.expressions import eye_opening, mouth_opening
 from viz.portrait.tracks.film import open_film
 from viz.portrait.tracks.following import FollowedFace, follow, smoothed
 from viz.portrait.tracks.motion_map import MotionMap

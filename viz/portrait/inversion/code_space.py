@@ -42,7 +42,7 @@ class CodeSpace:
             # Of a small model all directions; those without variance would divide by 0.
             count = min(_MOST_DIRECTIONS, int((lengths > 1e-4 * lengths[0]).sum()))
             scales = lengths[:count, None] / len(w) ** 0.5
-            return cls(mean, axes[:count] * scales, _read_directions(G))
+            return cls(mean, axes[:count] * scales, read_directions(G))
 
     def ws(self, people: Tensor) -> Tensor:
         """Latents [num_ws, w_dim] of one person's coordinates [num_ws, K]."""
@@ -58,8 +58,9 @@ class CodeSpace:
         return coordinates @ self.motions
 
 
-def _read_directions(G: Generator) -> Tensor:
-    """The directions of the motion code that move something: a trained model may read few."""
+def read_directions(G: Generator) -> Tensor:
+    """Orthonormal directions of the motion code that move something, the strongest first [R,
+    motion_dim]: a trained model may read few."""
     layers = [m.affine for m in G.modules() if isinstance(m, MotionTimeFuser)]
     if not layers:
         return torch.zeros((0, G.config.motion_dim), device=G.device)

@@ -24,7 +24,6 @@ from safetensors.numpy import load_file, save
 from torch import Tensor
 
 from training.checkpoint import weights_mark
-from training.networks.backbone import MotionTimeFuser
 from training.networks.generator import Generator
 from training.replacing import replacing
 from training.user_folders import user_folder
@@ -32,7 +31,8 @@ from viz.portrait.camera.camera_fit import fit_camera
 from viz.portrait.camera.face_template import LIPS, FaceTemplate
 from viz.portrait.camera.own_pictures import OwnPictures
 from viz.portrait.camera.self_calibration import expected_face
-from viz.portrait.tracks.expression import LIDS, POINTS, face_points, lifted
+from viz.portrait.inversion.code_space import read_directions
+from viz.portrait.tracks.expressions import LIDS, POINTS, face_points, lifted
 from viz.state.errors import UserError
 from viz.state.jobs import Steps, finish
 
@@ -48,16 +48,13 @@ _TRIES, _CANDIDATES = 64, 8
 """Codes that are looked at, and those of them whose surroundings are."""
 _STEP = 0.15
 """Of a code's coordinate, to see what it moves; coordinates have unit variance."""
-_SPREAD = 0.45
+_SPREAD = 0.25
 """Standard deviation of the codes around the chosen one."""
 _NOISE = 0.02
 """Shifts, in units of weighted world coordinates, that are not to be explained exactly."""
 _MOST_YAW, _MOST_PITCH = 20.0, 10.0
 """Degrees to both sides."""
 _MOST_DIRECTIONS = 48
-_LEAST_READ = 1e-3
-"""Directions of the motion code that the layers read by less than this share of the strongest
-count as unread."""
 _NO_FACES = "No faces were found on this model's people: no video can drive its motion."
 _MOST_COMPONENTS = 60
 """Principal shifts of the points that are looked at."""
@@ -159,11 +156,11 @@ def _learn(G: Generator, template: FaceTemplate) -> Steps[MotionMap]:
 
 
 class _Faces:
-    """Points of a generator's faces in motion. Codes are coordinates of `motion_directions`."""
+    """Points of a generator's faces in motion. Codes are coordinates of `read_directions`."""
 
     def __init__(self, G: Generator, template: FaceTemplate) -> None:
         self.pictures = OwnPictures(G, seed=2)
-        self.directions = motion_directions(G)
+        self.directions = read_directions(G)[:_MOST_DIRECTIONS].cpu().double().numpy()
         self._template, self._device = template, G.device
 
     def draw(self, count: int) -> np.ndarray:
@@ -255,16 +252,6 @@ def _point_weights() -> np.ndarray:
     weights = np.ones(POINTS)
     weights[list(LIDS)], weights[list(LIPS)], weights[468:] = 4.0, 2.0, 3.0
     return np.repeat(weights, 2)
-
-
-def motion_directions(G: Generator) -> np.ndarray:
-    """Orthonormal directions of the motion code that the motion layers read, the strongest first
-    [R, motion_dim]: a trained model may read few."""
-    layers = [m.affine for m in G.modules() if isinstance(m, MotionTimeFuser)]
-    weights = torch.cat([layer.weight.detach() * layer.gain for layer in layers])
-    _, strengths, axes = torch.linalg.svd(weights.double().cpu(), full_matrices=False)
-    count = int((strengths > _LEAST_READ * strengths[0]).sum())
-    return axes[: min(count, _MOST_DIRECTIONS)].numpy()
 
 
 def _ridge(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, float]:

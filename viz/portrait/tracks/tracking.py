@@ -11,7 +11,7 @@ from training.checkpoint import weights_mark
 from training.networks.generator import Generator
 from viz.portrait.camera.face_template import FaceTemplate
 from viz.portrait.camera.self_calibration import find_template
-from viz.portrait.tracks.expression import lifted, neutral_points
+from viz.portrait.tracks.expressions import lifted, neutral_points
 from viz.portrait.tracks.film import open_film
 from viz.portrait.tracks.following import FollowedFace, follow, smoothed
 from viz.portrait.tracks.motion_map import MotionMap, find_motion_map
