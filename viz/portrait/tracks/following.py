@@ -105,7 +105,7 @@ def smoothed(fits: Sequence[CameraFit], sigma: float) -> tuple[CameraFit, ...]:
     if sigma <= 0:
         return tuple(fits)
     smooth = gaussian_filter1d(_numbers(fits), sigma, axis=0, mode="nearest")
-    return tuple(_fit(row) for row in smooth)
+    return tuple(_fit(smooth[k]) for k in range(len(fits)))
 
 
 def _numbers(fits: Sequence[CameraFit]) -> np.ndarray:

@@ -151,8 +151,11 @@ def _learn(G: Generator, template: FaceTemplate) -> Steps[MotionMap]:
     matrix, explained = _ridge(x - x.mean(0), y - y.mean(0), np.array(people))
     rest = y.mean(0) - x.mean(0) @ matrix
     log.info("Motion map: %d pictures, %.0f %% explained", len(x), 100 * explained)
-    to_codes = (rest @ faces.directions, matrix @ faces.directions)
-    return MotionMap(*(a.astype(np.float32) for a in to_codes), explained)
+    return MotionMap(
+        rest=(rest @ faces.directions).astype(np.float32),
+        matrix=(matrix @ faces.directions).astype(np.float32),
+        explained=explained,
+    )
 
 
 class _Faces:
