@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal
@@ -47,7 +47,9 @@ FLOATING = (
 
 
 @dataclass
-class _Toast:
+class Toast:
+    """A notice on show."""
+
     number: int
     level: Level
     sentence: str
@@ -71,7 +73,7 @@ class Toasts:
     """Notices at the bottom right; call :meth:`draw` once per frame, after all else."""
 
     def __init__(self) -> None:
-        self._toasts: list[_Toast] = []
+        self._toasts: list[Toast] = []
         self._numbers = count()
         self._reached: int | None = None
         """The one that the Tab key goes through."""
@@ -81,6 +83,10 @@ class Toasts:
 
     def __len__(self) -> int:
         return len(self._toasts)
+
+    def __iter__(self) -> Iterator[Toast]:
+        """The notices on show, the oldest first."""
+        return iter(self._toasts)
 
     def add(
         self,
@@ -112,7 +118,7 @@ class Toasts:
                 toast.born = time.perf_counter()
                 toast.buttons = buttons
                 return
-        self._toasts.append(_Toast(next(self._numbers), level, sentence, details, timeout, buttons))
+        self._toasts.append(Toast(next(self._numbers), level, sentence, details, timeout, buttons))
         # A flood would cover the window, so the oldest ones make room.
         del self._toasts[:-_MOST]
 
@@ -173,7 +179,7 @@ class Toasts:
             imgui.set_window_focus(self._former)
         self._reaching = False
 
-    def _draw_card(self, toast: _Toast, width: float) -> bool:
+    def _draw_card(self, toast: Toast, width: float) -> bool:
         """Draw one card; whether it was dismissed."""
         colors = style.palette()
         tint = getattr(colors, toast.level)
@@ -207,7 +213,7 @@ class Toasts:
         imgui.pop_style_var(2)
         return dismissed
 
-    def _draw_text(self, toast: _Toast, tint: int) -> bool:
+    def _draw_text(self, toast: Toast, tint: int) -> bool:
         side = imgui.get_frame_height()
         top = imgui.get_cursor_pos_y()
         text_top = top + (side - imgui.get_font_size()) / 2
@@ -235,7 +241,7 @@ class Toasts:
                 imgui.dummy((0.0, 0.0))
         return dismissed
 
-    def _draw_buttons(self, toast: _Toast) -> bool:
+    def _draw_buttons(self, toast: Toast) -> bool:
         """Whether one of them has done with the notice."""
         done = False
         for index, (caption, act) in enumerate(toast.buttons):
@@ -247,13 +253,13 @@ class Toasts:
                 self._take_ring(toast)
         return done
 
-    def _take_ring(self, toast: _Toast) -> None:
+    def _take_ring(self, toast: Toast) -> None:
         """Put the focus ring on the last item where it is wanted on this notice."""
         if self._reaching and toast.number == self._reached:
             imgui.internal.focus_item()
             imgui.set_nav_cursor_visible(True)
 
-    def _draw_details(self, toast: _Toast) -> None:
+    def _draw_details(self, toast: Toast) -> None:
         fold = icons.ICON_FA_CHEVRON_DOWN if toast.unfolded else icons.ICON_FA_CHEVRON_RIGHT
         imgui.push_style_color(imgui.Col_.button, 0)
         if button("Details", icon=fold):

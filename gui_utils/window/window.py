@@ -8,7 +8,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
@@ -87,11 +87,12 @@ class Window:
 
         style.palette(theme)  # an unknown name must fail before anything opens
         init_glfw()
-        self._handle: Any = create_window(
+        self.handle: Any = create_window(
             title, monitors.limit_size(size or monitors.default_size()), visible, maximized
         )
+        """GLFW's window, for calls that have no method here."""
         self._place(position, min_size, maximized)
-        glfw.make_context_current(self._handle)
+        glfw.make_context_current(self.handle)
         glfw.swap_interval(1 if vsync else 0)
         renderer = gl.glGetString(gl.GL_RENDERER)
         self.gl_renderer = renderer.decode(errors="replace") if renderer else "unknown"
@@ -103,7 +104,7 @@ class Window:
             self._init_imgui()
         except BaseException:
             imgui.destroy_context(self._context)
-            glfw.destroy_window(self._handle)
+            glfw.destroy_window(self.handle)
             glfw.terminate()
             raise
 
@@ -141,7 +142,7 @@ class Window:
         width, height = self.framebuffer_size
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
         self._draw(width, height)
-        glfw.swap_buffers(self._handle)
+        glfw.swap_buffers(self.handle)
         self.frame_times.append(time.perf_counter() - self._work_start)
 
     def fill(self, rect: tuple[float, float, float, float], color: int) -> None:
@@ -231,15 +232,15 @@ class Window:
             self._before_fullscreen = (self._normal, self._is_maximized())
             mode = glfw.get_video_mode(monitor)
             glfw.set_window_monitor(
-                self._handle, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate
+                self.handle, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate
             )
         elif self._before_fullscreen is not None:
             rect, maximized = self._before_fullscreen
             self._before_fullscreen = None
             no_monitor: Any = None
-            glfw.set_window_monitor(self._handle, no_monitor, *rect, glfw.DONT_CARE)
+            glfw.set_window_monitor(self.handle, no_monitor, *rect, glfw.DONT_CARE)
             if maximized:
-                glfw.maximize_window(self._handle)
+                glfw.maximize_window(self.handle)
         # Some drivers forget the swap interval when the window changes monitor.
         glfw.swap_interval(1 if self._vsync else 0)
         self._on_event()
@@ -317,15 +318,15 @@ class Window:
 
         Where the system itself scales windows (macOS), only the part it leaves to us counts.
         """
-        content = glfw.get_window_content_scale(self._handle)[0] or 1.0
-        window_width = glfw.get_window_size(self._handle)[0]
+        content = glfw.get_window_content_scale(self.handle)[0] or 1.0
+        window_width = glfw.get_window_size(self.handle)[0]
         system = self.framebuffer_size[0] / window_width if window_width else 1.0
         return content / (system or 1.0) * self._ui_scale
 
     @property
     def framebuffer_size(self) -> tuple[int, int]:
         """Width and height in physical pixels, at least 1."""
-        width, height = glfw.get_framebuffer_size(self._handle)
+        width, height = glfw.get_framebuffer_size(self.handle)
         return max(width, 1), max(height, 1)
 
     @property
@@ -340,24 +341,24 @@ class Window:
 
     def set_title(self, title: str) -> None:
         """Change the caption."""
-        glfw.set_window_title(self._handle, controls.printable(title))
+        glfw.set_window_title(self.handle, controls.printable(title))
 
     def hide(self) -> None:
         """Take the window off the screen, for example while the program shuts down."""
-        glfw.hide_window(self._handle)
+        glfw.hide_window(self.handle)
 
     def close(self) -> None:
         """Destroy the window and its context; further calls do nothing."""
         if not self._open:
             return
         self._open = False
-        glfw.make_context_current(self._handle)
+        glfw.make_context_current(self.handle)
         self._drop_frame()
         imgui.backends.opengl3_shutdown()
         imgui.backends.glfw_shutdown()
         style.forget_fonts()
         imgui.destroy_context(self._context)
-        glfw.destroy_window(self._handle)
+        glfw.destroy_window(self.handle)
         glfw.terminate()
 
     def __enter__(self) -> Window:
@@ -382,7 +383,7 @@ class Window:
         self._context.config_nav_windowing_key_prev = 0
         io.config_windows_move_from_title_bar_only = True
         style.load_fonts()
-        address = ctypes.cast(self._handle, ctypes.c_void_p).value
+        address = ctypes.cast(self.handle, ctypes.c_void_p).value
         assert address is not None
         imgui.backends.glfw_init_for_opengl(address, True)
         imgui.backends.opengl3_init("#version 330")
@@ -439,25 +440,25 @@ class Window:
     def _place(
         self, position: tuple[int, int] | None, min_size: tuple[int, int], maximized: bool
     ) -> None:
-        glfw.set_window_size_limits(self._handle, *min_size, glfw.DONT_CARE, glfw.DONT_CARE)
-        size = glfw.get_window_size(self._handle)
+        glfw.set_window_size_limits(self.handle, *min_size, glfw.DONT_CARE, glfw.DONT_CARE)
+        size = glfw.get_window_size(self.handle)
         if position is not None and not monitors.on_screen(position, size):
             position = None
         if position is None and not maximized:
             position = monitors.center(size)
         if position is not None and can_place():
-            glfw.set_window_pos(self._handle, *position)
+            glfw.set_window_pos(self.handle, *position)
 
     def _rect(self) -> monitors.Rect:
-        left, top = glfw.get_window_pos(self._handle) if can_place() else (0, 0)
-        width, height = glfw.get_window_size(self._handle)
+        left, top = glfw.get_window_pos(self.handle) if can_place() else (0, 0)
+        width, height = glfw.get_window_size(self.handle)
         return left, top, width, height
 
     def _is_maximized(self) -> bool:
-        return bool(glfw.get_window_attrib(self._handle, glfw.MAXIMIZED))
+        return bool(glfw.get_window_attrib(self.handle, glfw.MAXIMIZED))
 
     def _remember_placement(self) -> None:
-        iconified = glfw.get_window_attrib(self._handle, glfw.ICONIFIED)
+        iconified = glfw.get_window_attrib(self.handle, glfw.ICONIFIED)
         if not self.fullscreen and not self._is_maximized() and not iconified:
             self._normal = self._rect()
 
@@ -465,19 +466,20 @@ class Window:
         self._settle = _SETTLE_FRAMES
         self._stale = True
 
-    def _on_drop(self, _: object, paths: list[str]) -> None:
+    def drop(self, paths: Iterable[str | os.PathLike[str]]) -> None:
+        """Takes files as if they were dropped on the window."""
         self._drops.extend(os.fspath(path) for path in paths)
         self._on_event()
 
     def _on_close(self, _: object) -> None:
         self.close_requested = True
-        glfw.set_window_should_close(self._handle, False)
+        glfw.set_window_should_close(self.handle, False)
         self._on_event()
 
     def _install_callbacks(self) -> None:
         for install, action in (
             (glfw.set_window_close_callback, self._on_close),
-            (glfw.set_drop_callback, self._on_drop),
+            (glfw.set_drop_callback, lambda _, paths: self.drop(paths)),
             (glfw.set_cursor_pos_callback, self._on_event),
             (glfw.set_cursor_enter_callback, self._on_event),
             (glfw.set_mouse_button_callback, self._on_event),
@@ -494,7 +496,7 @@ class Window:
         ):
             callback = self._as_callback(action)
             self._callbacks.append(callback)
-            install(self._handle, callback)
+            install(self.handle, callback)
 
     def _as_callback(self, action: Callable[..., None]) -> Callable[..., None]:
         """Wrap an action for GLFW, as no exception can pass through its C code.

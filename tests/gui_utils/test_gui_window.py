@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import glfw
 import numpy as np
@@ -117,7 +118,7 @@ def test_small_window_draws(driver: Driver) -> None:
     toasts = controls.Toasts()
     toasts.add("error", "Something went wrong with a long sentence that has to wrap.", "x")
     driver.overlay = toasts.draw
-    glfw.set_window_size(driver.window._handle, 200, 150)
+    glfw.set_window_size(driver.window.handle, 200, 150)
     driver.until(lambda: driver.window.framebuffer_size == (200, 150))
     driver.frames()
     assert driver.window.read_pixels().shape == (150, 200, 3)
@@ -159,10 +160,10 @@ def test_default_size_is_usable(make_driver: Callable[..., Driver]) -> None:
 
 def test_close_button_asks_and_drops_arrive(driver: Driver) -> None:
     window = driver.window
-    window._callbacks[0](window._handle)
+    window._callbacks[0](window.handle)
     assert window.close_requested
     window.close_requested = False
-    window._callbacks[1](window._handle, ["/a b.png", "/c.pkl"])
+    window.drop(["/a b.png", Path("/c.pkl")])
     assert window.take_drops() == ["/a b.png", "/c.pkl"]
     assert window.take_drops() == []
 

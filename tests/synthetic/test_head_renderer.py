@@ -126,11 +126,11 @@ def test_people_stay_in_the_box(renderer: HeadRenderer):
     for seed in range(25):
         traits = _person(seed)
         rest = head.identity_vertices(traits.shape)
-        shirt = fit_shirt(traits, rest, renderer._baked)
+        shirt = fit_shirt(traits, rest, renderer.baked)
         dressed = shirt.tuck_in(rest, head.skin)
         posed = head.posed(dressed, expr_weights(_motion(seed), 1.0))
         parts = [posed[np.unique(head.triangles)], shirt.points]
-        cap = renderer._hair.cap(traits, rest)
+        cap = renderer.hair.cap(traits, rest)
         if cap:
             parts.append(cap.points)
         for part in parts:
@@ -143,7 +143,7 @@ def test_skin_does_not_stick_out_of_the_shirt(renderer: HeadRenderer):
     for seed in range(20):
         traits = _person(seed)
         rest = head.identity_vertices(traits.shape)
-        shirt = fit_shirt(traits, rest, renderer._baked)
+        shirt = fit_shirt(traits, rest, renderer.baked)
         dressed = shirt.tuck_in(rest, head.skin)[head.skin]
         low = dressed[dressed[:, 1] < shirt.neckline.min()]
         rim = np.hypot(low[:, 0], low[:, 2] + 2.6)

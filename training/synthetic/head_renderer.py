@@ -129,9 +129,9 @@ class HeadRenderer:
             ) from error
         self.resolution = resolution
         self.head = HeadModel(model)
-        self._baked = baked(self.head, self._context, cache, progress)
-        self.head.keep_triangles(self._baked.visible)
-        self._hair = hair.Hairdresser(self.head, self._baked)
+        self.baked = baked(self.head, self._context, cache, progress)
+        self.head.keep_triangles(self.baked.visible)
+        self.hair = hair.Hairdresser(self.head, self.baked)
         self._traits: Traits | None = None
         self._rest = self._posed = self.head.vertices
         self._faces = np.zeros_like(self.head.triangles, np.float32)
@@ -163,7 +163,7 @@ class HeadRenderer:
             paint,
             head.vertices,
             head.labels,
-            self._baked.occlusion,
+            self.baked.occlusion,
             masks.lips,
             masks.liner,
             masks.blush,
@@ -232,18 +232,18 @@ class HeadRenderer:
     def _dress(self, traits: Traits) -> None:
         head = self.head
         rest = head.identity_vertices(traits.shape)
-        shirt = garment.fit_shirt(traits, rest, self._baked)
+        shirt = garment.fit_shirt(traits, rest, self.baked)
         self._rest = shirt.tuck_in(rest, head.skin)
         normals = _grid_normals(shirt.points)
         _write(self._shirt_buffer, to_world(shirt.points), normals, shirt.weave)
 
-        cap = self._hair.cap(traits, rest)
+        cap = self.hair.cap(traits, rest)
         self._hangs = cap.hangs if cap else None
         if cap:
             normals = _grid_normals(cap.points)
             extras = (cap.strands, cap.lift, cap.tip, cap.occlusion)
             _write(self._cap_buffer, to_world(cap.points), normals, *extras)
-        stubble = self._hair.stubble(traits)
+        stubble = self.hair.stubble(traits)
         growth = np.where(stubble > 0.02, stubble, -head.masks.beard(traits))
         _write(self._person_buffer, np.stack([head.masks.brow(traits), growth], axis=-1))
         long_enough = np.zeros(len(growth), bool)

@@ -86,7 +86,8 @@ class App:
         self._title = ""
         self._failure: Exception | None = None
         """Why the last frame failed as a whole."""
-        self._last = self._step_due = time.perf_counter()
+        self.last_update = self._step_due = time.perf_counter()
+        """When the state last went on; see `time.perf_counter`."""
         self._wheel_until = self._pointer_moved = 0.0
         self._pointer = (0.0, 0.0)
         self.commands.open_model(wanted)
@@ -195,7 +196,7 @@ class App:
     def _update(self) -> None:
         commands, now = self.commands, time.perf_counter()
         # A frame that took long (a window dragged by its title) must not make a jump.
-        seconds, self._last = min(now - self._last, 0.5), now
+        seconds, self.last_update = min(now - self.last_update, 0.5), now
         self._events.poll(now)
         drops = self.window.take_drops()
         if drops:

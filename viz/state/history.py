@@ -47,6 +47,11 @@ class History:
         return self._move(self._future, self._past)
 
     @property
+    def steps(self) -> int:
+        """How many steps can be undone."""
+        return len(self._past)
+
+    @property
     def can_undo(self) -> bool:
         return bool(self._past)
 

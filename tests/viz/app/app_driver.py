@@ -84,8 +84,8 @@ class AppDriver(gui.Driver):
         super().until(done, seconds)
 
     def resize(self, width: int, height: int) -> None:
-        glfw.set_window_pos(self.window._handle, 0, 0)
-        glfw.set_window_size(self.window._handle, width, height)
+        glfw.set_window_pos(self.window.handle, 0, 0)
+        glfw.set_window_size(self.window.handle, width, height)
         self.until(lambda: self.window.framebuffer_size == (width, height))
         self.frames(3)
 
@@ -152,8 +152,8 @@ class AppDriver(gui.Driver):
             self.app.frame()
 
     def drop(self, *paths: Path | str) -> None:
-        """Files dropped on the window, by the callback that GLFW calls."""
-        self.window._on_drop(None, [str(path) for path in paths])
+        """Files dropped on the window."""
+        self.window.drop(paths)
         self.frames(2)
 
     def run_jobs(self, seconds: float = 10.0) -> None:
@@ -173,7 +173,7 @@ class AppDriver(gui.Driver):
         found: list[Any] = []
 
         def look() -> bool:
-            found[:] = [t for t in self.app.toasts._toasts if words in t.sentence]
+            found[:] = [t for t in self.app.toasts if words in t.sentence]
             return bool(found)
 
         self.until(look, seconds)

@@ -48,7 +48,7 @@ def test_it_starts_with_a_picture_of_the_untrained_model(start: Start) -> None:
     picture = desk.picture()
     assert desk.model.name == "Untrained model"
     assert "Untrained random model \u2013 open a checkpoint to see people" in controls.rects
-    assert glfw.get_window_title(desk.window._handle) == "Untrained model - PV3D visualizer"
+    assert glfw.get_window_title(desk.window.handle) == "Untrained model - PV3D visualizer"
     assert picture.shape == (256, 256, 3)
     # The middle of the viewport shows the middle of the picture.
     x, y = desk.at("Viewport")
@@ -268,9 +268,9 @@ def test_playback_keeps_clip_time(desk: AppDriver) -> None:
     desk.commands.state.playback = replace(playback, speed=0.25)
     desk.key("space")
     assert desk.commands.interface.playing
-    t, begun = desk.commands.state.t, desk.app._last
+    t, begun = desk.commands.state.t, desk.app.last_update
     desk.run_for(1.2)
-    elapsed = desk.app._last - begun
+    elapsed = desk.app.last_update - begun
     assert desk.commands.state.t - t == pytest.approx(elapsed * 0.25 / 0.6, abs=FRAME)
     desk.key("space")
     assert not desk.commands.interface.playing
@@ -313,10 +313,10 @@ def test_a_preset_turns_the_camera_while_the_clip_plays(start: Start, model: Pat
     desk.commands.state.playback = replace(desk.commands.state.playback, speed=0.25)
     desk.key("space")
     desk.click("Camera/Left")
-    t, begun = desk.commands.state.t, desk.app._last
+    t, begun = desk.commands.state.t, desk.app.last_update
     desk.until(lambda: not desk.commands.animator.gliding)
     assert desk.commands.state.orbit.yaw == -35
-    elapsed = desk.app._last - begun
+    elapsed = desk.app.last_update - begun
     assert desk.commands.state.t - t == pytest.approx(elapsed * 0.25 / 0.6, abs=1.5 * FRAME)
 
 
@@ -439,7 +439,7 @@ def test_every_view_and_layout_arrives(desk: AppDriver) -> None:
         commands.state.display = replace(commands.state.display, layout=layout, view="image")
         result = desk.settle()
         assert len(result.pictures) == len(layouts.shots(commands.state))
-    assert not desk.app.toasts._toasts
+    assert not desk.app.toasts
 
 
 def test_b_keeps_the_picture_as_before(desk: AppDriver) -> None:
@@ -486,7 +486,7 @@ def test_tiny_and_narrow_windows(desk: AppDriver) -> None:
             desk.frames(2)
         assert desk.window.read_pixels().shape == (size[1], size[0], 3)
     desk.settle()
-    assert not desk.app.toasts._toasts
+    assert not desk.app.toasts
 
 
 def test_hints_go_for_ever_once_followed(start: Start, model: Path) -> None:

@@ -93,7 +93,7 @@ def test_the_list_of_keys_and_questions(
         desk.key("F1")
         desk.see_toast("The dialog failed and was closed")
     still_works(desk)
-    desk.app.toasts._toasts.clear()
+    desk.app.toasts.clear()
     with monkeypatch.context() as patch:
         patch.setattr(controls, "confirm", fails)
         desk.key("ctrl+q")

@@ -213,7 +213,7 @@ def test_settings_that_cannot_be_written_are_told(desk: AppDriver) -> None:
     assert told.level == "warning"
     assert told.repeats == 1, "once is enough"
     assert desk.settings.name in told.sentence
-    assert not any("Stored" in toast.sentence for toast in desk.app.toasts._toasts)
+    assert not any("Stored" in toast.sentence for toast in desk.app.toasts)
     assert desk.commands.bookmarks() == [5, 6]
     desk.settings.rmdir()
     desk.key("ctrl+7")
@@ -229,7 +229,7 @@ def test_one_dialog_at_a_time(desk: AppDriver, tmp_path: Path) -> None:
     desk.choose(Path(desk.commands.state.checkpoint))
     desk.run_jobs()
     assert desk.model.format == "PV3D visualizer"
-    assert not any("Saved" in toast.sentence for toast in desk.app.toasts._toasts)
+    assert not any("Saved" in toast.sentence for toast in desk.app.toasts)
 
 
 def test_the_camera_goes_over_the_clipboard(start: Start, model: Path) -> None:

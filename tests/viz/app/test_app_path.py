@@ -53,7 +53,7 @@ def test_keys_are_undone_one_by_one_and_bring_their_lane(desk: AppDriver) -> Non
 
 def test_the_path_plays_and_stops_where_the_camera_is_taken(walk: AppDriver) -> None:
     commands = walk.commands
-    steps = len(commands.history._past)
+    steps = commands.history.steps
     walk.key("p")
     seen: set[float] = set()
     walk.until(lambda: seen.add(commands.state.orbit.yaw) or len(seen) > 4)
@@ -61,7 +61,7 @@ def test_the_path_plays_and_stops_where_the_camera_is_taken(walk: AppDriver) -> 
     there = camera_path.state_at(commands.state, commands.interface.path_time)
     assert commands.state.orbit == there.orbit
     assert commands.state.latent.others, "between two people"
-    assert len(commands.history._past) == steps, "playing is no step"
+    assert commands.history.steps == steps, "playing is no step"
     walk.drag("Viewport", (40, 0), x=0.3)
     assert not commands.interface.path_playing
     walk.settle()

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import glfw
 import pytest
 
 from gui_utils import controls
@@ -164,7 +165,7 @@ def test_closing_needs_no_question_and_reopen_last_goes_on(
     assert desk.commands.state == state, "the model is the session's, too"
     assert desk.commands.session_path == str(tmp_path / "mine.json")
     assert desk.commands.unsaved
-    assert desk.app._session_title().startswith("• mine.json")
+    assert glfw.get_window_title(desk.window.handle).startswith("• mine.json")
     desk.key("ctrl+s")
     desk.see_toast("Saved mine.json")
     assert embedding.open_session(tmp_path / "mine.json") == state
@@ -213,10 +214,10 @@ def test_a_folder_that_cannot_be_written_is_told_once(desk: AppDriver, tmp_path:
     desk.commands.autosave.every = 0.0
     desk.key("r")
     desk.see_toast("The session is not safe. It could not save itself")
-    desk.app.toasts._toasts.clear()
+    desk.app.toasts.clear()
     desk.key("r")
     desk.run_for(0.2)
-    assert not desk.app.toasts._toasts
+    assert not desk.app.toasts
     (tmp_path / "sessions").unlink()
     desk.key("r")
     desk.until(lambda: kept_in(tmp_path))

@@ -358,9 +358,8 @@ def test_an_error_of_the_function_is_told():
 
 def test_whole_stages_run_from_recordings():
     G = generator(CONFIGS["2X"])
-    device, tape = plainly(G), Tape()
-    for replay in (device._set, device._planes, device._render, device._superresolve):
-        replay.place = tape
+    tape = Tape()
+    device = DeviceStages(G, Plan(), kernels=False, place=tape)
     exact = [pictures(ReferenceStages(G, EXACT), G, seed)[2] for seed in range(4)]
     for turn in range(3):
         for seed in range(4):

@@ -160,7 +160,7 @@ class FrameRenderer:
         if not straight:
             return picture
         sharpened = full and picture.shape[-1] != raw.image.shape[-1]
-        backdrop = self._backdrop(state, shot, raw, sharpened)
+        backdrop = self.backdrop(state, shot, raw, sharpened)
         alpha = _alpha(raw, picture.shape[-2:])
         color = (picture - (1 - alpha) * backdrop) / alpha.clamp_min(_FAINT)
         return torch.where(alpha < _FAINT, backdrop, color)
@@ -175,7 +175,7 @@ class FrameRenderer:
         share = (place - low)[..., None]
         return torch.lerp(colors[low], colors[low + 1], share).permute(2, 0, 1)[None]
 
-    def _backdrop(self, state: SessionState, shot: Shot, raw: RawRender, sharpened: bool) -> Tensor:
+    def backdrop(self, state: SessionState, shot: Shot, raw: RawRender, sharpened: bool) -> Tensor:
         """What the model paints where nothing is, about 0..1, [1, 3, H, W]."""
         renderer, G = self.renderer, self.renderer.G
         key = (shot.latent, shot.conditioning, sharpened, tuple(raw.image.shape))

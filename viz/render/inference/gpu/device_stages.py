@@ -140,13 +140,21 @@ class DeviceStages:
         G: with its trained weights, which must stay as they are.
         plan: number formats.
         kernels: whether Triton's kernels are used; None where they work.
+        place: what the stages' recordings share; None for a pool of their own.
     """
 
     compiling = False
 
-    def __init__(self, G: Generator, plan: Plan, *, kernels: bool | None = None) -> None:
+    def __init__(
+        self,
+        G: Generator,
+        plan: Plan,
+        *,
+        kernels: bool | None = None,
+        place: GraphPool | None = None,
+    ) -> None:
         self.G, self.plan = G, plan
-        self._place = GraphPool(G.device)
+        self._place = place or GraphPool(G.device)
         self._lay_out(kernel.available(G.device) if kernels is None else kernels)
 
     def _lay_out(self, kernels: bool) -> None:
