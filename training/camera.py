@@ -259,8 +259,8 @@ def orbits(angles: Tensor) -> Tensor:
     position = RADIUS * offset
     forward = torch.nn.functional.normalize(angles.new_tensor(PIVOT) - position, dim=1)
     up = angles.new_tensor([0.0, 1.0, 0.0]).expand_as(forward)
-    right = torch.nn.functional.normalize(torch.linalg.cross(forward, up), dim=1)
-    down = torch.linalg.cross(forward, right)
+    right = torch.nn.functional.normalize(torch.cross(forward, up, dim=1), dim=1)
+    down = torch.cross(forward, right, dim=1)
     cos, sin = torch.cos(roll)[:, None], torch.sin(roll)[:, None]
     axes = (cos * right + sin * down, cos * down - sin * right, forward, position)
     pose = torch.stack(axes, dim=2)  # [M, 3, 4]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 SuperresolutionVariant = Literal["8XDC", "8X", "4X", "2X", "none"]
 
@@ -65,7 +65,7 @@ class RenderingConfig:
 
     def problems(self) -> list[str]:
         """Every reason why these values cannot be used, as sentences; empty when they can."""
-        found = []
+        found: list[str] = []
         if not 1 <= self.raw_resolution <= 2048:
             found.append(f"raw_resolution is {self.raw_resolution}; it must be 1 to 2048")
         if not 2 <= self.depth_samples <= 4096:
@@ -209,21 +209,17 @@ class GeneratorConfig:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> GeneratorConfig:
+    def from_dict(cls, data: Any) -> GeneratorConfig:
         """Config from plain nested data.
 
         Raises:
             ValueError: listing every unknown name, wrong type and impossible value.
         """
-        if not isinstance(data, dict):
-            raise ValueError("the configuration is not a table of names and values")
-        data = dict(data)
-        rendering = data.pop("rendering", {})
-        if not isinstance(rendering, dict):
-            raise ValueError("rendering is not a table of names and values")
-        channels = data.get("superresolution_channels")
+        data = _table(data, "the configuration")
+        rendering = _table(data.pop("rendering", {}), "rendering")
+        channels: Any = data.get("superresolution_channels")
         if isinstance(channels, list):
-            data["superresolution_channels"] = tuple(channels)
+            data["superresolution_channels"] = tuple(cast(list[Any], channels))
         _raise_if(_type_problems(cls, data) + _type_problems(RenderingConfig, rendering))
         return cls(**data, rendering=RenderingConfig(**rendering))
 
@@ -248,7 +244,7 @@ class DiscriminatorConfig:
     """Finest blocks that a training in a half format computes in it; coarser ones keep float32."""
 
     def __post_init__(self) -> None:
-        problems = []
+        problems: list[str] = []
         if not (is_power_of_two(self.resolution) and 8 <= self.resolution <= 2048):
             problems.append(
                 f"resolution is {self.resolution}; it must be a power of two, 8 to 2048"
@@ -272,6 +268,12 @@ class DiscriminatorConfig:
         return min(self.channel_base // resolution, self.channel_max)
 
 
+def _table(data: Any, name: str) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise ValueError(f"{name} is not a table of names and values")
+    return dict(cast(dict[str, Any], data))
+
+
 def _raise_if(problems: list[str]) -> None:
     if problems:
         raise ValueError("; ".join(problems))
@@ -290,14 +292,15 @@ _ALLOWED_TYPES: dict[str, tuple[type, ...]] = {
 def _type_problems(cls: type, data: dict[str, Any]) -> list[str]:
     """Unknown names and values of the wrong type in `data`, meant for dataclass `cls`."""
     types = {f.name: str(f.type) for f in dataclasses.fields(cls)}
-    found = []
+    found: list[str] = []
     for name, value in data.items():
         if name not in types:
             found.append(f"{name!r} is not a setting of {cls.__name__}")
             continue
         allowed = _ALLOWED_TYPES.get(types[name], ())
         is_bool = isinstance(value, bool)
-        members_ok = not isinstance(value, tuple) or all(type(v) is int for v in value)
+        members = cast(tuple[Any, ...], value) if isinstance(value, tuple) else ()
+        members_ok = all(type(member) is int for member in members)
         if not isinstance(value, allowed) or is_bool != (bool in allowed) or not members_ok:
             found.append(f"{name} is {value!r}; it must be of type {types[name]}")
     return found

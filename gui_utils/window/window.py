@@ -246,11 +246,6 @@ class Window:
         self._on_event()
 
     @property
-    def handle(self) -> Any:
-        """GLFW's window."""
-        return self._handle
-
-    @property
     def monitor(self) -> str:
         """Name of the monitor that shows most of it, as `monitors.names` gives it."""
         return monitors.name_at(self._rect())

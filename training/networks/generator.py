@@ -198,8 +198,9 @@ class Generator(nn.Module):
         chunk = height * width
         if not torch.is_grad_enabled():
             chunk = max(1, _POINTS_AT_ONCE // (samples * cameras))
-        parts, found_normals = [], []
-        for directions_part in directions.split(chunk, dim=1):
+        parts: list[rendering.RayResult] = []
+        found_normals: list[Tensor] = []
+        for directions_part in torch.split(directions, chunk, dim=1):
             if on_chunk is not None:
                 on_chunk()
             part = rendering.cast(
@@ -301,7 +302,7 @@ class Generator(nn.Module):
 
     def _cameras(self, c0: Tensor | None, z: Tensor) -> Tensor:
         if c0 is None:
-            frontal = torch.from_numpy(FRONTAL.numbers()).to(z.device, z.dtype)
+            frontal = torch.as_tensor(FRONTAL.numbers()).to(z.device, z.dtype)
             return frontal.expand(z.shape[0], -1)
         self._check(c0, "c0", (CAMERA_NUMBERS,))
         return c0.expand(z.shape[0], -1)

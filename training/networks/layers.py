@@ -21,7 +21,7 @@ _LEAKY_SLOPE = 0.2
 _LEAKY_GAIN = math.sqrt(2)
 
 
-def no_autocast(x: Tensor) -> contextlib.AbstractContextManager:
+def no_autocast(x: Tensor) -> contextlib.AbstractContextManager[object]:
     """Within it x's device computes in the tensors' own number format, whatever autocast says.
 
     What steers a convolution costs little and counts for all of its pixels, and the squares in a

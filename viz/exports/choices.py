@@ -7,7 +7,7 @@ import math
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from training.user_folders import expanded
 from viz.exports.naming import default_name, safe_name
@@ -28,9 +28,9 @@ class ExportChoices:
     """Key of EXPORTERS."""
     name: str = ""
     """Of the file or folder, without its ending; empty for one that tells what it holds."""
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
     """Options that were changed, by exporter."""
-    suffixes: dict[str, str] = field(default_factory=dict)
+    suffixes: dict[str, str] = field(default_factory=dict[str, str])
     """Endings that were chosen, by exporter."""
 
     @property
@@ -84,7 +84,7 @@ class ExportChoices:
 
 def _table(data: dict[str, Any], key: str) -> dict[str, Any]:
     found = data.get(key)
-    return found if isinstance(found, dict) else {}
+    return cast(dict[str, Any], found) if isinstance(found, dict) else {}
 
 
 def estimate(

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from viz.state import named_files
 from viz.state.errors import UserError
@@ -110,7 +110,7 @@ def _text_of_file(path: Path) -> str:
 
 def _weights(text: str) -> str:
     recipe = json.loads(text).get("export")
-    found = recipe.get("weights") if isinstance(recipe, dict) else None
+    found = cast(dict[str, Any], recipe).get("weights") if isinstance(recipe, dict) else None
     return found if isinstance(found, str) else ""
 
 

@@ -113,43 +113,43 @@ class FindModelJob:
         return f"Finding the model of {Path(self.source).name}"
 
 
-def _export(job: ExportJob, renderer: Renderer) -> Steps:
+def _export(job: ExportJob, renderer: Renderer) -> Steps[Path]:
     exporter = EXPORTERS[job.what]
     options = msgspec.convert(job.options, exporter.options)
     return exporter.run(renderer, job.state, options, Path(job.path), overwrite=job.overwrite)
 
 
-def _capture(job: CaptureJob, renderer: Renderer) -> Steps:
+def _capture(job: CaptureJob, renderer: Renderer) -> Steps[Path]:
     from viz.exports.pictures import captures
 
     return captures.save(renderer, job.state, job.kind, Path(job.path))
 
 
-def _capture_window(job: WindowCaptureJob, renderer: Renderer) -> Steps:
+def _capture_window(job: WindowCaptureJob, renderer: Renderer) -> Steps[Path]:
     from viz.exports.pictures import captures
 
     return captures.save_window(renderer, job.pixels, job.size, job.state, Path(job.path))
 
 
-def _save_ws(job: SaveWsJob, renderer: Renderer) -> Steps:
+def _save_ws(job: SaveWsJob, renderer: Renderer) -> Steps[Path]:
     from viz.exports.pictures import captures
 
     return captures.save_ws(renderer, job.state, Path(job.path))
 
 
-def _check_person(job: CheckPersonJob, renderer: Renderer) -> Steps:
+def _check_person(job: CheckPersonJob, renderer: Renderer) -> Steps[str]:
     from viz.exports.pictures import captures
 
     return captures.check_person(renderer, job.path, job.candidates)
 
 
-def _find_model(job: FindModelJob, _: Renderer) -> Steps:
+def _find_model(job: FindModelJob, _: Renderer) -> Steps[str]:
     from viz.render import models
 
     return models.find(job.weights, job.candidates)
 
 
-JOBS: dict[type[Any], Callable[[Any, Any], Steps]] = {
+JOBS: dict[type[Any], Callable[[Any, Any], Steps[Any]]] = {
     ExportJob: _export,
     CaptureJob: _capture,
     WindowCaptureJob: _capture_window,

@@ -81,11 +81,11 @@ def clip_rounds(state: SessionState, movement: Movement) -> int:
 def _orbit(state: SessionState, movement: Movement, wanted: int | None) -> Take:
     rounds = movement.rounds or 1
     count = wanted or max(round(ORBIT_SECONDS * rounds * movement.frame_rate), 1)
-    time = _clip_time(state, movement, count, None) if movement.clip_plays else lambda _: state.t
+    time = _clip_time(state, movement, count, None) if movement.clip_plays else None
 
     def at(k: int) -> SessionState:
         turned = _turned(state.orbit, movement, k * rounds % count / count)
-        return replace(state, orbit=turned, t=time(k))
+        return replace(state, orbit=turned, t=state.t if time is None else time(k))
 
     return Take(count, movement.frame_rate, at)
 

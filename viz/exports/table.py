@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from viz.state.jobs import Steps
     from viz.state.types import SessionState
 
-    Run = Callable[..., Steps]
+    Run = Callable[..., Steps[Path]]
     """run(renderer, state, options, path, *, overwrite=False)."""
 
 
@@ -63,25 +63,25 @@ class Exporter:
     is stopped. `run` then takes share=(number, count): the process, and how many there are."""
 
 
-def _picture(*args: Any, **options: Any) -> Steps:
+def _picture(*args: Any, **options: Any) -> Steps[Path]:
     from viz.exports.pictures import frames
 
     return frames.export_picture(*args, **options)
 
 
-def _frames(*args: Any, **options: Any) -> Steps:
+def _frames(*args: Any, **options: Any) -> Steps[Path]:
     from viz.exports.pictures import frames
 
     return frames.export_frames(*args, **options)
 
 
-def _video(*args: Any, **options: Any) -> Steps:
+def _video(*args: Any, **options: Any) -> Steps[Path]:
     from viz.exports.video import video_export
 
     return video_export.export_video(*args, **options)
 
 
-def _mesh(*args: Any, **options: Any) -> Steps:
+def _mesh(*args: Any, **options: Any) -> Steps[Path]:
     from viz.exports.meshes import mesh_export
 
     return mesh_export.export_mesh(*args, **options)
@@ -94,7 +94,7 @@ def _mesh_sequence(
     path: Path,
     *,
     overwrite: bool = False,
-) -> Steps:
+) -> Steps[Path]:
     from viz.exports.meshes import mesh_export
 
     return mesh_export.export_mesh_sequence(
@@ -102,13 +102,13 @@ def _mesh_sequence(
     )
 
 
-def _points(*args: Any, **options: Any) -> Steps:
+def _points(*args: Any, **options: Any) -> Steps[Path]:
     from viz.exports.meshes import mesh_export
 
     return mesh_export.export_points(*args, **options)
 
 
-def _volume(*args: Any, **options: Any) -> Steps:
+def _volume(*args: Any, **options: Any) -> Steps[Path]:
     from viz.exports.meshes import mesh_export
 
     return mesh_export.export_volume(*args, **options)

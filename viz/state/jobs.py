@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 
-Steps = Generator[tuple[str, float | None], None, T]
-"""Yields progress as (detail, fraction 0..1 or None) and returns the result of the work."""
+Progress = tuple[str, float | None]
+"""What is being done, and the fraction 0..1 that is done; None while that is not known."""
+Steps = Generator[Progress, None, T]
+"""Yields progress and returns the result of the work."""
+
+
+def with_progress(steps: Generator[S, None, T], progress: Callable[[S], Progress]) -> Steps[T]:
+    """The same steps, whose progress is what `progress` makes of what each of them yields."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return end.value
+        yield progress(step)
 
 
 def finish(steps: Generator[Any, None, T]) -> T:

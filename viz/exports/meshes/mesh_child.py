@@ -5,6 +5,9 @@ Run as a script this is the other process. It imports none of the program, and t
 of files in a temporary folder.
 """
 
+# fast-simplification and xatlas have no types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportMissingTypeStubs=false
+
 from __future__ import annotations
 
 import subprocess

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -44,8 +45,10 @@ from viz.render import geometry
 from viz.render.renderer import Renderer
 from viz.state.errors import UserError
 from viz.state.files import reason
-from viz.state.jobs import Steps
+from viz.state.jobs import Progress, Steps, with_progress
 from viz.state.types import CLIP_SECONDS, FRAME_RATE, SessionState
+
+T = TypeVar("T")
 
 _FRAME = re.compile(r"frame_\d{4,}\.(glb|ply|obj|mtl|stl)")
 _SLAB_POINTS = 2**22
@@ -58,7 +61,7 @@ def export_mesh(
     path: Path,
     *,
     overwrite: bool = False,
-) -> Steps:
+) -> Steps[Path]:
     """Steps of writing the surface of a state's moment.
 
     Args:
@@ -90,7 +93,7 @@ def export_points(
     path: Path,
     *,
     overwrite: bool = False,
-) -> Steps:
+) -> Steps[Path]:
     """Steps of writing points of the surface with colours and normals (.ply); as `export_mesh`."""
     _check(options, path, overwrite)
     recipe = Recipe.of(renderer, state, "points", options).text(state, path.parent)
@@ -125,11 +128,11 @@ def export_points(
 def _on_surface(surface: Surface, count: int, draws: np.random.Generator) -> np.ndarray:
     """Points evenly over the triangles, float32 [count, 3]."""
     a, b, c = np.moveaxis(surface.corners.astype(np.float64), 1, 0)
-    areas = np.cumsum(np.linalg.norm(np.cross(b - a, c - a), axis=1))
+    areas: np.ndarray = np.cumsum(np.linalg.norm(np.cross(b - a, c - a), axis=1))
     # Even steps through the summed areas: no clumps, as independent draws would make.
-    places = (np.arange(count) + draws.random(count)) / count * areas[-1]
+    places = (np.arange(count) + draws.random(count)) / count * float(areas[-1])
     chosen = np.minimum(np.searchsorted(areas, places), len(areas) - 1)
-    u, v = draws.random((2, count))
+    u, v = draws.random(count), draws.random(count)
     over = u + v > 1
     u, v = np.where(over, 1 - u, u), np.where(over, 1 - v, v)
     weights = np.stack([1 - u - v, u, v], axis=1)[..., None]
@@ -143,7 +146,7 @@ def export_volume(
     path: Path,
     *,
     overwrite: bool = False,
-) -> Steps:
+) -> Steps[Path]:
     """Steps of writing the density at the points of a grid, indexed x, y, z; as `export_mesh`.
 
     Beside NAME.npy comes NAME.json with what the numbers are and the 4x4 matrix from index to world
@@ -156,7 +159,7 @@ def export_volume(
     yield "Preparing", None
     field = Moment.of(renderer, state).field
     grid = geometry.Grid.cube(field.box, options.resolution)
-    axes = [torch.from_numpy(grid.axis(k)).to(field.device, torch.float32) for k in range(3)]
+    axes = [torch.as_tensor(grid.axis(k)).to(field.device, torch.float32) for k in range(3)]
     number = np.dtype(np.float16 if options.half else np.float32)
     with new_files([path, about, *files_of(path)[1:]]) as parts:
         with parts[0].open("wb") as file:
@@ -191,7 +194,7 @@ def export_mesh_sequence(
     path: Path,
     *,
     overwrite: bool = False,
-) -> Steps:
+) -> Steps[Path]:
     """Steps of writing the surface over a clip; as `export_mesh`.
 
     Args:
@@ -219,16 +222,11 @@ def export_mesh_sequence(
 
 def _moment_of_clip(
     renderer: Renderer, state: SessionState, options: MeshOptions, times: list[float], k: int
-) -> Steps:
+) -> Steps[Surface]:
     """Steps of finding the surface at the k-th of a clip's times."""
     steps = _surface(renderer, replace(state, t=times[k]), options)
     inner = _between(steps, k / len(times), (k + 1) / len(times))
-    while True:
-        try:
-            detail, fraction = next(inner)
-        except StopIteration as end:
-            return end.value
-        yield f"Mesh {k + 1} of {len(times)}: {detail}", fraction
+    return with_progress(inner, lambda step: (f"Mesh {k + 1} of {len(times)}: {step[0]}", step[1]))
 
 
 def _animation(
@@ -238,7 +236,7 @@ def _animation(
     sequence: SequenceOptions,
     path: Path,
     recipe: str,
-) -> Steps:
+) -> Steps[Path]:
     times = sequence.times()
     with new_glb(path, recipe, unlit=options.unlit) as writer:
         for k in range(len(times)):
@@ -261,7 +259,7 @@ def _numbered(
     sequence: SequenceOptions,
     path: Path,
     recipe: str,
-) -> Steps:
+) -> Steps[Path]:
     with _new_folder(path) as folder:
         times, scale = sequence.times(), None
         for k in range(len(times)):
@@ -278,7 +276,7 @@ def _numbered(
 
 
 @contextmanager
-def _new_folder(path: Path) -> Iterator[Path]:
+def _new_folder(path: Path) -> Generator[Path]:
     """A folder to fill beside `path`. Once all is well its files move there, in place of the
     numbered ones of an earlier sequence.
 
@@ -310,7 +308,7 @@ def _move(part: Path, path: Path) -> None:
             texture.unlink(missing_ok=True)
 
 
-def _surface(renderer: Renderer, state: SessionState, options: MeshOptions) -> Steps:
+def _surface(renderer: Renderer, state: SessionState, options: MeshOptions) -> Steps[Surface]:
     """Steps of finding a surface, with its texture where one is wanted."""
     moment = Moment.of(renderer, state)
     steps = mesh_surface.surface_of(renderer, state, options, moment)
@@ -321,20 +319,23 @@ def _surface(renderer: Renderer, state: SessionState, options: MeshOptions) -> S
     return (yield from _between(steps, 0.3, 1.0))
 
 
-def _between(steps: Steps, start: float, end: float) -> Steps:
+def _between(steps: Steps[T], start: float, end: float) -> Steps[T]:
     """Steps whose progress takes a part of a longer work's."""
-    while True:
-        try:
-            detail, fraction = next(steps)
-        except StopIteration as stop:
-            return stop.value
-        yield detail, None if fraction is None else start + (end - start) * fraction
+
+    def progress(step: Progress) -> Progress:
+        detail, fraction = step
+        return detail, None if fraction is None else start + (end - start) * fraction
+
+    return with_progress(steps, progress)
 
 
-def _saving(steps, start: float | None = None, end: float = 1.0) -> Steps:
+def _saving(
+    steps: Generator[float, None, T], start: float | None = None, end: float = 1.0
+) -> Steps[T]:
     """Steps of writing a file, as ones that tell of it."""
-    for done in steps:
-        yield "Writing", None if start is None else start + (end - start) * done
+    return with_progress(
+        steps, lambda done: ("Writing", None if start is None else start + (end - start) * done)
+    )
 
 
 def _check(

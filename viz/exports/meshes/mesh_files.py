@@ -1,9 +1,12 @@
 """Writing geometry files: whole or not at all, several at once where a mesh takes several."""
 
+# trimesh's exporters are not typed.
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
@@ -50,7 +53,7 @@ def for_printing(surface: Surface, scale: float) -> Surface:
 
 
 @contextmanager
-def new_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
+def new_files(paths: Sequence[Path]) -> Generator[list[Path]]:
     """Files to fill; once all are whole they take their names, the first one last."""
     with ExitStack() as stack:
         yield [stack.enter_context(new_file(path)) for path in paths]
@@ -88,7 +91,7 @@ def write_mesh(
 
 
 @contextmanager
-def new_glb(path: Path, recipe: str, *, unlit: bool = True) -> Iterator[GlbWriter]:
+def new_glb(path: Path, recipe: str, *, unlit: bool = True) -> Generator[GlbWriter]:
     """A GLB to add meshes to; it takes its name once all of it is written.
 
     Raises:

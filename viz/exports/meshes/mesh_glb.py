@@ -127,7 +127,8 @@ class GlbWriter:
         """Shows the nodes one after the other, each for `seconds`: all others have no size."""
         nodes = self._tables["nodes"]
         count = len(nodes)
-        channels, samplers = [], []
+        channels: list[dict[str, Any]] = []
+        samplers: list[dict[str, Any]] = []
         for k, node in enumerate(nodes):
             node["scale"] = [1.0, 1.0, 1.0] if k == 0 else [0.0, 0.0, 0.0]
             # Every node's track has the whole clip's length, or some players cut it short.

@@ -1,10 +1,13 @@
 """The surface of a state's moment, made ready for a file."""
 
+# trimesh's repairs are not typed.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,8 +20,10 @@ from viz.render import geometry
 from viz.render.geometry.pieces import compact, tidy
 from viz.render.renderer import Renderer
 from viz.state.errors import UserError
-from viz.state.jobs import Steps
+from viz.state.jobs import Steps, with_progress
 from viz.state.types import SessionState
+
+T = TypeVar("T")
 
 MOST_UNWRAPPED = 100_000
 """Triangles of a mesh with a texture where no number is chosen; finer shape is in the texture."""
@@ -71,7 +76,7 @@ class Moment:
 
 def surface_of(
     renderer: Renderer, state: SessionState, options: MeshOptions, moment: Moment | None = None
-) -> Steps:
+) -> Steps[Surface]:
     """Steps of finding a surface, with normals and colours at its vertices and no texture yet.
 
     Returns:
@@ -107,18 +112,15 @@ def surface_of(
 
 
 def told(
-    detail: str, steps: Generator[float, None, Any], start: float = 0.0, end: float = 1.0
-) -> Steps:
+    detail: str, steps: Generator[float, None, T], start: float = 0.0, end: float = 1.0
+) -> Steps[T]:
     """Steps that yield a fraction, as ones that say what they do between two fractions."""
-    while True:
-        try:
-            done = next(steps)
-        except StopIteration as stop:
-            return stop.value
-        yield detail, start + (end - start) * done
+    return with_progress(steps, lambda done: (detail, start + (end - start) * done))
 
 
-def decimated(vertices: np.ndarray, faces: np.ndarray, triangles: int, *, fill: bool) -> Steps:
+def decimated(
+    vertices: np.ndarray, faces: np.ndarray, triangles: int, *, fill: bool
+) -> Steps[tuple[np.ndarray, np.ndarray]]:
     """Steps of making a mesh coarser.
 
     Args:
@@ -132,7 +134,8 @@ def decimated(vertices: np.ndarray, faces: np.ndarray, triangles: int, *, fill: 
     """
     task = {"vertices": vertices, "faces": faces, "triangles": np.array(triangles)}
     steps = mesh_child.run("simplify", task)
-    found = yield from _waiting(f"Down to {triangles:,} triangles", steps)
+    detail = f"Down to {triangles:,} triangles"
+    found = yield from with_progress(steps, lambda _: (detail, None))
     mesh = trimesh.Trimesh(found["vertices"], without_folds(found["faces"]), process=False)
     if fill and not mesh.is_watertight:
         trimesh.repair.fill_holes(mesh)
@@ -150,16 +153,7 @@ def without_folds(faces: np.ndarray) -> np.ndarray:
     return faces[(counts != 2)[place.reshape(-1)]]
 
 
-def _waiting(detail: str, steps: Generator[None, None, Any]) -> Steps:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
-        yield detail, None
-
-
-def unwrapped(surface: Surface, size: int) -> Steps:
+def unwrapped(surface: Surface, size: int) -> Steps[Surface]:
     """Steps of giving a surface places in an atlas; vertices on seams are repeated.
 
     Args:
@@ -172,7 +166,8 @@ def unwrapped(surface: Surface, size: int) -> Steps:
     padding = max(2, size // 512)
     task = {"vertices": surface.vertices, "faces": surface.faces}
     task |= {"size": np.array(size), "padding": np.array(padding)}
-    found = yield from _waiting("Unwrapping", mesh_child.run("unwrap", task))
+    steps = mesh_child.run("unwrap", task)
+    found = yield from with_progress(steps, lambda _: ("Unwrapping", None))
     origin = found["origin"]
     return replace(
         surface,

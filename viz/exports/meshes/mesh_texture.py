@@ -1,5 +1,8 @@
 """Textures painted from pictures of the model around the head."""
 
+# SciPy has no types.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportMissingTypeStubs=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -71,7 +74,7 @@ def painted(
     moment: Moment,
     surface: Surface,
     options: MeshOptions,
-) -> Steps:
+) -> Steps[Surface]:
     """Steps of giving a surface a texture that looks like the model's pictures.
 
     Args:
@@ -223,7 +226,7 @@ def _own_colors(
     if not len(places):
         return np.zeros((0, 3), np.float32)
     device = moment.planes.device
-    points, outward = torch.from_numpy(places).to(device), torch.from_numpy(normals).to(device)
+    points, outward = torch.as_tensor(places).to(device), torch.as_tensor(normals).to(device)
     colors = geometry.surface_colors(moment.G, moment.planes, moment.ws, points, outward)
     return (colors * 255).float().cpu().numpy()
 
@@ -243,7 +246,7 @@ class ColorChange:
             change: the pictures' colours less those, float32 [A, 3].
         """
         self._keys = _key(places, own)
-        self._values = torch.from_numpy(np.pad(change, ((0, 0), (0, 1)), constant_values=1))
+        self._values = torch.as_tensor(np.pad(change, ((0, 0), (0, 1)), constant_values=1))
 
     def at(self, places: np.ndarray, own: np.ndarray) -> np.ndarray:
         """What is to be added to the raw layer's colours of other places, float32 [T, 3]."""
@@ -253,7 +256,7 @@ class ColorChange:
 
 
 def _key(places: np.ndarray, own: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.hstack([places / _NEAR, own / _ALIKE]).astype(np.float32))
+    return torch.as_tensor(np.hstack([places / _NEAR, own / _ALIKE]).astype(np.float32))
 
 
 def grown(picture: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

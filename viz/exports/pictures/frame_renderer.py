@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Hashable
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ from viz.render.renderer import Renderer
 from viz.state import layouts
 from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import UserError
-from viz.state.jobs import Steps
+from viz.state.jobs import Steps, with_progress
 from viz.state.person import Latent
 from viz.state.types import RenderRequest, SessionState, Shot
 
@@ -56,15 +57,10 @@ class FrameRenderer:
         self.bits: Bits = bits
         self._backdrops: dict[Hashable, Tensor] = {}
 
-    def steps(self, state: SessionState, detail: str, fraction: float) -> Steps:
+    def steps(self, state: SessionState, detail: str, fraction: float) -> Steps[np.ndarray]:
         """`frame` as steps of a job, which tell `detail` and `fraction` all along."""
-        parts = self.frame(state)
-        while True:
-            yield detail, fraction
-            try:
-                next(parts)
-            except StopIteration as end:
-                return end.value
+        yield detail, fraction
+        return (yield from with_progress(self.frame(state), lambda _: (detail, fraction)))
 
     def frame(self, state: SessionState) -> Parts:
         """Parts of rendering a state's frame.
@@ -77,7 +73,7 @@ class FrameRenderer:
         """
         kept = self.renderer.cache.keys()
         try:
-            cells = []
+            cells: list[np.ndarray] = []
             with self.renderer.cache.request():
                 for person in _people(state, self.look):
                     cells.append((yield from self._cell(person)))  # noqa: PERF401 (it yields)
@@ -106,7 +102,7 @@ class FrameRenderer:
                 tuple(rendered), state.quality, depth_range=state.display.depth_range
             )
             shown = dict(zip(rendered, self.renderer.render(request).pictures, strict=True))
-        pictures = []
+        pictures: list[np.ndarray] = []
         for shot in shots:
             picture = shown.get(shot)
             if picture is None:
@@ -170,7 +166,7 @@ class FrameRenderer:
     ) -> Tensor:
         chosen = state.display.depth_range
         place = self.renderer.depth_places(raw, shot.camera, chosen, fades=not straight) * 255
-        colors = torch.from_numpy(DEPTH_LUT).to(place.device).float() / 255
+        colors = torch.as_tensor(DEPTH_LUT).to(place.device).float() / 255
         low = place.floor().long().clamp_max(254)
         share = (place - low)[..., None]
         return torch.lerp(colors[low], colors[low + 1], share).permute(2, 0, 1)[None]
@@ -196,7 +192,7 @@ class FrameRenderer:
 
 
 def _stage(key: Hashable) -> object:
-    return key[0] if isinstance(key, tuple) else None
+    return cast(tuple[object, ...], key)[0] if isinstance(key, tuple) else None
 
 
 def _place(shot: Shot) -> Shot:

@@ -28,7 +28,7 @@ def export_picture(
     path: Path,
     *,
     overwrite: bool = False,
-) -> Steps:
+) -> Steps[Path]:
     """Steps of saving what a state shows; returns the path.
 
     Raises:
@@ -53,7 +53,7 @@ def export_frames(
     *,
     overwrite: bool = False,
     share: tuple[int, int] = (0, 1),
-) -> Steps:
+) -> Steps[Path]:
     """Steps of saving a movement as frame_0000.png and so on; returns the folder.
 
     Frames that are there already, by the same recipe, are not rendered again: an export that was
@@ -87,7 +87,7 @@ def write_frames(
     folder: Path,
     overwrite: bool,
     share: tuple[int, int],
-) -> Steps:
+) -> Steps[Path]:
     """Steps of saving the frames of a take; see `export_frames`."""
     yield "Looking at the folder", 0.0
     recipe = Recipe.of(renderer, state, "frames", options)

@@ -4,6 +4,9 @@ Each is made with the first frame's shape and takes the others by `add`; `finish
 file. An abandoned one is closed by `close`, and its file is the caller's to remove.
 """
 
+# PyAV's streams are not fully typed.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import contextlib

@@ -25,7 +25,7 @@ def export_video(
     path: Path,
     *,
     overwrite: bool = False,
-) -> Steps:
+) -> Steps[Path]:
     """Steps of saving a movement as MP4, MOV, GIF or WebP; returns the path.
 
     Raises:
@@ -39,7 +39,7 @@ def export_video(
 
 def write_video(
     renderer: Renderer, state: SessionState, take: Take, options: VideoOptions, path: Path
-) -> Steps:
+) -> Steps[Path]:
     """Steps of saving the frames of a take; see `export_video`."""
     encoders.require_codec(options, path)
     text = Recipe.of(renderer, state, "video", options).text(state, path.parent)
