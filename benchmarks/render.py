@@ -8,7 +8,7 @@ Every task is done by the renderer's own way (`viz.render.inference`) and by the
 ratios. A turn ends when its picture is in the host's memory, so a GPU has been waited for. A
 stage's floor is its arithmetic or its memory traffic, whichever takes longer at the device's own
 best. Peak memory is that of a process of its own for each way.
-Other programs should rest meanwhile.
+Close other programs meanwhile.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def shots(task: str, turn: int) -> Shot:
 
 
 def measure(G: Generator, options: Options) -> tuple[list[Row], dict[str, float | str]]:
-    """Every task's times, and what is told beside them."""
+    """Every task's times, and notes on them."""
     quality = Quality(precision=options.precision)
     begin = time.perf_counter()
     plan = calibration.plan_for(G) if options.precision == "auto" else None

@@ -53,7 +53,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
                 part.chmod(mode)
         part.replace(path)
     if os.name == "posix":
-        # The new name, too, shall be on the disk, but the file is there whether or not it is.
+        # The new name should reach the disk, too, but the file exists whether or not it does.
         with contextlib.suppress(OSError):
             folder = os.open(path.parent, os.O_RDONLY)
             try:

@@ -144,7 +144,7 @@ class Toasts:
 
     @property
     def rest(self) -> float:
-        """Seconds until a notice begins to fade out; infinite when none goes by itself."""
+        """Seconds until a notice begins to fade out; infinite when none disappears by itself."""
         return max(min((t.left - _FADE_SECONDS for t in self._toasts), default=math.inf), 0.0)
 
     def draw(self, area: tuple[float, float, float, float] | None = None) -> None:
@@ -242,7 +242,7 @@ class Toasts:
         return dismissed
 
     def _draw_buttons(self, toast: Toast) -> bool:
-        """Whether one of them has done with the notice."""
+        """Whether one of them dismissed the notice."""
         done = False
         for index, (caption, act) in enumerate(toast.buttons):
             if index:

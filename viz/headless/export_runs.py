@@ -79,7 +79,7 @@ def export(
     if device.type == "cuda":
         torch.cuda.set_device(device)  # clocks and libraries take the present one
     model = load(state.checkpoint, device)
-    renderer = Renderer(model.G, plainly=model.plainly)
+    renderer = Renderer(model.G, reference=model.reference)
     if source.cameras is not None:
         cameras = DataCameras(source.cameras)
         mine = [replace(i, state=cameras.filmed(i.state, i.number)) for i in mine]

@@ -50,7 +50,7 @@ class Source:
     """Degrees of the camera above the horizon, instead of the session's."""
     precision: Precision | None = None
     """Number format instead of the session's. auto is what measured fastest on this machine, so
-    choose float32 where files from different machines shall be equal."""
+    choose float32 where files from different machines must be equal."""
     cameras: Path | None = None
     """Data set whose cameras the frames take, as in the published protocol: clip k of the seeds
     takes those of window k. For frames and videos of the clip, 16 frames long."""

@@ -175,7 +175,7 @@ class WorkerConnection:
 
     Args:
         launch: makes the host that the worker runs in.
-        device: name of the device that models shall live on.
+        device: name of the device that models are loaded to.
         wake: called from another thread when `poll` has something new.
     """
 

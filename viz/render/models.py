@@ -50,7 +50,7 @@ class Model:
 
     G: Generator
     info: ModelInfo
-    plainly: bool = False
+    reference: bool = False
     """Whether its networks run as they are, as nothing else works on its device."""
 
 
@@ -60,7 +60,9 @@ def pick_device(name: str = "auto") -> torch.device:
     Raises:
         UserError: when there is no such device.
     """
-    torch.backends.cudnn.allow_tf32 = False  # float32 shall mean it; halves are chosen by name
+    torch.backends.cudnn.allow_tf32 = (
+        False  # float32 must be float32; half formats are chosen by name
+    )
     try:
         return device_named(name)
     except DeviceError as e:
@@ -84,7 +86,7 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
         note = "This model is untrained: open a checkpoint to see people."
         placed = yield from device_check.place(random_generator(), device)
         info = _info(placed.G, "", "random", (note, *placed.notes))
-        return Model(placed.G, info, placed.plainly)
+        return Model(placed.G, info, placed.reference)
     yield "Reading", 0.0
     try:
         checkpoint = read(path)
@@ -103,7 +105,7 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
         people_words=tuple(people.values()),
         motions_words=tuple(motions.values()),
     )
-    return Model(placed.G, info, placed.plainly)
+    return Model(placed.G, info, placed.reference)
 
 
 def find(weights: str, candidates: Sequence[str]) -> Steps[tuple[str, float], None, str]:

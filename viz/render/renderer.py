@@ -114,13 +114,13 @@ class Renderer:
     Args:
         G: the model.
         max_cache_bytes: memory for the stages that are kept.
-        plainly: whether its networks run as they are, as nothing else works on this device.
+        reference: whether its networks run as they are, as nothing else works on this device.
     """
 
     def __init__(
-        self, G: Generator, max_cache_bytes: int = 2**30, *, plainly: bool = False
+        self, G: Generator, max_cache_bytes: int = 2**30, *, reference: bool = False
     ) -> None:
-        self.G, self._plainly = G, plainly
+        self.G, self._reference = G, reference
         factor = 1 if G.device.type == "cpu" else _GPU_FACTOR
         limits = {stage: factor * size for stage, size in _STAGE_BYTES.items()}
         self.cache = StageCache(max_cache_bytes, limits)
@@ -260,7 +260,7 @@ class Renderer:
         name, kind = quality.precision, self.G.device.type
         if kind not in ("cpu", "cuda"):
             return Plan(reference=True)  # half formats are only known on those two
-        if self._plainly:
+        if self._reference:
             return Plan.uniform("float32" if name == "auto" else name, reference=True)
         if name == "auto":
             if self._found is None:

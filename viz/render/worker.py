@@ -329,7 +329,7 @@ class Worker:
 
 def _loaded(model: Model | None, stamp: Stamp | None) -> _Loaded:
     assert model is not None
-    renderer = Renderer(model.G, _cache_budget(model.G.device), plainly=model.plainly)
+    renderer = Renderer(model.G, _cache_budget(model.G.device), reference=model.reference)
     return _Loaded(renderer, model.info, stamp)
 
 

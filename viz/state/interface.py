@@ -49,7 +49,7 @@ class Interface:
     path_view: Keyframe | None = None
     """What the path showed last, or what the session began with."""
     unkeyed: Keyframe | None = None
-    """A view that the path has taken the place of though no key holds it, until it is told of."""
+    """The view before the path took over, where no keyframe holds it; until the user was told."""
     path_shown: bool = False
     """Whether the pointer is on the path's lane, so that the path is drawn over the picture."""
     path_loop: bool = True

@@ -122,7 +122,7 @@ def finish_errors(device: torch.device = CPU) -> dict[str, list[float]]:
             for more in ({}, {"factor": factor}, {"factor": factor, "noise": noise}):
                 pair = [
                     run(x.clone(), bias, clamp=clamp, low_pass=low_pass, **more)
-                    for run in (kernel.finish, kernel.finish_plainly)
+                    for run in (kernel.finish, kernel.finish_reference)
                 ]
                 errors.append(error(*pair))
         found[name] = errors

@@ -107,13 +107,13 @@ def test_where_the_fast_way_is_wrong_the_networks_run_as_they_are(
     moved = copy.deepcopy(G)
     placed = finish(device_check.choose(moved, G))
     assert placed.G is moved
-    assert placed.plainly
+    assert placed.reference
     assert placed.notes == (
         f"On the device cpu the fast networks {trouble}: the plain ones are used, more slowly.",
     )
     again = finish(device_check.choose(moved, G))
     assert again.notes == placed.notes, "what failed is told at every load"
-    renderer = Renderer(placed.G, plainly=placed.plainly)
+    renderer = Renderer(placed.G, reference=placed.reference)
     assert renderer.plan(Quality()) == Plan(reference=True)
     half = Plan.uniform("bfloat16", reference=True)
     assert renderer.plan(Quality(precision="bfloat16")) == half
@@ -124,7 +124,7 @@ def test_where_nothing_is_right_the_processor_renders(G, monkeypatch, plain):
     play(monkeypatch, failing, plain)
     placed = finish(device_check.choose(copy.deepcopy(G), G))
     assert placed.G is G
-    assert not placed.plainly
+    assert not placed.reference
     (note,) = placed.notes
     assert note.startswith("On the device cpu the networks ")
     assert note.endswith(": the processor is used, more slowly.")
@@ -137,7 +137,7 @@ def test_where_measuring_fails_the_networks_run_as_they_are(G, monkeypatch):
 
     monkeypatch.setattr(calibration, "find", broken)
     placed = finish(device_check.choose(copy.deepcopy(G), G))
-    assert placed.plainly
+    assert placed.reference
     assert "fail (driver too old)" in placed.notes[0]
 
 
@@ -175,7 +175,7 @@ def test_a_model_loads_on_the_processor_where_the_device_takes_nothing(caplog):
     assert note.startswith("On this Mac's GPU the networks fail (")
     assert note in caplog.text
     assert loaded.G.device == torch.device("cpu")
-    assert not loaded.plainly
+    assert not loaded.reference
 
 
 def test_the_processor_is_not_checked(G, monkeypatch):

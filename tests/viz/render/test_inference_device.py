@@ -48,7 +48,7 @@ def without_gradients():
         yield
 
 
-def plainly(G, plan: Plan | None = None) -> DeviceStages:
+def without_kernels(G, plan: Plan | None = None) -> DeviceStages:
     return DeviceStages(G, plan or Plan(), kernels=False)
 
 
@@ -58,7 +58,7 @@ def plainly(G, plan: Plan | None = None) -> DeviceStages:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_in_float32_the_numbers_are_the_networks_own(name):
     G = generator(CONFIGS[name])
-    field, raw, image = pictures(plainly(G), G)
+    field, raw, image = pictures(without_kernels(G), G)
     exact_field, exact_raw, exact_image = pictures(ReferenceStages(G, EXACT), G)
     points = (torch.rand(1, 2000, 3) - 0.5) * 1.2
     for ours, exact in zip(
@@ -77,7 +77,7 @@ def test_in_half_formats_pictures_stay_close(name, half):
     G = generator(CONFIGS[name])
     for p in ("superresolution.block0.torgb.weight", "superresolution.block1.torgb.weight"):
         G.get_parameter(p).mul_(0.2)  # into the range that is shown
-    ours = pictures(plainly(G, Plan.on_gpu(half)), G)
+    ours = pictures(without_kernels(G, Plan.on_gpu(half)), G)
     exact = pictures(ReferenceStages(G, EXACT), G)
     assert psnr(ours[1].image, exact[1].image) > 40
     assert psnr(ours[2], exact[2]) > 40
@@ -95,14 +95,14 @@ def test_float16_holds_weights_and_styles_of_any_size():
             for part in ("weight", "bias"):
                 G.get_parameter(f"{layer}.affine.{part}").mul_(3e3)
     assert error(pictures(ReferenceStages(G, EXACT), G)[2], exact) < 1e-3
-    image = pictures(plainly(G, Plan.on_gpu("float16")), G)[2]
+    image = pictures(without_kernels(G, Plan.on_gpu("float16")), G)[2]
     assert error(image, exact) < 2e-2
 
 
 def test_planes_out_of_float16_s_range_stay_finite():
     G = generator(CONFIGS["none"])
     G.get_parameter("backbone.synthesis.b64.torgb.weight").mul_(1e7)
-    _, raw, _ = pictures(plainly(G, Plan.of("bfloat16", "bfloat16", rays="float16")), G)
+    _, raw, _ = pictures(without_kernels(G, Plan.of("bfloat16", "bfloat16", rays="float16")), G)
     assert raw.features.isfinite().all()
 
 
@@ -111,7 +111,8 @@ def test_other_resolutions_go_through_the_super_resolution(resolution):
     G = generator(CONFIGS["2X"])
     settings = ray_settings(G, resolution=resolution)
     ours, exact = (
-        pictures(s, G, settings=settings)[2] for s in (plainly(G), ReferenceStages(G, EXACT))
+        pictures(s, G, settings=settings)[2]
+        for s in (without_kernels(G), ReferenceStages(G, EXACT))
     )
     assert error(ours, exact) < 1e-4
 
@@ -122,15 +123,17 @@ def test_larger_inputs_where_the_super_resolution_only_ever_enlarges():
     plain = torch.zeros(1, 1, 160, 160)
     raw = RawRender(features, features[:, :3], plain, plain)
     ws, _ = person(G)
-    pair = [s.superresolve(raw, ws, nothing) for s in (plainly(G), ReferenceStages(G, EXACT))]
+    pair = [
+        s.superresolve(raw, ws, nothing) for s in (without_kernels(G), ReferenceStages(G, EXACT))
+    ]
     assert pair[0].shape == (1, 3, 640, 640)
     assert error(*pair) < 1e-4
 
 
 def test_people_take_turns():
     G = generator(CONFIGS["2X"])
-    device = plainly(G)
-    alone = [pictures(plainly(G), G, seed)[2] for seed in range(5)]
+    device = without_kernels(G)
+    alone = [pictures(without_kernels(G), G, seed)[2] for seed in range(5)]
     for seed in (0, 1, 0, 2, 3, 4, 0, 1):  # more of them than are kept
         assert torch.equal(pictures(device, G, seed)[2], alone[seed])
     assert len(device._people) == stage_interface.PEOPLE
@@ -139,7 +142,7 @@ def test_people_take_turns():
 def test_normals_are_the_reference_s():
     G = shaped(generator(CONFIGS["none"]))
     settings = ray_settings(G, with_normals=True)
-    ours = pictures(plainly(G), G, settings=settings)[1].normals
+    ours = pictures(without_kernels(G), G, settings=settings)[1].normals
     exact = pictures(ReferenceStages(G, EXACT), G, settings=settings)[1].normals
     assert ours is not None
     assert exact is not None
@@ -149,7 +152,7 @@ def test_normals_are_the_reference_s():
 
 def test_every_stage_can_be_abandoned_before_it_begins():
     G = generator(CONFIGS["2X"])
-    device = plainly(G)
+    device = without_kernels(G)
     ws, motion = person(G)
     field, raw, _ = pictures(device, G)
 
@@ -170,7 +173,7 @@ def test_stages_take_their_own_fields_only():
     ws, motion = person(G)
     foreign = ReferenceStages(G, EXACT).planes(ws, motion, nothing)
     with pytest.raises(TypeError):
-        plainly(G).render(foreign, ws, ray_settings(G), nothing)
+        without_kernels(G).render(foreign, ws, ray_settings(G), nothing)
 
 
 def test_rays_go_on_without_a_kernel_that_fails(monkeypatch, caplog):
@@ -181,7 +184,7 @@ def test_rays_go_on_without_a_kernel_that_fails(monkeypatch, caplog):
         raise RuntimeError("out of resources\nand more")
 
     monkeypatch.setattr(kernel, "cast", failing)
-    monkeypatch.setattr(kernel, "finish", kernel.finish_plainly)
+    monkeypatch.setattr(kernel, "finish", kernel.finish_reference)
     G = generator(CONFIGS["none"])
     device = DeviceStages(G, Plan(), kernels=True)
     exact = pictures(ReferenceStages(G, EXACT), G)[1]

@@ -65,8 +65,7 @@ def export_frames(
         options: what is saved.
         path: folder to write to.
         overwrite: whether other frames there may be replaced.
-        share: this process's number and the number of processes; each makes every so-manieth
-            frame.
+        share: (k, n) for process k of n, which makes frames k, k + n, k + 2n and so on.
 
     Raises:
         UserError: when they cannot be rendered or written.
@@ -89,7 +88,7 @@ def write_frames(
     share: tuple[int, int],
 ) -> Steps[Path]:
     """Steps of saving the frames of a take; see `export_frames`."""
-    yield "Looking at the folder", 0.0
+    yield "Checking the folder", 0.0
     recipe = Recipe.of(renderer, state, "frames", options)
     paths = frame_paths(folder, take.count)
     missing = [

@@ -98,7 +98,7 @@ def find(G: networks.Generator) -> Steps:
 
 def machine() -> dict[str, str]:
     """What the speed of this machine depends on. Not the number of threads, which differs between
-    the window and a rank of many: both shall give the same pixels."""
+    the window and a rank of many: both must give the same pixels."""
     return {
         "processor": _processor(),
         "capability": torch.backends.cpu.get_cpu_capability(),

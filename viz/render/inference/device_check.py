@@ -48,7 +48,7 @@ class Placed:
     """A model on the device that it renders on."""
 
     G: networks.Generator
-    plainly: bool = False
+    reference: bool = False
     """Whether only the networks as they are may be used."""
     notes: tuple[str, ...] = ()
     """What the user should know of it, one sentence each."""
@@ -63,7 +63,7 @@ def place(G: networks.Generator, device: torch.device, *, remember: bool = True)
 
     Args:
         G: the model on the processor.
-        device: where it shall render.
+        device: where it is to render.
         remember: whether a model that passed before is trusted, and one that passes is kept.
 
     Returns:
@@ -124,7 +124,7 @@ def choose(moved: networks.Generator, G: networks.Generator, *, remember: bool =
     if plain := _trouble(moved, Plan(reference=True), exact):
         return Placed(G, notes=(_on_processor(moved.device, plain),))
     note = f"On {name} the fast networks {trouble}: the plain ones are used, more slowly."
-    return Placed(moved, plainly=True, notes=(note,))
+    return Placed(moved, reference=True, notes=(note,))
 
 
 def _trouble(G: networks.Generator, plan: Plan, exact: list[Tensor]) -> str:

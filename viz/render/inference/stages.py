@@ -63,7 +63,7 @@ class ReferenceStages:
     def render(
         self, field: RadianceField, ws: Tensor, settings: RaySettings, check: Check
     ) -> RawRender:
-        return _render_plainly(self.G, field, ws, settings, check)
+        return _render_by_networks(self.G, field, ws, settings, check)
 
     def superresolve(self, raw: RawRender, ws: Tensor, check: Check, scale: float = 1.0) -> Tensor:
         module = self.G.superresolution
@@ -73,7 +73,7 @@ class ReferenceStages:
         return self._run(check, lambda: module(raw.features, raw.image, ws[:, -1], whole))
 
 
-def _render_plainly(
+def _render_by_networks(
     G: Generator, field: RadianceField, ws: Tensor, settings: RaySettings, check: Check
 ) -> RawRender:
     return G.render(
@@ -193,7 +193,7 @@ class PreparedStages:
         wait = settings.wait or not self.compiling
         fast = wait_for(self._rays, check) if wait else None
         if fast is None:
-            return _render_plainly(self.G, field, ws, settings, check)
+            return _render_by_networks(self.G, field, ws, settings, check)
         side = settings.resolution
         origins, directions = rays(settings.c, side)
         found = fast.cast(

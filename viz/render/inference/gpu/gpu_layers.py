@@ -52,7 +52,7 @@ class GpuLayer:
         weight = normalized(layer)[0]
         weight = weight.transpose(0, 1) if layer.up else weight
         self.weight = channels_last(weight.to(dtype))  # [O, I, 3, 3], or [I, O, 3, 3] with up
-        self._finish = kernel.finish if kernels else kernel.finish_plainly
+        self._finish = kernel.finish if kernels else kernel.finish_reference
 
     def __call__(self, x: Tensor, share: Share) -> Tensor:
         """x [1, I, H, W], channels-last -> [1, O, H, W], or twice the size with `up`."""

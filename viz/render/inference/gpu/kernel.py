@@ -115,7 +115,9 @@ def _try(device: torch.device) -> float:
     for low_pass in (None, 4 * resample_filter().to(device)):
         picture = x.to(torch.float16, memory_format=torch.channels_last)
         options = {"factor": bias, "clamp": 1.0, "low_pass": low_pass}
-        first, second = (run(picture.clone(), bias, **options) for run in (finish, finish_plainly))
+        first, second = (
+            run(picture.clone(), bias, **options) for run in (finish, finish_reference)
+        )
         found.append(float((first.float() - second.float()).norm() / second.float().norm()))
     return max(found) if all(error == error for error in found) else float("inf")
 
@@ -349,7 +351,7 @@ def finish(
     return target
 
 
-def finish_plainly(
+def finish_reference(
     x: Tensor,
     bias: Tensor,
     *,
