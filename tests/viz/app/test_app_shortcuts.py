@@ -76,7 +76,7 @@ def test_notices_are_answered_by_keyboard(desk: AppDriver) -> None:
     desk.key("Right")
     assert desk.commands.state.t > yaw, "Escape gives the keyboard back"
     desk.key("n", "shift+Tab", "Return")
-    desk.until(lambda: not desk.app.toasts._toasts)
+    desk.until(lambda: not desk.app.toasts)
     desk.key("n", "Right")
     assert pressed == ["First", "Second"]
 

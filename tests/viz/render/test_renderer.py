@@ -156,11 +156,11 @@ def test_previews_cost_less_and_leave_the_full_picture_alone(renderer):
     assert np.array_equal(picture_of(renderer, request()), full)
 
 
-@pytest.mark.parametrize("plainly", [False, True])
-def test_a_super_resolution_of_fewer_pixels_shows_the_same_in_the_same_place(plainly):
+@pytest.mark.parametrize("reference", [False, True])
+def test_a_super_resolution_of_fewer_pixels_shows_the_same_in_the_same_place(reference):
     """With trained weights: what random ones make of a picture depends on its size."""
     renderer = Renderer(
-        finish(load_model(default_checkpoint(), torch.device("cpu"))).G, plainly=plainly
+        finish(load_model(default_checkpoint(), torch.device("cpu"))).G, reference=reference
     )
     full = request(SessionState(t=0.6, latent=Latent(x=17.0)))
     sharp = picture_of(renderer, full).astype(float)
