@@ -23,9 +23,10 @@ def run(connection: Connection, device: str, memory: SharedMemory | None) -> Non
     if sys.stderr is not None:
         faulthandler.enable()
     from viz.exports.export_jobs import JOBS
+    from viz.portrait.portrait_jobs import JOBS as PORTRAIT_JOBS
     from viz.render.messages import ArrayRing
     from viz.render.worker import Worker
 
     ring = None if memory is None else ArrayRing(memory)
-    Worker(connection, JOBS, device, ring).serve()
+    Worker(connection, {**JOBS, **PORTRAIT_JOBS}, device, ring).serve()
     os._exit(0)  # what libraries still hold (threads, the GPU) must not keep the window waiting

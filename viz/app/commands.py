@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gui_utils.files.file_dialogs import Filters, show_folder
-from viz.app.portraits.person_commands import PersonCommands
+from viz.app.portraits.portrait_commands import PortraitCommands, is_photo
 from viz.app.session_commands import Question
 from viz.app.sessions.session_files import ARRAYS, completed, sidecar
 from viz.app.stage.show_commands import ShowCommands
@@ -35,19 +35,20 @@ _MODELS = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl")
 _SESSIONS = ("*.json", *(f"*{suffix}" for suffix in embedding.EXPORT_SUFFIXES))
 
 
-class Commands(PersonCommands, ShowCommands):
+class Commands(PortraitCommands, ShowCommands):
     """What can be done, files and exports included."""
 
     # Opening ----------------------------------------------------------------------------------
 
     def open_all(self, paths: Sequence[str]) -> None:
         """Opens dropped files; of several models or sessions the last one counts."""
-        sessions = [p for p in paths if _holds_session(p)]
-        rest = [p for p in paths if p not in sessions]
+        photos = [p for p in paths if is_photo(p)]
+        sessions = [p for p in paths if p not in photos and _holds_session(p)]
+        rest = [p for p in paths if p not in (*photos, *sessions)]
         models = [p for p in rest if Path(p).suffix.lower() not in _PEOPLE]
         people = [p for p in rest if Path(p).suffix.lower() in _PEOPLE]
         # A session names its model, and a person goes into whatever is shown in the end.
-        for group in (models, sessions, people):
+        for group in (models, sessions, people, photos):
             if group:
                 self.open(group[-1])
             if len(group) > 1:
@@ -55,9 +56,11 @@ class Commands(PersonCommands, ShowCommands):
                 self.notify("info", f"One file of a kind at a time: only {name} was opened.")
 
     def open(self, path: str) -> None:
-        """Opens a file by what its name says it is: a session or an export that holds one, a person
-        or ws, or a model."""
-        if _holds_session(path):
+        """Opens a file by what its name says it is: a session or an export that holds one, a photo,
+        a person or ws, or a model."""
+        if is_photo(path):
+            self.open_photo(path)
+        elif _holds_session(path):
             self.guarded(lambda: self._open_session(path))
         elif Path(path).suffix.lower() in _PEOPLE:
             self.open_person(path)

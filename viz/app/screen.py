@@ -18,6 +18,7 @@ from gui_utils.controls.text import printable
 from gui_utils.gl.texture import Texture
 from viz.app.commands import Commands
 from viz.app.panels import PANELS, Panel
+from viz.app.portraits.photo_pane import PhotoPane
 from viz.app.stage import speaker
 from viz.app.stage.audience import Audience
 from viz.app.timeline import path_lane
@@ -117,7 +118,7 @@ class Screen:
     """
 
     def __init__(self, commands: Commands, audience: Audience) -> None:
-        self.viewport, self.timeline = Viewport(), Timeline()
+        self.viewport, self.timeline, self.photo = Viewport(), Timeline(), PhotoPane()
         self._commands, self._audience = commands, audience
         self._layer_texture = Texture("nearest")
         self._thumbnails: dict[tuple[Kind, int], tuple[np.ndarray, Texture]] = {}
@@ -128,6 +129,7 @@ class Screen:
     def close(self) -> None:
         """Frees what lies on the GPU."""
         self.viewport.close()
+        self.photo.close()
         self._layer_texture.delete()
         for _, texture in self._thumbnails.values():
             texture.delete()
@@ -195,8 +197,15 @@ class Screen:
                 (10, 5),
                 fill=True,
             )
-        imgui.set_cursor_screen_pos((left, top))
-        size = (right - left, bottom - top)
+        edge = left
+        if commands.portrait.shown and not self._audience.is_here:
+            edge = round((left + right) / 2)  # photo and picture are of one size
+            imgui.set_cursor_screen_pos((left, top))
+            size = (edge - left, bottom - top)
+            photo = functools.partial(self.photo.draw, commands)
+            _child("##photo", size, lambda: self._guarded("the photo", photo))
+        imgui.set_cursor_screen_pos((edge, top))
+        size = (right - edge, bottom - top)
         draw = self._draw_audience if self._audience.is_here else self._draw_viewport
         _child("##viewport", size, lambda: self._guarded("the picture", draw))
         if parts.speaker:
@@ -235,6 +244,8 @@ class Screen:
     def _draw_viewport(self) -> None:
         commands = self._commands
         commands.dragging = False
+        if self.photo.draw_live(commands.portrait):
+            return
         commands.dragging = self.viewport.draw(commands.state, commands)
         if commands.result is not None:
             draw_hints(regions(commands).viewport, commands)

@@ -292,6 +292,11 @@ class SessionCommands(PathCommands):
         self.interface.panels_visible = not self.interface.panels_visible
         self.interface.sidebar_visible = True
 
+    def open_panel(self, title: str) -> None:
+        """Shows a panel beside the picture."""
+        controls.open_sections[title] = True
+        self.interface.panels_visible = self.interface.sidebar_visible = True
+
     def leave(self) -> None:
         """Leaves what can be left: the hidden interface, then fullscreen."""
         if not self.interface.sidebar_visible:
@@ -310,6 +315,8 @@ class SessionCommands(PathCommands):
     def job_left(self) -> float | None:
         """Seconds that it will take on; None while that is not known."""
         job, since = self.job, self.job_since
+        if job is not None and job.seconds_left is not None:
+            return job.seconds_left
         if job is None or since is None or not job.fraction or job.fraction < 0.01:
             return None
         return (time.perf_counter() - since) * (1 - job.fraction) / job.fraction

@@ -7,7 +7,16 @@ from dataclasses import replace
 
 from viz.app.commands import Commands
 from viz.app.file_watcher import FileWatch
-from viz.render.messages import Cancelled, Event, Failed, Loaded, Ready, Rendered, Restarted
+from viz.render.messages import (
+    Cancelled,
+    Event,
+    Failed,
+    Loaded,
+    Progress,
+    Ready,
+    Rendered,
+    Restarted,
+)
 from viz.state import files
 from viz.state.person import Latent, Motion
 from viz.state.types import ModelInfo, Quality
@@ -43,6 +52,8 @@ class WorkerEvents:
         commands = self._commands
         if isinstance(event, Rendered):
             self._show(event, now)
+        elif isinstance(event, Progress):
+            commands.portrait_progress(event)
         elif isinstance(event, Loaded):
             self._loaded(event)
         elif isinstance(event, Failed):

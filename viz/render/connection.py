@@ -98,9 +98,11 @@ class _Pending:
     number: int
     job: Job
     done: Callable[[str], None]
+    ended: Callable[[], None] = lambda: None
     begun: bool = False
     fraction: float | None = None
     detail: str = ""
+    seconds_left: float | None = None
 
     def message(self) -> Start:
         fields = msgspec.Raw(msgspec.msgpack.encode(self.job))
@@ -226,15 +228,21 @@ class WorkerConnection:
         self._request = request
         self._send(Render(request))
 
-    def start(self, job: Job, done: Callable[[str], None] = lambda _: None) -> None:
+    def start(
+        self,
+        job: Job,
+        done: Callable[[str], None] = lambda _: None,
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
         """Queues a job; jobs run one after the other.
 
         Args:
             job: what is to be done, one of those that the worker knows.
             done: takes what came of it, within `poll`.
+            ended: called instead, likewise, where it failed or was stopped.
         """
         self._numbers += 1
-        pending = _Pending(self._numbers, job, done)
+        pending = _Pending(self._numbers, job, done, ended)
         self._pending.append(pending)
         if self._line is None:  # it could not be kept before; this is another try
             self._ends.clear()
@@ -268,7 +276,7 @@ class WorkerConnection:
         if shown is None:
             return None
         loses = not all(isinstance(pending.job, LoadModel) for pending in self._pending)
-        return JobStatus(shown.job.name, shown.fraction, shown.detail, loses)
+        return JobStatus(shown.job.name, shown.fraction, shown.detail, loses, shown.seconds_left)
 
     def _shown(self) -> _Pending | None:
         return next((p for p in self._pending if p.number != self._restoring), None)
@@ -306,12 +314,14 @@ class WorkerConnection:
                 if pending.number == event.number:
                     pending.begun = True
                     pending.fraction, pending.detail = event.fraction, event.detail
+                    pending.seconds_left = event.seconds_left
         elif isinstance(event, Finished):
             pending = self._end(event.number)
             return self._finish(pending, event) if pending is not None else []
         elif isinstance(event, (Failed, Cancelled)):
-            if event.number is not None:
-                self._end(event.number)
+            ended = None if event.number is None else self._end(event.number)
+            if ended is not None:
+                ended.ended()
             if isinstance(event, Failed) and event.request is not None:
                 self._forget_request(event.request)
         return [event]
@@ -383,9 +393,8 @@ class WorkerConnection:
             sentence = f"{begun.job.name} failed three times: {reason}."
         else:
             _remove_half_files(begun.job)
-            sentence = (
-                f"{begun.job.name} stopped: {reason}. Start it again; finished frames are kept."
-            )
+            begun.ended()
+            sentence = f"{begun.job.name} stopped: {reason}. {_advice(begun.job)}"
         return [Failed(sentence, number=begun.number)]
 
     def _ends_alike(self, what: Callable[[_End], Any]) -> bool:
@@ -443,6 +452,11 @@ def _shared_memory() -> SharedMemory | None:
         return SharedMemory(create=True, size=RING_BYTES)
     except OSError:
         return None
+
+
+def _advice(job: Job) -> str:
+    """What to do about a job during which the worker ended."""
+    return getattr(job, "advice", "Start it again; finished frames are kept.")
 
 
 def _reason(exit_code: int | None) -> str:

@@ -111,6 +111,10 @@ class Progress:
     fraction: float | None
     """0..1, or None while the length is unknown."""
     detail: str = ""
+    picture: np.ndarray | None = None
+    """What there is to see of it, uint8 [H, W, 3]; None where nothing is new."""
+    seconds_left: float | None = None
+    """As the job itself estimates it."""
 
 
 @dataclass(frozen=True)

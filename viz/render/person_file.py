@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,35 +90,84 @@ def write(path: str | Path, person: PersonFile) -> None:
     write_beside(path, lambda file: file.write(data))
 
 
+def head(path: str) -> PersonFile:
+    """A person without the large parts, which are left empty: quick for any file.
+
+    Raises:
+        UserError: when it is no person file, or damaged.
+    """
+    return _read(path, whole=False)
+
+
 def read(path: str) -> PersonFile:
     """The content of a person file, from memory where the file has not changed.
 
     Raises:
         UserError: when it is none, or damaged.
     """
+    return _read(path, whole=True)
+
+
+def _read(path: str, whole: bool) -> PersonFile:
     name, stamp = Path(path).name, file_stamp(path)
     problem = problem_of(path, LARGEST_PERSON)
     if stamp is None or problem.startswith("no such file"):
         raise UserError(f"{name} is not there any more: choose another person.")
     if problem:
         raise UserError(f"{name} cannot be read as a person: {problem}.")
-    return _read_at(path, stamp)
+    return (_whole_at if whole else _head_at)(path, stamp)
 
 
 @functools.lru_cache(maxsize=_KEPT_FILES)
-def _read_at(path: str, stamp: Stamp) -> PersonFile:
+def _whole_at(path: str, stamp: Stamp) -> PersonFile:
     del stamp  # a file that was written anew has another
+    return _told(path, lambda: _parsed(Path(path).read_bytes()))
+
+
+@functools.lru_cache(maxsize=64)
+def _head_at(path: str, stamp: Stamp) -> PersonFile:
+    del stamp
+    return _told(path, lambda: _parsed(_without_large_parts(Path(path))))
+
+
+def _told(path: str, parse: Callable[[], PersonFile]) -> PersonFile:
+    """What `parse` gives; what is wrong with the file becomes a sentence."""
     name = Path(path).name
     try:
-        data = Path(path).read_bytes()
+        return parse()
     except OSError as e:
         raise UserError(f"{name} could not be read: {reason(e)}.") from e
-    try:
-        return _parsed(data)
-    except (_OtherVersionError, SafetensorError, ValueError, KeyError, RecursionError) as e:
+    except (
+        *(SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError),
+    ) as e:
         if isinstance(e, _OtherVersionError):
             raise UserError(f"{name} was written by another version of this program.") from e
         raise UserError(f"{name} is no person file, or it is damaged: make or copy it anew.") from e
+
+
+def _without_large_parts(path: Path) -> bytes:
+    """A file's bytes as if it had no tuned weights and empty codes.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: when something in it is wrong.
+    """
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if size > _LARGEST_HEADER:
+            raise ValueError("no header")
+        table = json.loads(file.read(size))
+        about = table["__metadata__"]
+        tensors: dict[str, np.ndarray] = {
+            "ws": np.zeros((0, 0), np.float32),
+            "motion": np.zeros(0, np.float32),
+        }
+        for name, dtype in (("camera", "<f8"), ("crop", "<f8"), ("picture", "u1")):
+            begin, end = table[name]["data_offsets"]
+            if not 0 <= begin <= end <= begin + _LARGEST_PICTURE:
+                raise ValueError("no small part")
+            file.seek(8 + size + begin)
+            tensors[name] = np.frombuffer(file.read(end - begin), dtype)
+    return save(tensors, about)
 
 
 class _OtherVersionError(ValueError):

@@ -43,10 +43,10 @@ from viz.render.models import Model, load_model, pick_device
 from viz.render.renderer import Renderer
 from viz.state.errors import SupersededError, UserError
 from viz.state.files import Stamp, file_stamp
-from viz.state.jobs import Steps
+from viz.state.jobs import Report, ReportingSteps, Steps
 from viz.state.types import MeshData, ModelInfo, RenderRequest
 
-RunJob = Callable[[Any, Renderer], Steps]
+RunJob = Callable[[Any, Renderer], ReportingSteps[Any]]
 """Begins a job: run(job, renderer) gives its steps."""
 
 
@@ -56,7 +56,7 @@ class _Task:
 
     number: int
     job: Any
-    steps: Steps | None = None
+    steps: ReportingSteps[Any] | None = None
     cancelled: bool = False
 
 
@@ -259,15 +259,17 @@ class Worker:
                 task.steps.close()
                 self._end_job(Cancelled(task.number, task.job.name))
                 return
-            detail, fraction = next(task.steps)
+            step = next(task.steps)
+            report = step if isinstance(step, Report) else Report(*step)
         except StopIteration as end:
             self._end_job(Finished(task.number, "" if end.value is None else str(end.value)))
         except Exception as error:
             self._fail_job(task, error)
         else:
-            self._tell(Progress(task.number, fraction, detail))
+            told = (report.fraction, report.detail, report.picture, report.seconds_left)
+            self._tell(Progress(task.number, *told))
 
-    def _begin(self, job: Any) -> Steps:
+    def _begin(self, job: Any) -> ReportingSteps[Any]:
         if isinstance(job, LoadModel):
             return self._load(job)
         if isinstance(job, LoadAhead):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+import numpy as np
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -23,6 +25,24 @@ def with_progress(steps: Generator[S, None, T], progress: Callable[[S], Progress
         except StopIteration as end:
             return end.value
         yield progress(step)
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Progress of a job that tells more than `Steps` do."""
+
+    detail: str
+    """What is being done."""
+    fraction: float | None
+    """0..1, or None while the length is unknown."""
+    picture: np.ndarray | None = field(default=None, repr=False)
+    """What there is to see, uint8 [H, W, 3]; None where nothing is new."""
+    seconds_left: float | None = None
+    """An estimate; None where there is none."""
+
+
+ReportingSteps = Generator[Report | Progress, None, T]
+"""As `Steps`, with reports."""
 
 
 def finish(steps: Generator[Any, None, T]) -> T:
@@ -45,3 +65,5 @@ class JobStatus:
     detail: str = ""
     loses: bool = True
     """Whether something is lost if it, or what waits behind it, is stopped: not so for loading."""
+    seconds_left: float | None = None
+    """As the job itself estimates it."""

@@ -1,0 +1,237 @@
+"""From a photo to a person: the photo, its face, how closely, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+
+from gui_utils import controls
+from viz.app.commands import Commands
+from viz.app.panels import setting_controls
+from viz.app.panels.widgets import (
+    Button,
+    button_row,
+    cells,
+    disabled,
+    fold,
+    heading,
+    pick_from_popup,
+    value_with_button,
+)
+from viz.app.portraits.portrait import Portrait
+from viz.exports.choices import seconds_left
+from viz.state.files import CHECKPOINTS
+from viz.state.types import RenderResult, SessionState
+
+_RECENT = "Recent people"
+_LIKENESS = {
+    False: "Quick",
+    True: "Close",
+}
+_CONSENT = (
+    "Make a person only of somebody who agrees to it: a person file can be made to say and do "
+    "things that the person never did."
+)
+_STYLE = (
+    "The model that comes with the program was trained on synthetic people: it gives a likeness in "
+    "its own style. Lifelike people need published weights."
+)
+
+
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+    """The photo and its faces, options, the button that starts, progress, and the person shown."""
+    del result
+    with disabled(commands.model is None):
+        _open(commands)
+        portrait = commands.portrait
+        if portrait.path:
+            _photo(portrait, commands)
+            _face(portrait, commands)
+            _making(portrait, commands)
+        _shown(state, commands)
+    controls.hint(_CONSENT)
+    if commands.model is not None and CHECKPOINTS in Path(commands.model.path).parents:
+        controls.hint(_STYLE)
+
+
+def _open(commands: Commands) -> None:
+    button_row(
+        Button(
+            "Open a photo",
+            commands.open_photo_dialog,
+            "Opens a picture of somebody's face to make a person of it; dropping it on the window "
+            "does the same. Best is a neutral face, from the front or half from the side.",
+            icon=icons.ICON_FA_IMAGE,
+            enabled=not commands.portrait.making,
+            lit=not commands.portrait.path,
+        )
+    )
+    button_row(
+        Button(
+            "Open a person",
+            commands.open_person_dialog,
+            "Shows the person of a person file; dropping it on the window does the same.",
+            icon=icons.ICON_FA_FOLDER_OPEN,
+        ),
+        Button(
+            "Recent",
+            lambda: imgui.open_popup(_RECENT),
+            "Lists the person files that were opened before.",
+            icon=icons.ICON_FA_CLOCK_ROTATE_LEFT,
+            enabled=bool(commands.recent_people),
+        ),
+    )
+    people = [Path(path) for path in commands.recent_people]
+    rows = [(str(path), path.stem, str(path.parent)) for path in people]
+    picked = pick_from_popup(_RECENT, rows)
+    if picked is not None:
+        commands.open_person(picked)
+
+
+def _photo(portrait: Portrait, commands: Commands) -> None:
+    if value_with_button(
+        "Photo",
+        Path(portrait.path).name,
+        icons.ICON_FA_XMARK,
+        "Closes the photo. The person that was made of it stays.",
+        full_text=portrait.path,
+    ):
+        commands.close_photo()
+        return
+    _, portrait.beside = controls.toggle(
+        "Beside the picture",
+        portrait.beside,
+        default=True,
+        tooltip="Shows the photo beside the picture, to mark the face and to compare.",
+    )
+    if portrait.crop is not None:
+        _, portrait.whole = controls.toggle(
+            "Whole photo",
+            portrait.whole,
+            default=False,
+            tooltip="Shows all of the photo rather than the part that the picture shows.",
+        )
+
+
+def _face(portrait: Portrait, commands: Commands) -> None:
+    heading("Face")
+    if portrait.found is None:
+        controls.hint("Looking for faces\u2026")
+        return
+    busy = bool(portrait.making)
+    faces = portrait.faces
+    if len(faces) > 1:
+        with disabled(busy):
+            clicked = cells(
+                "Faces",
+                [str(k + 1) for k in range(len(faces))],
+                {portrait.chosen},
+                lambda k: f"Face {k + 1} of {len(faces)}, the largest first.",
+            )
+        if clicked is not None:
+            commands.choose_face(clicked)
+    face = portrait.face
+    if face is None:
+        controls.hint("No face was found: mark one by hand.")
+    else:
+        if face.remark:
+            controls.hint(face.remark)
+        if not busy:
+            controls.hint(
+                "Where the points do not fit the face, drag the box, its corners or the eyes."
+            )
+    button_row(
+        Button(
+            "Mark by hand",
+            commands.add_face,
+            "Puts a box on the photo, to be dragged to a face that was not found.",
+            icon=icons.ICON_FA_DRAW_POLYGON,
+            enabled=not busy,
+        )
+    )
+
+
+def _making(portrait: Portrait, commands: Commands) -> None:
+    heading("Person")
+    job = commands.job
+    if portrait.making:
+        if job is not None:
+            left = commands.job_left
+            parts = [job.detail, "" if left is None else seconds_left(left)]
+            detail = " \u00b7 ".join(part for part in parts if part)
+            name = Path(portrait.making).stem
+            if controls.progress(f"Making {name}##Making", job.fraction, detail=detail):
+                commands.cancel_job()
+        controls.hint("Stopped, it keeps the person as found so far and can go on later.")
+        return
+    _, name = controls.text_input(
+        "Name",
+        portrait.name,
+        placeholder=Path(portrait.path).stem,
+        default="",
+        tooltip="What the person is called, and the person file too, in the folder that pictures "
+        "are saved to. Empty, it is the photo's name.",
+    )
+    commands.name_person(name)
+    options = portrait.options
+    _, tuning = controls.segmented(
+        "Likeness",
+        options.tuning,
+        _LIKENESS,
+        default=True,
+        tooltip="Quick: the nearest person that the model knows, and a small file. "
+        "Close: the model's weights are fitted as well; it takes longer, and the file is as "
+        "large as the model.",
+    )
+    options = replace(options, tuning=tuning)
+    if fold("Steps"):
+        options = setting_controls.slider("Search", options, "code_steps")
+        if tuning:
+            options = setting_controls.slider("Fitting", options, "tuning_steps")
+            options = setting_controls.slider("Locality", options, "locality")
+        options = setting_controls.slider("Prior", options, "prior")
+    commands.set_portrait_options(options)
+    unfinished = commands.person_unfinished
+    ready = portrait.face is not None and not portrait.looking and not portrait.corrected
+    button_row(
+        Button(
+            "Go on" if unfinished else "Start",
+            commands.make_person,
+            "Goes on with the person that was stopped; where the photo, the face or the steps are "
+            "others, it begins anew."
+            if unfinished
+            else "Makes the person of the chosen face; you can do something else meanwhile.",
+            icon=icons.ICON_FA_PLAY,
+            enabled=ready and job is None,
+            lit=True,
+        )
+    )
+
+
+def _shown(state: SessionState, commands: Commands) -> None:
+    """The person file that is shown."""
+    path = state.latent.ws_file
+    if not state.latent.is_portrait:
+        return
+    heading("Shown")
+    if value_with_button(
+        "Person",
+        Path(path).stem,
+        icons.ICON_FA_XMARK,
+        "Closes the person and shows the seed again.",
+        full_text=path,
+    ):
+        state.latent = replace(state.latent, ws_file="", expression=0.0)
+        return
+    state.latent = setting_controls.slider("Expression", state.latent, "expression", default=1.0)
+    button_row(
+        Button(
+            "As in the photo",
+            commands.view_as_photo,
+            "Shows the person from the photo's camera, with its expression, at the clip's start.",
+            icon=icons.ICON_FA_CAMERA,
+        )
+    )

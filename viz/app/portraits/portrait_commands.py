@@ -1,0 +1,205 @@
+"""What a user can do to make a person of a photo."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gui_utils.files.file_dialogs import Filters
+from viz.app.portraits.person_commands import PersonCommands
+from viz.app.portraits.portrait import Portrait, around
+from viz.exports import embedding, naming
+from viz.portrait.inversion.inversion_options import InversionOptions
+from viz.portrait.portrait_jobs import FaceMark, FindFacesJob, MakePersonJob, PhotoFaces
+from viz.render import person_file
+from viz.render.messages import Progress
+from viz.state import named_files
+from viz.state.errors import UserError
+from viz.state.person import PERSON_SUFFIX
+from viz.state.types import Orbit
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic")
+"""Endings of files that may be photos."""
+UNFINISHED = ".unfinished"
+"""Ending of what lies beside a person file that can be gone on with."""
+_PHOTOS: Filters = (
+    ("Pictures", tuple(f"*{suffix}" for suffix in PICTURES)),
+    ("All files", ("*",)),
+)
+
+
+class PortraitCommands(PersonCommands):
+    """Photos, and the people made of them."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.portrait = Portrait()
+
+    # The photo --------------------------------------------------------------------------------
+
+    def open_photo_dialog(self) -> None:
+        """Asks for a photo."""
+        self._ask_for_file("open", "Open a photo", _PHOTOS, self.open_photo)
+
+    def open_photo(self, path: str) -> None:
+        """Shows a photo beside the picture and looks for its faces."""
+        if self.portrait.making:
+            self.notify("info", "A person is being made: stop that first, or wait for it.")
+            return
+        path = str(Path(path).absolute())
+        self.portrait = Portrait(path, options=self.portrait.options, looking=True)
+        self.open_panel("Portrait")
+        self._look(FindFacesJob(path))
+
+    def close_photo(self) -> None:
+        """Shows no photo any more; what is being made of it goes on."""
+        if self.portrait.making:
+            self.portrait.beside = False
+        else:
+            self.portrait = Portrait(options=self.portrait.options)
+
+    def choose_face(self, number: int) -> None:
+        """Chooses another face of the photo."""
+        self.portrait.chosen, self.portrait.corrected = number, False
+
+    def mark_face(self, face: FaceMark) -> None:
+        """Corrects the chosen face by hand."""
+        self.portrait.mark(face)
+
+    def add_face(self) -> None:
+        """Marks a face in the middle of the photo, to be dragged to its place."""
+        found = self.portrait.found
+        if found is not None:
+            self.portrait.chosen = len(found.faces)
+            width, height = found.size
+            self.portrait.mark(around((width / 2, height / 2), min(width, height) / 2))
+            self.look_again()
+
+    def look_again(self) -> None:
+        """Finds the landmarks of the chosen face where it was marked by hand."""
+        portrait, face = self.portrait, self.portrait.face
+        if face is not None and portrait.corrected and not portrait.looking:
+            portrait.looking, portrait.corrected = True, False
+            self._look(FindFacesJob(portrait.path, face.box, face.eyes))
+
+    def _look(self, job: FindFacesJob) -> None:
+        portrait = self.portrait
+
+        def done(text: str) -> None:
+            portrait.looking = False
+            found = PhotoFaces.of_text(text)
+            if job.box is None:
+                portrait.found = found
+                for note in found.notes:
+                    self.notify("warning", note)
+            elif not portrait.corrected and found.faces:  # else it was dragged on meanwhile
+                portrait.mark(found.faces[0], by_hand=False)
+            self.look_again()
+
+        def ended() -> None:
+            portrait.looking = False
+            if portrait.pixels is None and portrait is self.portrait:
+                self.close_photo()
+
+        self.worker.start(job, done, ended)
+
+    # The person -------------------------------------------------------------------------------
+
+    @property
+    def person_target(self) -> Path:
+        """The person file that is made next: one that was stopped is gone on with, and no other
+        file is replaced."""
+        portrait = self.portrait
+        name = naming.safe_name(portrait.name) or naming.safe_name(Path(portrait.path).stem)
+        path = Path(self.preferences.capture_folder) / f"{name or 'person'}{PERSON_SUFFIX}"
+        return path if _is_unfinished(path) else naming.unused(path)
+
+    @property
+    def person_unfinished(self) -> bool:
+        """Whether that file was stopped and can be gone on with."""
+        return _is_unfinished(self.person_target)
+
+    def set_portrait_options(self, options: InversionOptions) -> None:
+        self.portrait.options = options
+
+    def name_person(self, name: str) -> None:
+        self.portrait.name = name
+
+    def make_person(self) -> None:
+        """Makes the person of the chosen face."""
+        portrait, face, model = self.portrait, self.portrait.face, self.model
+        if face is None or model is None or portrait.making:
+            return
+        target = str(self.person_target)
+        portrait.making, portrait.live, portrait.made = target, None, ""
+        portrait.beside = True
+
+        def done(path: str) -> None:
+            portrait.making, portrait.live = "", None
+            self._show_made(portrait, path)
+            self.notify("success", f"{Path(path).stem} is ready.", path)
+
+        def ended() -> None:
+            portrait.making, portrait.live = "", None
+            if person_is_there(target):
+                self._show_made(portrait, target)
+
+        job = MakePersonJob(portrait.path, face.landmarks, portrait.options, target, model.name)
+        self.worker.start(job, done, ended)
+
+    def _show_made(self, portrait: Portrait, path: str) -> None:
+        """Shows the person with the photo beside it, from the photo's camera."""
+        self._show_person(path)
+        with suppress(UserError):
+            about = person_file.head(path)
+            portrait.made, portrait.crop, portrait.whole = path, about.crop, False
+            self.view_as_photo()
+
+    def view_as_photo(self) -> None:
+        """Shows the person as the photo does: its camera and expression."""
+
+        def view() -> None:
+            about = person_file.head(self.state.latent.ws_file)
+            self.take_state(
+                replace(
+                    self.state,
+                    latent=replace(self.state.latent, expression=1.0),
+                    orbit=Orbit(yaw=about.yaw, pitch=about.pitch),
+                    t=0.0,
+                )
+            )
+
+        self.guarded(view)
+
+    def portrait_progress(self, event: Progress) -> None:
+        """Takes in what a job shows of a photo or a person."""
+        portrait = self.portrait
+        if event.picture is None:
+            return
+        if portrait.looking:
+            portrait.pixels = event.picture
+        elif portrait.making:
+            portrait.live = event.picture
+
+
+def person_is_there(path: str) -> bool:
+    """Whether there is a person file."""
+    return not named_files.problem_of(path)
+
+
+def is_photo(path: str) -> bool:
+    """Whether a file is a picture that holds no session."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in PICTURES or named_files.problem_of(path):
+        return False
+    if suffix not in embedding.EXPORT_SUFFIXES:
+        return True
+    with suppress(UserError):
+        return embedding.session_text(Path(path)) is None
+    return True
+
+
+def _is_unfinished(path: Path) -> bool:
+    return not named_files.problem_of(path.with_suffix(UNFINISHED))

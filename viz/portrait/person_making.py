@@ -1,0 +1,128 @@
+"""From a face in a photo to a person file, step by step: it can be stopped, and goes on later.
+
+While it is not finished, all that the next steps depend on lies beside the person file, with the
+ending .unfinished: the same photo, face, model and options go on from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+
+from training.checkpoint import weights_mark
+from training.networks.generator import Generator
+from viz.portrait.camera.camera_fit import fit_camera
+from viz.portrait.camera.self_calibration import find_template
+from viz.portrait.faces.photo import read_photo
+from viz.portrait.inversion.inversion_options import InversionOptions
+from viz.portrait.inversion.inverting import FittedPerson, Inversion
+from viz.portrait.inversion.unfinished import keep, kept
+from viz.render import person_file
+from viz.render.person_file import PersonFile
+from viz.state.errors import UserError
+from viz.state.jobs import Report, ReportingSteps
+
+UNFINISHED = ".unfinished"
+"""Ending of what is needed to go on."""
+_KEEP_SECONDS = 60.0
+"""Time between states that are written, in case that the process ends."""
+_STAGES = {
+    "comparing": "Comparing with random people",
+    "searching": "Searching the person",
+    "fitting": "Fitting the weights",
+}
+
+
+def make_person(
+    G: Generator,
+    source: Path,
+    landmarks: Sequence[tuple[float, float]],
+    options: InversionOptions,
+    path: Path,
+    model: str = "",
+) -> ReportingSteps[Path]:
+    """Steps of making a person file; where they are left early, it holds what was found so far.
+
+    Args:
+        G: the model, which stays as it is.
+        source: the photo.
+        landmarks: of the face, in pixels of the photo as `read_photo` gives it.
+        options: of the inversion.
+        path: the person file; one that is there is replaced.
+        model: name of the model's file.
+
+    Returns:
+        the path.
+
+    Raises:
+        UserError: when the photo cannot be used or a file cannot be written.
+    """
+    yield "Reading", None
+    if any(weight.is_inference() for weight in G.parameters()):
+        raise UserError("The untrained model knows no people: open a trained one.")
+    points = np.array(landmarks, np.float32)
+    with torch.inference_mode(False):  # or no gradient could come through it
+        photo = read_photo(source)
+    template = yield from find_template(G)
+    mark = weights_mark(G.state_dict())
+    about = {
+        "photo": hashlib.sha256(photo.pixels.numpy().tobytes()).hexdigest(),
+        "face": hashlib.sha256(points.tobytes()).hexdigest(),
+        "weights": mark,
+        "options": msgspec.json.encode(options).decode(),
+    }
+    state_path = path.with_suffix(UNFINISHED)
+    fit = fit_camera(template, points)
+    state = kept(state_path, about)
+    made = Inversion(G, photo.pixels, points, fit, options, state)
+
+    def write() -> None:
+        person_file.write(path, _content(made.person(), mark, model, path.stem))
+
+    def keep_state() -> None:
+        with suppress(OSError):  # then it begins anew if it is stopped
+            path.parent.mkdir(parents=True, exist_ok=True)
+            keep(state_path, made.state(), about)
+
+    kept_at, begun = time.monotonic(), state is not None
+    try:
+        for step in made.run():
+            begun = begun or step.stage != "comparing"
+            yield Report(_STAGES[step.stage], step.fraction, step.picture, step.seconds_left)
+            if time.monotonic() - kept_at > _KEEP_SECONDS:
+                keep_state()
+                kept_at = time.monotonic()
+        yield "Writing", 1.0
+    except GeneratorExit:
+        if begun:
+            keep_state()
+            write()
+        raise
+    write()
+    with suppress(OSError):
+        state_path.unlink(missing_ok=True)
+    return path
+
+
+def _content(person: FittedPerson, weights: str, model: str, name: str) -> PersonFile:
+    """A person as a file keeps it."""
+    fit = person.fit
+    return PersonFile(
+        person.ws.numpy(),
+        person.motion.numpy(),
+        weights,
+        model=model,
+        name=name,
+        yaw=fit.yaw,
+        pitch=fit.pitch,
+        crop=(*fit.centre, fit.side, fit.angle),
+        picture=person_file.png(np.ascontiguousarray(person.picture)),
+        tuned={key: change.numpy() for key, change in (person.tuned or {}).items()},
+    )

@@ -1,0 +1,111 @@
+"""Portraits as jobs of the worker: what is to be done as plain values, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from viz.portrait.inversion.inversion_options import InversionOptions
+from viz.state.jobs import ReportingSteps
+
+if TYPE_CHECKING:
+    from viz.render.renderer import Renderer
+
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class FaceMark:
+    """A face as it is drawn over its photo; all in the photo's pixels."""
+
+    box: Box
+    """Left, top, right and bottom."""
+    eyes: tuple[Point, Point]
+    """Centres of the eye at the left and the eye at the right of an upright face."""
+    landmarks: tuple[Point, ...] = field(repr=False)
+    remark: str = ""
+    """What stands in the way of a good likeness; empty where nothing does."""
+
+
+@dataclass(frozen=True)
+class PhotoFaces:
+    """What came of looking for faces."""
+
+    size: tuple[int, int]
+    """Width and height of the photo in the pixels that faces are marked in."""
+    faces: tuple[FaceMark, ...]
+    """The largest first."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of the photo."""
+
+    @classmethod
+    def of_text(cls, text: str) -> PhotoFaces:
+        """From a job's outcome."""
+        return msgspec.json.decode(text, type=cls)
+
+
+@dataclass(frozen=True)
+class FindFacesJob:
+    """Finds the faces of a photo, or the one at a place that the user has marked. Its report has
+    the photo as it is shown; its outcome is for `PhotoFaces.of_text`."""
+
+    path: str
+    box: Box | None = None
+    """Of a face that was marked by hand."""
+    eyes: tuple[Point, Point] | None = None
+    """Of that face."""
+
+    @property
+    def name(self) -> str:
+        return f"Looking for faces in {Path(self.path).name}"
+
+
+@dataclass(frozen=True)
+class MakePersonJob:
+    """Makes the person file of a face in a photo. Its reports have the person as found so far; its
+    outcome is the file. Where it is stopped, the file holds what was found, and the same job goes
+    on from there."""
+
+    photo: str
+    landmarks: tuple[Point, ...] = field(repr=False)
+    """Of the face, in the photo's pixels."""
+    options: InversionOptions
+    path: str
+    """The person file; one that is there is replaced."""
+    model: str = ""
+    """Name of the model's file."""
+
+    @property
+    def name(self) -> str:
+        return f"Making {Path(self.path).stem}"
+
+    @property
+    def advice(self) -> str:
+        """What to do when the worker ended meanwhile."""
+        return "Start it again: it goes on where it was."
+
+
+def _find_faces(job: FindFacesJob, _: Renderer) -> ReportingSteps[str]:
+    from viz.portrait import photo_faces
+
+    return photo_faces.find(Path(job.path), job.box, job.eyes)
+
+
+def _make_person(job: MakePersonJob, renderer: Renderer) -> ReportingSteps[Path]:
+    from viz.portrait import person_making
+
+    return person_making.make_person(
+        renderer.G, Path(job.photo), job.landmarks, job.options, Path(job.path), job.model
+    )
+
+
+JOBS: dict[type[Any], Callable[[Any, Any], ReportingSteps[Any]]] = {
+    FindFacesJob: _find_faces,
+    MakePersonJob: _make_person,
+}
+"""How each job is done, for `viz.render.worker.Worker`."""
