@@ -103,7 +103,8 @@ class FaceNet(nn.Module):
 @lru_cache(maxsize=16)
 def face_net(name: Name, device: torch.device | str = "cpu") -> FaceNet:
     """The network of that name, read once for each device."""
-    return FaceNet(name).eval().to(device)
+    with torch.inference_mode(False):  # or its weights could not take part in gradients later
+        return FaceNet(name).eval().to(device)
 
 
 # Operations: tensors, attributes and whole numbers of a node to its result --------------------
