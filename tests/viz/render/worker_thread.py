@@ -8,9 +8,12 @@ from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
-from viz.exports.export_jobs import JOBS
+from viz.exports.export_jobs import JOBS as EXPORT_JOBS
+from viz.portrait.portrait_jobs import JOBS as PORTRAIT_JOBS
 from viz.render.messages import ArrayRing
 from viz.render.worker import RunJob, Worker
+
+JOBS: Mapping[type[Any], RunJob] = {**EXPORT_JOBS, **PORTRAIT_JOBS}
 
 
 class WorkerThread:

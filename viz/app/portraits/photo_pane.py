@@ -141,7 +141,9 @@ class _Marks:
         """How far the last area was dragged in this frame, pixels of the photo."""
         if imgui.is_item_hovered() or imgui.is_item_active():
             imgui.set_mouse_cursor(imgui.MouseCursor_.resize_all)
-        if not imgui.is_item_active():
+        # The frame of the release may bring the last move with it, that of the press one before it.
+        held = imgui.is_item_active() or imgui.is_item_deactivated()
+        if not held or imgui.is_item_activated():
             return None
         delta = imgui.get_io().mouse_delta
         moved = delta.x / self._scale, delta.y / self._scale

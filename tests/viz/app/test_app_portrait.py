@@ -1,0 +1,164 @@
+"""From a photo to a person in the window, as a user does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from gui_utils import controls
+from tests.viz.app import app_driver
+from tests.viz.app.app_driver import AppDriver, Start
+from viz import program
+from viz.portrait.camera import self_calibration
+from viz.portrait.inversion.inversion_options import InversionOptions
+from viz.render import person_file
+from viz.state.person import Latent
+
+display, model, start = app_driver.display, app_driver.model, app_driver.start
+
+FEW = InversionOptions(candidates=2, code_steps=3, tuning_steps=2)
+MANY = InversionOptions(candidates=2, code_steps=400, tuning=False)
+
+
+@pytest.fixture
+def desk(start: Start, model: Path, monkeypatch: pytest.MonkeyPatch) -> AppDriver:
+    monkeypatch.setattr(self_calibration, "_PEOPLE", 2)
+    made = start(model, size=(1100, 700), panels=("Portrait",))
+    made.settle()
+    return made
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """One face."""
+    path = tmp_path / "ada.png"
+    Image.fromarray(data.astronaut()).save(path)
+    return path
+
+
+def looked(desk: AppDriver, photo: Path) -> None:
+    desk.drop(photo)
+    desk.until(lambda: desk.commands.portrait.found is not None, 40)
+    desk.run_jobs(40)
+
+
+def begun(desk: AppDriver, options: InversionOptions) -> None:
+    desk.commands.set_portrait_options(options)
+    desk.frames(3)
+    desk.click("Portrait/Start")
+    desk.until(lambda: desk.commands.portrait.making)
+
+
+def test_a_photo_becomes_the_person_shown(desk, photo, model, tmp_path):
+    looked(desk, photo)
+    portrait = desk.commands.portrait
+    assert portrait.face is not None
+    box = controls.rects["Photo/Box"]
+    place = controls.rects["Photo"]
+    shown = [place[k % 2] + portrait.face.box[k] * (place[2] - place[0]) / 512 for k in range(4)]
+    assert np.allclose(box, shown, atol=1.5)
+    begun(desk, FEW)
+    desk.until(lambda: "Live" in controls.rects, 60)
+    desk.until(lambda: not portrait.making, 120)
+    path = tmp_path / "pictures" / "ada.person"
+    desk.see_toast("ada is ready")
+    state = desk.commands.state
+    assert state.latent == Latent(ws_file=str(path), expression=1.0)
+    about = person_file.read(str(path))
+    assert about.tuned
+    assert about.model == model.name
+    assert (state.orbit.yaw, state.orbit.pitch) == (about.yaw, about.pitch)
+    picture = desk.picture()
+    assert "Live" not in controls.rects
+    photo_place, tile = controls.rects["Photo"], controls.rects["Tile 0"]
+    assert photo_place[2] - photo_place[0] == tile[2] - tile[0]
+    common = ["--checkpoint", str(model), "--person", str(path)]
+    common += ["--yaw", str(about.yaw), "--pitch", str(about.pitch)]
+    assert program.main(["render", *common, "--output", str(tmp_path / "a.png")]) == 0
+    assert np.array_equal(np.array(Image.open(tmp_path / "a.png").convert("RGB")), picture)
+    desk.click("Portrait/Photo/button")
+    desk.until(lambda: not desk.commands.portrait.shown)
+    desk.frames(2)
+    assert "Photo" not in controls.rects
+
+
+def test_a_stopped_person_is_kept_and_goes_on(desk, photo, tmp_path):
+    looked(desk, photo)
+    begun(desk, MANY)
+    portrait = desk.commands.portrait
+    desk.until(lambda: portrait.live is not None, 60)
+    desk.until(lambda: "Searching" in (desk.commands.job.detail if desk.commands.job else ""), 60)
+    desk.commands.cancel_job()
+    desk.until(lambda: not portrait.making, 60)
+    path = tmp_path / "pictures" / "ada.person"
+    assert desk.commands.state.latent.ws_file == str(path)
+    desk.settle()
+    assert desk.commands.person_target == path
+    desk.until(lambda: "Portrait/Go on" in controls.rects)
+    desk.click("Portrait/Go on")
+    desk.until(lambda: portrait.live is not None, 60)
+    assert desk.commands.job is not None
+    assert "random people" not in desk.commands.job.detail
+    desk.commands.cancel_job()
+    desk.until(lambda: not portrait.making, 60)
+
+
+def test_one_of_two_faces_is_chosen_in_the_photo(desk, tmp_path):
+    path = tmp_path / "two.png"
+    Image.fromarray(np.concatenate([data.astronaut()] * 2, axis=1)).save(path)
+    looked(desk, path)
+    portrait = desk.commands.portrait
+    assert len(portrait.faces) == 2
+    other = 1 - portrait.chosen
+    desk.click(f"Photo/Face {other + 1}")
+    desk.until(lambda: portrait.chosen == other)
+
+
+def test_a_face_is_corrected_by_hand(desk, photo):
+    looked(desk, photo)
+    portrait = desk.commands.portrait
+    first = portrait.face
+    assert first is not None
+    desk.drag("Photo/Eye at the left", (0, -4))
+    desk.run_jobs(40)
+    second = portrait.face
+    assert second is not None
+    assert second.eyes[0][1] < first.eyes[0][1] - 2
+    assert second.eyes[1] == first.eyes[1]
+    assert second.landmarks != first.landmarks
+    desk.drag("Photo/Lower right", (12, 10))
+    desk.run_jobs(40)
+    third = portrait.face
+    assert third is not None
+    assert third.box[2] > second.box[2] + 5
+    assert third.box[:2] == second.box[:2]
+    assert not portrait.corrected
+
+
+def test_photos_that_cannot_be_used_say_why(desk, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture at all")
+    desk.drop(broken)
+    desk.see_toast("broken.jpg is no picture that can be read", 40)
+    desk.until(lambda: not desk.commands.portrait.path)
+    empty = tmp_path / "coffee.jpg"
+    Image.fromarray(data.coffee()).save(empty)
+    looked(desk, empty)
+    desk.see_toast("No face was found")
+    desk.click("Portrait/Mark by hand")
+    desk.run_jobs(40)
+    assert desk.commands.portrait.face is not None
+    assert len(desk.commands.portrait.face.landmarks) == 468
+
+
+def test_pictures_with_a_session_are_sessions(desk, tmp_path):
+    desk.key("s")
+    desk.until(lambda: list((tmp_path / "pictures").glob("*.png")))
+    desk.run_jobs()
+    desk.drop(next((tmp_path / "pictures").glob("*.png")))
+    desk.see_toast("Opened")
+    assert not desk.commands.portrait.path
