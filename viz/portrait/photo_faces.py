@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from viz.portrait.face_marks import Box, FaceMark, PhotoFaces, Point
 from viz.portrait.faces.face import LEFT_EYE, NO_FACE, RIGHT_EYE, Face
 from viz.portrait.faces.finding import face_by_hand, find_faces
 from viz.portrait.faces.photo import read_photo
-from viz.portrait.portrait_jobs import Box, FaceMark, PhotoFaces, Point
 from viz.state.jobs import Report, ReportingSteps
 
 SHOWN_SIDE = 1600

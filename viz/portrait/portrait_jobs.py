@@ -7,46 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from viz.portrait.face_marks import Box, Point
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.state.jobs import ReportingSteps
 
 if TYPE_CHECKING:
     from viz.render.renderer import Renderer
-
-Point = tuple[float, float]
-Box = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
-class FaceMark:
-    """A face as it is drawn over its photo; all in the photo's pixels."""
-
-    box: Box
-    """Left, top, right and bottom."""
-    eyes: tuple[Point, Point]
-    """Centres of the eye at the left and the eye at the right of an upright face."""
-    landmarks: tuple[Point, ...] = field(repr=False)
-    remark: str = ""
-    """What stands in the way of a good likeness; empty where nothing does."""
-
-
-@dataclass(frozen=True)
-class PhotoFaces:
-    """What came of looking for faces."""
-
-    size: tuple[int, int]
-    """Width and height of the photo in the pixels that faces are marked in."""
-    faces: tuple[FaceMark, ...]
-    """The largest first."""
-    notes: tuple[str, ...] = ()
-    """What the user should know of the photo."""
-
-    @classmethod
-    def of_text(cls, text: str) -> PhotoFaces:
-        """From a job's outcome."""
-        return msgspec.json.decode(text, type=cls)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from training.checkpoint import weights_mark
 from training.networks.generator import Generator
 from viz.portrait import person_making, photo_faces
 from viz.portrait.camera import self_calibration
+from viz.portrait.face_marks import FaceMark, PhotoFaces
 from viz.portrait.faces.face import NO_FACE
 from viz.portrait.inversion.inversion_options import InversionOptions
-from viz.portrait.portrait_jobs import FaceMark, PhotoFaces
 from viz.render import person_file
 from viz.state.errors import UserError
 from viz.state.jobs import Report, finish

@@ -21,7 +21,7 @@ from viz.app.panels.widgets import (
     pick_from_popup,
     value_with_button,
 )
-from viz.app.portraits.portrait import Portrait
+from viz.app.portraits.photo_at_work import Portrait
 from viz.exports.choices import seconds_left
 from viz.state.files import CHECKPOINTS
 from viz.state.types import RenderResult, SessionState

@@ -11,11 +11,11 @@ from gui_utils.controls import style
 from gui_utils.controls.layout import record, record_rect, scope
 from gui_utils.gl.texture import Texture
 from viz.app.commands import Commands
-from viz.app.portraits.portrait import Portrait, with_box, with_eye
+from viz.app.portraits.photo_at_work import Portrait, with_box, with_eye
 from viz.app.viewport import overlays
 from viz.app.viewport.overlays import Rect
 from viz.app.viewport.picture_view import tile_places
-from viz.portrait.portrait_jobs import FaceMark
+from viz.portrait.face_marks import FaceMark
 
 _MARGIN = 8.0
 _HANDLE = 16.0

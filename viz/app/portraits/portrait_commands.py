@@ -9,10 +9,11 @@ from typing import Any
 
 from gui_utils.files.file_dialogs import Filters
 from viz.app.portraits.person_commands import PersonCommands
-from viz.app.portraits.portrait import Portrait, around
+from viz.app.portraits.photo_at_work import Portrait, around
 from viz.exports import embedding, naming
+from viz.portrait.face_marks import FaceMark, PhotoFaces
 from viz.portrait.inversion.inversion_options import InversionOptions
-from viz.portrait.portrait_jobs import FaceMark, FindFacesJob, MakePersonJob, PhotoFaces
+from viz.portrait.portrait_jobs import FindFacesJob, MakePersonJob
 from viz.render import person_file
 from viz.render.messages import Progress
 from viz.state import named_files

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from viz.portrait.face_marks import Box, FaceMark, PhotoFaces, Point
 from viz.portrait.inversion.inversion_options import InversionOptions
-from viz.portrait.portrait_jobs import Box, FaceMark, PhotoFaces, Point
 
 CODES_ONLY = InversionOptions(tuning=False)
 LEAST_BOX = 16.0
