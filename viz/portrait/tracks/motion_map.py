@@ -38,7 +38,7 @@ from viz.state.jobs import Steps, finish
 
 log = logging.getLogger(__name__)
 
-_VERSION = 1
+_VERSION = 2
 """Part of the name of what is kept: raise it where the way of learning changes."""
 _PEOPLE, _MOTIONS = 36, 10
 """How many are rendered, and with how many motions each."""
@@ -50,7 +50,7 @@ _STEP = 0.15
 """Of a code's coordinate, to see what it moves; coordinates have unit variance."""
 _SPREAD = 0.25
 """Standard deviation of the codes around the chosen one."""
-_NOISE = 0.02
+_NOISE = 0.04
 """Shifts, in units of weighted world coordinates, that are not to be explained exactly."""
 _MOST_YAW, _MOST_PITCH = 20.0, 10.0
 """Degrees to both sides."""
@@ -253,7 +253,7 @@ def _left(jacobian: np.ndarray, wanted: np.ndarray) -> float:
 def _point_weights() -> np.ndarray:
     """How much the shifts of each point matter [956]: lids and irises move little, but are seen."""
     weights = np.ones(POINTS)
-    weights[list(LIDS)], weights[list(LIPS)], weights[468:] = 4.0, 2.0, 3.0
+    weights[list(LIDS)], weights[list(LIPS)], weights[468:] = 10.0, 2.0, 3.0
     return np.repeat(weights, 2)
 
 
