@@ -247,7 +247,7 @@ class Screen:
         if self.photo.draw_live(commands.portrait):
             return
         commands.dragging = self.viewport.draw(commands.state, commands)
-        if commands.result is not None:
+        if commands.result is not None and not commands.portrait.shown:
             draw_hints(regions(commands).viewport, commands)
 
     def _draw_audience(self) -> None:

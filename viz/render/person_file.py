@@ -84,7 +84,7 @@ def write(path: str | Path, person: PersonFile) -> None:
         "picture": np.frombuffer(person.picture, np.uint8),
     }
     for name, change in person.tuned.items():
-        tensors[_TUNED + name] = np.ascontiguousarray(change, np.float16)
+        tensors[_TUNED + name] = np.asarray(change, np.float16, order="C")
     about = {"format": FORMAT, "version": VERSION, "weights": person.weights}
     data = save(tensors, {**about, "model": person.model, "name": person.name})
     write_beside(path, lambda file: file.write(data))

@@ -21,9 +21,9 @@ def person_of(G: Generator, seed: int = 0, tuned: float = 0.0) -> PersonFile:
         return draws.standard_normal(shape, np.float32)
 
     changes = {
-        name: (tuned * normal(*weight.shape)).astype(np.float16)
+        name: np.asarray(tuned * normal(*weight.shape), np.float16)
         for name, weight in G.named_parameters()
-        if tuned and not name.startswith("backbone.mapping.") and "noise_strength" not in name
+        if tuned and not name.startswith("backbone.mapping.")
     }
     return PersonFile(
         normal(config.num_ws, config.w_dim),

@@ -267,3 +267,11 @@ def test_meshes_have_the_weights_of_their_person(sharp, tmp_path):
     for name, change in person_of(sharp, 1, 0.1).tuned.items():
         expected = sharp.get_parameter(name) + torch.from_numpy(change.astype(np.float32))
         assert torch.equal(kept.get_parameter(name), expected)
+
+
+def test_weights_that_are_a_single_number_come_back(sharp, tmp_path):
+    person = person_of(sharp, 1, tuned=0.1)
+    written(tmp_path / "a.person", person)
+    found = person_file.read(str(tmp_path / "a.person"))
+    assert any(change.shape == () for change in found.tuned.values())
+    assert all(change.shape == person.tuned[name].shape for name, change in found.tuned.items())
