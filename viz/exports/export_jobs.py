@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
 
@@ -113,6 +113,24 @@ class FindModelJob:
         return f"Finding the model of {Path(self.source).name}"
 
 
+@dataclass(frozen=True)
+class FindDirectionsJob:
+    """Finds the directions that the model has learnt, or those found before; the path of their
+    file."""
+
+    loses: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        return "Finding directions"
+
+
+def _find_directions(_: FindDirectionsJob, renderer: Renderer) -> Steps[str]:
+    from viz.render.directions import direction_finder
+
+    return direction_finder.cached(renderer.G)
+
+
 def _export(job: ExportJob, renderer: Renderer) -> Steps[Path]:
     exporter = EXPORTERS[job.what]
     options = msgspec.convert(job.options, exporter.options)
@@ -156,5 +174,6 @@ JOBS: dict[type[Any], Callable[[Any, Any], Steps[Any]]] = {
     SaveWsJob: _save_ws,
     CheckPersonJob: _check_person,
     FindModelJob: _find_model,
+    FindDirectionsJob: _find_directions,
 }
 """How each job is done, for `viz.render.worker.Worker`."""

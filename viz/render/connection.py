@@ -275,7 +275,7 @@ class WorkerConnection:
         shown = self._shown()
         if shown is None:
             return None
-        loses = not all(isinstance(pending.job, LoadModel) for pending in self._pending)
+        loses = any(getattr(pending.job, "loses", True) for pending in self._pending)
         return JobStatus(shown.job.name, shown.fraction, shown.detail, loses, shown.seconds_left)
 
     def _shown(self) -> _Pending | None:

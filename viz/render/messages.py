@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass, field
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 import numpy as np
@@ -170,7 +170,10 @@ _KINDS: dict[str, type[Any]] = {
 
 
 class Job(Protocol):
-    """A long piece of work: a frozen dataclass of plain values that says what is to be done."""
+    """A long piece of work: a frozen dataclass of plain values that says what is to be done.
+
+    One with a class variable `loses` that is False is only begun anew where it was stopped.
+    """
 
     @property
     def name(self) -> str:
@@ -182,6 +185,7 @@ class Job(Protocol):
 class LoadModel:
     """The job of loading a model in place of the present one, which stays until it is ready."""
 
+    loses: ClassVar[bool] = False
     path: str
     """Empty for the untrained model."""
     keep: bool = False

@@ -70,6 +70,12 @@ class Interface:
 
     The super-resolution always runs, and no fewer pixels go into it than half the trained side.
     """
+    direction_kind: Literal["components", "factors", "motions"] = "components"
+    """Which directions are listed: principal components of w over people (GANSpace), factors of the
+    style layers (SeFa), or directions of the motion code."""
+    direction_layers: Literal["All", "Coarse", "Middle", "Fine"] = "All"
+    """Layers whose w a direction shifts: coarse ones hold pose and shape, middle ones features and
+    hair, fine ones colours and texture."""
     reopen_last: bool = False
     """Begins where the program was closed last: with that session, its file and its changes."""
     reload_on_change: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -20,6 +21,56 @@ SEEDS_A_ROW = 100
 
 Seed = Annotated[int, Range(0, LAST_SEED)]
 PadPlace = Annotated[float, Range(-(10**10), 10**10)]
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A step along a direction in a space of codes. It holds the direction itself, so that a
+    session shows the same wherever it is opened."""
+
+    name: str
+    """What the user knows the direction by."""
+    vector: str
+    """The direction, as long as one standard deviation: little-endian float32 numbers in base64."""
+    amount: Annotated[float, Range(-100, 100, "\u03c3", slider=(-3, 3))] = 0.0
+    """How far, in standard deviations."""
+    layers: tuple[Annotated[int, Range(0, 1000)], ...] = ()
+    """Layers whose w it shifts, in ascending order; empty for all of them, and for motions."""
+
+    @classmethod
+    def along(
+        cls, name: str, direction: np.ndarray, amount: float, layers: tuple[int, ...] = ()
+    ) -> Shift:
+        """A step along float32 [dim]."""
+        text = base64.b64encode(np.asarray(direction, "<f4").tobytes()).decode()
+        return cls(name, text, amount, layers)
+
+    def numbers(self, dim: int, code: str) -> np.ndarray:
+        """The whole step, float32 [dim].
+
+        Raises:
+            UserError: when the direction is of another model, or none.
+        """
+        try:
+            found = np.frombuffer(base64.b64decode(self.vector, validate=True), "<f4")
+        except ValueError as error:
+            raise UserError(f"The direction {self.name} is damaged: clear it.") from error
+        if found.shape != (dim,) or not np.isfinite(found).all():
+            raise UserError(
+                f"The direction {self.name} has {found.size} numbers; {code} of this model has "
+                f"{dim}: clear it under Directions."
+            )
+        return np.float32(self.amount) * found.astype(np.float32)
+
+
+def with_shift(shifts: tuple[Shift, ...], new: Shift) -> tuple[Shift, ...]:
+    """The shifts with another one in place of that along the same direction of the same layers;
+    one of no amount is none."""
+    directions = [(shift.vector, shift.layers) for shift in shifts]
+    wanted = (new.vector, new.layers)
+    place = directions.index(wanted) if wanted in directions else len(shifts)
+    kept = (new,) if new.amount else ()
+    return shifts[:place] + kept + shifts[place + 1 :]
 
 
 @dataclass(frozen=True)
@@ -56,6 +107,8 @@ class Latent:
 
     Only for people from person files, which have the photo's expression.
     """
+    shifts: tuple[Shift, ...] = ()
+    """Steps along directions in w, on top of all else."""
     others: tuple[LatentShare, ...] = ()
     """People whose ws have a share, as on the way between two keyframes of a path; the rest of the
     1 that shares add up to is this person's own."""
@@ -71,10 +124,10 @@ class Latent:
 
         Args:
             seed: may be negative, which counts down from 2**32.
-            like: the person until now, whose truncation is kept.
+            like: the person until now, whose truncation and shifts are kept.
         """
         like = like or cls()
-        return cls(x=float(seed), psi=like.psi, cutoff=like.cutoff)
+        return cls(x=float(seed), psi=like.psi, cutoff=like.cutoff, shifts=like.shifts)
 
     @classmethod
     def of_file(cls, path: str) -> Latent:
@@ -124,6 +177,8 @@ class Motion:
     """Seed of another motion to blend with."""
     blend: Fraction = 0.0
     """How much of the other motion is in the blend: 0 is this motion, 1 the other."""
+    shifts: tuple[Shift, ...] = ()
+    """Steps along directions of the motion code; the strength acts on them as well."""
     others: tuple[MotionShare, ...] = ()
     """Motions whose codes have a share, as in `Latent.others`; the strength is this one's."""
 
@@ -138,9 +193,10 @@ class Motion:
 
         Args:
             seed: may be negative, which counts down from 2**32.
-            like: the motion until now, whose strength is kept.
+            like: the motion until now, whose strength and shifts are kept.
         """
-        return cls(x=float(seed), strength=(like or cls()).strength)
+        like = like or cls()
+        return cls(x=float(seed), strength=like.strength, shifts=like.shifts)
 
 
 @dataclass(frozen=True)

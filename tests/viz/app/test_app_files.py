@@ -270,3 +270,23 @@ def test_places_that_may_not_be_entered_get_a_sentence(
     desk.commands.preferences.capture_folder = str(tmp_path / "private")
     desk.commands.export()
     desk.see_toast("could not be saved")
+
+
+def test_steps_along_directions_look_the_same_without_a_window(
+    start: Start, model: Path, tmp_path: Path
+) -> None:
+    desk = start(model, panels=("Directions",), size=(1100, 900))
+    before = desk.picture()
+    desk.until(lambda: desk.commands.directions is not None, 60)
+    desk.drag("Directions/Component 1", (60, 0))
+    shifted = desk.picture()
+    assert not np.array_equal(shifted, before)
+    assert desk.commands.state.latent.shifts[0].amount > 0
+    desk.commands.capture("picture")
+    path = saved(desk)
+    checkpoint = desk.commands.state.checkpoint
+    export("picture", Source(tmp_path / "headless.png", path, checkpoint), PictureOptions())
+    headless = np.asarray(Image.open(tmp_path / "headless.png"))
+    assert np.array_equal(headless, shifted)
+    desk.key("ctrl+z")
+    assert np.array_equal(desk.picture(), before)

@@ -27,11 +27,12 @@ from viz.state.person import Latent
 from viz.state.types import ModelInfo, RenderResult, SessionState
 
 _UNKNOWN_NUM_WS = 14
-_GROUPS = {
+LAYER_GROUPS = {
     "Coarse": (4, 8, "pose and the shape of the head"),
     "Middle": (16, 32, "features, hair and expression"),
     "Fine": (64, 4096, "colours and texture"),
 }
+"""Sides of the planes' layers in px, from and to, and what they hold."""
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
@@ -136,7 +137,7 @@ def _mixing(state: SessionState, model: ModelInfo | None) -> None:
     if clicked is not None:
         _mix(state, chosen ^ {clicked})
     buttons: list[Button] = []
-    for name, (low, high, what) in _GROUPS.items():
+    for name, (low, high, what) in LAYER_GROUPS.items():
         group = {layer for layer, side in enumerate(sides) if low <= side <= high}
         full = bool(group) and group <= chosen
         buttons.append(

@@ -1,0 +1,1 @@
+"""Directions that a model has learnt, in the spaces of its codes."""
