@@ -85,12 +85,14 @@ class Camera:
         roll: float = 0.0,
         radius: float = RADIUS,
         pivot: Sequence[float] = PIVOT,
+        lead: float = PIVOT[2],
         fov: float | None = None,
     ) -> Camera:
         """Camera on a sphere around the head, looking at `pivot`.
 
         The published cameras circle the origin at `radius` 2.7 while they look at a pivot 0.2 in
-        front of it. So does this one; moving the pivot moves the whole orbit along.
+        front of it. So does this one; moving the pivot moves the whole orbit along. With no `lead`
+        the camera circles the pivot itself.
 
         Args:
             yaw: degrees around the vertical; positive moves the camera to world +x.
@@ -98,6 +100,7 @@ class Camera:
             roll: degrees around the viewing direction; positive turns the camera clockwise.
             radius: distance from the centre of the orbit, in world units.
             pivot: the point in the middle of the picture, in world units.
+            lead: how far the pivot lies in front (+z) of the centre of the orbit, in world units.
             fov: field of view in degrees; None for the published lens.
         """
         yaw_, pitch_, roll_ = math.radians(yaw), math.radians(pitch), math.radians(roll)
@@ -109,7 +112,7 @@ class Camera:
                 math.cos(yaw_) * math.cos(pitch_),
             ]
         )
-        position = target - np.asarray(PIVOT) + radius * offset
+        position = target - np.array((0.0, 0.0, lead)) + radius * offset
         side = (math.cos(yaw_), 0.0, -math.sin(yaw_))
         rotation = _look_at(position, target, side)
         cos, sin = math.cos(roll_), math.sin(roll_)

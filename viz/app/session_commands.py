@@ -23,7 +23,7 @@ from viz.render.connection import WorkerConnection
 from viz.scheduling.loops import LoopFinder
 from viz.scheduling.scheduler import RequestScheduler
 from viz.scheduling.thumbnails import Kind, Thumbnails
-from viz.state import layouts, session
+from viz.state import layouts, session, settings
 from viz.state.animation import path_editing
 from viz.state.animation.animator import Animator, keep_moving_parts
 from viz.state.errors import UserError
@@ -33,6 +33,7 @@ from viz.state.jobs import JobStatus
 from viz.state.types import (
     LAYOUTS,
     VIEWS,
+    Head,
     Latent,
     ModelInfo,
     Motion,
@@ -379,7 +380,10 @@ class SessionCommands(PathCommands):
         """Turns to the camera on the clipboard."""
 
         def paste() -> None:
-            self._turn_to(Orbit.from_camera(session.camera_from_json(self.shell.clipboard)))
+            camera = session.camera_from_json(self.shell.clipboard)
+            orbit = Orbit.from_camera(camera, self.home)
+            # A camera within the head may lie too near to the axis for that orbit.
+            self._turn_to(Orbit.from_camera(camera) if settings.problems(orbit) else orbit)
 
         self.guarded(paste)
 
@@ -410,8 +414,28 @@ class SessionCommands(PathCommands):
         """Turns the camera there smoothly; degrees."""
         self._turn_to(replace(self.state.orbit, yaw=yaw, pitch=pitch))
 
+    @property
+    def home(self) -> Orbit:
+        """The frontal camera, on an orbit of the kind that the present one is."""
+        head = self.model.head if self.model else Head()
+        return Orbit() if self.state.orbit.lead else Orbit.around(head)
+
     def reset_camera(self) -> None:
-        self._turn_to(Orbit())
+        """Turns back to the frontal camera."""
+        self._turn_to(self.home)
+
+    def frame_head(self) -> None:
+        """Brings the whole head into the middle of the picture, seen from where the camera is."""
+        if self.model is not None:
+            self._turn_to(self.state.orbit.framing(self.model.head))
+
+    def circle(self, published: bool) -> None:
+        """Puts the camera on an orbit around the head, or on that of the published cameras; the
+        angles and the lens stay."""
+        orbit = self.state.orbit
+        head = self.model.head if self.model else Head()
+        new = Orbit() if published else Orbit.around(head)
+        self._turn_to(replace(orbit, radius=new.radius, pivot=new.pivot, lead=new.lead))
 
     def _turn_to(self, orbit: Orbit) -> None:
         path_editing.pause(self.interface)

@@ -60,6 +60,7 @@ KEYS: tuple[Key, ...] = (
     Key("People", "R", "Random person", _K.r.value, lambda do: do.random_person()),
     Key("People", "M", "Random motion", _K.m.value, lambda do: do.random_motion()),
     Key("View", "C", "Reset the camera", _K.c.value, lambda do: do.reset_camera()),
+    Key("View", "Shift+C", "Frame the head", _SHIFT | _K.c.value, lambda do: do.frame_head()),
     Key("View", "O", "Orbit by itself", _K.o.value, lambda do: do.toggle_orbit()),
     Key("View", "B", "Keep this picture as before", _K.b.value, lambda do: do.set_before()),
     Key("View", "V", "Next view", _K.v.value, lambda do: do.next_view()),
@@ -112,7 +113,7 @@ STEPPING = (_K.left_arrow, _K.right_arrow)
 """Keys that change the state for as long as they are held."""
 
 MOUSE: tuple[tuple[str, str, str], ...] = (
-    ("Mouse in the picture", "Drag", "Orbit"),
+    ("Mouse in the picture", "Drag", "Orbit; stops at the edge of the trained views once"),
     ("Mouse in the picture", "Right drag", "Move the pivot"),
     ("Mouse in the picture", "Shift+drag", "Move the pivot"),
     ("Mouse in the picture", "Wheel", "Field of view"),

@@ -19,7 +19,7 @@ from viz.render.messages import (
 )
 from viz.state import files
 from viz.state.person import Latent, Motion
-from viz.state.types import ModelInfo, Quality
+from viz.state.types import ModelInfo, Orbit, Quality
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,8 @@ class WorkerEvents:
                 )  # of the program's own model they would come each time
 
     def _introduce(self, info: ModelInfo) -> None:
-        """Begins with a person and a motion that the model's makers recommend."""
+        """Begins with a person and a motion that the model's makers recommend, and with a camera
+        that circles the head."""
         commands = self._commands
         state = commands.state
         commands.is_new = False
@@ -116,8 +117,11 @@ class WorkerEvents:
             state.latent = Latent.at(info.people[0])
         if info.motions and state.motion == Motion():
             state.motion = Motion.at(info.motions[0])
+        if state.orbit == Orbit():
+            state.orbit = Orbit.around(info.head)
         present = commands.history.present
-        commands.history.amend(replace(present, latent=state.latent, motion=state.motion))
+        introduced = replace(present, latent=state.latent, motion=state.motion, orbit=state.orbit)
+        commands.history.amend(introduced)
         commands.mark_saved()
 
     def _failed(self, event: Failed) -> None:

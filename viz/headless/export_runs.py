@@ -20,7 +20,14 @@ from viz.exports.pictures.frames import require_folder
 from viz.exports.recipes import Recipe, same
 from viz.exports.table import EXPORTERS
 from viz.headless.data_cameras import DataCameras
-from viz.headless.export_source import Item, Source, base_state, items, opened_session
+from viz.headless.export_source import (
+    Item,
+    Source,
+    around_head,
+    base_state,
+    items,
+    opened_session,
+)
 from viz.headless.ranks import Ranks, from_environment
 from viz.render import models, person_file
 from viz.render.models import Model
@@ -80,6 +87,8 @@ def export(
         torch.cuda.set_device(device)  # clocks and libraries take the present one
     model = load(state.checkpoint, device)
     renderer = Renderer(model.G, reference=model.reference)
+    if source.session is None:
+        mine = [replace(i, state=around_head(i.state, model.info.head)) for i in mine]
     if source.cameras is not None:
         cameras = DataCameras(source.cameras)
         mine = [replace(i, state=cameras.filmed(i.state, i.number)) for i in mine]

@@ -10,7 +10,7 @@ from viz.exports.embedding import Opened, read_session
 from viz.state import named_files, settings
 from viz.state.errors import UserError
 from viz.state.person import Latent, Motion, parse_seeds
-from viz.state.types import Precision, SessionState
+from viz.state.types import Head, Orbit, Precision, SessionState
 
 MOST_ITEMS = 1_000_000
 
@@ -109,6 +109,12 @@ def base_state(source: Source, state: SessionState) -> SessionState:
     if problems := settings.problems(state):
         raise UserError(f"The command cannot be used: {' '.join(problems)}")
     return state
+
+
+def around_head(state: SessionState, head: Head) -> SessionState:
+    """The state as the window begins it: with a camera that circles the model's head."""
+    orbit = Orbit.around(head)
+    return replace(state, orbit=replace(orbit, yaw=state.orbit.yaw, pitch=state.orbit.pitch))
 
 
 def items(source: Source, state: SessionState, suffixes: tuple[str, ...]) -> list[Item]:

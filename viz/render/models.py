@@ -14,6 +14,7 @@ from training.config import GeneratorConfig, RenderingConfig
 from training.distributed import DeviceError, device_named
 from training.networks.generator import Generator, parameter_count
 from viz.render import layer_probe
+from viz.render.geometry.head_finder import find_head
 from viz.render.inference import device_check
 from viz.state.errors import UserError
 from viz.state.person import LAST_SEED
@@ -86,7 +87,7 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
         note = "This model is untrained: open a checkpoint to see people."
         placed = yield from device_check.place(random_generator(), device)
         info = _info(placed.G, "", "random", (note, *placed.notes))
-        return Model(placed.G, info, placed.reference)
+        return Model(placed.G, replace(info, trained_turn=None), placed.reference)
     yield "Reading", 0.0
     try:
         checkpoint = read(path)
@@ -96,6 +97,7 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
         raise UserError(str(e)) from e
     placed = yield from device_check.place(G, device)
     notes = (*checkpoint.notes, *placed.notes)
+    yield "Finding the head", 0.98
     info = _info(placed.G, path, FORMATS[checkpoint.format], notes)
     people, motions = (recommendations(checkpoint.metadata, k) for k in ("people", "motions"))
     info = replace(
@@ -207,4 +209,5 @@ def _info(G: Generator, path: str, kind: str, notes: tuple[str, ...]) -> ModelIn
         layers=layer_probe.layers(G),
         notes=notes,
         weights=weights_mark(G.state_dict()),
+        head=find_head(G),
     )

@@ -6,6 +6,7 @@ from functools import partial
 
 from imgui_bundle import icons_fontawesome_6 as icons
 
+from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.panels.setting_controls import choice, slider, toggle, vector
 from viz.app.panels.widgets import Button, button_row, disabled, heading
@@ -27,7 +28,8 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     """Angles, lens, pivot, presets, auto-orbit and the conditioning camera."""
     del result
     with disabled(commands.model is None):
-        state.orbit = _orbit(state.orbit)
+        state.orbit = _orbit(state.orbit, commands.home)
+        _circled(commands)
         _clipboard(commands)
         heading("Presets")
         _presets(commands)
@@ -37,13 +39,28 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         _conditioning(state, commands)
 
 
-def _orbit(orbit: Orbit) -> Orbit:
+def _orbit(orbit: Orbit, home: Orbit) -> Orbit:
     orbit = slider("Yaw", orbit, "yaw")
     orbit = slider("Pitch", orbit, "pitch")
     orbit = slider("Roll", orbit, "roll")
     orbit = slider("Field of view", orbit, "fov")
-    orbit = slider("Distance", orbit, "radius")
-    return vector("Pivot", orbit, "pivot")
+    orbit = slider("Distance", orbit, "radius", default=home.radius)
+    return vector("Pivot", orbit, "pivot", default=home.pivot)
+
+
+def _circled(commands: Commands) -> None:
+    published = commands.state.orbit.lead != 0
+    changed, chosen = controls.segmented(
+        "Circle",
+        published,
+        {False: "The head", True: "As published"},
+        default=False,
+        tooltip="What the camera circles: the middle of the head, which keeps it in the picture at "
+        "all angles, or, as the published cameras do, the middle of the box, while it looks at a "
+        "point 0.2 in front of that.",
+    )
+    if changed:
+        commands.circle(chosen)
 
 
 def _presets(commands: Commands) -> None:
@@ -94,4 +111,12 @@ def _clipboard(commands: Commands) -> None:
             "Back to the frontal camera of the training pictures. Key C.",
             icon=icons.ICON_FA_ROTATE_LEFT,
         ),
+    )
+    button_row(
+        Button(
+            "Frame the head",
+            commands.frame_head,
+            "Brings the whole head into the picture, seen from where the camera is. Key Shift+C.",
+            icon=icons.ICON_FA_EXPAND,
+        )
     )

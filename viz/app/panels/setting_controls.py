@@ -109,8 +109,14 @@ def seed(label: str, owner: Owner, name: str) -> Owner:
     return _with(owner, name, new) if changed else owner
 
 
-def vector(label: str, owner: Owner, name: str) -> Owner:
-    """Fields for three coordinates."""
+def vector(
+    label: str,
+    owner: Owner,
+    name: str,
+    *,
+    default: tuple[float, float, float] | None = None,
+) -> Owner:
+    """Fields for three coordinates; `default` is where a reset goes, if not to the declared one."""
     declared = setting(type(owner), name)
     numbers = declared.range
     changed, new = controls.vector(
@@ -119,7 +125,7 @@ def vector(label: str, owner: Owner, name: str) -> Owner:
         speed=numbers.step / 2,
         lo=numbers.lo,
         hi=numbers.hi,
-        default=declared.default,
+        default=default or declared.default,
         tooltip=declared.sentence,
     )
     return _with(owner, name, new) if changed else owner

@@ -22,6 +22,7 @@ from viz.app.commands import Commands
 from viz.app.viewport import overlays as overlays
 from viz.app.viewport.overlays import Badge, Rect
 from viz.app.viewport.path_overlay import PathOverlay
+from viz.app.viewport.trained_views import TrainedViews
 from viz.scheduling.previews import leaves_nothing_out
 from viz.state import layouts
 from viz.state.settings import setting
@@ -196,7 +197,7 @@ class Viewport:
         self._request: RenderRequest | None = None
         self._mesh_tiles: dict[int, _MeshTile] = {}
         self._chosen: dict[int, int] = {}
-        self._path = PathOverlay()
+        self._path, self._views = PathOverlay(), TrainedViews()
         self._previews_since: float | None = None
         """Clock time since which nothing but previews is on show, untouched by the user."""
 
@@ -227,7 +228,9 @@ class Viewport:
             commands.reset_camera()
         else:
             scale = size.y / (tiles[0][3] - tiles[0][1])
-            state.orbit = apply_gesture(state.orbit, gesture, scale)
+            turned = apply_gesture(state.orbit, gesture, scale)
+            limits = commands.model.trained_turn if commands.model else None
+            state.orbit = self._views.held(state.orbit, turned, gesture, limits)
         held = False
         if any(slot.view for slot in self._slots[: self._shown]):
             held = self._draw_layout(tiles, state, commands)
@@ -273,6 +276,7 @@ class Viewport:
             elif labels:
                 overlays.draw_label(tile, labels[index])
         kept = _draw_gizmo(tiles[0], shots[0].camera, state, commands)
+        self._draw_ring(tiles[0], kept, state, commands)
         if legend is not None:
             tile, limits = legend
             overlays.draw_legend(tile, limits, kept if tile == tiles[0] else 0.0)
@@ -287,6 +291,7 @@ class Viewport:
         self._draw_tile(1, tile, after, shots[1].camera, state, (fraction, 1.0))
         record_rect("Tile 0", tile)
         kept = _draw_gizmo(tile, shots[1].camera, state, commands)
+        self._draw_ring(tile, kept, state, commands)
         if after is not None and after.depth_range is not None:
             overlays.draw_legend(tile, after.depth_range, kept)
         overlays.draw_split_labels(tile, fraction, kept)
@@ -363,6 +368,12 @@ class Viewport:
             )
             kept.drawn = wanted
         return kept.image
+
+    def _draw_ring(self, tile: Rect, kept: float, state: SessionState, commands: Commands) -> None:
+        """What was trained, beside the gizmo; nothing where the interface is hidden."""
+        limits = commands.model.trained_turn if commands.model else None
+        if limits is not None and commands.interface.sidebar_visible:
+            self._views.draw(tile, kept, state.orbit, limits)
 
     def _badges(self, commands: Commands) -> list[Badge]:
         badges = []

@@ -47,6 +47,7 @@ def blend_orbits(a: Orbit, b: Orbit, weight: float) -> Orbit:
             _mix(a.pivot[1], b.pivot[1], weight),
             _mix(a.pivot[2], b.pivot[2], weight),
         ),
+        _mix(a.lead, b.lead, weight),
     )
 
 

@@ -104,7 +104,7 @@ def _shorter(degrees: float) -> float:
 
 def _numbers(key: Keyframe) -> tuple[float, ...]:
     orbit = key.orbit
-    return (orbit.yaw, orbit.pitch, orbit.roll, orbit.radius, orbit.fov, *orbit.pivot)
+    return (orbit.yaw, orbit.pitch, orbit.roll, orbit.radius, orbit.fov, *orbit.pivot, orbit.lead)
 
 
 class _Way:
@@ -176,8 +176,8 @@ def _camera(leg: _Leg, before: _Leg | None, after: _Leg | None, part: float) -> 
             for joint in joints
         ]
         found.append(start + _cubic(step, slopes[0], slopes[1], leg, part))
-    yaw, pitch, roll, radius, fov, x, y, z = found
-    return Orbit(_wrapped(yaw), pitch, _wrapped(roll), radius, fov, (x, y, z))
+    yaw, pitch, roll, radius, fov, x, y, z, lead = found
+    return Orbit(_wrapped(yaw), pitch, _wrapped(roll), radius, fov, (x, y, z), lead)
 
 
 def _wrapped(degrees: float) -> float:
