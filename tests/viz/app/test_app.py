@@ -246,7 +246,7 @@ def test_the_wheel_and_the_right_button(desk: AppDriver) -> None:
     desk.rest()
     desk.double_click("Viewport")
     desk.until(lambda: not desk.commands.animator.gliding)
-    assert desk.commands.state.orbit == Orbit()
+    assert desk.commands.state.orbit == Orbit.around(desk.model.head)
     desk.key("ctrl+z")
     assert desk.commands.state.orbit == zoomed
 

@@ -176,6 +176,8 @@ def test_mistakes_get_a_sentence(arguments, told, tmp_path, monkeypatch, capsys)
 
 
 def test_without_a_session_it_begins_as_the_window_does(renderer, tmp_path):
+    from viz.render.geometry.head_finder import find_head
+
     model = tmp_path / "model.safetensors"
     save(model, renderer.G, metadata={"people": "5, 3", "motions": "7, 2"})
     for name, options, chosen in (
@@ -188,11 +190,21 @@ def test_without_a_session_it_begins_as_the_window_does(renderer, tmp_path):
         assert program.main(arguments) == 0
         found = embedding.open_session(out)
         assert (found.latent.x, found.motion.x) == chosen
+        assert found.orbit == Orbit.around(find_head(renderer.G))
+    aside = tmp_path / "aside.png"
+    arguments = ["render", "--checkpoint", str(model), "--output", str(aside), "--yaw", "60"]
+    assert program.main(arguments) == 0
+    opened = embedding.open_session(aside)
+    assert opened.orbit == replace(found.orbit, yaw=60.0)
+    with Image.open(aside) as picture:
+        opened.checkpoint = str(model)
+        assert np.array_equal(np.asarray(picture), export_driver.frame(renderer, opened))
     older = tmp_path / "older.json"
     session.save_session(older, SessionState(str(model)))
     out = tmp_path / "older.png"
     assert program.main(["render", "--session", str(older), "--output", str(out)]) == 0
     assert embedding.open_session(out).latent == Latent()
+    assert embedding.open_session(out).orbit == Orbit(), "its own camera, not one around the head"
 
 
 def test_recommended_seeds_have_words() -> None:
@@ -229,7 +241,7 @@ def test_a_clip_is_the_generator_s(renderer, model, tmp_path):
     """Sixteen frames at t = k / 15 of the codes that EG3D's scripts draw for a seed."""
     import torch
 
-    from training.camera import Camera
+    from viz.render.geometry.head_finder import find_head
     from viz.render.latents import z_from_seed, z_motion_from_seed
 
     source = Source(tmp_path / "c", checkpoint=str(model), seeds="5", motion_seeds="6", yaw=10)
@@ -239,7 +251,8 @@ def test_a_clip_is_the_generator_s(renderer, model, tmp_path):
     z, z_motion = (
         torch.from_numpy(f(s, 16))[None] for f, s in ((z_from_seed, 5), (z_motion_from_seed, 6))
     )
-    c = torch.from_numpy(Camera.orbit(10).numbers())[None]
+    camera = replace(Orbit.around(find_head(renderer.G)), yaw=10.0).camera()
+    c = torch.from_numpy(camera.numbers())[None]
     image = renderer.G(z, z_motion, torch.full((1, 1), 9 / 15), c).image[0]
     expected = (image * 127.5 + 128).clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
     with Image.open(folder / "frame_0009.png") as picture:

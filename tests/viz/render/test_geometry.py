@@ -1,3 +1,4 @@
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -7,22 +8,24 @@ import trimesh
 from scipy.spatial import KDTree
 from skimage.measure import marching_cubes
 
-from tests.viz.render.known_head import CENTER, known_head, radius_at
+from tests.viz.render.known_head import CENTER, RADIUS, known_head, radius_at
 from viz.render.geometry import (
     DensityField,
     Grid,
     extract_mesh,
+    head_finder,
     isosurface,
     sigma_grid,
     sigma_level,
     surface_steps,
 )
 from viz.render.geometry.bounds import BoxBounds
+from viz.render.geometry.head_finder import find_head
 from viz.render.renderer import Renderer
 from viz.state.errors import UserError
 from viz.state.jobs import finish
 from viz.state.layouts import shots
-from viz.state.types import Display, Preview, Quality, RenderRequest, SessionState
+from viz.state.types import Display, Head, Preview, Quality, RenderRequest, SessionState
 
 
 def grid(resolution: int, box: float = 1.0) -> np.ndarray:
@@ -249,3 +252,22 @@ def test_extraction_can_be_abandoned(small_generator):
         planes = torch.zeros(1, 3, 8, 16, 16)
         ws = torch.zeros(1, 6, 16)
         extract_mesh(small_generator, planes, ws, resolution=16, density=1.0, check=stop)
+
+
+def test_the_head_is_found_where_it_is(small_generator):
+    head = find_head(known_head())
+    assert head.middle == pytest.approx(CENTER, abs=0.02)
+    assert head.radius == pytest.approx(RADIUS, abs=0.03)
+    empty = copy.deepcopy(small_generator)
+    empty.decoder.get_parameter("net.2.bias")[0] = -50.0
+    assert find_head(empty) == Head(), "nothing is there"
+    empty.decoder.get_parameter("net.2.bias")[0] = float("nan")
+    assert find_head(empty) == Head()
+
+
+def test_a_wall_behind_the_head_is_no_part_of_it(monkeypatch):
+    filled = head_finder._filled(known_head())
+    without = find_head(known_head())
+    filled[:, :, :3] = True
+    monkeypatch.setattr(head_finder, "_filled", lambda G: filled)
+    assert find_head(known_head()) == without

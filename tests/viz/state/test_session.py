@@ -15,7 +15,7 @@ from viz.exports import embedding
 from viz.state import session, settings
 from viz.state.errors import UserError
 from viz.state.person import Latent, Motion
-from viz.state.types import Display, Orbit, Playback, Quality, SessionState
+from viz.state.types import Display, Head, Orbit, Playback, Quality, SessionState
 
 
 def full_state() -> SessionState:
@@ -171,15 +171,29 @@ def test_files_get_ordinary_permissions(tmp_path):
 
 @pytest.mark.parametrize(
     "orbit",
-    [Orbit(), Orbit(40, 20, 10, 3.0, 20, (0.1, -0.05, 0.3)), Orbit(-170, -60, -90, 2.0, 8)],
+    [
+        Orbit(),
+        Orbit(40, 20, 10, 3.0, 20, (0.1, -0.05, 0.3)),
+        Orbit(-170, -60, -90, 2.0, 8),
+        Orbit(40, 20, 10, 3.0, 20, (0.1, -0.05, 0.03), 0.0),
+    ],
 )
 def test_cameras_go_through_the_clipboard(orbit):
     camera = orbit.camera()
     again = session.camera_from_json(session.camera_to_json(camera))
     assert again == camera
-    back = Orbit.from_camera(again).camera()
-    assert np.allclose(back.matrix, camera.matrix, atol=1e-6)
-    assert back.fov == pytest.approx(camera.fov)
+    for near in (None, Orbit.around(Head((0.0, 0.1, 0.03)))):
+        found = Orbit.from_camera(again, near)
+        assert found.lead == (near or Orbit()).lead
+        assert np.allclose(found.camera().matrix, camera.matrix, atol=1e-6)
+        assert found.fov == pytest.approx(camera.fov)
+
+
+def test_a_session_of_before_keeps_its_camera():
+    plain = json.loads(session.to_json(SessionState(orbit=Orbit(yaw=60, pitch=10))))
+    del plain["state"]["orbit"]["lead"]
+    found = session.from_json(json.dumps(plain))
+    assert found.shot().camera == Camera.orbit(60, 10)
 
 
 def test_the_25_numbers_paste_as_a_camera():

@@ -17,11 +17,11 @@ _WALL = 0.3
 _RIM = 0.4
 """What lies further from the box's axis is the rim; parts of the box's side, as all below."""
 _CORE = 0.25
-"""What lies further aside from the axis is no part of the head's profile."""
+"""What lies further aside from the axis is no part of the neck."""
 _LOWEST_CHIN = -0.35
 _HIGHEST_CHIN = -0.1
 """The neck is looked for between these two heights."""
-_ENDS = (0.03, 0.97)
+_ENDS = (0.005, 0.995)
 """Shares of the profile where it is taken to begin and to end, as specks may lie beyond."""
 _MOST = 0.2
 """How far from the box's middle a head may be; what is found further out is no head."""
@@ -41,7 +41,7 @@ def find_head(G: Generator) -> Head:
     core = filled & (np.abs(axis) < _CORE)[:, None, None]
     below = (axis > _LOWEST_CHIN) & (axis < _HIGHEST_CHIN)
     neck = axis[below][np.argmin(core.sum(axis=(0, 2))[below])]
-    head = core & (axis > neck)[None, :, None]
+    head = filled & (axis > neck)[None, :, None]
     spans = [_span(head.sum(axis=tuple({0, 1, 2} - {k})), axis) for k in range(3)]
     if any(span is None for span in spans):
         return Head()
