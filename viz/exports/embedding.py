@@ -30,6 +30,7 @@ EXPORT_SUFFIXES = {
     ".webp": "picture",
     ".mp4": "video",
     ".mov": "video",
+    ".html": "web page",
     ".glb": "mesh",
     ".ply": "mesh",
     ".obj": "mesh",
@@ -168,6 +169,8 @@ def session_text(path: Path) -> str | None:
             return _text_of_webp(path)
         if suffix == ".png":
             return _text_of_png(path)
+        if suffix == ".html":
+            return _text_of_page(path)
     except (OSError, ValueError, IndexError, SyntaxError, DecompressionBombError) as e:
         kind = "video" if suffix in VIDEOS else "picture"
         raise UserError(f"{path.name} could not be read as a {kind}.") from e
@@ -180,6 +183,15 @@ def _text_of_png(path: Path) -> str | None:
     with Image.open(path) as picture:
         found = picture.info.get(PNG_KEY)
     return found if isinstance(found, str) else None
+
+
+_IN_PAGE = re.compile(f'<script type="application/json" id="{PNG_KEY}">(.*?)</script>', re.DOTALL)
+
+
+def _text_of_page(path: Path) -> str | None:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        found = _IN_PAGE.search(file.read(_LARGEST_SESSION))
+    return found[1] if found else None
 
 
 def _text_of_video(path: Path) -> str | None:

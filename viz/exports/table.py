@@ -21,6 +21,7 @@ from viz.exports.mesh_options import (
     estimate_volume,
 )
 from viz.exports.options import Estimate, Occasion, Options
+from viz.exports.shows import show_options
 
 if TYPE_CHECKING:
     from viz.render.renderer import Renderer
@@ -112,6 +113,12 @@ def _volume(*args: Any, **options: Any) -> Steps[Path]:
     from viz.exports.meshes import mesh_export
 
     return mesh_export.export_volume(*args, **options)
+
+
+def _show(*args: Any, **options: Any) -> Steps:
+    from viz.exports.shows import show_export
+
+    return show_export.export_show(*args, **options)
 
 
 EXPORTERS: dict[str, Exporter] = {
@@ -212,6 +219,20 @@ EXPORTERS: dict[str, Exporter] = {
             estimate_volume,
             examples=("--output head.npy", "--resolution 512 --half --output head.npy"),
             moment=True,
+        ),
+        Exporter(
+            "show",
+            "Show",
+            "The cues, one after the other, as a web page or as a video.",
+            show_options.SUFFIXES,
+            show_options.ShowOptions,
+            _show,
+            show_options.estimate,
+            show_options.problems,
+            examples=(
+                "--session talk.json --output talk.html",
+                "--session talk.json --output talk.mp4",
+            ),
         ),
     )
 }

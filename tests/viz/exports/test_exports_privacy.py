@@ -14,7 +14,7 @@ from viz.exports.frame_options import FrameOptions, Movement, VideoOptions
 from viz.exports.mesh_options import MeshOptions, PointOptions, SequenceOptions, VolumeOptions
 from viz.exports.pictures import captures
 from viz.exports.table import EXPORTERS, MeshSequenceOptions
-from viz.state.types import Keyframe, Latent, Quality, SessionState
+from viz.state.types import Cue, Keyframe, Latent, Quality, SessionState
 
 renderer = export_driver.renderer
 
@@ -42,6 +42,7 @@ def secret_state(tmp_path: Path) -> SessionState:
         quality=Quality(mesh_level=0.3),
     )
     state.before = state.shot()
+    state.cues = (Cue.of(state, note="secret-project"),)
     return state
 
 

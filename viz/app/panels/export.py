@@ -22,6 +22,7 @@ from viz.exports.choices import (
 )
 from viz.exports.frame_options import FrameOptions, PictureOptions, VideoOptions
 from viz.exports.mesh_options import MeshOptions, MeshSequenceOptions, PointOptions, VolumeOptions
+from viz.exports.shows.show_options import ShowOptions
 from viz.exports.table import EXPORTERS
 from viz.state.types import RenderResult, SessionState
 
@@ -36,6 +37,7 @@ _CONTROLS: dict[type[Any], Callable[..., Any]] = {
     MeshSequenceOptions: export_meshes.draw_sequence,
     PointOptions: export_meshes.draw_points,
     VolumeOptions: export_meshes.draw_volume,
+    ShowOptions: export_frames.draw_show,
 }
 """Draws the controls for some exporter's options and returns them: draw(state, commands, options,
 suffix), as some options matter for one format alone."""

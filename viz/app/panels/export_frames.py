@@ -23,6 +23,7 @@ from viz.exports.frame_options import (
     VideoOptions,
 )
 from viz.exports.schedule import ORBIT_SECONDS, clip_rounds
+from viz.exports.shows.show_options import ShowOptions
 from viz.state.errors import UserError
 from viz.state.person import parse_seeds, seeds_text
 from viz.state.settings import setting
@@ -39,6 +40,15 @@ def draw_picture(
 ) -> PictureOptions:
     del state, commands, suffix
     return segmented("Bits", replace(options, look=_look(options.look, True)), "bits", _BITS)
+
+
+def draw_show(
+    state: SessionState, commands: Commands, options: ShowOptions, suffix: str
+) -> ShowOptions:
+    """How long cues stand, and how large the video is."""
+    del state, commands
+    options = slider("Each cue", options, "seconds")
+    return slider("Height", options, "height") if suffix == ".mp4" else options
 
 
 def draw_frames(

@@ -1,0 +1,1 @@
+"""Shows as files that play without this program."""
