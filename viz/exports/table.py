@@ -115,7 +115,7 @@ def _volume(*args: Any, **options: Any) -> Steps[Path]:
     return mesh_export.export_volume(*args, **options)
 
 
-def _show(*args: Any, **options: Any) -> Steps:
+def _show(*args: Any, **options: Any) -> Steps[Path]:
     from viz.exports.shows import show_export
 
     return show_export.export_show(*args, **options)

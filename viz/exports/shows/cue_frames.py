@@ -47,7 +47,7 @@ class CueFrames:
         name = cue.checkpoint
         if name not in self._renderers:
             model = yield from load_model(_path_of(cue), self._first.G.device)
-            self._renderers[name] = Renderer(model.G, _CACHE_BYTES, plainly=model.plainly)
+            self._renderers[name] = Renderer(model.G, _CACHE_BYTES, reference=model.reference)
         return self._renderers[name]
 
 

@@ -41,7 +41,7 @@ def export_show(
     path: Path,
     *,
     overwrite: bool = False,
-) -> Steps:
+) -> Steps[Path]:
     """Steps of saving the cues of a session; returns the path.
 
     Raises:
