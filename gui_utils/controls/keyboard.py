@@ -65,9 +65,14 @@ def begin_frame() -> None:
     _state.typing = imgui.get_io().want_text_input
     if not ring and not popup and not imgui.is_any_item_active():
         # Otherwise the first arrow key would show the ring instead of reaching the application.
-        owner = imgui.get_id("##application")
-        for key in _MOVES:
-            imgui.internal.set_key_owner(key, owner)
+        only_tab_moves()
+
+
+def only_tab_moves() -> None:
+    """Keep the arrow keys, Home, End and the page keys from moving the ring in the next frame."""
+    owner = imgui.get_id("##application")
+    for key in _MOVES:
+        imgui.internal.set_key_owner(key, owner)
 
 
 def wants_keyboard(key: imgui.Key | None = None) -> bool:

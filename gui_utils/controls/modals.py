@@ -145,8 +145,9 @@ def confirm(
 ) -> str | None:
     """Ask a question over a dimmed window: the choice taken, None while there is none.
 
-    Call it each frame until it answers. Tab and the arrow keys move between the choices; Escape
-    takes the last one.
+    Call it each frame until it answers. Tab and Shift+Tab move between the choices, and no other
+    key does, so that keys meant for the picture do not lead away from the default; Escape takes the
+    last choice.
 
     Args:
         title: Names the question: one title, one question.
@@ -195,6 +196,7 @@ def confirm(
 def _choice_buttons(title: str, choices: Sequence[str], default: str) -> str | None:
     """Draw the buttons at the right end, the first choice outermost; the choice taken."""
     answer, focused = None, False
+    keyboard.only_tab_moves()
     pad, gap = imgui.get_style().frame_padding.x, imgui.get_style().item_spacing.x
     widths = [imgui.calc_text_size(printable(choice)).x + 2 * pad for choice in choices]
     room = imgui.get_content_region_avail().x

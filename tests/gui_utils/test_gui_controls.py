@@ -263,7 +263,7 @@ def test_confirm_answers(driver: Driver) -> None:
         (lambda: driver.xdo("key", "KP_Enter"), "Keep both", "Keep both"),
         (lambda: driver.xdo("key", "space"), "Keep both", "Keep both"),
         (lambda: driver.xdo("key", "Tab", "key", "Return"), None, "Keep both"),
-        (lambda: driver.xdo("key", "Right", "key", "Right", "key", "Return"), None, "Replace"),
+        (lambda: driver.xdo("key", "Tab", "key", "Tab", "key", "Return"), None, "Replace"),
         (lambda: driver.xdo("mousemove", 210, 235, "click", 1, "key", "Return"), None, "Cancel"),
     ):
         state.default = default
@@ -271,6 +271,12 @@ def test_confirm_answers(driver: Driver) -> None:
         driver.frames()
         act()
         assert state.answer == expected
+    for key in ("Right", "Left", "Up", "Down", "Home", "End", "Prior", "Next"):
+        for held in ("", "ctrl+", "shift+", "alt+"):
+            state.ask, state.default = True, "Keep both"
+            driver.frames()
+            driver.xdo("key", held + key, "key", "Return")
+            assert state.answer == "Keep both", held + key
     with pytest.raises(ValueError, match="none of the choices"):
         controls.confirm("Replace?", "It is there.", choices, default="Delete")
 
