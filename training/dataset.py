@@ -37,7 +37,12 @@ def run_convert(options: ConvertOptions) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; a data set that cannot be used ends in one sentence and status 1."""
-    options = tyro.cli(Command, args=arguments, prog="python -m training.dataset")  # pyright: ignore[reportArgumentType, reportCallIssue]
+    options = tyro.cli(
+        Command,  # pyright: ignore[reportArgumentType, reportCallIssue]
+        args=arguments,
+        prog="python -m training.dataset",
+        config=(tyro.conf.DisallowNone,),
+    )
     try:
         if isinstance(options, CheckOptions):
             return run_check(options)

@@ -20,8 +20,9 @@ def run_command(main: Callable[[], int]) -> NoReturn:
     """Runs a command line and ends the program with its status.
 
     It ends quietly where nobody reads its output any more (`--help | head`) and after Ctrl+C, and
-    takes away what is half written when it is told to end or its terminal is closed. Letters that
-    the terminal does not know are shown by their numbers.
+    takes away what is half written when it is told to end or its terminal is closed. A file or
+    folder that may not be entered gets a sentence and status 1. Letters that the terminal does not
+    know are shown by their numbers.
     """
     _print_everything()
     _end_in_order()
@@ -37,6 +38,11 @@ def run_command(main: Callable[[], int]) -> NoReturn:
         status = _READER_GONE
     except KeyboardInterrupt:
         status = 130
+    except PermissionError as error:
+        if error.filename is None:
+            raise
+        print(f"{os.fsdecode(error.filename)} cannot be used: permission denied.", file=sys.stderr)
+        status = 1
     sys.exit(status)
 
 

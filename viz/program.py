@@ -166,7 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
     if name in _EXAMPLES:
         description += f"\n\n{command_line.examples(*_EXAMPLES[name])}"
     parsed = tyro.cli(
-        tyro.conf.OmitArgPrefixes[options],
+        tyro.conf.OmitArgPrefixes[tyro.conf.DisallowNone[options]],
         args=rest,
         prog=typed_name() if name == "app" else f"{typed_name()} {name}",
         description=description,

@@ -24,7 +24,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Measures, prints a table and writes the result; a measurement that cannot be made ends in one
     sentence and status 1."""
     logging.basicConfig(format="%(message)s")
-    config = tyro.cli(MetricsConfig, args=arguments, prog="python -m training.metrics")
+    config = tyro.cli(
+        MetricsConfig,
+        args=arguments,
+        prog="python -m training.metrics",
+        config=(tyro.conf.DisallowNone,),
+    )
     try:
         with world(config.device) as here:
             report = evaluate(config, here)

@@ -336,7 +336,12 @@ def _span(seconds: float) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    config = tyro.cli(GenerateConfig, prog="python -m training.synthetic", args=arguments)
+    config = tyro.cli(
+        GenerateConfig,
+        prog="python -m training.synthetic",
+        args=arguments,
+        config=(tyro.conf.DisallowNone,),
+    )
     try:
         generate(config)
     except KeyboardInterrupt:

@@ -111,10 +111,10 @@ def read(path: str) -> PersonFile:
 def _read(path: str, whole: bool) -> PersonFile:
     name, stamp = Path(path).name, file_stamp(path)
     problem = problem_of(path, LARGEST_PERSON)
-    if stamp is None or problem.startswith("no such file"):
-        raise UserError(f"{name} is not there any more: choose another person.")
-    if problem:
+    if problem and not problem.startswith("no such file"):
         raise UserError(f"{name} cannot be read as a person: {problem}.")
+    if problem or stamp is None:
+        raise UserError(f"{name} is not there any more: choose another person.")
     return (_whole_at if whole else _head_at)(path, stamp)
 
 

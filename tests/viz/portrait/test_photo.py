@@ -134,3 +134,14 @@ def test_folders_and_missing_files(tmp_path):
         read_photo(tmp_path)
     with pytest.raises(UserError, match="no file"):
         read_photo(tmp_path / "missing.png")
+
+
+def test_a_photo_that_may_not_be_read(tmp_path, monkeypatch):
+    """As in somebody else's folder: the picture itself is not what is wrong."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UserError, match=r"a\.png cannot be read: permission denied\."):
+        read_photo(tmp_path / "a.png")

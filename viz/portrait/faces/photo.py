@@ -74,6 +74,8 @@ def read_photo(path: str | os.PathLike[str]) -> Photo:
     except UserError:
         raise
     except Exception as error:  # each of Pillow's decoders fails in its own way
+        if isinstance(error, OSError) and error.errno:
+            raise UserError(f"{path.name} cannot be read: {reason(error)}.") from error
         raise UserError(
             f"{path.name} is cut off or damaged ({reason(error)}): save or copy it again."
         ) from error

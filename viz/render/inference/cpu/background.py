@@ -74,6 +74,11 @@ def in_parts(
         wait([future for future in running if not future.cancel()])
 
 
+def program_ends(error: Exception) -> bool:
+    """Whether work failed only because the program ends and begins nothing any more."""
+    return isinstance(error, RuntimeError) and "interpreter shutdown" in str(error)
+
+
 def wait_for(future: Future[T], check: Check) -> T:
     """A future's result; checks while it waits."""
     while True:

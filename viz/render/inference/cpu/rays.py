@@ -18,7 +18,7 @@ from torch import Tensor
 from training.networks.decoder import Decoder
 from training.reasons import first_line
 from training.rendering import stratified_depths
-from viz.render.inference.cpu.background import compiler, in_parts
+from viz.render.inference.cpu.background import compiler, in_parts, program_ends
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
 from viz.render.inference.stage_interface import Check, Pixels
 
@@ -140,6 +140,8 @@ def _compile(decoder: PreparedDecoder) -> CompiledRays | None:
         rays.cast(texels, ray[0], ray, ray_range, **options)
         rays.sigma(texels, ray)
     except Exception as error:  # numba, its compiler or its cache can fail in many ways
+        if program_ends(error):
+            return None
         reason = first_line(error)
         log.warning("Rays are cast without numba, many times as slowly: %s", reason)
         return None

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from training.networks.layers import SynthesisLayer
 from training.reasons import first_line
 from viz.render.inference.convolutions import can_fuse
-from viz.render.inference.cpu.background import compiler, in_parts
+from viz.render.inference.cpu.background import compiler, in_parts, program_ends
 
 log = logging.getLogger(__name__)
 
@@ -200,6 +200,8 @@ def _compile(channels: Collection[int]) -> Transforms | None:
             slope, limit = np.float32(1), np.float32(1)
             kernels.outputs[count](parts, 2, span, one, one, none, slope, limit, pixels)
     except Exception as error:  # numba, its compiler or its cache can fail in many ways
+        if program_ends(error):
+            return None
         reason = first_line(error)
         log.warning("Convolutions are computed without numba, about half as fast: %s", reason)
         return None
