@@ -1,1 +1,1 @@
-"""Which pictures are asked for: previews while something moves, the full one at rest."""
+"""Which pictures are requested: previews while something moves, the full one at rest."""

@@ -1,4 +1,4 @@
-"""What repeats: the pictures of the clip, of an auto-orbit or of a path, in the order they come."""
+"""What repeats: the pictures of the clip, an auto-orbit or a path, in playing order."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from viz.state.types import FRAME_RATE, FRAMES, Orbit, Probe, RenderRequest, Ses
 
 
 class Loop(Sequence[RenderRequest]):
-    """The full pictures of one round. A request is made when it is first looked at.
+    """Requests for the full pictures of one round, each made when first accessed.
 
     Args:
-        count: pictures of a round.
-        rate: pictures a second.
+        count: pictures per round.
+        rate: pictures per second.
         make: the request for a picture, by its index.
     """
 
@@ -45,13 +45,13 @@ class Loop(Sequence[RenderRequest]):
 
 @dataclass(frozen=True)
 class Upcoming:
-    """Where in a loop the state is."""
+    """The state's place in a loop."""
 
     loop: Loop
     index: int
-    """The picture that is shown, or would be next."""
+    """The picture shown or, if none is, the next."""
     playing: bool
-    """Whether the loop plays; else the state rests, and it could play."""
+    """Whether the loop is playing; if not, it is the one that would play."""
 
 
 class LoopFinder:
@@ -63,16 +63,16 @@ class LoopFinder:
     def find(
         self, state: SessionState, interface: Interface, animator: Animator, moves: bool = True
     ) -> Upcoming | None:
-        """The loop that plays, or at rest that of the clip; None where nothing repeats.
+        """The loop that is playing, or the clip's at rest; None where nothing repeats.
 
         Args:
             state: what is shown now.
-            interface: what moves, and the layer that is looked into.
-            animator: that moves it.
-            moves: whether the model has a clip; of a still one all frames are the same.
+            interface: says what moves, and which layer is probed.
+            animator: moves the state.
+            moves: whether the model has motion; all frames of a still model are equal.
         """
         interests = (interface.playing, interface.path_playing, interface.auto_orbit)
-        # Two movements at once come together again only after very long.
+        # Two movements at once take very long to repeat together.
         if sum(interests) > 1 or interface.animate_person or animator.gliding:
             return None
         if interface.path_playing:
@@ -150,7 +150,7 @@ class LoopFinder:
         return Upcoming(loop, index, True)
 
     def _kept(self, kind: str, key: object, make: Callable[[], Any]) -> Any:
-        """What was made for an equal key before, or a fresh one."""
+        """The value made earlier for an equal key, or a new one."""
         if kind not in self._known or self._known[kind][0] != key:
             self._known[kind] = key, make()
         return self._known[kind][1]

@@ -1,4 +1,4 @@
-"""Pictures that were shown, kept to be shown again without rendering."""
+"""Pictures kept so that they can be shown again without rendering."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ PICTURE_BYTES = 128 * 2**20
 
 
 class PictureCache:
-    """The best picture of each full request, the least recently used dropped when there are many.
+    """The best picture for each full request; the least recently used are dropped to save memory.
 
-    Results are kept as they are, so their arrays must be nobody else's to write into.
+    Results are kept without copying, so their arrays must not be written to.
 
     Args:
-        max_bytes: of all arrays; never exceeded.
+        max_bytes: limit on the memory of all arrays; never exceeded.
     """
 
     def __init__(self, max_bytes: int = PICTURE_BYTES) -> None:
         self.max_bytes = max_bytes
         self.used_bytes = 0
         self.version = 0
-        """Grows with each change of what is kept."""
+        """Increases with each change to the cache."""
         self._entries: OrderedDict[Hashable, tuple[RenderResult, int]] = OrderedDict()
 
     def get(self, full: RenderRequest) -> RenderResult | None:
-        """The picture kept for a request without a preview; its own request tells what it leaves
+        """The picture kept for a request without a preview; its own request says what it leaves
         out. Counts as a use."""
         key = _key(full)
         entry = self._entries.get(key)
@@ -53,7 +53,7 @@ class PictureCache:
     def put(self, result: RenderResult) -> None:
         """Keeps a result, unless a better picture of the same is kept or it alone is too large.
 
-        One that leaves nothing out is kept as the full picture, whatever it was asked for as.
+        A preview that leaves nothing out is kept as the full picture.
         """
         full = replace(result.request, preview=None)
         if result.request.preview is not None and leaves_nothing_out(result.request):

@@ -1,8 +1,8 @@
 """How much a preview leaves out, so that previews keep the target rate while something moves.
 
-From all mixtures of raw resolution and samples that the times allow, the one that shows most is
-taken, and none that hardly saves any time. What a preview must show in any case comes before the
-rate: below that, there are fewer pictures a second.
+Of all combinations of raw resolution and samples that are fast enough, the most detailed is taken,
+but none that saves hardly any time. The minimum quality comes before the rate: where it cannot be
+rendered at the target rate, the rate drops.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _SCALES = (1.0, 0.875, 0.75, 0.625, 0.5)
 _SAMPLES = (1.0, 0.8, 0.65, 0.5)
 _FINAL_SCALES = (1.0, 0.5)
 _LEAST_FINAL = 256
-"""Least side of the picture that a preview's super-resolution makes, pixels."""
+"""Smallest side of the picture that a preview's super-resolution makes, pixels."""
 FINEST = Preview(coarse_mesh=True)
-"""The mixture that leaves least out: pictures nothing, meshes a finer grid."""
+"""The most detailed preview: pictures are complete, meshes have a coarser grid."""
 _LOST_BY_SAMPLES = 0.35
-"""What half the samples lose, in powers of two of pixels along each side."""
+"""Loss of detail at half the samples, as log2 of the equivalent factor on the pixels' side."""
 _ROOM = 0.85
-"""Share of the budget that a change to a dearer preview must keep to, against going to and fro."""
+"""Fraction of the budget that a more expensive preview must fit for a switch to it: hysteresis."""
 _PAYS = 0.2
-"""Share of its time that a preview must save for each power of two of pixels' side that it shows
-less than another one: so much for so little would be given away for nothing."""
+"""Fraction of the time that a less detailed preview must save for each halving of the pixels' side,
+or the loss is not worth it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class Sides:
 
 
 def shown(preview: Preview | None) -> float:
-    """How much a preview shows, in powers of two of pixels along each side; 0 for all of it."""
+    """Detail of a preview, as log2 of the equivalent factor on the pixels' side; 0 is full
+    detail."""
     if preview is None:
         return 0.0
     pixels = math.log2(preview.scale) + math.log2(preview.final_scale)
@@ -62,16 +63,16 @@ def leaves_nothing_out(request: RenderRequest) -> bool:
 
 
 def levels(quality: Quality, sides: Sides, floor: float = 0.0) -> list[Preview]:
-    """All previews that may be shown, from the one that shows most to the least.
+    """All previews that may be shown, from the most to the least detailed.
 
-    At least half of the trained raw side goes into a preview, and the super-resolution always
-    runs. Where the final picture is large, it may make half the side, which is enlarged: so a
-    preview has the full picture's size.
+    The raw picture has at least half the trained side, and the super-resolution always runs. If the
+    final picture is large, it may be made at half the side and enlarged, so that a preview has the
+    full picture's size.
 
     Args:
-        quality: of the full picture.
-        sides: of the model's pictures.
-        floor: least factor on the quality's raw resolution and on the final side.
+        quality: quality of the full picture.
+        sides: sides of the model's pictures. floor: least factor on the quality's raw resolution
+            and on the final side.
     """
     raw = quality.raw_resolution or sides.raw
     least = min(max(floor, sides.raw / 2 / raw, _SCALES[-1]), 1.0)
@@ -100,7 +101,7 @@ def words(preview: Preview, views: Collection[View] = ("image",)) -> str:
 
 
 class PreviewController:
-    """Finds the preview that shows most at the target rate.
+    """Finds the most detailed preview that holds the target rate.
 
     Args:
         sides: of the model's pictures.
@@ -112,14 +113,14 @@ class PreviewController:
         self._previous: RenderRequest | None = None
         self._chosen: Preview | None = None
         self._found: tuple[Hashable, Preview] | None = None
-        """What was chosen since the last measurement, and for what."""
+        """What was chosen for, and the choice, since the last measurement."""
 
     def choose(self, full: RenderRequest, target_rate: float, floor: float = 0.0) -> Preview:
-        """The preview to ask for; the cheapest one while nothing is known.
+        """The preview to request; the cheapest one while nothing has been measured.
 
         Args:
-            full: the full picture that it stands for.
-            target_rate: previews a second to hold.
+            full: request for the full picture.
+            target_rate: previews per second to hold.
             floor: least `Preview.scale` allowed.
         """
         if all(shot.view == "mesh" for shot in full.shots):
@@ -155,7 +156,7 @@ class PreviewController:
         return found
 
     def milliseconds(self, full: RenderRequest, preview: Preview | None) -> float | None:
-        """Time that a picture should take; None where nothing like it was rendered yet."""
+        """Expected time of a picture; None if none of its kind was rendered yet."""
         costs = self._kinds.get(_kind(full))
         if costs is None or not costs.is_known:
             return None
@@ -164,19 +165,19 @@ class PreviewController:
     def measured(self, result: RenderResult) -> None:
         """Learns from a picture that was rendered."""
         self._previous, self._found = result.request, None
-        if "render" in result.stage_ms:  # else it was kept, or a mesh, which tells of no cost
+        if "render" in result.stage_ms:  # else it was cached, or a mesh: there is nothing to learn
             costs = self._kinds.setdefault(_kind(result.request), PictureCosts())
             costs.add(result.request.preview, result.stage_ms, result.total_ms)
 
 
 def _kind(request: RenderRequest) -> Hashable:
-    """What pictures must share for the times of one to hold for the other."""
+    """Key that pictures share if the times of one apply to the other."""
     views = tuple(shot.view for shot in request.shots)
     return request.quality, views, request.probe is not None
 
 
 def _changed(previous: RenderRequest | None, request: RenderRequest) -> tuple[str, ...]:
-    """The stages before the rays that a request needs anew after another one."""
+    """The stages before the rays that must run again for a request after the previous one."""
     if previous is None:
         return "mapping", "planes"
     known = {_person(shot) for shot in previous.shots}

@@ -1,9 +1,9 @@
-"""Which pictures the renderer is asked for, and which of the kept ones are shown instead.
+"""Which pictures are requested from the renderer, and which cached ones are shown instead.
 
-While something changes there are previews, then the full picture. What repeats is kept: its first
+While something changes there are previews, then the full picture. What repeats is cached: its first
 round shows previews, and the renderer's idle time goes to full pictures of what comes next.
 
-The window's loop uses it so:
+The window's loop uses it like this:
 
     scheduler = RequestScheduler(worker.submit)         # with LoopFinder() and Animator() beside it
     # each frame, once the panels are drawn
@@ -38,18 +38,19 @@ REST_SECONDS = 0.2
 FILL_SECONDS = 0.5
 """Time without a change after which the clip's pictures are rendered ahead."""
 MOST_FILL_SECONDS = 6.0
-"""A clip that would take longer is not rendered ahead at rest."""
+"""A clip that would take longer than this, in seconds, is not rendered ahead at rest."""
 _QUICK_MS = 150.0
 """A full picture that takes no longer needs no preview before it, unless something moves."""
 _SAVES = 0.75
-"""Most time that a preview of what repeats may take beside the full picture, which it does not
-spare: it only comes sooner."""
+"""Largest fraction of the full picture's time that a preview in a loop may take. The full picture
+is rendered later anyway, so that the preview must be much faster to be of use."""
 _SMOOTH_RATE = 60.0
-"""Steps a second of what moves by itself where full pictures take a moment only."""
+"""Steps per second of automatic motion where full pictures are rendered quickly."""
 _SMOOTH_MS = (10.0, 14.0)
-"""Full pictures that take less than the first are that quick, until they take the second."""
+"""Milliseconds: full pictures below the first count as quick, until they exceed the second."""
 _LEAST_RATE = 6.0
-"""Pictures a second from which on a loop is seen to move: it comes before full pictures."""
+"""Pictures per second below which a loop does not look like motion: reaching this rate comes before
+full pictures."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,12 @@ class _Purpose:
 
 
 class RequestScheduler:
-    """Turns what the state shows into requests, or into pictures that are kept.
+    """Turns what the state shows into requests, or into cached pictures.
 
     Args:
-        submit: takes a request; the newest wins. Each is answered by `answered` or `failed`, or by
-            nothing where a newer one took its place.
-        pictures: where pictures are kept.
+        submit: takes a request; the newest wins. Each is followed by a call of `answered` or
+            `failed`, or by none if a newer one replaced it.
+        pictures: the cache of pictures.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class RequestScheduler:
         self.forget()
 
     def forget(self, model: ModelInfo | None = None) -> None:
-        """Begins anew, with another model."""
+        """Starts afresh, with another model."""
         sides = Sides.of(model) if model else Sides()
         self._previews = PreviewController(sides)
         self._failed: set[RenderRequest] = set()
@@ -92,13 +93,13 @@ class RequestScheduler:
         self._reset()
 
     def ask_again(self) -> None:
-        """Asks anew for what was answered already, as something outside of the state changed, or
-        the requests under way were lost."""
+        """Requests the picture again although it was answered: something outside the state changed,
+        or the requests under way were lost."""
         self._reset()
 
     def _reset(self) -> None:
         self.waiting_since: float | None = None
-        """Clock time at which the picture that is waited for was asked for."""
+        """Clock time at which the awaited picture was requested; None if none is."""
         self._asked: RenderRequest | None = None
         self._wanted: RenderRequest | None = None
         self._changed = 0.0
@@ -110,28 +111,28 @@ class RequestScheduler:
 
     @property
     def is_due(self) -> bool:
-        """Whether a full picture is still to be asked for once the state rests."""
+        """Whether a full picture is still to be requested once the state rests."""
         return self._asked is not None and self._asked.preview is not None
 
     @property
     def preview_words(self) -> str:
-        """What the last picture asked for leaves out; empty for a full one."""
+        """What the last picture requested leaves out; empty for a full one."""
         if self._asked is None or self._asked.preview is None:
             return ""
         return words(self._asked.preview, [shot.view for shot in self._asked.shots])
 
     @property
     def step_rate(self) -> float:
-        """Steps a second in which motions should be shown: `Animator.rate`. As many as a clip has,
-        so that few pictures need be kept, or more where there is no need to keep any."""
+        """Steps per second for `Animator.rate`: the clip's frame rate, so that few pictures need to
+        be cached, or more where rendering is too quick to need a cache."""
         spent = self._full_ms(self._wanted)
         if spent is not None:
             self._smooth = spent < _SMOOTH_MS[1 if self._smooth else 0]
         return _SMOOTH_RATE if self._smooth else FRAME_RATE
 
     def wake_after(self, now: float) -> float:
-        """Seconds after which `ask` has something to do though nothing happened; infinite where
-        only an event can bring that."""
+        """Seconds until `ask` has something to do even if no event arrives; infinite if nothing is
+        due."""
         if self.waiting_since is not None:
             return math.inf
         dues = [self._changed + FILL_SECONDS]
@@ -140,14 +141,14 @@ class RequestScheduler:
         return min((due - now for due in dues if due > now), default=math.inf)
 
     def ready(self, clip: Sequence[RenderRequest | None]) -> tuple[bool, ...]:
-        """Which frames of a clip are kept at full quality.
+        """Which frames of a clip are cached at full quality.
 
         Args:
             clip: full pictures of the frames; None for those that do not play.
 
         Returns:
-            One a frame; empty where all that play are kept, or none is, or where pictures are
-            rendered so quickly that none needs to be.
+            One per frame; empty if all or none of the frames that play are cached, or if rendering
+            is so quick that none needs to be.
         """
         played = [request for request in clip if request is not None]
         if not played or self._is_quick(played[0], FRAME_RATE):
@@ -167,18 +168,18 @@ class RequestScheduler:
         *,
         may_fill: bool = True,
     ) -> RenderResult | None:
-        """Asks for `full`, or for a preview of it, unless that was done already or it is kept.
+        """Requests `full`, or a preview of it, unless it was requested already or is cached.
 
         Args:
             full: what the state shows, at full quality.
             moving: whether something is dragged or moves by itself.
-            interface: whether and how far previews leave something out.
+            interface: says whether, and how far, previews may leave things out.
             now: clock time, seconds.
             upcoming: what repeats around this state; None where nothing does.
             may_fill: whether the renderer's idle time may be used; False while a job runs.
 
         Returns:
-            A kept picture to show now; None to go on with what is shown.
+            A cached picture to show now; None to keep showing the current one.
         """
         if full != self._wanted:
             self._wanted, self._changed = full, now
@@ -187,7 +188,7 @@ class RequestScheduler:
         playing = upcoming is not None and upcoming.playing
         kept = self.pictures.get(full)
         is_full = kept is not None and kept.request.preview is None
-        # While the user drags, a kept preview may be worse than a new one.
+        # While the user drags, a cached preview may be worse than a new one.
         usable = kept is not None and (is_full or playing or not moving)
         if kept is not None and usable:
             if is_full or self._asked is None or _full(self._asked) != full:
@@ -204,11 +205,12 @@ class RequestScheduler:
         return kept
 
     def _ask(self, full: RenderRequest, moving: bool, interface: Interface, now: float) -> None:
-        """Asks for a picture that does not repeat."""
+        """Requests a picture that does not repeat."""
         if self._asked is None or _full(self._asked) != full:
             expected = self._full_ms(full)
             quick = expected is not None and expected < _QUICK_MS
-            # Where changes follow each other, as with the wheel, each would drop the one before.
+            # With changes in quick succession, as from the wheel, each would drop the picture
+            # before.
             steady = not moving and self.waiting_since is None
             request = full if quick and steady else self._preview(full, interface)
         elif self.is_due and not moving and now - self._changed >= REST_SECONDS:
@@ -220,14 +222,14 @@ class RequestScheduler:
     def _ask_playing(
         self, full: RenderRequest, interface: Interface, now: float, upcoming: Upcoming
     ) -> None:
-        """Asks for a picture of a loop that is not kept, unless those around it will do."""
+        """Requests a picture of a loop that is not cached, unless its neighbours will do."""
         asked_for = self._asked is not None and _full(self._asked) == full
         if asked_for:
             return
         if not self._is_quick(full, upcoming.loop.rate) and self._gap(upcoming, interface) is None:
             return  # the picture before it will do
         pending = self._pending
-        if pending is not None and _full(pending) == full:  # it is on its way for later use
+        if pending is not None and _full(pending) == full:  # it is already being rendered ahead
             self._under_way[pending] = _Purpose(now, shows=True, repeats=True)
             self._asked, self.waiting_since = pending, now
             return
@@ -249,8 +251,8 @@ class RequestScheduler:
     def _preview(
         self, full: RenderRequest, interface: Interface, loop: Loop | None = None
     ) -> RenderRequest:
-        # Where previews are switched off it leaves nothing out, but is one all the same: a full
-        # picture gives way to each newer one, so that a long drag would show none.
+        # With previews switched off it leaves nothing out, but is still sent as a preview: each
+        # newer request drops an unfinished full picture, so that a long drag would show none.
         chosen = Preview()
         if interface.previews:
             rate = min(interface.target_rate, loop.rate) if loop else interface.target_rate
@@ -262,8 +264,8 @@ class RequestScheduler:
         return replace(full, preview=chosen)
 
     def spare(self, requests: Iterable[RenderRequest], now: float) -> None:
-        """Asks for the first of some pictures that are shown elsewhere, once the renderer has had
-        nothing to do for a moment; those that failed are left out."""
+        """Requests the first of some pictures for use elsewhere once the renderer has been idle for
+        a moment; those that failed are skipped."""
         rests = self._asked is not None and not self.is_due and self.waiting_since is None
         if not rests or self._pending is not None or now - self._changed < FILL_SECONDS:
             return
@@ -274,7 +276,7 @@ class RequestScheduler:
     # What is rendered ahead ------------------------------------------------------------------
 
     def _fill(self, upcoming: Upcoming, rests: bool, interface: Interface, now: float) -> None:
-        """Uses idle time for a picture of the loop that is not kept yet."""
+        """Uses idle time for a picture of the loop that is not cached yet."""
         loop = upcoming.loop
         ahead = loop[(upcoming.index + 1) % len(loop)]
         spent = self._full_ms(ahead)
@@ -302,7 +304,7 @@ class RequestScheduler:
             self._send(request, _Purpose(now, shows=False, repeats=True))
 
     def _missing(self, loop: Loop, index: int) -> Iterator[RenderRequest]:
-        """Requests of a loop whose full pictures are still to be rendered."""
+        """Requests of a loop whose full pictures have yet to be rendered."""
         return (
             request
             for request in loop.ahead(index)
@@ -310,8 +312,8 @@ class RequestScheduler:
         )
 
     def _gap(self, upcoming: Upcoming, interface: Interface) -> RenderRequest | None:
-        """The next picture that a loop needs before what is kept shows it at the target rate, or
-        as closely as the renderer is able to make previews; None where that is so."""
+        """The next picture that a loop lacks to be shown from the cache at the target rate, or at
+        the rate that the renderer can manage with previews; None if it lacks none."""
         loop = upcoming.loop
         here = loop[upcoming.index]
         spent = self._previews.milliseconds(here, self._preview(here, interface, loop).preview)
@@ -327,7 +329,8 @@ class RequestScheduler:
         return None
 
     def _fits(self, loop: Loop, full: RenderRequest) -> bool:
-        """Whether all pictures of a loop can be kept. Meshes are not: each takes much memory."""
+        """Whether all pictures of a loop fit into the cache. Meshes never do: each takes much
+        memory."""
         if any(shot.view == "mesh" for shot in full.shots):
             return False
         side = self._previews.sides.final
@@ -335,22 +338,22 @@ class RequestScheduler:
         return len(loop) * len(full.shots) * 3 * max(side, raw) ** 2 <= self.pictures.max_bytes
 
     def _full_ms(self, full: RenderRequest | None) -> float | None:
-        """Time that a full picture should take; None where nothing like it was rendered yet."""
+        """Expected milliseconds of a full picture; None if none of its kind was rendered yet."""
         return None if full is None else self._previews.milliseconds(full, None)
 
     def _is_quick(self, full: RenderRequest, rate: float) -> bool:
-        """Whether full pictures are rendered easily as they come, `rate` a second."""
+        """Whether full pictures can easily be rendered live at `rate` per second."""
         spent = self._full_ms(full)
         return spent is not None and spent <= 500 / rate
 
     # Answers ---------------------------------------------------------------------------------
 
     def answered(self, result: RenderResult) -> RenderResult | None:
-        """Learns from a picture, and keeps it where it will be needed again.
+        """Learns from a picture, and caches it if it will be needed again.
 
         Returns:
-            What is to be shown now: the picture, or one of the same state that is kept at full
-            quality. None where it was rendered for later, or something newer is shown.
+            The result to show now: this one, or a cached one of the same state at full quality.
+            None if it was rendered for later, or something newer is shown.
         """
         request = result.request
         purpose = self._under_way.get(request)
@@ -373,7 +376,7 @@ class RequestScheduler:
         return best
 
     def failed(self, request: RenderRequest | None = None) -> None:
-        """A picture asked for does not come; None for all that are under way."""
+        """Notes that a requested picture will not come; None means all that are under way."""
         if request is None or request == self._pending:
             self._pending = None
         if request is None or request == self._asked:
@@ -382,7 +385,7 @@ class RequestScheduler:
             self._under_way.clear()
         else:
             self._under_way.pop(request, None)
-            self._failed.add(_full(request))  # not to be tried again and again
+            self._failed.add(_full(request))  # so that it is not tried over and over
 
 
 def _full(request: RenderRequest) -> RenderRequest:

@@ -1,8 +1,8 @@
-"""How long a renderer's stages take, learned from what was rendered.
+"""How long a renderer's stages take, learned from rendered pictures.
 
 Each stage's time has a fixed part and one that grows with its work. Both are learned from few and
-noisy measurements, among them ones that stand for nothing: the first picture of a model waits for
-its weights to be laid out, and any picture may wait for another program.
+noisy measurements, some of them meaningless: a model's first picture waits for its weights to be
+laid out, and any picture may be held up by another program.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from dataclasses import dataclass, field
 from viz.state.types import Preview
 
 _MEASURED = 5
-"""Latest measurements of one work that count; their lower median is robust against pauses."""
+"""Latest measurements used per amount of work; their lower median is robust against pauses."""
 _WORKS = 4
-"""Works whose measurements are remembered, the latest ones."""
+"""How many amounts of work, the latest ones, have their measurements remembered."""
 _AGING = 0.5
-"""Weight of a work's time beside that of the work measured after it."""
+"""Weight of an amount of work's time relative to that of the one measured after it."""
 _PRIOR = 0.02
-"""Weight of what is assumed of a stage, as a squared share of its usual work."""
+"""Weight of the assumed slope of a stage, as a squared fraction of its mean work."""
 
 
 @dataclass
 class StageCost:
-    """Time of a stage as a fixed part and one that is proportional to work."""
+    """Time of a stage as a fixed part and a part proportional to its work."""
 
     fixed: float = 1.0
-    """Share of the fixed part that is assumed while only one work was measured, 0..1."""
+    """Assumed share of the fixed part while only one amount of work was measured, 0..1."""
     _seen: OrderedDict[float, deque[float]] = field(default_factory=OrderedDict)
-    """Milliseconds by work; the work measured last comes last."""
+    """Milliseconds by amount of work; the one measured last comes last."""
 
     def add(self, work: float, milliseconds: float) -> None:
         """Learns from a measurement; `work` is positive, 1 for the full picture."""
@@ -45,7 +45,7 @@ class StageCost:
         return bool(self._seen)
 
     def at(self, work: float) -> float:
-        """Milliseconds that some work should take; 0 where nothing is known."""
+        """Expected milliseconds for an amount of work; 0 while nothing was measured."""
         if not self._seen:
             return 0.0
         points = list(self._points())
@@ -57,11 +57,11 @@ class StageCost:
         assumed = (1 - self.fixed) * y / x
         prior = _PRIOR * x * x
         slope = (along + prior * assumed) / (spread + prior)
-        # Neither more work in less time nor less than no time without work.
+        # More work never takes less time, and no work never takes negative time.
         return y + min(max(slope, 0.0), y / x) * (work - x)
 
     def _points(self) -> Iterator[tuple[float, float, float]]:
-        """Weight, work and usual milliseconds of each work."""
+        """Weight, work and median milliseconds of each amount of work."""
         weight = 1.0
         for work, times in reversed(self._seen.items()):
             yield weight, work, sorted(times)[(len(times) - 1) // 2]
@@ -91,18 +91,18 @@ class PictureCosts:
 
     @property
     def is_known(self) -> bool:
-        """Whether a picture was rendered, so that times can be told."""
+        """Whether a picture was rendered, so that times can be predicted."""
         return "render" in self.stages
 
     def add(self, preview: Preview | None, stage_ms: dict[str, float], total_ms: float) -> None:
-        """Learns from a picture; a stage that was not run tells nothing."""
+        """Learns from a picture; a stage that did not run is left as it was."""
         for name, spent in stage_ms.items():
             self._stage(name).add(_work(name, preview), spent)
         rest = max(total_ms - sum(stage_ms.values()), 0.0)
         self._stage("rest").add(_work("rest", preview), rest)
 
     def milliseconds(self, preview: Preview | None, stages: set[str]) -> float:
-        """Time that a picture should take which runs these stages."""
+        """Expected time of a picture that runs these stages."""
         names = self.stages.keys() & (stages | {"render", "copy", "rest", "mesh", "probe"})
         return sum(self.stages[name].at(_work(name, preview)) for name in names)
 
@@ -111,7 +111,7 @@ class PictureCosts:
 
 
 _FIXED = {"render": 0.3, "superresolution": 0.2}
-"""Shares of the fixed part that are assumed; all of the other stages."""
+"""Assumed shares of the fixed part; 1 for the other stages."""
 
 
 def _work(stage: str, preview: Preview | None) -> float:
@@ -119,5 +119,5 @@ def _work(stage: str, preview: Preview | None) -> float:
         return ray_work(preview)
     if stage == "superresolution":
         return final_work(preview)
-    # What takes a pause or the window's own work with it must not seem to depend on pixels.
+    # Times that include pauses or the window's own work must not seem to depend on pixels.
     return pixel_work(preview) if stage == "copy" else 1.0

@@ -1,4 +1,5 @@
-"""Small pictures of the people and motions that a model recommends, made in idle time and kept."""
+"""Small pictures of the people and motions that a model recommends, rendered in idle time and
+kept."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ _LAST = 1.0
 
 
 class Thumbnails:
-    """What is to be rendered for the cells that are on show, and what has come."""
+    """Requests for the visible cells' pictures, and the pictures rendered so far."""
 
     def __init__(self) -> None:
         self.pictures: dict[tuple[Kind, int], np.ndarray] = {}
@@ -27,7 +28,7 @@ class Thumbnails:
         self._shown: set[Kind] = set()
 
     def forget(self, model: ModelInfo) -> None:
-        """Begins anew, with another model."""
+        """Starts afresh, with another model."""
         self.pictures.clear()
         self._requests = {_of_person(seed): ("people", seed) for seed in model.people}
         person = Latent.at(model.people[0]) if model.people else Latent()
@@ -36,7 +37,8 @@ class Thumbnails:
                 self._requests[_of_motion(person, seed)] = "motions", seed
 
     def show(self, kind: Kind) -> None:
-        """Notes that the cells of a kind are drawn in this frame: only they are worth the time."""
+        """Records that the cells of a kind are drawn in this frame; only visible ones are
+        rendered."""
         self._shown.add(kind)
 
     def missing(self) -> Iterator[RenderRequest]:
@@ -47,7 +49,7 @@ class Thumbnails:
                 yield request
 
     def take(self, result: RenderResult) -> bool:
-        """Keeps a result's picture; whether it is one of those."""
+        """Keeps a result's picture if it is a thumbnail; returns whether it is."""
         place = self._requests.get(result.request)
         if place is None or result.pictures[0] is None:
             return False

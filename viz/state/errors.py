@@ -2,9 +2,9 @@
 
 
 class UserError(Exception):
-    """Something the user can mend. Its text is one or two whole sentences: what is wrong, and
-    what to do; they are shown as they are, without a traceback."""
+    """Something that the user can put right. Its text is one or two whole sentences that say what
+    is wrong and what to do; it is shown as it is, without a traceback."""
 
 
 class SupersededError(Exception):
-    """A picture was abandoned because a newer one is wanted."""
+    """A picture was abandoned because a newer one was requested."""

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and why that failed."""
+"""Writing files whole or not at all, and why file operations fail."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Stamp = tuple[int, int]
 
 
 def write_beside(path: str | Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Lets `write` fill a new file next to `path`, then renames it: all of it, or nothing.
+    """Has `write` fill a new file next to `path`, then renames it, so that no partial file is left.
 
     Raises:
         UserError: when the file cannot be written, with the reason.
@@ -33,7 +33,7 @@ def write_beside(path: str | Path, write: Callable[[IO[bytes]], Any]) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Why a file could not be read or written, to go into a sentence."""
+    """Why a file could not be read or written, as part of a sentence."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not a text file"
     text = getattr(error, "strerror", None) or str(error)

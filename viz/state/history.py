@@ -8,10 +8,10 @@ _MOST_STEPS = 200
 
 
 class History:
-    """States before and after the present one.
+    """The states before and after the current one.
 
     Args:
-        state: where the session begins.
+        state: the session's first state.
     """
 
     def __init__(self, state: SessionState) -> None:
@@ -21,12 +21,12 @@ class History:
 
     @property
     def present(self) -> SessionState:
-        """The state noted last."""
+        """The state recorded last."""
         return self._present
 
     def track(self, state: SessionState, busy: bool) -> None:
-        """Notes the state as it is now. While `busy` (a drag, playback) nothing is noted, so that
-        a whole drag becomes one step."""
+        """Records the current state. While `busy` (a drag, playback) nothing is recorded, so that a
+        whole drag becomes one step."""
         if busy or state == self._present:
             return
         self._past.append(self._present)
@@ -35,7 +35,7 @@ class History:
         self._present = state.snapshot()
 
     def amend(self, state: SessionState) -> None:
-        """Takes the state as the present one without a step: the program changed it."""
+        """Replaces the current state without adding a step, for changes made by the program."""
         self._present = state.snapshot()
 
     def undo(self) -> SessionState | None:

@@ -26,10 +26,9 @@ class Interface:
     playing: bool = False
     """Whether the clip plays."""
     play_between: bool = False
-    """Plays times between the clip's frames as well, as in slow motion; such pictures are not
-    kept."""
+    """Also plays times between the clip's frames, for slow motion; such pictures are not cached."""
     animate_person: bool = False
-    """Whether the appearance wanders over the pad by itself."""
+    """Whether the person wanders over the pad automatically."""
     animate_speed: Annotated[float, Range(0.05, 5, "seeds/s", logarithmic=True)] = 0.5
     """How fast the person changes."""
     auto_orbit: bool = False
@@ -47,9 +46,9 @@ class Interface:
     path_playing: bool = False
     """Whether the path plays."""
     path_view: Keyframe | None = None
-    """What the path showed last, or what the session began with."""
+    """What the path last showed, or the view that the session began with."""
     unkeyed: Keyframe | None = None
-    """The view before the path took over, where no keyframe holds it; until the user was told."""
+    """The view before the path took over, if no keyframe holds it; kept until the user is told."""
     path_shown: bool = False
     """Whether the pointer is on the path's lane, so that the path is drawn over the picture."""
     path_loop: bool = True
@@ -65,8 +64,8 @@ class Interface:
     """Rate that previews should hold, as far as the least quality allows: a higher one leaves more
     out."""
     preview_floor: Annotated[float, Range(0.5, 1, "%")] = 0.5
-    """How far the side of previews may go down, as a part of the raw resolution; the target rate is
-    missed rather than going lower.
+    """How far the side of previews may go down, as a fraction of the raw resolution; the target
+    rate is missed rather than going lower.
 
     The super-resolution always runs, and no fewer pixels go into it than half the trained side.
     """
@@ -77,7 +76,7 @@ class Interface:
     """Layers whose w a direction shifts: coarse ones hold pose and shape, middle ones features and
     hair, fine ones colours and texture."""
     reopen_last: bool = False
-    """Begins where the program was closed last: with that session, its file and its changes."""
+    """Starts where the program was last closed: with that session, its file and its changes."""
     reload_on_change: bool = True
     """Loads the model again when its file changes on disk, as during training."""
     audience: str = ""
@@ -86,7 +85,7 @@ class Interface:
     audience_view: Literal["all", "one"] = "all"
     """Whether the audience sees all pictures of the layout or the main one alone."""
     talk_minutes: Annotated[float, Range(0, 600, "min", slider=(0, 90), step=1)] = 0.0
-    """Length of the talk, for the speaker's clock. 0 shows the time gone by alone."""
+    """Length of the talk, for the speaker's clock. 0 shows only the time elapsed."""
     probe: Probe | None = None
     """Layer whose activation is shown."""
     layer_filter: str = ""

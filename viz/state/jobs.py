@@ -1,4 +1,4 @@
-"""Long work, told step by step."""
+"""Long work in steps that report progress."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 Progress = tuple[str, float | None]
-"""What is being done, and the fraction 0..1 that is done; None while that is not known."""
+"""What is being done, and the fraction 0..1 that is done; None while that is unknown."""
 Steps = Generator[Progress, None, T]
 """Yields progress and returns the result of the work."""
 
 
 def with_progress(steps: Generator[S, None, T], progress: Callable[[S], Progress]) -> Steps[T]:
-    """The same steps, whose progress is what `progress` makes of what each of them yields."""
+    """The same steps, with whatever each yields turned into progress by `progress`."""
     while True:
         try:
             step = next(steps)
@@ -29,20 +29,20 @@ def with_progress(steps: Generator[S, None, T], progress: Callable[[S], Progress
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """Progress of a job that tells more than `Steps` do."""
+    """Progress of a job, in more detail than `Progress`."""
 
     detail: str
     """What is being done."""
     fraction: float | None
     """0..1, or None while the length is unknown."""
     picture: np.ndarray | None = field(default=None, repr=False)
-    """What there is to see, uint8 [H, W, 3]; None where nothing is new."""
+    """A picture of the work so far, uint8 [H, W, 3]; None if there is no new one."""
     seconds_left: float | None = None
-    """An estimate; None where there is none."""
+    """Estimated time left; None where there is no estimate."""
 
 
 ReportingSteps = Generator[Report | Progress, None, T]
-"""As `Steps`, with reports."""
+"""Like `Steps`, but may also yield reports."""
 
 
 def finish(steps: Generator[Any, None, T]) -> T:
@@ -64,6 +64,6 @@ class JobStatus:
     """0..1, or None while the length is unknown."""
     detail: str = ""
     loses: bool = True
-    """Whether something is lost if it, or what waits behind it, is stopped: not so for loading."""
+    """Whether stopping it, or the jobs queued behind it, loses work; False for loading."""
     seconds_left: float | None = None
-    """As the job itself estimates it."""
+    """The job's own estimate; None without one."""

@@ -37,7 +37,7 @@ def full_request(state: SessionState) -> RenderRequest:
 
 
 def grid_shape(state: SessionState) -> tuple[int, int]:
-    """Rows and columns of the layout; the split's two pictures share one place."""
+    """Rows and columns of the layout; the split's two pictures share one cell."""
     if state.display.layout == "grid":
         return 2, 2
     if state.display.layout in ("yaws", "times"):
@@ -46,25 +46,25 @@ def grid_shape(state: SessionState) -> tuple[int, int]:
 
 
 def tile_yaws(state: SessionState) -> list[float]:
-    """Degrees that the yaws layout adds to the camera's yaw, one a picture."""
+    """Degrees that the yaws layout adds to the camera's yaw, one per picture."""
     span = state.display.yaw_span
     return np.linspace(-span / 2, span / 2, state.display.columns).tolist()
 
 
 def tile_times(state: SessionState) -> list[float]:
-    """Times of the times layout, one a picture: the part of the clip that plays."""
+    """Times of the times layout, one per picture, spread over the playback range."""
     playback = state.playback
     return np.linspace(playback.start, playback.end, state.display.columns).tolist()
 
 
 def neighbour(choices: Iterable[Choice], chosen: Choice, step: int) -> Choice:
-    """The choice that lies `step` places further on, the first one following the last."""
+    """The choice `step` places further on, wrapping round at the ends."""
     known = list(choices)
     return known[(known.index(chosen) + step) % len(known)]
 
 
 def compose(state: SessionState, pictures: list[np.ndarray]) -> np.ndarray:
-    """One picture of a layout's pictures, uint8 [H, W, 3]; smaller ones are padded with black."""
+    """Puts a layout's pictures together, uint8 [H, W, 3]; smaller ones are padded with black."""
     if state.display.layout == "split":
         before, after = (_padded(p, _largest(pictures)) for p in pictures)
         edge = round(state.display.split * after.shape[1])
@@ -73,8 +73,8 @@ def compose(state: SessionState, pictures: list[np.ndarray]) -> np.ndarray:
 
 
 def tiled(pictures: list[np.ndarray], columns: int) -> np.ndarray:
-    """Pictures [h, w, C] in rows of `columns`, [H, W, C], the last row in the middle; what pictures
-    leave free is zero."""
+    """Pictures [h, w, C] in rows of `columns`, [H, W, C], the last row centred; the rest is
+    zero."""
     size = _largest(pictures)
     tiles = [_padded(p, size) for p in pictures]
     starts = range(0, len(tiles), columns)
@@ -89,7 +89,7 @@ def _largest(pictures: list[np.ndarray]) -> tuple[int, int]:
 
 
 def _padded(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The picture enlarged by whole factors as far as it fits, in the middle of `size`."""
+    """The picture enlarged by whole factors as far as it fits, centred in `size`."""
     factor = min(size[0] // picture.shape[0], size[1] // picture.shape[1])
     picture = picture.repeat(factor, axis=0).repeat(factor, axis=1)
     height, width = size[0] - picture.shape[0], size[1] - picture.shape[1]

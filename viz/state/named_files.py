@@ -1,9 +1,9 @@
 """Files that a session names: its model, and its people's files.
 
-A session may come from anybody. What it names is opened only where it is an ordinary file of a sane
-size that lies beside the session, came with the program or was opened here before: a pipe would be
-read for ever, and a name can lead to a stranger's machine. What an export names has no folders,
-which are nobody else's business.
+A session may come from anybody. What it names is opened only where it is an ordinary file of
+reasonable size that lies beside the session, came with the program or was opened here before:
+reading a pipe would never end, and a path can lead to another machine. Exports name files without
+their folders, for privacy.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def settings_path() -> Path:
 
 @dataclass(frozen=True)
 class _OpenedFiles:
-    """What the settings tell of opened files."""
+    """The opened files that the settings list."""
 
     recent: list[str] = field(default_factory=list[str])
     """Models."""
@@ -57,8 +57,8 @@ def opened_before() -> list[str]:
 
 
 def problem_of(path: str | os.PathLike[str], most_bytes: int | None = None) -> str:
-    """Why something cannot be read as a file, to go into a sentence; empty where nothing is known
-    that speaks against it. Nothing is opened."""
+    """Why a path cannot be read as a file, as part of a sentence; empty if no reason is known.
+    Nothing is opened."""
     try:
         status = Path(path).stat()
     except OSError as error:
@@ -77,13 +77,13 @@ def problem_of(path: str | os.PathLike[str], most_bytes: int | None = None) -> s
 def located(
     name: str, folder: Path, known: Iterable[str] = (), most_bytes: int = LARGEST_MODEL
 ) -> str:
-    """Absolute path of a file that a session names; empty where it may not be opened or is nowhere.
+    """Absolute path of a file that a session names; empty if it may not be opened or is not found.
 
     Args:
-        name: as the session has it, with the folders of any system.
-        folder: of the session.
+        name: as the session has it, in the path syntax of any operating system.
+        folder: the session's folder.
         known: files that were opened before.
-        most_bytes: greatest size.
+        most_bytes: largest size allowed.
     """
     if not name:
         return ""
@@ -92,7 +92,7 @@ def located(
     beside = [folder / plain, CHECKPOINTS / plain]
     if ".." not in path.parts and not is_remote(name) and (folder / path).is_relative_to(folder):
         beside.insert(0, folder / path)
-    # An export names no folders: then any file of that name that was opened will do.
+    # An export names no folders: then any opened file of that name will do.
     before = [Path(p) for p in known if p == name or (plain == name and _plain(p) == plain)]
     for candidate in (*beside, *before):
         if candidate.name and not problem_of(candidate, most_bytes):
@@ -105,17 +105,17 @@ def _plain(path: str) -> str:
 
 
 def is_remote(name: str) -> bool:
-    r"""Whether a path as a session has it leads to another machine, such as \\server\share\a."""
+    r"""Whether a path in a session leads to another machine, such as \\server\share\a."""
     return name.replace("\\", "/").startswith("//")
 
 
 def is_readable(name: str) -> bool:
-    """Whether a session's file that is not `located` could be opened if somebody wants to."""
+    """Whether a session's file that `located` does not return could be opened on request."""
     return not is_remote(name) and Path(name).is_absolute() and not problem_of(name, LARGEST_MODEL)
 
 
 def why_not(name: str) -> str:
-    """Why a session's file that is not `located` is not opened, behind its name."""
+    """Why a session's file that `located` does not return is not opened, to follow its name."""
     if is_remote(name):
         return "lies on another machine"
     if not Path(name).is_absolute():
@@ -168,8 +168,8 @@ def with_ws_found(state: SessionState, folder: Path, known: Iterable[str]) -> Se
 
 
 def portable(state: SessionState, folder: Path) -> SessionState:
-    """The state as an export in `folder` carries it: of each file that it names, the path from
-    there where the file lies in it, and else the name alone."""
+    """The state as an export in `folder` carries it: each file is named by its path relative to
+    `folder` if it lies in there, and by its bare name otherwise."""
     folder = folder.absolute()
 
     def shortened(name: str) -> str:
@@ -177,7 +177,8 @@ def portable(state: SessionState, folder: Path) -> SessionState:
         inside = path.is_absolute() and path.is_relative_to(folder)
         return path.relative_to(folder).as_posix() if inside else _plain(name)
 
-    # A show is for who gives it: its notes and models are not the business of who gets a picture.
+    # A show's notes and models are private to the speaker: whoever receives a picture does not get
+    # them.
     state = _with_ws(replace(state, cues=()), shortened)
     return replace(state, checkpoint=shortened(state.checkpoint) if state.checkpoint else "")
 

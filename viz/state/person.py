@@ -1,4 +1,4 @@
-"""Who is shown and how they move: seeds on two pads, and what is blended and mixed with them."""
+"""The person shown and their motion: seeds on two pads, with blends and style mixing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAST_SEED = 2**32 - 1
 PERSON_SUFFIX = ".person"
 """Ending of person files; see `viz.render.person_file`."""
 SEEDS_A_ROW = 100
-"""Seeds on the pads: one to the right is the next seed, one up is this many further."""
+"""Layout of the pads: one place to the right is the next seed, one up is this many seeds on."""
 
 Seed = Annotated[int, Range(0, LAST_SEED)]
 PadPlace = Annotated[float, Range(-(10**10), 10**10)]
@@ -29,9 +29,10 @@ class Shift:
     session shows the same wherever it is opened."""
 
     name: str
-    """What the user knows the direction by."""
+    """The direction's name in the interface."""
     vector: str
-    """The direction, as long as one standard deviation: little-endian float32 numbers in base64."""
+    """The direction, with the length of one standard deviation: little-endian float32 numbers in
+    base64."""
     amount: Annotated[float, Range(-100, 100, "\u03c3", slider=(-3, 3))] = 0.0
     """How far, in standard deviations."""
     layers: tuple[Annotated[int, Range(0, 1000)], ...] = ()
@@ -46,10 +47,10 @@ class Shift:
         return cls(name, text, amount, layers)
 
     def numbers(self, dim: int, code: str) -> np.ndarray:
-        """The whole step, float32 [dim].
+        """The direction times the amount, float32 [dim].
 
         Raises:
-            UserError: when the direction is of another model, or none.
+            UserError: when the direction is damaged or belongs to another model.
         """
         try:
             found = np.frombuffer(base64.b64decode(self.vector, validate=True), "<f4")
@@ -64,8 +65,8 @@ class Shift:
 
 
 def with_shift(shifts: tuple[Shift, ...], new: Shift) -> tuple[Shift, ...]:
-    """The shifts with another one in place of that along the same direction of the same layers;
-    one of no amount is none."""
+    """The shifts with a new one, which replaces the one along the same direction of the same
+    layers; an amount of 0 removes it."""
     directions = [(shift.vector, shift.layers) for shift in shifts]
     wanted = (new.vector, new.layers)
     place = directions.index(wanted) if wanted in directions else len(shifts)
@@ -75,7 +76,7 @@ def with_shift(shifts: tuple[Shift, ...], new: Shift) -> tuple[Shift, ...]:
 
 @dataclass(frozen=True)
 class Latent:
-    """Who: the appearance code, as the user chooses it."""
+    """The person: the appearance code, as the user chooses it."""
 
     x: PadPlace = 0.0
     """Place on the seed pad. Whole numbers are seeds; between them the four neighbours' w blend."""
@@ -108,10 +109,10 @@ class Latent:
     Only for people from person files, which have the photo's expression.
     """
     shifts: tuple[Shift, ...] = ()
-    """Steps along directions in w, on top of all else."""
+    """Steps along directions in w, added last."""
     others: tuple[LatentShare, ...] = ()
-    """People whose ws have a share, as on the way between two keyframes of a path; the rest of the
-    1 that shares add up to is this person's own."""
+    """People blended in by their ws, as between two keyframes of a path. All shares add up to 1;
+    what these leave is this person's own share."""
 
     @property
     def seed(self) -> int:
@@ -141,8 +142,8 @@ class Latent:
         return self.ws_file.lower().endswith(PERSON_SUFFIX)
 
     def own_part(self, num_ws: int) -> float:
-        """How much of this person is left by truncation, style mixing and blending, as the mean
-        over the layers: 1 for all, 0 where the average person or others have taken every layer."""
+        """How much of this person truncation, style mixing and blending leave, as the mean over the
+        layers: 1 is all, 0 is nothing: every layer comes from the average person or from others."""
         cutoff = num_ws if self.cutoff is None else min(self.cutoff, num_ws)
         kept = min(max(self.psi, 0.0), 1.0)
         mixed = {k for k in self.mix_layers if k < num_ws}
@@ -165,7 +166,7 @@ class LatentShare:
 
 @dataclass(frozen=True)
 class Motion:
-    """How they move: the motion code, as the user chooses it."""
+    """The motion: the motion code, as the user chooses it."""
 
     x: PadPlace = 0.0
     """Place on the motion pad. Whole numbers are seeds; between them the four neighbours blend."""
@@ -180,7 +181,7 @@ class Motion:
     shifts: tuple[Shift, ...] = ()
     """Steps along directions of the motion code; the strength acts on them as well."""
     others: tuple[MotionShare, ...] = ()
-    """Motions whose codes have a share, as in `Latent.others`; the strength is this one's."""
+    """Motions blended in by their codes, as in `Latent.others`; the strength is this motion's."""
 
     @property
     def seed(self) -> int:
@@ -213,12 +214,13 @@ class MotionShare:
 
 
 def lattice_seed(column: int, row: int) -> int:
-    """Seed at a whole place of a pad, 0 to 2**32 - 1."""
+    """Seed at whole coordinates of a pad, 0 to 2**32 - 1."""
     return (column + SEEDS_A_ROW * row) % 2**32
 
 
 def lattice_corners(x: float, y: float) -> list[tuple[int, float]]:
-    """The seeds around a place on a pad with their bilinear weights; a whole place gives one."""
+    """The seeds around a place on a pad with their bilinear weights; whole coordinates give just
+    one."""
     column, row = int(np.floor(x)), int(np.floor(y))
     u, v = x - column, y - row
     corners = [
@@ -230,12 +232,12 @@ def lattice_corners(x: float, y: float) -> list[tuple[int, float]]:
 
 
 def parse_seeds(text: str, most: int, name: str = "The list") -> tuple[int, ...]:
-    """Seeds from text such as "0-31,40", in that order, each once; empty for none.
+    """Seeds from text such as "0-31,40", in the order given, without repeats; empty for empty text.
 
     Args:
-        text: seeds and runs of them, between commas or spaces.
-        most: greatest number of them.
-        name: what holds the text, to begin a sentence.
+        text: seeds and ranges of seeds, separated by commas or spaces.
+        most: largest number of seeds allowed.
+        name: what contains the text, as the subject of an error message.
 
     Raises:
         UserError: when it cannot be read.
@@ -257,7 +259,7 @@ def parse_seeds(text: str, most: int, name: str = "The list") -> tuple[int, ...]
 
 
 def seeds_text(seeds: tuple[int, ...]) -> str:
-    """Seeds as `parse_seeds` reads them."""
+    """Seeds as text that `parse_seeds` reads back."""
     parts: list[str] = []
     index = 0
     while index < len(seeds):

@@ -21,7 +21,7 @@ VERSION = 1
 
 @dataclasses.dataclass(frozen=True)
 class _File:
-    """The outermost of a session's JSON."""
+    """The outermost object of a session's JSON."""
 
     format: str = ""
     version: Any = None
@@ -42,8 +42,8 @@ def from_json(text: str, source: str = "The session") -> SessionState:
         source: what it was read from, as the subject of error messages.
 
     Raises:
-        UserError: when the text is not a session, is from a newer version, or has settings that
-            are not what they may be; it names them with their ranges.
+        UserError: when the text is not a session, is from a newer version, or has invalid settings,
+            which the message names with their allowed values.
     """
     try:
         file = settings.read(_File, _parse(text, source))

@@ -1,12 +1,12 @@
-"""Settings: what a dataclass's field may be, declared once at the field.
+"""Settings: the allowed values of a dataclass field, declared once at the field.
 
-A field is a setting. Its type and default stand in the dataclass, its sentence is the docstring
+A field is a setting. Its type and default are the dataclass's, its description is the docstring
 under it, and a number's range is a `Range` in its annotation:
 
     pitch: Annotated[float, Range(-89, 89, "°", step=0.1)] = 0.0
     \"\"\"How far the camera stands above the horizon; below 0 it looks from below.\"\"\"
 
-JSON, the command line, sliders, tooltips and error messages all read them from there, through this
+JSON, the command line, sliders, tooltips and error messages all take them from there, through this
 module.
 """
 
@@ -45,17 +45,17 @@ _JSON_NAMES = {
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers that a setting may take, and how a slider shows them."""
+    """The values that a numeric setting may take, and how a slider shows them."""
 
     lo: float
-    """The least, inclusive."""
+    """The minimum, inclusive."""
     hi: float
-    """The greatest, inclusive."""
+    """The maximum, inclusive."""
     unit: str = ""
-    """Symbol or short name. A fraction with the unit "%" is shown times 100."""
+    """Symbol or short name. A fraction with the unit "%" is shown as a percentage."""
     _: KW_ONLY
     slider: tuple[float, float] | None = None
-    """The ends of its slider, where the useful range is narrower; None for `lo` and `hi`."""
+    """The ends of the slider, where the useful range is narrower; None means `lo` and `hi`."""
     step: float = 0.01
     """The smallest change that a slider makes and shows."""
     logarithmic: bool = False
@@ -83,7 +83,7 @@ class Range:
 
 
 Fraction = Annotated[float, Range(0, 1)]
-"""A part of a whole."""
+"""A fraction of a whole."""
 
 
 def _number(value: float) -> str:
@@ -92,24 +92,25 @@ def _number(value: float) -> str:
 
 @dataclass(frozen=True)
 class Setting:
-    """All that is declared of a setting."""
+    """Everything declared about a setting."""
 
     name: str
     default: Any
-    """None where a value must be given."""
+    """None if the setting has no default."""
     sentence: str
     """What it means, for tooltips: the first paragraph of the field's docstring."""
     note: str
-    """The docstring's other paragraphs, which matter where the value is written, not slid."""
+    """The docstring's other paragraphs, for when the value is typed rather than set with a
+    slider."""
     numbers: Range | None
-    """Of a number, of a list's numbers, or None."""
+    """Range of the number, or of the numbers in a list; None for other settings."""
 
     @property
     def range(self) -> Range:
         """The range of a number.
 
         Raises:
-            TypeError: when it has none.
+            TypeError: when the setting has no range.
         """
         if self.numbers is None:
             raise TypeError(f"{self.name} is not a number with a range.")
@@ -124,7 +125,7 @@ class Setting:
 
 @functools.cache
 def setting(owner: type[Any], name: str) -> Setting:
-    """What is declared of a dataclass's field.
+    """What is declared about a dataclass field.
 
     Raises:
         KeyError: when there is no such field.
@@ -151,7 +152,7 @@ def _declarer(owner: type[Any], name: str) -> type[Any]:
 
 @functools.cache
 def hints(owner: type[Any]) -> dict[str, Any]:
-    """The types of a dataclass's fields, with what is annotated to them."""
+    """The types of a dataclass's fields, with their annotations."""
     return typing.get_type_hints(owner, include_extras=True)
 
 
@@ -195,7 +196,7 @@ def _range_of(kind: Any) -> Range | None:
 
 
 def problems(value: Any) -> list[str]:
-    """A sentence on each setting of a dataclass, however deep, that is not what it may be."""
+    """A sentence on each setting of a dataclass, at any depth, whose value is not allowed."""
     return list(_problems(type(value), value, ""))
 
 
@@ -248,13 +249,12 @@ def _shown(value: Any) -> str:
 
 
 def read(kind: type[T], plain: Any) -> T:
-    """Plain data, as JSON gives them, as a value of a type: a dataclass, a list, a table.
+    """Converts plain data, as parsed from JSON, to a type: a dataclass, a list or a table.
 
-    Whole numbers do for fractional ones. Fields that are absent take their defaults; those that
-    are unknown are passed over.
+    Integers are accepted for floats. Absent fields take their defaults; unknown ones are ignored.
 
     Raises:
-        ValueError: whose text is sentences on what is wrong, each with its place.
+        ValueError: when the data do not fit; its sentences name each fault and its place.
     """
     try:
         value = msgspec.convert(plain, kind)
@@ -269,7 +269,7 @@ def read(kind: type[T], plain: Any) -> T:
 
 
 def fitting_fields(kind: type[Any], plain: Any) -> dict[str, Any]:
-    """The fields of a dataclass, by name, that plain data of which anything may be damaged give.
+    """The fields of a dataclass, by name, that can be read from possibly damaged plain data.
 
     What does not fit a field, an entry of a table or an item of a list is left out.
     """
@@ -282,7 +282,7 @@ def fitting_fields(kind: type[Any], plain: Any) -> dict[str, Any]:
 
 
 def _fitting(kind: Any, plain: Any) -> Iterator[Any]:
-    """Plain data as a type, without the parts that do not fit; nothing where nothing does."""
+    """Plain data as a type, without the parts that do not fit; yields nothing if none fit."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is dict and type(plain) is dict:
         yield {key: v for key, part in _entries(plain) for v in _fitting(arguments[1], part)}
@@ -298,7 +298,7 @@ def _fitting(kind: Any, plain: Any) -> Iterator[Any]:
 
 
 def _entries(plain: Any) -> list[tuple[str, Any]]:
-    """Names and values of a table; nothing of what is none."""
+    """Names and values of a table; empty for anything else."""
     return list(typing.cast(dict[str, Any], plain).items()) if isinstance(plain, dict) else []
 
 
@@ -307,7 +307,7 @@ _PLACE = re.compile(r" - at `\$(?P<place>.*)`$")
 
 
 def _in_words(message: str, kind: Any, plain: Any) -> str:
-    """msgspec's message on data that do not fit a type, as a sentence."""
+    """msgspec's message about data that do not fit a type, as a sentence."""
     found = _PLACE.search(message)
     steps = found["place"] if found else ""
     place = steps.removeprefix(".") or "it"
@@ -330,7 +330,7 @@ def _in_words(message: str, kind: Any, plain: Any) -> str:
 
 
 def _step(kind: Any, name: str) -> Any:
-    """The type of a field, or where no name is given, of a list's items."""
+    """The type of a field or, without a name, of a list's items."""
     kind = _bare(kind)
     return hints(kind)[name] if name else typing.get_args(kind)[0]
 

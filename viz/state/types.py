@@ -30,7 +30,7 @@ people, and taken for any model, as no file tells its own."""
 ClipTime = Annotated[float, Range(-10, 10, slider=(-0.25, 1.25))]
 """Time in a clip: 0 is the rest pose, 1 the last frame; beyond, the model extrapolates."""
 Angle = Annotated[float, Range(-3600, 3600, "°", slider=(-180, 180), step=0.1)]
-"""Degrees of a full turn; what is beyond half a turn either way comes round again."""
+"""Degrees; angles repeat every 360."""
 Coordinate = Annotated[float, Range(-10, 10, slider=(-0.5, 0.5))]
 """World units; the box that the models fill is about 1 wide."""
 Distance = Annotated[float, Range(0, 1000, slider=(0.1, 12))]
@@ -90,7 +90,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Orbit:
-    """Where from: a camera around the head, in the terms of its sliders."""
+    """A camera that orbits the head, as its sliders describe it."""
 
     yaw: Angle = 0.0
     """Turn around the vertical; above 0 the camera moves to the viewer's right."""
@@ -112,7 +112,7 @@ class Orbit:
     the published cameras, 0 where the camera circles the pivot itself."""
 
     def camera(self) -> Camera:
-        """The camera that stands there."""
+        """The camera at this place."""
         return Camera.orbit(
             self.yaw,
             self.pitch,
@@ -220,7 +220,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: who, doing what, when, seen from where, shown how."""
+    """What one picture shows: person, motion, time, camera and view."""
 
     latent: Latent
     motion: Motion
@@ -230,12 +230,12 @@ class Shot:
     conditioning: Camera
     """The mapping network's camera."""
     view: View = "image"
-    """Which of the model's outputs it shows."""
+    """Which of the model's outputs the picture shows."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A look at one layer's activation."""
+    """A request to show one layer's activation."""
 
     layer: str
     """Name of a module of the generator."""
@@ -276,13 +276,13 @@ class MeshData:
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What a probe saw."""
+    """What a probe found."""
 
     probe: Probe
     picture: np.ndarray
     """uint8 [h, w, 3]."""
     shape: tuple[int, ...]
-    """Of the activation, [C, h, w]."""
+    """Shape of the activation, [C, h, w]."""
     lo: float
     """Value of the darkest colour."""
     hi: float
@@ -293,18 +293,18 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class RenderResult:
-    """What the worker answers to a request."""
+    """The worker's answer to a request."""
 
     request: RenderRequest
     pictures: tuple[np.ndarray | None, ...]
-    """One a shot, uint8 [H, W, 3], top row first; None where the view is a mesh."""
+    """One per shot, uint8 [H, W, 3], top row first; None where the view is a mesh."""
     meshes: tuple[MeshData | None, ...] = ()
-    """One a shot; None where the view is a picture."""
+    """One per shot; None where the view is a picture."""
     problems: tuple[str, ...] = ()
     """Sentences on what could not be shown, such as a mesh at a density that nothing reaches."""
     depth_ranges: tuple[tuple[float, float] | None, ...] = ()
-    """World distances at the two ends of the depth colours, one a shot; None where the view is
-    another."""
+    """World distances at the two ends of the depth colours, one per shot; None where the view is
+    not depth."""
     probe: ProbeResult | None = None
     stage_ms: dict[str, float] = field(default_factory=dict[str, float])
     """Milliseconds by stage; a stage that was not run is absent."""
@@ -320,16 +320,16 @@ class LayerInfo:
     name: str
     kind: str
     shape: tuple[int, ...]
-    """Of its output for one person, [C, h, w]."""
+    """Shape of its output for one person, [C, h, w]."""
     parameters: int
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What is loaded, as the interface shows it."""
+    """The loaded model, as the interface shows it."""
 
     name: str
-    """Short name: the file's, or of the built-in random model."""
+    """Short name: the file's, or that of the built-in random model."""
     path: str
     """Empty for the built-in random model."""
     format: str
@@ -357,11 +357,11 @@ class ModelInfo:
     motions: tuple[int, ...] = ()
     """Seeds of motions that they recommend."""
     people_words: tuple[str, ...] = ()
-    """A word on each of these people; empty where there is none."""
+    """A short description of each of these people; empty where there is none."""
     motions_words: tuple[str, ...] = ()
-    """A word on each of these motions."""
+    """A short description of each of these motions; empty where there is none."""
     weights: str = ""
-    """Mark that tells its weights from those of other models."""
+    """Fingerprint of the model's weights."""
     head: Head = Head()
     """Where the heads of its people lie."""
     trained_turn: tuple[float, float] | None = TRAINED_TURN
@@ -404,23 +404,23 @@ class Display:
     Views of the grid layout, row by row.
     """
     columns: Annotated[int, Range(1, 16, slider=(2, 12))] = 5
-    """Number of pictures side by side; where they do not fit in one row they take several."""
+    """Number of pictures side by side; if one row is too narrow, they take several."""
     yaw_span: Annotated[float, Range(0, 360, "°", slider=(0, 180), step=1)] = 60.0
     """Angle between the first and the last picture."""
     split: Annotated[float, Range(0, 1, "%")] = 0.5
-    """Where before ends and after begins, as a part of the picture's width."""
+    """Where before ends and after begins, as a fraction of the picture's width."""
     nearest: bool = False
     """How a picture is enlarged: bilinear blends its pixels, nearest shows squares."""
     depth_range: tuple[Distance, Distance] | None = None
     """Distances at the two ends of the depth colours, in world units.
 
-    None is between which the camera sees the surface of the model's average person: it holds still
-    while the clip plays, and follows the camera.
+    None takes the range over which the camera sees the surface of the model's average person:
+    constant while the clip plays, and following the camera.
     """
     mesh_style: MeshStyle = "shaded"
     """How the mesh view is drawn."""
     gizmo: bool = True
-    """Draws the world's axes in the corner of the picture: x, y up, z to the viewer."""
+    """Draws the world axes in the corner of the picture: x, y up, z towards the viewer."""
 
 
 Ease = Literal["smooth", "linear", "hold"]
@@ -431,7 +431,7 @@ PATH_CLIPS: dict[PathClip, str] = {"keys": "By the keys", "plays": "Plays"}
 
 @dataclass(frozen=True)
 class Keyframe:
-    """A moment of a path: who, doing what, when in the clip, seen from where."""
+    """One point of a path: person, motion, time in the clip and camera."""
 
     time: Annotated[float, Range(0, 36_000, "s", slider=(0, 3600))]
     """When the path is at this keyframe, in seconds from its beginning."""
@@ -441,11 +441,11 @@ class Keyframe:
     """Time in the clip, as in `SessionState.t`."""
     orbit: Orbit = Orbit()
     ease: Ease = "smooth"
-    """How the path goes on to the next keyframe: smoothly, straight with sharp corners, or with a
-    jump at its end."""
+    """How the path goes on to the next keyframe: smoothly, straight with sharp corners, or held
+    until a jump at the next keyframe."""
     turns: Annotated[int, Range(-100, 100, slider=(-3, 3))] = 0
-    """Whole turns of the camera on the way to the next keyframe, on top of the shorter way there;
-    above 0 to the right."""
+    """Whole turns of the camera on the way to the next keyframe, on top of the shortest turn; above
+    0 to the right."""
 
 
 @dataclass(frozen=True)
@@ -453,8 +453,7 @@ class PathOptions:
     """How the path runs through its keyframes."""
 
     closed: bool = False
-    """Leads from the last keyframe back to the first and on without a stop, for videos that
-    repeat."""
+    """Returns from the last keyframe to the first without a stop, for videos that loop."""
     closing: Annotated[float, Range(0, 36_000, "s", slider=(0.1, 60), logarithmic=True)] = 2.0
     """Time from the last keyframe back to the first."""
     clip: PathClip = "keys"
@@ -476,12 +475,12 @@ CUE_PLAYS: dict[CuePlay, str] = {
 
 @dataclass(frozen=True)
 class Cue:
-    """A step of a show: what is seen, how one gets there, and what moves while it stands."""
+    """A step of a show: what is shown, the transition to it, and what moves while it is shown."""
 
     name: str = ""
-    """What the speaker sees it called."""
+    """Its name in the speaker's view."""
     checkpoint: str = ""
-    """Path of its model; empty for the one that the program brings."""
+    """Path of its model; empty for the one that comes with the program."""
     latent: Latent = field(default_factory=Latent)
     motion: Motion = field(default_factory=Motion)
     t: ClipTime = 0.0
@@ -497,11 +496,11 @@ class Cue:
     before: Shot | None = None
     """Left side of the before / after layout."""
     transition: Transition = "glide"
-    """How the picture changes to this cue: at once, by moving there, or by fading over."""
+    """How the picture changes to this cue: at once, by gliding there, or by a cross-fade."""
     seconds: Annotated[float, Range(0, 60, "s", slider=(0, 5), step=0.1)] = 1.0
     """How long a glide or a cross-fade takes."""
     plays: CuePlay = "nothing"
-    """What moves for as long as the cue stands."""
+    """What moves while the cue is shown."""
     title: str = ""
     """Caption that the audience reads, in large letters."""
     line: str = ""
@@ -515,7 +514,7 @@ class Cue:
         return cls(**{name: getattr(state, name) for name in _SHOWN}, **others)
 
     def applied_to(self, state: SessionState) -> SessionState:
-        """The state as the cue shows it. What a cue does not say stays, such as the path."""
+        """The state as the cue shows it. What a cue does not set, such as the path, is kept."""
         return replace(state, **{name: getattr(self, name) for name in _SHOWN})
 
 
@@ -524,7 +523,7 @@ class SessionState:
     """All that defines what is shown: edited by panels, saved, undone and replayed."""
 
     checkpoint: str = ""
-    """Path of the model; empty for the one that the program brings."""
+    """Path of the model; empty for the one that comes with the program."""
     latent: Latent = field(default_factory=Latent)
     motion: Motion = field(default_factory=Motion)
     t: ClipTime = 0.0

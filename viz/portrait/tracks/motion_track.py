@@ -34,7 +34,8 @@ class MotionTrack:
     """How a face moves in F frames of a film. It holds no pictures."""
 
     codes: np.ndarray
-    """Motion codes for t = 1, float32 [F, motion_dim]; 0 is the driver's own face at rest."""
+    """Motion codes for t = 1, float32 [F, motion_dim]; the driver's resting face has the code
+    `MotionMap.rest`, not 0."""
     cameras: np.ndarray
     """Smoothed yaw and pitch in degrees, as in `Camera.orbit`, float32 [F, 2]."""
     crops: np.ndarray

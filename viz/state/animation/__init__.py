@@ -1,1 +1,1 @@
-"""What changes the state by itself: paths, playback, blending, wandering."""
+"""What changes the state over time: paths, playback, blending, wandering."""

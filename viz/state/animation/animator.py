@@ -1,4 +1,4 @@
-"""What changes the state without the user's hand: glides, playback, wandering, auto-orbit."""
+"""Changes of the state that run by themselves: glides, playback, wandering, auto-orbit."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from viz.state.interface import Interface
 from viz.state.types import FRAME_RATE, Keyframe, Orbit, SessionState
 
 GLIDE_SECONDS = 0.7
-"""How long a change takes that the user asks for with a key or a button."""
+"""Length of a glide that a key or a button starts."""
 _BLENDED = ("latent", "motion", "t", "orbit")
-"""What of a state lies on the way to another one."""
+"""Fields of a state that a glide interpolates."""
 
 
 class Animator:
     """Moves the state along from frame to frame.
 
-    What repeats (the clip, the auto-orbit, a path) is shown in steps that come from the wall
-    clock: the speed is real on any machine, and each round shows states that are equal (==) to
-    those of the round before, so that their pictures can be kept.
+    What repeats (the clip, the auto-orbit, a path) advances in fixed steps timed by the wall clock:
+    the speed is right on any machine, and the states of each round equal (==) those of the round
+    before, so that cached pictures can be shown again.
     """
 
     def __init__(self) -> None:
         self.rate = FRAME_RATE
-        """Steps a second of glides, the auto-orbit and paths; may be changed at any time."""
+        """Steps per second of glides, the auto-orbit and paths; may be changed at any time."""
         self.clock = clip_time.Clock()
         self._path_time = clip_time.SteppedTime()
         self._glide: blending.Glide | None = None
@@ -32,7 +32,8 @@ class Animator:
         self.eight = blending.FigureOfEight()
         """The auto-orbit."""
         self._left: Keyframe | None = None
-        """What the last frame ended with; None where a change since then is nobody's grip."""
+        """The state at the end of the last frame, to notice changes by the user; None where a
+        change since then is not the user's."""
 
     @property
     def gliding(self) -> bool:
@@ -42,8 +43,8 @@ class Animator:
     def glide_to(
         self, state: SessionState, end: SessionState, now: float, seconds: float = GLIDE_SECONDS
     ) -> None:
-        """Begins a smooth change to all of `end`, at the clock time `now`; what does not blend is
-        as there at once."""
+        """Begins a smooth change to `end` at the clock time `now`; fields that cannot be blended
+        change at once."""
         self._glide = blending.Glide(state.snapshot(), end, now, seconds)
         self._camera_only, self._left = False, None
         for field in fields(state):
@@ -51,7 +52,7 @@ class Animator:
                 setattr(state, field.name, getattr(end, field.name))
 
     def glide_camera(self, state: SessionState, end: Orbit, now: float) -> None:
-        """Begins a smooth change of the camera; everything else stays as free as it was."""
+        """Begins a smooth change of the camera; other changes do not interrupt it."""
         self.glide_to(state, replace(state, orbit=end), now)
         self._camera_only = True
 
@@ -71,13 +72,13 @@ class Animator:
     ) -> SessionState:
         """The state `seconds` later, at the clock time `now`.
 
-        Who changes what glides or follows the path takes it into the own hand: the glide ends, and
-        the path pauses.
+        A change by the user to what is gliding or following the path takes over: the glide ends,
+        and the path pauses.
 
         Args:
             state: the state now, edited in place.
-            interface: what moves; playback that ends is switched off.
-            seconds: time gone by.
+            interface: says what moves; playback that ends is switched off.
+            seconds: time elapsed.
             now: clock time, seconds.
             dragging: whether the user holds the camera.
             scrubbing: whether the user holds the playhead.
@@ -90,7 +91,7 @@ class Animator:
                 state.t, seconds, state.playback, self.clock, interface.play_between
             )
         if interface.animate_person or interface.auto_orbit:
-            path_editing.pause(interface)  # they would pull at the same things
+            path_editing.pause(interface)  # they change the same fields
         if interface.path_playing and not scrubbing:
             path_editing.advance(state, interface, seconds, self._path_time, self.rate)
         if interface.animate_person:
@@ -106,12 +107,14 @@ class Animator:
                 pitch=interface.orbit_pitch,
                 rate=self.rate,
             )
-        # The playhead moves along the path, also in the frame in which it is let go.
+        # While scrubbing, the playhead changes the state; that includes the frame in which it is
+        # released.
         self._left = None if scrubbing else path_editing.key_of(state, 0.0)
         return state
 
     def _let_go(self, state: SessionState, interface: Interface) -> None:
-        """Stops what moves things that have been changed since the last frame."""
+        """Stops the glide and the path if the user has changed what they move since the last
+        frame."""
         if self._left is None:
             return
         here = path_editing.key_of(state, 0.0)
@@ -132,7 +135,8 @@ class Animator:
 def keep_moving_parts(
     state: SessionState, present: SessionState, interface: Interface
 ) -> SessionState:
-    """`state` with what moves by itself taken from `present`: such changes are not the user's."""
+    """`state` with the parts that move by themselves taken from `present`, as for undo: such
+    changes are not the user's."""
     latent, here = state.latent, present.latent
     if interface.path_playing:
         return replace(state, latent=here, motion=present.motion, t=present.t, orbit=present.orbit)

@@ -1,4 +1,4 @@
-"""Smooth ways from one state to another, and motions that go on by themselves."""
+"""Smooth transitions between states, and motions that run by themselves."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _SAME_STEP = 1e-6
 
 
 def step_of(seconds: float, rate: float) -> int:
-    """The last of `rate` steps a second that has begun after some seconds."""
+    """Index of the step under way after `seconds`, at `rate` steps per second."""
     return math.floor(seconds * rate + _SAME_STEP)
 
 
 def ease(fraction: float) -> float:
-    """0..1 to 0..1, slow at both ends."""
+    """Smoothstep: 0..1 to 0..1, slow at both ends."""
     fraction = min(max(fraction, 0.0), 1.0)
     return fraction * fraction * (3 - 2 * fraction)
 
@@ -29,7 +29,7 @@ def _mix(a: float, b: float, weight: float) -> float:
 
 
 def blend_orbits(a: Orbit, b: Orbit, weight: float) -> Orbit:
-    """Camera on the way from `a` (weight 0) to `b` (1); yaw and roll take the shorter way."""
+    """Camera between `a` (weight 0) and `b` (1); yaw and roll turn the shorter way."""
     if weight >= 1:
         return b
 
@@ -52,10 +52,10 @@ def blend_orbits(a: Orbit, b: Orbit, weight: float) -> Orbit:
 
 
 def blend_latents(a: Latent, b: Latent, weight: float) -> Latent:
-    """Person on the way from `a` (weight 0) to `b` (1), straight from w to w.
+    """Person between `a` (weight 0) and `b` (1), interpolated linearly in w.
 
-    Over the pad the way would lead past people who have nothing to do with either. Truncation,
-    blend and expression, where nothing else differs, move by themselves.
+    A path over the pad would pass through unrelated people. If only truncation, blend or expression
+    differ, these numbers are interpolated instead.
     """
     if weight <= 0 or a == b:
         return a
@@ -79,7 +79,7 @@ def people(latent: Latent) -> list[tuple[Latent, float]]:
 
 
 def blend_motions(a: Motion, b: Motion, weight: float) -> Motion:
-    """Motion on the way from `a` (weight 0) to `b` (1), straight from code to code."""
+    """Motion between `a` (weight 0) and `b` (1), interpolated linearly between the codes."""
     if weight <= 0 or a == b:
         return a
     if weight >= 1:
@@ -96,14 +96,15 @@ def blend_motions(a: Motion, b: Motion, weight: float) -> Motion:
 
 
 def motions(motion: Motion) -> list[tuple[Motion, float]]:
-    """The motions in a blend, each of strength 1, with their shares; the first is its own."""
+    """The motions in a blend, each of strength 1, with their shares; the first is `motion`'s
+    own."""
     rest = 1 - sum(other.share for other in motion.others)
     own = replace(motion, strength=1.0, others=())
     return [(own, rest), *((replace(o.motion, strength=1.0), o.share) for o in motion.others)]
 
 
 def blend_states(a: SessionState, b: SessionState, weight: float) -> SessionState:
-    """State on the way from `a` (weight 0) to `b` (1)."""
+    """State between `a` (weight 0) and `b` (1)."""
     return replace(
         b,
         latent=blend_latents(a.latent, b.latent, weight),
@@ -129,8 +130,8 @@ class Glide:
 
         Args:
             now: clock time, seconds.
-            rate: states a second, so that the same move made again shows the same ones; None for
-                the state at the very time.
+            rate: steps per second to which the time is rounded down, so that repeating a move shows
+                the same states; None for the exact time.
         """
         gone = now - self.begun
         over = gone >= self.seconds
@@ -141,16 +142,16 @@ class Glide:
 
 @dataclass
 class FigureOfEight:
-    """Swings a camera on a slow figure of eight, on top of what the user does with it.
+    """Swings a camera on a slow figure of eight, on top of the user's changes to it.
 
     A round has a whole number of steps, and a step's camera comes from its index alone, so that
     each round shows the very same cameras.
     """
 
     part: float = 0.0
-    """Of the round that is behind it, 0..1."""
+    """Fraction of the round completed, 0..1."""
     step: int = 0
-    """The step that is shown, of `steps` in a round."""
+    """The step shown, of `steps` in a round."""
     steps: int = 1
     center: Orbit | None = None
     """The camera that it swings around; None before it begins."""
@@ -172,11 +173,11 @@ class FigureOfEight:
 
         Args:
             orbit: the camera now.
-            seconds: time gone by.
-            period: seconds a round.
+            seconds: time elapsed.
+            period: seconds per round.
             yaw: swing to each side, degrees.
             pitch: swing up and down, degrees.
-            rate: steps a second.
+            rate: steps per second.
         """
         period = max(period, 0.1)
         if self.center is None or orbit != self._shown:
@@ -209,7 +210,7 @@ def _turned(orbit: Orbit, yaw: float, pitch: float) -> Orbit:
 
 
 def wander(latent: Latent, seconds: float, speed: float, now: float) -> Latent:
-    """A person who changes by herself: the place on the pad moves at `speed` seeds a second, in a
+    """A person who changes over time: the place on the pad moves at `speed` seeds per second, in a
     direction that turns slowly with the clock time `now`."""
     heading = 0.25 * now
     step = seconds * speed

@@ -1,9 +1,9 @@
 """The camera and time path: from keys on a timeline to the state at any moment.
 
-No interface code here, so that exports use it as well. Numbers go along a monotone cubic (Fritsch
-and Butland, "A method for constructing local monotone piecewise cubic interpolants", 1984): smooth
-through the keys, and never beyond them, so that two equal keys are a hold. People and motions
-blend straight from one key's codes to the next one's.
+No interface code here, so that exports use it as well. Numbers follow a monotone cubic (Fritsch and
+Butland, "A method for constructing local monotone piecewise cubic interpolants", 1984): smooth
+through the keys without overshoot, so that nothing moves between two equal keys. People and motions
+are interpolated linearly between the keys' codes.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def duration(state: SessionState) -> float:
 def state_at(state: SessionState, seconds: float) -> SessionState:
     """The state at a moment of its path: person, motion, time and camera come from the keys.
 
-    Before the first key that one holds. An open path holds its last key; a closed one begins
-    anew after `duration`. Of keys at the same time the last one counts from there on. Without
-    keys it is the state as it stands.
+    The first key holds before its time. An open path holds its last key; a closed one starts again
+    after `duration`. Of several keys at one time, the last applies from then on. Without keys the
+    state is returned unchanged.
     """
     if not state.keyframes:
         return state.snapshot()
@@ -50,10 +50,11 @@ def state_at(state: SessionState, seconds: float) -> SessionState:
 
 
 def frame_times(state: SessionState, rate: float) -> list[float]:
-    """Moments of the frames that show the whole path at `rate` a second, at least one.
+    """Times, in seconds, of the frames that show the whole path at `rate` frames per second; at
+    least one.
 
-    An open path ends with its last key; of a closed one the end is the beginning, so it is left
-    out and the frames can be repeated for ever.
+    An open path ends with its last key; a closed one leaves its end out, as it equals the
+    beginning, so that the frames loop.
     """
     return [frame_time(state, index, rate) for index in range(frame_count(state, rate))]
 
@@ -70,7 +71,7 @@ def frame_time(state: SessionState, index: int, rate: float) -> float:
 
 
 def frame_before(state: SessionState, seconds: float, rate: float) -> int:
-    """Index of the last of `frame_times` that has come by some moment of the path."""
+    """Index of the last of `frame_times` at or before `seconds`."""
     return min(max(step_of(seconds, rate), 0), frame_count(state, rate) - 1)
 
 
@@ -90,7 +91,7 @@ class _Leg:
         return self.start.ease == "smooth" and self.length > 0
 
     def camera_steps(self) -> tuple[float, ...]:
-        """How much each of `_numbers` changes on the way."""
+        """How much each of `_numbers` changes along the leg."""
         steps = [b - a for a, b in zip(_numbers(self.start), _numbers(self.end), strict=True)]
         steps[0] = _shorter(steps[0]) + 360 * self.start.turns
         steps[2] = _shorter(steps[2])
@@ -98,7 +99,7 @@ class _Leg:
 
 
 def _shorter(degrees: float) -> float:
-    """The same turn the shorter way round; half a turn keeps its direction."""
+    """The equivalent turn of at most 180 degrees; half a turn keeps its direction."""
     return degrees if abs(degrees) <= 180 else (degrees + 180) % 360 - 180
 
 
@@ -115,7 +116,7 @@ class _Way:
         self._closing = closing
 
     def at(self, seconds: float) -> Keyframe:
-        """What holds at a moment between 0 and the end."""
+        """The path's values at a time between 0 and the end."""
         index = bisect_right(self._keys, seconds, key=lambda key: key.time) - 1
         if index < 0:
             return self._keys[0]
@@ -153,7 +154,7 @@ def _time(leg: _Leg, before: _Leg | None, after: _Leg | None, part: float) -> fl
 
     pace = step(leg) / leg.length
     slopes = [
-        # At an end the clip keeps its pace, as motion that slows down would look tired.
+        # At an end the clip keeps its pace: slowing down would make the motion look tired.
         _slope(step(a) / a.length, step(b) / b.length, a.length, b.length) if a and b else pace
         for a, b in _neighbours(leg, before, after)
     ]
@@ -187,7 +188,7 @@ def _wrapped(degrees: float) -> float:
 def _neighbours(
     leg: _Leg, before: _Leg | None, after: _Leg | None
 ) -> tuple[tuple[_Leg | None, _Leg | None], tuple[_Leg | None, _Leg | None]]:
-    """The legs that meet at both ends of one; Nones where the way has a corner or an end."""
+    """The legs before and after a leg; None where the path has a corner or an end."""
     smooth_before = before is not None and before.is_smooth
     smooth_after = after is not None and after.is_smooth
     return (
@@ -205,7 +206,7 @@ def _slope(first: float, second: float, length: float, next_length: float) -> fl
 
 
 def _cubic(step: float, slope: float, end_slope: float, leg: _Leg, part: float) -> float:
-    """What is added on a leg to the value at its start."""
+    """Change of a value since the start of a leg."""
     if leg.start.ease == "linear":
         return step * part
     rest = 1 - part

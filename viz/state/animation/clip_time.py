@@ -16,25 +16,25 @@ _SAME_FRAME = 1e-6
 
 @dataclass
 class SteppedTime:
-    """A time that runs on evenly while only whole steps of it are shown."""
+    """A time that runs continuously while only whole steps of it are shown."""
 
     exact: float = 0.0
-    """Where the time stands."""
+    """The exact time."""
     shown: float | None = None
-    """The step that is shown for it; None before the first one."""
+    """The step shown for it; None before the first one."""
 
     def resume(self, shown: float) -> float:
         """The exact time behind what is shown, or `shown` itself where the user has moved it."""
         return self.exact if shown == self.shown else shown
 
     def keep(self, exact: float, shown: float) -> None:
-        """Notes a step."""
+        """Records a step."""
         self.exact, self.shown = exact, shown
 
 
 @dataclass
 class Clock:
-    """What playing remembers from one step to the next."""
+    """What playback remembers from one step to the next."""
 
     direction: int = 1
     """1 forwards, -1 on the way back of a ping-pong."""
@@ -45,8 +45,8 @@ class Clock:
 def advance(t: float, seconds: float, playback: Playback, clock: Clock) -> tuple[float, bool]:
     """Time of the clip `seconds` of wall-clock time later, and whether it goes on playing.
 
-    Exact for steps of any length, so that a slow machine drops frames and keeps the speed. A
-    time outside of start..end plays into the range. `clock` is turned where a ping-pong turns.
+    Exact for steps of any length, so that a slow machine drops frames and keeps the speed. A time
+    outside start..end plays into the range. A ping-pong reverses `clock` where it turns.
     """
     start, end = sorted((playback.start, playback.end))
     step = max(seconds, 0.0) * playback.speed / CLIP_SECONDS
@@ -63,7 +63,7 @@ def advance(t: float, seconds: float, playback: Playback, clock: Clock) -> tuple
 
 
 def _bounce(t: float, step: float, start: float, end: float, clock: Clock) -> float:
-    """`t` after moving by `step` between two walls; an outside `t` comes in first."""
+    """`t` moved by `step` and reflected at both ends; from outside it first enters the range."""
     span = end - start
     if span <= 0:
         return start
@@ -86,13 +86,12 @@ def play(
 ) -> tuple[float, bool]:
     """Time to show `seconds` of wall-clock time later, and whether the clip goes on playing.
 
-    Whole frames are shown, each for the same time, so that a clip that repeats shows the same
-    times in each round; the speed is exact all the same. A clip that ends shows the very end of
-    its range.
+    Whole frames are shown, each for the same time, so that a clip that repeats shows the same times
+    in each round; the speed is exact nevertheless. A clip that stops shows the end of its range.
 
     Args:
-        t: time shown now; one that the user has moved is taken as it is.
-        seconds: time gone by.
+        t: time shown now; if the user has moved it, playing goes on from there.
+        seconds: time elapsed.
         playback: range, speed and loop mode.
         clock: of this clip; edited in place.
         between: whether times between the frames are shown as well.
@@ -116,7 +115,7 @@ def play(
 
 
 def frame_range(playback: Playback) -> tuple[int, int]:
-    """First and last whole frame that play; the nearest one where the range holds none."""
+    """First and last whole frame of the playback range; the nearest frame if it contains none."""
     start, end = sorted((playback.start, playback.end))
     first = math.ceil(frame_of(start) - _SAME_FRAME)
     last = math.floor(frame_of(end) + _SAME_FRAME)

@@ -13,13 +13,13 @@ from viz.state.types import FRAME_RATE, Keyframe, SessionState
 SPACING = 2.0
 """Seconds from the last key to one that is added after it."""
 LONGEST = setting(Keyframe, "time").range.ends[1]
-"""Latest time of a key that can be set by hand, seconds."""
+"""Latest time of a key that can be set in the interface, seconds."""
 _SAME = 0.005
-"""Keys closer together than this, seconds, stand at one place."""
+"""Keys closer together than this, in seconds, count as being at the same time."""
 
 
 def key_of(state: SessionState, seconds: float) -> Keyframe:
-    """What is shown, as a key at that time."""
+    """The current view, as a key at a time, seconds."""
     return Keyframe(seconds, state.latent, state.motion, state.t, state.orbit)
 
 
@@ -35,7 +35,7 @@ def current(state: SessionState, interface: Interface) -> int | None:
 
 
 def is_off(state: SessionState, interface: Interface) -> bool:
-    """Whether what is shown is not what the path shows under its playhead."""
+    """Whether the current view differs from the path's at the playhead."""
     if not state.keyframes:
         return False
     there = camera_path.state_at(state, interface.path_time)
@@ -43,9 +43,9 @@ def is_off(state: SessionState, interface: Interface) -> bool:
 
 
 def show(state: SessionState, interface: Interface, seconds: float) -> None:
-    """Put the playhead there and show what the path shows there.
+    """Moves the playhead to a time, seconds, and shows the path's state there.
 
-    A view that the user has made and no key holds is left in `interface.unkeyed`.
+    A view set by the user that no key holds is left in `interface.unkeyed`.
     """
     if _is_unkeyed(state, interface):
         interface.unkeyed = key_of(state, 0.0)
@@ -61,8 +61,8 @@ def show(state: SessionState, interface: Interface, seconds: float) -> None:
 
 
 def _is_unkeyed(state: SessionState, interface: Interface) -> bool:
-    """Whether what is shown comes from the user's hand and is in no key; the clip's time, which
-    moves in many ways, does not count."""
+    """Whether the current view was set by the user and is in no key. The clip's time, which changes
+    for many reasons, is ignored."""
     if not state.keyframes or interface.auto_orbit or interface.animate_person:
         return False
     here, shown = _view(state), interface.path_view
@@ -77,10 +77,10 @@ def _view(shown: SessionState | Keyframe) -> tuple[object, ...]:
 
 
 def add(state: SessionState, interface: Interface) -> int:
-    """Keep what is shown as a new key, and put the playhead on it.
+    """Adds the current view as a new key, and puts the playhead on it.
 
-    It goes where the playhead stands. Where a key stands already it goes behind that one: halfway
-    to the next key, or some seconds on after the last.
+    The key goes to the playhead. If there is a key already, it goes after that one: halfway to the
+    next key, or `SPACING` after the last.
 
     Returns:
         the key's index.
@@ -92,7 +92,7 @@ def add(state: SessionState, interface: Interface) -> int:
 
 
 def move_to_end(state: SessionState, interface: Interface, key: Keyframe) -> None:
-    """Put a key some seconds behind the last one, and the playhead on it; nothing where the path
+    """Moves a key to `SPACING` after the last one, and the playhead to it; does nothing if the path
     no longer has that key."""
     if key not in state.keyframes:
         return
@@ -103,7 +103,7 @@ def move_to_end(state: SessionState, interface: Interface, key: Keyframe) -> Non
 
 
 def update(state: SessionState, interface: Interface) -> None:
-    """Keep what is shown in the key under the playhead."""
+    """Replaces the key under the playhead by the current view."""
     index = current(state, interface)
     if index is None:
         return
@@ -113,12 +113,12 @@ def update(state: SessionState, interface: Interface) -> None:
 
 
 def edit(state: SessionState, index: int, key: Keyframe) -> None:
-    """Replace a key by one at the same place."""
+    """Replaces a key by another at the same index."""
     state.keyframes = (*state.keyframes[:index], key, *state.keyframes[index + 1 :])
 
 
 def duplicate(state: SessionState, interface: Interface) -> None:
-    """A copy of the key under the playhead, behind it."""
+    """Adds a copy of the key under the playhead after it."""
     index = current(state, interface)
     if index is not None:
         key = state.keyframes[index]
@@ -127,28 +127,28 @@ def duplicate(state: SessionState, interface: Interface) -> None:
 
 
 def remove(state: SessionState, interface: Interface) -> None:
-    """Take the key under the playhead away; what is shown stays."""
+    """Removes the key under the playhead; the view stays."""
     index = current(state, interface)
     if index is not None:
         state.keyframes = (*state.keyframes[:index], *state.keyframes[index + 1 :])
 
 
 def clear(state: SessionState, interface: Interface) -> None:
-    """Take all keys away; what is shown stays."""
+    """Removes all keys; the view stays."""
     pause(interface)
     state.keyframes = ()
     interface.path_time = 0.0
 
 
 def move(state: SessionState, index: int, seconds: float) -> int:
-    """Give a key another time, seconds; its index then, as it may pass others."""
+    """Moves a key to another time, seconds; returns its new index, as it may pass others."""
     key = replace(state.keyframes[index], time=round(min(max(seconds, 0.0), LONGEST), 2))
     rest = [*state.keyframes[:index], *state.keyframes[index + 1 :]]
     return _insert(state, rest, key)
 
 
 def stretch(state: SessionState, interface: Interface, seconds: float) -> None:
-    """Change all times by one factor, so that the path lasts `seconds`."""
+    """Scales all times by one factor, so that the path lasts `seconds`."""
     total = camera_path.duration(state)
     if total <= 0 or seconds <= 0:
         return
@@ -159,7 +159,7 @@ def stretch(state: SessionState, interface: Interface, seconds: float) -> None:
 
 
 def go(state: SessionState, interface: Interface, step: int) -> None:
-    """Show the next key after the playhead, or for a negative step the one before it."""
+    """Shows the next key after the playhead or, for a negative step, the one before it."""
     pause(interface)
     now = interface.path_time
     times = [key.time for key in state.keyframes]
@@ -169,25 +169,25 @@ def go(state: SessionState, interface: Interface, step: int) -> None:
     else:
         beyond = [time for time in times if time < now - _SAME]
         goal = max(beyond, default=None)
-    if goal is None and times:  # the last one again, if something else is shown there
+    if goal is None and times:  # the outermost one again, if the view differs from it
         goal = times[-1] if step > 0 else times[0]
     if goal is not None:
         show(state, interface, goal)
 
 
 def can_play(state: SessionState) -> bool:
-    """Whether the path takes any time."""
+    """Whether the path has a duration above 0."""
     return camera_path.duration(state) > 0
 
 
 def toggle_play(state: SessionState, interface: Interface) -> None:
-    """Play the path from the playhead on, or pause; from its end it begins anew."""
+    """Plays the path from the playhead, or pauses it; at its end it starts from the beginning."""
     if interface.path_playing or not can_play(state):
         pause(interface)
         return
     if interface.animate_person or interface.auto_orbit:
-        interface.path_view = key_of(state, 0.0)  # nobody made it
-    # All that else moves by itself would pull at the same things.
+        interface.path_view = key_of(state, 0.0)  # not set by the user
+    # Everything else that moves by itself changes the same fields.
     interface.playing = interface.animate_person = interface.auto_orbit = False
     interface.path_playing, interface.path_lane = True, True
     if interface.path_time >= camera_path.duration(state):
@@ -195,7 +195,7 @@ def toggle_play(state: SessionState, interface: Interface) -> None:
 
 
 def pause(interface: Interface) -> None:
-    """Stop playing the path."""
+    """Stops playing the path."""
     interface.path_playing = False
 
 
@@ -206,15 +206,15 @@ def advance(
     time: SteppedTime | None = None,
     rate: float = FRAME_RATE,
 ) -> None:
-    """Play on by that much; at its end the path begins anew, or stops.
+    """Plays on by some seconds; at its end the path starts again, or stops.
 
     Args:
-        state: with the path; shows what lies there.
-        interface: with the playhead.
-        seconds: time gone by.
-        time: the exact time between two frames; only frames are shown, so that each round shows
-            the same states. None shows the state at the very time.
-        rate: frames a second.
+        state: has the path; edited in place to show it.
+        interface: has the playhead; edited in place.
+        seconds: time elapsed.
+        time: keeps the exact time while only whole frames are shown, so that each round shows the
+            same states. None shows the state at the exact time.
+        rate: frames per second.
     """
     total = camera_path.duration(state)
     moved = (time.resume(interface.path_time) if time else interface.path_time) + seconds
@@ -223,7 +223,7 @@ def advance(
         return
     repeats = interface.path_loop or state.path.closed
     if time is not None and repeats and not state.path.closed:
-        total = camera_path.frame_count(state, rate) / rate  # its last frame lasts as the others
+        total = camera_path.frame_count(state, rate) / rate  # all frames last equally long
     if moved >= total:
         if repeats:
             moved %= total
@@ -239,7 +239,7 @@ def advance(
 
 
 def _free_place(state: SessionState, seconds: float) -> float:
-    """A time for a new key at the playhead, or behind the key that stands there."""
+    """A time for a new key: `seconds`, or after the key that is already there."""
     seconds = round(seconds, 2)
     if index_at(state, seconds) is None:
         return seconds
