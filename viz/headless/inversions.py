@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
-import time
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-import msgspec
-import numpy as np
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
-from training.checkpoint import weights_mark
 from training.networks.generator import Generator
 from viz.headless.export_runs import load, pick_device
 from viz.headless.invert_command import InvertOptions
 from viz.headless.ranks import Ranks, from_environment
-from viz.portrait.camera.camera_fit import fit_camera
-from viz.portrait.camera.face_template import FaceTemplate
-from viz.portrait.camera.self_calibration import find_template
-from viz.portrait.faces.face import NO_FACE, Face
-from viz.portrait.faces.finding import find_faces
-from viz.portrait.faces.photo import read_photo
-from viz.portrait.inversion.inverting import FittedPerson, Inversion
-from viz.portrait.inversion.unfinished import keep, kept
-from viz.render import person_file
-from viz.render.person_file import PersonFile
+from viz.portrait import photo_faces
+from viz.portrait.face_marks import FaceMark, PhotoFaces
+from viz.portrait.faces.face import NO_FACE
+from viz.portrait.person_making import make_person
 from viz.state import files, settings
 from viz.state.errors import UserError
-from viz.state.jobs import finish
-from viz.state.person import PERSON_SUFFIX
-
-_KEEP_SECONDS = 60.0
-"""Time between states of the search that are written."""
-_STATE_SUFFIX = ".unfinished"
+from viz.state.jobs import Report, ReportingSteps, finish
+from viz.state.person import PERSON_SUFFIX, UNFINISHED_SUFFIX
 
 
 def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = False) -> bool:
@@ -62,7 +46,8 @@ def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = F
     ranks = ranks or from_environment()
     waiting = []
     for photo, path in ranks.share(targets(options)):
-        if options.overwrite or not path.exists():
+        unfinished = path.with_suffix(UNFINISHED_SUFFIX).exists()
+        if options.overwrite or unfinished or not path.exists():
             waiting.append((photo, path))
         elif show:
             print(f"{path} is there already: --overwrite makes it anew.")
@@ -81,17 +66,10 @@ def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = F
         raise UserError(
             f"The folder {options.output} cannot be made: {files.reason(error)}."
         ) from error
-    maker = _Maker(
-        model.G,
-        Path(checkpoint).name,
-        finish(find_template(model.G)),
-        options,
-        show and not ranks.rank,
-    )
     all_made = True
     for photo, path in waiting:
         try:
-            maker.make(photo, path)
+            _make(model.G, photo, path, Path(checkpoint).name, options, show and not ranks.rank)
         except UserError as error:
             all_made = False
             print(f"{photo.name}: {error}", file=sys.stderr)
@@ -118,99 +96,58 @@ def targets(options: InvertOptions) -> list[tuple[Path, Path]]:
     return [(photo, path) for path, photo in found.items()]
 
 
-@dataclass(frozen=True)
-class _Maker:
-    """Makes person files of one model."""
-
-    G: Generator
-    model: str
-    template: FaceTemplate
-    options: InvertOptions
-    show: bool
-
-    def make(self, source: Path, path: Path) -> None:
-        """Makes one.
-
-        Raises:
-            UserError: when the photo cannot be used or the file cannot be written.
-        """
-        photo = read_photo(source)
-        face = _face(photo.pixels, self.options.face)
-        for note in filter(None, (*photo.notes, face.remark)):
-            print(note, file=sys.stderr)
-        fit = fit_camera(self.template, face.landmarks)
-        mark = weights_mark(self.G.state_dict())
-        about = {
-            "photo": hashlib.sha256(photo.pixels.numpy().tobytes()).hexdigest(),
-            "face": str(self.options.face),
-            "weights": mark,
-            "options": msgspec.json.encode(self.options.inversion).decode(),
-        }
-        state_path = path.with_suffix(_STATE_SUFFIX)
-        state = kept(state_path, about)
-        made = Inversion(self.G, photo.pixels, face.landmarks, fit, self.options.inversion, state)
-        try:
-            self._run(made, source.name, state_path, about)
-        except KeyboardInterrupt:
-            _keep(made, state_path, about)
-            print("Stopped. The same command goes on from here.", file=sys.stderr)
-            raise
-        person_file.write(path, _content(made.person(), mark, self.model, source.stem))
-        with suppress(OSError):
-            state_path.unlink(missing_ok=True)
-
-    def _run(self, made: Inversion, name: str, path: Path, about: dict[str, str]) -> None:
-        kept_at = time.monotonic()
-        bar_format = "{l_bar}{bar}| {elapsed}<{postfix}"
-        with tqdm(
-            total=1.0,
-            desc=name,
-            disable=not self.show,
-            bar_format=bar_format,
-            mininterval=0.2 if sys.stderr.isatty() else 10,
-        ) as bar:
-            for progress in made.run():
-                left = progress.seconds_left
-                ahead = "?" if left is None else tqdm.format_interval(left)
-                bar.set_postfix_str(f"{ahead} {progress.stage}", refresh=False)
-                bar.update(progress.fraction - bar.n)
-                if time.monotonic() - kept_at > _KEEP_SECONDS:
-                    _keep(made, path, about)
-                    kept_at = time.monotonic()
-
-
-def _keep(made: Inversion, path: Path, about: dict[str, str]) -> None:
-    with suppress(OSError):  # then it begins anew if it is stopped
-        keep(path, made.state(), about)
-
-
-def _face(pixels: Tensor, number: int) -> Face:
-    """A face of a photo, the largest being the first.
+def _make(
+    G: Generator, photo: Path, path: Path, model: str, options: InvertOptions, show: bool
+) -> None:
+    """Makes one person file.
 
     Raises:
-        UserError: when it has none of this number.
+        UserError: when the photo cannot be used or the file cannot be written.
     """
-    faces = find_faces(pixels)
-    if not faces:
-        raise UserError(NO_FACE)
-    if number > len(faces):
-        has = "one face" if len(faces) == 1 else f"{len(faces)} faces"
-        raise UserError(f"This picture has {has}: there is no number {number}.")
-    return faces[number - 1]
-
-
-def _content(person: FittedPerson, weights: str, model: str, name: str) -> PersonFile:
-    """A person as a file keeps it."""
-    fit = person.fit
-    return PersonFile(
-        person.ws.numpy(),
-        person.motion.numpy(),
-        weights,
-        model,
-        name,
-        fit.yaw,
-        fit.pitch,
-        (*fit.centre, fit.side, fit.angle),
-        person_file.png(np.ascontiguousarray(person.picture)),
-        {key: change.numpy() for key, change in (person.tuned or {}).items()},
+    face = _face(photo, options.face)
+    steps = make_person(
+        G, photo, face.landmarks, options.inversion, path, model, anew=options.overwrite
     )
+    try:
+        _drive(steps, photo.name, show)
+    except KeyboardInterrupt:
+        if path.with_suffix(UNFINISHED_SUFFIX).exists():
+            print("Stopped. The same command goes on from here.", file=sys.stderr)
+        raise
+
+
+def _drive(steps: ReportingSteps[Any], name: str, show: bool) -> None:
+    with (
+        closing(steps),
+        tqdm(
+            total=1.0,
+            desc=name,
+            disable=not show,
+            bar_format="{l_bar}{bar}| {elapsed}<{postfix}",
+            mininterval=0.2 if sys.stderr.isatty() else 10,
+        ) as bar,
+    ):
+        for step in steps:
+            report = step if isinstance(step, Report) else Report(*step)
+            left = report.seconds_left
+            ahead = "?" if left is None else tqdm.format_interval(left)
+            bar.set_postfix_str(f"{ahead} {report.detail}", refresh=False)
+            bar.update((report.fraction or 0.0) - bar.n)
+
+
+def _face(photo: Path, number: int) -> FaceMark:
+    """A face of a photo, the largest being the first; what the user should know is printed.
+
+    Raises:
+        UserError: when the photo cannot be read or has no face of this number.
+    """
+    found = PhotoFaces.of_text(finish(photo_faces.find(photo, None, None)))
+    if not found.faces:
+        raise UserError(NO_FACE)
+    if number > len(found.faces):
+        has = "one face" if len(found.faces) == 1 else f"{len(found.faces)} faces"
+        raise UserError(f"This picture has {has}: there is no number {number}.")
+    face = found.faces[number - 1]
+    for note in filter(None, (*found.notes, face.remark)):
+        print(note, file=sys.stderr)
+    return face

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import torch
+from torch import Tensor
 
 from training.checkpoint import weights_mark
 from training.networks.generator import Generator
@@ -28,11 +29,14 @@ from viz.render import person_file
 from viz.render.person_file import PersonFile
 from viz.state.errors import UserError
 from viz.state.jobs import Report, ReportingSteps
+from viz.state.person import UNFINISHED_SUFFIX
 
-UNFINISHED = ".unfinished"
-"""Ending of what is needed to go on."""
 _KEEP_SECONDS = 60.0
 """Time between states that are written, in case that the process ends."""
+_LANDMARKS = "landmarks"
+_SAME_FACE = 0.5
+"""Pixels by which the landmarks of one face may differ: from one number of threads to another they
+do, by less than 0.001."""
 _STAGES = {
     "comparing": "Comparing with random people",
     "searching": "Searching the person",
@@ -47,6 +51,8 @@ def make_person(
     options: InversionOptions,
     path: Path,
     model: str = "",
+    *,
+    anew: bool = True,
 ) -> ReportingSteps[Path]:
     """Steps of making a person file; where they are left early, it holds what was found so far.
 
@@ -57,6 +63,7 @@ def make_person(
         options: of the inversion.
         path: the person file; one that is there is replaced.
         model: name of the model's file.
+        anew: whether a person file that cannot be gone on with is replaced, too.
 
     Returns:
         the path.
@@ -74,13 +81,17 @@ def make_person(
     mark = weights_mark(G.state_dict())
     about = {
         "photo": hashlib.sha256(photo.pixels.numpy().tobytes()).hexdigest(),
-        "face": hashlib.sha256(points.tobytes()).hexdigest(),
         "weights": mark,
         "options": msgspec.json.encode(options).decode(),
     }
-    state_path = path.with_suffix(UNFINISHED)
+    state_path = path.with_suffix(UNFINISHED_SUFFIX)
+    state, points = _kept(state_path, about, points)
+    if state is None and path.exists() and not anew:
+        raise UserError(
+            f"{path} was stopped, and is of another photo, face or model or has other options: "
+            "choose another folder, or have it overwritten."
+        )
     fit = fit_camera(template, points)
-    state = kept(state_path, about)
     made = Inversion(G, photo.pixels, points, fit, options, state)
 
     def write() -> None:
@@ -89,7 +100,7 @@ def make_person(
     def keep_state() -> None:
         with suppress(OSError):  # then it begins anew if it is stopped
             path.parent.mkdir(parents=True, exist_ok=True)
-            keep(state_path, made.state(), about)
+            keep(state_path, made.state() | {_LANDMARKS: torch.from_numpy(points)}, about)
 
     kept_at, begun = time.monotonic(), state is not None
     try:
@@ -100,7 +111,7 @@ def make_person(
                 keep_state()
                 kept_at = time.monotonic()
         yield "Writing", 1.0
-    except GeneratorExit:
+    except (GeneratorExit, KeyboardInterrupt):
         if begun:
             keep_state()
             write()
@@ -109,6 +120,19 @@ def make_person(
     with suppress(OSError):
         state_path.unlink(missing_ok=True)
     return path
+
+
+def _kept(
+    path: Path, about: Mapping[str, str], points: np.ndarray
+) -> tuple[dict[str, Tensor] | None, np.ndarray]:
+    """The state that was kept, with the landmarks that it began with; None with those that are
+    given, where there is none of the same face."""
+    state = kept(path, about)
+    if state is not None and _LANDMARKS in state:
+        before = state.pop(_LANDMARKS).numpy()
+        if before.shape == points.shape and np.abs(before - points).max() < _SAME_FACE:
+            return state, before
+    return None, points
 
 
 def _content(person: FittedPerson, weights: str, model: str, name: str) -> PersonFile:

@@ -16,6 +16,8 @@ LAST_SEED = 2**32 - 1
 """The greatest seed."""
 PERSON_SUFFIX = ".person"
 """Ending of person files; see `viz.render.person_file`."""
+UNFINISHED_SUFFIX = ".unfinished"
+"""Ending of what lies beside a person file that was stopped, to go on from."""
 SEEDS_A_ROW = 100
 """Layout of the pads: one place to the right is the next seed, one up is this many seeds on."""
 

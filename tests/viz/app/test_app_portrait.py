@@ -15,8 +15,9 @@ from tests.viz.app.app_driver import AppDriver, Start
 from viz import program
 from viz.portrait.camera import self_calibration
 from viz.portrait.inversion.inversion_options import InversionOptions
+from viz.portrait.inversion.inverting import Inversion
 from viz.render import person_file
-from viz.state.person import Latent
+from viz.state.person import UNFINISHED_SUFFIX, Latent
 
 display, model, start = app_driver.display, app_driver.model, app_driver.start
 
@@ -105,6 +106,39 @@ def test_a_stopped_person_is_kept_and_goes_on(desk, photo, tmp_path):
     assert "random people" not in desk.commands.job.detail
     desk.commands.cancel_job()
     desk.until(lambda: not portrait.making, 60)
+
+
+def test_what_the_command_left_unfinished_goes_on(desk, photo, model, tmp_path, monkeypatch):
+    path = tmp_path / "pictures" / "ada.person"
+    words = [str(photo), "--checkpoint", str(model), "--output", str(path.parent)]
+    words += ["--candidates", "2", "--code-steps", "3", "--tuning-steps", "2"]
+    run = Inversion.run
+
+    def interrupted(self: Inversion):
+        for progress in run(self):
+            if progress.stage == "fitting":
+                raise KeyboardInterrupt
+            yield progress
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Inversion, "run", interrupted)
+        program.main(["invert", *words])
+    looked(desk, photo)
+    desk.commands.set_portrait_options(FEW)
+    desk.frames(3)
+    details: set[str] = set()
+    desk.click("Portrait/Go on")
+    desk.until(lambda: desk.commands.portrait.making)
+
+    def made() -> bool:
+        details.update({desk.commands.job.detail} if desk.commands.job else ())
+        return not desk.commands.portrait.making
+
+    desk.until(made, 120)
+    assert not any("random people" in detail or "Searching" in detail for detail in details)
+    assert person_file.read(str(path)).tuned
+    assert not path.with_suffix(UNFINISHED_SUFFIX).exists()
+    desk.see_toast("ada is ready")
 
 
 def test_one_of_two_faces_is_chosen_in_the_photo(desk, tmp_path):

@@ -7,16 +7,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+import torch
 from PIL import Image
 
 from training.checkpoint import save
 from training.networks.generator import Generator
 from viz import program
 from viz.headless import inversions
+from viz.portrait import photo_faces
+from viz.portrait.face_marks import PhotoFaces
+from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import Inversion
+from viz.portrait.person_making import make_person
 from viz.render import person_file
+from viz.render.models import load_model
+from viz.render.person_file import PersonFile
+from viz.state.jobs import finish
 
-FEW = ["--candidates", "2", "--code-steps", "4", "--tuning-steps", "2"]
+FEW = InversionOptions(candidates=2, code_steps=4, tuning_steps=2)
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +41,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, small_generator: Generator)
 def invert(folder: Path, out: Path, photos: list[str], *words: str) -> int:
     paths = [str(folder / photo) for photo in photos]
     model = ["--checkpoint", str(folder / "model.safetensors")]
-    return program.main(["invert", *paths, *model, *FEW, "--output", str(out), *words])
+    few = ["--candidates", "2", "--code-steps", "4", "--tuning-steps", "2"]
+    return program.main(["invert", *paths, *model, *few, "--output", str(out), *words])
 
 
 def test_photos_become_person_files_that_the_exports_show(folder, tmp_path, capsys):
@@ -56,23 +66,30 @@ def test_photos_become_person_files_that_the_exports_show(folder, tmp_path, caps
     assert (out / "photo.person").read_bytes() == before
 
 
-def test_a_stopped_command_goes_on_where_it_was(folder, tmp_path, monkeypatch):
-    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    assert invert(folder, whole, ["photo.jpg"]) == 0
+@pytest.fixture(scope="module")
+def whole(folder: Path) -> PersonFile:
+    """The person of the photo, made in one go."""
+    assert invert(folder, folder / "whole", ["photo.jpg"]) == 0
+    return person_file.read(str(folder / "whole" / "photo.person"))
+
+
+def stopping_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Ctrl+C is pressed there."""
     run = Inversion.run
 
     def interrupted(self: Inversion):
         for count, progress in enumerate(run(self)):
-            if count == 7:
+            if count == step:
                 raise KeyboardInterrupt
             yield progress
 
     monkeypatch.setattr(Inversion, "run", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        invert(folder, stopped, ["photo.jpg"])
-    assert [path.name for path in stopped.iterdir()] == ["photo.unfinished"]
-    monkeypatch.undo()
+
+
+def gone_on(folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[PersonFile, int]:
+    """What the command makes of the photo, and in how many steps."""
     steps: list[int] = []
+    run = Inversion.run
 
     def counted(self: Inversion):
         for progress in run(self):
@@ -80,13 +97,55 @@ def test_a_stopped_command_goes_on_where_it_was(folder, tmp_path, monkeypatch):
             yield progress
 
     monkeypatch.setattr(Inversion, "run", counted)
-    assert invert(folder, stopped, ["photo.jpg"]) == 0
-    assert len(steps) < 4
-    assert [path.name for path in stopped.iterdir()] == ["photo.person"]
-    same = (person_file.read(str(f / "photo.person")) for f in (whole, stopped))
-    a, b = same
-    assert np.array_equal(a.ws, b.ws) and np.array_equal(a.motion, b.motion)
-    assert all(np.array_equal(a.tuned[name], b.tuned[name]) for name in a.tuned)
+    assert sorted(path.name for path in out.iterdir()) == ["photo.person", "photo.unfinished"]
+    assert invert(folder, out, ["photo.jpg"]) == 0
+    assert [path.name for path in out.iterdir()] == ["photo.person"]
+    return person_file.read(str(out / "photo.person")), len(steps)
+
+
+def same(a: PersonFile, b: PersonFile) -> bool:
+    assert a.tuned.keys() == b.tuned.keys()
+    pairs = [(a.ws, b.ws), (a.motion, b.motion), *((a.tuned[key], b.tuned[key]) for key in a.tuned)]
+    return all(np.array_equal(one, other) for one, other in pairs)
+
+
+def test_a_stopped_command_goes_on_where_it_was(folder, whole, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stopping_at(patch, 6)
+        invert(folder, tmp_path, ["photo.jpg"])
+    assert not same(person_file.read(str(tmp_path / "photo.person")), whole)
+    made, steps = gone_on(folder, tmp_path, monkeypatch)
+    assert same(made, whole)
+    assert steps < 4
+
+
+def test_what_was_stopped_in_the_window_goes_on(folder, whole, tmp_path, monkeypatch):
+    photo, model = folder / "photo.jpg", finish(load_model(str(folder / "model.safetensors"), CPU))
+    threads = torch.get_num_threads()
+    with torch.inference_mode():
+        torch.set_num_threads(3 - min(threads, 2))  # which moves the landmarks a little
+        (face,) = PhotoFaces.of_text(finish(photo_faces.find(photo, None, None))).faces
+        torch.set_num_threads(threads)
+        steps = make_person(model.G, photo, face.landmarks, FEW, tmp_path / "photo.person")
+        while not str(next(steps)).count("Fitting"):
+            pass
+        steps.close()
+    made, left = gone_on(folder, tmp_path, monkeypatch)
+    assert left < 3
+    assert made.tuned.keys() == whole.tuned.keys()
+    assert np.allclose(made.ws, whole.ws, atol=1e-2)
+
+
+def test_a_stopped_person_of_another_photo_is_kept(folder, tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stopping_at(patch, 6)
+        invert(folder, tmp_path, ["photo.jpg"])
+    before = (tmp_path / "photo.person").read_bytes()
+    assert invert(folder, tmp_path, ["photo.jpg"], "--prior", "0.5") == 1
+    assert "has other options" in capsys.readouterr().err
+    assert (tmp_path / "photo.person").read_bytes() == before
+    assert invert(folder, tmp_path, ["photo.jpg"], "--prior", "0.5", "--overwrite") == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.person"]
 
 
 def test_what_cannot_be_is_said(folder, tmp_path, capsys):

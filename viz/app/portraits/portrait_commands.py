@@ -18,13 +18,11 @@ from viz.render import person_file
 from viz.render.messages import Progress
 from viz.state import named_files
 from viz.state.errors import UserError
-from viz.state.person import PERSON_SUFFIX
+from viz.state.person import PERSON_SUFFIX, UNFINISHED_SUFFIX
 from viz.state.types import Orbit
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic")
 """Endings of files that may be photos."""
-UNFINISHED = ".unfinished"
-"""Ending of what lies beside a person file that can be gone on with."""
 _PHOTOS: Filters = (
     ("Pictures", tuple(f"*{suffix}" for suffix in PICTURES)),
     ("All files", ("*",)),
@@ -203,4 +201,4 @@ def is_photo(path: str) -> bool:
 
 
 def _is_unfinished(path: Path) -> bool:
-    return not named_files.problem_of(path.with_suffix(UNFINISHED))
+    return not named_files.problem_of(path.with_suffix(UNFINISHED_SUFFIX))
