@@ -32,7 +32,7 @@ class InvertOptions:
     """Where the model runs: auto, cpu, cuda, cuda:1 or mps. auto under torchrun: each process on
     its own GPU."""
     overwrite: bool = False
-    """Whether existing person files may be replaced. Without it they are kept, and a search that
-    was stopped goes on."""
+    """Whether existing person files may be replaced. Without it finished ones are kept, and what
+    was stopped, here or in the window, goes on."""
     inversion: InversionOptions = field(default_factory=InversionOptions)
     """How the people are found."""
