@@ -36,7 +36,7 @@ from viz.render.inference import calibration
 from viz.render.inference.plan import Plan
 from viz.render.models import load_model, pick_device
 from viz.render.renderer import Renderer
-from viz.scheduling.previews import PreviewController, words
+from viz.scheduling.previews import PreviewController, Sides, words
 from viz.state.errors import UserError
 from viz.state.jobs import finish
 from viz.state.person import Latent, Motion
@@ -159,7 +159,8 @@ def measure(G: Generator, options: Options) -> tuple[list[Row], dict[str, float 
 
 def _previews(renderer: Renderer, task: str, quality: Quality, rate: float) -> str:
     """How many previews a second a drag sees, once their times are learned, and what they omit."""
-    controller = PreviewController()
+    config = renderer.G.config
+    controller = PreviewController(Sides(config.rendering.raw_resolution, config.image_resolution))
     taken: list[float] = []
     chosen = Preview()
     for turn in range(_PREVIEWS):
