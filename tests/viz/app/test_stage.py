@@ -130,6 +130,32 @@ def test_no_picture_on_the_way_is_black_or_of_something_else(
             assert ((picture >= low) & (picture <= high)).all()
 
 
+def test_a_fade_from_a_wide_layout_leaves_nothing_behind(show: AppDriver) -> None:
+    show.commands.cue_index = 0
+    cue = show.commands.chosen_cue
+    assert cue is not None
+    show.commands.edit_cue(replace(cue, display=replace(cue.display, layout="yaws", columns=3)))
+    show.commands.cue_index = 1
+    cue = show.commands.chosen_cue
+    assert cue is not None
+    show.commands.edit_cue(replace(cue, transition="fade", seconds=0.4))
+    show.commands.cue_index = 0
+    screen = begin(show)
+    glfw.set_window_size(screen.handle, 300, 100)
+    show.until(lambda: screen.size == (300, 100))
+    first = screen.read_pixels()[40:60, 10:90].astype(float).mean()
+    show.key("Next")
+    standing = show.commands.current_show
+    assert standing is not None
+    show.until(lambda: not standing.holds)
+    beside: list[float] = []
+    while not beside or beside[-1] > 0:
+        show.frames(1)
+        beside.append(screen.read_pixels()[40:60, 10:90].astype(float).mean())
+    assert beside == sorted(beside, reverse=True)
+    assert any(0.1 * first < value < 0.9 * first for value in beside)
+
+
 def test_blank_and_frozen_pictures_come_back(show: AppDriver) -> None:
     screen = begin(show)
     first = screen.read_pixels()

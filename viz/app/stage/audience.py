@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
 from gui_utils.controls.redraw import request_frame
 from gui_utils.gl.quads import Box, Quad
+from gui_utils.gl.texture import Texture
 from gui_utils.window import monitors
 from gui_utils.window.picture_window import PictureWindow
 from gui_utils.window.window import Window
@@ -40,6 +44,7 @@ class Audience:
         """What is seen, and what fades out."""
         self._caption = Caption()
         self._words = ("", "")
+        self._solid: Texture | None = None
         self._seen: RenderResult | None = None
         self._fade = (0.0, 0.0)
         """Clock time at which a fade began, and its seconds."""
@@ -94,8 +99,17 @@ class Audience:
         part = min((now - begun) / seconds, 1.0) if seconds > 0 else 1.0
         quads = board.quads(area, one, part)
         if part < 1:
-            quads = old.quads(area, one) + quads
+            ground = [Quad(self._ground_image(), gap, alpha=part) for gap in gaps(quads, area)]
+            quads = [*old.quads(area, one), *ground, *quads]
         return quads + self._caption.quads(*self._words, size)
+
+    def _ground_image(self) -> int:
+        """OpenGL's name of an image of the ground's colour."""
+        if self._solid is None:
+            self._solid = Texture()
+        pixel = np.array(self.ground) * 255
+        self._solid.update(pixel.astype(np.uint8).reshape(1, 1, 3))
+        return self._solid.name
 
     def draw_small(self, place: Box, now: float) -> None:
         """Draws what the audience sees into a rectangle of the speaker's window."""
@@ -136,6 +150,8 @@ class Audience:
         for board in self._boards:
             board.close()
         self._caption.close()
+        if self._solid is not None:
+            self._solid.delete()
 
     # Inside -----------------------------------------------------------------------------------
 
@@ -209,6 +225,24 @@ class Audience:
         if self._screen is not None:
             self._screen.close()
             self._screen = None
+
+
+def gaps(quads: Sequence[Quad], area: Box) -> list[Box]:
+    """Rectangles that cover what quads in rows leave free of an area."""
+    left, top, right, bottom = area
+    rows = sorted({quad.place[1::2] for quad in quads})
+    found: list[Box] = []
+    y = top
+    for start, end in rows:
+        found.append((left, y, right, start))
+        x = left
+        for place in sorted(quad.place for quad in quads if quad.place[1::2] == (start, end)):
+            found.append((x, start, place[0], end))
+            x = place[2]
+        found.append((x, start, right, end))
+        y = end
+    found.append((left, y, right, bottom))
+    return [box for box in found if box[2] > box[0] and box[3] > box[1]]
 
 
 def _words(cue: Cue) -> tuple[str, str]:
