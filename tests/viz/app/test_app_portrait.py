@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,14 @@ from viz.portrait.camera import self_calibration
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import Inversion
 from viz.render import person_file
+from viz.render.connection import in_process
 from viz.state.person import UNFINISHED_SUFFIX, Latent
+from viz.worker_process import run
 
 display, model, start = app_driver.display, app_driver.model, app_driver.start
 
 FEW = InversionOptions(candidates=2, code_steps=3, tuning_steps=2)
+SOME = InversionOptions(candidates=2, code_steps=150, tuning=False)
 MANY = InversionOptions(candidates=2, code_steps=400, tuning=False)
 
 
@@ -139,6 +143,42 @@ def test_what_the_command_left_unfinished_goes_on(desk, photo, model, tmp_path, 
     assert person_file.read(str(path)).tuned
     assert not path.with_suffix(UNFINISHED_SUFFIX).exists()
     desk.see_toast("ada is ready")
+
+
+def test_a_person_goes_on_after_the_renderer_was_killed(start, model, photo, tmp_path):
+    desk = start(model, size=(1100, 700), panels=("Portrait",), launch=in_process(run))
+    desk.settle()
+    looked(desk, photo)
+    commands, portrait = desk.commands, desk.commands.portrait
+    commands.name_person("whole")
+    begun(desk, SOME)
+    desk.until(lambda: not portrait.making, 120)
+    commands.name_person("parts")
+    begun(desk, SOME)
+    searching = lambda: commands.job is not None and "Searching" in commands.job.detail  # noqa: E731
+    desk.until(searching, 60)
+    commands.cancel_job()  # so that there is a state, for which else a minute has to pass
+    desk.until(lambda: not portrait.making, 60)
+    desk.settle()
+    desk.click("Portrait/Go on")
+    desk.until(lambda: portrait.making and searching(), 60)
+    process = commands.worker.host
+    assert isinstance(process, BaseProcess)
+    process.kill()
+    notice = desk.see_toast("Making parts stopped", 30)
+    assert "it goes on where it was" in notice.sentence
+    desk.until(lambda: not portrait.making and commands.worker.host is not process, 30)
+    desk.settle()
+    desk.click("Portrait/Go on")
+    desk.until(lambda: portrait.making)
+    desk.until(lambda: not portrait.making, 120)
+    whole, parts = (
+        person_file.read(str(tmp_path / "pictures" / f"{name}.person"))
+        for name in ("whole", "parts")
+    )
+    assert np.array_equal(whole.ws, parts.ws)
+    assert np.array_equal(whole.motion, parts.motion)
+    assert not list((tmp_path / "pictures").glob("*.unfinished"))
 
 
 def test_one_of_two_faces_is_chosen_in_the_photo(desk, tmp_path):
