@@ -1,4 +1,4 @@
-"""How much a generator's stages compute and move at the least, to hold their times against."""
+"""The least that a generator's stages compute and move, as a bound to compare their times with."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from training.networks.layers import SynthesisLayer, ToRGB
 from viz.render.inference.plan import Plan
 
 _PRODUCT = {"cuda": 8192, "cpu": 1024}
-"""Side of the matrices that a device's speed is measured with."""
+"""Side of the matrices whose product measures a device's speed."""
 _COPY = {"cuda": 2**29, "cpu": 2**26}
-"""Bytes that are copied to measure its memory."""
+"""Bytes copied to measure its memory bandwidth."""
 _TRIES = 5
 
 
@@ -92,7 +92,7 @@ def work(G: Generator, plan: Plan) -> dict[str, Work]:
 
 
 def speed(device: torch.device, dtype: torch.dtype) -> Work:
-    """What a device computes and moves in a second, by a large product and a large copy."""
+    """A device's operations and bytes per second, measured by a large product and a large copy."""
     kind = "cuda" if device.type == "cuda" else "cpu"
 
     def seconds(run: Callable[[], object]) -> float:

@@ -1,11 +1,11 @@
-"""What finding a surface costs, sparsely and on the whole grid.
+"""The cost of finding a surface, sparsely and on the whole grid.
 
     python benchmarks/mesh.py --checkpoint head.safetensors --resolution 256
 
-Each way runs in a process of its own, which tells the seconds of the processor that it took and the
-memory that it needed beyond the model's: the whole grid filled by `G.sample` and meshed by
-scikit-image ("plain"), the whole grid by the density alone ("whole"), and the boxes alone that the
-surface can pass ("sparse"). The meshes are compared, and ratios to the plain way are printed.
+Each way runs in its own process, which reports the CPU seconds it took and the memory it needed
+beyond the model's: the whole grid filled by `G.sample` and meshed by scikit-image ("plain"), the
+whole grid by the density alone ("whole"), and only the boxes that the surface can pass through
+("sparse"). The meshes are compared, and ratios to the plain way are printed.
 """
 
 from __future__ import annotations

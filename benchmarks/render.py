@@ -1,14 +1,13 @@
-"""How fast a model renders here, beside the plain networks in the same run.
+"""How fast a model renders on this machine, compared with the plain networks in the same run.
 
     python -m benchmarks.render                       a full-size model of random weights
     python -m benchmarks.render model.ckpt --json speed.json
 
-Every task is done by the renderer's own way (`viz.render.inference`) and by the networks of
-`training` as they are, in float32, turn by turn; medians are shown, and the median of the turns'
-ratios. A turn ends when its picture is in the host's memory, so a GPU has been waited for. A
-stage's floor is its arithmetic or its memory traffic, whichever takes longer at the device's own
-best. Peak memory is that of a process of its own for each way.
-Close other programs meanwhile.
+Every task is done in turn by the renderer (`viz.render.inference`) and by the plain networks of
+`training` in float32; medians are shown, and the median of the turns' ratios. A turn ends when its
+picture is in the host's memory, so the wait for a GPU is included. A stage's floor is its
+arithmetic or its memory traffic, whichever takes longer at the device's own best. Peak memory is
+measured in a separate process for each way. Close other programs while it runs.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ class Options:
     device: str = "auto"
     """Where it runs: auto, cpu, cuda or cuda:1."""
     precision: Precision = "auto"
-    """Number format of the renderer's own way."""
+    """Number format of the renderer."""
     turns: int = 7
     """How often each task is done by each way."""
     mesh: int = 256
@@ -91,7 +90,7 @@ class Row:
 
 
 class PlainRenderer(Renderer):
-    """Renders by the networks as they are, in float32."""
+    """Renders with the plain networks in float32."""
 
     def plan(self, quality: Quality) -> Plan:
         del quality
@@ -112,7 +111,7 @@ def load(checkpoint: str, device: torch.device) -> Generator:
 
 
 def shots(task: str, turn: int) -> Shot:
-    """What a task shows at a turn: each time something new."""
+    """What a task shows in a turn: something new each time."""
     state = SessionState(t=0.5, latent=Latent(), motion=Motion())
     if task == "orbit":
         state.orbit = Orbit(yaw=2.0 + 3.1 * turn)
@@ -158,7 +157,7 @@ def measure(G: Generator, options: Options) -> tuple[list[Row], dict[str, float 
 
 
 def _previews(renderer: Renderer, task: str, quality: Quality, rate: float) -> str:
-    """How many previews a second a drag sees, once their times are learned, and what they omit."""
+    """Previews per second during a drag, once their times are learned, and what they omit."""
     config = renderer.G.config
     controller = PreviewController(Sides(config.rendering.raw_resolution, config.image_resolution))
     taken: list[float] = []
@@ -208,7 +207,7 @@ def floors(G: Generator, plan: Plan) -> dict[str, str]:
 
 
 def measure_memory(options: Options) -> Row:
-    """Most memory of a process that renders a few pictures, by each way, MiB."""
+    """Peak memory of a process that renders a few pictures, for each way, MiB."""
     row = Row("peak memory", unit="MiB")
     context = multiprocessing.get_context("spawn")
     for way, numbers in (("ours", row.ours), ("plain", row.plain)):
@@ -231,7 +230,7 @@ def _peak(options: Options, way: str) -> float:
 
 
 def _most_resident() -> int:
-    """Most memory that this process has held, bytes."""
+    """Peak memory of this process, bytes."""
     try:
         import resource
     except ImportError:  # Windows, whose own count psutil knows
@@ -241,7 +240,7 @@ def _most_resident() -> int:
 
 
 def table(rows: list[Row], facts: dict[str, float | str]) -> str:
-    """All numbers for reading."""
+    """All numbers as readable text."""
     lines = [f"{'':16}{'here':>12}{'plain':>12}{'ratio':>8}{'here':>10}"]
     for row in rows:
         here = median(row.ours)

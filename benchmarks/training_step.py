@@ -3,7 +3,7 @@
     python benchmarks/training_step.py --preset tiny
     python benchmarks/training_step.py --preset voxceleb-res64 --batch 4 --micro-batch 2 --repeats 1
 
-Trains on random pictures that are in memory, so that reading data is not measured. Every phase runs
+Trains on random pictures held in memory, so that reading data is not measured. Every phase runs
 in every repeat; a phase's time in an update is its mean time divided by the updates from one run
 of it to the next. Results go to a table and, on request, JSON.
 """
@@ -41,7 +41,7 @@ class Options:
     preset: Literal["tiny", "demo", "voxceleb-res64", "voxceleb-res128"] = "tiny"
     """Settings of the run."""
     batch: int | None = None
-    """Clips an update; the preset's if not given."""
+    """Clips per update; the preset's if not given."""
     micro_batch: int | None = None
     """Clips at once; the preset's, or fewer in a smaller batch, if not given."""
     precision: AmpPrecision = "float32"
@@ -69,13 +69,14 @@ class Result:
     seconds_per_kimg: float
     """Seconds for a thousand clips, as the training's progress bar shows."""
     peak_memory_gib: float
-    """Of the GPU's memory in use, or of the whole process on a CPU."""
+    """Peak memory: of the GPU, or of the whole process on a CPU."""
     phase_seconds: dict[str, float]
     """One run of each phase on a batch."""
     phase_share: dict[str, float]
-    """Of an update's time, 0 to 1."""
+    """Share of an update's time, 0 to 1."""
     processor_share: float
-    """Processor time by time and thread: well below 1 where other programs ran on a CPU too."""
+    """CPU time divided by elapsed time and threads: well below 1 if other programs used the CPU
+    too."""
     device: str
     threads: int
     torch: str

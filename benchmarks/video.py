@@ -3,8 +3,8 @@
     python benchmarks/video.py --frames 1000 --suffix .mp4
 
 Exports an orbit with the clip playing, as the application does, and prints frames a second and the
-memory of the process along the way: it must not grow with the number of frames. With --probe, what
-ffprobe says of the file.
+memory of the process along the way: it must not grow with the number of frames. With --probe it
+also prints what ffprobe reports about the file.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Options:
     keep: Path | None = None
     """Where the file goes; None for nowhere."""
     probe: bool = False
-    """Whether ffprobe tells of the file."""
+    """Whether to print what ffprobe reports about the file."""
 
 
 def main(options: Options) -> None:
@@ -77,7 +77,7 @@ def main(options: Options) -> None:
 
 
 def _small_model() -> Generator:
-    """All of the model's parts, a hundredth of its work."""
+    """A model with all parts of the full one, and a hundredth of its work."""
     torch.manual_seed(0)
     config = GeneratorConfig(
         z_dim=64,

@@ -4,10 +4,10 @@
     python -m benchmarks.window model.ckpt --busy 1 --json window.json
 
 Needs a display with xdotool (or run it under `xvfb-run -s "-screen 0 1280x800x24"`), and nothing
-else running. `--busy 1` loads one core with another process meanwhile. For each person and each
-way of moving it tells what was shown: new pictures a second, the share at full quality and at the
-least the side they were rendered at, the time of a render and its stages, from mouse to picture,
-the window's frames, and what both processes take of processor and memory.
+else running. `--busy 1` loads one core with another process at the same time. For each person and
+each kind of motion it reports what was shown: new pictures a second, the share at full quality and
+at the least the side they were rendered at, the time of a render and its stages, from mouse to
+picture, the window's frames, and the CPU time and memory that both processes use.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class Options:
     """What is measured."""
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
-    """Model to show; the bundled one without."""
+    """Model to show; the bundled one if not given."""
     people: tuple[int, ...] = ()
-    """Seeds of people; the first two recommended ones without."""
+    """Seeds of people; the first two recommended ones if not given."""
     seconds: float = 6.0
     """Length of each movement."""
     busy: int = 0
@@ -66,9 +66,9 @@ class Row:
     full: float = 0.0
     """Share of them at full quality, 0..1."""
     least_side: float = 1.0
-    """Smallest side that one was rendered at, as a part of the trained one."""
+    """Smallest side that one was rendered at, as a fraction of the trained one."""
     least_final: float = 1.0
-    """Smallest side of the super-resolution's picture, as a part of the trained one."""
+    """Smallest side of the super-resolution's picture, as a fraction of the trained one."""
     render_ms: float = math.nan
     """Median of the renders."""
     stage_ms: dict[str, float] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Row:
 
 
 class Bench:
-    """The application, and what is seen of it."""
+    """The application, and what it shows."""
 
     def __init__(self, options: Options, folder: Path) -> None:
         settings = folder / "settings.json"
@@ -99,7 +99,7 @@ class Bench:
         self.first_frame = time.perf_counter() - self.begun
         self.renders: list[RenderResult] = []
         self.shown: list[tuple[float, RenderResult]] = []
-        """When each new picture came on the screen."""
+        """Times at which new pictures appeared on the screen."""
         poll = self.commands.worker.poll
 
         def keep() -> list[Event]:
@@ -190,7 +190,7 @@ class Bench:
         return rows
 
     def scrub(self, person: int, seconds: float) -> Row:
-        """A drag of the playhead to and fro, by the real mouse."""
+        """A drag of the playhead back and forth, by the real mouse."""
         self.rest(person)
         left, top, right, bottom = controls.rects["Timeline/Track"]
         y = (top + bottom) / 2
@@ -259,7 +259,7 @@ class Bench:
         return row
 
     def rest(self, person: int) -> None:
-        """Shows a person from the front at the clip's beginning, nothing of it kept."""
+        """Shows a person from the front at the clip's beginning, with no pictures cached."""
         commands = self.commands
         commands.scheduler.pictures.clear()
         commands.state.latent = Latent(x=float(person))
@@ -271,7 +271,7 @@ class Bench:
 
 
 def _nothing(_: float) -> None:
-    """Nothing is done but drawing."""
+    """Only draws frames."""
 
 
 def _xdo(*words: object) -> None:
@@ -280,7 +280,7 @@ def _xdo(*words: object) -> None:
 
 @contextmanager
 def _busy(cores: int) -> Iterator[None]:
-    """Keeps some cores busy meanwhile."""
+    """Keeps some cores busy during the block."""
     others = [subprocess.Popen([sys.executable, "-c", _SPIN]) for _ in range(cores)]
     try:
         yield

@@ -283,7 +283,7 @@ def rays(c: Tensor, resolution: int | tuple[int, int]) -> tuple[Tensor, Tensor]:
     Returns:
         origins [M, 3] and unit directions [M, height * width, 3], rows of the picture first.
     """
-    import torch  # here alone, so that the interface can use cameras without waiting for torch
+    import torch  # imported here so that the interface can use cameras without loading torch
 
     height, width = (resolution, resolution) if isinstance(resolution, int) else resolution
     count = c.shape[0]

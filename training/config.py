@@ -177,7 +177,7 @@ class GeneratorConfig:
 
     @property
     def has_motion(self) -> bool:
-        """Whether time and the motion code do anything."""
+        """Whether time and the motion code have any effect."""
         return self.motion_dim > 0
 
     @property

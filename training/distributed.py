@@ -84,7 +84,7 @@ class DeviceError(ValueError):
 
 
 def device_named(name: str, local: int = 0) -> torch.device:
-    """The device of a name, a GPU always with its number, as `torch.cuda.set_device` wants it.
+    """The device of a name, a GPU always with its number, as `torch.cuda.set_device` expects it.
 
     Args:
         name: "auto" for the first kind that is here of cuda, mps (Apple's GPUs) and cpu; or a name

@@ -1,4 +1,4 @@
-"""How command lines begin and end."""
+"""Starting and ending command-line programs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _ENDINGS = ("SIGTERM", "SIGHUP")
 def run_command(main: Callable[[], int]) -> NoReturn:
     """Runs a command line and ends the program with its status.
 
-    It ends quietly where nobody reads its output any more (`--help | head`) and after Ctrl+C, and
-    takes away what is half written when it is told to end or its terminal is closed. A file or
-    folder that may not be entered gets a sentence and status 1. Letters that the terminal does not
-    know are shown by their numbers.
+    It ends quietly if nobody reads its output any more (`--help | head`) and after Ctrl+C, and
+    removes half-written files when it is terminated or its terminal is closed. For a file or folder
+    that may not be accessed it prints a sentence and ends with status 1. Characters that the
+    terminal cannot show are printed as escapes.
     """
     _print_everything()
     _end_in_order()
@@ -100,7 +100,7 @@ def _print_everything() -> None:
 
 def _end_in_order() -> None:
     def end(number: int, _: FrameType | None) -> NoReturn:
-        signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
+        signal.signal(number, signal.SIG_DFL)  # a second signal ends it at once
         sys.exit(128 + number)
 
     for name in _ENDINGS:

@@ -1,4 +1,4 @@
-"""Where this program keeps what belongs to the person at the machine."""
+"""Folders for the user's caches, settings and pictures."""
 
 from __future__ import annotations
 

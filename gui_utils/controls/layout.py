@@ -39,7 +39,7 @@ class Control:
 
 @dataclass
 class _Search:
-    """What is looked for among the controls."""
+    """A control that is being looked for."""
 
     sought: str = ""
     """The control that gets the keyboard once it is drawn; empty for none."""
@@ -56,7 +56,7 @@ _search = _Search()
 
 
 def begin_frame() -> None:
-    """Forget what the last frame left; the window calls it as a frame begins."""
+    """Forget the records of the last frame; the window calls it as a frame begins."""
     rects.clear()
     _prefix.clear()
     _search.frames -= 1
@@ -96,7 +96,7 @@ def record_rect(name: str, rect: tuple[float, float, float, float]) -> None:
 
 
 def _reach_item(press: bool) -> None:
-    """Give the last item the focus ring, in sight, and press it where it is to be pressed."""
+    """Give the last item the focus ring, scroll it into view, and press it if requested."""
     imgui.set_scroll_here_y(0.4)
     imgui.internal.set_focus_id(imgui.get_item_id(), imgui.internal.get_current_window())
     imgui.set_nav_cursor_visible(True)
@@ -116,21 +116,21 @@ def reach(name: str) -> None:
 
 
 def opens_folds() -> bool:
-    """Whether folded parts of the current section are to be drawn, as they may hold what is
-    sought. They stay open where a control was sought, not where all are indexed."""
+    """Whether folded parts of the current section must be drawn, as they may hold a wanted control.
+    They stay open after a search for one control, but not after indexing all."""
     return is_indexing() or (_prefix[:1] == [_search.sought.partition("/")[0]])
 
 
 def is_indexing() -> bool:
-    """Whether controls are drawn only to be found."""
+    """Whether controls are drawn only to be indexed."""
     return _search.index is not None
 
 
 @contextmanager
 def indexing(width: float) -> Iterator[dict[str, Control]]:
-    """Find the controls that the block draws, out of sight and out of reach, by their names.
+    """Find by name the controls that the block draws, without showing or operating them.
 
-    `width` is that of the place where they are drawn, in design pixels.
+    `width` is that of the area where they are drawn, in design pixels.
     """
     found: dict[str, Control] = {}
     imgui.set_next_window_pos((-30000.0, -30000.0))
@@ -188,7 +188,7 @@ def press_area(name: str, size: tuple[float, float], repeats: bool = False) -> b
 
 @contextmanager
 def reserved(shown: bool, rows: float = 1.0) -> Iterator[bool]:
-    """Keep the place of rows that come and go, so that nothing below them jumps.
+    """Reserve space for rows that come and go, so that nothing below them jumps.
 
     The block gets `shown` and draws its rows only then; it always takes the height of at least
     `rows` controls.
@@ -287,7 +287,8 @@ def tooltip(row: Row | None, text: str, *facts: str) -> None:
 
 
 def tooltip_due() -> bool:
-    """Whether the pointer has rested on the last item; otherwise asks for the frame when it has."""
+    """Whether the pointer has rested on the last item; if not yet, request a frame for that
+    moment."""
     if imgui.is_item_hovered(_TOOLTIP_FLAGS):
         return True
     if imgui.is_item_hovered(imgui.HoveredFlags_.allow_when_disabled):

@@ -76,7 +76,7 @@ class Toasts:
         self._toasts: list[Toast] = []
         self._numbers = count()
         self._reached: int | None = None
-        """The one that the Tab key goes through."""
+        """The notice whose buttons the Tab key goes through."""
         self._reaching = False
         self._former: str | None = None
         """Name of the window that had the keyboard before."""
@@ -104,8 +104,8 @@ class Toasts:
             details: Shown when the notice is unfolded, and copied with it.
             timeout: Seconds until it goes; None takes 4 for info and success and 8 for warnings,
                 and keeps an error until it is dismissed.
-            buttons: Captions and what they do; with some, it stays for at least 10 seconds. What
-                gives True dismisses it.
+            buttons: Captions and what they do; with some, it stays for at least 10 seconds. One
+                that returns True dismisses it.
         """
         sentence, details = printable(sentence), printable(details)
         if timeout is None:
@@ -128,7 +128,7 @@ class Toasts:
 
     def reach(self) -> None:
         """Put the focus ring on the newest notice's first button; Tab goes through the others,
-        and Escape goes back. It stays for that long."""
+        and Escape goes back. The notice stays on show meanwhile."""
         if not self._toasts:
             return
         window = imgui.get_current_context().nav_window
@@ -254,7 +254,7 @@ class Toasts:
         return done
 
     def _take_ring(self, toast: Toast) -> None:
-        """Put the focus ring on the last item where it is wanted on this notice."""
+        """Put the focus ring on the last item if this notice should have it."""
         if self._reaching and toast.number == self._reached:
             imgui.internal.focus_item()
             imgui.set_nav_cursor_visible(True)

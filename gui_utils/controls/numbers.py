@@ -294,7 +294,7 @@ def _rate() -> float:
 
 
 def _finite(value: float, default: float | None, lo: float | None) -> float:
-    """A number to go on with where the value is none."""
+    """A number to continue from if the value is not finite."""
     if math.isfinite(value):
         return value
     return default if default is not None else lo if lo is not None else 0.0

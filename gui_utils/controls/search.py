@@ -16,7 +16,7 @@ from gui_utils.controls.text import printable
 _K = imgui.Key
 _WIDTH, _ROWS = 560.0, 11
 _MOST = 60
-"""Matches that are shown: who needs more types another letter."""
+"""Most matches shown; typing another letter narrows them down."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Choice:
 
 
 def match(query: str, text: str) -> float | None:
-    """How well a text fits what was typed; None where it does not.
+    """How well a text fits what was typed; None if it does not.
 
     Each word of the query must be in the text letter by letter, in order but with gaps allowed.
     Letters that follow one another and beginnings of words count more.
@@ -62,15 +62,17 @@ def _word_score(word: str, text: str) -> float | None:
 
 
 def _letter_score(text: str, at: int, expected: int) -> float:
-    """Of a letter at a place; `expected` is the one right after the letter before it."""
+    """Score of a letter at a position; `expected` is the position right after the previous
+    letter."""
     begins = at == 0 or not text[at - 1].isalnum()
     return (2.0 if begins else 0.0) + (1.5 if at == expected else -0.05 * (at - expected))
 
 
 def best_matches(query: str, choices: Sequence[Choice]) -> list[Choice]:
-    """The choices that fit what was typed, the best first; all in their order for no query.
+    """The choices that fit what was typed, the best first; all in their own order for an empty
+    query.
 
-    Names come before groups, and last what has the words only in its sentence.
+    Matches in names come before matches in groups, and matches only in sentences come last.
     """
     words = query.casefold().split()
     scored = []

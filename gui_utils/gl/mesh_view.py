@@ -1,4 +1,4 @@
-"""A triangle mesh drawn into an image of its own."""
+"""A triangle mesh drawn into a texture."""
 
 from __future__ import annotations
 

@@ -90,6 +90,6 @@ class QuadPainter:
             gl.glDrawArrays(gl.GL_TRIANGLE_STRIP, 0, 4)
 
     def delete(self) -> None:
-        """Frees what it has in its context, which must be current."""
+        """Frees its OpenGL objects; its context must be current."""
         gl.glDeleteProgram(self._program)
         gl.glDeleteVertexArrays(1, [self._vertex_array])

@@ -17,7 +17,7 @@ def monitor_rect(monitor: Any) -> Rect:
 
 
 def names() -> list[str]:
-    """Names of all monitors, the primary one first. Equal ones are told apart by a number."""
+    """Names of all monitors, the primary one first. Equal names are distinguished by a number."""
     found: list[str] = []
     for monitor in glfw.get_monitors():
         name: Any = glfw.get_monitor_name(monitor)

@@ -88,7 +88,7 @@ class PictureWindow:
         glfw.set_window_refresh_callback(self._handle, self._on_refresh)
 
     def cover(self, monitor: str) -> None:
-        """Covers a monitor; a name that none has makes it a window with a frame."""
+        """Covers a monitor; without a monitor of that name it becomes a window with a frame."""
         found: Any = monitors.by_name(monitor)
         if found is None:
             if glfw.get_window_monitor(self._handle):
@@ -117,7 +117,7 @@ class PictureWindow:
         return self._handle
 
     def show(self, quads: Sequence[Quad], ground: Color, version: object) -> bool:
-        """Draws the images where that changes what is to be seen.
+        """Draws the images if that changes what is seen.
 
         Args:
             quads: The images, one over the other.

@@ -367,7 +367,7 @@ class Window:
     ) -> None:
         self.close()
 
-    # Inside
+    # Internals
 
     def _init_imgui(self) -> None:
         io = imgui.get_io()

@@ -48,7 +48,7 @@ class Reader:
     description: str
     """What the user calls it, for file dialogs."""
     suffixes: tuple[str, ...]
-    """Usual ends of file names, for file dialogs; the content decides."""
+    """Usual file name extensions, for file dialogs; the content decides."""
     sniff: Callable[[bytes], bool]
     """Whether a file that starts with these bytes (up to 512) is of this format."""
     read: Callable[[Path, OpenFile, Weights], Checkpoint]
@@ -121,7 +121,7 @@ def load_generator(
 
     Args:
         path: the file.
-        device: where the generator is to be.
+        device: of the generator.
         weights: see `read`.
 
     Raises:

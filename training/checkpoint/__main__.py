@@ -31,15 +31,15 @@ class ConvertConfig:
     half: bool = False
     """Store float16: half the size."""
     notes: tuple[str, ...] = ()
-    """Sentences for whoever opens the model; none keeps the source's."""
+    """Sentences for whoever opens the model; the source's if not given."""
     people: tuple[int, ...] = ()
-    """Seeds of people that the program recommends; none keeps the source's."""
+    """Seeds of people that the program recommends; the source's if not given."""
     motions: tuple[int, ...] = ()
-    """Seeds of motions that it recommends; none keeps the source's."""
+    """Seeds of motions that it recommends; the source's if not given."""
     people_words: tuple[str, ...] = ()
-    """A word on each of these people, in the same order; none keeps the source's."""
+    """A word for each of these people, in the same order; the source's if not given."""
     motions_words: tuple[str, ...] = ()
-    """A word on each of these motions."""
+    """A word for each of these motions."""
     overwrite: bool = False
     """Whether an existing file may be replaced."""
 
@@ -75,7 +75,7 @@ def convert(config: ConvertConfig) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; the exit status is 1 where something must be mended."""
+    """The command line; the exit status is 1 if the user must fix something."""
     typed = with_lists(sys.argv[1:] if arguments is None else arguments, _LISTS)
     config = tyro.cli(ConvertConfig, args=typed, prog="python -m training.checkpoint")
     try:

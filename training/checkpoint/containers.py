@@ -1,4 +1,4 @@
-"""The two file formats of torch.save: a zip archive, and the older row of pickles.
+"""The two file formats of torch.save: a zip archive, and the older sequence of pickles.
 
 They are read here and not by torch.load, which refuses a whole file for one name that it does not
 know, and, for the older format, allocates by sizes that the file declares.
@@ -22,7 +22,7 @@ _LOCAL_HEADER = struct.Struct("<4s22xHH")
 
 @dataclass(frozen=True)
 class Unpickled:
-    """What a file holds. Its tensors are read from the file when they are loaded."""
+    """The contents of a file. Its tensors are read from the file when they are loaded."""
 
     root: Any
     findings: Findings

@@ -38,7 +38,7 @@ class Checkpoint:
     notes: tuple[str, ...]
     """What the user should know of this file, as sentences."""
     metadata: dict[str, str]
-    """Whatever else the file says of itself."""
+    """The rest of the file's metadata."""
 
 
 def build(checkpoint: Checkpoint, device: torch.device | str = "cpu") -> Generator:
@@ -82,7 +82,7 @@ def _unfilled(config: GeneratorConfig) -> Generator:
 
 
 def plain_name(name: str) -> str:
-    """The name of a tensor without what was wrapped around the networks."""
+    """A tensor's name without the prefixes of wrappers around the networks."""
     return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
 
 
@@ -166,8 +166,8 @@ def _copied(
 
 
 def weights_mark(tensors: Mapping[str, Tensor]) -> str:
-    """Sixteen letters that tell one model's weights from another's: a digest of numbers taken
-    evenly from each tensor, so that it costs nothing."""
+    """Sixteen letters that tell one model's weights from another's: a digest of evenly spaced
+    values of each tensor, which is cheap."""
     digest = hashlib.blake2b(digest_size=8)
     for name, tensor in sorted(tensors.items()):
         flat = tensor.detach().reshape(-1)

@@ -2,7 +2,7 @@
 of EG3D's or torch's classes or as tables of tensors, alone or among other things, and inside what
 torch.compile and parallel training wrap around them.
 
-Modules of EG3D's classes carry the source text that is to make them. It is never run: the tensors
+Modules of EG3D's classes carry the source code of their class. It is never run: the tensors
 are taken out of the objects' recorded attributes.
 """
 
@@ -53,7 +53,7 @@ class _Contents:
     """Recorded attributes of modules; "" stands for the whole file."""
 
     def prefixes(self) -> list[str]:
-        """What stands before the names of each generator: "", or such as "model.generator_ema."."""
+        """Prefix of each generator's tensor names: "", or for example "model.generator_ema."."""
         found = dict.fromkeys(
             name[: name.index(_BACKBONE)] for name in self.tensors if f".{_BACKBONE}" in f".{name}"
         )
@@ -164,7 +164,7 @@ def read_generator(path: Path, unpickled: Unpickled, weights: Weights) -> Checkp
 def _choose(
     path: Path, root: object, contents: _Contents, weights: Weights
 ) -> tuple[str, list[str]]:
-    """What stands before the names of the wanted generator, and notes on the choice.
+    """Prefix of the wanted generator's tensor names, and notes on the choice.
 
     Raises:
         CheckpointError: when there is no generator.
@@ -204,7 +204,7 @@ def _nothing_found(root: object) -> str:
 
 
 def _options_of_module(module: Mapping[Any, Any] | None) -> Options | None:
-    """Options that a module of EG3D's was made with; None where it does not say."""
+    """Options that an EG3D module was made with; None if it does not say."""
     kwargs = mapping_of((module or {}).get("_init_kwargs"))
     if module is None or kwargs is None:
         return None

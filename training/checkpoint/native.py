@@ -76,8 +76,8 @@ class _HeaderError(ValueError):
 
 
 def _read_header(file: OpenFile) -> tuple[dict[str, str], dict[str, Source]]:
-    """Texts and tensors that a safetensors file declares. The library is not used for it, as it
-    maps the file.
+    """Metadata and tensors that a safetensors file declares. The safetensors library is not used,
+    because it maps the file.
 
     Raises:
         ValueError, TypeError, KeyError, AttributeError, RecursionError: when it is damaged.

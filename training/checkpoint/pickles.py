@@ -55,7 +55,7 @@ _STORAGE_TYPES = {
 
 
 _SPARE = 2**20
-"""Bytes that what a file repeats may take beyond its own size."""
+"""Bytes that a file's repeated values may take beyond its own size."""
 
 
 class PickleError(ValueError):
@@ -97,7 +97,7 @@ def source_of(value: object) -> Source | None:
 
 @dataclass
 class Findings:
-    """What was met while reading."""
+    """What was found while reading."""
 
     ignored: set[str] = field(default_factory=set)
     """Dotted names that neither a network nor its training needs."""
@@ -112,7 +112,7 @@ class Findings:
 
 PersistentLoad = Callable[[object], Storage | Inert]
 PickleFile = io.BytesIO | OpenFile
-"""Files whose reads never allocate more than is there."""
+"""Files whose reads never allocate more than the file holds."""
 
 
 def load(
@@ -126,7 +126,7 @@ def load(
 
     Args:
         file: where to read.
-        findings: gets what was met.
+        findings: collects what was found.
         persistent_load: gives the storage, or the class, of a persistent id.
         inside: whether it is a part of another pickle, whose tensors hold no more of them.
 
@@ -148,12 +148,12 @@ def load(
 def load_legacy(file: PickleFile, findings: Findings, *, inside: bool = False) -> Any:
     """The object in a file of torch.save's older format, also used for a single storage.
 
-    The format is a row of pickles (magic number, version, system, object, keys of its storages)
-    and then, for each key, the number of values as int64 and the values.
+    The format is a sequence of pickles (magic number, version, system, object, keys of its
+    storages) and then, for each key, the number of values as int64 and the values.
 
     Args:
         file: positioned at the start.
-        findings: gets what was met.
+        findings: collects what was found.
         inside: see `load`.
 
     Raises:

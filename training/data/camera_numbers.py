@@ -9,10 +9,10 @@ from training.data.source import ClipError
 
 
 def require_cameras(cameras: np.ndarray, first_frame: int = 0) -> None:
-    """Nothing, when every row of float [n, 25] is a camera.
+    """Checks that every row of float [n, 25] is a camera.
 
     Raises:
-        ClipError: naming the first frame whose numbers are none.
+        ClipError: naming the first frame whose numbers are not.
     """
     for k, numbers in enumerate(cameras):
         try:

@@ -1,9 +1,9 @@
 """Videos and their cameras into the project's data set format: `training.dataset convert`.
 
 Each video becomes one part file in a work folder beside the target; a part is complete or not
-there, and its name is a hash of all that it was made from. So a conversion that was killed goes on
-where it was, and gives the same bytes as one that was not. The work folder holds as much as the
-target until the end.
+there, and its name is a hash of all that it was made from. So a conversion that was killed resumes
+where it stopped, and gives the same bytes as one that was not. Until the end the work folder is as
+large as the target.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class ConvertOptions:
     """Processes; 0 takes one for each core."""
 
     def check(self) -> None:
-        """Nothing, when these options can be used.
+        """Checks that these options can be used.
 
         Raises:
             DatasetError: saying which cannot.
@@ -91,7 +91,7 @@ class ConvertOptions:
 
 @dataclass(frozen=True)
 class Converted:
-    """What a conversion gave."""
+    """The result of a conversion."""
 
     clips: int
     frames: int

@@ -15,7 +15,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def check_png(data: bytes, side: int) -> None:
-    """Nothing, when `data` is an undamaged PNG of side x side pixels.
+    """Checks that `data` is an undamaged PNG of side x side pixels.
 
     The size is read before decoding, so that no header can ask for gigabytes; the checksums are
     tested here, because the decoder skips them and would give noise for damaged bytes.

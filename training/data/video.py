@@ -58,7 +58,7 @@ class Video:
 
         Args:
             numbers: of the frames.
-            turned: whether to turn pictures that are stored turned, as telephones do, instead of
+            turned: whether to rotate pictures that are stored rotated, as by phones, instead of
                 refusing them.
 
         Raises:

@@ -24,7 +24,7 @@ from training.networks.generator import Generator
 
 
 class Stream(IntEnum):
-    """What random numbers are for; each use has its own under one seed."""
+    """Uses of random numbers; each has its own stream under one seed."""
 
     CODES = 1
     TIMES = 2

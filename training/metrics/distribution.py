@@ -36,7 +36,7 @@ from training.user_folders import user_folder
 logger = logging.getLogger(__name__)
 
 CACHE_VERSION = 2
-"""Changes whenever the same key would give other statistics."""
+"""Increased whenever the same key would give different statistics."""
 _READERS = 4
 """Threads that decode real clips."""
 
@@ -47,7 +47,7 @@ def measure(session: Session, names: list[str]) -> dict[str, Result]:
     """fvd, fid or both, from the same clips.
 
     Raises:
-        MetricsError: when a detector or the data set is missing or of no use.
+        MetricsError: when a detector or the data set is missing or unusable.
         DetectorError, DatasetError: when one cannot be used.
     """
     config, world = session.config, session.world

@@ -1,4 +1,5 @@
-"""All metrics of one generator: `METRICS` lists them, `evaluate` measures, `Report` keeps."""
+"""All metrics of one generator: `METRICS` lists them, `evaluate` measures them, `Report` holds the
+results."""
 
 from __future__ import annotations
 
@@ -173,7 +174,7 @@ def evaluate(
     Args:
         config: what and how.
         world: this process among its siblings.
-        G: the generator, where it is not that of `config.checkpoint`: a running training's, say.
+        G: the generator, if not that of `config.checkpoint`, for example a running training's.
         codes: for depth, where they are not those of `config.codes`.
 
     Raises:
@@ -195,7 +196,7 @@ def evaluate(
 
 
 def _check(config: MetricsConfig, names: list[str], codes: CodesOf | None) -> None:
-    """Nothing, when the metrics exist and have what they need: hours of others may come first.
+    """Checks that the metrics exist and have what they need: hours of others may come first.
 
     Raises:
         MetricsError: naming all that is missing.

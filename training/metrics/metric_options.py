@@ -27,13 +27,13 @@ class MetricsConfig:
     """Compare only with the people that a training with this --score.held-out-share left out; 0 for
     all."""
     metrics: str = "chamfer,warp,flicker"
-    """Names with commas between them. swd, fvd, fid; identity, chamfer, warp as published, at two
+    """Names separated by commas. swd, fvd, fid; identity, chamfer, warp as published, at two
     moments of a clip; identity_face, chamfer_mean, warp_visible, flicker of one moment; depth."""
     out: Path | None = None
     """Result file; beside the checkpoint as NAME.metrics.json if not given."""
     video_detector: Path | None = None
-    """For fvd: I3D of Kinetics-400. The published evaluation takes i3d_pretrained_400.pt, to which
-    the README of github.com/wilson1yan/VideoGPT leads; i3d_torchscript.pt works too."""
+    """For fvd: I3D of Kinetics-400. The published evaluation takes i3d_pretrained_400.pt, which
+    the README of github.com/wilson1yan/VideoGPT links; i3d_torchscript.pt works too."""
     image_detector: Path | None = None
     """For fid: TorchScript that takes uint8 pictures, as inception-2015-12-05.pt does, which
     github.com/NVlabs/stylegan2-ada-pytorch names in its metrics."""
@@ -54,7 +54,7 @@ class MetricsConfig:
     """People seen from two sides for the metrics of identity, surfaces and warping (the published
     chamfer is summed over 1,000, and scaled to them); clips for depth."""
     orbits: int = 100
-    """People that are circled for flicker."""
+    """People filmed by a circle of cameras for flicker."""
     batch: int = 4
     """Clips or people at once in each process."""
     seed: int = 0

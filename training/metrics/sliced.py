@@ -29,7 +29,7 @@ from training.metrics.distribution import ahead, cache_folder, fingerprint, writ
 from training.metrics.metric_session import MetricsError, Result, Session
 
 CACHE_VERSION = 1
-"""Changes whenever the same key would give other statistics."""
+"""Increased whenever the same key would give different statistics."""
 PATCH = 7
 """Side of a patch, pixels."""
 PATCHES = 64

@@ -71,7 +71,7 @@ def measure(session: Session, names: list[str]) -> dict[str, Result]:
     left out.
 
     Raises:
-        MetricsError: when there are no codes, no depth, or they do not go together.
+        MetricsError: when there are no codes, no depth, or they do not match.
         DatasetError: when the data set cannot be used.
     """
     config, source = session.config, session.source

@@ -26,7 +26,7 @@ from training.synthetic.ict import LABELS, MorphableModel, Progress, cache_folde
 from training.synthetic.traits import SHAPE_DIM
 
 _VERSION = 2
-"""Goes up when the computation changes, so that older files are not used."""
+"""Increased when the computation changes, so that older files are not used."""
 
 AZIMUTHS = np.linspace(-180, 180, 120, endpoint=False)
 """Degrees around the vertical of the rays that bind the hair; 0 is the face, 90 the left ear."""

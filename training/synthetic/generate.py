@@ -1,4 +1,4 @@
-"""The command that draws a data set of synthetic heads."""
+"""The command that renders a data set of synthetic heads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from training.synthetic.ict import ModelError, cached_compact, load_model
 from training.synthetic.traits import IDENTITY_DIM, identity_from_u
 
 MODEL_VARIABLE = "PV3D_ICT_MODEL"
-"""Environment variable that stands in for --model."""
+"""Environment variable used if --model is not given."""
 
 _YAW_LIMIT, _PITCH_LIMIT = 40.0, 23.0
 

@@ -87,7 +87,7 @@ def _write(buffer: moderngl.Buffer, *columns: np.ndarray) -> None:
 
 
 def _set(program: moderngl.Program, **uniforms: Any) -> None:
-    """Set uniforms, those that the driver has not optimised away. Colours are clipped to 0..1."""
+    """Set the uniforms that the driver has not optimised away. Colours are clipped to 0..1."""
     for name, value in uniforms.items():
         if name not in program:
             continue
@@ -114,7 +114,7 @@ class HeadRenderer:
 
         Args:
             cache: folder for what is computed once for a model; None for the user's cache.
-            progress: told about that computation.
+            progress: called with the progress of that computation.
 
         Raises:
             RuntimeError: when no OpenGL context can be made.

@@ -1,4 +1,4 @@
-"""The settings of a run that goes on: those in its folder, and what the command line changes."""
+"""The settings of a resumed run: those in its folder, and changes from the command line."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def read_settings(folder: RunFolder, kind: type[Settings]) -> Settings | None:
 def require_same_networks(
     folder: RunFolder, config: Settings, networks: Callable[[Settings], Iterable[nn.Module]]
 ) -> None:
-    """Returns when the settings of a run that goes on make the networks that it has.
+    """Checks that the settings of a resumed run make the networks that it has.
 
     Args:
         folder: of the run.
@@ -81,7 +81,7 @@ def require_same_networks(
         networks: makes the networks of settings.
 
     Raises:
-        RunError: naming the settings that would have to be as they were.
+        RunError: naming the settings that must not change.
     """
     before = read_settings(folder, type(config))
     if before is None or not folder.states():

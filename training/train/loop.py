@@ -1,4 +1,4 @@
-"""The training loop, to be read from top to bottom.
+"""The training loop; read it from top to bottom.
 
 Each update runs the phases of `training.train.step`. The batch is cut into micro-batches, which the
 processes share; gradients are summed over both. No state of a random generator is kept: every draw
@@ -86,7 +86,7 @@ class Networks:
 
         Args:
             config: of the run.
-            device: where they are to be.
+            device: of the networks.
             anew: whether they begin a run, from the weights to start from if there are any.
 
         Raises:
@@ -163,7 +163,7 @@ class Trainer:
         """Why the newest state could not be written, in the first process."""
 
     def restore(self) -> None:
-        """Takes back the newest state of the run that is resumed; once, and else nothing.
+        """Restores the newest state of the run to resume; only the first call has an effect.
 
         Raises:
             RunError: when the run to resume does not fit, or is not there for every process.
@@ -183,7 +183,7 @@ class Trainer:
     def run(self) -> Iterator[dict[str, float]]:
         """Trains, and yields the losses of each update.
 
-        SIGTERM and SIGINT end the run after the update under way, saved.
+        SIGTERM and SIGINT end the run after the current update, with its state saved.
 
         Raises:
             RunError: when the run to resume cannot be used, the training diverges, or its last
@@ -362,7 +362,7 @@ class Trainer:
             log.warning("The best generator, of update %d, is not saved: %s", number, e)
 
     def stop(self) -> None:
-        """Asks the run to end after the update under way."""
+        """Asks the run to end after the current update."""
         self._stopping = True
 
     def _synchronize(self) -> None:

@@ -10,7 +10,7 @@
 
 States are safetensors files: tensors and plain numbers, so that opening one cannot run code.
 Every file is written beside its place and renamed; a full disk leaves the old ones as they are.
-A state whose values are not all finite is never written, and never taken back.
+A state whose values are not all finite is never written, and never restored.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _ANY_TIME = {
 
 
 class RunError(Exception):
-    """Something about a run that the user can mend, as a sentence."""
+    """A problem with a run that the user can fix, as a sentence."""
 
 
 @contextmanager
@@ -125,7 +125,7 @@ class TrainingState:
         return {name: x.detach().cpu().contiguous() for name, x in self.named_tensors()}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Takes everything back.
+        """Restores everything.
 
         Raises:
             RunError: when the tensors are those of other networks.
@@ -173,7 +173,7 @@ class Health:
             self.require()
 
     def require(self) -> None:
-        """Returns when the losses of the last update were finite.
+        """Checks that the losses of the last update were finite.
 
         Raises:
             RunError: when they were not.
@@ -305,7 +305,7 @@ class RunFolder:
         )
 
     def require_finite(self, state: TrainingState) -> None:
-        """Returns when all values of a state are finite.
+        """Checks that all values of a state are finite.
 
         Raises:
             RunError: when they are not.

@@ -51,7 +51,7 @@ class Outcome:
     """What one phase computes on a micro-batch."""
 
     losses: dict[str, Tensor]
-    """Scalars by name, whose sum is to fall."""
+    """Scalars by name; their sum is minimised."""
     logits: dict[str, Tensor] = field(default_factory=dict)
     """Mean logits of the discriminators by name, for the logs: a discriminator that tells real from
     generated with ease has them far apart."""

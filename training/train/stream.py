@@ -1,4 +1,4 @@
-"""The data set as the training loop takes it: micro-batches on the loop's device."""
+"""The data set as the training loop reads it: micro-batches on the loop's device."""
 
 from __future__ import annotations
 

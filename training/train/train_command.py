@@ -36,7 +36,7 @@ from training.train.train_config import DESCRIPTIONS, PRESETS, TrainConfig
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Trains as the command line says; the exit status is 1 where something must be mended."""
+    """Trains as the command line says; the exit status is 1 if the user must fix something."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         config = parse(sys.argv[1:] if arguments is None else arguments)

@@ -101,7 +101,7 @@ class TrainConfig:
     out: str = "runs/new"
     """Folder of the run."""
     resume: bool = False
-    """Go on from the newest state in the folder."""
+    """Continue from the newest state in the folder."""
     start_from: str = ""
     """Checkpoint whose weights begin the generator: ours, PV3D's or EG3D's. A published PV3D
     checkpoint gives the discriminators and the optimisers' states too."""

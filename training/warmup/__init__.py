@@ -1,1 +1,1 @@
-"""Supervised training on data whose people are known, before any discriminator is asked."""
+"""Supervised training on data whose people are known, without discriminators."""

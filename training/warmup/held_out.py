@@ -185,7 +185,7 @@ class HeldOutConfig:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; the exit status is 1 where something must be mended."""
+    """The command line; the exit status is 1 if the user must fix something."""
     config = tyro.cli(HeldOutConfig, args=arguments, prog="python -m training.warmup.held_out")
     generator = config.run / "generator.safetensors" if config.run.is_dir() else config.run
     try:

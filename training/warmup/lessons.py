@@ -54,7 +54,7 @@ class Lesson:
 
 
 def check(identity: int, motion: int, path: str) -> None:
-    """Returns when a data set's numbers are those whose meaning is known.
+    """Checks that a data set's numbers are those whose meaning is known.
 
     Raises:
         training.data.DatasetError: when they are not.

@@ -5,7 +5,7 @@
     python -m training.train demo --data heads.zip --start-from runs/warm/generator.safetensors
 
 First the volume renderer learns from random rays, then the super-resolution with it from parts of
-pictures. A run can be stopped at any moment and goes on with --resume.
+pictures. A run can be stopped at any moment and continued with --resume.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class WarmupConfig:
     out: str = "runs/warmup"
     """Folder of the run."""
     resume: bool = False
-    """Go on from the newest state in the folder."""
+    """Continue from the newest state in the folder."""
     start_from: str = ""
     """Checkpoint whose weights begin the generator, such as another run's generator.safetensors;
     its codes are taken to be known, so that nothing is taught."""
@@ -217,7 +217,7 @@ class Warmup:
         return taught if _READS_MOTION.search(name) else 1.0
 
     def restore(self) -> None:
-        """Takes back the newest state of the run that is resumed; once, and else nothing.
+        """Restores the newest state of the run to resume; only the first call has an effect.
 
         Raises:
             RunError: when no state can be used.
@@ -227,7 +227,8 @@ class Warmup:
             log.info(resumed(self.folder.restore(self.state), self.folder))
 
     def run(self) -> Iterator[dict[str, float]]:
-        """Trains, and yields the losses of each update; SIGTERM and SIGINT end it, saved.
+        """Trains, and yields the losses of each update; SIGTERM and SIGINT end it, with its state
+        saved.
 
         Raises:
             RunError: when the run to resume cannot be used, the training diverges, or its last
@@ -257,7 +258,7 @@ class Warmup:
             raise RunError(f"The last state of the run is not saved: {self._unsaved}.")
 
     def stop(self) -> None:
-        """Asks the run to end after the update under way."""
+        """Asks the run to end after the current update."""
         self._stopping = True
 
     def _teach(self) -> None:
@@ -274,7 +275,7 @@ class Warmup:
         self.G_ema.load_state_dict(self.G.state_dict())
 
     def update(self) -> dict[str, float]:
-        """One update of the stage that is on."""
+        """One update of the current stage."""
         config, number = self.config, self.state.update
         on_rays = number < config.updates
         position = number * config.batch
@@ -429,7 +430,7 @@ def train(config: WarmupConfig, here: World) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Trains as the command line says; the exit status is 1 where something must be mended."""
+    """Trains as the command line says; the exit status is 1 if the user must fix something."""
     arguments = sys.argv[1:] if arguments is None else arguments
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
