@@ -1,1 +1,1 @@
-"""Files out: pictures, videos and geometry, each with the session that made it."""
+"""Exports: pictures, videos and geometry, each with the session that made it."""

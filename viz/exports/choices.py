@@ -27,11 +27,11 @@ class ExportChoices:
     what: str = "video"
     """Key of EXPORTERS."""
     name: str = ""
-    """Of the file or folder, without its ending; empty for one that tells what it holds."""
+    """Name of the file or folder, without its suffix; empty for one made from the content."""
     options: dict[str, Any] = field(default_factory=dict[str, Any])
-    """Options that were changed, by exporter."""
+    """Changed options, by exporter."""
     suffixes: dict[str, str] = field(default_factory=dict[str, str])
-    """Endings that were chosen, by exporter."""
+    """Chosen suffixes, by exporter."""
 
     @property
     def exporter(self) -> Exporter:
@@ -49,26 +49,26 @@ class ExportChoices:
 
     @property
     def suffix(self) -> str:
-        """Its files' ending, such as ".mp4", or `FOLDER`."""
+        """The suffix of its files, such as ".mp4", or `FOLDER`."""
         chosen = self.suffixes.get(self.what)
         known = self.exporter.suffixes
         return chosen if chosen in known else known[0]
 
     def target(self, state: SessionState, folder: str, model: str) -> Path:
-        """Where the export would go; `folder` and the model's name as shown."""
+        """Path that the export would be written to, from the folder and the model's name."""
         name = safe_name(self.name) or default_name(
             state, self.what, model, with_time=self.exporter.moment
         )
         return expanded(folder) / f"{name}{self.suffix}"
 
     def plain(self) -> dict[str, Any]:
-        """What is worth remembering, as JSON has it."""
+        """The choices to remember, as plain data for JSON."""
         options = {name: asdict(value) for name, value in self.options.items()}
         data = {"what": self.what, "options": options, "suffixes": self.suffixes}
         return json.loads(json.dumps(data))
 
     def restore(self, data: dict[str, Any]) -> None:
-        """Take over what `plain` gave; what does not fit any more is passed over."""
+        """Restores the choices that `plain` returned; those that no longer fit are ignored."""
         what = data.get("what")
         if isinstance(what, str) and what in EXPORTERS:
             self.what = what
@@ -93,13 +93,13 @@ def estimate(
     model: ModelInfo | None,
     stage_ms: dict[str, float],
 ) -> Estimate:
-    """What the chosen export would be.
+    """Size and duration of the chosen export.
 
     Args:
         choices: what is exported.
         state: from which session.
-        model: of which sizes are known.
-        stage_ms: milliseconds of the stages of a full picture, as measured lately.
+        model: the loaded model.
+        stage_ms: latest milliseconds of each stage of a full picture.
     """
     picture_ms = sum(ms for stage, ms in stage_ms.items() if stage not in ("mapping", "mesh"))
     occasion = Occasion(state, model, choices.suffix, picture_ms)
@@ -109,20 +109,20 @@ def estimate(
 def problems(
     choices: ExportChoices, state: SessionState, model: ModelInfo | None, path: Path
 ) -> list[str]:
-    """Sentences on why the chosen export cannot be made; nothing where all is well.
+    """Sentences on why the chosen export cannot be made; empty if it can.
 
     Args:
         choices: what is exported.
         state: from which session.
-        model: of which sizes are known.
-        path: where to.
+        model: the loaded model.
+        path: path to write to.
     """
     options, occasion = choices.current, Occasion(state, model, choices.suffix)
     return [*options.problems_with(path), *choices.exporter.problems(options, occasion)]
 
 
 def seconds_text(seconds: float) -> str:
-    """A length of time for people, rounded: "about 2 min"."""
+    """A rounded duration for display: "about 2 min"."""
     if seconds < 1.5:
         return "a moment"
     for unit, factor in (("h", 3600.0), ("min", 60.0)):
@@ -132,7 +132,7 @@ def seconds_text(seconds: float) -> str:
 
 
 def seconds_left(seconds: float) -> str:
-    """What is left of an export, short: "1:05 left"."""
+    """Remaining time of an export, in short: "1:05 left"."""
     whole = math.ceil(seconds)
     if whole < 60:
         return f"{whole} s left"

@@ -1,8 +1,8 @@
-"""Sessions inside exports, and back out of them.
+"""Writes sessions into exports, and reads them back.
 
 PNGs hold the session as text, MP4 and MOV as their comment, GIFs as a comment, WebP as XMP and GLB
-in its extras; what can hold no text has a session file beside it. No torch here: the window opens
-exports with this.
+in its extras; formats that hold no text get a session file beside them. No torch here: the window
+opens exports with this module.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ EXPORT_SUFFIXES = {
     ".obj": "mesh",
     ".stl": "mesh",
 }
-"""Endings of exports, which hold a session or have one beside them, and what they are."""
+"""Suffixes of exports, which hold a session or have one beside them, and what each format is."""
 FOLDER_SIDECAR = "session.json"
 """Name of the session file in a folder of frames."""
 SIDECAR_SUFFIX = ".session.json"
-"""Ending, after the whole name, of the session beside a file that can hold none."""
+"""Added to the whole name of a file that can hold no session, for the session beside it."""
 VIDEOS = (".mp4", ".mov")
 
 _MESH_FRAME = re.compile(r"frame_\d{4,}\.(glb|ply|obj|mtl|stl)")
@@ -52,18 +52,18 @@ class Opened:
     """A session from a file."""
 
     state: SessionState
-    """Its ws are found; its checkpoint is as it stands in the file."""
+    """The state, with paths of its ws files resolved, and its checkpoint as written in the file."""
     model: str
     """Absolute path of the checkpoint; empty where the session names none or that may not be
     opened, see `viz.state.named_files`."""
     weights: str
-    """Mark of the weights that made an export; empty for a session that was saved as such."""
+    """Fingerprint of the weights that made an export; empty for a session file."""
     candidates: tuple[str, ...]
-    """Files that may hold those weights, the likeliest first."""
+    """Files that may contain those weights, the likeliest first."""
 
 
 def open_session(path: str | Path, known: Iterable[str] = ()) -> SessionState:
-    """The state alone; see `read_session`. Its checkpoint is a path where it was found."""
+    """Only the state; see `read_session`. Its checkpoint is an absolute path if it was found."""
     opened = read_session(path, known)
     return replace(opened.state, checkpoint=opened.model or opened.state.checkpoint)
 
@@ -73,10 +73,10 @@ def read_session(path: str | Path, known: Iterable[str] = ()) -> Opened:
 
     Args:
         path: a .json, an export, or a folder of exported frames.
-        known: models and ws that were opened before, which a session may name wherever they lie.
+        known: models and ws that were opened before, which a session may name wherever they are.
 
     Raises:
-        UserError: when it holds no session, or one that names ws which may not be opened.
+        UserError: when it holds no session, or one that names ws that may not be opened.
     """
     path, known = Path(path), list(known)
     problem = named_files.problem_of(path)
@@ -106,7 +106,7 @@ def _text_of_file(path: Path) -> str:
     """
     if path.stat().st_size > _LARGEST_SESSION:
         raise ValueError("it is too large for a session")
-    return path.read_text("utf-8-sig")  # some editors put a mark before the text
+    return path.read_text("utf-8-sig")  # some editors write a byte-order mark
 
 
 def _weights(text: str) -> str:
@@ -133,7 +133,7 @@ def save_png(path: str | Path, pixels: Any, recipe: str, **texts: str) -> None:
         texts: further text entries of the PNG.
 
     Raises:
-        UserError: when it cannot be written; no half file is left.
+        UserError: when it cannot be written; no partial file is left.
     """
     from PIL import Image, PngImagePlugin
 
@@ -146,13 +146,13 @@ def save_png(path: str | Path, pixels: Any, recipe: str, **texts: str) -> None:
 
 
 def session_text(path: Path) -> str | None:
-    """JSON of the session that a file of this program's carries; None where it carries none.
+    """JSON of the session inside a file that this program wrote; None if there is none.
 
     Args:
         path: a picture, video or geometry file, or a folder of frames.
 
     Raises:
-        UserError: when the file cannot be read as what its name says.
+        UserError: when the file cannot be read in the format of its suffix.
     """
     from PIL.Image import DecompressionBombError
 
@@ -210,7 +210,7 @@ def gif_comment(text: str) -> bytes:
 
 
 def _gif_comments(path: Path) -> Iterator[str]:
-    """Comments of a GIF, wherever they stand."""
+    """Comments of a GIF, wherever they are in the file."""
     with path.open("rb") as file:
         header = _exactly(file, 13)
         if header[:3] != b"GIF":
@@ -282,7 +282,7 @@ def _text_of_webp(path: Path) -> str | None:
 
 
 def _text_of_geometry(path: Path) -> str | None:
-    """JSON of the session that a .glb holds, or that lies beside another geometry file."""
+    """JSON of the session that a .glb holds, or that is in a file beside other geometry files."""
     try:
         if path.suffix.lower() == ".glb":
             with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Exports as jobs of the worker: what is to be done as plain values. No torch until one begins."""
+"""Exports as jobs of the worker, described by plain values. Torch is imported when one begins."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExportJob:
-    """An export as it was asked for; later edits of the session do not change it."""
+    """An export as it was requested; later edits of the session do not change it."""
 
     what: str
     """Key of `EXPORTERS`."""
@@ -43,7 +43,7 @@ class ExportJob:
 
 @dataclass(frozen=True)
 class CaptureJob:
-    """A picture of the state as it is saved with a key; a number is added to a name in use."""
+    """A capture of the state by a keyboard shortcut; a number is added if the name is taken."""
 
     kind: Literal["picture", "raw", "depth"]
     state: SessionState
@@ -84,8 +84,8 @@ class SaveWsJob:
 
 @dataclass(frozen=True)
 class CheckPersonJob:
-    """Makes sure that the model takes the person of a file. Where it is another model's, that one
-    is the outcome if it is at hand."""
+    """Checks that the loaded model fits the person in a file. If the person belongs to another
+    model that can be found, the result is that model's path."""
 
     path: str
     """A person file, or ws."""
@@ -99,12 +99,12 @@ class CheckPersonJob:
 
 @dataclass(frozen=True)
 class FindModelJob:
-    """Finds the file with the weights that made an export; empty where none has them."""
+    """Finds the file with the weights that made an export; the result is empty if there is none."""
 
     weights: str
-    """Mark of the weights."""
+    """Fingerprint of the weights."""
     candidates: tuple[str, ...]
-    """Files to look into."""
+    """Files to search."""
     source: str
     """The export."""
 

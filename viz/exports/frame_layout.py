@@ -1,6 +1,6 @@
-"""How the pictures of an exported frame stand beside each other, and how large it becomes.
+"""How the pictures of an exported frame are arranged, and the frame's size.
 
-No torch here: the panel announces with this what the exporter makes.
+No torch here: the panel also uses this, to show the size before the export.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ def views_of_person(state: SessionState, look: Look) -> tuple[View, ...]:
 
 
 def pictures_a_frame(state: SessionState, look: Look) -> int:
-    """How many pictures are rendered for a frame."""
+    """Number of pictures rendered per frame."""
     return len(views_of_person(state, look)) * max(len(look.people), 1)
 
 
 def people_across(look: Look, count: int, cell: Size) -> int:
-    """How many of `count` people stand in a row: as chosen, or as makes the frame about square.
+    """How many of `count` people are side by side: as chosen, or so that the frame is about square.
 
     Args:
-        look: what was chosen.
-        count: of the people.
+        look: the user's choices.
+        count: number of people.
         cell: size of one person's pictures.
     """
     if look.columns is not None:
@@ -47,7 +47,7 @@ def people_across(look: Look, count: int, cell: Size) -> int:
 
 
 def scaled_size(size: Size, look: Look) -> Size:
-    """The size of a frame in the height that was chosen."""
+    """The size of a frame scaled to the chosen height."""
     width, height = size
     if look.height is None:
         return size
@@ -68,7 +68,7 @@ def frame_size(state: SessionState, look: Look, model: ModelInfo) -> Size:
 
 
 def problems_of_size(size: Size) -> list[str]:
-    """Sentences on a frame that is too large to be read again."""
+    """Sentences on a frame that is too large to be read back."""
     width, height = size
     if width * height <= MOST_PIXELS:
         return []
@@ -84,7 +84,7 @@ def estimate_picture(options: PictureOptions, occasion: Occasion) -> Estimate:
 
 
 def estimate_movement(options: MovingOptions, occasion: Occasion) -> Estimate:
-    """Length, size and time of frames or a video; nothing where the movement cannot be made."""
+    """Length, size and time of frames or a video; empty if the movement is impossible."""
     try:
         take = schedule.take(occasion.state, options.movement)
     except UserError:
@@ -118,7 +118,7 @@ def problems_of_picture(options: PictureOptions | MovingOptions, occasion: Occas
 def problems_of_movement(options: MovingOptions, occasion: Occasion) -> list[str]:
     """Sentences on why a session's movement cannot be made."""
     found: list[str] = []
-    if not options.movement.problems():  # which are reported with the options' own
+    if not options.movement.problems():  # reported with the options' own problems
         try:
             schedule.take(occasion.state, options.movement)
         except UserError as e:

@@ -43,16 +43,16 @@ VIDEO_SUFFIXES: dict[str, tuple[Codec, ...]] = {
     ".gif": (),
     ".webp": (),
 }
-"""Endings of video files, with the codecs that go into them; the first is taken by "auto"."""
+"""Suffixes of video files with the codecs that they can hold; "auto" takes the first."""
 MOST_RATES = {".gif": 50.0, ".webp": 90.0}
-"""Frames a second that players keep to: they show a shorter frame for a tenth of a second."""
+"""Highest frame rates that players keep: shorter frames are shown for a tenth of a second."""
 Bits = Literal[8, 16]
 
 MOST_FRAMES = 100_000
 MOST_TILES = 256
 """Most pictures of a frame."""
 MOST_PIXELS = 2**27
-"""Most pixels of a frame: readers take larger ones for an attack."""
+"""Most pixels of a frame: readers reject larger ones as a decompression bomb."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class MovingOptions(Options):
     look: Look = Look()
 
     def file_size(self, suffix: str, size: tuple[int, int]) -> tuple[int, int]:
-        """Width and height of the pictures in a file, for frames rendered in a size."""
+        """Width and height of the pictures in a file, for frames rendered at `size`."""
         del suffix
         return size
 

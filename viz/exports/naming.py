@@ -8,19 +8,19 @@ from viz.exports.writing import exists
 from viz.state.types import SessionState
 
 _MOST_BYTES = 200
-"""File systems take 255, with the ending and that of a session beside the file."""
+"""File systems allow 255, which must include the suffix and that of a session beside the file."""
 
 
 def safe_name(text: str) -> str:
-    """A typed name as a file's name: no folders, none of the letters that a system refuses."""
+    """A typed name made into a file name: no folders, and no characters that any system forbids."""
     kept = "".join("-" if c in '/\\:*?"<>|' or ord(c) < 32 else c for c in text)
     whole = kept.strip(" .").encode(errors="ignore")
     return whole[:_MOST_BYTES].decode(errors="ignore").strip(" .")
 
 
 def default_name(state: SessionState, kind: str, model: str, with_time: bool = True) -> str:
-    """A name, without its ending, that tells what a file holds: model, seeds, and its time where
-    it shows a single moment."""
+    """A name, without suffix, that describes a file's content: the model, the seeds and, for a
+    single moment, the time."""
     person = Path(state.latent.ws_file).stem or f"seed{state.latent.seed:04d}"
     stem = Path(model).stem.lower() or "model"
     moment = f"_t{state.t:.3f}" if with_time else ""
@@ -29,7 +29,7 @@ def default_name(state: SessionState, kind: str, model: str, with_time: bool = T
 
 
 def unused(path: Path) -> Path:
-    """The path, or one with a number where that name is taken."""
+    """The path, or one with a number added if it is taken."""
     number, candidate = 1, path
     while exists(candidate):
         number += 1

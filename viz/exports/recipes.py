@@ -1,7 +1,7 @@
 """Recipes: every export carries the session that made it, and how it was made.
 
-A recipe is a session's JSON with one more entry, "export", that sessions do without: the kind of
-export, its options, the program's version and a mark of the model's weights.
+A recipe is a session's JSON with one more entry, "export", which plain sessions lack: the kind of
+export, its options, the program's version and a fingerprint of the model's weights.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Recipe:
     options: Any
     """Its options, a dataclass."""
     weights: str
-    """Mark of the model's weights."""
+    """Fingerprint of the model's weights."""
     plan: dict[str, Any]
     """Number formats of the model's stages."""
 
@@ -45,8 +45,8 @@ class Recipe:
         return cls(kind, options, weights_mark(renderer.G.state_dict()), plan)
 
     def text(self, state: SessionState, folder: Path) -> str:
-        """The recipe with the session that is exported to a folder, as JSON in one line. It tells
-        nobody where the model and the ws lie, but for those in that folder."""
+        """The recipe with the session that is exported to a folder, as JSON in one line. Paths of
+        the model and the ws are left out, except within that folder."""
         data = json.loads(session.to_json(named_files.portable(state, folder)))
         data["export"] = {
             "kind": self.kind,
@@ -60,7 +60,7 @@ class Recipe:
 
 
 def same(first: str, second: str) -> bool:
-    """Whether two recipes make the same picture, wherever their model's file lies."""
+    """Whether two recipes make the same picture, wherever their model's file is."""
     try:
         one, other = json.loads(first), json.loads(second)
         for data in (one, other):
@@ -72,7 +72,7 @@ def same(first: str, second: str) -> bool:
 
 
 def version() -> str:
-    """Version of this program, or nothing where it is not installed."""
+    """Version of this program; empty if it is not installed."""
     try:
         return metadata.version("pv3d-visualizer")
     except metadata.PackageNotFoundError:
@@ -85,21 +85,21 @@ def capture_text(state: SessionState, folder: Path, weights: str) -> str:
     Args:
         state: what was shown.
         folder: where the picture goes; see `Recipe.text`.
-        weights: mark of the model's weights.
+        weights: fingerprint of the model's weights.
     """
     data = json.loads(session.to_json(named_files.portable(state, folder)))
     return json.dumps(data | {"export": {"program": version(), "weights": weights}})
 
 
 def _digest(path: str) -> str:
-    """Mark of a file's content; empty where it is gone."""
+    """Digest of a file's content; empty if the file is gone."""
     stamp = file_stamp(path)
     return "" if stamp is None else _digest_at(path, stamp)
 
 
 @functools.lru_cache(maxsize=256)
 def _digest_at(path: str, stamp: Stamp) -> str:
-    del stamp  # a file that was written anew has another
+    del stamp  # part of the cache key: it changes when the file does
     try:
         return hashlib.blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()
     except OSError:

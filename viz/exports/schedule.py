@@ -1,4 +1,4 @@
-"""The moments that an export shows: one state of the session a frame. No torch here."""
+"""The moments that an export shows: one state of the session per frame. No torch here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from viz.state.settings import setting
 from viz.state.types import CLIP_SECONDS, Orbit, SessionState
 
 ORBIT_SECONDS = 4.0
-"""Length of an orbit where none is chosen."""
+"""Length of an orbit if none is chosen."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Take:
     frame_rate: float
     """Frames a second."""
     at: Callable[[int], SessionState]
-    """State of a frame, 0 to count - 1; each is found without those before it."""
+    """State of a frame, 0 to count - 1, in any order."""
 
     @property
     def seconds(self) -> float:
@@ -35,11 +35,11 @@ class Take:
 def take(state: SessionState, movement: Movement) -> Take:
     """The frames of a movement of a session.
 
-    What repeats by itself (an orbit, a ping-pong, a closed path) leaves out the moment at which
-    it is back at its beginning, so that the frames loop without a stop.
+    What repeats by itself (an orbit, a ping-pong, a closed path) leaves out the final moment, which
+    equals the first, so that the frames loop without a stop.
 
     Raises:
-        UserError: when the options or the session cannot be met, with the reasons.
+        UserError: when the options or the session do not allow it, with the reasons.
     """
     problems = movement.problems()
     if problems:
@@ -52,7 +52,7 @@ def take(state: SessionState, movement: Movement) -> Take:
 
 
 def _wanted(movement: Movement) -> int | None:
-    """Number of frames that was chosen."""
+    """The chosen number of frames."""
     if movement.seconds is not None:
         return max(round(movement.seconds * movement.frame_rate), 1)
     return movement.frames
@@ -70,7 +70,7 @@ def _clip(state: SessionState, movement: Movement, wanted: int | None) -> Take:
 
 
 def clip_rounds(state: SessionState, movement: Movement) -> int:
-    """How often the clip goes round where no length is chosen."""
+    """How often the clip repeats if no length is chosen."""
     loop = movement.loop or state.playback.loop
     if movement.rounds or loop == "once":
         return movement.rounds or 1
@@ -91,7 +91,7 @@ def _orbit(state: SessionState, movement: Movement, wanted: int | None) -> Take:
 
 
 def _turned(orbit: Orbit, movement: Movement, part: float) -> Orbit:
-    """The camera after a part of a round, 0..1."""
+    """The camera after a fraction of a round, 0..1."""
     if movement.orbit_shape == "round":
         yaw = orbit.yaw + 360 * part
         return replace(orbit, yaw=yaw if yaw <= 180 else yaw - 360)
@@ -132,8 +132,8 @@ def _range(state: SessionState) -> tuple[float, float]:
 
 
 def _round_frames(state: SessionState, movement: Movement) -> int:
-    """Frames that the clip takes once through at the session's speed, both of its ends among
-    them; there and back for a ping-pong, whose ends show once."""
+    """Number of frames of one round of the clip at the session's speed, including both ends; for a
+    ping-pong, there and back with each end once."""
     _, span = _range(state)
     steps = round(span * CLIP_SECONDS / state.playback.speed * movement.frame_rate)
     loop = movement.loop or state.playback.loop
@@ -143,10 +143,10 @@ def _round_frames(state: SessionState, movement: Movement) -> int:
 def _clip_time(
     state: SessionState, movement: Movement, count: int, rounds: int | None
 ) -> Callable[[int], float]:
-    """Time of the clip at each of `count` frames that go through it in whole rounds.
+    """Time in the clip at each of `count` frames that play it in whole rounds.
 
-    Frame k of 16 is at k / 15 to the last digit, as in training and on the timeline, so that kept
-    planes serve.
+    Frame k of 16 is at exactly k / 15, as in training and on the timeline, so that cached planes
+    are reused.
     """
     start, span = _range(state)
     one_round = _round_frames(state, movement)
@@ -157,8 +157,8 @@ def _clip_time(
     turns = min(rounds or max(round(count / one_round), 1), count)
 
     def place(k: int) -> float:
-        # Rounds of whole frames, of at most two lengths: each shows the first moment and the last,
-        # and most find their planes kept from the round before.
+        # Rounds of whole frames, of at most two lengths: each shows the first and the last moment,
+        # and mostly reuses planes cached in the round before.
         turn = ((k + 1) * turns - 1) // count
         first, end = turn * count // turns, (turn + 1) * count // turns
         step, steps = k - first, end - first

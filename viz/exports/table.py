@@ -1,5 +1,5 @@
-"""What can be taken out of the program. No torch here: the interface and the command line read this
-table; an exporter brings in what it needs when it runs."""
+"""All that the program can export. No torch here: the interface and the command line read this
+table; an exporter imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -40,28 +40,28 @@ class Exporter:
     label: str
     """For buttons: "Video"."""
     help: str
-    """A sentence on what comes out."""
+    """A sentence on the result."""
     suffixes: tuple[str, ...]
-    """Endings of the files, the usual one first; "" stands for a folder."""
+    """Suffixes of the files, the default first; "" stands for a folder."""
     options: type[Options]
-    """Frozen dataclass whose defaults suit most."""
+    """Frozen dataclass of the options; its defaults suit most users."""
     run: Run
-    """run(renderer, state, options, path, *, overwrite=False): steps of the worker. They
-    yield (detail, fraction 0..1 or None) and return the path written; closing them leaves no half
-    file. UserError says what the user can mend."""
+    """run(renderer, state, options, path, *, overwrite=False): steps of the worker. They yield
+    (detail, fraction 0..1 or None) and return the path written; closing them leaves no partial
+    file. A UserError says what the user can do."""
     estimate: Callable[[Any, Occasion], Estimate]
-    """What an export with these options would be."""
+    """Expected size and duration of an export with these options."""
     problems: Callable[[Any, Occasion], list[str]] = lambda options, occasion: []
-    """Sentences on why a session cannot be exported, beside what is wrong with the options."""
+    """Sentences on why a session cannot be exported, besides problems with the options."""
     command: str = ""
-    """Name on the command line; empty for its own, with hyphens."""
+    """Name on the command line; empty for the exporter's own name, with hyphens."""
     examples: tuple[str, ...] = ()
     """Arguments of the command, the simplest first."""
     moment: bool = False
     """Whether it shows a single moment of the clip."""
     splits: bool = False
-    """Whether an export consists of parts that several processes share, and that are kept where it
-    is stopped. `run` then takes share=(number, count): the process, and how many there are."""
+    """Whether an export consists of parts that several processes can share, and that are kept if it
+    is stopped. `run` then takes share=(number, count): which of how many processes this is."""
 
 
 def _picture(*args: Any, **options: Any) -> Steps[Path]:

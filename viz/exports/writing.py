@@ -1,4 +1,4 @@
-"""How exports get onto the disk: all of a file or nothing, and nothing by accident."""
+"""Writing exports to disk: files whole or not at all, and never overwritten by accident."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from viz.state.files import reason
 
 
 class ExistsError(UserError):
-    """What is to be written is there already, and may not be replaced."""
+    """The target exists, and may not be replaced."""
 
 
 def check(options: Any, path: Path, overwrite: bool) -> None:
-    """Refuses what cannot be before any work is done.
+    """Refuses impossible exports before any work is done.
 
     Args:
-        options: of the exporter; their `problems_with(path)` must be empty.
-        path: what is to be written.
-        overwrite: whether a file there may be replaced.
+        options: the exporter's options; their `problems_with(path)` must be empty.
+        path: path to write to.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
-        UserError: with all that is wrong.
+        UserError: with everything that is wrong.
     """
     problems = options.problems_with(path)
     if problems:
@@ -36,7 +36,7 @@ def check(options: Any, path: Path, overwrite: bool) -> None:
 
 
 def require_free(paths: Iterable[Path], overwrite: bool) -> None:
-    """Refuses files that exist, unless they may be replaced, and names that no file can have.
+    """Refuses existing files, unless they may be replaced, and impossible file names.
 
     Raises:
         UserError: with the first such path.
@@ -50,8 +50,8 @@ def exists(path: Path) -> bool:
     """Whether there is such a file or folder.
 
     Raises:
-        UserError: when the system does not say, as its folder may not be entered or its name is too
-            long: nothing could be written there either.
+        UserError: when the system cannot tell, because the folder is not accessible or the name is
+            too long: nothing could be written there either.
     """
     try:
         return path.exists()
@@ -65,7 +65,7 @@ def _unsaved(path: Path, error: OSError) -> str:
 
 @contextmanager
 def new_file(path: Path) -> Generator[Path]:
-    """A file to fill beside `path`; once it is whole it takes that name.
+    """A temporary file to fill beside `path`, renamed to it once complete.
 
     Raises:
         UserError: when it cannot be written, with the reason; nothing is left of it.
@@ -73,7 +73,7 @@ def new_file(path: Path) -> Generator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
-            part.touch()  # a folder that cannot be written is found before the work
+            part.touch()  # fails before the work if the folder is not writable
             yield part
     except OSError as e:
         raise UserError(_unsaved(path, e)) from e

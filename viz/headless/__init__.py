@@ -1,7 +1,7 @@
-"""What the application exports, without a window: the same pixels and meshes.
+"""The application's exports without a window: the same pixels and meshes.
 
-`Source` says whose and where, an exporter's options say what; `export` does it. Nothing here needs
-a display, and several processes that torchrun started share the work.
+`Source` says what is exported and where to, an exporter's options say how; `export` does it.
+Nothing here needs a display, and several processes started by torchrun share the work.
 """
 
 from __future__ import annotations

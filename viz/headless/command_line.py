@@ -27,18 +27,18 @@ from viz.state.person import parse_seeds
 COMMANDS = {
     exporter.command or name.replace(" ", "-"): name for name, exporter in EXPORTERS.items()
 }
-"""Exporters by the names of their commands."""
+"""Names of exporters by command."""
 _TEXTS = ("--seeds", "--motion-seeds")
-"""Lists that are read as one text."""
+"""Options whose words are joined into one text."""
 _PEOPLE = "--people"
 
 
 def run(command: str, arguments: list[str]) -> int:
-    """Does what a command asks for.
+    """Runs a command.
 
     Args:
         command: key of COMMANDS.
-        arguments: those behind it.
+        arguments: the arguments after it.
 
     Returns:
         the exit status.
@@ -62,13 +62,13 @@ def run(command: str, arguments: list[str]) -> int:
         return 1
     if len(made) == 1:
         print(f"Saved {made[0]}")
-    elif made:  # each of several processes tells of its own
+    elif made:  # each of several processes reports its own
         print(f"Saved {len(made)} exports in {source.output}")
     return 0
 
 
 def examples(*lines: str) -> str:
-    """Command lines as a help shows them."""
+    """Command lines, formatted for a help text."""
     return "\n".join(("Examples:", *(f"  {typed_name()} {line}".rstrip() for line in lines)))
 
 
@@ -83,7 +83,7 @@ def parse(command: str, arguments: list[str]) -> tuple[Source, Any]:
     parts = [("source", Source), ("export", exporter.options)]  # titles in the help
     both = dataclasses.make_dataclass("Command", parts)
     parsed = tyro.cli(
-        tyro.conf.OmitArgPrefixes[tyro.conf.DisallowNone[both]],  # "None" is what no option means
+        tyro.conf.OmitArgPrefixes[tyro.conf.DisallowNone[both]],  # "None" is the absent option
         args=arguments,
         prog=f"{typed_name()} {command}",
         description=f"{exporter.help} Made without a window, as the application makes it.\n\n"
@@ -94,7 +94,7 @@ def parse(command: str, arguments: list[str]) -> tuple[Source, Any]:
 
 
 def _lists(kind: type[Options]) -> set[str]:
-    """Options of an exporter that take any number of words."""
+    """Options of an exporter that take any number of words on the command line."""
     found: set[str] = set()
     for name, hint in settings.hints(kind).items():
         if isinstance(hint, type) and issubclass(hint, Options):
@@ -105,7 +105,7 @@ def _lists(kind: type[Options]) -> set[str]:
 
 
 def _with_seeds(arguments: list[str]) -> list[str]:
-    """Arguments whose list of people may hold runs, as the other lists of seeds do."""
+    """The arguments with ranges in the list of people expanded, as in the other lists of seeds."""
     if _PEOPLE not in arguments:
         return arguments
     begin = arguments.index(_PEOPLE) + 1
@@ -121,7 +121,7 @@ registry = ConstructorRegistry()
 
 @registry.struct_rule
 def _settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
-    """Explains settings as they are declared, with their ranges."""
+    """Describes settings in the help by their declarations, with their ranges."""
     kind = info.type
     if not (isinstance(kind, type) and issubclass(kind, (Options, InversionOptions))):
         return None

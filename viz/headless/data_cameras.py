@@ -16,11 +16,11 @@ from viz.state.files import reason
 from viz.state.types import FRAME_RATE, FRAMES, Keyframe, Orbit, PathOptions, SessionState
 
 _TOLERANCE = 1e-4
-"""Most that a camera may differ from the orbit that stands for it."""
+"""Largest difference allowed between a camera and the orbit that represents it."""
 
 
 class DataCameras:
-    """The windows of a data set, in the order in which the metrics take them.
+    """The windows of a data set, in the order that the metrics use.
 
     Args:
         path: the data set.
@@ -38,11 +38,12 @@ class DataCameras:
             raise UserError(f"The data set {path} could not be read: {reason(e)}.") from e
 
     def filmed(self, state: SessionState, number: int) -> SessionState:
-        """The state with a path of keys, one a frame of the clip: the cameras of a window, t from
-        0 to 1. The first camera is the mapping's for the whole clip, as in training.
+        """The state with a path of one key per frame of the clip: the cameras of a window, with t
+        from 0 to 1. The first camera conditions the mapping network for the whole clip, as in
+        training.
 
         Raises:
-            UserError: when the data set gives no such cameras.
+            UserError: when the data set has no such cameras.
         """
         try:
             cameras = self._windows.cameras(number)

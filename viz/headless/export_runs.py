@@ -47,17 +47,17 @@ _SCALE = 1000
 def export(
     name: str, source: Source, options: Any, *, ranks: Ranks | None = None, show: bool = False
 ) -> list[Path]:
-    """Does what an export command asks for; as many processes as there are share it.
+    """Runs an export command; all processes of a torchrun share the work.
 
     Args:
-        name: of the exporter.
+        name: name of the exporter.
         source: what is exported, and where to.
-        options: of the exporter.
-        ranks: this process; None asks the environment.
+        options: the exporter's options.
+        ranks: this process's share; None reads it from the environment.
         show: whether progress is shown.
 
     Returns:
-        what this process made, or found finished.
+        paths that this process made, or found finished.
 
     Raises:
         UserError: when something cannot be read, rendered or written.
@@ -84,7 +84,7 @@ def export(
         return []
     device = pick_device(source.device, ranks)
     if device.type == "cuda":
-        torch.cuda.set_device(device)  # clocks and libraries take the present one
+        torch.cuda.set_device(device)  # timers and libraries use the current device
     model = load(state.checkpoint, device)
     renderer = Renderer(model.G, reference=model.reference)
     if source.session is None:
@@ -107,7 +107,7 @@ def export(
 
 
 def _model_of(opened: Opened) -> str:
-    """Path of a session's model, or of the one that the program brings.
+    """Path of a session's model, or of the one that comes with the program.
 
     Raises:
         UserError: when there is none.
@@ -131,7 +131,7 @@ def _model_of(opened: Opened) -> str:
 
 
 def _model_of_person(latent: Latent) -> str:
-    """Path of the model that a person file was made with; empty where it is not at hand."""
+    """Path of the model that a person file was made with; empty if it cannot be found."""
     if not latent.is_portrait:
         return ""
     near = named_files.neighbours(Path(latent.ws_file).parent)
@@ -140,7 +140,7 @@ def _model_of_person(latent: Latent) -> str:
 
 
 def _introduce(state: SessionState, source: Source) -> None:
-    """Begins as the window does, with a person and a motion that the model's makers recommend."""
+    """Starts as the window does, with a person and a motion that the model recommends."""
     people, motions = models.recommended(state.checkpoint)
     if people and not source.person:
         state.latent = Latent.at(people[0], state.latent)
@@ -149,7 +149,7 @@ def _introduce(state: SessionState, source: Source) -> None:
 
 
 def load(path: str, device: torch.device) -> Model:
-    """A model, waiting for it.
+    """Loads a model and waits for it.
 
     Raises:
         UserError: when it cannot be used.
@@ -169,7 +169,7 @@ def pick_device(name: str, ranks: Ranks) -> torch.device:
 
 
 def _following(options: Any, source: Source) -> Any:
-    """The options with the movement that a data set's cameras need."""
+    """The options with the movement changed to follow a data set's cameras."""
     if source.cameras is None:
         return options
     if not isinstance(options, MovingOptions):
@@ -185,13 +185,13 @@ class _Batch:
     ) -> None:
         self.renderer, self.name, self.options, self.source = renderer, name, options, source
         self.many = many
-        """Whether the output is a folder of several exports."""
+        """Whether the output is a folder with several exports."""
         self.exporter = EXPORTERS[name]
         self.share: tuple[int, int] = (0, 1)
-        """Which of the frames are this process's, and of how many."""
+        """This process's number and the number of processes, for exports that split."""
 
     def run(self, items: list[Item], show: bool) -> None:
-        """Makes what is not made yet."""
+        """Makes the exports that are not finished yet."""
         waiting = [item for item in items if not self._is_made(item)]
         tty = sys.stderr.isatty()
         with tqdm(
@@ -218,11 +218,11 @@ class _Batch:
         return run(self.renderer, item.state, self.options, item.path, overwrite=overwrite)
 
     def _is_made(self, item: Item) -> bool:
-        """Whether one of several exports is finished already. Exports that split find out which of
-        their parts are.
+        """Whether one of several exports is finished already. Exports that split check their own
+        parts.
 
         Raises:
-            UserError: when something else is in its place that may not be replaced.
+            UserError: when something else is in its place and may not be replaced.
         """
         path, overwrite = item.path, self.source.overwrite
         if not writing.exists(path) or not (self.many or self.exporter.splits):

@@ -28,7 +28,7 @@ class Source:
     video. None: the state that the program starts with, on the model's first recommended person
     and motion."""
     checkpoint: str = ""
-    """Model to use. Without one, the session's, or the model that the program brings."""
+    """Model to use. Without one, the session's, or the model that comes with the program."""
     person: str = ""
     """Person file (.person), or ws (.npy, .npz), to show instead of the session's person. Without a
     checkpoint and a session, a person's model is looked for beside it, among the models opened
@@ -69,7 +69,7 @@ class Item:
     state: SessionState
     path: Path
     number: int = 0
-    """Its place among those of the command."""
+    """Its index among the command's exports."""
 
 
 def opened_session(source: Source) -> Opened:
@@ -118,7 +118,7 @@ def around_head(state: SessionState, head: Head) -> SessionState:
 
 
 def items(source: Source, state: SessionState, suffixes: tuple[str, ...]) -> list[Item]:
-    """The exports of a command: one, or one a person and motion.
+    """The exports of a command: one, or one per person and motion.
 
     Args:
         source: the command.

@@ -29,7 +29,7 @@ def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = F
 
     Args:
         options: of the command.
-        ranks: this process; None asks the environment.
+        ranks: this process's share; None reads it from the environment.
         show: whether progress and what was saved are told.
 
     Returns:
@@ -85,7 +85,7 @@ def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = F
 
 
 def targets(options: InvertOptions) -> list[tuple[Path, Path]]:
-    """The photos with their person files; of equal names each gets its own."""
+    """The photos with their person files; photos of the same name get different ones."""
     found: dict[Path, Path] = {}
     for photo in dict.fromkeys(options.photos):
         path, number = options.output / f"{photo.stem}{PERSON_SUFFIX}", 2

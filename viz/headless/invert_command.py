@@ -25,7 +25,7 @@ class InvertOptions:
     output: Path
     """Folder of the person files; each is named after its photo."""
     checkpoint: str = ""
-    """Model to use. Without one, the model that the program brings."""
+    """Model to use. Without one, the model that comes with the program."""
     face: Annotated[int, Range(1, 64)] = 1
     """Which face of a photo with several, the largest first."""
     device: str = "auto"

@@ -1,4 +1,4 @@
-"""This process among those that torchrun started. They share files, and need not speak."""
+"""This process among those that torchrun started. They share files, and do not communicate."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which share of the work is this process's."""
+    """This process's share of the work."""
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
-    """Number of the process on its machine: the number of its GPU."""
+    """Number of the process on its machine, which selects its GPU."""
 
     def share(self, work: list[T]) -> list[T]:
-        """Every `size`-th piece, so that long and short ones mix."""
+        """Every `size`-th item, so that long and short ones are spread evenly."""
         return work[self.rank :: self.size]
 
 
 def from_environment() -> Ranks:
-    """This process, by the variables that torchrun sets; alone without them.
+    """This process, from the variables that torchrun sets; the only one without them.
 
     Raises:
-        UserError: when they make no sense.
+        UserError: when they are invalid.
     """
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     words = [os.environ.get(name, default) for name, default in zip(names, "010", strict=True)]

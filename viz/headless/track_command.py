@@ -24,7 +24,7 @@ class TrackCommandOptions:
     output: Path | None = None
     """The track's file. Without it, beside the video: NAME.track.safetensors."""
     checkpoint: str = ""
-    """Model whose motion codes are made. Without one, the model that the program brings."""
+    """Model whose motion codes are made. Without one, the model that comes with the program."""
     device: str = "auto"
     """Where the model runs: auto, cpu, cuda, cuda:1 or mps."""
     overwrite: bool = False

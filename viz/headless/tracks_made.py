@@ -24,7 +24,7 @@ def make_track(options: TrackCommandOptions) -> tuple[Path, str]:
     """Makes and saves a track.
 
     Returns:
-        its path, and a sentence on what was found.
+        the track's path, and a sentence on the frames and faces found.
 
     Raises:
         UserError: when something cannot be read, shows no face, or cannot be written.

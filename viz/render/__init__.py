@@ -1,1 +1,1 @@
-"""The worker: owns torch, turns requests into pictures, and runs long jobs beside them."""
+"""The worker: imports torch, turns requests into pictures, and runs long jobs in between."""

@@ -1,7 +1,7 @@
-"""The window's side of the worker: starts its process, speaks with it, and starts it anew.
+"""The window's side of the worker: starts its process, exchanges messages with it, and restarts it.
 
 Nothing here waits for the worker. If its process ends unexpectedly another one takes its place,
-loads the same model and goes on with what waits; the window notices a pause.
+loads the same model and continues with the queue; the user notices only a pause.
 """
 
 from __future__ import annotations
@@ -53,10 +53,11 @@ from viz.state.jobs import JobStatus
 from viz.state.types import MeshData, RenderRequest
 
 RING_BYTES = 2**25
-"""Shared memory for pictures: some ten of the largest layouts."""
+"""Bytes of shared memory for pictures: room for about ten of the largest layouts."""
 _SHARED_FILES = Path("/dev/shm")
 _FEW, _SOON = 3, 60.0
-"""So many ends of the worker within so many seconds are put down to what it was doing."""
+"""If the worker ends this many times within this many seconds while doing the same thing, that is
+taken to be the cause."""
 
 Serve = Callable[[Connection, str, SharedMemory | None], None]
 """Runs in the worker's process: serve(connection, device, memory)."""
@@ -93,7 +94,7 @@ def in_process(serve: Serve) -> Launch:
 
 @dataclass
 class _Pending:
-    """A job that waits or is under way."""
+    """A job that is queued or under way."""
 
     number: int
     job: Job
@@ -114,13 +115,13 @@ class _End:
     """An unexpected end of a worker."""
 
     time: float
-    """Seconds of a clock."""
+    """Clock time, seconds."""
     request: RenderRequest | None
-    """The picture that was asked for."""
+    """The picture that was requested, if any."""
     job: str | None
-    """Name of the job under way."""
+    """Name of the job under way, if any."""
     at_start: bool
-    """Whether it had not even begun to serve."""
+    """Whether it ended before it was ready."""
 
 
 class _Line:
@@ -142,16 +143,16 @@ class _Line:
         self.host = launch(other, device, memory)
         self.host.start()
         if isinstance(self.host, BaseProcess):
-            other.close()  # the worker's own copy stays
+            other.close()  # the worker has its own copy
         for work in (self._listen, self._speak):
             threading.Thread(target=work, name=f"worker {work.__name__}", daemon=True).start()
 
     def send(self, message: Any) -> None:
-        """Sends a message soon: a worker that is busy does not hold the window up."""
+        """Queues a message for sending, so that a busy worker does not block the window."""
         self._outgoing.put(message)
 
     def _speak(self) -> None:
-        with contextlib.suppress(OSError):  # the listener finds that the worker is gone
+        with contextlib.suppress(OSError):  # the listening thread notices that the worker is gone
             while (message := self._outgoing.get()) is not None:
                 self._connection.send_bytes(encode(message))
 
@@ -165,7 +166,7 @@ class _Line:
             self._connection.close()
 
     def end(self, timeout: float) -> None:
-        """Waits for the worker to end, and ends it where it does not in time."""
+        """Waits for the worker to end, and terminates it after `timeout` seconds."""
         self.host.join(timeout)
         if self.host.is_alive():
             self.host.terminate()
@@ -173,7 +174,7 @@ class _Line:
 
 
 class WorkerConnection:
-    """Asks a worker for pictures and jobs, and tells what came of them.
+    """Requests pictures and jobs from a worker, and reports the results.
 
     Args:
         launch: makes the host that the worker runs in.
@@ -185,7 +186,7 @@ class WorkerConnection:
         self, launch: Launch, device: str = "auto", wake: Callable[[], None] = lambda: None
     ) -> None:
         self.device = ""
-        """Where models live, once the worker runs."""
+        """Name of the device that models are on; empty until the worker is ready."""
         self._launch, self._wanted_device = launch, device
         self.wake = wake
         self._events: queue.SimpleQueue[tuple[int, Event | None]] = queue.SimpleQueue()
@@ -217,14 +218,14 @@ class WorkerConnection:
 
     @property
     def host(self) -> Host | None:
-        """The worker's process; None once it was closed or could not be kept."""
+        """The worker's process; None after it was closed or could not be restarted."""
         return None if self._line is None else self._line.host
 
     # What is asked for ------------------------------------------------------------------------
 
     def submit(self, request: RenderRequest) -> None:
-        """Asks for a picture instead of any that waits. An unfinished full picture is dropped;
-        an unfinished preview is not, or a steady drag would never show one."""
+        """Requests a picture in place of any that is waiting. An unfinished full picture is
+        dropped; an unfinished preview is not, or a continuous drag would never show one."""
         self._request = request
         self._send(Render(request))
 
@@ -238,40 +239,40 @@ class WorkerConnection:
 
         Args:
             job: what is to be done, one of those that the worker knows.
-            done: takes what came of it, within `poll`.
-            ended: called instead, likewise, where it failed or was stopped.
+            done: called with the result, within `poll`.
+            ended: called instead, also within `poll`, if it failed or was stopped.
         """
         self._numbers += 1
         pending = _Pending(self._numbers, job, done, ended)
         self._pending.append(pending)
-        if self._line is None:  # it could not be kept before; this is another try
+        if self._line is None:  # restarting failed before; try again
             self._ends.clear()
             self._recover()
         else:
             self._send(pending.message())
 
     def load(self, path: str, keep: bool = False) -> None:
-        """Loads a model in place of the present one, which stays until the new one is ready.
+        """Loads a model in place of the current one, which stays until the new one is ready.
 
         Args:
             path: of the file; empty for the untrained model.
-            keep: whether the present one then stays in memory, for coming back to it.
+            keep: whether the current one stays in memory, for a quick return to it.
         """
         self.start(LoadModel(path, keep))
 
     def load_ahead(self, path: str) -> None:
-        """Loads a model that `load` will be asked for soon; the present one stays on show."""
+        """Loads a model ahead of a call to `load`; the current one stays on show."""
         self.start(LoadAhead(path))
 
     def cancel(self) -> None:
-        """Stops the job under way at its next step; one that waits for a picture at once."""
+        """Stops the job under way at its next step, or at once if it is waiting for a picture."""
         shown = self._shown()
         if shown is not None:
             self._send(Cancel(shown.number))
 
     @property
     def status(self) -> JobStatus | None:
-        """The job under way, or the one that will be next."""
+        """The job under way, or the next one."""
         shown = self._shown()
         if shown is None:
             return None
@@ -290,7 +291,7 @@ class WorkerConnection:
             while True:
                 number, event = self._events.get_nowait()
                 if number != self._line_number:
-                    continue  # of a worker that is gone
+                    continue  # from a worker that is gone
                 if event is None:
                     events += self._worker_ended()
                 else:
@@ -327,7 +328,7 @@ class WorkerConnection:
         return [event]
 
     def _with_meshes(self, event: Rendered) -> Rendered:
-        """The event with those meshes that the picture before had already."""
+        """The event, with meshes that the worker left out because the previous picture had them."""
         before, pairs = self._meshes, zip(event.result.meshes, event.same_meshes, strict=True)
         self._meshes = tuple(mesh if k is None else before[k] for mesh, k in pairs)
         return replace(event, result=replace(event.result, meshes=self._meshes))
@@ -347,7 +348,7 @@ class WorkerConnection:
     def _finish(self, pending: _Pending, event: Finished) -> list[Event]:
         try:
             pending.done(event.value)
-        except Exception as error:  # the events after it still count
+        except Exception as error:  # later events are still handled
             sentence = f"{pending.job.name}: what followed failed."
             if isinstance(error, UserError):
                 sentence = str(error)
@@ -358,7 +359,7 @@ class WorkerConnection:
     # When the worker ends ---------------------------------------------------------------------
 
     def _worker_ended(self) -> list[Event]:
-        """Another worker goes on; what the last one was doing may be why it ended."""
+        """Starts another worker, and drops what the last one was doing if that keeps ending it."""
         line, self._line = self._line, None
         if line is None:
             return []  # it was closed
@@ -382,7 +383,7 @@ class WorkerConnection:
         return [*events, Restarted(f"The renderer was started again: {reason}.")]
 
     def _job_ended(self, begun: _Pending, reason: str) -> list[Event]:
-        """What becomes of the job during which the worker ended: a model is loaded again."""
+        """Handles the job during which the worker ended: a model is loaded again, others fail."""
         loads = isinstance(begun.job, LoadModel)
         if loads and not self._ends_alike(lambda end: end.job):
             return []
@@ -406,7 +407,7 @@ class WorkerConnection:
         return first is not None and all(what(end) == first for end in ends)
 
     def _recover(self) -> None:
-        """Starts a worker with the model that was loaded, and what still waits."""
+        """Starts a worker, and sends it the loaded model and the queue."""
         self._open_line()
         self._meshes = ()
         for pending in self._pending:
@@ -424,7 +425,7 @@ class WorkerConnection:
             self._send(Render(self._request))
 
     def close(self, timeout: float = 5.0) -> None:
-        """Ends the worker after what it does now; gives up waiting after `timeout` seconds."""
+        """Ends the worker after its current step; terminates it after `timeout` seconds."""
         line, self._line = self._line, None
         if line is not None:
             line.send(Quit())
@@ -437,7 +438,7 @@ class WorkerConnection:
 
 
 def _remove_half_files(job: Job) -> None:
-    """Removes what a job that ended with its worker has left beside its target, or in it."""
+    """Removes the partial files of a job that ended with its worker, beside its target or in it."""
     target = getattr(job, "path", "")
     if target:
         for folder in (Path(target).parent, Path(target)):
@@ -445,10 +446,10 @@ def _remove_half_files(job: Job) -> None:
 
 
 def _shared_memory() -> SharedMemory | None:
-    """Memory for pictures; None where the system has none, or too little left."""
+    """Shared memory for pictures; None if the system has none, or too little left."""
     try:
         if _SHARED_FILES.is_dir() and shutil.disk_usage(_SHARED_FILES).free < 2 * RING_BYTES:
-            return None  # writing to what is not there would end the process
+            return None  # writing beyond the memory available would kill the process
         return SharedMemory(create=True, size=RING_BYTES)
     except OSError:
         return None
@@ -460,7 +461,7 @@ def _advice(job: Job) -> str:
 
 
 def _reason(exit_code: int | None) -> str:
-    """Why a worker's process ended, as far as its exit code tells."""
+    """Why a worker's process ended, as far as its exit code shows."""
     if exit_code is None or exit_code >= 0:
         return "its process ended unexpectedly"
     if exit_code == -getattr(signal, "SIGKILL", 9):

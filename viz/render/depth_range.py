@@ -1,8 +1,8 @@
 """Between which distances a camera sees the surface: the ends of the depth colours.
 
-They are found once for a model, on its average person at rest, and then depend on where the camera
-stands alone. So they hold still while a clip plays or people change, glide while the camera moves,
-and are the same in the window, without one and in exports.
+They are found once for a model, on its average person at rest, and then depend only on the camera's
+position. So they are constant while a clip plays or people change, vary smoothly while the camera
+moves, and are the same in the window, headless and in exports.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _ROUND = [(yaw, 0) for yaw in range(0, 360, 30)]
 _VIEWS = [*_ROUND, (0, 40), (0, -40), (60, 30), (-60, 30), (60, -30), (-60, -30)]
 """Yaw and pitch, in degrees, of the cameras that look for the surface."""
 _SIDE = 24
-"""Of their pictures, pixels."""
+"""Side of their pictures, pixels."""
 _SOLID = 0.9
-"""Opacity from which a pixel counts as surface."""
+"""Opacity above which a pixel counts as surface."""
 _LEAST_POINTS = 16
 _ENDS = (0.005, 0.98)
-"""Share of the surface that lies nearer than each end; hair and clothes may be far behind."""
+"""Fraction of the surface that is nearer than each end; hair and clothes may be far behind."""
 _MARGIN = 0.06
-"""Of the range, at each end, for people who are larger than the average."""
+"""Fraction of the range added at each end, for people larger than the average."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Surface:
             return None
         ways = camera.position - self.points
         lengths = np.linalg.norm(ways, axis=1)
-        # Points that face the camera count; by degrees, so that nothing jumps as it turns.
+        # Points count by how far they face the camera, so that nothing jumps as it turns.
         facing = np.einsum("pk,pk->p", ways, self.seen_from) / np.maximum(lengths, 1e-9)
         weights = np.maximum(facing, 0.0) ** 2
         if weights.sum() < 1e-6:  # as from within the head

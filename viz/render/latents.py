@@ -1,4 +1,4 @@
-"""From what the user chose to the codes that the generator takes."""
+"""Turns the user's choices into the codes that the generator takes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from training.networks.generator import Generator
 
 _MOTION_STREAM = 1
-"""Keeps the motion of a seed apart from its person, who would otherwise be the same numbers."""
+"""Second entropy word for motion seeds; without it a seed's motion and person would be the same
+numbers."""
 
 
 @functools.lru_cache(maxsize=4096)
@@ -40,9 +41,10 @@ def z_motion_from_seed(seed: int, dim: int) -> np.ndarray:
 
 
 def motion_code(motion: Motion, dim: int) -> np.ndarray:
-    """Motion code float32 [1, dim] before its strength.
+    """Motion code float32 [1, dim], before its strength is applied.
 
-    Blends keep the length that a draw has: weights are divided by the root of their squares' sum.
+    Blends keep the typical length of a random code: weights are divided by the root of the sum of
+    their squares.
     """
 
     if motion.others:
@@ -67,8 +69,8 @@ def motion_code(motion: Motion, dim: int) -> np.ndarray:
 
 
 def own_expression(G: Generator, latent: Latent) -> np.ndarray | None:
-    """What people keep of their photos' expressions, as a motion code times time, float32
-    [1, motion_dim]; None where they keep nothing.
+    """The part of people's expressions in their photos that is kept, as a motion code times t,
+    float32 [1, motion_dim]; None if none is kept.
 
     Raises:
         UserError: when a person file cannot be used.
@@ -134,7 +136,7 @@ def read_person(G: Generator, path: str) -> np.ndarray:
         UserError: naming the file and what does not fit.
     """
     if path.lower().endswith(PERSON_SUFFIX):
-        return tuning.read_for(path, G).ws.copy()  # torch warns of what cannot be written to
+        return tuning.read_for(path, G).ws.copy()  # torch warns about read-only arrays
     return read_ws(path, (G.config.num_ws, G.config.w_dim))
 
 

@@ -1,4 +1,4 @@
-"""Looking into a layer: its activation for a shot, as a picture."""
+"""Probes a layer: shows its activation for a shot as a picture."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KINDS: dict[type, str] = {SynthesisLayer: "convolution", ToRGB: "toRGB", Synthe
 
 
 class Stages(Protocol):
-    """The stages that have layers with pictures."""
+    """The stages whose layers can be probed."""
 
     def run_planes(self, shot: Shot) -> Tensor: ...
     def raw(self, shot: Shot) -> RawRender: ...
@@ -31,7 +31,7 @@ class _ReachedError(Exception):
 
 
 def layers(G: Generator) -> tuple[LayerInfo, ...]:
-    """Layers with pictures and their shapes, read off the parameters: nothing is computed."""
+    """Layers that can be probed and their shapes, from the parameters: nothing is computed."""
     raw = G.config.rendering.raw_resolution
     found = []
     for name, module in G.named_modules():
@@ -52,7 +52,7 @@ def layers(G: Generator) -> tuple[LayerInfo, ...]:
 
 
 def sees_camera(layer: str) -> bool:
-    """Whether a layer's activation depends on where the picture is seen from."""
+    """Whether a layer's activation depends on the camera."""
     return not layer.startswith("backbone.")
 
 
@@ -74,7 +74,7 @@ def look(activation: Tensor, probe: Probe) -> ProbeResult:
 
 
 def activation(G: Generator, stages: Stages, shot: Shot, name: str) -> Tensor:
-    """What a layer gives for a shot [C, h, w].
+    """A layer's activation for a shot [C, h, w].
 
     Raises:
         UserError: when the model has no such layer, or it does not run for the shot.

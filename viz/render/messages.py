@@ -1,8 +1,8 @@
-"""What the window's process and the worker's say to each other. No torch here.
+"""The messages between the window's process and the worker's. No torch here.
 
 A message is a frozen dataclass, encoded by `msgspec` as the name of its class and its fields. Large
-arrays go through `ArrayRing`, memory that both processes share; where there is no room in it, or no
-such memory at all, they travel with the message.
+arrays go through `ArrayRing`, in memory that both processes share; if it is full or unavailable,
+they are part of the message.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from viz.state.types import ModelInfo, RenderRequest, RenderResult
 
 @dataclass(frozen=True)
 class Render:
-    """Asks for a picture in place of any that waits."""
+    """Requests a picture in place of any that is waiting."""
 
     request: RenderRequest
 
@@ -43,14 +43,14 @@ class Start:
 
 @dataclass(frozen=True)
 class Cancel:
-    """Takes a waiting job away, or stops the one under way at its next step."""
+    """Removes a queued job, or stops the one under way at its next step."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class Quit:
-    """Ends the worker after what it does now."""
+    """Ends the worker after its current step."""
 
 
 # From the worker to the window --------------------------------------------------------------------
@@ -58,12 +58,12 @@ class Quit:
 
 @dataclass(frozen=True)
 class Ready:
-    """The worker runs."""
+    """The worker has started."""
 
     device: str
-    """Where models live: "cpu", "cuda:0" or "mps"."""
+    """The device that models are on: "cpu", "cuda:0" or "mps"."""
     notes: tuple[str, ...] = ()
-    """Sentences for the user, such as that the device asked for is not here."""
+    """Sentences for the user, such as that the requested device is not available."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ class Rendered:
     """A picture is ready."""
 
     result: RenderResult
-    """Without the meshes that were sent before."""
+    """The result, without meshes that were sent before."""
     cache_bytes: int
-    """Memory of the stages that are kept."""
+    """Memory of the cached results of stages."""
     stage_runs: dict[str, int] = field(default_factory=dict)
     """How often each stage was computed since the model was loaded."""
     process_bytes: int = 0
@@ -81,13 +81,13 @@ class Rendered:
     device_bytes: int = 0
     """Memory that torch holds on the GPU; 0 without one."""
     same_meshes: tuple[int | None, ...] = ()
-    """For each mesh its place among those of the picture before, where it is one of them: an orbit
-    changes nothing about a surface, which is large."""
+    """For each mesh, its index among the previous picture's meshes if it is one of them: meshes are
+    large, and do not change while only the camera moves."""
 
 
 @dataclass(frozen=True)
 class Dropped:
-    """A full picture was given up for a newer request."""
+    """A full picture was abandoned for a newer request."""
 
     request: RenderRequest
 
@@ -98,9 +98,9 @@ class Loaded:
 
     info: ModelInfo
     stamp: Stamp | None = None
-    """Of its file, taken before it was read."""
+    """Time and size of its file before it was read."""
     again: bool = False
-    """Whether it is only back, after the worker had to be started anew."""
+    """Whether it was loaded again because the worker was restarted."""
 
 
 @dataclass(frozen=True)
@@ -112,18 +112,18 @@ class Progress:
     """0..1, or None while the length is unknown."""
     detail: str = ""
     picture: np.ndarray | None = None
-    """What there is to see of it, uint8 [H, W, 3]; None where nothing is new."""
+    """A picture of the work so far, uint8 [H, W, 3]; None if there is no new one."""
     seconds_left: float | None = None
-    """As the job itself estimates it."""
+    """The job's own estimate; None without one."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A job ended well."""
+    """A job succeeded."""
 
     number: int
     value: str
-    """What came of it, such as the path that was written."""
+    """Its result, such as the path that was written."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Failed:
     sentence: str
     """For the user."""
     details: str = ""
-    """Traceback, or nothing where the sentence says it all."""
+    """Traceback; empty if the sentence says it all."""
     request: RenderRequest | None = None
     """The request that failed, if it was one."""
     number: int | None = None
@@ -151,7 +151,7 @@ class Cancelled:
 
 @dataclass(frozen=True)
 class Restarted:
-    """The worker ended unexpectedly and was started anew; made by the window's side."""
+    """The worker ended unexpectedly and was restarted; made on the window's side."""
 
     sentence: str
     """For the user."""
@@ -183,13 +183,13 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class LoadModel:
-    """The job of loading a model in place of the present one, which stays until it is ready."""
+    """The job of loading a model in place of the current one, which stays until it is ready."""
 
     loses: ClassVar[bool] = False
     path: str
     """Empty for the untrained model."""
     keep: bool = False
-    """Whether the present model stays in memory, so that coming back to it takes no time."""
+    """Whether the current model stays in memory, so that returning to it takes no time."""
 
     @property
     def name(self) -> str:
@@ -198,7 +198,7 @@ class LoadModel:
 
 @dataclass(frozen=True)
 class LoadAhead:
-    """The job of loading a model that will be needed next, while the present one is shown."""
+    """The job of loading the model that will be needed next, while the current one is shown."""
 
     path: str
 
@@ -213,15 +213,15 @@ class LoadAhead:
 class ArrayRing:
     """Shared memory through which arrays go from one writer to one reader, in order.
 
-    The reader copies each array out and says so by a number in the memory's head, which is all that
-    the writer needs to know to use the room again.
+    The reader copies each array out and records its position at the start of the memory, which
+    tells the writer what space it may reuse.
 
     Args:
         memory: shared by both, of more than `HEAD` bytes.
     """
 
     HEAD = 64
-    """Bytes before the arrays; the first eight hold how far the reader has come."""
+    """Bytes before the arrays; the first eight hold the reader's position."""
 
     def __init__(self, memory: SharedMemory) -> None:
         self._memory = memory
@@ -240,12 +240,12 @@ class ArrayRing:
         """Writes an array.
 
         Returns:
-            where it begins and where it ends, counted in bytes from the very first one; None where
-            there is no room for it at present.
+            its start and end in bytes since the first array of all; None if there is no room for it
+            now.
         """
         needed = -(-array.nbytes // self.HEAD) * self.HEAD
         begin = self._written
-        if begin % self._size + needed > self._size:  # an array lies in one piece
+        if begin % self._size + needed > self._size:  # an array must be contiguous
             begin += self._size - begin % self._size
         if needed > self._size or begin + needed - self._read > self._size:
             return None
@@ -254,7 +254,7 @@ class ArrayRing:
         return begin, self._written
 
     def take(self, begin: int, end: int, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-        """Copies an array out and frees its room, and that of all before it."""
+        """Copies an array out, and frees its space and that of all earlier arrays."""
         array = self._view(begin, dtype, shape).copy()
         struct.pack_into("<Q", _buffer(self._memory), 0, end)
         return array
@@ -271,11 +271,11 @@ def _buffer(memory: SharedMemory) -> memoryview:
 
 
 _SMALL = 4096
-"""Bytes up to which an array travels with its message."""
+"""Arrays up to this many bytes are part of their message."""
 
 
 def encode(message: Any, ring: ArrayRing | None = None) -> bytes:
-    """A message as bytes; its arrays go through the ring where that has room."""
+    """A message as bytes; its arrays go through the ring if there is room."""
 
     def plain(value: Any) -> Any:
         if not isinstance(value, np.ndarray):
@@ -290,10 +290,10 @@ def encode(message: Any, ring: ArrayRing | None = None) -> bytes:
 
 
 def decode(data: bytes, ring: ArrayRing | None = None) -> Any:
-    """The message of some bytes.
+    """Decodes a message.
 
     Raises:
-        ValueError: when they are no message.
+        ValueError: when the bytes are not a message.
     """
 
     def array(kind: type, value: Any) -> Any:

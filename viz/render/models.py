@@ -36,10 +36,10 @@ RANDOM_CONFIG = GeneratorConfig(
     superresolution_channels=(32, 16),
     rendering=RenderingConfig(raw_resolution=64, depth_samples=24, importance_samples=24),
 )
-"""Size of the untrained model that is shown where no checkpoint is at hand."""
+"""Size of the untrained model that is shown if there is no checkpoint."""
 
 _MOST_SEEDS = 48
-"""Recommended ones that are shown."""
+"""Most recommended seeds shown."""
 _MOST_TEXT = 4096
 _LONGEST_WORD = 24
 """Characters."""
@@ -47,22 +47,22 @@ _LONGEST_WORD = 24
 
 @dataclass(frozen=True)
 class Model:
-    """A generator, ready to render, and what the interface tells of it."""
+    """A generator, ready to render, and what the interface shows about it."""
 
     G: Generator
     info: ModelInfo
     reference: bool = False
-    """Whether its networks run as they are, as nothing else works on its device."""
+    """Whether only the reference networks work on its device."""
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device by its name; "auto" is the first CUDA GPU, or Apple's, or the CPU.
+    """The device of a name; "auto" is the first CUDA GPU, else Apple's GPU, else the CPU.
 
     Raises:
         UserError: when there is no such device.
     """
     torch.backends.cudnn.allow_tf32 = (
-        False  # float32 must be float32; half formats are chosen by name
+        False  # float32 must not become TF32; half formats are chosen explicitly
     )
     try:
         return device_named(name)
@@ -74,13 +74,13 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
     """Loads a checkpoint, or the untrained model for an empty path.
 
     Yields:
-        what is being done and the share that is done.
+        what is being done and the fraction done.
 
     Returns:
-        the model; on the processor where it does not render rightly on the device.
+        the model; on the CPU if it does not render correctly on the device.
 
     Raises:
-        UserError: when the file cannot be used, with everything that is wrong.
+        UserError: when the file cannot be used, with all reasons.
     """
     if not path:
         yield "Building the untrained model", 0.0
@@ -111,11 +111,11 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
 
 
 def find(weights: str, candidates: Sequence[str]) -> Steps[tuple[str, float], None, str]:
-    """Steps of finding the file that holds some weights; its path, or empty where none does.
+    """Steps of finding the file that contains some weights; returns its path, or an empty string.
 
     Args:
-        weights: mark of the weights.
-        candidates: files to look into, the likeliest first.
+        weights: fingerprint of the weights.
+        candidates: files to search, the likeliest first.
     """
     for k, path in enumerate(candidates):
         yield Path(path).name, k / len(candidates)
@@ -128,7 +128,7 @@ def find(weights: str, candidates: Sequence[str]) -> Steps[tuple[str, float], No
 
 
 def recommended(path: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Seeds of people and of motions that a checkpoint's makers recommend, the first ones first.
+    """Seeds of people and of motions that a checkpoint recommends, in its order.
 
     Raises:
         UserError: when the file cannot be used.
@@ -147,10 +147,10 @@ def _recommended(checkpoint: Checkpoint) -> tuple[tuple[int, ...], tuple[int, ..
 
 
 def recommendations(metadata: Mapping[str, str], kind: str) -> dict[int, str]:
-    """Seeds that a checkpoint recommends, with a word on each, empty where it has none.
+    """Seeds that a checkpoint recommends, with a short description of each, or an empty string.
 
     They are lists such as "3, 17, 40", and under `KIND_words` "smile, , pout" in the same order.
-    What is no seed is left out, as a file may say anything there.
+    Entries that are not seeds are ignored, as a file may contain anything.
     """
     seeds, words = (
         [word.strip() for word in metadata.get(key, "")[:_MOST_TEXT].split(",")]
@@ -173,14 +173,14 @@ def random_generator() -> Generator:
 
 
 def _give_shape(G: Generator) -> None:
-    """Scales random weights so that an untrained model shows something: even density and glaring
-    colours would hide what the views and the camera do."""
+    """Scales random weights so that an untrained model shows something: uniform density and glaring
+    colours would hide the effect of views and camera."""
     for resolution in (8, 16):  # shapes of about a tenth of the box
         G.get_parameter(f"backbone.synthesis.b{resolution}.conv1.noise_strength").fill_(1.0)
     G.get_parameter("backbone.synthesis.b4.torgb.weight").mul_(0.3)
     G.get_parameter("decoder.net.2.weight")[0] *= 30
     outside = G.decoder(torch.zeros(1, G.config.plane_channels))[0]
-    G.get_parameter("decoder.net.2.bias")[0] -= 2 + outside[0]  # empty outside of the box
+    G.get_parameter("decoder.net.2.bias")[0] -= 2 + outside[0]  # empty towards the faces of the box
     G.get_parameter("to_img_raw.weight").mul_(0.2)
     for block in (0, 1):
         G.get_parameter(f"superresolution.block{block}.torgb.weight").mul_(0.05)

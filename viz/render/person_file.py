@@ -1,4 +1,4 @@
-"""Person files: somebody whom no seed gives, such as the person of a photo.
+"""Person files: people without a seed, such as the person in a photo.
 
 A person file is a safetensors file for one model, read by NumPy alone, so nothing in it can run:
 
@@ -9,8 +9,8 @@ A person file is a safetensors file for one model, read by NumPy alone, so nothi
 - `picture` uint8 [bytes]: a small picture, PNG
 - `tuned/NAME` float16: what is added to the model's weight NAME (optional)
 
-Its metadata: format "pv3d-person", version "1", the mark of the model's weights, the model's name
-and the person's.
+Its metadata: format "pv3d-person", version "1", the fingerprint of the model's weights, the model's
+name and the person's.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from viz.state.named_files import LARGEST_PERSON, problem_of
 FORMAT = "pv3d-person"
 VERSION = "1"
 PICTURE_SIDE = 128
-"""Side of the small picture as it is written, pixels."""
+"""Largest side of the small picture, pixels."""
 _LARGEST_HEADER = 2**20
 _LARGEST_PICTURE = 2**20
 _LONGEST_NAME = 200
 """Bytes, bytes and letters."""
 _TUNED = "tuned/"
 _KEPT_FILES = 4
-"""Files whose content stays in memory: the people of one request."""
+"""Files whose content stays in memory: enough for the people of one request."""
 
 
 @dataclass(frozen=True)
 class PersonFile:
-    """What a person file holds."""
+    """Content of a person file."""
 
     ws: np.ndarray
     """float32 [num_ws, w_dim]."""
@@ -53,21 +53,21 @@ class PersonFile:
     """Motion code of the photo's expression at t = 1, float32 [motion_dim]; empty for a model
     without motion."""
     weights: str
-    """Mark of the model's weights; see `training.checkpoint.weights_mark`."""
+    """Fingerprint of the model's weights; see `training.checkpoint.weights_mark`."""
     model: str = ""
     """Name of the model's file."""
     name: str = ""
-    """What the person is called."""
+    """The person's name."""
     yaw: float = 0.0
     pitch: float = 0.0
     """The photo's camera, degrees, as in `viz.state.types.Orbit`."""
     crop: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     """The square that the picture shows of the upright photo: x and y of its centre and its side in
-    pixels, and degrees that it is turned clockwise. A side of 0: there is none."""
+    pixels, and degrees that it is turned clockwise. A side of 0 means no crop is known."""
     picture: bytes = field(default=b"", repr=False)
     """A small picture of the person, PNG; empty for none."""
     tuned: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray], repr=False)
-    """What is added to the model's weights for this person, float16, by the weights' names."""
+    """Differences added to the model's weights for this person, float16, by the weights' names."""
 
 
 def write(path: str | Path, person: PersonFile) -> None:
@@ -91,19 +91,19 @@ def write(path: str | Path, person: PersonFile) -> None:
 
 
 def head(path: str) -> PersonFile:
-    """A person without the large parts, which are left empty: quick for any file.
+    """Reads a person file without its large parts, which are left empty: quick for any file.
 
     Raises:
-        UserError: when it is no person file, or damaged.
+        UserError: when it is not a person file, or is damaged.
     """
     return _read(path, whole=False)
 
 
 def read(path: str) -> PersonFile:
-    """The content of a person file, from memory where the file has not changed.
+    """The content of a person file, from memory if the file has not changed.
 
     Raises:
-        UserError: when it is none, or damaged.
+        UserError: when it is not a person file, or is damaged.
     """
     return _read(path, whole=True)
 
@@ -120,7 +120,7 @@ def _read(path: str, whole: bool) -> PersonFile:
 
 @functools.lru_cache(maxsize=_KEPT_FILES)
 def _whole_at(path: str, stamp: Stamp) -> PersonFile:
-    del stamp  # a file that was written anew has another
+    del stamp  # part of the cache key: it changes when the file does
     return _told(path, lambda: _parsed(Path(path).read_bytes()))
 
 
@@ -131,7 +131,7 @@ def _head_at(path: str, stamp: Stamp) -> PersonFile:
 
 
 def _told(path: str, parse: Callable[[], PersonFile]) -> PersonFile:
-    """What `parse` gives; what is wrong with the file becomes a sentence."""
+    """The result of `parse`; its errors become sentences about the file."""
     name = Path(path).name
     try:
         return parse()
@@ -146,7 +146,7 @@ def _told(path: str, parse: Callable[[], PersonFile]) -> PersonFile:
 
 
 def _without_large_parts(path: Path) -> bytes:
-    """A file's bytes as if it had no tuned weights and empty codes.
+    """The bytes of the same file with no tuned weights and empty codes.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError: when something in it is wrong.
@@ -175,10 +175,10 @@ class _OtherVersionError(ValueError):
 
 
 def _parsed(data: bytes) -> PersonFile:
-    """The content of a file's bytes.
+    """Parses the bytes of a file.
 
     Raises:
-        ValueError, KeyError, RecursionError, SafetensorError: when something in it is wrong.
+        ValueError, KeyError, RecursionError, SafetensorError: when they are not a valid file.
     """
     size = int.from_bytes(data[:8], "little")
     if not 0 < size <= min(_LARGEST_HEADER, len(data) - 8):
@@ -241,7 +241,8 @@ def _png(array: np.ndarray) -> bytes:
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """A picture uint8 [H, W, 3] as a person file keeps it, at most `PICTURE_SIDE` large."""
+    """A picture uint8 [H, W, 3] as PNG bytes for a person file, at most `PICTURE_SIDE` on each
+    side."""
     from PIL import Image
 
     picture = Image.fromarray(pixels)
@@ -252,7 +253,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def pixels(person: PersonFile) -> np.ndarray | None:
-    """The small picture, uint8 [H, W, 3]; None where there is none that can be shown."""
+    """The small picture, uint8 [H, W, 3]; None if there is none or it cannot be read."""
     from PIL import Image
 
     try:

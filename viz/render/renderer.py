@@ -1,6 +1,6 @@
-"""RenderRequest to RenderResult, with each stage's results kept by what they depend on.
+"""Renders a `RenderRequest` to a `RenderResult`, caching each stage's results by their inputs.
 
-An orbit finds its planes kept, a scrub its ws: nothing has to be told what changed.
+An orbit reuses planes, a scrub reuses ws, without any explicit invalidation.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ _STAGE_BYTES = {
     "superresolution": 16 * 2**20,
     "probe": 16 * 2**20,
 }
-"""Memory for what passes by while the clip plays or the camera turns: finished pictures are kept
-where they are shown, so that only the latest stages are of use."""
+"""Memory for results that change while the clip plays or the camera turns. Finished pictures are
+cached on the window's side, so that only the latest of these are of use."""
 _SOLID = 0.5
-"""Opacity from which on a pixel's depth is shown as it is."""
+"""Opacity above which a pixel's depth is shown unchanged."""
 _GPU_FACTOR = 4
-"""So much more on a GPU, whose models are larger."""
+"""Factor on that memory on a GPU, whose models are larger."""
 
 
 @dataclass(frozen=True)
 class SampleCounts:
-    """Numbers that a quality and a preview come down to."""
+    """Resolutions and sample counts that result from a quality and a preview."""
 
     resolution: int
     depth_samples: int
@@ -68,7 +68,8 @@ class SampleCounts:
 
 
 class StageClock:
-    """Milliseconds by stage; with CUDA by events, so that measuring does not wait for the GPU."""
+    """Milliseconds by stage; on CUDA measured by events, so that measuring does not wait for the
+    GPU."""
 
     def __init__(self, device: torch.device) -> None:
         self._cuda, self._mps = device.type == "cuda", device.type == "mps"
@@ -96,7 +97,7 @@ class StageClock:
             self._open.pop()
 
     def milliseconds(self) -> dict[str, float]:
-        """Totals by stage, each without those within it; waits for the end of the last one."""
+        """Totals by stage, each without its nested stages; waits for the last one to end."""
         if self._cuda and self._spans:
             self._spans[-1][3].synchronize()
         totals: dict[str, float] = {}
@@ -113,8 +114,8 @@ class Renderer:
 
     Args:
         G: the model.
-        max_cache_bytes: memory for the stages that are kept.
-        reference: whether its networks run as they are, as nothing else works on this device.
+        max_cache_bytes: memory for cached results.
+        reference: whether only the reference networks work on this device.
     """
 
     def __init__(
@@ -146,7 +147,7 @@ class Renderer:
             check: called between parts of the work; an exception from it abandons the request.
 
         Raises:
-            UserError: when the request cannot be met as it stands.
+            UserError: when the request cannot be met.
         """
         start = time.perf_counter()
         job = _Job(self, request, check)
@@ -174,8 +175,8 @@ class Renderer:
     def depth_range(
         self, camera: Camera, chosen: tuple[float, float] | None
     ) -> tuple[float, float]:
-        """World distances at the two ends of the depth colours for a camera: those that were
-        chosen, or between which it sees the surface; where there is none, the range of its rays."""
+        """World distances at the two ends of the depth colours for a camera: the chosen ones, or
+        the range over which it sees the surface; without a surface, the range of its rays."""
         if chosen is not None:
             return chosen
         options = self.G.config.rendering
@@ -189,10 +190,10 @@ class Renderer:
         chosen: tuple[float, float] | None,
         fades: bool = True,
     ) -> Tensor:
-        """How far what each pixel shows lies between the ends of the depth colours, 0..1 [h, w].
+        """Each pixel's depth as a fraction of the depth range, 0..1 [h, w].
 
-        Where it `fades`, pixels with little opacity go towards the far end: what is hardly there
-        in the picture must not glare in its depth.
+        With `fades`, pixels of low opacity go towards the far end, so that what is hardly visible
+        in the picture does not stand out in the depth.
         """
         near, far = self.depth_range(camera, chosen)
         place = ((raw.depth[0, 0].float() - near) / max(far - near, 1e-6)).clamp(0, 1)
@@ -206,7 +207,8 @@ class Renderer:
         return depth_range.find_surface(self.G)
 
     def raw(self, shot: Shot, quality: Quality, with_normals: bool = False) -> RawRender:
-        """The volume-rendered picture of a shot at full quality, numbers rather than colours."""
+        """The volume-rendered output of a shot at full quality, before it is turned into
+        colours."""
         view = "normals" if with_normals else "raw"
         request = RenderRequest((replace(shot, view=view),), quality)
         return _Job(self, request, lambda: None).raw(request.shots[0])
@@ -241,7 +243,7 @@ class Renderer:
         return _Job(self, RenderRequest((shot,)), lambda: None).ws(shot)
 
     def effort(self, quality: Quality, preview: Preview | None) -> SampleCounts:
-        """What a request costs: trained numbers where nothing was chosen, less for a preview."""
+        """Resolutions and samples of a request: as trained unless chosen, fewer for a preview."""
         options = self.G.config.rendering
         resolution = quality.raw_resolution or options.raw_resolution
         depth = quality.depth_samples or options.depth_samples
@@ -256,10 +258,11 @@ class Renderer:
         return SampleCounts(resolution, depth, importance, quality.superresolution, final_scale)
 
     def plan(self, quality: Quality) -> Plan:
-        """How pictures of a quality are computed: as it says, or as calibration found best."""
+        """How pictures of a quality are computed: in its precision, or as calibration found
+        best."""
         name, kind = quality.precision, self.G.device.type
         if kind not in ("cpu", "cuda"):
-            return Plan(reference=True)  # half formats are only known on those two
+            return Plan(reference=True)  # half formats are prepared for those two only
         if self._reference:
             return Plan.uniform("float32" if name == "auto" else name, reference=True)
         if name == "auto":
@@ -282,13 +285,13 @@ class Renderer:
 
         Args:
             shot: whose people may be tuned.
-            own: whether it has to stay as it is, as for a job of many steps.
+            own: whether it must not change, as for a job of many steps.
         """
         return self._tuned.generator(mix_of(shot.latent, self.G.config.num_ws), own)
 
     def stages(self, plan: Plan, shot: Shot | None = None) -> Stages:
-        """The stages of the model, or of the people of a shot, for a plan; the weights laid out for
-        another plan are dropped."""
+        """The stages of the model, or of a shot's people, for a plan; weights prepared for another
+        plan are dropped."""
         mix = () if shot is None else mix_of(shot.latent, self.G.config.num_ws)
         if mix:
             return self._tuned.stages(mix, plan)
@@ -310,8 +313,8 @@ class _Job:
         self.check = check
         self.plan = renderer.plan(request.quality)
         self.effort = renderer.effort(request.quality, request.preview)
-        # Previews need not wait, but no full picture may be made of what they show meanwhile: it
-        # would not be the same at every time.
+        # Previews need not wait, but a full picture may not be made of their results, or it would
+        # depend on timing.
         compiling = renderer.stages(self.plan).compiling  # then those of tuned people are soon done
         self._meanwhile = request.preview is not None and compiling
         self.clock = StageClock(self.G.device)
@@ -325,7 +328,7 @@ class _Job:
         return self.renderer.stages(self.plan, shot)
 
     def _stage(self, name: str, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """The kept result of a stage, or a fresh one."""
+        """The cached result of a stage, or a new one."""
         found = self.renderer.cache.get((name, key))
         if found is None:
             self.check()
@@ -348,7 +351,7 @@ class _Job:
         )
 
     def _planes_key(self, shot: Shot) -> Hashable:
-        # Time and strength act as their product, and at 0 the motion code does not matter.
+        # Only the product of time and strength matters, and if it is 0 the motion code does not.
         moved = shot.t * shot.motion.strength if self.G.config.has_motion else 0.0
         motion = replace(shot.motion, strength=1.0) if moved else None
         return self._ws_key(shot), motion, moved, self.plan
@@ -476,7 +479,7 @@ class _Job:
         if self.request.preview is not None and self.request.preview.coarse_mesh:
             fine = (self._planes_key(shot), resolution, quality.mesh_level)
             kept = self.renderer.cache.get(("mesh", fine))
-            if kept is not None:  # as in an orbit, which changes nothing about the surface
+            if kept is not None:  # as in an orbit, which does not change the surface
                 return kept
             resolution = min(resolution, PREVIEW_MESH_RESOLUTION)
         try:
@@ -492,13 +495,13 @@ class _Job:
                     check=self.check,
                 ),
             )
-        except UserError as e:  # the other shots can be shown all the same
+        except UserError as e:  # the other shots can still be shown
             self.problems.append(str(e))
             return None
 
 
 class _Exact:
-    """A job's stages by the networks themselves, whose layers can be looked into."""
+    """A job's stages run by the reference networks, whose layers can be probed."""
 
     def __init__(self, job: _Job, shot: Shot) -> None:
         self.job = job
@@ -519,19 +522,19 @@ class _Exact:
 
 
 def from_host(x: Tensor, device: torch.device) -> Tensor:
-    """A few numbers on a device. CUDA takes what is this small from the host at once, so that
-    nobody has to wait; elsewhere it is waited for, as x may not live on."""
+    """Copies a small tensor to a device. CUDA copies such sizes from the host at once, so that
+    there is no wait; elsewhere the copy is synchronous, as x may be freed."""
     return x.to(device, non_blocking=device.type == "cuda")
 
 
 def to_host(x: Tensor) -> Tensor:
-    """A tensor on the CPU. From a CUDA GPU it goes into pinned memory, without buffers between, and
-    only this copy is waited for; where no memory can be pinned, everything is."""
+    """Copies a tensor to the CPU. From a CUDA GPU it goes directly into pinned memory, and only
+    this copy is waited for; if no memory can be pinned, the whole GPU is."""
     if x.device.type != "cuda":
         return x.cpu()
     try:
         host = torch.empty(x.shape, dtype=x.dtype, pin_memory=True)
-    except RuntimeError as error:  # systems limit it
+    except RuntimeError as error:  # the system limits pinned memory
         log.info("A picture is copied without pinned memory: %s", first_line(error))
         return x.cpu()
     host.copy_(x, non_blocking=True)

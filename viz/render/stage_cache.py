@@ -1,4 +1,4 @@
-"""Results of the renderer's stages, kept by what they depend on."""
+"""Cache of the results of the renderer's stages, by their inputs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from torch import Tensor
 
 
 class StageCache:
-    """Results by (stage, key), the least recently used dropped when they take too much memory.
+    """Results by (stage, key); the least recently used are dropped when they take too much memory.
 
-    What tensors share is counted once, and a view counts as all that it keeps alive.
+    Memory that tensors share is counted once, and a view counts as the whole storage it keeps
+    alive.
 
     Args:
-        max_bytes: of all results.
-        stage_bytes: of the results of single stages. What the latest request has used is kept
-            beyond it, or a layout of many pictures would render each of them anew.
+        max_bytes: limit for all results.
+        stage_bytes: limits for the results of single stages. Results used by the latest request are
+            kept beyond them, or a layout of many pictures would render each of them again.
     """
 
     def __init__(self, max_bytes: int, stage_bytes: Mapping[str, int] | None = None) -> None:
@@ -28,20 +29,20 @@ class StageCache:
         self._stage_bytes = dict(stage_bytes or {})
         self._entries: OrderedDict[tuple[str, Hashable], _Entry] = OrderedDict()
         self._shares: Counter[_Storage] = Counter()
-        """Entries that hold each storage."""
+        """Number of entries that use each storage."""
         self._used: Counter[str] = Counter()
-        """Bytes by stage; a storage belongs to the first stage that held it."""
+        """Bytes by stage; a storage counts for the first stage that used it."""
         self._owners: dict[_Storage, str] = {}
         self._request = self._nested = 0
 
     @property
     def used_bytes(self) -> int:
-        """Memory of all that is kept."""
+        """Memory of all cached results, in bytes."""
         return self._used.total()
 
     @contextlib.contextmanager
     def request(self) -> Iterator[None]:
-        """What is used within belongs to one request, also to one around it."""
+        """Entries used in this context count as used by one request; contexts may nest."""
         if not self._nested:
             self._request += 1
         self._nested += 1
@@ -59,7 +60,7 @@ class StageCache:
         return entry.value
 
     def put(self, key: tuple[str, Hashable], value: Any) -> None:
-        """Keeps a value; the newest is kept even when it is too large alone."""
+        """Keeps a value; the newest is kept even if it exceeds the limit by itself."""
         self.drop([key])
         storages = frozenset(_storages(value))
         self._entries[key] = _Entry(value, storages, self._request)
@@ -73,7 +74,7 @@ class StageCache:
         self._shrink(key[0])
 
     def _shrink(self, stage: str) -> None:
-        """Drops what a stage has too much of."""
+        """Drops a stage's least recently used results until it is within its limit."""
         limit = self._stage_bytes.get(stage)
         if limit is None:
             return
@@ -84,11 +85,11 @@ class StageCache:
                 self.drop([key])
 
     def keys(self) -> set[tuple[str, Hashable]]:
-        """What is kept, by (stage, key)."""
+        """The (stage, key) of each cached result."""
         return set(self._entries)
 
     def drop(self, keys: Iterable[tuple[str, Hashable]]) -> None:
-        """Forgets these entries, where they are still kept."""
+        """Drops these entries, if they are still cached."""
         for key in keys:
             entry = self._entries.pop(key, None)
             for storage in entry.storages if entry else ():
@@ -103,7 +104,7 @@ class StageCache:
 
 @dataclass(frozen=True)
 class _Storage:
-    """Memory that tensors or arrays lie in."""
+    """Memory that tensors or arrays share."""
 
     place: Hashable
     size: int
@@ -114,11 +115,11 @@ class _Entry:
     value: Any
     storages: frozenset[_Storage]
     request: int
-    """The latest one that used it."""
+    """The latest request that used it."""
 
 
 def _storages(value: Any) -> Iterator[_Storage]:
-    """Memory that a stage's result holds: that of the tensors and arrays in its dataclasses."""
+    """Storages of a stage's result: those of the tensors and arrays in its dataclasses."""
     if isinstance(value, Tensor):
         storage = value.untyped_storage()
         yield _Storage((str(value.device), storage.data_ptr()), storage.nbytes())

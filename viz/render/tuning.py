@@ -1,9 +1,9 @@
-"""Weights of the generator that belong to people: those of person files that were tuned.
+"""Weights of the generator tuned to people, from person files.
 
 A tuned person is shown by the model's weights plus the person's differences. In a blend each
-person's differences count by the person's share, as the ws do; truncation, style mixing and blends
-with seeds take them away as they take away the person (`viz.state.person.Latent.own_part`). So a
-way from a tuned person to anybody else ends at the model's own weights, without a jump.
+person's differences are weighted by the person's share, as the ws are; truncation, style mixing and
+blends with seeds reduce them as they reduce the person's part (`viz.state.person.Latent.own_part`).
+So a transition from a tuned person to anyone else ends at the model's own weights, without a jump.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from viz.state.files import Stamp, file_stamp
 from viz.state.person import Latent
 
 _MAPPING = "backbone.mapping."
-"""Weights that no person has to itself: ws come after them."""
+"""Prefix of weights that cannot be tuned: ws are computed after them."""
 _COPIES = 2
-"""Tuned copies of the generator that are kept: before and after."""
+"""Tuned copies of the generator that are kept: enough for before / after."""
 
 Mix = tuple[tuple[str, Stamp | None, float], ...]
 """Tuned people: file, its stamp and the share of its differences; empty for the model's own
@@ -44,7 +44,7 @@ class OtherModelError(UserError):
 
     Args:
         sentence: for the user.
-        weights: mark of that model's weights.
+        weights: fingerprint of that model's weights.
     """
 
     def __init__(self, sentence: str, weights: str) -> None:
@@ -56,7 +56,7 @@ _marks: WeakKeyDictionary[Generator, str] = WeakKeyDictionary()
 
 
 def mix_of(latent: Latent, num_ws: int) -> Mix:
-    """The tuned people that a person is made of.
+    """The tuned people in a blend.
 
     Raises:
         UserError: when a person file cannot be read.
@@ -70,7 +70,7 @@ def mix_of(latent: Latent, num_ws: int) -> Mix:
 
 
 def read_for(path: str, G: Generator) -> PersonFile:
-    """The person of a file, sure to be one of a model's.
+    """Reads a person file and checks that it belongs to a model.
 
     Raises:
         UserError: when it cannot be read, is another model's, or does not fit.
@@ -102,7 +102,7 @@ def read_for(path: str, G: Generator) -> PersonFile:
 
 @dataclass
 class _Copy:
-    """A copy of the generator for one mix at a time."""
+    """A copy of the generator that has the weights of one mix at a time."""
 
     G: Generator
     stages: tuple[Plan, Stages] | None = field(default=None, repr=False)
@@ -111,11 +111,11 @@ class _Copy:
 class TunedGenerators:
     """Generators with the weights of tuned people, a few at a time.
 
-    A copy owns what a person can tune and shares the rest with the model. Another mix overwrites
-    the weights of the copy that was used least recently.
+    A copy has its own memory for the weights that can be tuned and shares the rest with the model.
+    A new mix overwrites the copy used least recently.
 
     Args:
-        G: the model, whose own weights stay as they are.
+        G: the model, whose own weights are not changed.
     """
 
     def __init__(self, G: Generator) -> None:
@@ -127,18 +127,18 @@ class TunedGenerators:
 
         Args:
             mix: the people.
-            own: whether it stays as it is; otherwise it may only be used until another mix is
-                asked for.
+            own: whether it must not change; otherwise it may only be used until another mix is
+                requested.
 
         Raises:
-            UserError: when a file of it is another model's.
+            UserError: when one of its files belongs to another model.
         """
         if not mix:
             return self.G
         return _own_copy(self._copy(mix).G) if own else self._copy(mix).G
 
     def stages(self, mix: Mix, plan: Plan) -> Stages:
-        """The stages of a mix, which has somebody in it, prepared as a plan says."""
+        """The stages of a mix that is not empty, prepared for a plan."""
         made = self._copy(mix)
         if made.stages is None or made.stages[0] != plan:
             made.stages = None
@@ -174,7 +174,7 @@ class TunedGenerators:
 
 
 def _own_copy(G: Generator) -> Generator:
-    """A copy with memory of its own for what a person can tune."""
+    """A copy with its own memory for the weights that can be tuned."""
     shared = [p for name, p in G.named_parameters() if name.startswith(_MAPPING)]
     shared += list(G.buffers())
     with torch.inference_mode(False):

@@ -1,7 +1,8 @@
-"""The process that owns torch.
+"""The worker: the process that runs torch.
 
-Requests go through one slot, where the newest replaces what waits. Long jobs are generators: the
-worker alternates one picture and one step of a job, so both go on, and either can be stopped.
+Requests go through one slot, where the newest replaces any that is waiting. Long jobs are
+generators: the worker alternates between one picture and one step of a job, so that both make
+progress and either can be stopped.
 """
 
 from __future__ import annotations
@@ -47,12 +48,12 @@ from viz.state.jobs import Report, ReportingSteps, Steps
 from viz.state.types import MeshData, ModelInfo, RenderRequest
 
 RunJob = Callable[[Any, Renderer], ReportingSteps[Any]]
-"""Begins a job: run(job, renderer) gives its steps."""
+"""Begins a job: run(job, renderer) returns its steps."""
 
 
 @dataclass
 class _Task:
-    """A job that waits or is under way."""
+    """A job that is queued or under way."""
 
     number: int
     job: Any
@@ -67,19 +68,19 @@ class _Loaded:
     renderer: Renderer
     info: ModelInfo
     stamp: Stamp | None
-    """Of its file, taken before it was read."""
+    """Time and size of its file before it was read."""
 
 
 _MOST_KEPT = 2
-"""Models that stay in memory beside the one that is shown."""
+"""Most models that stay in memory besides the one shown."""
 
 
 class Worker:
-    """Renders and runs jobs, as the messages from the window say.
+    """Renders and runs jobs as the window's messages request.
 
     Args:
-        connection: to the window.
-        jobs: how each class of jobs is done; loading models is known without it.
+        connection: connection to the window.
+        jobs: functions that run each class of jobs; loading models is built in.
         device: name of the device that models live on, as `viz.render.models.pick_device` takes it.
         ring: shared memory for pictures.
     """
@@ -93,7 +94,7 @@ class Worker:
     ) -> None:
         self._shown: _Loaded | None = None
         self._kept: dict[str, _Loaded] = {}
-        """Models by path that are in memory beside the one that is shown."""
+        """Models in memory besides the one shown, by path."""
         self._connection, self._ring = connection, ring
         self._sending = threading.Lock()
         self._jobs = dict(jobs or {})
@@ -109,11 +110,11 @@ class Worker:
 
     @property
     def renderer(self) -> Renderer | None:
-        """Of the model that is shown."""
+        """Renderer of the model that is shown; None without one."""
         return None if self._shown is None else self._shown.renderer
 
     def serve(self) -> None:
-        """Does what the window asks for until it says that it is enough, or is gone."""
+        """Serves the window until it sends `Quit` or is gone."""
         threading.Thread(target=self._listen, name="listener", daemon=True).start()
         self._choose_device()
         with torch.inference_mode():
@@ -121,7 +122,7 @@ class Worker:
                 pass
             if self._running is not None and self._running.steps is not None:
                 with contextlib.suppress(Exception):
-                    self._running.steps.close()  # it takes away what it has half written
+                    self._running.steps.close()  # removes its partial files
 
     # On the listening thread ------------------------------------------------------------------
 
@@ -165,7 +166,7 @@ class Worker:
             self._device = pick_device("auto")
             notes = (f"{error} {_device_words(self._device)} is used instead.",)
         if self._device.type == "cuda":
-            torch.cuda.set_device(self._device)  # each thread has its own; clocks take it
+            torch.cuda.set_device(self._device)  # set per thread; timers use it
         self._tell(Ready(str(self._device), notes))
 
     def _work_once(self) -> bool:
@@ -185,8 +186,8 @@ class Worker:
 
     @property
     def _has_request(self) -> bool:
-        """Whether a picture can be rendered; one that is asked for before its model is there waits
-        for it."""
+        """Whether a picture can be rendered now; a request that arrives before its model waits for
+        it."""
         return self._slot is not None and self.renderer is not None
 
     def _tell(self, event: Event) -> None:
@@ -235,7 +236,7 @@ class Worker:
         return self._device.type == "cuda"
 
     def _free_memory(self) -> None:
-        """Drops what is kept, and gives what torch keeps for reuse back to the GPU."""
+        """Drops cached results, and returns torch's cached memory to the GPU."""
         if self.renderer is not None:
             self.renderer.cache.clear()
         if self._on_cuda:
@@ -279,7 +280,7 @@ class Worker:
         return self._jobs[type(job)](job, self.renderer)
 
     def _load(self, job: LoadModel) -> Steps:
-        stamp = file_stamp(job.path)  # what is written while it is read is newer
+        stamp = file_stamp(job.path)  # a file changed during the reading counts as newer
         kept = self._take_kept(job.path, stamp)
         model = None if kept else (yield from load_model(job.path, self._device))
         old, self._shown = self._shown, None
@@ -289,7 +290,7 @@ class Worker:
             self._kept.clear()
             old.renderer.cache.clear()
             del old
-            gc.collect()  # its hooks hold the model in a cycle, which could keep the GPU full
+            gc.collect()  # its hooks form a cycle with the model, which would stay on the GPU
             self._free_memory()
         self._shown = kept or _loaded(model, stamp)
         self._tell(Loaded(self._shown.info, stamp))
@@ -300,7 +301,7 @@ class Worker:
         self._keep(kept or _loaded((yield from load_model(path, self._device)), stamp))
 
     def _take_kept(self, path: str, stamp: Stamp | None) -> _Loaded | None:
-        """A model that is kept, if its file has not changed since it was read."""
+        """A model in memory, if its file has not changed since it was read."""
         kept = self._kept.pop(path, None)
         return kept if kept is not None and kept.stamp == stamp else None
 
@@ -336,7 +337,7 @@ def _loaded(model: Model | None, stamp: Stamp | None) -> _Loaded:
 
 
 def _place(mesh: MeshData | None, meshes: tuple[MeshData | None, ...]) -> int | None:
-    """Where a mesh stands among others; None where it does not, or there is none."""
+    """Index of a mesh among others; None if it is not one of them, or is None."""
     return next((k for k, other in enumerate(meshes) if other is mesh is not None), None)
 
 
@@ -345,7 +346,8 @@ def _device_words(device: torch.device) -> str:
 
 
 def _cache_budget(device: torch.device) -> int:
-    """Bytes for kept stages: a share of what is free, to hold a clip's planes where they fit."""
+    """Bytes for cached stages: a fraction of the free memory, to hold a clip's planes if they
+    fit."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0] // 4
     return min(2 * 2**30, psutil.virtual_memory().available // 8)

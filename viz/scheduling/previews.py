@@ -71,8 +71,8 @@ def levels(quality: Quality, sides: Sides, floor: float = 0.0) -> list[Preview]:
 
     Args:
         quality: quality of the full picture.
-        sides: sides of the model's pictures. floor: least factor on the quality's raw resolution
-            and on the final side.
+        sides: sides of the model's pictures.
+        floor: least factor on the quality's raw resolution and on the final side.
     """
     raw = quality.raw_resolution or sides.raw
     least = min(max(floor, sides.raw / 2 / raw, _SCALES[-1]), 1.0)

@@ -1,8 +1,8 @@
-"""Work on meshes in a process of its own: it takes minutes in libraries that can neither be stopped
-nor let the interface's thread run meanwhile.
+"""Mesh processing in a separate process: it takes minutes in libraries that can neither be
+interrupted nor release the interpreter for other threads.
 
-Run as a script this is the other process. It imports none of the program, and trades arrays by way
-of files in a temporary folder.
+Run as a script, this file is that process. It imports nothing else of the program, and exchanges
+arrays through files in a temporary folder.
 """
 
 # fast-simplification and xatlas have no types.
@@ -37,7 +37,7 @@ def simplify(arrays: Arrays) -> Arrays:
 
 
 def unwrap(arrays: Arrays) -> Arrays:
-    """An atlas: the vertex that each new vertex repeats, the new faces, and uv in 0..1."""
+    """An atlas: for each new vertex the one it copies, the new faces, and uv in 0..1."""
     import xatlas
 
     atlas = xatlas.Atlas()
@@ -59,13 +59,13 @@ def run(task: str, arrays: Arrays) -> Generator[None, None, Arrays]:
 
     Args:
         task: name in TASKS.
-        arrays: what it takes.
+        arrays: its input.
 
     Returns:
-        what it gives.
+        its output.
 
     Raises:
-        MemoryError: when there was too little.
+        MemoryError: when there was too little memory.
         RuntimeError: when it failed otherwise, with the last line it printed.
     """
     with tempfile.TemporaryDirectory(prefix="pv3d-mesh-") as folder:
@@ -86,7 +86,7 @@ def run(task: str, arrays: Arrays) -> Generator[None, None, Arrays]:
                     process.wait()
             errors.seek(0)
             lines = errors.read().decode(errors="replace").strip().splitlines()
-        # Systems that run short end a process by signal 9.
+        # A system that runs out of memory kills a process with signal 9.
         if process.returncode in (_NO_MEMORY, -9):
             raise MemoryError
         if process.returncode:

@@ -1,8 +1,8 @@
 """Geometry of a session as files: meshes, mesh sequences, point clouds and volumes.
 
 Each export is a generator of steps, as `viz.render.worker` runs them: it yields progress as
-(detail, fraction 0..1 or None) and returns the path written. Closing it leaves no half file. World
-units, y up, the face towards +z; for STL see `mesh_files.for_printing`.
+(detail, fraction 0..1 or None) and returns the path written. Closing it leaves no partial file.
+World units, y up, the face towards +z; for STL see `mesh_files.for_printing`.
 """
 
 from __future__ import annotations
@@ -126,10 +126,10 @@ def export_points(
 
 
 def _on_surface(surface: Surface, count: int, draws: np.random.Generator) -> np.ndarray:
-    """Points evenly over the triangles, float32 [count, 3]."""
+    """Points spread evenly over the triangles, float32 [count, 3]."""
     a, b, c = np.moveaxis(surface.corners.astype(np.float64), 1, 0)
     areas: np.ndarray = np.cumsum(np.linalg.norm(np.cross(b - a, c - a), axis=1))
-    # Even steps through the summed areas: no clumps, as independent draws would make.
+    # Even steps through the cumulative areas (stratified): independent draws would form clumps.
     places = (np.arange(count) + draws.random(count)) / count * float(areas[-1])
     chosen = np.minimum(np.searchsorted(areas, places), len(areas) - 1)
     u, v = draws.random(count), draws.random(count)
@@ -149,7 +149,7 @@ def export_volume(
 ) -> Steps[Path]:
     """Steps of writing the density at the points of a grid, indexed x, y, z; as `export_mesh`.
 
-    Beside NAME.npy comes NAME.json with what the numbers are and the 4x4 matrix from index to world
+    NAME.json beside NAME.npy says what the numbers are and has the 4x4 matrix from index to world
     coordinates.
     """
     _check(options, path, overwrite)
@@ -202,8 +202,8 @@ def export_mesh_sequence(
         state: who and how; its own time does not matter.
         options: of each mesh.
         sequence: which moments.
-        path: a .glb for one animated file, or a folder of numbered files. What else is in a folder
-            stays.
+        path: a .glb for one animated file, or a folder of numbered files. Other files in the folder
+            are kept.
         overwrite: whether files that exist may be replaced.
     """
     whole = MeshSequenceOptions(sequence, options)
@@ -264,7 +264,7 @@ def _numbered(
         times, scale = sequence.times(), None
         for k in range(len(times)):
             surface = yield from _moment_of_clip(renderer, state, options, times, k)
-            if sequence.format == "stl":  # all by the scale of the first one
+            if sequence.format == "stl":  # all with the scale of the first one
                 scale = scale or printing_scale(surface, options.stl_size)
                 surface = for_printing(surface, scale)
             file = folder / f"frame_{k:04d}.{sequence.format}"
@@ -277,8 +277,8 @@ def _numbered(
 
 @contextmanager
 def _new_folder(path: Path) -> Generator[Path]:
-    """A folder to fill beside `path`. Once all is well its files move there, in place of the
-    numbered ones of an earlier sequence.
+    """A temporary folder to fill beside `path`. Once complete, its files are moved there and
+    replace the numbered ones of an earlier sequence.
 
     Raises:
         UserError: when it cannot be written; nothing is left of it.
@@ -320,7 +320,7 @@ def _surface(renderer: Renderer, state: SessionState, options: MeshOptions) -> S
 
 
 def _between(steps: Steps[T], start: float, end: float) -> Steps[T]:
-    """Steps whose progress takes a part of a longer work's."""
+    """Steps whose progress is mapped to start..end of a longer work."""
 
     def progress(step: Progress) -> Progress:
         detail, fraction = step
@@ -332,7 +332,7 @@ def _between(steps: Steps[T], start: float, end: float) -> Steps[T]:
 def _saving(
     steps: Generator[float, None, T], start: float | None = None, end: float = 1.0
 ) -> Steps[T]:
-    """Steps of writing a file, as ones that tell of it."""
+    """Steps of writing a file, with its name in the progress."""
     return with_progress(
         steps, lambda done: ("Writing", None if start is None else start + (end - start) * done)
     )

@@ -36,8 +36,7 @@ def files_of(path: Path) -> list[Path]:
 
 
 def _companion(path: Path) -> str:
-    """Name, without its ending, of an OBJ's material and texture. Readers take a space for its
-    end."""
+    """Name, without its ending, of an OBJ's material and texture. Readers end a name at a space."""
     return "_".join(path.stem.split()) or "mesh"
 
 
@@ -47,14 +46,14 @@ def printing_scale(surface: Surface, size: float) -> float:
 
 
 def for_printing(surface: Surface, scale: float) -> Surface:
-    """A surface as slicers take it: in millimetres, z up, the face towards -y."""
+    """A surface as slicers expect it: in millimetres, z up, the face towards -y."""
     turned = surface.vertices[:, (0, 2, 1)] * np.array((1, -1, 1), np.float32) * np.float32(scale)
     return Surface(turned, surface.faces)
 
 
 @contextmanager
 def new_files(paths: Sequence[Path]) -> Generator[list[Path]]:
-    """Files to fill; once all are whole they take their names, the first one last."""
+    """Temporary files to fill; once all are complete they are renamed, the first one last."""
     with ExitStack() as stack:
         yield [stack.enter_context(new_file(path)) for path in paths]
 
@@ -62,7 +61,7 @@ def new_files(paths: Sequence[Path]) -> Generator[list[Path]]:
 def write_mesh(
     surface: Surface, path: Path, recipe: str, *, unlit: bool = True
 ) -> Generator[float, None, None]:
-    """Steps of writing a mesh file in the format of its ending, and what belongs to it.
+    """Steps of writing a mesh file in the format of its ending, with its companion files.
 
     Raises:
         UserError: when it cannot be written; nothing is left of it.
@@ -92,7 +91,7 @@ def write_mesh(
 
 @contextmanager
 def new_glb(path: Path, recipe: str, *, unlit: bool = True) -> Generator[GlbWriter]:
-    """A GLB to add meshes to; it takes its name once all of it is written.
+    """A GLB to add meshes to, renamed to `path` once it is complete.
 
     Raises:
         UserError: when it cannot be written; nothing is left of it.
@@ -115,13 +114,13 @@ def _trimesh(surface: Surface) -> trimesh.Trimesh:
 
 
 def _write_obj(file: IO[bytes], surface: Surface, companion: str) -> Generator[float, None, None]:
-    """trimesh formats a whole mesh in one piece, which holds up everything else for seconds, and
+    """trimesh formats a whole mesh in one piece, which blocks everything else for seconds, and
     calls every texture material_0.png, so that two meshes in a folder would share one."""
     file.write(b"# y up, the face looks along +z\n")
     columns = [("v", surface.vertices)]
     if surface.texture is not None and surface.uv is not None:
         file.write(f"mtllib {companion}.mtl\nusemtl surface\n".encode())
-        columns.append(("vt", surface.uv * (1, -1) + (0, 1)))  # OBJ counts from below
+        columns.append(("vt", surface.uv * (1, -1) + (0, 1)))  # OBJ's v runs upwards
     elif surface.colors is not None:
         columns = [("v", np.hstack([surface.vertices, surface.colors / 255]))]
     if surface.normals is not None:

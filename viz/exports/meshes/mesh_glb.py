@@ -1,8 +1,8 @@
 """GLB files: one mesh, or the meshes of a clip as an animation.
 
 trimesh writes neither animations nor colours of more than 8 bits, and glTF's vertex colours are
-linear: in 8 bits their shadows would show bands. So this is written here, from the specification
-(glTF 2.0, with KHR_materials_unlit).
+linear: in 8 bits their shadows would show bands. So the format is written here, from the
+specification (glTF 2.0, with KHR_materials_unlit).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _COPIED_AT_ONCE = 2**24
 
 
 def linear_colors(colors: np.ndarray) -> np.ndarray:
-    """uint8 [V, 3] as on a screen (sRGB) to linear light, uint16 [V, 4] with full opacity."""
+    """Converts sRGB colours, uint8 [V, 3], to linear light, uint16 [V, 4] with full opacity."""
     levels = np.arange(256) / 255
     light = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
     table = np.round(light * 65535).astype(np.uint16)
@@ -131,7 +131,7 @@ class GlbWriter:
         samplers: list[dict[str, Any]] = []
         for k, node in enumerate(nodes):
             node["scale"] = [1.0, 1.0, 1.0] if k == 0 else [0.0, 0.0, 0.0]
-            # Every node's track has the whole clip's length, or some players cut it short.
+            # Each node's track spans the whole clip: some players would cut shorter ones off.
             sizes = {0: 0.0, k: 1.0, k + 1: 0.0}
             sizes[count] = 1.0 if k == count - 1 else 0.0
             times = np.array(sorted(sizes), "<f4") * seconds

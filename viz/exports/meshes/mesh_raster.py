@@ -1,4 +1,4 @@
-"""Which pixels triangles cover: for painting textures and for what hides what."""
+"""Rasterises triangles: for painting textures and for depth maps."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from training.camera import Camera
 
 _AT_ONCE = 2**20
-"""Most pixels looked at in one step."""
+"""Most pixels tested in one step."""
 _EDGE = 1e-6
-"""How far outside a triangle, in parts of it, a pixel may lie and still be covered."""
+"""Tolerance of barycentric weights: how far outside a triangle a pixel still counts as covered."""
 
 
 def coverage(
@@ -20,14 +20,15 @@ def coverage(
     """Pixels whose centres lie in triangles, in parts.
 
     Args:
-        corners: of triangles, [T, 3, 2] as (x, y) in pixels; pixel (i, j) has its centre at
-            (j + 0.5, i + 0.5).
+        corners: corners of the triangles, [T, 3, 2] as (x, y) in pixels; pixel (i, j) has its
+            centre at (j + 0.5, i + 0.5).
         height: of the picture, pixels.
-        width: likewise.
+        width: width of the picture, pixels.
 
     Yields:
         indices of triangles [n], of pixels (row * width + column) [n], and the weights of the
-        triangle's corners there, float64 [n, 3]. A pixel comes once for each triangle over it.
+        triangle's corners there, float64 [n, 3]. A pixel is yielded once per triangle that covers
+        it.
     """
     low = np.ceil(corners.min(axis=1) - 0.5 - 1e-6).astype(np.int64)
     high = np.floor(corners.max(axis=1) - 0.5 + 1e-6).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The surface of a state's moment, made ready for a file."""
+"""The surface of a state's moment, prepared for export."""
 
 # trimesh's repairs are not typed.
 # pyright: reportUnknownMemberType=false
@@ -32,7 +32,7 @@ _GRID_SHARE = 0.7  # of the work without a texture
 
 @dataclass(frozen=True)
 class Surface:
-    """A triangle mesh with what a file can say about it."""
+    """A triangle mesh with the attributes that files can hold."""
 
     vertices: np.ndarray
     """World coordinates, float32 [V, 3]."""
@@ -41,9 +41,9 @@ class Surface:
     normals: np.ndarray | None = None
     """Unit vectors, float32 [V, 3]."""
     colors: np.ndarray | None = None
-    """As on a screen (sRGB), uint8 [V, 3]."""
+    """sRGB colours, uint8 [V, 3]."""
     uv: np.ndarray | None = None
-    """Places in the texture, 0..1 from its upper left corner, float32 [V, 2]."""
+    """Texture coordinates, 0..1 from the upper left corner, float32 [V, 2]."""
     texture: np.ndarray | None = None
     """uint8 [S, S, 3], top row first."""
 
@@ -55,7 +55,7 @@ class Surface:
 
 @dataclass(frozen=True)
 class Moment:
-    """What a renderer knows of one moment."""
+    """A renderer's data for one moment."""
 
     G: networks.Generator
     """The model with the weights of the people shown."""
@@ -114,7 +114,8 @@ def surface_of(
 def told(
     detail: str, steps: Generator[float, None, T], start: float = 0.0, end: float = 1.0
 ) -> Steps[T]:
-    """Steps that yield a fraction, as ones that say what they do between two fractions."""
+    """Turns steps that yield fractions into ones that yield a text and a fraction between two
+    others."""
     return with_progress(steps, lambda done: (detail, start + (end - start) * done))
 
 
@@ -127,7 +128,7 @@ def decimated(
         vertices: float32 [V, 3].
         faces: int32 [F, 3].
         triangles: most faces of the result.
-        fill: whether to close holes that the collapses leave.
+        fill: whether to close holes that edge collapses leave.
 
     Returns:
         vertices and faces.
@@ -154,10 +155,10 @@ def without_folds(faces: np.ndarray) -> np.ndarray:
 
 
 def unwrapped(surface: Surface, size: int) -> Steps[Surface]:
-    """Steps of giving a surface places in an atlas; vertices on seams are repeated.
+    """Steps of giving a surface texture coordinates in an atlas; vertices on seams are duplicated.
 
     Args:
-        surface: of the mesh.
+        surface: the mesh.
         size: side of the atlas, pixels.
 
     Returns:

@@ -28,21 +28,21 @@ _COLORS_AT_ONCE = 2**14
 _SHARPNESS = 6.0
 """Power of the cosine between view and surface: the best view of a place wins clearly."""
 _ENOUGH = 0.05
-"""Weight of views from which on the model's own colour of a point has no part."""
+"""Total weight of the views above which the model's own colour of a point is not used."""
 _GROWN = 2
-"""Texels that each chart grows by."""
+"""Texels by which each chart is grown."""
 _CLEAR = 0.8
-"""Opacity up to which a picture shows too much of its background to paint with."""
+"""Opacity below which a picture shows too much of its background to paint with."""
 _MOST_ANCHORS = 500
-"""Places that tell how pictures change colours: some ten of them within _NEAR of each."""
+"""Most sample points of the pictures' change of colour: some ten lie within _NEAR of each."""
 _NEAR = 0.1
-"""Distance, in parts of the box, over which a place takes others' change of colour."""
+"""Distance, as a fraction of the box, over which a point takes over others' change of colour."""
 _ALIKE = 40.0
-"""Difference of colours, of 255, over which it does."""
+"""Difference of colours, 0..255, over which it does so."""
 _ALONE = 0.1
-"""Summed nearness below which a place rather keeps its own colour."""
+"""Total weight of neighbours below which a point keeps its own colour."""
 _BORDER = 0.04
-"""Part of a picture at its edges over which it fades out."""
+"""Fraction of a picture's side over which it fades out at its edges."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class _View:
     colors: np.ndarray
     """float32 [S, S, 3] in 0..255."""
     depth: np.ndarray
-    """Of the mesh, world units along the viewing direction [S, S]; infinite beside it."""
+    """Depth of the mesh, world units along the viewing direction [S, S]; infinite beside it."""
     trust: np.ndarray
     """float32 [S, S] in 0..1: less where the picture mixes the mesh with what is behind it, at its
     outlines and where it is not opaque."""
@@ -75,7 +75,7 @@ def painted(
     surface: Surface,
     options: MeshOptions,
 ) -> Steps[Surface]:
-    """Steps of giving a surface a texture that looks like the model's pictures.
+    """Steps of painting a surface's texture from the model's pictures.
 
     Args:
         renderer: of the model.
@@ -128,8 +128,8 @@ def painted(
 
 
 def _texels(surface: Surface, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Texels that the atlas uses, ascending [T], and the world coordinates and normals of their
-    middles, float32 [T, 3]."""
+    """Indices of the texels that the atlas uses, ascending [T], and the world coordinates and
+    normals of their centres, float32 [T, 3]."""
     assert surface.uv is not None and surface.normals is not None
     count = size * size
     places = np.zeros((count, 3), np.float32)
@@ -142,7 +142,7 @@ def _texels(surface: Surface, size: int) -> tuple[np.ndarray, np.ndarray, np.nda
         places[texel] = (surface.vertices[index] * weights).sum(axis=1)
         normals[texel] = (surface.normals[index] * weights).sum(axis=1)
         used[texel] = True
-    # Charts that are thinner than a texel may lie between all middles.
+    # Charts thinner than a texel may miss every centre.
     corners, middles = surface.faces, surface.uv[surface.faces].mean(axis=1)
     for uv, place, normal in (
         (surface.uv, surface.vertices, surface.normals),
@@ -184,7 +184,7 @@ def _view(renderer: Renderer, state: SessionState, surface: Surface, camera: Cam
 def _look(
     view: _View, places: np.ndarray, normals: np.ndarray, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How well a view shows places of a surface [T], and in which colours [T, 3]."""
+    """How well a view shows points of a surface [T], and their colours in it [T, 3]."""
     size = len(view.colors)
     weights = np.zeros(len(places), np.float32)
     colors = np.zeros((len(places), 3), np.float32)
@@ -222,7 +222,7 @@ def _bilinear(picture: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 def _own_colors(
     renderer: Renderer, moment: Moment, places: np.ndarray, normals: np.ndarray
 ) -> np.ndarray:
-    """The raw layer's colours of places of a surface, float32 [T, 3] in 0..255."""
+    """The raw layer's colours at points of a surface, float32 [T, 3] in 0..255."""
     if not len(places):
         return np.zeros((0, 3), np.float32)
     device = moment.planes.device
@@ -232,24 +232,24 @@ def _own_colors(
 
 
 class ColorChange:
-    """How pictures differ from the raw layer's colours, for places that no picture shows.
+    """How the pictures' colours differ from the raw layer's, for points that no picture shows.
 
-    The super-resolution may change colours: where pictures end, their edge would show on the mesh.
-    A place takes the change of those that are near it and have a like colour.
+    The super-resolution may change colours: without this, the edges of the pictures would show on
+    the mesh. A point takes over the change at nearby points of similar colour.
     """
 
     def __init__(self, places: np.ndarray, own: np.ndarray, change: np.ndarray) -> None:
         """
         Args:
-            places: that pictures show, in parts of the box, float32 [A, 3].
+            places: points that pictures show, as fractions of the box, float32 [A, 3].
             own: the raw layer's colours there, float32 [A, 3] in 0..255.
-            change: the pictures' colours less those, float32 [A, 3].
+            change: the pictures' colours minus those, float32 [A, 3].
         """
         self._keys = _key(places, own)
         self._values = torch.as_tensor(np.pad(change, ((0, 0), (0, 1)), constant_values=1))
 
     def at(self, places: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """What is to be added to the raw layer's colours of other places, float32 [T, 3]."""
+        """What to add to the raw layer's colours at other points, float32 [T, 3]."""
         nearness = torch.cdist(_key(places, own), self._keys).square_().mul_(-0.5).exp_()
         summed = (nearness @ self._values).numpy()
         return summed[:, :3] / (summed[:, 3:] + _ALONE)
@@ -260,8 +260,8 @@ def _key(places: np.ndarray, own: np.ndarray) -> torch.Tensor:
 
 
 def grown(picture: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A picture whose unknown pixels beside known ones take those ones' mean, and what is known
-    then: a chart grows by its own colours before others' reach it.
+    """Fills unknown pixels beside known ones with their mean; returns the picture and the new mask.
+    So charts grow by their own colours before those of others reach them.
 
     Args:
         picture: float32 [S, S, 3].
@@ -280,10 +280,10 @@ def grown(picture: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def spread_colors(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """A picture whose unknown pixels take the colours around them.
+    """Fills the unknown pixels of a picture with the colours around them.
 
-    Viewers blend neighbouring texels, and coarser versions of a texture blend far ones: what lies
-    between the charts of an atlas shows.
+    Viewers interpolate neighbouring texels, and mip levels average distant ones, so that the space
+    between charts affects the rendering.
 
     Args:
         picture: float32 [S, S, 3].

@@ -1,4 +1,4 @@
-"""Pictures to keep: rendered at full quality, saved with the session that made them."""
+"""Captures: pictures rendered at full quality and saved with the session that made them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ CaptureKind = Literal["picture", "raw", "depth"]
 
 
 def depth_picture(renderer: Renderer, state: SessionState) -> tuple[np.ndarray, dict[str, str]]:
-    """16-bit depth of a state's camera, uint16 [h, w], and PNG texts that tell its scale.
+    """16-bit depth of a state's camera, uint16 [h, w], and PNG texts that give its scale.
 
-    0 is the near end of the depth range and 65535 its far end, in world units from the camera.
-    Where none is chosen it is that of the rays, so that nothing is cut off.
+    0 is the near end of the depth range and 65535 its far end, in world units from the camera. If
+    no range is chosen it is that of the rays, so that nothing is clipped.
     """
     shot, options = state.shot("depth"), renderer.G.config.rendering
     raw = renderer.raw(shot, state.quality)
@@ -64,18 +64,18 @@ def save_ws(renderer: Renderer, state: SessionState, path: Path) -> Steps[Path]:
 
 
 def check_person(renderer: Renderer, path: str, candidates: Sequence[str] = ()) -> Steps[str]:
-    """Makes sure that a model takes the person of a file.
+    """Checks that a model fits the person in a file.
 
     Args:
         renderer: of the model.
         path: a person file, or ws.
-        candidates: files to look for the model of a person in that is not this one's.
+        candidates: files among which to look for the person's model if it is not this one.
 
     Returns:
-        empty, or the file of the model that the person belongs to.
+        an empty string if it fits, or the path of the model that the person belongs to.
 
     Raises:
-        UserError: when neither is so, with the reason.
+        UserError: when neither is the case, with the reason.
     """
     yield "Reading", None
     try:
@@ -95,7 +95,7 @@ def save(renderer: Renderer, state: SessionState, kind: CaptureKind, path: Path)
         renderer: of the model shown.
         state: what to save.
         kind: which picture of it.
-        path: where; a number is added where the name is taken.
+        path: where to save it; a number is added if the name is taken.
 
     Raises:
         UserError: when it cannot be rendered or written.

@@ -1,12 +1,12 @@
 """One frame of an export: rendered at full quality, put together, scaled.
 
-Transparency. The model composites what it sees on an empty background: with the opacity a and the
-colour F of what was hit, a raw picture is C = a F + (1 - a) B exactly, where B is what its last
-layer makes of a ray that hits nothing. So F = (C - (1 - a) B) / a is the straight colour of the
-exported pixel: blended by its alpha a over B it gives back what the window shows, and over anything
-else it stands without a dark rim. The super-resolution is no linear layer; its B is the picture
-that it makes of an empty raw picture, and its a is the raw opacity, enlarged. Depth and normals are
-those of what was hit. The opacity's own picture is opaque.
+Transparency. The model composites the head over an empty background: with opacity a and foreground
+colour F, a raw picture is exactly C = a F + (1 - a) B, where B is the last layer's colour for a ray
+that hits nothing. So F = (C - (1 - a) B) / a is the straight colour of the exported pixel:
+composited over B with its alpha a it reproduces what the window shows, and over anything else it
+has no dark fringe. The super-resolution is not linear; its B is the picture that it makes of an
+empty raw picture, and its a is the enlarged raw opacity. Depth and normals are those of the surface
+hit. The opacity view itself is opaque.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Parts = Generator[None, None, np.ndarray]
 """Yields between parts of the work and returns a picture."""
 
 _PASSING = ("render", "superresolution")
-"""Stages whose results no other frame asks for."""
+"""Stages whose results no other frame reuses."""
 _FAINT = 1 / 255
 """Opacity below which a colour cannot be told from the background."""
 _MOST_BACKDROPS = 32
@@ -47,7 +47,7 @@ class FrameRenderer:
     """Renders the frames of one export.
 
     Args:
-        renderer: of the model.
+        renderer: renderer of the model.
         look: what each frame shows.
         bits: 8 for the pixels of the screen, 16 for the model's own numbers.
     """
@@ -58,14 +58,14 @@ class FrameRenderer:
         self._backdrops: dict[Hashable, Tensor] = {}
 
     def steps(self, state: SessionState, detail: str, fraction: float) -> Steps[np.ndarray]:
-        """`frame` as steps of a job, which tell `detail` and `fraction` all along."""
+        """`frame` as steps of a job, each of which reports `detail` and `fraction`."""
         yield detail, fraction
         return (yield from with_progress(self.frame(state), lambda _: (detail, fraction)))
 
     def frame(self, state: SessionState) -> Parts:
         """Parts of rendering a state's frame.
 
-        Planes and ws stay in the renderer's cache for the frames to come; what was made of them is
+        Planes and ws stay in the renderer's cache for later frames; the results of later stages are
         dropped, so that thousands of frames take no more memory than one.
 
         Returns:
@@ -115,11 +115,11 @@ class FrameRenderer:
         return layouts.compose(state, pictures)
 
     def _mesh(self, state: SessionState, shot: Shot) -> np.ndarray:
-        """The surface as the window shows it; uint8 [H, W, 3] where the pixels of the screen are
-        wanted, else float32 in 0..1, with alpha where it is to be transparent.
+        """The surface as the window shows it; uint8 [H, W, 3] for 8 bits on an opaque background,
+        else float32 in 0..1, with alpha if the background is transparent.
 
         Raises:
-            UserError: when there is none.
+            UserError: when there is no surface.
         """
         mesh = self.renderer.mesh(shot, state.quality)
         side = self.renderer.side(state.quality)
@@ -142,7 +142,7 @@ class FrameRenderer:
         return colors[0].clamp(0, 1).permute(1, 2, 0).float().cpu().numpy()
 
     def _colors(self, state: SessionState, shot: Shot, raw: RawRender, straight: bool) -> Tensor:
-        """[1, 3, H, W], about 0..1: blended with the model's background, or straight."""
+        """[1, 3, H, W], about 0..1: blended with the model's background, or unblended."""
         if shot.view == "opacity":
             return raw.opacity.expand(-1, 3, -1, -1)
         if shot.view == "normals":
@@ -172,7 +172,7 @@ class FrameRenderer:
         return torch.lerp(colors[low], colors[low + 1], share).permute(2, 0, 1)[None]
 
     def backdrop(self, state: SessionState, shot: Shot, raw: RawRender, sharpened: bool) -> Tensor:
-        """What the model paints where nothing is, about 0..1, [1, 3, H, W]."""
+        """What the model paints on empty rays, about 0..1, [1, 3, H, W]."""
         renderer, G = self.renderer, self.renderer.G
         key = (shot.latent, shot.conditioning, sharpened, tuple(raw.image.shape))
         found = self._backdrops.get(key)
@@ -196,7 +196,7 @@ def _stage(key: Hashable) -> object:
 
 
 def _place(shot: Shot) -> Shot:
-    """The shot but for its view: what the raw picture depends on."""
+    """The shot without its view: what the raw picture depends on."""
     return replace(shot, view="raw")
 
 
@@ -229,7 +229,7 @@ def _alpha(raw: RawRender, size: torch.Size | tuple[int, int]) -> Tensor:
 def scaled(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A picture, uint8 or float32 [H, W, C], in another width and height, by a Lanczos filter.
 
-    Colours are weighted by their alpha, so that none bleeds in from where nothing is.
+    Colours are weighted by their alpha, so that none bleeds in from transparent parts.
     """
     height, width = picture.shape[:2]
     if size == (width, height):

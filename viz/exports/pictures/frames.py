@@ -1,4 +1,4 @@
-"""Pictures and numbered frames as PNGs."""
+"""Exports pictures and numbered frames as PNGs."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def export_frames(
 ) -> Steps[Path]:
     """Steps of saving a movement as frame_0000.png and so on; returns the folder.
 
-    Frames that are there already, by the same recipe, are not rendered again: an export that was
-    stopped goes on. Each is whole, or not there.
+    Existing frames with the same recipe are not rendered again, so that a stopped export resumes.
+    No partial frame is ever left.
 
     Args:
         renderer: of the model.
@@ -115,7 +115,7 @@ def frame_paths(folder: Path, count: int) -> list[Path]:
 
 
 def _is_made(path: Path, recipe: str, overwrite: bool) -> bool:
-    """Whether a frame is there already, by this recipe."""
+    """Whether the frame exists already, made by this recipe."""
     if not writing.exists(path):
         return False
     try:
@@ -132,7 +132,7 @@ def _is_made(path: Path, recipe: str, overwrite: bool) -> bool:
 
 
 def require_folder(folder: Path, recipe: str, overwrite: bool) -> bool:
-    """Makes sure that frames may go into a folder; whether its session file is to be written.
+    """Checks that frames may be written to a folder; returns whether its session file is missing.
 
     Raises:
         UserError: when it holds another export, or cannot be read.
@@ -154,7 +154,7 @@ def require_folder(folder: Path, recipe: str, overwrite: bool) -> bool:
 def _prepare_folder(
     folder: Path, recipe: str, frames: set[Path], overwrite: bool, first: bool
 ) -> None:
-    """Makes the folder and its session file, and takes frames of a longer export away."""
+    """Makes the folder and its session file, and removes frames of a longer earlier export."""
     write = require_folder(folder, recipe, overwrite)
     try:
         found = [*folder.iterdir()] if folder.exists() else []

@@ -1,4 +1,4 @@
-"""A mesh as the window shows it, drawn without one: for pictures, frames and videos.
+"""Draws a mesh as the window shows it, without OpenGL: for pictures, frames and videos.
 
 The light is that of `gui_utils.gl.mesh_view`, so that an export looks as the viewport does.
 """
@@ -12,7 +12,7 @@ from viz.exports.meshes.mesh_raster import coverage, project
 from viz.state.types import MeshData, MeshStyle
 
 GROUND = np.array([0x23, 0x25, 0x29], np.float32) / 255
-"""Behind the mesh: what the window has there in its dark colours."""
+"""Background of the mesh: the window's, in the dark theme."""
 _SUPERSAMPLING = 2
 """Samples along each side of a pixel."""
 _INK = 0.85
@@ -69,7 +69,7 @@ def _nearest(corners: np.ndarray, depth: np.ndarray, side: int) -> tuple[np.ndar
     shares = np.zeros((side * side, 3), np.float32)
     for triangle, sample, weights in coverage(corners, side, side):
         found = (weights * depth[triangle]).sum(axis=1)
-        # Several triangles of a part may cover one sample: the nearest of each comes first.
+        # Several triangles of a part may cover one sample: the nearest one counts.
         order = np.lexsort((found, sample))
         first = np.flatnonzero(np.diff(sample[order], prepend=-1))
         order = order[first]

@@ -1,7 +1,7 @@
-"""Writers of moving pictures, fed one frame after the other: what they hold does not grow.
+"""Writers of moving pictures, fed frame by frame; their memory use does not grow.
 
-Each is made with the first frame's shape and takes the others by `add`; `finish` completes the
-file. An abandoned one is closed by `close`, and its file is the caller's to remove.
+Each is made with the first frame's shape and takes frames by `add`; `finish` completes the file.
+`close` abandons it, and the caller removes its file.
 """
 
 # PyAV's streams are not fully typed.
@@ -26,7 +26,7 @@ from viz.exports.frame_options import CODECS, VIDEO_SUFFIXES, Codec, VideoOption
 from viz.state.errors import UserError
 
 _THREADS = 4
-"""Of an encoder; always as many, as the result may depend on them."""
+"""Threads of an encoder; a fixed number, as the result may depend on it."""
 _BT709 = 1
 """Number of ITU-R BT.709 among primaries, transfer functions and matrices (ITU-T H.273)."""
 _LIMITED = 1
@@ -34,11 +34,11 @@ _LARGEST_WEBP = 16383
 _ENCODERS: dict[Codec, str] = {"h264": "libx264", "h265": "libx265", "prores": "prores_ks"}
 
 Progress = Iterator[float]
-"""Shares of the work that are done, 0..1."""
+"""Fractions of the work done, 0..1."""
 
 
 class Encoder(Protocol):
-    """A moving picture that is being written."""
+    """A moving picture being written."""
 
     def add(self, pixels: np.ndarray) -> None:
         """Adds a frame, [H, W, C], of the first one's shape and type."""
@@ -49,7 +49,7 @@ class Encoder(Protocol):
         ...
 
     def close(self) -> None:
-        """Lets go of the file; afterwards nothing more can be done."""
+        """Releases the file; the encoder cannot be used afterwards."""
         ...
 
 
@@ -60,7 +60,7 @@ def make(
 
     Args:
         part: file to write to, whatever its name.
-        path: what it will be called; its ending tells the format.
+        path: final path; its suffix selects the format.
         options: how it is encoded.
         first: the first frame, uint8 or uint16 [H, W, 3 or 4]. It is not added.
         count: number of frames that will be added.
@@ -90,7 +90,7 @@ def make(
 
 
 def require_codec(options: VideoOptions, path: Path) -> None:
-    """Makes sure that this machine can encode what is asked for.
+    """Checks that this machine can encode what is requested.
 
     Raises:
         UserError: when it cannot, with what to choose instead.
@@ -124,7 +124,7 @@ class VideoEncoder:
     """MP4 and MOV by FFmpeg, in BT.709 colours of limited range, as players expect them.
 
     Where the video is larger than its frames (see `VideoOptions.file_size`), copies of their last
-    rows and columns fill it.
+    row and column pad it.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class VideoEncoder:
         context.color_primaries = context.color_trc = context.colorspace = _BT709
         context.color_range = _LIMITED
         if codec == "h265":
-            context.codec_tag = "hvc1"  # Apple's players know no other
+            context.codec_tag = "hvc1"  # the only tag that Apple's players accept
         self._stream, self._rate, self._count = stream, rate, 0
 
     def add(self, pixels: np.ndarray) -> None:
@@ -211,21 +211,22 @@ def _codec_options(
 ) -> dict[str, str]:
     if codec == "prores":
         return {"profile": "4444", "vendor": "apl0"}
-    seconds_2 = str(max(round(2 * rate), 1))  # a whole picture so often, for scrubbing
+    seconds_2 = str(max(round(2 * rate), 1))  # interval of key frames, for scrubbing
     common = {"crf": str(options.crf), "preset": "medium", "g": seconds_2}
     if codec == "h265":
-        # Of videos shorter than its reordering, x265 leaves the decoding times unset.
+        # For videos shorter than its reordering delay, x265 leaves decoding times unset.
         short = ":bframes=0" if count < 4 else ""
         common["x265-params"] = f"log-level=error:frame-threads=2{short}"
     return common
 
 
 _CONTROL = b"\x21\xf9\x04"
-"""How the graphic control extension of a GIF's frame begins."""
+"""First bytes of the graphic control extension of a GIF's frame."""
 
 
 def _cleared(packet: Any) -> Any:
-    """A frame of a GIF that players clear before the next one, whose holes would else show it.
+    """A GIF frame that players clear before the next one, whose transparent parts would otherwise
+    show it.
 
     FFmpeg asks for that only where this frame itself has holes. Its palettes have the transparent
     colour last.
@@ -239,7 +240,7 @@ def _cleared(packet: Any) -> Any:
 
 
 class GifEncoder:
-    """GIF in two passes, as its palette comes from all frames: they wait in a file without loss.
+    """GIF in two passes, as its palette comes from all frames, which wait in a lossless file.
 
     Each colour is dithered to that palette by error diffusion.
     """
@@ -287,7 +288,7 @@ class GifEncoder:
         graph.configure()
         for number, frame in enumerate(self._frames()):
             source.push(frame)
-            list(_pulled(sink))  # makes the filter take the frame, which would wait otherwise
+            list(_pulled(sink))  # makes the filter process the frame at once
             yield 0.3 * number / self._count
         source.push(None)
         yield from self._paint(sink.pull())
@@ -318,7 +319,7 @@ class GifEncoder:
             stream.width, stream.height = self._size
             stream.pix_fmt = "pal8"
             if self._alpha:
-                stream.options = {"gifflags": "0"}  # whole frames: nothing stays of those before
+                stream.options = {"gifflags": "0"}  # whole frames, independent of earlier ones
             painted = 0
             for number, frame in enumerate(self._frames_and_end()):
                 source.push(frame)
@@ -353,14 +354,14 @@ class GifEncoder:
         return graph, source
 
     def close(self) -> None:
-        """Lets go of the files, and removes the one of the waiting frames."""
+        """Releases the files, and removes the one with the waiting frames."""
         with contextlib.suppress(OSError, ValueError):
             self._spool.close()
         self._spool_path.unlink(missing_ok=True)
 
 
 def _pulled(sink: Any) -> Iterator[Any]:
-    """The frames that a filter graph has ready."""
+    """The frames that a filter graph has finished."""
     with contextlib.suppress(BlockingIOError, EOFError):
         while True:
             yield sink.pull()

@@ -32,12 +32,12 @@ __all__ = [
 
 _POINTS_AT_ONCE = 2**14
 _SKIN = 0.06
-"""How far below a surface colours still count, in parts of the model's box."""
+"""How far below a surface colours still count, as a fraction of the model's box."""
 _SKIN_SAMPLES = 5
 
 
 def sigma_level(density: float) -> float:
-    """Value of sigma, before its softplus, where the density is `density` (positive)."""
+    """Sigma, before its softplus, at which the density is `density` (positive)."""
     return 1 + density + math.log(-math.expm1(-density))
 
 
@@ -75,7 +75,7 @@ def surface_colors(
 ) -> Tensor:
     """Colours of a surface as the raw layer shows it, seen straight on.
 
-    Rays see into what is not quite solid, so what lies right below the surface is composited.
+    Rays enter what is not quite solid, so that colours just below the surface are composited.
 
     Args:
         G: the model.
@@ -107,13 +107,13 @@ def attributes(
     vertices: np.ndarray,
     step: float,
 ) -> Generator[float, None, tuple[np.ndarray, np.ndarray]]:
-    """Steps of finding what lies at points of a surface; they yield the part done, 0..1.
+    """Steps of finding what lies at points of a surface; they yield the fraction done, 0..1.
 
     Args:
         G: the model.
         planes: [1, 3, C, H, W].
         ws: [1, num_ws, w_dim].
-        field: of the same planes.
+        field: density field of the same planes.
         vertices: world coordinates, float32 [V, 3].
         step: distance over which the density's slope is taken, world units.
 
@@ -142,8 +142,8 @@ def extract_mesh(
     density: float,
     check: Callable[[], None] = lambda: None,
 ) -> MeshData:
-    """Mesh of one moment as it is exported where nothing else is chosen: the largest piece without
-    its hollows, coloured by the raw layer, with normals from the density gradient.
+    """Mesh of one moment with the default export options: the largest piece without its cavities,
+    coloured by the raw layer, with normals from the density gradient.
 
     Args:
         G: the model.
@@ -174,8 +174,8 @@ def normal_step(field: DensityField, grid: Grid) -> float:
 def close_normals(
     grid: Grid, vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray
 ) -> np.ndarray:
-    """Normals [V, 3] with those of the flat parts that close a surface at the grid's faces, where
-    the density has no say, taken from the triangles."""
+    """Normals [V, 3] in which the flat parts that close a surface at the grid's faces take theirs
+    from the triangles, as the density does not define them."""
     on_face = ((vertices <= grid.low) | (vertices >= grid.high)).any(axis=1)
     if not on_face.any():
         return normals
@@ -193,7 +193,7 @@ def close_normals(
 
 
 def _run(steps: Generator[float, None, tuple], check: Callable[[], None]) -> tuple:
-    """Goes through steps to their result."""
+    """Runs steps to the end and returns their result."""
     while True:
         check()
         try:

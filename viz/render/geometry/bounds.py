@@ -1,11 +1,10 @@
-"""Least and greatest density over boxes of a field, without looking at its points.
+"""Bounds on the density over boxes of a field, without evaluating its points.
 
 Within a box each hidden unit u of the decoder varies between two numbers, as planes are bilinear
-between texels. Softplus lies above its tangent at the middle by no more than it does at one of the
-two ends. So sigma is a sum of planes weighted by the tangents' slopes, whose extremes are at texels
-again, plus at most the weighted gaps. Bounds that sum units first and take extremes afterwards keep
-that different units cancel each other, which interval arithmetic alone forgets; the latter is
-cheaper, and comes first.
+between texels. Softplus exceeds its tangent at the middle by no more than at one of the two ends.
+So sigma is a sum of planes weighted by the tangents' slopes, whose extremes are at texels again,
+plus at most the weighted gaps. Summing units before taking extremes lets different units cancel
+each other, which plain interval arithmetic misses; the latter is cheaper, and is tried first.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from torch import Tensor
 from viz.render.geometry.density_field import DensityField
 
 _AT_ONCE = 2**21
-"""Most numbers that one step gathers."""
+"""Most numbers gathered in one step."""
 _ROUNDING = 1e-5
 
 
@@ -36,7 +35,7 @@ class _Extremes:
 
 
 def _to_the_faces(planes: Tensor) -> Tensor:
-    """Planes [2, S, S, hidden] that end at the model's box, where they have faded by a half."""
+    """Planes [2, S, S, hidden] cut off at the model's box, where they have faded by half."""
     planes = planes.clone()
     for end, beside in ((0, 1), (-1, -2)):
         planes[:, end] = planes[:, beside] / 2
@@ -54,7 +53,7 @@ def _extremes(plane: Tensor, width: int, height: int) -> _Extremes:
 
 
 def _slide(plane: Tensor, width: int, dim: int) -> Tensor:
-    """Greatest of each `width` neighbours along a dimension."""
+    """Maximum of each `width` neighbours along a dimension."""
     reach, left = 1, plane.shape[dim] - width + 1
     while reach < width:
         step = min(reach, width - reach)
@@ -68,8 +67,8 @@ class BoxBounds:
     """Bounds over the boxes of one size that a grid is divided into.
 
     Args:
-        field: whose.
-        axes: rising coordinates of the grid's points along x, y and z.
+        field: the density field.
+        axes: ascending coordinates of the grid's points along x, y and z.
         size: cells along each side of a box.
     """
 
@@ -87,11 +86,12 @@ class BoxBounds:
         self._at_once = max(1, _AT_ONCE // (field.hidden * max(texels, 8)))
 
     def sides(self, boxes: Tensor, level: float) -> Tensor:
-        """Where boxes lie: 1 wholly above the level, -1 wholly at or below it, 0 not known.
+        """The side of the level on which boxes lie: 1 wholly above, -1 wholly at or below, 0
+        unknown.
 
         Args:
-            boxes: whole numbers [K, 3].
-            level: of sigma.
+            boxes: indices [K, 3].
+            level: value of sigma.
 
         Returns:
             int8 [K].

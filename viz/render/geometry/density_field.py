@@ -2,8 +2,8 @@
 
 The decoder's first layer is linear, so the planes are multiplied by it beforehand. What is left of
 a point's density is sigma = sum over k of w_k softplus(A_k(x, y) + C_k(x, z)) + b, where A is the
-plane (x, y) and C the sum of the two planes (x, z) and (z, x). That is what `bounds` needs, and how
-points are evaluated where the compiled way of `viz.render.inference.cpu.rays` does not work.
+plane (x, y) and C the sum of the two planes (x, z) and (z, x). `bounds` needs this form, and points
+are evaluated with it where the compiled functions of `viz.render.inference.cpu.rays` do not work.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class DensityField:
         xy, xz, zx = planes[0].float() / 3  # [C, P, P] each, rows first: y, z and x
         pair = torch.stack([xy.transpose(1, 2), xz.transpose(1, 2) + zx])  # [2, C, x, y or z]
         hidden = torch.einsum("ch,pcxy->pxyh", decoder.first, pair)
-        # The planes end in zeros: half a texel before the box's faces they begin to fade.
+        # Beyond their border planes are zero: they begin to fade half a texel before the box's
+        # faces.
         self.planes = F.pad(hidden, (0, 0, 1, 1, 1, 1)).contiguous()
         """A and C at the texels with a ring of zeros, [2, S, S, hidden]; S = P + 2."""
         on_cpu = planes.device.type == "cpu"
@@ -99,7 +100,7 @@ class DensityField:
         """Texels that matter to boxes of `size` cells along an axis.
 
         Args:
-            axis: rising coordinates of the grid's points [N], in the model's box.
+            axis: ascending coordinates of the grid's points [N], in the model's box.
             size: cells of a box; box k begins at point k * size.
 
         Returns:
@@ -107,7 +108,7 @@ class DensityField:
         """
         begin = np.arange(0, len(axis) - 1, size)
         end = np.minimum(begin + size, len(axis) - 1)
-        # On the processor, as not every device has float64.
+        # On the CPU, as not every device has float64.
         places = self._place(torch.from_numpy(axis))[0]
         first, last = places[torch.from_numpy(begin)], places[torch.from_numpy(end)] + 1
         width = int((last - first).max()) + 1

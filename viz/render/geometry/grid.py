@@ -11,7 +11,7 @@ Vector = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Grid:
-    """Points at even steps, the first and the last of each axis on the box's faces."""
+    """Evenly spaced points, with the first and the last of each axis on the box's faces."""
 
     low: Vector
     """Corner of the box, world units."""
@@ -30,7 +30,7 @@ class Grid:
     def cropped(
         cls, side: float, resolution: int, crop: tuple[float, ...] | None = None
     ) -> Grid | None:
-        """The part of that cube within a box, with points at nearly the same distance.
+        """The part of that cube within a box, with points at nearly the same spacing.
 
         Args:
             side: of the cube, world units.
@@ -38,7 +38,7 @@ class Grid:
             crop: x, y, z of the box's low corner, then of its high one; None for the cube.
 
         Returns:
-            None where the two do not overlap.
+            The grid, or None if the two do not overlap.
         """
         if crop is None:
             return cls.cube(side, resolution)
@@ -60,8 +60,9 @@ class Grid:
     def padded_axis(self, k: int) -> np.ndarray:
         """The same with the first and the last point twice, float64 [counts[k] + 2].
 
-        A grid is meshed with one more layer all around that counts as outside, so that a surface
-        is closed where it leaves the box. Its points lie on the faces, and so does what closes it.
+        A grid is meshed with an extra layer all around that counts as outside, so that a surface is
+        closed where it leaves the box. The layer's points lie on the faces, and so do the closing
+        triangles.
         """
         return np.pad(self.axis(k), 1, mode="edge")
 

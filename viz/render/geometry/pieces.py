@@ -1,4 +1,4 @@
-"""Pieces of a surface: which are worth keeping, and which are hollows inside others."""
+"""Connected pieces of a surface: which to keep, and which are cavities inside others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 _NUDGE = np.array([0.0, 1.7e-7, 2.3e-7])
-"""Moves a ray off the grid's planes, in which edges lie."""
+"""Offset that keeps a ray off the grid's planes, in which edges lie."""
 
 
 def pieces(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -21,7 +21,7 @@ def pieces(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndar
 
     Returns:
         the piece of each face, int32 [F], and the volume of each piece, float64 [pieces], which is
-        negative for the wall of a hollow.
+        negative for the wall of a cavity.
     """
     count = len(vertices)
     ends = np.stack([faces[:, :2].ravel(), faces[:, 1:].ravel()])
@@ -36,13 +36,13 @@ def pieces(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndar
 def tidy(
     vertices: np.ndarray, faces: np.ndarray, *, largest: bool, fill: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A closed surface without what is not wanted.
+    """Removes unwanted pieces of a closed surface.
 
     Args:
         vertices: [V, 3].
         faces: [F, 3], counter-clockwise seen from outside.
-        largest: keep the piece of the largest volume alone.
-        fill: drop the walls of hollows, and what floats inside them.
+        largest: keep only the piece of the largest volume.
+        fill: drop the walls of cavities, and what floats inside them.
 
     Returns:
         the vertices and faces that are left.
@@ -55,7 +55,7 @@ def tidy(
     kept = set(solids)
     inside = _Insides(vertices, faces, labels)
     if fill and not largest:
-        # Something within a solid either floats in a hollow, which is filled, or is one.
+        # A piece within a solid is a cavity's wall, or floats in a cavity, which is filled.
         kept = {k for k in solids if not any(inside(k, s) for s in solids if s != k)}
     elif largest and not fill:
         kept |= {k for k in np.flatnonzero(volumes < 0).tolist() if inside(k, main)}

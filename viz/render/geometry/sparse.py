@@ -1,8 +1,8 @@
-"""The surface of a density field, looked at only where it can be.
+"""The surface of a density field, evaluated only where it can be.
 
-Bounds on the density tell which boxes of cells lie wholly inside or wholly outside; only the others
-are evaluated and meshed, layer by layer. As the bounds hold everywhere, the mesh is the one that
-the whole grid gives, down to its thinnest parts.
+Bounds on the density show which boxes of cells lie wholly inside or wholly outside; only the others
+are evaluated and meshed, layer by layer. As the bounds are strict, the mesh equals that of the
+whole grid, down to its thinnest parts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from viz.render.geometry.surface import OUTSIDE, SurfaceBuilder, no_surface
 
 SIZE = 8
 """Cells along each side of a box."""
-_COARSE = 4  # boxes along each side of those looked at first
+_COARSE = 4  # boxes along each side of the blocks tried first
 _MOST_TEXELS = 13  # in larger boxes bounds decide little and cost much
 _RANGE_SAMPLES = 64
 _BOXES_AT_ONCE = 2**9
@@ -31,13 +31,13 @@ Mesh = tuple[np.ndarray, np.ndarray]
 def surface_steps(
     field: DensityField, grid: Grid, level: float, *, sparse: bool = True
 ) -> Generator[float, None, Mesh]:
-    """Steps of finding a surface; they yield the part that is done, 0..1.
+    """Steps of finding a surface; they yield the fraction done, 0..1.
 
     Args:
-        field: of one moment.
-        grid: where it is looked at.
+        field: density field of one moment.
+        grid: points to evaluate.
         level: sigma on the surface.
-        sparse: whether to leave out what bounds tell. The mesh is the same without.
+        sparse: whether to skip boxes that the bounds decide; the mesh is the same either way.
 
     Returns:
         As `viz.render.geometry.surface.isosurface`.
@@ -71,7 +71,7 @@ def surface_steps(
 def _boxes_to_mesh(
     field: DensityField, grid: Grid, level: float, sparse: bool
 ) -> Generator[float, None, np.ndarray]:
-    """Which boxes of cells the surface may pass, bool [X, Y, Z]."""
+    """Which boxes of cells the surface may pass through, bool [X, Y, Z]."""
     shape = tuple(-(-(n - 1) // SIZE) for n in grid.padded)
     everything = np.ones(shape, bool)
     if not sparse:
@@ -109,8 +109,8 @@ def _decide(bounds: BoxBounds, sides: np.ndarray, level: float) -> Generator[flo
 class _Layers:
     """Distances from the level at the points of layers of boxes, where they are needed.
 
-    A box owns its points but those of its upper faces, which are its neighbours'. So each point is
-    evaluated once, and cells on both sides of a seam see the same number.
+    A box owns its points except those on its upper faces, which are its neighbours'. So each point
+    is evaluated once, and cells on both sides of a seam use the same value.
     """
 
     def __init__(self, field: DensityField, grid: Grid, level: float, meshed: np.ndarray) -> None:
@@ -119,7 +119,7 @@ class _Layers:
         self._padded = grid.padded
         needed = np.pad(meshed, ((0, 1),) * 3)
         for k in range(3):
-            needed |= np.roll(needed, 1, axis=k)  # nothing comes around: the last one is empty
+            needed |= np.roll(needed, 1, axis=k)  # nothing wraps round: the last one is empty
         self._needed = needed[:, : meshed.shape[1], : meshed.shape[2]]
         self._total, self._count = int(self._needed.sum()), 0
         # Values are kept over the rectangle of boxes that the surface passes.
@@ -135,7 +135,7 @@ class _Layers:
 
     @property
     def done(self) -> float:
-        """Part of the boxes that have been evaluated, 0..1."""
+        """Fraction of the boxes evaluated, 0..1."""
         return self._count / max(self._total, 1)
 
     def evaluate(self, x: int) -> np.ndarray:
@@ -165,7 +165,7 @@ class _Layers:
         return points
 
     def _close(self, layer: np.ndarray, x: int) -> None:
-        """Makes the points around the grid outside."""
+        """Marks the points around the grid as outside."""
         starts = (x * SIZE, self._rows[0] * SIZE, self._columns[0] * SIZE)
         for k, (start, count) in enumerate(zip(starts, self._padded, strict=True)):
             view = np.moveaxis(layer, k, 0)
@@ -176,7 +176,7 @@ class _Layers:
     def slab(
         self, x: int, present: np.ndarray, following: np.ndarray
     ) -> tuple[tuple[int, int, int], np.ndarray, np.ndarray]:
-        """What `SurfaceBuilder.add` takes for the cells of layer x."""
+        """The arguments of `SurfaceBuilder.add` for the cells of layer x."""
         (top, bottom), (left, right) = self._rows, self._columns
         distance = np.concatenate([present, following[:1]])
         distance = np.pad(distance, ((0, 0), (0, 1), (0, 1)), constant_values=OUTSIDE)

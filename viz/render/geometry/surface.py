@@ -1,7 +1,8 @@
 """Marching cubes over a grid that need not be in memory at once.
 
 Layers of the grid are meshed one after the other by scikit-image, and welded by the grid edges on
-which vertices lie. These are whole numbers, so the seams leave neither cracks nor near doubles.
+which vertices lie. These are integers, so that the seams leave neither cracks nor near-duplicate
+vertices.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from viz.render.geometry.grid import Grid
 from viz.state.errors import UserError
 
 OUTSIDE = -1.0
-"""Distance from the level of points that count as outside."""
+"""Value minus level given to points that count as outside."""
 _LEAST = 1e-7
 _LAYER = 16
 
@@ -36,7 +37,7 @@ class SurfaceBuilder:
     def add(
         self, start: tuple[int, int, int], distance: np.ndarray, cells: np.ndarray | None = None
     ) -> None:
-        """Meshes a part of the grid. Parts share the points between them, and no cells.
+        """Meshes a part of the grid. Neighbouring parts share points, but no cells.
 
         Args:
             start: index of the part's first point in the padded grid.
@@ -47,9 +48,9 @@ class SurfaceBuilder:
         inside = distance > 0
         if inside.all() or not inside.any():
             return
-        # Interpolated vertices can come to lie on a point of the grid, which hides their edge. The
-        # fourth root keeps all of them away from the points, while the products that decide how
-        # ambiguous faces are joined compare as before. True places are found afterwards.
+        # Interpolated vertices can fall on a grid point, which hides their edge. The fourth root
+        # keeps them all away from the points, while the products that decide how ambiguous faces
+        # are joined compare as before. The true positions are computed afterwards.
         root = np.sqrt(np.sqrt(np.maximum(np.abs(distance), _LEAST)))
         mask = None
         if cells is not None:
@@ -69,7 +70,7 @@ class SurfaceBuilder:
     def _place(
         self, start: np.ndarray, distance: np.ndarray, found: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """What each vertex lies on, as one whole number, and where that is."""
+        """The grid edge (or cell) of each vertex, as one integer, and its position."""
         floor = np.floor(found).astype(np.int64)
         part = found - floor
         between = part > 0

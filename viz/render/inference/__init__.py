@@ -1,7 +1,8 @@
-"""The renderer's own way through a generator: the same pictures as `training.networks`, faster.
+"""The renderer's own implementation of a generator: the same pictures as `training.networks`,
+faster.
 
 `training` holds the networks as they are trained: plain, differentiable, the reference. Here the
-same weights are prepared for pictures alone. What that means, stage by stage:
+same weights are prepared for inference only. Stage by stage:
 
 - `stage_interface`: what `viz.render.renderer` knows of a generator's stages; `select` opens them.
 - `stages`: the networks as they are, and the stages prepared for a processor.

@@ -1,8 +1,8 @@
-"""Finds the fastest plan that keeps the picture, by measuring; once per machine and model.
+"""Finds, by measuring, the fastest plan that keeps the picture; once per machine and model.
 
 A half format is taken for a stage where it saves a noticeable time and a test picture stays close
-to that of float32. The finding is kept in the user's cache folder, so that each start, with a
-window or without one, takes the same way and gives the same pixels.
+to that of float32. The plan is kept in the user's cache folder, so that every start, with or
+without a window, uses the same plan and gives the same pixels.
 """
 
 from __future__ import annotations
@@ -46,35 +46,35 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 Steps = Generator[tuple[str, float], None, Plan]
-"""Yields what is being done and the share that is done."""
+"""Yields what is being done and the fraction done."""
 
 _VERSION = 2
-"""Part of the name of what is kept: raise it where the stages change."""
+"""Part of the cache file's name: raise it when the stages change."""
 _LEAST_GAIN = 1.15
 """How many times as fast a half format must be."""
 _LEAST_SAVING = 0.004
-"""Seconds that it must save in a picture: below, exactness is worth more."""
+"""Seconds that it must save per picture: below that, exactness is worth more."""
 _LEAST_SAVING_ON_GPU = 5e-5
 """The same, where a whole picture takes a few milliseconds."""
 _LEAST_PSNR = 45.0
-"""Closeness of its test picture to float32's, dB."""
+"""Lowest PSNR of its test picture against float32's, dB."""
 _ENOUGH, _MOST_RUNS = 0.1, 6
-"""Seconds of measuring after which a stage's time is known, and most runs that take less."""
+"""Seconds of measuring per stage, and the most runs if these take less."""
 _STAGES = ("backbone", "rays", "superresolution")
 _RAYS = 32
-"""Side of the test picture's raw picture, pixels."""
+"""Side of the raw test picture, pixels."""
 
 _found: dict[str, Plan] = {}
 """Plans by key, for the rest of this process."""
 
 
 def plan_for(G: networks.Generator) -> Plan:
-    """The plan of a model on this machine, measured where it is not known; waits for it."""
+    """The plan of a model on this machine; measures it, and waits, if it is not known."""
     return finish(find(G))
 
 
 def find(G: networks.Generator) -> Steps:
-    """Steps of finding the plan of a model on this machine; nothing to do where it is known."""
+    """Steps of finding the plan of a model on this machine; no steps if it is known."""
     on_gpu = G.device.type == "cuda"
     if not can_prepare(G):
         return Plan.uniform("bfloat16" if on_gpu else "float32", reference=True)
@@ -82,11 +82,11 @@ def find(G: networks.Generator) -> Steps:
     plan = _found.get(key) or _read(_path(key), key)
     if plan is None:
         plan = yield from (_measure_gpu if on_gpu else _measure)(G)
-        if not plan.reference:  # what failed may work at the next start
+        if not plan.reference:  # a failure is not kept: the next start may succeed
             plan = _publish(_path(key), key, plan)
     _found[key] = plan
     if not on_gpu:
-        # In the background; after measuring, which it would disturb.
+        # In the background, and after measuring, which it would disturb.
         if "bfloat16" in (plan.backbone, plan.superresolution):
             winograd.compiled(G)
         compiled(G.decoder)
@@ -97,8 +97,8 @@ def find(G: networks.Generator) -> Steps:
 
 
 def machine() -> dict[str, str]:
-    """What the speed of this machine depends on. Not the number of threads, which differs between
-    the window and a rank of many: both must give the same pixels."""
+    """What the speed of this machine depends on; without the number of threads, which differs
+    between the window and one of many ranks: both must give the same pixels."""
     return {
         "processor": _processor(),
         "capability": torch.backends.cpu.get_cpu_capability(),
@@ -155,7 +155,7 @@ def _read(path: Path, key: str) -> Plan | None:
 
 
 def _publish(path: Path, key: str, plan: Plan) -> Plan:
-    """Keeps a plan, unless another process was first: then that one's counts."""
+    """Keeps a plan; if another process was first, returns that one's instead."""
     text = json.dumps({"key": key, "plan": asdict(plan)})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -181,7 +181,7 @@ def _publish(path: Path, key: str, plan: Plan) -> Plan:
 
 def _measure(G: networks.Generator) -> Steps:
     if not can_fuse(G.device, torch.bfloat16):
-        return Plan()  # there is nothing to choose from
+        return Plan()  # there is no choice
     yield "Measuring this machine", 0.0
     exact = _Test(G)
     exact.run(PreparedStages(G, Plan()))
@@ -200,7 +200,7 @@ def _measure(G: networks.Generator) -> Steps:
 
 
 def _measure_gpu(G: networks.Generator) -> Steps:
-    """The plan of a GPU; that of the networks as they are where the prepared ones do not do."""
+    """The plan of a GPU; that of the reference networks if the prepared ones do not work."""
     yield "Measuring this machine", 0.0
     exact = _Test(G, whole=True)
     exact.run(ReferenceStages(G, Plan(reference=True)))
@@ -222,7 +222,7 @@ def _measure_gpu(G: networks.Generator) -> Steps:
     if "float32" not in tests:
         return plain
     found = tests["float32"].pictures
-    # Written so that what is not a number fails, too.
+    # Written so that NaN fails, too.
     if not all(psnr(found[k], exact.pictures[k]) >= _LEAST_PSNR for k in _STAGES):
         log.warning("The prepared model gives other pictures on this GPU, so it runs as it is.")
         return plain
@@ -233,7 +233,7 @@ def _measure_gpu(G: networks.Generator) -> Steps:
 
 
 def _fastest(stage: str, tests: dict[Format, _Test], exact: _Test) -> Format:
-    """The format that a stage is fastest in, where it gains noticeably and stays close."""
+    """The fastest format of a stage among those that gain noticeably and stay close."""
     full = tests["float32"].seconds[stage]
     best: Format = "float32"
     for name, test in tests.items():
@@ -287,8 +287,8 @@ class _Test:
         self.pictures["superresolution"] = image
 
     def _timed(self, stage: str, run: Callable[[], T]) -> T:
-        """Runs once, or the quicker the oftener, and keeps the least time: the first run also
-        makes the programs that later ones use, and others have their share of the machine."""
+        """Runs once or, if quick, several times, and keeps the shortest time: the first run also
+        compiles, and other programs may disturb any run."""
         seconds, spent = [], 0.0
         while True:
             self._settle()
@@ -308,7 +308,7 @@ class _Test:
 
 
 def psnr(picture: Tensor, exact: Tensor) -> float:
-    """Closeness of two pictures as they are shown, in dB: colours reach from -1 to 1."""
+    """PSNR of two pictures as they are shown, in dB; colours are clamped to -1..1."""
     error = float((picture.clamp(-1, 1) - exact.clamp(-1, 1)).square().mean())
     return 10 * math.log10(4 / error) if error else math.inf
 

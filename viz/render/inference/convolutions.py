@@ -16,8 +16,8 @@ LEAKY_GAIN = math.sqrt(2)
 
 
 def can_fuse(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether oneDNN's convolutions with an activation are at hand (torch's own, unlike plain
-    convolutions, promises no such operator)."""
+    """Whether oneDNN's convolutions with an activation are available (the operator is internal to
+    torch and may be missing)."""
     if device.type != "cpu" or not torch.backends.mkldnn.is_available():
         return False
     names = ("_convolution_pointwise", "_reorder_convolution_weight")

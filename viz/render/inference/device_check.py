@@ -1,8 +1,8 @@
-"""Whether a device renders what the processor does: one small picture of each model, at its first
-load there.
+"""Checks that a device renders what the CPU does: one small picture of each model, when it is first
+loaded there.
 
-Nobody has tried every GPU, driver and version of PyTorch. So a GPU is taken as far as it proves to
-be right: the prepared stages, else the networks as they are, else the processor.
+Nobody has tried every GPU, driver and version of PyTorch. So a GPU is used only as far as it proves
+correct: with the prepared stages, else with the reference networks, else the CPU is used.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ from viz.render.inference.stages import ReferenceStages
 log = logging.getLogger(__name__)
 
 _VERSION = 1
-"""Part of the name of what is kept: raise it where the stages or the check change."""
+"""Part of the cache file's name: raise it when the stages or the check change."""
 _SIDE, _SAMPLES = 32, 12
-"""Most pixels along the check picture's raw picture, and most samples of each pass."""
+"""Largest side of the raw check picture, pixels, and most samples of each pass."""
 _LEAST_PSNR: dict[Format, float] = {"float32": 55.0, "float16": 38.0, "bfloat16": 33.0}
-"""Closeness to the processor's picture, dB: what rounding leaves of each format, and some room."""
+"""Lowest PSNR against the CPU's picture, dB: what rounding costs in each format, with some
+margin."""
 _RUNS = 3
 """A CUDA graph is warmed up, recorded and only then replayed."""
 
@@ -49,13 +50,13 @@ class Placed:
 
     G: networks.Generator
     reference: bool = False
-    """Whether only the networks as they are may be used."""
+    """Whether only the reference networks may be used."""
     notes: tuple[str, ...] = ()
-    """What the user should know of it, one sentence each."""
+    """What the user should know about it, one sentence each."""
 
 
 Steps = Generator[tuple[str, float], None, Placed]
-"""Yields what is being done and the share that is done."""
+"""Yields what is being done and the fraction done."""
 
 
 def place(G: networks.Generator, device: torch.device, *, remember: bool = True) -> Steps:
@@ -67,7 +68,7 @@ def place(G: networks.Generator, device: torch.device, *, remember: bool = True)
         remember: whether a model that passed before is trusted, and one that passes is kept.
 
     Returns:
-        the model where it renders rightly: on the device, or on the processor.
+        the model where it renders correctly: on the device, or on the CPU.
 
     Raises:
         torch.OutOfMemoryError: when the device has too little memory.
@@ -91,11 +92,11 @@ def place(G: networks.Generator, device: torch.device, *, remember: bool = True)
 
 
 def choose(moved: networks.Generator, G: networks.Generator, *, remember: bool = True) -> Steps:
-    """Steps of finding the fastest way on a device that gives the processor's picture.
+    """Steps of finding the fastest way on a device that gives the CPU's picture.
 
     Args:
         moved: the model on the device.
-        G: the same on the processor; taken where no way on the device is right.
+        G: the same on the processor; used if no way on the device is correct.
         remember: as `place`.
     """
     plan, trouble = Plan(reference=True), ""
@@ -120,7 +121,7 @@ def choose(moved: networks.Generator, G: networks.Generator, *, remember: bool =
             if remember:
                 _keep(mark)
             return Placed(moved)
-    # Half formats of the networks as they are may be at fault, too: float32 is the safest.
+    # The reference networks may fail in half formats, too: float32 is the safest.
     if plain := _trouble(moved, Plan(reference=True), exact):
         return Placed(G, notes=(_on_processor(moved.device, plain),))
     note = f"On {name} the fast networks {trouble}: the plain ones are used, more slowly."
@@ -128,7 +129,7 @@ def choose(moved: networks.Generator, G: networks.Generator, *, remember: bool =
 
 
 def _trouble(G: networks.Generator, plan: Plan, exact: list[Tensor]) -> str:
-    """What is wrong with a plan's pictures, as the end of a sentence; empty when they are right."""
+    """What is wrong with a plan's pictures, as the end of a sentence; empty if they are correct."""
     try:
         with torch.inference_mode():
             stages = prepared(G, plan)
@@ -167,7 +168,7 @@ def check_pictures(stages: Stages, G: networks.Generator) -> list[Tensor]:
 
 
 def device_words(device: torch.device) -> str:
-    """A device's name as people know it."""
+    """A device's name for display."""
     if device.type == "cuda" and torch.cuda.is_available():
         return torch.cuda.get_device_name(device)
     return "this Mac's GPU" if device.type == "mps" else f"the device {device}"
@@ -178,7 +179,7 @@ def _on_processor(device: torch.device, trouble: str) -> str:
 
 
 def _mark(G: networks.Generator, plan: Plan) -> Path:
-    """The file that says that a model's check passed on this device with a plan."""
+    """The marker file that records that a model passed the check on this device with a plan."""
     if G.device.type == "cuda":
         found = calibration.gpu(G.device) | {"cuda": str(torch.version.cuda)}
     else:

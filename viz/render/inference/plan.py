@@ -1,4 +1,4 @@
-"""Which number formats the stages of a generator compute in."""
+"""The number formats that a generator's stages compute in."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Format = Literal["float32", "bfloat16", "float16"]
 
 @dataclass(frozen=True)
 class Plan:
-    """How a picture is computed; part of the keys that its stages are kept by."""
+    """How a picture is computed; part of the cache keys of its stages."""
 
     backbone: Format = "float32"
     rays: Format = "float32"
-    """Of the decoder on a GPU; on a processor it is always float32."""
+    """Format of the decoder on a GPU; on a CPU it is always float32."""
     texels: Format = "float32"
-    """That planes are kept in on a GPU; on a processor it is always float32."""
+    """Format of the planes on a GPU; on a CPU it is always float32."""
     superresolution: Format = "float32"
     reference: bool = False
-    """Whether the networks of `training` run as they are, under autocast: for devices and formats
-    that nothing was prepared for."""
+    """Whether the networks of `training` run unchanged, under autocast: for devices and formats
+    without prepared stages."""
 
     @classmethod
     def uniform(cls, name: Format, *, rays: Format = "float32", reference: bool = False) -> Plan:
@@ -31,8 +31,8 @@ class Plan:
 
     @classmethod
     def on_gpu(cls, name: Format) -> Plan:
-        """A prepared GPU's plan for one format. Its decoder takes float16 for any half format:
-        texels are kept in it, so that bfloat16 would only lose digits."""
+        """A prepared GPU's plan for one format. Its decoder uses float16 for any half format:
+        texels are kept in float16, so that bfloat16 would only lose digits."""
         return cls.uniform(name, rays="float32" if name == "float32" else "float16")
 
     @classmethod
@@ -44,7 +44,7 @@ class Plan:
         rays: Format = "float32",
         reference: bool = False,
     ) -> Plan:
-        """Convolutions in these formats, and what goes with them."""
+        """A plan with these formats of the convolutions, and the others to match."""
         # Planes of a half backbone hold no more than half formats can, and take half the memory.
         texels: Format = "float32" if backbone == "float32" else "float16"
         return cls(backbone, rays, texels, superresolution, reference)

@@ -1,4 +1,4 @@
-"""A person at a time as a field of density and colour: tri-planes, and the decoder's weights."""
+"""The radiance field of a person at one time: tri-planes, and the decoder's weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.networks.layers import FullyConnected
 
 @dataclass(frozen=True)
 class PlaneField:
-    """A field as the networks of `training` have it."""
+    """A field for the networks of `training`."""
 
     tensor: Tensor
     """Tri-planes [1, 3, C, H, W]."""
@@ -29,7 +29,7 @@ class PlaneField:
 
 @dataclass(frozen=True)
 class Texels:
-    """A field whose tri-planes are laid out for looking up points.
+    """A field whose tri-planes are laid out for fast lookup of points.
 
     A point's features are the mean of three bilinear samples, at (x, y), (x, z) and (z, x). The
     last two are bilinear in the same coordinates, so that their planes are kept as one sum.

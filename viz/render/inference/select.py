@@ -1,4 +1,4 @@
-"""Which way a generator's stages are computed."""
+"""Selects the implementation of a generator's stages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def open_stages(G: Generator, plan: Plan) -> Stages:
-    """The stages of a generator in the way that a plan says."""
+    """The stages of a generator for a plan."""
     try:
         return prepared(G, plan)
     except Exception as error:  # drivers and libraries have many ways to fail
@@ -28,7 +28,7 @@ def open_stages(G: Generator, plan: Plan) -> Stages:
 
 
 def prepared(G: Generator, plan: Plan) -> Stages:
-    """The stages as `open_stages`, with the error that prepared ones fail with."""
+    """The stages as by `open_stages`, but errors of the prepared ones are raised."""
     if plan.reference or G.device.type not in ("cpu", "cuda"):
         return ReferenceStages(G, plan)
     if G.device.type == "cpu":
@@ -37,7 +37,7 @@ def prepared(G: Generator, plan: Plan) -> Stages:
 
 
 def _device_stages(G: Generator, plan: Plan) -> Stages:
-    """The stages prepared for a GPU and tried out."""
+    """The stages prepared for a GPU, after a trial run."""
     stages = DeviceStages(G, plan)
     with torch.inference_mode():
         average = G.backbone.mapping.w_avg

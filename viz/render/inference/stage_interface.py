@@ -1,4 +1,4 @@
-"""What the renderer asks of a generator's stages, however they are computed."""
+"""The interface of a generator's stages to the renderer, however they are computed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PEOPLE = 3
 
 
 class RadianceField(Protocol):
-    """Density and colour features of a person at a time in the clip."""
+    """Density and colour features of a person at one time in the clip."""
 
     @property
     def nbytes(self) -> int: ...
@@ -45,12 +45,13 @@ class RaySettings:
     with_normals: bool = False
     """Whether normals are found, too."""
     wait: bool = True
-    """Whether to wait for what is still being compiled; else the networks cast the rays."""
+    """Whether to wait for functions that are still compiling; if not, the networks cast the
+    rays."""
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """What rays hold; R of them."""
+    """The results of R rays."""
 
     features: Tensor
     """float32 [R, F], each channel -1 to 1."""
@@ -69,11 +70,12 @@ class Stages(Protocol):
         ...
 
     def prepare(self, ws: Tensor) -> None:
-        """Does for a person what would make pictures of them take longer at first."""
+        """Does the one-time work for a person in advance, so that their first picture is not
+        slow."""
         ...
 
     def take_weights(self) -> None:
-        """Takes over the generator's weights, whose values have changed in their places."""
+        """Picks up the generator's weights after they were changed in place."""
         ...
 
     def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> RadianceField:

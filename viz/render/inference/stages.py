@@ -1,4 +1,4 @@
-"""A generator's stages on any device as the networks are, and prepared for a processor."""
+"""A generator's stages: the reference networks on any device, and prepared ones for a CPU."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from viz.render.inference.synthesis import BackboneStage, BoundLayer, Superresol
 
 
 class ReferenceStages:
-    """The networks as they are, convolutions under autocast."""
+    """The reference networks, with convolutions under autocast."""
 
     compiling = False
 
@@ -39,7 +39,7 @@ class ReferenceStages:
         """There is nothing to prepare."""
 
     def take_weights(self) -> None:
-        """The networks have them already."""
+        """Nothing to do: the networks use them already."""
 
     def _run(self, check: Check, compute: Callable[[], Tensor]) -> Tensor:
         hooks = [
@@ -90,8 +90,8 @@ def _render_by_networks(
 
 
 def seen_whole(image: Tensor, scale: float) -> int:
-    """Side of a raw picture that a smaller super-resolution takes this one for a part of: so fewer
-    of its pixels show it."""
+    """Side of the larger raw picture that a smaller super-resolution takes this one to be a crop
+    of, so that it outputs fewer pixels."""
     return round(image.shape[-1] / scale)
 
 
@@ -105,7 +105,7 @@ class _PersonCache:
         self._entries: OrderedDict[int, tuple[Tensor, Any]] = OrderedDict()
 
     def get(self, ws: Tensor, make: Callable[[], T]) -> T:
-        """The result for a ws: kept where the very same numbers came before."""
+        """The result for a ws: the cached one if its numbers are identical."""
         for key, (known, value) in self._entries.items():
             if known is ws or torch.equal(known, ws):
                 self._entries.move_to_end(key)
@@ -118,7 +118,7 @@ class _PersonCache:
 
 
 class PreparedStages:
-    """The stages prepared for a processor. Weights are laid out when a stage first runs. Rays are
+    """The stages prepared for a CPU. Weights are laid out when a stage first runs. Rays are
     compiled; where that fails, the networks cast them.
 
     Args:
@@ -145,17 +145,17 @@ class PreparedStages:
 
     @property
     def compiling(self) -> bool:
-        """Whether rays are being compiled, or read from the disk."""
+        """Whether the ray functions are being compiled, or loaded from disk."""
         return not self._rays.done()
 
     def _backend(self, name: Format) -> CpuBackend:
-        """How layers are computed in a format; waits for what is still being compiled."""
+        """The backend for a format; waits for functions that are still compiling."""
         dtype = getattr(torch, name)
         half = dtype == torch.bfloat16
         return CpuBackend(dtype, winograd.compiled(self.G).result() if half else None)
 
     def prepare(self, ws: Tensor) -> None:
-        """Lays out all weights for a person, so that pictures of them take no longer at first."""
+        """Lays out all weights for a person, so that their first picture is not slow."""
         self._bind_backbone(ws)
         if self.G.superresolution is not None:
             self._bind_superresolution(self.G.superresolution, ws)

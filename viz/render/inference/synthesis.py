@@ -1,8 +1,8 @@
 """StyleGAN2 blocks prepared for pictures of one person at a time, on any device.
 
-Which layers there are, the order in which they run and the w that each of them takes is the same
-everywhere and stands here. A `Backend` says how a device computes a layer: `cpu.cpu_layers` and
-`gpu.gpu_layers`. Weights are laid out once; a `Modulation` then binds layers to a person.
+The layers, their order and the w that each of them takes are the same on all devices, and are
+defined here. A `Backend` says how a device computes a layer: `cpu.cpu_layers` and `gpu.gpu_layers`.
+Weights are laid out once; a `Modulation` then binds layers to a person.
 
 Activations are [1, C, H, W] in channels-last memory and the backend's number format; pictures, and
 the tri-planes that the backbone's pictures are, are float32.
@@ -24,7 +24,7 @@ from viz.render.inference.convolutions import LEAKY_GAIN, channels_last, upsampl
 from viz.render.inference.stage_interface import Check
 
 L = TypeVar("L")
-"""How a backend keeps a layer."""
+"""A backend's type of layer."""
 BoundLayer = Callable[[Tensor], Tensor]
 """A layer with a person's styles: features [1, I, h, w] to features or picture [1, O, H, W]."""
 
@@ -33,7 +33,7 @@ class Modulation(Protocol):
     """Binds layers to a person."""
 
     def __call__(self, w: Tensor) -> Tensor:
-        """What `bind` needs of the layers' ws [N, w_dim]."""
+        """What `bind` needs from the layers' ws [N, w_dim]."""
         ...
 
     def bind(self, row: Tensor) -> Iterator[BoundLayer]:
@@ -58,7 +58,8 @@ class Backend(Protocol[L]):
 
 
 class LayerConstants:
-    """What a synthesis layer has for everyone, with the activation's gain applied."""
+    """The constants of a synthesis layer, the same for every person, with the activation's gain
+    applied."""
 
     def __init__(self, layer: SynthesisLayer, *, noisy: bool) -> None:
         self.up, self.clamp = layer.up, layer.clamp
@@ -95,7 +96,7 @@ class Block(Generic[L]):
         block: with its trained weights.
         size: side of its output in pixels.
         dtype: number format.
-        layer: prepares a synthesis layer for input of so many pixels along each side.
+        layer: prepares a synthesis layer for input with a given side in pixels.
         to_rgb: prepares a toRGB layer likewise.
     """
 
@@ -110,7 +111,7 @@ class Block(Generic[L]):
         self.up = block.up
         self.start: Tensor | None = None
         self.layers: list[L] = []
-        """In the order of their use, without motion."""
+        """Layers in the order of their use, without the motion layer."""
         if block.conv0 is None:
             self.start = channels_last(block.const[None].to(dtype))
         else:
@@ -135,10 +136,10 @@ class Block(Generic[L]):
         Args:
             x: features of the block before; None for the first block of the backbone.
             image: picture of the blocks before, or None.
-            layers: its layers come next from here.
+            layers: yields its layers next.
             move: its motion layer, if there is motion.
             check: see `Check`.
-            last: whether nobody needs its features.
+            last: whether its features are not needed.
         """
         del last
         check()
@@ -192,7 +193,7 @@ class _Network(Generic[L]):
         self._motion = backend.modulation(moving, range(len(moving))) if moving else None
 
     def bind(self, row: Tensor) -> Iterator[BoundLayer]:
-        """The layers for a person, from what `set` gave."""
+        """The layers for a person, from the result of `set`."""
         return self.modulation.bind(row)
 
     def _run(

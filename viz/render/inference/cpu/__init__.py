@@ -1,1 +1,1 @@
-"""Stages on a processor: layers by oneDNN; rays and Winograd's transforms compiled by Numba."""
+"""Stages on a CPU: layers by oneDNN; rays and Winograd's transforms compiled by Numba."""

@@ -18,7 +18,7 @@ _PATIENCE = 0.05
 """Seconds of waiting between two checks."""
 
 compiler = ThreadPoolExecutor(1, "compiling")
-"""Compiles one thing after the other."""
+"""One thread, so that functions are compiled one after another."""
 
 _within = threading.local()
 
@@ -27,7 +27,7 @@ _within = threading.local()
 def _threads(count: int) -> ThreadPoolExecutor:
     everywhere = torch.get_num_threads()
     threads = ThreadPoolExecutor(count, "parts", _alone)
-    # A thread's number of threads is also what threads begin with that come later.
+    # Threads started later inherit the thread count that this sets.
     for done in [threads.submit(ready.wait) for ready in [threading.Barrier(count)] * count]:
         done.result()
     torch.set_num_threads(everywhere)
@@ -35,7 +35,7 @@ def _threads(count: int) -> ThreadPoolExecutor:
 
 
 def _alone() -> None:
-    """Makes torch's operations in a thread of the pool use this thread only."""
+    """Restricts torch's operations in a thread of the pool to that thread."""
     torch.set_num_threads(1)
     _within.pool = True
 
@@ -45,13 +45,13 @@ def in_parts(
 ) -> None:
     """Runs a function on spans (start, end) of 0 to count, on as many threads as torch uses.
 
-    What a span's result depends on must not be the number of threads: so torch's operations within
-    it run on its own thread alone. Within a part, the spans of another one run in a row.
+    Results must not depend on the number of threads, so that torch's operations within a span run
+    on its own thread only. A nested call runs its spans one after another.
 
     Args:
-        run: ought to spend its time in what lets go of the interpreter.
+        run: should spend its time in code that releases the interpreter.
         count: end of the last span.
-        at_once: length of each but the last.
+        at_once: length of each span except the last.
         check: called between spans, on the caller's thread; its exception abandons the rest.
     """
     spans = [(start, min(start + at_once, count)) for start in range(0, count, at_once)]
@@ -70,7 +70,7 @@ def in_parts(
     try:
         for future in running:
             wait_for(future, check)
-    finally:  # what has begun may still write where the next picture would
+    finally:  # spans under way may still write to buffers of the next picture
         wait([future for future in running if not future.cancel()])
 
 

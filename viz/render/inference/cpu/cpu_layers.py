@@ -1,12 +1,12 @@
-"""Layers of the prepared networks on a processor.
+"""Layers of the prepared networks on a CPU.
 
-A layer is bound to a person by modulating what is modulated: the weights, where they are fewer than
-the activations they act on, or the activations.
+A layer is bound to a person by modulating either its weights or its activations, whichever are
+fewer.
 
 Blocks with large pictures run in bands of rows, each on one thread: a band's activations stay in
-the processor's caches, where a whole layer's would go through memory, and be memory fresh from the
-system each time; and no thread waits for another one between layers. Each band computes the few
-rows of its first layer that its neighbours need, too.
+the CPU's caches, while a whole layer's would go through memory, newly allocated each time; and no
+thread waits for another between layers. Each band computes the few rows of its first layer that its
+neighbours need, too.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from viz.render.inference.stage_interface import Check
 from viz.render.inference.synthesis import Block, BoundLayer, LayerConstants
 
 _BAND_BYTES = 2**22
-"""Size of a band's activations, about."""
+"""Approximate size of a band's activations, bytes."""
 _HALO = 2
 """Rows above and below a band of a block's input that it depends on."""
 
@@ -47,12 +47,12 @@ class ModulatedLayer:
 
     layer: CpuLayer
     scale: Tensor | None
-    """Factors on the input channels [1, I, 1, 1], where they are not in the weights."""
+    """Factors on the input channels [1, I, 1, 1], if not in the weights."""
     up: TransposedConvolution | None
     convolution: Convolution
     """The convolution itself, or the low-pass filter that follows an `up`."""
     factor: Tensor | None
-    """Factors on the output channels [O, 1, 1], where they are not in the weights."""
+    """Factors on the output channels [O, 1, 1], if not in the weights."""
 
     def __call__(self, x: Tensor) -> Tensor:
         """A whole picture: [1, I, h, w] to [1, O, H, W]."""
@@ -65,7 +65,7 @@ class ModulatedLayer:
 
         Args:
             x: the input's rows that they depend on, and no others.
-            rows: which ones, for the noise.
+            rows: which rows of the output, for the noise.
         """
         x = x if self.scale is None else x * self.scale
         if self.up is not None:
@@ -115,7 +115,7 @@ class CpuLayer:
         size: side of its input in pixels.
         dtype: number format.
         noisy: whether the layer adds its stored noise.
-        banded: whether it runs in bands, on input that brings the rows around the band with it.
+        banded: whether it runs in bands, on input that includes the rows around the band.
         winograd: what its convolution may be computed by.
     """
 
@@ -202,8 +202,8 @@ class CpuLayer:
         )
 
     def finish(self, x: Tensor, factor: Tensor | None, rows: slice | None) -> Tensor:
-        """What follows the convolution: the factors, noise and activation that it could not have
-        within, and the bound."""
+        """What follows the convolution: factors, noise and activation that are not fused into it,
+        and the bound."""
         if factor is not None:
             assert self._map is not None
             x = F.leaky_relu_(torch.addcmul(self._map, x, factor), LEAKY_SLOPE)
@@ -236,7 +236,7 @@ class CpuToRGB:
 
 
 class CpuModulation:
-    """Binds layers one by one, when their turn comes."""
+    """Binds layers one by one, as they are reached."""
 
     def __init__(self, layers: Sequence[CpuLayer | CpuToRGB], places: Sequence[int]) -> None:
         self._layers = list(zip(layers, places, strict=True))
@@ -278,7 +278,8 @@ class BandedBlock(Block[CpuLayer | CpuToRGB]):
 
         def band(top: int, end: int) -> None:
             start, stop = (top // 2, end // 2) if self.up else (top, end)
-            # Of the first layer one row more on each side; its zeros there are not its values.
+            # The first layer needs one more row on each side: its padding there is not the real
+            # values.
             y = first.band(_rows(x, start - _HALO, stop + _HALO), slice(top, end + 2))
             if top == 0:
                 y[:, :, 0].zero_()
@@ -301,7 +302,7 @@ def _rows(x: Tensor, start: int, stop: int) -> Tensor:
 
 
 class CpuBackend:
-    """Layers on a processor.
+    """Layers on a CPU.
 
     Args:
         dtype: number format.

@@ -1,16 +1,16 @@
-"""Volume rendering on a processor, compiled by numba: one pass over each ray.
+"""Volume rendering on a CPU, compiled by numba: one pass over each ray.
 
-All that a ray needs stays in the first cache: nothing but its pixel is written to memory. The inner
+All of a ray's data stay in the first-level cache: only its pixel is written to memory. The inner
 loops have fixed lengths and no branches, so that the compiler turns them into vector instructions:
 texels are blended and hidden units computed several at a time, and exponentials and logarithms are
 polynomials. These are exact to float32's last digit or two; a test compares the pictures with
 `training.rendering.cast`.
 
-Exponents count in powers of two here (`KernelWeights`): 2**x needs no multiplication by log2(e).
-A sample's colours are computed only where it has a noticeable share in its pixel.
+Exponents are in powers of two here (`KernelWeights`): 2**x needs no multiplication by log2(e). A
+sample's colours are computed only if it has a noticeable share in its pixel.
 
-What is not a number stays within its rays and ends none of the loops late. The compiler may reorder
-sums (`reassoc`), but may not assume that all numbers are finite.
+NaN stays within its rays and does not prolong any loop. The compiler may reorder sums (`reassoc`),
+but may not assume that all numbers are finite.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from viz.render.inference.radiance_field import PreparedDecoder
 FAINT = np.float32(1e-6)
 """Share in its pixel below which a sample's colours are left out."""
 _LEAST_ALPHA = np.float32(2**-25)
-"""1 - exp(-x) is 0 in float32 for smaller x. As sums are reordered, this has to be said."""
+"""1 - exp(-x) is 0 in float32 for smaller x. As sums are reordered, this must be explicit."""
 _PRODUCTS_AT_ONCE = 16
 """Hidden units that are added to a colour at once: their loop is unrolled."""
 
@@ -49,7 +49,7 @@ class KernelWeights(NamedTuple):
     first_bias: np.ndarray
     """[K], times log2(e)."""
     density: np.ndarray
-    """[K], divided by log2(e), which makes sigma what it was."""
+    """[K], divided by log2(e), which gives the original sigma."""
     density_bias: np.float32
     color: np.ndarray
     """[K, F]: divided and multiplied by log2(e), as colours are 1 / (1 + 2**-x)."""
@@ -120,7 +120,7 @@ def _softplus2(x):
 
 @_inlined
 def _within(x, high):
-    """x in 0..high, 0 for what is not a number."""
+    """x in 0..high, 0 for NaN."""
     x = x if x > _ZERO else _ZERO
     return x if x < high else high
 
@@ -311,7 +311,7 @@ def _cast(table, weights, scale, band, origin, directions, coarse, fine, white, 
             if not shares[s] < FAINT:
                 sample = hidden[order[s]]
                 _add_colors(weights, sample, shares[s], colors, scratch, units, count, at_once)
-        # Colours reach from -0.001 to 1.001, as the decoder has them.
+        # Colours range from -0.001 to 1.001, as in the decoder.
         behind = _ONE - opacity[ray] if white else _ZERO
         behind -= np.float32(0.001) * opacity[ray]
         for f in range(count):
@@ -320,8 +320,8 @@ def _cast(table, weights, scale, band, origin, directions, coarse, fine, white, 
 
 
 def _compiled(function: Callable) -> Callable:
-    """A function that lets go of the interpreter while it runs, compiled when it is first called,
-    and kept on the disk where numba finds a folder that can be written."""
+    """A function that releases the interpreter while it runs; compiled when first called, and
+    cached on disk if numba finds a writable folder."""
     try:
         return njit(nogil=True, cache=True, **_OPTIONS)(function)
     except RuntimeError:

@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 
 TILES = 512
-"""Tiles that are transformed and multiplied at once: what belongs to them fits in the caches."""
+"""Tiles that are transformed and multiplied at once: their data fit in the caches."""
 
 _OPTIONS = {"fastmath": {"contract", "reassoc", "nsz", "arcp"}, "error_model": "numpy"}
 _inlined = njit(forceinline=True, **_OPTIONS)
@@ -32,7 +32,7 @@ def _number(half):
 
 @_inlined
 def _half(number):
-    """The bfloat16 nearest to a float32, the even one of two; what is no number stays none."""
+    """The bfloat16 nearest to a float32, ties to even; NaN stays NaN."""
     bits = np.float32(number).view(np.uint32)
     rounded = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
     rounded = rounded if number == number else np.uint32(0x7FC00000)
@@ -88,7 +88,7 @@ def _transform_input(rows, scale, found, channels):
 
 @_inlined
 def _finished(x, slope, limit):
-    """Activation and bound; what is no number stays none."""
+    """Activation and bound; NaN stays NaN."""
     x = x if x > 0 else x * slope
     x = limit if x > limit else x
     return _half(-limit if x < -limit else x)

@@ -1,8 +1,8 @@
-"""Rays of a decoder's fields on a processor, by compiled functions on all of torch's threads.
+"""Casts rays through a decoder's fields on a CPU, by compiled functions on all of torch's threads.
 
-Full pictures wait for the compiler, so that the same request gives the same pixels at every time,
-with a window or without one; only previews do not (`RaySettings.wait`). Where numba does not work,
-the networks cast rays as they are.
+Full pictures wait for the compiler, so that the same request always gives the same pixels, with or
+without a window; only previews do not wait (`RaySettings.wait`). Where numba does not work, the
+reference networks cast rays.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SAMPLES_AT_ONCE = 2**13
-"""Samples of a band of rays, about: a thread's work of half a millisecond to two."""
+"""Approximate samples of a band of rays: half a millisecond to two of a thread's work."""
 _POINTS_AT_ONCE = 2**13
 
 
@@ -119,7 +119,7 @@ def _table(texels: Texels) -> np.ndarray:
 
 @torch.no_grad()
 def compiled(decoder: Decoder) -> Future[CompiledRays | None]:
-    """Begins to compile for a decoder, or to read what was compiled before.
+    """Starts compiling for a decoder, or loading what was compiled before.
 
     Returns:
         the functions; None where numba does not work, which is logged.

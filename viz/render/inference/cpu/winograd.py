@@ -1,4 +1,4 @@
-"""3x3 convolutions in bfloat16 by Winograd's way: less than half the products of plain ones.
+"""3x3 convolutions in bfloat16 by Winograd's method: less than half the products of plain ones.
 
 Activations are [1, C, H, W] in channels-last memory, as in `convolutions`. The weights stay the
 same for all people: factors of input and output channels go with the transforms.
@@ -25,19 +25,19 @@ from viz.render.inference.cpu.background import compiler, in_parts, program_ends
 log = logging.getLogger(__name__)
 
 _LEAST_CHANNELS = 128
-"""With fewer, the transforms take what the products save."""
+"""With fewer channels, the transforms cost what the products save."""
 _LEAST_SIZE = 32
 """Side of the smallest pictures, pixels: below, the weights are most of what is read, and
 Winograd's are nearly twice as many."""
 _LEAST_PRODUCTS = 2**28
 """Pixels times inputs times outputs of the smallest layers: for less, a millisecond is not worth
-the second that the functions take to come from the disk."""
+the second that loading the functions from disk takes."""
 _WEIGHTS = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
-"""Winograd's G: what makes 4 numbers of the 3 taps along an axis."""
+"""Winograd's G, which turns the 3 taps along an axis into 4 numbers."""
 
 
 def pays(layer: SynthesisLayer) -> bool:
-    """Whether a layer gains by it."""
+    """Whether a layer is faster this way."""
     outputs, inputs, taps = layer.weight.shape[:3]
     size = layer.noise_const.shape[-1]
     large = size**2 * inputs * outputs >= _LEAST_PRODUCTS and size >= _LEAST_SIZE
@@ -131,8 +131,8 @@ _kept = threading.local()
 
 
 def _scratch(name: str, tiles: int, channels: int) -> Tensor:
-    """bfloat16 [16, tiles, channels], each thread's own, kept: fresh memory would take longer to
-    come from the system than the transforms do."""
+    """Scratch memory bfloat16 [16, tiles, channels], kept per thread: allocating it anew would take
+    longer than the transforms."""
     shape = 16, tiles, channels
     found = getattr(_kept, name, None)
     if found is None or found.shape != shape:
@@ -154,10 +154,10 @@ def _floats(x: Tensor) -> np.ndarray:
 
 
 def compiled(G: nn.Module) -> Future[Transforms | None]:
-    """Begins to compile for a generator's layers, or to read what was compiled before.
+    """Starts compiling for a generator's layers, or loading what was compiled before.
 
     Returns:
-        the functions; None where there is no use for them, or numba does not work, which is logged.
+        the functions; None if they are of no use, or if numba does not work, which is logged.
     """
     layers = [layer for layer in G.modules() if isinstance(layer, SynthesisLayer) and pays(layer)]
     if not layers or not is_of_use(layers[0].weight.device):
@@ -169,7 +169,7 @@ def compiled(G: nn.Module) -> Future[Transforms | None]:
 
 @functools.lru_cache
 def _begun(channels: frozenset[int]) -> Future[Transforms | None]:
-    """Once for a process: what was asked for again does not wait behind other things."""
+    """Cached per process, so that a repeated request does not wait behind other compilations."""
     return compiler.submit(_compile, channels)
 
 

@@ -1,8 +1,8 @@
 """A generator's stages on a GPU: prepared networks, a CUDA graph for each stage and shape, and rays
 by Triton's kernels where they work.
 
-Nothing here waits for the device, so that the host is always ahead of it. The stages run on the CPU
-as well, without graphs: that is how they are compared with the networks of `training`.
+Nothing here waits for the device, so that the CPU stays ahead of it. The stages run on the CPU as
+well, without graphs: that is how they are compared with the networks of `training`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LARGEST = 6e4
 
 @dataclass(frozen=True)
 class _Rays:
-    """What a recording of the ray stage is made for."""
+    """The settings for which the ray stage is recorded."""
 
     resolution: int
     depth_samples: int
@@ -46,7 +46,7 @@ class _Rays:
 
 
 class _Networks:
-    """The functions that are recorded, each of its setting and tensors."""
+    """The functions that are recorded; each takes its setting and tensors."""
 
     def __init__(self, G: Generator, plan: Plan, *, kernels: bool) -> None:
         self.G = G
@@ -169,8 +169,8 @@ class DeviceStages:
         self._people: OrderedDict[int, tuple[Tensor, tuple[Tensor, ...]]] = OrderedDict()
 
     def take_weights(self) -> None:
-        """See `Stages.take_weights`. Recordings read the memory that the weights lie in, so it is
-        written anew in its place."""
+        """See `Stages.take_weights`. Recordings read the weights' memory, so that it is overwritten
+        in place."""
         self._people.clear()
         with self._place.entered():
             fresh = _Networks(self.G, self.plan, kernels=self._kernels)
@@ -183,8 +183,8 @@ class DeviceStages:
             self._lay_out(self._kernels)
 
     def _convolved(self, run: Callable[[], tuple[Tensor, ...]]) -> Tensor:
-        """What a network of convolutions gives; where it fails with Triton's kernels, it runs once
-        more, and from then on, without them."""
+        """The result of a network of convolutions; if it fails with Triton's kernels, it runs again
+        without them, now and from then on."""
         try:
             return run()[0]
         except torch.OutOfMemoryError:
@@ -200,8 +200,8 @@ class DeviceStages:
             return run()[0]
 
     def prepare(self, ws: Tensor) -> None:
-        """Runs all stages for a person as often as it takes to record them, so that pictures of the
-        usual size take no longer at first."""
+        """Runs all stages for a person as often as it takes to record them, so that their first
+        picture of the usual size is not slow."""
         options, config = self.G.config.rendering, self.G.config
         device = self.G.device
         motion = torch.zeros(1, config.motion_dim, device=device) if config.has_motion else None
@@ -255,8 +255,8 @@ class DeviceStages:
         )
 
     def _person(self, ws: Tensor) -> tuple[Tensor, ...]:
-        """What the networks take from a person, kept for the latest few; comparing numbers would
-        wait for them, so a person is known by the tensor."""
+        """What the networks take from a person, cached for the latest few; comparing numbers would
+        wait for the GPU, so a person is identified by the tensor object."""
         known = self._people.get(id(ws))
         if known is None or known[0] is not ws:
             known = self._people[id(ws)] = ws, self._set(None, ws)

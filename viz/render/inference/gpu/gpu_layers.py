@@ -25,7 +25,7 @@ from viz.render.inference.gpu.modulation import GpuModulation, Share, normalized
 from viz.render.inference.synthesis import Block, LayerConstants
 
 _EVEN = 8
-"""Channels of a picture are filled up to a multiple of it, which tensor cores want."""
+"""Channels of a picture are padded to a multiple of this, as tensor cores need."""
 
 
 def _scaled(x: Tensor, factors: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ class GraphPool:
     """What the recordings of a device share: a side stream and a pool of memory.
 
     Memory that a recording only needs while it runs serves the others, too. So a recording's
-    results hold until the next one runs, in whatever order they come.
+    results are valid until the next one runs, in any order.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -41,7 +41,7 @@ class GraphPool:
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
-        """The state in which functions run: recordings are made of nothing else."""
+        """The context in which functions run and are recorded."""
         kind = self.device.type
         on_device = torch.cuda.device(self.device) if kind == "cuda" else contextlib.nullcontext()
         plain = torch.autocast(kind, enabled=False, cache_enabled=False)
@@ -62,7 +62,8 @@ class GraphPool:
         return tuple(result.clone() for result in results)
 
     def record(self, run: Callable[[], tuple[Tensor, ...]]) -> tuple[Any, tuple[Tensor, ...]]:
-        """What replays `run`, and where its results are then. It must have been warmed up."""
+        """The graph that replays `run`, and the tensors that hold its results. `run` must have been
+        warmed up."""
         graph = torch.cuda.CUDAGraph()
         self._stream.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.graph(
@@ -73,12 +74,12 @@ class GraphPool:
         return graph, results
 
     def settle(self) -> None:
-        """Waits until what was sent is done, before recordings that may still run are dropped."""
+        """Waits for the work submitted so far, before recordings that may still run are dropped."""
         if self.device.type == "cuda":
             torch.cuda.current_stream(self.device).synchronize()
 
     def renew(self) -> None:
-        """Gives the pool up, as a recording that failed may leave it half used."""
+        """Replaces the pool, as a failed recording may leave it unusable."""
         self._pool, self._latest = torch.cuda.graph_pool_handle(), None
 
 
@@ -106,7 +107,7 @@ class CapturedGraph:
 
     @property
     def recorded(self) -> int:
-        """Recordings at hand."""
+        """Number of recordings kept."""
         return sum(recording is not None for recording in self._known.values())
 
     def __call__(self, setting: Hashable, *inputs: Tensor, own: bool = True) -> tuple[Tensor, ...]:
@@ -125,7 +126,7 @@ class CapturedGraph:
             try:
                 return self._recorded(key, setting, inputs, own)
             except Exception as error:  # drivers and libraries have many reasons not to record
-                # Where the error, or too little memory, is the function's own, it comes again.
+                # If the function itself is at fault, or memory is short, the error occurs again.
                 results = self.function(setting, *inputs)
                 reason = first_line(error)
                 log.warning("A stage runs without a CUDA graph, more slowly: %s", reason)
@@ -136,7 +137,7 @@ class CapturedGraph:
     def _recorded(
         self, key: Hashable, setting: Hashable, inputs: tuple[Tensor, ...], own: bool
     ) -> tuple[Tensor, ...]:
-        """The results by a recording, or by what comes before there is one."""
+        """The results of a recording, or of the warm-up and recording that precede it."""
         if key not in self._known:
             results = self.place.warm_up(lambda: self.function(setting, *inputs))
             self._keep(key, None)

@@ -1,7 +1,7 @@
 """Triton kernels for a GPU, where Triton works: the ray stage, and what follows a convolution.
 
 Triton comes with PyTorch's builds for CUDA. On some machines it also needs a C compiler and more,
-so `available` tries it, and everything has a way without it. With TRITON_INTERPRET=1 the kernels
+so `available` tries it, and everything also works without it. With TRITON_INTERPRET=1 the kernels
 run on the CPU, number by number: for tests.
 """
 
@@ -40,10 +40,10 @@ _POINTS = 64
 _RAYS_AT_ONCE = 2**16
 """Most rays whose samples are in memory at once: about 400 MB of colours in float16."""
 _LEAST_CAPABILITY = (8, 0)
-"""First GPUs whose tensor cores Triton uses: on older ones it makes programs of single products
-that take minutes to compile."""
+"""Oldest GPUs whose tensor cores Triton uses: for older ones it generates programs of single
+products that take minutes to compile."""
 _TRIED_ERROR = 5e-3
-"""Relative error of a small picture from which on the kernel is not trusted."""
+"""Relative error of a small picture above which the kernel is not trusted."""
 
 
 def version() -> str:
@@ -144,8 +144,8 @@ def cast(
     For R rays with S samples in both passes, C channels, K hidden units and F features it computes
     R S (16 C + 2 C K + 2 K (F + 1)) FLOP and the exponentials of K + F numbers a sample. Looking up
     reads 8 texels a sample, 8 C R S numbers that mostly come from caches: the table itself, a few
-    MB, comes once from memory. Between the launches go R S (F + 5) numbers, colours in the format
-    of the products; 4 R (F + 2) bytes come out.
+    MB, comes once from memory. Between the launches R S (F + 5) numbers are passed, colours in the
+    format of the products; 4 R (F + 2) bytes come out.
 
     Args:
         texels: of the planes; of float16 or float32.
@@ -192,7 +192,7 @@ class _Bundle:
     importance_samples: int
 
     def _empty(self, *sides: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        """A tensor of these sides for every ray."""
+        """An uninitialised tensor of these sides for every ray."""
         return self.directions.new_empty(self.directions.shape[0], *sides, dtype=dtype)
 
     def cast(self, white_background: bool) -> Pixels:
@@ -286,7 +286,7 @@ class _Bundle:
 
 
 def _tile(count: int) -> int:
-    """The power of two that holds so many."""
+    """The smallest power of two that is at least `count`."""
     return max(_LEAST_TILE, 1 << (count - 1).bit_length())
 
 
@@ -360,7 +360,7 @@ def finish_reference(
     clamp: float | None = None,
     low_pass: Tensor | None = None,
 ) -> Tensor:
-    """What `finish` does, without Triton."""
+    """The same as `finish`, without Triton."""
     if low_pass is not None:
         channels = x.shape[1]
         taps = low_pass.to(x.dtype).expand(channels, 1, 4, 4)

@@ -1,7 +1,7 @@
 """Styles and demodulation of many layers at once, as one row of numbers.
 
-On a GPU a layer's styles cost less to compute than to launch. So layers of the same shape are
-computed together, once for a person, and what comes out is passed on as one tensor.
+On a GPU a layer's styles take less time to compute than to launch. So layers of the same shape are
+computed together, once per person, and the results are passed on as one tensor.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class _Group:
 
 
 class PreparedLayer(Protocol):
-    """A layer as `gpu_layers` keeps it."""
+    """A layer of `gpu_layers`."""
 
     @property
     def layer(self) -> SynthesisLayer | ToRGB:

@@ -1,6 +1,6 @@
 """What follows a convolution, as one Triton kernel: a picture is read once and written once.
 
-Imported only where Triton is at hand, which `viz.render.inference.gpu.kernel` finds out.
+Imported only if Triton is available, which `viz.render.inference.gpu.kernel` finds out.
 """
 
 # No `from __future__ import annotations` here: Triton reads the annotations as they are.

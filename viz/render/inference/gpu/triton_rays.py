@@ -1,6 +1,6 @@
 """The ray stage in four Triton launches: coarse look, fine depths, fine look, pixels.
 
-Imported only where Triton is at hand, which `viz.render.inference.gpu.kernel` finds out.
+Imported only if Triton is available, which `viz.render.inference.gpu.kernel` finds out.
 
 One launch for all would keep every number in registers, but there are not as many, and Triton has
 no cheap way to move a number from lane to lane. Here what one launch writes, the next one reads
@@ -95,7 +95,7 @@ def look(
     x = tl.load(origin) + tl.load(toward, mask=live, other=0.0) * depth
     y = tl.load(origin + 1) + tl.load(toward + 1, mask=live, other=0.0) * depth
     z = tl.load(origin + 2) + tl.load(toward + 2, mask=live, other=0.0) * depth
-    # Outside of the planes everything is put on their border of zeros.
+    # Everything outside the planes is moved to their border of zeros.
     x = tl.minimum(tl.maximum(x * scale + shift, 0.0), side + 1.0)
     y = tl.minimum(tl.maximum(y * scale + shift, 0.0), side + 1.0)
     z = tl.minimum(tl.maximum(z * scale + shift, 0.0), side + 1.0)
