@@ -19,6 +19,7 @@ from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import Inversion
 from viz.render import person_file
 from viz.render.connection import in_process
+from viz.state import session
 from viz.state.person import UNFINISHED_SUFFIX, Latent
 from viz.worker_process import run
 
@@ -81,8 +82,8 @@ def test_a_photo_becomes_the_person_shown(desk, photo, model, tmp_path):
     assert "Live" not in controls.rects
     photo_place, tile = controls.rects["Photo"], controls.rects["Tile 0"]
     assert photo_place[2] - photo_place[0] == tile[2] - tile[0]
-    common = ["--checkpoint", str(model), "--person", str(path)]
-    common += ["--yaw", str(about.yaw), "--pitch", str(about.pitch)]
+    session.save_session(tmp_path / "pictures" / "session.json", state)
+    common = ["--checkpoint", str(model), "--session", str(tmp_path / "pictures" / "session.json")]
     assert program.main(["render", *common, "--output", str(tmp_path / "a.png")]) == 0
     assert np.array_equal(np.array(Image.open(tmp_path / "a.png").convert("RGB")), picture)
     desk.click("Portrait/Photo/button")
