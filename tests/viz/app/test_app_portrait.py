@@ -26,7 +26,7 @@ from viz.worker_process import run
 display, model, start = app_driver.display, app_driver.model, app_driver.start
 
 FEW = InversionOptions(candidates=2, code_steps=3, tuning_steps=2)
-SOME = InversionOptions(candidates=2, code_steps=150, tuning=False)
+SOME = InversionOptions(candidates=2, code_steps=40, tuning=False)
 MANY = InversionOptions(candidates=2, code_steps=400, tuning=False)
 
 
