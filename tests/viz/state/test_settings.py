@@ -181,7 +181,7 @@ def test_the_command_line_explains_every_option_with_its_range(command, capsys):
 
 def test_the_command_line_makes_the_options():
     _, options = parse("video", ["--output", "a.mp4", "--crf", "20", "--frame-rate", "50"])
-    assert options == VideoOptions(movement=Movement(frame_rate=50.0), crf=20)
+    assert options == VideoOptions(movement=Movement(frame_rate=50.0, at_least=4.0), crf=20)
     _, options = parse("mesh", ["--output", "a.glb", "--crop", *["0", "0", "0", "1", "1", "1"]])
     assert options == MeshOptions(crop=(0, 0, 0, 1, 1, 1))
 
