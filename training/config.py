@@ -123,7 +123,8 @@ class GeneratorConfig:
     superresolution_channels: tuple[int, int] | None = None
     """Channels of its two blocks; None for the published ones."""
     superresolution_clamp: float | None = 256.0
-    """Bound on the activations of the super-resolution and the raw layer; None for no bound."""
+    """Bound on the activations of the super-resolution and the raw layer; None (or 1e9) for no
+    bound."""
     superresolution_antialias: bool = True
     """Whether the resize before super-resolution is antialiased."""
     rendering: RenderingConfig = field(default_factory=RenderingConfig)
@@ -235,7 +236,7 @@ class DiscriminatorConfig:
     channel_max: int = 512
     """Most channels of any block."""
     conv_clamp: float | None = 256.0
-    """Bound on the activations; None for no bound."""
+    """Bound on the activations; None (or 1e9) for no bound."""
     mapping_layers: int = 8
     """Fully connected layers of the camera's mapping."""
     group_size: int = 4

@@ -30,6 +30,7 @@ COMMANDS = (
 )
 HELPS = (
     ("training.dataset", "check"),
+    ("training.train.train_command", "tiny"),
     ("training.metrics.__main__", ""),
     ("training.synthetic.generate", ""),
     ("viz.program", ""),

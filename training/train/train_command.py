@@ -62,7 +62,11 @@ def parse(arguments: list[str]) -> TrainConfig:
     if kept is not None and not presets.keys() & set(arguments):
         arguments = [next(iter(presets)), *arguments]
     return tyro.extras.overridable_config_cli(
-        presets, args=arguments, prog="python -m training.train", description=__doc__
+        presets,
+        args=arguments,
+        prog="python -m training.train",
+        description=__doc__,
+        config=(tyro.conf.DisallowNone,),
     )
 
 
