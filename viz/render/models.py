@@ -14,7 +14,7 @@ from training.config import GeneratorConfig, RenderingConfig
 from training.distributed import DeviceError, device_named
 from training.networks.generator import Generator, parameter_count
 from viz.render import layer_probe
-from viz.render.geometry.head_finder import find_head
+from viz.render.geometry.head_finder import cached_head
 from viz.render.inference import device_check
 from viz.state.errors import UserError
 from viz.state.person import LAST_SEED
@@ -188,6 +188,7 @@ def _give_shape(G: Generator) -> None:
 
 def _info(G: Generator, path: str, kind: str, notes: tuple[str, ...]) -> ModelInfo:
     config, options = G.config, G.config.rendering
+    mark = weights_mark(G.state_dict())
     return ModelInfo(
         name=Path(path).name if path else "Untrained model",
         path=path,
@@ -208,6 +209,6 @@ def _info(G: Generator, path: str, kind: str, notes: tuple[str, ...]) -> ModelIn
         device=str(G.device),
         layers=layer_probe.layers(G),
         notes=notes,
-        weights=weights_mark(G.state_dict()),
-        head=find_head(G),
+        weights=mark,
+        head=cached_head(G, mark),
     )

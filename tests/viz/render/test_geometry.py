@@ -271,3 +271,15 @@ def test_a_wall_behind_the_head_is_no_part_of_it(monkeypatch):
     filled[:, :, :3] = True
     monkeypatch.setattr(head_finder, "_filled", lambda G: filled)
     assert find_head(known_head()) == without
+
+
+def test_a_known_models_head_is_kept(monkeypatch, tmp_path):
+    monkeypatch.setattr(head_finder, "user_folder", lambda _: tmp_path)
+    G = known_head()
+    found = head_finder.cached_head(G, "mark")
+    assert found == find_head(G)
+    monkeypatch.setattr(head_finder, "find_head", None)
+    assert head_finder.cached_head(G, "mark") == found
+    next(tmp_path.rglob("*.json")).write_text("damaged")
+    monkeypatch.setattr(head_finder, "find_head", lambda _: found)
+    assert head_finder.cached_head(G, "mark") == found

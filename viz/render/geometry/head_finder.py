@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import msgspec
 import numpy as np
 import torch
 
 from training.networks.generator import Generator
+from training.replacing import replacing
+from training.user_folders import user_folder
 from viz.state.types import Head
 
 _CELLS = 32
@@ -25,6 +30,28 @@ _ENDS = (0.005, 0.995)
 """Shares of the profile where it is taken to begin and to end, as specks may lie beyond."""
 _MOST = 0.2
 """How far from the box's middle a head may be; what is found further out is no head."""
+
+
+_VERSION = 1
+"""Part of the cache file's name: increase it when another head would be found."""
+
+
+def cached_head(G: Generator, mark: str) -> Head:
+    """`find_head`, kept in the user's cache folder, so that only the first load of a model waits.
+
+    Args:
+        G: the model.
+        mark: fingerprint of its weights.
+    """
+    path = user_folder("cache") / "heads" / f"{mark}-{_VERSION}.json"
+    with suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(path.read_bytes(), type=Head)
+    head = find_head(G)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part:
+            part.write_bytes(msgspec.json.encode(head))
+    return head
 
 
 @torch.inference_mode()
