@@ -81,11 +81,13 @@ class PictureWindow:
             raise
         finally:
             glfw.make_context_current(parent.handle)
-        self._callbacks = (self._on_key, self._on_button, self._on_close, self._on_refresh)
-        glfw.set_key_callback(self._handle, self._on_key)
-        glfw.set_mouse_button_callback(self._handle, self._on_button)
-        glfw.set_window_close_callback(self._handle, self._on_close)
-        glfw.set_window_refresh_callback(self._handle, self._on_refresh)
+        actions = (self._on_key, self._on_button, self._on_close, self._on_refresh)
+        self._callbacks = tuple(map(parent.as_callback, actions))
+        key, button, close, refresh = self._callbacks
+        glfw.set_key_callback(self._handle, key)
+        glfw.set_mouse_button_callback(self._handle, button)
+        glfw.set_window_close_callback(self._handle, close)
+        glfw.set_window_refresh_callback(self._handle, refresh)
 
     def cover(self, monitor: str) -> None:
         """Covers a monitor; without a monitor of that name it becomes a window with a frame."""

@@ -489,11 +489,11 @@ class Window:
             (glfw.set_window_pos_callback, self._on_event),
             (glfw.set_window_maximize_callback, self._on_event),
         ):
-            callback = self._as_callback(action)
+            callback = self.as_callback(action)
             self._callbacks.append(callback)
             install(self.handle, callback)
 
-    def _as_callback(self, action: Callable[..., None]) -> Callable[..., None]:
+    def as_callback(self, action: Callable[..., None]) -> Callable[..., None]:
         """Wrap an action for GLFW, as no exception can pass through its C code.
 
         An exception is logged, and kept for the application in `callback_errors`.

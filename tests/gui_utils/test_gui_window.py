@@ -174,7 +174,7 @@ def test_callback_errors_are_kept_and_the_window_lives(
     def fail(*_: object) -> None:
         raise ValueError("broken handler")
 
-    driver.window._as_callback(fail)()
+    driver.window.as_callback(fail)()
     assert list(driver.window.callback_errors) == ["ValueError: broken handler"]
     assert "broken handler" in caplog.text
     driver.frames()

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from gui_utils import controls
+from viz.app.session_commands import SessionCommands
 from viz.state.animation import clip_time, path_editing
-from viz.state.animation.animator import Animator
-from viz.state.interface import Interface
-from viz.state.types import Keyframe, SessionState
+from viz.state.types import Keyframe
 
 
-class PathCommands:
-    """The part of the commands that moves along the clip, and along the path and its keys."""
-
-    state: SessionState
-    interface: Interface
-    animator: Animator
-
-    def notify(
-        self,
-        level: controls.Level,
-        sentence: str,
-        details: str = "",
-        buttons: controls.Buttons = (),
-    ) -> None:
-        """Shows a sentence."""
-        raise NotImplementedError
+class PathCommands(SessionCommands):
+    """What moves along the clip, and along the path and its keys."""
 
     # The clip and the path --------------------------------------------------------------------
 
@@ -70,6 +54,11 @@ class PathCommands:
         self.notify(
             "info", f"{place}, where the path's playhead stands.", buttons=(("To the end", move),)
         )
+
+    def advance(self, seconds: float, now: float) -> None:
+        """As in `SessionCommands`; also offers to bring back a view that the path replaced."""
+        super().advance(seconds, now)
+        self._tell_of_lost_view()
 
     def _tell_of_lost_view(self) -> None:
         """Offers to bring back a view that the path has just taken the place of."""

@@ -15,7 +15,6 @@ import numpy as np
 from gui_utils import controls
 from training.user_folders import expanded
 from viz.app import preferences
-from viz.app.path_commands import PathCommands
 from viz.app.performance_log import PerformanceLog
 from viz.app.sessions.autosave import Autosave, Origin
 from viz.exports.choices import ExportChoices
@@ -87,7 +86,7 @@ class Question:
     """The choice that Enter and Escape take: one that loses nothing."""
 
 
-class SessionCommands(PathCommands):
+class SessionCommands:
     """What can be done to the session, and to the program around it.
 
     Args:
@@ -177,7 +176,6 @@ class SessionCommands(PathCommands):
             dragging=self.dragging,
             scrubbing=self.scrubbing,
         )
-        self._tell_of_lost_view()
 
     def ask(self, moving: bool, now: float) -> None:
         """Asks for the picture of the state, or shows it where it is kept.

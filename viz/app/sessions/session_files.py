@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gui_utils.files.file_dialogs import Filters, Kind
-from viz.app.session_commands import Question, SessionCommands
+from viz.app.path_commands import PathCommands
+from viz.app.session_commands import Question
 from viz.app.sessions.autosave import Origin, SavedSession
 from viz.exports import embedding, writing
 from viz.exports.export_jobs import FindModelJob
@@ -33,7 +34,7 @@ class FileQuestion:
     """Name to begin with, or the folder for a choice of folders."""
 
 
-class SessionFiles(SessionCommands):
+class SessionFiles(PathCommands):
     """What can be done with sessions in files."""
 
     file_question: FileQuestion | None = None
