@@ -43,7 +43,8 @@ class Killed:
     due: int
     """Seed of the last change that had to be saved by then."""
     last: int
-    """Seed of the last change of all."""
+    """Seed of the last change that may have been made: the one after the last logged, as a change
+    is logged only after it was made."""
 
 
 def kill_session(folder: Path, seconds: float, every: float = EVERY) -> Killed:
@@ -64,7 +65,7 @@ def kill_session(folder: Path, seconds: float, every: float = EVERY) -> Killed:
     seeds = [(float(line[0]), int(line[1])) for line in lines]
     slack = 0.5  # a frame, and the writing
     due = [seed for moment, seed in seeds if moment < killed - every - slack]
-    return Killed(folder, max(due, default=0), seeds[-1][1])
+    return Killed(folder, max(due, default=0), seeds[-1][1] + 1)
 
 
 def kept_in(folder: Path) -> list[SavedSession]:
