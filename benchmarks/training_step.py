@@ -178,7 +178,7 @@ def main(options: Options) -> None:
     print(f"{result.images_per_second:.3g} images a second, {result.seconds_per_kimg:.4g} s/kimg")
     print(f"{result.peak_memory_gib:.2f} GiB at most")
     if result.device.startswith("CPU"):
-        print(f"the processor worked {result.processor_share:.0%} of the time of each thread")
+        print(f"the CPU worked {result.processor_share:.0%} of the time of each thread")
     print("phase  seconds  share of an update")
     for phase in PHASES:
         print(f"{phase:6} {result.phase_seconds[phase]:7.3f}  {result.phase_share[phase]:6.1%}")

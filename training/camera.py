@@ -72,7 +72,9 @@ class Camera:
         rotation = pose.reshape(4, 4)[:3, :3]
         orthonormal = np.abs(rotation.T @ rotation - np.eye(3)).max() < 1e-2
         if not orthonormal or np.linalg.det(rotation) < 0:
-            raise ValueError("The upper left 3x3 of the camera's cam2world matrix is no rotation.")
+            raise ValueError(
+                "The upper left 3x3 of the camera's cam2world matrix is not a rotation."
+            )
         if not (lens[0] > 0 and lens[4] > 0):
             raise ValueError("The camera's focal lengths must be positive.")
 

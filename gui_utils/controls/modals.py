@@ -163,7 +163,7 @@ def confirm(
         raise ValueError("A question needs at least one choice.")
     default = choices[-1] if default is None else default
     if default not in choices:
-        raise ValueError(f"The default {default!r} is none of the choices {', '.join(choices)}.")
+        raise ValueError(f"The default {default!r} is not one of the choices {', '.join(choices)}.")
     title = printable(title)
     name = f"###confirm{title}"
     if not imgui.is_popup_open(name):

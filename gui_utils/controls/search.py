@@ -134,7 +134,7 @@ class SearchList:
         clicked = self._rows(row, moved=self._move())
         imgui.end_child()
         selected = self._found[self._selected] if self._found else None
-        about = selected.about if selected else "Nothing has such a name."
+        about = selected.about if selected else "Nothing matches."
         with style.font("body", style.SMALL_SIZE):
             imgui.text_disabled(ellipsis(about, imgui.get_content_region_avail().x))
         return selected if enter else clicked

@@ -127,7 +127,7 @@ def load_tensors(
         for name, shape in expected.items()
         if name not in sources and not name.endswith(_FILTER)
     ]
-    problems += [f"{shown(name)} is no part of this generator" for name in extra]
+    problems += [f"{shown(name)} is not part of this generator" for name in extra]
     present = {name: sources[name] for name in expected if name in sources}
     for name, source in present.items():
         if problem := source.problem():

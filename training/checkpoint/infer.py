@@ -153,7 +153,7 @@ def make_config(
             found.problems.append(
                 "the channels of its backbone's blocks, "
                 + ", ".join(f"{n} at {r} px" for r, n in sorted(found.channels.items()))
-                + ", follow no min(base / resolution, max)"
+                + ", do not follow min(base / resolution, max)"
             )
         else:
             settings["channel_base"], settings["channel_max"] = rule
@@ -164,7 +164,7 @@ def make_config(
     try:
         return GeneratorConfig(**settings, rendering=rendering)
     except ValueError as error:
-        found.problems.append(f"its tensors make no generator: {error}")
+        found.problems.append(f"its tensors do not form a generator: {error}")
         return None
 
 
@@ -176,7 +176,7 @@ def _superresolution_settings(found: Inferred, variant: str | None) -> dict[str,
         n for n, layout in SUPERRESOLUTION_LAYOUTS.items() if layout.output_resolution == side
     ]
     if not fitting:
-        found.problems.append(f"its super-resolution to {side} px is none of EG3D's")
+        found.problems.append(f"its super-resolution to {side} px is not one of EG3D's")
         return {}
     if variant not in fitting:
         by_channels = [

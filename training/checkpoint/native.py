@@ -90,11 +90,11 @@ def _read_header(file: OpenFile) -> tuple[dict[str, str], dict[str, Source]]:
             "damaged"
         )
     if size > _LARGEST_HEADER:
-        raise _HeaderError(f"its header is {size} bytes long, which no checkpoint's is")
+        raise _HeaderError(f"its header is {size} bytes long, longer than any checkpoint's")
     table = json.loads(file.read(size).decode())
     metadata = table.pop("__metadata__", None) or {}
     if not all(isinstance(text, str) for text in metadata.values()):
-        raise ValueError("a text that is none")
+        raise ValueError("metadata that is not text")
     sources: dict[str, Source] = {}
     for name, entry in table.items():
         dtype, shape = _DTYPES.get(entry["dtype"], entry["dtype"]), tuple(entry["shape"])
@@ -119,8 +119,8 @@ def _read_tensors(path: Path, metadata: dict[str, str], sources: dict[str, Sourc
         raise CheckpointError(
             path,
             [
-                "it is a safetensors file of another program: no configuration of a generator is "
-                f"in its header. It holds {len(sources)} tensors{names}."
+                "it is another program's safetensors file: its header has no generator "
+                f"configuration. It holds {len(sources)} tensors{names}."
             ],
         )
     _check_version(path, metadata.pop("version", ""))

@@ -89,7 +89,7 @@ def mapping_of(value: object) -> Mapping[Any, Any] | None:
 
 
 def source_of(value: object) -> Source | None:
-    """The tensor that `value` is, readable or not; None for what is no tensor."""
+    """The tensor that `value` is, readable or not; None if it is not a tensor."""
     if isinstance(value, Inert):
         return UnreadableTensor(value.name)
     return value if isinstance(value, StridedTensor) else None
@@ -310,7 +310,7 @@ class _Unpickler(pickle._Unpickler):
     def _take_room(self, size: int) -> None:
         self._room -= size
         if self._room < 0:
-            raise PickleError("it repeats itself as no checkpoint does")
+            raise PickleError("it repeats itself in a way that no checkpoint does")
 
     def _table(self, *args: Any) -> dict[Any, Any]:
         """A dict for an OrderedDict or EasyDict: empty, or of (key, value) pairs."""
@@ -351,7 +351,7 @@ class _Unpickler(pickle._Unpickler):
     def _call(self, function: Any, args: Any) -> Any:
         callable_ = isinstance(function, Inert | FunctionType | MethodType)
         if not callable_ or not isinstance(args, tuple):
-            raise PickleError("it calls what cannot be called")
+            raise PickleError("it calls something that is not a function")
         return function(*args)
 
     def _instantiate(self, klass: Any, args: Any) -> None:
@@ -375,7 +375,7 @@ class _Unpickler(pickle._Unpickler):
         if isinstance(target, list):
             target.extend(values)
         elif not isinstance(target, Inert):
-            raise PickleError("it appends to what is no list")
+            raise PickleError("it appends to something that is not a list")
 
     def load_append(self) -> None:
         value = self.stack.pop()
@@ -388,7 +388,7 @@ class _Unpickler(pickle._Unpickler):
         target = self.stack[-1]
         table = target.items if isinstance(target, Inert) else target
         if not isinstance(table, dict):
-            raise PickleError("it sets items of what is no table")
+            raise PickleError("it sets items of something that is not a dictionary")
         for key, value in zip(items[::2], items[1::2], strict=True):
             table[_key(key)] = value
 

@@ -200,7 +200,7 @@ class UnreadableTensor:
     num_bytes: int = 0
 
     def problem(self) -> str:
-        return f"is stored as {shown(self.kind)}, which is no plain tensor"
+        return f"is stored as {shown(self.kind)}, which is not a plain tensor"
 
     def load(self) -> Tensor:
         raise NotImplementedError(self.problem())

@@ -1,4 +1,4 @@
-"""What a file that is no checkpoint seems to be, for the error that the user sees."""
+"""What a file that is not a checkpoint seems to be, for the error that the user sees."""
 
 from __future__ import annotations
 

@@ -114,14 +114,14 @@ def _with_name(name: str, check: Any, data: bytes, side: int) -> Any:
 def _decode_depth(data: bytes, side: int) -> np.ndarray:
     values = decode_gray(data, side)
     if values.dtype != np.uint16:
-        raise ClipError("is no 16-bit picture")
+        raise ClipError("is not a 16-bit picture")
     return values
 
 
 def _decode_mask(data: bytes, side: int) -> np.ndarray:
     values = decode_gray(data, side)
     if values.dtype != np.uint8:
-        raise ClipError("is no 8-bit picture")
+        raise ClipError("is not an 8-bit picture")
     return values
 
 
@@ -140,7 +140,7 @@ def _read_index(store: Store) -> dict[str, Any]:
     try:
         data = json.loads(store.read(INDEX_NAME))
     except (ValueError, RecursionError) as error:
-        raise DatasetError(f"{where} is no JSON ({error}).") from error
+        raise DatasetError(f"{where} is not valid JSON ({error}).") from error
     except ClipError as error:
         raise DatasetError(f"{where} cannot be read: {error}.") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
@@ -153,7 +153,7 @@ def _read_index(store: Store) -> dict[str, Any]:
     if type(side) is not int or not 4 <= side <= 8192:
         raise DatasetError(f"{where} has the resolution {side!r}; it must be 4 to 8192.")
     if not _is_number(data.get("fps", 25)):
-        raise DatasetError(f"{where} has the fps {data['fps']!r}, which is no number.")
+        raise DatasetError(f"{where} has the fps {data['fps']!r}, which is not a number.")
     if not isinstance(data.get("clips"), list):
         raise DatasetError(f"{where} has no list of clips.")
     return data
@@ -254,4 +254,4 @@ def _numbers(data: dict[str, Any], key: str) -> np.ndarray | None:
     try:
         return np.asarray(data[key], np.float32)
     except (ValueError, TypeError, OverflowError) as error:
-        raise ClipError(f"has {key} that are no table of numbers") from error
+        raise ClipError(f"has {key} that are not a table of numbers") from error

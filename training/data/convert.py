@@ -133,12 +133,12 @@ def convert(options: ConvertOptions) -> Converted:
     except OSError as error:
         raise DatasetError(
             f"The conversion stopped: {error.strerror} ({error.filename}). "
-            "Run it again to go on once that is mended."
+            "Fix that, then run it again to continue."
         ) from error
     except BrokenProcessPool as error:
         raise DatasetError(
-            "A process of the conversion was killed, for want of memory perhaps; run it again to "
-            "go on, with fewer --workers."
+            "A process of the conversion was killed, perhaps for lack of memory; run it again with "
+            "fewer --workers to continue."
         ) from error
     return Converted(len(used), frames, sorted(rejects))
 

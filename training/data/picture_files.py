@@ -24,7 +24,7 @@ def check_png(data: bytes, side: int) -> None:
         ClipError: saying what is wrong.
     """
     if len(data) < 33 or not data.startswith(_SIGNATURE) or data[12:16] != b"IHDR":
-        raise ClipError("is no PNG file")
+        raise ClipError("is not a PNG file")
     width, height = (int.from_bytes(data[k : k + 4], "big") for k in (16, 20))
     if (width, height) != (side, side):
         raise ClipError(f"is {width} x {height} pixels instead of {side} x {side}")

@@ -23,7 +23,7 @@ def require_safe_name(name: object) -> str:
         DatasetError: for anything else; such a data set is broken or hostile.
     """
     if not isinstance(name, str) or not name or "\\" in name or "\0" in name or ":" in name:
-        raise DatasetError(f"The data set names a file {name!r}, which is no relative path.")
+        raise DatasetError(f"The data set names a file {name!r}, which is not a relative path.")
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
         raise DatasetError(f"The data set names the file {name!r}, which lies outside of it.")

@@ -117,7 +117,7 @@ def open_video(path: Path, threads: int = 1) -> Iterator[Video]:
         try:
             video = Video(container, stream)
         except FFmpegError as error:
-            raise ClipError(f"is no readable video ({_reason(error)})") from error
+            raise ClipError(f"cannot be read as a video ({_reason(error)})") from error
         yield video
 
 
@@ -137,7 +137,7 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except FileNotFoundError:
         raise ClipError(f"the video {path.name} is missing") from None
     except (FFmpegError, OSError, ValueError) as error:
-        raise ClipError(f"is no readable video ({_reason(error)})") from error
+        raise ClipError(f"cannot be read as a video ({_reason(error)})") from error
     with container:
         if not container.streams.video:
             raise ClipError("has no video frames")

@@ -53,11 +53,11 @@ def read_cameras(path: Path) -> np.ndarray:
     except FileNotFoundError:
         raise ClipError(f"the cameras {path.name} are missing") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ClipError(f"the cameras {path.name} are no readable JSON ({error})") from error
+        raise ClipError(f"the cameras {path.name} are not valid JSON ({error})") from error
     try:
         cameras = np.asarray([entry[1] for entry in data], np.float32)
     except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
-        raise ClipError(f"the cameras {path.name} are no list of [name, numbers]") from error
+        raise ClipError(f"the cameras {path.name} are not a list of [name, numbers]") from error
     if cameras.ndim != 2 or cameras.shape[1] != 25:
         raise ClipError(f"the cameras {path.name} are not 25 numbers a frame")
     return cameras

@@ -214,7 +214,7 @@ def _from_state(path: Path, kind: Kind) -> nn.Module:
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise DetectorError("it holds no state dict")
+        raise DetectorError("it does not contain a state dict")
     state = {str(name).removeprefix("module."): value for name, value in state.items()}
     network = kind.network()
     own = network.state_dict()

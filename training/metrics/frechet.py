@@ -100,7 +100,7 @@ def frechet_distance(first: Moments, second: Moments) -> float:
         ValueError: when one of them has fewer than 2 samples, or they differ in dimension.
     """
     if first.dim != second.dim:
-        raise ValueError(f"Features of {first.dim} and of {second.dim} numbers do not compare.")
+        raise ValueError(f"Features of {first.dim} and of {second.dim} numbers cannot be compared.")
     return gaussian_distance(first.mean, first.covariance, second.mean, second.covariance)
 
 

@@ -215,7 +215,7 @@ def _check_folder(config: GenerateConfig) -> None:
         ValueError: when it holds something else.
     """
     if config.is_zip and config.out.exists():
-        raise ValueError(f"{config.out} is there already; delete it to make it again.")
+        raise ValueError(f"{config.out} already exists; delete it to make it again.")
     settings = config.folder / "settings.json"
     content = json.loads(json.dumps(config.content()))
     if settings.is_file():
@@ -223,8 +223,8 @@ def _check_folder(config: GenerateConfig) -> None:
         other = [f"{k} was {found.get(k)!r}" for k in content if found.get(k) != content[k]]
         if other:
             raise ValueError(
-                f"{config.folder} was begun with other settings: {', '.join(other)}. "
-                "Use those, or another place."
+                f"{config.folder} was started with other settings: {', '.join(other)}. "
+                "Use those again, or choose another folder."
             )
         return
     if config.folder.exists() and any(config.folder.iterdir()):
@@ -345,7 +345,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         generate(config)
     except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.", file=sys.stderr)
+        print("\nStopped. Run the same command again to continue.", file=sys.stderr)
         return 130
     except (ValueError, RuntimeError, OSError) as error:
         print(f"\n{error}", file=sys.stderr)

@@ -115,7 +115,7 @@ def load_model(path: str | Path, progress: Progress | None = None) -> MorphableM
     model = read_checkout(path, progress) if path.is_dir() else _read_compact(path)
     problems = model.problems()
     if problems:
-        raise ModelError(f"{path} is no usable face model: " + "; ".join(problems) + ".")
+        raise ModelError(f"{path} is not a usable face model: " + "; ".join(problems) + ".")
     return model
 
 
@@ -125,7 +125,9 @@ def _read_compact(path: Path) -> MorphableModel:
         with np.load(path, allow_pickle=False) as file:
             missing = [name for name in names if name not in file]
             if missing:
-                raise ModelError(f"{path} is no compact face model: it lacks {', '.join(missing)}.")
+                raise ModelError(
+                    f"{path} is not a compact face model: it lacks {', '.join(missing)}."
+                )
             data = {name: file[name] for name in names}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         if isinstance(error, ModelError):
@@ -207,7 +209,7 @@ def read_checkout(path: Path, progress: Progress | None = None) -> MorphableMode
     missing = [str(f) for f in (neutral, listing, *identities) if not f.is_file()]
     if missing:
         more = f" and {len(missing) - 1} more files" if len(missing) > 1 else ""
-        raise ModelError(f"{path} is no checkout of ICT-FaceKit: {missing[0]}{more} missing.")
+        raise ModelError(f"{path} is not a checkout of ICT-FaceKit: {missing[0]}{more} missing.")
     vertices, faces = _read_mesh(neutral)
     if len(vertices) < VERTICES:
         raise ModelError(f"{neutral} has {len(vertices)} vertices, fewer than {VERTICES}.")

@@ -63,7 +63,7 @@ def read_settings(folder: RunFolder, kind: type[Settings]) -> Settings | None:
     except FileNotFoundError as e:
         if not folder.states():
             return None
-        raise RunError(f"{path} is missing: without it the run cannot go on.") from e
+        raise RunError(f"{path} is missing: the run cannot continue without it.") from e
     except OSError as e:
         raise RunError(f"{path} cannot be read: {e.strerror}.") from e
     except (msgspec.DecodeError, ValueError) as e:

@@ -286,7 +286,9 @@ class Trainer:
     def _shared(self, phase: Phase, totals: dict[str, Tensor]) -> dict[str, float]:
         """Values summed over the processes, each of which has had a part of the batch."""
         if self.world.size > 1 and not totals:
-            raise RuntimeError(f"A process has no part in {phase}: use fewer, or a larger batch.")
+            raise RuntimeError(
+                f"No clips of {phase} are left for a process: use fewer, or a larger batch."
+            )
         tensors = [totals[name] for name in totals]
         self.world.sum_(tensors)
         return {name: tensor.item() for name, tensor in zip(totals, tensors, strict=True)}

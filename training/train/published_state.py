@@ -102,7 +102,7 @@ def take_over(
     for part, module in networks.items():
         found = {n: x for n, x in state.networks[part].items() if n in module.state_dict()}
         if not _fits(module, found):
-            log.info("The %s of %s has other sizes, and begins anew.", GROUPS[part], path)
+            log.info("The %s of %s has other sizes, and starts from scratch.", GROUPS[part], path)
             continue
         module.load_state_dict(found, strict=False)
         taken.append(part)
@@ -143,7 +143,7 @@ def _load(path: Path, name: str, value: Any) -> Tensor:
     if isinstance(value, int | float):  # old versions of torch count steps so
         return torch.tensor(float(value))
     source = source_of(value)
-    problem = "is no tensor" if source is None else source.problem()
+    problem = "is not a tensor" if source is None else source.problem()
     if source is None or problem:
         raise CheckpointError(path, [f"{name} {problem}"], "start from")
     tensor = source.load()

@@ -190,8 +190,8 @@ def first_not_finite(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
 def resumed(state: Path | None, folder: RunFolder) -> str:
     """What a run with --resume does, as a sentence."""
     if state is None:
-        return f"{folder.path} holds no state to go on from: the run begins anew."
-    return f"The run goes on from {state.name}."
+        return f"{folder.path} has no saved state: the run starts from the beginning."
+    return f"The run continues from {state.name}."
 
 
 def changed_settings(
@@ -269,7 +269,8 @@ class RunFolder:
         """
         if self.states() and not resume:
             raise RunError(
-                f"{self.path} holds a run already: add --resume to go on, or choose another --out."
+                f"{self.path} already holds a run: add --resume to continue it, or choose another "
+                "--out."
             )
         path = self.path / "config.json"
         text = json.dumps(dataclasses.asdict(config), indent=2)
@@ -277,7 +278,7 @@ class RunFolder:
             before = json.loads(path.read_text()) if self.states() and path.is_file() else {}
             changes = changed_settings(before, json.loads(text), _decides)
             if changes:
-                log.warning("The run goes on with other settings: %s.", ", ".join(changes))
+                log.warning("The run continues with changed settings: %s.", ", ".join(changes))
             (self.path / "states").mkdir(parents=True, exist_ok=True)
             with replacing(path) as part:
                 part.write_text(text)
@@ -294,10 +295,10 @@ class RunFolder:
         """The error of a run of which `what` ("the losses are") not finite after an update."""
         states = self.states()
         way_back = (
-            f"{states[-1].name} is the newest state: go on from it with --resume and a lower "
+            f"{states[-1].name} is the newest state: continue from it with --resume and a lower "
             "learning rate."
             if states
-            else "No state was saved before it: begin again with a lower learning rate."
+            else "No state was saved before it: start again with a lower learning rate."
         )
         return RunError(
             f"The training has diverged: {what} not finite after update {update}, which is not "
@@ -351,10 +352,10 @@ class RunFolder:
                     metadata = file.metadata() or {}
                     tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             except (SafetensorError, OSError):
-                log.warning("%s cannot be read: an older state is taken.", path.name)
+                log.warning("%s cannot be read: an older state is used.", path.name)
                 continue
             if broken := first_not_finite(tensors.items()):
-                log.warning("%s is not finite in %s: an older state is taken.", broken, path.name)
+                log.warning("%s is not finite in %s: an older state is used.", broken, path.name)
                 continue
             if metadata.get("version") != STATE_VERSION:
                 raise RunError(f"{path.name} was written by another version of this program.")
@@ -366,8 +367,8 @@ class RunFolder:
             return path
         if states:
             raise RunError(
-                f"No state in {self.path / 'states'} can be used: remove that folder to begin the "
-                "run anew, or choose another --out."
+                f"No state in {self.path / 'states'} can be used: remove that folder to start "
+                "over, or choose another --out."
             )
         return None
 

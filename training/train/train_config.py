@@ -187,7 +187,9 @@ class TrainConfig:
         if self.score.samples < 2:
             problems.append(f"score.samples is {self.score.samples}; it must be at least 2")
         if self.micro_batch > 0 and self.batch % self.micro_batch:
-            problems.append(f"batch {self.batch} is no multiple of micro_batch {self.micro_batch}")
+            problems.append(
+                f"batch {self.batch} is not a multiple of micro_batch {self.micro_batch}"
+            )
         sides = self.generator.image_resolution, self.discriminator.resolution
         if sides[0] != sides[1]:
             problems.append(
@@ -266,6 +268,6 @@ DESCRIPTIONS: dict[str, str] = {
     "voxceleb-res64": "The published model for VoxCeleb: 512 px, volume rendering at 64 px.",
     "voxceleb-res128": "The same with volume rendering rising from 64 to 128 px.",
     "demo": "The size of the bundled model: 256 px, for synthetic heads after `training.warmup`.",
-    "tiny": "128 px in minutes on a laptop's processor, to try a data set or the program out.",
+    "tiny": "128 px in minutes on a laptop's CPU, to try a data set or the program out.",
 }
 """What the presets are for, in the order in which they are listed."""

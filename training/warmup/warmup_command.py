@@ -150,14 +150,14 @@ class Warmup:
         side, raw = config.generator.image_resolution, config.generator.rendering.raw_resolution
         if side % raw:
             raise ValueError(
-                f"A final picture of {side} px is no multiple of a raw one of {raw} px, and parts "
-                "of both are compared: choose another raw resolution."
+                f"The final picture, {side} px, must be a whole multiple of the raw one, {raw} px: "
+                "choose another raw resolution."
             )
         self.loader = Loader.open(data, side, config.batch, seed=config.seed)
         first = self.loader.dataset[0]
         if first.identity is None or first.motion is None or first.depth is None:
             raise DatasetError(
-                f"{config.data} holds no identity, motion and depth: make a data set with "
+                f"{config.data} has no identity, motion and depth: make a data set with "
                 "`python -m training.synthetic`."
             )
         if config.teach:

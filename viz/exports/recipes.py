@@ -80,7 +80,7 @@ def version() -> str:
 
 
 def capture_text(state: SessionState, folder: Path, weights: str) -> str:
-    """JSON of the session for a picture of the window or of one of its views, which is no export.
+    """JSON of the session for a picture of the window or of one of its views (not an export).
 
     Args:
         state: what was shown.

@@ -115,9 +115,7 @@ def _model_of(opened: Opened) -> str:
     named = opened.state.checkpoint
     if not named:
         if not (brought := files.default_checkpoint()):
-            raise UserError(
-                "There is no model: name one by --checkpoint, as none came with the program."
-            )
+            raise UserError("There is no model: name one with --checkpoint.")
         return brought
     if opened.weights:
         if found := finish(models.find(opened.weights, opened.candidates)):
@@ -126,7 +124,7 @@ def _model_of(opened: Opened) -> str:
             log.warning("%s holds other weights than those of the session.", opened.model)
     if not opened.model:
         why = named_files.why_not(named)
-        raise UserError(f"The session's model {named} {why}: name a model by --checkpoint.")
+        raise UserError(f"The session's model {named} {why}: name one with --checkpoint.")
     return opened.model
 
 

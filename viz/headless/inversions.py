@@ -42,7 +42,7 @@ def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = F
     if problems := settings.problems(options):
         raise UserError(f"The command cannot be used: {' '.join(problems)}")
     if not options.photos:
-        raise UserError("There is nothing to do: name one photo or several.")
+        raise UserError("Name at least one photo.")
     ranks = ranks or from_environment()
     waiting = []
     for photo, path in ranks.share(targets(options)):
@@ -50,14 +50,12 @@ def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = F
         if options.overwrite or unfinished or not path.exists():
             waiting.append((photo, path))
         elif show:
-            print(f"{path} is there already: --overwrite makes it anew.")
+            print(f"{path} already exists: add --overwrite to make it again.")
     if not waiting:
         return True
     checkpoint = options.checkpoint or files.default_checkpoint()
     if not checkpoint:
-        raise UserError(
-            "There is no model: name one by --checkpoint, as none came with the program."
-        )
+        raise UserError("There is no model: name one with --checkpoint.")
     device = pick_device(options.device, ranks)
     model = load(checkpoint, device)
     try:
@@ -112,7 +110,7 @@ def _make(
         _drive(steps, photo.name, show)
     except KeyboardInterrupt:
         if path.with_suffix(UNFINISHED_SUFFIX).exists():
-            print("Stopped. The same command goes on from here.", file=sys.stderr)
+            print("Stopped. Run the same command again to continue.", file=sys.stderr)
         raise
 
 

@@ -39,6 +39,6 @@ def from_environment() -> Ranks:
         rank, size, local = -1, 0, 0
     if not 0 <= rank < size or local < 0:
         raise UserError(
-            f"RANK is {words[0]} and WORLD_SIZE {words[1]}: start several processes by torchrun."
+            f"RANK is {words[0]} and WORLD_SIZE {words[1]}: start several processes with torchrun."
         )
     return Ranks(rank, size, local)

@@ -349,7 +349,7 @@ class WorkerConnection:
         try:
             pending.done(event.value)
         except Exception as error:  # later events are still handled
-            sentence = f"{pending.job.name}: what followed failed."
+            sentence = f"{pending.job.name}: the result could not be used."
             if isinstance(error, UserError):
                 sentence = str(error)
             details = "".join(traceback.format_exception(error))
@@ -380,7 +380,7 @@ class WorkerConnection:
             events.append(Failed(sentence, request=self._request))
             self._request = None
         self._recover()
-        return [*events, Restarted(f"The renderer was started again: {reason}.")]
+        return [*events, Restarted(f"The renderer was restarted: {reason}.")]
 
     def _job_ended(self, begun: _Pending, reason: str) -> list[Event]:
         """Handles the job during which the worker ended: a model is loaded again, others fail."""
@@ -465,7 +465,7 @@ def _reason(exit_code: int | None) -> str:
     if exit_code is None or exit_code >= 0:
         return "its process ended unexpectedly"
     if exit_code == -getattr(signal, "SIGKILL", 9):
-        return "the system ended its process, perhaps for want of memory"
+        return "the system ended its process, perhaps for lack of memory"
     try:
         name = signal.Signals(-exit_code).name
     except ValueError:

@@ -167,7 +167,7 @@ def read_ws(path: str, shape: tuple[int, int]) -> np.ndarray:
                     raise ValueError("it unfolds to more than any ws have")
                 data = data[keys[0]]
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as e:
-        raise UserError(f"{name} is no file of ws that NumPy can read (.npy or .npz).") from e
+        raise UserError(f"{name} is not a ws file that NumPy can read (.npy or .npz).") from e
     ws = np.asarray(data)
     if ws.dtype.kind != "f" or not np.isfinite(ws).all():
         raise UserError(f"{name} must hold finite floating-point numbers.")

@@ -308,5 +308,5 @@ def decode(data: bytes, ring: ArrayRing | None = None) -> Any:
 
     name, body = msgspec.msgpack.decode(data, type=tuple[str, msgspec.Raw])
     if name not in _KINDS:
-        raise ValueError(f"{name} is no message")
+        raise ValueError(f"{name} is not a message")
     return msgspec.msgpack.decode(body, type=_KINDS[name], dec_hook=array)

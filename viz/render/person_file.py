@@ -142,7 +142,9 @@ def _told(path: str, parse: Callable[[], PersonFile]) -> PersonFile:
     ) as e:
         if isinstance(e, _OtherVersionError):
             raise UserError(f"{name} was written by another version of this program.") from e
-        raise UserError(f"{name} is no person file, or it is damaged: make or copy it anew.") from e
+        raise UserError(
+            f"{name} is not a person file, or is damaged: make or copy it again."
+        ) from e
 
 
 def _without_large_parts(path: Path) -> bytes:

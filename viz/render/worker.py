@@ -342,7 +342,7 @@ def _place(mesh: MeshData | None, meshes: tuple[MeshData | None, ...]) -> int | 
 
 
 def _device_words(device: torch.device) -> str:
-    return "The processor" if device.type == "cpu" else f"The GPU {device}"
+    return "The CPU" if device.type == "cpu" else f"The GPU {device}"
 
 
 def _cache_budget(device: torch.device) -> int:

@@ -117,7 +117,7 @@ def is_readable(name: str) -> bool:
 def why_not(name: str) -> str:
     """Why a session's file that `located` does not return is not opened, to follow its name."""
     if is_remote(name):
-        return "lies on another machine"
+        return "is on another machine"
     if not Path(name).is_absolute():
         return "is not here"
     problem = problem_of(name, LARGEST_MODEL)

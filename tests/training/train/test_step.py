@@ -172,7 +172,7 @@ def test_channels_last_changes_nothing_but_the_layout(tmp_path):
 
 
 def test_gradients_that_are_not_finite_do_no_harm(tmp_path, monkeypatch):
-    """As in the published loop: what is no number counts as 0, what is infinite as 1e5."""
+    """As in the published loop: NaN counts as 0, infinity as 1e5."""
     run = trainer(tmp_path)
     parameters = dict(run.networks.G.named_parameters())
     bias, other = parameters["decoder.net.2.bias"], parameters["to_img_raw.bias"]

@@ -109,7 +109,8 @@ def test_where_the_fast_way_is_wrong_the_networks_run_as_they_are(
     assert placed.G is moved
     assert placed.reference
     assert placed.notes == (
-        f"On the device cpu the fast networks {trouble}: the plain ones are used, more slowly.",
+        f"On the device cpu the fast networks {trouble}: the plain ones are used, "
+        "which are slower.",
     )
     again = finish(device_check.choose(moved, G))
     assert again.notes == placed.notes, "what failed is told at every load"
@@ -127,7 +128,7 @@ def test_where_nothing_is_right_the_processor_renders(G, monkeypatch, plain):
     assert not placed.reference
     (note,) = placed.notes
     assert note.startswith("On the device cpu the networks ")
-    assert note.endswith(": the processor is used, more slowly.")
+    assert note.endswith(": the CPU is used, which is slower.")
 
 
 def test_where_measuring_fails_the_networks_run_as_they_are(G, monkeypatch):

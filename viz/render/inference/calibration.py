@@ -215,7 +215,7 @@ def _measure_gpu(G: networks.Generator) -> Steps:
             tests[name].run(DeviceStages(G, Plan.on_gpu(name)))
         except Exception as error:  # drivers and libraries have many ways to fail
             reason = first_line(error)
-            log.warning("The model cannot be prepared for this GPU in %s: %s", name, reason)
+            log.warning("The model cannot be optimized for this GPU in %s: %s", name, reason)
             del tests[name]
     yield "Measuring this machine", 1.0
     plain = Plan.uniform("bfloat16" if "bfloat16" in formats else "float16", reference=True)
@@ -224,7 +224,9 @@ def _measure_gpu(G: networks.Generator) -> Steps:
     found = tests["float32"].pictures
     # Written so that NaN fails, too.
     if not all(psnr(found[k], exact.pictures[k]) >= _LEAST_PSNR for k in _STAGES):
-        log.warning("The prepared model gives other pictures on this GPU, so it runs as it is.")
+        log.warning(
+            "The optimized model gives different pictures on this GPU, so the plain one is used."
+        )
         return plain
     # float16 is the only half format that a GPU's plans have for rays.
     rays: Format = "float32" if _fastest("rays", tests, exact) == "float32" else "float16"

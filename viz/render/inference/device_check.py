@@ -124,7 +124,7 @@ def choose(moved: networks.Generator, G: networks.Generator, *, remember: bool =
     # The reference networks may fail in half formats, too: float32 is the safest.
     if plain := _trouble(moved, Plan(reference=True), exact):
         return Placed(G, notes=(_on_processor(moved.device, plain),))
-    note = f"On {name} the fast networks {trouble}: the plain ones are used, more slowly."
+    note = f"On {name} the fast networks {trouble}: the plain ones are used, which are slower."
     return Placed(moved, reference=True, notes=(note,))
 
 
@@ -175,7 +175,7 @@ def device_words(device: torch.device) -> str:
 
 
 def _on_processor(device: torch.device, trouble: str) -> str:
-    return f"On {device_words(device)} the networks {trouble}: the processor is used, more slowly."
+    return f"On {device_words(device)} the networks {trouble}: the CPU is used, which is slower."
 
 
 def _mark(G: networks.Generator, plan: Plan) -> Path:

@@ -23,7 +23,9 @@ def open_stages(G: Generator, plan: Plan) -> Stages:
     try:
         return prepared(G, plan)
     except Exception as error:  # drivers and libraries have many ways to fail
-        log.warning("The model could not be prepared and runs as it is: %s", first_line(error))
+        log.warning(
+            "The model could not be optimized, so the plain one is used: %s", first_line(error)
+        )
         return ReferenceStages(G, replace(plan, reference=True))
 
 
