@@ -72,8 +72,8 @@ def test_zip_of_the_folder_itself_is_explained(write_set, tmp_path):
     "text,words",
     [
         (None, "has no dataset.json"),
-        ("{", "no JSON"),
-        ("[" * 100_000, "no JSON"),
+        ("{", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
         ("[]", "format"),
         ('{"format": "pv3d-clips", "version": 9}', "version 9"),
         ('{"format": "pv3d-clips", "version": 1, "resolution": "big"}', "resolution"),

@@ -278,7 +278,7 @@ def test_generated_clips_stand_at_any_time(tmp_path):
 def test_what_a_resumed_run_does_is_told(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     list(trainer(tmp_path, updates=2, resume=True).run())
-    assert "holds no state to go on from" in caplog.text
+    assert "has no saved state" in caplog.text
     newest = RunFolder(tmp_path).states()[-1]
     caplog.clear()
     RunFolder(tmp_path).begin(replace(CONFIG, out=str(tmp_path), updates=2), resume=True)
@@ -291,7 +291,7 @@ def test_what_a_resumed_run_does_is_told(tmp_path, caplog):
     assert "seed was 0 and is 5" in caplog.text
     assert "workers" not in caplog.text
     list(trainer(tmp_path, updates=2, resume=True).run())
-    assert f"goes on from {newest.name}" in caplog.text
+    assert f"continues from {newest.name}" in caplog.text
     newest.write_bytes(b"damaged")
     with pytest.raises(RunError, match="can be used"):
         list(trainer(tmp_path, updates=2, resume=True).run())
