@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import traceback
 from collections.abc import Callable, Iterator
@@ -89,12 +90,13 @@ class _Saved:
         self._widths = window.dc.item_width_stack.size()
         self._indent = window.dc.indent.x
         self._scopes = layout.scope_depth()
+        self._popups = _drawn_popups()
 
     def restore(self) -> None:
         context = imgui.get_current_context()
         with quiet_recovery():
             imgui.internal.error_recovery_try_to_recover_state(self._stacks)
-        level = context.begin_popup_stack.size()
+        level = max(context.begin_popup_stack.size(), self._popups)
         if context.open_popup_stack.size() > level:
             imgui.internal.close_popup_to_level(level, True)
         # What the error recovery leaves out: it looks after whole windows, not parts of one.
@@ -110,3 +112,10 @@ class _Saved:
         context.next_window_data.clear_flags()
         context.next_item_data.clear_flags()
         layout.cut_scopes(self._scopes)
+
+
+def _drawn_popups() -> int:
+    """How many of the open popups, from the lowest on, have been drawn in this frame."""
+    stack = imgui.get_current_context().open_popup_stack
+    windows = (stack[k].window for k in range(stack.size()))
+    return sum(1 for _ in itertools.takewhile(lambda w: w is not None and w.active, windows))

@@ -132,11 +132,19 @@ class App:
                 self._update()
                 self._draw()
             except Exception as error:
-                self.commands.report("Something in the interface failed.", error)
-                self._failure = error
-                self.window.begin_frame()  # the next one asks what to do
+                self._fail(error)
+                self.window.begin_frame()
         self.window.end_frame()
-        self._after_frame()
+        self._update_audience()
+        try:
+            self._after_frame()
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Notes that a frame failed as a whole; the next one asks what to do."""
+        self.commands.report("Something in the interface failed.", error)
+        self._failure = error
 
     def _draw_failure(self, failure: Exception) -> None:
         """Asks what to do after a frame that failed as a whole; nothing else is drawn."""
@@ -144,7 +152,7 @@ class App:
         choices = ("Quit", "Save the session", "Go on")  # Escape takes the last
         sentence = f"The interface failed: {reason}. The session can be saved before you quit."
         answer = controls.confirm("The interface failed", sentence, choices, default="Go on")
-        self.toasts.draw()
+        self._draw_notices()
         if answer == "Go on":
             self._failure = None
         elif answer == "Save the session":
@@ -225,7 +233,7 @@ class App:
             commands.notice_reached = False
             self.toasts.reach()
         if not self.audience.is_here:  # nothing lies over the audience's picture
-            self.toasts.draw(self.screen.toast_area)
+            self._draw_notices(self.screen.toast_area)
         self._hide_pointer(now)
         if imgui.get_io().mouse_wheel:
             self._wheel_until = now + _WHEEL_SECONDS
@@ -237,6 +245,21 @@ class App:
         commands.ask(self.moving, now)
         if commands.result is not shown:
             self.window.wake()  # a kept picture is to be drawn
+
+    def _draw_notices(self, area: tuple[float, float, float, float] | None = None) -> None:
+        """The notices; all go where one cannot be drawn, or fails at what its button does."""
+        error = controls.guarded("the notices", lambda: self.toasts.draw(area))
+        if error is not None:
+            self.toasts.clear()
+            self.commands.report("A notice failed and was closed.", error)
+
+    def _update_audience(self) -> None:
+        """The audience's view, outside of the window's frame; where it fails, the show ends."""
+        try:
+            self.audience.update(time.perf_counter())
+        except Exception as error:
+            self.commands.end_show()
+            self.commands.report("The audience's view failed, and the show has ended.", error)
 
     def _hide_pointer(self, now: float) -> None:
         """In fullscreen, for as long as the mouse rests."""
@@ -250,7 +273,6 @@ class App:
 
     def _after_frame(self) -> None:
         commands = self.commands
-        self.audience.update(time.perf_counter())
         seconds = self.window.frame_times[-1]
         level = commands.scheduler.preview_words
         commands.performance.drawn(seconds, level, time.perf_counter())

@@ -14,6 +14,7 @@ from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
 from viz.app import panels, screen
 from viz.app.panels import Panel
+from viz.app.stage import speaker
 
 desk, display, model, start = (
     app_driver.desk,
@@ -27,10 +28,10 @@ def fails(*_: object, **__: object) -> Any:
     raise RuntimeError("this part is broken")
 
 
-def still_works(desk: AppDriver) -> None:
+def still_works(desk: AppDriver, another: str = "r") -> None:
     """Another person still gets a picture, and the notice lies on a live window."""
     seed = desk.commands.state.latent.x
-    desk.key("r")
+    desk.key(another)
     assert desk.commands.state.latent.x != seed
     desk.settle()
     assert len(desk.app.toasts) <= 2, "it is told once, not in each frame"
@@ -49,11 +50,29 @@ def test_a_panel(start: Start, model: Path, monkeypatch: pytest.MonkeyPatch, tit
     still_works(desk)
 
 
+def a_photo(desk: AppDriver, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(desk.app.screen.photo, "draw", fails)
+    desk.commands.portrait.path = "ada.png"
+
+
+def a_show(desk: AppDriver, audience: str) -> None:
+    desk.commands.interface.audience = audience
+    desk.key("shift+F5", "F5")
+
+
+def a_strip(desk: AppDriver, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(speaker, "draw", fails)
+    a_show(desk, "here")
+
+
 PARTS: dict[str, Callable[[AppDriver, pytest.MonkeyPatch], None]] = {
     "the picture": lambda d, m: m.setattr(d.app.screen.viewport, "draw", fails),
     "the timeline": lambda d, m: m.setattr(d.app.screen.timeline, "draw", fails),
     "the bar": lambda _, m: m.setattr(screen, "_bar", fails),
+    "the photo": a_photo,
+    "the speaker's view": a_strip,
 }
+"""All that the screen draws, but for its panels."""
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -61,7 +80,7 @@ def test_a_view(desk: AppDriver, monkeypatch: pytest.MonkeyPatch, name: str) -> 
     PARTS[name](desk, monkeypatch)
     desk.see_toast(f"{name.capitalize()} failed and was closed")
     desk.frames(10)
-    still_works(desk)
+    still_works(desk, "r" if desk.commands.current_show is None else "ctrl+r")
     monkeypatch.undo()
     desk.click(f"Failed parts/Show {name} again")
     desk.frames()
@@ -84,7 +103,7 @@ def test_a_file_dialog(desk: AppDriver, monkeypatch: pytest.MonkeyPatch, name: s
     still_works(desk)
 
 
-def test_the_list_of_keys_and_questions(
+def test_the_list_of_keys_the_palette_and_questions(
     desk: AppDriver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "sessions").write_text("in the way, so that quitting asks")
@@ -95,12 +114,56 @@ def test_the_list_of_keys_and_questions(
     still_works(desk)
     desk.app.toasts.clear()
     with monkeypatch.context() as patch:
+        patch.setattr(controls.SearchList, "draw", fails)
+        desk.key("ctrl+k")
+        desk.see_toast("The dialog failed and was closed")
+    still_works(desk)
+    desk.app.toasts.clear()
+    with monkeypatch.context() as patch:
         patch.setattr(controls, "confirm", fails)
         desk.key("ctrl+q")
         desk.frames(4)
         assert not desk.app.dialogs.is_open
         assert not desk.commands.quitting
     still_works(desk)
+
+
+@pytest.mark.parametrize("audience", ["window", "here"])
+def test_the_audience_s_view(
+    desk: AppDriver, monkeypatch: pytest.MonkeyPatch, audience: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.app.audience, "quads", fails)
+        a_show(desk, audience)
+        if audience == "window":
+            desk.see_toast("The audience's view failed, and the show has ended")
+            desk.app.toasts.clear()
+        else:
+            desk.see_toast("The picture failed and was closed")
+            desk.key("Escape", "Escape")
+            desk.click("Failed parts/Show the picture again")
+    assert desk.commands.current_show is None
+    still_works(desk)
+
+
+def test_notices(desk: AppDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a notice's button does may fail, and a notice that cannot be drawn goes, even over the
+    question that a failed frame asks."""
+    desk.commands.notify("info", "Something is offered.", buttons=(("Take it", fails),))
+    desk.frames(4)
+    desk.click("Toasts/Something is offered./Take it")
+    assert "this part is broken" in desk.see_toast("A notice failed and was closed").details
+    still_works(desk)
+    with monkeypatch.context() as patch:
+        patch.setattr(controls.Toasts, "draw", fails)
+        patch.setattr(desk.window, "read_pixels", fails)
+        still_works(desk)
+        desk.commands.capture("window")  # fails after the frame
+        desk.until(lambda: "The interface failed/Go on" in controls.rects)
+        desk.frames(5)
+        desk.click("The interface failed/Go on")
+        still_works(desk)
+    assert not desk.app.dialogs.is_open
 
 
 def test_the_frame_as_a_whole(desk: AppDriver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -254,6 +254,20 @@ def test_a_model_that_is_gone_leaves_the_picture(show: AppDriver) -> None:
     assert np.array_equal(screen.read_pixels(), show.picture())
 
 
+@pytest.mark.parametrize("title", [" ", "w" * 3000, "many words " * 500, "\udcff\0\n"])
+def test_any_caption_is_shown_or_left_out(show: AppDriver, title: str) -> None:
+    cue = show.commands.chosen_cue
+    assert cue is not None
+    show.commands.edit_cue(replace(cue, title=title))
+    plain = begin(show).read_pixels()
+    show.commands.edit_cue(replace(cue, title=title, line="Ada"))
+    show.frames()
+    assert show.commands.current_show is not None
+    screen = show.app.audience.screen
+    assert screen is not None
+    assert plain.shape == screen.read_pixels().shape
+
+
 def test_one_window_is_enough(show: AppDriver) -> None:
     show.commands.interface.audience = "here"
     show.key("F5")

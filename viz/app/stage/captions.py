@@ -27,7 +27,7 @@ class Caption:
 
     def quads(self, title: str, line: str, size: tuple[int, int]) -> list[Quad]:
         """The caption in the lower left corner of a screen of `size` pixels."""
-        if not (title or line):
+        if not (title.strip() or line.strip()):
             return []
         if self._texture is None:
             self._texture = Texture()
@@ -48,7 +48,8 @@ class Caption:
 
 
 def _picture(title: str, line: str, size: tuple[int, int]) -> np.ndarray:
-    """The caption as uint8 [H, W, 4], no wider than the screen; long lines are broken."""
+    """The caption as uint8 [H, W, 4], no larger than the screen: long lines are broken, and what
+    has no room is left out."""
     lines: list[tuple[str, ImageFont.FreeTypeFont, int]] = []
     room = round(size[0] - 2 * _MARGIN * size[1])
     for text, part, name in ((title, _TITLE, "bold"), (line, _LINE, "body")):
@@ -56,6 +57,8 @@ def _picture(title: str, line: str, size: tuple[int, int]) -> np.ndarray:
         font = _font(name, height)
         lines += [(row, font, round(height * 1.25)) for row in _broken(text, font, room - height)]
     pad = max(round(_LINE * size[1] * 0.6), 4)
+    while len(lines) > 1 and sum(step for *_, step in lines) + 2 * pad > size[1]:
+        lines.pop()
     width = max(round(font.getlength(text)) for text, font, _ in lines) + 2 * pad
     height = sum(step for *_, step in lines) + 2 * pad
     picture = Image.new("RGBA", (width, height), _PLATE)
@@ -73,11 +76,16 @@ def _font(name: style.FontName, height: int) -> ImageFont.FreeTypeFont:
 
 
 def _broken(text: str, font: ImageFont.FreeTypeFont, room: int) -> list[str]:
+    """Rows no wider than `room` pixels, broken at spaces, and within a word that is too long."""
     rows: list[str] = []
     for word in text.split():
         longer = f"{rows[-1]} {word}" if rows else word
         if rows and font.getlength(longer) <= room:
             rows[-1] = longer
-        else:
-            rows.append(word)
+            continue
+        rows.append("")
+        for letter in word:
+            if rows[-1] and font.getlength(rows[-1] + letter) > room:
+                rows.append("")
+            rows[-1] += letter
     return rows

@@ -195,7 +195,7 @@ def _on_canvas(pixels: np.ndarray, size: tuple[int, int], cue: Cue) -> np.ndarra
     draw = ImageDraw.Draw(canvas, "RGBA")
     y = height - _MARGIN * height
     for text, part in ((cue.line, _LINE), (cue.title, _TITLE)):
-        if text:
+        if text := " ".join(text.split()):
             font = ImageFont.load_default(part * height)
             place = (_MARGIN * height, y)
             left, top, right, bottom = draw.textbbox(place, text, font, anchor="ls")
