@@ -26,8 +26,8 @@ class AppOptions:
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
-    """Model to open: .safetensors, PV3D's .ckpt or EG3D's .pkl. Without one, the model that the
-    program brings."""
+    """Model to open: .safetensors, PV3D's .ckpt, EG3D's .pkl, or the folder of a training run.
+    Without one, the model that the program brings."""
     person: str = ""
     """Person file (.person) to show. Its model is opened as well, if none is named."""
     session: str = ""
@@ -40,7 +40,7 @@ def run_app(options: AppOptions) -> int:
     """Opens the window and stays until it is closed."""
     from viz.exports.embedding import read_session
     from viz.render.connection import WorkerConnection, in_process
-    from viz.state import named_files
+    from viz.state import files, named_files
     from viz.state.errors import UserError
     from viz.state.person import PERSON_SUFFIX
     from viz.worker_process import run as run_worker
@@ -49,6 +49,7 @@ def run_app(options: AppOptions) -> int:
     if options.checkpoint.lower().endswith(PERSON_SUFFIX):
         options = replace(options, checkpoint="", person=options.checkpoint)
     try:
+        options = replace(options, checkpoint=files.model_file(options.checkpoint))
         for path in (options.checkpoint, options.person):
             if path and (problem := named_files.problem_of(expanded(path))):
                 raise UserError(f"Cannot load {path}: {problem}.")

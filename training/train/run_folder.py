@@ -33,6 +33,7 @@ from torch import Tensor, nn
 
 from training.checkpoint.contents import is_finite
 from training.replacing import replacing
+from training.train.run_generators import AVERAGED, BEST
 
 log = logging.getLogger(__name__)
 
@@ -244,11 +245,11 @@ class RunFolder:
 
     @property
     def generator(self) -> Path:
-        return self.path / "generator.safetensors"
+        return self.path / AVERAGED
 
     @property
     def best(self) -> Path:
-        return self.path / "best.safetensors"
+        return self.path / BEST
 
     @property
     def logs(self) -> Path:
@@ -371,24 +372,3 @@ class RunFolder:
                 "over, or choose another --out."
             )
         return None
-
-
-def newest_generator(folder: str | Path) -> Path:
-    """The generator of a run's folder that was written last, to open in the visualizer.
-
-    Args:
-        folder: of a run of `training.train` or `training.warmup`.
-
-    Returns:
-        generator.safetensors, or best.safetensors where that is newer.
-
-    Raises:
-        RunError: when the folder holds no generator.
-    """
-    run = RunFolder(folder)
-    found = [path for path in (run.generator, run.best) if path.is_file()]
-    if found:
-        return max(found, key=lambda path: path.stat().st_mtime)
-    if run.states() or (run.path / "config.json").is_file():
-        raise RunError(f"The run in {folder} has not saved a generator yet.")
-    raise RunError(f"{folder} is not the folder of a run: it holds no generator.safetensors.")

@@ -25,7 +25,7 @@ from viz.exports.export_jobs import (
     SaveWsJob,
     WindowCaptureJob,
 )
-from viz.state import named_files
+from viz.state import files, named_files
 from viz.state.person import PERSON_SUFFIX
 
 CaptureKind = Literal["picture", "raw", "depth", "window"]
@@ -197,7 +197,8 @@ class Commands(PortraitCommands, ShowCommands, DirectionCommands):
 
 
 def _holds_session(path: str) -> bool:
-    """Whether it is a session, an export, or a folder of exported frames."""
+    """Whether it is a session, an export, or a folder of exported frames, and not that of a run of
+    the training."""
     named = Path(path).suffix.lower() in (".json", *embedding.EXPORT_SUFFIXES)
-    is_folder = named_files.problem_of(path) == named_files.IS_FOLDER
+    is_folder = named_files.problem_of(files.model_file(path)) == named_files.IS_FOLDER
     return named or is_folder or sidecar(path) is not None

@@ -22,7 +22,7 @@ from viz.render.connection import WorkerConnection
 from viz.scheduling.loops import LoopFinder
 from viz.scheduling.scheduler import RequestScheduler
 from viz.scheduling.thumbnails import Kind, Thumbnails
-from viz.state import layouts, session, settings
+from viz.state import files, layouts, session, settings
 from viz.state.animation import path_editing
 from viz.state.animation.animator import Animator, keep_moving_parts
 from viz.state.errors import UserError
@@ -326,9 +326,10 @@ class SessionCommands:
         return self.preferences.recent
 
     def open_model(self, path: str) -> None:
-        """Loads a model; empty for the untrained one."""
+        """Loads a model, or the newest one of a training run's folder; empty for the untrained
+        one."""
         # Absolute, so that a session that is saved now finds it from anywhere.
-        self.asked_model = str(expanded(path).absolute()) if path else ""
+        self.asked_model = str(expanded(files.model_file(path)).absolute()) if path else ""
         self.worker.load(self.asked_model)
 
     def reload_model(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from training.user_folders import expanded
 from viz.exports.embedding import Opened, read_session
-from viz.state import named_files, settings
+from viz.state import files, named_files, settings
 from viz.state.errors import UserError
 from viz.state.person import Latent, Motion, parse_seeds
 from viz.state.types import Head, Orbit, Precision, SessionState
@@ -28,7 +28,8 @@ class Source:
     video. None: the state that the program starts with, on the model's first recommended person
     and motion."""
     checkpoint: str = ""
-    """Model to use. Without one, the session's, or the model that comes with the program."""
+    """Model to use, or the folder of a training run. Without one, the session's, or the model that
+    comes with the program."""
     person: str = ""
     """Person file (.person), or ws (.npy, .npz), to show instead of the session's person. Without a
     checkpoint and a session, a person's model is looked for beside it, among the models opened
@@ -91,7 +92,7 @@ def base_state(source: Source, state: SessionState) -> SessionState:
     """
     state = state.snapshot()
     if source.checkpoint:
-        state.checkpoint = str(expanded(source.checkpoint).absolute())
+        state.checkpoint = str(expanded(files.model_file(source.checkpoint)).absolute())
     if source.person:
         if source.seeds:
             raise UserError("--seeds and --person both choose who is shown: leave one out.")

@@ -53,7 +53,7 @@ def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = F
             print(f"{path} already exists: add --overwrite to make it again.")
     if not waiting:
         return True
-    checkpoint = options.checkpoint or files.default_checkpoint()
+    checkpoint = files.model_file(options.checkpoint) or files.default_checkpoint()
     if not checkpoint:
         raise UserError("There is no model: name one with --checkpoint.")
     device = pick_device(options.device, ranks)

@@ -14,7 +14,7 @@ from viz.portrait.tracks.motion_track import SUFFIX, MotionTrack, write_track
 from viz.portrait.tracks.tracking import track_video
 from viz.render import models
 from viz.state.errors import UserError
-from viz.state.files import default_checkpoint
+from viz.state.files import default_checkpoint, model_file
 from viz.state.jobs import Steps, T, finish
 
 _SCALE = 1000
@@ -38,7 +38,7 @@ def make_track(options: TrackCommandOptions) -> tuple[Path, str]:
     if not video.exists():
         raise UserError(f"There is no file {video}.")
     device = models.pick_device(options.device)
-    checkpoint = options.checkpoint or default_checkpoint()
+    checkpoint = model_file(options.checkpoint) or default_checkpoint()
     model = finish(models.load_model(checkpoint, device))
     track = _shown(track_video(model.G, video, options.track), video.name)
     write_track(path, track)

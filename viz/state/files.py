@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from training.replacing import replacing
+from training.train.run_generators import newest_generator
+from training.user_folders import expanded
 from viz.state.errors import UserError
 
 CHECKPOINTS = Path(str(importlib.resources.files("checkpoints")))
@@ -47,6 +49,12 @@ def file_stamp(path: str) -> Stamp | None:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size
+
+
+def model_file(path: str) -> str:
+    """The file of a model: for the folder of a training run, its newest generator."""
+    found = newest_generator(expanded(path)) if path else None
+    return str(found) if found else path
 
 
 def default_checkpoint() -> str:

@@ -1,6 +1,7 @@
 """A run that goes on keeps the settings in its folder, but for those that are given again."""
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.training.train.tiny_run import trainer, write_clips
-from training.train.run_folder import RunError, RunFolder, newest_generator
+from training.train.run_folder import RunError, RunFolder
+from training.train.run_generators import newest_generator
 from training.train.train_command import main, parse
 
 STEPS = ["--updates", "2", "--save-every", "1", "--score-every", "0", "--sample-every", "0"]
@@ -116,13 +118,14 @@ def test_time_left_is_counted_from_where_the_run_goes_on(begun, monkeypatch):
 
 
 def test_the_newest_generator_of_a_run_is_found(tmp_path):
-    with pytest.raises(RunError, match="is not the folder of a run"):
-        newest_generator(tmp_path)
     run = trainer(tmp_path, updates=1, save_every=1)
-    with pytest.raises(RunError, match="has not saved a generator yet"):
-        newest_generator(tmp_path)
+    assert newest_generator(tmp_path) is None
     list(run.run())
-    assert newest_generator(tmp_path).name == "generator.safetensors"
+    averaged = RunFolder(tmp_path).generator
+    assert newest_generator(tmp_path) == averaged
+    best = Path(shutil.copy(averaged, RunFolder(tmp_path).best))
+    os.utime(best, (2e9, 2e9))
+    assert newest_generator(tmp_path) == best
 
 
 def test_help_explains_the_presets_and_begins_with_examples(capsys, monkeypatch):

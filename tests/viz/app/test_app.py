@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -56,18 +57,19 @@ def test_it_starts_with_a_picture_of_the_untrained_model(start: Start) -> None:
     assert np.abs(shown - picture[128, 128]).max() <= 4
 
 
-def start_process(folder: Path) -> tuple[subprocess.Popen, int]:
+def start_process(folder: Path, *words: str) -> tuple[subprocess.Popen, int]:
     """The program as the user starts it, once its first model is loaded; and its window."""
     environment = {**os.environ, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config")}
     process = subprocess.Popen(
-        [sys.executable, "visualizer.py"],
+        [sys.executable, "visualizer.py", *words],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    name = r"^demo\.safetensors - PV3D visualizer$"
+    model = "generator" if words else "demo"
+    name = rf"^{model}\.safetensors - PV3D visualizer$"
     search = ["xdotool", "search", "--all", "--pid", str(process.pid), "--name", name]
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
@@ -79,6 +81,14 @@ def start_process(folder: Path) -> tuple[subprocess.Popen, int]:
     raise AssertionError(f"no window: {process.communicate()[0]}")
 
 
+def run_of(model: Path) -> Path:
+    """The folder of a training run that has saved this model."""
+    run = model.with_name("run")
+    run.mkdir()
+    shutil.copy(model, run / "generator.safetensors")
+    return run
+
+
 def end(process: subprocess.Popen) -> str:
     """Wait for the program's end; what it printed."""
     try:
@@ -88,8 +98,9 @@ def end(process: subprocess.Popen) -> str:
 
 
 @pytest.mark.parametrize("way", ["close button", "Ctrl+C"])
-def test_the_real_program_ends_cleanly(display: str, tmp_path: Path, way: str) -> None:
-    process, window = start_process(tmp_path)
+def test_the_real_program_ends_cleanly(display: str, tmp_path: Path, model: Path, way: str) -> None:
+    words = [str(run_of(model))] if way == "Ctrl+C" else []
+    process, window = start_process(tmp_path, *words)
     if way == "Ctrl+C":
         process.send_signal(signal.SIGINT)
     else:
@@ -113,7 +124,11 @@ def test_settings_outlive_the_program(start: Start, model: Path) -> None:
     desk.settle()
     desk.commands.interface.theme, desk.commands.interface.sidebar_width = "light", 300.0
     desk.key("ctrl+5")
+    assert "Export/What" not in controls.rects
+    desk.commands.open_panel("Export")
     again = start()
+    again.frames()
+    assert "Export/What" in controls.rects, "what was open is open again"
     assert again.commands.interface.theme == "light"
     assert again.commands.interface.sidebar_width == 300
     assert again.commands.bookmarks() == [5]
@@ -133,6 +148,9 @@ def test_a_dropped_checkpoint_opens(start: Start, model: Path) -> None:
     assert list(desk.commands.recent) == [str(model)]
     assert desk.commands.state.checkpoint == str(model)
     assert not desk.commands.can_undo(), "opening a model is no step"
+    run = run_of(model)
+    desk.drop(run)
+    desk.until(lambda: desk.model.path == str(run / "generator.safetensors"), 10)
 
 
 def test_a_checkpoint_opens_by_the_dialog(start: Start, model: Path) -> None:

@@ -132,6 +132,15 @@ def caplog_of(name: str) -> Iterator[list[str]]:
         logging.getLogger(name).removeHandler(handler)
 
 
+def test_a_training_run_s_folder_is_its_newest_generator(model, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    model.rename(run / "generator.safetensors")
+    words = ["render", "--checkpoint", str(run), "--output", str(run / "a.png")]
+    assert program.main(words) == 0
+    assert embedding.open_session(run / "a.png").checkpoint == str(run / "generator.safetensors")
+
+
 def test_without_any_model_it_says_so(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("viz.state.files.CHECKPOINTS", tmp_path)
     assert program.main(["render", "--output", str(tmp_path / "a.png")]) == 1
