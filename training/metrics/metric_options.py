@@ -33,13 +33,13 @@ class MetricsConfig:
     """Result file; beside the checkpoint as NAME.metrics.json if not given."""
     video_detector: Path | None = None
     """For fvd: I3D of Kinetics-400. The published evaluation takes i3d_pretrained_400.pt, which
-    the README of github.com/wilson1yan/VideoGPT links; i3d_torchscript.pt works too."""
+    the README of github.com/bytedance/pv3d says how to get; i3d_torchscript.pt works too."""
     image_detector: Path | None = None
     """For fid: TorchScript that takes uint8 pictures, as inception-2015-12-05.pt does, which
     github.com/NVlabs/stylegan2-ada-pytorch names in its metrics."""
     face_recogniser: Path | None = None
-    """For identity and identity_face: ArcFace IR-SE50, the model_ir_se50.pth of
-    github.com/TreB1eN/InsightFace_Pytorch, or TorchScript that takes 112 px faces."""
+    """For identity and identity_face: ArcFace IR-SE50, model_ir_se50.pth, which the README of
+    github.com/bytedance/pv3d links, or TorchScript that takes 112 px faces."""
     run_torchscript: bool = False
     """Allow detectors in TorchScript files. Such a file is a program that runs on this machine; use
     only those whose makers you trust."""
