@@ -142,7 +142,7 @@ _EXAMPLES = {
     ),
     "track": (
         "track video.mp4",
-        "track frames/ --fps 25 --checkpoint model.ckpt --output talk.track.safetensors",
+        "track frames/ --fps 25 --checkpoint model.ckpt --output talk.track",
     ),
 }
 

@@ -34,7 +34,7 @@ def test_frames_by_number_are_exact(write_video, tmp_path):
 
 def test_what_is_no_video_is_refused(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"no video at all" * 100)
-    for name, words in (("a.mp4", "no readable video"), ("b.mp4", "missing")):
+    for name, words in (("a.mp4", "cannot be read as a video"), ("b.mp4", "missing")):
         with pytest.raises(ClipError, match=words), open_video(tmp_path / name):
             pass
 
@@ -165,7 +165,7 @@ def test_rejects_have_their_reasons(tmp_path, write_video, write_cameras):
         "slow": "12 frames a second; 25",
         "count": "20 frames but 18 cameras",
         "bad": "not 25 numbers|no list",
-        "broken": "no readable video",
+        "broken": "cannot be read as a video",
     }
     assert set(reasons) == set(expected)
     assert reasons["count"].startswith("has 20")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from viz.app.session_commands import SessionCommands
 from viz.state.animation import clip_time, path_editing
+from viz.state.driving import driven
 from viz.state.types import Keyframe
 
 
@@ -13,28 +14,36 @@ class PathCommands(SessionCommands):
     # The clip and the path --------------------------------------------------------------------
 
     def toggle_play(self) -> None:
-        """Plays or pauses the clip; one that plays once and has ended starts again."""
+        """Plays or pauses the clip, or the motion track that drives the person; one that plays once
+        and has ended starts again."""
         playing = not self.interface.playing
         if playing:
             path_editing.pause(self.interface)
-            self.state.t = clip_time.begin(self.state.t, self.state.playback, self.animator.clock)
+            if driven.plays(self.state):
+                driven.restart(self.state, self.animator.clock)
+            else:
+                playback, clock = self.state.playback, self.animator.clock
+                self.state.t = clip_time.begin(self.state.t, playback, clock)
         self.interface.playing = playing
 
     def step(self, frames: int) -> None:
         """Stops playback and goes some frames on, or back if negative."""
         self.interface.playing = False
         path_editing.pause(self.interface)
-        self.state.t = clip_time.step(self.state.t, frames)
+        if not driven.step(self.state, frames):
+            self.state.t = clip_time.step(self.state.t, frames)
 
     def go_to_start(self) -> None:
         """Stops playback and shows the first frame of the range that plays."""
         self.interface.playing = False
-        self.state.t = min(self.state.playback.start, self.state.playback.end)
+        if not driven.go_to_end(self.state, 0):
+            self.state.t = min(self.state.playback.start, self.state.playback.end)
 
     def go_to_end(self) -> None:
         """Stops playback and shows the last frame of the range that plays."""
         self.interface.playing = False
-        self.state.t = max(self.state.playback.start, self.state.playback.end)
+        if not driven.go_to_end(self.state, 1):
+            self.state.t = max(self.state.playback.start, self.state.playback.end)
 
     def add_keyframe(self) -> None:
         """Keeps what is shown as a keyframe of the path, and says so where that is between others,

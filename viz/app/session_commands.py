@@ -25,6 +25,7 @@ from viz.scheduling.thumbnails import Kind, Thumbnails
 from viz.state import files, layouts, session, settings
 from viz.state.animation import path_editing
 from viz.state.animation.animator import Animator, keep_moving_parts
+from viz.state.driving import driven
 from viz.state.errors import UserError
 from viz.state.history import History
 from viz.state.interface import Interface
@@ -202,7 +203,8 @@ class SessionCommands:
     def ready_frames(self) -> tuple[bool, ...]:
         """Which frames of the clip are kept at full quality; empty where that tells nothing."""
         turns = self.dragging or (self.moves_by_itself and not self.interface.playing)
-        if self.model is None or turns:  # while it turns, each frame's pictures are other ones
+        # While it turns, each frame's pictures are other ones.
+        if self.model is None or turns or driven.plays(self.state):
             return ()
         return self.scheduler.ready(self._loops.clip(self.state, self.interface))
 
@@ -455,6 +457,7 @@ class SessionCommands:
 
     def note(self, busy: bool = False) -> None:
         """Notes what the user changed as a step, unless he is still `busy` with it."""
+        driven.settled(self.state)
         users = keep_moving_parts(self.state, self.history.present, self.interface)
         self.history.track(users, busy)
 

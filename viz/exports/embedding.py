@@ -91,7 +91,7 @@ def read_session(path: str | Path, known: Iterable[str] = ()) -> Opened:
         except (OSError, ValueError) as e:
             raise UserError(f"{path.name} could not be read: {reason(e)}.") from e
     folder = path.absolute() if is_folder else path.absolute().parent
-    state = named_files.with_ws_found(from_json(text, path.name), folder, known)
+    state = named_files.with_files_found(from_json(text, path.name), folder, known)
     model = named_files.located(state.checkpoint, folder, known)
     others = (*named_files.neighbours(folder), *named_files.bundled(), *known)
     candidates = tuple(dict.fromkeys(filter(None, (model, *others))))

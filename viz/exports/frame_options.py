@@ -14,7 +14,7 @@ from viz.state.types import FRAME_RATE, LoopMode, View
 
 Moving = Literal["clip", "orbit", "path", "still"]
 MOVEMENTS: dict[Moving, str] = {
-    "clip": "Clip: time runs over the playback range",
+    "clip": "Clip: the clip plays over its range, or the motion track that drives the person",
     "orbit": "Orbit: the camera moves round the head",
     "path": "Path: camera and time follow the keyframes",
     "still": "Still: nothing moves",
@@ -75,8 +75,11 @@ class Movement(Options):
 
     To be given instead of `frames`. None: as long as the movement is, or 4 seconds for an orbit.
     """
-    frame_rate: Annotated[float, Range(1, 120)] = FRAME_RATE
-    """Frames a second. A clip was trained at 25."""
+    frame_rate: Annotated[float, Range(1, 120)] | None = None
+    """Frames a second.
+
+    None: 25, at which clips were trained, or the rate of the motion track that drives the person.
+    """
     rounds: Annotated[int, Range(1, MOST_FRAMES, "\u00d7", slider=(1, 20))] | None = None
     """How often the clip or the orbit goes round in that time.
 
@@ -98,12 +101,18 @@ class Movement(Options):
     orbit_pitch: Annotated[float, Range(0, 89, "°", slider=(0, 45), step=1)] = 8.0
     """How far a circle goes up and down."""
     clip_plays: bool = False
-    """Lets the clip play during an orbit, in whole rounds, so that the end meets the start."""
+    """Lets the clip play during an orbit, in whole rounds, so that the end meets the start; or the
+    motion track from its beginning."""
+
+    @property
+    def rate(self) -> float:
+        """Frames a second, as far as it is known without the session."""
+        return FRAME_RATE if self.frame_rate is None else self.frame_rate
 
     def conflicts(self) -> list[str]:
         if self.frames is not None and self.seconds is not None:
             return ["The length is given twice: choose frames or seconds."]
-        if self.seconds is not None and self.seconds * self.frame_rate > MOST_FRAMES:
+        if self.seconds is not None and self.seconds * self.rate > MOST_FRAMES:
             return [f"That would be more than {MOST_FRAMES:,} frames: choose fewer seconds."]
         return []
 
@@ -228,12 +237,8 @@ class VideoOptions(MovingOptions):
         if suffix not in VIDEO_SUFFIXES:
             known = ", ".join(VIDEO_SUFFIXES)
             return [f"{name} does not end in one of {known}: choose a format by its ending."]
-        most = MOST_RATES.get(suffix)
-        if most is not None and self.movement.frame_rate > most:
-            return [
-                f"Players show a {suffix} at {most:g} frames a second at most, and slow others "
-                f"down: choose a frame rate up to {most:g}, or .mp4."
-            ]
+        if too_fast := problem_of_rate(suffix, self.movement.rate):
+            return [too_fast]
         codec, transparent = self.codec_for(path), self.look.background == "transparent"
         if codec is not None and codec not in VIDEO_SUFFIXES[suffix]:
             fitting = next(s for s, codecs in VIDEO_SUFFIXES.items() if codec in codecs)
@@ -244,3 +249,14 @@ class VideoOptions(MovingOptions):
                 "PNG frames."
             ]
         return []
+
+
+def problem_of_rate(suffix: str, rate: float) -> str:
+    """Why players do not keep to a frame rate; empty where they do."""
+    most = MOST_RATES.get(suffix.lower())
+    if most is None or rate <= most:
+        return ""
+    return (
+        f"Players show a {suffix} at {most:g} frames a second at most, and slow others down: "
+        f"choose a frame rate up to {most:g}, or .mp4."
+    )

@@ -53,7 +53,7 @@ class Recipe:
             "options": dataclasses.asdict(self.options),
             "program": version(),
             "weights": self.weights,
-            "ws": [_digest(path) for path in named_files.ws_files(state)],
+            "ws": [_digest(path) for path in named_files.people_and_tracks(state)],
             "formats": self.plan,
         }
         return json.dumps(data)

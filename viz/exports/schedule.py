@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 from viz.exports.frame_options import MOST_FRAMES, Movement
 from viz.state.animation import camera_path
+from viz.state.driving import driven
+from viz.state.driving.drive import Drive
 from viz.state.errors import UserError
 from viz.state.settings import setting
 from viz.state.types import CLIP_SECONDS, Orbit, SessionState
@@ -45,49 +47,78 @@ def take(state: SessionState, movement: Movement) -> Take:
     if problems:
         raise UserError(" ".join(problems))
     state = state.snapshot()
+    movement = replace(movement, frame_rate=frame_rate(state, movement))
     made = _MAKERS[movement.moving](state, movement, _wanted(movement))
     if made.count > MOST_FRAMES:
         raise UserError(f"That would be {made.count:,} frames; {MOST_FRAMES:,} are possible.")
     return made
 
 
+def frame_rate(state: SessionState, movement: Movement) -> float:
+    """Frames a second of a movement: as chosen, or as the motion track or the clip has them."""
+    track = driven.loaded(state.drive) if driven.plays(state) else None
+    if movement.frame_rate is None and track is not None and movement.moving != "orbit":
+        return setting(Movement, "frame_rate").range.clamp(track.fps * state.playback.speed)
+    return movement.rate
+
+
 def _wanted(movement: Movement) -> int | None:
     """The chosen number of frames."""
     if movement.seconds is not None:
-        return max(round(movement.seconds * movement.frame_rate), 1)
+        return max(round(movement.seconds * movement.rate), 1)
     return movement.frames
 
 
 def _still(state: SessionState, movement: Movement, wanted: int | None) -> Take:
-    return Take(wanted or 1, movement.frame_rate, lambda _: state)
+    return Take(wanted or 1, movement.rate, lambda _: state)
 
 
 def _clip(state: SessionState, movement: Movement, wanted: int | None) -> Take:
+    if state.drive is not None and state.drive.active and state.drive.track:
+        return _track(state, state.drive, movement, wanted)
     rounds = clip_rounds(state, movement)
     count = wanted or _round_frames(state, movement) * rounds
     time = _clip_time(state, movement, count, movement.rounds if wanted else rounds)
-    return Take(count, movement.frame_rate, lambda k: replace(state, t=time(k)))
+    return Take(count, movement.rate, lambda k: replace(state, t=time(k)))
+
+
+def _track(state: SessionState, drive: Drive, movement: Movement, wanted: int | None) -> Take:
+    """The motion track that drives, frame by frame where the rate is the track's own."""
+    track = driven.load(drive.track)
+    playback = replace(state.playback, loop=movement.loop or state.playback.loop)
+    order = driven.frames(drive, track, playback)
+    step = track.fps * playback.speed / movement.rate
+    count = wanted or max(round(len(order) * (movement.rounds or 1) / step), 1)
+
+    def at(k: int) -> SessionState:
+        place = math.floor(k * step + 1e-6)
+        place = min(place, len(order) - 1) if playback.loop == "once" else place % len(order)
+        return replace(state, drive=driven.at(drive, order[place]))
+
+    return Take(count, movement.rate, at)
 
 
 def clip_rounds(state: SessionState, movement: Movement) -> int:
     """How often the clip repeats if no length is chosen."""
     loop = movement.loop or state.playback.loop
-    if movement.rounds or loop == "once":
+    if movement.rounds or loop == "once" or driven.plays(state):
         return movement.rounds or 1
-    wanted = movement.at_least * movement.frame_rate
+    wanted = movement.at_least * movement.rate
     return max(math.ceil(wanted / _round_frames(state, movement) - 1e-6), 1)
 
 
 def _orbit(state: SessionState, movement: Movement, wanted: int | None) -> Take:
     rounds = movement.rounds or 1
-    count = wanted or max(round(ORBIT_SECONDS * rounds * movement.frame_rate), 1)
+    count = wanted or max(round(ORBIT_SECONDS * rounds * movement.rate), 1)
     time = _clip_time(state, movement, count, None) if movement.clip_plays else None
 
     def at(k: int) -> SessionState:
         turned = _turned(state.orbit, movement, k * rounds % count / count)
+        if time is not None and driven.plays(state):
+            return driven.after(replace(state, orbit=turned), k / movement.rate)
         return replace(state, orbit=turned, t=state.t if time is None else time(k))
 
-    return Take(count, movement.frame_rate, at)
+    return Take(count, movement.rate, at)
 
 
 def _turned(orbit: Orbit, movement: Movement, part: float) -> Orbit:
@@ -109,7 +140,7 @@ def _path(state: SessionState, movement: Movement, wanted: int | None) -> Take:
             "The session has no keyframes to follow: set some on the timeline, or choose another "
             "movement."
         )
-    rate = movement.frame_rate
+    rate = movement.rate
     if wanted is None:
         times = camera_path.frame_times(state, rate)
         return Take(len(times), rate, lambda k: camera_path.state_at(state, times[k]))
@@ -135,7 +166,7 @@ def _round_frames(state: SessionState, movement: Movement) -> int:
     """Number of frames of one round of the clip at the session's speed, including both ends; for a
     ping-pong, there and back with each end once."""
     _, span = _range(state)
-    steps = round(span * CLIP_SECONDS / state.playback.speed * movement.frame_rate)
+    steps = round(span * CLIP_SECONDS / state.playback.speed * movement.rate)
     loop = movement.loop or state.playback.loop
     return max(2 * steps, 1) if loop == "ping-pong" else steps + 1
 

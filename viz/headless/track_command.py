@@ -22,7 +22,7 @@ class TrackCommandOptions:
     video: Annotated[Path, tyro.conf.Positional]
     """A video, or a folder of pictures in the order of their names."""
     output: Path | None = None
-    """The track's file. Without it, beside the video: NAME.track.safetensors."""
+    """The track's file. Without it, beside the video: NAME.track."""
     checkpoint: str = ""
     """Model whose motion codes are made. Without one, the model that comes with the program."""
     device: str = "auto"

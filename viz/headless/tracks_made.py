@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from training.user_folders import expanded
 from viz.headless.track_command import TrackCommandOptions
-from viz.portrait.tracks.motion_track import SUFFIX, MotionTrack, write_track
 from viz.portrait.tracks.tracking import track_video
 from viz.render import models
+from viz.state.driving.motion_track import TRACK_SUFFIX, MotionTrack, write_track
 from viz.state.errors import UserError
 from viz.state.files import default_checkpoint, model_file
 from viz.state.jobs import Steps, T, finish
@@ -30,7 +30,9 @@ def make_track(options: TrackCommandOptions) -> tuple[Path, str]:
         UserError: when something cannot be read, shows no face, or cannot be written.
     """
     video = expanded(options.video)
-    path = expanded(options.output) if options.output else video.with_name(video.stem + SUFFIX)
+    path = (
+        expanded(options.output) if options.output else video.with_name(video.stem + TRACK_SUFFIX)
+    )
     if path.exists() and not options.overwrite:
         raise UserError(f"{path} exists: add --overwrite to replace it, or choose another name.")
     if not path.parent.is_dir():

@@ -352,9 +352,12 @@ class _Job:
 
     def _planes_key(self, shot: Shot) -> Hashable:
         # Only the product of time and strength matters, and if it is 0 the motion code does not.
-        moved = shot.t * shot.motion.strength if self.G.config.has_motion else 0.0
+        moves, driven = self.G.config.has_motion, shot.driven if self.G.config.has_motion else None
+        moved = shot.t * shot.motion.strength if moves else 0.0
+        if driven is not None and driven.share == 1:
+            moved = 0.0
         motion = replace(shot.motion, strength=1.0) if moved else None
-        return self._ws_key(shot), motion, moved, self.plan
+        return self._ws_key(shot), motion, moved, driven, self.plan
 
     def field(self, shot: Shot) -> RadianceField:
         return self._stage(
@@ -374,6 +377,9 @@ class _Job:
             return None
         code = torch.from_numpy(latents.motion_code(shot.motion, config.motion_dim))
         code = from_host(code, self.G.device) * (shot.t * shot.motion.strength)
+        if shot.driven is not None:
+            driver = torch.from_numpy(shot.driven.numbers(config.motion_dim))[None]
+            code = torch.lerp(code, from_host(driver, self.G.device), shot.driven.share)
         own = latents.own_expression(self.G, shot.latent)
         return code if own is None else code + from_host(torch.from_numpy(own), self.G.device)
 

@@ -9,6 +9,7 @@ from typing import Any
 from viz.state import layouts
 from viz.state.animation import camera_path, clip_time
 from viz.state.animation.animator import Animator
+from viz.state.driving import driven
 from viz.state.interface import Interface
 from viz.state.person import Latent, Motion
 from viz.state.types import FRAME_RATE, FRAMES, Orbit, Probe, RenderRequest, SessionState
@@ -79,7 +80,11 @@ class LoopFinder:
             return self._path(state, interface, animator.rate)
         if interface.auto_orbit:
             return self._orbit(state, interface, animator)
-        if interface.play_between or not moves:
+        if not moves:
+            return None
+        if driven.plays(state):
+            return self._track(state, interface, animator)
+        if interface.play_between:
             return None
         return self._clip(state, interface, animator)
 
@@ -113,10 +118,27 @@ class LoopFinder:
         loop = self._kept(
             "clip", (frame, order, rate), lambda: Loop(len(order), rate, lambda k: frame(order[k]))
         )
-        number = min(max(round(clip_time.frame_of(state.t)), min(order)), max(order))
-        index = order.index(number)
-        if animator.clock.direction < 0 and index > 0:  # on the way back
-            index = (len(order) - index) % len(order)
+        index = _place(order, round(clip_time.frame_of(state.t)), animator.clock.direction)
+        return Upcoming(loop, index, interface.playing)
+
+    def _track(
+        self, state: SessionState, interface: Interface, animator: Animator
+    ) -> Upcoming | None:
+        """The frames of the motion track that drives the person."""
+        drive, track = state.drive, driven.loaded(state.drive)
+        if drive is None or track is None:
+            return None
+        order = driven.frames(drive, track, state.playback)
+        rate = track.fps * state.playback.speed
+        base = driven.after(state, 0.0)
+
+        def make(index: int) -> RenderRequest:
+            moved = driven.at(drive, order[index])
+            return _request(replace(base, drive=moved), interface.probe)
+
+        key = (base, track, order, rate, interface.probe)
+        loop = self._kept("track", key, lambda: Loop(len(order), rate, make))
+        index = _place(order, drive.frame, animator.clock.direction)
         return Upcoming(loop, index, interface.playing)
 
     def _orbit(
@@ -138,6 +160,7 @@ class LoopFinder:
 
     def _path(self, state: SessionState, interface: Interface, rate: float) -> Upcoming:
         base = replace(state, latent=Latent(), motion=Motion(), t=0.0, orbit=Orbit())
+        base = driven.after(base, 0.0)
         probe = interface.probe
 
         def make(index: int) -> RenderRequest:
@@ -154,6 +177,12 @@ class LoopFinder:
         if kind not in self._known or self._known[kind][0] != key:
             self._known[kind] = key, make()
         return self._known[kind][1]
+
+
+def _place(order: list[int], frame: int, direction: int) -> int:
+    """Index of a frame in playing order; on the way back of a ping-pong its second one."""
+    index = order.index(min(max(frame, min(order)), max(order)))
+    return (len(order) - index) % len(order) if direction < 0 and index > 0 else index
 
 
 def _request(state: SessionState, probe: Probe | None) -> RenderRequest:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from viz.state.driving import driven
 from viz.state.types import RenderRequest, SessionState, Shot
 
 Choice = TypeVar("Choice")
@@ -19,12 +20,13 @@ def shots(state: SessionState) -> tuple[Shot, ...]:
     if display.layout == "grid":
         return tuple(state.shot(view) for view in display.grid)
     if display.layout == "yaws":
+        seen = state.seen_from
         return tuple(
-            replace(state.shot(), camera=replace(state.orbit, yaw=state.orbit.yaw + yaw).camera())
+            replace(state.shot(), camera=replace(seen, yaw=seen.yaw + yaw).camera())
             for yaw in tile_yaws(state)
         )
     if display.layout == "times":
-        return tuple(replace(state.shot(), t=t) for t in tile_times(state))
+        return tuple(moment.shot() for moment in tile_moments(state))
     if display.layout == "split":
         before = state.before or state.shot()
         return replace(before, view=display.view), state.shot()
@@ -51,8 +53,17 @@ def tile_yaws(state: SessionState) -> list[float]:
     return np.linspace(-span / 2, span / 2, state.display.columns).tolist()
 
 
+def tile_moments(state: SessionState) -> list[SessionState]:
+    """The moments of the times layout, one per picture: spread over the clip's playback range, or
+    over that of the motion track that drives the person."""
+    frames = driven.spread(state, state.display.columns)
+    if frames:
+        return frames
+    return [replace(state, t=t) for t in tile_times(state)]
+
+
 def tile_times(state: SessionState) -> list[float]:
-    """Times of the times layout, one per picture, spread over the playback range."""
+    """Times in the clip of the times layout, one per picture, spread over the playback range."""
     playback = state.playback
     return np.linspace(playback.start, playback.end, state.display.columns).tolist()
 

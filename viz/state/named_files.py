@@ -1,4 +1,4 @@
-"""Files that a session names: its model, and its people's files.
+"""Files that a session names: its model, its people's files, and its motion tracks.
 
 A session may come from anybody. What it names is opened only where it is an ordinary file of
 reasonable size that lies beside the session, came with the program or was opened here before:
@@ -17,6 +17,8 @@ from pathlib import Path, PurePath, PureWindowsPath
 
 from training.user_folders import user_folder
 from viz.state import settings
+from viz.state.driving.drive import Drive
+from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.errors import UserError
 from viz.state.files import CHECKPOINTS, reason
 from viz.state.person import PERSON_SUFFIX, Latent
@@ -43,11 +45,12 @@ class _OpenedFiles:
     recent: list[str] = field(default_factory=list[str])
     """Models."""
     ws: list[str] = field(default_factory=list[str])
-    """People's files."""
+    """People's files and motion tracks."""
 
 
 def opened_before() -> list[str]:
-    """Models and people's files that the user of this machine has opened, the newest first."""
+    """Models, people's files and motion tracks that the user of this machine has opened, the newest
+    first."""
     try:
         data = json.loads(settings_path().read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError):
@@ -143,20 +146,25 @@ def bundled() -> list[str]:
 
 
 def largest(name: str) -> int:
-    """Greatest size of a person's file, bytes: more for a person file than for ws alone."""
-    return LARGEST_PERSON if name.lower().endswith(PERSON_SUFFIX) else LARGEST_WS
+    """Greatest size of a person's file or a motion track, bytes: more for these than for ws
+    alone."""
+    large = name.lower().endswith((PERSON_SUFFIX, TRACK_SUFFIX))
+    return LARGEST_PERSON if large else LARGEST_WS
 
 
-def with_ws_found(state: SessionState, folder: Path, known: Iterable[str]) -> SessionState:
-    """The state of a session in `folder` with absolute paths of its people's files.
+def with_files_found(state: SessionState, folder: Path, known: Iterable[str]) -> SessionState:
+    """The state of a session in `folder` with absolute paths of its people's files and tracks. A
+    track that may not be opened is named without a folder: the session shows its moment without it.
 
     Raises:
-        UserError: naming a file that may not be opened.
+        UserError: naming a person's file that may not be opened.
     """
     known = list(known)
 
     def find(name: str) -> str:
         found = located(name, folder, known, largest(name))
+        if not found and name.lower().endswith(TRACK_SUFFIX):
+            return _plain(name)
         if not found:
             raise UserError(
                 f"The session takes a person from {name}, which {why_not(name)}. Only files that "
@@ -164,7 +172,7 @@ def with_ws_found(state: SessionState, folder: Path, known: Iterable[str]) -> Se
             )
         return found
 
-    return _with_ws(state, find)
+    return _with_files(state, find)
 
 
 def portable(state: SessionState, folder: Path) -> SessionState:
@@ -179,23 +187,23 @@ def portable(state: SessionState, folder: Path) -> SessionState:
 
     # A show's notes and models are private to the speaker: whoever receives a picture does not get
     # them.
-    state = _with_ws(replace(state, cues=()), shortened)
+    state = _with_files(replace(state, cues=()), shortened)
     return replace(state, checkpoint=shortened(state.checkpoint) if state.checkpoint else "")
 
 
-def ws_files(state: SessionState) -> list[str]:
-    """The people's files that a state names, each once."""
+def people_and_tracks(state: SessionState) -> list[str]:
+    """The people's files and motion tracks that a state names, each once."""
     found: dict[str, None] = {}
 
     def note(name: str) -> str:
         found[name] = None
         return name
 
-    _with_ws(state, note)
+    _with_files(state, note)
     return list(found)
 
 
-def _with_ws(state: SessionState, change: Callable[[str], str]) -> SessionState:
+def _with_files(state: SessionState, change: Callable[[str], str]) -> SessionState:
     def changed(latent: Latent) -> Latent:
         others = tuple(replace(o, latent=changed(o.latent)) for o in latent.others)
         ws_file = change(latent.ws_file) if latent.ws_file else ""
@@ -204,13 +212,27 @@ def _with_ws(state: SessionState, change: Callable[[str], str]) -> SessionState:
     def changed_shot(shot: Shot | None) -> Shot | None:
         return None if shot is None else replace(shot, latent=changed(shot.latent))
 
+    def changed_drive(drive: Drive | None) -> Drive | None:
+        if drive is None or not drive.track:
+            return drive
+        # Whatever a session calls its track is looked for as a track.
+        name = drive.track
+        name = name if name.lower().endswith(TRACK_SUFFIX) else f"{name}{TRACK_SUFFIX}"
+        return replace(drive, track=change(name))
+
     return replace(
         state,
+        drive=changed_drive(state.drive),
         latent=changed(state.latent),
         before=changed_shot(state.before),
         keyframes=tuple(replace(key, latent=changed(key.latent)) for key in state.keyframes),
         cues=tuple(
-            replace(cue, latent=changed(cue.latent), before=changed_shot(cue.before))
+            replace(
+                cue,
+                latent=changed(cue.latent),
+                before=changed_shot(cue.before),
+                drive=changed_drive(cue.drive),
+            )
             for cue in state.cues
         ),
     )

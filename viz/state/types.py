@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from training.camera import FOCAL_LENGTH, PIVOT, RADIUS, Camera, fov_from_focal
+from viz.state.driving.drive import Drive, Driven
 from viz.state.person import Latent, Motion
-from viz.state.settings import Fraction, Range
+from viz.state.settings import Fraction, Range, setting
 
 FRAMES = 16
 """Frames of a clip as trained; frame k is at t = k / 15."""
@@ -231,6 +232,8 @@ class Shot:
     """The mapping network's camera."""
     view: View = "image"
     """Which of the model's outputs the picture shows."""
+    driven: Driven | None = None
+    """The driver's motion, which takes the place of the clip's or is blended with it."""
 
 
 @dataclass(frozen=True)
@@ -499,6 +502,8 @@ class Cue:
     """How the picture changes to this cue: at once, by gliding there, or by a cross-fade."""
     seconds: Annotated[float, Range(0, 60, "s", slider=(0, 5), step=0.1)] = 1.0
     """How long a glide or a cross-fade takes."""
+    drive: Drive | None = None
+    """What drives the person in place of the clip."""
     plays: CuePlay = "nothing"
     """What moves while the cue is shown."""
     title: str = ""
@@ -544,6 +549,8 @@ class SessionState:
     path: PathOptions = PathOptions()
     cues: tuple[Cue, ...] = ()
     """The steps of a show, in their order."""
+    drive: Drive | None = None
+    """What drives the person in place of the clip; None for the clip."""
 
     def snapshot(self) -> SessionState:
         """A copy that later edits do not change: all parts are frozen."""
@@ -551,15 +558,31 @@ class SessionState:
 
     def shot(self, view: View | None = None) -> Shot:
         """The picture of the present state."""
-        camera = self.orbit.camera()
+        camera = self.seen_from.camera()
         conditioning = {
             "frontal": Orbit().camera,
             "follow": lambda: camera,
             "set": self.conditioning_orbit.camera,
         }[self.conditioning]()
         return Shot(
-            self.latent, self.motion, self.t, camera, conditioning, view or self.display.view
+            self.latent,
+            self.motion,
+            self.t,
+            camera,
+            conditioning,
+            view or self.display.view,
+            self.drive.driven if self.drive else None,
         )
+
+    @property
+    def seen_from(self) -> Orbit:
+        """The camera of the picture: the user's, turned as the driver's head turns."""
+        drive = self.drive
+        if drive is None or drive.driven is None or not (drive.yaw or drive.pitch):
+            return self.orbit
+        yaw = (self.orbit.yaw + drive.yaw + 180) % 360 - 180
+        pitch = setting(Orbit, "pitch").range.clamp(self.orbit.pitch + drive.pitch)
+        return replace(self.orbit, yaw=yaw, pitch=pitch)
 
 
 _SHOWN = tuple(f.name for f in fields(Cue) if f.name in SessionState.__dataclass_fields__)

@@ -22,9 +22,9 @@ from viz.portrait.tracks.expressions import eye_opening, mouth_opening
 from viz.portrait.tracks.film import open_film
 from viz.portrait.tracks.following import FollowedFace, follow, smoothed
 from viz.portrait.tracks.motion_map import MotionMap
-from viz.portrait.tracks.motion_track import MotionTrack, read_track, write_track
 from viz.portrait.tracks.track_options import TrackOptions
 from viz.portrait.tracks.tracking import track_of
+from viz.state.driving.motion_track import MotionTrack, read_track, write_track
 from viz.state.errors import UserError
 from viz.state.jobs import finish
 
@@ -136,18 +136,19 @@ def test_codes_follow_the_mouth_from_the_driver_s_own_rest():
 
 def test_tracks_are_kept(tmp_path):
     made = track()
-    write_track(tmp_path / "a.track.safetensors", made)
-    again = read_track(tmp_path / "a.track.safetensors")
+    write_track(tmp_path / "a.track", made)
+    again = read_track(tmp_path / "a.track")
     assert np.array_equal(again.codes, made.codes) and np.array_equal(again.points, made.points)
     assert (again.fps, again.size, again.source) == (24.0, (256, 256), "a.mp4")
-    assert again.fits[3].side == pytest.approx(200) and len(again) == 25
+    assert again.crops[3, 2] == pytest.approx(200) and len(again) == 25
+    assert np.array_equal(again.rest, [0, 1, 0, 0]) and again.first == 0
 
 
 def test_files_that_are_no_tracks_are_refused(tmp_path):
     path = tmp_path / "a.safetensors"
     for content in (b"", b"no track", (Path(program.__file__)).read_bytes()):
         path.write_bytes(content)
-        with pytest.raises(UserError, match="no motion track"):
+        with pytest.raises(UserError, match="not a motion track"):
             read_track(path)
     broken = replace(track(), cameras=np.full((25, 2), np.nan, np.float32))
     write_track(path, broken)
@@ -163,7 +164,7 @@ def test_files_that_are_no_tracks_are_refused(tmp_path):
     ("name", "words"),
     [
         ("empty.mp4", "is empty"),
-        ("text.mp4", "no readable video"),
+        ("text.mp4", "cannot be read as a video"),
         ("sound.wav", "no video frames"),
     ],
 )

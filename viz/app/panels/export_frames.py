@@ -22,7 +22,7 @@ from viz.exports.frame_options import (
     PictureOptions,
     VideoOptions,
 )
-from viz.exports.schedule import ORBIT_SECONDS, clip_rounds
+from viz.exports.schedule import ORBIT_SECONDS, clip_rounds, frame_rate
 from viz.exports.shows.show_options import ShowOptions
 from viz.state.errors import UserError
 from viz.state.person import parse_seeds, seeds_text
@@ -102,7 +102,10 @@ def _movement(state: SessionState, movement: Movement) -> Movement:
     elif moving == "clip":
         movement = _clip(state, movement)
     movement = _length(movement)
-    rates = {rate: f"{rate:g} a second" for rate in sorted({*_RATES, movement.frame_rate})}
+    own = frame_rate(state, replace(movement, frame_rate=None))
+    kept = movement.frame_rate or own
+    rates = {None: f"{own:g} a second, as it moves"}
+    rates |= {rate: f"{rate:g} a second" for rate in sorted({*_RATES, kept})}
     return choice("Frame rate", movement, "frame_rate", rates)
 
 

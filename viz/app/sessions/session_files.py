@@ -13,6 +13,7 @@ from viz.app.sessions.autosave import Origin, SavedSession
 from viz.exports import embedding, writing
 from viz.exports.export_jobs import FindModelJob
 from viz.state import files, named_files, session
+from viz.state.driving import driven
 from viz.state.errors import UserError
 from viz.state.history import History
 from viz.state.types import SessionState
@@ -136,7 +137,7 @@ class SessionFiles(PathCommands):
             raise UserError(f"The session cannot be read: {files.reason(error)}.") from error
         # It was written here, so what it names was opened here.
         state = session.from_json(text, "The session")
-        named = [state.checkpoint, *named_files.ws_files(state)]
+        named = [state.checkpoint, *named_files.people_and_tracks(state)]
         opened = embedding.read_session(kept.path, [*named, *self._known_files])
         self._take_opened(opened)
         self.origin, self._resumed = kept.origin, True
@@ -257,7 +258,8 @@ class SessionFiles(PathCommands):
         """Whether the user has changed the session since it was opened or saved; where the clip
         stands and which model is shown do not count."""
         saved = self.origin.saved or SessionState()
-        changed = replace(self.state, t=saved.t, checkpoint=saved.checkpoint)
+        drive = driven.with_moment(self.state.drive, saved.drive)
+        changed = replace(self.state, t=saved.t, checkpoint=saved.checkpoint, drive=drive)
         return (self.history.can_undo or self._resumed) and changed != saved
 
     @property

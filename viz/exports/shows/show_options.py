@@ -40,7 +40,11 @@ def movement(cue: Cue, seconds: float) -> Movement:
     if moving is None:
         return Movement(moving="still", frames=1)
     length = None if moving == "path" else seconds
-    return Movement(moving=moving, seconds=length)  # pyright: ignore[reportArgumentType]
+    return Movement(
+        moving=moving,  # pyright: ignore[reportArgumentType]
+        seconds=length,
+        frame_rate=FRAME_RATE,
+    )
 
 
 def problems(options: ShowOptions, occasion: Occasion) -> list[str]:

@@ -54,7 +54,13 @@ class Encoder(Protocol):
 
 
 def make(
-    part: Path, path: Path, options: VideoOptions, first: np.ndarray, count: int, text: str
+    part: Path,
+    path: Path,
+    options: VideoOptions,
+    first: np.ndarray,
+    count: int,
+    text: str,
+    frame_rate: float | None = None,
 ) -> Encoder:
     """The encoder for a file.
 
@@ -65,12 +71,13 @@ def make(
         first: the first frame, uint8 or uint16 [H, W, 3 or 4]. It is not added.
         count: number of frames that will be added.
         text: recipe that the file carries.
+        frame_rate: frames a second; None for that of the options.
 
     Raises:
         UserError: when there is no such encoder here.
         OSError: when the file cannot be written.
     """
-    rate = Fraction(options.movement.frame_rate).limit_denominator(1001)
+    rate = Fraction(frame_rate or options.movement.rate).limit_denominator(1001)
     codec = options.codec_for(path)
     if codec is not None:
         settings = _codec_options(codec, options, rate, count)

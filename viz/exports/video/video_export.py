@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from viz.exports import schedule, writing
-from viz.exports.frame_options import VideoOptions
+from viz.exports.frame_options import VideoOptions, problem_of_rate
 from viz.exports.pictures.frame_renderer import FrameRenderer
 from viz.exports.recipes import Recipe
 from viz.exports.schedule import Take
 from viz.exports.video import encoders
 from viz.render.renderer import Renderer
+from viz.state.errors import UserError
 from viz.state.jobs import Steps
 from viz.state.types import SessionState
 
@@ -33,6 +34,8 @@ def export_video(
     """
     writing.check(options, path, overwrite)
     take = schedule.take(state, options.movement)
+    if too_fast := problem_of_rate(path.suffix, take.frame_rate):
+        raise UserError(too_fast)
     yield from write_video(renderer, state, take, options, path)
     return path
 
@@ -50,7 +53,9 @@ def write_video(
     with writing.new_file(path) as part:
         detail = f"Frame 1 of {take.count}"
         pixels = yield from frames.steps(take.at(0), detail, 0.0)
-        with closing(encoders.make(part, path, options, pixels, take.count, text)) as encoder:
+        with closing(
+            encoders.make(part, path, options, pixels, take.count, text, take.frame_rate)
+        ) as encoder:
             encoder.add(pixels)
             detail = _size_words(pixels, options, path)
             for k in range(1, take.count):

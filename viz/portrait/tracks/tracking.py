@@ -15,8 +15,8 @@ from viz.portrait.tracks.expressions import lifted, neutral_points
 from viz.portrait.tracks.film import open_film
 from viz.portrait.tracks.following import FollowedFace, follow, smoothed
 from viz.portrait.tracks.motion_map import MotionMap, find_motion_map
-from viz.portrait.tracks.motion_track import MotionTrack
 from viz.portrait.tracks.track_options import TrackOptions
+from viz.state.driving.motion_track import MotionTrack
 from viz.state.jobs import Steps
 
 _USUAL_FPS = 25.0
@@ -73,6 +73,7 @@ def track_of(
         codes = gaussian_filter1d(codes, options.motion_smoothing, axis=0, mode="nearest")
     return MotionTrack(
         codes=codes.astype(np.float32),
+        rest=known.rest,
         cameras=np.array([(f.yaw, f.pitch) for f in fits], np.float32),
         crops=np.array([(*f.centre, f.side, f.angle) for f in fits], np.float32),
         points=np.stack([f.square.from_picture(p) for p, f in pairs]).astype(np.float32),
@@ -80,5 +81,6 @@ def track_of(
         fps=fps,
         size=followed.size,
         source=source,
+        first=options.first,
         weights=weights,
     )

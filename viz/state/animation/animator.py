@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from viz.state.animation import blending, clip_time, path_editing
+from viz.state.driving import driven
 from viz.state.interface import Interface
 from viz.state.types import FRAME_RATE, Keyframe, Orbit, SessionState
 
@@ -26,6 +27,7 @@ class Animator:
         self.rate = FRAME_RATE
         """Steps per second of glides, the auto-orbit and paths; may be changed at any time."""
         self.clock = clip_time.Clock()
+        """Of the clip, or of the motion track that plays in its place."""
         self._path_time = clip_time.SteppedTime()
         self._glide: blending.Glide | None = None
         self._camera_only = False
@@ -87,9 +89,7 @@ class Animator:
         if self._glide is not None:
             self._glided(state, now)
         if interface.playing and not scrubbing:
-            state.t, interface.playing = clip_time.play(
-                state.t, seconds, state.playback, self.clock, interface.play_between
-            )
+            self._played(state, interface, seconds)
         if interface.animate_person or interface.auto_orbit:
             path_editing.pause(interface)  # they change the same fields
         if interface.path_playing and not scrubbing:
@@ -111,6 +111,15 @@ class Animator:
         # released.
         self._left = None if scrubbing else path_editing.key_of(state, 0.0)
         return state
+
+    def _played(self, state: SessionState, interface: Interface, seconds: float) -> None:
+        track = driven.loaded(state.drive) if driven.plays(state) else None
+        if track is not None:
+            state.drive, interface.playing = driven.play(state, track, seconds, self.clock)
+        else:
+            state.t, interface.playing = clip_time.play(
+                state.t, seconds, state.playback, self.clock, interface.play_between
+            )
 
     def _let_go(self, state: SessionState, interface: Interface) -> None:
         """Stops the glide and the path if the user has changed what they move since the last
@@ -138,10 +147,21 @@ def keep_moving_parts(
     """`state` with the parts that move by themselves taken from `present`, as for undo: such
     changes are not the user's."""
     latent, here = state.latent, present.latent
+    drive = state.drive
+    if interface.playing or interface.path_playing:
+        drive = driven.with_moment(drive, present.drive)
     if interface.path_playing:
-        return replace(state, latent=here, motion=present.motion, t=present.t, orbit=present.orbit)
+        return replace(
+            state,
+            latent=here,
+            motion=present.motion,
+            t=present.t,
+            orbit=present.orbit,
+            drive=drive,
+        )
     return replace(
         state,
+        drive=drive,
         t=present.t if interface.playing else state.t,
         orbit=present.orbit if interface.auto_orbit else state.orbit,
         latent=replace(latent, x=here.x, y=here.y) if interface.animate_person else latent,

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from viz.state.animation import clip_time
 from viz.state.animation.blending import blend_latents, blend_motions, ease, step_of
+from viz.state.driving import driven
 from viz.state.types import Keyframe, Orbit, SessionState
 
 
@@ -27,7 +28,8 @@ def duration(state: SessionState) -> float:
 
 
 def state_at(state: SessionState, seconds: float) -> SessionState:
-    """The state at a moment of its path: person, motion, time and camera come from the keys.
+    """The state at a moment of its path: person, motion, time and camera come from the keys. A
+    motion track that drives the person plays from its beginning meanwhile.
 
     The first key holds before its time. An open path holds its last key; a closed one starts again
     after `duration`. Of several keys at one time, the last applies from then on. Without keys the
@@ -46,7 +48,8 @@ def state_at(state: SessionState, seconds: float) -> SessionState:
     t = key.t
     if state.path.clip == "plays":
         t, _ = clip_time.advance(keys[0].t, max(seconds, 0.0), state.playback, clip_time.Clock())
-    return replace(state, latent=key.latent, motion=key.motion, t=t, orbit=key.orbit)
+    moved = replace(state, latent=key.latent, motion=key.motion, t=t, orbit=key.orbit)
+    return driven.after(moved, max(seconds, 0.0))
 
 
 def frame_times(state: SessionState, rate: float) -> list[float]:

@@ -51,11 +51,12 @@ def show(state: SessionState, interface: Interface, seconds: float) -> None:
         interface.unkeyed = key_of(state, 0.0)
     interface.path_time = max(seconds, 0.0)
     there = camera_path.state_at(state, interface.path_time)
-    state.latent, state.motion, state.t, state.orbit = (
+    state.latent, state.motion, state.t, state.orbit, state.drive = (
         there.latent,
         there.motion,
         there.t,
         there.orbit,
+        there.drive,
     )
     interface.path_view = key_of(state, 0.0)
 

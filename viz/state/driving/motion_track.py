@@ -6,19 +6,19 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from viz.portrait.camera.camera_fit import CameraFit
 from viz.state.errors import UserError
 from viz.state.files import reason, write_beside
 
-SUFFIX = ".track.safetensors"
-"""End of a track's file name."""
+TRACK_SUFFIX = ".track"
+"""Ending of motion tracks."""
 _KIND = "pv3d motion track"
-_VERSION = 1
+_VERSION = 2
 _SHAPES = {
     "codes": (None,),
     "cameras": (2,),
@@ -35,7 +35,9 @@ class MotionTrack:
 
     codes: np.ndarray
     """Motion codes for t = 1, float32 [F, motion_dim]; the driver's resting face has the code
-    `MotionMap.rest`, not 0."""
+    `rest`, not 0."""
+    rest: np.ndarray
+    """Code of the driver's face at rest, float32 [motion_dim]."""
     cameras: np.ndarray
     """Smoothed yaw and pitch in degrees, as in `Camera.orbit`, float32 [F, 2]."""
     crops: np.ndarray
@@ -52,19 +54,13 @@ class MotionTrack:
     """Width and height of the film's frames in pixels."""
     source: str
     """Name of the film's file, without its folder."""
+    first: int
+    """Number of the track's first frame in the film."""
     weights: str
     """Mark of the generator whose codes these are, see `training.checkpoint.weights_mark`."""
 
     def __len__(self) -> int:
         return len(self.codes)
-
-    @property
-    def fits(self) -> tuple[CameraFit, ...]:
-        """Camera and crop of each frame."""
-        rows = zip(self.cameras.tolist(), self.crops.tolist(), strict=True)
-        return tuple(
-            CameraFit(yaw, pitch, (x, y), side, angle) for (yaw, pitch), (x, y, side, angle) in rows
-        )
 
 
 def write_track(path: Path, track: MotionTrack) -> None:
@@ -73,7 +69,8 @@ def write_track(path: Path, track: MotionTrack) -> None:
     Raises:
         UserError: when it cannot be written.
     """
-    tensors = {name: np.ascontiguousarray(getattr(track, name)) for name in _SHAPES}
+    names = (*_SHAPES, "rest")
+    tensors = {name: np.ascontiguousarray(getattr(track, name)) for name in names}
     others = {
         f.name: getattr(track, f.name)
         for f in dataclasses.fields(MotionTrack)
@@ -91,26 +88,33 @@ def read_track(path: Path) -> MotionTrack:
         UserError: when it is none, or damaged.
     """
     try:
-        with safe_open(path, "numpy") as file:
-            metadata = file.metadata() or {}
+        with cast(Any, safe_open)(path, "numpy") as file:
+            metadata: dict[str, str] = file.metadata() or {}
             if metadata.get("kind") != _KIND:
-                raise UserError(f"{path.name} is no motion track: choose a {SUFFIX} file.")
+                raise UserError(f"{path.name} is not a motion track: choose a {TRACK_SUFFIX} file.")
             if metadata.get("version") != str(_VERSION):
-                raise UserError(f"{path.name} was made by a newer version of this program.")
-            tensors = {name: file.get_tensor(name) for name in _SHAPES}
-        others = json.loads(metadata["track"])
+                raise UserError(
+                    f"{path.name} was made by another version of this program: make the track "
+                    "again."
+                )
+            names = (*_SHAPES, "rest")
+            tensors: dict[str, np.ndarray] = {name: file.get_tensor(name) for name in names}
+        others: dict[str, Any] = json.loads(metadata["track"])
         width, height = others["size"]
         track = MotionTrack(
             **tensors,
             fps=float(others["fps"]),
             size=(int(width), int(height)),
             source=str(others["source"]),
+            first=int(others["first"]),
             weights=str(others["weights"]),
         )
     except OSError as error:
         raise UserError(f"{path.name} cannot be read: {reason(error)}.") from error
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path.name} is no motion track, or is damaged: make it again.") from error
+        raise UserError(
+            f"{path.name} is not a motion track, or is damaged: make it again."
+        ) from error
     _check(path, track)
     return track
 
@@ -125,5 +129,7 @@ def _check(path: Path, track: MotionTrack) -> None:
         pairs = zip(values.shape[1:], shape, strict=False)
         right = right and all(size == wanted or wanted is None for size, wanted in pairs)
         right = right and bool(np.isfinite(values).all())
+    right = right and track.rest.shape == track.codes.shape[1:]
+    right = right and bool(np.isfinite(track.rest).all())
     if not (right and bool((track.crops[:, 2] > 0).all())):
         raise UserError(f"{path.name} is damaged: make the motion track again.")
