@@ -84,6 +84,19 @@ class Texture:
             gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 4)
         self._allocated = (width, height, channels)
 
+    def replace(self, x: int, y: int, pixels: np.ndarray) -> None:
+        """Upload a part, uint8 [h, w, 3], with its top left corner at a pixel of an image that
+        has three channels and smooth pixels."""
+        height, width = pixels.shape[:2]
+        data = np.ascontiguousarray(pixels)
+        with _bound(self._name):
+            gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
+            gl.glPixelStorei(gl.GL_UNPACK_ROW_LENGTH, 0)
+            gl.glTexSubImage2D(
+                gl.GL_TEXTURE_2D, 0, x, y, width, height, gl.GL_RGB, gl.GL_UNSIGNED_BYTE, data
+            )
+            gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 4)
+
     @property
     def name(self) -> int:
         """OpenGL's name of the image."""

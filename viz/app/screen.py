@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
@@ -26,7 +25,6 @@ from viz.app.timeline.timeline_view import Timeline
 from viz.app.viewport.first_hints import draw_hints
 from viz.app.viewport.picture_view import Viewport
 from viz.exports.choices import seconds_left
-from viz.scheduling.thumbnails import Kind
 from viz.state.interface import Interface
 from viz.state.settings import setting
 from viz.state.types import RenderResult
@@ -121,7 +119,6 @@ class Screen:
         self.viewport, self.timeline, self.photo = Viewport(), Timeline(), PhotoPane()
         self._commands, self._audience = commands, audience
         self._layer_texture = Texture("nearest")
-        self._thumbnails: dict[tuple[Kind, int], tuple[np.ndarray, Texture]] = {}
         self._shown: RenderResult | None = None
         self._failed: set[str] = set()
         """Names of parts that failed and are not drawn."""
@@ -131,8 +128,7 @@ class Screen:
         self.viewport.close()
         self.photo.close()
         self._layer_texture.delete()
-        for _, texture in self._thumbnails.values():
-            texture.delete()
+        self._commands.small_pictures.close()
 
     @property
     def toast_area(self) -> tuple[float, float, float, float]:
@@ -142,7 +138,6 @@ class Screen:
     def draw(self) -> None:
         """Draws the window's content, with the newest picture in it."""
         self._show_result()
-        self._show_thumbnails()
         area = imgui.get_main_viewport()
         imgui.set_next_window_pos(area.pos)
         imgui.set_next_window_size(area.size)
@@ -171,18 +166,6 @@ class Screen:
         if result.request.preview is None:
             for problem in result.problems:
                 commands.notify("warning", problem)
-
-    def _show_thumbnails(self) -> None:
-        """Brings small pictures that have come to the GPU; those of another model go."""
-        pictures, held = self._commands.thumbnails.pictures, self._thumbnails
-        for place in held.keys() - pictures.keys():
-            held.pop(place)[1].delete()
-        for place, pixels in pictures.items():
-            if place not in held or held[place][0] is not pixels:
-                texture = held[place][1] if place in held else Texture()
-                texture.update(pixels)
-                held[place] = pixels, texture
-        self._commands.thumbnail_images = {place: t.ref for place, (_, t) in held.items()}
 
     def _draw_regions(self, parts: Regions) -> None:
         commands = self._commands

@@ -15,13 +15,14 @@ import numpy as np
 from gui_utils import controls
 from training.user_folders import expanded
 from viz.app import preferences
+from viz.app.gallery.small_pictures import SmallPictures
 from viz.app.performance_log import PerformanceLog
 from viz.app.sessions.autosave import Autosave, Origin
 from viz.exports.choices import ExportChoices
 from viz.render.connection import WorkerConnection
 from viz.scheduling.loops import LoopFinder
 from viz.scheduling.scheduler import RequestScheduler
-from viz.scheduling.thumbnails import Kind, Thumbnails
+from viz.scheduling.thumbnails import Thumbnails
 from viz.state import files, layouts, session, settings
 from viz.state.animation import path_editing
 from viz.state.animation.animator import Animator, keep_moving_parts
@@ -123,9 +124,8 @@ class SessionCommands:
         self.history, self.animator = History(self.state), Animator()
         self.scheduler, self._loops = RequestScheduler(worker.submit), LoopFinder()
         self.performance = PerformanceLog()
-        self.thumbnails = Thumbnails()
-        self.thumbnail_images: dict[tuple[Kind, int], object] = {}
-        """Their pictures, as Dear ImGui draws them."""
+        self.thumbnails = Thumbnails(worker.submit_idle)
+        self.small_pictures = SmallPictures(self.thumbnails)
         self.model: ModelInfo | None = None
         """What is loaded; None while the first model loads."""
         self.asked_model = ""
@@ -191,13 +191,12 @@ class SessionCommands:
         full = replace(layouts.full_request(self.state), probe=self.interface.probe)
         moves = self.model.moves
         upcoming = self._loops.find(self.state, self.interface, self.animator, moves)
-        may_fill = self.job is None
+        # Whoever looks at small pictures wants them before the clip's; while it plays, these.
+        may_fill = self.job is None and (moving or not self.thumbnails.waiting)
         kept = self.scheduler.ask(full, moving, self.interface, now, upcoming, may_fill=may_fill)
         if kept is not None:
             self.show(kept)
-        missing = list(self.thumbnails.missing())
-        if may_fill and not moving:
-            self.scheduler.spare(missing, now)
+        self.thumbnails.send()
 
     @property
     def ready_frames(self) -> tuple[bool, ...]:

@@ -66,14 +66,16 @@ class WorkerEvents:
                 commands.notify("warning", note)
         elif isinstance(event, Restarted):
             log.warning(event.sentence)
+            commands.thumbnails.lost()
             commands.notify("warning", event.sentence)
 
     def _show(self, event: Rendered, now: float) -> None:
         commands, result = self._commands, event.result
+        if event.idle:
+            commands.thumbnails.take(result)
+            return
         commands.stage_runs = event.stage_runs
         shown = commands.scheduler.answered(result)
-        if commands.thumbnails.take(result):
-            return
         if shown is not None:
             commands.show(shown)
         commands.performance.rendered(event, now)
@@ -82,6 +84,7 @@ class WorkerEvents:
         commands, info = self._commands, event.info
         begins = commands.model is None and not commands.history.can_undo
         commands.model = info
+        commands.thumbnails.use(info)
         if event.again:  # the picture on show is still this model's
             commands.scheduler.ask_again()
             return
@@ -97,7 +100,6 @@ class WorkerEvents:
         if probe is not None and probe.layer not in [layer.name for layer in info.layers]:
             commands.interface.probe = None
         commands.scheduler.forget(info)
-        commands.thumbnails.forget(info)
         self._watch.begin(info.path, event.stamp)
         if info.path:
             commands.preferences.opened(info.path)
@@ -128,6 +130,9 @@ class WorkerEvents:
         commands = self._commands
         log.error("%s\n%s", event.sentence, event.details)
         sentence = event.sentence
+        if event.idle and event.request is not None:
+            commands.thumbnails.failed(event.request, sentence)
+            return
         if event.request is not None:
             commands.scheduler.failed(event.request)
             quality = commands.state.quality

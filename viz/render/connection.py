@@ -43,6 +43,7 @@ from viz.render.messages import (
     Ready,
     Render,
     Rendered,
+    RenderIdle,
     Restarted,
     Start,
     decode,
@@ -229,6 +230,16 @@ class WorkerConnection:
         self._request = request
         self._send(Render(request))
 
+    def submit_idle(self, requests: tuple[RenderRequest, ...], appends: bool = False) -> None:
+        """Requests pictures to be rendered in idle time, one after the other; they are lost if the
+        worker is restarted.
+
+        Args:
+            requests: the most urgent one first.
+            appends: whether they follow those requested before, instead of replacing them.
+        """
+        self._send(RenderIdle(requests, appends))
+
     def start(
         self,
         job: Job,
@@ -301,7 +312,7 @@ class WorkerConnection:
     def _take_in(self, event: Event) -> list[Event]:
         if isinstance(event, Ready):
             self.device = event.device
-        elif isinstance(event, Rendered):
+        elif isinstance(event, Rendered) and not event.idle:
             self._forget_request(event.result.request)
             return [self._with_meshes(event)]
         elif isinstance(event, Dropped):
@@ -323,7 +334,7 @@ class WorkerConnection:
             ended = None if event.number is None else self._end(event.number)
             if ended is not None:
                 ended.ended()
-            if isinstance(event, Failed) and event.request is not None:
+            if isinstance(event, Failed) and event.request is not None and not event.idle:
                 self._forget_request(event.request)
         return [event]
 

@@ -30,6 +30,16 @@ class Render:
 
 
 @dataclass(frozen=True)
+class RenderIdle:
+    """Requests pictures for later, to be rendered one after the other in idle time. While pictures
+    to show are requested too, or a job runs, they take a small part of the time."""
+
+    requests: tuple[RenderRequest, ...]
+    appends: bool = False
+    """Whether they follow those requested before, instead of replacing them."""
+
+
+@dataclass(frozen=True)
 class Start:
     """Queues a job; jobs run one after the other."""
 
@@ -80,6 +90,8 @@ class Rendered:
     """Memory of the worker's process."""
     device_bytes: int = 0
     """Memory that torch holds on the GPU; 0 without one."""
+    idle: bool = False
+    """Whether it was requested by `RenderIdle`."""
     same_meshes: tuple[int | None, ...] = ()
     """For each mesh, its index among the previous picture's meshes if it is one of them: meshes are
     large, and do not change while only the camera moves."""
@@ -136,6 +148,8 @@ class Failed:
     """Traceback; empty if the sentence says it all."""
     request: RenderRequest | None = None
     """The request that failed, if it was one."""
+    idle: bool = False
+    """Whether that was requested by `RenderIdle`."""
     number: int | None = None
     """The job that failed, if it was one."""
     out_of_memory: bool = False
@@ -158,12 +172,12 @@ class Restarted:
 
 
 Event = Ready | Rendered | Dropped | Loaded | Progress | Finished | Failed | Cancelled | Restarted
-Command = Render | Start | Cancel | Quit
+Command = Render | RenderIdle | Start | Cancel | Quit
 
 _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        *(Render, Start, Cancel, Quit),
+        *(Render, RenderIdle, Start, Cancel, Quit),
         *(Ready, Rendered, Dropped, Loaded, Progress, Finished, Failed, Cancelled),
     )
 }

@@ -51,6 +51,9 @@ _STAGE_BYTES = {
 cached on the window's side, so that only the latest of these are of use."""
 _SOLID = 0.5
 """Opacity above which a pixel's depth is shown unchanged."""
+_IDLE_BYTES = 4 * 2**20
+"""Memory for results of pictures that are rendered in idle time: those of the shown picture must
+not make room for them."""
 _GPU_FACTOR = 4
 """Factor on that memory on a GPU, whose models are larger."""
 
@@ -125,6 +128,7 @@ class Renderer:
         factor = 1 if G.device.type == "cpu" else _GPU_FACTOR
         limits = {stage: factor * size for stage, size in _STAGE_BYTES.items()}
         self.cache = StageCache(max_cache_bytes, limits)
+        self._idle_cache = StageCache(_IDLE_BYTES)
         self.stage_runs: dict[str, int] = dict.fromkeys(
             ("mapping", "planes", "render", "superresolution", "mesh", "probe"), 0
         )
@@ -138,21 +142,26 @@ class Renderer:
         return can_prepare(self.G)
 
     def render(
-        self, request: RenderRequest, check: Callable[[], None] = lambda: None
+        self,
+        request: RenderRequest,
+        check: Callable[[], None] = lambda: None,
+        *,
+        idle: bool = False,
     ) -> RenderResult:
         """Answers a request.
 
         Args:
             request: what to show.
             check: called between parts of the work; an exception from it abandons the request.
+            idle: whether the picture is for later, and will not be shown as it is.
 
         Raises:
             UserError: when the request cannot be met.
         """
         start = time.perf_counter()
-        job = _Job(self, request, check)
+        job = _Job(self, request, check, idle)
         probe = None
-        with self.cache.request():
+        with job.cache.request():
             pictures = tuple(job.picture(shot) for shot in request.shots)
             meshes = tuple(job.mesh(shot) for shot in request.shots)
             if request.probe is not None:
@@ -305,12 +314,18 @@ class _Job:
     """One request under way."""
 
     def __init__(
-        self, renderer: Renderer, request: RenderRequest, check: Callable[[], None]
+        self,
+        renderer: Renderer,
+        request: RenderRequest,
+        check: Callable[[], None],
+        idle: bool = False,
     ) -> None:
         self.renderer = renderer
         self.G = renderer.G
         self.request = request
         self.check = check
+        self._idle = idle
+        self.cache = renderer._idle_cache if idle else renderer.cache
         self.plan = renderer.plan(request.quality)
         self.effort = renderer.effort(request.quality, request.preview)
         # Previews need not wait, but a full picture may not be made of their results, or it would
@@ -329,13 +344,14 @@ class _Job:
 
     def _stage(self, name: str, key: Hashable, compute: Callable[[], Any]) -> Any:
         """The cached result of a stage, or a new one."""
-        found = self.renderer.cache.get((name, key))
+        found = self.cache.get((name, key))
         if found is None:
             self.check()
             with self.clock.stage(name):
                 found = compute()
-            self.renderer.stage_runs[name] += 1
-            self.renderer.cache.put((name, key), found)
+            if not self._idle:
+                self.renderer.stage_runs[name] += 1
+            self.cache.put((name, key), found)
         return found
 
     def _ws_key(self, shot: Shot) -> Hashable:
@@ -390,7 +406,7 @@ class _Job:
     def raw(self, shot: Shot) -> RawRender:
         key = self._raw_key(shot)
         full_key = (key, True)  # a picture with normals serves where none are asked for, too
-        kept = self.renderer.cache.get(("render", full_key))
+        kept = self.cache.get(("render", full_key))
         if kept is not None:
             return kept
         with_normals = key in self._normals_wanted
@@ -484,7 +500,7 @@ class _Job:
         resolution = quality.mesh_resolution
         if self.request.preview is not None and self.request.preview.coarse_mesh:
             fine = (self._planes_key(shot), resolution, quality.mesh_level)
-            kept = self.renderer.cache.get(("mesh", fine))
+            kept = self.cache.get(("mesh", fine))
             if kept is not None:  # as in an orbit, which does not change the surface
                 return kept
             resolution = min(resolution, PREVIEW_MESH_RESOLUTION)

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import threading
+import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -36,6 +39,7 @@ from viz.render.messages import (
     Ready,
     Render,
     Rendered,
+    RenderIdle,
     Start,
     decode,
     encode,
@@ -45,7 +49,7 @@ from viz.render.renderer import Renderer
 from viz.state.errors import SupersededError, UserError
 from viz.state.files import Stamp, file_stamp
 from viz.state.jobs import Report, ReportingSteps, Steps
-from viz.state.types import MeshData, ModelInfo, RenderRequest
+from viz.state.types import MeshData, ModelInfo, RenderRequest, RenderResult
 
 RunJob = Callable[[Any, Renderer], ReportingSteps[Any]]
 """Begins a job: run(job, renderer) returns its steps."""
@@ -73,6 +77,12 @@ class _Loaded:
 
 _MOST_KEPT = 2
 """Most models that stay in memory besides the one shown."""
+_QUIET_SECONDS = 0.15
+"""Time without a request after which the worker counts as idle."""
+_IDLE_PAUSE = 6.0
+"""While it is not idle, pictures for later wait this many times as long as the last one took."""
+_LONG_SECONDS = 0.1
+"""Pictures for later that take longer are rendered only while the worker is idle."""
 
 
 class Worker:
@@ -103,6 +113,11 @@ class Worker:
         self._device = torch.device("cpu")
         self._changed = threading.Condition()
         self._slot: RenderRequest | None = None
+        self._requested = 0.0
+        """When a picture to show was requested last; see `time.monotonic`."""
+        self._idle: deque[RenderRequest] = deque()
+        self._idle_due = 0.0
+        """From when on a picture for later may keep others waiting."""
         self._waiting: list[_Task] = []
         self._running: _Task | None = None
         self._meshes: tuple[MeshData | None, ...] = ()
@@ -139,7 +154,11 @@ class Worker:
             if isinstance(message, Render):
                 if self._slot is not None and self._slot.preview is None:
                     self._tell(Dropped(self._slot))
-                self._slot = message.request
+                self._slot, self._requested = message.request, time.monotonic()
+            elif isinstance(message, RenderIdle):
+                if not message.appends:
+                    self._idle.clear()
+                self._idle.extend(message.requests)
             elif isinstance(message, Start):
                 job = msgspec.msgpack.decode(message.job, type=self._kinds[message.kind])
                 self._waiting.append(_Task(message.number, job))
@@ -147,6 +166,7 @@ class Worker:
                 self._cancel(message.number)
             elif isinstance(message, Quit):
                 self._stop, self._slot = True, None
+                self._idle.clear()
             self._changed.notify()
 
     def _cancel(self, number: int) -> None:
@@ -170,19 +190,68 @@ class Worker:
         self._tell(Ready(str(self._device), notes))
 
     def _work_once(self) -> bool:
-        """One picture and one step of a job; False once it is time to end."""
+        """One picture, one for later where it is time for it, and one step of a job; False once it
+        is time to end."""
         with self._changed:
             while not (self._stop or self._has_request or self._waiting or self._running):
-                self._changed.wait()
+                pause = self._idle_pause
+                if pause == 0:
+                    break
+                self._changed.wait(pause)
             if self._stop:
                 return False
             request = None
             if self._has_request:
                 request, self._slot = self._slot, None
-        if request is not None and self.renderer is not None:
-            self._render(self.renderer, request)
+        if self.renderer is not None:
+            if request is not None:
+                self._render(self.renderer, request)
+            if self._idle_pause == 0:
+                self._render_idle(self.renderer)
         self._step_job()
         return True
+
+    @property
+    def _idle_pause(self) -> float | None:
+        """Seconds until a picture for later may be rendered; None if there is none."""
+        if not self._idle or self.renderer is None:
+            return None
+        due = self._idle_due
+        if not (self._has_request or self._waiting or self._running):
+            due = min(due, self._requested + _QUIET_SECONDS)
+        return max(due - time.monotonic(), 0.0)
+
+    def _render_idle(self, renderer: Renderer) -> None:
+        """Renders the first of the pictures for later, or leaves it where another is requested
+        meanwhile and must not wait."""
+        begun = time.monotonic()
+        may_delay = begun >= self._idle_due
+        with self._changed:
+            if not self._idle:  # the window wants none any more
+                return
+            request = self._idle.popleft()
+
+        def check() -> None:
+            if self._stop or (self._slot is not None and not may_delay):
+                raise SupersededError
+
+        try:
+            result = renderer.render(request, check, idle=True)
+        except SupersededError:
+            with self._changed:
+                self._idle.appendleft(request)
+            return
+        except Exception as error:
+            if isinstance(error, torch.OutOfMemoryError | MemoryError):
+                self._free_memory()
+            sentence = str(error) or type(error).__name__
+            details = "" if isinstance(error, UserError) else traceback.format_exc()
+            self._tell(Failed(sentence, details, request, idle=True))
+        else:
+            self._tell(self._rendered(renderer, result, idle=True))
+        end = time.monotonic()
+        long = end - begun > _LONG_SECONDS
+        self._idle_due = math.inf if long else end + _IDLE_PAUSE * (end - begun)
 
     @property
     def _has_request(self) -> bool:
@@ -220,16 +289,18 @@ class Worker:
                 mesh if place is None else None
                 for mesh, place in zip(result.meshes, same, strict=True)
             )
-            self._tell(
-                Rendered(
-                    replace(result, meshes=fresh),
-                    renderer.cache.used_bytes,
-                    dict(renderer.stage_runs),
-                    psutil.Process().memory_info().rss,
-                    torch.cuda.memory_reserved(self._device) if self._on_cuda else 0,
-                    same,
-                )
-            )
+            result = replace(result, meshes=fresh)
+            self._tell(replace(self._rendered(renderer, result), same_meshes=same))
+
+    def _rendered(self, renderer: Renderer, result: RenderResult, idle: bool = False) -> Rendered:
+        return Rendered(
+            result,
+            renderer.cache.used_bytes,
+            dict(renderer.stage_runs),
+            psutil.Process().memory_info().rss,
+            torch.cuda.memory_reserved(self._device) if self._on_cuda else 0,
+            idle,
+        )
 
     @property
     def _on_cuda(self) -> bool:

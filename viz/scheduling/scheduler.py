@@ -24,7 +24,7 @@ The window's loop uses it like this:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from viz.scheduling.loops import Loop, Upcoming
@@ -262,16 +262,6 @@ class RequestScheduler:
             if loop and spent is not None and whole is not None and spent > _SAVES * whole:
                 chosen = FINEST
         return replace(full, preview=chosen)
-
-    def spare(self, requests: Iterable[RenderRequest], now: float) -> None:
-        """Requests the first of some pictures for use elsewhere once the renderer has been idle for
-        a moment; those that failed are skipped."""
-        rests = self._asked is not None and not self.is_due and self.waiting_since is None
-        if not rests or self._pending is not None or now - self._changed < FILL_SECONDS:
-            return
-        request = next((r for r in requests if _full(r) not in self._failed), None)
-        if request is not None:
-            self._send(request, _Purpose(now, shows=False, repeats=False))
 
     # What is rendered ahead ------------------------------------------------------------------
 

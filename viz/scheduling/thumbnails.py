@@ -1,70 +1,187 @@
-"""Small pictures of the people and motions that a model recommends, rendered in idle time and
-kept."""
+"""Small pictures: of people and motions to choose from, of favourites and of what was seen.
+
+Whoever draws one asks for it in every frame in which it is visible:
+
+    pixels = thumbnails.picture(of_person(latent))    # None until it was rendered
+
+They are rendered in idle time, only while they are asked for, and kept as long as there is room.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+import functools
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
+from viz.state.files import Stamp, file_stamp
 from viz.state.person import Latent, Motion
 from viz.state.types import ModelInfo, Preview, RenderRequest, RenderResult, SessionState
 
-Kind = Literal["people", "motions"]
-
+PICTURE_BYTES = 32 * 2**20
+"""Memory for pictures: 2,700 of 64 pixels."""
+MOTION_TIMES = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
+"""Times in the clip of a motion's pictures; the first says most, as it has gone furthest from the
+rest pose."""
 _SPARING = Preview(samples=0.5)
-_LAST = 1.0
-"""Time in the clip at which a motion is shown: it has gone furthest from the rest pose."""
+_AHEAD = 8
+"""Pictures that the worker knows of at a time: enough that it need not wait for the window."""
+_KEYS = 4096
+"""Requests kept, as making one takes longer than looking it up."""
+
+
+class Submit(Protocol):
+    """Hands requests to the worker; see `viz.render.connection.WorkerConnection.submit_idle`."""
+
+    def __call__(self, requests: tuple[RenderRequest, ...], appends: bool = False) -> None: ...
 
 
 class Thumbnails:
-    """Requests for the visible cells' pictures, and the pictures rendered so far."""
+    """Small pictures by their requests.
 
-    def __init__(self) -> None:
-        self.pictures: dict[tuple[Kind, int], np.ndarray] = {}
-        """uint8 [h, w, 3] by kind and seed, as they come."""
-        self._requests: dict[RenderRequest, tuple[Kind, int]] = {}
-        self._shown: set[Kind] = set()
+    Args:
+        submit: requests pictures in idle time.
+        max_bytes: memory for pictures; those asked for least recently make room.
+    """
 
-    def forget(self, model: ModelInfo) -> None:
-        """Starts afresh, with another model."""
-        self.pictures.clear()
-        self._requests = {_of_person(seed): ("people", seed) for seed in model.people}
-        person = Latent.at(model.people[0]) if model.people else Latent()
-        if model.moves:
-            for seed in model.motions:
-                self._requests[_of_motion(person, seed)] = "motions", seed
+    def __init__(self, submit: Submit, max_bytes: int = PICTURE_BYTES) -> None:
+        self.max_bytes, self.used_bytes = max_bytes, 0
+        self._submit = submit
+        self._model = ""
+        self._pictures: OrderedDict[_Key, np.ndarray] = OrderedDict()
+        self._problems: dict[_Key, str] = {}
+        self._wanted: dict[RenderRequest, int] = {}
+        """Those asked for in this frame that are not there, with their urgency."""
+        self._under_way: dict[RenderRequest, None] = {}
+        """Those that the worker knows of, in their order."""
 
-    def show(self, kind: Kind) -> None:
-        """Records that the cells of a kind are drawn in this frame; only visible ones are
-        rendered."""
-        self._shown.add(kind)
+    def __len__(self) -> int:
+        """How many pictures are kept."""
+        return len(self._pictures)
 
-    def missing(self) -> Iterator[RenderRequest]:
-        """Requests for the cells drawn since the last call that have no picture yet."""
-        shown, self._shown = self._shown, set()
-        for request, (kind, seed) in self._requests.items():
-            if kind in shown and (kind, seed) not in self.pictures:
-                yield request
+    @property
+    def waiting(self) -> bool:
+        """Whether pictures were asked for in this frame that are not there yet."""
+        return bool(self._wanted)
 
-    def take(self, result: RenderResult) -> bool:
-        """Keeps a result's picture if it is a thumbnail; returns whether it is."""
-        place = self._requests.get(result.request)
-        if place is None or result.pictures[0] is None:
-            return False
-        self.pictures[place] = result.pictures[0]
-        return True
+    def picture(
+        self, request: RenderRequest, urgency: int = 0, model: str = ""
+    ) -> np.ndarray | None:
+        """The picture of a request, uint8 [h, w, 3]; None while it has not been rendered.
+
+        Args:
+            request: of one shot; `of_person`, `of_motion` and `of_state` make frugal ones.
+            urgency: 0 for what is visible, more for what may become so: those of a smaller one come
+                first, and of equal ones that asked for first.
+            model: fingerprint of the weights (`ModelInfo.weights`); empty for the present model.
+                Nothing is rendered for others.
+        """
+        model = model or self._model
+        key = model, request, _stamps(request)
+        found = self._pictures.get(key)
+        if found is not None:
+            self._pictures.move_to_end(key)
+        elif model == self._model and key not in self._problems:
+            self._wanted[request] = min(urgency, self._wanted.get(request, urgency))
+        return found
+
+    def problem(self, request: RenderRequest) -> str:
+        """Why the present model has no picture for a request, as a sentence; empty if it may
+        have."""
+        return self._problems.get((self._model, request, _stamps(request)), "")
+
+    def put(self, request: RenderRequest, pixels: np.ndarray) -> None:
+        """Keeps a picture that comes from elsewhere, uint8 [h, w, 3], for the present model."""
+        key = self._model, request, _stamps(request)
+        self._drop(key)
+        self._pictures[key] = pixels
+        self.used_bytes += pixels.nbytes
+        while self.used_bytes > self.max_bytes:
+            self._drop(next(iter(self._pictures)))
+
+    def _drop(self, key: _Key) -> None:
+        old = self._pictures.pop(key, None)
+        if old is not None:
+            self.used_bytes -= old.nbytes
+
+    def send(self) -> None:
+        """Requests what this frame has asked for; called once all has been drawn."""
+        wanted, self._wanted = self._wanted, {}
+        ordered = sorted(wanted, key=wanted.__getitem__)
+        fresh = [request for request in ordered if request not in self._under_way]
+        if not fresh:
+            return
+        worst = max((wanted.get(r, _GONE) for r in self._under_way), default=0)
+        if worst > wanted[fresh[0]]:  # it has something less urgent to do: begin again
+            first = dict.fromkeys(ordered[:_AHEAD])
+            self._submit(tuple(first))
+            self._under_way = first
+        elif len(self._under_way) <= _AHEAD // 2:
+            more = fresh[: _AHEAD - len(self._under_way)]
+            self._submit(tuple(more), appends=True)
+            self._under_way |= dict.fromkeys(more)
+
+    def take(self, result: RenderResult) -> None:
+        """Keeps the picture of a request that was rendered in idle time."""
+        self._under_way.pop(result.request, None)
+        picture = result.pictures[0] if result.pictures else None
+        if picture is not None:
+            self.put(result.request, picture)
+
+    def failed(self, request: RenderRequest, sentence: str) -> None:
+        """Notes why a request that was made in idle time cannot be met; it is not made again."""
+        self._under_way.pop(request, None)
+        self._problems[self._model, request, _stamps(request)] = sentence
+
+    def lost(self) -> None:
+        """The worker was restarted and knows of none any more; the one under way may be why."""
+        if self._under_way:
+            self.failed(next(iter(self._under_way)), "The renderer ended while it was rendered.")
+        self._under_way.clear()
+
+    def use(self, model: ModelInfo) -> None:
+        """Goes on with another model, or with the same one read again. Pictures of other weights
+        are kept, as far as there is room."""
+        self._model = model.weights
+        self._problems.clear()
+        self._under_way.clear()
 
 
-def _of_person(seed: int) -> RenderRequest:
-    return _request(SessionState(latent=Latent.at(seed)))
+_Key = tuple[str, RenderRequest, tuple[Stamp | None, ...]]
+"""The model, what is shown, and the people's files."""
+_GONE = 1 << 30
+"""Urgency of what is not wanted any more."""
 
 
-def _of_motion(person: Latent, seed: int) -> RenderRequest:
-    return _request(SessionState(latent=person, motion=Motion.at(seed), t=_LAST))
+def _stamps(request: RenderRequest) -> tuple[Stamp | None, ...]:
+    latent = request.shots[0].latent
+    people = (latent, *(other.latent for other in latent.others))
+    return tuple(file_stamp(who.ws_file) for who in people if who.ws_file)
 
 
-def _request(state: SessionState) -> RenderRequest:
-    """The raw picture from the front, as the super-resolution would be too fine to be seen."""
-    return RenderRequest((state.shot("raw"),), preview=_SPARING)
+@functools.lru_cache(_KEYS)
+def of_person(latent: Latent) -> RenderRequest:
+    """A person from the front, in the rest pose."""
+    return of_state(SessionState(latent=latent))
+
+
+@functools.lru_cache(_KEYS)
+def of_motion(person: Latent, motion: Motion) -> tuple[RenderRequest, ...]:
+    """A person from the front at the times of a moving picture."""
+    states = (SessionState(latent=person, motion=motion, t=t) for t in MOTION_TIMES)
+    return tuple(map(of_state, states))
+
+
+def of_code(code: Latent | Motion, person: Latent) -> tuple[RenderRequest, ...]:
+    """What says most about a code: a person's picture, or those of a motion on `person`."""
+    return (of_person(code),) if isinstance(code, Latent) else of_motion(person, code)
+
+
+def of_state(state: SessionState) -> RenderRequest:
+    """What a state shows, as a raw picture, since what the super-resolution adds would be too fine
+    to be seen; views other than pictures as they are, but for meshes."""
+    view = state.display.view
+    shot = replace(state.shot(), view="raw" if view in ("image", "mesh") else view)
+    return RenderRequest((shot,), preview=_SPARING)

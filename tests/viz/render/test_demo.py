@@ -17,6 +17,7 @@ from training.checkpoint import load_generator
 from training.networks.generator import Generator
 from viz.render.models import load_model
 from viz.render.renderer import Renderer
+from viz.scheduling.thumbnails import of_person
 from viz.state import files, layouts
 from viz.state.jobs import finish
 from viz.state.person import Latent, Motion
@@ -105,9 +106,15 @@ def test_the_program_opens_on_it(start: Start) -> None:
     assert not desk.commands.can_undo(), "the program chose them, not the user"
     assert not any("Untrained" in name for name in controls.rects)
     before = desk.picture()
-    pictures = desk.commands.thumbnails.pictures
-    desk.until(lambda: {("people", seed) for seed in info.people} <= set(pictures), 60.0)
-    assert len({picture.tobytes() for picture in pictures.values()}) == len(pictures)
+    requests = [of_person(Latent.at(seed)) for seed in info.people]
+    kept: set[bytes] = set()
+
+    def all_differ() -> bool:
+        found = [desk.commands.thumbnails.picture(request) for request in requests]
+        kept.update(picture.tobytes() for picture in found if picture is not None)
+        return len(kept) == len(info.people)
+
+    desk.until(all_differ, 60.0)
     desk.click(f"Appearance/Persons/{info.people[2]}")
     desk.until(lambda: desk.commands.state.latent.seed == info.people[2])
     assert not np.array_equal(desk.picture(), before)

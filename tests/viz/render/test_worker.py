@@ -45,6 +45,7 @@ from viz.render.messages import (
 from viz.render.renderer import Renderer
 from viz.state import layouts
 from viz.state.errors import UserError
+from viz.state.person import Latent
 from viz.state.types import Preview, Quality, RenderRequest, RenderResult, SessionState
 from viz.worker_process import run
 
@@ -539,3 +540,28 @@ def test_a_worker_that_cannot_start_is_told_and_not_tried_for_ever():
         assert worker.host is None
     finally:
         worker.close()
+
+
+def test_pictures_for_later_leave_the_picture_shown_alone(ready: Desk) -> None:
+    """They come in their order, and neither replace what is requested nor its cached stages."""
+    ready.submit(request())
+    wait(ready, Rendered)
+    runs = dict(ready.renderer.stage_runs)
+    people = [RenderRequest(layouts.shots(SessionState(latent=Latent(x=k)))) for k in range(1, 5)]
+    ready.submit_idle(tuple(people[:2]))
+    ready.submit_idle(tuple(people[2:]), appends=True)
+    ready.submit(request(0.5))
+    events = [wait(ready, Rendered) for _ in range(5)]
+    assert [event.result.request for event in events if not event.idle] == [request(0.5)]
+    assert [event.result.request for event in events if event.idle] == people
+    ready.submit(request())
+    assert wait(ready, Rendered).stage_runs["planes"] == runs["planes"] + 1, "that at 0.5 alone"
+
+
+def test_a_picture_for_later_that_fails_is_told_apart(ready: Desk) -> None:
+    lost = RenderRequest(layouts.shots(SessionState(latent=Latent(ws_file="/no/such.person"))))
+    ready.submit_idle((lost, request()))
+    failed = wait(ready, Failed)
+    assert failed.idle
+    assert failed.request == lost
+    assert wait(ready, Rendered).result.request == request()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from gui_utils import controls
 from viz.app.commands import Commands
+from viz.app.gallery.cells import Cell, cell_rows
 from viz.app.panels import setting_controls
-from viz.app.panels.widgets import LEAST_SEED, counted, heading, picture_cells, seed_caption
-from viz.scheduling.thumbnails import Kind
+from viz.app.panels.widgets import LEAST_SEED, counted, heading, seed_caption
+from viz.scheduling.thumbnails import of_code
 from viz.state.person import LAST_SEED, Latent, Motion, lattice_seed
+from viz.state.types import RenderRequest
 
 Code = TypeVar("Code", Latent, Motion)
 
@@ -54,7 +56,8 @@ def blend_rows(code: Code) -> Code:
     return setting_controls.slider("Amount", code, "blend")
 
 
-_ONE_OF = {"people": "person", "motions": "motion"}
+Kind = Literal["people", "motions"]
+_ONE_OF: dict[Kind, str] = {"people": "person", "motions": "motion"}
 
 
 def recommended(code: Latent | Motion, kind: Kind, commands: Commands) -> int | None:
@@ -65,21 +68,27 @@ def recommended(code: Latent | Motion, kind: Kind, commands: Commands) -> int | 
         kind: which of the model's lists.
         commands: hold the model and the pictures.
     """
-    model = commands.model
-    seeds = getattr(model, kind, ())
+    seeds = getattr(commands.model, kind, ())
     if not seeds:
         return None
-    commands.thumbnails.show(kind)
     heading("Recommended")
-    words = getattr(model, f"{kind}_words") or [""] * len(seeds)
-    clicked = picture_cells(
-        _ONE_OF[kind].capitalize() + "s",
-        [word or str(seed) for seed, word in zip(seeds, words, strict=True)],
-        [commands.thumbnail_images.get((kind, seed)) for seed in seeds],
-        [k for k, seed in enumerate(seeds) if (code.x, code.y) == (seed, 0.0)],
-        lambda k: (
-            f"The {_ONE_OF[kind]} of seed {seeds[k]}, one of {len(seeds)} that the model's "
-            "makers chose."
-        ),
-    )
+    present = commands.history.present  # not in the middle of a drag
+
+    def pictures(seed: int) -> tuple[RenderRequest, ...]:
+        if isinstance(code, Latent):
+            return of_code(Latent.at(seed, present.latent), present.latent)
+        return of_code(Motion.at(seed, present.motion), present.latent)
+
+    words = getattr(commands.model, f"{kind}_words") or [""] * len(seeds)
+    cells = [
+        Cell(
+            word or str(seed),
+            pictures(seed),
+            f"The {_ONE_OF[kind]} of seed {seed}, one of {len(seeds)} that the model's makers "
+            "chose.",
+            lit=(code.x, code.y) == (seed, 0.0),
+        )
+        for seed, word in zip(seeds, words, strict=True)
+    ]
+    clicked = cell_rows(commands.small_pictures, _ONE_OF[kind].capitalize() + "s", cells)
     return None if clicked is None else seeds[clicked]

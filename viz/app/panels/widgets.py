@@ -17,7 +17,6 @@ from viz.app.performance_log import PerformanceLog
 _GAP = 6.0
 _CELL_WIDTH = 18.0
 _CELL_HEIGHT = 24.0
-_PICTURE_WIDTH = 46.0
 
 
 @dataclass(frozen=True)
@@ -113,62 +112,6 @@ def _cell(caption: str, size: tuple[float, float], lit: bool) -> bool:
         at = (low.x + (size[0] - extent.x) / 2, low.y + (size[1] - extent.y) / 2)
         draw.add_text((round(at[0]), round(at[1])), layout.ink(text), caption)
     return pressed
-
-
-def picture_cells(
-    name: str,
-    captions: Sequence[str],
-    images: Sequence[object],
-    lit: Collection[int],
-    tooltip: Callable[[int], str],
-) -> int | None:
-    """Small pictures with a caption below each, in rows; returns the index that was clicked.
-
-    An image is an `imgui.ImTextureRef`, or None while it has not come: its place is kept. `lit`
-    are the indices with a frame. Rectangles are recorded as "name/caption".
-    """
-    gap = style.px(_GAP)
-    available = imgui.get_content_region_avail().x
-    columns = max(int((available + gap) / (style.px(_PICTURE_WIDTH) + gap)), 1)
-    side = (available - gap * (columns - 1)) / columns
-    with style.font("body", style.SMALL_SIZE):
-        line = imgui.get_text_line_height()
-    clicked = None
-    imgui.push_id(name)
-    imgui.push_style_var(imgui.StyleVar_.item_spacing, (gap, gap))
-    for index, (caption, image) in enumerate(zip(captions, images, strict=True)):
-        if index % columns:
-            imgui.same_line(0.0, gap)
-        low = imgui.get_cursor_screen_pos()
-        if layout.press_area(f"##{index}", (side, side + line + style.px(2))):
-            clicked = index
-        layout.record(f"{name}/{caption}")
-        layout.tooltip(None, tooltip(index), caption)
-        _picture_cell((low.x, low.y), side, caption, image, index in lit)
-    imgui.pop_style_var()
-    imgui.pop_id()
-    imgui.set_cursor_pos_y(imgui.get_cursor_pos_y() + imgui.get_style().item_spacing.y - gap)
-    return clicked
-
-
-def _picture_cell(
-    low: tuple[float, float], side: float, caption: str, image: object, lit: bool
-) -> None:
-    colors, draw = style.palette(), imgui.get_window_draw_list()
-    corner, rounding = (low[0] + side, low[1] + side), style.px(4)
-    draw.add_rect_filled(low, corner, layout.ink(colors.frame), rounding)
-    if isinstance(image, imgui.ImTextureRef):
-        white = layout.ink(style.hex_color("#ffffff"))
-        draw.add_image_rounded(image, low, corner, (0, 0), (1, 1), white, rounding)
-    hovered = imgui.is_item_hovered()
-    if lit or hovered:
-        color = layout.ink(colors.accent if lit else colors.text_dim)
-        draw.add_rect(low, corner, color, rounding, thickness=style.px(2.5 if lit else 1.5))
-    with style.font("body", style.SMALL_SIZE):
-        shown = layout.ellipsis(caption, side)
-        x = low[0] + (side - imgui.calc_text_size(shown).x) / 2
-        tint = colors.text if lit or hovered else colors.text_dim
-        draw.add_text((round(x), round(corner[1] + style.px(2))), layout.ink(tint), shown)
 
 
 def heading(text: str) -> None:

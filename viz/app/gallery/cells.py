@@ -1,0 +1,137 @@
+"""Cells with a small picture and a caption, as the gallery and the panels show them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+
+from gui_utils import controls
+from gui_utils.controls import layout, style
+from gui_utils.controls.text import printable
+from gui_utils.gl.atlas import AtlasImage
+from viz.app.gallery.small_pictures import SmallPictures
+from viz.state.types import RenderRequest
+
+GAP = 6.0
+_LEAST_SIDE = 46.0
+"""Design pixels."""
+_RATE = 8.0
+"""Pictures a second of one that moves."""
+
+Place = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell shows."""
+
+    caption: str
+    requests: tuple[RenderRequest, ...]
+    """Its picture, or those of a moving one, from the end of the movement to its beginning."""
+    about: str = ""
+    """Tooltip."""
+    lit: bool = False
+    """Whether it is what is shown now."""
+    starred: bool = False
+    selected: bool = False
+    """Whether the keyboard is on it."""
+
+
+def caption_height() -> float:
+    """Height of a caption with its gap, Dear ImGui units."""
+    with style.font("body", style.SMALL_SIZE):
+        return imgui.get_text_line_height() + style.px(2)
+
+
+def columns_for(width: float, side: float) -> tuple[int, float]:
+    """How many cells of at least `side` design pixels fit side by side, and their side then,
+    in Dear ImGui units as `width` is."""
+    gap = style.px(GAP)
+    columns = max(int((width + gap) / (style.px(side) + gap)), 1)
+    return columns, (width - gap * (columns - 1)) / columns
+
+
+def draw_cell(
+    pictures: SmallPictures, cell: Cell, low: Place, side: float, *, plays: bool = False
+) -> None:
+    """Draws a cell at a place over the last item, which takes the mouse.
+
+    Args:
+        pictures: where its pictures come from.
+        cell: what it shows.
+        low: top left corner.
+        side: of its picture, Dear ImGui units; the caption comes below it.
+        plays: whether a moving picture moves; it does so under the mouse as well.
+    """
+    colors, draw = style.palette(), imgui.get_window_draw_list()
+    corner, rounding = (low[0] + side, low[1] + side), style.px(4)
+    hovered = imgui.is_item_hovered()
+    moving = plays or hovered or cell.selected
+    image, problem = _image(pictures, cell.requests, moving)
+    draw.add_rect_filled(low, corner, layout.ink(colors.frame), rounding)
+    if image is not None:
+        white = layout.ink(style.hex_color("#ffffff"))
+        draw.add_image_rounded(image.ref, low, corner, image.low, image.high, white, rounding)
+    elif problem:
+        _draw_icon(icons.ICON_FA_TRIANGLE_EXCLAMATION, low, side, layout.ink(colors.text_dim))
+    layout.tooltip(None, cell.about, "" if image else problem)
+    if cell.lit or cell.selected or hovered:
+        color = colors.accent if cell.lit else colors.text if cell.selected else colors.text_dim
+        width = style.px(2.5 if cell.lit or cell.selected else 1.5)
+        draw.add_rect(low, corner, layout.ink(color), rounding, thickness=width)
+    with style.font("body", style.SMALL_SIZE):
+        shown = layout.ellipsis(printable(cell.caption), side)
+        x = low[0] + (side - imgui.calc_text_size(shown).x) / 2
+        tint = colors.text if cell.lit or hovered or cell.selected else colors.text_dim
+        draw.add_text((round(x), round(corner[1] + style.px(2))), layout.ink(tint), shown)
+
+
+def _image(
+    pictures: SmallPictures, requests: Sequence[RenderRequest], moving: bool
+) -> tuple[AtlasImage | None, str]:
+    """The picture to draw now, or why there is none."""
+    first = pictures.image(requests[0])
+    if first is None:
+        return None, pictures.thumbnails.problem(requests[0])
+    if not moving or len(requests) == 1:
+        return first, ""
+    found = [first, *(pictures.image(request, urgency=1) for request in requests[1:])]
+    controls.request_frame("moving pictures", 1 / _RATE)
+    # To the end and back again, without showing either end twice.
+    last = len(found) - 1
+    step = int(time.perf_counter() * _RATE) % (2 * last)
+    return found[abs(last - step)] or first, ""
+
+
+def _draw_icon(icon: str, low: Place, side: float, color: int) -> None:
+    size = imgui.calc_text_size(icon)
+    at = (round(low[0] + (side - size.x) / 2), round(low[1] + (side - size.y) / 2))
+    imgui.get_window_draw_list().add_text(at, color, icon)
+
+
+def cell_rows(pictures: SmallPictures, name: str, cells: Sequence[Cell]) -> int | None:
+    """Cells in rows that fill the line, all of them drawn; the index of the one that was pressed.
+    Rectangles are recorded as "name/caption"."""
+    gap = style.px(GAP)
+    columns, side = columns_for(imgui.get_content_region_avail().x, _LEAST_SIDE)
+    height = side + caption_height()
+    pressed = None
+    imgui.push_id(name)
+    imgui.push_style_var(imgui.StyleVar_.item_spacing, (gap, gap))
+    for index, cell in enumerate(cells):
+        if index % columns:
+            imgui.same_line(0.0, gap)
+        low = imgui.get_cursor_screen_pos()
+        if layout.press_area(f"##{index}", (side, height)):
+            pressed = index
+        layout.record(f"{name}/{cell.caption}")
+        if imgui.is_item_visible():
+            draw_cell(pictures, cell, (low.x, low.y), side)
+    imgui.pop_style_var()
+    imgui.pop_id()
+    imgui.set_cursor_pos_y(imgui.get_cursor_pos_y() + imgui.get_style().item_spacing.y - gap)
+    return pressed

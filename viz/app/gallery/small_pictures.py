@@ -1,0 +1,35 @@
+"""Small pictures on the GPU, for whoever draws one."""
+
+from __future__ import annotations
+
+from gui_utils.gl.atlas import Atlas, AtlasImage
+from viz.scheduling.thumbnails import Thumbnails
+from viz.state.types import RenderRequest
+
+
+class SmallPictures:
+    """Draws `Thumbnails`; needs the window's OpenGL context once a picture has come.
+
+    Args:
+        thumbnails: the pictures.
+    """
+
+    def __init__(self, thumbnails: Thumbnails) -> None:
+        self.thumbnails = thumbnails
+        self._atlas: Atlas | None = None
+
+    def image(self, request: RenderRequest, urgency: int = 0, model: str = "") -> AtlasImage | None:
+        """The picture of a request as Dear ImGui draws it, for this frame; None while it has not
+        come. The arguments are those of `Thumbnails.picture`."""
+        pixels = self.thumbnails.picture(request, urgency, model)
+        if pixels is None:
+            return None
+        if self._atlas is None:
+            self._atlas = Atlas()
+        return self._atlas.image(pixels)
+
+    def close(self) -> None:
+        """Frees what lies on the GPU."""
+        if self._atlas is not None:
+            self._atlas.delete()
+            self._atlas = None
