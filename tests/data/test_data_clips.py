@@ -129,7 +129,7 @@ def test_check_finds_what_is_wrong(write_set):
     reasons = {p.clip: p.reason for p in report.problems}
     assert set(reasons) == {"000001", "000002", "000003", "000004"}
     assert "frame 4" in reasons["000001"]
-    assert "no rotation" in reasons["000001"]
+    assert "is not a rotation" in reasons["000001"]
     assert "000003/009.png is missing" in reasons["000003"]
     assert "000004/011.png is damaged" in reasons["000004"]
     assert "4 problems" in str(report)
@@ -173,8 +173,8 @@ def test_check_describes_a_good_set(write_set):
     "spoil,words",
     [
         (lambda data: data[:-30], "cut off"),
-        (lambda data: data[:20], "no PNG"),
-        (lambda data: b"", "no PNG"),
+        (lambda data: data[:20], "not a PNG"),
+        (lambda data: b"", "not a PNG"),
         (lambda data: data[:60] + bytes([data[60] ^ 4]) + data[61:], "damaged"),
         (lambda data: data[:16] + (60_000).to_bytes(4, "big") + data[20:], "60000 x 16 pixels"),
     ],

@@ -215,7 +215,7 @@ def test_bad_cameras_and_short_clips_are_skipped(write_set):
 
     loader = Loader(ClipDataset(open_source(write_set(clips=3, change=spoil)), SIDE), 3)
     assert torch.equal(take(loader, 1)[0].clip, torch.tensor([2, 2, 2]))
-    assert "no rotation" in loader.skipped["000000"]
+    assert "is not a rotation" in loader.skipped["000000"]
     assert "has 10 frames; 16 are needed" in loader.skipped["000001"]
 
 

@@ -164,7 +164,7 @@ def test_rejects_have_their_reasons(tmp_path, write_video, write_cameras):
         "small": "only 32 of 64 pixels; --enlarge",
         "slow": "12 frames a second; 25",
         "count": "20 frames but 18 cameras",
-        "bad": "not 25 numbers|no list",
+        "bad": "not 25 numbers|not a list",
         "broken": "cannot be read as a video",
     }
     assert set(reasons) == set(expected)

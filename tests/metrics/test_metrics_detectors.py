@@ -225,7 +225,7 @@ def test_files_of_other_networks_say_how_they_differ(tmp_path):
     with pytest.raises(DetectorError, match="lacks bias, and resizes weight"):
         load_detector(tmp_path / "other.pt", small_kind())
     torch.save([1, 2], tmp_path / "list.pt")
-    with pytest.raises(DetectorError, match="no state dict"):
+    with pytest.raises(DetectorError, match="does not contain a state dict"):
         load_detector(tmp_path / "list.pt", small_kind())
     with pytest.raises(DetectorError, match="No such file"):
         load_detector(tmp_path / "missing.pt", small_kind())

@@ -73,7 +73,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes):
 def test_absent_and_empty_places_are_refused(tmp_path: Path):
     with pytest.raises(ModelError, match="does not exist"):
         load_model(tmp_path / "absent")
-    with pytest.raises(ModelError, match=r"no checkout.*generic_neutral_mesh.*61 more files"):
+    with pytest.raises(ModelError, match=r"not a checkout.*generic_neutral_mesh.*61 more files"):
         load_model(tmp_path)
 
 

@@ -114,7 +114,7 @@ def test_states_are_few_whole_and_survive_damage(tmp_path):
     again = trainer(tmp_path, resume=True)
     assert again.folder.restore(again.state) == folder.states()[0]
     assert again.state.update == 5
-    with pytest.raises(RunError, match="holds a run already"):
+    with pytest.raises(RunError, match="already holds a run"):
         folder.begin(CONFIG, resume=False)
 
 

@@ -327,7 +327,7 @@ def test_final_pictures_are_told_how_they_should_have_changed():
 def test_raw_pictures_must_fit_into_final_ones(wide, tmp_path):
     config = in_two_stages(wide, tmp_path / "run")
     uneven = replace(config.generator, rendering=RenderingConfig(24, 8, 8))
-    with pytest.raises(ValueError, match="no multiple"):
+    with pytest.raises(ValueError, match="whole multiple"):
         start(replace(config, generator=uneven))
 
 

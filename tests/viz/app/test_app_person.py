@@ -133,7 +133,7 @@ def test_damaged_people_are_told_of(desk, person):
     before = desk.picture()
     person.write_bytes(person.read_bytes()[:-5])
     desk.drop(person)
-    desk.see_toast("anna.person is no person file, or it is damaged")
+    desk.see_toast("anna.person is not a person file, or is damaged")
     assert np.array_equal(desk.picture(), before)
 
 

@@ -97,7 +97,7 @@ def test_an_export_finds_its_model_by_the_weights(renderer, model, tmp_path, cap
     again = ["render", "--session", str(out), "--overwrite", "--output", str(tmp_path / "b.png")]
     model = model.rename(tmp_path / "renamed.safetensors")
     assert program.main(again) == 1
-    assert "model.safetensors is not here: name a model by --checkpoint" in capsys.readouterr().err
+    assert "model.safetensors is not here: name one with --checkpoint" in capsys.readouterr().err
 
     settings = tmp_path / "config" / "pv3d-visualizer" / "settings.json"
     settings.parent.mkdir(parents=True)
@@ -144,7 +144,7 @@ def test_a_training_run_s_folder_is_its_newest_generator(model, tmp_path):
 def test_without_any_model_it_says_so(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("viz.state.files.CHECKPOINTS", tmp_path)
     assert program.main(["render", "--output", str(tmp_path / "a.png")]) == 1
-    assert "There is no model: name one by --checkpoint" in capsys.readouterr().err
+    assert "There is no model: name one with --checkpoint" in capsys.readouterr().err
     assert files(tmp_path) == []
 
 

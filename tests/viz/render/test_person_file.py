@@ -119,7 +119,7 @@ _ABOUT = {"format": "pv3d-person", "version": "1", "weights": "x", "model": "", 
 def test_damaged_person_files_are_refused(sharp, tmp_path, change, about):
     path = tmp_path / "a.person"
     path.write_bytes(bytes_of(parts(sharp) | change, **(_ABOUT | about)))
-    with pytest.raises(UserError, match=r"a\.person is no person file, or it is damaged"):
+    with pytest.raises(UserError, match=r"a\.person is not a person file, or is damaged"):
         person_file.read(str(path))
 
 
@@ -130,7 +130,7 @@ def test_what_is_no_person_file_is_refused(sharp, tmp_path):
     head = struct.pack("<Q", len(header)) + header
     for data in (b"", b"text", whole[:60], whole[:-1], head, struct.pack("<Q", 2**40)):
         path.write_bytes(data)
-        with pytest.raises(UserError, match="no person file"):
+        with pytest.raises(UserError, match="not a person file"):
             person_file.read(str(path))
     path.write_bytes(bytes_of(parts(sharp), **(_ABOUT | {"version": "2"})))
     with pytest.raises(UserError, match="another version"):

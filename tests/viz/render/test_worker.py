@@ -485,7 +485,7 @@ def test_a_worker_that_is_killed_is_started_again(
     kill(process)
     events: list[Event] = []
     restarted = wait(process, Restarted, events)
-    assert "started again" in restarted.sentence
+    assert "restarted" in restarted.sentence
     stopped = next(event for event in events if isinstance(event, Failed))
     assert "Exporting frames stopped" in stopped.sentence
     assert process.status is None
