@@ -16,11 +16,12 @@ from tests.viz.app.recording import RecordingCommands
 from viz.app.panels import PANELS
 from viz.app.panels.appearance import layer_resolution
 from viz.app.panels.layers_panel import matching
+from viz.app.portraits.photo_at_work import Portrait
 from viz.exports.table import EXPORTERS
 from viz.state.animation import path_editing
 from viz.state.jobs import JobStatus
 from viz.state.person import Latent, LatentShare
-from viz.state.types import LayerInfo, PathOptions, Probe, RenderResult, SessionState
+from viz.state.types import Cue, LayerInfo, PathOptions, Probe, RenderResult, SessionState
 
 display = gui.display
 make_driver = gui.make_driver
@@ -285,6 +286,11 @@ def test_what_no_encoding_can_hold_is_drawn_all_the_same(desk: Desk):
     desk.commands.performance.precision = desk.commands.performance.preview_level = odd
     desk.state.latent = replace(desk.state.latent, ws_file=odd)
     desk.commands.job = JobStatus(f"Exporting {odd}", 0.5, odd)
+    words = ("name", "title", "line", "note", "checkpoint")
+    cue = replace(Cue.of(desk.state), **dict.fromkeys(words, odd))
+    desk.state.cues = desk.commands.state.cues = (cue,)
+    desk.commands.interface.audience = odd
+    desk.commands.portrait = Portrait(path=odd, name=odd, made=odd)
     for panel in PANELS:  # each by itself, so that one does not hide another's failure
         desk.show(panel.title)
         assert f"{panel.title}" in controls.rects
