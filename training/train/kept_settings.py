@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -59,14 +60,15 @@ def read_settings(folder: RunFolder, kind: type[Settings]) -> Settings | None:
     """
     path = folder.path / "config.json"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        # By `json`: names of files that are not UTF-8 are no text for msgspec.
+        return msgspec.convert(json.loads(path.read_bytes()), kind)
     except FileNotFoundError as e:
         if not folder.states():
             return None
         raise RunError(f"{path} is missing: the run cannot continue without it.") from e
     except OSError as e:
         raise RunError(f"{path} cannot be read: {e.strerror}.") from e
-    except (msgspec.DecodeError, ValueError) as e:
+    except (msgspec.DecodeError, ValueError, RecursionError) as e:
         raise RunError(f"{path} cannot be used: {str(e).rstrip('.')}.") from e
 
 

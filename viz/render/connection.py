@@ -48,6 +48,7 @@ from viz.render.messages import (
     Start,
     decode,
     encode,
+    pack,
 )
 from viz.state.errors import UserError
 from viz.state.jobs import JobStatus
@@ -107,8 +108,7 @@ class _Pending:
     seconds_left: float | None = None
 
     def message(self) -> Start:
-        fields = msgspec.Raw(msgspec.msgpack.encode(self.job))
-        return Start(self.number, type(self.job).__name__, fields)
+        return Start(self.number, type(self.job).__name__, pack(self.job))
 
 
 @dataclass(frozen=True)

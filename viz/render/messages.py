@@ -7,11 +7,13 @@ they are part of the message.
 
 from __future__ import annotations
 
+import re
 import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 import msgspec
 import numpy as np
@@ -47,8 +49,8 @@ class Start:
     """Tells jobs apart."""
     kind: str
     """Name of the job's class."""
-    job: msgspec.Raw
-    """Its fields."""
+    job: bytes
+    """Its fields, as `pack` makes them."""
 
 
 @dataclass(frozen=True)
@@ -299,8 +301,7 @@ def encode(message: Any, ring: ArrayRing | None = None) -> bytes:
         place = ring.put(array) if ring is not None and array.nbytes > _SMALL else None
         return (*head, array.tobytes()) if place is None else (*head, *place)
 
-    body = msgspec.msgpack.encode(message, enc_hook=plain)
-    return msgspec.msgpack.encode((type(message).__name__, msgspec.Raw(body)))
+    return msgspec.msgpack.encode((type(message).__name__, pack(message, plain)))
 
 
 def decode(data: bytes, ring: ArrayRing | None = None) -> Any:
@@ -320,7 +321,51 @@ def decode(data: bytes, ring: ArrayRing | None = None) -> Any:
             raise ValueError("an array lies in memory that is not shared")
         return ring.take(value[2], value[3], dtype, shape)
 
-    name, body = msgspec.msgpack.decode(data, type=tuple[str, msgspec.Raw])
+    name, body = msgspec.msgpack.decode(data, type=tuple[str, bytes])
     if name not in _KINDS:
         raise ValueError(f"{name} is not a message")
-    return msgspec.msgpack.decode(body, type=_KINDS[name], dec_hook=array)
+    return unpack(body, _KINDS[name], array)
+
+
+def pack(value: Any, enc_hook: Callable[[Any], Any] | None = None) -> bytes:
+    """A value as bytes, whatever its texts hold.
+
+    The name of a file that is not UTF-8 has lone surrogates, which MessagePack cannot hold. They
+    travel as private characters, and a mark before the bytes says so.
+    """
+    try:
+        return _USUAL + msgspec.msgpack.encode(value, enc_hook=enc_hook)
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins(value, builtin_types=(bytes,), enc_hook=enc_hook)
+        return _ESCAPED + msgspec.msgpack.encode(_each_text(plain, _SURROGATES, _PRIVATE))
+
+
+def unpack(data: bytes, kind: type, dec_hook: Callable[[type, Any], Any] | None = None) -> Any:
+    """The value that `pack` was given.
+
+    Raises:
+        ValueError: when it is not of that type.
+    """
+    mark, body = data[:1], memoryview(data)[1:]
+    if mark != _ESCAPED:
+        return msgspec.msgpack.decode(body, type=kind, dec_hook=dec_hook)
+    plain = _each_text(msgspec.msgpack.decode(body), _PRIVATES, -_PRIVATE)
+    return msgspec.convert(plain, kind, builtin_types=(bytes,), dec_hook=dec_hook)
+
+
+_USUAL, _ESCAPED = b"\0", b"\1"
+_SURROGATES, _PRIVATES = re.compile("[\ud800-\udfff]"), re.compile("[\U0010f800-\U0010ffff]")
+_PRIVATE = 0x10F800 - 0xD800
+"""From a lone surrogate to its private character."""
+
+
+def _each_text(value: Any, letters: re.Pattern[str], shift: int) -> Any:
+    """Plain data with some letters of all texts shifted."""
+    if isinstance(value, str):
+        return letters.sub(lambda found: chr(ord(found[0]) + shift), value)
+    if isinstance(value, dict):
+        pairs = cast(dict[Any, Any], value).items()
+        return {_each_text(k, letters, shift): _each_text(v, letters, shift) for k, v in pairs}
+    if isinstance(value, list | tuple):
+        return [_each_text(item, letters, shift) for item in cast(Sequence[Any], value)]
+    return value

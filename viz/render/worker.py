@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
-import msgspec
 import psutil
 import torch
 
@@ -43,6 +42,7 @@ from viz.render.messages import (
     Start,
     decode,
     encode,
+    unpack,
 )
 from viz.render.models import Model, load_model, pick_device
 from viz.render.renderer import Renderer
@@ -160,7 +160,7 @@ class Worker:
                     self._idle.clear()
                 self._idle.extend(message.requests)
             elif isinstance(message, Start):
-                job = msgspec.msgpack.decode(message.job, type=self._kinds[message.kind])
+                job = unpack(message.job, self._kinds[message.kind])
                 self._waiting.append(_Task(message.number, job))
             elif isinstance(message, Cancel):
                 self._cancel(message.number)

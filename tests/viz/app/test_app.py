@@ -82,8 +82,8 @@ def start_process(folder: Path, *words: str) -> tuple[subprocess.Popen, int]:
 
 
 def run_of(model: Path) -> Path:
-    """The folder of a training run that has saved this model."""
-    run = model.with_name("run")
+    """The folder of a training run that has saved this model; its name is not UTF-8."""
+    run = model.with_name(os.fsdecode(b"run\xc4\xe3"))
     run.mkdir()
     shutil.copy(model, run / "generator.safetensors")
     return run

@@ -37,10 +37,13 @@ from viz.render.messages import (
     Finished,
     Loaded,
     Ready,
+    Render,
     Rendered,
     Restarted,
     decode,
     encode,
+    pack,
+    unpack,
 )
 from viz.render.renderer import Renderer
 from viz.state import layouts
@@ -445,6 +448,21 @@ def test_arrays_go_through_the_ring_for_as_long_as_it_has_room():
     finally:
         memory.close()
         memory.unlink()
+
+
+def test_names_that_are_not_utf8_survive_the_wire():
+    odd = "/old\udcc4\udce3/\ud800\0.ckpt"
+    state = SessionState(odd, Latent(ws_file=odd))
+    full = layouts.full_request(state)
+    for message in (Render(full), Failed(odd, odd, full)):
+        assert decode(encode(message)) == message
+    picture = np.arange(2**14, dtype=np.uint16).reshape(128, 128)
+    found = decode(encode(Rendered(RenderResult(full, (picture,), problems=(odd,)), 0))).result
+    assert (found.request, found.problems) == (full, (odd,))
+    assert np.array_equal(found.pictures[0], picture)
+    job = ExportJob.of("frames", FrameOptions(), state, Path(odd))
+    again = unpack(pack(job), ExportJob)
+    assert (again.state, again.path) == (job.state, job.path)
 
 
 def test_what_is_no_message_is_refused():
