@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -12,6 +13,12 @@ from types import FrameType
 from typing import NoReturn
 
 _READER_GONE = 128 + 13  # as shells report SIGPIPE
+_PLACES = {
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.ENAMETOOLONG: "its name is too long",
+}
+"""Why a file or folder that the user names cannot be used."""
 _ENDINGS = ("SIGTERM", "SIGHUP")
 """Signals of schedulers, and of terminals that are closed."""
 
@@ -21,8 +28,8 @@ def run_command(main: Callable[[], int]) -> NoReturn:
 
     It ends quietly if nobody reads its output any more (`--help | head`) and after Ctrl+C, and
     removes half-written files when it is terminated or its terminal is closed. For a file or folder
-    that may not be accessed it prints a sentence and ends with status 1. Characters that the
-    terminal cannot show are printed as escapes.
+    that may not be accessed, or whose name is too long for any file, it prints a sentence and ends
+    with status 1. Characters that the terminal cannot show are printed as escapes.
     """
     _print_everything()
     _end_in_order()
@@ -38,10 +45,11 @@ def run_command(main: Callable[[], int]) -> NoReturn:
         status = _READER_GONE
     except KeyboardInterrupt:
         status = 130
-    except PermissionError as error:
-        if error.filename is None:
+    except OSError as error:
+        if error.errno not in _PLACES or error.filename is None:
             raise
-        print(f"{os.fsdecode(error.filename)} cannot be used: permission denied.", file=sys.stderr)
+        reason = _PLACES[error.errno]
+        print(f"{os.fsdecode(error.filename)} cannot be used: {reason}.", file=sys.stderr)
         status = 1
     sys.exit(status)
 

@@ -85,6 +85,18 @@ def test_places_that_may_not_be_entered_get_a_sentence(
     assert "Traceback" not in told
 
 
+@pytest.mark.parametrize(("module", "words"), COMMANDS)
+def test_names_that_no_file_can_have_get_a_sentence(
+    status_of, module: str, words: str, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    (tmp_path / "clips").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert status_of(module, words.replace(PLACE, "n" * 300)) == 1
+    told = capsys.readouterr().err
+    assert "too long" in told
+    assert "Traceback" not in told
+
+
 @pytest.mark.parametrize(("module", "words"), HELPS)
 def test_helps_say_in_words_what_may_be_left_out(status_of, module: str, words: str, capsys):
     assert status_of(module, f"{words} --help".strip()) == 0
