@@ -163,6 +163,7 @@ def test_what_cannot_be_is_one_sentence(panel: AppDriver, tmp_path: Path) -> Non
     press(panel)  # which does nothing: the button is dead, and the panel says why
     panel.frames(5)
     assert panel.commands.job is None
+    assert not any("keyframes" in toast.sentence for toast in panel.app.toasts)
     panel.commands.export()
     panel.see_toast("keyframes")
 

@@ -115,6 +115,7 @@ def test_quitting_asks_where_something_would_be_lost(desk: AppDriver, tmp_path: 
     (tmp_path / "sessions").write_text("in the way of sessions that save themselves")
     desk.key("Escape", "Return", "Escape", "Return")
     assert not desk.app.dialogs.is_open, "Escape leaves nothing but what is open"
+    assert not desk.commands.quitting
     desk.key("r")
     desk.key("ctrl+q")
     desk.until(lambda: "Quit the visualizer?/Stay" in controls.rects)
