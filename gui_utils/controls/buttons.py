@@ -14,6 +14,7 @@ from gui_utils.controls.layout import (
     ink,
     press_area,
     record,
+    reset_clicked,
     scope,
     split_label,
 )
@@ -66,7 +67,7 @@ def combo(
         imgui.end_combo()
     record(row.name)
     _chevron(low.x + row.width - style.px(15), low.y + row.height / 2)
-    if (imgui.is_item_clicked(1) or row.reset) and default is not None:
+    if (reset_clicked() or row.reset) and default is not None:
         new = default
     if not is_open:
         origin = "" if default is None else f"default {captions.get(default, default)}"
@@ -93,10 +94,10 @@ def toggle(
     width, height = style.px(32), style.px(18)
     low = imgui.get_cursor_screen_pos()
     pressed = press_area("##switch", (width, row.height))
-    record(row.name, presses=True)
+    pressed |= record(row.name, presses=True)
     hovered = imgui.is_item_hovered()
     new = not value if pressed else value
-    if (imgui.is_item_clicked(1) or row.reset) and default is not None:
+    if (reset_clicked() or row.reset) and default is not None:
         new = default
     colors = style.palette()
     draw = imgui.get_window_draw_list()
@@ -137,10 +138,10 @@ def segmented(
     for index, (option, caption) in enumerate(captions.items()):
         left = low.x + index * width
         imgui.set_cursor_screen_pos((left, low.y))
-        if press_area(f"##{caption}", (width, row.height)):
+        pressed = press_area(f"##{caption}", (width, row.height))
+        if record(f"{row.name}/{caption}", presses=True) or pressed:
             new = option
-        record(f"{row.name}/{caption}", presses=True)
-        if imgui.is_item_clicked(1) and default is not None:
+        if reset_clicked() and default is not None:
             new = default
         text = colors.text_dim
         chosen, hovered = option == value, imgui.is_item_hovered()
@@ -188,11 +189,11 @@ def button(
     caption = f"{icon}  {visible}" if icon else visible
     size_x = 0.0 if width is None else -1.0 if width < 0 else style.px(width)
     pressed = imgui.button(f"{caption}###{name}", (size_x, 0.0))
+    pressed |= record(name, presses=True)
     if not enabled:
         imgui.end_disabled()
     if primary:
         imgui.pop_style_color(4)
-    record(name, presses=True)
     explain(None, tooltip)
     return pressed
 
@@ -221,9 +222,9 @@ def icon_button(
     size = imgui.calc_text_size(icon)
     x, y = low.x + (side - size.x) / 2, low.y + (side - size.y) / 2
     draw.add_text((round(x), round(y)), ink(tint), icon)
+    pressed |= record(name, presses=True)
     if not enabled:
         imgui.end_disabled()
-    record(name, presses=True)
     explain(None, tooltip)
     return pressed
 

@@ -35,6 +35,8 @@ class Control:
     """Whether it is pressed, not set to a value: a button, a switch."""
     about: str = ""
     """Its tooltip."""
+    subject: object = None
+    """What it sets, see `tag`."""
 
 
 @dataclass
@@ -49,6 +51,10 @@ class _Search:
     """What `indexing` has found; None outside of it."""
     last: str = ""
     """The control found last, which a tooltip belongs to."""
+    pressed: str = ""
+    """The button that `pressing` presses."""
+    menu: str = ""
+    """The control that a menu was asked for; empty for none."""
 
 
 _SEARCH_FRAMES = 10
@@ -72,22 +78,52 @@ def split_label(label: str) -> tuple[str, str]:
     return visible, name or visible
 
 
-def record(name: str, *, presses: bool = False) -> None:
+def record(name: str, *, presses: bool = False) -> bool:
     """Remember the rectangle of the last item under the current section.
 
     `presses` tells that the item is pressed, not set to a value.
+
+    Returns:
+        Whether `pressing` presses it now.
     """
     full = "/".join((*_prefix, name))
     if _search.index is not None:
         _search.last = full if imgui.get_item_id() else ""
         if _search.last:
             _search.index[full] = Control(presses)
-        return
+        return presses and full == _search.pressed and not _is_disabled()
+    if imgui.is_item_clicked(1) and imgui.get_io().key_ctrl:
+        _search.menu = full
     if full == _search.sought:
         _search.sought = ""
         _reach_item(presses)
     low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
     record_rect(name, (low.x, low.y, high.x, high.y))
+    return False
+
+
+def _is_disabled() -> bool:
+    """Whether the last item is drawn faded and takes no input."""
+    flags = imgui.get_current_context().last_item_data.item_flags
+    return bool(flags & imgui.ItemFlags_.disabled)
+
+
+def tag(subject: object) -> None:
+    """Note what the control just drawn sets, for `indexing`."""
+    if _search.index is not None and _search.last:
+        _search.index[_search.last] = replace(_search.index[_search.last], subject=subject)
+
+
+def reset_clicked() -> bool:
+    """Whether the last item was clicked to reset it: with the right button, without Ctrl."""
+    return imgui.is_item_clicked(1) and not imgui.get_io().key_ctrl
+
+
+def take_menu() -> str:
+    """The control "Section/Label" that was clicked with Ctrl and the right button since the last
+    call, empty for none."""
+    asked, _search.menu = _search.menu, ""
+    return asked
 
 
 def record_rect(name: str, rect: tuple[float, float, float, float]) -> None:
@@ -143,6 +179,18 @@ def indexing(width: float) -> Iterator[dict[str, Control]]:
     finally:
         _search.index = None
         imgui.end()
+
+
+@contextmanager
+def pressing(name: str, width: float) -> Iterator[None]:
+    """Press the button or switch "Section/Label" when the block draws it, out of sight; one that
+    is disabled is left alone."""
+    _search.pressed = name
+    try:
+        with indexing(width):
+            yield
+    finally:
+        _search.pressed = ""
 
 
 @contextmanager
@@ -240,7 +288,7 @@ def begin_row(label: str, height: float | None = None) -> Row:
     )
     imgui.dummy((label_width, line))
     hovered = tooltip_due()
-    reset = imgui.is_item_clicked(1)
+    reset = reset_clicked()
     imgui.same_line(0.0, gap)
     width = max(available - label_width - gap, style.px(24))
     return Row(name, width, height, hovered, reset, visible if shown != visible else "")

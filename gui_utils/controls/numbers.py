@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from imgui_bundle import imgui
 
 from gui_utils.controls import keyboard, style
-from gui_utils.controls.layout import Row, begin_row, ellipsis, ink, press_area, record, tooltip
+from gui_utils.controls.layout import (
+    Row,
+    begin_row,
+    ellipsis,
+    ink,
+    press_area,
+    record,
+    reset_clicked,
+    tooltip,
+)
 
 _TYPE_HINT = "Double click to type, right click to reset."
 _DRAG_HINT = "Drag to change (Shift: finer, Alt: faster). " + _TYPE_HINT
@@ -140,7 +149,7 @@ def _field(
     press_area(name, (width, imgui.get_frame_height()))
     # Only the mouse counts here, not the item that has the focus ring.
     hovered = imgui.is_item_hovered(imgui.HoveredFlags_.no_nav_override)
-    result = _Field(reset=imgui.is_item_clicked(1))
+    result = _Field(reset=reset_clicked())
     result.steps, _ = keyboard.arrow_steps()
     by_key = keyboard.pressed_by_key()
     by_mouse = imgui.is_item_activated() and not by_key

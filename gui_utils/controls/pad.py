@@ -8,7 +8,7 @@ from collections.abc import Callable
 from imgui_bundle import imgui
 
 from gui_utils.controls import keyboard, style
-from gui_utils.controls.layout import begin_row, ink, press_area, record
+from gui_utils.controls.layout import begin_row, ink, press_area, record, reset_clicked
 from gui_utils.controls.layout import tooltip as explain
 from gui_utils.controls.text import printable
 
@@ -54,7 +54,7 @@ def pad(
         x, y = x - delta.x / style.px(CELL), y - delta.y / style.px(CELL)
     if hovered and imgui.is_mouse_double_clicked(0):
         x, y = float(round(x)), float(round(y))
-    if (imgui.is_item_clicked(1) or row.reset) and default is not None:
+    if (reset_clicked() or row.reset) and default is not None:
         x, y = default
     if not active:
         explain(row, tooltip, f"at {x:.2f}, {y:.2f}", _HINT)

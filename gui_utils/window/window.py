@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 _SETTLE_FRAMES = 2
 # The caret of a text field is shown for 0.8 s and hidden for 0.4 s.
 _CARET_STEP = 0.4
+_POLL_SECONDS = 1 / 60
 
 
 class Window:
@@ -69,6 +70,9 @@ class Window:
         self.close_requested = False
         self.frame_times: deque[float] = deque(maxlen=600)
         self.callback_errors: deque[str] = deque(maxlen=100)
+        self.poll: Callable[[], bool] | None = None
+        """Asked 60 times a second while a frame waits, for input that is no event of the window, as
+        of a gamepad; true begins the frame."""
         self._theme: style.ThemeName = theme
         self._ui_scale = min(max(float(ui_scale), 0.5), 3.0)
         self._vsync = vsync
@@ -424,9 +428,9 @@ class Window:
         while True:
             # A wait also ends for events that change nothing on screen.
             left = min(end - time.perf_counter(), *self.frame_requests.values(), math.inf)
-            if left <= 0:
+            if left <= 0 or (self.poll is not None and self.poll()):
                 break
-            glfw.wait_events_timeout(left)
+            glfw.wait_events_timeout(left if self.poll is None else min(left, _POLL_SECONDS))
         now = time.perf_counter()
         if now < due:
             time.sleep(due - now)

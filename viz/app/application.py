@@ -11,11 +11,13 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.window.window import Window
 from training.reasons import first_line
-from viz.app import preferences, shortcuts
+from viz.app import palette, preferences, shortcuts
 from viz.app.commands import Commands
+from viz.app.control.control_menu import ControlMenu
 from viz.app.dialogs import Dialogs
 from viz.app.screen import Screen
 from viz.app.stage.audience import Audience
+from viz.app.stage.virtual_camera import VirtualCamera
 from viz.app.worker_events import WorkerEvents
 from viz.render.connection import Launch, WorkerConnection, in_process
 from viz.state import files
@@ -83,6 +85,9 @@ class App:
         self.audience = Audience(self.commands, self.window)
         self.screen = Screen(self.commands, self.audience)
         self.dialogs = Dialogs(self.commands, builtin_dialogs)
+        self._control_menu = ControlMenu(self.commands)
+        self._webcam: VirtualCamera | None = None
+        self._connect_control()
         self._title = ""
         self._failure: Exception | None = None
         """Why the last frame failed as a whole."""
@@ -91,6 +96,17 @@ class App:
         self._wheel_until = self._pointer_moved = 0.0
         self._pointer = (0.0, 0.0)
         self.commands.open_model(wanted)
+
+    def _connect_control(self) -> None:
+        """Lets inputs reach commands, panels and the loop, and opens those that were open."""
+        commands = self.commands
+        commands.control.connect(
+            self.window.wake,
+            lambda: palette.acts(commands),
+            lambda name: palette.press(commands, name),
+        )
+        self.window.poll = commands.control.poll
+        commands.open_control()
 
     def _notify(
         self,
@@ -171,6 +187,8 @@ class App:
         self.commands.remember()
         self.window.hide()  # the worker may take a moment to end what it does
         self.commands.worker.close()
+        self.commands.control.close()
+        self._close_webcam()
         self.audience.close()
         self.screen.close()
         self.window.close()
@@ -178,7 +196,8 @@ class App:
     @property
     def moving(self) -> bool:
         """Whether the state changes from frame to frame, by itself or in the user's hand."""
-        return self.commands.moves_by_itself or self._held
+        now = time.perf_counter()
+        return self.commands.moves_by_itself or self._held or self.commands.control.is_moving(now)
 
     @property
     def _held(self) -> bool:
@@ -197,6 +216,8 @@ class App:
             if now >= self._step_due:
                 self._step_due = max(self._step_due, now - 0.1) + 1 / scheduler.step_rate
             longest = max(self._step_due - now, 0.0)
+        elif self.commands.control.is_moving(now):
+            longest = self.commands.control.step_seconds
         elif self.dialogs.is_open or self.commands.job is not None or scheduler.waiting_since:
             longest = 0.1
         return min(longest, scheduler.wake_after(now))
@@ -217,6 +238,7 @@ class App:
             commands.quit()
         if not self.dialogs.is_open:
             shortcuts.handle(commands)
+        commands.guarded(lambda: commands.control.update(now, seconds))
         commands.advance(seconds, now)
         commands.advance_show(now)
         self.window.keyboard_moves_focus = commands.current_show is None
@@ -229,6 +251,8 @@ class App:
         self.screen.draw()
         self.window.theme, self.window.ui_scale = interface.theme, interface.ui_scale
         self.dialogs.draw()
+        if not self.audience.is_here:
+            self._control_menu.draw()
         if commands.notice_reached:
             commands.notice_reached = False
             self.toasts.reach()
@@ -239,7 +263,8 @@ class App:
             self._wheel_until = now + _WHEEL_SECONDS
         stepping = any(imgui.is_key_down(key) for key in shortcuts.STEPPING)
         gliding = commands.animator.gliding
-        commands.note(self._held or stepping or gliding or now < self._wheel_until)
+        turning = now < self._wheel_until or commands.control.is_moving(now)
+        commands.note(self._held or stepping or gliding or turning)
         commands.save_by_itself(now)
         shown = commands.result
         commands.ask(self.moving, now)
@@ -261,6 +286,22 @@ class App:
             self.commands.end_show()
             self.commands.report("The audience's view failed, and the show has ended.", error)
 
+    def _update_webcam(self) -> None:
+        """Opens, feeds or closes the webcam, as the switch says."""
+        commands = self.commands
+        if not commands.control.settings.webcam:
+            self._close_webcam()
+            return
+        if self._webcam is None:
+            self._webcam = VirtualCamera()
+        self._webcam.show(self.audience.scene)
+        commands.webcam_state = self._webcam.state
+
+    def _close_webcam(self) -> None:
+        if self._webcam is not None:
+            self._webcam.close()
+            self._webcam, self.commands.webcam_state = None, ""
+
     def _hide_pointer(self, now: float) -> None:
         """In fullscreen, for as long as the mouse rests."""
         place = imgui.get_mouse_pos()
@@ -273,6 +314,7 @@ class App:
 
     def _after_frame(self) -> None:
         commands = self.commands
+        self._update_webcam()
         seconds = self.window.frame_times[-1]
         level = commands.scheduler.preview_words
         commands.performance.drawn(seconds, level, time.perf_counter())

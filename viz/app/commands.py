@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gui_utils.files.file_dialogs import Filters, show_folder
+from viz.app.control.control_commands import ControlCommands
 from viz.app.exploring.direction_commands import DirectionCommands
 from viz.app.portraits.portrait_commands import PortraitCommands, is_photo
 from viz.app.session_commands import Question
@@ -36,7 +37,7 @@ _MODELS = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl")
 _SESSIONS = ("*.json", *(f"*{suffix}" for suffix in embedding.EXPORT_SUFFIXES))
 
 
-class Commands(PortraitCommands, ShowCommands, DirectionCommands):
+class Commands(PortraitCommands, ShowCommands, DirectionCommands, ControlCommands):
     """What can be done, files and exports included."""
 
     # Opening ----------------------------------------------------------------------------------

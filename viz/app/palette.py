@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 
 from gui_utils import controls
 from gui_utils.controls import layout
 from viz.app import shortcuts
 from viz.app.commands import Commands
-from viz.app.panels import PANELS
+from viz.app.control.bindings import Target
+from viz.app.control.setting_paths import path_of
+from viz.app.panels import PANELS, Panel
+from viz.app.stage import show_keys
 from viz.app.timeline.timeline_view import Timeline
 
 _TIMELINE_WIDTH = 1200.0
@@ -17,8 +22,19 @@ _TIMELINE_WIDTH = 1200.0
 Act = Callable[[], object]
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What is listed, and what choosing it does."""
+
+    choice: controls.Choice
+    act: Act
+    target: Target | None = None
+    """What an input can be bound to; None for what only shows something."""
+
+
 class Palette:
-    """Searches commands and settings, and does or shows what was chosen.
+    """Searches commands and settings, and does or shows what was chosen; or has the next input
+    bound to it, where that is asked.
 
     Args:
         commands: what can be done.
@@ -27,66 +43,135 @@ class Palette:
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
         self._list: controls.SearchList | None = None
-        self._acts: dict[controls.Choice, Act] = {}
+        self._entries: dict[controls.Choice, Entry] = {}
+
+    @property
+    def listed(self) -> list[controls.Choice]:
+        """What can be chosen."""
+        return list(self._entries)
 
     def draw(self) -> bool:
         """Draws it; False once it is closed."""
+        control = self._commands.control
         if self._list is None:
-            self._acts = _entries(self._commands)
-            self._list = controls.SearchList("Find a command or a setting", list(self._acts))
+            entries = _entries(self._commands)
+            if control.choosing:
+                entries = [entry for entry in entries if entry.target is not None]
+            self._entries = {entry.choice: entry for entry in entries}
+            title = "Bind the next input to" if control.choosing else "Find a command or a setting"
+            self._list = controls.SearchList(title, list(self._entries))
         is_open, taken = self._list.draw()
+        learns = control.choosing
         if not is_open:
             self.close()
         if taken is not None:
-            self._acts[taken]()
+            entry = self._entries[taken]
+            if learns and entry.target is not None:
+                self._commands.learn_control(entry.target)
+            else:
+                entry.act()
         return is_open
 
     def close(self) -> None:
         """Forgets what was typed."""
         self._list = None
+        self._commands.control.choosing = False
 
 
-def _entries(commands: Commands) -> dict[controls.Choice, Act]:
-    """All that can be chosen, the keys' commands first."""
-    found: dict[controls.Choice, Act] = {}
-    for key in shortcuts.KEYS:
-        if key.caption and key.chord != shortcuts.PALETTE:
-            choice = controls.Choice(key.meaning, key.group, key.caption)
-            found[choice] = lambda key=key: key.act(commands)
-    found[controls.Choice("All keys", "Program", "?")] = commands.open_help
-    for digit in sorted(commands.bookmarks()):
-        choice = controls.Choice(f"Go to bookmark {digit}", "Bookmarks", str(digit))
-        found[choice] = lambda digit=digit: commands.recall_bookmark(digit)
-    for digit in range(1, 10):
-        choice = controls.Choice(f"Store bookmark {digit}", "Bookmarks", f"Ctrl+{digit}")
-        found[choice] = lambda digit=digit: commands.store_bookmark(digit)
-    for panel in PANELS:
-        choice = controls.Choice(panel.title, "Panel", about="Opens the panel and goes there.")
-        found[choice] = lambda title=panel.title: _reach(commands, title)
-    return found | _controls(commands)
+def acts(commands: Commands) -> dict[str, Act]:
+    """All commands by name, those of a show included."""
+    return {entry.choice.name: entry.act for entry in _named(commands)}
 
 
-def _controls(commands: Commands) -> dict[controls.Choice, Act]:
+def press(commands: Commands, name: str) -> None:
+    """Presses the button "Panel/Label", whether its panel is open or not."""
+    title = name.partition("/")[0]
+    timeline = all(panel.title != title for panel in PANELS)
+    width = _TIMELINE_WIDTH if timeline else commands.interface.sidebar_width
+    with layout.pressing(name, width):
+        if timeline:
+            Timeline().draw(commands.state, commands, commands.animator.clock)
+        else:
+            _draw_panels(commands, [panel for panel in PANELS if panel.title == title])
+
+
+def index(commands: Commands) -> dict[str, layout.Control]:
     """The controls of all panels, open or not, and of the timeline, as they would be drawn now."""
-    found: dict[controls.Choice, Act] = {}
-    with layout.indexing(_TIMELINE_WIDTH) as index:
+    with layout.indexing(_TIMELINE_WIDTH) as timeline:
         Timeline().draw(commands.state, commands, commands.animator.clock)
     with layout.indexing(commands.interface.sidebar_width) as others:
-        for panel in PANELS:
-            with controls.scope(panel.title):
-                error = controls.guarded(
-                    f"the panel {panel.title}",
-                    lambda panel=panel: panel.draw(commands.state, commands.result, commands),
-                )
-            if error is not None:
-                commands.report(f"The panel {panel.title} failed.", error)
-    for name, control in (others | index).items():
-        title, *parts = name.split("/")
-        parts = [part for part in parts if part != "button"]  # the row's, which has its name
+        _draw_panels(commands, PANELS)
+    return others | timeline
+
+
+def target_of(name: str, control: layout.Control, commands: Commands) -> Target | None:
+    """What an input bound to the control "Panel/Label" moves or does; None where it is neither a
+    setting nor a button."""
+    title, *parts = _parts(name)
+    caption = f"{title}: {': '.join(parts)}"
+    if isinstance(control.subject, tuple):
+        owner, field = control.subject
+        path = path_of(owner, field, commands.state, commands.interface)
+        if path is not None:
+            return Target("setting", path.name, caption)
+    return Target("button", name, caption) if control.presses else None
+
+
+def _parts(name: str) -> list[str]:
+    """Panel and labels of a control, without a row's button, which has the row's name."""
+    return [part for part in name.split("/") if part != "button"]
+
+
+def _draw_panels(commands: Commands, panels: Iterable[Panel]) -> None:
+    for panel in panels:
+        with controls.scope(panel.title):
+            error = controls.guarded(
+                f"the panel {panel.title}",
+                lambda panel=panel: panel.draw(commands.state, commands.result, commands),
+            )
+        if error is not None:
+            commands.report(f"The panel {panel.title} failed.", error)
+
+
+def _entries(commands: Commands) -> list[Entry]:
+    """All that can be chosen, the keys' commands first."""
+    found = _named(commands)
+    for panel in PANELS:
+        choice = controls.Choice(panel.title, "Panel", about="Opens the panel and goes there.")
+        found.append(Entry(choice, partial(_reach, commands, panel.title)))
+    for name, control in index(commands).items():
+        title, *parts = _parts(name)
         # What explains itself by no sentence is a part of another control, or only told.
         if parts and control.about and not parts[-1].isdigit():
             choice = controls.Choice(": ".join(parts), title, about=control.about)
-            found[choice] = lambda name=name: _reach(commands, name)
+            target = target_of(name, control, commands)
+            found.append(Entry(choice, partial(_reach, commands, name), target))
+    return found
+
+
+def _named(commands: Commands) -> list[Entry]:
+    """The commands, which have names of their own."""
+    found: list[Entry] = []
+
+    def add(name: str, group: str, keys: str, act: Act) -> None:
+        target = Target("command", name, name)
+        found.append(Entry(controls.Choice(name, group, keys), act, target))
+
+    for key in shortcuts.KEYS:
+        if key.caption and key.chord != shortcuts.PALETTE:
+            add(key.meaning, key.group, key.caption, partial(key.act, commands))
+    for key in show_keys.SHOW_KEYS:
+        keys = key.caption if commands.current_show else ""  # they act during a show alone
+        add(key.meaning, "During a show", keys, partial(key.act, commands))
+    for number in range(1, len(commands.state.cues) + 1):
+        add(f"Go to cue {number}", "Show", "", partial(commands.go_to_cue, number - 1))
+    add("All keys", "Program", "?", commands.open_help)
+    for digit in sorted(commands.bookmarks()):
+        act = partial(commands.recall_bookmark, digit)
+        add(f"Go to bookmark {digit}", "Bookmarks", str(digit), act)
+    for digit in range(1, 10):
+        act = partial(commands.store_bookmark, digit)
+        add(f"Store bookmark {digit}", "Bookmarks", f"Ctrl+{digit}", act)
     return found
 
 

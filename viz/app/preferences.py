@@ -66,6 +66,8 @@ class Preferences:
     """Hints over the picture that have been followed."""
     exports: dict[str, Any] = field(default_factory=dict[str, Any])
     """`viz.exports.choices.ExportChoices.plain`."""
+    control: dict[str, Any] = field(default_factory=dict[str, Any])
+    """`viz.app.control.live_control.ControlSettings` as a table."""
     capture_folder: str = field(default_factory=_pictures)
 
     def opened(self, path: str) -> None:

@@ -9,6 +9,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from viz.app.commands import Commands
+from viz.app.control import key_inputs
 from viz.app.stage import show_keys
 
 
@@ -119,6 +120,8 @@ MOUSE: tuple[tuple[str, str, str], ...] = (
     ("Mouse in the picture", "Wheel", "Field of view"),
     ("Mouse in the picture", "Ctrl+wheel", "Distance"),
     ("Mouse in the picture", "Double click", "Reset the camera"),
+    ("Mouse in the panels", "Right click", "Reset a value"),
+    ("Mouse in the panels", "Ctrl+right click", "Bind a knob, a stick, a button or a key"),
 )
 
 
@@ -137,10 +140,11 @@ def help_rows() -> list[tuple[str, str, str]]:
 def handle(commands: Commands) -> None:
     """Acts on the keys pressed in this frame, unless a text field has the keyboard.
 
-    During a show, keys that need no Ctrl otherwise act only together with it.
+    Keys that the user has bound to something come first. During a show, keys that need no Ctrl
+    otherwise act only together with it.
     """
     io = imgui.get_io()
-    if io.key_alt or io.key_super:
+    if io.key_alt or io.key_super or key_inputs.handle(commands.control):
         return
     ctrl = _is_held(io.key_ctrl, _K.left_ctrl, _K.right_ctrl)
     shift = _is_held(io.key_shift, _K.left_shift, _K.right_shift)

@@ -16,6 +16,7 @@ from viz.app.panels import (
     appearance,
     camera_panel,
     capture,
+    control_panel,
     directions_panel,
     export,
     layers_panel,
@@ -61,5 +62,6 @@ PANELS: tuple[Panel, ...] = (
     Panel("Layers", icons.ICON_FA_LAYER_GROUP, layers_panel.draw, default_open=False),
     Panel("Performance", icons.ICON_FA_GAUGE_HIGH, performance.draw, default_open=False),
     Panel("Show", icons.ICON_FA_PERSON_CHALKBOARD, show_panel.draw, default_open=False),
+    Panel("Control", icons.ICON_FA_GAMEPAD, control_panel.draw, default_open=False),
     Panel("Settings", icons.ICON_FA_GEAR, settings_panel.draw, default_open=False),
 )

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gui_utils import controls
+from gui_utils.controls import layout
 from viz.state.interface import Interface
 from viz.state.settings import Range, setting
 from viz.state.types import SessionState
@@ -57,36 +58,61 @@ def slider(
     if value is None:
         raise TypeError(f"{name} is None, which a slider cannot show.")
     back = next((v for v in (default, declared.default, none) if v is not None), None)
-    lo, hi = ends or numbers.ends
-    if isinstance(value, int) and not numbers.logarithmic:
-        changed, new = controls.slider_int(
-            label,
-            value,
-            round(lo),
-            round(hi),
-            default=None if back is None else round(back),
-            unit=numbers.unit,
-            tooltip=declared.sentence,
-            typed=(numbers.lo, numbers.hi),
-        )
-    else:
-        factor = 100 if numbers.unit == "%" else 1
-        changed, new = controls.slider(
-            label,
-            factor * value,
-            factor * lo,
-            factor * hi,
-            default=None if back is None else factor * back,
-            unit=numbers.unit,
-            fmt=_format(numbers, factor),
-            log=numbers.logarithmic,
-            tooltip=declared.sentence,
-            typed=(factor * numbers.lo, factor * numbers.hi),
-        )
-        new = round(new) if isinstance(value, int) else new / factor
-    if not changed:  # what percent show is rounded
+    new = number(label, value, numbers, declared.sentence, back, ends, isinstance(value, int))
+    layout.tag((owner, name))
+    if new == value:
         return owner
     return _with(owner, name, None if none is not None and new == none else new)
+
+
+def number(
+    label: str,
+    value: float,
+    numbers: Range,
+    about: str,
+    default: float | None = None,
+    ends: tuple[float, float] | None = None,
+    whole: bool = False,
+) -> float | int:
+    """A slider for a number of a range that is no setting; the number as the user leaves it.
+
+    Args:
+        label: caption.
+        value: the number.
+        numbers: its range.
+        about: what it means.
+        default: where a reset goes.
+        ends: of the slider, if not those of the range.
+        whole: whether it is a whole number.
+    """
+    lo, hi = ends or numbers.ends
+    if whole and not numbers.logarithmic:
+        return controls.slider_int(
+            label,
+            round(value),
+            round(lo),
+            round(hi),
+            default=None if default is None else round(default),
+            unit=numbers.unit,
+            tooltip=about,
+            typed=(numbers.lo, numbers.hi),
+        )[1]
+    factor = 100 if numbers.unit == "%" else 1
+    changed, new = controls.slider(
+        label,
+        factor * value,
+        factor * lo,
+        factor * hi,
+        default=None if default is None else factor * default,
+        unit=numbers.unit,
+        fmt=_format(numbers, factor),
+        log=numbers.logarithmic,
+        tooltip=about,
+        typed=(factor * numbers.lo, factor * numbers.hi),
+    )
+    if not changed:  # what percent show is rounded
+        return value
+    return round(new) if whole else new / factor
 
 
 def _format(numbers: Range, factor: int) -> str:
@@ -106,6 +132,7 @@ def seed(label: str, owner: Owner, name: str) -> Owner:
         default=declared.default,
         tooltip=declared.sentence,
     )
+    layout.tag((owner, name))
     return _with(owner, name, new) if changed else owner
 
 
@@ -137,6 +164,7 @@ def toggle(label: str, owner: Owner, name: str) -> Owner:
     changed, new = controls.toggle(
         label, getattr(owner, name), default=declared.default, tooltip=declared.sentence
     )
+    layout.tag((owner, name))
     return _with(owner, name, new) if changed else owner
 
 
@@ -168,4 +196,6 @@ def _pick(
         default=declared.default,
         tooltip=f"{declared.sentence} Key {key} takes the next one." if key else declared.sentence,
     )
+    if control is controls.combo:  # each button of a row is a control of its own
+        layout.tag((owner, name))
     return _with(owner, name, new) if changed else owner

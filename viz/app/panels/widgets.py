@@ -83,9 +83,9 @@ def cells(
     for index, caption in enumerate(map(printable, captions)):
         if index % columns:
             imgui.same_line(0.0, gap)
-        if _cell(caption, (across, style.px(_CELL_HEIGHT)), index in lit):
+        pressed = _cell(caption, (across, style.px(_CELL_HEIGHT)), index in lit)
+        if layout.record(f"{name}/{caption}", presses=True) or pressed:
             clicked = index
-        layout.record(f"{name}/{caption}", presses=True)
         layout.tooltip(None, tooltip(index))
     imgui.pop_style_var()
     imgui.pop_id()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from imgui_bundle import imgui
@@ -19,6 +20,7 @@ from viz.app.stage import show_keys
 from viz.app.stage.awake import Awake
 from viz.app.stage.board import Board
 from viz.app.stage.captions import Caption
+from viz.app.stage.virtual_camera import Scene
 from viz.state.types import Cue, RenderResult
 
 TITLE = "PV3D visualizer: audience"
@@ -52,6 +54,7 @@ class Audience:
         self._looked = 0.0
         self._entered_fullscreen = False
         self._awake = Awake()
+        self._before_show = Scene()
 
     @property
     def is_here(self) -> bool:
@@ -86,6 +89,20 @@ class Audience:
         if show is not None and show.blank:
             return _BLANKS[show.blank]
         return _BLANKS["black" if self._commands.interface.theme == "dark" else "white"]
+
+    @property
+    def scene(self) -> Scene:
+        """What is seen, without a screen; while there is no show, what the window shows."""
+        commands, board = self._commands, self._boards[0]
+        show, result = commands.current_show, commands.result
+        if show is None:
+            if result is not self._before_show.result:  # a layout belongs to its own pictures
+                self._before_show = Scene(result, commands.state.display)
+            return replace(self._before_show, ground=self.ground)
+        if show.blank:
+            return Scene(ground=self.ground)
+        one = commands.interface.audience_view == "one"
+        return Scene(board.shown, board.display, one, self.ground, self._words)
 
     def quads(self, size: tuple[int, int], now: float) -> list[Quad]:
         """What is seen on a screen of `size` pixels."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
 
@@ -16,13 +18,67 @@ _GAP = 0.006
 """Between pictures, as a part of the screen's height."""
 
 
+@dataclass(frozen=True)
+class Placed:
+    """Where a picture of a layout goes on a screen."""
+
+    index: int
+    """Which of the pictures."""
+    tile: Box
+    """Its square, pixels."""
+    part: tuple[float, float] = (0.0, 1.0)
+    """The columns that are seen, as fractions of its width."""
+
+    @property
+    def shown(self) -> Box:
+        """What is seen of the square, pixels."""
+        left, top, right, bottom = self.tile
+        start, end = (left + round((right - left) * part) for part in self.part)
+        return start, top, end, bottom
+
+    @property
+    def texture(self) -> Box:
+        """What is seen of the picture, 0..1."""
+        left, _, right, _ = self.tile
+        start, _, end, _ = self.shown
+        return (start - left) / (right - left), 0.0, (end - left) / (right - left), 1.0
+
+
+def placed(display: Display, count: int, area: Box, one: bool) -> list[Placed]:
+    """The pictures of a layout, as large as they fit into an area of the screen, in pixels.
+
+    Args:
+        display: the layout.
+        count: how many pictures it has.
+        area: where they go.
+        one: takes the main picture of the layout alone.
+    """
+    if not count:
+        return []
+    layout = display.layout
+    if layout == "split" and count == 2:
+        tile = tile_places(area, 1, None, 0.0)[0]
+        return [Placed(0, tile, (0.0, display.split)), Placed(1, tile, (display.split, 1.0))]
+    chosen = range(count)
+    if one:
+        middle = count // 2 if layout in ("yaws", "times") else 0
+        chosen = range(middle, middle + 1)
+    columns = 2 if layout == "grid" and not one else None
+    gap = round(_GAP * (area[3] - area[1]))
+    tiles = tile_places(area, len(chosen), columns, gap)
+    return [Placed(k, tile) for k, tile in zip(chosen, tiles, strict=True)]
+
+
 class Board:
     """Shows a render result; needs the window's OpenGL context."""
 
     def __init__(self) -> None:
         self.version = 0
         """Grows whenever the content of an image changes."""
-        self._display = Display()
+        self.shown: RenderResult | None = None
+        """What it shows."""
+        self.display = Display()
+        """The layout that this belongs to."""
         self._shots: tuple[Shot, ...] = ()
         self._pictures: list[np.ndarray | None] = []
         self._textures: list[Texture] = []
@@ -38,7 +94,7 @@ class Board:
 
     def show(self, result: RenderResult, display: Display) -> None:
         """Takes a result, and the layout that it belongs to."""
-        self._shots, self._display = result.request.shots, display
+        self._shots, self.shown, self.display = result.request.shots, result, display
         self._pictures = list(result.pictures)
         self._meshes = [*result.meshes, *[None] * (len(self._shots) - len(result.meshes))]
         self._sides = [-1] * len(self._shots)
@@ -54,27 +110,10 @@ class Board:
             one: takes the main picture of the layout alone.
             alpha: opacity, 0..1.
         """
-        if self.is_empty:
-            return []
-        layout = self._display.layout
-        if layout == "split" and len(self._shots) == 2:
-            tile = tile_places(area, 1, None, 0.0)[0]
-            edge = tile[0] + round((tile[2] - tile[0]) * self._display.split)
-            part = (edge - tile[0]) / (tile[2] - tile[0])
-            left, right = (self._image(k, tile) for k in (0, 1))
-            return [
-                Quad(left, (tile[0], tile[1], edge, tile[3]), (0.0, 0.0, part, 1.0), alpha),
-                Quad(right, (edge, tile[1], tile[2], tile[3]), (part, 0.0, 1.0, 1.0), alpha),
-            ]
-        chosen = range(len(self._shots))
-        if one:
-            middle = len(self._shots) // 2 if layout in ("yaws", "times") else 0
-            chosen = range(middle, middle + 1)
-        columns = 2 if layout == "grid" and not one else None
-        gap = round(_GAP * (area[3] - area[1]))
-        tiles = tile_places(area, len(chosen), columns, gap)
-        pairs = zip(chosen, tiles, strict=True)
-        return [Quad(self._image(k, tile), tile, alpha=alpha) for k, tile in pairs]
+        return [
+            Quad(self._image(place.index, place.tile), place.shown, place.texture, alpha)
+            for place in placed(self.display, len(self._shots), area, one)
+        ]
 
     def _image(self, index: int, tile: Box) -> int:
         """OpenGL's name of the picture or mesh for a tile."""
@@ -85,7 +124,7 @@ class Board:
         picture = self._pictures[index]
         if picture is None:
             picture = np.zeros((1, 1, 3), np.uint8)
-        enlarged = side if self._display.nearest and side > max(picture.shape[:2]) else 0
+        enlarged = side if self.display.nearest and side > max(picture.shape[:2]) else 0
         if self._sides[index] != enlarged:
             self._sides[index] = enlarged
             if enlarged:
@@ -98,7 +137,7 @@ class Board:
         if index not in self._views:
             self._views[index] = MeshView()
         view = self._views[index]
-        camera, mode = self._shots[index].camera, self._display.mesh_style
+        camera, mode = self._shots[index].camera, self.display.mesh_style
         ground = style.rgba(style.palette().raised)
         if self._uploaded.get(index) is not mesh:
             self._uploaded[index] = mesh

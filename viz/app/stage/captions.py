@@ -11,7 +11,7 @@ from gui_utils.controls import style
 from gui_utils.gl.quads import Quad
 from gui_utils.gl.texture import Texture
 
-_TITLE, _LINE, _MARGIN = 0.055, 0.034, 0.045
+_TITLE, _LINE, MARGIN = 0.055, 0.034, 0.045
 """Heights of the two lines and the distance to the edge, as parts of the screen's height."""
 _PLATE = (0, 0, 0, 150)
 
@@ -33,10 +33,10 @@ class Caption:
             self._texture = Texture()
         wanted = (title, line, size)
         if wanted != self._drawn:
-            self._texture.update(_picture(title, line, size))
+            self._texture.update(picture(title, line, size))
             self._drawn = wanted
             self.version += 1
-        margin = round(_MARGIN * size[1])
+        margin = round(MARGIN * size[1])
         width, height = self._texture.width, self._texture.height
         bottom = size[1] - margin
         return [Quad(self._texture.name, (margin, bottom - height, margin + width, bottom))]
@@ -47,11 +47,11 @@ class Caption:
             self._texture.delete()
 
 
-def _picture(title: str, line: str, size: tuple[int, int]) -> np.ndarray:
+def picture(title: str, line: str, size: tuple[int, int]) -> np.ndarray:
     """The caption as uint8 [H, W, 4], no larger than the screen: long lines are broken, and what
     has no room is left out."""
     lines: list[tuple[str, ImageFont.FreeTypeFont, int]] = []
-    room = round(size[0] - 2 * _MARGIN * size[1])
+    room = round(size[0] - 2 * MARGIN * size[1])
     for text, part, name in ((title, _TITLE, "bold"), (line, _LINE, "body")):
         height = max(round(part * size[1]), 8)
         font = _font(name, height)

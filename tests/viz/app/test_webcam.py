@@ -1,0 +1,99 @@
+"""What the audience sees as a webcam; only the device itself is not a real one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import pyvirtualcam
+
+from tests.viz.app import app_driver
+from tests.viz.app.app_driver import AppDriver
+from viz.app.control.live_control import ControlSettings
+from viz.app.stage.virtual_camera import SIZE
+
+desk, display, model, start = (
+    app_driver.desk,
+    app_driver.display,
+    app_driver.model,
+    app_driver.start,
+)
+
+
+class Device:
+    """A device that keeps what it is sent."""
+
+    device = "/dev/video7"
+    frames: list[np.ndarray]
+
+    def __init__(self, width: int, height: int, fps: float) -> None:
+        Device.frames, Device.size, Device.closed = [], (width, height), False
+        assert fps > 0
+
+    def send(self, frame: np.ndarray) -> None:
+        assert frame.dtype == np.uint8
+        assert frame.shape == (Device.size[1], Device.size[0], 3)
+        Device.frames.append(frame)
+
+    def __enter__(self) -> Device:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        Device.closed = True
+
+
+def no_device(*_: Any) -> Any:
+    raise RuntimeError("No v4l2 loopback device found")
+
+
+def test_the_audience_is_seen_in_a_conference(
+    desk: AppDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = desk.commands
+    monkeypatch.setattr(pyvirtualcam, "Camera", no_device)
+    commands.set_control(ControlSettings(webcam=True))
+    desk.until(lambda: "No virtual camera is installed" in commands.webcam_state)
+    assert "v4l2loopback" in commands.webcam_state
+    commands.set_control(ControlSettings())
+    desk.frames(2)
+    assert not commands.webcam_state
+
+    monkeypatch.setattr(pyvirtualcam, "Camera", Device)
+    monkeypatch.setattr("viz.app.stage.virtual_camera.SIZE", (256, 128))
+    commands.set_control(ControlSettings(webcam=True))
+    side = desk.model.image_resolution
+    assert SIZE == (1280, 720)
+    assert side == 128
+    desk.until(lambda: "/dev/video7" in commands.webcam_state)
+
+    def seen(picture: np.ndarray) -> bool:
+        frame = Device.frames[-1]
+        around = np.concatenate([frame[:, :64], frame[:, 192:]], axis=1)
+        return np.array_equal(frame[:, 64:192], picture) and not around.any()
+
+    desk.until(lambda: seen(desk.picture()), 20)
+    commands.random_person()
+    desk.until(lambda: seen(desk.picture()), 20)
+    commands.add_cue()
+    commands.interface.audience = "window"
+    commands.start_show()
+    desk.until(lambda: desk.app.audience.screen is not None)
+    before = desk.picture()
+    commands.toggle_freeze()
+    commands.random_person()
+    desk.settle()
+    assert not np.array_equal(desk.picture(), before)
+    count = len(Device.frames)
+    desk.until(lambda: len(Device.frames) > count + 2)
+    assert seen(before), "what is frozen stays"
+    commands.blank("white")
+    desk.until(lambda: Device.frames[-1].min() == 255)
+    commands.end_show()
+    commands.state.quality = replace(commands.state.quality, mesh_resolution=16)
+    commands.state.display = replace(commands.state.display, layout="grid", grid=("mesh",) * 4)
+    desk.settle(40)
+    desk.until(lambda: len(np.unique(Device.frames[-1][:60, 68:124])) > 2)
+    commands.set_control(ControlSettings())
+    desk.until(lambda: Device.closed)

@@ -1,0 +1,1 @@
+"""Live control: MIDI, OSC, gamepads and keys that move settings and give commands."""

@@ -1,0 +1,177 @@
+"""Which input moves which setting or gives which command, and the files that hold it.
+
+An input is named as the user reads it: "CC 74 ch 1", "Note 60 ch 10", "Pitch bend ch 1",
+"OSC /1/fader1", "Gamepad left x", "Gamepad button A", "Key Ctrl+F9".
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from viz.app.control.setting_paths import SettingPath, setting_paths
+from viz.state import files, named_files, settings
+from viz.state.errors import UserError
+from viz.state.settings import Range
+
+TargetKind = Literal["setting", "command", "button"]
+Mode = Literal["absolute", "twos", "offset", "sign", "rate"]
+MODES: dict[Mode, str] = {
+    "absolute": "Absolute",
+    "twos": "Encoder, two's complement",
+    "offset": "Encoder, binary offset",
+    "sign": "Encoder, sign bit",
+    "rate": "Speed",
+}
+_SWITCHES = ("Note ", "Key ", "Gamepad button ")
+_LARGEST, _MOST = 2**20, 2000
+"""Bytes and bindings of a file."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an input moves or does."""
+
+    kind: TargetKind
+    """A setting, a command of the palette, or a button of a panel."""
+    place: str
+    """The setting's path, the command's name, or the button's panel and label, "Camera/Left"."""
+    name: str = ""
+    """As the user reads it."""
+
+    @property
+    def setting(self) -> SettingPath | None:
+        """The setting; None for what is pressed."""
+        return setting_paths().get(self.place) if self.kind == "setting" else None
+
+
+@dataclass(frozen=True)
+class Binding:
+    """An input and what it does."""
+
+    input: str
+    """The input's name."""
+    target: Target
+    """What it moves or does."""
+    mode: Mode = "absolute"
+    """How a number follows the input: to the knob's position, by an encoder's steps (whose three
+    usual codes are two's complement, binary offset and sign bit), or at a speed while a stick is
+    held."""
+    lo: float | None = None
+    """The number at the input's lower end; a greater one than at the upper end turns the direction
+    around.
+
+    In the setting's unit; None takes the slider's end.
+    """
+    hi: float | None = None
+    """The number at the input's upper end.
+
+    In the setting's unit; None takes the slider's end.
+    """
+    takeover: bool = True
+    """Soft take-over: a knob that stands elsewhere moves the number only once it has passed it, so
+    that nothing jumps."""
+    rate: Annotated[float, Range(-10, 10, slider=(-2, 2))] = 0.25
+    """Speed while a stick is held all the way, in slider lengths a second; below 0 the other way
+    around."""
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The numbers at both ends, within the setting's range."""
+        path = self.target.setting
+        if path is None or path.kind != "number":
+            return 0.0, 1.0
+        numbers = path.declared.range
+        lo, hi = (
+            end if given is None else numbers.clamp(given)
+            for end, given in zip(numbers.ends, (self.lo, self.hi), strict=True)
+        )
+        return lo, hi
+
+    @property
+    def presses(self) -> bool:
+        """Whether its input is pressed and let go, not turned."""
+        return self.input.startswith(_SWITCHES)
+
+
+def first_binding(key: str, target: Target) -> Binding:
+    """How an input that was just learnt acts: a stick gives a speed, and a fader on a screen, which
+    can follow what it moves, needs no take-over."""
+    mode: Mode = (
+        "rate" if key.startswith("Gamepad ") and not key.startswith(_SWITCHES) else "absolute"
+    )
+    return Binding(key, target, mode, takeover=key.startswith(("CC", "Pitch")))
+
+
+def _speed(key: str, place: str, name: str, rate: float, *ends: float) -> Binding:
+    lo, hi = ends or (None, None)
+    target = Target("setting", place, name)
+    return Binding(key, target, "rate", lo, hi, takeover=False, rate=rate)
+
+
+def _press(button: str, command: str) -> Binding:
+    return Binding(f"Gamepad button {button}", Target("command", command, command), takeover=False)
+
+
+CONTROLS: tuple[Binding, ...] = (
+    # The head follows the stick, as it follows the mouse.
+    _speed("Gamepad left x", "orbit.yaw", "Camera: Yaw", -0.25),
+    _speed("Gamepad left y", "orbit.pitch", "Camera: Pitch", 0.3),
+    _speed("Gamepad right x", "orbit.roll", "Camera: Roll", -0.1),
+    _speed("Gamepad right y", "orbit.fov", "Camera: Field of view", 0.4),
+    _speed("Gamepad left trigger", "t", "Timeline: Time", -1.0, 0.0, 1.0),
+    _speed("Gamepad right trigger", "t", "Timeline: Time", 1.0, 0.0, 1.0),
+    _press("A", "Play or pause"),
+    _press("B", "Random motion"),
+    _press("X", "Orbit by itself"),
+    _press("Y", "Random person"),
+    _press("left bumper", "Cue before"),
+    _press("right bumper", "Next cue"),
+    _press("back", "Undo"),
+    _press("start", "Next view"),
+    _press("left stick", "Frame the head"),
+    _press("right stick", "Reset the camera"),
+    _press("D-pad up", "Next layout"),
+    _press("D-pad down", "Layout before"),
+    _press("D-pad left", "One frame back"),
+    _press("D-pad right", "One frame on"),
+)
+"""What is bound before anything is learnt: a gamepad."""
+
+
+@dataclass(frozen=True)
+class _File:
+    bindings: list[Binding]
+    format: Literal["pv3d control"] = "pv3d control"
+
+
+def save(path: Path, bindings: tuple[Binding, ...]) -> None:
+    """Writes a file of bindings.
+
+    Raises:
+        UserError: when it cannot be written, with the reason.
+    """
+    text = msgspec.json.format(msgspec.json.encode(asdict(_File(list(bindings)))), indent=1)
+    files.write_beside(path, lambda file: file.write(text))
+
+
+def load(path: Path) -> tuple[Binding, ...]:
+    """Reads a file of bindings.
+
+    Raises:
+        UserError: when it cannot be read, is none, or does not fit, with the reason.
+    """
+    problem = named_files.problem_of(path, _LARGEST)
+    try:
+        if problem:
+            raise UserError(f"{path.name} cannot be read: {problem}.")
+        plain = msgspec.json.decode(path.read_bytes())
+        found = settings.read(_File, plain).bindings
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UserError(f"{path.name} cannot be read: {files.reason(error)}.") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path.name} is no file of bindings: {error}") from error
+    return tuple(dict.fromkeys(found))[:_MOST]

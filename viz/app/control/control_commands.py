@@ -1,0 +1,90 @@
+"""What a user can do with inputs that control the program, and with their bindings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gui_utils.files.file_dialogs import Filters
+from viz.app.control.bindings import CONTROLS, Binding, Target
+from viz.app.control.live_control import ControlSettings, LiveControl
+from viz.app.sessions.session_files import SessionFiles, completed
+
+_BINDINGS: Filters = (("Bindings", ("*.json",)),)
+
+
+class ControlCommands(SessionFiles):
+    """Live control."""
+
+    webcam_state = ""
+    """A sentence on the webcam; empty while it is off."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.control = LiveControl(self, self._settings.parent)
+
+    def open_control(self) -> None:
+        """Opens what was open when the program was closed, with its bindings."""
+        self.control.restore(self.preferences.control)
+        self.guarded(self.control.load)
+
+    def set_control(self, wanted: ControlSettings) -> None:
+        """Opens and closes inputs."""
+        if wanted != self.control.settings:
+            self.control.configure(wanted)
+            self.preferences.control = self.control.plain()
+            self.remember()
+
+    def learn_control(self, target: Target) -> None:
+        """Binds the next input to a setting, a command or a button."""
+        self.control.learn(target)
+
+    def stop_learning(self) -> None:
+        """Binds nothing after all."""
+        self.control.learn(None)
+
+    def choose_control(self) -> None:
+        """Asks which setting or command the next input is bound to."""
+        self.control.choosing = self.palette_open = True
+
+    def forget_control(self, *forgotten: Binding) -> None:
+        """Takes bindings away."""
+        left = tuple(b for b in self.control.bindings if b not in forgotten)
+        self.guarded(lambda: self.control.change(left))
+
+    def edit_control(self, before: Binding, after: Binding) -> None:
+        """Puts a binding in the place of another one."""
+        if before != after:
+            self.control.chosen = after
+            changed = tuple(after if b == before else b for b in self.control.bindings)
+            self.guarded(lambda: self.control.change(changed))
+
+    def reset_controls(self) -> None:
+        """Takes the bindings that the program begins with."""
+        self.guarded(lambda: self.control.change(CONTROLS))
+
+    def open_controls_dialog(self) -> None:
+        """Asks for a file of bindings to use."""
+
+        def take(path: str) -> None:
+            before = self.control.settings
+            self.set_control(replace(before, file=str(Path(path).absolute())))
+            try:
+                self.control.load()
+            except Exception:
+                self.set_control(before)
+                raise
+
+        self._ask_for_file("open", "Open bindings", _BINDINGS, take)
+
+    def save_controls_dialog(self) -> None:
+        """Asks for a file that the bindings are kept in from now on."""
+
+        def take(path: str) -> None:
+            target = str(Path(completed(path, ".json")).absolute())
+            self.set_control(replace(self.control.settings, file=target))
+            self.control.change(self.control.bindings)
+            self.notify("success", f"Saved {Path(target).name}.", target)
+
+        self._ask_for_file("save", "Save bindings", _BINDINGS, take, "controls.json")

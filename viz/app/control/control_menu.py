@@ -1,0 +1,90 @@
+"""The menu that binds a control to an input, and the words while an input is waited for."""
+
+from __future__ import annotations
+
+from imgui_bundle import imgui
+
+from gui_utils import controls
+from gui_utils.controls import layout, style
+from gui_utils.controls.notices import FLOATING
+from viz.app import palette
+from viz.app.commands import Commands
+from viz.app.control.bindings import Target
+
+_NAME = "Bind"
+_WIDTH = 380.0
+"""Design pixels."""
+_TOP = 0.12
+"""Height of the words over the window, as a part of it."""
+
+
+class ControlMenu:
+    """Draws both over the rest of the window.
+
+    Args:
+        commands: what can be bound.
+    """
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+        self._target: Target | None = None
+
+    def draw(self) -> None:
+        """Opens the menu of a control that was clicked with Ctrl and the right button."""
+        error = controls.guarded("the menu for inputs", self._draw)
+        if error is not None:
+            self._target = None
+            self._commands.stop_learning()
+            self._commands.report("The menu for inputs failed and was closed.", error)
+
+    def _draw(self) -> None:
+        asked = layout.take_menu()
+        if asked:
+            found = palette.index(self._commands).get(asked)
+            self._target = palette.target_of(asked, found, self._commands) if found else None
+            if self._target is None:
+                sentence = "No input can be bound to this; Ctrl+K lists commands and settings."
+                self._commands.notify("info", sentence)
+            else:
+                imgui.open_popup(_NAME)
+        self._menu()
+        if self._commands.control.learning is not None:
+            self._waiting(self._commands.control.learning)
+
+    def _menu(self) -> None:
+        target, commands = self._target, self._commands
+        if target is None or not imgui.begin_popup(_NAME):
+            return
+        with controls.scope(_NAME):
+            imgui.text_disabled(controls.printable(target.name))
+            rows = [("Learn\u2026", lambda: commands.learn_control(target))]
+            for binding in commands.control.of(target):
+                forget = lambda binding=binding: commands.forget_control(binding)  # noqa: E731
+                rows.append((f"Forget {binding.input}", forget))
+            for caption, act in rows:
+                picked, _ = imgui.selectable(controls.printable(caption), False)
+                layout.record(caption)
+                if picked:
+                    act()
+        imgui.end_popup()
+
+    def _waiting(self, target: Target) -> None:
+        area = imgui.get_main_viewport()
+        place = (area.get_center().x, area.pos.y + area.size.y * _TOP)
+        imgui.set_next_window_pos(place, imgui.Cond_.always, (0.5, 0.0))
+        imgui.set_next_window_size((min(style.px(_WIDTH), area.size.x), 0.0))
+        imgui.push_style_color(imgui.Col_.window_bg, style.palette().popup)
+        imgui.begin("##learning", None, FLOATING)
+        with controls.scope("Learning"):
+            with style.font("bold"):
+                imgui.text_unformatted(controls.printable(target.name))
+            others = self._commands.control.is_open
+            controls.hint(
+                "Move a knob or a stick, or press a button or a key."
+                if others
+                else "Press a key. MIDI, OSC and gamepads are off: switch them on under Control."
+            )
+            if controls.button("Cancel", tooltip="Binds nothing. Key Esc."):
+                self._commands.stop_learning()
+        imgui.end()
+        imgui.pop_style_color()

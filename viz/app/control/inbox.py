@@ -1,0 +1,104 @@
+"""What inputs have sent since the last frame, and what goes back to them."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+from collections.abc import Callable, Collection
+
+_KEPT = 64
+"""Values of one input that are kept from frame to frame, the newest ones."""
+
+
+class Inbox:
+    """Takes values from any thread; a frame takes them all at once and waits for nobody."""
+
+    def __init__(self) -> None:
+        self.wake: Callable[[], object] = bool
+        """Asks for a frame, from any thread."""
+        self._lock = threading.Lock()
+        self._values: dict[str, list[float]] = {}
+        self.wanted: Collection[str] | None = frozenset()
+        """Inputs whose values are kept; None keeps all, as for learning."""
+        self.last = ""
+        """The last message, for people."""
+        self.count = self.refused = 0
+        """How many messages came, and how many of them made no sense."""
+
+    def receive(self, key: str, *values: float, text: str = "") -> None:
+        """Takes values of an input, in order.
+
+        Args:
+            key: the input, as bindings name it.
+            values: 0..1, or -1..1 of a stick; in a setting's own unit where OSC names it.
+            text: the message, for people.
+        """
+        wanted, first = self.wanted, False
+        if wanted is None or key in wanted:
+            with self._lock:
+                first = not self._values
+                kept = self._values.setdefault(key, [])
+                kept += values
+                del kept[:-_KEPT]
+        self.last = text or key
+        self.count += 1
+        if first:  # once a frame at most, however many messages come
+            self.wake()
+
+    def refuse(self, reason: str) -> None:
+        """Counts a message that makes no sense."""
+        self.count += 1
+        self.refused += 1
+        self.last = reason
+
+    def take(self) -> dict[str, list[float]]:
+        """The values that have come, by input, oldest first."""
+        with self._lock:
+            taken, self._values = self._values, {}
+        return taken
+
+
+class Outbox:
+    """Sends on a thread of its own, the newest value of each place, as a port may block."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._due = threading.Event()
+        self._waiting: dict[str, Callable[[], object]] = {}
+        self._thread: threading.Thread | None = None
+        self._open = True
+
+    def send(self, place: str, act: Callable[[], object]) -> None:
+        """Has `act` called soon, unless another act for the same place comes first."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="control out", daemon=True)
+            self._thread.start()
+        with self._lock:
+            self._waiting[place] = act
+        self._due.set()
+
+    def close(self) -> None:
+        """Ends the thread once what it sends is sent."""
+        self._open = False
+        self._due.set()
+
+    def _run(self) -> None:
+        while self._open:
+            self._due.wait()
+            self._due.clear()
+            with self._lock:
+                acts, self._waiting = list(self._waiting.values()), {}
+            for act in acts:
+                # A port that is gone is found and told of by whoever reads from it.
+                with contextlib.suppress(OSError, RuntimeError, ValueError):
+                    act()
+
+
+def finite(value: object) -> float | None:
+    """A number or a switch as a finite float; None for anything else."""
+    if isinstance(value, (bool, int, float)):
+        with contextlib.suppress(OverflowError):
+            number = float(value)
+            return number if math.isfinite(number) else None
+    return None

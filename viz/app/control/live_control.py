@@ -1,0 +1,441 @@
+"""Live control: what comes from outside moves settings and gives commands, and is answered."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+from viz.app.control import bindings as files
+from viz.app.control.bindings import CONTROLS, Binding, Target, first_binding
+from viz.app.control.gamepads import Gamepads
+from viz.app.control.inbox import Inbox, Outbox
+from viz.app.control.midi_ports import MidiPorts
+from viz.app.control.osc_port import ANYWHERE, LOOPBACK, OscPort
+from viz.app.control.setting_paths import SettingPath, setting_paths
+from viz.state import settings
+from viz.state.interface import Interface
+from viz.state.settings import Range
+from viz.state.types import SessionState
+
+_NEAR = 1.5 / 127
+"""Distance from the value at which a knob takes it over, as a part of its way."""
+_TOLD = 0.5 / 127
+"""Change of a position that is worth an answer."""
+_STICK = 1 / 60
+_RESTING = 0.4
+"""Seconds after the last message at which a movement counts as over."""
+_OSC = "OSC /"
+
+
+@dataclass(frozen=True)
+class ControlSettings:
+    """Which inputs and outputs are open. Nothing is until the user switches it on."""
+
+    midi: bool = False
+    """Reads all MIDI devices that are connected, and moves their motor faders and lamps."""
+    midi_address: str = ""
+    """MIDI over the network, as host:port of a `mido-serve` program; empty for none."""
+    osc: bool = False
+    """Listens for OSC messages from this computer."""
+    osc_port: Annotated[int, Range(1024, 65535)] = 9000
+    """UDP port that OSC messages come to."""
+    osc_anywhere: bool = False
+    """Also takes OSC messages from other computers: whoever reaches this one can move settings."""
+    osc_echo: str = ""
+    """Where changes are sent by OSC, as 127.0.0.1:9001; empty for nowhere."""
+    gamepad: bool = False
+    """Reads gamepads that are connected."""
+    webcam: bool = False
+    """Offers what the audience sees as a webcam, for video conferences; without a show, what the
+    window shows."""
+    file: str = ""
+    """File of the bindings; empty for the one beside the settings."""
+
+
+class Controlled(Protocol):
+    """What is controlled."""
+
+    @property
+    def state(self) -> SessionState: ...
+    @property
+    def interface(self) -> Interface: ...
+
+
+@dataclass
+class _Track:
+    """What is known of a binding from message to message."""
+
+    last: float | None = None
+    """Position of the knob."""
+    placed: Any = None
+    """The value that was set last."""
+    at: float = 0.0
+    """The position that it stands for, which the value's step rounds."""
+    waits: bool = False
+    """Whether the knob has not yet met the value."""
+
+
+class LiveControl:
+    """Applies the bindings; made for the window's thread, which it never makes wait.
+
+    Args:
+        controlled: holds the settings.
+        folder: where the bindings are kept.
+    """
+
+    def __init__(self, controlled: Controlled, folder: Path) -> None:
+        self._controlled = controlled
+        self._folder = folder
+        self._commands: Callable[[], Mapping[str, Callable[[], object]]] = dict
+        self._press: Callable[[str], object] = str
+        self.settings = ControlSettings()
+        self.inbox, self._outbox = Inbox(), Outbox()
+        self.midi: MidiPorts | None = None
+        self.osc: OscPort | None = None
+        self.gamepads: Gamepads | None = None
+        self.bindings: tuple[Binding, ...] = CONTROLS
+        self.learning: Target | None = None
+        """What the next input is bound to."""
+        self.choosing = False
+        """Whether the list of commands and settings asks what to learn."""
+        self._chosen: Binding | None = None
+        self._tracks: dict[Binding, _Track] = {}
+        self._held: dict[str, float] = {}
+        """Newest value of each input."""
+        self._sent: dict[str, float] = {}
+        self._direct: dict[str, SettingPath] = {
+            f"{_OSC}{name.replace('.', '/')}": path for name, path in setting_paths().items()
+        }
+        self._asked: set[str] = set()
+        """Direct addresses that were used, which are echoed."""
+        self._moved = -math.inf
+        self._connections = 0
+
+    def connect(
+        self,
+        wake: Callable[[], None],
+        commands: Callable[[], Mapping[str, Callable[[], object]]],
+        press: Callable[[str], object],
+    ) -> None:
+        """Lets inputs reach what lies above.
+
+        Args:
+            wake: asks for a frame, from any thread.
+            commands: all commands by name.
+            press: presses a button of a panel by its name.
+        """
+        self.inbox.wake, self._commands, self._press = wake, commands, press
+
+    # What is open -----------------------------------------------------------------------------
+
+    def configure(self, wanted: ControlSettings) -> None:
+        """Opens and closes inputs as the settings say."""
+        before, self.settings = self.settings, wanted
+        if (wanted.midi, wanted.midi_address) != (before.midi, before.midi_address):
+            if self.midi is not None:
+                self.midi.close()
+            address = wanted.midi_address.strip()
+            self.midi = MidiPorts(self.inbox, self._outbox, address) if wanted.midi else None
+        if _osc_of(wanted) != _osc_of(before):
+            if self.osc is not None:
+                self.osc.close()
+            host = ANYWHERE if wanted.osc_anywhere else LOOPBACK
+            echo = wanted.osc_echo.strip()
+            self.osc = (
+                OscPort(self.inbox, self._outbox, wanted.osc_port, host, echo)
+                if wanted.osc
+                else None
+            )
+        if wanted.gamepad != before.gamepad:
+            self.gamepads = Gamepads(self.inbox) if wanted.gamepad else None
+        self._held.clear()  # a stick that was held is let go
+        self._want()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any input is switched on."""
+        return bool(self.midi or self.osc or self.gamepads)
+
+    def plain(self) -> dict[str, Any]:
+        """The settings as plain data."""
+        return asdict(self.settings)
+
+    def restore(self, plain: dict[str, Any]) -> None:
+        """Opens what was open when the program was closed; what does not fit is passed over."""
+        self.configure(ControlSettings(**settings.fitting_fields(ControlSettings, plain)))
+
+    def close(self) -> None:
+        """Closes all inputs."""
+        self.configure(ControlSettings(file=self.settings.file))
+        self._outbox.close()
+
+    # Bindings ---------------------------------------------------------------------------------
+
+    @property
+    def path(self) -> Path:
+        """File of the bindings."""
+        return Path(self.settings.file) if self.settings.file else self._folder / "controls.json"
+
+    def load(self) -> None:
+        """Reads the bindings from their file.
+
+        Raises:
+            UserError: when there is one that cannot be read; the bindings stay as they are.
+        """
+        if self.settings.file or self.path.exists():
+            self._take(files.load(self.path))
+
+    def change(self, bindings: tuple[Binding, ...]) -> None:
+        """Takes other bindings and writes them to their file.
+
+        Raises:
+            UserError: when they cannot be written; they act all the same.
+        """
+        self._take(bindings)
+        files.save(self.path, bindings)
+
+    def _take(self, bindings: tuple[Binding, ...]) -> None:
+        self.bindings = bindings
+        self._tracks.clear()
+        self._sent.clear()
+        self._want()
+
+    def of(self, target: Target) -> list[Binding]:
+        """The bindings of a target."""
+        wanted = (target.kind, target.place)
+        return [b for b in self.bindings if (b.target.kind, b.target.place) == wanted]
+
+    def learn(self, target: Target | None) -> None:
+        """Has the next input bound to a target; None leaves it at that."""
+        self.learning = target
+        self._want()
+
+    def bind(self, key: str) -> None:
+        """Binds an input to what is learnt, in place of what it did."""
+        if self.learning is not None:
+            target, others = self.learning, [b for b in self.bindings if b.input != key]
+            self.learn(None)
+            self.chosen = learnt = first_binding(key, target)
+            self.change((*others, learnt))
+
+    @property
+    def chosen(self) -> Binding | None:
+        """The binding that the panel shows, the newest one at first; None where there are none."""
+        if self._chosen not in self.bindings:
+            self._chosen = self.bindings[-1] if self.bindings else None
+        return self._chosen
+
+    @chosen.setter
+    def chosen(self, binding: Binding | None) -> None:
+        self._chosen = binding
+
+    def waits(self, binding: Binding) -> bool:
+        """Whether a knob stands elsewhere and has not taken the value over yet."""
+        track = self._tracks.get(binding)
+        return track is not None and track.waits
+
+    def _want(self) -> None:
+        """Says which inputs matter: all others are counted and forgotten."""
+        bound = {binding.input for binding in self.bindings}
+        self.inbox.wanted = None if self.learning is not None else bound | self._direct.keys()
+
+    def poll(self) -> bool:
+        """Looks at the gamepads, which only the window's thread can; whether one has moved."""
+        return self.gamepads is not None and self.gamepads.poll()
+
+    # Each frame -------------------------------------------------------------------------------
+
+    def is_moving(self, now: float) -> bool:
+        """Whether an input moves settings, as a drag of the mouse does."""
+        return now - self._moved < _RESTING or self._deflected
+
+    @property
+    def step_seconds(self) -> float:
+        """Time between two frames while inputs move settings."""
+        return _STICK if self._deflected else 0.1
+
+    @property
+    def _deflected(self) -> bool:
+        return any(b.mode == "rate" and self._held.get(b.input) for b in self.bindings)
+
+    def update(self, now: float, seconds: float) -> None:
+        """Applies what has come since the last frame.
+
+        Args:
+            now: time of a clock, seconds.
+            seconds: time since the last frame.
+
+        Raises:
+            UserError: when what was learnt cannot be written.
+        """
+        self.poll()  # no wait of the window has done so while frames follow one another
+        received = self.inbox.take()
+        if self.learning is not None:
+            for key, values in received.items():
+                if max(map(abs, values)) > (0.5 if key.startswith("Gamepad") else 0.0):
+                    self._held[key] = values[-1]
+                    self.bind(key)
+                    break
+            return
+        for binding in self.bindings:
+            values = received.get(binding.input)
+            if values:
+                self._apply(binding, values, now)
+            if binding.mode == "rate":
+                deflection = values[-1] if values else self._held.get(binding.input, 0.0)
+                if deflection:
+                    self._step(binding, deflection * binding.rate * seconds, now)
+        bound = {binding.input for binding in self.bindings}
+        for key in received.keys() & self._direct.keys() - bound:
+            self._write(self._direct[key], self._direct[key].allowed(received[key][-1]), now)
+            self._asked.add(key)
+        self._held |= {key: values[-1] for key, values in received.items()}
+        if self.midi is not None or self.osc is not None:
+            self._answer(received)
+
+    def _apply(self, binding: Binding, values: list[float], now: float) -> None:
+        before = self._held.get(binding.input, 0.0)
+        presses = sum(a < 0.5 <= b for a, b in zip([before, *values], values, strict=False))
+        path = binding.target.setting
+        if path is None:
+            for _ in range(presses):
+                self._do(binding.target)
+        elif path.kind != "number":
+            self._choose(binding, path, presses, values[-1], now)
+        elif binding.mode == "absolute" and binding.presses:
+            for _ in range(presses):
+                at = path.position_of(self._read(path), binding.ends)
+                self._write(path, path.value_at(0.0 if at > 0.5 else 1.0, binding.ends), now)
+        elif binding.mode == "absolute":
+            self._turn(binding, path, min(max(values[-1], 0.0), 1.0), now)
+        elif binding.mode != "rate":
+            for value in values:
+                self._step(
+                    binding, _steps(round(value * 127), binding.mode) * _tick(path, binding), now
+                )
+
+    def _do(self, target: Target) -> None:
+        if target.kind == "button":
+            self._press(target.place)
+        else:
+            act = self._commands().get(target.place)
+            if act is not None:
+                act()
+
+    def _choose(
+        self, binding: Binding, path: SettingPath, presses: int, value: float, now: float
+    ) -> None:
+        """Sets a switch or a choice: an OSC address and a knob say which, a button takes the
+        next."""
+        here = self._read(path)
+        follows = binding.input.startswith("OSC ")
+        if path.kind == "switch":
+            new = value >= 0.5 if follows else here ^ bool(presses % 2)
+        elif binding.presses:
+            place = path.choices.index(here) + presses
+            new = path.choices[place % len(path.choices)]
+        else:
+            new = path.allowed(math.floor(min(max(value, 0.0), 1.0) * len(path.choices)))
+        if new != here:
+            self._write(path, new, now)
+
+    def _turn(self, binding: Binding, path: SettingPath, position: float, now: float) -> None:
+        """Follows a knob, once it has taken the value over."""
+        track = self._tracks.setdefault(binding, _Track())
+        here, before, track.last = self._read(path), track.last, position
+        if binding.takeover and here is not None and here != track.placed:
+            at = path.position_of(here, binding.ends)
+            passed = before is not None and (before - at) * (position - at) <= 0
+            track.waits = not passed and abs(position - at) > _NEAR
+            if track.waits:
+                return
+        track.waits = False
+        self._write(path, path.value_at(position, binding.ends), now)
+        track.placed = self._read(path)
+
+    def _step(self, binding: Binding, part: float, now: float) -> None:
+        """Moves a number on by a part of the way between its ends."""
+        path = binding.target.setting
+        if path is None or path.kind != "number":
+            return
+        track, here = self._tracks.setdefault(binding, _Track()), self._read(path)
+        if here is None:
+            return
+        if here != track.placed:
+            track.at = path.position_of(here, binding.ends)
+        track.at += part
+        whole_turn = path.turns and binding.ends == path.declared.range.ends
+        track.at = track.at % 1.0 if whole_turn else min(max(track.at, 0.0), 1.0)
+        self._write(path, path.value_at(track.at, binding.ends), now)
+        track.placed = self._read(path)
+
+    def _read(self, path: SettingPath) -> Any:
+        return path.read(self._controlled.state, self._controlled.interface)
+
+    def _write(self, path: SettingPath, value: Any, now: float) -> None:
+        if value != self._read(path):
+            path.write(self._controlled.state, self._controlled.interface, value)
+        self._moved = now
+
+    # Feedback ---------------------------------------------------------------------------------
+
+    def _answer(self, received: dict[str, list[float]]) -> None:
+        """Tells controllers where their settings stand, when that has changed."""
+        positions: dict[str, float] = {}
+        if self.midi is not None and self.midi.connections != self._connections:
+            self._connections = self.midi.connections
+            self._sent.clear()  # what was just plugged in knows nothing
+        for binding in self.bindings:
+            path = binding.target.setting
+            if path is not None and not binding.input.startswith(("Gamepad", "Key")):
+                value = self._read(path)
+                if value is not None:
+                    positions[binding.input] = _shown(binding, path, value)
+        for key in self._asked - positions.keys():
+            value, path = self._read(self._direct[key]), self._direct[key]
+            if value is not None:
+                positions[key] = path.choices.index(value) if path.choices else float(value)
+        for key, position in positions.items():
+            sent = received[key][-1] if key in received else self._sent.get(key)
+            if sent is None or abs(position - sent) > (1e-6 if key in self._asked else _TOLD):
+                if self.midi is not None:
+                    self.midi.send(key, position)
+                if self.osc is not None:
+                    self.osc.send(key, position)
+            self._sent[key] = position
+
+
+def _osc_of(wanted: ControlSettings) -> tuple[object, ...]:
+    return wanted.osc, wanted.osc_port, wanted.osc_anywhere, wanted.osc_echo
+
+
+def _shown(binding: Binding, path: SettingPath, value: Any) -> float:
+    """Where a controller shows a value, 0..1, to a step of MIDI for its inputs."""
+    if path.kind == "switch":
+        return float(value)
+    if path.kind == "choice":
+        return path.choices.index(value) / max(len(path.choices) - 1, 1)
+    position = path.position_of(value, binding.ends)
+    if binding.input.startswith(("CC", "Note")):
+        return round(position * 127) / 127
+    return round(position, 4)
+
+
+def _steps(raw: int, mode: str) -> int:
+    """Steps of an encoder in a value 0..127 of one of the three usual codes."""
+    if mode == "twos":
+        return raw - 128 if raw >= 64 else raw
+    if mode == "offset":
+        return raw - 64
+    return 64 - raw if raw > 64 else raw
+
+
+def _tick(path: SettingPath, binding: Binding) -> float:
+    """The part of the way that one step of an encoder goes: a hundredth, of whole numbers one."""
+    lo, hi = binding.ends
+    if path.whole and hi != lo:
+        return 1 / (hi - lo)
+    return 0.01

@@ -1,0 +1,117 @@
+"""Live control: which inputs are open, what they move, and what has come last."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from gui_utils import controls
+from viz.app.commands import Commands
+from viz.app.control.bindings import MODES, Binding
+from viz.app.control.live_control import ControlSettings
+from viz.app.panels.setting_controls import choice, number, slider, toggle
+from viz.app.panels.widgets import Button, button_row, fold, heading
+from viz.state.settings import setting
+from viz.state.types import RenderResult, SessionState
+
+_REFRESH = 0.25
+"""Seconds between two looks at the last message."""
+
+
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+    """Inputs, the last message, and the bindings."""
+    del state, result
+    control = commands.control
+    wanted = toggle("MIDI", control.settings, "midi")
+    wanted = toggle("OSC", wanted, "osc")
+    wanted = toggle("Gamepad", wanted, "gamepad")
+    for source in (control.midi, control.osc, control.gamepads):
+        if source is not None:
+            controls.hint(source.state)
+    wanted = toggle("Webcam", wanted, "webcam")
+    if commands.webcam_state:
+        controls.hint(commands.webcam_state)
+    if fold("Addresses"):
+        wanted = _addresses(wanted)
+    commands.set_control(wanted)
+    inbox = control.inbox
+    counted = f"{inbox.count:,}" + (f", {inbox.refused:,} refused" if inbox.refused else "")
+    controls.key_value((("Last message", inbox.last or "none yet"), ("Messages", counted)))
+    if control.is_open:
+        controls.request_frame("last message", _REFRESH)
+    heading("Bindings")
+    _bindings(commands)
+
+
+def _addresses(wanted: ControlSettings) -> ControlSettings:
+    wanted = slider("OSC port", wanted, "osc_port")
+    wanted = toggle("Any computer", wanted, "osc_anywhere")
+    for label, name in (("OSC echo to", "osc_echo"), ("MIDI from", "midi_address")):
+        changed, text = controls.text_input(
+            label,
+            getattr(wanted, name),
+            tooltip=setting(ControlSettings, name).sentence,
+            placeholder="host:port",
+            on_enter=True,
+        )
+        if changed:
+            wanted = replace(wanted, **{name: text.strip()})
+    return wanted
+
+
+def _bindings(commands: Commands) -> None:
+    control = commands.control
+    controls.hint(
+        "Ctrl+right click a slider, switch or button, then move a knob or press a key: it is bound."
+    )
+    captions = {b: f"{b.input}: {b.target.name or b.target.place}" for b in control.bindings}
+    binding = control.chosen
+    if binding is not None:
+        _, binding = controls.combo(
+            "Input", binding, captions, tooltip="All that is bound, the newest last."
+        )
+        control.chosen = binding
+        edited = _edited(binding)
+        if control.waits(binding):
+            controls.hint("The knob has not met the value yet: turn it past that.")
+        commands.edit_control(binding, edited)
+    button_row(
+        Button(
+            "Bind\u2026",
+            commands.choose_control,
+            "Chooses a command or a setting from the list, and binds the next input to it.",
+        ),
+        Button(
+            "Forget",
+            lambda: commands.forget_control(*([binding] if binding else [])),
+            "Takes this binding away.",
+            enabled=binding is not None,
+        ),
+        Button("Defaults", commands.reset_controls, "Takes the bindings of a gamepad alone."),
+    )
+    button_row(
+        Button("Open", commands.open_controls_dialog, "Uses the bindings of a file."),
+        Button("Save as", commands.save_controls_dialog, "Keeps the bindings in a file by name."),
+    )
+    controls.key_value((("File", Path(control.path).name),))
+
+
+def _edited(binding: Binding) -> Binding:
+    """A binding as the user leaves it."""
+    path = binding.target.setting
+    if path is None or path.kind != "number":
+        return binding
+    numbers = path.declared.range
+    if not binding.presses:
+        binding = choice("Follows", binding, "mode", MODES)
+    lo, hi = binding.ends
+    about = setting(Binding, "lo").sentence, setting(Binding, "hi").sentence
+    new_lo = number("From", lo, numbers, about[0], default=numbers.ends[0], whole=path.whole)
+    new_hi = number("To", hi, numbers, about[1], default=numbers.ends[1], whole=path.whole)
+    if (new_lo, new_hi) != (lo, hi):
+        binding = replace(binding, lo=new_lo, hi=new_hi)
+    if binding.mode == "rate":
+        binding = slider("Rate", binding, "rate")
+    elif binding.mode == "absolute" and not binding.presses:
+        binding = toggle("Take-over", binding, "takeover")
+    return binding
