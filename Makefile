@@ -41,6 +41,7 @@ demo: ict-is-given $(VENV)/.dev
 	$(BIN)/python -m training.warmup.held_out $(DEMO)/run --data $(DEMO)/held_out
 	$(BIN)/python -m training.checkpoint $(DEMO)/run/generator.safetensors $(DEMO)/demo.safetensors \
 		--half --overwrite
+	$(BIN)/python -m training.warmup.name_directions $(DEMO)/demo.safetensors --model "$(ICT)"
 
 ict-is-given:
 	@test -e "$(ICT)" || { echo "Say where ICT-FaceKit is: make demo ICT=PATH/TO/ICT-FaceKit"; exit 1; }

@@ -17,7 +17,7 @@ import torch
 from training.checkpoint import eg3d, native, pv3d
 from training.checkpoint.checkpoint_errors import CheckpointError
 from training.checkpoint.contents import Checkpoint, Format, Weights, build, weights_mark
-from training.checkpoint.native import save
+from training.checkpoint.native import annotate, save
 from training.checkpoint.stored import NotAFileError, OpenFile
 from training.checkpoint.unknown import describe
 from training.networks.generator import Generator
@@ -27,6 +27,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "Reader",
+    "annotate",
     "build",
     "load_generator",
     "read",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -215,3 +216,31 @@ def save(
             save_file(tensors, part, header)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(path, [f"it could not be written: {error}"], action="save") from error
+
+
+def annotate(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> None:
+    """Adds texts to the metadata of a file of this format. Its tensors are copied byte by byte.
+
+    Args:
+        path: the file.
+        metadata: texts by name, which replace those of the same names.
+
+    Raises:
+        CheckpointError: when it is none of this format, or cannot be written.
+    """
+    path = Path(path)
+    try:
+        # Both files are closed before the one takes the other's place, as Windows wants it.
+        with replacing(path) as part, path.open("rb") as source, part.open("wb") as target:
+            size = int.from_bytes(source.read(8), "little")
+            table = json.loads(source.read(min(size, _LARGEST_HEADER)))
+            table["__metadata__"] = {**table["__metadata__"], **metadata}
+            header = json.dumps(table).encode()
+            header += b" " * (-len(header) % 8)  # the tensors stay aligned
+            target.write(len(header).to_bytes(8, "little") + header)
+            shutil.copyfileobj(source, target)
+    except (ValueError, TypeError, KeyError) as error:
+        problem = "it is no model in this program's format"
+        raise CheckpointError(path, [problem], action="annotate") from error
+    except OSError as error:
+        raise CheckpointError(path, [f"{error.strerror}"], action="annotate") from error

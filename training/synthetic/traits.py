@@ -14,6 +14,21 @@ SHAPE_DIM = 40
 IDENTITY_DIM = 83
 """Numbers of an identity code, u ~ N(0, I): the shape, then the traits in the order below."""
 
+PLACES = {
+    "melanin": 40,
+    "style": 44,
+    "dark": 45,
+    "shade": 46,
+    "iris": 50,
+    "made_up": 52,
+    "beard": 56,
+    "beard_density": 57,
+    "shirt": 63,
+    "collar": 64,
+    "light": 80,
+}
+"""Places of some traits' numbers in an identity code, as `identity_from_u` reads them."""
+
 HairStyle = Literal["bald", "buzz", "short", "swept", "bob", "long"]
 _STYLE_SHARES: dict[HairStyle, float] = {
     "bald": 0.10,

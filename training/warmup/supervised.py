@@ -29,6 +29,8 @@ from training.replacing import replacing
 from training.train.step import Draws
 
 _OPAQUE = 0.99
+_STRAY = 0.02
+"""Of the weights that read a code, the share that may read its random part: rounding."""
 _FAR_STEPS, _NEAR_STEPS = 8, 10
 """Samples along a ray: over its whole range, and around the known surface."""
 _CLEAR_CHANGE = 0.1
@@ -161,6 +163,14 @@ class Codes:
         """
         for weight, basis in self._readers(G):
             weight.copy_(weight @ basis.t() @ basis)
+
+    @torch.no_grad()
+    def are_read_by(self, G: Generator) -> bool:
+        """Whether a generator reads the known part of these codes and hardly anything else."""
+        return all(
+            float((weight - weight @ basis.t() @ basis).norm() / weight.norm()) < _STRAY
+            for weight, basis in self._readers(G)
+        )
 
     @torch.no_grad()
     def begin(self, G: Generator) -> None:

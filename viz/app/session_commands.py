@@ -164,6 +164,7 @@ class SessionCommands:
             or interface.path_playing
             or interface.animate_person
             or interface.auto_orbit
+            or interface.swing is not None
             or self.animator.gliding
         )
 

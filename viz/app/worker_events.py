@@ -88,7 +88,7 @@ class WorkerEvents:
         if event.again:  # the picture on show is still this model's
             commands.scheduler.ask_again()
             return
-        commands.result = None
+        commands.result, commands.interface.swing = None, None
         commands.state.checkpoint = info.path
         if commands.is_new:
             self._introduce(info)

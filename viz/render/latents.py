@@ -64,7 +64,7 @@ def motion_code(motion: Motion, dim: int) -> np.ndarray:
         other = z_motion_from_seed(motion.blend_seed, dim)
         code = blended([(code, 1 - motion.blend), (other, motion.blend)])
     for shift in motion.shifts:
-        code = code + shift.numbers(dim, "a motion code")
+        code = shift.added_to(code, "a motion code")
     return code[None].astype(np.float32)
 
 
@@ -122,7 +122,8 @@ def intermediate_latents(G: Generator, latent: Latent, conditioning: Camera) -> 
         cutoff = G.config.num_ws if latent.cutoff is None else latent.cutoff
         ws = torch.cat([truncated[:, :cutoff], ws[:, cutoff:]], dim=1)
     for shift in latent.shifts:
-        step = torch.from_numpy(shift.numbers(G.config.w_dim, "w")).to(ws)
+        nowhere = np.zeros(G.config.w_dim, np.float32)
+        step = torch.from_numpy(shift.added_to(nowhere, "w")).to(ws)
         shifted = shift.layers or range(G.config.num_ws)
         is_shifted = ws.new_tensor([k in shifted for k in range(G.config.num_ws)])
         ws = ws + is_shifted[:, None] * step

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from training import named_directions
 from training.checkpoint import Checkpoint, CheckpointError, build, read, weights_mark
 from training.config import GeneratorConfig, RenderingConfig
 from training.distributed import DeviceError, device_named
@@ -96,7 +97,9 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
     except CheckpointError as e:
         raise UserError(str(e)) from e
     placed = yield from device_check.place(G, device)
-    notes = (*checkpoint.notes, *placed.notes)
+    config = placed.G.config
+    named, ignored = named_directions.read(checkpoint.metadata, config.w_dim, config.motion_dim)
+    notes = (*checkpoint.notes, *ignored, *placed.notes)
     yield "Finding the head", 0.98
     info = _info(placed.G, path, FORMATS[checkpoint.format], notes)
     people, motions = (recommendations(checkpoint.metadata, k) for k in ("people", "motions"))
@@ -106,6 +109,7 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
         motions=tuple(motions),
         people_words=tuple(people.values()),
         motions_words=tuple(motions.values()),
+        directions=named,
     )
     return Model(placed.G, info, placed.reference)
 

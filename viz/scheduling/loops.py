@@ -9,8 +9,9 @@ from typing import Any
 from viz.state import layouts
 from viz.state.animation import camera_path, clip_time
 from viz.state.animation.animator import Animator
+from viz.state.animation.swinging import SWING_SECONDS, with_amount
 from viz.state.driving import driven
-from viz.state.interface import Interface
+from viz.state.interface import Interface, Swing
 from viz.state.person import Latent, Motion
 from viz.state.types import FRAME_RATE, FRAMES, Orbit, Probe, RenderRequest, SessionState
 
@@ -72,10 +73,13 @@ class LoopFinder:
             animator: moves the state.
             moves: whether the model has motion; all frames of a still model are equal.
         """
-        interests = (interface.playing, interface.path_playing, interface.auto_orbit)
+        swings = interface.swing is not None
+        interests = (interface.playing, interface.path_playing, interface.auto_orbit, swings)
         # Two movements at once take very long to repeat together.
         if sum(interests) > 1 or interface.animate_person or animator.gliding:
             return None
+        if interface.swing is not None:
+            return self._swing(state, interface.swing, animator, interface.probe)
         if interface.path_playing:
             return self._path(state, interface, animator.rate)
         if interface.auto_orbit:
@@ -157,6 +161,18 @@ class LoopFinder:
         key = base, steps, yaw, pitch, interface.probe
         loop = self._kept("orbit", key, lambda: Loop(steps, steps / interface.orbit_period, make))
         return Upcoming(loop, eight.step, True)
+
+    def _swing(
+        self, state: SessionState, swing: Swing, animator: Animator, probe: Probe | None
+    ) -> Upcoming:
+        swinging, base = animator.swinging, with_amount(state, swing, 1.0)
+
+        def make(step: int) -> RenderRequest:
+            return _request(with_amount(base, swing, swinging.amount(step)), probe)
+
+        key, steps = (base, swing, swinging.steps, probe), swinging.steps
+        loop = self._kept("swing", key, lambda: Loop(steps, steps / SWING_SECONDS, make))
+        return Upcoming(loop, swinging.step, True)
 
     def _path(self, state: SessionState, interface: Interface, rate: float) -> Upcoming:
         base = replace(state, latent=Latent(), motion=Motion(), t=0.0, orbit=Orbit())

@@ -5,8 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from viz.state.person import Shift
 from viz.state.settings import Range
 from viz.state.types import Keyframe, Probe
+
+
+@dataclass(frozen=True)
+class Swing:
+    """A slider of a direction that moves to and fro."""
+
+    shift: Shift
+    """The direction."""
+    moves: bool
+    """Whether it belongs to the motion code, not to w."""
 
 
 @dataclass
@@ -69,9 +80,15 @@ class Interface:
 
     The super-resolution always runs, and no fewer pixels go into it than half the trained side.
     """
-    direction_kind: Literal["components", "factors", "motions"] = "components"
-    """Which directions are listed: principal components of w over people (GANSpace), factors of the
-    style layers (SeFa), or directions of the motion code."""
+    direction_kind: Literal["named", "components", "factors", "motions"] = "named"
+    """Which directions are listed: those with names, principal components of w over people
+    (GANSpace), factors of the style layers (SeFa), or directions of the motion code."""
+    direction_pictures: bool = True
+    """Shows what each direction does in three small pictures: a step back, none, and a step on."""
+    show_hidden: bool = False
+    """Lists hidden directions too."""
+    swing: Swing | None = None
+    """The direction that a slider swings along by itself."""
     direction_layers: Literal["All", "Coarse", "Middle", "Fine"] = "All"
     """Layers whose w a direction shifts: coarse ones hold pose and shape, middle ones features and
     hair, fine ones colours and texture."""

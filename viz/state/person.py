@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 
+from training.named_directions import decoded, encoded, stepped
 from viz.state.errors import UserError
 from viz.state.settings import Fraction, Range
 
@@ -39,41 +39,61 @@ class Shift:
     """How far, in standard deviations."""
     layers: tuple[Annotated[int, Range(0, 1000)], ...] = ()
     """Layers whose w it shifts, in ascending order; empty for all of them, and for motions."""
+    base: str = ""
+    """Of a motion's named direction: the code that the amount counts from, encoded likewise. The
+    motion's own part along both is taken out, so that all motions come to the same; see
+    `training.named_directions`."""
+    muted: bool = False
+    """Whether it is left out for now."""
 
     @classmethod
     def along(
         cls, name: str, direction: np.ndarray, amount: float, layers: tuple[int, ...] = ()
     ) -> Shift:
         """A step along float32 [dim]."""
-        text = base64.b64encode(np.asarray(direction, "<f4").tobytes()).decode()
-        return cls(name, text, amount, layers)
+        return cls(name, encoded(direction), amount, layers)
 
-    def numbers(self, dim: int, code: str) -> np.ndarray:
-        """The direction times the amount, float32 [dim].
+    @property
+    def direction(self) -> tuple[str, tuple[int, ...], str]:
+        """What tells it from steps along other directions."""
+        return self.vector, self.layers, self.base
+
+    def added_to(self, code: np.ndarray, what: str) -> np.ndarray:
+        """A code float32 [dim] after this step, or as it is where the step is muted.
 
         Raises:
             UserError: when the direction is damaged or belongs to another model.
         """
+        if self.muted:
+            return code
+        base = self._decoded(self.base, len(code), what) if self.base else None
+        return stepped(code, self._decoded(self.vector, len(code), what), self.amount, base)
+
+    def _decoded(self, text: str, dim: int, what: str) -> np.ndarray:
         try:
-            found = np.frombuffer(base64.b64decode(self.vector, validate=True), "<f4")
+            found = decoded(text)
         except ValueError as error:
             raise UserError(f"The direction {self.name} is damaged: clear it.") from error
-        if found.shape != (dim,) or not np.isfinite(found).all():
+        if found.shape != (dim,):
             raise UserError(
-                f"The direction {self.name} has {found.size} numbers; {code} of this model has "
+                f"The direction {self.name} has {found.size} numbers; {what} of this model has "
                 f"{dim}: clear it under Directions."
             )
-        return np.float32(self.amount) * found.astype(np.float32)
+        return found
 
 
 def with_shift(shifts: tuple[Shift, ...], new: Shift) -> tuple[Shift, ...]:
     """The shifts with a new one, which replaces the one along the same direction of the same
     layers; an amount of 0 removes it."""
-    directions = [(shift.vector, shift.layers) for shift in shifts]
-    wanted = (new.vector, new.layers)
-    place = directions.index(wanted) if wanted in directions else len(shifts)
+    directions = [shift.direction for shift in shifts]
+    place = directions.index(new.direction) if new.direction in directions else len(shifts)
     kept = (new,) if new.amount else ()
     return shifts[:place] + kept + shifts[place + 1 :]
+
+
+def amount_along(shifts: tuple[Shift, ...], along: Shift) -> float:
+    """How far the shifts step along the direction of another one."""
+    return next((s.amount for s in shifts if s.direction == along.direction), 0.0)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from training.camera import FOCAL_LENGTH, PIVOT, RADIUS, Camera, fov_from_focal
+from training.named_directions import NamedDirection
 from viz.state.driving.drive import Drive, Driven
 from viz.state.person import Latent, Motion
 from viz.state.settings import Fraction, Range, setting
@@ -363,6 +364,8 @@ class ModelInfo:
     """A short description of each of these people; empty where there is none."""
     motions_words: tuple[str, ...] = ()
     """A short description of each of these motions; empty where there is none."""
+    directions: tuple[NamedDirection, ...] = ()
+    """Directions that the model's makers have named."""
     weights: str = ""
     """Fingerprint of the model's weights."""
     head: Head = Head()

@@ -16,6 +16,7 @@ from gui_utils.controls import style
 from gui_utils.gl.texture import Texture
 from gui_utils.window.window import Window
 from tests.viz.app.recording import RecordingCommands
+from training.named_directions import NamedDirection, encoded
 from viz.app.panels import PANELS
 from viz.app.performance_log import PerformanceLog
 from viz.state.jobs import JobStatus
@@ -75,7 +76,15 @@ def sample_model(moves: bool = True) -> ModelInfo:
         superresolution="8XDC",
         device="NVIDIA GeForce RTX 4090",
         layers=sample_layers(),
+        directions=sample_directions(moves),
     )
+
+
+def sample_directions(moves: bool) -> tuple[NamedDirection, ...]:
+    """One of the person, and one of the motion where there is one."""
+    vector = encoded(np.ones(512))
+    person = NamedDirection("Hair colour", "person", vector, about="From black.")
+    return (person, NamedDirection("Smile", "motion", vector)) if moves else (person,)
 
 
 def sample_log() -> PerformanceLog:

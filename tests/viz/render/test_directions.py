@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from training.camera import Camera
+from training.named_directions import NamedDirection, encoded
 from training.networks.generator import Generator
 from viz.render import latents
 from viz.render.directions import direction_files
@@ -111,3 +113,61 @@ def test_directions_of_other_tools(tmp_path: Path) -> None:
         np.save(tmp_path / f"{name}.npy", array)
         with pytest.raises(UserError, match=f"{name}.npy must hold"):
             direction_files.load_vector(tmp_path / f"{name}.npy", 8)
+
+
+def test_named_directions_go_to_a_file_and_back(tmp_path: Path) -> None:
+    dims = {"person": 8, "motion": 4}
+    named = [
+        NamedDirection("Skin", "person", encoded(np.arange(8))),
+        NamedDirection("Smile", "motion", encoded(np.ones(4)), encoded(np.zeros(4))),
+        NamedDirection("Sway", "motion", encoded(np.arange(4))),
+    ]
+    path = tmp_path / "mine.npz"
+    direction_files.save_named(path, named)
+    assert direction_files.load_named(path, dims) == named
+    with np.load(path, allow_pickle=False) as data:
+        assert data["motion_names"].tolist() == ["Smile", "Sway"]
+        assert data["person"].shape == (1, 8)
+    np.savez(tmp_path / "plain.npz", person=np.ones((2, 8)))
+    names = [d.name for d in direction_files.load_named(tmp_path / "plain.npz", dims)]
+    assert names == ["plain 1", "plain 2"]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"w": np.ones((1, 8))}, "holds no directions"),
+        ({"person": np.ones((1, 9))}, "it has 9 numbers where this model's code has 8"),
+        ({"person": np.ones(8)}, "person must be floating-point numbers"),
+        ({"person": np.ones((2, 8)), "person_names": np.array(["a"])}, "a name and a base for"),
+        ({"person": np.full((1, 8), np.inf)}, "its numbers are damaged"),
+        ({"person": np.array([[{}] * 8])}, "is no .npz file that NumPy can read"),
+    ],
+)
+def test_other_files_are_refused_with_a_sentence(
+    tmp_path: Path, arrays: dict[str, np.ndarray], words: str
+) -> None:
+    np.savez(tmp_path / "bad.npz", **arrays)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(UserError, match=f"bad.npz.*{words}"):
+        direction_files.load_named(tmp_path / "bad.npz", {"person": 8, "motion": 4})
+
+
+def test_damaged_archives_are_refused(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "bomb.npz", person=np.zeros(2**26 + 1, np.uint8))
+    (tmp_path / "text.npz").write_text("no archive")
+    for name, words in {
+        "bomb": "unfolds to more",
+        "text": "is no .npz file",
+        "none": "no such",
+    }.items():
+        with pytest.raises(UserError, match=f"{name}.npz .*{words}"):
+            direction_files.load_named(tmp_path / f"{name}.npz", {"person": 4000, "motion": 4})
+
+
+def test_a_muted_step_does_nothing_and_a_named_one_sets_the_motion() -> None:
+    first, other = Motion(x=1), Motion(x=2)
+    step = Shift("Smile", encoded(np.eye(6)[0]), 1.5, base=encoded(np.zeros(6)))
+    codes = [latents.motion_code(replace(m, shifts=(step,)), 6) for m in (first, other)]
+    assert [code[0, 0] for code in codes] == pytest.approx([1.5, 1.5])
+    muted = replace(first, shifts=(replace(step, muted=True),))
+    assert np.array_equal(latents.motion_code(muted, 6), latents.motion_code(first, 6))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from viz.scheduling.loops import LoopFinder
 from viz.state import layouts
 from viz.state.animation.animator import Animator
-from viz.state.interface import Interface
+from viz.state.interface import Interface, Swing
+from viz.state.person import Shift
 from viz.state.types import (
     Display,
     Keyframe,
@@ -53,7 +56,13 @@ def closed_path(state: SessionState, interface: Interface) -> None:
     state.path = PathOptions(closed=True, closing=0.777, clip="plays")
 
 
-MOVEMENTS = (clip, part_of_the_clip, orbit, path, closed_path)
+def swing(state: SessionState, interface: Interface) -> None:
+    other, swung = (Shift.along(name, np.full(4, k), 1.0) for k, name in enumerate("ab", start=1))
+    state.latent = Latent(x=2, shifts=(other,))
+    interface.swing = Swing(replace(swung, amount=0.0), moves=False)
+
+
+MOVEMENTS = (clip, part_of_the_clip, orbit, path, closed_path, swing)
 
 
 @pytest.mark.parametrize("moves", MOVEMENTS)

@@ -1,15 +1,39 @@
-"""Directions that the model has learnt, and those that other tools have found."""
+"""Directions that the model has learnt, and those that its makers, the user and other tools have
+named."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from training.named_directions import NamedDirection, encoded
+from viz.app.exploring.direction_shelf import (
+    Direction,
+    DirectionKind,
+    DirectionShelf,
+    load_shelf,
+    save_shelf,
+    shelf_path,
+)
 from viz.app.sessions.session_files import SessionFiles
 from viz.exports.export_jobs import FindDirectionsJob
 from viz.render.directions import direction_files
 from viz.render.directions.direction_files import Directions
+from viz.state.errors import UserError
+from viz.state.interface import Swing
 from viz.state.person import Shift, with_shift
+from viz.state.types import ModelInfo
+
+_KINDS: tuple[DirectionKind, ...] = ("named", "components", "factors", "motions")
+_NAMES: dict[DirectionKind, str] = {
+    "components": "Component",
+    "factors": "Factor",
+    "motions": "Motion",
+}
+_REST_SECONDS = 2.0
+"""Time without anything to do after which directions are sought."""
+_NUMPY = (("Directions of NumPy", ("*.npz", "*.npy")),)
 
 
 class DirectionCommands(SessionFiles):
@@ -17,8 +41,19 @@ class DirectionCommands(SessionFiles):
 
     found_directions: Directions | None = None
     """Those that were found last; see `directions`."""
+    chosen_direction = ""
+    """Key of the one chosen where they are arranged."""
+    seeks_directions = False
+    """Whether they are being sought."""
+    _rests_since = 0.0
+    """Clock time at which the program last had something to do."""
     _found_for = _sought_for = ""
     """Marks of the weights of the models that they were found, and sought, for."""
+    _shelf = DirectionShelf()
+    _shelf_for = ""
+    """Mark of the weights of the model that the shelf belongs to."""
+    _listed: dict[DirectionKind, list[Direction]] | None = None
+    """What `listed_directions` gives, until something changes."""
 
     @property
     def directions(self) -> Directions | None:
@@ -27,32 +62,208 @@ class DirectionCommands(SessionFiles):
         return self.found_directions if is_found else None
 
     def find_directions(self) -> None:
-        """Finds the directions of the model in the background, or reads those found before; asked
-        again, it does nothing."""
+        """Finds the directions of the model in the background, or reads those found before."""
         model = self.model
-        if model is None or model.weights == self._sought_for:
+        if model is None or self.seeks_directions or self.directions is not None:
             return
-        self._sought_for = model.weights
+        self._sought_for, self.seeks_directions = model.weights, True
+
+        def ended() -> None:
+            self.seeks_directions = False
 
         def found(path: str) -> None:
+            ended()
             self.found_directions = direction_files.load(Path(path))
-            self._found_for = model.weights
+            self._found_for, self._listed = model.weights, None
 
-        self.worker.start(FindDirectionsJob(), found)
+        self.worker.start(FindDirectionsJob(), found, ended)
 
-    def load_direction_dialog(self) -> None:
-        """Asks for a direction in w that another tool has found, as a .npy file."""
-        filters = (("NumPy", ("*.npy",)),)
-        self._ask_for_file("open", "Load a direction in w", filters, self._load_direction)
+    def ask(self, moving: bool, now: float) -> None:
+        """As in `SessionCommands`; once a model has shown its picture and nothing happens, its
+        directions are sought."""
+        super().ask(moving, now)
+        model, scheduler = self.model, self.scheduler
+        busy = moving or self.job is not None or scheduler.waiting_since is not None
+        if busy or self.result is None:
+            self._rests_since = now
+        elif (
+            now - self._rests_since > _REST_SECONDS
+            and model is not None
+            and self._sought_for != model.weights  # once: it may have been stopped
+        ):
+            self.find_directions()
 
-    def _load_direction(self, path: str) -> None:
+    # Lists of them ----------------------------------------------------------------------------
+
+    @property
+    def direction_shelf(self) -> DirectionShelf:
+        """What the user has made of the model's directions."""
+        model = self.model
+        if model is not None and model.weights != self._shelf_for:
+            self._shelf = load_shelf(self._shelf_path(model), _dims(model))
+            self._shelf_for, self._listed = model.weights, None
+        return self._shelf
+
+    def listed_directions(self, kind: DirectionKind) -> Sequence[Direction]:
+        """The directions of a kind in the user's order, hidden ones included."""
+        shelf = self.direction_shelf
+        if self._listed is None:
+            self._listed = {k: shelf.arranged(self._given(k)) for k in _KINDS}
+        return self._listed[kind]
+
+    def _given(self, kind: DirectionKind) -> list[Direction]:
+        """Directions of a kind as they come from the model and from files."""
+        if kind == "named":
+            made = self.model.directions if self.model else ()
+            pairs = [("made", d) for d in made] + [("own", d) for d in self._shelf.own]
+            return [Direction(f"{origin} {d.code} {d.name}", d) for origin, d in pairs]
+        found = self.directions
+        if found is None:
+            return []
+        code = "motion" if kind == "motions" else "person"
+        return [
+            Direction(
+                f"{kind} {k + 1}",
+                NamedDirection(
+                    f"{_NAMES[kind]} {k + 1}", code, encoded(vector), about=found.about(kind, k)
+                ),
+            )
+            for k, vector in enumerate(getattr(found, kind))
+        ]
+
+    def rename_direction(self, direction: Direction, name: str) -> None:
+        """Gives a direction another name; an empty one gives its own back."""
+        self.direction_shelf.rename(direction.key, name)
+        self._keep_shelf()
+
+    def star_direction(self, direction: Direction) -> None:
+        """Puts a direction first in its list, or back."""
+        _toggle(self.direction_shelf.starred, direction.key)
+        self._keep_shelf()
+
+    def hide_direction(self, direction: Direction) -> None:
+        """Leaves a direction out of its list, or brings it back."""
+        _toggle(self.direction_shelf.hidden, direction.key)
+        self._keep_shelf()
+
+    def move_direction(self, kind: DirectionKind, direction: Direction, to: Direction) -> None:
+        """Moves a direction to the place of another one in its list."""
+        keys = [d.key for d in self.listed_directions(kind)]
+        place = keys.index(to.key)
+        keys.remove(direction.key)
+        keys.insert(place, direction.key)
+        others = [key for key in self.direction_shelf.order if key not in keys]
+        self.direction_shelf.order = [*others, *keys]
+        self._keep_shelf()
+
+    def remove_direction(self, direction: Direction) -> None:
+        """Takes a loaded direction out of its list."""
+        shelf = self.direction_shelf
+        shelf.own = [d for d in shelf.own if f"own {d.code} {d.name}" != direction.key]
+        self._keep_shelf()
+
+    def _keep_shelf(self) -> None:
+        self._listed = None
         if self.model is not None:
-            vector = direction_files.load_vector(Path(path), self.model.w_dim)
-            shift = Shift.along(Path(path).stem, vector, 1.0)
-            latent = self.state.latent
-            self.state.latent = replace(latent, shifts=with_shift(latent.shifts, shift))
+            path = self._shelf_path(self.model)
+            self.guarded(lambda: save_shelf(path, self._shelf))
+
+    def _shelf_path(self, model: ModelInfo) -> Path:
+        return shelf_path(self._settings.parent, model.weights)
+
+    # Steps along them -------------------------------------------------------------------------
+
+    def step_along(self, shift: Shift, moves: bool) -> None:
+        """Takes a step along a direction, of the motion code or of w. Where the clip rests at its
+        beginning, motions show nothing: then its end is shown."""
+        state = self.state
+        if moves:
+            state.motion = replace(state.motion, shifts=with_shift(state.motion.shifts, shift))
+            if state.t == 0 and not self.interface.playing:
+                state.t = 1.0
+        else:
+            state.latent = replace(state.latent, shifts=with_shift(state.latent.shifts, shift))
+
+    def swing_along(self, shift: Shift, moves: bool) -> None:
+        """Swings the slider of a direction to and fro, or stops it."""
+        swing = Swing(replace(shift, amount=0.0, muted=False), moves)
+        self.interface.swing = None if self.interface.swing == swing else swing
+        if moves and self.interface.swing and self.state.t == 0 and not self.interface.playing:
+            self.state.t = 1.0
+
+    def is_solo(self, shift: Shift) -> bool:
+        """Whether a step is the only one of several that is not left out."""
+        shifts = (*self.state.latent.shifts, *self.state.motion.shifts)
+        others = [s for s in shifts if s.direction != shift.direction]
+        return bool(others) and not shift.muted and all(s.muted for s in others)
+
+    def solo_shift(self, shift: Shift) -> None:
+        """Leaves all steps but one out for now, or takes all in again where that is so already."""
+        state = self.state
+        alone = self.is_solo(shift)
+
+        def muted(shifts: tuple[Shift, ...]) -> tuple[Shift, ...]:
+            mutes = [not alone and s.direction != shift.direction for s in shifts]
+            return tuple(replace(s, muted=m) for s, m in zip(shifts, mutes, strict=True))
+
+        state.latent = replace(state.latent, shifts=muted(state.latent.shifts))
+        state.motion = replace(state.motion, shifts=muted(state.motion.shifts))
 
     def clear_shifts(self) -> None:
         """Takes all steps along directions back."""
+        self.interface.swing = None
         self.state.latent = replace(self.state.latent, shifts=())
         self.state.motion = replace(self.state.motion, shifts=())
+
+    # Files of them ----------------------------------------------------------------------------
+
+    def load_direction_dialog(self) -> None:
+        """Asks for directions that were saved here, or found by another tool."""
+        self._ask_for_file("open", "Load directions", _NUMPY, self._load_directions)
+
+    def _load_directions(self, path: str) -> None:
+        if self.model is None:
+            return
+        file, dims = Path(path), _dims(self.model)
+        if file.suffix.lower() == ".npz":
+            loaded = direction_files.load_named(file, dims)
+        else:
+            vector = direction_files.load_vector(file, dims["person"])
+            loaded = [NamedDirection(_short(file.stem), "person", encoded(vector))]
+        self.direction_shelf.add(loaded)
+        self._keep_shelf()
+        self.interface.direction_kind = "named"
+        count = f"{len(loaded)} directions" if len(loaded) > 1 else loaded[0].name
+        self.notify("success", f"Loaded {count}: under Named.")
+
+    def save_directions_dialog(self) -> None:
+        """Asks where to save all directions that are listed."""
+        filters = (("Directions of NumPy", ("*.npz",)),)
+        name = "directions.npz"
+        self._ask_for_file("save", "Save the directions", filters, self._save_directions, name)
+
+    def _save_directions(self, path: str) -> None:
+        hidden = self.direction_shelf.hidden
+        shown = [d.given for k in _KINDS for d in self.listed_directions(k) if d.key not in hidden]
+        if not shown:
+            raise UserError("There are no directions to save.")
+        target = Path(path)
+        if target.suffix.lower() != ".npz":
+            target = target.with_name(f"{target.name}.npz")
+        direction_files.save_named(target, shown)
+        self.notify("success", f"Saved {len(shown)} directions in {target.name}.")
+
+
+def _dims(model: ModelInfo) -> dict[str, int]:
+    return {"person": model.w_dim, "motion": model.motion_dim}
+
+
+def _toggle(keys: list[str], key: str) -> None:
+    if key in keys:
+        keys.remove(key)
+    else:
+        keys.append(key)
+
+
+def _short(name: str) -> str:
+    return name if name.isprintable() else "Loaded"

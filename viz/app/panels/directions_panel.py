@@ -1,28 +1,39 @@
-"""Directions that the model has learnt: sliders in standard deviations."""
+"""Directions that the model has learnt or its makers have named: sliders along them."""
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
-import numpy as np
 from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import layout
+from gui_utils.controls import layout, style
 from viz.app.commands import Commands
+from viz.app.exploring.direction_shelf import Direction, DirectionKind, DirectionShelf
+from viz.app.exploring.step_pictures import PICTURED, step_pictures
+from viz.app.gallery.cells import Cell, draw_cell
 from viz.app.panels.appearance import LAYER_GROUPS, layer_resolution
-from viz.app.panels.setting_controls import choice, segmented
-from viz.app.panels.widgets import Button, button_row, fold, heading
-from viz.state.interface import Interface
-from viz.state.person import Shift, with_shift
+from viz.app.panels.setting_controls import choice, toggle
+from viz.app.panels.sortable_rows import Sign, sortable_rows
+from viz.app.panels.widgets import Button, button_row, disabled, fold, heading
+from viz.state.interface import Interface, Swing
+from viz.state.person import Shift, amount_along
 from viz.state.settings import setting
 from viz.state.types import ModelInfo, RenderResult, SessionState
 
-_KINDS = {"components": "People", "factors": "Styles", "motions": "Motion"}
-_NAMES = {"components": "Component", "factors": "Factor", "motions": "Motion"}
+_KINDS: dict[DirectionKind, str] = {
+    "components": "People",
+    "factors": "Styles",
+    "motions": "Motion",
+}
 _LAYERS = {"All": "All", **{name: name for name in LAYER_GROUPS}}
+_PICTURE = 40.0
+"""Side of small pictures, design pixels."""
 _FIRST = 10
-"""Directions that are listed; the others are folded."""
+"""Directions without names that are listed; the others are folded."""
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
@@ -32,72 +43,154 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     if model is None:
         controls.hint("Directions belong to a model: open one.")
         return
-    if not layout.is_indexing():  # drawn only to be found, it needs none
-        commands.find_directions()
-    segmented("Found in", interface, "direction_kind", _KINDS)
-    kind = interface.direction_kind
-    if kind != "motions":
+    kind = _kind(commands)
+    if kind in ("components", "factors"):
         choice("Layers", interface, "direction_layers", _LAYERS)
-    found = commands.directions
-    if found is None:
-        controls.hint("Directions are found in the background when this panel opens.")
+    listed = commands.listed_directions(kind)
+    hidden = set(commands.direction_shelf.hidden)
+    shown = [d for d in listed if interface.show_hidden or d.key not in hidden]
+    if kind == "named":
+        _named(state, commands, shown)
+    elif commands.directions is None:
+        _not_found(commands)
     else:
-        vectors = getattr(found, kind)
-        told = [_about(kind, k, found.explained, found.moved) for k in range(len(vectors))]
-        _sliders(state, interface, model, vectors[:_FIRST], told, 0)
-        if len(vectors) > _FIRST and fold("More directions"):
-            _sliders(state, interface, model, vectors[_FIRST:], told, _FIRST)
-        if not len(vectors):
+        layers = _layers(interface, model) if kind != "motions" else ()
+        _sliders(state, commands, shown[:_FIRST], layers)
+        if len(shown) > _FIRST and fold("More directions"):
+            _sliders(state, commands, shown[_FIRST:], layers)
+        if not listed:
             controls.hint("This model makes still pictures: it has no motion code to change.")
+    if listed and fold("Arrange"):
+        _arrange(commands, kind, shown)
     _in_use(state, commands)
 
 
-def _about(kind: str, index: int, explained: np.ndarray, moved: np.ndarray) -> str:
-    if kind == "components":
-        return (
-            f"Principal component of w over people: {100 * explained[index]:.1f} % of what tells "
-            "them apart lies along it."
+def _kind(commands: Commands) -> DirectionKind:
+    """The kind that is listed: where nothing has a name, those found among people instead."""
+    interface, declared = commands.interface, setting(Interface, "direction_kind")
+    has_named = bool(commands.listed_directions("named"))
+    kind = interface.direction_kind
+    kinds: dict[DirectionKind, str] = {"named": "Named", **_KINDS} if has_named else _KINDS
+    if kind not in kinds:
+        kind = "components"
+    changed, new = controls.segmented(
+        "##Found in",
+        kind,
+        kinds,
+        default="named" if has_named else "components",
+        tooltip=declared.sentence,
+    )
+    if changed:
+        kind = interface.direction_kind = next(k for k in kinds if k == new)
+    return kind
+
+
+def _not_found(commands: Commands) -> None:
+    if commands.seeks_directions:
+        controls.hint("Directions are found while the program has nothing else to do.")
+        return
+    button_row(
+        Button(
+            "Find directions",
+            commands.find_directions,
+            "Looks for the directions that the model has learnt: seconds, once for each model.",
+            icon=icons.ICON_FA_MAGNIFYING_GLASS,
         )
-    if kind == "factors":
-        return "Direction of w that the style layers' weights amplify, by their order of strength."
-    much = f"{100 * moved[index]:.0f} %"
-    return f"Direction of the motion code: it moves the planes {much} as much as the first one."
+    )
+
+
+def _named(state: SessionState, commands: Commands, shown: Sequence[Direction]) -> None:
+    """What changes the face, and what changes the person."""
+    for moves, title in ((True, "Expression"), (False, "Person")):
+        some = [d for d in shown if d.moves == moves]
+        if some:
+            heading(title)
+            _sliders(state, commands, some, ())
 
 
 def _sliders(
     state: SessionState,
-    interface: Interface,
-    model: ModelInfo,
-    vectors: np.ndarray,
-    told: list[str],
-    start: int,
+    commands: Commands,
+    directions: Sequence[Direction],
+    layers: tuple[int, ...],
 ) -> None:
-    kind = interface.direction_kind
-    layers = _layers(interface, model) if kind != "motions" else ()
-    for index, vector in enumerate(vectors, start):
-        name = f"{_NAMES[kind]} {index + 1}"
-        about = told[index]
-        if kind == "motions":
-            shifts = _slider(name, state.motion.shifts, vector, (), about)
-            if shifts is not None:
-                state.motion = replace(state.motion, shifts=shifts)
-        else:
-            shifts = _slider(name, state.latent.shifts, vector, layers, about)
-            if shifts is not None:
-                state.latent = replace(state.latent, shifts=shifts)
+    """A slider for each direction, with a button that swings it."""
+    with _rows("sliders"):
+        for direction in directions:
+            imgui.table_next_column()
+            _slider(state, commands, direction, layers)
 
 
 def _slider(
-    name: str, shifts: tuple[Shift, ...], vector: np.ndarray, layers: tuple[int, ...], about: str
-) -> tuple[Shift, ...] | None:
-    """A slider along one direction; the shifts as the user leaves them, None if unchanged."""
-    here = Shift.along(name, vector, 0.0, layers)
-    same = (s.amount for s in shifts if (s.vector, s.layers) == (here.vector, layers))
-    amount = _amount(name, next(same, 0.0), about)
-    return None if amount is None else with_shift(shifts, replace(here, amount=amount))
+    state: SessionState, commands: Commands, direction: Direction, layers: tuple[int, ...]
+) -> None:
+    code = state.motion if direction.moves else state.latent
+    here = direction.shift(0.0, layers)
+    amount = amount_along(code.shifts, here)
+    about = direction.given.about
+    unit = "" if direction.made else setting(Shift, "amount").range.unit
+    imgui.push_id(direction.key)
+    if commands.interface.direction_pictures:
+        new = _strip(commands, direction, here)
+        imgui.same_line(0.0, style.px(8))
+        imgui.begin_group()
+        room = imgui.get_content_region_avail().x
+        with style.font("body", style.SMALL_SIZE):
+            imgui.text_disabled(layout.ellipsis(controls.printable(direction.name), room))
+        moved = _amount(f"##{direction.name}", amount, f"{direction.name}. {about}", unit)
+        imgui.end_group()
+        new = moved if new is None else new
+    else:
+        new = _amount(direction.name, amount, about, unit)
+    if new is not None:
+        commands.step_along(replace(here, amount=new), direction.moves)
+    imgui.table_next_column()
+    if commands.interface.direction_pictures:  # beside the slider, below its name
+        below = style.px(_PICTURE) - imgui.get_frame_height()
+        imgui.set_cursor_pos_y(imgui.get_cursor_pos_y() + below)
+    swings = commands.interface.swing == Swing(here, direction.moves)
+    if controls.icon_button(
+        icons.ICON_FA_STOP if swings else icons.ICON_FA_PLAY,
+        tooltip=f"Swings {direction.name} to and fro; press again to stop.",
+        active=swings,
+        name=f"{direction.name}/Play",
+    ):
+        commands.swing_along(here, direction.moves)
+    imgui.pop_id()
 
 
-def _amount(label: str, amount: float, about: str) -> float | None:
+def _strip(commands: Commands, direction: Direction, here: Shift) -> float | None:
+    """Small pictures of steps along a direction; the step whose picture was pressed."""
+    present = commands.history.present  # not in the middle of a drag
+    side, pressed = style.px(_PICTURE), None
+    requests = step_pictures(present.latent, present.motion, here, direction.moves)
+    for number, (amount, request) in enumerate(zip(PICTURED, requests, strict=True)):
+        if number:
+            imgui.same_line(0.0, style.px(2))
+        low = imgui.get_cursor_screen_pos()
+        if layout.press_area(f"##picture {number}", (side, side)):
+            pressed = amount
+        layout.record(f"{direction.name}/{amount:+.0f}", presses=True)
+        if imgui.is_item_visible():
+            cell = Cell("", (request,), f"{direction.name} at {amount:+.0f}: press to go there.")
+            draw_cell(commands.small_pictures, cell, (low.x, low.y), side)
+    return pressed
+
+
+@contextmanager
+def _rows(name: str) -> Generator[None]:
+    """Rows of a control and a small button."""
+    imgui.push_style_var(imgui.StyleVar_.cell_padding, (0.0, imgui.get_style().item_spacing.y / 2))
+    if imgui.begin_table(f"##{name}", 2):
+        imgui.table_setup_column("control", imgui.TableColumnFlags_.width_stretch)
+        button = imgui.get_frame_height() + style.px(4)
+        imgui.table_setup_column("button", imgui.TableColumnFlags_.width_fixed, button)
+        yield
+        imgui.end_table()
+    imgui.pop_style_var()
+
+
+def _amount(label: str, amount: float, about: str, unit: str) -> float | None:
     numbers = setting(Shift, "amount").range
     lo, hi = numbers.ends
     changed, new = controls.slider(
@@ -106,7 +199,7 @@ def _amount(label: str, amount: float, about: str) -> float | None:
         lo,
         hi,
         default=0.0,
-        unit=numbers.unit,
+        unit=unit,
         tooltip=about,
         typed=(numbers.lo, numbers.hi),
     )
@@ -122,25 +215,69 @@ def _layers(interface: Interface, model: ModelInfo) -> tuple[int, ...]:
     return tuple(layer for layer, side in enumerate(sides) if low <= side <= high)
 
 
+def _arrange(commands: Commands, kind: DirectionKind, shown: Sequence[Direction]) -> None:
+    """The list as it is sorted: rows to drag, to star, to hide and to rename."""
+    shelf, interface = commands.direction_shelf, commands.interface
+    chosen = next((k for k, d in enumerate(shown) if d.key == commands.chosen_direction), 0)
+    event = sortable_rows("Row", [d.name for d in shown], chosen, [_signs(d, shelf) for d in shown])
+    if event is not None:
+        direction = shown[event.row]
+        commands.chosen_direction = direction.key
+        if event.to is not None:
+            commands.move_direction(kind, direction, shown[event.to])
+        elif event.sign == 0:
+            commands.star_direction(direction)
+        elif event.sign == 1:
+            commands.hide_direction(direction)
+    if shown:
+        direction = shown[min(chosen, len(shown) - 1)]
+        about = "Another name for the chosen direction; empty for its own."
+        changed, name = controls.text_input("Name", direction.name, tooltip=about, on_enter=True)
+        if changed:
+            commands.rename_direction(direction, name)
+        if direction.key.startswith("own ") and controls.button(
+            "Remove", tooltip="Takes this loaded direction out of the list."
+        ):
+            commands.remove_direction(direction)
+    toggle("Pictures", interface, "direction_pictures")
+    toggle("Show hidden", interface, "show_hidden")
+
+
+def _signs(direction: Direction, shelf: DirectionShelf) -> tuple[Sign, ...]:
+    starred, hidden = direction.key in shelf.starred, direction.key in shelf.hidden
+    return (
+        Sign(icons.ICON_FA_STAR, "Star", "Puts it first, or back in its place.", starred),
+        Sign(
+            icons.ICON_FA_EYE_SLASH if hidden else icons.ICON_FA_EYE,
+            "Hide",
+            "Leaves it out of the list, or brings it back.",
+            hidden,
+        ),
+    )
+
+
 def _in_use(state: SessionState, commands: Commands) -> None:
     """All steps that are taken, of whatever direction."""
     heading("In use")
-    for owner, code in ((state.latent, "latent"), (state.motion, "motion")):
-        for index, shift in enumerate(owner.shifts):
-            layers = f" ({_span(shift.layers)})" if shift.layers else ""
-            about = f"{shift.name}{layers}: right click takes the step back."
-            label = f"{shift.name}{layers}##{code} {index}"
-            amount = _amount(label, shift.amount, about)
-            if amount is not None:
-                shifts = with_shift(owner.shifts, replace(shift, amount=amount))
-                setattr(state, code, replace(owner, shifts=shifts))
+    with _rows("in use"):
+        for owner, moves in ((state.latent, False), (state.motion, True)):
+            for index, shift in enumerate(owner.shifts):
+                imgui.table_next_column()
+                _step_in_use(commands, shift, moves, f"{'motion' if moves else 'latent'} {index}")
     any_used = bool(state.latent.shifts or state.motion.shifts)
     button_row(
         Button(
             "Load",
             commands.load_direction_dialog,
-            "Takes a step along a direction in w that another tool has found: .npy.",
+            "Adds directions that were saved here (.npz), or a direction in w that another tool "
+            "has found (.npy).",
             icon=icons.ICON_FA_FOLDER_OPEN,
+        ),
+        Button(
+            "Save",
+            commands.save_directions_dialog,
+            "Saves all directions that are listed, with their names, as .npz.",
+            icon=icons.ICON_FA_FLOPPY_DISK,
         ),
         Button(
             "Clear",
@@ -149,6 +286,25 @@ def _in_use(state: SessionState, commands: Commands) -> None:
             enabled=any_used,
         ),
     )
+
+
+def _step_in_use(commands: Commands, shift: Shift, moves: bool, key: str) -> None:
+    layers = f" ({_span(shift.layers)})" if shift.layers else ""
+    muted = " It is left out for now." if shift.muted else ""
+    about = f"{shift.name}{layers}: right click takes the step back.{muted}"
+    with disabled(shift.muted):
+        amount = _amount(f"{shift.name}{layers}##{key}", shift.amount, about, "")
+    if amount is not None:
+        commands.step_along(replace(shift, amount=amount), moves)
+    imgui.table_next_column()
+    if controls.icon_button(
+        icons.ICON_FA_HEADPHONES,
+        tooltip=f"Shows {shift.name} alone: leaves all other steps out for now. Press again to "
+        "take them in.",
+        active=commands.is_solo(shift),
+        name=f"{key}/Solo",
+    ):
+        commands.solo_shift(shift)
 
 
 def _span(layers: tuple[int, ...]) -> str:

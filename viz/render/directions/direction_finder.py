@@ -33,7 +33,7 @@ PEOPLE = 10_000
 MOST = 32
 """Directions of each kind."""
 _BATCH = 500
-_VERSION = 1
+_VERSION = 2
 _LEAST_READ = 0.05
 """Parts of the strongest direction below which the motion layers do not really read one: weights
 that training has left as they were drawn, or decayed."""
@@ -141,12 +141,16 @@ def _motion_directions(G: Generator) -> Steps[tuple[Tensor, Tensor]]:
     read = vectors[strengths > _LEAST_READ * strengths[0]][:MOST]
     ws = G.backbone.mapping.w_avg.expand(1, G.config.num_ws, -1)
     t = torch.ones(1, 1, device=G.device)
+    rest = G.planes(ws, torch.zeros(1, G.config.motion_dim, device=G.device), t)
     moved = []
     for index, vector in enumerate(read):
-        yield "Directions of motion", 0.65 + 0.35 * index / len(read)
-        code = vector[None].float().to(G.device)
-        change = G.planes(ws, code, t) - G.planes(ws, -code, t)
-        moved.append(float(change.square().mean().sqrt()) / 2)
+        # Either way from rest: eyes that close both ways would show no change between the ends.
+        squares = []
+        for half, sign in enumerate((1, -1)):
+            yield "Directions of motion", 0.65 + 0.35 * (index + half / 2) / len(read)
+            code = sign * vector[None].float().to(G.device)
+            squares.append(float((G.planes(ws, code, t) - rest).square().mean()))
+        moved.append((sum(squares) / 2) ** 0.5)
     changes = torch.tensor(moved, dtype=torch.float64)
     order = changes.argsort(descending=True)
     return read[order], changes[order] / changes.max().clamp_min(1e-30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from viz.state.animation import blending, clip_time, path_editing
+from viz.state.animation.swinging import Swinging, amount_of, with_amount
 from viz.state.driving import driven
 from viz.state.interface import Interface
 from viz.state.types import FRAME_RATE, Keyframe, Orbit, SessionState
@@ -33,6 +34,8 @@ class Animator:
         self._camera_only = False
         self.eight = blending.FigureOfEight()
         """The auto-orbit."""
+        self.swinging = Swinging()
+        """The slider that swings by itself."""
         self._left: Keyframe | None = None
         """The state at the end of the last frame, to notice changes by the user; None where a
         change since then is not the user's."""
@@ -96,6 +99,10 @@ class Animator:
             path_editing.advance(state, interface, seconds, self._path_time, self.rate)
         if interface.animate_person:
             state.latent = blending.wander(state.latent, seconds, interface.animate_speed, now)
+        if interface.swing is None:
+            self.swinging = Swinging()
+        elif not self.swinging.advance(state, interface.swing, seconds, self.rate):
+            interface.swing = None
         if not interface.auto_orbit or self._glide is not None:
             self.eight = blending.FigureOfEight()
         elif not dragging:
@@ -146,6 +153,8 @@ def keep_moving_parts(
 ) -> SessionState:
     """`state` with the parts that move by themselves taken from `present`, as for undo: such
     changes are not the user's."""
+    if interface.swing is not None:
+        state = with_amount(state, interface.swing, amount_of(present, interface.swing))
     latent, here = state.latent, present.latent
     drive = state.drive
     if interface.playing or interface.path_playing:

@@ -1,0 +1,118 @@
+"""The directions of a model as its user has named, sorted and added to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from training.named_directions import LONGEST_NAME, MOST, NamedDirection, checked
+from viz.state import settings
+from viz.state.errors import UserError
+from viz.state.files import write_beside
+from viz.state.person import Shift
+
+DirectionKind = Literal["named", "components", "factors", "motions"]
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A direction that a slider steps along."""
+
+    key: str
+    """What the shelf calls it: it stays when the user renames it."""
+    given: NamedDirection
+    """The direction, with the name that the user knows it by."""
+
+    @property
+    def name(self) -> str:
+        return self.given.name
+
+    @property
+    def made(self) -> bool:
+        """Whether the model's makers gave it, with a scale of its own."""
+        return self.key.startswith("made ")
+
+    @property
+    def moves(self) -> bool:
+        """Whether it belongs to the motion code."""
+        return self.given.code == "motion"
+
+    def shift(self, amount: float = 0.0, layers: tuple[int, ...] = ()) -> Shift:
+        """A step along it, of those layers' w where it belongs to w."""
+        given = self.given
+        return Shift(given.name, given.vector, amount, () if self.moves else layers, given.base)
+
+
+@dataclass
+class DirectionShelf:
+    """What the user of a model has made of its directions, by their keys."""
+
+    names: dict[str, str] = field(default_factory=dict[str, str])
+    starred: list[str] = field(default_factory=list[str])
+    hidden: list[str] = field(default_factory=list[str])
+    order: list[str] = field(default_factory=list[str])
+    """Keys in the user's order; those not named follow in their own."""
+    own: list[NamedDirection] = field(default_factory=list[NamedDirection])
+    """Directions that were loaded from files."""
+
+    def arranged(self, found: Iterable[Direction]) -> list[Direction]:
+        """Directions with the user's names, in the user's order, the starred ones first."""
+        place = {key: k for k, key in enumerate(self.order)}
+        named = [
+            replace(d, given=replace(d.given, name=self.names.get(d.key, d.name))) for d in found
+        ]
+        last = len(place)
+        return sorted(named, key=lambda d: (d.key not in self.starred, place.get(d.key, last)))
+
+    def rename(self, key: str, name: str) -> None:
+        """Gives a direction a name; an empty one gives its own back."""
+        name = " ".join(name.split())[:LONGEST_NAME]
+        if name:
+            self.names[key] = name
+        else:
+            self.names.pop(key, None)
+
+    def add(self, new: Sequence[NamedDirection]) -> None:
+        """Adds directions; those with the name of an own one replace it.
+
+        Raises:
+            UserError: when there would be too many.
+        """
+        own = {(d.code, d.name): d for d in (*self.own, *new)}
+        if len(own) > MOST:
+            raise UserError(f"No more than {MOST} loaded directions are kept: remove some first.")
+        self.own = list(own.values())
+
+
+def shelf_path(folder: Path, weights: str) -> Path:
+    """The file of the shelf of a model with that fingerprint, in the folder of the settings."""
+    return folder / "directions" / f"{weights}.json"
+
+
+def load_shelf(path: Path, dims: dict[str, int]) -> DirectionShelf:
+    """A shelf from a file; what is damaged or of another model is left out."""
+    try:
+        data: Any = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return DirectionShelf()
+    shelf = DirectionShelf(**settings.fitting_fields(DirectionShelf, data))
+    sound: list[NamedDirection] = []
+    for direction in shelf.own[:MOST]:
+        try:
+            sound.append(checked(asdict(direction), dims))
+        except ValueError:
+            continue
+    shelf.own = sound
+    return shelf
+
+
+def save_shelf(path: Path, shelf: DirectionShelf) -> None:
+    """Writes a shelf.
+
+    Raises:
+        UserError: when it cannot be written.
+    """
+    write_beside(path, lambda file: file.write(json.dumps(asdict(shelf)).encode()))

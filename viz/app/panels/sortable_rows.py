@@ -1,0 +1,103 @@
+"""Rows that are sorted by dragging, with small signs to press at their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imgui_bundle import imgui
+
+from gui_utils import controls
+from gui_utils.controls import layout, style
+
+_ROW = 26.0
+_SIGN = 24.0
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A small sign at the end of a row."""
+
+    icon: str
+    name: str
+    tooltip: str
+    lit: bool
+
+
+@dataclass(frozen=True)
+class RowEvent:
+    """What the user did to a row: chose it, dragged it or pressed one of its signs."""
+
+    row: int
+    to: int | None = None
+    """Where it was dragged."""
+    sign: int | None = None
+    """Which of its signs was pressed."""
+
+
+def sortable_rows(
+    name: str, captions: Sequence[str], chosen: int, signs: Sequence[Sequence[Sign]]
+) -> RowEvent | None:
+    """Draws one row a caption, the chosen one filled; what the user did in this frame. Rectangles
+    are recorded as "name 1", and those of signs as "name 1/Star"."""
+    height, gap = style.px(_ROW), style.px(2)
+    storage, dragged = imgui.get_state_storage(), imgui.get_id(f"dragged {name}")
+    top = imgui.get_cursor_screen_pos().y
+    event = None
+    imgui.push_style_var(imgui.StyleVar_.item_spacing, (0.0, gap))
+    for k, caption in enumerate(captions):
+        imgui.push_id(f"{name} {k}")
+        pressed = _row(f"{name} {k + 1}", caption, k == chosen, len(signs[k]))
+        hovered = imgui.is_item_hovered()
+        # The frame of the release may bring the last move with it.
+        held = imgui.is_item_active() or imgui.is_item_deactivated()
+        if imgui.is_item_activated():
+            storage.set_int(dragged, k)
+        under = int((imgui.get_mouse_pos().y - top) // (height + gap))
+        under = min(max(under, 0), len(captions) - 1)
+        came_from = storage.get_int(dragged)
+        if held and under != came_from:
+            event = RowEvent(came_from, to=under)
+            storage.set_int(dragged, under)
+        elif pressed and hovered:
+            event = RowEvent(k)
+        for number, sign in enumerate(signs[k]):
+            imgui.same_line(0.0, 0.0)
+            if _sign(f"{name} {k + 1}", sign, height):
+                event = RowEvent(k, sign=number)
+        imgui.pop_id()
+    imgui.pop_style_var()
+    imgui.dummy((0.0, gap))
+    return event
+
+
+def _row(name: str, caption: str, chosen: bool, signs: int) -> bool:
+    height = style.px(_ROW)
+    width = imgui.get_content_region_avail().x - signs * style.px(_SIGN)
+    low = imgui.get_cursor_screen_pos()
+    pressed = layout.press_area("##row", (width, height))
+    layout.record(name)
+    colors, draw = style.palette(), imgui.get_window_draw_list()
+    fill = colors.frame_active if imgui.is_item_hovered() else colors.frame
+    high = (low.x + width, low.y + height)
+    draw.add_rect_filled((low.x, low.y), high, layout.ink(fill), style.px(4))
+    if chosen:
+        draw.add_rect((low.x, low.y), high, layout.ink(colors.accent), style.px(4))
+    y = low.y + (height - imgui.get_font_size()) / 2
+    shown = layout.ellipsis(controls.printable(caption), width - style.px(16))
+    draw.add_text((low.x + style.px(8), round(y)), layout.ink(colors.text), shown)
+    return pressed
+
+
+def _sign(name: str, sign: Sign, height: float) -> bool:
+    low, width = imgui.get_cursor_screen_pos(), style.px(_SIGN)
+    pressed = layout.press_area(f"##{sign.name}", (width, height))
+    layout.record(f"{name}/{sign.name}", presses=True)
+    layout.tooltip(None, sign.tooltip)
+    colors = style.palette()
+    bright = colors.text if imgui.is_item_hovered() else colors.text_dim
+    tint = layout.ink(colors.accent if sign.lit else bright)
+    size = imgui.calc_text_size(sign.icon)
+    at = (low.x + (width - size.x) / 2, low.y + (height - size.y) / 2)
+    imgui.get_window_draw_list().add_text((round(at[0]), round(at[1])), tint, sign.icon)
+    return pressed
