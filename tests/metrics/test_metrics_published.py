@@ -138,14 +138,21 @@ def test_the_recogniser_sees_the_whole_picture():
 
 def test_the_published_sum_does_not_depend_on_how_many_are_measured(session, scripts):
     """Chamfer is a sum over 1,000 people and four pairs each; fewer people stand for them."""
-    config = replace(session.config, metrics="chamfer,warp")
+    named = {"metrics": "chamfer,warp,identity", "face_recogniser": scripts["face"]}
+    config = replace(session.config, **named, run_torchscript=True)
     few = evaluate(config, World(), G=session.G).results
     assert few["chamfer"].value is not None
-    one = [median_chamfer(*pair) for pair in pairs_of(FourViews(session, range(5)))]
+    four = FourViews(session, range(5))
+    one = [median_chamfer(*pair) for pair in pairs_of(four)]
     expected = 1000 * torch.stack(one).sum(dim=0).mean().item()
     assert few["chamfer"].value == pytest.approx(expected, rel=1e-4)
     assert few["warp"].value is not None
     assert few["warp"].value < 255
+    # Identity is that of whole pictures, in six pairs.
+    seen = [prepare_faces(v.image, None)[:, :, ::16, ::16].flatten(1) for v in four.views]
+    pairs = ((0, 2), (3, 1), (0, 1), (3, 2), (0, 3), (2, 1))
+    alike = [torch.cosine_similarity(seen[a], seen[b]).mean().item() for a, b in pairs]
+    assert few["identity"].value == pytest.approx(np.mean(alike), rel=1e-4)
 
 
 def pairs_of(four: FourViews):

@@ -86,7 +86,9 @@ def write(path: str | Path, person: PersonFile) -> None:
     for name, change in person.tuned.items():
         tensors[_TUNED + name] = np.asarray(change, np.float16, order="C")
     about = {"format": FORMAT, "version": VERSION, "weights": person.weights}
-    data = save(tensors, {**about, "model": person.model, "name": person.name})
+    names = {"model": person.model, "name": person.name}  # of files, so they may not be UTF-8
+    names = {key: text.encode(errors="backslashreplace").decode() for key, text in names.items()}
+    data = save(tensors, about | names)
     write_beside(path, lambda file: file.write(data))
 
 

@@ -72,6 +72,8 @@ def test_a_person_file_gives_back_what_was_written(sharp, tmp_path):
     assert small is not None
     assert small.shape == (128, 96, 3)
     assert [p.name for p in tmp_path.iterdir()] == ["anna.person"]
+    person_file.write(path, replace(person, name="h\udce4nsel", model="old\udcc4.ckpt"))
+    assert person_file.read(str(path)).name == "h\\udce4nsel"
 
 
 def test_a_file_that_was_written_anew_is_read_anew(sharp, tmp_path):
