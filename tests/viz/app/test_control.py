@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +27,12 @@ from gui_utils import controls
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver
 from viz.app import palette
-from viz.app.control import bindings
+from viz.app.control import bindings, midi_ports
 from viz.app.control.bindings import CONTROLS, Binding, Target
 from viz.app.control.gamepads import BUTTONS
+from viz.app.control.inbox import Inbox, Outbox
 from viz.app.control.live_control import ControlSettings
+from viz.app.control.osc_port import OscPort
 from viz.app.control.setting_paths import SettingPath, setting_paths
 from viz.state.errors import UserError
 from viz.state.interface import Interface
@@ -146,8 +151,6 @@ def test_osc_reaches_settings_and_nothing_else(
         lambda address, *values: heard.setdefault(address, []).extend(values)
     )
     with ThreadingOSCUDPServer(("127.0.0.1", 0), listener) as server:
-        import threading
-
         threading.Thread(target=server.serve_forever, daemon=True).start()
         echo = f"127.0.0.1:{server.server_address[1]}"
         control, inbox = desk.commands.control, desk.commands.control.inbox
@@ -339,6 +342,80 @@ def check_range(path: SettingPath) -> None:
                 assert path.position_of(set_to, numbers.ends) == pytest.approx(position, abs=near)
         else:
             assert stored in (path.choices or (False, True))
+
+
+class Devices:
+    """rtmidi2 with devices that are plugged in and pulled out: there is no hardware here."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = ["Midi Through Port-0", "Knobs"]
+        self.inputs: dict[str, Any] = {}
+        self.sent: list[tuple[int, ...]] = []
+
+    def get_in_ports(self) -> list[str]:
+        if not self.names:
+            raise RuntimeError("MidiInAlsa::initialize: error creating ALSA sequencer client.")
+        return self.names
+
+    get_out_ports = get_in_ports
+
+    def MidiIn(self) -> Any:  # noqa: N802
+        made = SimpleNamespace(callback=None)
+        made.open_port = lambda number: self.inputs.update({self.names[number]: made})
+        return made
+
+    def MidiOut(self) -> Any:  # noqa: N802
+        return SimpleNamespace(open_port=bool, send_raw=lambda *data: self.sent.append(data))
+
+
+def wait_for(done: Callable[[], object]) -> None:
+    end = time.perf_counter() + 10
+    while not done():
+        assert time.perf_counter() < end
+        time.sleep(0.01)
+
+
+def test_devices_are_plugged_in_and_pulled_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = Devices()
+    monkeypatch.setitem(sys.modules, "rtmidi2", devices)
+    monkeypatch.setattr(midi_ports, "_LOOK_SECONDS", 0.02)
+    inbox, outbox = Inbox(), Outbox()
+    inbox.wanted = {"CC 7 ch 1", "Pitch bend ch 2"}
+    ports = midi_ports.MidiPorts(inbox, outbox)
+    wait_for(lambda: ports.state == "MIDI: Knobs.")
+    knobs = devices.inputs["Knobs"]
+    for message in ([176, 7, 127], [0xE1, 0, 64], [176, 7], [0xF8], [999], [176, 8, 1], []):
+        knobs.callback(message, 0.0)
+    assert inbox.take() == {"CC 7 ch 1": [1.0], "Pitch bend ch 2": [pytest.approx(0.5, abs=1e-3)]}
+    assert inbox.last == "CC 8 ch 1: 1"
+    for key in ("CC 7 ch 1", "Note 60 ch 10", "CC 999 ch 1", "OSC /a", "Key A"):
+        ports.send(key, 1.0)
+    wait_for(lambda: len(devices.sent) >= 2)
+    assert set(devices.sent) == {(176, 7, 127), (153, 60, 127)}
+    before = ports.connections
+    devices.names = ["Midi Through Port-0"]
+    wait_for(lambda: "No MIDI device" in ports.state)
+    devices.names = ["Knobs"]
+    wait_for(lambda: ports.connections == before + 1)
+    devices.names = []
+    wait_for(lambda: "cannot be reached here: error creating" in ports.state)
+    ports.close()
+    outbox.close()
+
+
+def test_without_the_packages_a_sentence_says_how_to_get_them(
+    monkeypatch: pytest.MonkeyPatch, port: int
+) -> None:
+    for name in ("mido", "rtmidi2", "pythonosc"):
+        monkeypatch.setitem(sys.modules, name, None)
+    inbox, outbox = Inbox(), Outbox()
+    ports, osc = midi_ports.MidiPorts(inbox, outbox), OscPort(inbox, outbox, port)
+    wait_for(lambda: ports.state == midi_ports.MISSING)
+    assert 'pip install "pv3d-visualizer[control]"' in osc.state
+    ports.send("CC 1 ch 1", 0.5)
+    osc.send("OSC /a", 0.5)
+    osc.close()
+    ports.close()
 
 
 def test_a_file_of_bindings_cannot_harm(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class Gamepads:
         }
         self._before = now
         for name, value in changed.items():
-            self._inbox.receive(name, value, text=f"{name}: {value:.2g}")
+            self._inbox.receive(name, value)
         return bool(changed)
 
 

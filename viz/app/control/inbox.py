@@ -21,10 +21,15 @@ class Inbox:
         self._values: dict[str, list[float]] = {}
         self.wanted: Collection[str] | None = frozenset()
         """Inputs whose values are kept; None keeps all, as for learning."""
-        self.last = ""
-        """The last message, for people."""
+        self._last: tuple[str, float | None] = "", None
         self.count = self.refused = 0
         """How many messages came, and how many of them made no sense."""
+
+    @property
+    def last(self) -> str:
+        """The last message, for people."""
+        words, value = self._last
+        return words if value is None else f"{words}: {value:.4g}"
 
     def receive(self, key: str, *values: float, text: str = "") -> None:
         """Takes values of an input, in order.
@@ -32,7 +37,7 @@ class Inbox:
         Args:
             key: the input, as bindings name it.
             values: 0..1, or -1..1 of a stick; in a setting's own unit where OSC names it.
-            text: the message, for people.
+            text: the message, for people; the input and its value for "".
         """
         wanted, first = self.wanted, False
         if wanted is None or key in wanted:
@@ -41,7 +46,7 @@ class Inbox:
                 kept = self._values.setdefault(key, [])
                 kept += values
                 del kept[:-_KEPT]
-        self.last = text or key
+        self._last = (text, None) if text else (key, values[-1])
         self.count += 1
         if first:  # once a frame at most, however many messages come
             self.wake()
@@ -50,7 +55,7 @@ class Inbox:
         """Counts a message that makes no sense."""
         self.count += 1
         self.refused += 1
-        self.last = reason
+        self._last = reason, None
 
     def take(self) -> dict[str, list[float]]:
         """The values that have come, by input, oldest first."""

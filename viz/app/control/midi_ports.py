@@ -14,6 +14,8 @@ from viz.app.control.inbox import Inbox, Outbox
 
 _LOOK_SECONDS = 2.0
 """Time between two looks for devices that were plugged in or out."""
+_PAUSE = 0.008
+"""Seconds between two looks at what has come over the network."""
 _OWN = ("Midi Through", "RtMidi", "rtmidi")
 """Beginnings of the names of ports that would lead back to this program."""
 _BEND = 8192
@@ -143,6 +145,7 @@ class MidiPorts:
                 parser.feed(data)
                 for message in parser:
                     self._take(message)
+                self._closing.wait(_PAUSE)  # messages in bursts cost the window's thread least
 
     def _take(self, message: Any) -> None:
         key, values = _read(message)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
+import select
 import socket
+import struct
 import threading
+import time
 from functools import partial
 from typing import Any
 
@@ -19,6 +23,10 @@ _LONGEST = 200
 """Characters of an address."""
 _SHOWN = 60
 _LOOK_SECONDS = 0.5
+_PAUSE, _BURST = 0.008, 100
+"""Seconds between two looks at what has come, and most packets that one takes."""
+_FLOAT = struct.Struct(">f")
+_MOST_KNOWN = 1000
 _SIZES = {"i": 4, "f": 4, "h": 8, "d": 8}
 """Bytes of the numbers, by their type tags."""
 
@@ -42,6 +50,8 @@ class OscPort:
         self._socket: socket.socket | None = None
         self._packet: Any = None
         self._builder: Any = None
+        self._known: dict[bytes, str] = {}
+        """Inputs by all but the number of messages that hold one float."""
         self._echo, self._echo_problem = _numeric(echo)
         self.state = self._open(host, port)
         """A sentence on what is open, or what is missing."""
@@ -64,7 +74,7 @@ class OscPort:
         except OSError as error:
             line.close()
             return f"OSC cannot listen on port {port}: {error.strerror or error}."
-        line.settimeout(_LOOK_SECONDS)
+        line.setblocking(False)
         self._socket = line
         where = "from this computer" if host == LOOPBACK else "from any computer"
         return f"OSC on port {port} {where}. {self._echo_problem}".strip()
@@ -88,18 +98,24 @@ class OscPort:
 
     def _run(self, line: socket.socket) -> None:
         while not self._closing:
-            try:
-                data = line.recv(_LARGEST + 1)
-            except TimeoutError:
-                continue
-            except OSError:  # closed, or a peer of an echo that is not there
-                continue
-            self._take_packet(data)
+            # Closed meanwhile, emptied, or a peer of an echo that is not there.
+            with contextlib.suppress(OSError, ValueError):
+                select.select([line], [], [], _LOOK_SECONDS)
+                for _ in range(_BURST):
+                    self._take_packet(line.recv(_LARGEST + 1))
+            # Taken in bursts, messages cost the window's thread least, and a flood not much more.
+            time.sleep(_PAUSE)
 
     def _take_packet(self, data: bytes) -> None:
         if len(data) > _LARGEST:
             self._inbox.refuse(f"OSC: a packet of more than {_LARGEST} bytes was refused")
             return
+        known = self._known.get(data[:-4])
+        if known is not None:  # the next value of a fader, for a tenth of the time
+            value = finite(_FLOAT.unpack(data[-4:])[0])
+            if value is not None:
+                self._inbox.receive(known, value)
+                return
         try:
             messages = [timed.message for timed in self._packet(data).messages]
             if not all(map(_is_whole, messages)):
@@ -107,22 +123,33 @@ class OscPort:
         except Exception:  # whatever a packet holds, it must not end the thread
             self._inbox.refuse("OSC: a packet that cannot be read was refused")
             return
-        for message in messages:
-            self._take(str(message.address), list(message.params))
+        taken = [self._take(str(message.address), list(message.params)) for message in messages]
+        if taken == [True]:
+            self._remember(data, str(messages[0].address))
 
-    def _take(self, address: str, arguments: list[Any]) -> None:
+    def _remember(self, data: bytes, address: str) -> None:
+        """Keeps what a message that holds one float begins with."""
+        name = address.encode()
+        if data[:-4] == name + bytes(4 - len(name) % 4) + b",f\0\0":
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[data[:-4]] = f"OSC {address}"
+
+    def _take(self, address: str, arguments: list[Any]) -> bool:
+        """Passes a message on; whether it made sense."""
         if not address.startswith("/") or len(address) > _LONGEST:
             self._inbox.refuse("OSC: a message without a proper address was refused")
-            return
+            return False
         key = f"OSC {address}"
         if not arguments:  # a bare address is a press
             self._inbox.receive(key, 1.0, 0.0)
-            return
+            return True
         value = finite(arguments[0])
         if value is None:
             self._inbox.refuse(f"{key}: {arguments[0]!r} is not a number"[: _SHOWN * 2])
-        else:
-            self._inbox.receive(key, value, text=f"{key}: {value:.4g}")
+            return False
+        self._inbox.receive(key, value)
+        return True
 
 
 def _numeric(address: str) -> tuple[tuple[str, int] | None, str]:
