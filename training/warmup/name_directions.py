@@ -50,8 +50,8 @@ _SAME_HUE = 0.03
 """Difference of red, green or blue, as shares of their sum, up to which a pixel counts as skin."""
 _SAMPLES = 12
 """Samples along a ray in each pass."""
-_SLACK = 0.01
-"""Share of the whole way that a step may go back: the noise of the volume rendering's samples."""
+_SLACK = 0.03
+"""Share of the whole way that a step may go back: at its ends an effect saturates."""
 
 
 @dataclass(frozen=True)

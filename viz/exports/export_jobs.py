@@ -116,9 +116,10 @@ class FindModelJob:
 @dataclass(frozen=True)
 class FindDirectionsJob:
     """Finds the directions that the model has learnt, or those found before; the path of their
-    file."""
+    file. It goes on only in idle time, and is not shown as a job."""
 
     loses: ClassVar[bool] = False
+    idle: ClassVar[bool] = True
 
     @property
     def name(self) -> str:

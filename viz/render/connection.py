@@ -275,23 +275,35 @@ class WorkerConnection:
         """Loads a model ahead of a call to `load`; the current one stays on show."""
         self.start(LoadAhead(path))
 
-    def cancel(self) -> None:
-        """Stops the job under way at its next step, or at once if it is waiting for a picture."""
-        shown = self._shown()
+    def cancel(self, idle: bool = False) -> None:
+        """Stops the job under way at its next step, or at once if it is waiting for a picture.
+
+        Args:
+            idle: whether to stop the one that is done in idle time instead.
+        """
+        shown = self._shown(idle)
         if shown is not None:
             self._send(Cancel(shown.number))
 
     @property
     def status(self) -> JobStatus | None:
-        """The job under way, or the next one."""
+        """The job under way, or the next one; those of idle time are left out."""
         shown = self._shown()
         if shown is None:
             return None
         loses = any(getattr(pending.job, "loses", True) for pending in self._pending)
         return JobStatus(shown.job.name, shown.fraction, shown.detail, loses, shown.seconds_left)
 
-    def _shown(self) -> _Pending | None:
-        return next((p for p in self._pending if p.number != self._restoring), None)
+    @property
+    def idle_fraction(self) -> float | None:
+        """How much of the job that is done in idle time is done; None where there is none, or it
+        has not begun."""
+        shown = self._shown(idle=True)
+        return None if shown is None else shown.fraction
+
+    def _shown(self, idle: bool = False) -> _Pending | None:
+        some = (p for p in self._pending if getattr(p.job, "idle", False) == idle)
+        return next((p for p in some if p.number != self._restoring), None)
 
     # What came of it --------------------------------------------------------------------------
 

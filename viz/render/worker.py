@@ -64,6 +64,11 @@ class _Task:
     steps: ReportingSteps[Any] | None = None
     cancelled: bool = False
 
+    @property
+    def idle(self) -> bool:
+        """Whether it goes on only while nothing else is to be done."""
+        return getattr(self.job, "idle", False)
+
 
 @dataclass(frozen=True)
 class _Loaded:
@@ -193,11 +198,11 @@ class Worker:
         """One picture, one for later where it is time for it, and one step of a job; False once it
         is time to end."""
         with self._changed:
-            while not (self._stop or self._has_request or self._waiting or self._running):
-                pause = self._idle_pause
-                if pause == 0:
+            while not (self._stop or self._has_request):
+                pauses = [p for p in (self._idle_pause, self._job_pause) if p is not None]
+                if 0 in pauses:
                     break
-                self._changed.wait(pause)
+                self._changed.wait(min(pauses, default=None))
             if self._stop:
                 return False
             request = None
@@ -208,7 +213,8 @@ class Worker:
                 self._render(self.renderer, request)
             if self._idle_pause == 0:
                 self._render_idle(self.renderer)
-        self._step_job()
+        if self._job_pause == 0:
+            self._step_job()
         return True
 
     @property
@@ -217,9 +223,27 @@ class Worker:
         if not self._idle or self.renderer is None:
             return None
         due = self._idle_due
-        if not (self._has_request or self._waiting or self._running):
+        task = self._next_task
+        if not self._has_request and (task is None or task.idle):
             due = min(due, self._requested + _QUIET_SECONDS)
         return max(due - time.monotonic(), 0.0)
+
+    @property
+    def _next_task(self) -> _Task | None:
+        """The job under way, or the next one; idle ones make room for others."""
+        running = [] if self._running is None else [self._running]
+        tasks = [*running, *self._waiting]
+        return next((task for task in tasks if not task.idle), tasks[0] if tasks else None)
+
+    @property
+    def _job_pause(self) -> float | None:
+        """Seconds until a job may go on; None if there is none."""
+        task = self._next_task
+        if task is None:
+            return None
+        if not task.idle or task.cancelled:
+            return 0.0
+        return max(self._requested + _QUIET_SECONDS - time.monotonic(), 0.0)
 
     def _render_idle(self, renderer: Renderer) -> None:
         """Renders the first of the pictures for later, or leaves it where another is requested
@@ -317,12 +341,16 @@ class Worker:
 
     def _step_job(self) -> None:
         """One step of the job under way, or the beginning of the next one."""
-        task = self._running
-        if task is None:
-            with self._changed:
-                if not self._waiting:
-                    return
-                task = self._running = self._waiting.pop(0)
+        with self._changed:
+            task, running = self._next_task, self._running
+            if task is None:
+                return
+            if task is not running:
+                self._waiting.remove(task)
+                if running is not None:
+                    self._waiting.append(running)
+                self._running = task
+        if task is not running:
             self._tell(Progress(task.number, None))
         try:
             if task.steps is None:

@@ -24,6 +24,7 @@ class IdleWorker:
     """Takes everything and does nothing."""
 
     status: JobStatus | None = None
+    idle_fraction: float | None = None
 
     def submit(self, *_: object) -> None: ...
     def submit_idle(self, *_: object, **__: object) -> None: ...

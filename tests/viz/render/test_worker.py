@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import numpy as np
@@ -27,6 +27,7 @@ from training.checkpoint import save
 from training.networks.generator import Generator as Network
 from viz.exports.export_jobs import ExportJob
 from viz.exports.frame_options import FrameOptions, Movement
+from viz.render import worker as worker_module
 from viz.render.connection import WorkerConnection, in_process
 from viz.render.inference.stage_interface import Stages
 from viz.render.messages import (
@@ -64,11 +65,18 @@ class Job:
     name: str
 
 
+@dataclass(frozen=True)
+class IdleJob(Job):
+    """One that is done in idle time."""
+
+    idle: ClassVar[bool] = True
+
+
 class Desk(WorkerConnection):
     """A worker in a thread, and the connection to it."""
 
     def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
-        self.thread = WorkerThread({Job: lambda job, _: STEPS[job.name]()})
+        self.thread = WorkerThread(dict.fromkeys((Job, IdleJob), lambda job, _: STEPS[job.name]()))
         super().__init__(self.thread.launch, "cpu", wake)
 
     @property
@@ -326,6 +334,39 @@ def test_a_job_can_be_stopped_and_cleans_up(ready: Desk):
     assert wait(ready, Cancelled).name == "Endless"
     assert cleaned.is_set()
     assert ready.status is None
+
+
+def test_an_idle_job_makes_way_and_goes_on(ready: Desk, monkeypatch: pytest.MonkeyPatch):
+    done: list[str] = []
+
+    def steps(name: str, count: int) -> Generator[tuple[str, float | None], None, None]:
+        for k in range(count):
+            done.append(name)
+            yield name, k / count
+            time.sleep(0.002)
+
+    STEPS["Idling"] = lambda: steps("idle", 60)
+    STEPS["Working"] = lambda: steps("work", 20)
+    ended: list[str] = []
+    ready.start(IdleJob("Idling"), lambda _: ended.append("idle"))
+    until(ready, lambda: len(done) > 5 and ready.idle_fraction)
+    assert ready.status is None, "it is not shown"
+    ready.start(Job("Working"), lambda _: ended.append("work"))
+    until(ready, lambda: len(ended) == 2)
+    assert ended == ["work", "idle"]
+    first = done.index("work")
+    assert done[first : first + 20] == ["work"] * 20, "nothing comes between"
+
+    monkeypatch.setattr(worker_module, "_QUIET_SECONDS", 60.0)  # pictures come and come
+    done.clear()
+    ready.submit(request(0.5))
+    wait(ready, Rendered)
+    ready.start(IdleJob("Idling"))
+    ready.submit(request(0.6))
+    wait(ready, Rendered)
+    assert not done
+    ready.cancel(idle=True)
+    assert wait(ready, Cancelled).name == "Idling"
 
 
 def test_a_job_that_waits_for_a_picture_is_known_and_can_be_stopped(

@@ -78,6 +78,10 @@ class DirectionCommands(SessionFiles):
 
         self.worker.start(FindDirectionsJob(), found, ended)
 
+    def stop_finding_directions(self) -> None:
+        """Finds no directions until asked to."""
+        self.worker.cancel(idle=True)
+
     def ask(self, moving: bool, now: float) -> None:
         """As in `SessionCommands`; once a model has shown its picture and nothing happens, its
         directions are sought."""

@@ -87,7 +87,9 @@ def _kind(commands: Commands) -> DirectionKind:
 
 def _not_found(commands: Commands) -> None:
     if commands.seeks_directions:
-        controls.hint("Directions are found while the program has nothing else to do.")
+        if controls.progress("Finding directions", commands.worker.idle_fraction or 0.0):
+            commands.stop_finding_directions()
+        controls.hint("They are found while the program has nothing else to do.")
         return
     button_row(
         Button(
