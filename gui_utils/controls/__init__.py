@@ -6,6 +6,7 @@ panel, and "Text##name" tells equal texts apart.
 """
 
 from gui_utils.controls.buttons import button, combo, icon_button, segmented, text_input, toggle
+from gui_utils.controls.curve import curve
 from gui_utils.controls.displays import colorbar, hint, key_value, plot, progress
 from gui_utils.controls.guard import guarded
 from gui_utils.controls.keyboard import digit_pressed, wants_keyboard
@@ -29,6 +30,7 @@ __all__ = [
     "colorbar",
     "combo",
     "confirm",
+    "curve",
     "digit_pressed",
     "drag_int",
     "guarded",

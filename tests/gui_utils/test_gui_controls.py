@@ -167,6 +167,20 @@ def test_pad_drag_of_one_cell_changes_the_value_by_one(driver: Driver) -> None:
     assert state.value == (0.0, 0.0)
 
 
+def test_points_of_a_curve_are_pulled(driver: Driver) -> None:
+    state = SimpleNamespace(value=(1.0,) * 5, changes=0)
+    driver.content = lambda: keep(
+        state, controls.curve("##Layers", state.value, -1, 2, default=1.0, tooltip="Truncation.")
+    )
+    driver.frames()
+    driver.drag("Layers", (0, 100))
+    assert state.value == (1.0, 1.0, -1.0, 1.0, 1.0), "it stops at the edge"
+    driver.click("Layers", x=0.99, y=0.02)
+    assert state.value[2:] == (-1.0, 1.0, 2.0)
+    driver.click("Layers", button=3)
+    assert state.value == (1.0, 1.0, 1.0, 1.0, 2.0), "the point under the mouse is reset"
+
+
 def test_tooltip_appears_when_the_pointer_rests(driver: Driver) -> None:
     driver.content = lambda: controls.toggle("On", True, default=True, tooltip="A long story.")
     driver.frames()

@@ -33,6 +33,9 @@ CONTROLS = {
     "slider_int": lambda t: controls.slider_int(t, 5, 0, 9, tooltip=t, unit=t),
     "drag_int": lambda t: controls.drag_int(t, 5, 0, 9, tooltip=t),
     "vector": lambda t: controls.vector(t, (0, 0, 0), tooltip=t),
+    "curve": lambda t: controls.curve(
+        t, (0, 9e99), 0, 1, default=1, tooltip=t, caption=lambda _: t
+    ),
     "pad": lambda t: controls.pad(t, (0, 0), tooltip=t, caption=lambda x, y: t),
     "hint": controls.hint,
     "key_value": lambda t: controls.key_value([(t, t)]),

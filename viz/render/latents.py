@@ -121,6 +121,10 @@ def intermediate_latents(G: Generator, latent: Latent, conditioning: Camera) -> 
         truncated = average + latent.psi * (ws - average)
         cutoff = G.config.num_ws if latent.cutoff is None else latent.cutoff
         ws = torch.cat([truncated[:, :cutoff], ws[:, cutoff:]], dim=1)
+    if latent.layer_psi:
+        average = G.backbone.mapping.w_avg
+        factors = ws.new_tensor(latent.layer_factors(G.config.num_ws))
+        ws = average + factors[:, None] * (ws - average)
     for shift in latent.shifts:
         nowhere = np.zeros(G.config.w_dim, np.float32)
         step = torch.from_numpy(shift.added_to(nowhere, "w")).to(ws)

@@ -135,6 +135,9 @@ class Latent:
     others: tuple[LatentShare, ...] = ()
     """People blended in by their ws, as between two keyframes of a path. All shares add up to 1;
     what these leave is this person's own share."""
+    layer_psi: tuple[Annotated[float, Range(-10, 10, slider=(-1, 2))], ...] = ()
+    """Truncation of each layer on top of ψ: how far its w stays from the average person's, as a
+    factor. Layers that are not named keep theirs."""
 
     @property
     def seed(self) -> int:
@@ -150,7 +153,13 @@ class Latent:
             like: the person until now, whose truncation and shifts are kept.
         """
         like = like or cls()
-        return cls(x=float(seed), psi=like.psi, cutoff=like.cutoff, shifts=like.shifts)
+        return cls(
+            x=float(seed),
+            psi=like.psi,
+            cutoff=like.cutoff,
+            layer_psi=like.layer_psi,
+            shifts=like.shifts,
+        )
 
     @classmethod
     def of_file(cls, path: str) -> Latent:
@@ -170,7 +179,12 @@ class Latent:
         kept = min(max(self.psi, 0.0), 1.0)
         mixed = {k for k in self.mix_layers if k < num_ws}
         parts = [0.0 if k in mixed else kept if k < cutoff else 1.0 for k in range(num_ws)]
-        return (1 - self.blend) * sum(parts) / num_ws
+        own = zip(parts, self.layer_factors(num_ws), strict=True)
+        return (1 - self.blend) * sum(p * min(max(f, 0.0), 1.0) for p, f in own) / num_ws
+
+    def layer_factors(self, num_ws: int) -> tuple[float, ...]:
+        """`layer_psi` of all layers of a model."""
+        return (*self.layer_psi, *[1.0] * num_ws)[:num_ws]
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,25 @@ def test_truncation_and_its_cutoff(small_generator):
     assert torch.equal(half[:, 2:], full[:, 2:])
 
 
+def test_each_layer_may_be_truncated_by_itself(small_generator):
+    G = small_generator
+    average, full = G.backbone.mapping.w_avg, ws(G, x=1)
+    pulled = ws(G, x=1, layer_psi=(0.0, 1.0, 1.5))
+    assert torch.allclose(pulled[:, 0], average.expand(1, -1), atol=1e-6)
+    assert torch.allclose(pulled[:, 2] - average, 1.5 * (full[:, 2] - average), atol=1e-5)
+    assert torch.allclose(
+        pulled[:, [1, *range(3, G.config.num_ws)]],
+        full[:, [1, *range(3, G.config.num_ws)]],
+        atol=1e-6,
+    )
+    both = ws(G, x=1, psi=0.5, layer_psi=(0.5,))
+    assert torch.allclose(both[:, 0] - average, 0.25 * (full[:, 0] - average), atol=1e-6)
+    many = Latent(x=1, layer_psi=(1.0,) * 100)
+    assert torch.allclose(intermediate_latents(G, many, Camera.orbit()), full, atol=1e-6)
+    assert Latent.at(5, many).layer_psi == many.layer_psi
+    assert Latent(layer_psi=(0.0, 0.5)).own_part(4) == (0 + 0.5 + 1 + 1) / 4
+
+
 def test_the_conditioning_camera_counts(small_generator):
     side = intermediate_latents(small_generator, Latent(), Camera.orbit(40))
     assert not torch.equal(side, ws(small_generator))
@@ -107,13 +126,13 @@ def test_ws_files_go_both_ways(small_generator, tmp_path):
     "content,sentence",
     [
         (None, "not there any more"),
-        (b"", "no file of ws"),
-        (b"hello, this is text", "no file of ws"),
-        (b"PK\x03\x04 the beginning of an archive", "no file of ws"),
+        (b"", "not a ws file"),
+        (b"hello, this is text", "not a ws file"),
+        (b"PK\x03\x04 the beginning of an archive", "not a ws file"),
         (np.zeros((3, 7), np.float32), r"shape \[3, 7\]; this model takes \[6, 16\]"),
         (np.full((6, 16), np.nan, np.float32), "finite"),
         (np.zeros((6, 16), np.int64), "floating-point"),
-        (np.array([{"a": 1}], object), "no file of ws"),
+        (np.array([{"a": 1}], object), "not a ws file"),
         ({"other": np.zeros(3)}, "no array called ws"),
     ],
 )

@@ -18,12 +18,14 @@ from viz.app.panels.widgets import (
     cells,
     counted,
     disabled,
+    fold,
     heading,
     times,
     value_with_button,
 )
 from viz.state.interface import Interface
 from viz.state.person import Latent
+from viz.state.settings import setting
 from viz.state.types import ModelInfo, RenderResult, SessionState
 
 _UNKNOWN_NUM_WS = 14
@@ -112,6 +114,31 @@ def _truncation(state: SessionState, model: ModelInfo | None) -> None:
     state.latent = setting_controls.slider(
         "Cutoff", state.latent, "cutoff", none=num_ws, ends=(0, num_ws)
     )
+    if fold("Truncation by layer"):
+        _layer_curve(state, model, num_ws)
+
+
+def _layer_curve(state: SessionState, model: ModelInfo | None, num_ws: int) -> None:
+    """How far each layer's w stays from the average, as a curve to pull on."""
+    declared, planes = setting(Latent, "layer_psi"), model.plane_resolution if model else 256
+    lo, hi = -1.0, 2.0
+
+    def caption(layer: int) -> str:
+        side = layer_resolution(layer, planes)
+        return f"Layer {layer}, {times(side, side)} px"
+
+    changed, factors = controls.curve(
+        "##By layer",
+        state.latent.layer_factors(num_ws),
+        lo,
+        hi,
+        default=1.0,
+        tooltip=declared.sentence,
+        caption=caption,
+    )
+    if changed:
+        kept = () if all(factor == 1 for factor in factors) else factors
+        state.latent = replace(state.latent, layer_psi=kept)
 
 
 def layer_resolution(layer: int, plane_resolution: int) -> int:
