@@ -105,7 +105,6 @@ class App:
             lambda: palette.acts(commands),
             lambda name: palette.press(commands, name),
         )
-        self.window.poll = commands.control.poll
         commands.open_control()
 
     def _notify(
@@ -187,6 +186,7 @@ class App:
         self.commands.remember()
         self.window.hide()  # the worker may take a moment to end what it does
         self.commands.worker.close()
+        self.commands.guarded(self.commands.control.save)
         self.commands.control.close()
         self._close_webcam()
         self.audience.close()
@@ -239,6 +239,7 @@ class App:
         if not self.dialogs.is_open:
             shortcuts.handle(commands)
         commands.guarded(lambda: commands.control.update(now, seconds))
+        self.window.poll = commands.control.poll if commands.control.gamepads else None
         commands.advance(seconds, now)
         commands.advance_show(now)
         self.window.keyboard_moves_focus = commands.current_show is None

@@ -133,6 +133,8 @@ def test_a_knob_is_learnt_takes_over_and_is_answered(
     desk.until(lambda: yaw() == -35.0)
     assert not controls.open_sections["Camera"]
 
+    desk.until(control.path.exists)
+    desk.until(lambda: bindings.load(control.path) == control.bindings)
     assert {key.target.place for key in bindings.load(control.path)} >= {"orbit.yaw", "Camera/Left"}
     desk.commands.forget_control(*control.of(Target("setting", "orbit.yaw")))
     turn(74, 100)

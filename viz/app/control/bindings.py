@@ -59,7 +59,7 @@ class Binding:
     mode: Mode = "absolute"
     """How a number follows the input: to the knob's position, by an encoder's steps (whose three
     usual codes are two's complement, binary offset and sign bit), or at a speed while a stick is
-    held."""
+    held. A key or a pad that is pressed changes between both ends."""
     lo: float | None = None
     """The number at the input's lower end; a greater one than at the upper end turns the direction
     around.

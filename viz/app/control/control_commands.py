@@ -51,23 +51,24 @@ class ControlCommands(SessionFiles):
     def forget_control(self, *forgotten: Binding) -> None:
         """Takes bindings away."""
         left = tuple(b for b in self.control.bindings if b not in forgotten)
-        self.guarded(lambda: self.control.change(left))
+        self.control.change(left)
 
     def edit_control(self, before: Binding, after: Binding) -> None:
         """Puts a binding in the place of another one."""
         if before != after:
             self.control.chosen = after
             changed = tuple(after if b == before else b for b in self.control.bindings)
-            self.guarded(lambda: self.control.change(changed))
+            self.control.change(changed)
 
     def reset_controls(self) -> None:
         """Takes the bindings that the program begins with."""
-        self.guarded(lambda: self.control.change(CONTROLS))
+        self.control.change(CONTROLS)
 
     def open_controls_dialog(self) -> None:
         """Asks for a file of bindings to use."""
 
         def take(path: str) -> None:
+            self.control.save()  # what was changed belongs to the file before
             before = self.control.settings
             self.set_control(replace(before, file=str(Path(path).absolute())))
             try:
@@ -85,6 +86,7 @@ class ControlCommands(SessionFiles):
             target = str(Path(completed(path, ".json")).absolute())
             self.set_control(replace(self.control.settings, file=target))
             self.control.change(self.control.bindings)
+            self.control.save()
             self.notify("success", f"Saved {Path(target).name}.", target)
 
         self._ask_for_file("save", "Save bindings", _BINDINGS, take, "controls.json")

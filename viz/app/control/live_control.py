@@ -24,6 +24,8 @@ _NEAR = 1.5 / 127
 """Distance from the value at which a knob takes it over, as a part of its way."""
 _TOLD = 0.5 / 127
 """Change of a position that is worth an answer."""
+_SAVED = 0.5
+"""Seconds after which changed bindings are written."""
 _STICK = 1 / 60
 _RESTING = 0.4
 """Seconds after the last message at which a movement counts as over."""
@@ -112,6 +114,9 @@ class LiveControl:
         self._asked: set[str] = set()
         """Direct addresses that were used, which are echoed."""
         self._moved = -math.inf
+        self._unsaved = False
+        self._save_at = math.inf
+        """Clock time at which changed bindings are written."""
         self._connections = 0
 
     def connect(
@@ -189,13 +194,19 @@ class LiveControl:
             self._take(files.load(self.path))
 
     def change(self, bindings: tuple[Binding, ...]) -> None:
-        """Takes other bindings and writes them to their file.
+        """Takes other bindings; they are written once they have rested a moment."""
+        self._take(bindings)
+        self._unsaved = True
+
+    def save(self) -> None:
+        """Writes the bindings where they have changed.
 
         Raises:
             UserError: when they cannot be written; they act all the same.
         """
-        self._take(bindings)
-        files.save(self.path, bindings)
+        unsaved, self._unsaved, self._save_at = self._unsaved, False, math.inf
+        if unsaved:
+            files.save(self.path, self.bindings)
 
     def _take(self, bindings: tuple[Binding, ...]) -> None:
         self.bindings = bindings
@@ -269,9 +280,13 @@ class LiveControl:
             seconds: time since the last frame.
 
         Raises:
-            UserError: when what was learnt cannot be written.
+            UserError: when changed bindings cannot be written.
         """
-        self.poll()  # no wait of the window has done so while frames follow one another
+        if self._unsaved:
+            self._save_at = min(self._save_at, now + _SAVED)
+        if now >= self._save_at:
+            self.save()
+        self.poll()  # while frames follow one another, the window does not wait and asks nobody
         received = self.inbox.take()
         if self.learning is not None:
             for key, values in received.items():

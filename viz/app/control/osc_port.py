@@ -157,7 +157,7 @@ def _numeric(address: str) -> tuple[tuple[str, int] | None, str]:
     looked up, as that may take seconds."""
     if not address:
         return None, ""
-    host, _, port = address.rpartition(":")
+    host, _, port = address.replace("localhost", LOOPBACK).rpartition(":")
     try:
         number = int(port)
         return (str(ipaddress.IPv4Address(host or port)), number), ""

@@ -32,7 +32,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     if commands.webcam_state:
         controls.hint(commands.webcam_state)
     if fold("Addresses"):
-        wanted = _addresses(wanted)
+        wanted = _addresses(wanted, commands)
     commands.set_control(wanted)
     inbox = control.inbox
     counted = f"{inbox.count:,}" + (f", {inbox.refused:,} refused" if inbox.refused else "")
@@ -43,8 +43,16 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     _bindings(commands)
 
 
-def _addresses(wanted: ControlSettings) -> ControlSettings:
-    wanted = slider("OSC port", wanted, "osc_port")
+def _addresses(wanted: ControlSettings, commands: Commands) -> ControlSettings:
+    """Where inputs listen and answers go: typed, as each change opens a port anew."""
+    declared = setting(ControlSettings, "osc_port")
+    changed, text = controls.text_input(
+        "OSC port", str(wanted.osc_port), tooltip=declared.sentence, on_enter=True
+    )
+    if changed and text.strip().isdecimal() and declared.range.clamp(int(text)) == int(text):
+        wanted = replace(wanted, osc_port=int(text))
+    elif changed:
+        commands.notify("error", f"A port is a whole number, {declared.range.text()}.")
     wanted = toggle("Any computer", wanted, "osc_anywhere")
     for label, name in (("OSC echo to", "osc_echo"), ("MIDI from", "midi_address")):
         changed, text = controls.text_input(

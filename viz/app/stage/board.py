@@ -87,11 +87,6 @@ class Board:
         self._views: dict[int, MeshView] = {}
         self._uploaded: dict[int, MeshData] = {}
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was shown yet."""
-        return not self._shots
-
     def show(self, result: RenderResult, display: Display) -> None:
         """Takes a result, and the layout that it belongs to."""
         self._shots, self.shown, self.display = result.request.shots, result, display
