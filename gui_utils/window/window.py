@@ -67,6 +67,8 @@ class Window:
         visible: bool = True,
     ) -> None:
         self.max_fps = 60.0
+        self.between: Callable[[], object] = lambda: None
+        """Called while the next frame is waited for, after each event; must not raise."""
         self.close_requested = False
         self.frame_times: deque[float] = deque(maxlen=600)
         self.callback_errors: deque[str] = deque(maxlen=100)
@@ -181,6 +183,11 @@ class Window:
     def wake(self) -> None:
         """Ask for one frame, ending a wait in `begin_frame` at once; for any thread."""
         self._woken = True
+        if self._open:
+            glfw.post_empty_event()
+
+    def nudge(self) -> None:
+        """Has `between` called soon, without a frame; for any thread."""
         if self._open:
             glfw.post_empty_event()
 
@@ -431,9 +438,10 @@ class Window:
             if left <= 0 or (self.poll is not None and self.poll()):
                 break
             glfw.wait_events_timeout(left if self.poll is None else min(left, _POLL_SECONDS))
-        now = time.perf_counter()
-        if now < due:
-            time.sleep(due - now)
+            self.between()
+        while (left := due - time.perf_counter()) > 0:
+            glfw.wait_events_timeout(left)
+            self.between()
         glfw.poll_events()
 
     def _place(

@@ -29,6 +29,8 @@ _SOFTWARE_RATE = 30.0
 """Frames a second where OpenGL runs on the processor, which the renderer needs more."""
 _IDLE_SECONDS = 1.5
 """Time between two frames while nothing happens."""
+_CAMERA_SECONDS = 0.1
+"""Time between two frames while the camera is open, at most."""
 _POINTER_SECONDS = 3.0
 """Rest of the mouse after which a fullscreen picture hides its pointer."""
 _WHEEL_SECONDS = 0.4
@@ -95,6 +97,7 @@ class App:
         """When the state last went on; see `time.perf_counter`."""
         self._wheel_until = self._pointer_moved = 0.0
         self._pointer = (0.0, 0.0)
+        self.window.between = self._between
         self.commands.open_model(wanted)
 
     def _connect_control(self) -> None:
@@ -184,6 +187,7 @@ class App:
         if not self.commands.keep_session() and orderly:
             self.commands.autosave.close()
         self.commands.remember()
+        self.commands.close_camera()
         self.window.hide()  # the worker may take a moment to end what it does
         self.commands.worker.close()
         self.commands.guarded(self.commands.control.save)
@@ -196,8 +200,9 @@ class App:
     @property
     def moving(self) -> bool:
         """Whether the state changes from frame to frame, by itself or in the user's hand."""
-        now = time.perf_counter()
-        return self.commands.moves_by_itself or self._held or self.commands.control.is_moving(now)
+        commands, now = self.commands, time.perf_counter()
+        goes_on = commands.moves_by_itself or commands.live_drives
+        return goes_on or self._held or commands.control.is_moving(now)
 
     @property
     def _held(self) -> bool:
@@ -222,6 +227,18 @@ class App:
             longest = 0.1
         return min(longest, scheduler.wake_after(now))
 
+    def _between(self) -> None:
+        """While the next frame is waited for: a face in front of the camera does not wait."""
+        commands, now = self.commands, time.perf_counter()
+        if not commands.camera_on:
+            return
+        try:
+            if commands.follow_camera(now) or now - self.last_update > _CAMERA_SECONDS:
+                self.window.wake()
+        except Exception as error:
+            commands.report("The camera failed.", error)
+            commands.close_camera()
+
     def _update(self) -> None:
         commands, now = self.commands, time.perf_counter()
         # A frame that took long (a window dragged by its title) must not make a jump.
@@ -238,6 +255,7 @@ class App:
             commands.quit()
         if not self.dialogs.is_open:
             shortcuts.handle(commands)
+        commands.advance_live()
         commands.guarded(lambda: commands.control.update(now, seconds))
         self.window.poll = commands.control.poll if commands.control.gamepads else None
         commands.advance(seconds, now)

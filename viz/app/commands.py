@@ -14,6 +14,7 @@ import numpy as np
 from gui_utils.files.file_dialogs import Filters, show_folder
 from viz.app.control.control_commands import ControlCommands
 from viz.app.exploring.direction_commands import DirectionCommands
+from viz.app.live.live_commands import LiveCommands
 from viz.app.portraits.portrait_commands import PortraitCommands, is_photo
 from viz.app.session_commands import Question
 from viz.app.sessions.session_files import ARRAYS, completed, sidecar
@@ -37,7 +38,9 @@ _MODELS = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl")
 _SESSIONS = ("*.json", *(f"*{suffix}" for suffix in embedding.EXPORT_SUFFIXES))
 
 
-class Commands(PortraitCommands, ShowCommands, DirectionCommands, ControlCommands):
+class Commands(
+    LiveCommands, PortraitCommands, ShowCommands, DirectionCommands, ControlCommands
+):
     """What can be done, files and exports included."""
 
     # Opening ----------------------------------------------------------------------------------

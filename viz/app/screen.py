@@ -16,6 +16,7 @@ from gui_utils.controls.layout import ellipsis, record
 from gui_utils.controls.text import printable
 from gui_utils.gl.texture import Texture
 from viz.app.commands import Commands
+from viz.app.live.camera_sign import CameraSign
 from viz.app.panels import PANELS, Panel
 from viz.app.portraits.photo_pane import PhotoPane
 from viz.app.stage import speaker
@@ -117,6 +118,7 @@ class Screen:
 
     def __init__(self, commands: Commands, audience: Audience) -> None:
         self.viewport, self.timeline, self.photo = Viewport(), Timeline(), PhotoPane()
+        self.camera_sign = CameraSign()
         self._commands, self._audience = commands, audience
         self._layer_texture = Texture("nearest")
         self._shown: RenderResult | None = None
@@ -127,6 +129,7 @@ class Screen:
         """Frees what lies on the GPU."""
         self.viewport.close()
         self.photo.close()
+        self.camera_sign.close()
         self._layer_texture.delete()
         self._commands.small_pictures.close()
 
@@ -188,9 +191,14 @@ class Screen:
             photo = functools.partial(self.photo.draw, commands)
             _child("##photo", size, lambda: self._guarded("the photo", photo))
         imgui.set_cursor_screen_pos((edge, top))
-        size = (right - edge, bottom - top)
+        size, place = (right - edge, bottom - top), (edge, top, right, bottom)
         draw = self._draw_audience if self._audience.is_here else self._draw_viewport
-        _child("##viewport", size, lambda: self._guarded("the picture", draw))
+
+        def picture() -> None:
+            self._guarded("the picture", draw)
+            self.camera_sign.draw(place, commands, alone=self._audience.is_here)
+
+        _child("##viewport", size, picture)
         if parts.speaker:
             imgui.set_cursor_screen_pos((left, parts.height - parts.speaker))
             size = (right - left, parts.speaker)

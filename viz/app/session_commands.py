@@ -62,6 +62,7 @@ class Shell(Protocol):
     def geometry(self) -> dict[str, Any]: ...
     @property
     def monitor_names(self) -> list[str]: ...
+    def nudge(self) -> None: ...
 
 
 class Notify(Protocol):
@@ -194,10 +195,15 @@ class SessionCommands:
         upcoming = self._loops.find(self.state, self.interface, self.animator, moves)
         # Whoever looks at small pictures wants them before the clip's; while it plays, these.
         may_fill = self.job is None and (moving or not self.thumbnails.waiting)
-        kept = self.scheduler.ask(full, moving, self.interface, now, upcoming, may_fill=may_fill)
+        kept = self.scheduler.ask(full, moving, self._pace, now, upcoming, may_fill=may_fill)
         if kept is not None:
             self.show(kept)
         self.thumbnails.send()
+
+    @property
+    def _pace(self) -> Interface:
+        """The settings that say how quick and how good previews are to be."""
+        return self.interface
 
     @property
     def ready_frames(self) -> tuple[bool, ...]:
@@ -458,8 +464,11 @@ class SessionCommands:
     def note(self, busy: bool = False) -> None:
         """Notes what the user changed as a step, unless he is still `busy` with it."""
         driven.settled(self.state)
-        users = keep_moving_parts(self.state, self.history.present, self.interface)
-        self.history.track(users, busy)
+        self.history.track(self._users_state(), busy)
+
+    def _users_state(self) -> SessionState:
+        """The state without what moves by itself."""
+        return keep_moving_parts(self.state, self.history.present, self.interface)
 
     def _restore(self, state: SessionState | None) -> None:
         if state is None:

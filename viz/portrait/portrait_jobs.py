@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from viz.portrait.face_marks import Box, Point
 from viz.portrait.inversion.inversion_options import InversionOptions
@@ -56,6 +56,18 @@ class MakePersonJob:
         return "Start it again: it goes on where it was."
 
 
+@dataclass(frozen=True)
+class LearnFacesJob:
+    """Learns how the model's faces lie and move, from its own pictures; what was learnt before is
+    kept. The outcome is the mark of its weights, under which it is found."""
+
+    loses: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        return "Learning this model's faces"
+
+
 def _find_faces(job: FindFacesJob, _: Renderer) -> ReportingSteps[str]:
     from viz.portrait import photo_faces
 
@@ -70,8 +82,15 @@ def _make_person(job: MakePersonJob, renderer: Renderer) -> ReportingSteps[Path]
     )
 
 
+def _learn_faces(_: LearnFacesJob, renderer: Renderer) -> ReportingSteps[str]:
+    from viz.portrait.tracks import motion_map
+
+    return motion_map.learn(renderer.G)
+
+
 JOBS: dict[type[Any], Callable[[Any, Any], ReportingSteps[Any]]] = {
     FindFacesJob: _find_faces,
     MakePersonJob: _make_person,
+    LearnFacesJob: _learn_faces,
 }
 """How each job is done, for `viz.render.worker.Worker`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -304,8 +304,15 @@ def encode(message: Any, ring: ArrayRing | None = None) -> bytes:
     return msgspec.msgpack.encode((type(message).__name__, pack(message, plain)))
 
 
-def decode(data: bytes, ring: ArrayRing | None = None) -> Any:
+def decode(
+    data: bytes, ring: ArrayRing | None = None, kinds: Mapping[str, type[Any]] = _KINDS
+) -> Any:
     """Decodes a message.
+
+    Args:
+        data: what `encode` made of it.
+        ring: where its arrays may lie.
+        kinds: the messages that are expected, by the names of their classes.
 
     Raises:
         ValueError: when the bytes are not a message.
@@ -322,9 +329,9 @@ def decode(data: bytes, ring: ArrayRing | None = None) -> Any:
         return ring.take(value[2], value[3], dtype, shape)
 
     name, body = msgspec.msgpack.decode(data, type=tuple[str, bytes])
-    if name not in _KINDS:
+    if name not in kinds:
         raise ValueError(f"{name} is not a message")
-    return unpack(body, _KINDS[name], array)
+    return unpack(body, kinds[name], array)
 
 
 def pack(value: Any, enc_hook: Callable[[Any], Any] | None = None) -> bytes:

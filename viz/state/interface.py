@@ -92,6 +92,20 @@ class Interface:
     direction_layers: Literal["All", "Coarse", "Middle", "Fine"] = "All"
     """Layers whose w a direction shifts: coarse ones hold pose and shape, middle ones features and
     hair, fine ones colours and texture."""
+    live_source: str = ""
+    """The webcam, or the video in its place, that drives the person; empty for the system's first
+    webcam."""
+    live_mirrored: bool = True
+    """Shows a webcam's picture as a mirror would, and the person with it; videos stay as they
+    are."""
+    live_strength: Annotated[float, Range(0, 3, "\u00d7", slider=(0, 2))] = 1.0
+    """How far the person's expression goes from the face at rest: 0 keeps that, 1 is as far as the
+    camera sees, 2 exaggerates."""
+    live_smoothing: Annotated[float, Range(0, 1, "%")] = 0.5
+    """How much trembling is taken out while the face holds still (One Euro filter): more of it
+    follows a little later."""
+    live_turns: bool = False
+    """Turns the view around the head as the head in front of the camera turns."""
     reopen_last: bool = False
     """Starts where the program was last closed: with that session, its file and its changes."""
     reload_on_change: bool = True

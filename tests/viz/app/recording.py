@@ -41,6 +41,8 @@ class NoShell:
     geometry: dict[str, Any] = {}  # noqa: RUF012
     monitor_names: list[str] = ["Laptop", "Projector"]  # noqa: RUF012
 
+    def nudge(self) -> None: ...
+
 
 class RecordingCommands(Commands):
     """Commands that write down what they are asked for instead of doing it.

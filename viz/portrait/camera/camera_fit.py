@@ -25,6 +25,14 @@ _OUTLIER = 0.012
 """Distance in picture sides at which a landmark counts half."""
 _SCALE = 10.0
 """Degrees that matter as much in yaw as in pitch, for the search's steps."""
+_BOUNDS = ([-120.0, -80.0], [120.0, 80.0])
+"""Least and greatest yaw and pitch in degrees."""
+_STEPS = 12
+"""Most steps of Gauss and Newton in a round."""
+_PROBE, _CLOSE = 0.05, 0.005
+"""Degrees by which slopes are measured, and below which a step ends a round."""
+_DAMPING = 1e-9
+"""Squared picture sides a squared degree, so that a face that says nothing stays where it is."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +75,18 @@ def fit_camera(
     """
     observed = landmarks[:, 0].astype(np.float64) + 1j * landmarks[:, 1].astype(np.float64)
     known = template.weights
-    starts = [(yaw, 0.0) for yaw in _STARTS] if start is None else [(start.yaw, start.pitch)]
-    fits = [_search(template.points, observed, known, first, "huber") for first in starts]
-    angles = min(fits, key=lambda fit: fit[1])[0]
+    if start is None:
+        fits = [_search(template.points, observed, known, (yaw, 0.0)) for yaw in _STARTS]
+        angles = min(fits, key=lambda fit: fit[1])[0]
+    else:
+        angles = np.array([start.yaw, start.pitch])
     weights = known
     for _ in range(_ROUNDS):
         weights = known / (
             1 + (_errors(template.points, observed, weights, angles) / _OUTLIER) ** 2
         )
-        angles, _ = _search(template.points, observed, weights, angles, "linear")
-    angles = np.array(template.corrected(*angles))
+        angles = _nearby(template.points, observed, weights, angles)
+    angles = np.array(template.corrected(float(angles[0]), float(angles[1])))
     errors = _errors(template.points, observed, weights, angles)
     residual = math.sqrt(float((weights * errors**2).sum() / weights.sum()))
     projected = _projected(template.points, *angles)
@@ -133,20 +143,38 @@ def _errors(
 
 
 def _search(
-    points: np.ndarray,
-    observed: np.ndarray,
-    weights: np.ndarray,
-    start: tuple[float, float] | np.ndarray,
-    loss: str,
+    points: np.ndarray, observed: np.ndarray, weights: np.ndarray, start: tuple[float, float]
 ) -> tuple[np.ndarray, float]:
-    """The best yaw and pitch near `start`, and their cost."""
+    """The best yaw and pitch that lie downhill of `start`, robustly, and their cost."""
     roots = np.sqrt(weights)
 
     def residuals(angles: np.ndarray) -> np.ndarray:
         found = _differences(points, observed, weights, angles) * roots
         return np.concatenate([np.real(found), np.imag(found)])
 
-    bounds = ([-120.0, -80.0], [120.0, 80.0])
-    first = np.clip(np.asarray(start, np.float64), -75, 75)
-    found = least_squares(residuals, first, x_scale=_SCALE, loss=loss, f_scale=0.01, bounds=bounds)
+    first = np.asarray(start, np.float64)
+    found = least_squares(
+        residuals, first, x_scale=_SCALE, loss="huber", f_scale=0.01, bounds=_BOUNDS
+    )
     return found.x, float(found.cost)
+
+
+def _nearby(
+    points: np.ndarray, observed: np.ndarray, weights: np.ndarray, angles: np.ndarray
+) -> np.ndarray:
+    """The best yaw and pitch near `angles` by the method of Gauss and Newton, which for two numbers
+    is many times quicker than a general search."""
+    for _ in range(_STEPS):
+        here = _differences(points, observed, weights, angles)
+        slopes = np.stack(
+            [
+                (_differences(points, observed, weights, angles + step) - here) / _PROBE
+                for step in _PROBE * np.eye(2)
+            ]
+        )
+        square = np.real((slopes * weights) @ slopes.conj().T) + _DAMPING * np.eye(2)
+        step = np.linalg.solve(square, -np.real((slopes * weights) @ here.conj()))
+        angles = np.clip(angles + np.clip(step, -_SCALE, _SCALE), *_BOUNDS)
+        if np.abs(step).max() < _CLOSE:
+            break
+    return angles

@@ -56,11 +56,11 @@ def template(G: Generator) -> FaceTemplate:
 
 def find_template(G: Generator) -> Steps[FaceTemplate]:
     """Steps of finding a generator's template; nothing to do where it is known."""
-    path = user_folder("cache") / "face_template" / f"{weights_mark(G.state_dict())}-{_VERSION}"
-    path = path.with_suffix(".safetensors")
-    known = _read(path)
+    mark = weights_mark(G.state_dict())
+    known = kept_template(mark)
     if known is not None:
         return known
+    path = _path(mark)
     found = yield from _measure(G)
     with contextlib.suppress(OSError):  # then the next time it is measured again
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,9 +69,15 @@ def find_template(G: Generator) -> Steps[FaceTemplate]:
     return found
 
 
-def _read(path: Path) -> FaceTemplate | None:
+def _path(mark: str) -> Path:
+    return user_folder("cache") / "face_template" / f"{mark}-{_VERSION}.safetensors"
+
+
+def kept_template(mark: str) -> FaceTemplate | None:
+    """The template that was found before for the generator whose weights have this mark; None where
+    none is kept."""
     try:
-        found = FaceTemplate(**load_file(path))
+        found = FaceTemplate(**load_file(_path(mark)))
     except (OSError, SafetensorError, TypeError):
         return None
     values = (found.points, found.weights, found.correction)

@@ -11,6 +11,10 @@ from viz.portrait.faces.squares import Square
 
 RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)
 """Landmarks of the outer and the inner corner of the person's own right and left eye."""
+RIGHT_LIDS = (33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173)
+LEFT_LIDS = (263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398)
+"""Landmarks of the lids' borders: the lower one from the outer to the inner corner, then the upper
+one likewise."""
 NO_FACE = (
     "No face was found in this picture. Take one that shows a person's face from the front or "
     "half from the side, or drag a box around the face."
@@ -31,6 +35,9 @@ class Face:
     irises: np.ndarray
     """Of the person's own right and left eye the pupil, then four points of the iris's border
     (outer or inner side, top, the other side, bottom), float32 [2, 5, 2]."""
+    lids: np.ndarray
+    """Of both eyes the border of the lids, more exactly than the landmarks have it: in the order of
+    `RIGHT_LIDS` and `LEFT_LIDS`, float32 [2, 16, 2]."""
     logit: float
     """How sure the landmark network is that this is a face: about 20 to 30 where it is clear."""
     picture_size: tuple[int, int]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from viz.portrait.faces.detector import FULL_RANGE, SHORT_RANGE, Candidate, candidates, distinct
 from viz.portrait.faces.face import LEFT_EYE, RIGHT_EYE, Face, eye_angle
-from viz.portrait.faces.landmark_nets import SIZE, irises_of, landmarks_in
+from viz.portrait.faces.landmark_nets import SIZE, eyes_of, landmarks_in
 from viz.portrait.faces.squares import Square
 
 _TURNS = (0.0, 180.0, 90.0, -90.0)
@@ -88,7 +88,7 @@ def face_by_hand(
 
 def _face(pixels: Tensor, landmarks: np.ndarray, logit: float) -> Face:
     size = (pixels.shape[-1], pixels.shape[-2])
-    return Face(landmarks, irises_of(pixels, landmarks), logit, size)
+    return Face(landmarks, *eyes_of(pixels, landmarks), logit, size)
 
 
 def _moved(landmarks: np.ndarray, eyes: Sequence[tuple[float, float]]) -> np.ndarray:

@@ -19,6 +19,8 @@ SIZE = 192
 _EYE_SIZE = 64
 _EYE_SCALE = 2.3
 """Side of an eye's square, in distances between the eye's corners."""
+_LID_POINTS = 16
+"""Points of the lids' borders among those of the eye, which come first."""
 _FEATURE_LAYERS = 4
 
 
@@ -70,15 +72,21 @@ def landmarks_in(pixels: Tensor, square: Square) -> tuple[np.ndarray, float]:
 
 
 @torch.no_grad()
-def irises_of(pixels: Tensor, landmarks: np.ndarray) -> np.ndarray:
-    """Irises of a face with known landmarks: float32 [2, 5, 2] in pixels, see `Face.irises`."""
+def eyes_of(pixels: Tensor, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The eyes of a face with known landmarks.
+
+    Returns:
+        irises float32 [2, 5, 2] and lids float32 [2, 16, 2], in pixels; see `Face`.
+    """
     squares = [_eye_square(landmarks, *eye) for eye in (RIGHT_EYE, LEFT_EYE[::-1])]
     right, left = (cut(pixels, square, _EYE_SIZE) for square in squares)
     # The network knows right eyes only.
-    _, points = face_net("iris_landmark", pixels.device)(torch.stack([right, left.flip(-1)]))
-    found = points.reshape(2, 5, 3)[..., :2].double().cpu().numpy() / _EYE_SIZE
+    eyes = face_net("iris_landmark", pixels.device)(torch.stack([right, left.flip(-1)]))
+    lids, irises = (y.reshape(2, -1, 3)[..., :2].double().cpu().numpy() / _EYE_SIZE for y in eyes)
+    found = np.concatenate([irises, lids[:, :_LID_POINTS]], axis=1)
     found[1, :, 0] = 1 - found[1, :, 0]
-    return np.stack([s.to_picture(p) for s, p in zip(squares, found, strict=True)]).astype("f4")
+    placed = np.stack([s.to_picture(p) for s, p in zip(squares, found, strict=True)]).astype("f4")
+    return placed[:, :5], placed[:, 5:]
 
 
 def _eye_square(landmarks: np.ndarray, first: int, second: int) -> Square:

@@ -7,14 +7,11 @@ import numpy as np
 from training.camera import FOCAL_LENGTH
 from viz.portrait.camera.camera_fit import CameraFit
 from viz.portrait.camera.face_template import FaceTemplate
-from viz.portrait.faces.face import LEFT_EYE, RIGHT_EYE, Face
+from viz.portrait.faces.face import LEFT_EYE, LEFT_LIDS, RIGHT_EYE, RIGHT_LIDS, Face
 
 POINTS = 478
 """468 landmarks, then five points of the right and five of the left iris."""
-LIDS = (
-    *(33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
-    *(263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
-)
+LIDS = (*RIGHT_LIDS, *LEFT_LIDS)
 """Landmarks of the lids' borders."""
 _EYES = ((159, 145, *RIGHT_EYE), (386, 374, *LEFT_EYE))
 """Of each eye the middle of the upper and the lower lid, then its corners."""
@@ -23,8 +20,11 @@ _LIPS = (13, 14, 78, 308)
 
 
 def face_points(face: Face) -> np.ndarray:
-    """Landmarks and irises in the picture's pixels, float32 [478, 2]."""
-    return np.concatenate([face.landmarks[:, :2], face.irises.reshape(10, 2)])
+    """Landmarks, those of the lids as the eyes' network sees them, and irises in the picture's
+    pixels, float32 [478, 2]."""
+    landmarks = face.landmarks[:, :2].copy()
+    landmarks[list(LIDS)] = face.lids.reshape(-1, 2)
+    return np.concatenate([landmarks, face.irises.reshape(10, 2)])
 
 
 def lifted(points: np.ndarray, fit: CameraFit, template: FaceTemplate) -> np.ndarray:

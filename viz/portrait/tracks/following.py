@@ -13,6 +13,7 @@ from viz.portrait.camera.camera_fit import CameraFit, fit_camera
 from viz.portrait.camera.face_template import FaceTemplate
 from viz.portrait.faces.face import Face
 from viz.portrait.faces.finding import find_faces, refined
+from viz.portrait.tracks.expressions import face_points
 from viz.portrait.tracks.film import Film
 from viz.state.errors import UserError
 from viz.state.jobs import Steps
@@ -61,7 +62,7 @@ def follow(film: Film, template: FaceTemplate, number: int = 1) -> Steps[Followe
             continue
         last = next((fit for fit in reversed(fits) if fit is not None), None)
         face = seen
-        points.append(np.concatenate([face.landmarks[:, :2], face.irises.reshape(10, 2)]))
+        points.append(face_points(face))
         fits.append(fit_camera(template, face.landmarks, start=last))
     if face is None:
         raise UserError(

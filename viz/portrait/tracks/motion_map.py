@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ from training.user_folders import user_folder
 from viz.portrait.camera.camera_fit import fit_camera
 from viz.portrait.camera.face_template import LIPS, FaceTemplate
 from viz.portrait.camera.own_pictures import OwnPictures
-from viz.portrait.camera.self_calibration import expected_face
+from viz.portrait.camera.self_calibration import expected_face, find_template
 from viz.portrait.inversion.code_space import read_directions
 from viz.portrait.tracks.expressions import LIDS, POINTS, face_points, lifted
 from viz.state.errors import UserError
@@ -38,7 +38,7 @@ from viz.state.jobs import Steps, finish
 
 log = logging.getLogger(__name__)
 
-_VERSION = 2
+_VERSION = 4
 """Part of the name of what is kept: raise it where the way of learning changes."""
 _PEOPLE, _MOTIONS = 36, 10
 """How many are rendered, and with how many motions each."""
@@ -54,8 +54,11 @@ _NOISE = 0.04
 """Shifts, in units of weighted world coordinates, that are not to be explained exactly."""
 _MOST_YAW, _MOST_PITCH = 20.0, 10.0
 """Degrees to both sides."""
+_FOLDS = 5
 _MOST_DIRECTIONS = 48
 _NO_FACES = "No faces were found on this model's people: no video can drive its motion."
+_FORWARD_PENALTY = 1e-3
+"""Ridge penalty of the shifts' regression on codes, as a share of the codes' unit variance."""
 _MOST_COMPONENTS = 60
 """Principal shifts of the points that are looked at."""
 _PENALTIES = np.geomspace(1e-3, 1e1, 9)
@@ -70,8 +73,9 @@ class MotionMap:
     """Code of a face at rest, float32 [motion_dim]."""
     matrix: np.ndarray
     """What shifts in x and y add to it, float32 [956, motion_dim]."""
-    explained: float
-    """Share of the codes' variance that it explains for people it has not learnt from."""
+    openings: np.ndarray
+    """Correlation of the openings of mouths and of eyes with those that their codes should give,
+    for people it has not learnt from, float32 [2]."""
 
     def codes(self, points: np.ndarray, neutral: np.ndarray) -> np.ndarray:
         """Motion codes, for t = 1.
@@ -93,6 +97,18 @@ def shifts(points: np.ndarray, neutral: np.ndarray) -> np.ndarray:
     return moved.reshape(*moved.shape[:-2], 2 * POINTS)
 
 
+def learn(G: Generator) -> Steps[str]:
+    """Steps of finding a generator's template and map; the mark of its weights, by which they are
+    found again.
+
+    Raises:
+        UserError: as `find_motion_map`.
+    """
+    template = yield from find_template(G)
+    yield from find_motion_map(G, template)
+    return weights_mark(G.state_dict())
+
+
 def motion_map(G: Generator, template: FaceTemplate) -> MotionMap:
     """The map of a generator, from the cache or learnt now; waits for it."""
     return finish(find_motion_map(G, template))
@@ -106,30 +122,33 @@ def find_motion_map(G: Generator, template: FaceTemplate) -> Steps[MotionMap]:
     """
     if not G.config.has_motion:
         raise UserError("This model has no motion: open a PV3D model to move its people.")
-    name = f"{weights_mark(G.state_dict())}-{_VERSION}.safetensors"
-    path = user_folder("cache") / "motion_map" / name
-    known = _read(path, G.config.motion_dim)
+    mark = weights_mark(G.state_dict())
+    known = kept_motion_map(mark)
     if known is not None:
         return known
+    path = _path(mark)
     found = yield from _learn(G, template)
     with contextlib.suppress(OSError):  # then the next time it is learnt again
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
-            explained = np.array([found.explained])
-            tensors = {"rest": found.rest, "matrix": found.matrix, "explained": explained}
-            part.write_bytes(save(tensors))
+            part.write_bytes(save(asdict(found)))
     return found
 
 
-def _read(path: Path, size: int) -> MotionMap | None:
+def _path(mark: str) -> Path:
+    return user_folder("cache") / "motion_map" / f"{mark}-{_VERSION}.safetensors"
+
+
+def kept_motion_map(mark: str) -> MotionMap | None:
+    """The map that was learnt before from the generator whose weights have this mark; None where
+    none is kept."""
     try:
-        stored = load_file(path)
-        found = MotionMap(stored["rest"], stored["matrix"], float(stored["explained"][0]))
-    except (OSError, SafetensorError, KeyError, IndexError):
+        found = MotionMap(**load_file(_path(mark)))
+    except (OSError, SafetensorError, TypeError):
         return None
-    fits = found.rest.shape == (size,) and found.matrix.shape == (2 * POINTS, size)
-    finite = fits and bool(np.isfinite(found.rest).all() and np.isfinite(found.matrix).all())
-    return found if finite else None
+    fits = found.rest.ndim == 1 and found.matrix.shape == (2 * POINTS, len(found.rest))
+    finite = all(np.isfinite(v).all() for v in (found.rest, found.matrix, found.openings))
+    return found if fits and finite else None
 
 
 def _learn(G: Generator, template: FaceTemplate) -> Steps[MotionMap]:
@@ -147,14 +166,12 @@ def _learn(G: Generator, template: FaceTemplate) -> Steps[MotionMap]:
                 people.append(k)
     if len(moved) < _LEAST_FACES:
         raise UserError(_NO_FACES)
-    x, y = np.stack(moved), np.stack(codes)
-    matrix, explained = _ridge(x - x.mean(0), y - y.mean(0), np.array(people))
-    rest = y.mean(0) - x.mean(0) @ matrix
-    log.info("Motion map: %d pictures, %.0f %% explained", len(x), 100 * explained)
-    return MotionMap(
-        rest=(rest @ faces.directions).astype(np.float32),
-        matrix=(matrix @ faces.directions).astype(np.float32),
-        explained=explained,
+    found = solve(np.stack(moved), np.stack(codes), np.array(people))
+    log.info("Motion map: %d pictures, openings %s", len(moved), found.openings.round(2))
+    return replace(
+        found,
+        rest=(found.rest @ faces.directions).astype(np.float32),
+        matrix=(found.matrix @ faces.directions).astype(np.float32),
     )
 
 
@@ -257,20 +274,23 @@ def _point_weights() -> np.ndarray:
     return np.repeat(weights, 2)
 
 
-def _ridge(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, float]:
-    """Ridge regression of y [n, R] on the principal components of x [n, D], both without their
-    means. The penalty is the best for people that are left out.
+def solve(moved: np.ndarray, codes: np.ndarray, people: np.ndarray) -> MotionMap:
+    """The map from shifts of points to the codes that moved them.
 
-    Returns:
-        the matrix [D, R], and the share of y's variance explained for people that are left out.
+    Ridge regression on the principal components of the shifts, with the penalty that is the best
+    for people who are left out. An inverse of the shifts' own regression on codes would keep all of
+    an expression's size, but leaves the codes around which expressions go every way.
+
+    Args:
+        moved: shifts of people in motion [n, 956].
+        codes: those that moved them, of about equal variance [n, R].
+        people: a number for each person, which tells who is left out; [n].
     """
     weights = _point_weights()
+    x, y = moved - moved.mean(0), codes - codes.mean(0)
     _, lengths, axes = np.linalg.svd(x * weights, full_matrices=False)
-    axes = axes[: min(_MOST_COMPONENTS, int((lengths > 1e-6 * lengths[0]).sum()))]
-    axes = axes * weights
-    parts = x @ axes.T
-    fold = groups % 5
-    variance = float(np.mean(y**2))
+    axes = axes[: min(_MOST_COMPONENTS, int((lengths > 1e-6 * lengths[0]).sum()))] * weights
+    parts, fold = x @ axes.T, people % _FOLDS
 
     def solved(rows: np.ndarray, share: float) -> np.ndarray:
         chosen = parts[rows]
@@ -278,10 +298,31 @@ def _ridge(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray
         penalty = share * np.trace(square) / len(square)
         return np.linalg.solve(square + penalty * np.eye(len(square)), chosen.T @ y[rows])
 
-    def error(share: float) -> float:
-        left_out = [parts[fold == k] @ solved(fold != k, share) - y[fold == k] for k in range(5)]
-        return float(np.mean(np.concatenate(left_out) ** 2))
+    def left_out(share: float) -> np.ndarray:
+        """Codes of people from those of the others [n, R]."""
+        found = np.zeros_like(y)
+        for k in range(_FOLDS):
+            found[fold == k] = parts[fold == k] @ solved(fold != k, share)
+        return found
 
-    errors = [error(share) for share in _PENALTIES]
-    best = float(_PENALTIES[int(np.argmin(errors))])
-    return axes.T @ solved(np.full(len(x), True), best), 1 - min(errors) / variance
+    best = min((float(p) for p in _PENALTIES), key=lambda p: np.square(left_out(p) - y).mean())
+    matrix = axes.T @ solved(np.full(len(x), True), best)
+    reached = _openings(left_out(best) @ _jacobian(x, y)).T
+    pairs = zip(_openings(x).T, reached, strict=True)
+    return MotionMap(
+        rest=(codes.mean(0) - moved.mean(0) @ matrix).astype(np.float32),
+        matrix=matrix.astype(np.float32),
+        openings=np.array([np.corrcoef(a, b)[0, 1] for a, b in pairs], np.float32),
+    )
+
+
+def _jacobian(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """How far a unit of each code's number in y [n, R] shifts the points in x [n, 956], both
+    without their means; [R, 956]."""
+    return np.linalg.solve(y.T @ y + _FORWARD_PENALTY * len(y) * np.eye(y.shape[1]), y.T @ x)
+
+
+def _openings(moved: np.ndarray) -> np.ndarray:
+    """By how much shifts [n, 956] open the mouth and the eyes, world units [n, 2]."""
+    y = moved.reshape(len(moved), POINTS, 2)[..., 1]
+    return np.stack([y[:, 13] - y[:, 14], y[:, 159] - y[:, 145] + y[:, 386] - y[:, 374]], axis=1)

@@ -1,0 +1,71 @@
+"""The sign that the camera is open: a red dot, and what it sees."""
+
+from __future__ import annotations
+
+import numpy as np
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+
+from gui_utils.controls import style
+from gui_utils.controls.layout import record_rect
+from gui_utils.gl.texture import Texture
+from viz.app.commands import Commands
+from viz.app.viewport.overlays import MARGIN, Rect, pill, pill_size
+from viz.portrait.live.live_messages import Seen
+
+_TEXT = "Camera on"
+_WIDTH = 128.0
+"""Of the small picture, design pixels."""
+_ABOVE = 53.0
+"""Room that stays free below it for the legend of depths, design pixels."""
+
+
+class CameraSign:
+    """Draws the sign; needs the window's OpenGL context."""
+
+    def __init__(self) -> None:
+        self._texture: Texture | None = None
+        self._pixels: np.ndarray | None = None
+
+    def draw(self, area: Rect, commands: Commands, *, alone: bool = False) -> None:
+        """In the lower right corner of an area, while the camera is open.
+
+        Args:
+            area: of the picture.
+            commands: hold the camera.
+            alone: leaves the small picture out.
+        """
+        live = commands.live
+        if not commands.camera_on or live is None:
+            return
+        margin = style.px(MARGIN)
+        right, bottom = area[2] - margin, area[3] - margin - style.px(_ABOVE)
+        width, height = pill_size(_TEXT, icons.ICON_FA_CIRCLE)
+        if live.seen is not None and not alone and area[2] - area[0] > style.px(3 * _WIDTH):
+            bottom = self._draw_picture(live.seen, right, bottom) - style.px(6)
+        pill((right - width, bottom - height), _TEXT, icon=icons.ICON_FA_CIRCLE, level="error")
+        record_rect(_TEXT, (right - width, bottom - height, right, bottom))
+
+    def close(self) -> None:
+        """Frees what lies on the GPU."""
+        if self._texture is not None:
+            self._texture.delete()
+
+    def _draw_picture(self, seen: Seen, right: float, bottom: float) -> float:
+        """The small picture with the face's points; its top."""
+        self._texture = self._texture or Texture()
+        if self._pixels is not seen.picture:
+            self._texture.update(seen.picture)
+            self._pixels = seen.picture
+        rows, columns = seen.picture.shape[:2]
+        width = style.px(_WIDTH) * min(1.0, columns / rows)
+        height = width * rows / columns
+        left, top = right - width, bottom - height
+        draw, colors = imgui.get_window_draw_list(), style.palette()
+        draw.add_image(self._texture.ref, (left, top), (right, bottom))
+        draw.add_rect((left, top), (right, bottom), style.with_alpha(colors.border, 0.8))
+        for x, y in seen.landmarks[::3].tolist():
+            dot = (left + x * width, top + y * height)
+            draw.add_rect_filled(dot, (dot[0] + 1, dot[1] + 1), colors.accent)
+        record_rect("Camera picture", (left, top, right, bottom))
+        return top

@@ -1,0 +1,297 @@
+"""What a user can do to let a face in front of the camera drive the person shown."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gui_utils import controls
+from gui_utils.files.file_dialogs import Filters
+from viz.app.live.camera_link import CameraLink, Serve
+from viz.app.sessions.session_files import SessionFiles
+from viz.camera_process import run
+from viz.exports import naming
+from viz.portrait.live.camera_sources import source_problem, webcams
+from viz.portrait.live.live_messages import (
+    Calibrate,
+    CameraFailed,
+    CameraOpened,
+    CameraTask,
+    Record,
+    SaveTrack,
+    Seen,
+    SetDriving,
+    TrackSaved,
+)
+from viz.portrait.portrait_jobs import LearnFacesJob
+from viz.state.driving.motion_track import TRACK_SUFFIX
+from viz.state.animation import path_editing
+from viz.state.driving.drive import Drive, code_text
+from viz.state.interface import Interface
+from viz.state.types import RenderResult, SessionState
+
+PANEL = "Live"
+"""Title of the panel; where it is closed, the camera is."""
+_VIDEOS: Filters = (
+    ("Videos", ("*.mp4", "*.mov", "*.mkv", "*.webm", "*.avi", "*.m4v", "*.mpg")),
+    ("All files", ("*",)),
+)
+_LEAST_RATE = 20.0
+"""Pictures of the person a second that previews aim at."""
+_RATE_SECONDS = 2.0
+"""Time over which rates and lags are averaged."""
+
+
+@dataclass(eq=False)
+class LiveCamera:
+    """The camera, as the window knows it."""
+
+    name: str = ""
+    """Of the camera or video; empty until it is open."""
+    seen: Seen | None = field(default=None, repr=False)
+    """What the newest picture shows; None until there is one."""
+    problem: str | None = None
+    """Why it cannot be opened, once that was looked at: empty where nothing is known."""
+    calibrated: bool = False
+    """Whether the user has shown the face at rest."""
+    recording: float | None = None
+    """Clock time at which a recording began; None while there is none."""
+    rate: float = 0.0
+    """Pictures of the person shown in a second."""
+    lag: float = 0.0
+    """Mean seconds from a camera's picture to the person's."""
+
+
+class LiveCommands(SessionFiles):
+    """The camera, off by default: no picture of it leaves the program or is stored."""
+
+    live: LiveCamera | None = None
+    """None while the camera is closed and is not about to be opened."""
+    webcams: Mapping[str, str] | None = None
+    """What there is to open, and names for it; None until `look_for_webcams` was called."""
+    camera_process: Serve = staticmethod(run)
+    """What runs in the camera's process."""
+    _link: CameraLink | None = None
+    _driven: Drive | None = None
+    """What the face has asked for last; None while it drives nothing."""
+    _own: Drive | None = None
+    """What drives without the camera, and comes back when it is closed."""
+    _sent: SetDriving | None = None
+    _times: deque[tuple[str, float]]
+    """Codes that are on their way to the screen, and when their pictures were seen."""
+    _shown: deque[tuple[float, float]]
+    """When pictures of the person were shown, and their lags."""
+
+    def choose_camera(self, source: str) -> None:
+        """Chooses the webcam or video that is opened next, or at once where one is open."""
+        self.interface.live_source = source
+        if self.live is not None:
+            self.open_camera()
+
+    @property
+    def camera_on(self) -> bool:
+        """Whether the device is open, or about to be."""
+        return self._link is not None
+
+    @property
+    def live_drives(self) -> bool:
+        """Whether a face moves the person."""
+        return self._driven is not None
+
+    # The camera -------------------------------------------------------------------------------
+
+    def look_for_webcams(self) -> None:
+        """Finds out which webcams there are, in the background."""
+        self._check_camera(None)
+
+    def _check_camera(self, camera: LiveCamera | None) -> None:
+        """Likewise, and whether the chosen one can be opened, for a camera that is to be."""
+        source = self.interface.live_source
+        self.webcams = self.webcams or {}
+
+        def look() -> None:
+            self.webcams = webcams()
+            if camera is not None:
+                camera.problem = source_problem(source)
+            self.worker.wake()
+
+        threading.Thread(target=look, name="webcams", daemon=True).start()
+
+    def live_video_dialog(self) -> None:
+        """Asks for a video that stands in for a webcam."""
+        self._ask_for_file("open", "A video in place of a webcam", _VIDEOS, self.open_live_video)
+
+    def open_live_video(self, path: str) -> None:
+        """Opens a video in place of a webcam."""
+        self.interface.live_source = str(Path(path).absolute())
+        self.open_camera()
+
+    def open_camera(self) -> None:
+        """Opens the camera, once it is known how the model's faces move."""
+        model = self.model
+        if model is None:
+            return
+        if not model.moves:
+            self.notify("info", "This model makes still pictures: nothing can drive them.")
+            return
+        self.close_camera()
+        self.open_panel(PANEL)
+        self.live = LiveCamera()
+        self._check_camera(self.live)
+
+    def _learn(self, camera: LiveCamera) -> None:
+        """Learns how the model's faces move, unless that is known, and opens the camera."""
+        camera.problem = None
+
+        def done(mark: str) -> None:
+            if self.live is camera:
+                self._begin(mark)
+
+        def ended() -> None:
+            if self.live is camera:
+                self.live = None
+
+        self.worker.start(LearnFacesJob(), done, ended)
+
+    def _begin(self, mark: str) -> None:
+        task = CameraTask(self.interface.live_source, self.interface.live_mirrored, mark)
+        self._times, self._shown = deque(maxlen=64), deque(maxlen=256)
+        self._sent = None
+        self._link = CameraLink(type(self).camera_process, task, self.shell.nudge)
+
+    def close_camera(self) -> None:
+        """Closes the camera; the motion from before it comes back. What was recorded is saved."""
+        if self.live is not None and self.live.recording is not None:
+            self.toggle_recording()
+        if self._link is not None:
+            self._link.close()
+        self._link = self.live = None
+        self._let_go()
+
+    def toggle_camera(self) -> None:
+        """Opens the camera, or closes it."""
+        if self.live is None:
+            self.open_camera()
+        else:
+            self.close_camera()
+
+    def calibrate(self) -> None:
+        """Takes the face as it is now for the one at rest."""
+        if self.live is not None and self.live.seen is not None and self._link is not None:
+            self._link.send(Calibrate())
+            self.live.calibrated = True
+
+    def toggle_recording(self) -> None:
+        """Begins to record what is played, or saves it as a motion track."""
+        if self._link is None or self.live is None:
+            return
+        if self.live.recording is None:
+            self._link.send(Record())
+            self.live.recording = time.perf_counter()
+        else:
+            path = naming.unused(Path(self.preferences.capture_folder) / f"live{TRACK_SUFFIX}")
+            self._link.send(SaveTrack(str(path)))
+            self.live.recording = None
+
+    # As pictures come -------------------------------------------------------------------------
+
+    def follow_camera(self, now: float) -> bool:
+        """Takes in what the camera has seen between two frames of the window, and asks for the
+        person's picture at once; whether a frame is to be drawn before that is there.
+
+        Args:
+            now: time of a clock, seconds.
+        """
+        self.advance_live()
+        if self.live_drives:
+            self.ask(True, now)
+        return not self.live_drives
+
+    def advance_live(self) -> None:
+        """Takes in what the camera has seen, and moves the person."""
+        if self.live is None:
+            return
+        panel_closed = not controls.open_sections.get(PANEL, False)
+        if panel_closed or self.model is None or not self.model.moves:
+            self.close_camera()
+            return
+        if self.live.problem:
+            self.notify("error", self.live.problem)
+            self.live = None
+            return
+        if self.live.problem is not None:
+            self._learn(self.live)
+        if self._link is None:
+            return  # it is looked at, or learnt how the model's faces move
+        how = SetDriving(self.interface.live_strength, self.interface.live_smoothing)
+        if how != self._sent:
+            self._link.send(how)
+            self._sent = how
+        for event in self._link.poll():
+            self._take_event(event)
+
+    def _take_event(self, event: Any) -> None:
+        if self.live is None:
+            return
+        if isinstance(event, CameraOpened):
+            self.live.name = event.name
+        elif isinstance(event, Seen):
+            self.live.seen = event
+            if event.code is not None:
+                self._drive(event, event.code)
+        elif isinstance(event, TrackSaved):
+            self.notify("success", f"Saved {Path(event.path).name}.", event.path)
+        elif isinstance(event, CameraFailed):
+            self.notify("error", event.sentence, event.details)
+            if event.over:
+                self.close_camera()
+
+    def _drive(self, seen: Seen, code: np.ndarray) -> None:
+        state, interface = self.state, self.interface
+        if state.drive is not self._driven:  # chosen before, or meanwhile: for later
+            self._own = state.drive
+        if self._driven is None:
+            interface.playing = False
+            path_editing.pause(interface)
+        yaw, pitch = seen.turn if interface.live_turns else (0.0, 0.0)
+        drive = Drive(code_text(code), yaw, pitch)
+        if drive != state.drive:  # else the face holds still
+            state.drive = drive
+            self._times.append((drive.code, seen.time))
+        self._driven = state.drive
+
+    def _let_go(self) -> None:
+        """Shows what is shown without the camera."""
+        self.state = self._users_state()
+        self._own = self._driven = None
+
+    def _users_state(self) -> SessionState:
+        state = super()._users_state()
+        is_driven = self._driven is not None and state.drive is self._driven
+        return replace(state, drive=self._own) if is_driven else state
+
+    @property
+    def _pace(self) -> Interface:
+        rate = max(self.interface.target_rate, _LEAST_RATE)
+        return replace(self.interface, target_rate=rate) if self.live_drives else self.interface
+
+    def show(self, result: RenderResult) -> None:
+        super().show(result)
+        if self.live is None or not self.live_drives or not result.request.shots:
+            return
+        driven, now = result.request.shots[0].driven, time.perf_counter()
+        code = "" if driven is None else driven.code
+        seen = next((at for known, at in self._times if known == code), None)
+        if seen is None:
+            return
+        self._shown.append((now, now - seen))
+        recent = [(at, lag) for at, lag in self._shown if now - at < _RATE_SECONDS]
+        self.live.rate = (len(recent) - 1) / max(now - recent[0][0], 1e-3)
+        self.live.lag = sum(lag for _, lag in recent) / len(recent)

@@ -1,0 +1,129 @@
+"""A face in front of the camera drives the person: camera, calibration, and how it drives."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from imgui_bundle import icons_fontawesome_6 as icons
+
+from gui_utils import controls
+from viz.app.commands import Commands
+from viz.app.live.live_commands import LiveCamera
+from viz.app.panels.setting_controls import slider, toggle
+from viz.app.panels.widgets import Button, button_row, heading
+from viz.exports.choices import seconds_left
+from viz.state.types import RenderResult, SessionState
+
+_PRIVACY = (
+    "Pictures of the camera stay in this program and are not stored; a recording holds the motion "
+    "alone."
+)
+
+
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+    """The camera and what it sees, calibration and recording, and how the face drives."""
+    del state, result
+    model, live = commands.model, commands.live
+    if model is not None and not model.moves:
+        controls.hint("This model makes still pictures: no face can drive them.")
+        return
+    _source(commands)
+    button_row(
+        Button(
+            "Open camera" if live is None else "Close camera",
+            commands.toggle_camera,
+            "Lets the face in front of the camera drive the person."
+            if live is None
+            else "Closes the camera. The motion from before comes back.",
+            icon=icons.ICON_FA_VIDEO if live is None else icons.ICON_FA_VIDEO_SLASH,
+            enabled=model is not None,
+            lit=True,
+        ),
+        Button(
+            "Video",
+            commands.live_video_dialog,
+            "Opens a video in place of a webcam; it is played in real time, over and over.",
+            icon=icons.ICON_FA_FILM,
+            enabled=model is not None,
+        ),
+    )
+    if live is not None:
+        _learning(commands)
+        if commands.camera_on:
+            _face(live, commands)
+    heading("Driving")
+    interface = commands.interface
+    slider("Strength", interface, "live_strength")
+    slider("Smoothing", interface, "live_smoothing")
+    toggle("Turn the view", interface, "live_turns")
+    toggle("Mirror", interface, "live_mirrored")
+    controls.hint(_PRIVACY)
+
+
+def _source(commands: Commands) -> None:
+    if commands.webcams is None:
+        commands.look_for_webcams()
+    chosen = commands.interface.live_source
+    known = dict(commands.webcams or {})
+    options = known or {"": "No webcam found"}
+    if chosen and chosen not in known:
+        options[chosen] = Path(chosen).name
+    value = chosen if chosen in options else next(iter(options))
+    changed, source = controls.combo(
+        "Camera", value, options, tooltip="The webcam that is opened, or the video in its place."
+    )
+    if changed:
+        commands.choose_camera(source)
+
+
+def _learning(commands: Commands) -> None:
+    job = commands.job
+    if commands.camera_on or job is None:
+        return
+    left = commands.job_left
+    parts = [job.detail, "" if left is None else seconds_left(left)]
+    detail = " \u00b7 ".join(part for part in parts if part)
+    if controls.progress(f"{job.name}##Learning", job.fraction, detail=detail):
+        commands.cancel_job()
+    controls.hint("This is done once for each model; then the camera opens.")
+
+
+def _face(live: LiveCamera, commands: Commands) -> None:
+    heading("Face")
+    if not live.name:
+        controls.hint("Opening the camera\u2026")
+        return
+    seen = live.seen
+    has_face = seen is not None and seen.code is not None
+    button_row(
+        Button(
+            "Neutral face",
+            commands.calibrate,
+            "Takes your face as it is now for the one at rest: look ahead with a closed mouth and "
+            "press. Until then it is the first that was seen.",
+            icon=icons.ICON_FA_FACE_MEH,
+            enabled=has_face,
+            lit=not live.calibrated,
+        ),
+        Button(
+            "Record" if live.recording is None else _clock(time.perf_counter() - live.recording),
+            commands.toggle_recording,
+            "Records what the person does, as a motion track in the folder of saved pictures."
+            if live.recording is None
+            else "Ends the recording and saves it.",
+            icon=icons.ICON_FA_CIRCLE_DOT if live.recording is None else icons.ICON_FA_STOP,
+            enabled=has_face or live.recording is not None,
+            lit=live.recording is not None,
+        ),
+    )
+    if not has_face:
+        controls.hint("No face is seen: look into the camera, in good light.")
+    elif live.rate > 0:
+        controls.hint(
+            f"{live.rate:.0f} pictures a second, {1000 * live.lag:.0f} ms behind the camera"
+        )
+
+
+def _clock(seconds: float) -> str:
+    return f"Save ({int(seconds) // 60}:{int(seconds) % 60:02d})"

@@ -1,0 +1,59 @@
+"""One face from picture to picture, as fast as a camera gives them.
+
+The detector runs where no face is known; else the landmark network looks where the face was
+(Kartynnik et al., 2019, arXiv 1907.06724).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from viz.portrait.faces.detector import FULL_RANGE, SHORT_RANGE, candidates
+from viz.portrait.faces.face import Face
+from viz.portrait.faces.finding import refined
+from viz.portrait.faces.squares import Square
+
+_SCALE = 1.5
+"""Side of the landmark network's square, in sizes of a detected face."""
+_FAST = 0.08
+"""Sizes of the face by which it may move between pictures before the network looks again."""
+
+
+class FaceTracker:
+    """Follows the largest face."""
+
+    def __init__(self) -> None:
+        self._face: Face | None = None
+
+    def look(self, pixels: np.ndarray) -> Face | None:
+        """The face in the next picture, uint8 [H, W, 3]; None where there is none."""
+        picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).float() / 255
+        before, self._face = self._face, None
+        if before is not None:
+            face = refined(picture, before.square, rounds=1)
+            if face is not None and _moved(before, face) > _FAST:
+                face = refined(picture, face.square, rounds=1)
+            self._face = face
+        if self._face is None:
+            self._face = _found(picture)
+        return self._face
+
+
+def _found(picture: torch.Tensor) -> Face | None:
+    """The largest face of a picture [3, H, W] in 0..1."""
+    height, width = picture.shape[-2:]
+    whole = Square((width / 2, height / 2), float(max(height, width)))
+    for detector in (SHORT_RANGE, FULL_RANGE):  # the second for faces that are far away
+        found = candidates(picture, whole, detector)
+        for candidate in sorted(found, key=lambda c: -c.square.side):
+            face = refined(picture, candidate.square.scaled(_SCALE), rounds=2)
+            if face is not None:
+                return face
+    return None
+
+
+def _moved(a: Face, b: Face) -> float:
+    """Between the middles of two faces, in sizes of the second."""
+    apart = a.landmarks[:, :2].mean(0) - b.landmarks[:, :2].mean(0)
+    return float(np.hypot(*apart)) / b.side

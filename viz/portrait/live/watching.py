@@ -1,0 +1,162 @@
+"""Looks through a camera and tells the window what the face in front of it asks for."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import traceback
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from viz.portrait.camera.self_calibration import kept_template
+from viz.portrait.live.camera_input import CameraFrame, CameraInput
+from viz.portrait.live.face_driver import FaceDriver, Recording
+from viz.portrait.live.face_tracker import FaceTracker
+from viz.portrait.live.live_messages import (
+    KINDS,
+    Calibrate,
+    CameraFailed,
+    CameraOpened,
+    CameraTask,
+    CloseCamera,
+    Record,
+    SaveTrack,
+    Seen,
+    SetDriving,
+    TrackSaved,
+)
+from viz.portrait.tracks.motion_map import kept_motion_map
+from viz.state.driving.motion_track import write_track
+from viz.render.messages import decode, encode
+from viz.state.errors import UserError
+
+_SMALL = 160
+"""Pixels along the longer side of the picture that the window shows."""
+_PATIENCE = 0.1
+"""Seconds between two looks at the window's messages while no picture comes."""
+_SILENCE = 8.0
+"""Seconds without a picture after which a camera is given up."""
+
+
+class Watcher:
+    """Serves a window for as long as it wants the camera.
+
+    Args:
+        connection: to the window.
+        task: which camera, and for which model.
+    """
+
+    def __init__(self, connection: Connection, task: CameraTask) -> None:
+        self._connection, self._task = connection, task
+        self._tracker = FaceTracker()
+        self._recording: Recording | None = None
+        self._size = (0, 0)
+
+    def serve(self) -> None:
+        """Until the window closes the camera or is gone, or the camera fails."""
+        torch.set_num_threads(1)  # the renderer needs the other cores
+        camera = None
+        try:
+            driver = self._driver()
+            camera = CameraInput(self._task.source, self._task.mirrored)
+            self._tell(CameraOpened(camera.name))
+            self._watch(camera, driver)
+        except UserError as error:
+            self._tell(CameraFailed(str(error)))
+        except (EOFError, OSError):
+            pass  # the window is gone
+        except Exception as error:
+            self._tell(CameraFailed("The camera failed.", traceback.format_exc()))
+            del error
+        finally:
+            if camera is not None:
+                camera.close()
+
+    def _driver(self) -> FaceDriver:
+        template = kept_template(self._task.weights)
+        known = kept_motion_map(self._task.weights)
+        if template is None or known is None:
+            raise UserError(
+                "What was learnt of this model's faces could not be kept: make room on the disk, "
+                "or make the folder of caches writable."
+            )
+        return FaceDriver(template, known)
+
+    def _watch(self, camera: CameraInput, driver: FaceDriver) -> None:
+        last = time.monotonic()
+        with torch.inference_mode():
+            while self._obey(driver, camera.name):
+                frame = camera.take(_PATIENCE)
+                if frame is not None:
+                    last = time.monotonic()
+                    self._look(frame, driver)
+                elif time.monotonic() - last > _SILENCE:
+                    raise UserError(f"{camera.name} gives no pictures: open it again.")
+
+    def _obey(self, driver: FaceDriver, source: str) -> bool:
+        """Does what the window wants; False once it wants no more."""
+        while self._connection.poll():
+            message = decode(self._connection.recv_bytes(), kinds=KINDS)
+            if isinstance(message, CloseCamera):
+                return False
+            if isinstance(message, SetDriving):
+                driver.set(message)
+            elif isinstance(message, Calibrate):
+                driver.calibrate()
+            elif isinstance(message, Record):
+                self._recording = Recording()
+            elif isinstance(message, SaveTrack) and self._recording is not None:
+                self._save(self._recording, driver.rest, Path(message.path), source)
+                self._recording = None
+        return True
+
+    def _save(
+        self, recording: Recording, rest: np.ndarray, path: Path, source: str
+    ) -> None:
+        try:
+            track = recording.track(rest, self._size, source, self._task.weights)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_track(path, track)
+        except UserError as error:
+            self._tell(CameraFailed(str(error), over=False))
+        except OSError as error:
+            sentence = f"{path.name} cannot be written: {error.strerror or error}."
+            self._tell(CameraFailed(sentence, over=False))
+        else:
+            self._tell(TrackSaved(str(path), len(track)))
+
+    def _look(self, frame: CameraFrame, driver: FaceDriver) -> None:
+        begun = time.perf_counter()
+        height, width = frame.pixels.shape[:2]
+        self._size = (width, height)
+        face = self._tracker.look(frame.pixels)
+        seen = Seen(frame.time, _small(frame.pixels), np.zeros((0, 2), np.float32))
+        if face is None:
+            driver.lose()
+        else:
+            driven = driver.drive(face, frame.time)
+            if self._recording is not None:
+                self._recording.add(driven)
+            marks = driven.points[:468] / np.array([width, height], np.float32)
+            seen = replace(seen, landmarks=marks, code=driven.code, turn=driven.turn)
+        self._tell(replace(seen, busy=time.perf_counter() - begun))
+
+    def _tell(self, message: Any) -> None:
+        with contextlib.suppress(BrokenPipeError):  # noticed when the next message is read
+            self._connection.send_bytes(encode(message))
+
+
+def _small(pixels: np.ndarray) -> np.ndarray:
+    step = max(1, -(-max(pixels.shape[:2]) // _SMALL))
+    return np.ascontiguousarray(pixels[::step, ::step])
+
+
+def watch(connection: Connection, task: CameraTask) -> None:
+    """Serves a window; see `Watcher`. Also for a thread."""
+    with contextlib.closing(connection):
+        Watcher(connection, task).serve()
