@@ -117,7 +117,8 @@ def track(frames: int = 25) -> MotionTrack:
     """Of a map that takes the height of the lower lip alone to the code's third number."""
     matrix = np.zeros((2 * 478, 4), np.float32)
     matrix[2 * 14 + 1, 2] = -100.0
-    known = MotionMap(np.array([0, 1, 0, 0], np.float32), matrix, np.ones(2, np.float32))
+    rest, openings = np.array([0, 1, 0, 0], np.float32), np.ones(2, np.float32)
+    known = MotionMap(rest, matrix, np.eye(4, dtype=np.float32), openings)
     options = replace(TrackOptions(), motion_smoothing=0.0)
     named = {"fps": 24.0, "source": "a.mp4", "weights": "0" * 16}
     return track_of(talking(frames), TEMPLATE, known, options, **named)

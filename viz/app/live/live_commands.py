@@ -31,9 +31,9 @@ from viz.portrait.live.live_messages import (
     TrackSaved,
 )
 from viz.portrait.portrait_jobs import LearnFacesJob
-from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.animation import path_editing
 from viz.state.driving.drive import Drive, code_text
+from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.interface import Interface
 from viz.state.types import RenderResult, SessionState
 
@@ -94,6 +94,11 @@ class LiveCommands(SessionFiles):
         self.interface.live_source = source
         if self.live is not None:
             self.open_camera()
+
+    @property
+    def camera_link(self) -> CameraLink | None:
+        """The process that looks through the camera; None while there is none."""
+        return self._link
 
     @property
     def camera_on(self) -> bool:

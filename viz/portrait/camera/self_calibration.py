@@ -6,22 +6,17 @@ are intersected. So any checkpoint gets a template in its own world.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 from torch import Tensor
 
 from training.camera import FOCAL_LENGTH, Camera
 from training.checkpoint import weights_mark
 from training.networks.generator import Generator
-from training.replacing import replacing
-from training.user_folders import user_folder
+from viz.portrait.camera import learnt_files
 from viz.portrait.camera.camera_fit import fit_camera, project
 from viz.portrait.camera.face_template import FaceTemplate, canonical_template, still_weights
 from viz.portrait.camera.own_pictures import OwnPictures
@@ -32,7 +27,7 @@ from viz.state.jobs import Steps, finish
 
 log = logging.getLogger(__name__)
 
-_VERSION = 2
+_KIND, _VERSION = "face_template", 2
 """Part of the name of what is kept: raise it where the way of finding it changes."""
 _PEOPLE = 80
 _LEAST_FOUND = 20
@@ -58,31 +53,21 @@ def find_template(G: Generator) -> Steps[FaceTemplate]:
     """Steps of finding a generator's template; nothing to do where it is known."""
     mark = weights_mark(G.state_dict())
     known = kept_template(mark)
-    if known is not None:
-        return known
-    path = _path(mark)
-    found = yield from _measure(G)
-    with contextlib.suppress(OSError):  # then the next time it is measured again
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part:
-            part.write_bytes(save(asdict(found)))
-    return found
-
-
-def _path(mark: str) -> Path:
-    return user_folder("cache") / "face_template" / f"{mark}-{_VERSION}.safetensors"
+    if known is None:
+        known = yield from _measure(G)
+        learnt_files.keep(_KIND, mark, _VERSION, asdict(known))
+    return known
 
 
 def kept_template(mark: str) -> FaceTemplate | None:
     """The template that was found before for the generator whose weights have this mark; None where
     none is kept."""
-    try:
-        found = FaceTemplate(**load_file(_path(mark)))
-    except (OSError, SafetensorError, TypeError):
+    stored = learnt_files.read(_KIND, mark, _VERSION)
+    if stored is None or stored.keys() != {"points", "weights", "correction"}:
         return None
+    found = FaceTemplate(**stored)
     values = (found.points, found.weights, found.correction)
-    fits = [v.shape for v in values] == [(468, 3), (468,), (3, 2)]
-    return found if fits and all(np.isfinite(v).all() for v in values) else None
+    return found if [v.shape for v in values] == [(468, 3), (468,), (3, 2)] else None
 
 
 def _measure(G: Generator) -> Steps[FaceTemplate]:

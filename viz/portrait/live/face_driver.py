@@ -20,6 +20,8 @@ from viz.state.errors import UserError
 
 _CALM = 9
 """Pictures whose median is the face at rest."""
+_GAIN = 1.4
+"""By which codes go further from the rest: the map's regression shrinks expressions."""
 _TREMBLE = 0.03
 """Change of a code's numbers, which have about unit variance, that is not shown: a face that holds
 still gets its full picture."""
@@ -94,7 +96,8 @@ class FaceDriver:
             self.calibrate()
         assert self._neutral is not None
         wanted = self._known.codes(self._lifted[-1][0], self._neutral[0])
-        code = self._codes(self._known.rest + self._strength * (wanted - self._known.rest), time)
+        further = _GAIN * self._strength * (wanted - self._known.rest)
+        code = self._codes(self._known.rest + further, time)
         if len(code) != len(self._code) or np.abs(code - self._code).max() > _TREMBLE:
             self._code = code.astype(np.float32)
         numbers = (fit.yaw, fit.pitch, *fit.centre, fit.side, fit.angle)

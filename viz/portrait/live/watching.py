@@ -31,8 +31,8 @@ from viz.portrait.live.live_messages import (
     TrackSaved,
 )
 from viz.portrait.tracks.motion_map import kept_motion_map
-from viz.state.driving.motion_track import write_track
 from viz.render.messages import decode, encode
+from viz.state.driving.motion_track import write_track
 from viz.state.errors import UserError
 
 _SMALL = 160
@@ -115,9 +115,7 @@ class Watcher:
                 self._recording = None
         return True
 
-    def _save(
-        self, recording: Recording, rest: np.ndarray, path: Path, source: str
-    ) -> None:
+    def _save(self, recording: Recording, rest: np.ndarray, path: Path, source: str) -> None:
         try:
             track = recording.track(rest, self._size, source, self._task.weights)
             path.parent.mkdir(parents=True, exist_ok=True)

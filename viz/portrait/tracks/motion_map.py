@@ -12,21 +12,16 @@ first, and the regression holds around it.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 from torch import Tensor
 
 from training.checkpoint import weights_mark
 from training.networks.generator import Generator
-from training.replacing import replacing
-from training.user_folders import user_folder
+from viz.portrait.camera import learnt_files
 from viz.portrait.camera.camera_fit import fit_camera
 from viz.portrait.camera.face_template import LIPS, FaceTemplate
 from viz.portrait.camera.own_pictures import OwnPictures
@@ -38,7 +33,7 @@ from viz.state.jobs import Steps, finish
 
 log = logging.getLogger(__name__)
 
-_VERSION = 4
+_KIND, _VERSION = "motion_map", 5
 """Part of the name of what is kept: raise it where the way of learning changes."""
 _PEOPLE, _MOTIONS = 36, 10
 """How many are rendered, and with how many motions each."""
@@ -72,7 +67,9 @@ class MotionMap:
     rest: np.ndarray
     """Code of a face at rest, float32 [motion_dim]."""
     matrix: np.ndarray
-    """What shifts in x and y add to it, float32 [956, motion_dim]."""
+    """What shifts in x and y add to it, as coordinates float32 [956, R]."""
+    directions: np.ndarray
+    """Of these coordinates, float32 [R, motion_dim]."""
     openings: np.ndarray
     """Correlation of the openings of mouths and of eyes with those that their codes should give,
     for people it has not learnt from, float32 [2]."""
@@ -87,7 +84,8 @@ class MotionMap:
         Returns:
             float32 [..., motion_dim].
         """
-        return (self.rest + shifts(points, neutral) @ self.matrix).astype(np.float32)
+        coordinates = shifts(points, neutral) @ self.matrix
+        return (self.rest + coordinates @ self.directions).astype(np.float32)
 
 
 def shifts(points: np.ndarray, neutral: np.ndarray) -> np.ndarray:
@@ -124,31 +122,22 @@ def find_motion_map(G: Generator, template: FaceTemplate) -> Steps[MotionMap]:
         raise UserError("This model has no motion: open a PV3D model to move its people.")
     mark = weights_mark(G.state_dict())
     known = kept_motion_map(mark)
-    if known is not None:
-        return known
-    path = _path(mark)
-    found = yield from _learn(G, template)
-    with contextlib.suppress(OSError):  # then the next time it is learnt again
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part:
-            part.write_bytes(save(asdict(found)))
-    return found
-
-
-def _path(mark: str) -> Path:
-    return user_folder("cache") / "motion_map" / f"{mark}-{_VERSION}.safetensors"
+    if known is None:
+        known = yield from _learn(G, template)
+        learnt_files.keep(_KIND, mark, _VERSION, asdict(known))
+    return known
 
 
 def kept_motion_map(mark: str) -> MotionMap | None:
     """The map that was learnt before from the generator whose weights have this mark; None where
     none is kept."""
-    try:
-        found = MotionMap(**load_file(_path(mark)))
-    except (OSError, SafetensorError, TypeError):
+    stored = learnt_files.read(_KIND, mark, _VERSION)
+    if stored is None or stored.keys() != {"rest", "matrix", "directions", "openings"}:
         return None
-    fits = found.rest.ndim == 1 and found.matrix.shape == (2 * POINTS, len(found.rest))
-    finite = all(np.isfinite(v).all() for v in (found.rest, found.matrix, found.openings))
-    return found if fits and finite else None
+    found = MotionMap(**stored)
+    count, size = found.directions.shape if found.directions.ndim == 2 else (0, 0)
+    fits = found.rest.shape == (size,) and found.matrix.shape == (2 * POINTS, count)
+    return found if fits else None
 
 
 def _learn(G: Generator, template: FaceTemplate) -> Steps[MotionMap]:
@@ -166,13 +155,9 @@ def _learn(G: Generator, template: FaceTemplate) -> Steps[MotionMap]:
                 people.append(k)
     if len(moved) < _LEAST_FACES:
         raise UserError(_NO_FACES)
-    found = solve(np.stack(moved), np.stack(codes), np.array(people))
+    found = solve(np.stack(moved), np.stack(codes), np.array(people), faces.directions)
     log.info("Motion map: %d pictures, openings %s", len(moved), found.openings.round(2))
-    return replace(
-        found,
-        rest=(found.rest @ faces.directions).astype(np.float32),
-        matrix=(found.matrix @ faces.directions).astype(np.float32),
-    )
+    return found
 
 
 class _Faces:
@@ -274,7 +259,9 @@ def _point_weights() -> np.ndarray:
     return np.repeat(weights, 2)
 
 
-def solve(moved: np.ndarray, codes: np.ndarray, people: np.ndarray) -> MotionMap:
+def solve(
+    moved: np.ndarray, codes: np.ndarray, people: np.ndarray, directions: np.ndarray
+) -> MotionMap:
     """The map from shifts of points to the codes that moved them.
 
     Ridge regression on the principal components of the shifts, with the penalty that is the best
@@ -285,6 +272,7 @@ def solve(moved: np.ndarray, codes: np.ndarray, people: np.ndarray) -> MotionMap
         moved: shifts of people in motion [n, 956].
         codes: those that moved them, of about equal variance [n, R].
         people: a number for each person, which tells who is left out; [n].
+        directions: of the codes' coordinates [R, motion_dim].
     """
     weights = _point_weights()
     x, y = moved - moved.mean(0), codes - codes.mean(0)
@@ -310,8 +298,9 @@ def solve(moved: np.ndarray, codes: np.ndarray, people: np.ndarray) -> MotionMap
     reached = _openings(left_out(best) @ _jacobian(x, y)).T
     pairs = zip(_openings(x).T, reached, strict=True)
     return MotionMap(
-        rest=(codes.mean(0) - moved.mean(0) @ matrix).astype(np.float32),
+        rest=((codes.mean(0) - moved.mean(0) @ matrix) @ directions).astype(np.float32),
         matrix=matrix.astype(np.float32),
+        directions=directions.astype(np.float32),
         openings=np.array([np.corrcoef(a, b)[0, 1] for a, b in pairs], np.float32),
     )
 

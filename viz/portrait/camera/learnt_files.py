@@ -1,0 +1,48 @@
+"""What generators have taught of their faces, kept by the mark of their weights: in the user's
+cache, or with the program for the model that it brings."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from training.replacing import replacing
+from training.user_folders import user_folder
+from viz.state.files import CHECKPOINTS
+
+BROUGHT = CHECKPOINTS / "learnt"
+"""What comes with the program."""
+
+
+def read(kind: str, mark: str, version: int) -> dict[str, np.ndarray] | None:
+    """Arrays by name as `keep` has kept them; None where there are none, or they are damaged.
+
+    Args:
+        kind: what was learnt: "face_template" or "motion_map".
+        mark: of the generator's weights, see `training.checkpoint.weights_mark`.
+        version: of the way of learning it.
+    """
+    for folder in (user_folder("cache"), BROUGHT):
+        with contextlib.suppress(OSError, SafetensorError):
+            found = load_file(_place(folder, kind, mark, version))
+            if all(np.isfinite(values).all() for values in found.values()):
+                return found
+    return None
+
+
+def keep(kind: str, mark: str, version: int, arrays: dict[str, np.ndarray]) -> None:
+    """Keeps arrays in the user's cache; where that cannot be written, they are learnt again the
+    next time."""
+    path = _place(user_folder("cache"), kind, mark, version)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part:
+            part.write_bytes(save(arrays))
+
+
+def _place(folder: Path, kind: str, mark: str, version: int) -> Path:
+    return folder / kind / f"{mark}-{version}.safetensors"
