@@ -38,9 +38,7 @@ _MODELS = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl")
 _SESSIONS = ("*.json", *(f"*{suffix}" for suffix in embedding.EXPORT_SUFFIXES))
 
 
-class Commands(
-    LiveCommands, PortraitCommands, ShowCommands, DirectionCommands, ControlCommands
-):
+class Commands(LiveCommands, PortraitCommands, ShowCommands, DirectionCommands, ControlCommands):
     """What can be done, files and exports included."""
 
     # Opening ----------------------------------------------------------------------------------

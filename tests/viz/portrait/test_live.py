@@ -62,9 +62,8 @@ def driver(strength: float = 1.0) -> FaceDriver:
 
 def hold(made: FaceDriver, sizes: float, begin: float = 0.0) -> Driven:
     """What a face asks for that was held for a second."""
-    for k in range(25):
-        driven = made.drive(lowered_lip(sizes), begin + k / 25)
-    return driven
+    asked = [made.drive(lowered_lip(sizes), begin + k / 25) for k in range(25)]
+    return asked[-1]
 
 
 def write_video(path: Path, frames: list[np.ndarray]) -> Path:
