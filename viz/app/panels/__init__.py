@@ -50,8 +50,8 @@ class Panel:
 PANELS: tuple[Panel, ...] = (
     # What is used most comes first; a model is also opened from the bar, by key and by dropping it.
     Panel("View", icons.ICON_FA_TABLE_CELLS_LARGE, view.draw),
+    Panel("Directions", icons.ICON_FA_COMPASS, directions_panel.draw),
     Panel("Appearance", icons.ICON_FA_USER, appearance.draw),
-    Panel("Directions", icons.ICON_FA_COMPASS, directions_panel.draw, default_open=False),
     Panel("Motion", icons.ICON_FA_PERSON_RUNNING, motion_panel.draw),
     Panel("Portrait", icons.ICON_FA_ADDRESS_CARD, portrait.draw, default_open=False),
     Panel("Live", icons.ICON_FA_FACE_LAUGH, live_panel.draw, default_open=False),

@@ -140,8 +140,7 @@ def _motion_directions(G: Generator) -> Steps[tuple[Tensor, Tensor]]:
     _, strengths, vectors = torch.linalg.svd(stacked, full_matrices=False)
     read = vectors[strengths > _LEAST_READ * strengths[0]][:MOST]
     ws = G.backbone.mapping.w_avg.expand(1, G.config.num_ws, -1)
-    t = torch.ones(1, 1, device=G.device)
-    rest = G.planes(ws, torch.zeros(1, G.config.motion_dim, device=G.device), t)
+    rest = _coarse_planes(G, ws, torch.zeros(1, G.config.motion_dim, device=G.device))
     moved = []
     for index, vector in enumerate(read):
         # Either way from rest: eyes that close both ways would show no change between the ends.
@@ -149,11 +148,26 @@ def _motion_directions(G: Generator) -> Steps[tuple[Tensor, Tensor]]:
         for half, sign in enumerate((1, -1)):
             yield "Directions of motion", 0.65 + 0.35 * (index + half / 2) / len(read)
             code = sign * vector[None].float().to(G.device)
-            squares.append(float((G.planes(ws, code, t) - rest).square().mean()))
+            squares.append(float((_coarse_planes(G, ws, code) - rest).square().mean()))
         moved.append((sum(squares) / 2) ** 0.5)
     changes = torch.tensor(moved, dtype=torch.float64)
     order = changes.argsort(descending=True)
     return read[order], changes[order] / changes.max().clamp_min(1e-30)
+
+
+def _coarse_planes(G: Generator, ws: Tensor, motion: Tensor) -> Tensor:
+    """The tri-planes as the blocks with motion layers leave them [1, 3 C, h, w]: the blocks after
+    them only refine what has moved, and take most of the time."""
+    features = planes = None
+    first = 0
+    for block in G.backbone.synthesis.blocks:
+        if block.motion_time_fuser is None:
+            break
+        last = first + block.num_layers
+        features, planes = block(features, planes, ws[:, first : last + 1], motion, "const")
+        first = last
+    assert planes is not None
+    return planes
 
 
 def _upright(vectors: Tensor) -> Tensor:
