@@ -32,6 +32,9 @@ class AppOptions:
     """Person file (.person) to show. Its model is opened as well, if none is named."""
     session: str = ""
     """Session to restore: a .json, or a picture saved by this program."""
+    kiosk: str = ""
+    """Session whose cues run full screen without end, for an exhibition: visitors can turn the
+    head, scrub the clip and see another person. Ctrl+Shift+Q quits."""
     device: str = "auto"
     """Where the model runs: auto, cpu, cuda, cuda:1 or mps."""
 
@@ -53,9 +56,11 @@ def run_app(options: AppOptions) -> int:
         for path in (options.checkpoint, options.person):
             if path and (problem := named_files.problem_of(expanded(path))):
                 raise UserError(f"Cannot load {path}: {problem}.")
-        if options.session:
-            opened = read_session(options.session, named_files.opened_before())
+        if session := options.kiosk or options.session:
+            opened = read_session(session, named_files.opened_before())
             state = replace(opened.state, checkpoint=opened.model)
+            if options.kiosk and not state.cues:
+                raise UserError(f"{session} has no cues: a kiosk needs at least one.")
     except UserError as error:
         print(error, file=sys.stderr)
         return 1
@@ -65,12 +70,12 @@ def run_app(options: AppOptions) -> int:
     from viz.app.application import App
 
     try:
-        app = App(options.checkpoint, state, worker=worker)
+        app = App(options.checkpoint, state, worker=worker, kiosk=bool(options.kiosk))
     except DisplayError as error:
         print(f"{error}\nWithout a window: {typed_name()} render --help", file=sys.stderr)
         return 1
     if opened is not None and not options.checkpoint:
-        app.commands.bring_model(opened, options.session)
+        app.commands.bring_model(opened, options.kiosk or options.session)
     if options.person:
         person = str(expanded(options.person))
         app.commands.open_person(person, with_model=not (options.checkpoint or options.session))

@@ -27,6 +27,10 @@ _KEPT = (
     "play_between",
     "reopen_last",
     "reload_on_change",
+    "audience_view",
+    "talk_minutes",
+    "kiosk_pause",
+    "kiosk_idle",
 )
 """Fields of the interface that outlive the program."""
 

@@ -21,6 +21,7 @@ from viz.app.panels import PANELS, Panel
 from viz.app.portraits.photo_pane import PhotoPane
 from viz.app.stage import speaker
 from viz.app.stage.audience import Audience
+from viz.app.stage.kiosk import Kiosk
 from viz.app.timeline import path_lane
 from viz.app.timeline.timeline_view import Timeline
 from viz.app.viewport.first_hints import draw_hints
@@ -120,6 +121,7 @@ class Screen:
         self.viewport, self.timeline, self.photo = Viewport(), Timeline(), PhotoPane()
         self.camera_sign = CameraSign()
         self._commands, self._audience = commands, audience
+        self._kiosk = Kiosk()
         self._layer_texture = Texture("nearest")
         self._shown: RenderResult | None = None
         self._failed: set[str] = set()
@@ -243,6 +245,9 @@ class Screen:
 
     def _draw_audience(self) -> None:
         """The audience's picture; a click goes to the next cue, a right click back."""
+        if self._commands.is_kiosk:
+            self._kiosk.draw(self._commands, self._audience, time.perf_counter())
+            return
         low, size = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail()
         self._audience.draw_here(
             (low.x, low.y, low.x + size.x, low.y + size.y), time.perf_counter()

@@ -120,6 +120,8 @@ class Audience:
         if part < 1:
             ground = [Quad(self._ground_image(), gap, alpha=part) for gap in gaps(quads, area)]
             quads = [*old.quads(area, one), *ground, *quads]
+        if show.touched is not None:
+            return quads  # a visitor's own picture is not the one that the caption tells of
         return quads + self._caption.quads(*self._words, size)
 
     def _ground_image(self) -> int:
@@ -247,15 +249,18 @@ class Audience:
 
 
 def gaps(quads: Sequence[Quad], area: Box) -> list[Box]:
-    """Rectangles that cover what quads in rows leave free of an area."""
+    """Rectangles that cover what quads in rows leave free of an area; those that lie on others do
+    not count."""
     left, top, right, bottom = area
-    rows = sorted({quad.place[1::2] for quad in quads})
+    places = {quad.place for quad in quads}
+    places = {place for place in places if not any(_lies_on(place, other) for other in places)}
+    rows = sorted({place[1::2] for place in places})
     found: list[Box] = []
     y = top
     for start, end in rows:
         found.append((left, y, right, start))
         x = left
-        for place in sorted(quad.place for quad in quads if quad.place[1::2] == (start, end)):
+        for place in sorted(place for place in places if place[1::2] == (start, end)):
             found.append((x, start, place[0], end))
             x = place[2]
         found.append((x, start, right, end))
@@ -272,6 +277,12 @@ def _fits(result: RenderResult | None, state: SessionState) -> TypeGuard[RenderR
         [shot.view for shot in shots] for shots in (result.request.shots, layouts.shots(state))
     ]
     return views[0] == views[1]
+
+
+def _lies_on(place: Box, other: Box) -> bool:
+    """Whether a rectangle is a part of another one."""
+    low, high = (place[k] >= other[k] for k in (0, 1)), (place[k] <= other[k] for k in (2, 3))
+    return place != other and all((*low, *high))
 
 
 def _words(cue: Cue) -> tuple[str, str]:
