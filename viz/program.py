@@ -12,6 +12,7 @@ import tyro
 
 from training.terminal import typed_name
 from training.user_folders import expanded
+from viz.headless.drive_command import DriveOptions
 from viz.headless.invert_command import InvertOptions
 from viz.headless.track_command import TrackCommandOptions
 
@@ -21,8 +22,9 @@ class AppOptions:
     """Open the application in a window.
 
     Other commands: "render" (a picture), "frames", "video", "mesh", "mesh-sequence", "points" and
-    "volume" export without a window; "invert" finds the people of photos, and "track" how
-    the face of a video moves; "doctor" tells what this machine has. Each has its --help.
+    "volume" export without a window; "invert" finds the people of photos, "track" how the
+    face of a video moves, and "drive" moves a person so; "doctor" tells what this machine has.
+    Each has its --help.
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
@@ -123,10 +125,29 @@ def run_track(options: TrackCommandOptions) -> int:
     return 0
 
 
+def run_drive(options: DriveOptions) -> int:
+    """Moves a person by a motion track; the exit status is 1 where that is not possible."""
+    from viz.exports.writing import ExistsError
+    from viz.headless.driven_exports import drive
+    from viz.state.errors import UserError
+
+    try:
+        path = drive(options, show=True)
+    except ExistsError as error:
+        print(f"{error} On the command line: --overwrite.", file=sys.stderr)
+        return 1
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Saved {path}")
+    return 0
+
+
 COMMANDS = {
     "app": (AppOptions, run_app),
     "invert": (InvertOptions, run_invert),
     "track": (TrackCommandOptions, run_track),
+    "drive": (DriveOptions, run_drive),
     "doctor": (DoctorOptions, run_doctor),
 }
 _EXAMPLES = {
@@ -139,6 +160,7 @@ _EXAMPLES = {
         "mesh --help",
         "invert photo.jpg --output people",
         "track video.mp4",
+        "drive --track video.track --person anna.person --output anna.mp4",
         "doctor",
     ),
     "invert": (
@@ -148,6 +170,11 @@ _EXAMPLES = {
     "track": (
         "track video.mp4",
         "track frames/ --fps 25 --checkpoint model.ckpt --output talk.track",
+    ),
+    "drive": (
+        "drive --track video.track --person anna.person --output anna.mp4",
+        "drive --track video.track --seed 7 --turning 0 --yaw 25 --output side.mp4",
+        "drive --track video.track --person anna.person --into-video --output pasted.mp4",
     ),
 }
 

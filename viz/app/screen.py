@@ -22,7 +22,7 @@ from viz.app.portraits.photo_pane import PhotoPane
 from viz.app.stage import speaker
 from viz.app.stage.audience import Audience
 from viz.app.stage.kiosk import Kiosk
-from viz.app.timeline import path_lane
+from viz.app.timeline import driver_lane, path_lane
 from viz.app.timeline.timeline_view import Timeline
 from viz.app.viewport.first_hints import draw_hints
 from viz.app.viewport.picture_view import Viewport
@@ -102,11 +102,14 @@ def _has_room(width: float) -> bool:
 
 
 def _timeline_height(commands: Commands, room: float) -> float:
-    """Of the timeline with the path's lane above it, as far as there is room."""
+    """Of the timeline with the lanes of the path and of the motion track above it, as far as there
+    is room."""
     if room <= style.px(260):
         return 0.0
-    lane = path_lane.height(commands.interface) if room > style.px(380) else 0.0
-    return style.px(TIMELINE_HEIGHT + lane)
+    lanes = 0.0
+    if room > style.px(380):
+        lanes = path_lane.height(commands.interface) + driver_lane.height(commands.state)
+    return style.px(TIMELINE_HEIGHT + lanes)
 
 
 class Screen:
