@@ -52,7 +52,7 @@ def test_a_checkpoint_carries_them_and_keeps_its_weights(
         ({"vector": encoded(np.full(W, np.nan))}, "its numbers are damaged"),
         ({"vector": "%%%"}, "its numbers are damaged"),
         ({"vector": encoded(np.zeros(W))}, "its vector is 0"),
-        ({"vector": encoded(np.full(W, 1e30))}, "its numbers are too large"),
+        ({"vector": encoded(np.full(W, 1e30))}, "its numbers are damaged"),
         ({"name": " "}, "it has no readable name"),
         ({"name": "a\x1b[31m"}, "it has no readable name"),
         ({"name": 3}, "its fields must be texts"),

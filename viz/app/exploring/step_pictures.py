@@ -11,7 +11,7 @@ from viz.state.types import Orbit, RenderRequest, SessionState
 
 PICTURED = (-2.0, 0.0, 2.0)
 """Amounts of the steps."""
-_NEAR = replace(Orbit(), fov=0.6 * Orbit().fov)
+_NEAR = replace(Orbit(), fov=0.5 * Orbit().fov)
 """Camera for faces, whose eyes would be too small in a picture of the whole head."""
 
 

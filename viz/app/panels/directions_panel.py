@@ -30,7 +30,7 @@ _KINDS: dict[DirectionKind, str] = {
     "motions": "Motion",
 }
 _LAYERS = {"All": "All", **{name: name for name in LAYER_GROUPS}}
-_PICTURE = 40.0
+_PICTURE = 44.0
 """Side of small pictures, design pixels."""
 _FIRST = 10
 """Directions without names that are listed; the others are folded."""

@@ -39,8 +39,7 @@ class Caption:
         margin = round(MARGIN * size[1])
         width, height = self._texture.width, self._texture.height
         bottom = size[1] - margin
-        place = (margin, bottom - height, margin + width, bottom)
-        return [Quad(self._texture.name, place, see_through=True)]
+        return [Quad(self._texture.name, (margin, bottom - height, margin + width, bottom))]
 
     def close(self) -> None:
         """Frees what lies on the GPU."""
