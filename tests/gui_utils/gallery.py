@@ -25,7 +25,7 @@ KEYS = [
     ("View", "Shift+Drag", "Pan"),
     ("Animation", "Space", "Play or pause"),
     ("Animation", "Left", "One frame back"),
-    ("Animation", "Right", "One frame on"),
+    ("Animation", "Right", "One frame forward"),
     ("Files", "Ctrl+O", "Open a checkpoint"),
     ("Files", "Ctrl+S", "Save the picture on show"),
     ("Help", "?", "Show these keys"),

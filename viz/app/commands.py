@@ -56,7 +56,7 @@ class Commands(LiveCommands, PortraitCommands, ShowCommands, DirectionCommands, 
                 self.open(group[-1])
             if len(group) > 1:
                 name = Path(group[-1]).name
-                self.notify("info", f"One file of a kind at a time: only {name} was opened.")
+                self.notify("info", f"Only one file of a kind opens at a time: {name} was opened.")
 
     def open(self, path: str) -> None:
         """Opens a file by what its name says it is: a session or an export that holds one, a photo,

@@ -59,7 +59,7 @@ class PathCommands(SessionCommands):
             path_editing.move_to_end(self.state, self.interface, key)
             return True
 
-        place = f"Key {index + 1} of {len(keys)} was added at {key.time:.2f} s"
+        place = f"Keyframe {index + 1} of {len(keys)} was added at {key.time:.2f} s"
         self.notify(
             "info", f"{place}, where the path's playhead stands.", buttons=(("To the end", move),)
         )
@@ -79,7 +79,7 @@ class PathCommands(SessionCommands):
             self._bring_back(view)
             return True
 
-        sentence = "The path took the place of a view that no key holds."
+        sentence = "Going to the path replaced a view that no keyframe holds."
         self.notify("info", sentence, buttons=(("Bring it back", bring),))
 
     def _bring_back(self, view: Keyframe) -> None:
@@ -96,7 +96,7 @@ class PathCommands(SessionCommands):
     def update_keyframe(self) -> None:
         """Keeps what is shown in the keyframe under the path's playhead."""
         if path_editing.current(self.state, self.interface) is None:
-            self.notify("info", "The path's playhead stands on no keyframe: K adds one.")
+            self.notify("info", "The path's playhead is not on a keyframe: press K to add one.")
         path_editing.update(self.state, self.interface)
 
     def delete_keyframe(self) -> None:
@@ -112,6 +112,6 @@ class PathCommands(SessionCommands):
     def toggle_path(self) -> None:
         """Plays or pauses the path."""
         if not path_editing.can_play(self.state):
-            self.notify("info", "There is no path yet: K keeps what is shown as a keyframe.")
+            self.notify("info", "There is no path yet: press K to add what is shown as a keyframe.")
         self.animator.stop_glide()
         path_editing.toggle_play(self.state, self.interface)

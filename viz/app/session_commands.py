@@ -407,7 +407,9 @@ class SessionCommands:
     def next_view(self, step: int = 1) -> None:
         """Shows the next of the views, or for a negative step the one before."""
         if self.state.display.layout == "grid":
-            self.notify("info", "Four views have their own: choose them in the panel View.")
+            self.notify(
+                "info", "Each of the four views has its own: choose them in the View panel."
+            )
             return
         view = layouts.neighbour(VIEWS, self.state.display.view, step)
         self.state.display = replace(self.state.display, view=view)
@@ -492,7 +494,7 @@ class SessionCommands:
         if self.remember():
             self.notify("success", f"Stored as bookmark {digit}.")
         else:
-            self.notify("warning", f"Bookmark {digit} holds until you quit, and no longer.")
+            self.notify("warning", f"Bookmark {digit} is kept only until you quit.")
 
     def recall_bookmark(self, digit: int) -> None:
         """Glides to the state under a digit."""

@@ -121,7 +121,7 @@ def _model_of(opened: Opened) -> str:
         if found := finish(models.find(opened.weights, opened.candidates)):
             return found
         if opened.model:
-            log.warning("%s holds other weights than those of the session.", opened.model)
+            log.warning("%s has other weights than the session's model.", opened.model)
     if not opened.model:
         why = named_files.why_not(named)
         raise UserError(f"The session's model {named} {why}: name one with --checkpoint.")

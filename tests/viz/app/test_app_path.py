@@ -226,7 +226,7 @@ def test_a_key_between_others_is_told_of_and_can_go_to_the_end(walk: AppDriver) 
     walk.frames()
     walk.key("k")
     assert [key.orbit.yaw for key in commands.state.keyframes].index(70) == 1
-    walk.see_toast("Key 2 of 4 was added")
+    walk.see_toast("Keyframe 2 of 4 was added")
     (button,) = [name for name in controls.rects if name.endswith("/To the end")]
     walk.click(button)
     assert [key.time for key in commands.state.keyframes] == [0, 2, 4, 6]

@@ -73,9 +73,9 @@ def test_going_along_the_path_shows_it(scene):
     assert any(scene.scrubbing)
     assert not scene.scrubbing[-1]
     assert times(scene) == [0, 2, 4]
-    scene.click("Path/Key before")
+    scene.click("Path/Previous keyframe")
     assert scene.state.orbit.yaw == 0
-    scene.click("Path/Next key")
+    scene.click("Path/Next keyframe")
     assert scene.state.orbit.yaw == 30
 
 
@@ -110,7 +110,7 @@ def test_update_and_delete_the_key_under_the_playhead(scene):
 
 def test_the_menu_of_a_key(scene):
     scene.click("Path/Key 0", button=3)
-    scene.click("Path/Menu/Hold until the next key")
+    scene.click("Path/Menu/Hold until the next keyframe")
     assert scene.state.keyframes[0].ease == "hold"
     scene.click("Path/Key 0", button=3)
     scene.click("Path/Menu/A turn to the left on the way")
@@ -123,7 +123,7 @@ def test_the_menu_of_a_key(scene):
     scene.click("Path/Menu/Closed path")
     assert scene.state.path.closed
     scene.click("Path/Menu")
-    scene.click("Path/Menu/Delete all keys")
+    scene.click("Path/Menu/Delete all keyframes")
     assert scene.state.keyframes == ()
     assert "Path/Empty" in controls.rects
 

@@ -69,7 +69,7 @@ def _seed(state: SessionState, commands: Commands) -> None:
         Button(
             "Animate",
             partial(_toggle_animation, interface),
-            "Lets the person wander over the pad by itself; press again to stop.",
+            "Lets the person wander over the pad; press again to stop.",
             icon=icons.ICON_FA_PAUSE if interface.animate_person else icons.ICON_FA_PLAY,
             enabled=interface.animate_person or not state.latent.ws_file,
             lit=interface.animate_person,
@@ -94,7 +94,7 @@ def _is_let_go(shares: str) -> bool:
         "On the way to",
         shares,
         icons.ICON_FA_XMARK,
-        "Shows the person alone. Between two keys of a path their people blend.",
+        "Shows this person alone. Between two keyframes of a path their people blend.",
     )
 
 

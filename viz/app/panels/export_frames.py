@@ -96,7 +96,7 @@ def _movement(state: SessionState, movement: Movement) -> Movement:
     about = MOVEMENTS[moving].split(":")[-1].strip()
     controls.hint(f"{about[:1].upper()}{about[1:]}.")
     if moving == "path" and not state.keyframes:
-        controls.hint("There is no path yet: key K keeps what is shown as a key of it.")
+        controls.hint("There is no path yet: press K to add what is shown as a keyframe.")
     if moving == "orbit":
         movement = _orbit(movement)
     elif moving == "clip":

@@ -24,15 +24,15 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     interface = commands.interface
     if not state.keyframes:
         controls.hint(
-            "Keep what is shown as a key, change the view, and keep it again: the path leads "
-            "smoothly from key to key."
+            "Add what is shown as a keyframe, change the view, and add it again: the path leads "
+            "smoothly from one to the next."
         )
     playing = interface.path_playing
     button_row(
         Button(
             "Add key",
             commands.add_keyframe,
-            "Keeps the person, the motion, the time in the clip and the camera as a key. Key K.",
+            "Adds a keyframe: the person, the motion, the time in the clip and the camera. Key K.",
             icon=icons.ICON_FA_PLUS,
             lit=not state.keyframes,
         ),
@@ -65,7 +65,7 @@ def _whole(state: SessionState, commands: Commands) -> None:
             max(_LONGEST, total),
             unit="s",
             log=True,
-            tooltip="Seconds of the whole path: all keys move in proportion.",
+            tooltip="Seconds of the whole path: all keyframes move in proportion.",
         )
     if changed:
         path_editing.stretch(state, commands.interface, seconds)
@@ -98,16 +98,18 @@ def _key(state: SessionState, commands: Commands, index: int) -> None:
         Button(
             "Update",
             partial(path_editing.update, state, interface),
-            "Keeps what is shown in this key. Shift+K.",
+            "Updates this keyframe to what is shown. Shift+K.",
             enabled=path_editing.is_off(state, interface),
             lit=path_editing.is_off(state, interface),
         ),
         Button(
             "Duplicate",
             partial(path_editing.duplicate, state, interface),
-            "Puts a copy of this key behind it.",
+            "Adds a copy of this keyframe after it.",
         ),
         Button(
-            "Delete", partial(path_editing.remove, state, interface), "Takes this key away. Delete."
+            "Delete",
+            partial(path_editing.remove, state, interface),
+            "Deletes this keyframe. Key Delete.",
         ),
     )

@@ -165,7 +165,7 @@ class SessionFiles(PathCommands):
             return
         if opened.model:
             name = Path(opened.model).name
-            self.notify("warning", f"{name} holds other weights than those of the session.")
+            self.notify("warning", f"{name} has other weights than the session's model.")
         self._open_named_model(opened)
 
     def _open_named_model(self, opened: embedding.Opened) -> None:

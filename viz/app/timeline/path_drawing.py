@@ -25,8 +25,8 @@ _TICKS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Seconds between two numbers of the ruler."""
 _SNAP = 0.25
 """Seconds, while Ctrl is held."""
-_EMPTY = "No path yet. Press K to keep this view as its first key, change the view, press K again."
-_EMPTY_SHORT = "Press K to keep this view as the first key."
+_EMPTY = "No path yet. Press K to add this view as a keyframe, change the view, press K again."
+_EMPTY_SHORT = "Press K to add the first keyframe."
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def tell(state: SessionState, scale: Scale, near: int | None, mouse: float) -> N
         orbit, ws_file = key.orbit, key.latent.ws_file
         who = printable(Path(ws_file).name) if ws_file else f"Seed {counted(key.latent.seed)}"
         lines = [
-            f"Key {near + 1} at {key.time:.2f} s",
+            f"Keyframe {near + 1} at {key.time:.2f} s",
             f"{who}, motion {counted(key.motion.seed)}, t {key.t:.3f}",
             f"Yaw {orbit.yaw:.0f}°, pitch {orbit.pitch:.0f}°, field of view {orbit.fov:.1f}°",
             "Click to go there, drag to move it, right click for more.",

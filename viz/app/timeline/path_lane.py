@@ -121,7 +121,10 @@ class PathLane:
 
         some, plays = bool(state.keyframes), path_editing.can_play(state)
         if roomy and icon(
-            icons.ICON_FA_CHEVRON_LEFT, "Key before", "Goes to the key before (Ctrl+Left).", some
+            icons.ICON_FA_CHEVRON_LEFT,
+            "Previous keyframe",
+            "Goes to the previous keyframe (Ctrl+Left).",
+            some,
         ):
             path_editing.go(state, interface, -1)
         x += style.px(_GAP / 2)
@@ -131,26 +134,31 @@ class PathLane:
         if right - left < style.px(_LEAST_WIDTH):
             return x
         if roomy and icon(
-            icons.ICON_FA_CHEVRON_RIGHT, "Next key", "Goes to the next key (Ctrl+Right).", some
+            icons.ICON_FA_CHEVRON_RIGHT,
+            "Next keyframe",
+            "Goes to the next keyframe (Ctrl+Right).",
+            some,
         ):
             path_editing.go(state, interface, 1)
         x += style.px(_GROUP_GAP - _GAP)
-        about = "Adds a key: keeps the person, the motion, the time in the clip and the camera (K)."
+        about = "Adds a keyframe: the person, the motion, the time in the clip and the camera (K)."
         imgui.set_cursor_screen_pos((round(x), round(middle - side / 2)))
         if controls.button(
             "Key##Add key", icon=icons.ICON_FA_PLUS, tooltip=about, primary=off and here is None
         ):
             add()
         x += imgui.get_item_rect_size().x + style.px(_GAP)
-        about = "Updates the key under the playhead to what is shown now (Shift+K)."
+        about = "Updates the keyframe under the playhead to what is shown (Shift+K)."
         if roomy and icon(
             icons.ICON_FA_ARROWS_ROTATE, "Update key", about, here is not None and off, lit=True
         ):
             path_editing.update(state, interface)
-        about = "Deletes the key under the playhead (Delete)."
+        about = "Deletes the keyframe under the playhead (Delete)."
         if roomy and icon(icons.ICON_FA_TRASH_CAN, "Delete key", about, here is not None):
             path_editing.remove(state, interface)
-        if icon(icons.ICON_FA_ELLIPSIS, "Menu", "More: how keys are joined, copies, the loop."):
+        if icon(
+            icons.ICON_FA_ELLIPSIS, "Menu", "More: how keyframes are joined, copies, the loop."
+        ):
             self._menu_key = path_editing.current(state, interface)
             imgui.open_popup("##path menu")
         return x + style.px(_GROUP_GAP - _GAP / 2)
@@ -258,11 +266,11 @@ class PathLane:
 
     def _key_items(self, state: SessionState, interface: Interface, index: int) -> None:
         key = state.keyframes[index]
-        _caption(f"Key {index + 1} of {len(state.keyframes)}, {key.time:.2f} s")
+        _caption(f"Keyframe {index + 1} of {len(state.keyframes)}, {key.time:.2f} s")
         for ease in EASES:
             if _item(_EASE_NAMES[ease], key.ease == ease, _EASE_TIPS[ease]):
                 path_editing.edit(state, index, replace(key, ease=ease))
-        about = "Adds a whole turn to the right, or to the left, on the way to the next key."
+        about = "Adds a whole turn to the right, or to the left, on the way to the next keyframe."
         for turns, side in ((1, "right"), (-1, "left")):
             name = f"A turn to the {side} on the way"
             if _item(name, key.turns == turns, about):
@@ -281,22 +289,22 @@ class PathLane:
 
 
 _EASE_NAMES: dict[Ease, str] = {
-    "smooth": "Smooth to the next key",
-    "linear": "Straight to the next key",
-    "hold": "Hold until the next key",
+    "smooth": "Smooth to the next keyframe",
+    "linear": "Straight to the next keyframe",
+    "hold": "Hold until the next keyframe",
 }
 _EASE_TIPS: dict[Ease, str] = {
-    "smooth": "Gently through this key and on to the next one.",
-    "linear": "Straight to the next key, with sharp corners.",
-    "hold": "Stays as it is, then jumps to the next key.",
+    "smooth": "Smoothly through this keyframe to the next one.",
+    "linear": "Straight to the next keyframe, with sharp corners.",
+    "hold": "Stays as it is, then jumps to the next keyframe.",
 }
 
 
 def _path_items(state: SessionState, interface: Interface) -> None:
     options = state.path
-    if _item("Repeat in the preview", interface.path_loop, "The path begins anew at its end."):
+    if _item("Repeat in the preview", interface.path_loop, "The path starts again at its end."):
         interface.path_loop = not interface.path_loop
-    about = "From the last key back to the first, and on without a stop: for videos that repeat."
+    about = "From the last keyframe back to the first without a stop: for videos that loop."
     if _item("Closed path", options.closed, about):
         state.path = replace(options, closed=not options.closed)
     about = (
@@ -307,7 +315,7 @@ def _path_items(state: SessionState, interface: Interface) -> None:
         state.path = replace(options, clip="keys" if options.clip == "plays" else "plays")
     imgui.separator()
     imgui.begin_disabled(not state.keyframes)
-    if _item("Delete all keys", False, ""):
+    if _item("Delete all keyframes", False, ""):
         path_editing.clear(state, interface)
     imgui.end_disabled()
 
@@ -348,7 +356,7 @@ def _play_button(at: tuple[float, float], playing: bool, enabled: bool) -> bool:
         draw.add_text(place, ink(tint), icon)
     imgui.end_disabled()
     about = "Pauses the path (P)." if playing else "Plays the path (P)."
-    tooltip(None, about if enabled else "A path needs two keys before it can play.")
+    tooltip(None, about if enabled else "A path needs two keyframes before it can play.")
     return pressed
 
 
@@ -363,7 +371,7 @@ def _readout(
     here = path_editing.current(state, interface)
     with style.font("mono"):
         lift = (line - imgui.get_font_size()) / 2
-        top = f"{interface.path_time:.2f} s" if state.keyframes else "no keys"
+        top = f"{interface.path_time:.2f} s" if state.keyframes else "no keyframes"
         draw.add_text((x, round(middle - line + lift)), ink(colors.text), top)
         under = f"of {camera_path.duration(state):.2f} s" if state.keyframes else ""
         draw.add_text((x, round(middle + lift)), ink(colors.text_dim), under)

@@ -356,7 +356,7 @@ def _path_button(commands: Commands, parts: Parts, at: tuple[float, float]) -> f
         return at[0]
     side, interface = imgui.get_frame_height(), commands.interface
     imgui.set_cursor_screen_pos((round(at[0]), round(at[1] - side / 2)))
-    about = "Camera and time path: shows its line of keys. K adds what is shown as a key."
+    about = "Camera and time path: shows its keyframes. K adds what is shown as a keyframe."
     shown = interface.path_lane
     if controls.icon_button(icons.ICON_FA_ROUTE, tooltip=about, active=shown, name="Path lane"):
         interface.path_lane = not shown
