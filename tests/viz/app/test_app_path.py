@@ -134,7 +134,7 @@ def test_update_says_when_there_is_no_key(walk: AppDriver) -> None:
     assert commands.state.keyframes[2].orbit.yaw == 70
     walk.click("Path/Lane", x=0.3)
     walk.key("shift+k")
-    walk.see_toast("stands on no key")
+    walk.see_toast("is not on a keyframe")
 
 
 def test_the_panel_edits_the_path_in_numbers(start: app_driver.Start, model: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_view_that_no_key_holds_comes_back(
     walk.frames()
     leave(walk)
     walk.until(lambda: commands.state.orbit != Orbit(yaw=50))
-    walk.see_toast("no key holds")
+    walk.see_toast("no keyframe holds")
     playhead = commands.interface.path_time
     (button,) = [name for name in controls.rects if name.endswith("/Bring it back")]
     walk.click(button)
