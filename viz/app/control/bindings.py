@@ -126,7 +126,7 @@ CONTROLS: tuple[Binding, ...] = (
     _speed("Gamepad right trigger", "t", "Timeline: Time", 1.0, 0.0, 1.0),
     _press("A", "Play or pause"),
     _press("B", "Random motion"),
-    _press("X", "Orbit by itself"),
+    _press("X", "Auto-orbit"),
     _press("Y", "Random person"),
     _press("left bumper", "Cue before"),
     _press("right bumper", "Next cue"),
@@ -135,9 +135,9 @@ CONTROLS: tuple[Binding, ...] = (
     _press("left stick", "Frame the head"),
     _press("right stick", "Reset the camera"),
     _press("D-pad up", "Next layout"),
-    _press("D-pad down", "Layout before"),
+    _press("D-pad down", "Previous layout"),
     _press("D-pad left", "One frame back"),
-    _press("D-pad right", "One frame on"),
+    _press("D-pad right", "One frame forward"),
 )
 """What is bound before anything is learnt: a gamepad."""
 
