@@ -134,6 +134,21 @@ class AppDriver(gui.Driver):
         full = layouts.full_request(self.commands.state)
         return replace(full, probe=self.commands.interface.probe)
 
+    def at(self, key: str, x: float = 0.5, y: float = 0.5) -> tuple[int, int]:
+        """A point of a control, which is scrolled to first where it is in a panel."""
+        if any(key.startswith(f"{panel.title}/") for panel in PANELS):
+            self._scroll_to(key)
+        return super().at(key, x, y)
+
+    def _scroll_to(self, key: str) -> None:
+        for _ in range(40):
+            left, top, right, bottom = controls.rects.get(key, (0, 0, 0, 0))
+            first, last = controls.rects["Viewport"][1], self.window.framebuffer_size[1]
+            if (first <= top and bottom <= last) or bottom - top > last - first:
+                return
+            place = round((left + right) / 2), (first + last) // 2
+            self.xdo("mousemove", *map(round, place), "click", 5 if bottom > last else 4)
+
     def key(self, *keys: str) -> None:
         self.xdo("key", *keys)
 
