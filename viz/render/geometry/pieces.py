@@ -5,8 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 _NUDGE = np.array([0.0, 1.7e-7, 2.3e-7])
 """Offset that keeps a ray off the grid's planes, in which edges lie."""
@@ -23,6 +21,10 @@ def pieces(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndar
         the piece of each face, int32 [F], and the volume of each piece, float64 [pieces], which is
         negative for the wall of a cavity.
     """
+    # Only meshes need them, and loading them would delay the first picture.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     count = len(vertices)
     ends = np.stack([faces[:, :2].ravel(), faces[:, 1:].ravel()])
     links = coo_array((np.ones(ends.shape[1], bool), (ends[0], ends[1])), (count, count))
