@@ -330,8 +330,11 @@ class _Job:
         self.effort = renderer.effort(request.quality, request.preview)
         # Previews need not wait, but a full picture may not be made of their results, or it would
         # depend on timing.
-        compiling = renderer.stages(self.plan).compiling  # then those of tuned people are soon done
-        self._meanwhile = request.preview is not None and compiling
+        stages = renderer.stages(self.plan)  # those of tuned people are done soon after
+        self._meanwhile = request.preview is not None and stages.compiling
+        self._by_networks = request.preview is not None and stages.convolutions_compiling
+        if self._by_networks:
+            self.plan = Plan(reference=True)
         self.clock = StageClock(self.G.device)
         self.problems: list[str] = []
         self._normals_wanted = {
@@ -340,6 +343,8 @@ class _Job:
 
     def stages(self, shot: Shot) -> Stages:
         """The stages of a shot's people, for use at once."""
+        if self._by_networks:  # without dropping the prepared ones
+            return ReferenceStages(self.renderer.generator(shot), self.plan)
         return self.renderer.stages(self.plan, shot)
 
     def _stage(self, name: str, key: Hashable, compute: Callable[[], Any]) -> Any:

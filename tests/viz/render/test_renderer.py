@@ -8,7 +8,7 @@ import torch
 from training.camera import Camera
 from viz.exports.pictures import captures
 from viz.render.inference import stages
-from viz.render.inference.cpu import rays
+from viz.render.inference.cpu import rays, winograd
 from viz.render.models import load_model
 from viz.render.renderer import Renderer
 from viz.render.stage_cache import StageCache
@@ -99,6 +99,31 @@ def test_what_previews_show_while_rays_are_compiled_is_kept_for_no_full_picture(
     before = dict(renderer.stage_runs)
     picture_of(renderer, request(preview=Preview()))
     assert not runs(renderer, before), "later previews show the full picture that there is"
+
+
+def test_previews_do_not_wait_for_convolutions_that_are_compiled(small_generator, monkeypatch):
+    compiling: Future[winograd.Transforms | None] = Future()
+    monkeypatch.setattr(winograd, "compiled", lambda G, dtype: compiling)
+    renderer = Renderer(small_generator)
+    early = picture_of(renderer, request(preview=Preview()))
+    compiling.set_result(None)
+    before = dict(renderer.stage_runs)
+    full = picture_of(renderer, request())
+    assert runs(renderer, before) == {"planes", "render", "superresolution"}
+    assert np.abs(full.astype(int) - early).max() <= 1
+
+
+def test_a_full_picture_that_waits_for_the_compiler_gives_way(small_generator, monkeypatch):
+    monkeypatch.setattr(winograd, "compiled", lambda G, dtype: Future())
+    checks = []
+
+    def check():
+        checks.append(None)
+        if len(checks) > 5:
+            raise SupersededError
+
+    with pytest.raises(SupersededError):
+        Renderer(small_generator).render(request(), check)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -11,8 +11,9 @@ same weights are prepared for inference only. Stage by stage:
   number format; weights modulated once per person, or activations where those are fewer; on a
   processor, bias, gain and activation within the convolution (`convolutions`), and the low-pass
   filter of an up-convolution carries the demodulation.
-- `cpu.winograd`, `cpu.numba_winograd`: large 3x3 convolutions in bfloat16 by less than half the
-  products. `cpu.background` has the threads that share a picture's parts.
+- `cpu.winograd`: large 3x3 convolutions by less than half the products in bfloat16, by
+  `cpu.numba_winograd`, and a quarter in float32, by `cpu.numba_winograd_float`.
+- `cpu.background`: the threads that share a picture's parts.
 - `radiance_field`: the tri-planes as one table of texels. Planes (x, z) and (z, x) are summed
   beforehand, as both are bilinear in the same two coordinates.
 - `cpu.rays`, `cpu.numba_rays`: volume rendering on a processor in one compiled pass a ray.

@@ -48,7 +48,7 @@ T = TypeVar("T")
 Steps = Generator[tuple[str, float], None, Plan]
 """Yields what is being done and the fraction done."""
 
-_VERSION = 2
+_VERSION = 3
 """Part of the cache file's name: raise it when the stages change."""
 _LEAST_GAIN = 1.15
 """How many times as fast a half format must be."""
@@ -87,8 +87,8 @@ def find(G: networks.Generator) -> Steps:
     _found[key] = plan
     if not on_gpu:
         # In the background, and after measuring, which it would disturb.
-        if "bfloat16" in (plan.backbone, plan.superresolution):
-            winograd.compiled(G)
+        for name in {plan.backbone, plan.superresolution}:
+            winograd.compiled(G, getattr(torch, name))
         compiled(G.decoder)
     return plan
 

@@ -69,6 +69,11 @@ class Stages(Protocol):
         """Whether `render` has to wait at the moment."""
         ...
 
+    @property
+    def convolutions_compiling(self) -> bool:
+        """Whether the other stages have to."""
+        ...
+
     def prepare(self, ws: Tensor) -> None:
         """Does the one-time work for a person in advance, so that their first picture is not
         slow."""

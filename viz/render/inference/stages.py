@@ -20,6 +20,7 @@ from viz.render.inference.cpu import winograd
 from viz.render.inference.cpu.background import wait_for
 from viz.render.inference.cpu.cpu_layers import CpuBackend, CpuLayer, CpuToRGB
 from viz.render.inference.cpu.rays import CompiledRays, compiled
+from viz.render.inference.cpu.winograd import Transforms
 from viz.render.inference.plan import Format, Plan
 from viz.render.inference.radiance_field import PlaneField, Texels
 from viz.render.inference.stage_interface import PEOPLE, Check, RadianceField, RaySettings
@@ -29,7 +30,7 @@ from viz.render.inference.synthesis import BackboneStage, BoundLayer, Superresol
 class ReferenceStages:
     """The reference networks, with convolutions under autocast."""
 
-    compiling = False
+    compiling = convolutions_compiling = False
 
     def __init__(self, G: Generator, plan: Plan) -> None:
         self.G = G
@@ -136,6 +137,7 @@ class PreparedStages:
         self._superresolution: SuperresolutionStage[CpuLayer | CpuToRGB] | None = None
         self._people, self._pictures = _PersonCache(), _PersonCache()
         self._found_rays: Future[CompiledRays | None] | None = None
+        self._found_transforms: dict[Format, Future[Transforms | None]] = {}
 
     @property
     def _rays(self) -> Future[CompiledRays | None]:
@@ -148,38 +150,48 @@ class PreparedStages:
         """Whether the ray functions are being compiled, or loaded from disk."""
         return not self._rays.done()
 
-    def _backend(self, name: Format) -> CpuBackend:
+    @property
+    def convolutions_compiling(self) -> bool:
+        """Whether those of the convolutions are."""
+        formats = self.plan.backbone, self.plan.superresolution
+        return not all(self._transforms(name).done() for name in formats)
+
+    def _transforms(self, name: Format) -> Future[Transforms | None]:
+        """What a format's convolutions are computed by."""
+        if name not in self._found_transforms:
+            self._found_transforms[name] = winograd.compiled(self.G, getattr(torch, name))
+        return self._found_transforms[name]
+
+    def _backend(self, name: Format, check: Check) -> CpuBackend:
         """The backend for a format; waits for functions that are still compiling."""
-        dtype = getattr(torch, name)
-        half = dtype == torch.bfloat16
-        return CpuBackend(dtype, winograd.compiled(self.G).result() if half else None)
+        return CpuBackend(getattr(torch, name), wait_for(self._transforms(name), check))
 
     def prepare(self, ws: Tensor) -> None:
         """Lays out all weights for a person, so that their first picture is not slow."""
-        self._bind_backbone(ws)
+        self._bind_backbone(ws, lambda: None)
         if self.G.superresolution is not None:
-            self._bind_superresolution(self.G.superresolution, ws)
+            self._bind_superresolution(self.G.superresolution, ws, lambda: None)
 
     def _bind_backbone(
-        self, ws: Tensor
+        self, ws: Tensor, check: Check
     ) -> tuple[BackboneStage[CpuLayer | CpuToRGB], list[BoundLayer]]:
         if self._backbone is None:
-            backend = self._backend(self.plan.backbone)
+            backend = self._backend(self.plan.backbone, check)
             self._backbone = BackboneStage(self.G.backbone.synthesis, backend)
         stage = self._backbone
         return stage, self._people.get(ws, lambda: list(stage.bind(stage.set(ws))))
 
     def _bind_superresolution(
-        self, module: Superresolution, ws: Tensor
+        self, module: Superresolution, ws: Tensor, check: Check
     ) -> tuple[SuperresolutionStage[CpuLayer | CpuToRGB], list[BoundLayer]]:
         if self._superresolution is None:
-            backend = self._backend(self.plan.superresolution)
+            backend = self._backend(self.plan.superresolution, check)
             self._superresolution = SuperresolutionStage(module, backend)
         stage = self._superresolution
         return stage, self._pictures.get(ws[:, -1], lambda: list(stage.bind(stage.set(ws))))
 
     def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> Texels:
-        backbone, layers = self._bind_backbone(ws)
+        backbone, layers = self._bind_backbone(ws, check)
         config = self.G.config
         image = backbone(layers, motion, check)
         planes = image.reshape(1, 3, config.plane_channels, *image.shape[2:])
@@ -229,5 +241,5 @@ class PreparedStages:
         module = self.G.superresolution
         if module is None:
             return raw.image
-        stage, layers = self._bind_superresolution(module, ws)
+        stage, layers = self._bind_superresolution(module, ws, check)
         return stage(layers, raw.features, raw.image, check, seen_whole(raw.image, scale))

@@ -85,13 +85,17 @@ class WinogradLayer:
     """Factors on the output channels [O]."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        """A whole picture: [1, I, H, W] to [1, O, H, W]."""
+        """A whole picture: [1, I, h, w] to [1, O, H, W]."""
         return self._run(x, self.layer.noise, padding=1)
 
     def band(self, x: Tensor, rows: slice) -> Tensor:
         """As `ModulatedLayer.band`."""
-        noise = self.layer.noise
-        return self._run(x, None if noise is None else noise[rows], padding=0)
+        noise = None if self.layer.noise is None else self.layer.noise[rows]
+        if not self.convolution.up:
+            return self._run(x, noise, padding=0)
+        # It makes pairs of rows, one row more than needed on each side.
+        noise = None if noise is None else F.pad(noise, (0, 0, 1, 1))
+        return self._run(x, noise, padding=0)[:, :, 1:-1]
 
     def _run(self, x: Tensor, noise: Tensor | None, padding: int) -> Tensor:
         constants = self.layer.constants
@@ -138,8 +142,8 @@ class CpuLayer:
         self.scales_input = few and (layer.up or not banded)
         self._fixed: Convolution | TransposedConvolution | None = None
         self._winograd: WinogradConvolution | None = None
-        if winograd is not None and pays(layer):
-            self._winograd = WinogradConvolution(layer.weight, winograd)
+        if winograd is not None and pays(layer, dtype):
+            self._winograd = WinogradConvolution(layer.weight, winograd, constants.low_pass)
             self.scales_input = False
         self.noise: Tensor | None = None
         if constants.noise is not None:
@@ -274,7 +278,9 @@ class BandedBlock(Block[CpuLayer | CpuToRGB]):
             shape = (1, channels, *image.shape[2:])
             features = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
         row_bytes = height * channels * x.itemsize
-        step = max(8, min(height, _BAND_BYTES // row_bytes // 2 * 2))
+        step = max(8, min(height, _BAND_BYTES // row_bytes // 4 * 4))
+        if isinstance(first, WinogradLayer) and self.up:
+            step = first.convolution.band_rows(step)
 
         def band(top: int, end: int) -> None:
             start, stop = (top // 2, end // 2) if self.up else (top, end)
@@ -306,7 +312,7 @@ class CpuBackend:
 
     Args:
         dtype: number format.
-        winograd: what large convolutions are computed by, in bfloat16 only.
+        winograd: what large convolutions are computed by, in this format.
     """
 
     def __init__(self, dtype: torch.dtype, winograd: Transforms | None = None) -> None:

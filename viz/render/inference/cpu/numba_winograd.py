@@ -12,25 +12,29 @@ on arrays at fixed distances, become vector instructions.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 from numba import njit
 
+SIDE = 2
+"""Output pixels along a tile's side."""
 TILES = 512
 """Tiles that are transformed and multiplied at once: their data fit in the caches."""
+WEIGHTS = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
+"""Winograd's G, which turns the 3 taps along an axis into 4 numbers."""
 
 _OPTIONS = {"fastmath": {"contract", "reassoc", "nsz", "arcp"}, "error_model": "numpy"}
-_inlined = njit(forceinline=True, **_OPTIONS)
+inlined = njit(forceinline=True, **_OPTIONS)
 
 
-@_inlined
+@inlined
 def _number(half):
     """float32 of a bfloat16."""
     return np.uint32(np.uint32(half) << np.uint32(16)).view(np.float32)
 
 
-@_inlined
+@inlined
 def _half(number):
     """The bfloat16 nearest to a float32, ties to even; NaN stays NaN."""
     bits = np.float32(number).view(np.uint32)
@@ -39,7 +43,7 @@ def _half(number):
     return np.uint16(np.uint32(rounded) >> np.uint32(16))
 
 
-@_inlined
+@inlined
 def _rows(pixels, start, across):
     """What begins at a pixel, and what begins below it three times."""
     return (
@@ -50,7 +54,7 @@ def _rows(pixels, start, across):
     )
 
 
-@_inlined
+@inlined
 def _transform_input(rows, scale, found, channels):
     """B^T d B of one tile.
 
@@ -86,7 +90,7 @@ def _transform_input(rows, scale, found, channels):
         found[14 * apart + c], found[15 * apart + c] = _half(r2 - r1), _half(r1 - r3)
 
 
-@_inlined
+@inlined
 def _finished(x, slope, limit):
     """Activation and bound; NaN stays NaN."""
     x = x if x > 0 else x * slope
@@ -94,7 +98,7 @@ def _finished(x, slope, limit):
     return _half(-limit if x < -limit else x)
 
 
-@_inlined
+@inlined
 def _transform_output(products, factor, bias, noise, slope, limit, rows, channels):
     """A^T m A of one tile and what follows it; `rows` are two arrays that begin with its pixels,
     for the other arguments see `output_kernel`."""
@@ -121,11 +125,17 @@ def _transform_output(products, factor, bias, noise, slope, limit, rows, channel
         lower[channels + c] = _finished(by * (r1 - r2 - r3) + plus + n3, slope, limit)
 
 
-def _compiled(function: Callable) -> Callable:
+def compiled(function: Callable) -> Callable:
+    """A function compiled at its first call, and kept on disk where that can be written."""
     try:
         return njit(nogil=True, cache=True, **_OPTIONS)(function)
     except RuntimeError:
         return njit(nogil=True, **_OPTIONS)(function)
+
+
+def layout(channels: int) -> tuple[int, int]:
+    """Tiles at once, and numbers from one of the 16 kinds to the next."""
+    return TILES, TILES * channels
 
 
 @functools.lru_cache
@@ -138,7 +148,7 @@ def input_kernel(channels: int) -> Callable[..., None]:
     """
     row = 4 * channels
 
-    @_compiled
+    @compiled
     def transform(pixels, size, above, scale, span, found):
         height, width = size
         across = width * channels
@@ -164,16 +174,17 @@ def input_kernel(channels: int) -> Callable[..., None]:
 
 @functools.lru_cache
 def output_kernel(channels: int) -> Callable[..., None]:
-    """(products, width, span, factor, bias, noise, slope, limit, pixels): makes tiles of an output.
+    """(products, size, span, factor, bias, noise, slope, limit, pixels): makes tiles of an output.
 
-    Its arguments: bfloat16 [16 * TILES * C], the output's width, first and last + 1 of the tiles,
-    factors and then biases float32 [C], noise to add float32 [H * W] or empty, slope of the
-    activation below 0, bound of the result, bfloat16 [H * W * C] to fill.
+    Its arguments: bfloat16 [16 * TILES * C], (H, W, 1), first and last + 1 of the tiles, factors
+    and then biases float32 [C], noise to add float32 [H * W] or empty, slope of the activation
+    below 0, bound of the result, bfloat16 [H * W * C] to fill.
     """
 
-    @_compiled
-    def transform(products, width, span, factor, bias, noise, slope, limit, pixels):
-        across, zero = width * channels, np.float32(0)
+    @compiled
+    def transform(products, size, span, factor, bias, noise, slope, limit, pixels):
+        width, zero = size[1], np.float32(0)
+        across = width * channels
         for k in range(span[1] - span[0]):
             y, x = divmod(span[0] + k, width // 2)
             at = 2 * y * width + 2 * x
@@ -192,3 +203,10 @@ def output_kernel(channels: int) -> Callable[..., None]:
             )
 
     return transform
+
+
+def kernels(
+    channels: Collection[int],
+) -> tuple[dict[int, Callable[..., None]], dict[int, Callable[..., None]]]:
+    """Transforms of inputs and outputs by the number of channels."""
+    return {n: input_kernel(n) for n in channels}, {n: output_kernel(n) for n in channels}

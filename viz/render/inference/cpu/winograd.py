@@ -1,7 +1,11 @@
-"""3x3 convolutions in bfloat16 by Winograd's method: less than half the products of plain ones.
+"""3x3 convolutions by Winograd's method: fewer products than plain ones, between two transforms.
 
 Activations are [1, C, H, W] in channels-last memory, as in `convolutions`. The weights stay the
 same for all people: factors of input and output channels go with the transforms.
+
+In bfloat16 a tile has 2x2 pixels and less than half the products; in float32, with more digits,
+4x4 and a quarter. An up-sampling convolution with its low-pass filter is four convolutions of the
+small picture, one for each place of a pixel within the four that it becomes; it pays in float32.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.networks.layers import SynthesisLayer
@@ -32,42 +37,64 @@ Winograd's are nearly twice as many."""
 _LEAST_PRODUCTS = 2**28
 """Pixels times inputs times outputs of the smallest layers: for less, a millisecond is not worth
 the second that loading the functions from disk takes."""
-_WEIGHTS = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
-"""Winograd's G, which turns the 3 taps along an axis into 4 numbers."""
+_MOST_UP = 2**15
+"""Inputs times outputs of an up-sampling layer: reading more weights takes too long."""
+_TIMES_LONGER = 3
+"""How many times as long the bands of up-sampling layers are as those of others."""
+_LEAST_TILES = 32
+"""Tiles at once in small pictures, so that these keep several threads busy."""
 
 
-def pays(layer: SynthesisLayer) -> bool:
+def pays(layer: SynthesisLayer, dtype: torch.dtype) -> bool:
     """Whether a layer is faster this way."""
     outputs, inputs, taps = layer.weight.shape[:3]
     size = layer.noise_const.shape[-1]
     large = size**2 * inputs * outputs >= _LEAST_PRODUCTS and size >= _LEAST_SIZE
-    usual = taps == 3 and size % 2 == 0 and not layer.up
-    return usual and large and min(inputs, outputs) >= _LEAST_CHANNELS
+    if taps != 3 or not large or outputs < _LEAST_CHANNELS:
+        return False
+    if layer.up:
+        return dtype == torch.float32 and inputs * outputs <= _MOST_UP
+    return inputs >= _LEAST_CHANNELS and (dtype == torch.float32 or size % 2 == 0)
 
 
 @dataclass(frozen=True)
 class Transforms:
-    """Compiled functions, see `numba_winograd`; by the number of channels."""
+    """Compiled functions of a number format, and what they expect; see `numba_winograd` and
+    `numba_winograd_float`."""
 
-    tiles: int
+    dtype: torch.dtype
+    side: int
+    """Output pixels along a tile's side."""
+    weights: tuple[tuple[float, ...], ...]
+    """Winograd's G [side + 2, 3]."""
+    layout: Callable[[int], tuple[int, int]]
+    """Tiles at once for a number of channels, and numbers from one kind to the next."""
     inputs: dict[int, Callable[..., None]]
+    """By the number of channels."""
     outputs: dict[int, Callable[..., None]]
 
 
 class WinogradConvolution:
-    """A convolution of stride 1 with fixed weights, and what surrounds it in a layer.
+    """A convolution with fixed weights, and what surrounds it in a layer.
 
     Args:
         weight: [O, I, 3, 3], any format.
         transforms: compiled for I and O.
+        low_pass: filter [4, 4], symmetric; with it the convolution is transposed, of stride 2, and
+            this filter follows, as in `training.networks.layers.modulated_conv2d`.
     """
 
-    def __init__(self, weight: Tensor, transforms: Transforms) -> None:
-        self._transforms = transforms
+    def __init__(
+        self, weight: Tensor, transforms: Transforms, low_pass: Tensor | None = None
+    ) -> None:
+        self.transforms, self.up = transforms, low_pass is not None
+        self.channels = weight.shape[0]
+        if low_pass is not None:
+            weight = _phases(weight, low_pass)
         outputs, inputs = weight.shape[:2]
-        taps = torch.tensor(_WEIGHTS, device=weight.device)
-        products = torch.einsum("ia,ocab,jb->ijco", taps, weight.float(), taps)
-        self._weight = products.reshape(16, inputs, outputs).bfloat16()
+        taps = torch.tensor(transforms.weights, dtype=torch.float64, device=weight.device)
+        products = torch.einsum("ia,ocab,jb->ijco", taps, weight.double(), taps)
+        self._weight = products.reshape(-1, inputs, outputs).to(transforms.dtype)
 
     def __call__(
         self,
@@ -81,10 +108,11 @@ class WinogradConvolution:
         clamp: float | None,
         padding: int = 1,
     ) -> Tensor:
-        """x bfloat16 [1, I, H, W] -> [1, O, H - 2 + 2 padding, W], a new tensor.
+        """x [1, I, h, w] -> [1, O, h - 2 + 2 padding, w], twice as large with `low_pass`; a new
+        tensor.
 
         Args:
-            x: W and the output's height are even.
+            x: of the transforms' format; in bfloat16 w and the output's height are even.
             scale: factors on the input channels, float32 [I].
             factor: on the output channels, before the bias, [O].
             bias: [O].
@@ -93,27 +121,30 @@ class WinogradConvolution:
             clamp: bound of the result; None for none.
             padding: rows of zeros above and below; left and right there is always one column.
         """
-        inputs, outputs = self._weight.shape[1:]
-        height, width = x.shape[2:]
-        tall = height - 2 + 2 * padding
-        y = torch.empty((1, outputs, tall, width), dtype=x.dtype, memory_format=torch.channels_last)
+        transforms, times = self.transforms, 2 if self.up else 1
+        height, width = x.shape[2] - 2 + 2 * padding, x.shape[3]
+        shape = 1, self.channels, times * height, times * width
+        y = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
         source, target = _numbers(x), _numbers(y)
-        into = self._transforms.inputs[inputs]
-        out = self._transforms.outputs[outputs]
+        kinds, inputs, outputs = self._weight.shape
+        into, out = transforms.inputs[inputs], transforms.outputs[self.channels]
         scales, factors, biases = (_floats(part) for part in (scale, factor, bias))
         added = np.empty(0, np.float32) if noise is None else _floats(noise)
         limit = np.float32(np.inf if clamp is None else clamp)
-        tiles = self._transforms.tiles
 
         def part(start: int, end: int) -> None:
-            parts = _scratch("parts", tiles, inputs)
-            products = _scratch("products", tiles, outputs)
-            count, span = end - start, (start, end)
-            into(source, (height, width), padding, scales, span, _numbers(parts))
-            torch.bmm(parts[:, :count], self._weight, out=products[:, :count])
+            span = start, end
+            parts = _scratch("parts", kinds, transforms.layout(inputs)[1], x.dtype)
+            products = _scratch("products", kinds, transforms.layout(outputs)[1], x.dtype)
+            into(source, tuple(x.shape[2:]), padding, scales, span, _numbers(parts))
+            torch.bmm(
+                _tiles(parts, end - start, inputs),
+                self._weight,
+                out=_tiles(products, end - start, outputs),
+            )
             out(
                 _numbers(products),
-                width,
+                (height, width, times),
                 span,
                 factors,
                 biases,
@@ -123,86 +154,113 @@ class WinogradConvolution:
                 target,
             )
 
-        in_parts(part, tall // 2 * (width // 2), tiles)
+        count = -(-height // transforms.side) * -(-width // transforms.side)
+        at_once = min(transforms.layout(inputs)[0], transforms.layout(outputs)[0])
+        if padding:  # a band is one thread's work anyway
+            at_once = min(at_once, max(_LEAST_TILES, count // 4))
+        in_parts(part, count, at_once)
         return y
+
+    def band_rows(self, rows: int) -> int:
+        """Rows of an up-sampling layer's bands, instead of as many as given: with one more row of
+        the small picture on each side they are whole tiles, and enough for these to be few."""
+        period = 2 * self.transforms.side
+        return max(2, (_TIMES_LONGER * rows + 4) // period) * period - 4
+
+
+def _phases(weight: Tensor, low_pass: Tensor) -> Tensor:
+    """The convolutions [4 * O, I, 3, 3] of the small picture that an up-sampling one [O, I, 3, 3]
+    and the filter after it are, by the place of a pixel (row, then column) in the large picture."""
+    outputs, inputs = weight.shape[:2]
+    whole = F.conv_transpose2d(weight.float().reshape(-1, 1, 3, 3), low_pass[None, None])
+    whole = whole.reshape(outputs, inputs, 6, 6)
+    places = [whole[..., y::2, x::2].flip(2, 3) for y in (0, 1) for x in (0, 1)]
+    return torch.cat(places)
 
 
 _kept = threading.local()
 
 
-def _scratch(name: str, tiles: int, channels: int) -> Tensor:
-    """Scratch memory bfloat16 [16, tiles, channels], kept per thread: allocating it anew would take
-    longer than the transforms."""
-    shape = 16, tiles, channels
+def _scratch(name: str, kinds: int, apart: int, dtype: torch.dtype) -> Tensor:
+    """Scratch memory [kinds, apart], kept per thread: allocating it anew would take longer than the
+    transforms."""
     found = getattr(_kept, name, None)
-    if found is None or found.shape != shape:
+    if found is None or found.shape != (kinds, apart) or found.dtype != dtype:
         with torch.inference_mode(False):
-            found = torch.empty(shape, dtype=torch.bfloat16)
+            found = torch.empty((kinds, apart), dtype=dtype)
         setattr(_kept, name, found)
     return found
 
 
+def _tiles(scratch: Tensor, count: int, channels: int) -> Tensor:
+    """The part of scratch memory that some tiles take, [kinds, tiles, channels]."""
+    return scratch[:, : count * channels].unflatten(1, (count, channels))
+
+
 def _numbers(x: Tensor) -> np.ndarray:
-    """A bfloat16 tensor's memory as uint16; of a picture in the order of channels-last."""
+    """A tensor's memory, of bfloat16 as uint16; of a picture in the order of channels-last."""
     if x.ndim == 4:
         x = x.permute(0, 2, 3, 1)
-    return x.view(torch.uint16).numpy().reshape(-1)
+    return (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x).numpy().reshape(-1)
 
 
 def _floats(x: Tensor) -> np.ndarray:
     return x.float().contiguous().numpy().reshape(-1)
 
 
-def compiled(G: nn.Module) -> Future[Transforms | None]:
+def compiled(G: nn.Module, dtype: torch.dtype) -> Future[Transforms | None]:
     """Starts compiling for a generator's layers, or loading what was compiled before.
 
     Returns:
         the functions; None if they are of no use, or if numba does not work, which is logged.
     """
-    layers = [layer for layer in G.modules() if isinstance(layer, SynthesisLayer) and pays(layer)]
-    if not layers or not is_of_use(layers[0].weight.device):
+    layers = [m for m in G.modules() if isinstance(m, SynthesisLayer) and pays(m, dtype)]
+    if not layers or not is_of_use(layers[0].weight.device, dtype):
         nothing: Future[Transforms | None] = Future()
         nothing.set_result(None)
         return nothing
-    return _begun(frozenset(n for layer in layers for n in layer.weight.shape[:2]))
+    return _begun(dtype, frozenset(n for layer in layers for n in layer.weight.shape[:2]))
 
 
 @functools.lru_cache
-def _begun(channels: frozenset[int]) -> Future[Transforms | None]:
+def _begun(dtype: torch.dtype, channels: frozenset[int]) -> Future[Transforms | None]:
     """Cached per process, so that a repeated request does not wait behind other compilations."""
-    return compiler.submit(_compile, channels)
+    return compiler.submit(_compile, dtype, channels)
 
 
-def is_of_use(device: torch.device) -> bool:
-    """Whether the processor multiplies bfloat16 fast, but not so fast (by units for matrices) that
-    only memory counts. In float32 torch's products of matrices are no faster than convolutions that
-    take twice as many."""
-    fast = torch.cpu._is_avx512_bf16_supported() and not torch.cpu._is_amx_tile_supported()
-    return fast and can_fuse(device, torch.bfloat16)
+def is_of_use(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether plain convolutions take longer.
+
+    In bfloat16 where the processor multiplies it fast, but not so fast (by units for matrices) that
+    only memory counts. In float32 on all x86 processors with wide vectors.
+    """
+    if not can_fuse(device, dtype):
+        return False
+    if dtype == torch.bfloat16:
+        fast = torch.cpu._is_avx512_bf16_supported()
+        return fast and not torch.cpu._is_amx_tile_supported()
+    return torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 
 
-def _compile(channels: Collection[int]) -> Transforms | None:
+def _compile(dtype: torch.dtype, channels: Collection[int]) -> Transforms | None:
     try:
-        from viz.render.inference.cpu import numba_winograd
+        if dtype == torch.bfloat16:
+            from viz.render.inference.cpu import numba_winograd as numba_transforms
+        else:
+            from viz.render.inference.cpu import numba_winograd_float as numba_transforms
 
-        kernels = Transforms(
-            numba_winograd.TILES,
-            {count: numba_winograd.input_kernel(count) for count in channels},
-            {count: numba_winograd.output_kernel(count) for count in channels},
-        )
+        sizes = numba_transforms.SIDE, numba_transforms.WEIGHTS, numba_transforms.layout
+        transforms = Transforms(dtype, *sizes, *numba_transforms.kernels(channels))
         # Each function is compiled when it is first called.
-        size, span = (2, 2), (0, 1)
         for count in channels:
-            one, none = np.ones(count, np.float32), np.empty(0, np.float32)
-            pixels = np.zeros(4 * count, np.uint16)
-            parts = np.zeros(16 * kernels.tiles * count, np.uint16)
-            kernels.inputs[count](pixels, size, 1, one, span, parts)
-            slope, limit = np.float32(1), np.float32(1)
-            kernels.outputs[count](parts, 2, span, one, one, none, slope, limit, pixels)
+            one, zero = torch.ones(count), torch.zeros(count)
+            layer = WinogradConvolution(torch.zeros(count, count, 3, 3), transforms)
+            x = torch.zeros((1, 2, 2, count), dtype=dtype).permute(0, 3, 1, 2)
+            layer(x, scale=one, factor=one, bias=zero, noise=None, slope=1, clamp=None)
     except Exception as error:  # numba, its compiler or its cache can fail in many ways
         if program_ends(error):
             return None
         reason = first_line(error)
         log.warning("Convolutions are computed without numba, about half as fast: %s", reason)
         return None
-    return kernels
+    return transforms

@@ -143,7 +143,7 @@ class DeviceStages:
         place: what the stages' recordings share; None for a pool of their own.
     """
 
-    compiling = False
+    compiling = convolutions_compiling = False
 
     def __init__(
         self,
