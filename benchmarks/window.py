@@ -229,9 +229,9 @@ class Bench:
     def _drag(self, row: Row, seconds: float, place: Callable[[float], tuple[float, float]]) -> Row:
         moves: list[tuple[float, object]] = []
         state = self.commands.state
-        _xdo("mousemove", *map(round, place(0.0)))
+        press("mousemove", *map(round, place(0.0)))
         self.frame()
-        _xdo("mousedown", 1)
+        press("mousedown", 1)
         last = -1.0
 
         def each(now: float) -> None:
@@ -241,10 +241,10 @@ class Bench:
                 moves.append((time.perf_counter(), shot))
             if now - last > 1 / 40:
                 last = now
-                _xdo("mousemove", *map(round, place(now)))
+                press("mousemove", *map(round, place(now)))
 
         self.run(row, seconds, each)
-        _xdo("mouseup", 1)
+        press("mouseup", 1)
         begin = time.perf_counter()
         self.until(self.is_settled)
         row.settle_ms = round(1000 * (time.perf_counter() - begin))
@@ -265,7 +265,7 @@ class Bench:
         commands.state.latent = Latent(x=float(person))
         commands.state.t, commands.state.orbit = 0.0, Orbit()
         commands.state.playback = Playback()
-        _xdo("mousemove", 5, 5)
+        press("mousemove", 5, 5)
         self.until(self.is_settled)
         commands.scheduler.pictures.clear()  # nor what was rendered ahead at rest
 
@@ -274,7 +274,8 @@ def _nothing(_: float) -> None:
     """Only draws frames."""
 
 
-def _xdo(*words: object) -> None:
+def press(*words: object) -> None:
+    """Sends real input by xdotool."""
     subprocess.run(["xdotool", *map(str, words)], check=True)
 
 

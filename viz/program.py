@@ -12,6 +12,7 @@ import tyro
 
 from training.terminal import typed_name
 from training.user_folders import expanded
+from viz.headless.drive_command import DriveOptions
 from viz.headless.invert_command import InvertOptions
 from viz.headless.track_command import TrackCommandOptions
 
@@ -21,8 +22,9 @@ class AppOptions:
     """Open the application in a window.
 
     Other commands: "render" (a picture), "frames", "video", "mesh", "mesh-sequence", "points" and
-    "volume" export without a window; "invert" finds the people of photos, and "track" how
-    the face of a video moves; "doctor" tells what this machine has. Each has its --help.
+    "volume" export without a window; "invert" finds the people of photos, "track" how the
+    face of a video moves, and "drive" moves a person so; "doctor" tells what this machine has.
+    Each has its --help.
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
@@ -32,6 +34,9 @@ class AppOptions:
     """Person file (.person) to show. Its model is opened as well, if none is named."""
     session: str = ""
     """Session to restore: a .json, or a picture saved by this program."""
+    kiosk: str = ""
+    """Session whose cues run full screen without end, for an exhibition: visitors can turn the
+    head, scrub the clip and see another person. Ctrl+Shift+Q quits."""
     device: str = "auto"
     """Where the model runs: auto, cpu, cuda, cuda:1 or mps."""
 
@@ -53,9 +58,11 @@ def run_app(options: AppOptions) -> int:
         for path in (options.checkpoint, options.person):
             if path and (problem := named_files.problem_of(expanded(path))):
                 raise UserError(f"Cannot load {path}: {problem}.")
-        if options.session:
-            opened = read_session(options.session, named_files.opened_before())
+        if session := options.kiosk or options.session:
+            opened = read_session(session, named_files.opened_before())
             state = replace(opened.state, checkpoint=opened.model)
+            if options.kiosk and not state.cues:
+                raise UserError(f"{session} has no cues: a kiosk needs at least one.")
     except UserError as error:
         print(error, file=sys.stderr)
         return 1
@@ -65,12 +72,12 @@ def run_app(options: AppOptions) -> int:
     from viz.app.application import App
 
     try:
-        app = App(options.checkpoint, state, worker=worker)
+        app = App(options.checkpoint, state, worker=worker, kiosk=bool(options.kiosk))
     except DisplayError as error:
         print(f"{error}\nWithout a window: {typed_name()} render --help", file=sys.stderr)
         return 1
     if opened is not None and not options.checkpoint:
-        app.commands.bring_model(opened, options.session)
+        app.commands.bring_model(opened, options.kiosk or options.session)
     if options.person:
         person = str(expanded(options.person))
         app.commands.open_person(person, with_model=not (options.checkpoint or options.session))
@@ -118,10 +125,29 @@ def run_track(options: TrackCommandOptions) -> int:
     return 0
 
 
+def run_drive(options: DriveOptions) -> int:
+    """Moves a person by a motion track; the exit status is 1 where that is not possible."""
+    from viz.exports.writing import ExistsError
+    from viz.headless.driven_exports import drive
+    from viz.state.errors import UserError
+
+    try:
+        path = drive(options, show=True)
+    except ExistsError as error:
+        print(f"{error} On the command line: --overwrite.", file=sys.stderr)
+        return 1
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Saved {path}")
+    return 0
+
+
 COMMANDS = {
     "app": (AppOptions, run_app),
     "invert": (InvertOptions, run_invert),
     "track": (TrackCommandOptions, run_track),
+    "drive": (DriveOptions, run_drive),
     "doctor": (DoctorOptions, run_doctor),
 }
 _EXAMPLES = {
@@ -134,6 +160,7 @@ _EXAMPLES = {
         "mesh --help",
         "invert photo.jpg --output people",
         "track video.mp4",
+        "drive --track video.track --person anna.person --output anna.mp4",
         "doctor",
     ),
     "invert": (
@@ -143,6 +170,11 @@ _EXAMPLES = {
     "track": (
         "track video.mp4",
         "track frames/ --fps 25 --checkpoint model.ckpt --output talk.track",
+    ),
+    "drive": (
+        "drive --track video.track --person anna.person --output anna.mp4",
+        "drive --track video.track --seed 7 --turning 0 --yaw 25 --output side.mp4",
+        "drive --track video.track --person anna.person --into-video --output pasted.mp4",
     ),
 }
 

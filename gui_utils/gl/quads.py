@@ -45,6 +45,8 @@ class Quad:
     """Of the image, 0..1."""
     alpha: float = 1.0
     """Opacity, 0..1."""
+    see_through: bool = False
+    """Whether the image has an opacity of its own."""
 
 
 class QuadPainter:
@@ -74,12 +76,14 @@ class QuadPainter:
         """Draws the quads one over the other into the bound framebuffer of `size` pixels."""
         width, height = size
         gl.glViewport(0, 0, width, height)
-        gl.glEnable(gl.GL_BLEND)
         gl.glBlendFunc(gl.GL_SRC_ALPHA, gl.GL_ONE_MINUS_SRC_ALPHA)
         gl.glUseProgram(self._program)
         gl.glBindVertexArray(self._vertex_array)
         gl.glActiveTexture(gl.GL_TEXTURE0)
         for quad in quads:
+            # Where the processor draws, blending takes a fifth of the time.
+            blends = quad.see_through or quad.alpha < 1
+            (gl.glEnable if blends else gl.glDisable)(gl.GL_BLEND)
             left, top, right, bottom = quad.place
             across, down = 2 / width, 2 / height
             place = (left * across - 1, 1 - top * down, right * across - 1, 1 - bottom * down)

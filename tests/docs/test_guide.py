@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import tyro
 
 from viz import program
 from viz.app import shortcuts
@@ -29,6 +30,8 @@ def test_commands_exist_with_their_options(words: list[str]) -> None:
         source, options = command_line.parse(words[0], words[1:])
         assert source.output
         assert options is not None
+    elif words and words[0].startswith("--"):
+        assert tyro.cli(tyro.conf.OmitArgPrefixes[program.AppOptions], args=words)
     else:
         assert not words or words[0] in program.COMMANDS
 

@@ -48,6 +48,8 @@ class App:
         builtin_dialogs: True always takes the file browser drawn in the window.
         launch: makes the host of the worker; None takes a process of its own.
         worker: one that has begun already, instead.
+        kiosk: whether the session's cues go on by themselves, full screen, and visitors may do
+            little.
 
     Raises:
         gui_utils.window.display.DisplayError: without a display or OpenGL 3.3.
@@ -62,6 +64,7 @@ class App:
         builtin_dialogs: bool | None = None,
         launch: Launch | None = None,
         worker: WorkerConnection | None = None,
+        kiosk: bool = False,
     ) -> None:
         settings = settings or preferences.default_path()
         # First of all, as the worker takes longest to begin: it does so while the window opens.
@@ -77,7 +80,7 @@ class App:
         self.toasts = controls.Toasts()
         self.commands = Commands(worker, self.window, self._notify, settings, state)
         given = bool(checkpoint) or state is not None
-        crashed = self.commands.offer_crashed()
+        crashed = not kiosk and self.commands.offer_crashed()
         if self.commands.interface.reopen_last and not given and not crashed:
             self.commands.reopen_last()
         brought = files.default_checkpoint()
@@ -99,6 +102,8 @@ class App:
         self._pointer = (0.0, 0.0)
         self.window.between = self._between
         self.commands.open_model(wanted)
+        if kiosk:
+            self.commands.start_kiosk()
 
     def _connect_control(self) -> None:
         """Lets inputs reach commands, panels and the loop, and opens those that were open."""
@@ -117,10 +122,11 @@ class App:
         details: str = "",
         buttons: controls.Buttons = (),
     ) -> None:
-        self.toasts.add(level, sentence, details, buttons=buttons)
         show = self.commands.current_show
         if show is not None:
             show.message = sentence
+        if show is None or not show.kiosk:  # where they would only pile up
+            self.toasts.add(level, sentence, details, buttons=buttons)
 
     # The loop --------------------------------------------------------------------------------
 
@@ -162,7 +168,8 @@ class App:
     def _fail(self, error: Exception) -> None:
         """Notes that a frame failed as a whole; the next one asks what to do."""
         self.commands.report("Something in the interface failed.", error)
-        self._failure = error
+        if not self.commands.is_kiosk:  # nobody is there to answer
+            self._failure = error
 
     def _draw_failure(self, failure: Exception) -> None:
         """Asks what to do after a frame that failed as a whole; nothing else is drawn."""
@@ -245,14 +252,15 @@ class App:
         seconds, self.last_update = min(now - self.last_update, 0.5), now
         self._events.poll(now)
         drops = self.window.take_drops()
-        if drops:
+        if drops and not commands.is_kiosk:
             commands.open_all(drops)
         while self.window.callback_errors:
             error = self.window.callback_errors.popleft()
             commands.notify("error", "A window event could not be handled.", error)
         if self.window.close_requested:
             self.window.close_requested = False
-            commands.quit()
+            if not commands.is_kiosk:
+                commands.quit()
         if not self.dialogs.is_open:
             shortcuts.handle(commands)
         commands.advance_live()

@@ -16,6 +16,7 @@ from viz.app.control.control_commands import ControlCommands
 from viz.app.exploring.direction_commands import DirectionCommands
 from viz.app.live.live_commands import LiveCommands
 from viz.app.portraits.portrait_commands import PortraitCommands, is_photo
+from viz.app.portraits.track_commands import TrackCommands, is_video
 from viz.app.session_commands import Question
 from viz.app.sessions.session_files import ARRAYS, completed, sidecar
 from viz.app.stage.show_commands import ShowCommands
@@ -28,6 +29,7 @@ from viz.exports.export_jobs import (
     WindowCaptureJob,
 )
 from viz.state import files, named_files
+from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.person import PERSON_SUFFIX
 
 CaptureKind = Literal["picture", "raw", "depth", "window"]
@@ -38,7 +40,9 @@ _MODELS = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl")
 _SESSIONS = ("*.json", *(f"*{suffix}" for suffix in embedding.EXPORT_SUFFIXES))
 
 
-class Commands(LiveCommands, PortraitCommands, ShowCommands, DirectionCommands, ControlCommands):
+class Commands(
+    LiveCommands, PortraitCommands, TrackCommands, ShowCommands, DirectionCommands, ControlCommands
+):
     """What can be done, files and exports included."""
 
     # Opening ----------------------------------------------------------------------------------
@@ -46,12 +50,14 @@ class Commands(LiveCommands, PortraitCommands, ShowCommands, DirectionCommands, 
     def open_all(self, paths: Sequence[str]) -> None:
         """Opens dropped files; of several models or sessions the last one counts."""
         photos = [p for p in paths if is_photo(p)]
-        sessions = [p for p in paths if p not in photos and _holds_session(p)]
-        rest = [p for p in paths if p not in (*photos, *sessions)]
+        films = [p for p in paths if is_video(p)]
+        tracks = [p for p in paths if _is_track(p)]
+        sessions = [p for p in paths if p not in (*photos, *films) and _holds_session(p)]
+        rest = [p for p in paths if p not in (*photos, *films, *tracks, *sessions)]
         models = [p for p in rest if Path(p).suffix.lower() not in _PEOPLE]
         people = [p for p in rest if Path(p).suffix.lower() in _PEOPLE]
         # A session names its model, and a person goes into whatever is shown in the end.
-        for group in (models, sessions, people, photos):
+        for group in (models, sessions, people, tracks, films, photos):
             if group:
                 self.open(group[-1])
             if len(group) > 1:
@@ -60,9 +66,13 @@ class Commands(LiveCommands, PortraitCommands, ShowCommands, DirectionCommands, 
 
     def open(self, path: str) -> None:
         """Opens a file by what its name says it is: a session or an export that holds one, a photo,
-        a person or ws, or a model."""
+        a video, a motion track, a person or ws, or a model."""
         if is_photo(path):
             self.open_photo(path)
+        elif is_video(path):
+            self.open_video(path)
+        elif _is_track(path):
+            self.open_track(path)
         elif _holds_session(path):
             self.guarded(lambda: self._open_session(path))
         elif Path(path).suffix.lower() in _PEOPLE:
@@ -71,10 +81,11 @@ class Commands(LiveCommands, PortraitCommands, ShowCommands, DirectionCommands, 
             self.open_model(path)
 
     def open_dialog(self) -> None:
-        """Asks for a model, a session or a person."""
-        known = (*_MODELS, *_SESSIONS, f"*{PERSON_SUFFIX}")
-        filters = (("Models, sessions and people", known), ("All files", ("*",)))
-        self._ask_for_file("open", "Open a model, a session or a person", filters, self.open)
+        """Asks for a model, a session, a person or a motion track."""
+        known = (*_MODELS, *_SESSIONS, f"*{PERSON_SUFFIX}", f"*{TRACK_SUFFIX}")
+        filters = (("Models, sessions, people and tracks", known), ("All files", ("*",)))
+        title = "Open a model, a session, a person or a motion track"
+        self._ask_for_file("open", title, filters, self.open)
 
     def open_session_dialog(self) -> None:
         """Asks for a session, or an export that holds one."""
@@ -196,6 +207,10 @@ class Commands(LiveCommands, PortraitCommands, ShowCommands, DirectionCommands, 
 
         buttons = (("Open folder", show), ("Copy path", copy))
         self.notify("success", f"Saved {Path(path).name}.", buttons=buttons)
+
+
+def _is_track(path: str) -> bool:
+    return Path(path).suffix.lower() == TRACK_SUFFIX
 
 
 def _holds_session(path: str) -> bool:

@@ -28,6 +28,10 @@ _KEPT = (
     "direction_pictures",
     "reopen_last",
     "reload_on_change",
+    "audience_view",
+    "talk_minutes",
+    "kiosk_pause",
+    "kiosk_idle",
 )
 """Fields of the interface that outlive the program."""
 
@@ -60,7 +64,8 @@ class Preferences:
     recent: list[str] = field(default_factory=list[str])
     """Models opened before, newest first."""
     ws: list[str] = field(default_factory=list[str])
-    """Person files and ws that were opened before, newest first: sessions may name them."""
+    """Person files, ws, motion tracks and videos that were opened before, newest first: sessions
+    and tracks may name them."""
     bookmarks: dict[str, str] = field(default_factory=dict[str, str])
     """Sessions as JSON by digit."""
     learned: list[str] = field(default_factory=list[str])
@@ -77,7 +82,7 @@ class Preferences:
         self.recent = [path, *(p for p in self.recent if p != path)][:_MOST_RECENT]
 
     def loaded_ws(self, path: str) -> None:
-        """Puts a person's file first among those that were opened."""
+        """Puts a person's file, a track or a video first among those that were opened."""
         self.ws = list(dict.fromkeys([path, *self.ws]))[:_MOST_WS]
 
     def join(self, other: Preferences, begun: dict[str, str]) -> None:

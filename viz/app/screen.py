@@ -21,7 +21,8 @@ from viz.app.panels import PANELS, Panel
 from viz.app.portraits.photo_pane import PhotoPane
 from viz.app.stage import speaker
 from viz.app.stage.audience import Audience
-from viz.app.timeline import path_lane
+from viz.app.stage.kiosk import Kiosk
+from viz.app.timeline import driver_lane, path_lane
 from viz.app.timeline.timeline_view import Timeline
 from viz.app.viewport.first_hints import draw_hints
 from viz.app.viewport.picture_view import Viewport
@@ -101,11 +102,14 @@ def _has_room(width: float) -> bool:
 
 
 def _timeline_height(commands: Commands, room: float) -> float:
-    """Of the timeline with the path's lane above it, as far as there is room."""
+    """Of the timeline with the lanes of the path and of the motion track above it, as far as there
+    is room."""
     if room <= style.px(260):
         return 0.0
-    lane = path_lane.height(commands.interface) if room > style.px(380) else 0.0
-    return style.px(TIMELINE_HEIGHT + lane)
+    lanes = 0.0
+    if room > style.px(380):
+        lanes = path_lane.height(commands.interface) + driver_lane.height(commands.state)
+    return style.px(TIMELINE_HEIGHT + lanes)
 
 
 class Screen:
@@ -120,6 +124,7 @@ class Screen:
         self.viewport, self.timeline, self.photo = Viewport(), Timeline(), PhotoPane()
         self.camera_sign = CameraSign()
         self._commands, self._audience = commands, audience
+        self._kiosk = Kiosk()
         self._layer_texture = Texture("nearest")
         self._shown: RenderResult | None = None
         self._failed: set[str] = set()
@@ -243,6 +248,9 @@ class Screen:
 
     def _draw_audience(self) -> None:
         """The audience's picture; a click goes to the next cue, a right click back."""
+        if self._commands.is_kiosk:
+            self._kiosk.draw(self._commands, self._audience, time.perf_counter())
+            return
         low, size = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail()
         self._audience.draw_here(
             (low.x, low.y, low.x + size.x, low.y + size.y), time.perf_counter()

@@ -40,6 +40,7 @@ from viz.state.types import (
     Motion,
     Orbit,
     PathOptions,
+    RenderRequest,
     RenderResult,
     SessionState,
 )
@@ -193,17 +194,40 @@ class SessionCommands:
         full = replace(layouts.full_request(self.state), probe=self.interface.probe)
         moves = self.model.moves
         upcoming = self._loops.find(self.state, self.interface, self.animator, moves)
+        fills = self.job is None or self.job.background
+        ahead = self.ahead if self.scheduler.lacks(self.ahead) else ()
         # Whoever looks at small pictures wants them before the clip's; while it plays, these.
-        may_fill = self.job is None and (moving or not self.thumbnails.waiting)
-        kept = self.scheduler.ask(full, moving, self._pace, now, upcoming, may_fill=may_fill)
+        first = bool(ahead) or self.thumbnails.waiting
+        kept = self.scheduler.ask(
+            full,
+            moving,
+            self._pace,
+            now,
+            upcoming,
+            may_fill=fills and (moving or not first),
+            whole=self.awaits_whole,
+        )
         if kept is not None:
             self.show(kept)
+        playing = upcoming if upcoming is not None and upcoming.playing else None
+        if fills and (playing is not None or not moving):
+            self.scheduler.spare(ahead, now, playing)
         self.thumbnails.send()
 
     @property
     def _pace(self) -> Interface:
         """The settings that say how quick and how good previews are to be."""
         return self.interface
+
+    @property
+    def ahead(self) -> Sequence[RenderRequest]:
+        """Full pictures that will be needed soon, the next one first."""
+        return ()
+
+    @property
+    def awaits_whole(self) -> bool:
+        """Whether previews would be of no use, as only the full picture will be shown."""
+        return False
 
     @property
     def ready_frames(self) -> tuple[bool, ...]:

@@ -157,6 +157,10 @@ def handle(commands: Commands) -> None:
     ctrl = _is_held(io.key_ctrl, _K.left_ctrl, _K.right_ctrl)
     shift = _is_held(io.key_shift, _K.left_shift, _K.right_shift)
     modifiers = (_CTRL if ctrl else 0) | (_SHIFT if shift else 0)
+    if commands.is_kiosk:
+        if modifiers == _CTRL | _SHIFT and imgui.is_key_pressed(_K.q, False):
+            commands.quitting = True
+        return
     if commands.current_show is not None:
         show_keys.handle(commands)
         if not ctrl:

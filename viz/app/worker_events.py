@@ -12,6 +12,7 @@ from viz.render.messages import (
     Event,
     Failed,
     Loaded,
+    Prepared,
     Progress,
     Ready,
     Rendered,
@@ -52,6 +53,8 @@ class WorkerEvents:
         commands = self._commands
         if isinstance(event, Rendered):
             self._show(event, now)
+        elif isinstance(event, Prepared):
+            commands.keep_prepared(event)
         elif isinstance(event, Progress):
             commands.portrait_progress(event)
         elif isinstance(event, Loaded):
@@ -67,6 +70,7 @@ class WorkerEvents:
         elif isinstance(event, Restarted):
             log.warning(event.sentence)
             commands.thumbnails.lost()
+            commands.prepare_again()
             commands.notify("warning", event.sentence)
 
     def _show(self, event: Rendered, now: float) -> None:

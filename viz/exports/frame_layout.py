@@ -59,6 +59,8 @@ def frame_size(state: SessionState, look: Look, model: ModelInfo) -> Size:
     raw = state.quality.raw_resolution or model.raw_resolution
     full = model.image_resolution if state.quality.superresolution else raw
     views = views_of_person(state, look)
+    if state.display.layout == "single" and not look.views:
+        views = views[:1]  # the inset lies on it
     side = max(full if view in FULL_VIEWS else raw for view in views)
     rows, columns = (1, len(look.views)) if look.views else layouts.grid_shape(state)
     cell = columns * side, rows * side

@@ -210,6 +210,9 @@ class VideoOptions(MovingOptions):
     """Quality of WebP; 100 is without loss."""
     colors: Annotated[int, Range(2, 256)] = 256
     """Colours of each frame of a GIF: fewer make a smaller file."""
+    sound: bool = True
+    """Whether .mp4 and .mov keep the sound of the video whose motion track drives the person; it
+    has to lie beside the track, or was opened here before."""
     plays: Annotated[int, Range(0, 65_535)] = 0
     """How often a GIF or WebP plays; 0 for ever."""
 

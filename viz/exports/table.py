@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from viz.state.jobs import Steps
     from viz.state.types import SessionState
 
-    Run = Callable[..., Steps[Path]]
-    """run(renderer, state, options, path, *, overwrite=False)."""
+
+Run = Callable[..., "Steps[Path]"]
+"""run(renderer, state, options, path, *, overwrite=False)."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from viz.exports.embedding import Opened, session_text
 from viz.exports.frame_options import MovingOptions
 from viz.exports.pictures.frames import require_folder
 from viz.exports.recipes import Recipe, same
-from viz.exports.table import EXPORTERS
+from viz.exports.table import EXPORTERS, Run
 from viz.headless.data_cameras import DataCameras
 from viz.headless.export_source import (
     Item,
@@ -33,6 +33,8 @@ from viz.render import models, person_file
 from viz.render.models import Model
 from viz.render.renderer import Renderer
 from viz.state import files, named_files
+from viz.state.driving import driven
+from viz.state.driving.drive import Drive
 from viz.state.errors import UserError
 from viz.state.jobs import Steps, finish
 from viz.state.person import Latent, Motion
@@ -45,7 +47,14 @@ _SCALE = 1000
 
 
 def export(
-    name: str, source: Source, options: Any, *, ranks: Ranks | None = None, show: bool = False
+    name: str,
+    source: Source,
+    options: Any,
+    *,
+    ranks: Ranks | None = None,
+    show: bool = False,
+    drive: Drive | None = None,
+    run: Run | None = None,
 ) -> list[Path]:
     """Runs an export command; all processes of a torchrun share the work.
 
@@ -55,6 +64,8 @@ def export(
         options: the exporter's options.
         ranks: this process's share; None reads it from the environment.
         show: whether progress is shown.
+        drive: what drives the person; None for what the session says.
+        run: what takes the place of the exporter's own `run`.
 
     Returns:
         paths that this process made, or found finished.
@@ -65,6 +76,7 @@ def export(
     ranks = ranks or from_environment()
     opened = opened_session(source)
     state = base_state(source, opened.state)
+    state.drive = drive or state.drive
     if not source.checkpoint:
         found = "" if source.session else _model_of_person(state.latent)
         state.checkpoint = found or _model_of(opened)
@@ -86,6 +98,7 @@ def export(
     if device.type == "cuda":
         torch.cuda.set_device(device)  # timers and libraries use the current device
     model = load(state.checkpoint, device)
+    _check_track(state, model)
     renderer = Renderer(model.G, reference=model.reference)
     if source.session is None:
         mine = [replace(i, state=around_head(i.state, model.info.head)) for i in mine]
@@ -93,6 +106,7 @@ def export(
         cameras = DataCameras(source.cameras)
         mine = [replace(i, state=cameras.filmed(i.state, i.number)) for i in mine]
     batch = _Batch(renderer, name, options, source, many)
+    batch.run_one = run or batch.run_one
     if split:
         batch.share = ranks.rank, ranks.size
     try:
@@ -104,6 +118,20 @@ def export(
             "resolution."
         ) from e
     return [item.path for item in mine]
+
+
+def _check_track(state: SessionState, model: Model) -> None:
+    """Refuses a motion track of another model.
+
+    Raises:
+        UserError: with what to do.
+    """
+    track = driven.loaded(state.drive)
+    if state.drive is not None and track is not None and track.weights != model.info.weights:
+        raise UserError(
+            f"{Path(state.drive.track).name} was made with another model: name that one by "
+            f"--checkpoint, or make a track of {track.source} with this one."
+        )
 
 
 def _model_of(opened: Opened) -> str:
@@ -185,6 +213,7 @@ class _Batch:
         self.many = many
         """Whether the output is a folder with several exports."""
         self.exporter = EXPORTERS[name]
+        self.run_one: Run = self.exporter.run
         self.share: tuple[int, int] = (0, 1)
         """This process's number and the number of processes, for exports that split."""
 
@@ -209,7 +238,7 @@ class _Batch:
                 bar.update((number + 1) * _SCALE - bar.n)
 
     def _steps(self, item: Item) -> Steps:
-        run = self.exporter.run
+        run = self.run_one
         if self.exporter.splits:
             run = partial(run, share=self.share)
         overwrite = self.source.overwrite

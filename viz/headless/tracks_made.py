@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from training.user_folders import expanded
 from viz.headless.track_command import TrackCommandOptions
-from viz.portrait.tracks.tracking import track_video
+from viz.portrait.tracks import tracking
 from viz.render import models
-from viz.state.driving.motion_track import TRACK_SUFFIX, MotionTrack, write_track
+from viz.state.driving.motion_track import TRACK_SUFFIX, MotionTrack, read_track
 from viz.state.errors import UserError
 from viz.state.files import default_checkpoint, model_file
 from viz.state.jobs import Steps, T, finish
@@ -42,9 +42,8 @@ def make_track(options: TrackCommandOptions) -> tuple[Path, str]:
     device = models.pick_device(options.device)
     checkpoint = model_file(options.checkpoint) or default_checkpoint()
     model = finish(models.load_model(checkpoint, device))
-    track = _shown(track_video(model.G, video, options.track), video.name)
-    write_track(path, track)
-    return path, _sentence(track)
+    _shown(tracking.make_track(model.G, video, options.track, path), video.name)
+    return path, _sentence(read_track(path))
 
 
 def _sentence(track: MotionTrack) -> str:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from viz.portrait.face_marks import Box, Point
 from viz.portrait.inversion.inversion_options import InversionOptions
+from viz.portrait.tracks.track_options import TrackOptions
 from viz.state.jobs import ReportingSteps
+from viz.state.types import SessionState
 
 if TYPE_CHECKING:
     from viz.render.renderer import Renderer
@@ -68,6 +70,42 @@ class LearnFacesJob:
         return "Learning this model's faces"
 
 
+@dataclass(frozen=True)
+class TrackVideoJob:
+    """Makes a motion track of a video, or of a folder of frames; its outcome is the file. Where it
+    is stopped, the same job goes on with the frame that it had reached."""
+
+    video: str
+    path: str
+    """The track; one that is there is replaced."""
+    options: TrackOptions = field(default_factory=TrackOptions)
+
+    @property
+    def name(self) -> str:
+        return f"Following {Path(self.video).name}"
+
+    @property
+    def advice(self) -> str:
+        """What to do when the worker ended meanwhile."""
+        return "Open the video again: it goes on where it was."
+
+
+@dataclass(frozen=True)
+class IntoVideoJob:
+    """Puts the person of a session, moved by its track, into the track's video; its outcome is the
+    file."""
+
+    state: SessionState
+    path: str
+    """The video to write; one that is there is replaced."""
+    film: str = ""
+    """The track's video; empty to look for it."""
+
+    @property
+    def name(self) -> str:
+        return f"Exporting {Path(self.path).name}"
+
+
 def _find_faces(job: FindFacesJob, _: Renderer) -> ReportingSteps[str]:
     from viz.portrait import photo_faces
 
@@ -88,9 +126,25 @@ def _learn_faces(_: LearnFacesJob, renderer: Renderer) -> ReportingSteps[str]:
     return motion_map.learn(renderer.G)
 
 
+def _track_video(job: TrackVideoJob, renderer: Renderer) -> ReportingSteps[Path]:
+    from viz.portrait.tracks import tracking
+
+    return tracking.make_track(renderer.G, Path(job.video), job.options, Path(job.path))
+
+
+def _into_video(job: IntoVideoJob, renderer: Renderer) -> ReportingSteps[Path]:
+    from viz.portrait.tracks import pasted_video
+
+    return pasted_video.export_into_video(
+        renderer, job.state, Path(job.path), job.film, overwrite=True
+    )
+
+
 JOBS: dict[type[Any], Callable[[Any, Any], ReportingSteps[Any]]] = {
     FindFacesJob: _find_faces,
     MakePersonJob: _make_person,
     LearnFacesJob: _learn_faces,
+    TrackVideoJob: _track_video,
+    IntoVideoJob: _into_video,
 }
 """How each job is done, for `viz.render.worker.Worker`."""

@@ -271,9 +271,10 @@ class WorkerConnection:
         """
         self.start(LoadModel(path, keep))
 
-    def load_ahead(self, path: str) -> None:
-        """Loads a model ahead of a call to `load`; the current one stays on show."""
-        self.start(LoadAhead(path))
+    def load_ahead(self, path: str, requests: tuple[RenderRequest, ...] = ()) -> None:
+        """Loads a model ahead of a call to `load`, and renders pictures with it as far as there is
+        time; the current one stays on show."""
+        self.start(LoadAhead(path, requests))
 
     def cancel(self, idle: bool = False) -> None:
         """Stops the job under way at its next step, or at once if it is waiting for a picture.
@@ -292,7 +293,10 @@ class WorkerConnection:
         if shown is None:
             return None
         loses = any(getattr(pending.job, "loses", True) for pending in self._pending)
-        return JobStatus(shown.job.name, shown.fraction, shown.detail, loses, shown.seconds_left)
+        background = getattr(shown.job, "background", False)
+        return JobStatus(
+            shown.job.name, shown.fraction, shown.detail, loses, shown.seconds_left, background
+        )
 
     @property
     def idle_fraction(self) -> float | None:

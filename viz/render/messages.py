@@ -100,6 +100,17 @@ class Rendered:
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """A picture of a model that is not shown yet is ready."""
+
+    result: RenderResult
+    path: str
+    """File of the model."""
+    weights: str
+    """Fingerprint of the model's weights."""
+
+
+@dataclass(frozen=True)
 class Dropped:
     """A full picture was abandoned for a newer request."""
 
@@ -173,14 +184,25 @@ class Restarted:
     """For the user."""
 
 
-Event = Ready | Rendered | Dropped | Loaded | Progress | Finished | Failed | Cancelled | Restarted
+Event = (
+    Ready
+    | Rendered
+    | Prepared
+    | Dropped
+    | Loaded
+    | Progress
+    | Finished
+    | Failed
+    | Cancelled
+    | Restarted
+)
 Command = Render | RenderIdle | Start | Cancel | Quit
 
 _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *(Render, RenderIdle, Start, Cancel, Quit),
-        *(Ready, Rendered, Dropped, Loaded, Progress, Finished, Failed, Cancelled),
+        *(Ready, Rendered, Prepared, Dropped, Loaded, Progress, Finished, Failed, Cancelled),
     )
 }
 
@@ -188,7 +210,8 @@ _KINDS: dict[str, type[Any]] = {
 class Job(Protocol):
     """A long piece of work: a frozen dataclass of plain values that says what is to be done.
 
-    One with a class variable `loses` that is False is only begun anew where it was stopped.
+    One with a class variable `loses` that is False is only begun anew where it was stopped; one
+    with `background` that is True leaves idle time to pictures.
     """
 
     @property
@@ -214,9 +237,14 @@ class LoadModel:
 
 @dataclass(frozen=True)
 class LoadAhead:
-    """The job of loading the model that will be needed next, while the current one is shown."""
+    """The job of loading the model that will be needed next, and of rendering pictures with it,
+    while the current one is shown."""
 
+    loses: ClassVar[bool] = False
+    background: ClassVar[bool] = True
     path: str
+    requests: tuple[RenderRequest, ...] = ()
+    """Full pictures, the most urgent first; each is told of as `Prepared`."""
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import math
 import threading
 import time
@@ -33,6 +34,7 @@ from viz.render.messages import (
     LoadAhead,
     Loaded,
     LoadModel,
+    Prepared,
     Progress,
     Quit,
     Ready,
@@ -50,6 +52,8 @@ from viz.state.errors import SupersededError, UserError
 from viz.state.files import Stamp, file_stamp
 from viz.state.jobs import Report, ReportingSteps, Steps
 from viz.state.types import MeshData, ModelInfo, RenderRequest, RenderResult
+
+log = logging.getLogger(__name__)
 
 RunJob = Callable[[Any, Renderer], ReportingSteps[Any]]
 """Begins a job: run(job, renderer) returns its steps."""
@@ -88,6 +92,8 @@ _IDLE_PAUSE = 6.0
 """While it is not idle, pictures for later wait this many times as long as the last one took."""
 _LONG_SECONDS = 0.1
 """Pictures for later that take longer are rendered only while the worker is idle."""
+_AHEAD_SECONDS = 6.0
+"""Longest time for pictures that are rendered ahead with a model that is not shown yet."""
 
 
 class Worker:
@@ -373,7 +379,7 @@ class Worker:
         if isinstance(job, LoadModel):
             return self._load(job)
         if isinstance(job, LoadAhead):
-            return self._load_ahead(job.path)
+            return self._load_ahead(job)
         if self.renderer is None:
             raise UserError("No model is loaded yet: wait for it, or open one.")
         return self._jobs[type(job)](job, self.renderer)
@@ -394,15 +400,31 @@ class Worker:
         self._shown = kept or _loaded(model, stamp)
         self._tell(Loaded(self._shown.info, stamp))
 
-    def _load_ahead(self, path: str) -> Steps:
-        stamp = file_stamp(path)
-        kept = self._take_kept(path, stamp)
-        self._keep(kept or _loaded((yield from load_model(path, self._device)), stamp))
+    def _load_ahead(self, job: LoadAhead) -> Steps:
+        stamp = file_stamp(job.path)
+        kept = self._take_kept(job.path, stamp)
+        if kept is None:
+            kept = _loaded((yield from load_model(job.path, self._device)), stamp)
+        self._keep(kept)
+        begin = time.monotonic()
+        for k, request in enumerate(job.requests):
+            yield "Rendering", k / len(job.requests)
+            # The first picture is worth a pause; the others wait until nothing else is wanted.
+            while k and self._slot is not None and not self._waiting:
+                yield "Rendering", k / len(job.requests)
+            if self._waiting or time.monotonic() - begin > _AHEAD_SECONDS:
+                return  # what the user has asked for meanwhile comes first
+            try:
+                result = kept.renderer.render(request)
+            except Exception as error:  # the user is told when the picture is wanted
+                log.warning("A picture could not be rendered ahead: %s", error)
+                return
+            self._tell(Prepared(result, job.path, kept.info.weights))
 
     def _take_kept(self, path: str, stamp: Stamp | None) -> _Loaded | None:
-        """A model in memory, if its file has not changed since it was read."""
+        """A model in memory, if its file has not changed since it was read, or is gone."""
         kept = self._kept.pop(path, None)
-        return kept if kept is not None and kept.stamp == stamp else None
+        return kept if kept is not None and stamp in (kept.stamp, None) else None
 
     def _keep(self, loaded: _Loaded) -> None:
         self._kept.pop(loaded.info.path, None)

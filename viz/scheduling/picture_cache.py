@@ -16,7 +16,8 @@ PICTURE_BYTES = 128 * 2**20
 
 
 class PictureCache:
-    """The best picture for each full request; the least recently used are dropped to save memory.
+    """The best picture for each model and full request; the least recently used are dropped to
+    save memory.
 
     Results are kept without copying, so their arrays must not be written to.
 
@@ -29,12 +30,15 @@ class PictureCache:
         self.used_bytes = 0
         self.version = 0
         """Increases with each change to the cache."""
+        self.model = ""
+        """Fingerprint of the weights of the model that renders now; others' pictures are kept for
+        their return."""
         self._entries: OrderedDict[Hashable, tuple[RenderResult, int]] = OrderedDict()
 
     def get(self, full: RenderRequest) -> RenderResult | None:
         """The picture kept for a request without a preview; its own request says what it leaves
         out. Counts as a use."""
-        key = _key(full)
+        key = self._key(full)
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -43,22 +47,26 @@ class PictureCache:
 
     def has(self, full: RenderRequest) -> bool:
         """Whether any picture is kept for a request without a preview."""
-        return _key(full) in self._entries
+        return self._key(full) in self._entries
 
     def has_full(self, full: RenderRequest) -> bool:
         """Whether the full picture is kept."""
-        entry = self._entries.get(_key(full))
+        entry = self._entries.get(self._key(full))
         return entry is not None and entry[0].request.preview is None
 
-    def put(self, result: RenderResult) -> None:
+    def put(self, result: RenderResult, model: str | None = None) -> None:
         """Keeps a result, unless a better picture of the same is kept or it alone is too large.
 
         A preview that leaves nothing out is kept as the full picture.
+
+        Args:
+            result: what was rendered.
+            model: fingerprint of the weights that rendered it; None for those of `self.model`.
         """
         full = replace(result.request, preview=None)
         if result.request.preview is not None and leaves_nothing_out(result.request):
             result = replace(result, request=full)
-        key, size = _key(full), result_bytes(result)
+        key, size = self._key(full, model), result_bytes(result)
         old, freed = self._entries.get(key, (None, 0))
         if size > self.max_bytes or (
             old is not None and _worth(old.request) > _worth(result.request)
@@ -71,6 +79,9 @@ class PictureCache:
         while self.used_bytes > self.max_bytes:
             _, (_, freed) = self._entries.popitem(last=False)
             self.used_bytes -= freed
+
+    def _key(self, full: RenderRequest, model: str | None = None) -> Hashable:
+        return self.model if model is None else model, _key(full)
 
     def clear(self) -> None:
         """Drops everything."""

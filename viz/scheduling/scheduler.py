@@ -24,7 +24,7 @@ The window's loop uses it like this:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from viz.scheduling.loops import Loop, Upcoming
@@ -81,15 +81,22 @@ class RequestScheduler:
     ) -> None:
         self._submit = submit
         self.pictures = PictureCache() if pictures is None else pictures
+        self._controllers: dict[str, PreviewController] = {}
+        """What was learned about each model, by the fingerprint of its weights."""
         self.forget()
 
     def forget(self, model: ModelInfo | None = None) -> None:
-        """Starts afresh, with another model."""
+        """Starts afresh, with another model; what is known of one that was shown before is used."""
         sides = Sides.of(model) if model else Sides()
+        weights = model.weights if model else ""
         self._previews = PreviewController(sides)
+        if weights:
+            self._previews = self._controllers.setdefault(weights, self._previews)
+        else:
+            self.pictures.clear()
+        self.pictures.model = weights
         self._failed: set[RenderRequest] = set()
         self._smooth = False
-        self.pictures.clear()
         self._reset()
 
     def ask_again(self) -> None:
@@ -108,6 +115,8 @@ class RequestScheduler:
         self._displayed: RenderResult | None = None
         self._displayed_since = -math.inf
         self._complete: tuple[Loop, int] | None = None
+        self._whole: tuple[Sequence[RenderRequest], int] | None = None
+        """Pictures that were all kept, and the cache's version then."""
 
     @property
     def is_due(self) -> bool:
@@ -125,7 +134,7 @@ class RequestScheduler:
     def step_rate(self) -> float:
         """Steps per second for `Animator.rate`: the clip's frame rate, so that few pictures need to
         be cached, or more where rendering is too quick to need a cache."""
-        spent = self._full_ms(self._wanted)
+        spent = self.full_ms(self._wanted)
         if spent is not None:
             self._smooth = spent < _SMOOTH_MS[1 if self._smooth else 0]
         return _SMOOTH_RATE if self._smooth else FRAME_RATE
@@ -167,6 +176,7 @@ class RequestScheduler:
         upcoming: Upcoming | None = None,
         *,
         may_fill: bool = True,
+        whole: bool = False,
     ) -> RenderResult | None:
         """Requests `full`, or a preview of it, unless it was requested already or is cached.
 
@@ -177,6 +187,7 @@ class RequestScheduler:
             now: clock time, seconds.
             upcoming: what repeats around this state; None where nothing does.
             may_fill: whether the renderer's idle time may be used; False while a job runs.
+            whole: asks for the full picture at once, as a preview would not be shown.
 
         Returns:
             A cached picture to show now; None to keep showing the current one.
@@ -196,7 +207,7 @@ class RequestScheduler:
         elif playing and upcoming is not None:
             self._ask_playing(full, interface, now, upcoming)
         if not (is_full or playing):
-            self._ask(full, moving, interface, now)
+            self._ask(full, moving, interface, now, whole)
         if upcoming is not None and may_fill and self._pending is None:
             self._fill(upcoming, is_full and not moving, interface, now)
         if kept is None or not usable or kept is self._displayed:
@@ -204,10 +215,16 @@ class RequestScheduler:
         self._displayed, self._displayed_since = kept, now
         return kept
 
-    def _ask(self, full: RenderRequest, moving: bool, interface: Interface, now: float) -> None:
+    def _ask(
+        self, full: RenderRequest, moving: bool, interface: Interface, now: float, whole: bool
+    ) -> None:
         """Requests a picture that does not repeat."""
-        if self._asked is None or _full(self._asked) != full:
-            expected = self._full_ms(full)
+        if whole:
+            if self._asked == full:
+                return
+            request = full
+        elif self._asked is None or _full(self._asked) != full:
+            expected = self.full_ms(full)
             quick = expected is not None and expected < _QUICK_MS
             # With changes in quick succession, as from the wheel, each would drop the picture
             # before.
@@ -258,10 +275,47 @@ class RequestScheduler:
             rate = min(interface.target_rate, loop.rate) if loop else interface.target_rate
             chosen = self._previews.choose(full, rate, interface.preview_floor)
             spent = self._previews.milliseconds(full, chosen)
-            whole = self._full_ms(full)
+            whole = self.full_ms(full)
             if loop and spent is not None and whole is not None and spent > _SAVES * whole:
                 chosen = FINEST
         return replace(full, preview=chosen)
+
+    def spare(
+        self, requests: Iterable[RenderRequest], now: float, upcoming: Upcoming | None = None
+    ) -> None:
+        """Requests the first of some pictures for use elsewhere, or for later, once the renderer
+        has been idle for a moment; those that failed or are kept in full are skipped.
+
+        Args:
+            requests: the most urgent first.
+            now: clock time, seconds.
+            upcoming: what plays; the renderer is idle once all its pictures are kept.
+        """
+        if self._pending is not None or self._asked is None:
+            return
+        if upcoming is not None and upcoming.playing:
+            if self._complete != (upcoming.loop, self.pictures.version):
+                return
+        elif self.is_due or self.waiting_since is not None or now - self._changed < FILL_SECONDS:
+            return
+        request = next((r for r in requests if not self._has(r)), None)
+        if request is not None:
+            self._send(request, _Purpose(now, shows=False, repeats=False))
+
+    def _has(self, request: RenderRequest) -> bool:
+        """Whether a picture is kept in full, or cannot be rendered."""
+        kept = request.preview is None and self.pictures.has_full(request)
+        return kept or _full(request) in self._failed
+
+    def lacks(self, requests: Sequence[RenderRequest]) -> bool:
+        """Whether any of some full pictures can be rendered and is not kept."""
+        known = requests, self.pictures.version
+        if known == self._whole:  # asked in each frame, and to look them all up takes long
+            return False
+        if all(map(self._has, requests)):
+            self._whole = known
+            return False
+        return True
 
     # What is rendered ahead ------------------------------------------------------------------
 
@@ -269,7 +323,7 @@ class RequestScheduler:
         """Uses idle time for a picture of the loop that is not cached yet."""
         loop = upcoming.loop
         ahead = loop[(upcoming.index + 1) % len(loop)]
-        spent = self._full_ms(ahead)
+        spent = self.full_ms(ahead)
         if spent is None or self._is_quick(ahead, loop.rate):
             return
         if self._complete is not None and self._complete == (loop, self.pictures.version):
@@ -295,11 +349,7 @@ class RequestScheduler:
 
     def _missing(self, loop: Loop, index: int) -> Iterator[RenderRequest]:
         """Requests of a loop whose full pictures have yet to be rendered."""
-        return (
-            request
-            for request in loop.ahead(index)
-            if not (self.pictures.has_full(request) or request in self._failed)
-        )
+        return (request for request in loop.ahead(index) if not self._has(request))
 
     def _gap(self, upcoming: Upcoming, interface: Interface) -> RenderRequest | None:
         """The next picture that a loop lacks to be shown from the cache at the target rate, or at
@@ -327,13 +377,13 @@ class RequestScheduler:
         raw = full.quality.raw_resolution or 0
         return len(loop) * len(full.shots) * 3 * max(side, raw) ** 2 <= self.pictures.max_bytes
 
-    def _full_ms(self, full: RenderRequest | None) -> float | None:
+    def full_ms(self, full: RenderRequest | None) -> float | None:
         """Expected milliseconds of a full picture; None if none of its kind was rendered yet."""
         return None if full is None else self._previews.milliseconds(full, None)
 
     def _is_quick(self, full: RenderRequest, rate: float) -> bool:
         """Whether full pictures can easily be rendered live at `rate` per second."""
-        spent = self._full_ms(full)
+        spent = self.full_ms(full)
         return spent is not None and spent <= 500 / rate
 
     # Answers ---------------------------------------------------------------------------------

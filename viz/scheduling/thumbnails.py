@@ -92,9 +92,10 @@ class Thumbnails:
         have."""
         return self._problems.get((self._model, request, _stamps(request)), "")
 
-    def put(self, request: RenderRequest, pixels: np.ndarray) -> None:
-        """Keeps a picture that comes from elsewhere, uint8 [h, w, 3], for the present model."""
-        key = self._model, request, _stamps(request)
+    def put(self, request: RenderRequest, pixels: np.ndarray, model: str = "") -> None:
+        """Keeps a picture that comes from elsewhere, uint8 [h, w, 3]; `model` is the fingerprint of
+        the weights, empty for the present model."""
+        key = model or self._model, request, _stamps(request)
         self._drop(key)
         self._pictures[key] = pixels
         self.used_bytes += pixels.nbytes

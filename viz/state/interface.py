@@ -117,6 +117,10 @@ class Interface:
     """Whether the audience sees all pictures of the layout or the main one alone."""
     talk_minutes: Annotated[float, Range(0, 600, "min", slider=(0, 90), step=1)] = 0.0
     """Length of the talk, for the speaker's clock. 0 shows only the time elapsed."""
+    kiosk_pause: Annotated[float, Range(1, 3600, "s", slider=(1, 60), step=1)] = 8.0
+    """How long a cue without a planned time stands in a kiosk."""
+    kiosk_idle: Annotated[float, Range(5, 3600, "s", slider=(5, 300), step=5)] = 60.0
+    """How long after a visitor's last touch a kiosk goes on by itself."""
     probe: Probe | None = None
     """Layer whose activation is shown."""
     layer_filter: str = ""

@@ -67,3 +67,5 @@ class JobStatus:
     """Whether stopping it, or the jobs queued behind it, loses work; False for loading."""
     seconds_left: float | None = None
     """The job's own estimate; None without one."""
+    background: bool = False
+    """Whether it leaves the idle time to pictures that are needed sooner."""

@@ -14,8 +14,13 @@ from viz.state.types import RenderRequest, SessionState, Shot
 Choice = TypeVar("Choice")
 
 
+_INSET, _MARGIN = 0.3, 0.03
+"""Side of the inset and its distance to the edge, as parts of the picture's side."""
+
+
 def shots(state: SessionState) -> tuple[Shot, ...]:
-    """The pictures that the state's layout shows, row by row; before and after for the split."""
+    """The pictures that the state's layout shows, row by row; before and after for the split, the
+    inset last where there is one."""
     display = state.display
     if display.layout == "grid":
         return tuple(state.shot(view) for view in display.grid)
@@ -30,6 +35,8 @@ def shots(state: SessionState) -> tuple[Shot, ...]:
     if display.layout == "split":
         before = state.before or state.shot()
         return replace(before, view=display.view), state.shot()
+    if display.inset not in ("none", display.view):
+        return state.shot(), state.shot(display.inset)
     return (state.shot(),)
 
 
@@ -80,7 +87,40 @@ def compose(state: SessionState, pictures: list[np.ndarray]) -> np.ndarray:
         before, after = (_padded(p, _largest(pictures)) for p in pictures)
         edge = round(state.display.split * after.shape[1])
         return np.concatenate([before[:, :edge], after[:, edge:]], axis=1)
+    if state.display.layout == "single" and len(pictures) == 2:
+        return _with_inset(*pictures)
     return tiled(pictures, grid_shape(state)[1])
+
+
+def inset_place(tile: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of the inset in a square picture, on whole units."""
+    _, _, right, bottom = tile
+    side = round(_INSET * (right - tile[0]))
+    right, bottom = (edge - round(_MARGIN * (right - tile[0])) for edge in (right, bottom))
+    return right - side, bottom - side, right, bottom
+
+
+def _with_inset(picture: np.ndarray, small: np.ndarray) -> np.ndarray:
+    height, width = picture.shape[:2]
+    left, top, right, bottom = map(round, inset_place((0, 0, width, height)))
+    whole = picture.copy()
+    if right > left:
+        whole[top:bottom, left:right] = _resampled(small, right - left)
+    return whole
+
+
+def _resampled(picture: np.ndarray, side: int) -> np.ndarray:
+    """A square picture [h, h, C] of another side, by bilinear interpolation as OpenGL does it."""
+    at = (np.arange(side) + 0.5) * picture.shape[0] / side - 0.5
+    at = at.clip(0, picture.shape[0] - 1)
+    low = np.floor(at).astype(int)
+    high = np.minimum(low + 1, picture.shape[0] - 1)
+    part = (at - low).astype(np.float32)
+    rows = picture[low] + (picture[high].astype(np.float32) - picture[low]) * part[:, None, None]
+    mixed = rows[:, low] + (rows[:, high] - rows[:, low]) * part[:, None]
+    if picture.dtype == np.uint8:
+        return np.floor(mixed + 0.5).astype(np.uint8)
+    return mixed
 
 
 def tiled(pictures: list[np.ndarray], columns: int) -> np.ndarray:

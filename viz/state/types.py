@@ -47,6 +47,14 @@ VIEWS: dict[View, str] = {
     "opacity": "Opacity",
     "mesh": "Mesh",
 }
+Inset = Literal["none", "raw", "depth", "normals", "mesh"]
+INSETS: dict[Inset, str] = {
+    "none": "None",
+    "raw": "Raw picture",
+    "depth": "Depth",
+    "normals": "Normals",
+    "mesh": "Mesh",
+}
 Layout = Literal["single", "grid", "yaws", "times", "split"]
 LAYOUTS: dict[Layout, str] = {
     "single": "One view",
@@ -404,6 +412,9 @@ class Display:
 
     The grid layout has views of its own.
     """
+    inset: Inset = "none"
+    """Another view of the same as a small picture in the lower right corner, where one view is
+    shown."""
     grid: tuple[View, View, View, View] = ("image", "depth", "normals", "raw")
     """What this picture shows.
 
@@ -515,6 +526,10 @@ class Cue:
     """Second, smaller line of the caption."""
     note: str = ""
     """For the speaker alone."""
+    planned: Annotated[float, Range(0, 7200, "s", slider=(0, 600), step=1)] = 0.0
+    """How long the cue is meant to stand. 0 plans nothing."""
+    used: Annotated[float, Range(0, 86_400, "s")] = 0.0
+    """How long it stood in the last rehearsal."""
 
     @classmethod
     def of(cls, state: SessionState, **others: Any) -> Cue:

@@ -240,7 +240,7 @@ def start(display: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 def desk(start: Start, model: Path) -> AppDriver:
     """An application that shows the small model."""
     made = start(model)
-    made.settle()
+    made.settle(60.0)  # the first full picture of a process waits for its compilation
     return made
 
 

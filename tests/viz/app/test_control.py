@@ -401,6 +401,7 @@ def test_devices_are_plugged_in_and_pulled_out(monkeypatch: pytest.MonkeyPatch) 
     wait_for(lambda: ports.connections == before + 1)
     devices.names = []
     wait_for(lambda: "cannot be reached here: error creating" in ports.state)
+    assert "off and on" in ports.state
     ports.close()
     outbox.close()
 

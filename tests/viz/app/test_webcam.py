@@ -91,6 +91,11 @@ def test_the_audience_is_seen_in_a_conference(
     commands.blank("white")
     desk.until(lambda: Device.frames[-1].min() == 255)
     commands.end_show()
+    late = commands.result
+    assert late is not None
+    commands.state.display = replace(commands.state.display, layout="yaws", columns=4)
+    commands.show(replace(late))
+    assert desk.app.audience.scene.display.layout == "single", "it belongs to the layout before"
     commands.state.quality = replace(commands.state.quality, mesh_resolution=16)
     commands.state.display = replace(commands.state.display, layout="grid", grid=("mesh",) * 4)
     desk.settle(40)

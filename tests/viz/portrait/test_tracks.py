@@ -15,13 +15,17 @@ from skimage import data
 
 from viz import program
 from viz.portrait.camera.camera_fit import CameraFit
+from viz.portrait.camera.cropping import crop
 from viz.portrait.camera.face_template import canonical_template
 from viz.portrait.faces.squares import Square
 from viz.portrait.faces.warping import cut
+from viz.portrait.tracks import kept_trail
 from viz.portrait.tracks.expressions import eye_opening, mouth_opening
 from viz.portrait.tracks.film import open_film
-from viz.portrait.tracks.following import FollowedFace, follow, smoothed
+from viz.portrait.tracks.following import FollowedFace, Trail, follow, smoothed
 from viz.portrait.tracks.motion_map import MotionMap
+from viz.portrait.tracks.opening_controls import OpeningControls
+from viz.portrait.tracks.pasting import Colors, into_frame
 from viz.portrait.tracks.track_options import TrackOptions
 from viz.portrait.tracks.tracking import track_of
 from viz.state.driving.motion_track import MotionTrack, read_track, write_track
@@ -119,20 +123,72 @@ def track(frames: int = 25) -> MotionTrack:
     matrix[2 * 14 + 1, 2] = -100.0
     rest, openings = np.array([0, 1, 0, 0], np.float32), np.ones(2, np.float32)
     known = MotionMap(rest, matrix, np.eye(4, dtype=np.float32), openings)
+    directions = np.array([[1, 0, 0, 0], [0, 0, 0, 1]], np.float32)
+    curve = np.linspace(0, 0.5, 5, dtype=np.float32)
+    controls = OpeningControls(directions, 1 - curve, curve)
     options = replace(TrackOptions(), motion_smoothing=0.0)
     named = {"fps": 24.0, "source": "a.mp4", "weights": "0" * 16}
-    return track_of(talking(frames), TEMPLATE, known, options, **named)
+    return track_of(talking(frames), TEMPLATE, known, controls, options, **named)
 
 
 def test_codes_follow_the_mouth_from_the_driver_s_own_rest():
     made = track()
     opening = mouth_opening(talking(25).points)
     code = made.codes[:, 2]
-    assert np.corrcoef(opening, code)[0, 1] > 0.999 and code.max() > 1
+    assert np.corrcoef(opening, code)[0, 1] > 0.999 and code.max() > 0.3
     calm = code[opening <= np.quantile(opening, 0.3)]
     assert np.abs(calm).max() < 0.2 * code.max()
     assert np.allclose(made.codes[:, 1], 1)  # the code at rest
+    mouth = made.codes[:, 3]
+    assert np.corrcoef(opening, mouth)[0, 1] > 0.99
     assert eye_opening(talking(3).points).min() > 0
+
+
+def test_a_blink_closes_the_eyes_and_openings_keep_their_order():
+    curve = np.array([0, 0.1, 0.1001, 0.3, 0.4], np.float32)
+    controls = OpeningControls(np.eye(2, dtype=np.float32), 1 - curve, curve)
+    eyes = np.array([1.1, 1.0, 0.9, 0.5, 0.3])
+    mouth = np.array([-0.1, 0.0, 0.2, 0.4, 0.8])
+    closing, opening = controls.amounts(eyes, mouth).T
+    assert closing[0] == closing[1] == 0 and closing[-1] > 0.97
+    assert opening[0] == opening[1] == 0 and opening[-1] > 0.97
+    assert (np.diff(closing[1:]) > 0).all() and (np.diff(opening[1:]) > 0).all()
+    calm = controls.amounts(np.array([1.0, 0.97, 1.0]), np.array([0.0, 0.1, 0.0]))
+    assert calm.max() < 0.3  # no blink, and a mouth that hardly opens, stay small
+
+
+def test_following_goes_on_where_it_was_stopped(tmp_path):
+    path, about = write_video(tmp_path / "a.mp4", pictures(hidden=(1,))), {"video": "a"}
+    whole = followed(path)
+    with open_film(path) as film:
+        trail = Trail()
+        steps = follow(film, TEMPLATE, trail=trail)
+        while len(trail.faces) < 4:
+            next(steps)
+        steps.close()
+        kept_trail.keep(tmp_path / "a.unfinished", trail, about)
+        assert kept_trail.kept(tmp_path / "a.unfinished", {"video": "b"}) is None
+        again = kept_trail.kept(tmp_path / "a.unfinished", about)
+        assert again is not None and len(again.faces) == 4 and again.faces[1] is None
+        found = finish(follow(film, TEMPLATE, trail=again))
+    assert np.array_equal(found.points, whole.points) and found.fits == whole.fits
+    (tmp_path / "a.unfinished").write_bytes(b"damaged")
+    assert kept_trail.kept(tmp_path / "a.unfinished", about) is None
+
+
+def test_a_head_put_back_takes_the_films_colours_and_leaves_no_seam():
+    """Her own face in other colours, put back, looks as before; around her nothing moves."""
+    photo = torch.from_numpy(data.astronaut()).permute(2, 0, 1).float() / 255
+    fit = CameraFit(0.0, 0.0, (225.0, 125.0), 240.0, 3.0)
+    there = crop(photo, fit, 256).picture
+    tinted = there * torch.tensor([0.7, 0.9, 0.8])[:, None, None] + 0.1
+    made = into_frame(photo, tinted, fit, Colors.between([(tinted, there)]))
+    inside = torch.zeros(photo.shape[1:], dtype=torch.bool)
+    inside[90:160, 195:255] = True  # cheeks, eyes and nose
+    apart = (made - photo).abs()
+    assert apart[:, inside].mean() < 0.02 and (tinted - there).abs().mean() > 0.05
+    assert apart[:, 300:].max() == 0 and apart[:, :, 380:].max() == 0
+    assert apart.mean(0)[10:240, 110:340].quantile(0.9) < 0.12
 
 
 def test_tracks_are_kept(tmp_path):

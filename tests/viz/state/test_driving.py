@@ -35,6 +35,9 @@ def made_track(frames: int = FRAMES, fps: float = 50.0) -> MotionTrack:
         cameras=np.stack([np.arange(frames), np.zeros(frames)], axis=1).astype(np.float32),
         crops=np.tile(np.array([50, 50, 40, 0], np.float32), (frames, 1)),
         points=np.zeros((frames, 478, 2), np.float32),
+        openings=np.zeros((frames, 2), np.float32),
+        controls=np.array([[0, 0, 1, 0], [0, 0, 0, 1]], np.float32),
+        amounts=np.ones((frames, 2), np.float32),
         found=np.ones(frames, bool),
         fps=fps,
         size=(100, 100),
@@ -82,6 +85,8 @@ def test_strength_turning_blend_and_smoothing(state):
     assert code(state) == [10, 1, 0, 0]  # from the rest, which stays
     assert state.seen_from == state.orbit
     assert state.shot().driven.share == 0.75
+    state.drive = driven.at(replace(Drive(track=state.drive.track), eyes=3.0, mouth=0.5), 5)
+    assert code(state) == [5, 1, 2, -0.5]
     jump = replace(made_track(), codes=made_track().codes * (np.arange(FRAMES) == 10)[:, None])
     write_track(Path(state.drive.track), jump)
     state.drive = driven.at(replace(Drive(track=state.drive.track), smoothing=2.0), 10)

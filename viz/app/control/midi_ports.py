@@ -90,7 +90,12 @@ class MidiPorts:
                 self._look(rtmidi2)
             except RuntimeError as error:
                 why = " ".join(str(error).split()).rpartition("initialize: ")[2]
-                self._states[0] = f"MIDI devices cannot be reached here: {why.rstrip('.')}."
+                # Asked again, it would write the same to the terminal again.
+                self._states[0] = (
+                    f"MIDI devices cannot be reached here: {why.rstrip('.')}. "
+                    "Switch MIDI off and on to try again."
+                )
+                break
             self._closing.wait(_LOOK_SECONDS)
         self._devices = {}
 

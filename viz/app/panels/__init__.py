@@ -29,6 +29,7 @@ from viz.app.panels import (
     quality,
     settings_panel,
     show_panel,
+    track_panel,
     view,
 )
 from viz.state.types import RenderResult, SessionState
@@ -55,6 +56,7 @@ PANELS: tuple[Panel, ...] = (
     Panel("Motion", icons.ICON_FA_PERSON_RUNNING, motion_panel.draw),
     Panel("Portrait", icons.ICON_FA_ADDRESS_CARD, portrait.draw, default_open=False),
     Panel("Live", icons.ICON_FA_FACE_LAUGH, live_panel.draw, default_open=False),
+    Panel("Motion track", icons.ICON_FA_MASKS_THEATER, track_panel.draw, default_open=False),
     Panel("Camera", icons.ICON_FA_VIDEO, camera_panel.draw),
     Panel("Path", icons.ICON_FA_ROUTE, path_panel.draw, default_open=False),
     Panel("Capture", icons.ICON_FA_CAMERA_RETRO, capture.draw),

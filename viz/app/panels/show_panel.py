@@ -10,12 +10,15 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls import layout, style
 from viz.app.commands import Commands
-from viz.app.panels.setting_controls import segmented, slider
+from viz.app.panels.setting_controls import choice, segmented, slider
 from viz.app.panels.widgets import Button, button_row, heading
+from viz.app.stage.running_show import clock_text
 from viz.state.settings import setting
-from viz.state.types import CUE_PLAYS, TRANSITIONS, Cue, RenderResult, SessionState
+from viz.state.types import CUE_PLAYS, INSETS, TRANSITIONS, Cue, RenderResult, SessionState
 
-_ROW = 26.0
+_ROW = 44.0
+_PICTURE = 40.0
+"""Design pixels: height of a row, and the side of the picture in it."""
 _AUDIENCE_VIEWS = {"all": "All pictures", "one": "One picture"}
 
 
@@ -44,9 +47,18 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
             enabled=bool(state.cues),
             lit=bool(state.cues),
         ),
+        Button(
+            "Rehearse",
+            commands.rehearse,
+            "Gives the show from the first cue to yourself, and keeps how long each cue stood. P "
+            "pauses the clock.",
+            icon=icons.ICON_FA_STOPWATCH,
+            enabled=bool(state.cues) and not running,
+        ),
     )
     if state.cues:
         _list(state, commands)
+        _rehearsal(state, commands)
         _chosen(commands)
     heading("Audience")
     _audience(commands)
@@ -74,9 +86,22 @@ def _list(state: SessionState, commands: Commands) -> None:
         ink = layout.ink(colors.on_fill if k == shown else colors.text)
         y = low.y + (height - imgui.get_font_size()) / 2
         draw.add_text((low.x + style.px(8), y), ink, str(k + 1))
+        side, gap = style.px(_PICTURE), style.px((_ROW - _PICTURE) / 2)
+        left, over = low.x + style.px(30), low.y + gap
+        image = commands.cue_image(cue)
+        if image is not None:
+            end = (left + side, over + side)
+            draw.add_image(image.ref, (left, over), end, image.low, image.high)
+        left += side + style.px(8)
         name = controls.printable(cue.name or cue.title or "Untitled")
-        room = width - style.px(64)
-        draw.add_text((low.x + style.px(32), y), ink, layout.ellipsis(name, room))
+        room = high[0] - style.px(28) - left
+        times = _times(cue)
+        half = style.px(9) if times else 0.0
+        draw.add_text((left, y - half), ink, layout.ellipsis(name, room))
+        if times:
+            with style.font("body", style.SMALL_SIZE):
+                dim = ink if k == shown else layout.ink(colors.text_dim)
+                draw.add_text((left, y + half), dim, layout.ellipsis(times, room))
         icon = _icon(cue)
         draw.add_text((high[0] - style.px(22), y), ink, icon)
         imgui.pop_id()
@@ -91,6 +116,31 @@ def _list(state: SessionState, commands: Commands) -> None:
             break
     imgui.pop_style_var()
     imgui.dummy((0.0, style.px(2)))
+
+
+def _times(cue: Cue) -> str:
+    """Planned and used time in words; empty where there are none."""
+    parts = ((cue.planned, "planned"), (cue.used, "used"))
+    return ", ".join(f"{clock_text(seconds)} {word}" for seconds, word in parts if seconds)
+
+
+def _rehearsal(state: SessionState, commands: Commands) -> None:
+    """All planned and used times together, and what to make of them."""
+    whole = Cue(
+        planned=sum(cue.planned for cue in state.cues), used=sum(cue.used for cue in state.cues)
+    )
+    if times := _times(whole):
+        controls.hint(f"In all {times}.")
+    if whole.used:
+        button_row(
+            Button(
+                "Plan as used",
+                commands.plan_as_used,
+                "Takes the times of the last rehearsal as the plan; with a time set for the talk, "
+                "they are stretched to fill it.",
+                enabled=commands.current_show is None,
+            )
+        )
 
 
 def _rows_away(top: float, height: float, count: int, row: int) -> int:
@@ -115,6 +165,14 @@ def _chosen(commands: Commands) -> None:
     if cue is None:
         return
     heading(f"Cue {commands.cue_index + 1}")
+    button_row(
+        Button(
+            "Update",
+            commands.update_cue,
+            "Keeps what is shown in this cue; its words and its change stay.",
+        ),
+        Button("Delete", commands.delete_cue, "Takes this cue away. Undo brings it back."),
+    )
     changed = _text("Name", cue, "name")
     changed = segmented("Change", changed, "transition", TRANSITIONS)
     with controls.reserved(changed.transition != "cut") as shown:
@@ -125,18 +183,15 @@ def _chosen(commands: Commands) -> None:
     )
     if kinds:
         changed = replace(changed, plays=value)
+    if changed.display.layout == "single":
+        display = choice("Inset", changed.display, "inset", INSETS)
+        if display != changed.display:
+            changed = replace(changed, display=display)
+    changed = slider("Planned", changed, "planned")
     for label, name in (("Title", "title"), ("Line", "line"), ("Note", "note")):
         changed = _text(label, changed, name)
     if changed != cue:
         commands.edit_cue(changed)
-    button_row(
-        Button(
-            "Update",
-            commands.update_cue,
-            "Keeps what is shown in this cue; its words and its change stay.",
-        ),
-        Button("Delete", commands.delete_cue, "Takes this cue away. Undo brings it back."),
-    )
 
 
 def _text(label: str, cue: Cue, name: str) -> Cue:
@@ -161,3 +216,6 @@ def _audience(commands: Commands) -> None:
         interface.audience = place
     segmented("Sees", interface, "audience_view", _AUDIENCE_VIEWS)
     slider("Talk", interface, "talk_minutes")
+    heading("Kiosk")
+    slider("Pause", interface, "kiosk_pause")
+    slider("Idle", interface, "kiosk_idle")

@@ -12,6 +12,7 @@ from viz.app.panels.setting_controls import choice, segmented, slider, toggle
 from viz.app.panels.widgets import Button, button_row, disabled, heading
 from viz.state.settings import setting
 from viz.state.types import (
+    INSETS,
     LAYOUTS,
     MESH_STYLES,
     VIEWS,
@@ -42,6 +43,8 @@ def _layout(display: Display) -> Display:
     if display.layout == "grid":
         return _grid(display)
     display = choice("Show", display, "view", VIEWS, key="V")
+    if display.layout == "single":
+        display = choice("Inset", display, "inset", INSETS)
     if display.layout in ("yaws", "times"):
         display = slider("Pictures", display, "columns")
     return slider("Yaw span", display, "yaw_span") if display.layout == "yaws" else display

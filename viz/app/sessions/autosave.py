@@ -46,6 +46,8 @@ class Origin:
     """The session as it is in that file, or as it began."""
     cue: int | None = None
     """The cue that stands; None while no show runs."""
+    begun: float | None = None
+    """When the talk began, seconds since 1970; None while no show runs."""
 
 
 @dataclass(frozen=True)

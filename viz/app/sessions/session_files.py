@@ -9,7 +9,7 @@ from pathlib import Path
 from gui_utils.files.file_dialogs import Filters, Kind
 from viz.app.path_commands import PathCommands
 from viz.app.session_commands import Question
-from viz.app.sessions.autosave import Origin, SavedSession
+from viz.app.sessions.autosave import SavedSession
 from viz.exports import embedding, writing
 from viz.exports.export_jobs import FindModelJob
 from viz.state import files, named_files, session
@@ -271,7 +271,7 @@ class SessionFiles(PathCommands):
         """Notes that the session is as it is in its file, or as it began; `path` is a new file."""
         path = self.session_path if path is None else path
         stamp = files.file_stamp(path) if path else None
-        self.origin = Origin(path, stamp, self.state.snapshot(), self.origin.cue)
+        self.origin = replace(self.origin, file=path, stamp=stamp, saved=self.state.snapshot())
 
     def keep_session(self) -> str:
         """Saves the session for the next start where it has changes or is to be reopened; why that

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 import numpy as np
 from imgui_bundle import imgui
@@ -21,7 +22,8 @@ from viz.app.stage.awake import Awake
 from viz.app.stage.board import Board
 from viz.app.stage.captions import Caption
 from viz.app.stage.virtual_camera import Scene
-from viz.state.types import Cue, RenderResult
+from viz.state import layouts
+from viz.state.types import Cue, RenderResult, SessionState
 
 TITLE = "PV3D visualizer: audience"
 HERE, FRAMED = "here", "window"
@@ -96,7 +98,7 @@ class Audience:
         commands, board = self._commands, self._boards[0]
         show, result = commands.current_show, commands.result
         if show is None:
-            if result is not self._before_show.result:  # a layout belongs to its own pictures
+            if result is not self._before_show.result and _fits(result, commands.state):
                 self._before_show = Scene(result, commands.state.display)
             return replace(self._before_show, ground=self.ground)
         if show.blank:
@@ -118,6 +120,8 @@ class Audience:
         if part < 1:
             ground = [Quad(self._ground_image(), gap, alpha=part) for gap in gaps(quads, area)]
             quads = [*old.quads(area, one), *ground, *quads]
+        if show.touched is not None:
+            return quads  # a visitor's own picture is not the one that the caption tells of
         return quads + self._caption.quads(*self._words, size)
 
     def _ground_image(self) -> int:
@@ -179,7 +183,7 @@ class Audience:
         commands = self._commands
         show, result = commands.current_show, commands.result
         assert show is not None
-        if show.holds or result is None or result is self._seen:
+        if show.holds or result is self._seen or not _fits(result, commands.state):
             return
         cue = commands.state.cues[show.index]
         if show.fade > 0:
@@ -245,21 +249,40 @@ class Audience:
 
 
 def gaps(quads: Sequence[Quad], area: Box) -> list[Box]:
-    """Rectangles that cover what quads in rows leave free of an area."""
+    """Rectangles that cover what quads in rows leave free of an area; those that lie on others do
+    not count."""
     left, top, right, bottom = area
-    rows = sorted({quad.place[1::2] for quad in quads})
+    places = {quad.place for quad in quads}
+    places = {place for place in places if not any(_lies_on(place, other) for other in places)}
+    rows = sorted({place[1::2] for place in places})
     found: list[Box] = []
     y = top
     for start, end in rows:
         found.append((left, y, right, start))
         x = left
-        for place in sorted(quad.place for quad in quads if quad.place[1::2] == (start, end)):
+        for place in sorted(place for place in places if place[1::2] == (start, end)):
             found.append((x, start, place[0], end))
             x = place[2]
         found.append((x, start, right, end))
         y = end
     found.append((left, y, right, bottom))
     return [box for box in found if box[2] > box[0] and box[3] > box[1]]
+
+
+def _fits(result: RenderResult | None, state: SessionState) -> TypeGuard[RenderResult]:
+    """Whether pictures are those of the layout: while another one is on its way, the last stays."""
+    if result is None:
+        return False
+    views = [
+        [shot.view for shot in shots] for shots in (result.request.shots, layouts.shots(state))
+    ]
+    return views[0] == views[1]
+
+
+def _lies_on(place: Box, other: Box) -> bool:
+    """Whether a rectangle is a part of another one."""
+    low, high = (place[k] >= other[k] for k in (0, 1)), (place[k] <= other[k] for k in (2, 3))
+    return place != other and all((*low, *high))
 
 
 def _words(cue: Cue) -> tuple[str, str]:

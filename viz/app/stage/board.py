@@ -12,6 +12,7 @@ from gui_utils.gl.mesh_view import MeshView
 from gui_utils.gl.quads import Box, Quad
 from gui_utils.gl.texture import Texture
 from viz.app.viewport.picture_view import tile_places
+from viz.state.layouts import inset_place
 from viz.state.types import Display, MeshData, RenderResult, Shot
 
 _GAP = 0.006
@@ -59,6 +60,9 @@ def placed(display: Display, count: int, area: Box, one: bool) -> list[Placed]:
     if layout == "split" and count == 2:
         tile = tile_places(area, 1, None, 0.0)[0]
         return [Placed(0, tile, (0.0, display.split)), Placed(1, tile, (display.split, 1.0))]
+    if layout == "single":
+        tile = tile_places(area, 1, None, 0.0)[0]
+        return [Placed(0, tile), Placed(1, inset_place(tile))][:count]
     chosen = range(count)
     if one:
         middle = count // 2 if layout in ("yaws", "times") else 0

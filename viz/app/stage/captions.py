@@ -39,7 +39,8 @@ class Caption:
         margin = round(MARGIN * size[1])
         width, height = self._texture.width, self._texture.height
         bottom = size[1] - margin
-        return [Quad(self._texture.name, (margin, bottom - height, margin + width, bottom))]
+        place = (margin, bottom - height, margin + width, bottom)
+        return [Quad(self._texture.name, place, see_through=True)]
 
     def close(self) -> None:
         """Frees what lies on the GPU."""

@@ -4,74 +4,63 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
+from gui_utils.controls.redraw import request_frame
+from gui_utils.gl.atlas import AtlasImage
 from viz.app.sessions.autosave import SavedSession
 from viz.app.sessions.session_files import SessionFiles
+from viz.app.stage.running_show import Blank, Show, TalkClock
+from viz.render.messages import Prepared
+from viz.scheduling.cue_pictures import first_pictures, shrunk, small_picture
+from viz.scheduling.scheduler import MOST_FILL_SECONDS
 from viz.state import files, layouts, named_files
-from viz.state.types import Cue, CuePlay
-
-Blank = Literal["", "black", "white"]
+from viz.state.animation import clip_time
+from viz.state.settings import setting
+from viz.state.types import (
+    FRAME_RATE,
+    Cue,
+    CuePlay,
+    RenderRequest,
+    SessionState,
+    View,
+)
 
 _PATIENCE = 10.0
 """Seconds that a cue's first picture may take before the show goes on without it."""
 _ENDING = 1.5
 """Seconds within which Escape is pressed twice to end a show."""
-_MODEL_FADE = 0.5
-"""Seconds of the fade that takes the place of a glide from one model to another."""
+_LONGEST_TALK = 86_400.0
+"""Seconds after which a clock that went on while the program was gone is not believed."""
+_INSTEAD_OF_GLIDE = 0.5
+"""Most seconds of the fade that takes the place of a glide to another model or to other views."""
 
 
-@dataclass
-class Show:
-    """A show under way."""
-
-    begun: float
-    """Clock time of its beginning, seconds."""
-    index: int = 0
-    """The cue that stands, or is on its way."""
-    blank: Blank = ""
-    """What covers the audience's picture."""
-    frozen: bool = False
-    """Whether the audience's picture stays while the speaker prepares another one."""
-    loading: str = ""
-    """Path of the model that the cue waits for; empty where it waits for none."""
-    awaited: float = math.inf
-    """Clock time until which the cue's first full picture is waited for; infinite where none is."""
-    fade: float = 0.0
-    """Seconds over which that picture will fade in."""
-    gliding: bool = False
-    """Whether the view moves to the cue."""
-    message: str = ""
-    """The last notice, for the speaker."""
-    escaped: float = -math.inf
-    """Clock time of the last Escape."""
-    typed: str = ""
-    """Digits of the number of a cue to go to."""
-    typed_at: float = 0.0
-    """Clock time of the last of them."""
-
-    @property
-    def holds(self) -> bool:
-        """Whether the audience keeps the last cue's picture until the next one's is ready."""
-        return self.frozen or bool(self.loading) or self.awaited < math.inf
-
-    @property
-    def word(self) -> str:
-        """What the audience sees, in a word."""
-        if self.blank:
-            return self.blank.upper()
-        return "FROZEN" if self.frozen else "LIVE"
+def _views(state: SessionState) -> list[View]:
+    return [shot.view for shot in layouts.shots(state)]
 
 
 class ShowCommands(SessionFiles):
     """What can be done with cues, and during a show."""
 
-    current_show: Show | None = None
-    """The show under way, if any."""
-    cue_index: int = 0
-    """The cue chosen in the list."""
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.current_show: Show | None = None
+        """The show under way, if any."""
+        self.cue_index = 0
+        """The cue chosen in the list."""
+        self._weights: dict[str, str] = {}
+        """Fingerprints of the models that were loaded, by their paths."""
+        self._was_at: dict[str, str] = {}
+        """Where the models that cues name were found last."""
+        self._ahead: tuple[RenderRequest, ...] = ()
+        self._ahead_of: tuple[object, ...] = ()
+        """What `_ahead` was made for."""
+        self._loading_ahead: tuple[str, tuple[RenderRequest, ...]] | None = None
+        """The model and pictures that the worker was last asked to prepare."""
 
     # The list of cues -------------------------------------------------------------------------
 
@@ -87,7 +76,7 @@ class ShowCommands(SessionFiles):
         cue = self.chosen_cue
         if cue is not None:
             shown = self._present_cue(cue.name)
-            kept = ("transition", "seconds", "title", "line", "note")
+            kept = ("transition", "seconds", "title", "line", "note", "planned", "used")
             self.edit_cue(replace(shown, **{name: getattr(cue, name) for name in kept}))
 
     def _present_cue(self, name: str) -> Cue:
@@ -139,11 +128,49 @@ class ShowCommands(SessionFiles):
             self.notify("info", "There are no cues yet: keep what is shown as a cue first.")
             return
         if self.current_show is None:
-            self.current_show = Show(begun=time.perf_counter())
+            self.current_show = Show(TalkClock(time.perf_counter()))
             self.go_to_cue(min(self.cue_index, len(self.state.cues) - 1))
+
+    def rehearse(self) -> None:
+        """Begins a show from the first cue whose times are kept in the cues at its end."""
+        if self.current_show is None:
+            self.cue_index = 0
+            self.start_show()
+        if self.current_show is not None:
+            self.current_show.rehearsal = True
+
+    def start_kiosk(self) -> None:
+        """Begins a show that goes on by itself, without end, in the one window."""
+        self.interface.audience, self.interface.sidebar_visible = "here", False
+        self.cue_index = 0
+        self.start_show()
+        if self.current_show is not None:
+            self.current_show.kiosk = True
+
+    @property
+    def is_kiosk(self) -> bool:
+        """Whether visitors look at it, who may do little."""
+        return self.current_show is not None and self.current_show.kiosk
+
+    def hand_over(self, now: float) -> None:
+        """Lets a visitor of a kiosk take over, or go on; `now` is the time of a clock."""
+        if self.current_show is not None:
+            self.current_show.touched = now
+
+    def scrub_to(self, part: float) -> None:
+        """Stops what plays, and shows a frame of the clip: 0 is the first one, 1 the last."""
+        self.interface.playing = self.interface.path_playing = False
+        self.state.t = clip_time.snap(part)
 
     def end_show(self) -> None:
         """Ends the show; what it showed last stays."""
+        show = self.current_show
+        if show is not None and show.rehearsal:
+            used = show.clock.by_cue
+            self.state.cues = tuple(
+                replace(cue, used=round(used[k], 1)) if k in used else cue
+                for k, cue in enumerate(self.state.cues)
+            )
         self.current_show = None
         self._note_cue(None)
         self._rest()
@@ -187,6 +214,34 @@ class ShowCommands(SessionFiles):
         """Hides or shows everything but the picture in the speaker's window."""
         self.interface.sidebar_visible = not self.interface.sidebar_visible
 
+    def pause_clock(self) -> None:
+        """Pauses the clock of the talk, or lets it go on."""
+        if self.current_show is not None:
+            self.current_show.clock.toggle(time.perf_counter())
+
+    def restart_clock(self) -> None:
+        """Lets the paused clock of the talk begin again at 0: one key alone must not lose it."""
+        show = self.current_show
+        if show is None:
+            return
+        if show.clock.paused is None:
+            show.message = "P pauses the clock first, then T starts it again."
+        else:
+            show.clock.restart(time.perf_counter())
+            self._note_cue(show.index)
+
+    def plan_as_used(self) -> None:
+        """Takes the times of the last rehearsal as the plan; where a time is set for the talk, they
+        are stretched to fill it."""
+        used = sum(cue.used for cue in self.state.cues)
+        wanted = self.interface.talk_minutes * 60
+        factor = wanted / used if wanted and used else 1.0
+        declared = setting(Cue, "planned").range
+        self.state.cues = tuple(
+            replace(cue, planned=round(declared.clamp(factor * cue.used), 1))
+            for cue in self.state.cues
+        )
+
     def toggle_freeze(self) -> None:
         """Keeps the audience's picture as it is, or lets it follow again."""
         if self.current_show is not None:
@@ -202,6 +257,7 @@ class ShowCommands(SessionFiles):
         if show is not None:
             show.index, show.blank, show.message = index, "", ""
             show.loading, show.awaited, show.gliding = "", math.inf, False
+            show.arrived = show.touched = None
             self._note_cue(index)
         path = self._model_of(cue)
         if path is None:
@@ -209,27 +265,37 @@ class ShowCommands(SessionFiles):
             self.notify("warning", f"{name}, the model of this cue, is not here; open it first.")
             path = self.model.path if self.model else ""
         self._rest()
-        if self.model is None or self.model.path == path:
+        here = self.model.path if self.model else None
+        if here == path or (here is None and show is None):
             self._arrive(cue)
-        else:
-            if show is not None:
-                show.loading = path
-            else:
-                self.take_state(replace(cue.applied_to(self.state), checkpoint=self.model.path))
+            return
+        if show is not None:
+            show.loading = path
+        elif here is not None:
+            self.take_state(replace(cue.applied_to(self.state), checkpoint=here))
+        if here is not None or path != self.asked_model:
             self.worker.load(path, keep=True)
 
     def _note_cue(self, index: int | None) -> None:
         """Lets the session that saves itself know how far the show is."""
-        self.origin = replace(self.origin, cue=index)
+        begun = None
+        if index is not None and self.current_show is not None:
+            begun = time.time() - self.current_show.clock.elapsed(time.perf_counter())
+        self.origin = replace(self.origin, cue=index, begun=begun)
         self.autosave.save_soon()
 
     def resume(self, kept: SavedSession) -> None:
         """Goes on with a session that saved itself, and with the show that was under way."""
         super().resume(kept)
-        cue = kept.origin.cue
-        if cue is not None:
-            self.cue_index = cue
-            self.start_show()
+        cue, begun = kept.origin.cue, kept.origin.begun
+        if cue is None:
+            return
+        self.cue_index = cue
+        self.start_show()
+        if begun is not None and self.current_show is not None:
+            gone = min(max(time.time() - begun, 0.0), _LONGEST_TALK)
+            self.current_show.clock.begun -= gone
+            self._note_cue(cue)
 
     def _model_of(self, cue: Cue) -> str | None:
         """Path of a cue's model; None where it may not be opened, see `named_files`."""
@@ -237,7 +303,11 @@ class ShowCommands(SessionFiles):
             return files.default_checkpoint()
         folder = Path(self.session_path).parent if self.session_path else files.CHECKPOINTS
         known = list(self.preferences.recent)
-        return named_files.located(cue.checkpoint, folder, known) or None
+        found = named_files.located(cue.checkpoint, folder, known)
+        if found:
+            self._was_at[cue.checkpoint] = found
+        # A file that has gone since may still be in the worker's memory.
+        return found or self._was_at.get(cue.checkpoint)
 
     def _rest(self) -> None:
         """Stops all that moves by itself."""
@@ -246,20 +316,21 @@ class ShowCommands(SessionFiles):
         interface.playing = interface.path_playing = False
         interface.auto_orbit = interface.animate_person = False
 
-    def _arrive(self, cue: Cue, transition: str = "") -> None:
-        """Begins the change to a cue whose model is there."""
+    def _arrive(self, cue: Cue, other_model: bool = False) -> None:
+        """Begins the change to a cue whose model is there, now that it is or all along."""
         now, show = time.perf_counter(), self.current_show
-        transition = transition or cue.transition
         end = replace(cue.applied_to(self.state), checkpoint=self.state.checkpoint)
+        can_glide = not other_model and _views(end) == _views(self.state)
         if show is None:
             self.animator.glide_to(self.state, end, now)
-        elif transition == "glide" and cue.seconds > 0:
+        elif cue.transition == "glide" and cue.seconds > 0 and can_glide:
             self.animator.glide_to(self.state, end, now, cue.seconds)
             show.gliding = True
         else:
             self.take_state(end)
             show.awaited = now + _PATIENCE
-            show.fade = 0.0 if transition == "cut" else cue.seconds
+            fades = {"cut": 0.0, "fade": cue.seconds, "glide": min(cue.seconds, _INSTEAD_OF_GLIDE)}
+            show.fade = fades[cue.transition]
 
     def advance_show(self, now: float) -> None:
         """Takes the show a frame on: what a cue waited for is there, or has failed."""
@@ -270,23 +341,38 @@ class ShowCommands(SessionFiles):
             self.end_show()
             return
         show.index = min(show.index, len(self.state.cues) - 1)
+        show.clock.tick(show.index, now)
         cue = self.state.cues[show.index]
         if show.loading:
             if self.model is not None and self.model.path == show.loading:
                 show.loading = ""
-                faded = replace(cue, seconds=_MODEL_FADE) if cue.transition == "glide" else cue
-                self._arrive(faded, "cut" if cue.transition == "cut" else "fade")
+                self._arrive(cue, other_model=True)
             elif self.job is None:
                 show.loading = ""  # it failed, which the speaker has been told of
-        elif show.awaited < math.inf:
+        if show.awaited < math.inf:
+            self.ask(False, now)  # what is kept is shown in this very frame
             if self._is_shown_fully() or now > show.awaited:
                 show.awaited = math.inf
                 self._begin_to_play(cue)
-                self._load_ahead()
         elif show.gliding and not self.animator.gliding:
             show.gliding = False
             self._begin_to_play(cue)
-            self._load_ahead()
+        if show.stands:
+            self._prepare(show)
+            if show.kiosk:
+                self._go_on_alone(show, cue, now)
+
+    def _go_on_alone(self, show: Show, cue: Cue, now: float) -> None:
+        """Goes to the next cue of a kiosk when this one has stood, or the visitor has gone."""
+        if show.arrived is None:
+            show.arrived = now
+        since, most = show.arrived, cue.planned or self.interface.kiosk_pause
+        if show.touched is not None:
+            since, most = show.touched, self.interface.kiosk_idle
+        if now - since >= most:
+            self.go_to_cue((show.index + 1) % len(self.state.cues))
+        else:
+            request_frame("kiosk", since + most - now)
 
     def _is_shown_fully(self) -> bool:
         """Whether the newest picture is the state's at full quality."""
@@ -303,11 +389,65 @@ class ShowCommands(SessionFiles):
         interface.auto_orbit = cue.plays == "orbit"
         interface.animate_person = cue.plays == "wander"
 
-    def _load_ahead(self) -> None:
-        """Lets the worker load the next cue's model while this one stands."""
-        assert self.current_show is not None
-        following = self.state.cues[self.current_show.index + 1 : self.current_show.index + 2]
-        for cue in following:
+    # What is rendered before it is shown ------------------------------------------------------
+
+    @property
+    def ahead(self) -> Sequence[RenderRequest]:
+        return self._ahead if self.current_show is not None else ()
+
+    @property
+    def awaits_whole(self) -> bool:
+        return self.current_show is not None and self.current_show.awaited < math.inf
+
+    def cue_image(self, cue: Cue) -> AtlasImage | None:
+        """A cue's small picture; None while it has not come."""
+        path = cue.checkpoint or files.default_checkpoint()
+        if self.model is None:
+            return None
+        self._weights[self.model.path] = self.model.weights
+        weights = self._weights.get(path, "another model")
+        return self.small_pictures.image(small_picture(cue), model=weights)
+
+    def keep_prepared(self, event: Prepared) -> None:
+        """Keeps a picture that was rendered with another model, for the cues that it shows."""
+        self.scheduler.pictures.put(event.result, event.weights)
+        self._weights[event.path] = event.weights
+        shot, picture = event.result.request.shots[0], event.result.pictures[0]
+        for cue in self.state.cues:
+            if picture is not None and layouts.shots(cue.applied_to(self.state))[0] == shot:
+                self.thumbnails.put(small_picture(cue), shrunk(picture), event.weights)
+
+    def prepare_again(self) -> None:
+        """Notes that the worker has lost what it had prepared."""
+        self._loading_ahead = None
+        self._ahead_of = ()
+
+    def _prepare(self, show: Show) -> None:
+        """Has the next cue's pictures rendered, and the next other model loaded with its first
+        pictures, while a cue stands."""
+        state, model = self.state, self.model
+        rate = self.scheduler.step_rate
+        wanted = (state.cues, state.keyframes, show.index, model, rate)
+        if model is None or wanted == self._ahead_of:
+            return
+        self._ahead_of, self._ahead = wanted, ()
+        following = state.cues[show.index + 1 :]
+        if show.kiosk:
+            following += state.cues[: show.index]
+        for k, cue in enumerate(following):
             path = self._model_of(cue)
-            if path and self.model is not None and path != self.model.path:
-                self.worker.load_ahead(path)
+            if path == model.path and k == 0:
+                found = first_pictures(cue, state, self.interface, rate, model.moves)
+                self._ahead = self._affordable(found)
+            elif path and path != model.path:
+                found = first_pictures(cue, state, self.interface, FRAME_RATE, True)
+                if self._loading_ahead != (path, found):
+                    self._loading_ahead = path, found
+                    self.worker.load_ahead(path, found)
+                return
+
+    def _affordable(self, requests: tuple[RenderRequest, ...]) -> tuple[RenderRequest, ...]:
+        """As many of the pictures as can be rendered in the time that a clip at rest may take."""
+        spent = self.scheduler.full_ms(requests[0])
+        most = int(1000 * MOST_FILL_SECONDS / spent) if spent else len(requests)
+        return requests[: max(most, 1)]

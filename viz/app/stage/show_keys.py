@@ -68,6 +68,10 @@ SHOW_KEYS: tuple[ShowKey, ...] = (
         lambda do: do.blank("white"),
     ),
     ShowKey("Z", "Freeze, and go on", (_K.z,), (glfw.KEY_Z,), lambda do: do.toggle_freeze()),
+    ShowKey("P", "Pause the clock, and go on", (_K.p,), (glfw.KEY_P,), lambda do: do.pause_clock()),
+    ShowKey(
+        "T", "The paused clock begins again", (_K.t,), (glfw.KEY_T,), lambda do: do.restart_clock()
+    ),
     ShowKey(
         "H",
         "Hide or show the speaker's view",
@@ -89,6 +93,7 @@ def rows() -> list[tuple[str, str, str]]:
         *found,
         ("During a show", "Number, Enter", "Go to that cue"),
         ("During a show", "Ctrl + any other key", "As without a show"),
+        ("In a kiosk", "Ctrl+Shift+Q", "Quit"),
     ]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Sequence
 
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
@@ -12,13 +14,18 @@ from gui_utils.controls import style
 from gui_utils.controls.layout import ellipsis, ink, record_rect
 from viz.app.commands import Commands
 from viz.app.stage.audience import Audience
-from viz.app.stage.show_commands import Show
+from viz.app.stage.running_show import Show, clock_text
 from viz.state.types import Cue
 
 HEIGHT = 132.0
 """Design pixels."""
 _PICTURE = 200.0
-_BUTTONS = 292.0
+_CLOCK = 120.0
+"""Width of the clock's column."""
+_NEXT = 76.0
+"""Side of the next cue's picture."""
+_WORTH_TELLING = 5.0
+"""Seconds by which the talk is behind or ahead of its plan."""
 
 
 def draw(commands: Commands, audience: Audience) -> None:
@@ -37,7 +44,13 @@ def draw(commands: Commands, audience: Audience) -> None:
     left = low.x + (picture + style.px(16) if picture else 0.0)
     right = low.x + size.x
     imgui.set_cursor_screen_pos((left, low.y))
-    _words(commands, show, right - left - style.px(120))
+    room = right - left - style.px(_CLOCK)
+    side = style.px(_NEXT)
+    if room > 4 * side:
+        room -= side + style.px(16)
+        _next_picture(commands, show, (left + room, low.y), side)
+        imgui.set_cursor_screen_pos((left, low.y))
+    _words(commands, show, room)
     _clock(commands, show, (left, low.y), right, now)
     imgui.set_cursor_screen_pos((left, low.y + size.y - imgui.get_frame_height()))
     _buttons(commands, show, right - left)
@@ -76,35 +89,60 @@ def _words(commands: Commands, show: Show, room: float) -> None:
     imgui.end_group()
 
 
+def _next_picture(commands: Commands, show: Show, corner: tuple[float, float], side: float) -> None:
+    """The next cue as a small picture; nothing behind the last one."""
+    for cue in commands.state.cues[show.index + 1 : show.index + 2]:
+        image = commands.cue_image(cue)
+        if image is not None:
+            low, high = corner, (corner[0] + side, corner[1] + side)
+            imgui.get_window_draw_list().add_image(image.ref, low, high, image.low, image.high)
+            record_rect("Next cue's picture", (*low, *high))
+
+
 def _name(cue: Cue) -> str:
     return controls.printable(cue.name or cue.title or "Untitled")
-
-
-def clock_text(seconds: float) -> str:
-    """Seconds as "12:05", or "1:02:05" from an hour on; with a minus below 0."""
-    whole = abs(int(seconds))
-    hours, minutes = divmod(whole // 60, 60)
-    text = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
-    sign = "\u2212" if seconds <= -1 else ""
-    return f"{sign}{text}:{whole % 60:02d}"
 
 
 def _clock(
     commands: Commands, show: Show, corner: tuple[float, float], right: float, now: float
 ) -> None:
-    gone = now - show.begun
-    minutes = commands.interface.talk_minutes
-    lines = [(clock_text(gone), style.palette().text)]
-    if minutes:
+    colors, gone = style.palette(), show.clock.elapsed(now)
+    minutes, paused = commands.interface.talk_minutes, show.clock.paused is not None
+    lines = [(clock_text(gone), colors.text_dim if paused else colors.text)]
+    if paused:
+        lines.append(("Clock paused", colors.warning))
+    elif minutes:
         left = minutes * 60 - gone
-        color = style.palette().text_dim if left > 60 else style.palette().error
+        color = colors.text_dim if left > 60 else colors.error
         lines.append((f"{clock_text(left)} left", color))
+    cues = commands.state.cues
+    planned, used = cues[min(show.index, len(cues) - 1)].planned, show.clock.used(show.index)
+    if planned:
+        color = colors.text_dim if used <= planned else colors.error
+        lines.append((f"Cue {clock_text(used)} of {clock_text(planned)}", color))
+    elif show.rehearsal:
+        lines.append((f"Cue {clock_text(used)}", colors.text_dim))
+    late = _behind(cues, show)
+    if late is not None and abs(late) >= _WORTH_TELLING:
+        word = "behind" if late > 0 else "ahead"
+        lines.append((f"{clock_text(abs(late))} {word}", colors.text_dim))
     draw, y = imgui.get_window_draw_list(), corner[1]
-    for size, (text, color) in zip((24.0, style.SMALL_SIZE), lines, strict=False):
+    sizes = itertools.chain((24.0,), itertools.repeat(style.SMALL_SIZE))
+    for size, (text, color) in zip(sizes, lines, strict=False):
         with style.font("bold", size):
             extent = imgui.calc_text_size(text)
             draw.add_text((round(right - extent.x), round(y)), ink(color), text)
             y += extent.y + style.px(2)
+
+
+def _behind(cues: Sequence[Cue], show: Show) -> float | None:
+    """Seconds that the talk is behind its plan; None where a cue so far has none. A cue that stands
+    shorter than planned so far is no gain yet."""
+    planned = [cue.planned for cue in cues[: show.index + 1]]
+    if not all(planned):
+        return None
+    used = [show.clock.used(k) for k in range(len(planned))]
+    return sum(used[:-1]) - sum(planned[:-1]) + max(used[-1] - planned[-1], 0.0)
 
 
 def _buttons(commands: Commands, show: Show, room: float) -> None:

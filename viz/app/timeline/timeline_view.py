@@ -1,4 +1,5 @@
-"""The timeline: transport buttons, the track with frames, range and playhead, and the time."""
+"""The timeline: transport buttons, the clip with frames, range and playhead, the lanes above it,
+and the time."""
 
 from __future__ import annotations
 
@@ -14,12 +15,14 @@ from gui_utils.controls import style
 from gui_utils.controls.layout import ellipsis, ink, press_area, record, record_rect, tooltip
 from gui_utils.controls.numbers import parse_number
 from viz.app.commands import Commands
-from viz.app.timeline import path_lane
+from viz.app.timeline import driver_lane, path_lane
 from viz.app.timeline.clip_track import Track
+from viz.app.timeline.driver_lane import DriverLane
 from viz.app.timeline.path_drawing import LABEL_WIDTH, draw_label
 from viz.app.timeline.path_lane import PathLane
 from viz.state.animation import clip_time, path_editing
 from viz.state.animation.clip_time import EXTENT, Clock
+from viz.state.driving import driven
 from viz.state.types import CLIP_SECONDS, FRAMES, LOOP_MODES, LoopMode, SessionState
 
 HEIGHT = 64.0
@@ -108,6 +111,7 @@ class Timeline:
     def __init__(self) -> None:
         self._track = Track()
         self._path = PathLane()
+        self._driver = DriverLane()
         self._typed: str | None = None
         self._focus = False
 
@@ -127,12 +131,13 @@ class Timeline:
             Whether a playhead is being dragged; nothing should play meanwhile.
         """
         low, size = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail()
-        room = size.y - style.px(path_lane.height(commands.interface))
-        lane = commands.interface.path_lane and room >= style.px(_LEAST_HEIGHT)
-        height = min(max(room if lane else size.y, 1.0), style.px(HEIGHT))
-        # The lane comes above the clip, which stays where it is when the first key brings it: the
+        # The lanes come above the clip, which stays where it is when the first key brings one: the
         # hand that scrubs one must not find the other under it.
-        top = low.y + (style.px(path_lane.HEIGHT) if lane else 0.0)
+        lanes = path_lane.height(commands.interface), driver_lane.height(state)
+        roomy = size.y - style.px(sum(lanes)) >= style.px(_LEAST_HEIGHT)
+        path, driver = (style.px(lane) if roomy else 0.0 for lane in lanes)
+        height = min(max(size.y - path - driver, 1.0), style.px(HEIGHT))
+        top = low.y + path + driver
         if size.x < style.px(_PLAY_SIZE):
             return False
         with style.font("mono"):
@@ -144,12 +149,20 @@ class Timeline:
         middle = top + height / 2
         readout = {"full": 16, "short": 8, "none": 0}[parts.readout] * letter
         if named:
-            draw_label((low.x, middle), icons.ICON_FA_FILM, "Clip", commands.interface.playing)
+            plays = commands.interface.playing and not driven.plays(state)
+            draw_label((low.x, middle), icons.ICON_FA_FILM, "Clip", plays)
         place = (left, right), middle
         track, scrubbing = self._clip(state, commands, clock, parts, *place, ready)
+        if driver:
+            rect = (left, top - driver, right, top)
+            scrubbing |= self._driver.draw(state, commands, rect, track, readout)
+            if named:
+                at = (low.x, (rect[1] + rect[3]) / 2 + style.px(2))
+                plays = commands.interface.playing and driven.plays(state)
+                draw_label(at, icons.ICON_FA_MASKS_THEATER, "Track", plays)
         self._path.hovered = False
-        if lane:
-            rect = (left, low.y, right, top)
+        if path:
+            rect = (left, low.y, right, low.y + path)
             add = commands.add_keyframe
             scrubbing |= self._path.draw(state, commands.interface, rect, track, readout, add)
             if named:
@@ -189,6 +202,7 @@ class Timeline:
                 scrubbing = self._track.draw(state, clock, (left, right), middle, ready)
                 if scrubbing:
                     path_editing.pause(commands.interface)
+                    _let_clip_move(state)
             if readout:
                 self._readout(state, parts, (span[1] - readout, middle), readout)
         imgui.end_disabled()
@@ -280,6 +294,12 @@ class Timeline:
                 state.t = min(max(t, EXTENT[0]), EXTENT[1])
         if entered or imgui.is_item_deactivated():
             self._typed = None
+
+
+def _let_clip_move(state: SessionState) -> None:
+    """Where the motion track has it all to itself, the clip that is dragged takes over."""
+    if state.drive is not None and state.drive.active and not state.drive.blend:
+        state.drive = replace(state.drive, active=False)
 
 
 _TYPE_HINT = "Double click to type a time."

@@ -264,11 +264,14 @@ class Viewport:
             return self._draw_split(tiles[0], shots, state, commands)
         labels = _labels(state)
         legend: tuple[Rect, tuple[float, float]] | None = None
+        if state.display.layout == "single" and len(shots) == 2:
+            tiles = [*tiles, layouts.inset_place(tiles[0])]
         for index, (tile, shot) in enumerate(zip(tiles, shots, strict=True)):
             slot = self._slot(index, shot)
             self._draw_tile(index, tile, slot, shot.camera, state)
             record_rect(f"Tile {index}", tile)
-            if slot is not None and slot.depth_range is not None:
+            is_inset = state.display.layout == "single" and index > 0  # too small for a legend
+            if slot is not None and slot.depth_range is not None and not is_inset:
                 legend = tile, slot.depth_range
             if state.display.layout == "grid":
                 view = shot.view if slot is None or slot.view is None else slot.view
@@ -403,7 +406,7 @@ class Viewport:
 
 def _places(area: Rect, state: SessionState) -> list[Rect]:
     layout = state.display.layout
-    count = 1 if layout == "split" else len(layouts.shots(state))
+    count = 1 if layout in ("single", "split") else len(layouts.shots(state))
     columns = None if layout in ("yaws", "times") else layouts.grid_shape(state)[1]
     return tile_places(area, count, columns, style.px(_GAP))
 

@@ -13,6 +13,7 @@ from viz.exports.pictures.frame_renderer import FrameRenderer
 from viz.exports.recipes import Recipe
 from viz.exports.schedule import Take
 from viz.exports.video import encoders
+from viz.exports.video.sound import SUFFIXES, add_sound, film_with_sound
 from viz.render.renderer import Renderer
 from viz.state.errors import UserError
 from viz.state.jobs import Steps
@@ -63,6 +64,10 @@ def write_video(
                 encoder.add((yield from frames.steps(take.at(k), words, done)))
             for done in encoder.finish():
                 yield f"Writing {path.name}", share + (1 - share) * done
+        sound = film_with_sound(state, options.movement.moving) if options.sound else None
+        if sound is not None and path.suffix.lower() in SUFFIXES:
+            yield "Adding the sound", share
+            add_sound(part, path.suffix.lower(), *sound, take.seconds)
     return path
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -13,7 +13,7 @@ from viz.portrait.camera.camera_fit import CameraFit, fit_camera
 from viz.portrait.camera.face_template import FaceTemplate
 from viz.portrait.faces.face import Face
 from viz.portrait.faces.finding import find_faces, refined
-from viz.portrait.tracks.expressions import face_points
+from viz.portrait.tracks.expressions import POINTS, face_points
 from viz.portrait.tracks.film import Film
 from viz.state.errors import UserError
 from viz.state.jobs import Steps
@@ -37,44 +37,58 @@ class FollowedFace:
     """Width and height of the frames in pixels."""
 
 
-def follow(film: Film, template: FaceTemplate, number: int = 1) -> Steps[FollowedFace]:
+@dataclass
+class Trail:
+    """A face that is being followed: what was found in the first frames of a film."""
+
+    faces: list[Face | None] = field(default_factory=list[Face | None])
+    """None where it was not seen."""
+    fits: list[CameraFit | None] = field(default_factory=list[CameraFit | None])
+    size: tuple[int, int] = (0, 0)
+    """Width and height of the frames in pixels."""
+
+
+def follow(
+    film: Film, template: FaceTemplate, number: int = 1, trail: Trail | None = None
+) -> Steps[FollowedFace]:
     """Steps of following a face.
 
     Args:
         film: the frames.
         template: of the generator.
         number: which face of the first frame that has any, the largest first.
+        trail: what was found before, to go on from; grows meanwhile.
 
     Raises:
         UserError: when there is none, or a frame cannot be read.
     """
-    points, fits, found = [], [], []
-    face: Face | None = None
-    size = (0, 0)
+    trail = trail or Trail()
+    done = len(trail.faces)
+    last = next((face for face in reversed(trail.faces) if face is not None), None)
+    fit = next((fit for fit in reversed(trail.fits) if fit is not None), None)
     for k, pixels in enumerate(film.frames()):
         yield f"Following the face, frame {k + 1} of {film.count}", k / film.count
-        size = (pixels.shape[2], pixels.shape[1])
-        seen = _next(pixels, face, number)
-        found.append(seen is not None)
-        if seen is None:
-            points.append(np.full((478, 2), np.nan, np.float32))
-            fits.append(None)
+        if k < done:
             continue
-        last = next((fit for fit in reversed(fits) if fit is not None), None)
-        face = seen
-        points.append(face_points(face))
-        fits.append(fit_camera(template, face.landmarks, start=last))
-    if face is None:
+        trail.size = (pixels.shape[2], pixels.shape[1])
+        face = _next(pixels, last, number)
+        if face is not None:
+            last, fit = face, fit_camera(template, face.landmarks, start=fit)
+        trail.faces.append(face)
+        trail.fits.append(None if face is None else fit)
+    if last is None:
         raise UserError(
             f"No face was found in {film.name}: choose a video of a person's face, from the front "
             "or half from the side."
         )
-    seen_frames = np.array(found)
+    found = np.array([face is not None for face in trail.faces])
+    points = np.full((len(found), POINTS, 2), np.nan, np.float32)
+    points[found] = [face_points(face) for face in trail.faces if face is not None]
     return FollowedFace(
-        points=_filled(np.stack(points), seen_frames).astype(np.float32),
-        fits=_filled_fits(fits, seen_frames),
-        found=seen_frames,
-        size=size,
+        points=_filled(points, found).astype(np.float32),
+        fits=_filled_fits(trail.fits, found),
+        found=found,
+        size=trail.size,
     )
 
 

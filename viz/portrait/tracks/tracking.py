@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,67 @@ from training.checkpoint import weights_mark
 from training.networks.generator import Generator
 from viz.portrait.camera.face_template import FaceTemplate
 from viz.portrait.camera.self_calibration import find_template
-from viz.portrait.tracks.expressions import lifted, neutral_points
+from viz.portrait.tracks import kept_trail
+from viz.portrait.tracks.expressions import (
+    eye_opening,
+    lifted,
+    mouth_opening,
+    neutral_points,
+)
 from viz.portrait.tracks.film import open_film
-from viz.portrait.tracks.following import FollowedFace, follow, smoothed
+from viz.portrait.tracks.following import FollowedFace, Trail, follow, smoothed
 from viz.portrait.tracks.motion_map import MotionMap, find_motion_map
+from viz.portrait.tracks.opening_controls import OpeningControls, find_controls
 from viz.portrait.tracks.track_options import TrackOptions
-from viz.state.driving.motion_track import MotionTrack
+from viz.state.driving.motion_track import MotionTrack, write_track
+from viz.state.files import file_stamp
 from viz.state.jobs import Steps
+from viz.state.person import UNFINISHED_SUFFIX
 
 _USUAL_FPS = 25.0
+_OTHERS = 0.25
+"""How much of the map's movements is added to those of eyes and mouth, which the controls make: all
+of it would halve the mouth again."""
 
 
-def track_video(G: Generator, path: Path, options: TrackOptions) -> Steps[MotionTrack]:
+def make_track(G: Generator, video: Path, options: TrackOptions, path: Path) -> Steps[Path]:
+    """Steps of making a motion track and saving it. Where they are left early, what was found is
+    kept beside it with the ending .unfinished, and the same call goes on from there.
+
+    Args:
+        G: whose motion codes are made.
+        video: a video, or a folder of frames.
+        options: how.
+        path: the track; one that is there is replaced.
+
+    Raises:
+        UserError: as `track_video`, and when the track cannot be written.
+    """
+    unfinished = path.with_suffix(UNFINISHED_SUFFIX)
+    about = {
+        "video": str(video.absolute()),
+        "stamp": str(file_stamp(str(video))),
+        "weights": weights_mark(G.state_dict()),
+        "options": repr(options),
+    }
+    trail = kept_trail.kept(unfinished, about) or Trail()
+    before, whole = len(trail.faces), False
+    try:
+        track = yield from track_video(G, video, options, trail)
+        write_track(path, track)
+        whole = True
+    finally:
+        with contextlib.suppress(OSError):
+            if whole:
+                unfinished.unlink(missing_ok=True)
+            elif len(trail.faces) > before:
+                kept_trail.keep(unfinished, trail, about)
+    return path
+
+
+def track_video(
+    G: Generator, path: Path, options: TrackOptions, trail: Trail | None = None
+) -> Steps[MotionTrack]:
     """Steps of making a motion track.
 
     What the generator has to teach (its template and motion map) is learnt at the first track and
@@ -32,6 +82,7 @@ def track_video(G: Generator, path: Path, options: TrackOptions) -> Steps[Motion
         G: whose motion codes are made.
         path: a video, or a folder of frames.
         options: how.
+        trail: what was found in its first frames before; grows meanwhile.
 
     Raises:
         UserError: when it cannot be read, shows no face, or the generator does not move.
@@ -39,11 +90,13 @@ def track_video(G: Generator, path: Path, options: TrackOptions) -> Steps[Motion
     with open_film(path, options.first, options.frames or None) as film:
         template = yield from find_template(G)
         known = yield from find_motion_map(G, template)
-        followed = yield from follow(film, template, options.face)
+        controls = yield from find_controls(G, template, known.rest)
+        followed = yield from follow(film, template, options.face, trail)
     return track_of(
         followed,
         template,
         known,
+        controls,
         options,
         fps=options.fps or film.fps or _USUAL_FPS,
         source=film.name,
@@ -55,6 +108,7 @@ def track_of(
     followed: FollowedFace,
     template: FaceTemplate,
     known: MotionMap,
+    controls: OpeningControls,
     options: TrackOptions,
     *,
     fps: float,
@@ -68,15 +122,24 @@ def track_of(
     # measured from the frame's own fit; the smoothed one is for the picture.
     own = zip(followed.points, followed.fits, strict=True)
     points = np.stack([lifted(p, fit, template) for p, fit in own])
-    codes = known.codes(points, neutral_points(points))
+    neutral = neutral_points(points)
+    codes = _OTHERS * _apart(known.codes(points, neutral) - known.rest, controls.directions)
     if options.motion_smoothing > 0:
         codes = gaussian_filter1d(codes, options.motion_smoothing, axis=0, mode="nearest")
+    # Blinks are too short to be smoothed.
+    openings = np.stack([eye_opening(points), mouth_opening(points)], axis=1)
+    eyes = openings[:, 0] / max(float(eye_opening(neutral)), 1e-6)
+    amounts = controls.amounts(eyes, openings[:, 1] - float(mouth_opening(neutral)))
+    codes = known.rest + codes + amounts @ controls.directions
     return MotionTrack(
         codes=codes.astype(np.float32),
         rest=known.rest,
         cameras=np.array([(f.yaw, f.pitch) for f in fits], np.float32),
         crops=np.array([(*f.centre, f.side, f.angle) for f in fits], np.float32),
         points=np.stack([f.square.from_picture(p) for p, f in pairs]).astype(np.float32),
+        openings=openings.astype(np.float32),
+        controls=controls.directions,
+        amounts=amounts,
         found=followed.found,
         fps=fps,
         size=followed.size,
@@ -84,3 +147,8 @@ def track_of(
         first=options.first,
         weights=weights,
     )
+
+
+def _apart(codes: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Codes [F, D] without what lies along directions [2, D]."""
+    return codes - codes @ np.linalg.pinv(directions) @ directions

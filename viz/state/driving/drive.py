@@ -76,6 +76,10 @@ class Drive:
     strength: Annotated[float, Range(-10, 10, "\u00d7", slider=(0, 2))] = 1.0
     """Size of the expressions, measured from the driver's face at rest: 0 keeps the rest, 1 is as
     in the video."""
+    eyes: Annotated[float, Range(0, 10, "\u00d7", slider=(0, 2))] = 1.0
+    """Size of blinks alone, on top of the strength: 1 closes the eyes where the driver does."""
+    mouth: Annotated[float, Range(0, 10, "\u00d7", slider=(0, 2))] = 1.0
+    """Size of the mouth's movements alone, on top of the strength."""
     smoothing: Annotated[float, Range(0, 30, "frames", slider=(0, 5), step=0.1)] = 0.0
     """Frames over which the expressions are smoothed (standard deviation); much takes blinks
     away."""

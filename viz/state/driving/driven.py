@@ -16,7 +16,7 @@ from viz.state.driving.drive import Drive, code_text
 from viz.state.driving.motion_track import MotionTrack, read_track
 from viz.state.errors import UserError
 from viz.state.files import Stamp, file_stamp
-from viz.state.named_files import LARGEST_PERSON, problem_of
+from viz.state.named_files import LARGEST_PERSON, located, opened_before, problem_of
 from viz.state.types import FRAME_RATE, Playback, SessionState
 
 
@@ -50,6 +50,12 @@ def loaded(drive: Drive | None) -> MotionTrack | None:
     return None
 
 
+def film_of(path: str, track: MotionTrack) -> str:
+    """Path of the video that a track was made of: a file of that name beside the track, or one that
+    was opened here before; empty where there is none."""
+    return located(track.source, Path(path).parent, opened_before())
+
+
 def begin(path: str, like: Drive | None = None) -> Drive:
     """A track that drives from its first frame on.
 
@@ -73,7 +79,9 @@ def at(drive: Drive, frame: int) -> Drive:
     track = load(drive.track)
     frame = min(max(frame, 0), len(track) - 1)
     codes = _smoothed(track, drive.smoothing)
-    code = track.rest + np.float32(drive.strength) * (codes[frame] - track.rest)
+    gains = np.array([drive.eyes - 1, drive.mouth - 1], np.float32)
+    moved = codes[frame] - track.rest + (gains * track.amounts[frame]) @ track.controls
+    code = track.rest + np.float32(drive.strength) * moved
     yaw, pitch = (float(drive.turning * angle) for angle in track.cameras[frame])
     return replace(drive, frame=frame, code=code_text(code), yaw=yaw, pitch=pitch)
 

@@ -24,9 +24,14 @@ _SHAPES = {
     "cameras": (2,),
     "crops": (4,),
     "points": (478, 2),
+    "openings": (2,),
+    "amounts": (2,),
     "found": (),
 }
 """Of each tensor the axes behind that of the frames; None for any size."""
+
+_WHOLE = ("rest", "controls")
+"""Tensors without an axis of frames."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +51,13 @@ class MotionTrack:
     points: np.ndarray
     """468 landmarks and 10 points of the irises as they were found, in crop sides from 0 to 1,
     float32 [F, 478, 2]: other models' codes can be made of them."""
+    openings: np.ndarray
+    """How far the eyes and the mouth are open, in their widths, float32 [F, 2]."""
+    controls: np.ndarray
+    """What closes the eyes, and what opens the mouth, parts of a motion code, float32
+    [2, motion_dim]."""
+    amounts: np.ndarray
+    """How much of both is in the codes, float32 [F, 2]."""
     found: np.ndarray
     """Whether the face was seen; else its frame is filled in from its neighbours. bool [F]."""
     fps: float
@@ -69,7 +81,7 @@ def write_track(path: Path, track: MotionTrack) -> None:
     Raises:
         UserError: when it cannot be written.
     """
-    names = (*_SHAPES, "rest")
+    names = (*_SHAPES, *_WHOLE)
     tensors = {name: np.ascontiguousarray(getattr(track, name)) for name in names}
     others = {
         f.name: getattr(track, f.name)
@@ -97,7 +109,7 @@ def read_track(path: Path) -> MotionTrack:
                     f"{path.name} was made by another version of this program: make the track "
                     "again."
                 )
-            names = (*_SHAPES, "rest")
+            names = (*_SHAPES, *_WHOLE)
             tensors: dict[str, np.ndarray] = {name: file.get_tensor(name) for name in names}
         others: dict[str, Any] = json.loads(metadata["track"])
         width, height = others["size"]
@@ -129,7 +141,8 @@ def _check(path: Path, track: MotionTrack) -> None:
         pairs = zip(values.shape[1:], shape, strict=False)
         right = right and all(size == wanted or wanted is None for size, wanted in pairs)
         right = right and bool(np.isfinite(values).all())
-    right = right and track.rest.shape == track.codes.shape[1:]
-    right = right and bool(np.isfinite(track.rest).all())
+    size = track.codes.shape[1:]
+    right = right and track.rest.shape == size and track.controls.shape == (2, *size)
+    right = right and all(bool(np.isfinite(getattr(track, name)).all()) for name in _WHOLE)
     if not (right and bool((track.crops[:, 2] > 0).all())):
         raise UserError(f"{path.name} is damaged: make the motion track again.")

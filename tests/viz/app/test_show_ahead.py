@@ -1,0 +1,194 @@
+"""What a show prepares: the next cue's pictures and model, small pictures of the cues, and a whole
+show of two models as the audience sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gui_utils import controls
+from gui_utils.window.picture_window import PictureWindow
+from tests.viz.app import app_driver
+from tests.viz.app.app_driver import AppDriver
+from tests.viz.app.test_stage import arrive, begin, index, with_cues
+from training.checkpoint import save
+from training.networks.generator import Generator
+from viz.render.models import load_model
+from viz.render.renderer import Renderer
+from viz.state import layouts
+from viz.state.jobs import finish
+from viz.state.person import Latent
+from viz.state.types import Cue, Orbit, SessionState, Transition
+
+desk, display, model, start = (
+    app_driver.desk,
+    app_driver.display,
+    app_driver.model,
+    app_driver.start,
+)
+
+
+@pytest.fixture
+def other(small_generator: Generator, tmp_path: Path) -> Path:
+    """A checkpoint whose pictures differ."""
+    path = tmp_path / "other.safetensors"
+    changed = app_driver.sharpened(small_generator)
+    changed.decoder.get_parameter("net.2.bias").add_(0.5)
+    save(path, changed)
+    return path
+
+
+def edit(desk: AppDriver, k: int, change: Callable[[Cue], Cue]) -> None:
+    desk.commands.cue_index = k
+    cue = desk.commands.chosen_cue
+    assert cue is not None
+    desk.commands.edit_cue(change(cue))
+
+
+def prepared(desk: AppDriver) -> None:
+    """Run until the next cue's pictures are there."""
+    commands = desk.commands
+    desk.until(lambda: commands.ahead and not commands.scheduler.lacks(commands.ahead))
+
+
+def test_the_next_cue_is_there_before_its_key(desk: AppDriver, other: Path) -> None:
+    show = with_cues(desk)
+    edit(show, 1, lambda cue: replace(cue, plays="orbit"))
+    edit(show, 2, lambda cue: replace(cue, checkpoint=str(other)))
+    show.commands.cue_index = 0
+    show.commands.preferences.opened(str(other))
+    screen = begin(show)
+    first = screen.read_pixels()
+    prepared(show)
+    assert len(show.commands.ahead) > 2, "what plays begins to be rendered, too"
+    show.run_jobs()
+    show.commands.next_cue()
+    show.frames(1)
+    state = show.commands.state.cues[1].applied_to(SessionState())
+    expected = Renderer(show.renderer.G).render(layouts.full_request(state)).pictures[0]
+    assert expected is not None
+    assert np.array_equal(screen.read_pixels(), expected), "within the frame of the key"
+    show.commands.interface.auto_orbit = False
+    show.commands.next_cue()
+    rendered = len(show.results)
+    arrive(show)
+    assert show.model.path == str(other)
+    shown = screen.read_pixels()
+    assert np.array_equal(shown, show.picture())
+    assert show.wanted() not in [result.request for result in show.results[rendered:]]
+    other.unlink()
+    show.key("Home")
+    arrive(show)
+    assert np.array_equal(screen.read_pixels(), first)
+    show.key("End")  # its file is gone, but not from memory
+    arrive(show)
+    assert np.array_equal(screen.read_pixels(), shown)
+
+
+def test_cues_have_small_pictures(desk: AppDriver, other: Path) -> None:
+    show = with_cues(desk)
+    edit(show, 1, lambda cue: replace(cue, checkpoint=str(other)))
+    show.commands.cue_index = 0
+    show.commands.preferences.opened(str(other))
+    controls.open_sections.update({panel: panel == "Show" for panel in controls.open_sections})
+    show.resize(1390, 980)
+
+    def there() -> list[bool]:
+        return [show.commands.cue_image(cue) is not None for cue in show.commands.state.cues]
+
+    show.until(lambda: there() == [True, False, True])
+    edit(show, 0, lambda cue: replace(cue, name="Renamed"))
+    assert there() == [True, False, True]
+    show.commands.cue_index = 0
+    begin(show)
+    show.until(lambda: all(there()))  # the next cue's model is there
+    show.frames(2)
+    assert "Next cue's picture" in controls.rects
+
+
+def eight_cues(desk: AppDriver, other: Path) -> list[np.ndarray]:
+    """Eight cues over two checkpoints; what a headless render shows of each."""
+    ways: list[Transition] = ["cut", "fade", "glide", "cut", "fade", "cut", "fade", "glide"]
+    own = desk.model.path
+    desk.commands.preferences.opened(str(other))
+    desk.commands.state.cues = tuple(
+        Cue(
+            name=f"Cue {k}",
+            checkpoint=own if k % 4 < 2 else str(other),
+            latent=Latent.at(k),
+            orbit=Orbit(yaw=5.0 * k - 20),
+            transition=way,
+            seconds=0.1,
+        )
+        for k, way in enumerate(ways)
+    )
+    renderers: dict[str, Renderer] = {}
+    expected: list[np.ndarray] = []
+    with torch.inference_mode():
+        for cue in desk.commands.state.cues:
+            if cue.checkpoint not in renderers:
+                loaded = finish(load_model(cue.checkpoint, torch.device("cpu")))
+                renderers[cue.checkpoint] = Renderer(loaded.G, reference=loaded.reference)
+            request = layouts.full_request(cue.applied_to(SessionState()))
+            picture = renderers[cue.checkpoint].render(request).pictures[0]
+            assert picture is not None
+            expected.append(picture)
+    return expected
+
+
+def watch(desk: AppDriver, screen: PictureWindow, key: str) -> list[np.ndarray]:
+    """What the audience sees in each frame from a key to the cue at rest."""
+    desk.key(key)
+    seen: list[np.ndarray] = []
+    show = desk.commands.current_show
+    assert show is not None
+    while not show.stands or len(seen) < 3 or not np.array_equal(seen[-1], seen[-3]):
+        desk.frames(1)
+        seen.append(screen.read_pixels())
+    arrive(desk)
+    return seen
+
+
+def test_a_show_of_two_models_by_a_clicker(desk: AppDriver, other: Path) -> None:
+    expected = eight_cues(desk, other)
+    desk.commands.interface.audience = "window"
+    screen = begin(desk)
+    desk.until(lambda: np.array_equal(screen.read_pixels(), expected[0]))
+    keys = ["Next", "Right", "Down", "space", "Next", "Return", "Next"]
+    for k, key in enumerate(keys, start=1):
+        seen = watch(desk, screen, key)
+        before, after = expected[k - 1].astype(int), expected[k].astype(int)
+        assert index(desk) == k
+        assert np.array_equal(screen.read_pixels(), expected[k])
+        last, cue = desk.commands.state.cues[k - 1 : k + 1]
+        low, high = np.minimum(before, after) - 2, np.maximum(before, after) + 2
+        for picture in seen:
+            assert picture.std() > 1, "no blank"
+            if cue.transition == "cut":
+                assert np.array_equal(picture, before) or np.array_equal(picture, after)
+            elif cue.transition == "fade" or cue.checkpoint != last.checkpoint:
+                assert ((picture >= low) & (picture <= high)).all()
+    desk.key("Prior")
+    arrive(desk)
+    assert np.array_equal(screen.read_pixels(), expected[6])
+
+
+def test_the_inset_lies_in_the_corner(desk: AppDriver) -> None:
+    show = with_cues(desk)
+    edit(show, 0, lambda cue: replace(cue, display=replace(cue.display, inset="depth")))
+    show.commands.cue_index = 0
+    screen = begin(show)
+    pictures = show.pictures()
+    assert len(pictures) == 2
+    expected = layouts.compose(show.commands.state, pictures).astype(int)
+    seen = screen.read_pixels().astype(int)
+    assert not np.array_equal(seen, pictures[0])
+    assert np.abs(seen - expected).max() <= 3  # OpenGL rounds otherwise
+    show.key("Next")
+    arrive(show)
+    assert np.array_equal(screen.read_pixels(), show.picture())

@@ -1,0 +1,153 @@
+"""Videos and motion tracks: what drives the person in place of the clip, and how."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+
+from gui_utils import controls
+from viz.app.commands import Commands
+from viz.app.panels.setting_controls import slider
+from viz.app.panels.widgets import (
+    Button,
+    button_row,
+    disabled,
+    fold,
+    heading,
+    pick_from_popup,
+    value_with_button,
+)
+from viz.exports.choices import seconds_left
+from viz.state.driving.drive import Drive
+from viz.state.types import RenderResult, SessionState
+
+_RECENT = "Recent tracks"
+_MOVED_BY = {True: "Track", False: "Clip"}
+_EXPORTS = (
+    "Pictures, frames and videos of the panel Export show the person as here, from any camera; MP4 "
+    "and MOV keep the video's sound."
+)
+_CONSENT = "Follow only videos of people who agree to it: their motion says much about them."
+
+
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+    """Videos, tracks, the one that drives, and how strongly."""
+    del result
+    model = commands.model
+    if model is not None and not model.moves:
+        controls.hint("This model makes still pictures: no video can move its people.")
+    with disabled(model is None or not model.moves):
+        _open(commands)
+        _following(commands)
+        if state.drive is not None and state.drive.track:
+            _driving(state, state.drive, commands)
+    controls.hint(_CONSENT)
+
+
+def _open(commands: Commands) -> None:
+    button_row(
+        Button(
+            "Open a video",
+            commands.open_video_dialog,
+            "Follows the face of a video and makes a motion track of it, which moves the person "
+            "shown; dropping the video on the window does the same.",
+            icon=icons.ICON_FA_FILM,
+            enabled=not commands.following and commands.job is None,
+            lit=commands.state.drive is None,
+        )
+    )
+    button_row(
+        Button(
+            "Open a track",
+            commands.open_track_dialog,
+            "Moves the person shown by a motion track; dropping it on the window does the same.",
+            icon=icons.ICON_FA_FOLDER_OPEN,
+        ),
+        Button(
+            "Recent",
+            lambda: imgui.open_popup(_RECENT),
+            "Lists the motion tracks that were opened before.",
+            icon=icons.ICON_FA_CLOCK_ROTATE_LEFT,
+            enabled=bool(commands.recent_tracks),
+        ),
+    )
+    tracks = [Path(path) for path in commands.recent_tracks]
+    picked = pick_from_popup(_RECENT, [(str(p), p.stem, str(p.parent)) for p in tracks])
+    if picked is not None:
+        commands.open_track(picked)
+
+
+def _following(commands: Commands) -> None:
+    """The video that is being followed, or how the next one will be."""
+    if not commands.following:
+        if fold("How videos are followed"):
+            options = slider("Face", commands.track_options, "face", ends=(1, 8))
+            options = slider("Smooth camera", options, "camera_smoothing", ends=(0, 8))
+            commands.track_options = slider(
+                "Smooth motion", options, "motion_smoothing", ends=(0, 4)
+            )
+        return
+    job = commands.job
+    if job is not None:
+        left = commands.job_left
+        parts = [job.detail, "" if left is None else seconds_left(left)]
+        detail = " \u00b7 ".join(part for part in parts if part)
+        name = Path(commands.following).name
+        if controls.progress(f"Following {name}##Following", job.fraction, detail=detail):
+            commands.cancel_job()
+    controls.hint("Stopped, it goes on when the same video is opened again.")
+
+
+def _driving(state: SessionState, drive: Drive, commands: Commands) -> None:
+    heading("Driver")
+    if value_with_button(
+        "Track",
+        Path(drive.track).stem,
+        icons.ICON_FA_XMARK,
+        "Closes the motion track: the clip moves the person.",
+        full_text=drive.track,
+    ):
+        commands.close_track()
+        return
+    track = commands.track
+    if track is None:
+        controls.hint(
+            "The track's file is not here: the moment is shown as it was saved. Open the track to "
+            "play it."
+        )
+    else:
+        lost = int((~track.found).sum())
+        words = f"{len(track)} frames of {track.source}, {track.fps:.4g} a second"
+        controls.hint(f"{words}; without a face: {lost}." if lost else f"{words}.")
+    _, active = controls.segmented(
+        "Moved by",
+        drive.active,
+        _MOVED_BY,
+        default=True,
+        tooltip="Whether the motion track moves the person, or the clip with its motion code.",
+    )
+    drive = replace(drive, active=active)
+    with disabled(not active or track is None):
+        drive = slider("Strength", drive, "strength")
+        drive = slider("Eyes", drive, "eyes")
+        drive = slider("Mouth", drive, "mouth")
+        drive = slider("Blend", drive, "blend")
+        drive = slider("Smoothing", drive, "smoothing")
+        drive = slider("Head turns", drive, "turning")
+    if drive != state.drive:
+        state.drive = drive
+    heading("Export")
+    button_row(
+        Button(
+            "Into the video",
+            commands.into_video_dialog,
+            "Saves the track's video with the head of the person shown in the place of the "
+            "driver's, with its sound. The head is seen from the driver's own camera.",
+            icon=icons.ICON_FA_CLAPPERBOARD,
+            enabled=track is not None and commands.job is None,
+        )
+    )
+    controls.hint(_EXPORTS)

@@ -1,0 +1,164 @@
+"""What a user can do with videos and motion tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from gui_utils.files.file_dialogs import Filters
+from viz.app.sessions.session_files import SessionFiles, completed
+from viz.exports import embedding, naming
+from viz.portrait.portrait_jobs import IntoVideoJob, TrackVideoJob
+from viz.portrait.tracks.track_options import TrackOptions
+from viz.state import named_files
+from viz.state.animation import path_editing
+from viz.state.driving import driven
+from viz.state.driving.motion_track import TRACK_SUFFIX, MotionTrack
+from viz.state.errors import UserError
+from viz.state.person import UNFINISHED_SUFFIX
+
+VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg")
+"""Endings of files that may be videos of a face."""
+_TRACKS: Filters = (("Motion tracks", (f"*{TRACK_SUFFIX}",)),)
+_VIDEOS: Filters = (
+    ("Videos", tuple(f"*{suffix}" for suffix in VIDEOS)),
+    ("All files", ("*",)),
+)
+
+
+class TrackCommands(SessionFiles):
+    """Videos to motion tracks, and tracks that drive the person."""
+
+    track_options = TrackOptions()
+    """How the next video is followed."""
+    following = ""
+    """The video that is being followed; empty while none is."""
+
+    @property
+    def recent_tracks(self) -> Sequence[str]:
+        """Paths of motion tracks opened before, newest first."""
+        return [p for p in self.preferences.ws if Path(p).suffix.lower() == TRACK_SUFFIX]
+
+    @property
+    def track(self) -> MotionTrack | None:
+        """The track of the session; None where there is none, or its file cannot be read."""
+        return driven.loaded(self.state.drive)
+
+    def open_track_dialog(self) -> None:
+        """Asks for a motion track that is to drive the person."""
+        self._ask_for_file("open", "Open a motion track", _TRACKS, self.open_track)
+
+    def open_track(self, path: str) -> None:
+        """Lets a motion track drive the person from its first frame on."""
+        path = str(Path(path).absolute())
+        self.guarded(lambda: self._drive_by(path))
+
+    def _drive_by(self, path: str) -> None:
+        track = driven.load(path)
+        if self.model is not None and track.weights != self.model.weights:
+            raise UserError(
+                f"{Path(path).name} was made with another model: open that one, or open the video "
+                f"{track.source} to make a track for this model."
+            )
+        path_editing.pause(self.interface)
+        state = self.state
+        state.drive = driven.begin(path, state.drive)
+        if state.latent.is_portrait:
+            # The photo's expression would come on top of the driver's.
+            state.latent = replace(state.latent, expression=0.0)
+        self.open_panel("Motion track")
+        self.preferences.loaded_ws(path)
+        self.remember()
+
+    def close_track(self) -> None:
+        """Lets the clip move the person again, without a track."""
+        self.interface.playing = False
+        self.state.drive = None
+
+    def show_track_frame(self, frame: int) -> None:
+        """Shows a frame of the track, which drives from then on."""
+        drive = self.state.drive
+        if drive is not None:
+            path_editing.pause(self.interface)
+            with suppress(UserError):
+                self.state.drive = driven.at(replace(drive, active=True), frame)
+
+    # Videos -----------------------------------------------------------------------------------
+
+    def open_video_dialog(self) -> None:
+        """Asks for a video of a face."""
+        self._ask_for_file("open", "Open a video of a face", _VIDEOS, self.open_video)
+
+    def open_video(self, path: str) -> None:
+        """Follows the face of a video in the background; its motion track drives the person as soon
+        as it is made. A video that was stopped goes on."""
+        if self.following:
+            self.notify("info", "A video is being followed: stop that first, or wait for it.")
+            return
+        path = str(Path(path).absolute())
+        target = self._track_target(path)
+        self.following = path
+        self.preferences.loaded_ws(path)  # exports take its sound and its frames
+        self.remember()
+        self.open_panel("Motion track")
+
+        def done(made: str) -> None:
+            self.following = ""
+            self.notify("success", f"{Path(made).name} is ready.", made)
+            self.open_track(made)
+
+        def ended() -> None:
+            self.following = ""
+
+        self.worker.start(TrackVideoJob(path, str(target), self.track_options), done, ended)
+
+    def into_video_dialog(self) -> None:
+        """Asks where to save the track's video with the head of the person shown; first for the
+        video, where it is not at hand."""
+        drive, track = self.state.drive, self.track
+        if drive is None or track is None:
+            return
+        film = driven.film_of(drive.track, track)
+        if film:
+            self._ask_into_video(film)
+        else:
+            title = f"Choose the video {track.source}, which the track was made of"
+            self._ask_for_file("open", title, _VIDEOS, self._ask_into_video)
+
+    def _ask_into_video(self, film: str) -> None:
+        self.preferences.loaded_ws(film)  # its sound is found again
+        self.remember()
+        state = self.state.snapshot()
+
+        def start(path: str) -> None:
+            job = IntoVideoJob(state, completed(path, ".mp4", ".mov"), film)
+            self.worker.start(job, self._tell_pasted)
+
+        name = f"{naming.safe_name(Path(film).stem) or 'video'} driven.mp4"
+        filters: Filters = (("Videos", ("*.mp4", "*.mov")),)
+        self._ask_for_file("save", "Save the video", filters, start, name)
+
+    def _tell_pasted(self, path: str) -> None:
+        self.notify("success", f"Saved {Path(path).name}.", path)
+
+    def _track_target(self, video: str) -> Path:
+        """The track of a video: in the folder of pictures; one that was stopped is gone on with,
+        and no other file is replaced."""
+        name = naming.safe_name(Path(video).stem) or "video"
+        path = Path(self.preferences.capture_folder) / f"{name}{TRACK_SUFFIX}"
+        stopped = not named_files.problem_of(path.with_suffix(UNFINISHED_SUFFIX))
+        return path if stopped else naming.unused(path)
+
+
+def is_video(path: str) -> bool:
+    """Whether a file is a video that holds no session."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in VIDEOS or named_files.problem_of(path):
+        return False
+    if suffix not in embedding.EXPORT_SUFFIXES:
+        return True
+    with suppress(UserError):
+        return embedding.session_text(Path(path)) is None
+    return True

@@ -1,0 +1,296 @@
+"""The motion track's lane above the clip: its frames, what plays of them, and its playhead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+
+from gui_utils import controls
+from gui_utils.controls import style
+from gui_utils.controls.layout import ellipsis, ink, record, record_rect, tooltip
+from viz.app.commands import Commands
+from viz.state.driving import driven
+from viz.state.driving.drive import Drive
+from viz.state.driving.motion_track import MotionTrack
+from viz.state.types import SessionState
+
+HEIGHT = 54.0
+"""Of the lane, design pixels."""
+_LANE = 26.0
+_FOOT = 9.0
+"""Height of the markers below the lane, design pixels."""
+_EDGE = 10.0
+_GAP = 4.0
+_GROUP_GAP = 14.0
+_LEAST_LANE = 60.0
+_MISSING = "The track is not here: the moment stays. Open it again under Motion track."
+
+
+def height(state: SessionState) -> float:
+    """Design pixels that the lane takes at present."""
+    return HEIGHT if state.drive is not None and state.drive.track else 0.0
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Places of frames on the lane, Dear ImGui units."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+    last: int
+    """Number of the track's last frame."""
+
+    def x(self, frame: float) -> float:
+        return self.left + (self.right - self.left) * frame / max(self.last, 1)
+
+    def frame(self, x: float) -> int:
+        part = (x - self.left) / max(self.right - self.left, 1.0)
+        return round(min(max(part, 0.0), 1.0) * self.last)
+
+
+class DriverLane:
+    """The line of a motion track; `draw` once a frame while there is one."""
+
+    def __init__(self) -> None:
+        self._grip = 0.0
+        self._curves: tuple[object, list[list[imgui.ImVec2Like]]] = (None, [])
+
+    def draw(
+        self,
+        state: SessionState,
+        commands: Commands,
+        rect: tuple[float, float, float, float],
+        track: tuple[float, float],
+        readout: float,
+    ) -> bool:
+        """Draws into `rect` (left, top, right, bottom).
+
+        Args:
+            state: whose track is shown and edited in place.
+            commands: what its buttons do.
+            rect: place of the whole line.
+            track: left and right of the clip's track below, to stand in line with.
+            readout: width of the frame at the line's end, 0 for none.
+
+        Returns:
+            Whether the playhead or a marker is held, so that playing waits.
+        """
+        left, top, right, bottom = rect
+        middle = round((top + bottom) / 2) - style.px(1)
+        with controls.scope("Track"):
+            drive, found = state.drive, commands.track
+            if drive is None:
+                return False
+            if readout:
+                if found is not None:
+                    _readout(drive, found, (right - readout, middle), readout)
+                right -= readout + style.px(_GROUP_GAP)
+            end = max(track[0], left + style.px(60))
+            _buttons(drive, commands, (left, end - style.px(_GROUP_GAP)), middle)
+            if right - end < style.px(_LEAST_LANE):
+                return False
+            half = style.px(_LANE) / 2
+            edge = min(style.px(_EDGE), (right - end) / 6)
+            place = (round(end) + edge, middle - half, round(right) - edge, middle + half)
+            if found is None:
+                _sentence(place)
+                return False
+            scale = _Scale(place[0], place[2], place[1], place[3], len(found) - 1)
+            return self._lane(state, commands, found, scale)
+
+    def _lane(
+        self, state: SessionState, commands: Commands, track: MotionTrack, scale: _Scale
+    ) -> bool:
+        reach = style.px(_EDGE)
+        imgui.set_cursor_screen_pos((scale.left - reach, scale.top - style.px(8)))
+        imgui.set_next_item_allow_overlap()
+        tall = scale.bottom - scale.top + style.px(8 + _FOOT)
+        imgui.invisible_button("##lane", (scale.right - scale.left + 2 * reach, tall))
+        record("Lane")
+        hovered, held = imgui.is_item_hovered(), imgui.is_item_active()
+        mouse = imgui.get_mouse_pos().x
+        if imgui.is_item_activated():
+            commands.animator.clock.direction = 1
+        if held or imgui.is_item_deactivated():
+            commands.show_track_frame(scale.frame(mouse))
+        lit = [self._marker(side, state, track, scale) for side in ("first", "last")]
+        drive = state.drive
+        if drive is None:
+            return False
+        first, last = driven.ends(drive, track)
+        _draw_lane(scale, (first, last), drive.active)
+        self._draw_curves(track, scale, drive.active)
+        for frame, inward, is_lit in ((first, 1, lit[0]), (last, -1, lit[1])):
+            _draw_marker(scale, frame, inward, is_lit)
+        if hovered and not held:
+            _tell(scale.frame(mouse), track, scale)
+        _draw_playhead(scale, drive.frame, drive.active, hovered or held)
+        return held
+
+    def _marker(
+        self,
+        side: Literal["first", "last"],
+        state: SessionState,
+        track: MotionTrack,
+        scale: _Scale,
+    ) -> bool:
+        """The handle of one end of what plays; whether it is lit."""
+        drive = state.drive
+        if drive is None:
+            return False
+        ends = driven.ends(drive, track)
+        frame = ends[0] if side == "first" else ends[1]
+        x, reach, back = scale.x(frame), style.px(12), style.px(4)
+        imgui.set_cursor_screen_pos((x - (back if side == "first" else reach), scale.bottom))
+        imgui.invisible_button(f"##{side}", (reach + back, style.px(_FOOT + 3)))
+        record("In" if side == "first" else "Out")
+        hovered, held = imgui.is_item_hovered(), imgui.is_item_active()
+        mouse = imgui.get_mouse_pos().x
+        chosen = frame
+        if imgui.is_item_activated():
+            self._grip = mouse - x
+        elif held or imgui.is_item_deactivated():  # the release may bring the last move with it
+            chosen = scale.frame(mouse - self._grip)
+        if imgui.is_item_clicked(1):
+            chosen = 0 if side == "first" else scale.last
+        if hovered or held:
+            imgui.set_mouse_cursor(imgui.MouseCursor_.resize_ew)
+            word = "starts" if side == "first" else "ends"
+            tooltip(None, f"Playing {word} at frame {frame}.", "Right click to reset.")
+        if chosen != frame and side == "first":
+            state.drive = replace(drive, first=min(chosen, ends[1]))
+        elif chosen != frame:
+            chosen = max(chosen, ends[0])
+            state.drive = replace(drive, last=None if chosen == scale.last else chosen)
+        return hovered or held
+
+    def _draw_curves(self, track: MotionTrack, scale: _Scale, active: bool) -> None:
+        """How far the eyes and the mouth are open over the track."""
+        key = (id(track), scale)
+        if self._curves[0] != key:
+            self._curves = key, [_curve(track.openings[:, k], scale) for k in (0, 1)]
+        colors, draw = style.palette(), imgui.get_window_draw_list()
+        strength = 0.9 if active else 0.45
+        for points, color in zip(self._curves[1], (colors.text_dim, colors.accent), strict=True):
+            draw.add_polyline(points, ink(style.with_alpha(color, strength)), style.px(1.3), 0)
+
+
+def _curve(values: np.ndarray, scale: _Scale) -> list[imgui.ImVec2Like]:
+    """A line through values, at most one point a pixel, from the lane's foot to its top."""
+    low, high = np.quantile(values, [0.01, 0.99])
+    part = np.clip((values - low) / max(high - low, 0.05), 0, 1)
+    wanted = max(round(scale.right - scale.left), 2)
+    chosen = np.unique(np.linspace(0, len(values) - 1, min(wanted, len(values))).round())
+    room = scale.bottom - scale.top - style.px(8)
+    return [
+        (scale.x(float(k)), scale.bottom - style.px(4) - room * float(part[int(k)])) for k in chosen
+    ]
+
+
+def _buttons(drive: Drive, commands: Commands, span: tuple[float, float], middle: float) -> None:
+    """The track's name, whether it drives, and the button that closes it."""
+    side = imgui.get_frame_height()
+    left, right = span
+    top = round(middle - side / 2)
+    imgui.set_cursor_screen_pos((round(left), top))
+    about = (
+        "The track moves the person; press to let the clip move them."
+        if drive.active
+        else "The clip moves the person; press to let the track move them."
+    )
+    mark = icons.ICON_FA_TOGGLE_ON if drive.active else icons.ICON_FA_TOGGLE_OFF
+    if controls.icon_button(mark, tooltip=about, active=drive.active, name="Drives"):
+        commands.state.drive = replace(drive, active=not drive.active)
+    left += side + style.px(_GAP)
+    imgui.set_cursor_screen_pos((round(left), top))
+    if controls.icon_button(
+        icons.ICON_FA_XMARK,
+        tooltip="Closes the motion track: the clip moves the person.",
+        name="Close",
+    ):
+        commands.close_track()
+        return
+    left += side + style.px(2 * _GAP)
+    if right - left > style.px(30):
+        with style.font("body", style.SMALL_SIZE):
+            text = ellipsis(Path(drive.track).stem, right - left)
+            color = ink(style.palette().text if drive.active else style.palette().text_dim)
+            at = (round(left), round(middle - imgui.get_font_size() / 2))
+            imgui.get_window_draw_list().add_text(at, color, text)
+            record_rect("Name", (*at, right, at[1] + imgui.get_font_size()))
+
+
+def _sentence(place: tuple[float, float, float, float]) -> None:
+    left, top, right, bottom = place
+    text = ellipsis(_MISSING, right - left)
+    at = (round(left), round((top + bottom - imgui.get_font_size()) / 2))
+    imgui.get_window_draw_list().add_text(at, ink(style.palette().warning), text)
+    record_rect("Missing", place)
+
+
+def _readout(drive: Drive, track: MotionTrack, at: tuple[float, float], width: float) -> None:
+    """The frame, and its time under it."""
+    colors, draw = style.palette(), imgui.get_window_draw_list()
+    x, middle = round(at[0]), at[1]
+    line = style.px(18)
+    with style.font("mono"):
+        lift = (line - imgui.get_font_size()) / 2
+        top = f"{drive.frame} / {len(track) - 1}"
+        draw.add_text((x, round(middle - line + lift)), ink(colors.text), top)
+        under = f"{drive.frame / track.fps:.2f} s"
+        draw.add_text((x, round(middle + lift)), ink(colors.text_dim), under)
+    record_rect("Frame", (x, middle - line, x + width, middle + line))
+
+
+def _tell(frame: int, track: MotionTrack, scale: _Scale) -> None:
+    """Where a click would go."""
+    x = round(scale.x(frame))
+    color = ink(style.with_alpha(style.palette().text, 0.6))
+    imgui.get_window_draw_list().add_line((x, scale.top), (x, scale.bottom), color, style.px(1))
+    missing = "" if track.found[frame] else "The face was not seen here: it is filled in."
+    lines = "Drag to scrub. Lines: the eyes, and the mouth in colour."
+    tooltip(None, f"Frame {frame}, {frame / track.fps:.2f} s", missing, lines)
+
+
+def _draw_lane(scale: _Scale, ends: tuple[int, int], active: bool) -> None:
+    colors, draw = style.palette(), imgui.get_window_draw_list()
+    rounding = style.px(4)
+    box = ((scale.left, scale.top), (scale.right, scale.bottom))
+    draw.add_rect_filled(*box, ink(colors.raised), rounding)
+    fill = colors.accent_soft if active else colors.frame
+    first, last = scale.x(ends[0]), scale.x(ends[1])
+    draw.add_rect_filled((first, scale.top), (last, scale.bottom), ink(fill))
+    draw.add_rect(*box, ink(colors.border), rounding)
+
+
+def _draw_marker(scale: _Scale, frame: int, inward: int, lit: bool) -> None:
+    """A flag under the lane that points into what plays."""
+    colors, draw = style.palette(), imgui.get_window_draw_list()
+    color = ink(colors.text if lit else colors.accent)
+    x, foot, half = round(scale.x(frame)), style.px(_FOOT), style.px(1)
+    draw.add_rect_filled((x - half, scale.top), (x + half, scale.bottom + foot), color)
+    draw.add_triangle_filled(
+        (x, scale.bottom + style.px(1)),
+        (x, scale.bottom + foot),
+        (x + style.px(8) * inward, scale.bottom + foot),
+        color,
+    )
+
+
+def _draw_playhead(scale: _Scale, frame: int, active: bool, lit: bool) -> None:
+    colors, draw = style.palette(), imgui.get_window_draw_list()
+    x, half, head = round(scale.x(frame)), style.px(1), style.px(5)
+    color = ink(colors.accent if lit else colors.text if active else colors.text_dim)
+    shadow = ink(style.with_alpha(colors.background, 0.8))
+    draw.add_rect_filled((x - 2 * half, scale.top), (x + 2 * half, scale.bottom), shadow)
+    draw.add_rect_filled((x - half, scale.top), (x + half, scale.bottom), color)
+    draw.add_triangle_filled(
+        (x - head, scale.top - head), (x + head, scale.top - head), (x, scale.top + head / 2), color
+    )

@@ -1,0 +1,93 @@
+"""`drive`: a motion track moves a person. No torch here, so that --help is quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from viz.exports.frame_options import FrameOptions, VideoOptions
+from viz.headless.export_source import Source
+from viz.state.driving import driven
+from viz.state.driving.drive import Drive
+from viz.state.settings import Fraction, Range
+
+
+@dataclass(frozen=True)
+class DriveOptions:
+    """Move a person by a motion track: a video with the sound of the track's own video, or a folder
+    of frames.
+
+    The pictures are those that the window shows. With `--into-video` the head goes back into the
+    frames of the video.
+    """
+
+    track: Path
+    """The motion track (.track)."""
+    output: Path
+    """The video (.mp4, .mov, .gif, .webp), or a folder for numbered frames."""
+    person: str = ""
+    """Person file (.person), or ws (.npy, .npz), who is moved. Without one, the session's person,
+    or the model's first recommended one."""
+    seed: Annotated[int, Range(0, 2**32 - 1)] | None = None
+    """Seed of the person instead."""
+    session: Path | None = None
+    """Session whose person, view and quality are taken: a .json, or anything that this program
+    exported."""
+    checkpoint: str = ""
+    """Model to use. Without one, the session's, the person's, or the model that comes with the
+    program."""
+    strength: Annotated[float, Range(-10, 10, "\u00d7")] = 1.0
+    """Size of the expressions: 0 keeps the face at rest, 1 is as in the video."""
+    blend: Fraction = 0.0
+    """How much of the clip's own motion is in the blend: 0 is the track, 1 the clip."""
+    smoothing: Annotated[float, Range(0, 30, "frames")] = 0.0
+    """Frames over which the expressions are smoothed (standard deviation)."""
+    turning: Annotated[float, Range(-10, 10, "\u00d7")] = 1.0
+    """How far the camera follows the driver's head: 0 keeps it where it is."""
+    yaw: Annotated[float, Range(-3600, 3600, "°")] = 0.0
+    """Degrees by which the camera is turned around the head, besides."""
+    pitch: Annotated[float, Range(-89, 89, "°")] = 0.0
+    """Degrees by which it looks from above, besides."""
+    into_video: bool = False
+    """Puts the head back into the frames of the track's video, with matched colours."""
+    video: Path | None = None
+    """The track's video, where it lies neither beside the track nor was opened here before."""
+    device: str = "auto"
+    """Where the model runs: auto, cpu, cuda, cuda:1 or mps."""
+    overwrite: bool = False
+    """Whether an existing export may be replaced."""
+
+    def drive(self) -> Drive:
+        """What drives the person.
+
+        Raises:
+            UserError: when the track cannot be read.
+        """
+        settings = Drive(
+            strength=self.strength,
+            blend=self.blend,
+            smoothing=self.smoothing,
+            turning=self.turning,
+        )
+        return driven.begin(str(self.track.absolute()), settings)
+
+    def source(self) -> Source:
+        """Whom the export shows, and where it goes."""
+        return Source(
+            output=self.output,
+            session=self.session,
+            checkpoint=self.checkpoint,
+            person=self.person,
+            seeds="" if self.seed is None else str(self.seed),
+            yaw=self.yaw if self.yaw or self.session is None else None,
+            pitch=self.pitch if self.pitch or self.session is None else None,
+            device=self.device,
+            overwrite=self.overwrite,
+        )
+
+    def exporter(self) -> tuple[str, Any]:
+        """Name of the exporter, and its options."""
+        if self.output.suffix:
+            return "video", VideoOptions()
+        return "frames", FrameOptions()

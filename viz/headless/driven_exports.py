@@ -1,0 +1,47 @@
+"""People moved by motion tracks, exported without a window."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from viz.headless.drive_command import DriveOptions
+from viz.headless.export_runs import export
+from viz.portrait.tracks.pasted_video import export_into_video
+from viz.render.renderer import Renderer
+from viz.state import settings
+from viz.state.errors import UserError
+from viz.state.types import SessionState
+
+
+def drive(options: DriveOptions, *, show: bool = False) -> Path:
+    """Runs the command; the path that was written.
+
+    Raises:
+        UserError: when something cannot be read, rendered or written.
+    """
+    if problems := settings.problems(options):
+        raise UserError(" ".join(problems))
+    if options.video is not None and not options.into_video:
+        raise UserError("--video is for --into-video: add that, or leave it out.")
+    name, exported = options.exporter()
+    film = "" if options.video is None else str(options.video.absolute())
+    run = partial(_into_video, film=film) if options.into_video else None
+    export(name, options.source(), exported, show=show, drive=options.drive(), run=run)
+    return options.output
+
+
+def _into_video(
+    renderer: Renderer,
+    state: SessionState,
+    options: Any,
+    path: Path,
+    *,
+    film: str,
+    overwrite: bool = False,
+    share: tuple[int, int] = (0, 1),
+) -> Generator[tuple[str, float | None], None, Path]:
+    del options, share
+    return (yield from export_into_video(renderer, state, path, film, overwrite=overwrite))

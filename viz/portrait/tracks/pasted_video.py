@@ -1,0 +1,213 @@
+"""A driven head put back into its driver's video, as a video or as numbered frames."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from viz.exports import writing
+from viz.exports.embedding import PNG_KEY
+from viz.exports.frame_options import FrameOptions, Look, Movement, VideoOptions
+from viz.exports.pictures import png
+from viz.exports.pictures.frame_renderer import FrameRenderer
+from viz.exports.pictures.frames import frame_paths
+from viz.exports.recipes import Recipe
+from viz.exports.schedule import Take, take
+from viz.exports.video import encoders
+from viz.exports.video.sound import SUFFIXES, add_sound
+from viz.portrait.camera.camera_fit import CameraFit
+from viz.portrait.camera.cropping import crop
+from viz.portrait.tracks.film import open_film
+from viz.portrait.tracks.pasting import Colors, into_frame
+from viz.render.renderer import Renderer
+from viz.state.driving import driven
+from viz.state.driving.motion_track import MotionTrack
+from viz.state.errors import UserError
+from viz.state.jobs import Steps
+from viz.state.types import Orbit, SessionState
+
+_COMPARED = 7
+"""Frames by which colours are matched."""
+
+
+def export_into_video(
+    renderer: Renderer,
+    state: SessionState,
+    path: Path,
+    film: str = "",
+    *,
+    overwrite: bool = False,
+) -> Steps[Path]:
+    """Steps of putting the person of a session, moved by its track, into the track's video.
+
+    The head is seen from the driver's own camera, or it would not fit the body; the video's sound
+    is kept.
+
+    Args:
+        renderer: of the model.
+        state: with the person and the track.
+        path: a video (.mp4, .mov), or a folder for numbered PNGs.
+        film: the track's video; empty to look for it beside the track and among what was opened.
+        overwrite: whether existing files may be replaced.
+
+    Returns:
+        the path.
+
+    Raises:
+        UserError: when the video is not at hand or is another one, or nothing can be written.
+    """
+    drive = state.drive
+    if drive is None or not drive.track:
+        raise UserError("No motion track drives the person: open one first.")
+    track = driven.load(drive.track)
+    film = film or driven.film_of(drive.track, track)
+    if not film:
+        raise UserError(
+            f"The track's video {track.source} is not at hand: put it beside the track, or choose "
+            "it."
+        )
+    state = replace(
+        state,
+        orbit=Orbit(),
+        drive=replace(drive, active=True, turning=1.0),
+        playback=replace(state.playback, speed=1.0, loop="once"),
+    )
+    moment = take(state, Movement())
+    writer = _video if path.suffix else _folder
+    first, last = driven.ends(drive, track)
+    count = last - first + 1
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_film(Path(film), track.first + first, count))
+        if opened.count < count:
+            raise UserError(f"{Path(film).name} is shorter than the track: choose its own video.")
+        colors = yield from _colors(renderer, moment, track, Path(film), first)
+        out = stack.enter_context(writer(renderer, state, moment, path, overwrite))
+        frames = FrameRenderer(renderer, Look(views=("image",)))
+        for k, pixels in enumerate(opened.frames()):
+            _require_size(pixels, track, film)
+            words, done = f"Frame {k + 1} of {count}", 0.1 + 0.85 * k / count
+            head = yield from frames.steps(moment.at(k), words, done)
+            fit = fit_of(track, first + k)
+            made = into_frame(pixels.to(renderer.G.device), _tensor(head, renderer), fit, colors)
+            out.add((made * 255).round().byte().permute(1, 2, 0).cpu().numpy())
+        for done in out.finish(film, (track.first + first) / track.fps):
+            yield f"Writing {path.name}", 0.95 + 0.05 * done
+    return path
+
+
+def fit_of(track: MotionTrack, frame: int) -> CameraFit:
+    """Camera and crop of a track's frame."""
+    (yaw, pitch), (x, y, side, angle) = track.cameras[frame].tolist(), track.crops[frame].tolist()
+    return CameraFit(yaw, pitch, (x, y), side, angle)
+
+
+def _colors(
+    renderer: Renderer, moment: Take, track: MotionTrack, film: Path, first: int
+) -> Steps[Colors]:
+    """Steps of comparing colours in frames spread over the track, so that they do not flicker."""
+    frames = FrameRenderer(renderer, Look(views=("image",)))
+    numbers = np.unique(np.linspace(0, moment.count - 1, _COMPARED).round().astype(int)).tolist()
+    pairs: list[tuple[Tensor, Tensor]] = []
+    for number in numbers:
+        done = 0.1 * len(pairs) / len(numbers)
+        head = yield from frames.steps(moment.at(number), "Comparing colours", done)
+        picture = _tensor(head, renderer)
+        with open_film(film, track.first + first + number, 1) as one:
+            pixels = next(iter(one.frames())).to(picture)
+        _require_size(pixels, track, str(film))
+        there = crop(pixels, fit_of(track, first + number), picture.shape[-1])
+        pairs.append((picture, there.picture))
+    return Colors.between(pairs)
+
+
+def _require_size(pixels: Tensor, track: MotionTrack, film: str) -> None:
+    width, height = track.size
+    if pixels.shape[1:] != (height, width):
+        raise UserError(
+            f"{Path(film).name} has frames of {pixels.shape[2]} x {pixels.shape[1]} pixels, the "
+            f"track's video had {width} x {height}: choose that one."
+        )
+
+
+def _tensor(pixels: np.ndarray, renderer: Renderer) -> Tensor:
+    """uint8 [H, W, 3] to float32 [3, H, W] in 0..1."""
+    return torch.from_numpy(pixels.copy()).to(renderer.G.device).permute(2, 0, 1).float() / 255
+
+
+@contextmanager
+def _video(
+    renderer: Renderer, state: SessionState, moment: Take, path: Path, overwrite: bool
+) -> Generator[_Video]:
+    """Frames into a video file."""
+    options = VideoOptions()
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{path.name} must end in .mp4 or .mov, or be a folder for frames.")
+    writing.check(options, path, overwrite)
+    encoders.require_codec(options, path)
+    text = Recipe.of(renderer, state, "video", options).text(state, path.parent)
+    with writing.new_file(path) as part:
+        out = _Video(part, path, options, moment, text)
+        try:
+            yield out
+        finally:
+            out.close()
+
+
+class _Video:
+    def __init__(
+        self, part: Path, path: Path, options: VideoOptions, moment: Take, text: str
+    ) -> None:
+        self._part, self._path, self._options = part, path, options
+        self._take, self._text = moment, text
+        self._encoder: encoders.Encoder | None = None
+
+    def add(self, pixels: np.ndarray) -> None:
+        if self._encoder is None:
+            count, rate = self._take.count, self._take.frame_rate
+            self._encoder = encoders.make(
+                self._part, self._path, self._options, pixels, count, self._text, rate
+            )
+        self._encoder.add(pixels)
+
+    def finish(self, film: str, begin: float) -> Iterator[float]:
+        if self._encoder is not None:
+            yield from self._encoder.finish()
+            if Path(film).is_file():
+                suffix = self._path.suffix.lower()
+                add_sound(self._part, suffix, Path(film), begin, self._take.seconds)
+
+    def close(self) -> None:
+        if self._encoder is not None:
+            self._encoder.close()
+
+
+@contextmanager
+def _folder(
+    renderer: Renderer, state: SessionState, moment: Take, path: Path, overwrite: bool
+) -> Generator[_Folder]:
+    """Frames into a folder of PNGs."""
+    writing.require_free([path], overwrite)
+    yield _Folder(moment, path, Recipe.of(renderer, state, "frames", FrameOptions()))
+
+
+class _Folder:
+    def __init__(self, moment: Take, path: Path, recipe: Recipe) -> None:
+        self._take, self._paths = moment, frame_paths(path, moment.count)
+        self._recipe, self._next = recipe, 0
+
+    def add(self, pixels: np.ndarray) -> None:
+        path = self._paths[self._next]
+        texts = {PNG_KEY: self._recipe.text(self._take.at(self._next), path.parent)}
+        with writing.new_file(path) as part, part.open("wb") as file:
+            png.write(file, pixels, texts)
+        self._next += 1
+
+    def finish(self, film: str, begin: float) -> Iterator[float]:
+        del film, begin
+        yield 1.0

@@ -1,0 +1,140 @@
+"""A generator's head put into the frames of a video: matted, with matched colours and soft edges.
+
+What the model paints stands before the film's own background: where the driver's head reaches
+beyond the new one, the background around it is drawn over it (pull-push interpolation, Gortler et
+al., "The Lumigraph", 1996).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from viz.portrait.camera.camera_fit import CameraFit
+from viz.portrait.camera.cropping import crop, paste
+from viz.portrait.faces.matting import matte
+
+_SOFT = 0.012
+"""Softening of mattes, as the standard deviation in crop sides."""
+_MARGIN = 0.03
+"""How far the driver's matte is widened before the background is drawn over it, crop sides."""
+_EDGE = 0.015
+"""How much the new head's matte is narrowed, crop sides."""
+_BOTTOM, _SIDES = 0.3, 0.08
+"""Parts of the crop over which the head fades into the film, at the bottom and elsewhere."""
+_GAINS = (0.6, 1.6)
+"""Bounds of the factors on the contrast of a colour."""
+
+
+@dataclass(frozen=True, eq=False)
+class Colors:
+    """How the head's colours are brought to the film's: factors and offsets, [3, 1, 1]."""
+
+    gain: Tensor
+    offset: Tensor
+
+    def matched(self, picture: Tensor) -> Tensor:
+        """A picture [3, s, s] in the film's colours."""
+        return (picture * self.gain + self.offset).clamp(0, 1)
+
+    @classmethod
+    def between(cls, pairs: list[tuple[Tensor, Tensor]]) -> Colors:
+        """The change that gives heads the mean and the spread of the film's in the middle of the
+        face (Reinhard et al., "Color Transfer between Images", 2001).
+
+        Args:
+            pairs: pictures of the model and the crops of the film that they take the place of, both
+                [3, s, s] in 0..1.
+        """
+        ours, theirs = (torch.cat([_face(pair[k]) for pair in pairs], dim=1) for k in (0, 1))
+        gain = (theirs.std(1) / ours.std(1).clamp_min(1e-3)).clamp(*_GAINS)
+        offset = theirs.mean(1) - gain * ours.mean(1)
+        return cls(gain[:, None, None], offset[:, None, None])
+
+
+def _face(picture: Tensor) -> Tensor:
+    """Colours of cheeks, nose and forehead [3, n]: the middle of a crop."""
+    side = picture.shape[-1]
+    rows, columns = (
+        slice(round(0.35 * side), round(0.7 * side)),
+        slice(round(0.35 * side), round(0.65 * side)),
+    )
+    return picture[:, rows, columns].flatten(1)
+
+
+def into_frame(frame: Tensor, picture: Tensor, fit: CameraFit, colors: Colors) -> Tensor:
+    """A frame of the film with another head.
+
+    Args:
+        frame: [3, H, W] in 0..1.
+        picture: the model's, from the camera of `fit`, [3, s, s] in 0..1.
+        fit: camera and crop of the frame.
+        colors: see `Colors.between`.
+
+    Returns:
+        [3, H, W] in 0..1.
+    """
+    side = picture.shape[-1]
+    there = crop(frame, fit, side)
+    # The model's own background must not shine through the soft edge.
+    new, old = _soft(1 - _widened(1 - matte(picture), side, _EDGE), side), matte(there.picture)
+    behind = _without(there.picture, _widened(old, side))
+    uncovered = _soft(_widened(old, side), side)
+    background = torch.lerp(there.picture, behind, uncovered)
+    head = torch.lerp(background, colors.matched(picture), new)
+    opacity = torch.maximum(new, uncovered) * _window(side, picture.device) * there.inside
+    return paste(frame, head, opacity, fit).clamp(0, 1)
+
+
+def _window(side: int, device: torch.device) -> Tensor:
+    """1 at the head, falling to 0 towards the crop's edges [s, s]."""
+    place = (torch.arange(side, device=device) + 0.5) / side
+
+    def rising(distance: Tensor, width: float) -> Tensor:
+        part = (distance / width).clamp(0, 1)
+        return part * part * (3 - 2 * part)
+
+    across = rising(torch.minimum(place, 1 - place), _SIDES)
+    down = rising(place, _SIDES) * rising(1 - place, _BOTTOM)
+    return down[:, None] * across
+
+
+def _soft(matte: Tensor, side: int) -> Tensor:
+    """A matte [s, s] with softer edges."""
+    sigma = _SOFT * side
+    reach = max(round(2.5 * sigma), 1)
+    offsets = torch.arange(-reach, reach + 1, device=matte.device, dtype=matte.dtype)
+    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    padded = F.pad(matte[None, None], (reach, reach, reach, reach), mode="replicate")
+    rows = F.conv2d(padded, kernel[None, None, :, None])
+    return F.conv2d(rows, kernel[None, None, None, :])[0, 0]
+
+
+def _widened(matte: Tensor, side: int, margin: float = _MARGIN) -> Tensor:
+    """A matte [s, s] that reaches further by `margin` crop sides."""
+    reach = max(round(margin * side), 1)
+    return F.max_pool2d(matte[None, None], 2 * reach + 1, stride=1, padding=reach)[0, 0]
+
+
+def _without(picture: Tensor, hidden: Tensor) -> Tensor:
+    """A picture [3, s, s] with what is hidden [s, s] filled in from what surrounds it."""
+    seen = 1 - hidden
+    return _filled(picture[None] * seen, seen[None, None])[0]
+
+
+def _filled(sums: Tensor, weights: Tensor) -> Tensor:
+    """Colours [1, 3, h, w] from weighted ones: coarser levels fill what has no weight."""
+    height, width = weights.shape[-2:]
+    known = sums / weights.clamp_min(1e-4)
+    if min(height, width) <= 1:
+        return known
+    coarse_sums, coarse_weights = (F.avg_pool2d(x, 2, ceil_mode=True) for x in (sums, weights))
+    # What is well known below counts fully, so that edges do not bleed.
+    factor = (4 * coarse_weights).clamp(max=1) / coarse_weights.clamp_min(1e-4)
+    coarse = _filled(coarse_sums * factor, coarse_weights * factor)
+    below = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
+    return torch.lerp(below, known, weights.clamp(0, 1))
