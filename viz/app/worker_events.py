@@ -108,7 +108,8 @@ class WorkerEvents:
         if info.path:
             commands.preferences.opened(info.path)
             commands.remember()
-            for note in info.notes if info.path != files.default_checkpoint() else ():
+            told = info.path == files.default_checkpoint() or commands.current_show is not None
+            for note in () if told else info.notes:
                 commands.notify(
                     "info", note
                 )  # of the program's own model they would come each time

@@ -262,14 +262,15 @@ class WorkerConnection:
         else:
             self._send(pending.message())
 
-    def load(self, path: str, keep: bool = False) -> None:
+    def load(self, path: str, keep: bool = False, ended: Callable[[], None] = lambda: None) -> None:
         """Loads a model in place of the current one, which stays until the new one is ready.
 
         Args:
             path: of the file; empty for the untrained model.
             keep: whether the current one stays in memory, for a quick return to it.
+            ended: called within `poll` if it failed or was stopped.
         """
-        self.start(LoadModel(path, keep))
+        self.start(LoadModel(path, keep), ended=ended)
 
     def load_ahead(self, path: str, requests: tuple[RenderRequest, ...] = ()) -> None:
         """Loads a model ahead of a call to `load`, and renders pictures with it as far as there is
@@ -411,6 +412,10 @@ class WorkerConnection:
 
     def _job_ended(self, begun: _Pending, reason: str) -> list[Event]:
         """Handles the job during which the worker ended: a model is loaded again, others fail."""
+        if getattr(begun.job, "background", False):  # nobody waits for it
+            self._end(begun.number)
+            begun.ended()
+            return []
         loads = isinstance(begun.job, LoadModel)
         if loads and not self._ends_alike(lambda end: end.job):
             return []

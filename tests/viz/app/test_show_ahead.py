@@ -90,6 +90,27 @@ def test_the_next_cue_is_there_before_its_key(desk: AppDriver, other: Path) -> N
     assert np.array_equal(screen.read_pixels(), shown)
 
 
+def test_a_model_that_cannot_be_read_leaves_the_picture(desk: AppDriver, other: Path) -> None:
+    show = with_cues(desk)
+    edit(show, 1, lambda cue: replace(cue, checkpoint=str(other)))
+    show.commands.cue_index = 0
+    show.commands.preferences.opened(str(other))
+    other.write_bytes(b"nothing that a model is made of")
+    screen = begin(show)
+    first = screen.read_pixels()
+    show.key("Next")
+    standing = show.commands.current_show
+    assert standing is not None
+    show.until(lambda: not standing.holds)
+    show.frames(3)
+    assert np.array_equal(screen.read_pixels(), first)
+    assert "other.safetensors" in standing.message
+    show.key("Next")
+    arrive(show)
+    assert np.array_equal(screen.read_pixels(), show.picture())
+    assert show.model.name == "small.safetensors"
+
+
 def test_cues_have_small_pictures(desk: AppDriver, other: Path) -> None:
     show = with_cues(desk)
     edit(show, 1, lambda cue: replace(cue, checkpoint=str(other)))

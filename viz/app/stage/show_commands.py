@@ -274,7 +274,12 @@ class ShowCommands(SessionFiles):
         elif here is not None:
             self.take_state(replace(cue.applied_to(self.state), checkpoint=here))
         if here is not None or path != self.asked_model:
-            self.worker.load(path, keep=True)
+            self.worker.load(path, True, lambda: self._load_failed(path))
+
+    def _load_failed(self, path: str) -> None:
+        """Leaves the last cue's picture where the model of the next one cannot be loaded."""
+        if self.current_show is not None and self.current_show.loading == path:
+            self.current_show.loading = ""
 
     def _note_cue(self, index: int | None) -> None:
         """Lets the session that saves itself know how far the show is."""
