@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 import weakref
@@ -17,6 +18,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
@@ -406,6 +408,25 @@ def test_a_job_that_fails_is_told(ready: Desk):
     failed = wait(ready, Failed)
     assert failed.sentence == "Trying failed: no luck"
     assert "Traceback" in failed.details
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep less, or are not asked")
+def test_memory_goes_back_to_the_system_after_a_job(ready: Desk):
+    process, kept = psutil.Process(), []
+
+    def steps():
+        held = [torch.ones(2**14) for _ in range(4000)]  # 64 kB each
+        kept.append(torch.ones(2**14))  # lies behind them, so that they cannot simply be cut off
+        yield "begun", 0.1
+        del held
+
+    STEPS["Holding"] = steps
+    before = process.memory_info().rss
+    ready.start(Job("Holding"))
+    wait(ready, Finished)
+    end = time.monotonic() + PATIENCE
+    while process.memory_info().rss > before + 100 * 2**20:
+        assert time.monotonic() < end
 
 
 def test_a_job_without_memory_says_so(ready: Desk):
