@@ -52,8 +52,8 @@ _RECENT = 15
 """Inputs that a finding tells."""
 _LOOK = 30.0
 """Seconds from one look whether the window still works to the next."""
-_PATIENCE = 20.0
-"""Seconds for a key to have its effect before the window counts as dead."""
+_PATIENCE = 60.0
+"""Seconds for a key to have its effect before the window counts as dead: machines may be loaded."""
 
 
 @dataclass(frozen=True)
