@@ -53,6 +53,8 @@ _RATE_SECONDS = 2.0
 class LiveCamera:
     """The camera, as the window knows it."""
 
+    weights: str
+    """Mark of the model that is driven."""
     name: str = ""
     """Of the camera or video; empty until it is open."""
     seen: Seen | None = field(default=None, repr=False)
@@ -148,7 +150,7 @@ class LiveCommands(SessionFiles):
             return
         self.close_camera()
         self.open_panel(PANEL)
-        self.live = LiveCamera()
+        self.live = LiveCamera(model.weights)
         self._check_camera(self.live)
 
     def _learn(self, camera: LiveCamera) -> None:
@@ -223,9 +225,12 @@ class LiveCommands(SessionFiles):
         """Takes in what the camera has seen, and moves the person."""
         if self.live is None:
             return
-        panel_closed = not controls.open_sections.get(PANEL, False)
-        if panel_closed or self.model is None or not self.model.moves:
+        if not controls.open_sections.get(PANEL, False):
             self.close_camera()
+            return
+        if self.model is None or self.model.weights != self.live.weights:
+            self.close_camera()
+            self.notify("info", "The camera was closed: another model is shown.")
             return
         if self.live.problem:
             self.notify("error", self.live.problem)
@@ -262,9 +267,11 @@ class LiveCommands(SessionFiles):
         state, interface = self.state, self.interface
         if state.drive is not self._driven:  # chosen before, or meanwhile: for later
             self._own = state.drive
-        if self._driven is None:
+        if interface.playing or interface.path_playing:
             interface.playing = False
             path_editing.pause(interface)
+            if self._driven is not None:
+                self.notify("info", "A face drives the motion: close the camera to play the clip.")
         yaw, pitch = seen.turn if interface.live_turns else (0.0, 0.0)
         drive = Drive(code_text(code), yaw, pitch)
         if drive != state.drive:  # else the face holds still
