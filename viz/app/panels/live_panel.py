@@ -107,7 +107,7 @@ def _face(live: LiveCamera, commands: Commands) -> None:
             lit=not live.calibrated,
         ),
         Button(
-            "Record" if live.recording is None else _clock(time.perf_counter() - live.recording),
+            "Record" if live.recording is None else "Save",
             commands.toggle_recording,
             "Records what the person does, as a motion track in the folder of saved pictures."
             if live.recording is None
@@ -117,13 +117,12 @@ def _face(live: LiveCamera, commands: Commands) -> None:
             lit=live.recording is not None,
         ),
     )
+    if live.recording is not None:
+        seconds = int(time.perf_counter() - live.recording)
+        controls.hint(f"Recording, {seconds // 60}:{seconds % 60:02d}")
     if not has_face:
         controls.hint("No face is seen: look into the camera, in good light.")
     elif live.rate > 0:
         controls.hint(
             f"{live.rate:.0f} pictures a second, {1000 * live.lag:.0f} ms behind the camera"
         )
-
-
-def _clock(seconds: float) -> str:
-    return f"Save ({int(seconds) // 60}:{int(seconds) % 60:02d})"

@@ -13,7 +13,7 @@ from viz.portrait.camera.face_template import FaceTemplate
 from viz.portrait.faces.face import Face
 from viz.portrait.live.live_messages import SetDriving
 from viz.portrait.live.one_euro import OneEuroFilter
-from viz.portrait.tracks.expressions import face_points, lifted
+from viz.portrait.tracks.expressions import eye_opening, face_points, lifted, mouth_opening
 from viz.portrait.tracks.motion_map import MotionMap
 from viz.state.driving.motion_track import MotionTrack
 from viz.state.errors import UserError
@@ -44,6 +44,8 @@ class Driven:
     """Camera and crop of the head, smoothed."""
     points: np.ndarray
     """Landmarks and irises in the picture's pixels, float32 [478, 2]."""
+    openings: tuple[float, float]
+    """How far the eyes and the mouth are open, in their widths."""
     turn: tuple[float, float]
     """Yaw and pitch in degrees from those of the face at rest."""
 
@@ -104,7 +106,9 @@ class FaceDriver:
         yaw, pitch, x, y, side, angle = map(float, self._heads(np.array(numbers), time))
         turn = yaw - float(self._neutral[1][0]), pitch - float(self._neutral[1][1])
         smooth = CameraFit(yaw, pitch, (x, y), side, angle)
-        return Driven(time, self._code, smooth, seen, turn)
+        points = self._lifted[-1][0]
+        openings = float(eye_opening(points)), float(mouth_opening(points))
+        return Driven(time, self._code, smooth, seen, openings, turn)
 
     def lose(self) -> None:
         """Notes that the face is out of sight: it may come back elsewhere."""
@@ -156,6 +160,10 @@ class Recording:
         return MotionTrack(
             codes=even([d.code for d in self._noted]),
             rest=rest,
+            openings=even([d.openings for d in self._noted]),
+            # All of the expression is in the codes.
+            controls=np.zeros((2, len(rest)), np.float32),
+            amounts=np.zeros((len(frames), 2), np.float32),
             cameras=even(cameras),
             crops=even(crops),
             points=even(points),
