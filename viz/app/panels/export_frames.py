@@ -104,7 +104,7 @@ def _movement(state: SessionState, movement: Movement) -> Movement:
     movement = _length(movement)
     own = frame_rate(state, replace(movement, frame_rate=None))
     kept = movement.frame_rate or own
-    rates = {None: f"{own:g} a second, as it moves"}
+    rates = {None: f"Its own: {own:.4g}"}
     rates |= {rate: f"{rate:g} a second" for rate in sorted({*_RATES, kept})}
     return choice("Frame rate", movement, "frame_rate", rates)
 
