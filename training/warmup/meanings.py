@@ -23,7 +23,7 @@ from training.synthetic.head_model import HeadModel, to_world
 from training.synthetic.traits import IDENTITY_DIM, PLACES, SHAPE_DIM, identity_from_u
 from training.warmup.supervised import Codes
 
-Region = Literal["mouth", "lips", "jaw", "eyes", "brows", "skin", "beard", "hair", "shirt", ""]
+Region = Literal["mouth", "jaw", "eyes", "brows", "skin", "beard", "hair", "shirt", ""]
 ENDS = (-2.0, 2.0)
 """Steps that reach the ends of what was trained."""
 _PEOPLE = 4000
@@ -120,7 +120,7 @@ TRAITS = (
     Trait(
         "Lips",
         "From pale to red lips.",
-        "lips",
+        "mouth",
         {"beard": -1.0, **_SHORT_HAIR},
         {"beard": -1.0, **_SHORT_HAIR, "made_up": -2.0},
     ),

@@ -154,7 +154,6 @@ def _mask(marks: np.ndarray, region: Region, side: int) -> np.ndarray:
     below = np.arange(side)[:, None] / side + np.zeros((1, side))
     boxes = {
         "mouth": [(48, 68, 0.04)],
-        "lips": [(48, 68, 0.01)],
         "eyes": [(36, 42, 0.02), (42, 48, 0.02)],
         "brows": [(17, 22, 0.04), (22, 27, 0.04)],
     }

@@ -20,8 +20,8 @@ from viz.render.renderer import Renderer
 from viz.scheduling.thumbnails import of_person
 from viz.state import files, layouts
 from viz.state.jobs import finish
-from viz.state.person import Latent, Motion
-from viz.state.types import ModelInfo, Orbit, Quality, SessionState
+from viz.state.person import Latent, Motion, Shift
+from viz.state.types import ModelInfo, Orbit, Quality, RenderRequest, SessionState
 
 DEMO = files.default_checkpoint()
 PICTURE = Path(__file__).with_name("demo.png")
@@ -96,6 +96,41 @@ def test_anyone_is_a_whole_head_on_white(demo: Generator) -> None:
         assert corners[:, 0].min() > 0.92, "in its final corners as well"
         middle = raw.depth[0, 0, 24:40, 24:40]
         assert 2.2 < middle.min() < middle.max() < 2.9
+
+
+def test_named_directions_change_what_they_say(demo: Generator) -> None:
+    """Places are parts of the picture: left, top, right, bottom."""
+    places = {
+        "Smile": (0.35, 0.62, 0.65, 0.8),
+        "Open mouth": (0.35, 0.62, 0.65, 0.85),
+        "Blink": (0.3, 0.45, 0.7, 0.57),
+        "Eye colour": (0.3, 0.45, 0.7, 0.57),
+        "Shirt": (0.0, 0.85, 1.0, 1.0),
+    }
+    named = {direction.name: direction for direction in loaded().directions}
+    assert len(named) >= 14
+    renderer = Renderer(demo)
+    for name, (left, top, right, bottom) in places.items():
+        direction, shown = named[name], []
+        for amount in (-2.0, 0.5, 2.0):
+            shift = Shift(name, direction.vector, amount, base=direction.base)
+            state = replace(STATE, t=1.0, orbit=Orbit(), latent=Latent(x=17.0))
+            if direction.code == "motion":
+                state.motion = replace(state.motion, shifts=(shift,))
+            else:
+                state.latent = replace(state.latent, shifts=(shift,))
+            found = renderer.render(RenderRequest((state.shot("raw"),))).pictures[0]
+            assert found is not None
+            shown.append(found.astype(np.float64))
+        low, middle, high = shown
+        change = np.abs(high - low).mean(axis=-1)
+        side = len(change)
+        inside = np.zeros_like(change, bool)
+        inside[
+            round(top * side) : round(bottom * side), round(left * side) : round(right * side)
+        ] = 1
+        assert change[inside].mean() > 3 * change[~inside].mean(), name
+        assert 0 < np.vdot(middle - low, high - low) < np.vdot(high - low, high - low), name
 
 
 def test_the_program_opens_on_it(start: Start) -> None:
