@@ -98,13 +98,17 @@ class Bench:
         self.app.frame()
         self.first_frame = time.perf_counter() - self.begun
         self.renders: list[RenderResult] = []
+        self.small = 0
+        """Small pictures that were rendered in idle time."""
         self.shown: list[tuple[float, RenderResult]] = []
         """Times at which new pictures appeared on the screen."""
         poll = self.commands.worker.poll
 
         def keep() -> list[Event]:
             events = poll()
-            self.renders += [event.result for event in events if isinstance(event, Rendered)]
+            rendered = [event for event in events if isinstance(event, Rendered)]
+            self.renders += [event.result for event in rendered if not event.idle]
+            self.small += sum(event.idle for event in rendered)
             return events
 
         self.commands.worker.poll = keep
@@ -200,7 +204,9 @@ class Bench:
 
         return self._drag(Row("scrub", person), seconds, place)
 
-    def orbit(self, person: int, seconds: float) -> Row:
+    def orbit(
+        self, person: int, seconds: float, each: Callable[[float], object] = lambda _: None
+    ) -> Row:
         """A drag of the camera in a circle, by the real mouse."""
         self.rest(person)
         left, top, right, bottom = controls.rects["Viewport"]
@@ -209,7 +215,7 @@ class Bench:
         def place(t: float) -> tuple[float, float]:
             return x + 150 * math.sin(1.3 * t), y + 60 * math.sin(0.9 * t)
 
-        return self._drag(Row("orbit", person), seconds, place)
+        return self._drag(Row("orbit", person), seconds, place, each)
 
     def path(self, person: int, seconds: float) -> Row:
         """A path of four seconds that plays in a loop."""
@@ -226,7 +232,13 @@ class Bench:
         state.keyframes = ()
         return row
 
-    def _drag(self, row: Row, seconds: float, place: Callable[[float], tuple[float, float]]) -> Row:
+    def _drag(
+        self,
+        row: Row,
+        seconds: float,
+        place: Callable[[float], tuple[float, float]],
+        also: Callable[[float], object] = lambda _: None,
+    ) -> Row:
         moves: list[tuple[float, object]] = []
         state = self.commands.state
         press("mousemove", *map(round, place(0.0)))
@@ -236,6 +248,7 @@ class Bench:
 
         def each(now: float) -> None:
             nonlocal last
+            also(now)
             shot = state.shot()
             if not moves or moves[-1][1] != shot:
                 moves.append((time.perf_counter(), shot))

@@ -134,11 +134,16 @@ def record_rect(name: str, rect: tuple[float, float, float, float]) -> None:
 def _reach_item(press: bool) -> None:
     """Give the last item the focus ring, scroll it into view, and press it if requested."""
     imgui.set_scroll_here_y(0.4)
-    imgui.internal.set_focus_id(imgui.get_item_id(), imgui.internal.get_current_window())
-    imgui.set_nav_cursor_visible(True)
+    focus_item()
     if press:
         imgui.internal.activate_item_by_id(imgui.get_item_id())
     redraw.request_frame("reached control")
+
+
+def focus_item() -> None:
+    """Give the last item the focus ring."""
+    imgui.internal.set_focus_id(imgui.get_item_id(), imgui.internal.get_current_window())
+    imgui.set_nav_cursor_visible(True)
 
 
 def reach(name: str) -> None:

@@ -293,6 +293,9 @@ class App:
         turning = now < self._wheel_until or commands.control.is_moving(now)
         commands.note(self._held or stepping or gliding or turning)
         commands.save_by_itself(now)
+        commands.note_seen(now)
+        if not imgui.get_io().want_text_input:
+            commands.keep_favourites()
         shown = commands.result
         commands.ask(self.moving, now)
         if commands.result is not shown:

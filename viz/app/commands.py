@@ -14,6 +14,7 @@ import numpy as np
 from gui_utils.files.file_dialogs import Filters, show_folder
 from viz.app.control.control_commands import ControlCommands
 from viz.app.exploring.direction_commands import DirectionCommands
+from viz.app.gallery.gallery_commands import GalleryCommands
 from viz.app.live.live_commands import LiveCommands
 from viz.app.portraits.portrait_commands import PortraitCommands, is_photo
 from viz.app.portraits.track_commands import TrackCommands, is_video
@@ -41,7 +42,13 @@ _SESSIONS = ("*.json", *(f"*{suffix}" for suffix in embedding.EXPORT_SUFFIXES))
 
 
 class Commands(
-    LiveCommands, PortraitCommands, TrackCommands, ShowCommands, DirectionCommands, ControlCommands
+    LiveCommands,
+    PortraitCommands,
+    TrackCommands,
+    ShowCommands,
+    DirectionCommands,
+    ControlCommands,
+    GalleryCommands,
 ):
     """What can be done, files and exports included."""
 

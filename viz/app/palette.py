@@ -12,6 +12,7 @@ from viz.app import shortcuts
 from viz.app.commands import Commands
 from viz.app.control.bindings import Target
 from viz.app.control.setting_paths import path_of
+from viz.app.gallery.gallery_view import PAGES
 from viz.app.panels import PANELS, Panel
 from viz.app.stage import show_keys
 from viz.app.timeline.timeline_view import Timeline
@@ -136,6 +137,10 @@ def _draw_panels(commands: Commands, panels: Iterable[Panel]) -> None:
 def _entries(commands: Commands) -> list[Entry]:
     """All that can be chosen, the keys' commands first."""
     found = _named(commands)
+    for favourite in commands.state.favourites:
+        if favourite.code is not None:
+            choice = controls.Choice(favourite.title, "Favourite", about="Shows this favourite.")
+            found.append(Entry(choice, partial(commands.take_code, favourite.code)))
     for panel in PANELS:
         choice = controls.Choice(panel.title, "Panel", about="Opens the panel and goes there.")
         found.append(Entry(choice, partial(_reach, commands, panel.title)))
@@ -172,6 +177,8 @@ def _named(commands: Commands) -> list[Entry]:
     for digit in range(1, 10):
         act = partial(commands.store_bookmark, digit)
         add(f"Store bookmark {digit}", "Bookmarks", f"Ctrl+{digit}", act)
+    for page, title in PAGES.items():
+        add(f"{title} in the gallery", "Gallery", "", partial(commands.open_gallery, page))
     return found
 
 

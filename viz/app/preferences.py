@@ -26,6 +26,7 @@ _KEPT = (
     "target_rate",
     "play_between",
     "direction_pictures",
+    "gallery_size",
     "reopen_last",
     "reload_on_change",
     "audience_view",

@@ -16,6 +16,7 @@ from gui_utils.controls.layout import ellipsis, record
 from gui_utils.controls.text import printable
 from gui_utils.gl.texture import Texture
 from viz.app.commands import Commands
+from viz.app.gallery.gallery_view import Gallery, gallery_edge
 from viz.app.live.camera_sign import CameraSign
 from viz.app.panels import PANELS, Panel
 from viz.app.portraits.photo_pane import PhotoPane
@@ -123,6 +124,7 @@ class Screen:
     def __init__(self, commands: Commands, audience: Audience) -> None:
         self.viewport, self.timeline, self.photo = Viewport(), Timeline(), PhotoPane()
         self.camera_sign = CameraSign()
+        self.gallery = Gallery()
         self._commands, self._audience = commands, audience
         self._kiosk = Kiosk()
         self._layer_texture = Texture("nearest")
@@ -189,7 +191,14 @@ class Screen:
                 fill=True,
             )
         edge = left
-        if commands.portrait.shown and not self._audience.is_here:
+        if self._shows_gallery:
+            edge = gallery_edge(parts.viewport)
+            imgui.set_cursor_screen_pos((left, top))
+            size = (edge - left, bottom - top)
+            gallery = functools.partial(self.gallery.draw, commands)
+            content = functools.partial(self._guarded, "the gallery", gallery)
+            _child("##gallery", size, content, (8, 8), fill=True)
+        elif commands.portrait.shown and not self._audience.is_here:
             edge = round((left + right) / 2)  # photo and picture are of one size
             imgui.set_cursor_screen_pos((left, top))
             size = (edge - left, bottom - top)
@@ -225,6 +234,11 @@ class Screen:
             content = functools.partial(_sidebar, commands)
             _child("##sidebar", size, content, (8, 8), fill=True, scrolls=True)
 
+    @property
+    def _shows_gallery(self) -> bool:
+        interface = self._commands.interface
+        return interface.gallery_shown and interface.sidebar_visible and not self._audience.is_here
+
     def _guarded(self, name: str, draw: Callable[[], object]) -> None:
         """Draws a part; once it has failed, a button that tries again takes its place."""
         if name not in self._failed:
@@ -243,7 +257,8 @@ class Screen:
         if self.photo.draw_live(commands.portrait):
             return
         commands.dragging = self.viewport.draw(commands.state, commands)
-        if commands.result is not None and not commands.portrait.shown:
+        beside = commands.portrait.shown or self._shows_gallery
+        if commands.result is not None and not beside:
             draw_hints(regions(commands).viewport, commands)
 
     def _draw_audience(self) -> None:
@@ -300,6 +315,12 @@ def _bar(commands: Commands) -> None:
         (icons.ICON_FA_ROTATE_RIGHT, "Redo (Ctrl+Shift+Z)", commands.redo, commands.can_redo()),
         (icons.ICON_FA_CAMERA, "Save the picture (S)", lambda: commands.capture("picture"), True),
         (icons.ICON_FA_EXPAND, "Fullscreen (F)", commands.toggle_fullscreen, True),
+        (
+            icons.ICON_FA_TABLE_CELLS,
+            "Gallery (G)",
+            commands.toggle_gallery,
+            commands.interface.sidebar_visible,
+        ),
         (
             icons.ICON_FA_TABLE_COLUMNS,
             "Panels (Shift+H)",

@@ -15,6 +15,7 @@ import numpy as np
 from gui_utils import controls
 from training.user_folders import expanded
 from viz.app import preferences
+from viz.app.gallery.favourites_file import FavouritesFile
 from viz.app.gallery.small_pictures import SmallPictures
 from viz.app.performance_log import PerformanceLog
 from viz.app.sessions.autosave import Autosave, Origin
@@ -31,6 +32,8 @@ from viz.state.errors import UserError
 from viz.state.history import History
 from viz.state.interface import Interface
 from viz.state.jobs import JobStatus
+from viz.state.kept import favourites
+from viz.state.kept.seen import SeenList
 from viz.state.types import (
     LAYOUTS,
     VIEWS,
@@ -122,6 +125,11 @@ class SessionCommands:
         self.is_new = state is None
         """Whether the session still is as the program begins, so that a model may choose."""
         self.state = state or SessionState()
+        self.favourites_file = FavouritesFile(settings.with_name("favourites.json"))
+        kept = self.favourites_file.known
+        self.state.favourites = favourites.joined(kept, self.state.favourites)
+        self.seen = SeenList()
+        """What was looked at."""
         self.interface.path_lane = bool(self.state.keyframes)
         self.history, self.animator = History(self.state), Animator()
         self.scheduler, self._loops = RequestScheduler(worker.submit), LoopFinder()
@@ -134,6 +142,8 @@ class SessionCommands:
         """Path of the model that the user asked for last."""
         self.result: RenderResult | None = None
         """The newest picture."""
+        self.shows_all = False
+        """Whether it is the full picture of the state."""
         self.layer_picture: object | None = None
         """Picture of the activation under `interface.probe`, as Dear ImGui draws it."""
         self.stage_runs: dict[str, int] = {}
@@ -213,6 +223,7 @@ class SessionCommands:
         if fills and (playing is not None or not moving):
             self.scheduler.spare(ahead, now, playing)
         self.thumbnails.send()
+        self.shows_all = self.result is not None and self.result.request == full
 
     @property
     def _pace(self) -> Interface:
@@ -393,7 +404,8 @@ class SessionCommands:
         self.state.motion = Motion.at(_any_seed(), self.state.motion)
 
     def take_state(self, state: SessionState) -> None:
-        """Shows another state, at rest."""
+        """Shows another state, at rest; its favourites join those that there are."""
+        ours = self.state.favourites
         self.animator.stop_glide()
         self.interface.playing = False
         path_editing.pause(self.interface)
@@ -401,6 +413,7 @@ class SessionCommands:
         self.interface.path_view = path_editing.key_of(state, 0.0)  # its file holds it
         self.interface.path_lane |= bool(state.keyframes)
         self.state = state
+        self.state.favourites = favourites.joined(ours, state.favourites)
 
     def copy_camera(self) -> None:
         """Puts the camera on the clipboard as JSON."""
@@ -513,7 +526,7 @@ class SessionCommands:
     def store_bookmark(self, digit: int) -> None:
         """Keeps the state under a digit, 1 to 9, for this and later sessions."""
         # A bookmark is a moment: the path goes its own way.
-        moment = replace(self.state, keyframes=(), path=PathOptions(), cues=())
+        moment = replace(self.state, keyframes=(), path=PathOptions(), cues=(), favourites=())
         self.preferences.bookmarks[str(digit)] = session.to_json(moment)
         if self.remember():
             self.notify("success", f"Stored as bookmark {digit}.")
@@ -530,7 +543,7 @@ class SessionCommands:
         def recall() -> None:
             end = session.from_json(text, f"Bookmark {digit}")
             end.keyframes, end.path = self.state.keyframes, self.state.path
-            end.cues = self.state.cues
+            end.cues, end.favourites = self.state.cues, self.state.favourites
             end.checkpoint = self.state.checkpoint
             path_editing.pause(self.interface)
             self.animator.glide_to(self.state, end, time.perf_counter())

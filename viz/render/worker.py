@@ -92,7 +92,8 @@ _QUIET_SECONDS = 0.15
 _IDLE_PAUSE = 6.0
 """While it is not idle, pictures for later wait this many times as long as the last one took."""
 _LONG_SECONDS = 0.1
-"""Pictures for later that take longer are rendered only while the worker is idle."""
+"""Pictures for later that take longer than this, and than the pictures shown, are rendered only
+while the worker is idle."""
 _AHEAD_SECONDS = 6.0
 """Longest time for pictures that are rendered ahead with a model that is not shown yet."""
 
@@ -130,6 +131,8 @@ class Worker:
         self._idle: deque[RenderRequest] = deque()
         self._idle_due = 0.0
         """From when on a picture for later may keep others waiting."""
+        self._shown_seconds = 0.0
+        """How long the last picture to show took."""
         self._waiting: list[_Task] = []
         self._running: _Task | None = None
         self._meshes: tuple[MeshData | None, ...] = ()
@@ -281,7 +284,7 @@ class Worker:
         else:
             self._tell(self._rendered(renderer, result, idle=True))
         end = time.monotonic()
-        long = end - begun > _LONG_SECONDS
+        long = end - begun > max(_LONG_SECONDS, self._shown_seconds)
         self._idle_due = math.inf if long else end + _IDLE_PAUSE * (end - begun)
 
     @property
@@ -314,6 +317,7 @@ class Worker:
             text = f"The picture could not be rendered: {str(e) or type(e).__name__}"
             self._tell(Failed(text, traceback.format_exc(), request))
         else:
+            self._shown_seconds = result.total_ms / 1000
             same = tuple(_place(mesh, self._meshes) for mesh in result.meshes)
             self._meshes = result.meshes
             fresh = tuple(

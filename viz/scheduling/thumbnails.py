@@ -66,6 +66,11 @@ class Thumbnails:
         """Whether pictures were asked for in this frame that are not there yet."""
         return bool(self._wanted)
 
+    @property
+    def under_way(self) -> int:
+        """How many pictures the worker has yet to render."""
+        return len(self._under_way)
+
     def picture(
         self, request: RenderRequest, urgency: int = 0, model: str = ""
     ) -> np.ndarray | None:

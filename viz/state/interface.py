@@ -106,6 +106,19 @@ class Interface:
     follows a little later."""
     live_turns: bool = False
     """Turns the view around the head as the head in front of the camera turns."""
+    gallery_shown: bool = False
+    """Whether the gallery lies beside the picture."""
+    gallery_page: Literal["people", "motions", "favourites", "seen"] = "people"
+    """What the gallery shows."""
+    gallery_around: bool = False
+    """Whether its people and motions lie around one of them, instead of being seeds in a row."""
+    gallery_first: Annotated[int, Range(0, 2**32 - 1)] = 0
+    """Seed that the gallery begins with."""
+    gallery_radius: Annotated[float, Range(0.02, 1, "%")] = 0.3
+    """How far its people lie from the one in the middle: the share of a random other person in each
+    of them."""
+    gallery_size: Annotated[float, Range(48, 256, step=1)] = 84.0
+    """Least width of its pictures in design pixels."""
     reopen_last: bool = False
     """Starts where the program was last closed: with that session, its file and its changes."""
     reload_on_change: bool = True

@@ -21,6 +21,8 @@ from viz.state.driving.drive import Drive
 from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.errors import UserError
 from viz.state.files import CHECKPOINTS, reason
+from viz.state.kept import favourites
+from viz.state.kept.favourites import Favourite
 from viz.state.person import PERSON_SUFFIX, Latent
 from viz.state.types import SessionState, Shot
 
@@ -172,7 +174,14 @@ def with_files_found(state: SessionState, folder: Path, known: Iterable[str]) ->
             )
         return found
 
-    return _with_files(state, find)
+    def is_here(favourite: Favourite) -> bool:
+        return all(
+            located(name, folder, known, largest(name)) for name in favourites.files_of(favourite)
+        )
+
+    # What is shown must be there; a favourite that is not is only missing from the list.
+    kept = tuple(favourite for favourite in state.favourites if is_here(favourite))
+    return _with_files(replace(state, favourites=kept), find)
 
 
 def portable(state: SessionState, folder: Path) -> SessionState:
@@ -185,9 +194,9 @@ def portable(state: SessionState, folder: Path) -> SessionState:
         inside = path.is_absolute() and path.is_relative_to(folder)
         return path.relative_to(folder).as_posix() if inside else _plain(name)
 
-    # A show's notes and models are private to the speaker: whoever receives a picture does not get
-    # them.
-    state = _with_files(replace(state, cues=()), shortened)
+    # A show's notes and models are private to the speaker, and so are the names of favourites:
+    # whoever receives a picture does not get them.
+    state = _with_files(replace(state, cues=(), favourites=()), shortened)
     return replace(state, checkpoint=shortened(state.checkpoint) if state.checkpoint else "")
 
 
@@ -234,5 +243,11 @@ def _with_files(state: SessionState, change: Callable[[str], str]) -> SessionSta
                 drive=changed_drive(cue.drive),
             )
             for cue in state.cues
+        ),
+        favourites=tuple(
+            favourite
+            if favourite.latent is None
+            else replace(favourite, latent=changed(favourite.latent))
+            for favourite in state.favourites
         ),
     )

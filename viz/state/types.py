@@ -15,6 +15,7 @@ import numpy as np
 from training.camera import FOCAL_LENGTH, PIVOT, RADIUS, Camera, fov_from_focal
 from training.named_directions import NamedDirection
 from viz.state.driving.drive import Drive, Driven
+from viz.state.kept.favourites import Favourite
 from viz.state.person import Latent, Motion
 from viz.state.settings import Fraction, Range, setting
 
@@ -567,6 +568,8 @@ class SessionState:
     path: PathOptions = PathOptions()
     cues: tuple[Cue, ...] = ()
     """The steps of a show, in their order."""
+    favourites: tuple[Favourite, ...] = ()
+    """People and motions that the user has starred."""
     drive: Drive | None = None
     """What drives the person in place of the clip; None for the clip."""
 

@@ -10,7 +10,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import layout, style
+from gui_utils.controls import keyboard, layout, style
 from gui_utils.controls.text import printable
 from gui_utils.gl.atlas import AtlasImage
 from viz.app.gallery.small_pictures import SmallPictures
@@ -36,7 +36,11 @@ class Cell:
     """Tooltip."""
     lit: bool = False
     """Whether it is what is shown now."""
+    keeps: bool = False
+    """Whether it has a star to press."""
     starred: bool = False
+    model: str = ""
+    """Fingerprint of the weights that the picture is of; empty for the present ones."""
     selected: bool = False
     """Whether the keyboard is on it."""
 
@@ -71,7 +75,7 @@ def draw_cell(
     corner, rounding = (low[0] + side, low[1] + side), style.px(4)
     hovered = imgui.is_item_hovered()
     moving = plays or hovered or cell.selected
-    image, problem = _image(pictures, cell.requests, moving)
+    image, problem = _image(pictures, cell, moving)
     draw.add_rect_filled(low, corner, layout.ink(colors.frame), rounding)
     if image is not None:
         white = layout.ink(style.hex_color("#ffffff"))
@@ -79,6 +83,8 @@ def draw_cell(
     elif problem:
         _draw_icon(icons.ICON_FA_TRIANGLE_EXCLAMATION, low, side, layout.ink(colors.text_dim))
     layout.tooltip(None, cell.about, "" if image else problem)
+    if cell.keeps and (cell.starred or hovered):
+        _draw_star(low, side, cell.starred)
     if cell.lit or cell.selected or hovered:
         color = colors.accent if cell.lit else colors.text if cell.selected else colors.text_dim
         width = style.px(2.5 if cell.lit or cell.selected else 1.5)
@@ -90,11 +96,10 @@ def draw_cell(
         draw.add_text((round(x), round(corner[1] + style.px(2))), layout.ink(tint), shown)
 
 
-def _image(
-    pictures: SmallPictures, requests: Sequence[RenderRequest], moving: bool
-) -> tuple[AtlasImage | None, str]:
+def _image(pictures: SmallPictures, cell: Cell, moving: bool) -> tuple[AtlasImage | None, str]:
     """The picture to draw now, or why there is none."""
-    first = pictures.image(requests[0])
+    requests = cell.requests
+    first = pictures.image(requests[0], model=cell.model)
     if first is None:
         return None, pictures.thumbnails.problem(requests[0])
     if not moving or len(requests) == 1:
@@ -105,6 +110,32 @@ def _image(
     last = len(found) - 1
     step = int(time.perf_counter() * _RATE) % (2 * last)
     return found[abs(last - step)] or first, ""
+
+
+def _star_side(side: float) -> float:
+    """Of the corner that takes the star, Dear ImGui units."""
+    return max(0.26 * side, style.px(18))
+
+
+def star_pressed() -> bool:
+    """Whether the last item, a cell with a star, was just pressed on it."""
+    if keyboard.has_focus_ring():
+        return False
+    low, high, mouse = imgui.get_item_rect_min(), imgui.get_item_rect_max(), imgui.get_mouse_pos()
+    corner = _star_side(high.x - low.x)
+    return mouse.x >= high.x - corner and mouse.y <= low.y + corner
+
+
+def _draw_star(low: Place, side: float, starred: bool) -> None:
+    """The star in the upper right corner, on a dark ground that shows on any picture."""
+    draw, corner = imgui.get_window_draw_list(), _star_side(side)
+    middle = (low[0] + side - corner / 2, low[1] + corner / 2)
+    draw.add_circle_filled(middle, 0.46 * corner, style.hex_color("#000000a0"))
+    over = imgui.is_item_hovered() and star_pressed()
+    color = style.hex_color("#ffd35a") if starred or over else style.hex_color("#ffffffb0")
+    with style.font("body", 0.5 * corner / style.scale()):
+        at = (low[0] + side - corner, low[1])
+        _draw_icon(icons.ICON_FA_STAR, at, corner, layout.ink(color))
 
 
 def _draw_icon(icon: str, low: Place, side: float, color: int) -> None:

@@ -9,16 +9,18 @@ import re
 import threading
 import uuid
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 from filelock import FileLock, Timeout
 
 from training.replacing import replacing
 from viz.state import session, settings
 from viz.state.errors import UserError
 from viz.state.files import Stamp, reason
+from viz.state.kept.seen import Seen
 from viz.state.types import SessionState
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,8 @@ _PATIENCE = 5.0
 """Seconds that the end of the program waits for a slow disk."""
 _NAME = re.compile(r"(\d{8}T\d{12})-([0-9a-f]{8})\.json")
 _TIME = "%Y%m%dT%H%M%S%f"
+_SEEN = ".seen.json"
+"""Ending of the files with what was looked at; the mark of the window comes before it."""
 _KEY = "resume"
 """Entry of the session's JSON that tells where it belongs; sessions do without."""
 
@@ -88,9 +92,24 @@ class SavedSession:
         return Origin()
 
     @property
+    def seen(self) -> list[Seen]:
+        """What was looked at in its window, the newest first; empty if that cannot be read."""
+        with suppress(OSError, ValueError, RecursionError):
+            data = json.loads(self.path.with_name(self.run + _SEEN).read_text("utf-8"))
+            return settings.fitting_fields(_SeenFile, data).get("seen", [])
+        return []
+
+    @property
     def about(self) -> str:
         """What it shows, in a few words."""
         return _about(self.path)
+
+
+@dataclass(frozen=True)
+class _SeenFile:
+    """What was looked at in a window, beside its sessions."""
+
+    seen: list[Seen] = field(default_factory=list[Seen])
 
 
 @functools.lru_cache(maxsize=4 * _MOST_KEPT)
@@ -124,6 +143,9 @@ class Autosave:
         self.every = _SECONDS
         self.problem = ""
         """A sentence on why the last save failed; empty when it did not."""
+        self.seen: tuple[Seen, ...] = ()
+        """What was looked at, the newest first, to be saved with the session."""
+        self._seen_written: tuple[Seen, ...] = ()
         self._run = uuid.uuid4().hex[:8]
         self._lock: FileLock | None = None
         self._crashed: FileLock | None = None
@@ -195,6 +217,7 @@ class Autosave:
             path = self.folder / f"{datetime.now(UTC).strftime(_TIME)}-{self._run}.json"
             with replacing(path) as part:
                 part.write_text(text, "utf-8")
+            self._write_seen()
         except OSError as error:
             self.problem = f"It could not save itself in {self.folder}: {reason(error)}."
             log.warning(self.problem)
@@ -202,6 +225,14 @@ class Autosave:
         self._known, self._written, self.problem = state, True, ""
         with suppress(OSError):
             self._prune()
+
+    def _write_seen(self) -> None:
+        seen = self.seen
+        if seen != self._seen_written:
+            text = json.dumps({"seen": msgspec.to_builtins(seen)})
+            with replacing(self.folder / (self._run + _SEEN)) as part:
+                part.write_text(text, "utf-8")
+            self._seen_written = seen
 
     # What is kept -----------------------------------------------------------------------------
 
@@ -214,12 +245,17 @@ class Autosave:
         return sorted(filter(None, found), key=lambda kept: kept.path.name, reverse=True)
 
     def _prune(self) -> None:
-        """Removes all but the last ones and the newest of each window that has not ended."""
+        """Removes all but the last ones and the newest of each window that has not ended, and what
+        was looked at in windows without sessions."""
         running = {path.stem for path in self.folder.glob("*.lock")}
         for index, kept in enumerate(self.sessions()):
             if index >= _MOST_KEPT and kept.run not in running:
                 kept.path.unlink(missing_ok=True)
             running.discard(kept.run)
+        runs = {kept.run for kept in self.sessions()}
+        for path in self.folder.glob(f"*{_SEEN}"):
+            if path.name.removesuffix(_SEEN) not in runs:
+                path.unlink(missing_ok=True)
 
     # Windows that were killed -----------------------------------------------------------------
 

@@ -141,6 +141,7 @@ class SessionFiles(PathCommands):
         opened = embedding.read_session(kept.path, [*named, *self._known_files])
         self._take_opened(opened)
         self.origin, self._resumed = kept.origin, True
+        self.seen.add(reversed(kept.seen))
         return opened
 
     @property
@@ -277,6 +278,7 @@ class SessionFiles(PathCommands):
         """Saves the session for the next start where it has changes or is to be reopened; why that
         failed as a sentence, or empty."""
         if self.unsaved or self.interface.reopen_last:
+            self.autosave.seen = self.seen.entries
             return self.autosave.save(self.state, self.origin)
         return ""
 
@@ -286,6 +288,7 @@ class SessionFiles(PathCommands):
         if failed and not self._warned:
             self.notify("warning", f"The session is not safe. {self.autosave.problem}")
         self._warned = failed
+        self.autosave.seen = self.seen.entries
         self.autosave.tick(self.history.present, self.origin, now)
 
 

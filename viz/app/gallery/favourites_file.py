@@ -1,0 +1,60 @@
+"""The user's favourites in a file beside the settings, which all windows share."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from viz.state import settings
+from viz.state.files import write_beside
+from viz.state.kept.favourites import Favourite, Favourites, joined
+
+
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """The outermost object of the file."""
+
+    favourites: list[Favourite] = dataclasses.field(default_factory=list[Favourite])
+
+
+class FavouritesFile:
+    """Reads and writes the favourites; what another window has written meanwhile is kept.
+
+    Args:
+        path: of the file; it may not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.known = self._load()
+        """This window's favourites as they were last read or written."""
+
+    def _load(self) -> Favourites:
+        """What is there; entries that are damaged are left out, and a file that is damaged as a
+        whole is put aside."""
+        try:
+            data: Any = json.loads(self._path.read_text("utf-8"))
+        except OSError:
+            return ()
+        except (ValueError, RecursionError):
+            with suppress(OSError):
+                self._path.replace(self._path.with_suffix(".damaged.json"))
+            return ()
+        found = settings.fitting_fields(_File, data).get("favourites", [])
+        return tuple(entry for entry in found if entry.code is not None)
+
+    def save(self, favourites: Favourites) -> None:
+        """Writes what has changed in this window.
+
+        Raises:
+            UserError: when it cannot be written; it is not tried again until the next change.
+        """
+        before, self.known = self.known, favourites
+        gone = {entry.code for entry in before} - {entry.code for entry in favourites}
+        others = (entry for entry in self._load() if entry.code not in gone and entry not in before)
+        kept = [dataclasses.asdict(entry) for entry in joined(favourites, others)]
+        text = json.dumps({"favourites": kept})
+        write_beside(self._path, lambda file: file.write(text.encode()))

@@ -1,0 +1,319 @@
+"""The gallery: pages of small pictures beside the picture, drawn and rendered as far as they are
+visible."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+
+from gui_utils import controls
+from gui_utils.controls import keyboard, layout, style
+from viz.app.commands import Commands
+from viz.app.gallery.cells import (
+    GAP,
+    Cell,
+    caption_height,
+    columns_for,
+    draw_cell,
+    star_pressed,
+)
+from viz.app.gallery.gallery_commands import GalleryPage
+from viz.app.panels.setting_controls import seed, segmented, slider
+from viz.app.panels.widgets import Button, button_row, counted
+from viz.scheduling.thumbnails import of_state
+from viz.state.kept import favourites
+from viz.state.kept.favourites import Code
+from viz.state.kept.seen import Seen
+
+PAGES: dict[GalleryPage, str] = {
+    "people": "People",
+    "motions": "Motions",
+    "favourites": "Favourites",
+    "seen": "History",
+}
+_SHARE = 0.42
+"""Of the picture's region that the gallery takes at least: a square picture leaves the rest."""
+_LEAST_WIDTH = 250.0
+_LEAST_PICTURE = 200.0
+"""Design pixels, as far as there is room."""
+_MORE = 200
+"""Cells by which an endless page grows."""
+_HOW = "Click shows it, Shift+click goes halfway there, the star keeps it."
+
+
+def gallery_edge(area: tuple[float, float, float, float]) -> float:
+    """Where the gallery ends in the picture's region: left, top, right, bottom."""
+    left, top, right, bottom = area
+    width = right - left
+    needed = max(_SHARE * width, width - (bottom - top), style.px(_LEAST_WIDTH))
+    return round(left + max(min(needed, width - style.px(_LEAST_PICTURE)), width / 2))
+
+
+class Gallery:
+    """Draws the gallery."""
+
+    def __init__(self) -> None:
+        self._query = ""
+        self._searched: tuple[str, favourites.Favourites] = ("", ())
+        self._found: favourites.Favourites = ()
+        """Those of the searched ones that the query was found in."""
+        self._count = _MORE
+        self._endless: tuple[object, ...] = ()
+        """What the endless page shows: another one begins at its top."""
+        self._scrolls_up = False
+        self._reached = -1
+        """The cell that gets the keyboard in this frame."""
+        self._chosen: Code | None = None
+        """The favourite that is renamed or taken out."""
+
+    def draw(self, commands: Commands) -> None:
+        """Fills the current window."""
+        with controls.scope("Gallery"):
+            interface = commands.interface
+            segmented("##Page", interface, "gallery_page", PAGES)
+            if interface.gallery_page in ("people", "motions"):
+                self._draw_codes(commands)
+            elif interface.gallery_page == "favourites":
+                self._draw_favourites(commands)
+            else:
+                self._draw_seen(commands)
+        commands.gallery_reached = False
+
+    # Pages ------------------------------------------------------------------------------------
+
+    def _draw_codes(self, commands: Commands) -> None:
+        interface, model = commands.interface, commands.model
+        motions = interface.gallery_page == "motions"
+        if model is None or (motions and not model.moves):
+            still = "This model makes still pictures: it has no motions to choose from."
+            controls.hint(still if model else "No model yet.")
+            return
+        _places(commands)
+        shown = (
+            interface.gallery_page,
+            interface.gallery_around,
+            interface.gallery_first,
+            commands.gallery_centre,
+        )
+        if shown != self._endless:
+            self._endless, self._count, self._scrolls_up = shown, _MORE, True
+
+        def cell(number: int) -> Cell:
+            code = commands.gallery_code(number)
+            caption = "" if interface.gallery_around else str(counted(code.seed))
+            return _cell(commands, code, caption)
+
+        def press(number: int) -> None:
+            self._press(commands, commands.gallery_code(number))
+
+        captions = not interface.gallery_around
+        seen = self._grid(commands, self._count, cell, press, plays=motions, captions=captions)
+        if seen.stop + _MORE // 2 > self._count:
+            self._count += _MORE
+        # Those around them come next.
+        around = len(seen) // 2
+        first = max(seen.start - around, 0)
+        for number in (*range(seen.stop, seen.stop + around), *range(first, seen.start)):
+            request = commands.pictures_of(commands.gallery_code(number))[0]
+            commands.thumbnails.picture(request, urgency=2)
+
+    def _draw_favourites(self, commands: Commands) -> None:
+        _, self._query = controls.text_input(
+            "##Search",
+            self._query,
+            placeholder="Search the favourites",
+            tooltip="Shows only favourites whose name holds all these words.",
+        )
+        found = self._search(commands.state.favourites)
+        if not commands.state.favourites:
+            controls.hint(
+                "No favourites yet: A stars the person shown, Shift+A the motion; in the gallery, "
+                "click the star of a picture."
+            )
+            return
+        self._draw_name(commands)
+        if not found:
+            controls.hint("No favourite has such a name.")
+
+        def cell(number: int) -> Cell:
+            entry = found[number]
+            assert entry.code is not None
+            return _cell(commands, entry.code, entry.title)
+
+        def press(number: int) -> None:
+            self._chosen = found[number].code
+            assert self._chosen is not None
+            self._press(commands, self._chosen)
+
+        self._grid(commands, len(found), cell, press, plays=True)
+
+    def _search(self, kept: favourites.Favourites) -> favourites.Favourites:
+        query, searched = self._searched
+        if query != self._query or searched is not kept:
+            self._searched = self._query, kept
+            self._found = favourites.found(kept, self._query)
+        return self._found
+
+    def _draw_name(self, commands: Commands) -> None:
+        """The name of the favourite that was chosen last, and its end."""
+        shown = (self._chosen, commands.state.latent, commands.state.motion)
+        kept = [commands.favourite_of(code) for code in shown if code is not None]
+        entry = next(filter(None, kept), None)
+        code = entry.code if entry else None
+        with controls.reserved(entry is not None, 2) as draws:
+            if not draws or entry is None or code is None:
+                return
+            imgui.push_id(str(commands.state.favourites.index(entry)))
+            changed, name = controls.text_input(
+                "Name",
+                entry.name,
+                placeholder=entry.title,
+                tooltip="Name of the favourite that was clicked last.",
+            )
+            if changed:
+                commands.rename_favourite(code, name)
+            button_row(
+                Button(
+                    "Take out of the favourites",
+                    lambda: commands.toggle_favourite(code),
+                    "Takes this favourite out of the list. Ctrl+Z brings it back.",
+                    icon=icons.ICON_FA_TRASH,
+                )
+            )
+            imgui.pop_id()
+
+    def _draw_seen(self, commands: Commands) -> None:
+        entries = commands.seen.entries
+        if not entries:
+            controls.hint("Whatever stands for a second appears here, the last 200 of it.")
+            return
+        weights = commands.model.weights if commands.model else ""
+
+        def cell(number: int) -> Cell:
+            entry = entries[number]
+            request = of_state(entry.shown())
+            here = (commands.state.latent, commands.state.motion, weights) == entry.who
+            about = f"{favourites.name_of(entry.latent)}, motion {entry.motion.seed}."
+            return Cell(
+                favourites.name_of(entry.latent),
+                (request,),
+                f"{about} Click shows it again, from where it was seen.",
+                lit=here,
+                model=entry.weights,
+            )
+
+        def press(number: int) -> None:
+            entry: Seen = entries[number]
+            commands.take_seen(entry)
+
+        self._grid(commands, len(entries), cell, press)
+
+    def _press(self, commands: Commands, code: Code) -> None:
+        if star_pressed():
+            commands.toggle_favourite(code)
+        elif imgui.get_io().key_shift:
+            commands.blend_towards(code)
+        else:
+            commands.take_code(code)
+
+    # The grid ---------------------------------------------------------------------------------
+
+    def _grid(
+        self,
+        commands: Commands,
+        count: int,
+        cell: Callable[[int], Cell],
+        press: Callable[[int], None],
+        *,
+        plays: bool = False,
+        captions: bool = True,
+    ) -> range:
+        """Draws the visible ones of `count` cells in a region that scrolls; their numbers."""
+        slider("Size", commands.interface, "gallery_size")
+        available = imgui.get_content_region_avail()
+        flags = imgui.ChildFlags_.nav_flattened
+        imgui.begin_child("##grid", (available.x, available.y), flags)
+        if self._scrolls_up:
+            self._scrolls_up = False
+            imgui.set_scroll_y(0.0)
+        gap, origin = style.px(GAP), imgui.get_cursor_pos()
+        width = imgui.get_content_region_avail().x
+        columns, side = columns_for(width, commands.interface.gallery_size)
+        height = side + (caption_height() if captions else 0.0)
+        line = height + gap
+        rows = math.ceil(count / columns)
+        first = int(imgui.get_scroll_y() / line)
+        last = int((imgui.get_scroll_y() + imgui.get_window_height()) / line)
+        visible = range(first * columns, min((last + 1) * columns, count))
+        if commands.gallery_reached:  # what is shown, or the first one
+            shown = (number for number in visible if cell(number).lit)
+            self._reached = next(shown, visible.start)
+        # A row more on each side is there for the keyboard to go to.
+        for row in range(max(first - 1, 0), min(last + 2, rows)):
+            for number in range(row * columns, min((row + 1) * columns, count)):
+                at = (origin.x + number % columns * (side + gap), origin.y + row * line)
+                imgui.set_cursor_pos(at)
+                self._place(commands, number, cell, press, (side, height), plays)
+        imgui.set_cursor_pos((origin.x, origin.y + rows * line))
+        imgui.dummy((width, 0.0))
+        imgui.end_child()
+        self._reached = -1
+        return visible
+
+    def _place(
+        self,
+        commands: Commands,
+        number: int,
+        cell: Callable[[int], Cell],
+        press: Callable[[int], None],
+        size: tuple[float, float],
+        plays: bool,
+    ) -> None:
+        low = imgui.get_cursor_screen_pos()
+        pressed = layout.press_area(f"##{number}", size)
+        if number == self._reached:
+            layout.focus_item()
+        layout.record(str(number))
+        if pressed:
+            press(number)
+        if imgui.is_item_visible():
+            drawn = replace(cell(number), selected=keyboard.has_focus_ring())
+            draw_cell(commands.small_pictures, drawn, (low.x, low.y), size[0], plays=plays)
+
+
+def _places(commands: Commands) -> None:
+    """Where the people or motions of an endless page lie."""
+    interface = commands.interface
+    segmented("##Places", interface, "gallery_around", {False: "Seeds", True: "Around one"})
+    if interface.gallery_around:
+        slider("Radius", interface, "gallery_radius")
+    else:
+        seed("First seed", interface, "gallery_first")
+    others = Button(
+        "Others", commands.shuffle_gallery, "Goes to others, drawn at random.", icons.ICON_FA_DICE
+    )
+    if not interface.gallery_around:
+        button_row(others)
+        return
+    here = Button(
+        "Around this one",
+        commands.centre_gallery,
+        "Puts what is shown now in the middle; it is the first picture.",
+        icons.ICON_FA_CROSSHAIRS,
+    )
+    button_row(here, others)
+
+
+def _cell(commands: Commands, code: Code, caption: str) -> Cell:
+    return Cell(
+        caption,
+        commands.pictures_of(code),
+        f"{favourites.name_of(code)}. {_HOW}",
+        lit=commands.is_shown(code),
+        starred=commands.favourite_of(code) is not None,
+        keeps=True,
+    )
