@@ -1,7 +1,7 @@
 """Which input moves which setting or gives which command, and the files that hold it.
 
 An input is named as the user reads it: "CC 74 ch 1", "Note 60 ch 10", "Pitch bend ch 1",
-"OSC /1/fader1", "Gamepad left x", "Gamepad button A", "Key Ctrl+F9".
+"OSC /1/fader1", "Gamepad left x", "Gamepad A", "Key Ctrl+F9".
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from viz.app.control.gamepads import BUTTONS
 from viz.app.control.setting_paths import SettingPath, setting_paths
 from viz.state import files, named_files, settings
 from viz.state.errors import UserError
@@ -26,7 +27,7 @@ MODES: dict[Mode, str] = {
     "sign": "Encoder, sign bit",
     "rate": "Speed",
 }
-_SWITCHES = ("Note ", "Key ", "Gamepad button ")
+_SWITCHES = ("Note ", "Key ")
 _LARGEST, _MOST = 2**20, 2000
 """Bytes and bindings of a file."""
 
@@ -94,15 +95,18 @@ class Binding:
     @property
     def presses(self) -> bool:
         """Whether its input is pressed and let go, not turned."""
-        return self.input.startswith(_SWITCHES)
+        return is_switch(self.input)
+
+
+def is_switch(key: str) -> bool:
+    """Whether an input is pressed and let go, not turned."""
+    return key.startswith(_SWITCHES) or key.removeprefix("Gamepad ") in BUTTONS
 
 
 def first_binding(key: str, target: Target) -> Binding:
     """How an input that was just learnt acts: a stick gives a speed, and a fader on a screen, which
     can follow what it moves, needs no take-over."""
-    mode: Mode = (
-        "rate" if key.startswith("Gamepad ") and not key.startswith(_SWITCHES) else "absolute"
-    )
+    mode: Mode = "rate" if key.startswith("Gamepad ") and not is_switch(key) else "absolute"
     return Binding(key, target, mode, takeover=key.startswith(("CC", "Pitch")))
 
 
@@ -113,7 +117,7 @@ def _speed(key: str, place: str, name: str, rate: float, *ends: float) -> Bindin
 
 
 def _press(button: str, command: str) -> Binding:
-    return Binding(f"Gamepad button {button}", Target("command", command, command), takeover=False)
+    return Binding(f"Gamepad {button}", Target("command", command, command), takeover=False)
 
 
 CONTROLS: tuple[Binding, ...] = (

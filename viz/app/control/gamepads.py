@@ -69,7 +69,7 @@ def _values(state: object) -> list[tuple[str, float]]:
     triggers = [
         (f"Gamepad {name}", _live((axes[4 + k] + 1) / 2)) for k, name in enumerate(TRIGGERS)
     ]
-    pressed = [(f"Gamepad button {name}", float(buttons[k])) for k, name in enumerate(BUTTONS)]
+    pressed = [(f"Gamepad {name}", float(buttons[k])) for k, name in enumerate(BUTTONS)]
     return [*sticks, *triggers, *pressed]
 
 

@@ -76,7 +76,7 @@ def _bindings(commands: Commands) -> None:
     binding = control.chosen
     if binding is not None:
         _, binding = controls.combo(
-            "Input", binding, captions, tooltip="All that is bound, the newest last."
+            "##Binding", binding, captions, tooltip="All that is bound, the newest last."
         )
         control.chosen = binding
         edited = _edited(binding)
