@@ -91,7 +91,7 @@ class App:
         self.screen = Screen(self.commands, self.audience)
         self.dialogs = Dialogs(self.commands, builtin_dialogs)
         self._control_menu = ControlMenu(self.commands)
-        self._webcam: VirtualCamera | None = None
+        self._virtual_camera: VirtualCamera | None = None
         self._connect_control()
         self._title = ""
         self._failure: Exception | None = None
@@ -199,7 +199,7 @@ class App:
         self.commands.worker.close()
         self.commands.guarded(self.commands.control.save)
         self.commands.control.close()
-        self._close_webcam()
+        self._close_virtual_camera()
         self.audience.close()
         self.screen.close()
         self.window.close()
@@ -316,21 +316,21 @@ class App:
             self.commands.end_show()
             self.commands.report("The audience's view failed, and the show has ended.", error)
 
-    def _update_webcam(self) -> None:
-        """Opens, feeds or closes the webcam, as the switch says."""
+    def _update_virtual_camera(self) -> None:
+        """Opens, feeds or closes the virtual camera, as the switch says."""
         commands = self.commands
-        if not commands.control.settings.webcam:
-            self._close_webcam()
+        if not commands.control.settings.virtual_camera:
+            self._close_virtual_camera()
             return
-        if self._webcam is None:
-            self._webcam = VirtualCamera()
-        self._webcam.show(self.audience.scene)
-        commands.webcam_state = self._webcam.state
+        if self._virtual_camera is None:
+            self._virtual_camera = VirtualCamera()
+        self._virtual_camera.show(self.audience.scene)
+        commands.virtual_camera_state = self._virtual_camera.state
 
-    def _close_webcam(self) -> None:
-        if self._webcam is not None:
-            self._webcam.close()
-            self._webcam, self.commands.webcam_state = None, ""
+    def _close_virtual_camera(self) -> None:
+        if self._virtual_camera is not None:
+            self._virtual_camera.close()
+            self._virtual_camera, self.commands.virtual_camera_state = None, ""
 
     def _hide_pointer(self, now: float) -> None:
         """In fullscreen, for as long as the mouse rests."""
@@ -344,7 +344,7 @@ class App:
 
     def _after_frame(self) -> None:
         commands = self.commands
-        self._update_webcam()
+        self._update_virtual_camera()
         seconds = self.window.frame_times[-1]
         level = commands.scheduler.preview_words
         commands.performance.drawn(seconds, level, time.perf_counter())

@@ -17,8 +17,8 @@ _BINDINGS: Filters = (("Bindings", ("*.json",)),)
 class ControlCommands(SessionFiles):
     """Live control."""
 
-    webcam_state = ""
-    """A sentence on the webcam; empty while it is off."""
+    virtual_camera_state = ""
+    """A sentence on the virtual camera; empty while it is off."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -50,7 +50,7 @@ class ControlSettings:
     """Where changes are sent by OSC, as 127.0.0.1:9001; empty for nowhere."""
     gamepad: bool = False
     """Reads gamepads that are connected."""
-    webcam: bool = False
+    virtual_camera: bool = False
     """Offers what the audience sees as a webcam, for video conferences; without a show, what the
     window shows."""
     file: str = ""

@@ -28,9 +28,9 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     for source in (control.midi, control.osc, control.gamepads):
         if source is not None:
             controls.hint(source.state)
-    wanted = toggle("Webcam", wanted, "webcam")
-    if commands.webcam_state:
-        controls.hint(commands.webcam_state)
+    wanted = toggle("Virtual camera", wanted, "virtual_camera")
+    if commands.virtual_camera_state:
+        controls.hint(commands.virtual_camera_state)
     if fold("Addresses"):
         wanted = _addresses(wanted, commands)
     commands.set_control(wanted)

@@ -19,7 +19,9 @@ SIZE = (1280, 720)
 """Pixels across and down."""
 RATE = 20.0
 """Frames a second."""
-MISSING = 'The webcam needs the package pyvirtualcam: pip install "pv3d-visualizer[camera]".'
+MISSING = (
+    'The virtual camera needs the package pyvirtualcam: pip install "pv3d-visualizer[camera]".'
+)
 _NO_DEVICE = (
     "No virtual camera is installed on this computer. On Linux, load one by "
     "`sudo modprobe v4l2loopback`; on Windows and macOS, OBS Studio brings one."
@@ -47,11 +49,11 @@ class VirtualCamera:
     a thread of its own: the window waits for nothing and reads nothing back from the GPU."""
 
     def __init__(self) -> None:
-        self.state = "The webcam is being opened\u2026"
+        self.state = "The virtual camera is being opened\u2026"
         """A sentence on what is open, or what is missing."""
         self._scene = Scene()
         self._closing = threading.Event()
-        threading.Thread(target=self._run, name="webcam", daemon=True).start()
+        threading.Thread(target=self._run, name="virtual camera", daemon=True).start()
 
     def show(self, scene: Scene) -> None:
         """Shows a scene from the next frame on."""
@@ -74,11 +76,11 @@ class VirtualCamera:
             self.state = f"{_NO_DEVICE} ({first_line(error).partition('. ')[0].rstrip('.')}.)"
             return
         with camera:
-            self.state = f"The webcam {camera.device} shows what the audience sees."
+            self.state = f"The virtual camera {camera.device} shows what the audience sees."
             try:
                 self._send(camera)
             except Exception as error:  # a device that goes must end nothing else
-                self.state = f"The webcam has stopped: {first_line(error)}"
+                self.state = f"The virtual camera has stopped: {first_line(error)}"
 
     def _send(self, camera: Any) -> None:
         drawn: Scene | None = None

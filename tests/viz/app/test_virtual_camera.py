@@ -53,20 +53,20 @@ def test_the_audience_is_seen_in_a_conference(
 ) -> None:
     commands = desk.commands
     monkeypatch.setattr(pyvirtualcam, "Camera", no_device)
-    commands.set_control(ControlSettings(webcam=True))
-    desk.until(lambda: "No virtual camera is installed" in commands.webcam_state)
-    assert "v4l2loopback" in commands.webcam_state
+    commands.set_control(ControlSettings(virtual_camera=True))
+    desk.until(lambda: "No virtual camera is installed" in commands.virtual_camera_state)
+    assert "v4l2loopback" in commands.virtual_camera_state
     commands.set_control(ControlSettings())
     desk.frames(2)
-    assert not commands.webcam_state
+    assert not commands.virtual_camera_state
 
     monkeypatch.setattr(pyvirtualcam, "Camera", Device)
     monkeypatch.setattr("viz.app.stage.virtual_camera.SIZE", (256, 128))
-    commands.set_control(ControlSettings(webcam=True))
+    commands.set_control(ControlSettings(virtual_camera=True))
     side = desk.model.image_resolution
     assert SIZE == (1280, 720)
     assert side == 128
-    desk.until(lambda: "/dev/video7" in commands.webcam_state)
+    desk.until(lambda: "/dev/video7" in commands.virtual_camera_state)
 
     def seen(picture: np.ndarray) -> bool:
         frame = Device.frames[-1]
