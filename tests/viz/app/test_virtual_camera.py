@@ -13,6 +13,7 @@ from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver
 from viz.app.control.live_control import ControlSettings
 from viz.app.stage.virtual_camera import SIZE
+from viz.state.person import Latent
 
 desk, display, model, start = (
     app_driver.desk,
@@ -74,7 +75,7 @@ def test_the_audience_is_seen_in_a_conference(
         return np.array_equal(frame[:, 64:192], picture) and not around.any()
 
     desk.until(lambda: seen(desk.picture()), 20)
-    commands.random_person()
+    commands.state.latent = Latent.at(1)
     desk.until(lambda: seen(desk.picture()), 20)
     commands.add_cue()
     commands.interface.audience = "window"
@@ -82,7 +83,7 @@ def test_the_audience_is_seen_in_a_conference(
     desk.until(lambda: desk.app.audience.screen is not None)
     before = desk.picture()
     commands.toggle_freeze()
-    commands.random_person()
+    commands.state.latent = Latent.at(2)
     desk.settle()
     assert not np.array_equal(desk.picture(), before)
     count = len(Device.frames)
@@ -96,9 +97,9 @@ def test_the_audience_is_seen_in_a_conference(
     commands.state.display = replace(commands.state.display, layout="yaws", columns=4)
     commands.show(replace(late))
     assert desk.app.audience.scene.display.layout == "single", "it belongs to the layout before"
-    commands.state.quality = replace(commands.state.quality, mesh_resolution=16)
+    commands.state.quality = replace(commands.state.quality, mesh_resolution=16, mesh_level=1.0)
     commands.state.display = replace(commands.state.display, layout="grid", grid=("mesh",) * 4)
-    desk.settle(40)
+    assert desk.settle(40).meshes[0] is not None, "this person has a surface"
     desk.until(lambda: len(np.unique(Device.frames[-1][:60, 68:124])) > 2)
     commands.set_control(ControlSettings())
     desk.until(lambda: Device.closed)
