@@ -49,7 +49,8 @@ def make_track(options: TrackCommandOptions) -> tuple[Path, str]:
 def _sentence(track: MotionTrack) -> str:
     lost = int((~track.found).sum())
     missing = f"the face was missing in {lost} of them" if lost else "the face was found in all"
-    return f"{len(track)} frames, {track.fps:g} a second; {missing}."
+    frames = "1 frame" if len(track) == 1 else f"{len(track)} frames"
+    return f"{frames}, {track.fps:g} a second; {missing}."
 
 
 def _shown(steps: Steps[T], name: str) -> T:

@@ -119,8 +119,9 @@ def _driving(state: SessionState, drive: Drive, commands: Commands) -> None:
             "play it."
         )
     else:
+        noun = "frame" if len(track) == 1 else "frames"
         lost = int((~track.found).sum())
-        words = f"{len(track)} frames of {track.source}, {track.fps:.4g} a second"
+        words = f"{len(track)} {noun} of {track.source}, {track.fps:.4g} a second"
         controls.hint(f"{words}; without a face: {lost}." if lost else f"{words}.")
     _, active = controls.segmented(
         "Moved by",
