@@ -236,7 +236,8 @@ class Gallery:
         slider("Size", commands.interface, "gallery_size")
         available = imgui.get_content_region_avail()
         flags = imgui.ChildFlags_.nav_flattened
-        imgui.begin_child("##grid", (available.x, available.y), flags)
+        name = f"##{commands.interface.gallery_page}"  # each page keeps its own place
+        imgui.begin_child(name, (available.x, available.y), flags)
         if self._scrolls_up:
             self._scrolls_up = False
             imgui.set_scroll_y(0.0)
