@@ -79,7 +79,6 @@ class DriveOptions:
             session=self.session,
             checkpoint=self.checkpoint,
             person=self.person,
-            seeds="" if self.seed is None else str(self.seed),
             yaw=self.yaw if self.yaw or self.session is None else None,
             pitch=self.pitch if self.pitch or self.session is None else None,
             device=self.device,

@@ -24,12 +24,22 @@ def drive(options: DriveOptions, *, show: bool = False) -> Path:
     """
     if problems := settings.problems(options):
         raise UserError(" ".join(problems))
+    if options.person and options.seed is not None:
+        raise UserError("--seed and --person both choose who is shown: leave one out.")
     if options.video is not None and not options.into_video:
         raise UserError("--video is for --into-video: add that, or leave it out.")
     name, exported = options.exporter()
     film = "" if options.video is None else str(options.video.absolute())
     run = partial(_into_video, film=film) if options.into_video else None
-    export(name, options.source(), exported, show=show, drive=options.drive(), run=run)
+    export(
+        name,
+        options.source(),
+        exported,
+        show=show,
+        drive=options.drive(),
+        seed=options.seed,
+        run=run,
+    )
     return options.output
 
 

@@ -54,6 +54,7 @@ def export(
     ranks: Ranks | None = None,
     show: bool = False,
     drive: Drive | None = None,
+    seed: int | None = None,
     run: Run | None = None,
 ) -> list[Path]:
     """Runs an export command; all processes of a torchrun share the work.
@@ -65,6 +66,7 @@ def export(
         ranks: this process's share; None reads it from the environment.
         show: whether progress is shown.
         drive: what drives the person; None for what the session says.
+        seed: of the person shown, in the output itself; None for whom the session shows.
         run: what takes the place of the exporter's own `run`.
 
     Returns:
@@ -82,6 +84,8 @@ def export(
         state.checkpoint = found or _model_of(opened)
     if source.session is None:
         _introduce(state, source)
+    if seed is not None:
+        state.latent = Latent.at(seed, state.latent)
     options = _following(options, source)
     exporter = EXPORTERS[name]
     work = items(source, state, exporter.suffixes)

@@ -138,6 +138,8 @@ def test_the_sound_of_the_video_is_kept(track, model, tmp_path):
         container.mux(sound.encode())
     common = ["--track", str(track), "--checkpoint", str(model), "--seed", "3"]
     assert program.main(["drive", *common, "--output", str(tmp_path / "b.mp4")]) == 0
+    assert program.main(["drive", *common, "--output", str(tmp_path / "b")]) == 0
+    assert len(list((tmp_path / "b").glob("frame_*.png"))) == 12
     with av.open(str(tmp_path / "b.mp4")) as made:
         assert made.metadata["comment"].startswith("{")
         assert sum(1 for _ in made.decode(video=0)) == 12
@@ -164,6 +166,7 @@ def test_tracks_that_cannot_drive_give_a_sentence(desk, tmp_path, capsys, model)
     desk.drop(tmp_path / "empty.mp4")
     desk.see_toast("empty.mp4 is empty", 30)
     assert not desk.commands.following
+    assert not (tmp_path / "a").exists()
     command = ["--track", str(tmp_path / "other.track"), "--checkpoint", str(model)]
     assert program.main(["drive", *command, "--output", str(tmp_path / "a")]) == 1
     assert "another model" in capsys.readouterr().err
