@@ -72,7 +72,10 @@ def _bindings(commands: Commands) -> None:
     controls.hint(
         "Ctrl+right click a slider, switch or button, then move a knob or press a key: it is bound."
     )
-    captions = {b: f"{b.input}: {b.target.name or b.target.place}" for b in control.bindings}
+    captions = {
+        b: f"{b.input.removeprefix('Gamepad ')}: {b.target.name or b.target.place}"
+        for b in control.bindings
+    }
     binding = control.chosen
     if binding is not None:
         _, binding = controls.combo(
