@@ -11,7 +11,8 @@ import html
 import json
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, cast
@@ -175,6 +176,21 @@ def session_text(path: Path) -> str | None:
         kind = "video" if suffix in VIDEOS else "picture"
         raise UserError(f"{path.name} could not be read as a {kind}.") from e
     return _text_of_geometry(path)
+
+
+def is_foreign(path: str, suffixes: Collection[str]) -> bool:
+    """Whether a file has one of these suffixes and holds no session, so that it is not an export.
+
+    A file that cannot be read counts as foreign: whoever reads it says what is wrong.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in suffixes or named_files.problem_of(path):
+        return False
+    if suffix not in EXPORT_SUFFIXES:
+        return True
+    with suppress(UserError):
+        return session_text(Path(path)) is None
+    return True
 
 
 def _text_of_png(path: Path) -> str | None:

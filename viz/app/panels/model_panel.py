@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-
 from imgui_bundle import icons_fontawesome_6 as icons
-from imgui_bundle import imgui
 
 from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.panels.setting_controls import toggle
-from viz.app.panels.widgets import Button, button_row, fold, pick_from_popup, times
+from viz.app.panels.widgets import Button, files_row, fold, times
 from viz.state.types import ModelInfo, RenderResult, SessionState
-
-_RECENT = "Recent models"
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
     """Open, recent, reload, and the model's numbers."""
     del state, result
     model = commands.model
-    button_row(
+    files_row(
         Button(
             "Open",
             commands.open_dialog,
@@ -30,13 +24,9 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
             icon=icons.ICON_FA_FOLDER_OPEN,
             lit=True,
         ),
-        Button(
-            "Recent",
-            partial(imgui.open_popup, _RECENT),
-            "Lists the models that were opened before.",
-            icon=icons.ICON_FA_CLOCK_ROTATE_LEFT,
-            enabled=bool(commands.recent),
-        ),
+        "models",
+        commands.recent,
+        commands.open_model,
         Button(
             "Reload",
             commands.reload_model,
@@ -45,11 +35,6 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
             enabled=model is not None and bool(model.path),
         ),
     )
-    found = pick_from_popup(
-        _RECENT, [(path, Path(path).name, str(Path(path).parent)) for path in commands.recent]
-    )
-    if found is not None:
-        commands.open_model(found)
     if model is not None:
         _about(model)
     elif commands.job is None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from imgui_bundle import icons_fontawesome_6 as icons
-from imgui_bundle import imgui
 
 from gui_utils import controls
 from viz.app.commands import Commands
@@ -16,9 +15,9 @@ from viz.app.panels.widgets import (
     button_row,
     cells,
     disabled,
+    files_row,
     fold,
     heading,
-    pick_from_popup,
     value_with_button,
 )
 from viz.app.portraits.photo_at_work import Portrait
@@ -26,7 +25,6 @@ from viz.exports.choices import seconds_left
 from viz.state.files import CHECKPOINTS
 from viz.state.types import RenderResult, SessionState
 
-_RECENT = "Recent people"
 _LIKENESS = {
     False: "Quick",
     True: "Close",
@@ -69,26 +67,17 @@ def _open(commands: Commands) -> None:
             lit=not commands.portrait.path,
         )
     )
-    button_row(
+    files_row(
         Button(
             "Open a person",
             commands.open_person_dialog,
             "Shows the person of a person file; dropping it on the window does the same.",
             icon=icons.ICON_FA_FOLDER_OPEN,
         ),
-        Button(
-            "Recent",
-            lambda: imgui.open_popup(_RECENT),
-            "Lists the person files that were opened before.",
-            icon=icons.ICON_FA_CLOCK_ROTATE_LEFT,
-            enabled=bool(commands.recent_people),
-        ),
+        "people",
+        commands.recent_people,
+        commands.open_person,
     )
-    people = [Path(path) for path in commands.recent_people]
-    rows = [(str(path), path.stem, str(path.parent)) for path in people]
-    picked = pick_from_popup(_RECENT, rows)
-    if picked is not None:
-        commands.open_person(picked)
 
 
 def _photo(portrait: Portrait, commands: Commands) -> None:

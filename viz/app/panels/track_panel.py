@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from imgui_bundle import icons_fontawesome_6 as icons
-from imgui_bundle import imgui
 
 from gui_utils import controls
 from viz.app.commands import Commands
@@ -15,16 +14,15 @@ from viz.app.panels.widgets import (
     Button,
     button_row,
     disabled,
+    files_row,
     fold,
     heading,
-    pick_from_popup,
     value_with_button,
 )
 from viz.exports.choices import seconds_left
 from viz.state.driving.drive import Drive
 from viz.state.types import RenderResult, SessionState
 
-_RECENT = "Recent tracks"
 _MOVED_BY = {True: "Track", False: "Clip"}
 _EXPORTS = (
     "Pictures, frames and videos of the panel Export show the person as here, from any camera; MP4 "
@@ -59,25 +57,17 @@ def _open(commands: Commands) -> None:
             lit=commands.state.drive is None,
         )
     )
-    button_row(
+    files_row(
         Button(
             "Open a track",
             commands.open_track_dialog,
             "Moves the person shown by a motion track; dropping it on the window does the same.",
             icon=icons.ICON_FA_FOLDER_OPEN,
         ),
-        Button(
-            "Recent",
-            lambda: imgui.open_popup(_RECENT),
-            "Lists the motion tracks that were opened before.",
-            icon=icons.ICON_FA_CLOCK_ROTATE_LEFT,
-            enabled=bool(commands.recent_tracks),
-        ),
+        "tracks",
+        commands.recent_tracks,
+        commands.open_track,
     )
-    tracks = [Path(path) for path in commands.recent_tracks]
-    picked = pick_from_popup(_RECENT, [(str(p), p.stem, str(p.parent)) for p in tracks])
-    if picked is not None:
-        commands.open_track(picked)
 
 
 def _following(commands: Commands) -> None:

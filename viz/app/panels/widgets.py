@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
@@ -217,6 +219,36 @@ def pick_from_popup(name: str, rows: Iterable[tuple[str, str, str]]) -> str | No
                 found = key
     imgui.end_popup()
     return found
+
+
+def files_row(
+    open_file: Button,
+    kind: str,
+    recent: Iterable[str],
+    show: Callable[[str], object],
+    *others: Button,
+) -> None:
+    """Buttons that open a file or one that was opened before, and others beside them.
+
+    Args:
+        open_file: opens a file by a dialog.
+        kind: what the files hold, such as "models".
+        recent: paths of those opened before, newest first.
+        show: opens one of them.
+        others: buttons that follow in the row.
+    """
+    name, paths = f"Recent {kind}", [Path(path) for path in recent]
+    lists = Button(
+        "Recent",
+        partial(imgui.open_popup, name),
+        f"Lists the {kind} that were opened before.",
+        icon=icons.ICON_FA_CLOCK_ROTATE_LEFT,
+        enabled=bool(paths),
+    )
+    button_row(open_file, lists, *others)
+    picked = pick_from_popup(name, [(str(p), p.name, str(p.parent)) for p in paths])
+    if picked is not None:
+        show(picked)
 
 
 def _two_lines(key: str, title: str, line: str) -> bool:

@@ -190,14 +190,7 @@ def person_is_there(path: str) -> bool:
 
 def is_photo(path: str) -> bool:
     """Whether a file is a picture that holds no session."""
-    suffix = Path(path).suffix.lower()
-    if suffix not in PICTURES or named_files.problem_of(path):
-        return False
-    if suffix not in embedding.EXPORT_SUFFIXES:
-        return True
-    with suppress(UserError):
-        return embedding.session_text(Path(path)) is None
-    return True
+    return embedding.is_foreign(path, PICTURES)
 
 
 def _is_unfinished(path: Path) -> bool:

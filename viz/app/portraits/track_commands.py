@@ -154,11 +154,4 @@ class TrackCommands(SessionFiles):
 
 def is_video(path: str) -> bool:
     """Whether a file is a video that holds no session."""
-    suffix = Path(path).suffix.lower()
-    if suffix not in VIDEOS or named_files.problem_of(path):
-        return False
-    if suffix not in embedding.EXPORT_SUFFIXES:
-        return True
-    with suppress(UserError):
-        return embedding.session_text(Path(path)) is None
-    return True
+    return embedding.is_foreign(path, VIDEOS)
