@@ -46,6 +46,8 @@ class _State:
 
     ring: tuple[bool, bool] = (False, False)
     popup: tuple[bool, bool] = (False, False)
+    ring_below: bool = False
+    """Whether the ring was shown when the popup opened."""
     typing: bool = False
 
 
@@ -58,7 +60,13 @@ def begin_frame() -> None:
     if left or any(imgui.is_mouse_clicked(button) for button in range(3)):
         # Dear ImGui itself hides the ring only for a click on a control.
         imgui.set_nav_cursor_visible(False)
-    ring, popup = focus_ring(), imgui.get_current_context().open_popup_stack.size() > 0
+    popup = imgui.get_current_context().open_popup_stack.size() > 0
+    if popup and not _state.popup[0]:
+        _state.ring_below = _state.ring[0]
+    elif _state.popup[0] and not popup and not _state.ring_below:
+        # What is below would have the ring that the popup showed, and with it Space and the arrows.
+        imgui.set_nav_cursor_visible(False)
+    ring = focus_ring()
     # A key that hid the ring or closed a popup just now still belongs to it.
     _state.ring = (ring, _state.ring[0])
     _state.popup = (popup, _state.popup[0])

@@ -125,6 +125,7 @@ class Screen:
         self.viewport, self.timeline, self.photo = Viewport(), Timeline(), PhotoPane()
         self.camera_sign = CameraSign()
         self.gallery = Gallery()
+        self._showed_gallery = False
         self._commands, self._audience = commands, audience
         self._kiosk = Kiosk()
         self._layer_texture = Texture("nearest")
@@ -191,6 +192,9 @@ class Screen:
                 fill=True,
             )
         edge = left
+        if self._showed_gallery and not self._shows_gallery:
+            imgui.set_nav_cursor_visible(False)  # or the bar's first button would get the ring
+        self._showed_gallery = self._shows_gallery
         if self._shows_gallery:
             edge = gallery_edge(parts.viewport)
             imgui.set_cursor_screen_pos((left, top))

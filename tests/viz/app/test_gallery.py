@@ -55,6 +55,15 @@ def test_people_are_chosen_by_their_pictures(desk: AppDriver) -> None:
     desk.key("Escape")
     desk.key("Escape")
     desk.until(lambda: not cells())
+    desk.key("g")
+    desk.until(cells)
+    desk.frames(3)
+    left, _, right, _ = controls.rects["Viewport"]
+    assert right - left > 0.55 * right, "most of the room stays the picture's"
+    desk.key("g")
+    desk.until(lambda: not cells())
+    desk.key("space")
+    desk.until(lambda: commands.interface.playing)
 
 
 def test_favourites_outlive_the_program(desk: AppDriver, start: Start, model: Path) -> None:

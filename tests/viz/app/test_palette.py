@@ -78,6 +78,9 @@ def test_all_keys_and_settings_are_listed(desk: AppDriver) -> None:
     desk.key("Escape")
     assert not desk.app.dialogs.is_open
     assert not any(name.startswith("##") for name in controls.rects)
+    desk.key("space")
+    desk.frames(2)
+    assert desk.commands.interface.playing, "the keys act as before the palette was opened"
 
 
 def test_the_arrow_keys_select(desk: AppDriver) -> None:

@@ -130,7 +130,7 @@ class GalleryCommands(SessionCommands):
     def _star(self, code: Code) -> None:
         self.toggle_favourite(code)
         found = self.favourite_of(code)
-        words = f"{found.title} is a favourite now." if found else "It is no favourite any more."
+        words = f"New favourite: {found.title}" if found else "Removed from the favourites."
         self.notify("success" if found else "info", words)
 
     def favourite_of(self, code: Code) -> Favourite | None:

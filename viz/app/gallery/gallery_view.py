@@ -50,7 +50,7 @@ def gallery_edge(area: tuple[float, float, float, float]) -> float:
     left, top, right, bottom = area
     width = right - left
     needed = max(_SHARE * width, width - (bottom - top), style.px(_LEAST_WIDTH))
-    return round(left + max(min(needed, width - style.px(_LEAST_PICTURE)), width / 2))
+    return round(left + min(needed, max(width - style.px(_LEAST_PICTURE), width / 2)))
 
 
 class Gallery:
@@ -294,11 +294,11 @@ def _places(commands: Commands) -> None:
         slider("Radius", interface, "gallery_radius")
     else:
         seed("First seed", interface, "gallery_first")
-    others = Button(
-        "Others", commands.shuffle_gallery, "Goes to others, drawn at random.", icons.ICON_FA_DICE
+    elsewhere = Button(
+        "Random", commands.shuffle_gallery, "Goes to a random place.", icons.ICON_FA_DICE
     )
     if not interface.gallery_around:
-        button_row(others)
+        button_row(elsewhere)
         return
     here = Button(
         "Around this one",
@@ -306,7 +306,7 @@ def _places(commands: Commands) -> None:
         "Puts what is shown now in the middle; it is the first picture.",
         icons.ICON_FA_CROSSHAIRS,
     )
-    button_row(here, others)
+    button_row(here, elsewhere)
 
 
 def _cell(commands: Commands, code: Code, caption: str) -> Cell:

@@ -11,7 +11,7 @@ from viz.app.viewport.overlays import MARGIN, Rect, pill, pill_size
 
 _HINTS = {
     "turn": (icons.ICON_FA_ROTATE, "Drag to turn the head"),
-    "scrub": (icons.ICON_FA_FILM, "Drag the timeline to move it"),
+    "scrub": (icons.ICON_FA_FILM, "Drag the timeline to animate it"),
     "random": (icons.ICON_FA_DICE, "R: another person \u00b7 M: another motion"),
 }
 _GAP = 8.0
