@@ -14,6 +14,7 @@ import numpy as np
 from gui_utils.files.file_dialogs import Filters, show_folder
 from viz.app.control.control_commands import ControlCommands
 from viz.app.exploring.direction_commands import DirectionCommands
+from viz.app.exploring.inspect_commands import InspectCommands
 from viz.app.gallery.gallery_commands import GalleryCommands
 from viz.app.live.live_commands import LiveCommands
 from viz.app.portraits.portrait_commands import PortraitCommands, is_photo
@@ -48,6 +49,7 @@ class Commands(
     ShowCommands,
     DirectionCommands,
     ControlCommands,
+    InspectCommands,
     GalleryCommands,
 ):
     """What can be done, files and exports included."""

@@ -33,6 +33,7 @@ _KEPT = (
     "talk_minutes",
     "kiosk_pause",
     "kiosk_idle",
+    "unit_cm",
 )
 """Fields of the interface that outlive the program."""
 

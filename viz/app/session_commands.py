@@ -201,7 +201,9 @@ class SessionCommands:
         if self.model is None:
             return
         self.animator.rate = self.scheduler.step_rate
-        full = replace(layouts.full_request(self.state), probe=self.interface.probe)
+        values = self.wants_values
+        full = replace(layouts.full_request(self.state), probe=self.interface.probe, values=values)
+        shown = self.result is not None and replace(self.result.request, values=values) == full
         moves = self.model.moves
         upcoming = self._loops.find(self.state, self.interface, self.animator, moves)
         fills = self.job is None or self.job.background
@@ -215,7 +217,7 @@ class SessionCommands:
             now,
             upcoming,
             may_fill=fills and (moving or not first),
-            whole=self.awaits_whole,
+            whole=self.awaits_whole or (values and shown),  # a preview of it would be a step back
         )
         if kept is not None:
             self.show(kept)
@@ -239,6 +241,12 @@ class SessionCommands:
     def awaits_whole(self) -> bool:
         """Whether previews would be of no use, as only the full picture will be shown."""
         return False
+
+    @property
+    def wants_values(self) -> bool:
+        """Whether the numbers behind the picture are read; nobody reads those of what changes by
+        itself, whose pictures are kept without them."""
+        return self.interface.inspect != "off" and not self.moves_by_itself
 
     @property
     def ready_frames(self) -> tuple[bool, ...]:

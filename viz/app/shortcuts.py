@@ -79,6 +79,14 @@ KEYS: tuple[Key, ...] = (
     Key("View", "Shift+V", "Previous view", _SHIFT | _K.v.value, lambda do: do.next_view(-1)),
     Key("View", "L", "Next layout", _K.l.value, lambda do: do.next_layout()),
     Key("View", "Shift+L", "Previous layout", _SHIFT | _K.l.value, lambda do: do.next_layout(-1)),
+    Key("View", "I", "Values under the pointer", _K.i.value, lambda do: do.toggle_inspect()),
+    Key(
+        "View",
+        "Shift+I",
+        "Ruler between two points",
+        _SHIFT | _K.i.value,
+        lambda do: do.toggle_inspect("ruler"),
+    ),
     Key("View", "F", "Fullscreen", _K.f.value, lambda do: do.toggle_fullscreen()),
     Key("View", "H", "Hide the interface", _K.h.value, lambda do: do.toggle_interface()),
     Key("View", "Shift+H", "Hide the panels", _SHIFT | _K.h.value, lambda do: do.toggle_panels()),
@@ -131,6 +139,7 @@ MOUSE: tuple[tuple[str, str, str], ...] = (
     ("Mouse in the picture", "Wheel", "Field of view"),
     ("Mouse in the picture", "Ctrl+wheel", "Distance"),
     ("Mouse in the picture", "Double click", "Reset the camera"),
+    ("Mouse in the picture", "Click", "With values, copy the colour; set the ruler's ends"),
     ("Mouse in the panels", "Right click", "Reset a value"),
     ("Mouse in the panels", "Ctrl+right click", "Bind a knob, a stick, a button or a key"),
 )

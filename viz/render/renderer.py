@@ -33,7 +33,15 @@ from viz.state.animation.blending import people
 from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import UserError
 from viz.state.files import file_stamp
-from viz.state.types import MeshData, Preview, Quality, RenderRequest, RenderResult, Shot
+from viz.state.types import (
+    MeshData,
+    PixelValues,
+    Preview,
+    Quality,
+    RenderRequest,
+    RenderResult,
+    Shot,
+)
 
 log = logging.getLogger(__name__)
 
@@ -160,10 +168,12 @@ class Renderer:
         """
         start = time.perf_counter()
         job = _Job(self, request, check, idle)
-        probe = None
+        probe, values = None, ()
         with job.cache.request():
             pictures = tuple(job.picture(shot) for shot in request.shots)
             meshes = tuple(job.mesh(shot) for shot in request.shots)
+            if request.values:
+                values = tuple(job.values(shot) for shot in request.shots)
             if request.probe is not None:
                 with job.clock.stage("probe"):
                     activation = job.activation(request.shots[0], request.probe.layer)
@@ -176,6 +186,7 @@ class Renderer:
             tuple(dict.fromkeys(job.problems)),
             tuple(job.depth_range(shot) for shot in request.shots),
             probe,
+            values,
             stage_ms,
             (time.perf_counter() - start) * 1000,
             job.plan.precision,
@@ -338,7 +349,9 @@ class _Job:
         self.clock = StageClock(self.G.device)
         self.problems: list[str] = []
         self._normals_wanted = {
-            self._raw_key(shot) for shot in request.shots if shot.view == "normals"
+            self._raw_key(shot)
+            for shot in request.shots
+            if shot.view == "normals" or request.values
         }
 
     def stages(self, shot: Shot) -> Stages:
@@ -496,6 +509,17 @@ class _Job:
         if shot.view != "depth":
             return None
         return self.renderer.depth_range(shot.camera, self.request.depth_range)
+
+    def values(self, shot: Shot) -> PixelValues | None:
+        """The numbers behind a shot's picture; None for a mesh."""
+        if shot.view == "mesh":
+            return None
+        raw = self.raw(shot)
+        assert raw.normals is not None
+        maps = torch.cat([raw.depth, raw.opacity, raw.normals], dim=1)[0]  # [5, h, w]
+        with self.clock.stage("copy"):
+            found = to_host(maps.float()).numpy()
+        return PixelValues(found[0], found[1], np.ascontiguousarray(found[2:].transpose(1, 2, 0)))
 
     def mesh(self, shot: Shot) -> MeshData | None:
         """The surface, where the shot's view is a mesh."""

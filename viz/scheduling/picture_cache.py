@@ -91,13 +91,16 @@ class PictureCache:
 
 
 def result_bytes(result: RenderResult) -> int:
-    """Memory of a result's pictures, meshes and probe."""
+    """Memory of a result's pictures, meshes, probe and pixel values."""
     arrays = [picture for picture in result.pictures if picture is not None]
     for mesh in result.meshes:
         if mesh is not None:
             arrays += [mesh.vertices, mesh.faces, mesh.normals, mesh.colors]
     if result.probe is not None:
         arrays.append(result.probe.picture)
+    for values in result.values:
+        if values is not None:
+            arrays += [values.depth, values.opacity, values.normals]
     return sum(array.nbytes for array in arrays)
 
 

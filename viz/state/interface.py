@@ -9,6 +9,9 @@ from viz.state.person import Shift
 from viz.state.settings import Range
 from viz.state.types import Keyframe, Probe
 
+Inspect = Literal["off", "values", "ruler"]
+INSPECTS: dict[Inspect, str] = {"off": "Off", "values": "Values", "ruler": "Ruler"}
+
 
 @dataclass(frozen=True)
 class Swing:
@@ -134,6 +137,12 @@ class Interface:
     """How long a cue without a planned time stands in a kiosk."""
     kiosk_idle: Annotated[float, Range(5, 3600, "s", slider=(5, 300), step=5)] = 60.0
     """How long after a visitor's last touch a kiosk goes on by itself."""
+    inspect: Inspect = "off"
+    """Shows the values under the pointer, where a click copies the colour (key I), or measures
+    between two clicked points of the surface (Shift+I)."""
+    unit_cm: Annotated[float, Range(0, 1000, "cm", slider=(0, 100), step=0.1)] = 51.3
+    """Centimetres in a world unit, for the ruler; 0 shows world units alone. 51.3 makes the average
+    head as large as a real one."""
     probe: Probe | None = None
     """Layer whose activation is shown."""
     layer_filter: str = ""

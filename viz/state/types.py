@@ -271,6 +271,8 @@ class RenderRequest:
     sees the surface."""
     probe: Probe | None = None
     """Layer of the first shot to look into."""
+    values: bool = False
+    """Whether the numbers behind the pictures come with them."""
 
 
 @dataclass(frozen=True)
@@ -305,6 +307,18 @@ class ProbeResult:
 
 
 @dataclass(frozen=True)
+class PixelValues:
+    """What the rays of a picture met, at the raw picture's resolution."""
+
+    depth: np.ndarray
+    """Distance from the camera along each ray, world units, float32 [h, w]."""
+    opacity: np.ndarray
+    """0..1, float32 [h, w]."""
+    normals: np.ndarray
+    """Unit vectors in world coordinates, float32 [h, w, 3]."""
+
+
+@dataclass(frozen=True)
 class RenderResult:
     """The worker's answer to a request."""
 
@@ -319,6 +333,8 @@ class RenderResult:
     """World distances at the two ends of the depth colours, one per shot; None where the view is
     not depth."""
     probe: ProbeResult | None = None
+    values: tuple[PixelValues | None, ...] = ()
+    """One per shot if they were requested; None where the view is a mesh."""
     stage_ms: dict[str, float] = field(default_factory=dict[str, float])
     """Milliseconds by stage; a stage that was not run is absent."""
     total_ms: float = 0.0

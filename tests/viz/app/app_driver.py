@@ -132,7 +132,8 @@ class AppDriver(gui.Driver):
     def wanted(self) -> RenderRequest:
         """The full request of the state."""
         full = layouts.full_request(self.commands.state)
-        return replace(full, probe=self.commands.interface.probe)
+        commands = self.commands
+        return replace(full, probe=commands.interface.probe, values=commands.wants_values)
 
     def at(self, key: str, x: float = 0.5, y: float = 0.5) -> tuple[int, int]:
         """A point of a control, which is scrolled to first where it is in a panel."""

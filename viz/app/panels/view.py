@@ -10,6 +10,7 @@ from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.panels.setting_controls import choice, segmented, slider, toggle
 from viz.app.panels.widgets import Button, button_row, disabled, heading
+from viz.state.interface import INSPECTS
 from viz.state.settings import setting
 from viz.state.types import (
     INSETS,
@@ -34,6 +35,9 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         _before(state, commands)
         heading("Picture")
         state.display = _picture(state, commands.model, result)
+        heading("Values")
+        segmented("Inspect", commands.interface, "inspect", INSPECTS)
+        slider("Unit length", commands.interface, "unit_cm")
         heading("Mesh")
         _mesh(state)
 

@@ -404,6 +404,10 @@ class ShowCommands(SessionFiles):
     def awaits_whole(self) -> bool:
         return self.current_show is not None and self.current_show.awaited < math.inf
 
+    @property
+    def wants_values(self) -> bool:
+        return super().wants_values and self.current_show is None
+
     def cue_image(self, cue: Cue) -> AtlasImage | None:
         """A cue's small picture; None while it has not come."""
         path = cue.checkpoint or files.default_checkpoint()

@@ -20,6 +20,7 @@ from gui_utils.gl.texture import Texture
 from training.camera import Camera
 from viz.app.commands import Commands
 from viz.app.viewport import overlays as overlays
+from viz.app.viewport.inspector import Inspector, Sight
 from viz.app.viewport.overlays import Badge, Rect
 from viz.app.viewport.path_overlay import PathOverlay
 from viz.app.viewport.trained_views import TrainedViews
@@ -30,6 +31,7 @@ from viz.state.types import (
     VIEWS,
     MeshData,
     Orbit,
+    PixelValues,
     RenderRequest,
     RenderResult,
     SessionState,
@@ -129,38 +131,47 @@ class _Slot:
     """What the renderer answered to one shot."""
 
     def __init__(self) -> None:
-        self.view: View | None = None
+        self.shot: Shot | None = None
+        self.is_full = False
+        self.values: PixelValues | None = None
         self.mesh: MeshData | None = None
         self.depth_range: tuple[float, float] | None = None
-        self._picture: np.ndarray | None = None
+        self.picture: np.ndarray | None = None
         self._texture: Texture | None = None
         self._uploaded: int | None = None
 
+    @property
+    def view(self) -> View | None:
+        return self.shot.view if self.shot else None
+
     def take(
         self,
-        view: View,
+        shot: Shot,
+        is_full: bool,
         picture: np.ndarray | None,
         mesh: MeshData | None,
         depth_range: tuple[float, float] | None,
+        values: PixelValues | None,
     ) -> None:
         """Keep an answer; one with neither a picture nor a mesh changes nothing."""
         if picture is None and mesh is None:
             return
-        self.view, self.mesh, self.depth_range = view, mesh, depth_range
-        self._picture, self._uploaded = picture, None
+        self.shot, self.is_full, self.values = shot, is_full, values
+        self.mesh, self.depth_range = mesh, depth_range
+        self.picture, self._uploaded = picture, None
 
     def image(self, side: int, nearest: bool) -> imgui.ImTextureRef | None:
         """The picture for a square of `side` pixels, uploaded when it first shows.
 
         Dear ImGui's renderer blends pixels of whatever it enlarges, so squares are made here.
         """
-        if self._picture is None:
+        if self.picture is None:
             return None
-        size = side if nearest and side > max(self._picture.shape[:2]) else 0
+        size = side if nearest and side > max(self.picture.shape[:2]) else 0
         if self._texture is None:
             self._texture = Texture()
         if self._uploaded != size:
-            pixels = self._picture
+            pixels = self.picture
             if size:
                 enlarged = Image.fromarray(pixels).resize((size, size), Image.Resampling.NEAREST)
                 pixels = np.asarray(enlarged)
@@ -198,6 +209,9 @@ class Viewport:
         self._mesh_tiles: dict[int, _MeshTile] = {}
         self._chosen: dict[int, int] = {}
         self._path, self._views = PathOverlay(), TrainedViews()
+        self.inspector = Inspector()
+        self._sights: list[Sight] = []
+        """What the inspector can read in this frame."""
         self._previews_since: float | None = None
         """Clock time since which nothing but previews is on show, untouched by the user."""
 
@@ -206,9 +220,12 @@ class Viewport:
         shots = result.request.shots
         while len(self._slots) < len(shots):
             self._slots.append(_Slot())
-        answers = zip_longest(shots, result.pictures, result.meshes, result.depth_ranges)
-        for slot, (shot, picture, mesh, depth_range) in zip(self._slots, answers, strict=False):
-            slot.take(shot.view, picture, mesh, depth_range)
+        is_full = leaves_nothing_out(result.request)
+        answers = zip_longest(
+            shots, result.pictures, result.meshes, result.depth_ranges, result.values
+        )
+        for slot, (shot, picture, mesh, ends, values) in zip(self._slots, answers, strict=False):
+            slot.take(shot, is_full, picture, mesh, ends, values)
         self._shown = len(shots)
         self._request = result.request
 
@@ -224,7 +241,7 @@ class Viewport:
         area = (low.x, low.y, low.x + size.x, low.y + size.y)
         tiles = _places(area, state)
         gesture = viewport_input("Viewport", (size.x, size.y))
-        if gesture.reset:
+        if gesture.reset and commands.interface.inspect != "ruler":
             commands.reset_camera()
         else:
             scale = size.y / (tiles[0][3] - tiles[0][1])
@@ -232,6 +249,7 @@ class Viewport:
             limits = commands.model.trained_turn if commands.model else None
             state.orbit = self._views.held(state.orbit, turned, gesture, limits)
         held = False
+        self._sights.clear()
         if any(slot.view for slot in self._slots[: self._shown]):
             held = self._draw_layout(tiles, state, commands)
             interface = commands.interface
@@ -242,6 +260,7 @@ class Viewport:
         else:
             overlays.draw_waiting(area, commands)
         overlays.draw_badges(area, self._badges(commands))
+        self.inspector.draw(area, self._sights, gesture.hovered, commands)
         imgui.set_cursor_screen_pos(low)
         imgui.dummy(size)
         return gesture.active or held
@@ -345,6 +364,11 @@ class Viewport:
         if image is not None:
             u0, u1 = (x0 - left) / (right - left), (x1 - left) / (right - left)
             draw.add_image(image, (x0, top), (x1, bottom), (u0, 0.0), (u1, 1.0))
+        if slot is not None and slot.shot is not None:
+            visible = (x0, top, x1, bottom)
+            self._sights.append(
+                Sight(visible, tile, slot.shot, slot.picture, slot.values, slot.is_full)
+            )
         if slot is not None and slot.mesh is not None and not slot.mesh.faces.size:
             overlays.draw_note((x0, top, x1, bottom), "No surface at this density level.")
 

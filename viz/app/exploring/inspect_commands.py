@@ -1,0 +1,71 @@
+"""Values read from the picture: colours to copy, and a ruler between points of the surface."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from training.camera import FRONTAL
+from viz.app.sessions.session_files import SessionFiles
+from viz.app.viewport.readings import Point
+from viz.state.interface import Inspect
+from viz.state.types import Shot
+
+
+class InspectCommands(SessionFiles):
+    """What can be done with values under the pointer."""
+
+    ruler: tuple[Point, ...] = ()
+    """World coordinates of the points measured: none, one, or both ends."""
+    _measured: Shot | None = None
+    """The surface that they lie on."""
+
+    def toggle_inspect(self, what: Inspect = "values") -> None:
+        """Shows the values under the pointer, or the ruler, or neither."""
+        self.interface.inspect = "off" if self.interface.inspect == what else what
+
+    def copy_color(self, code: str) -> None:
+        """Puts a colour, "#rrggbb", on the clipboard."""
+        self.shell.clipboard = code
+        self.notify("success", f"The colour {code} is on the clipboard.")
+
+    def measure(self, point: Point, shot: Shot) -> None:
+        """Sets an end of the ruler; once it has both, ends it.
+
+        Args:
+            point: world coordinates.
+            shot: the picture of the surface that it lies on.
+        """
+        if len(self.ruler) == 2:
+            self.ruler = ()
+        elif self.ruler and self.ruler_fits(shot):
+            self.ruler = (*self.ruler, point)
+        else:
+            self.ruler, self._measured = (point,), _surface(shot)
+
+    def ruler_fits(self, shot: Shot) -> bool:
+        """Whether a picture is of the surface that the ruler lies on, from whichever side."""
+        return bool(self.ruler) and _surface(shot) == self._measured
+
+    def length_text(self, points: tuple[Point, ...]) -> str:
+        """The length between two points in world units, and in centimetres if a scale is set;
+        empty for less than two."""
+        if len(points) < 2:
+            return ""
+        length, scale = math.dist(*points), self.interface.unit_cm
+        text = f"{length:.4f} units"
+        return f"{text} \u00b7 {length * scale:.2f} cm" if scale else text
+
+    def leave(self) -> None:
+        if self.interface.inspect == "ruler" and self.ruler:
+            self.ruler = ()
+        elif self.interface.inspect != "off":
+            self.interface.inspect = "off"
+        else:
+            super().leave()
+
+
+def _surface(shot: Shot) -> Shot:
+    """What is common to the pictures of one surface. Where the camera of the mapping network
+    follows the view, it changes the person with it."""
+    return replace(shot, camera=FRONTAL, view="image")
