@@ -291,7 +291,7 @@ def test_confirm_answers(driver: Driver) -> None:
             driver.frames()
             driver.xdo("key", held + key, "key", "Return")
             assert state.answer == "Keep both", held + key
-    with pytest.raises(ValueError, match="none of the choices"):
+    with pytest.raises(ValueError, match="not one of the choices"):
         controls.confirm("Replace?", "It is there.", choices, default="Delete")
 
 

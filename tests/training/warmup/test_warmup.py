@@ -412,7 +412,7 @@ def test_data_without_numbers_are_refused(balls, tmp_path, capsys):
     (bare / "dataset.json").write_text(json.dumps(index))
     for k in range(24):
         (bare / str(k)).symlink_to(balls / str(k))
-    with pytest.raises(DatasetError, match="holds no identity"):
+    with pytest.raises(DatasetError, match="has no identity"):
         start(settings(bare, tmp_path / "run"))
     assert main(["--data", str(tmp_path / "none"), "--out", str(tmp_path / "b")]) == 1
     assert "none" in capsys.readouterr().err

@@ -144,7 +144,8 @@ class AppDriver(gui.Driver):
     def _scroll_to(self, key: str) -> None:
         for _ in range(40):
             left, top, right, bottom = controls.rects.get(key, (0, 0, 0, 0))
-            first, last = controls.rects["Viewport"][1], self.window.framebuffer_size[1]
+            first = controls.rects.get("Viewport", (0, 0, 0, 0))[1]
+            last = self.window.framebuffer_size[1]
             if (first <= top and bottom <= last) or bottom - top > last - first:
                 return
             place = round((left + right) / 2), (first + last) // 2

@@ -170,7 +170,7 @@ def test_of_several_models_dropped_the_last_opens(start: Start, model: Path) -> 
     other.write_bytes(model.read_bytes())
     desk.drop(other, model)
     desk.until(lambda: desk.model.path == str(model), 10)
-    desk.see_toast("only small.safetensors was opened")
+    desk.see_toast("at a time: small.safetensors was opened")
     desk.run_jobs()
     assert desk.model.path == str(model)
 

@@ -68,7 +68,7 @@ def test_a_photo_becomes_the_person_shown(desk, photo, model, tmp_path):
     shown = [place[k % 2] + portrait.face.box[k] * (place[2] - place[0]) / 512 for k in range(4)]
     assert np.allclose(box, shown, atol=1.5)
     begun(desk, FEW)
-    desk.until(lambda: "Live" in controls.rects, 60)
+    desk.until(lambda: "Found so far" in controls.rects, 60)
     desk.until(lambda: not portrait.making, 120)
     path = tmp_path / "pictures" / "ada.person"
     desk.see_toast("ada is ready")
@@ -79,7 +79,7 @@ def test_a_photo_becomes_the_person_shown(desk, photo, model, tmp_path):
     assert about.model == model.name
     assert (state.orbit.yaw, state.orbit.pitch) == (about.yaw, about.pitch)
     picture = desk.picture()
-    assert "Live" not in controls.rects
+    assert "Found so far" not in controls.rects
     photo_place, tile = controls.rects["Photo"], controls.rects["Tile 0"]
     assert photo_place[2] - photo_place[0] == tile[2] - tile[0]
     session.save_session(tmp_path / "pictures" / "session.json", state)

@@ -62,7 +62,7 @@ def test_photos_become_person_files_that_the_exports_show(folder, tmp_path, caps
     assert picture.exists()
     before = (out / "photo.person").read_bytes()
     assert invert(folder, out, ["photo.jpg"]) == 0
-    assert "is there already" in capsys.readouterr().out
+    assert "already exists" in capsys.readouterr().out
     assert (out / "photo.person").read_bytes() == before
 
 
@@ -150,7 +150,7 @@ def test_a_stopped_person_of_another_photo_is_kept(folder, tmp_path, monkeypatch
 
 def test_what_cannot_be_is_said(folder, tmp_path, capsys):
     assert program.main(["invert", "--output", str(tmp_path)]) == 1
-    assert "name one photo" in capsys.readouterr().err
+    assert "Name at least one photo" in capsys.readouterr().err
     assert invert(folder, tmp_path, ["photo.jpg"], "--prior", "5") == 1
     assert "it must lie between 0 and 1" in capsys.readouterr().err
     assert invert(folder, tmp_path, ["photo.jpg"], "--face", "3") == 1

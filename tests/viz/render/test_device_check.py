@@ -212,7 +212,7 @@ def test_the_doctor_tells_of_the_device(works, monkeypatch):
     finding = doctor.pictures()
     assert finding.ok is works
     assert works or not finding.needed
-    expected = "mps renders what the processor does" if works else "the processor is used"
+    expected = "mps renders what the processor does" if works else "the CPU is used"
     assert expected in finding.text
     assert "\n" not in finding.text
 

@@ -61,7 +61,7 @@ class PhotoPane:
         image = self._live.ref(portrait.live)
         imgui.get_window_draw_list().add_image(image, tile[:2], tile[2:])
         overlays.draw_label(tile, "As found so far")
-        record_rect("Live", tile)
+        record_rect("Found so far", tile)
         return True
 
     def close(self) -> None:
