@@ -13,6 +13,8 @@ from PIL import Image
 from gui_utils import controls
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
+from training.checkpoint import save
+from training.networks.generator import Generator
 from viz.app.viewport.readings import Reading
 
 display, model, start = app_driver.display, app_driver.model, app_driver.start
@@ -106,7 +108,7 @@ def test_they_equal_the_exported_files(start: Start, model: Path) -> None:
     assert desk.settle().values == ()
 
 
-def test_the_ruler(start: Start, model: Path) -> None:
+def test_the_ruler(start: Start, model: Path, small_generator: Generator) -> None:
     desk = start(model, size=(900, 600))
     commands = desk.commands
     desk.settle(60.0)
@@ -138,6 +140,16 @@ def test_the_ruler(start: Start, model: Path) -> None:
     commands.state.t = 1.0
     desk.settle()
     assert "Ruler" not in controls.rects, "the surface is another one"
+    desk.key("ctrl+z", "ctrl+z")
+    commands.state.t = 0.0
+    desk.settle()
+    assert "Ruler" in controls.rects
+    other = model.with_name("other.safetensors")
+    save(other, small_generator)
+    commands.open_model(str(other))
+    desk.until(lambda: desk.model.path == str(other))
+    desk.settle()
+    assert "Ruler" not in controls.rects, "another model has another surface"
     desk.key("Escape")
     assert not commands.ruler
     assert commands.interface.inspect == "ruler"

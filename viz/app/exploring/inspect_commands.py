@@ -17,8 +17,8 @@ class InspectCommands(SessionFiles):
 
     ruler: tuple[Point, ...] = ()
     """World coordinates of the points measured: none, one, or both ends."""
-    _measured: Shot | None = None
-    """The surface that they lie on."""
+    _measured: tuple[str, Shot] | None = None
+    """The surface that they lie on, see `_surface`."""
 
     def toggle_inspect(self, what: Inspect = "values") -> None:
         """Shows the values under the pointer, or the ruler, or neither."""
@@ -41,11 +41,11 @@ class InspectCommands(SessionFiles):
         elif self.ruler and self.ruler_fits(shot):
             self.ruler = (*self.ruler, point)
         else:
-            self.ruler, self._measured = (point,), _surface(shot)
+            self.ruler, self._measured = (point,), self._surface(shot)
 
     def ruler_fits(self, shot: Shot) -> bool:
         """Whether a picture is of the surface that the ruler lies on, from whichever side."""
-        return bool(self.ruler) and _surface(shot) == self._measured
+        return bool(self.ruler) and self._surface(shot) == self._measured
 
     def length_text(self, points: tuple[Point, ...]) -> str:
         """The length between two points in world units, and in centimetres if a scale is set;
@@ -64,8 +64,8 @@ class InspectCommands(SessionFiles):
         else:
             super().leave()
 
-
-def _surface(shot: Shot) -> Shot:
-    """What is common to the pictures of one surface. Where the camera of the mapping network
-    follows the view, it changes the person with it."""
-    return replace(shot, camera=FRONTAL, view="image")
+    def _surface(self, shot: Shot) -> tuple[str, Shot]:
+        """What is common to the pictures of one surface. Where the camera of the mapping network
+        follows the view, it changes the person with it."""
+        weights = self.model.weights if self.model else ""
+        return weights, replace(shot, camera=FRONTAL, view="image")

@@ -15,7 +15,7 @@ from viz.app.viewport.overlays import Rect, pill, pill_size
 from viz.app.viewport.readings import Point, Reading, place_of, read
 from viz.state.types import PixelValues, Shot
 
-_PREVIEW = "Preview: the values come with the full picture"
+_WAITING = "The values come with the full picture, at rest"
 _MESH = "A mesh has no pixels to read"
 _CLICK = 4.0
 """Farthest that the pointer moves in a click, design pixels."""
@@ -117,7 +117,7 @@ def _read(sight: Sight, at: tuple[float, float]) -> Reading | None:
 
 def _rows(sight: Sight, reading: Reading | None) -> list[Row]:
     if reading is None:
-        return [("", _MESH if sight.shot.view == "mesh" else _PREVIEW)]
+        return [("", _MESH if sight.shot.view == "mesh" else _WAITING)]
     rows = [
         ("Pixel", "{}, {}  of {} \u00d7 {}".format(*reading.pixel, *reading.size)),
         ("Colour", "{}  ({}, {}, {})".format(reading.code, *reading.color)),
