@@ -201,7 +201,7 @@ def progress(label: str, fraction: float | None, *, detail: str = "", cancel: bo
     width = max(available - (side + style.px(8) if cancel else 0.0), style.px(24))
     low = imgui.get_cursor_screen_pos()
     draw = imgui.get_window_draw_list()
-    percent = "" if fraction is None else f"{100 * min(max(fraction, 0.0), 1.0):.0f} %"
+    percent = "" if fraction is None else f"{100 * min(max(fraction, 0.0), 1.0):.0f}%"
     room = imgui.calc_text_size(percent).x
     draw.add_text((low.x, low.y), ink(colors.text), ellipsis(visible, width - room - style.px(8)))
     draw.add_text((low.x + width - room, low.y), ink(colors.text_dim), percent)

@@ -23,7 +23,7 @@ from gui_utils.controls.layout import (
 _TYPE_HINT = "Double click to type, right click to reset."
 _DRAG_HINT = "Drag to change (Shift: finer, Alt: faster). " + _TYPE_HINT
 _SLIDE_HINT = "Drag to change (Shift: finer). " + _TYPE_HINT
-_GLUED_UNITS = ("°", "%", "\u00d7", "x", "s")
+_GLUED_UNITS = ("°", "%", "\u00d7", "x")
 _DRAG_STEP = 5.0
 _SLIDER_STEPS = 100
 """Presses of an arrow key from one end of a slider to the other."""

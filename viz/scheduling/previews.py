@@ -90,11 +90,11 @@ def words(preview: Preview, views: Collection[View] = ("image",)) -> str:
     parts = []
     if any(view != "mesh" for view in views):
         if preview.scale < 1:
-            parts.append(f"{100 * preview.scale:.0f} % of the pixels' side")
+            parts.append(f"{100 * preview.scale:.0f}% of the pixels' side")
         if preview.samples < 1:
-            parts.append(f"{100 * preview.samples:.0f} % of the samples")
+            parts.append(f"{100 * preview.samples:.0f}% of the samples")
         if preview.final_scale < 1 and "image" in views:
-            parts.append(f"{100 * preview.final_scale:.0f} % of the final side")
+            parts.append(f"{100 * preview.final_scale:.0f}% of the final side")
     if preview.coarse_mesh and "mesh" in views:
         parts.append("a coarser mesh")
     return ", ".join(parts) or "full quality"

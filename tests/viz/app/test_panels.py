@@ -449,7 +449,7 @@ def test_bookmarks_store_and_recall(desk: Desk):
 def test_theme_and_size(desk: Desk):
     desk.show("Settings").driver.click("Settings/Theme/Light")
     assert desk.commands.interface.theme == "light"
-    desk.pick("Settings/Size", "150 %")
+    desk.pick("Settings/Size", "150%")
     assert desk.commands.interface.ui_scale == 1.5
 
 

@@ -201,8 +201,8 @@ def test_a_pause_in_the_first_measurement_is_forgotten_with_the_second() -> None
 
 def test_words_tell_what_is_left_out() -> None:
     assert words(FINEST) == "full quality"
-    assert words(LEAST) == "50 % of the pixels' side, 50 % of the samples"
+    assert words(LEAST) == "50% of the pixels' side, 50% of the samples"
     assert words(Preview(0.5, coarse_mesh=True), views=["mesh"]) == "a coarser mesh"
     assert words(Preview(0.5, coarse_mesh=True), views=["raw", "mesh"]) == (
-        "50 % of the pixels' side, a coarser mesh"
+        "50% of the pixels' side, a coarser mesh"
     )

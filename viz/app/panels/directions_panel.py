@@ -18,7 +18,7 @@ from viz.app.gallery.cells import Cell, draw_cell
 from viz.app.panels.appearance import LAYER_GROUPS, layer_resolution
 from viz.app.panels.setting_controls import choice, toggle
 from viz.app.panels.sortable_rows import Sign, sortable_rows
-from viz.app.panels.widgets import Button, button_row, disabled, fold, heading
+from viz.app.panels.widgets import Button, button_row, disabled, driven_hint, fold, heading
 from viz.state.interface import Interface, Swing
 from viz.state.person import Shift, amount_along
 from viz.state.settings import setting
@@ -54,6 +54,8 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     elif commands.directions is None:
         _not_found(commands)
     else:
+        if kind == "motions":
+            driven_hint(state)
         layers = _layers(interface, model) if kind != "motions" else ()
         _sliders(state, commands, shown[:_FIRST], layers)
         if len(shown) > _FIRST and fold("More directions"):
@@ -107,6 +109,8 @@ def _named(state: SessionState, commands: Commands, shown: Sequence[Direction]) 
         some = [d for d in shown if d.moves == moves]
         if some:
             heading(title)
+            if moves:
+                driven_hint(state)
             _sliders(state, commands, some, ())
 
 

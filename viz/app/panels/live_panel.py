@@ -56,7 +56,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     interface = commands.interface
     slider("Strength", interface, "live_strength")
     slider("Smoothing", interface, "live_smoothing")
-    toggle("Turn the view", interface, "live_turns")
+    toggle("Head turns", interface, "live_turns")
     toggle("Mirror", interface, "live_mirrored")
     controls.hint(_PRIVACY)
 
@@ -71,7 +71,7 @@ def _source(commands: Commands) -> None:
         options[chosen] = Path(chosen).name
     value = chosen if chosen in options else next(iter(options))
     changed, source = controls.combo(
-        "Camera", value, options, tooltip="The webcam that is opened, or the video in its place."
+        "Webcam", value, options, tooltip="The webcam that is opened, or the video in its place."
     )
     if changed:
         commands.choose_camera(source)

@@ -8,7 +8,7 @@ from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.panels.seeds import blend_rows, recommended, seed_and_pad
 from viz.app.panels.setting_controls import slider, toggle
-from viz.app.panels.widgets import Button, button_row, disabled, heading
+from viz.app.panels.widgets import Button, button_row, disabled, driven_hint, heading
 from viz.state.interface import Interface
 from viz.state.person import Motion
 from viz.state.types import RenderResult, SessionState
@@ -20,6 +20,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     model = commands.model
     if model is not None and not model.moves:
         controls.hint("This model makes still pictures: it has no motion code to change.")
+    driven_hint(state)
     with disabled(model is None or not model.moves):
         _seed(state, commands)
         seed = recommended(state.motion, "motions", commands)

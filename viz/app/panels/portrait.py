@@ -30,8 +30,8 @@ _LIKENESS = {
     True: "Close",
 }
 _CONSENT = (
-    "Make a person only of somebody who agrees to it: a person file can be made to say and do "
-    "things that the person never did."
+    "Make a person only of someone who agrees to it: a person file can be made to say and do "
+    "things that they never did."
 )
 _STYLE = (
     "The model that comes with the program was trained on synthetic people: it gives a likeness in "
@@ -154,7 +154,7 @@ def _making(portrait: Portrait, commands: Commands) -> None:
             name = Path(portrait.making).stem
             if controls.progress(f"Making {name}##Making", job.fraction, detail=detail):
                 commands.cancel_job()
-        controls.hint("Stopped, it keeps the person as found so far and can go on later.")
+        controls.hint("If you stop, the person found so far is kept, and you can resume later.")
         return
     _, name = controls.text_input(
         "Name",

@@ -18,5 +18,5 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     segmented("Theme", interface, "theme", THEMES)
     # A list, not a slider: a slider would move under the pointer as the size changes.
     scales = sorted({*UI_SCALES, interface.ui_scale})
-    choice("Size", interface, "ui_scale", {scale: f"{100 * scale:.0f} %" for scale in scales})
+    choice("Size", interface, "ui_scale", {scale: f"{100 * scale:.0f}%" for scale in scales})
     toggle("Reopen last", interface, "reopen_last")

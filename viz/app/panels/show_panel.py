@@ -19,7 +19,7 @@ from viz.state.types import CUE_PLAYS, INSETS, TRANSITIONS, Cue, RenderResult, S
 _ROW = 44.0
 _PICTURE = 40.0
 """Design pixels: height of a row, and the side of the picture in it."""
-_AUDIENCE_VIEWS = {"all": "All pictures", "one": "One picture"}
+_AUDIENCE_VIEWS = {"all": "All views", "one": "Main view"}
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
@@ -174,10 +174,10 @@ def _chosen(commands: Commands) -> None:
         Button("Delete", commands.delete_cue, "Takes this cue away. Undo brings it back."),
     )
     changed = _text("Name", cue, "name")
-    changed = segmented("Change", changed, "transition", TRANSITIONS)
+    changed = segmented("Transition", changed, "transition", TRANSITIONS)
     with controls.reserved(changed.transition != "cut") as shown:
         if shown:
-            changed = slider("Takes", changed, "seconds")
+            changed = slider("Duration", changed, "seconds")
     kinds, value = controls.combo(
         "Plays", changed.plays, CUE_PLAYS, tooltip=setting(Cue, "plays").sentence
     )
@@ -188,7 +188,7 @@ def _chosen(commands: Commands) -> None:
         if display != changed.display:
             changed = replace(changed, display=display)
     changed = slider("Planned", changed, "planned")
-    for label, name in (("Title", "title"), ("Line", "line"), ("Note", "note")):
+    for label, name in (("Title", "title"), ("Subtitle", "line"), ("Note", "note")):
         changed = _text(label, changed, name)
     if changed != cue:
         commands.edit_cue(changed)
@@ -214,8 +214,8 @@ def _audience(commands: Commands) -> None:
     )
     if changed:
         interface.audience = place
-    segmented("Sees", interface, "audience_view", _AUDIENCE_VIEWS)
-    slider("Talk", interface, "talk_minutes")
+    segmented("Views", interface, "audience_view", _AUDIENCE_VIEWS)
+    slider("Talk length", interface, "talk_minutes")
     heading("Kiosk")
-    slider("Pause", interface, "kiosk_pause")
-    slider("Idle", interface, "kiosk_idle")
+    slider("Per cue", interface, "kiosk_pause")
+    slider("Resume after", interface, "kiosk_idle")

@@ -28,7 +28,7 @@ _EXPORTS = (
     "Pictures, frames and videos of the panel Export show the person as here, from any camera; MP4 "
     "and MOV keep the video's sound."
 )
-_CONSENT = "Follow only videos of people who agree to it: their motion says much about them."
+_CONSENT = "Use only videos of people who agree to it: how someone moves can identify them."
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
@@ -73,7 +73,7 @@ def _open(commands: Commands) -> None:
 def _following(commands: Commands) -> None:
     """The video that is being followed, or how the next one will be."""
     if not commands.following:
-        if fold("How videos are followed"):
+        if fold("Tracking options"):
             options = slider("Face", commands.track_options, "face", ends=(1, 8))
             options = slider("Smooth camera", options, "camera_smoothing", ends=(0, 8))
             commands.track_options = slider(
@@ -88,7 +88,7 @@ def _following(commands: Commands) -> None:
         name = Path(commands.following).name
         if controls.progress(f"Following {name}##Following", job.fraction, detail=detail):
             commands.cancel_job()
-    controls.hint("Stopped, it goes on when the same video is opened again.")
+    controls.hint("If you stop, opening the same video again resumes.")
 
 
 def _driving(state: SessionState, drive: Drive, commands: Commands) -> None:

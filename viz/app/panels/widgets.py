@@ -15,6 +15,7 @@ from gui_utils import controls
 from gui_utils.controls import layout, style
 from gui_utils.controls.text import printable
 from viz.app.performance_log import PerformanceLog
+from viz.state.types import SessionState
 
 _GAP = 6.0
 _CELL_WIDTH = 18.0
@@ -196,6 +197,17 @@ def end_of(text: str, width: float) -> str:
 def preview_hint(log: PerformanceLog) -> None:
     """What the last preview left out; the line is there before the first one, too."""
     controls.hint(f"Last preview: {log.preview_level or 'none'}.")
+
+
+def driven_hint(state: SessionState) -> None:
+    """Why controls of the motion code change nothing, where a track or a live face drives."""
+    drive = state.drive
+    if drive is not None and drive.driven is not None and not drive.blend:
+        controls.hint(
+            "The motion track moves the face: raise Blend under Motion track to mix this motion in."
+            if drive.track
+            else "A live face moves the person: motions have no effect until the camera is closed."
+        )
 
 
 def pick_from_popup(name: str, rows: Iterable[tuple[str, str, str]]) -> str | None:

@@ -81,7 +81,7 @@ def _words(commands: Commands, show: Show, room: float) -> None:
         following = cues[index + 1]
         imgui.text_disabled(ellipsis(f"Next: {_name(following)}", room))
     else:
-        imgui.text_disabled("This is the last cue.")
+        imgui.text_disabled("Last cue")
     text = show.message or ("Loading the model…" if show.loading else cues[index].note)
     imgui.push_text_wrap_pos(imgui.get_cursor_pos_x() + room)
     imgui.text_unformatted(controls.printable(text[:240]))
@@ -161,7 +161,7 @@ def _buttons(commands: Commands, show: Show, room: float) -> None:
             commands.toggle_freeze,
             show.frozen,
         ),
-        (icons.ICON_FA_STOP, "End the show (Esc twice)", commands.end_show, False),
+        (icons.ICON_FA_XMARK, "End the show (Esc twice)", commands.end_show, False),
     )
     with controls.scope("Show"):
         for k, (icon, tooltip, act, lit) in enumerate(entries):

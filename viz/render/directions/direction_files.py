@@ -37,14 +37,14 @@ class Directions:
         """A sentence on one of them, of the kind that a field's name says."""
         if kind == "components":
             return (
-                f"Principal component of w over people: {100 * self.explained[index]:.1f} % of "
+                f"Principal component of w over people: {100 * self.explained[index]:.1f}% of "
                 "what tells them apart lies along it."
             )
         if kind == "factors":
             return (
                 "Direction of w that the style layers' weights amplify, by their order of strength."
             )
-        much = f"{100 * self.moved[index]:.0f} %"
+        much = f"{100 * self.moved[index]:.0f}%"
         return f"Direction of the motion code: it moves the planes {much} as much as the first one."
 
 
