@@ -283,6 +283,7 @@ def test_one_window_is_enough(show: AppDriver) -> None:
     pixels = show.window.read_pixels()
     assert not pixels[:, :20].any()
     show.key("h")
+    show.until(lambda: "Show/Next cue" in controls.rects)
     show.click("Show/Next cue")
     arrive(show)
     assert index(show) == 1
