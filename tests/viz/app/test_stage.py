@@ -271,9 +271,11 @@ def test_any_caption_is_shown_or_left_out(show: AppDriver, title: str) -> None:
 
 def test_one_window_is_enough(show: AppDriver) -> None:
     show.commands.interface.audience = "here"
+    show.commands.cue_index = 2
     show.key("F5")
     show.until(lambda: show.app.audience.is_here and show.window.fullscreen)
     arrive(show)
+    assert index(show) == 0, "nothing would follow the last cue"
     assert "Show/Next cue" in controls.rects
     assert "Viewport" not in controls.rects
     assert "Splitter" not in controls.rects

@@ -35,14 +35,16 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         Button(
             "Add cue",
             commands.add_cue,
-            "Keeps what is shown, and what moves, as a cue behind the chosen one. Shift+F5.",
+            "Keeps what is shown, and what moves, as a cue after the chosen one. Shift+F5.",
             icon=icons.ICON_FA_PLUS,
             lit=not state.cues,
         ),
         Button(
             "End" if running else "Start",
             commands.end_show if running else commands.start_show,
-            "Ends the show. Esc twice." if running else "Starts the show at the chosen cue. F5.",
+            "Ends the show. Esc twice."
+            if running
+            else "Starts the show at the chosen cue, or at the first if the last is chosen. F5.",
             icon=icons.ICON_FA_STOP if running else icons.ICON_FA_PERSON_CHALKBOARD,
             enabled=bool(state.cues),
             lit=bool(state.cues),

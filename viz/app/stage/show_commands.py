@@ -122,28 +122,34 @@ class ShowCommands(SessionFiles):
 
     # The show ---------------------------------------------------------------------------------
 
-    def start_show(self) -> None:
-        """Begins a show at the chosen cue."""
+    def start_show(self, at: int | None = None) -> None:
+        """Begins a show.
+
+        Args:
+            at: index of the cue that comes first; None for the chosen one, or for the very first
+                where the last is chosen, as it is when cues were just added.
+        """
         if not self.state.cues:
             self.notify("info", "There are no cues yet: keep what is shown as a cue first.")
             return
         if self.current_show is None:
             self.current_show = Show(TalkClock(time.perf_counter()))
-            self.go_to_cue(min(self.cue_index, len(self.state.cues) - 1))
+            last = len(self.state.cues) - 1
+            if at is None:
+                at = self.cue_index if self.cue_index < last else 0
+            self.go_to_cue(min(at, last))
 
     def rehearse(self) -> None:
         """Begins a show from the first cue whose times are kept in the cues at its end."""
         if self.current_show is None:
-            self.cue_index = 0
-            self.start_show()
+            self.start_show(0)
         if self.current_show is not None:
             self.current_show.rehearsal = True
 
     def start_kiosk(self) -> None:
         """Begins a show that goes on by itself, without end, in the one window."""
         self.interface.audience, self.interface.sidebar_visible = "here", False
-        self.cue_index = 0
-        self.start_show()
+        self.start_show(0)
         if self.current_show is not None:
             self.current_show.kiosk = True
 
@@ -295,8 +301,7 @@ class ShowCommands(SessionFiles):
         cue, begun = kept.origin.cue, kept.origin.begun
         if cue is None:
             return
-        self.cue_index = cue
-        self.start_show()
+        self.start_show(cue)
         if begun is not None and self.current_show is not None:
             gone = min(max(time.time() - begun, 0.0), _LONGEST_TALK)
             self.current_show.clock.begun -= gone
