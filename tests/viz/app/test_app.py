@@ -229,6 +229,7 @@ def test_a_scrub_runs_no_mapping(desk: AppDriver) -> None:
 
 
 def test_at_rest_nothing_is_rendered_and_the_process_sleeps(desk: AppDriver) -> None:
+    desk.until(lambda: desk.commands.directions is not None, 20.0)  # sought at rest, once a model
     desk.run_for(1.5)
     count, frames, spent = len(desk.results), len(desk.window.frame_times), time.process_time()
     desk.run_for(2.0)
