@@ -51,6 +51,15 @@ def forget() -> None:
     calibration._found.clear()
 
 
+def test_a_format_that_the_cpu_emulates_is_not_measured(small_generator, folder, monkeypatch):
+    """It is slower, however the load may change between two measurements."""
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    for unit in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, unit, lambda: False)
+    monkeypatch.setattr(calibration, "PreparedStages", lambda *_: pytest.fail("it is measured"))
+    assert calibration.plan_for(small_generator) == Plan()
+
+
 def test_a_real_measurement_gives_a_plan_that_renders(small_generator, folder):
     plan = calibration.plan_for(small_generator)
     assert plan == Plan(), "so little is to be won here that exactness counts more"

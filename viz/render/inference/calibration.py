@@ -48,7 +48,7 @@ T = TypeVar("T")
 Steps = Generator[tuple[str, float], None, Plan]
 """Yields what is being done and the fraction done."""
 
-_VERSION = 3
+_VERSION = 4
 """Part of the cache file's name: raise it when the stages change."""
 _LEAST_GAIN = 1.15
 """How many times as fast a half format must be."""
@@ -179,8 +179,16 @@ def _publish(path: Path, key: str, plan: Plan) -> Plan:
 # Measuring ----------------------------------------------------------------------------------------
 
 
+def _computes_bfloat16() -> bool:
+    """Whether the CPU has instructions for bfloat16. On other x86 processors oneDNN emulates it,
+    which is slower than float32 but would seem faster if load ended between the measurements."""
+    if torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):
+        return True
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
 def _measure(G: networks.Generator) -> Steps:
-    if not can_fuse(G.device, torch.bfloat16):
+    if not (can_fuse(G.device, torch.bfloat16) and _computes_bfloat16()):
         return Plan()  # there is no choice
     yield "Measuring this machine", 0.0
     exact = _Test(G)
