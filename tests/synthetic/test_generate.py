@@ -105,7 +105,7 @@ def test_processes_and_zip_change_nothing(made: Path, config: GenerateConfig, tm
         assert len(archive.namelist()) == 1 + 4 * 9
         for name in archive.namelist():
             assert archive.read(name) == expected[name]
-    with pytest.raises(ValueError, match="there already"):
+    with pytest.raises(ValueError, match="already exists"):
         generate(packed)
 
 
