@@ -14,9 +14,9 @@ from training.checkpoint import Checkpoint, CheckpointError, build, read, weight
 from training.config import GeneratorConfig, RenderingConfig
 from training.distributed import DeviceError, device_named
 from training.networks.generator import Generator, parameter_count
-from viz.render import layer_probe
 from viz.render.geometry.head_finder import cached_head
 from viz.render.inference import device_check
+from viz.render.picture import layer_probe
 from viz.state.errors import UserError
 from viz.state.person import LAST_SEED
 from viz.state.types import ModelInfo

@@ -34,7 +34,8 @@ from viz.render.inference.gpu.graphs import CapturedGraph, GraphPool
 from viz.render.inference.plan import Plan
 from viz.render.inference.select import open_stages
 from viz.render.inference.stages import ReferenceStages
-from viz.render.renderer import Renderer, to_host
+from viz.render.picture.host_copies import to_host
+from viz.render.renderer import Renderer
 from viz.state.errors import SupersededError
 from viz.state.types import Quality, RenderRequest, SessionState
 

@@ -10,8 +10,8 @@ from viz.exports.pictures import captures
 from viz.render.inference import stages
 from viz.render.inference.cpu import rays, winograd
 from viz.render.models import load_model
+from viz.render.picture.stage_cache import StageCache
 from viz.render.renderer import Renderer
-from viz.render.stage_cache import StageCache
 from viz.state import layouts
 from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import SupersededError, UserError
@@ -263,7 +263,7 @@ def test_half_precision_is_close(renderer, precision):
 
 
 def test_every_listed_layer_can_be_looked_into(renderer, small_generator):
-    from viz.render.layer_probe import layers
+    from viz.render.picture.layer_probe import layers
 
     listed = layers(small_generator)
     assert len(listed) > 20

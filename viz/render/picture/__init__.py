@@ -1,0 +1,1 @@
+"""From one request to its pixels, stage by stage."""
