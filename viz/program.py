@@ -44,7 +44,8 @@ class AppOptions:
 def run_app(options: AppOptions) -> int:
     """Opens the window and stays until it is closed."""
     from viz.exports.embedding import read_session
-    from viz.render.connection import WorkerConnection, in_process
+    from viz.render.connection import WorkerConnection
+    from viz.render.worker_host import in_process
     from viz.state import files, named_files
     from viz.state.errors import UserError
     from viz.state.person import PERSON_SUFFIX

@@ -19,7 +19,8 @@ from viz.app.screen import Screen
 from viz.app.stage.audience import Audience
 from viz.app.stage.virtual_camera import VirtualCamera
 from viz.app.worker_events import WorkerEvents
-from viz.render.connection import Launch, WorkerConnection, in_process
+from viz.render.connection import WorkerConnection
+from viz.render.worker_host import Launch, in_process
 from viz.state import files
 from viz.state.types import SessionState
 from viz.worker_process import run as run_worker

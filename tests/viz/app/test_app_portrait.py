@@ -18,7 +18,7 @@ from viz.portrait.camera import self_calibration
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import Inversion
 from viz.render import person_file
-from viz.render.connection import in_process
+from viz.render.worker_host import in_process
 from viz.state import session
 from viz.state.person import UNFINISHED_SUFFIX, Latent
 from viz.worker_process import run

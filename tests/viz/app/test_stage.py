@@ -16,7 +16,7 @@ from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver
 from training.checkpoint import save
 from training.networks.generator import Generator
-from viz.render.connection import in_process
+from viz.render.worker_host import in_process
 from viz.state import named_files, session
 from viz.state.person import Latent
 from viz.state.types import Orbit

@@ -30,7 +30,7 @@ from training.networks.generator import Generator as Network
 from viz.exports.export_jobs import ExportJob
 from viz.exports.frame_options import FrameOptions, Movement
 from viz.render import worker as worker_module
-from viz.render.connection import WorkerConnection, in_process
+from viz.render.connection import WorkerConnection
 from viz.render.inference.stage_interface import Stages
 from viz.render.messages import (
     ArrayRing,
@@ -49,6 +49,7 @@ from viz.render.messages import (
     unpack,
 )
 from viz.render.renderer import Renderer
+from viz.render.worker_host import in_process
 from viz.state import layouts
 from viz.state.errors import UserError
 from viz.state.person import Latent
