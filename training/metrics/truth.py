@@ -21,7 +21,7 @@ from training.metrics.clip_windows import Stream, random_numbers
 from training.metrics.geometry import depth_error
 from training.metrics.metric_session import CodesOf, Mean, MetricsError, Result, Session
 from training.networks.generator import Generator
-from training.warmup.supervised import Codes
+from training.warmup.known_codes import Codes
 
 
 def supervised_codes(path: Path, G: Generator, seed: int) -> CodesOf:

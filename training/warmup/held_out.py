@@ -31,7 +31,7 @@ from training.distributed import training_device
 from training.networks.generator import Frame, Generator
 from training.terminal import run_command
 from training.train.step import Draws
-from training.warmup.supervised import Codes
+from training.warmup.known_codes import Codes
 
 try:
     import flip_evaluator

@@ -25,7 +25,7 @@ from training.networks.layers import FullyConnected
 from training.synthetic.expression import MOTION_DIM, expr_vector
 from training.synthetic.traits import IDENTITY_DIM, identity_from_u
 from training.train.step import Draws
-from training.warmup.supervised import Codes, fusers
+from training.warmup.known_codes import Codes, fusers
 
 _BATCH = 512
 _PEOPLE, _MOMENTS = 195, 117

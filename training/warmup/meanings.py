@@ -21,7 +21,7 @@ from training.networks.generator import Generator
 from training.synthetic.expression import MOTION_DIM, expr_weights
 from training.synthetic.head_model import HeadModel, to_world
 from training.synthetic.traits import IDENTITY_DIM, PLACES, SHAPE_DIM, identity_from_u
-from training.warmup.supervised import Codes
+from training.warmup.known_codes import Codes
 
 Region = Literal["mouth", "jaw", "eyes", "brows", "skin", "beard", "hair", "shirt", ""]
 ENDS = (-2.0, 2.0)

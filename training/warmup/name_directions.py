@@ -30,6 +30,7 @@ from training.synthetic.head_model import HeadModel
 from training.synthetic.ict import load_model
 from training.synthetic.traits import IDENTITY_DIM
 from training.terminal import run_command
+from training.warmup.known_codes import Codes
 from training.warmup.meanings import (
     POSES,
     TRAITS,
@@ -41,7 +42,6 @@ from training.warmup.meanings import (
     pose_direction,
     trait_direction,
 )
-from training.warmup.supervised import Codes
 
 _PEOPLE = 8
 _AMOUNTS = (-2.0, -1.0, 0.0, 1.0, 2.0)

@@ -42,9 +42,11 @@ from training.train.run_folder import (
 )
 from training.train.step import Draws
 from training.train.train_config import PRESETS, AmpPrecision
-from training.warmup import held_out, lessons, supervised
+from training.warmup import held_out, lessons
+from training.warmup.known_codes import Codes, prepare
 from training.warmup.optimizers import Matrices, hidden_weights, muon
-from training.warmup.supervised import Parts, Targets, WarmupLossConfig
+from training.warmup.picture_parts import Parts, render_parts
+from training.warmup.warmup_losses import Targets, WarmupLossConfig, picture_losses, ray_losses
 
 log = logging.getLogger(__name__)
 
@@ -164,9 +166,9 @@ class Warmup:
             lessons.check(len(first.identity), len(first.motion), config.data)
         torch.manual_seed(config.seed)
         self.G = Generator(config.generator).to(here.device)
-        self.codes = supervised.Codes.draw(len(first.identity), len(first.motion), self.G)
+        self.codes = Codes.draw(len(first.identity), len(first.motion), self.G)
         self.codes.save(folder.path / "codes.safetensors")
-        supervised.prepare(self.G, self.codes)
+        prepare(self.G, self.codes)
         if config.start_from and not (config.resume and folder.states()):
             checkpoint.start_from(self.G, config.start_from)
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
@@ -351,7 +353,7 @@ class Warmup:
         targets = Targets.draw(batch, config, draws)
         ws, planes, c = self._scene(batch, draws)
         side = batch.images.shape[-1]
-        losses = supervised.ray_losses(self.G, planes, ws, c, side, targets, config, draws)
+        losses = ray_losses(self.G, planes, ws, c, side, targets, config, draws)
         if not pictures:
             return losses
         assert self.G.superresolution is not None
@@ -361,12 +363,12 @@ class Warmup:
         own = own[self.state.update % min(2, len(own)) :: 2].flatten()
         images = batch.images.flatten(0, 1)[own]
         parts = Parts.draw(images, whole, config, draws).of_frames(2)
-        features, raw = supervised.render_parts(self.G, planes[own], ws[own], c[own], parts)
+        features, raw = render_parts(self.G, planes[own], ws[own], c[own], parts)
         with self._autocast():
             image = self.G.superresolution(features, raw, ws[own, -1], whole)
         target = parts.cut(images).float() / 127.5 - 1
         inside = parts.inside(side // whole)
-        return losses | supervised.picture_losses(image.float(), target, inside, config)
+        return losses | picture_losses(image.float(), target, inside, config)
 
     def save(self) -> None:
         """Writes the state and the averaged generator. A full disk is reported and does not end the

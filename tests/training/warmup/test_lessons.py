@@ -11,8 +11,8 @@ from training.networks.generator import Generator
 from training.synthetic.expression import EXPRESSIONS, expr_weights
 from training.synthetic.traits import IDENTITY_DIM, identity_from_u
 from training.train.step import Draws
+from training.warmup.known_codes import Codes, fusers, prepare
 from training.warmup.lessons import Lesson, check, synthetic_heads, teach
-from training.warmup.supervised import Codes, fusers, prepare
 
 CPU = torch.device("cpu")
 

@@ -15,9 +15,9 @@ from training.named_directions import NamedDirection, encoded
 from training.networks.generator import Generator
 from training.synthetic.expression import MOTION_DIM
 from training.synthetic.traits import IDENTITY_DIM
+from training.warmup.known_codes import Codes
 from training.warmup.meanings import ENDS, POSES, pose_direction
 from training.warmup.name_directions import People, effect, main
-from training.warmup.supervised import Codes
 
 
 @pytest.fixture(scope="module")

@@ -22,17 +22,10 @@ from training.train.run_folder import RunError, RunFolder
 from training.train.step import Draws
 from training.warmup.held_out import main as held_out_main
 from training.warmup.held_out import measure
-from training.warmup.supervised import (
-    Codes,
-    Parts,
-    Targets,
-    WarmupLossConfig,
-    picture_losses,
-    projection,
-    render_parts,
-    train_noise_maps,
-)
+from training.warmup.known_codes import Codes, projection, train_noise_maps
+from training.warmup.picture_parts import Parts, render_parts
 from training.warmup.warmup_command import Warmup, WarmupConfig, main
+from training.warmup.warmup_losses import Targets, WarmupLossConfig, picture_losses
 
 SIDE = 32
 NEAR, FAR = 1.8, 3.6

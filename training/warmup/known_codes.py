@@ -1,0 +1,207 @@
+"""Gaussian codes that contain the numbers by which a data set describes its people and motions.
+
+The codes stay full Gaussians: the known numbers are a projection of them, and the rest is noise to
+be ignored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from training.networks.backbone import MotionTimeFuser
+from training.networks.generator import Generator
+from training.networks.layers import FullyConnected, SynthesisLayer
+from training.replacing import replacing
+
+_STRAY = 0.02
+"""Of the weights that read a code, the share that may read its random part: rounding."""
+
+
+def projection(rows: int, columns: int, seed: int) -> Tensor:
+    """Orthonormal rows [rows, columns] that are the same everywhere for the same numbers."""
+    generator = torch.Generator().manual_seed(seed)
+    draws = torch.randn(columns, rows, generator=generator, dtype=torch.float64)
+    basis, triangle = torch.linalg.qr(draws)
+    # The sign of a QR decomposition's columns is the library's choice; this makes it ours.
+    return (basis * torch.diagonal(triangle).sign()).t().float()
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Gaussian codes whose projections are the data set's numbers."""
+
+    identity: Tensor
+    """Orthonormal rows [I, z_dim]: z @ identity.T are a person's numbers."""
+    motion: Tensor
+    """Orthonormal rows [M, motion_dim]: likewise for z_motion and a motion's numbers."""
+
+    @classmethod
+    def draw(cls, identity_dim: int, motion_dim: int, G: Generator) -> Codes:
+        """Bases for a generator's codes, always the same ones.
+
+        Args:
+            identity_dim: numbers of a person, I.
+            motion_dim: numbers of a motion, M.
+            G: whose codes they become.
+
+        Raises:
+            ValueError: when the generator's codes are too short.
+        """
+        config = G.config
+        if identity_dim > config.z_dim or motion_dim > config.motion_dim:
+            raise ValueError(
+                f"{identity_dim} identity and {motion_dim} motion numbers do not fit into codes of "
+                f"{config.z_dim} and {config.motion_dim}."
+            )
+        return cls(
+            projection(identity_dim, config.z_dim, seed=1).to(G.device),
+            projection(motion_dim, config.motion_dim, seed=2).to(G.device),
+        )
+
+    @classmethod
+    def load(cls, path: Path, G: Generator) -> Codes:
+        """Bases that `save` wrote, on the generator's device.
+
+        Raises:
+            ValueError: when they cannot be used, or belong to another generator.
+        """
+        try:
+            state = load_file(path)
+            identity, motion = state["identity"].float(), state["motion"].float()
+        except (OSError, SafetensorError, KeyError) as error:
+            raise ValueError(f"{path} holds no bases of codes ({error}).") from error
+        dims = G.config.z_dim, G.config.motion_dim
+        if identity.ndim != 2 or motion.ndim != 2 or (identity.shape[1], motion.shape[1]) != dims:
+            raise ValueError(
+                f"{path} belongs to another generator: its bases are {list(identity.shape)} and "
+                f"{list(motion.shape)}, and this one's codes have {dims[0]} and {dims[1]} numbers."
+            )
+        return cls(identity.to(G.device), motion.to(G.device))
+
+    def save(self, path: Path) -> None:
+        """Writes the bases as `load` and `python -m training.metrics --codes` take them."""
+        tensors = {"identity": self.identity.cpu(), "motion": self.motion.cpu()}
+        with replacing(path) as part:
+            save_file(tensors, part)
+
+    def z(self, identity: Tensor, noise: Tensor) -> Tensor:
+        """identity [n, I], N(0, 1), and noise [n, z_dim] -> z [n, z_dim], N(0, 1)."""
+        return _with_numbers(identity, noise, self.identity)
+
+    def z_motion(self, motion: Tensor, noise: Tensor) -> Tensor:
+        """motion [n, M], N(0, 1), and noise [n, motion_dim] -> z_motion [n, motion_dim]."""
+        return _with_numbers(motion, noise, self.motion)
+
+    @torch.no_grad()
+    def confine(self, G: Generator) -> None:
+        """Removes what reads the codes' random part from the weights that read the codes.
+
+        That part carries no information, but its hundreds of random numbers would drown the few
+        dozen known ones for thousands of updates, the more so as Adam steps just as far along
+        directions whose gradients are noise.
+        """
+        for weight, basis in self._readers(G):
+            weight.copy_(weight @ basis.t() @ basis)
+
+    @torch.no_grad()
+    def are_read_by(self, G: Generator) -> bool:
+        """Whether a generator reads the known part of these codes and hardly anything else."""
+        return all(
+            float((weight - weight @ basis.t() @ basis).norm() / weight.norm()) < _STRAY
+            for weight, basis in self._readers(G)
+        )
+
+    @torch.no_grad()
+    def begin(self, G: Generator) -> None:
+        """Lets a new generator read the known part of its codes and nothing else.
+
+        Half of the first units of the mapping and of each motion layer mix the numbers, as usual.
+        The others get a single number each, and their bend a place of its own among its values: a
+        trait may depend on one number in any way, as the colour of clothes and a blink do, and
+        mixtures come to see that late.
+        """
+        self.confine(G)
+        for weight, basis in self._readers(G):  # as strong as before it read less
+            weight.mul_(math.sqrt(basis.shape[1] / basis.shape[0]))
+        fc0 = G.backbone.mapping.get_submodule("fc0")
+        assert isinstance(fc0, FullyConnected)
+        _read_singly(fc0, self.identity)
+        for fuser in fusers(G):
+            _read_singly(fuser.affine, self.motion)
+
+    def _readers(self, G: Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """Weights [w_dim, D] of the layers that read a code, and the basis [K, D] of its known
+        part."""
+        fc0 = G.backbone.mapping.get_parameter("fc0.weight")
+        yield fc0[:, : self.identity.shape[1]], self.identity
+        for fuser in fusers(G):
+            yield fuser.affine.weight, self.motion
+
+
+def fusers(G: Generator) -> Iterator[MotionTimeFuser]:
+    """The motion layers, from coarse to fine."""
+    return (module for module in G.modules() if isinstance(module, MotionTimeFuser))
+
+
+def _read_singly(layer: FullyConnected, basis: Tensor) -> None:
+    """Makes the second half of a layer's units read one number of the basis [K, D] each."""
+    numbers, mixing = len(basis), len(layer.bias) // 2
+    unit = torch.arange(len(layer.bias) - mixing, device=layer.bias.device)
+    number, turn = unit % numbers, unit // numbers
+    of_number = (len(unit) - 1 - number) // numbers + 1  # units that read the same one
+    sign = 1.0 - 2 * (turn % 2)
+    bend = torch.special.ndtri((turn + 0.5) / of_number)
+    layer.weight[mixing:] = 0
+    layer.weight[mixing:, : basis.shape[1]] = sign[:, None] * basis[number] / layer.gain
+    layer.bias[mixing:] = -sign * bend / layer.lr_mul
+
+
+def _with_numbers(numbers: Tensor, noise: Tensor, basis: Tensor) -> Tensor:
+    """Noise [n, D] whose projection on the basis [K, D] is replaced by the numbers [n, K]."""
+    return noise + (numbers - noise @ basis.t()) @ basis
+
+
+def prepare(G: Generator, codes: Codes) -> None:
+    """Starts a new generator where the warm-up gets going.
+
+    Density starts low with a strong slope, motion starts small, the codes' random parts are not
+    read, the layers' stored noise maps are trained like weights, without which few steps learn only
+    coarse shapes, and the super-resolution begins by enlarging the raw picture.
+    """
+    codes.begin(G)
+    with torch.no_grad():
+        for name, parameter in G.named_parameters():
+            if name.startswith("superresolution.") and name.endswith(
+                (".torgb.weight", ".torgb.bias")
+            ):
+                parameter.zero_()
+        G.get_parameter("decoder.net.2.weight")[0] *= 8
+        G.get_parameter("decoder.net.2.bias")[0] = -5
+        for name, module in G.named_modules():
+            if name.endswith("motion_time_fuser.conv") and isinstance(module, SynthesisLayer):
+                module.affine.weight.mul_(0.3)
+    train_noise_maps(G, strength=0.2)
+
+
+def train_noise_maps(G: Generator, strength: float | None = None) -> None:
+    """Makes the backbone's stored noise maps trainable; their names and values stay.
+
+    Args:
+        G: the generator.
+        strength: new strength of the maps; None leaves it.
+    """
+    for module in G.backbone.synthesis.modules():
+        if isinstance(module, SynthesisLayer) and "noise_const" in module._buffers:
+            noise = module._buffers.pop("noise_const")
+            assert noise is not None
+            module.register_parameter("noise_const", nn.Parameter(noise))
+            if strength is not None:
+                nn.init.constant_(module.noise_strength, strength)
