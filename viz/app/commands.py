@@ -19,7 +19,7 @@ from viz.app.gallery.gallery_commands import GalleryCommands
 from viz.app.live.live_commands import LiveCommands
 from viz.app.portraits.portrait_commands import PortraitCommands, is_photo
 from viz.app.portraits.track_commands import TrackCommands, is_video
-from viz.app.session_commands import Question
+from viz.app.program_commands import Question
 from viz.app.sessions.session_files import ARRAYS, completed, sidecar
 from viz.app.stage.show_commands import ShowCommands
 from viz.exports import embedding, naming, writing

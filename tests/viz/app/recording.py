@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from viz.app.commands import Commands
-from viz.app.session_commands import Notify
+from viz.app.program_commands import Notify
 from viz.render.connection import WorkerConnection
 from viz.state.jobs import JobStatus
 

@@ -83,7 +83,7 @@ class DirectionCommands(SessionFiles):
         self.worker.cancel(idle=True)
 
     def ask(self, moving: bool, now: float) -> None:
-        """As in `SessionCommands`; once a model has shown its picture and nothing happens, its
+        """As in `ProgramCommands`; once a model has shown its picture and nothing happens, its
         directions are sought."""
         super().ask(moving, now)
         model, scheduler = self.model, self.scheduler

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from viz.app.session_commands import SessionCommands
+from viz.app.sessions.session_commands import SessionCommands
 from viz.render import person_file
 from viz.scheduling.thumbnails import of_code, of_state
 from viz.state.errors import UserError

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gui_utils.files.file_dialogs import Filters, Kind
-from viz.app.path_commands import PathCommands
-from viz.app.session_commands import Question
+from viz.app.program_commands import Question
 from viz.app.sessions.autosave import SavedSession
+from viz.app.timeline.path_commands import PathCommands
 from viz.exports import embedding, writing
 from viz.exports.export_jobs import FindModelJob
 from viz.state import files, named_files, session

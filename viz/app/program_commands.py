@@ -1,4 +1,4 @@
-"""What a user can do to the session, one method an act, without any drawing."""
+"""What a user can do to the program, one method an act, without any drawing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
-
-import numpy as np
 
 from gui_utils import controls
 from training.user_folders import expanded
@@ -24,9 +22,8 @@ from viz.render.connection import WorkerConnection
 from viz.scheduling.loops import LoopFinder
 from viz.scheduling.scheduler import RequestScheduler
 from viz.scheduling.thumbnails import Thumbnails
-from viz.state import files, layouts, session, settings
-from viz.state.animation import path_editing
-from viz.state.animation.animator import Animator, keep_moving_parts
+from viz.state import files, layouts
+from viz.state.animation.animator import Animator
 from viz.state.driving import driven
 from viz.state.errors import UserError
 from viz.state.history import History
@@ -35,14 +32,7 @@ from viz.state.jobs import JobStatus
 from viz.state.kept import favourites
 from viz.state.kept.seen import SeenList
 from viz.state.types import (
-    LAYOUTS,
-    VIEWS,
-    Head,
-    Latent,
     ModelInfo,
-    Motion,
-    Orbit,
-    PathOptions,
     RenderRequest,
     RenderResult,
     SessionState,
@@ -93,8 +83,8 @@ class Question:
     """The choice that Enter and Escape take: one that loses nothing."""
 
 
-class SessionCommands:
-    """What can be done to the session, and to the program around it.
+class ProgramCommands:
+    """The program around the session: pictures, settings, notices, models and jobs.
 
     Args:
         worker: renders and runs jobs.
@@ -388,180 +378,3 @@ class SessionCommands:
 
     def cancel_job(self) -> None:
         self.worker.cancel()
-
-    # People, motions and views ----------------------------------------------------------------
-
-    def random_person(self) -> None:
-        """Shows another person, and another motion where that is not locked."""
-        self.learn("random")
-        self._new_person()
-        if not self.interface.lock_motion:
-            self._new_motion()
-
-    def random_motion(self) -> None:
-        """Shows another motion, and another person where that is not locked."""
-        self.learn("random")
-        self._new_motion()
-        if not self.interface.lock_person:
-            self._new_person()
-
-    def _new_person(self) -> None:
-        self.state.latent = Latent.at(_any_seed(), self.state.latent)
-
-    def _new_motion(self) -> None:
-        self.state.motion = Motion.at(_any_seed(), self.state.motion)
-
-    def take_state(self, state: SessionState) -> None:
-        """Shows another state, at rest; its favourites join those that there are."""
-        ours = self.state.favourites
-        self.animator.stop_glide()
-        self.interface.playing = False
-        path_editing.pause(self.interface)
-        self.interface.path_time = 0.0
-        self.interface.path_view = path_editing.key_of(state, 0.0)  # its file holds it
-        self.interface.path_lane |= bool(state.keyframes)
-        self.state = state
-        self.state.favourites = favourites.joined(ours, state.favourites)
-
-    def copy_camera(self) -> None:
-        """Puts the camera on the clipboard as JSON."""
-        self.shell.clipboard = session.camera_to_json(self.state.orbit.camera())
-        self.notify("success", "The camera is on the clipboard.")
-
-    def paste_camera(self) -> None:
-        """Turns to the camera on the clipboard."""
-
-        def paste() -> None:
-            camera = session.camera_from_json(self.shell.clipboard)
-            orbit = Orbit.from_camera(camera, self.home)
-            # A camera within the head may lie too near to the axis for that orbit.
-            self._turn_to(Orbit.from_camera(camera) if settings.problems(orbit) else orbit)
-
-        self.guarded(paste)
-
-    def set_conditioning(self) -> None:
-        """Keeps the camera of the view as the conditioning camera."""
-        self.state.conditioning = "set"
-        self.state.conditioning_orbit = self.state.orbit
-
-    def set_before(self) -> None:
-        """Keeps the picture shown as the left side of before / after."""
-        self.state.before = self.state.shot()
-        self.state.display = replace(self.state.display, layout="split")
-
-    def next_view(self, step: int = 1) -> None:
-        """Shows the next of the views, or for a negative step the one before."""
-        if self.state.display.layout == "grid":
-            self.notify(
-                "info", "Each of the four views has its own: choose them in the View panel."
-            )
-            return
-        view = layouts.neighbour(VIEWS, self.state.display.view, step)
-        self.state.display = replace(self.state.display, view=view)
-
-    def next_layout(self, step: int = 1) -> None:
-        """Shows the next of the layouts, or for a negative step the one before."""
-        layout = layouts.neighbour(LAYOUTS, self.state.display.layout, step)
-        self.state.display = replace(self.state.display, layout=layout)
-
-    def glide_to(self, yaw: float, pitch: float) -> None:
-        """Turns the camera there smoothly; degrees."""
-        self._turn_to(replace(self.state.orbit, yaw=yaw, pitch=pitch))
-
-    @property
-    def home(self) -> Orbit:
-        """The frontal camera, on an orbit of the kind that the present one is."""
-        head = self.model.head if self.model else Head()
-        return Orbit() if self.state.orbit.lead else Orbit.around(head)
-
-    def reset_camera(self) -> None:
-        """Turns back to the frontal camera."""
-        self._turn_to(self.home)
-
-    def frame_head(self) -> None:
-        """Brings the whole head into the middle of the picture, seen from where the camera is."""
-        if self.model is not None:
-            self._turn_to(self.state.orbit.framing(self.model.head))
-
-    def circle(self, published: bool) -> None:
-        """Puts the camera on an orbit around the head, or on that of the published cameras; the
-        angles and the lens stay."""
-        orbit = self.state.orbit
-        head = self.model.head if self.model else Head()
-        new = Orbit() if published else Orbit.around(head)
-        self._turn_to(replace(orbit, radius=new.radius, pivot=new.pivot, lead=new.lead))
-
-    def _turn_to(self, orbit: Orbit) -> None:
-        path_editing.pause(self.interface)
-        self.animator.glide_camera(self.state, orbit, time.perf_counter())
-
-    def toggle_orbit(self) -> None:
-        self.interface.auto_orbit = not self.interface.auto_orbit
-
-    # Undo and bookmarks -----------------------------------------------------------------------
-
-    def undo(self) -> None:
-        self.note()
-        self._restore(self.history.undo())
-
-    def redo(self) -> None:
-        self.note()
-        self._restore(self.history.redo())
-
-    def note(self, busy: bool = False) -> None:
-        """Notes what the user changed as a step, unless he is still `busy` with it."""
-        driven.settled(self.state)
-        self.history.track(self._users_state(), busy)
-
-    def _users_state(self) -> SessionState:
-        """The state without what moves by itself."""
-        return keep_moving_parts(self.state, self.history.present, self.interface)
-
-    def _restore(self, state: SessionState | None) -> None:
-        if state is None:
-            return
-        state.checkpoint = self.state.checkpoint  # opening a model is no step
-        self.history.amend(state)
-        self.animator.stop_glide()
-        self.state = keep_moving_parts(state, self.state, self.interface)
-
-    def can_undo(self) -> bool:
-        return self.history.can_undo
-
-    def can_redo(self) -> bool:
-        return self.history.can_redo
-
-    def store_bookmark(self, digit: int) -> None:
-        """Keeps the state under a digit, 1 to 9, for this and later sessions."""
-        # A bookmark is a moment: the path goes its own way.
-        moment = replace(self.state, keyframes=(), path=PathOptions(), cues=(), favourites=())
-        self.preferences.bookmarks[str(digit)] = session.to_json(moment)
-        if self.remember():
-            self.notify("success", f"Stored as bookmark {digit}.")
-        else:
-            self.notify("warning", f"Bookmark {digit} is kept only until you quit.")
-
-    def recall_bookmark(self, digit: int) -> None:
-        """Glides to the state under a digit."""
-        text = self.preferences.bookmarks.get(str(digit))
-        if text is None:
-            self.notify("info", f"Bookmark {digit} is empty: Ctrl+{digit} stores the state.")
-            return
-
-        def recall() -> None:
-            end = session.from_json(text, f"Bookmark {digit}")
-            end.keyframes, end.path = self.state.keyframes, self.state.path
-            end.cues, end.favourites = self.state.cues, self.state.favourites
-            end.checkpoint = self.state.checkpoint
-            path_editing.pause(self.interface)
-            self.animator.glide_to(self.state, end, time.perf_counter())
-
-        self.guarded(recall)
-
-    def bookmarks(self) -> Sequence[int]:
-        """Digits 1-9 that hold a state."""
-        return sorted(int(digit) for digit in self.preferences.bookmarks if digit.isdigit())
-
-
-def _any_seed() -> int:
-    return int(np.random.default_rng().integers(0, 10000))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from viz.app.session_commands import SessionCommands
+from viz.app.sessions.session_commands import SessionCommands
 from viz.state.animation import clip_time, path_editing
 from viz.state.driving import driven
 from viz.state.types import Keyframe

@@ -1,0 +1,123 @@
+"""What a user can do to people, motions, views and the camera, one method an act."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from viz.app.program_commands import ProgramCommands
+from viz.state import layouts, session, settings
+from viz.state.animation import path_editing
+from viz.state.types import (
+    LAYOUTS,
+    VIEWS,
+    Head,
+    Latent,
+    Motion,
+    Orbit,
+)
+
+
+class ViewCommands(ProgramCommands):
+    """Who is shown, and how it is looked at."""
+
+    def random_person(self) -> None:
+        """Shows another person, and another motion where that is not locked."""
+        self.learn("random")
+        self._new_person()
+        if not self.interface.lock_motion:
+            self._new_motion()
+
+    def random_motion(self) -> None:
+        """Shows another motion, and another person where that is not locked."""
+        self.learn("random")
+        self._new_motion()
+        if not self.interface.lock_person:
+            self._new_person()
+
+    def _new_person(self) -> None:
+        self.state.latent = Latent.at(_any_seed(), self.state.latent)
+
+    def _new_motion(self) -> None:
+        self.state.motion = Motion.at(_any_seed(), self.state.motion)
+
+    def copy_camera(self) -> None:
+        """Puts the camera on the clipboard as JSON."""
+        self.shell.clipboard = session.camera_to_json(self.state.orbit.camera())
+        self.notify("success", "The camera is on the clipboard.")
+
+    def paste_camera(self) -> None:
+        """Turns to the camera on the clipboard."""
+
+        def paste() -> None:
+            camera = session.camera_from_json(self.shell.clipboard)
+            orbit = Orbit.from_camera(camera, self.home)
+            # A camera within the head may lie too near to the axis for that orbit.
+            self._turn_to(Orbit.from_camera(camera) if settings.problems(orbit) else orbit)
+
+        self.guarded(paste)
+
+    def set_conditioning(self) -> None:
+        """Keeps the camera of the view as the conditioning camera."""
+        self.state.conditioning = "set"
+        self.state.conditioning_orbit = self.state.orbit
+
+    def set_before(self) -> None:
+        """Keeps the picture shown as the left side of before / after."""
+        self.state.before = self.state.shot()
+        self.state.display = replace(self.state.display, layout="split")
+
+    def next_view(self, step: int = 1) -> None:
+        """Shows the next of the views, or for a negative step the one before."""
+        if self.state.display.layout == "grid":
+            self.notify(
+                "info", "Each of the four views has its own: choose them in the View panel."
+            )
+            return
+        view = layouts.neighbour(VIEWS, self.state.display.view, step)
+        self.state.display = replace(self.state.display, view=view)
+
+    def next_layout(self, step: int = 1) -> None:
+        """Shows the next of the layouts, or for a negative step the one before."""
+        layout = layouts.neighbour(LAYOUTS, self.state.display.layout, step)
+        self.state.display = replace(self.state.display, layout=layout)
+
+    def glide_to(self, yaw: float, pitch: float) -> None:
+        """Turns the camera there smoothly; degrees."""
+        self._turn_to(replace(self.state.orbit, yaw=yaw, pitch=pitch))
+
+    @property
+    def home(self) -> Orbit:
+        """The frontal camera, on an orbit of the kind that the present one is."""
+        head = self.model.head if self.model else Head()
+        return Orbit() if self.state.orbit.lead else Orbit.around(head)
+
+    def reset_camera(self) -> None:
+        """Turns back to the frontal camera."""
+        self._turn_to(self.home)
+
+    def frame_head(self) -> None:
+        """Brings the whole head into the middle of the picture, seen from where the camera is."""
+        if self.model is not None:
+            self._turn_to(self.state.orbit.framing(self.model.head))
+
+    def circle(self, published: bool) -> None:
+        """Puts the camera on an orbit around the head, or on that of the published cameras; the
+        angles and the lens stay."""
+        orbit = self.state.orbit
+        head = self.model.head if self.model else Head()
+        new = Orbit() if published else Orbit.around(head)
+        self._turn_to(replace(orbit, radius=new.radius, pivot=new.pivot, lead=new.lead))
+
+    def _turn_to(self, orbit: Orbit) -> None:
+        path_editing.pause(self.interface)
+        self.animator.glide_camera(self.state, orbit, time.perf_counter())
+
+    def toggle_orbit(self) -> None:
+        self.interface.auto_orbit = not self.interface.auto_orbit
+
+
+def _any_seed() -> int:
+    return int(np.random.default_rng().integers(0, 10000))
