@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any
 
 import glfw
 import numpy as np
@@ -21,8 +20,8 @@ from gui_utils import controls
 from gui_utils.controls import redraw, style
 from gui_utils.controls.guard import quiet_recovery
 from gui_utils.gl.software import is_software
-from gui_utils.window import monitors
-from gui_utils.window.display import DisplayError, can_place, create_window, init_glfw
+from gui_utils.window.display import DisplayError
+from gui_utils.window.placed_window import PlacedWindow
 
 __all__ = ["DisplayError", "Window"]
 
@@ -35,7 +34,7 @@ _CARET_STEP = 0.4
 _POLL_SECONDS = 1 / 60
 
 
-class Window:
+class Window(PlacedWindow):
     """A window that draws Dear ImGui frames; one may be open at a time, on the main thread.
 
     Args:
@@ -77,7 +76,6 @@ class Window:
         of a gamepad; true begins the frame."""
         self._theme: style.ThemeName = theme
         self._ui_scale = min(max(float(ui_scale), 0.5), 3.0)
-        self._vsync = vsync
         self._drops: list[str] = []
         self._fills: list[tuple[tuple[float, float, float, float], int]] = []
         self._callbacks: list[Callable[..., None]] = []
@@ -89,20 +87,19 @@ class Window:
         self._open = True
         self._stale = True
         self._applied: tuple[str, float] | None = None
-        self._before_fullscreen: tuple[monitors.Rect, bool] | None = None
 
         style.palette(theme)  # an unknown name must fail before anything opens
-        init_glfw()
-        self.handle: Any = create_window(
-            title, monitors.limit_size(size or monitors.default_size()), visible, maximized
+        super().__init__(
+            title,
+            size,
+            position,
+            min_size,
+            maximized=maximized,
+            visible=visible,
+            vsync=vsync,
         )
-        """GLFW's window, for calls that have no method here."""
-        self._place(position, min_size, maximized)
-        glfw.make_context_current(self.handle)
-        glfw.swap_interval(1 if vsync else 0)
         renderer = gl.glGetString(gl.GL_RENDERER)
         self.gl_renderer = renderer.decode(errors="replace") if renderer else "unknown"
-        self._normal: monitors.Rect = self._rect()
         self._install_callbacks()
         self._context = imgui.create_context()
         imgui.set_current_context(self._context)
@@ -228,40 +225,6 @@ class Window:
     # Window state
 
     @property
-    def fullscreen(self) -> bool:
-        """Whether the window covers its monitor; setting False restores the old placement."""
-        return self._before_fullscreen is not None
-
-    @fullscreen.setter
-    def fullscreen(self, value: bool) -> None:
-        if value == self.fullscreen:
-            return
-        if value:
-            monitor: Any = monitors.monitor_at(self._rect())
-            if monitor is None:
-                return
-            self._before_fullscreen = (self._normal, self._is_maximized())
-            mode = glfw.get_video_mode(monitor)
-            glfw.set_window_monitor(
-                self.handle, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate
-            )
-        elif self._before_fullscreen is not None:
-            rect, maximized = self._before_fullscreen
-            self._before_fullscreen = None
-            no_monitor: Any = None
-            glfw.set_window_monitor(self.handle, no_monitor, *rect, glfw.DONT_CARE)
-            if maximized:
-                glfw.maximize_window(self.handle)
-        # Some drivers forget the swap interval when the window changes monitor.
-        glfw.swap_interval(1 if self._vsync else 0)
-        self._on_event()
-
-    @property
-    def monitor(self) -> str:
-        """Name of the monitor that shows most of it, as `monitors.names` gives it."""
-        return monitors.name_at(self._rect())
-
-    @property
     def keyboard_moves_focus(self) -> bool:
         """Whether the keyboard reaches controls; False leaves all keys to the application."""
         return bool(imgui.get_io().config_flags & imgui.ConfigFlags_.nav_enable_keyboard)
@@ -272,25 +235,9 @@ class Window:
         io.config_flags = io.config_flags | flag if value else io.config_flags & ~flag
 
     @property
-    def monitor_names(self) -> list[str]:
-        """Names of all monitors, the primary one first."""
-        return monitors.names()
-
-    @property
     def draws_in_software(self) -> bool:
         """Whether OpenGL runs on the processor, so that each frame costs its time."""
         return is_software(self.gl_renderer)
-
-    @property
-    def clipboard(self) -> str:
-        """Text on the clipboard; empty where it holds something else."""
-        no_window: Any = None
-        text: Any = glfw.get_clipboard_string(no_window)
-        return (text or b"").decode(errors="replace")
-
-    @clipboard.setter
-    def clipboard(self, text: str) -> None:
-        imgui.set_clipboard_text(controls.printable(text))
 
     @property
     def theme(self) -> style.ThemeName:
@@ -328,30 +275,6 @@ class Window:
         window_width = glfw.get_window_size(self.handle)[0]
         system = self.framebuffer_size[0] / window_width if window_width else 1.0
         return content / (system or 1.0) * self._ui_scale
-
-    @property
-    def framebuffer_size(self) -> tuple[int, int]:
-        """Width and height in physical pixels, at least 1."""
-        width, height = glfw.get_framebuffer_size(self.handle)
-        return max(width, 1), max(height, 1)
-
-    @property
-    def geometry(self) -> dict[str, Any]:
-        """Placement to pass to the constructor next time: size, position (tuples) and maximized.
-
-        While maximized or full screen, size and position are those to return to.
-        """
-        left, top, width, height = self._normal
-        maximized = self._before_fullscreen[1] if self._before_fullscreen else self._is_maximized()
-        return {"size": (width, height), "position": (left, top), "maximized": maximized}
-
-    def set_title(self, title: str) -> None:
-        """Change the caption."""
-        glfw.set_window_title(self.handle, controls.printable(title))
-
-    def hide(self) -> None:
-        """Take the window off the screen, for example while the program shuts down."""
-        glfw.hide_window(self.handle)
 
     def close(self) -> None:
         """Destroy the window and its context; further calls do nothing."""
@@ -443,31 +366,6 @@ class Window:
             glfw.wait_events_timeout(left)
             self.between()
         glfw.poll_events()
-
-    def _place(
-        self, position: tuple[int, int] | None, min_size: tuple[int, int], maximized: bool
-    ) -> None:
-        glfw.set_window_size_limits(self.handle, *min_size, glfw.DONT_CARE, glfw.DONT_CARE)
-        size = glfw.get_window_size(self.handle)
-        if position is not None and not monitors.on_screen(position, size):
-            position = None
-        if position is None and not maximized:
-            position = monitors.center(size)
-        if position is not None and can_place():
-            glfw.set_window_pos(self.handle, *position)
-
-    def _rect(self) -> monitors.Rect:
-        left, top = glfw.get_window_pos(self.handle) if can_place() else (0, 0)
-        width, height = glfw.get_window_size(self.handle)
-        return left, top, width, height
-
-    def _is_maximized(self) -> bool:
-        return bool(glfw.get_window_attrib(self.handle, glfw.MAXIMIZED))
-
-    def _remember_placement(self) -> None:
-        iconified = glfw.get_window_attrib(self.handle, glfw.ICONIFIED)
-        if not self.fullscreen and not self._is_maximized() and not iconified:
-            self._normal = self._rect()
 
     def _on_event(self, *_: object) -> None:
         self._settle = _SETTLE_FRAMES

@@ -65,7 +65,7 @@ class PathCommands(SessionCommands):
         )
 
     def advance(self, seconds: float, now: float) -> None:
-        """As in `SessionCommands`; also offers to bring back a view that the path replaced."""
+        """As in `ProgramCommands`; also offers to bring back a view that the path replaced."""
         super().advance(seconds, now)
         self._tell_of_lost_view()
 
