@@ -1,0 +1,153 @@
+"""What can be typed on the command line, and what it says."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.viz.exports import export_driver
+from tests.viz.headless import headless_session
+from tests.viz.headless.headless_session import ROOT
+from viz import program
+from viz.exports.table import EXPORTERS
+from viz.headless import Source, command_line
+from viz.headless.export_source import items
+from viz.state.person import parse_seeds
+from viz.state.types import SessionState
+
+model, saved = headless_session.model, headless_session.saved
+renderer = export_driver.renderer
+
+
+def test_one_person_and_motion_can_be_a_file():
+    def made(seeds: str, motion_seeds: str = "") -> list[str]:
+        source = Source(Path("out/x.glb"), seeds=seeds, motion_seeds=motion_seeds)
+        return [str(item.path) for item in items(source, SessionState(), (".glb", ".ply"))]
+
+    assert made("4") == ["out/x.glb"]
+    assert made("4", "2") == ["out/x.glb"]
+    assert made("4,5") == [f"out/x.glb/seed000{k}_motion0000.glb" for k in (4, 5)]
+
+
+@pytest.mark.parametrize("command", command_line.COMMANDS)
+def test_every_exporter_has_a_command(command, tmp_path):
+    source, options = command_line.parse(command, ["--output", str(tmp_path / "x")])
+    exporter = EXPORTERS[command_line.COMMANDS[command]]
+    assert source == Source(tmp_path / "x")
+    assert options == exporter.options()
+
+
+def test_help_does_not_wait_for_torch():
+    code = (
+        "import sys\nfrom viz import program\n"
+        "try: program.main(['video', '--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'av', 'scipy'} & sys.modules.keys()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--orbit-shape" in done.stdout
+
+
+def test_a_reader_may_leave_before_the_end():
+    with subprocess.Popen(
+        [sys.executable, "visualizer.py", "video", "--help"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == ""
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["--people 1 2 7", "--people 1,2,7", "--people=1,2 7", "--people 1-2,7", "--people 1, 2, 7"],
+)
+def test_lists_are_typed_with_spaces_or_commas(typed):
+    """Seeds of people, seeds of exports and views alike."""
+    _, options = command_line.parse("render", ["--output", "x.png", *typed.split()])
+    assert options.look.people == (1, 2, 7)
+    seeds = typed.replace("people", "seeds")
+    motions = typed.replace("people", "motion_seeds")
+    words = ["--output", "x", *seeds.split(), *motions.split(), "--height", "64"]
+    source, options = command_line.parse("frames", words)
+    assert parse_seeds(source.seeds, 9) == parse_seeds(source.motion_seeds, 9) == (1, 2, 7)
+    assert options.look.height == 64
+    for views in ("image,depth", "image depth"):
+        words = ["--views", *views.split(), "--output", "x.png"]
+        assert command_line.parse("render", words)[1].look.views == ("image", "depth")
+
+
+def test_a_list_that_cannot_be_read_gets_a_sentence(tmp_path, capsys):
+    words = ["render", "--output", str(tmp_path / "a.png"), "--people", "1", "two"]
+    assert program.main(words) == 1
+    assert '--people holds "two"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_terminal_need_not_know_every_letter(model, tmp_path, encoding):
+    """What was made is not taken for failed because its name cannot be shown."""
+    out = tmp_path / "頭 é.png"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "visualizer.py",
+            "render",
+            "--checkpoint",
+            str(model),
+            "--output",
+            str(out),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert rb"\u982d" in done.stdout
+    assert out.exists()
+
+
+@pytest.mark.parametrize("command", ["", *command_line.COMMANDS])
+def test_help_begins_with_examples_that_work(command, capsys):
+    for words in (["--help"], []):
+        asked = [command, *words] if words else ["help", command]
+        with pytest.raises(SystemExit):
+            program.main([word for word in asked if word])
+        told = capsys.readouterr().out
+        assert told.index("Examples:") < told.index("-h, --help")
+        assert "{None}" not in told
+        lines = [line.split()[2:] for line in told.splitlines() if line.startswith("  python ")]
+        assert len(lines) >= 2
+        for name, *rest in filter(None, lines):
+            if name in command_line.COMMANDS and "--help" not in rest:
+                source, options = command_line.parse(name, rest)
+                assert options.problems_with(source.output) == [] or source.seeds, rest
+
+
+@pytest.mark.parametrize(
+    "words,told",
+    [
+        (["rendr", "--output", "x"], "Did you mean render?"),
+        (["picture", "--output", "x"], "Did you mean render?"),
+        (["meshsequence"], "Did you mean mesh-sequence?"),
+        (["Video"], "Did you mean video?"),
+        (["doctr"], "Did you mean doctor?"),
+        (["hello"], "There is no command or file hello. The commands are render"),
+        (["model.ckpt"], "Cannot load model.ckpt: no such file"),
+        (["~nosuchuser/model.ckpt"], "Cannot load ~nosuchuser/model.ckpt: no such file"),
+        (["--session", "none.json"], "none.json could not be read: no such file"),
+    ],
+)
+def test_a_word_that_is_no_command_gets_a_sentence(words, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert program.main(words) in (1, 2)
+    assert told in capsys.readouterr().err

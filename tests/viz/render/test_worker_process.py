@@ -1,0 +1,178 @@
+"""The worker as a process that may end, and the wire to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.viz.render import fragile_worker, worker_desk
+from tests.viz.render.worker_desk import request, until, wait
+from viz.exports.export_jobs import ExportJob
+from viz.exports.frame_options import FrameOptions, Movement
+from viz.render.connection import WorkerConnection
+from viz.render.messages import (
+    ArrayRing,
+    Event,
+    Failed,
+    Loaded,
+    Ready,
+    Render,
+    Rendered,
+    Restarted,
+    decode,
+    encode,
+    pack,
+    unpack,
+)
+from viz.render.worker_host import in_process
+from viz.state import layouts
+from viz.state.person import Latent
+from viz.state.types import RenderResult, SessionState
+from viz.worker_process import run
+
+worker, path, ready = worker_desk.worker, worker_desk.path, worker_desk.ready
+
+
+# The wire
+
+
+def test_arrays_go_through_the_ring_for_as_long_as_it_has_room():
+    memory = SharedMemory(create=True, size=2**16)
+    writer, reader = ArrayRing(memory), ArrayRing(memory)
+    try:
+        rng = np.random.default_rng(0)
+        waiting: list[tuple[np.ndarray, bytes]] = []
+        sizes = []
+        for _ in range(200):
+            picture = rng.integers(0, 255, (rng.integers(20, 90), 64, 3), np.uint8)
+            result = RenderResult(request(), (picture, None))
+            waiting.append((picture, encode(Rendered(result, 0), writer)))
+            sizes.append(len(waiting[-1][1]))
+            while waiting and rng.random() < 0.6:
+                picture, data = waiting.pop(0)
+                found = decode(data, reader).result.pictures
+                assert (found[0] == picture).all()
+                assert found[1] is None
+        assert min(sizes) < 4000 < max(sizes), "some went through the ring, some had no room"
+    finally:
+        memory.close()
+        memory.unlink()
+
+
+def test_names_that_are_not_utf8_survive_the_wire():
+    odd = "/old\udcc4\udce3/\ud800\0.ckpt"
+    state = SessionState(odd, Latent(ws_file=odd))
+    full = layouts.full_request(state)
+    for message in (Render(full), Failed(odd, odd, full)):
+        assert decode(encode(message)) == message
+    picture = np.arange(2**14, dtype=np.uint16).reshape(128, 128)
+    found = decode(encode(Rendered(RenderResult(full, (picture,), problems=(odd,)), 0))).result
+    assert (found.request, found.problems) == (full, (odd,))
+    assert np.array_equal(found.pictures[0], picture)
+    job = ExportJob.of("frames", FrameOptions(), state, Path(odd))
+    again = unpack(pack(job), ExportJob)
+    assert (again.state, again.path) == (job.state, job.path)
+
+
+def test_what_is_no_message_is_refused():
+    for data in (b"", b"\xff\xff", encode(Ready("cpu"))[:-3]):
+        with pytest.raises((ValueError, msgspec.MsgspecError)):
+            decode(data)
+
+
+# The process
+
+
+@pytest.fixture
+def process() -> Iterator[WorkerConnection]:
+    worker = WorkerConnection(in_process(run), "cpu")
+    yield worker
+    worker.close()
+
+
+def kill(worker: WorkerConnection) -> None:
+    """What the system does to a process that takes too much memory."""
+    host = worker.host
+    assert isinstance(host, BaseProcess)
+    assert host.pid is not None
+    os.kill(host.pid, signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_is_started_again(
+    process: WorkerConnection, path: str, tmp_path: Path
+):
+    process.load(path)
+    wait(process, Loaded)
+    process.submit(request(0.25))
+    before = wait(process, Rendered).result
+    folder = tmp_path / "frames"
+    job = ExportJob.of("frames", FrameOptions(Movement(frames=400)), SessionState(), folder)
+    process.start(job)
+    until(process, lambda: process.status is not None and process.status.fraction)
+    kill(process)
+    events: list[Event] = []
+    restarted = wait(process, Restarted, events)
+    assert "restarted" in restarted.sentence
+    stopped = next(event for event in events if isinstance(event, Failed))
+    assert "Exporting frames stopped" in stopped.sentence
+    assert process.status is None
+    process.submit(request(0.25))
+    loaded = wait(process, Loaded)
+    assert loaded.again
+    after = wait(process, Rendered).result
+    assert before.pictures[0] is not None
+    assert after.pictures[0] is not None
+    assert (after.pictures[0] == before.pictures[0]).all()
+    for file in folder.glob("frame_*.png"):
+        assert Image.open(file).convert("RGB").size == (128, 128), "what is there is whole"
+
+
+def test_half_files_go_when_the_worker_ended(tmp_path: Path):
+    worker = WorkerConnection(in_process(fragile_worker.die_writing), "cpu")
+    try:
+        folder = tmp_path / "frames"
+        folder.mkdir()
+        (folder / "frame_0000.png").write_bytes(b"whole")
+        job = ExportJob.of("frames", FrameOptions(), SessionState(), folder)
+        worker.start(job)
+        events: list[Event] = []
+        wait(worker, Restarted, events)
+        assert "stopped" in next(e for e in events if isinstance(e, Failed)).sentence
+        left = sorted(path.name for path in tmp_path.rglob("*"))
+        assert left == ["frame_0000.png", "frames"]
+    finally:
+        worker.close()
+
+
+def test_a_picture_that_ends_the_worker_three_times_is_set_aside():
+    worker = WorkerConnection(in_process(fragile_worker.serve), "cpu")
+    try:
+        worker.submit(request(fragile_worker.DEADLY))
+        events: list[Event] = []
+        failed = wait(worker, Failed, events)
+        assert failed.request == request(fragile_worker.DEADLY)
+        assert "three times" in failed.sentence
+        assert sum(isinstance(event, Restarted) for event in events) == 2
+        worker.submit(request(0.5))
+        assert wait(worker, Failed).sentence == "No torch."
+    finally:
+        worker.close()
+
+
+def test_a_worker_that_cannot_start_is_told_and_not_tried_for_ever():
+    worker = WorkerConnection(in_process(fragile_worker.die), "cpu")
+    try:
+        failed = wait(worker, Failed)
+        assert "cannot be started" in failed.sentence
+        assert worker.host is None
+    finally:
+        worker.close()
