@@ -214,7 +214,8 @@ class Trial:
     def _panel(self) -> str:
         title = self._chance.choice(PANELS).title
         for panel in PANELS:
-            controls.open_sections[panel.title] = panel.title == title
+            controls.open_sections[panel.title] = False
+        self.commands.open_panel(title)
         return f"panel {title}"
 
     def _cancel(self) -> str:

@@ -10,7 +10,15 @@ from gui_utils.controls.curve import curve
 from gui_utils.controls.displays import colorbar, hint, key_value, plot, progress
 from gui_utils.controls.guard import guarded
 from gui_utils.controls.keyboard import digit_pressed, wants_keyboard
-from gui_utils.controls.layout import begin_frame, open_sections, rects, reserved, scope, section
+from gui_utils.controls.layout import (
+    begin_frame,
+    open_sections,
+    rects,
+    reserved,
+    scope,
+    section,
+    show_section,
+)
 from gui_utils.controls.modals import confirm, key_help
 from gui_utils.controls.notices import Buttons, Level, Toasts
 from gui_utils.controls.numbers import drag_int, slider, slider_int, vector
@@ -49,6 +57,7 @@ __all__ = [
     "scope",
     "section",
     "segmented",
+    "show_section",
     "slider",
     "slider_int",
     "text_input",

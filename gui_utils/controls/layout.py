@@ -45,8 +45,10 @@ class _Search:
 
     sought: str = ""
     """The control that gets the keyboard once it is drawn; empty for none."""
+    section: str = ""
+    """The section that is scrolled to once it is drawn; empty for none."""
     frames: int = 0
-    """How many more frames it is looked for."""
+    """How many more frames they are looked for."""
     index: dict[str, Control] | None = None
     """What `indexing` has found; None outside of it."""
     last: str = ""
@@ -67,7 +69,7 @@ def begin_frame() -> None:
     _prefix.clear()
     _search.frames -= 1
     if _search.frames < 0:
-        _search.sought = ""
+        _search.sought = _search.section = ""
     keyboard.begin_frame()
     redraw.begin_frame()
 
@@ -154,6 +156,18 @@ def reach(name: str) -> None:
     if title in open_sections:
         open_sections[title] = True
     redraw.request_frame("reached control")
+
+
+def show_section(title: str) -> None:
+    """Open a section, and scroll to it once it is drawn in one of the next frames."""
+    _search.section, _search.frames = title, _SEARCH_FRAMES
+    open_sections[title] = True
+    redraw.request_frame("reached section")
+
+
+def sought_section() -> str:
+    """Title of the section that `show_section` or `reach` waits for; empty for none."""
+    return _search.section or _search.sought.partition("/")[0]
 
 
 def opens_folds() -> bool:
@@ -403,6 +417,8 @@ def _ellipsis(text: str, width: int, font_size: float, font_id: int) -> str:
 def section(title: str, *, icon: str = "", default_open: bool = True) -> Iterator[bool]:
     """A foldable group; the block gets whether it is open and draws its controls only then."""
     is_open = open_sections.setdefault(title, default_open)
+    if title == sought_section():
+        is_open = open_sections[title] = True
     imgui.push_id(printable(title))
     colors = style.palette()
     position = imgui.get_cursor_screen_pos()
@@ -410,6 +426,9 @@ def section(title: str, *, icon: str = "", default_open: bool = True) -> Iterato
     height = style.px(30)
     if press_area("##header", (width, height)):
         is_open = open_sections[title] = not is_open
+    if title == _search.section:
+        _search.section = ""
+        imgui.set_scroll_here_y(0.0)
     record(title)
     fill = colors.raised
     if imgui.is_item_hovered():

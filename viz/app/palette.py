@@ -13,7 +13,7 @@ from viz.app.commands import Commands
 from viz.app.control.bindings import Target
 from viz.app.control.setting_paths import path_of
 from viz.app.gallery.gallery_view import PAGES
-from viz.app.panels import PANELS, Panel
+from viz.app.panels import GROUPS, PANELS, Panel
 from viz.app.stage import show_keys
 from viz.app.timeline.timeline_view import Timeline
 
@@ -141,6 +141,10 @@ def _entries(commands: Commands) -> list[Entry]:
         if favourite.code is not None:
             choice = controls.Choice(favourite.title, "Favourite", about="Shows this favourite.")
             found.append(Entry(choice, partial(commands.take_code, favourite.code)))
+    for group in GROUPS:
+        titles = ", ".join(panel.title for panel in PANELS if panel.group == group)
+        choice = controls.Choice(f"Show {group}", "Sidebar", about=titles)
+        found.append(Entry(choice, partial(commands.show_group, group)))
     for panel in PANELS:
         choice = controls.Choice(panel.title, "Panel", about="Opens the panel and goes there.")
         found.append(Entry(choice, partial(_reach, commands, panel.title)))

@@ -22,6 +22,7 @@ _KEPT = (
     "ui_scale",
     "sidebar_width",
     "panels_visible",
+    "panel_group",
     "previews",
     "target_rate",
     "play_between",

@@ -27,7 +27,7 @@ from viz.state.animation.animator import Animator
 from viz.state.driving import driven
 from viz.state.errors import UserError
 from viz.state.history import History
-from viz.state.interface import Interface
+from viz.state.interface import PANEL_GROUPS, Interface, PanelGroup
 from viz.state.jobs import JobStatus
 from viz.state.kept import favourites
 from viz.state.kept.seen import SeenList
@@ -333,9 +333,18 @@ class ProgramCommands:
         self.interface.sidebar_visible = True
 
     def open_panel(self, title: str) -> None:
-        """Shows a panel beside the picture."""
-        controls.open_sections[title] = True
+        """Shows a panel beside the picture, with its group."""
+        controls.show_section(title)
         self.interface.panels_visible = self.interface.sidebar_visible = True
+
+    def show_group(self, group: PanelGroup) -> None:
+        """Shows a group of panels beside the picture."""
+        self.interface.panel_group = group
+        self.interface.panels_visible = self.interface.sidebar_visible = True
+
+    def next_group(self, step: int = 1) -> None:
+        """Shows the next group of panels, or for a negative step the one before."""
+        self.show_group(layouts.neighbour(PANEL_GROUPS, self.interface.panel_group, step))
 
     def leave(self) -> None:
         """Leaves what can be left: the hidden interface, then fullscreen."""

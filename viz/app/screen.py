@@ -18,7 +18,7 @@ from gui_utils.gl.texture import Texture
 from viz.app.commands import Commands
 from viz.app.gallery.gallery_view import Gallery, gallery_edge
 from viz.app.live.camera_sign import CameraSign
-from viz.app.panels import PANELS, Panel
+from viz.app.panels import sidebar
 from viz.app.portraits.photo_pane import PhotoPane
 from viz.app.stage import speaker
 from viz.app.stage.audience import Audience
@@ -86,20 +86,20 @@ def regions(commands: Commands, audience_is_here: bool = False) -> Regions:
     if audience_is_here:
         return Regions(area.x, area.y, speaker=strip)
     low, high = SIDEBAR_LIMITS
-    sidebar = style.px(min(max(commands.interface.sidebar_width, low), high))
+    panels = style.px(min(max(commands.interface.sidebar_width, low), high) + sidebar.RAIL_WIDTH)
     return Regions(
         area.x,
         area.y,
         bar=style.px(BAR_HEIGHT) if area.y > style.px(200) else 0.0,
         timeline=_timeline_height(commands, area.y - strip),
-        sidebar=sidebar if commands.interface.panels_visible and _has_room(area.x) else 0.0,
+        sidebar=panels if commands.interface.panels_visible and _has_room(area.x) else 0.0,
         speaker=strip,
     )
 
 
 def _has_room(width: float) -> bool:
     """Whether a window is wide enough for the panels."""
-    return width >= style.px(SIDEBAR_LIMITS[0]) * 1.8
+    return width >= style.px(SIDEBAR_LIMITS[0] + sidebar.RAIL_WIDTH) * 1.6
 
 
 def _timeline_height(commands: Commands, room: float) -> float:
@@ -235,8 +235,8 @@ class Screen:
             _splitter(commands, (right, top, edge, parts.height))
             imgui.set_cursor_screen_pos((edge, top))
             size = (parts.sidebar, parts.height - top)
-            content = functools.partial(_sidebar, commands)
-            _child("##sidebar", size, content, (8, 8), fill=True, scrolls=True)
+            content = functools.partial(sidebar.draw, commands)
+            _child("##sidebar", size, content, fill=True)
 
     @property
     def _shows_gallery(self) -> bool:
@@ -289,14 +289,14 @@ class Screen:
         )
 
 
-def _child(name, size, content, padding=(0, 0), fill=False, scrolls=False) -> None:
+def _child(name, size, content, padding=(0, 0), fill=False) -> None:
     """A region of the window with its content. The default item spacing holds inside."""
     imgui.push_style_var(
         imgui.StyleVar_.window_padding, (style.px(padding[0]), style.px(padding[1]))
     )
     imgui.push_style_var(imgui.StyleVar_.child_rounding, 0.0)
     imgui.push_style_color(imgui.Col_.child_bg, style.palette().background)
-    flags = imgui.WindowFlags_.none if scrolls else _NO_SCROLL
+    flags = _NO_SCROLL
     if not fill:  # the window is cleared in the picture's ground; another layer would cost time
         flags |= imgui.WindowFlags_.no_background
     padded = imgui.ChildFlags_.always_use_window_padding | imgui.ChildFlags_.nav_flattened
@@ -399,27 +399,6 @@ def _status(commands: Commands, width: float) -> None:
         record("Rendering")
 
 
-def _sidebar(commands: Commands) -> None:
-    for panel in PANELS:
-        with controls.section(
-            panel.title, icon=panel.icon, default_open=panel.default_open
-        ) as is_open:
-            if is_open:
-                _panel(commands, panel)
-
-
-def _panel(commands: Commands, panel: Panel) -> None:
-    """One panel; if it fails it is folded with a notice, and the rest goes on."""
-    error = controls.guarded(
-        f"the panel {panel.title}",
-        lambda: panel.draw(commands.state, commands.result, commands),
-    )
-    if error is not None:
-        controls.open_sections[panel.title] = False
-        sentence = f"The panel {panel.title} failed and was folded; open it to try again."
-        commands.report(sentence, error)
-
-
 def _splitter(commands: Commands, place: tuple[float, float, float, float]) -> None:
     """The bar between picture and panels: dragging it changes their share."""
     left, top, right, bottom = place
@@ -435,4 +414,5 @@ def _splitter(commands: Commands, place: tuple[float, float, float, float]) -> N
     # The frame of the release may bring the last move with it.
     if imgui.is_item_deactivated() or (imgui.is_item_active() and not imgui.is_item_activated()):
         width = (imgui.get_main_viewport().size.x - imgui.get_mouse_pos().x) / style.scale()
+        width -= sidebar.RAIL_WIDTH
         commands.interface.sidebar_width = min(max(width, SIDEBAR_LIMITS[0]), SIDEBAR_LIMITS[1])

@@ -90,6 +90,20 @@ KEYS: tuple[Key, ...] = (
     Key("View", "F", "Fullscreen", _K.f.value, lambda do: do.toggle_fullscreen()),
     Key("View", "H", "Hide the interface", _K.h.value, lambda do: do.toggle_interface()),
     Key("View", "Shift+H", "Hide the panels", _SHIFT | _K.h.value, lambda do: do.toggle_panels()),
+    Key(
+        "View",
+        "Ctrl+Tab",
+        "Next group of panels",
+        _CTRL | _K.tab.value,
+        lambda do: do.next_group(),
+    ),
+    Key(
+        "View",
+        "Ctrl+Shift+Tab",
+        "Previous group of panels",
+        _CTRL | _SHIFT | _K.tab.value,
+        lambda do: do.next_group(-1),
+    ),
     Key("Show", "F5", "Start the show", _K.f5.value, lambda do: do.start_show()),
     Key(
         "Show",

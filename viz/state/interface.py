@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from viz.state.person import Shift
 from viz.state.settings import Range
 from viz.state.types import Keyframe, Probe
 
+PanelGroup = Literal["Person", "Motion", "View", "Output", "Program"]
+PANEL_GROUPS: tuple[PanelGroup, ...] = get_args(PanelGroup)
 Inspect = Literal["off", "values", "ruler"]
 INSPECTS: dict[Inspect, str] = {"off": "Off", "values": "Values", "ruler": "Ruler"}
 
@@ -37,6 +39,8 @@ class Interface:
     """False hides the whole interface but the picture (H)."""
     panels_visible: bool = True
     """False hides the panels and leaves the bar and the timeline (Shift+H)."""
+    panel_group: PanelGroup = "Person"
+    """Which panels the sidebar shows."""
     playing: bool = False
     """Whether the clip plays."""
     play_between: bool = False

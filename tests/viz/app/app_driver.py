@@ -27,6 +27,7 @@ from viz.render.inference.stage_interface import Stages
 from viz.render.messages import Event, Rendered
 from viz.render.renderer import Renderer
 from viz.state import files, layouts
+from viz.state.interface import PanelGroup
 from viz.state.types import ModelInfo, RenderRequest, RenderResult
 
 display = gui.display
@@ -59,6 +60,9 @@ class AppDriver(gui.Driver):
         options.setdefault("launch", self.host.launch)
         self.app = App(str(checkpoint), settings=self.settings, builtin_dialogs=True, **options)
         self.commands = self.app.commands
+        for panel in PANELS:
+            if panel.title == (panels or ("",))[0]:
+                self.commands.interface.panel_group = panel.group
         self.window = self.app.window
         self.window.max_fps = 500
         self.commands.preferences.capture_folder = str(folder / "pictures")
@@ -136,10 +140,19 @@ class AppDriver(gui.Driver):
         return replace(full, probe=commands.interface.probe, values=commands.wants_values)
 
     def at(self, key: str, x: float = 0.5, y: float = 0.5) -> tuple[int, int]:
-        """A point of a control, which is scrolled to first where it is in a panel."""
-        if any(key.startswith(f"{panel.title}/") for panel in PANELS):
-            self._scroll_to(key)
+        """A point of a control; where it is in a panel, its group is shown and scrolled to it."""
+        for panel in PANELS:
+            if key.partition("/")[0] == panel.title:
+                if key not in controls.rects:
+                    self.show_group(panel.group)
+                self._scroll_to(key)
         return super().at(key, x, y)
+
+    def show_group(self, group: PanelGroup) -> None:
+        """Have the sidebar show a group of panels."""
+        if self.commands.interface.panel_group != group and "Rail/View" in controls.rects:
+            self.click(f"Rail/{group}")
+            self.frames(1)
 
     def _scroll_to(self, key: str) -> None:
         for _ in range(40):

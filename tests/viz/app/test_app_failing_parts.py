@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from gui_utils.files import file_dialogs
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
 from viz.app import panels, screen
-from viz.app.panels import Panel
+from viz.app.panels import sidebar
 from viz.app.stage import speaker
 
 desk, display, model, start = (
@@ -40,9 +41,10 @@ def still_works(desk: AppDriver, another: str = "r") -> None:
 @pytest.mark.parametrize("title", [panel.title for panel in panels.PANELS])
 def test_a_panel(start: Start, model: Path, monkeypatch: pytest.MonkeyPatch, title: str) -> None:
     table = tuple(
-        Panel(p.title, p.icon, fails if p.title == title else p.draw) for p in panels.PANELS
+        replace(panel, draw=fails if panel.title == title else panel.draw)
+        for panel in panels.PANELS
     )
-    monkeypatch.setattr(screen, "PANELS", table)
+    monkeypatch.setattr(sidebar, "PANELS", table)
     desk = start(model, panels=(title,))
     desk.settle()
     assert "this part is broken" in desk.see_toast(f"The panel {title} failed").details

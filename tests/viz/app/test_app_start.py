@@ -114,6 +114,7 @@ def test_settings_outlive_the_program(start: Start, model: Path) -> None:
     desk.key("ctrl+5")
     assert "Export/What" not in controls.rects
     desk.commands.open_panel("Export")
+    desk.frames()
     again = start()
     again.frames()
     assert "Export/What" in controls.rects, "what was open is open again"

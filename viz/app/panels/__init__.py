@@ -1,4 +1,4 @@
-"""The sidebar: one file a panel, each with ``draw(state, result, commands)``.
+"""The panels, by group: one file a panel, each with ``draw(state, result, commands)``.
 
 A panel reads the application through `Commands`, edits the session state in place by replacing its
 frozen parts, and knows neither torch nor the window.
@@ -32,15 +32,26 @@ from viz.app.panels import (
     track_panel,
     view,
 )
+from viz.state.interface import PanelGroup
 from viz.state.types import RenderResult, SessionState
 
 Draw = Callable[[SessionState, RenderResult | None, Commands], None]
+
+GROUPS: dict[PanelGroup, str] = {
+    "Person": icons.ICON_FA_USER,
+    "Motion": icons.ICON_FA_PERSON_RUNNING,
+    "View": icons.ICON_FA_EYE,
+    "Output": icons.ICON_FA_FILE_EXPORT,
+    "Program": icons.ICON_FA_GEARS,
+}
+"""Icons of the groups of panels, in the rail's order."""
 
 
 @dataclass(frozen=True)
 class Panel:
     """A section of the sidebar."""
 
+    group: PanelGroup
     title: str
     icon: str
     draw: Draw
@@ -49,23 +60,25 @@ class Panel:
 
 
 PANELS: tuple[Panel, ...] = (
-    # What is used most comes first; a model is also opened from the bar, by key and by dropping it.
-    Panel("View", icons.ICON_FA_TABLE_CELLS_LARGE, view.draw),
-    Panel("Directions", icons.ICON_FA_COMPASS, directions_panel.draw),
-    Panel("Appearance", icons.ICON_FA_USER, appearance.draw),
-    Panel("Motion", icons.ICON_FA_PERSON_RUNNING, motion_panel.draw),
-    Panel("Portrait", icons.ICON_FA_ADDRESS_CARD, portrait.draw, default_open=False),
-    Panel("Live", icons.ICON_FA_FACE_LAUGH, live_panel.draw, default_open=False),
-    Panel("Motion track", icons.ICON_FA_MASKS_THEATER, track_panel.draw, default_open=False),
-    Panel("Camera", icons.ICON_FA_VIDEO, camera_panel.draw),
-    Panel("Path", icons.ICON_FA_ROUTE, path_panel.draw, default_open=False),
-    Panel("Capture", icons.ICON_FA_CAMERA_RETRO, capture.draw),
-    Panel("Export", icons.ICON_FA_FILE_EXPORT, export.draw, default_open=False),
-    Panel("Model", icons.ICON_FA_CUBE, model_panel.draw, default_open=False),
-    Panel("Quality", icons.ICON_FA_SLIDERS, quality.draw, default_open=False),
-    Panel("Layers", icons.ICON_FA_LAYER_GROUP, layers_panel.draw, default_open=False),
-    Panel("Performance", icons.ICON_FA_GAUGE_HIGH, performance.draw, default_open=False),
-    Panel("Show", icons.ICON_FA_PERSON_CHALKBOARD, show_panel.draw, default_open=False),
-    Panel("Control", icons.ICON_FA_GAMEPAD, control_panel.draw, default_open=False),
-    Panel("Settings", icons.ICON_FA_GEAR, settings_panel.draw, default_open=False),
+    Panel("Person", "Appearance", icons.ICON_FA_FACE_SMILE, appearance.draw),
+    Panel("Person", "Directions", icons.ICON_FA_COMPASS, directions_panel.draw),
+    Panel("Person", "Portrait", icons.ICON_FA_ADDRESS_CARD, portrait.draw, default_open=False),
+    Panel("Motion", "Motion", icons.ICON_FA_PERSON_WALKING, motion_panel.draw),
+    Panel(
+        "Motion", "Motion track", icons.ICON_FA_MASKS_THEATER, track_panel.draw, default_open=False
+    ),
+    Panel("Motion", "Live", icons.ICON_FA_FACE_LAUGH, live_panel.draw, default_open=False),
+    Panel("View", "View", icons.ICON_FA_TABLE_CELLS_LARGE, view.draw),
+    Panel("View", "Camera", icons.ICON_FA_VIDEO, camera_panel.draw),
+    Panel("View", "Path", icons.ICON_FA_ROUTE, path_panel.draw, default_open=False),
+    Panel("Output", "Capture", icons.ICON_FA_CAMERA_RETRO, capture.draw),
+    Panel("Output", "Export", icons.ICON_FA_FILM, export.draw),
+    Panel("Output", "Show", icons.ICON_FA_PERSON_CHALKBOARD, show_panel.draw, default_open=False),
+    Panel("Program", "Model", icons.ICON_FA_CUBE, model_panel.draw),
+    Panel("Program", "Quality", icons.ICON_FA_SLIDERS, quality.draw),
+    Panel("Program", "Layers", icons.ICON_FA_LAYER_GROUP, layers_panel.draw, default_open=False),
+    Panel("Program", "Performance", icons.ICON_FA_GAUGE_HIGH, performance.draw, default_open=False),
+    Panel("Program", "Control", icons.ICON_FA_GAMEPAD, control_panel.draw, default_open=False),
+    Panel("Program", "Settings", icons.ICON_FA_GEAR, settings_panel.draw, default_open=False),
 )
+"""The sections of each group, from top to bottom."""
