@@ -13,12 +13,13 @@ from gui_utils.controls import layout
 from tests.gui_utils import conftest as gui
 from tests.viz.app.panel_gallery import draw_all, sample_commands, sample_model, sample_result
 from tests.viz.app.recording import RecordingCommands
-from viz.app.panels import PANELS
+from viz.app.panels import GROUPS, PANELS
 from viz.app.panels.appearance import layer_resolution
 from viz.app.panels.layers_panel import matching
 from viz.app.portraits.photo_at_work import Portrait
 from viz.exports.table import EXPORTERS
 from viz.state.animation import path_editing
+from viz.state.interface import PANEL_GROUPS
 from viz.state.jobs import JobStatus
 from viz.state.person import Latent, LatentShare
 from viz.state.types import Cue, LayerInfo, PathOptions, Probe, RenderResult, SessionState
@@ -74,7 +75,9 @@ def desk(make_driver: MakeDriver) -> Desk:
 def test_panels_have_titles_icons_and_keep_their_order():
     titles = [panel.title for panel in PANELS]
     assert len(set(titles)) == len(titles)
-    assert titles[0] == "View", "what is used most comes first"
+    assert list(dict.fromkeys(panel.group for panel in PANELS)) == list(GROUPS)
+    assert list(GROUPS) == list(PANEL_GROUPS)
+    assert titles[0] == "Appearance", "what is used most comes first"
     assert titles[-1] == "Settings"
     assert all(panel.icon for panel in PANELS)
 
