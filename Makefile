@@ -6,10 +6,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
+# Of the bundled model: how many people are drawn, in how many processes, and how it is trained.
 PEOPLE ?= 19000
+PROCESSES ?= 2
+WARMUP ?= --compile --precision bfloat16
+SHARPEN ?=
 DEMO := runs/demo
 
-.PHONY: run test lint format demo ict-is-given clean
+.PHONY: run test lint format demo demo-gpu ict-is-given clean
 
 run: $(VENV)/.run
 	$(BIN)/python visualizer.py $(ARGS)
@@ -30,18 +34,27 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 # Makes the bundled model again, from ICT-FaceKit alone: hours on a processor, and goes on where it
-# was stopped. PEOPLE is how many are drawn, ARGS go to the warm-up.
+# was stopped. ARGS go to the warm-up.
 demo: ict-is-given $(VENV)/.dev
 	$(BIN)/python -m training.synthetic $(DEMO)/heads --model "$(ICT)" --people $(PEOPLE) \
-		--clips-per-person 1 --frames 2 --still --shared-cameras --seed 1 --processes 2
+		--clips-per-person 1 --frames 2 --still --shared-cameras --seed 1 --processes $(PROCESSES)
 	$(BIN)/python -m training.synthetic $(DEMO)/held_out --model "$(ICT)" --people 48 \
 		--clips-per-person 1 --frames 3 --still --shared-cameras --seed 2 --landmarks
-	$(BIN)/python -m training.warmup --data $(DEMO)/heads --out $(DEMO)/run --resume --compile \
-		--precision bfloat16 $(ARGS)
-	$(BIN)/python -m training.warmup.held_out $(DEMO)/run --data $(DEMO)/held_out
-	$(BIN)/python -m training.checkpoint $(DEMO)/run/generator.safetensors $(DEMO)/demo.safetensors \
+	$(BIN)/python -m training.warmup --data $(DEMO)/heads --out $(DEMO)/run --resume $(WARMUP) $(ARGS)
+	$(BIN)/python -m training.warmup.sharpen --data $(DEMO)/heads --out $(DEMO)/sharp --resume \
+		--start-from $(DEMO)/run/generator.safetensors $(SHARPEN)
+	$(BIN)/python -m training.warmup.held_out $(DEMO)/sharp --data $(DEMO)/held_out --device auto
+	$(BIN)/python -m training.checkpoint $(DEMO)/sharp/generator.safetensors $(DEMO)/demo.safetensors \
 		--half --overwrite
 	$(BIN)/python -m training.warmup.name_directions $(DEMO)/demo.safetensors --model "$(ICT)"
+
+# The same on a CUDA machine, whose driver also draws the people (EGL): fewer of them, larger batches.
+demo-gpu: PEOPLE = 8000
+demo-gpu: PROCESSES = 12
+demo-gpu: WARMUP = --device cuda --precision bfloat16 --compile --batch 16 --workers 6 \
+	--updates 6000 --superresolution-updates 3000
+demo-gpu: SHARPEN = --device cuda --precision bfloat16 --compile --batch 8
+demo-gpu: demo
 
 ict-is-given:
 	@test -e "$(ICT)" || { echo "Say where ICT-FaceKit is: make demo ICT=PATH/TO/ICT-FaceKit"; exit 1; }

@@ -143,6 +143,37 @@ def test_plans(config: GenerateConfig):
     assert first.cameras != other_view.cameras
 
 
+def test_cameras_all_around(config: GenerateConfig):
+    def angles(share: float) -> np.ndarray:
+        """Yaw and pitch of 400 people's cameras, in degrees [400, 2]."""
+        plans = dataclasses.replace(config, clips_per_person=1, frames=1, still=True, around=share)
+        x, y, z = np.array([plan_clip(plans, i).cameras[0].position for i in range(400)]).T
+        return np.degrees(np.stack([np.arctan2(x, z), np.arctan2(y, np.hypot(x, z))], axis=1))
+
+    front, everywhere, mixed = angles(0), angles(1), angles(0.4)
+    assert np.abs(front).max(axis=0) == pytest.approx((40, 23), abs=0.01)
+    side, up = np.abs(everywhere).T
+    counts = np.histogram(side, (0, 45, 90, 135, 180))[0]
+    assert (np.diff(counts) < 0).all()
+    assert counts[3] > 15
+    assert 30 < up.max() <= 35.01
+    kept = (mixed == front).all(axis=1)
+    assert 0.55 < kept.mean() < 0.65
+    assert (mixed[~kept] == everywhere[~kept]).all()
+
+
+def test_a_set_begun_before_an_option_existed_goes_on(config: GenerateConfig, tmp_path: Path):
+    older = dataclasses.replace(config, out=tmp_path / "set", people=1, clips_per_person=1)
+    generate(older)
+    path = older.out / "settings.json"
+    settings = json.loads(path.read_text())
+    del settings["around"]
+    path.write_text(json.dumps(settings))
+    generate(older)
+    with pytest.raises(ValueError, match=r"around was 0\.0"):
+        generate(dataclasses.replace(older, around=0.5))
+
+
 def test_the_command_explains_what_is_wrong(
     config: GenerateConfig,
     tmp_path: Path,
@@ -152,6 +183,7 @@ def test_the_command_explains_what_is_wrong(
     monkeypatch.delenv("PV3D_ICT_MODEL", raising=False)
     for arguments, message in (
         (["--frames=0", "--seed=-1"], "frames is 0; it must be 1 or more; seed is -1"),
+        (["--around=2"], "around is 2.0; it must be 0 to 1"),
         ([], "ICT-FaceKit"),
         (["--model", str(tmp_path / "absent")], "does not exist"),
     ):

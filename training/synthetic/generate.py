@@ -30,6 +30,8 @@ MODEL_VARIABLE = "PV3D_ICT_MODEL"
 """Environment variable used if --model is not given."""
 
 _YAW_LIMIT, _PITCH_LIMIT = 40.0, 23.0
+_AROUND_YAW_STD, _AROUND_PITCH_STD, _AROUND_PITCH_LIMIT = 80.0, 17.0, 35.0
+"""Of cameras all around: behind the head they are a sixth as dense as in front of it."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class GenerateConfig:
     """Spread of the cameras to the sides in degrees; never more than 40 aside."""
     pitch_std: float = 8.5
     """Spread of the cameras up and down in degrees; never more than 23."""
+    around: float = 0.0
+    """Share of the cameras that stand all around the head, up to 35 degrees up and down: a quarter
+    of these behind the ears, and ever fewer towards the back. The others stand in front."""
     still: bool = False
     """Leave the camera where it is within a clip. Else it moves as the head turns, as in PV3D."""
     shared_cameras: bool = False
@@ -91,6 +96,8 @@ class GenerateConfig:
             found.append(f"seed is {self.seed}; it must not be negative")
         if min(self.yaw_std, self.pitch_std) < 0:
             found.append("yaw_std and pitch_std must not be negative")
+        if not 0 <= self.around <= 1:
+            found.append(f"around is {self.around}; it must be 0 to 1")
         return found
 
     @property
@@ -142,9 +149,10 @@ def plan_clip(config: GenerateConfig, index: int) -> ClipPlan:
         return np.random.default_rng([config.seed, *key]).standard_normal(count).round(4)
 
     u, m = draw(IDENTITY_DIM, 0, person), draw(MOTION_DIM, 1, person, motion)
-    aside, up = draw(2, 2, person, view, 0 if config.shared_cameras else 1 + motion)
-    yaw = float(np.clip(aside * config.yaw_std, -_YAW_LIMIT, _YAW_LIMIT))
-    pitch = float(np.clip(up * config.pitch_std, -_PITCH_LIMIT, _PITCH_LIMIT))
+    place = person, view, 0 if config.shared_cameras else 1 + motion
+    yaw, pitch = _angles(config, *draw(2, 2, *place))
+    if np.random.default_rng([config.seed, 3, *place]).random() < config.around:
+        yaw, pitch = _angles_around(*draw(2, 4, *place))
     last = max(config.frames - 1, 1)
     timesteps = [round(k / last, 6) for k in range(config.frames)]
     cameras = []
@@ -153,6 +161,20 @@ def plan_clip(config: GenerateConfig, index: int) -> ClipPlan:
         numbers = Camera.orbit(yaw + turn, pitch + nod).numbers()
         cameras.append(Camera.from_numbers(numbers.astype(np.float64).round(7)))
     return ClipPlan(u, m, timesteps, cameras)
+
+
+def _angles(config: GenerateConfig, aside: float, up: float) -> tuple[float, float]:
+    """Yaw and pitch of a camera in front, in degrees, from two draws of N(0, 1)."""
+    yaw = np.clip(aside * config.yaw_std, -_YAW_LIMIT, _YAW_LIMIT)
+    pitch = np.clip(up * config.pitch_std, -_PITCH_LIMIT, _PITCH_LIMIT)
+    return float(yaw), float(pitch)
+
+
+def _angles_around(aside: float, up: float) -> tuple[float, float]:
+    """Yaw from -180 to 180 and pitch of a camera anywhere, likewise."""
+    yaw = (aside * _AROUND_YAW_STD + 180) % 360 - 180
+    pitch = np.clip(up * _AROUND_PITCH_STD, -_AROUND_PITCH_LIMIT, _AROUND_PITCH_LIMIT)
+    return float(yaw), float(pitch)
 
 
 def draw_clip(config: GenerateConfig, renderer: HeadRenderer, index: int) -> None:
@@ -219,7 +241,8 @@ def _check_folder(config: GenerateConfig) -> None:
     settings = config.folder / "settings.json"
     content = json.loads(json.dumps(config.content()))
     if settings.is_file():
-        found = json.loads(settings.read_text())
+        before = json.loads(json.dumps(GenerateConfig(config.out).content()))
+        found = before | json.loads(settings.read_text())  # older ones lack newer settings
         other = [f"{k} was {found.get(k)!r}" for k in content if found.get(k) != content[k]]
         if other:
             raise ValueError(

@@ -58,9 +58,10 @@ def measure(G: Generator, codes: Codes, path: Path, count: int = 24) -> dict[str
         final picture and of the raw one; structural similarity (Wang et al., 2004), 1 for equal
         pictures; perceptual distance (FLIP, Andersson et al., 2020: what a viewer notices who
         flips between the pictures, 0 to 1) where its package is installed; depth error where the
-        head is opaque, world units and percent of the box; and the share of the true change
-        between the frames that is explained (1 is all), whole and around eyes and mouth. What needs
-        data that the set does not hold is absent.
+        head is opaque, world units and percent of the box; how much detail the picture has, as a
+        share of the truth's (see `detail`); and the share of the true change between the frames
+        that is explained (1 is all), whole and around eyes and mouth. What needs data that the set
+        does not hold is absent.
 
     Raises:
         DatasetError: when the data set cannot be used.
@@ -77,6 +78,7 @@ def measure(G: Generator, codes: Codes, path: Path, count: int = 24) -> dict[str
         for name, value in _compare(G, notes, frames, source.pictures(int(clip), frames), frame):
             found.setdefault(name, []).append(value)
     means = {name: sum(values) / len(values) for name, values in found.items()}
+    means["detail"] /= max(means.pop("true detail"), 1e-9)
     for name in [name for name in means if name.startswith("changed")]:
         missed = means.pop(name.replace("changed", "missed"))
         means[name.replace("changed", "change explained")] = 1 - missed / max(means.pop(name), 1e-9)
@@ -119,6 +121,7 @@ def _compare(
             box = (slice(None), *boxes[0])
             changes.append((" eyes and mouth", changes[0][1][box], changes[0][2][box]))
         if not prefix:
+            found += [("detail", detail(picture)), ("true detail", detail(target))]
             found += [(f"missed{where}", float(np.square(e).sum())) for where, e, _ in changes]
             found += [(f"changed{where}", float(np.square(d).sum())) for where, _, d in changes]
             similar = [
@@ -136,6 +139,14 @@ def _compare(
             found.append(("depth error", error))
             found.append(("depth error % of box", 100 * error / G.config.rendering.box_warp))
     return found
+
+
+def detail(pictures: np.ndarray) -> float:
+    """Mean absolute difference of the brightness of pictures [n, H, W, 3], of any range, and its
+    mean over 5 x 5 pixels."""
+    gray = torch.from_numpy(pictures.astype(np.float32)).mean(dim=-1)[:, None]
+    smooth = F.avg_pool2d(gray, 5, stride=1)
+    return float((gray[..., 2:-2, 2:-2] - smooth).abs().mean())
 
 
 def _flip(truth: np.ndarray, picture: np.ndarray) -> float:

@@ -65,11 +65,16 @@ class Parts:
         index = self.pixels(scale)[:, None].expand(-1, pictures.shape[1], -1)
         return pictures.flatten(2).gather(2, index).unflatten(2, (scale * self.side, -1))
 
+    @property
+    def margin(self) -> int:
+        """Raw pixels along a cut whose final ones are other than in the whole."""
+        return min(_MARGIN, (self.side - 1) // 2)
+
     def inside(self, scale: int) -> Tensor:
         """1 where a part of a final picture is as in the whole, 0 close to where it was cut:
         float32 [n, 1, scale * side, scale * side]."""
         steps = torch.arange(self.side, device=self.corner.device)
-        margin = min(_MARGIN, (self.side - 1) // 2)
+        margin = self.margin
         at_start, at_end = self.corner == 0, self.corner + self.side == self.whole  # [n, 2]
         far = (steps >= margin) | at_start[..., None]
         far = far & ((steps < self.side - margin) | at_end[..., None])  # [n, 2, side]

@@ -1,0 +1,414 @@
+"""Sharpens a generator's super-resolution with a discriminator, after the supervised warm-up.
+
+    python -m training.warmup --data heads.zip --out runs/warm
+    python -m training.warmup.sharpen --data heads.zip --out runs/sharp \
+        --start-from runs/warm/generator.safetensors
+
+What no code tells, such as the strands of hair, a regression can only blur. Here a discriminator of
+patches asks for it, beside the warm-up's losses of pictures. All but the super-resolution stays as
+it is, so what it enlarges is rendered once and kept in the run's folder. A run can be stopped at
+any moment and continued with --resume.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import logging
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+import tyro
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from training import checkpoint
+from training.data import DatasetError
+from training.data.sampling import open_source
+from training.distributed import World, world
+from training.terminal import run_command
+from training.train import losses
+from training.train.kept_settings import to_resume
+from training.train.logs import Logs
+from training.train.run_folder import (
+    Health,
+    RunError,
+    RunFolder,
+    TrainingState,
+    resumed,
+    stop_on_signals,
+)
+from training.train.step import Draws
+from training.train.train_config import AmpPrecision
+from training.warmup.known_codes import Codes
+from training.warmup.picture_parts import Parts
+from training.warmup.raw_pictures import RawClips, RawPictures
+from training.warmup.warmup_losses import WarmupLossConfig, picture_losses
+
+log = logging.getLogger(__name__)
+
+_BETAS = (0.0, 0.99)
+
+
+@dataclass(frozen=True)
+class SharpenConfig:
+    """One run that sharpens a super-resolution."""
+
+    data: str
+    """Data set with identity and motion, such as `training.synthetic` makes; it needs no depth."""
+    start_from: str = ""
+    """The generator, as `training.warmup` writes it."""
+    out: str = "runs/sharp"
+    """Folder of the run."""
+    resume: bool = False
+    """Continue from the newest state in the folder."""
+    clips: int = 4000
+    """Clips of the data set that are used; their raw pictures take 1.3 MB each."""
+    turn: float = 4.0
+    """Degrees between the two cameras that should see the same."""
+    updates: int = 8000
+    """Updates in all."""
+    batch: int = 2
+    """Clips an update, two frames of each and a second view."""
+    lr: float = 4e-4
+    """Learning rate of the super-resolution; it falls on a cosine from half of the run."""
+    discriminator_lr: float = 8e-4
+    """Learning rate of the discriminator."""
+    adversarial: float = 0.05
+    """Weight of what the discriminator asks for."""
+    view: float = 1.0
+    """Weight of the difference between two views of one moment."""
+    r1: float = 2.0
+    """Weight of R1 (gamma)."""
+    r1_every: int = 8
+    """Updates from one R1 to the next."""
+    ema: float = 0.997
+    """Share that the averaged super-resolution keeps at each update."""
+    seed: int = 0
+    """Of every draw."""
+    precision: AmpPrecision = "float32"
+    """Number format of the convolutions."""
+    compile: bool = False
+    """Compile the networks with torch.compile. Needs a C++ compiler."""
+    device: str = "auto"
+    """auto is the GPU, or the CPU without one."""
+    log_every: int = 20
+    """Updates from one log entry to the next."""
+    save_every: int = 250
+    """Updates from one saved state to the next."""
+    keep: int = 2
+    """Newest states that are kept."""
+    stop_after: int | None = None
+    """Updates after which this sitting stops, saved and resumable."""
+    loss: WarmupLossConfig = field(
+        default_factory=lambda: WarmupLossConfig(part=40, part_moving=0.3)
+    )
+
+    def __post_init__(self) -> None:
+        names = ("clips", "updates", "batch", "r1_every", "log_every", "save_every", "keep")
+        problems = [
+            f"{name} is {getattr(self, name)}; it must be at least 1"
+            for name in names
+            if getattr(self, name) < 1
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+
+
+class PatchDiscriminator(nn.Module):
+    """Judges patches of pictures, as in pix2pix (Isola et al., 2017, arXiv 1611.07004)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        channels = (3, 48, 96, 128, 128)
+        layers: list[nn.Module] = []
+        for before, after in itertools.pairwise(channels):
+            layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, 3, padding=1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [N, 3, H, W] -> logits [N, 1], the mean over its patches of about 46 pixels."""
+        return self.layers(x).mean(dim=(1, 2, 3))[:, None]
+
+
+class Sharpening:
+    """One run.
+
+    Args:
+        config: its settings.
+        here: the device; the run is for one process.
+        folder: where states go.
+
+    Raises:
+        DatasetError: when the data cannot be used.
+        CheckpointError: when the generator cannot be read.
+        ValueError: when it is none that can be sharpened on these data.
+    """
+
+    def __init__(self, config: SharpenConfig, here: World, folder: RunFolder) -> None:
+        self.config, self.here, self.folder = config, here, folder
+        source = open_source(Path(config.data))
+        self.origin = checkpoint.read(config.start_from)
+        self.G = checkpoint.build(self.origin, here.device)
+        if self.G.superresolution is None:
+            raise ValueError(f"{config.start_from} has no super-resolution to sharpen.")
+        notes = source.annotations(0) if source.names else None
+        if notes is None or notes.identity is None or notes.motion is None:
+            raise DatasetError(
+                f"{config.data} has no identity and motion: make a data set with "
+                "`python -m training.synthetic`."
+            )
+        self.codes = Codes.draw(len(notes.identity), len(notes.motion), self.G)
+        if not self.codes.are_read_by(self.G):
+            raise ValueError(
+                f"{config.start_from} was not trained by training.warmup on such data, so which of "
+                "its pictures belong to these people is not known."
+            )
+        self.codes.save(folder.path / "codes.safetensors")
+        self.raw = RawPictures(
+            self.G, self.codes, source, config.clips, config.turn, folder.path / "raw"
+        )
+        self.scale = self.raw.side // self.G.config.rendering.raw_resolution
+        torch.manual_seed(config.seed)
+        self.D = PatchDiscriminator().to(here.device)
+        self.average = self.G.superresolution
+        self.S = copy.deepcopy(self.average).train().requires_grad_(True)
+        self.adam = torch.optim.Adam(self.S.parameters(), config.lr, betas=_BETAS)
+        self.adam_D = torch.optim.Adam(self.D.parameters(), config.discriminator_lr, betas=_BETAS)
+        self.state = TrainingState(
+            {"S": self.S, "S_ema": self.average, "D": self.D},
+            {"adam": (self.adam, self.S), "adam_D": (self.adam_D, self.D)},
+        )
+        if config.compile:
+            self.S.compile(dynamic=False)
+        self.health = Health(self.state, folder)
+        self._stopping = False
+
+    def restore(self) -> None:
+        """Restores the newest state of the run to resume.
+
+        Raises:
+            RunError: when no state can be used.
+        """
+        if self.config.resume:
+            log.info(resumed(self.folder.restore(self.state), self.folder))
+
+    def stop(self) -> None:
+        """Asks the run to end after the current update."""
+        self._stopping = True
+
+    def run(self) -> Iterator[dict[str, float]]:
+        """Renders what is enlarged, trains, and yields the losses of each update; SIGTERM and
+        SIGINT end it, with its state saved.
+
+        Raises:
+            RunError: when the training diverges, or the state cannot be written.
+            DatasetError: when a clip cannot be used.
+        """
+        config, state = self.config, self.state
+        last = config.updates
+        if config.stop_after is not None:
+            last = min(last, state.update + config.stop_after)
+        with stop_on_signals(self.stop):
+            self._render()
+            while state.update < last and not self._stopping:
+                values = self.update()
+                self.health.note(values.values())
+                due = state.update % config.save_every == 0 or state.update == last
+                if (due or self._stopping) and not self.health.failing:
+                    self.save()
+                yield values
+            self.health.require()
+
+    def _render(self) -> None:
+        with tqdm(total=len(self.raw.names), unit="clip", desc="Raw pictures") as bar:
+            for done in self.raw.make():
+                bar.update(done - bar.n)
+                if self._stopping:
+                    return
+
+    def update(self) -> dict[str, float]:
+        """One update of both networks."""
+        config, number = self.config, self.state.update
+        draws = Draws((config.seed, number), self.here.device)
+        chosen = torch.randint(len(self.raw.names), (config.batch,), generator=draws.cpu)
+        clips = self.raw.read(chosen.tolist())
+        whole = clips.features.shape[-1]
+        images = clips.images.flatten(0, 1)
+        parts = Parts.draw(images, whole, config.loss, draws)
+        both = parts.of_frames(2)
+        target = both.cut(images).float() / 127.5 - 1
+        inside = both.inside(self.scale)
+        margin = slice(self.scale * parts.margin, -self.scale * parts.margin)
+        inner = (..., margin, margin)
+        share = 0.5 * (1 + math.cos(math.pi * max(2 * number / config.updates - 1, 0)))
+        for group in self.adam.param_groups:
+            group["lr"] = config.lr * min(1.0, (number + 1) / 100) * (0.02 + 0.98 * share)
+
+        image = self._enlarged(clips, both, slice(0, 2))
+        found = picture_losses(image, target, inside, config.loss)
+        if config.view:
+            found["view"] = config.view * self._view_loss(clips, parts, image[1::2], inside[1::2])
+        self.D.requires_grad_(False)
+        logits = self._judged(image[inner])
+        found["adversarial"] = config.adversarial * losses.generator_loss(logits)
+        self.S.zero_grad(set_to_none=True)
+        torch.stack(list(found.values())).sum().backward()
+        self.adam.step()
+        keep = min(config.ema, 1 - 1 / (0.1 * number + 1))
+        with torch.no_grad():
+            for average, own in zip(self.average.parameters(), self.S.parameters(), strict=True):
+                average.lerp_(own, 1 - keep)
+        found |= self._update_discriminator(target[inner], image.detach()[inner])
+        self.state.update = number + 1
+        return {name: value.item() for name, value in found.items()}
+
+    def _update_discriminator(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        config = self.config
+        self.D.requires_grad_(True)
+        on_real, on_fake = self._judged(real), self._judged(fake)
+        found = {"discriminator": losses.discriminator_loss(on_real, on_fake)}
+        loss = found["discriminator"]
+        if self.state.update % config.r1_every == 0:
+            real = real.requires_grad_(True)
+            penalty = losses.r1_penalty(self.D(real), [real]).mean()  # in float32
+            loss = loss + config.r1_every * config.r1 / 2 * penalty
+        self.D.zero_grad(set_to_none=True)
+        loss.backward()
+        self.adam_D.step()
+        found |= {"real": on_real.mean(), "fake": on_fake.mean()}
+        return {name: value.detach() for name, value in found.items()}
+
+    def _enlarged(self, clips: RawClips, parts: Parts, views: slice) -> Tensor:
+        """Final pictures of parts of some views, float32 [n * views, 3, H, W]."""
+        features = parts.cut(clips.features[:, views].flatten(0, 1))
+        w = clips.w.repeat_interleave(len(features) // len(clips.w), dim=0)
+        with torch.no_grad():
+            raw = self.G.raw_image(features, w[:, None].expand(-1, self.G.config.num_ws, -1))
+        with self._autocast():
+            return self.S(features, raw, w, clips.features.shape[-1]).float()
+
+    def _judged(self, pictures: Tensor) -> Tensor:
+        with self._autocast():
+            return self.D(pictures).float()
+
+    def _autocast(self):
+        enabled = self.config.precision != "float32"
+        dtype = getattr(torch, self.config.precision) if enabled else torch.bfloat16
+        return torch.autocast(self.here.device.type, dtype, enabled=enabled)
+
+    def _view_loss(self, clips: RawClips, parts: Parts, image: Tensor, inside: Tensor) -> Tensor:
+        """Difference of the last frame's parts [n, 3, H, W] and what the turned camera sees."""
+        there, grid, seen = facing(clips.places, parts, self.scale)
+        other = self._enlarged(clips, there, slice(2, 3))
+        # Bicubic: a softer lookup would call for softer pictures.
+        carried = F.grid_sample(other, grid, mode="bicubic", align_corners=False)
+        known = F.grid_sample(there.inside(self.scale), grid, align_corners=False) > 0.99
+        counts = inside * seen * known
+        return ((carried - image).abs().mean(dim=1, keepdim=True) * counts).sum() / (
+            counts.sum().clamp_min(1)
+        )
+
+    def save(self) -> None:
+        """Writes the state and the generator with the averaged super-resolution.
+
+        Raises:
+            RunError: when the state is not finite, or cannot be written.
+        """
+        notes = "\n".join(self.origin.notes)
+        try:
+            self.folder.save(self.state, self.config.keep)
+            checkpoint.save(
+                self.folder.generator, self.G, notes=notes, metadata=self.origin.metadata
+            )
+        except (OSError, checkpoint.CheckpointError) as error:
+            reason = str(error).rstrip(".")
+            raise RunError(f"The state of the run cannot be saved: {reason}.") from error
+
+
+def facing(places: Tensor, parts: Parts, scale: int) -> tuple[Parts, Tensor, Tensor]:
+    """Where another view shows the same as parts of this one.
+
+    Args:
+        places: see `RawClips.places`, [n, 3, h, w].
+        parts: n parts of this view.
+        scale: of the final pictures to the raw ones.
+
+    Returns:
+        the other view's parts; for the pixels of the final ones where they lie in those, -1 to 1
+        across [n, H, W, 2]; and whether they are seen there, float32 [n, 1, H, W].
+    """
+    cut = parts.cut(places)
+    offset, seen = cut[:, :2], cut[:, 2:]
+    mean = (offset * seen).sum(dim=(2, 3)) / seen.sum(dim=(2, 3)).clamp_min(1)
+    shift = (mean * parts.whole).round().long().flip(1)  # rows first
+    corner = (parts.corner + shift).clamp(0, parts.whole - parts.side)
+    there = replace(parts, corner=corner)
+    size = scale * parts.side
+    offset = F.interpolate(offset, (size, size), mode="bilinear", align_corners=False)
+    seen = F.interpolate(seen, (size, size), mode="bilinear", align_corners=False) > 0.99
+    steps = (torch.arange(size, device=places.device) + 0.5) / scale
+    down, right = torch.meshgrid(steps, steps, indexing="ij")
+    own = torch.stack([right, down]) + (parts.corner - corner).flip(1)[:, :, None, None]
+    grid = (own + offset * parts.whole) / parts.side * 2 - 1
+    return there, grid.permute(0, 2, 3, 1), seen.float()
+
+
+def train(config: SharpenConfig, here: World) -> None:
+    """One sitting of a run, with a progress bar and logs.
+
+    Raises:
+        RunError: when the run's folder cannot be used.
+        DatasetError, CheckpointError, ValueError: as `Sharpening`.
+    """
+    folder = RunFolder(config.out)
+    folder.begin(config, config.resume)
+    sharpening, logs = Sharpening(config, here, folder), Logs(folder.logs)
+    sharpening.restore()
+    recent: defaultdict[str, list[float]] = defaultdict(list)
+    bar = tqdm(total=config.updates, initial=sharpening.state.update, unit="update")
+    try:
+        for values in sharpening.run():
+            number = sharpening.state.update
+            bar.update(number - bar.n)
+            for name, value in values.items():
+                recent[name].append(value)
+            if number % config.log_every == 0:
+                means = {name: sum(found) / len(found) for name, found in recent.items()}
+                recent.clear()
+                bar.set_postfix_str(" ".join(f"{k} {v:.4f}" for k, v in means.items()))
+                logs.numbers(number, means)
+    finally:
+        bar.close()
+        logs.close()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Trains as the command line says; the exit status is 1 if the user must fix something."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        kept = to_resume(arguments, SharpenConfig(data=""))
+        config = tyro.cli(
+            SharpenConfig,
+            args=arguments,
+            default=tyro.MISSING_NONPROP if kept is None else kept,
+            prog="python -m training.warmup.sharpen",
+            description=__doc__,
+        )
+        with world(config.device) as here:
+            train(config, here)
+    except (DatasetError, RunError, checkpoint.CheckpointError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)
