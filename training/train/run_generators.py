@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 AVERAGED = "generator.safetensors"
 """The averaged generator, as it was saved last."""
 BEST = "best.safetensors"
 """The one with the best score so far."""
+CODES = "codes.safetensors"
+"""How numbers become codes, of a run of `training.warmup`: no generator."""
+STATES = "states"
+"""Folder of the states in a run's folder."""
+STATE_SUFFIX = ".state"
+MOST_LISTED = 1000
+"""Most files that `saved_generators` lists."""
+_ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".pkl")
 
 
 def newest_generator(folder: str | Path) -> Path | None:
@@ -18,3 +27,30 @@ def newest_generator(folder: str | Path) -> Path | None:
         return max(found, key=lambda path: path.stat().st_mtime, default=None)
     except OSError:
         return None
+
+
+def saved_generators(folder: str | Path) -> list[Path]:
+    """Files in the folder of a run that can hold a generator, in the order of the training: those
+    with a number in their names (states, snapshots) by that number, then the others by their time.
+
+    Runs of `training.train` and `training.warmup` keep states in a folder of their own; published
+    PV3D and EG3D runs keep numbered checkpoints side by side.
+    """
+    folder = Path(folder)
+    found: list[tuple[bool, int, float, Path]] = []
+    for place, endings in ((folder, _ENDINGS), (folder / STATES, (STATE_SUFFIX,))):
+        try:
+            for path in place.iterdir():
+                if path.suffix.lower() in endings and path.name != CODES and path.is_file():
+                    digits = re.findall(r"\d+", path.stem)
+                    number = int(digits[-1]) if digits else 0
+                    found.append((not digits, number, path.stat().st_mtime, path))
+        except OSError:
+            continue
+    return [path for *_, path in sorted(found)[-MOST_LISTED:]]
+
+
+def run_folder_of(path: str | Path) -> Path:
+    """The folder of the run that a generator or a state belongs to."""
+    folder = Path(path).parent
+    return folder.parent if folder.name == STATES else folder

@@ -29,14 +29,10 @@ from training.data.sampling import open_source
 from training.data.source import Annotations, Pictures
 from training.distributed import training_device
 from training.networks.generator import Frame, Generator
+from training.perceptual import flip
 from training.terminal import run_command
 from training.train.step import Draws
 from training.warmup.known_codes import Codes
-
-try:
-    import flip_evaluator
-except ImportError:  # it comes with the extra `train`
-    flip_evaluator = None
 
 _EYES_AND_MOUTH = slice(36, 68)
 _MARGIN = 0.02
@@ -129,9 +125,9 @@ def _compare(
                 for a, b in zip(picture, target, strict=True)
             ]
             found.append(("structural similarity", float(np.mean(similar))))
-            if flip_evaluator is not None:
-                pairs = zip(target / 255, picture / 255, strict=True)
-                distances = [_flip(truth, ours) for truth, ours in pairs]
+            pairs = zip(target / 255, picture / 255, strict=True)
+            distances = [d for d in (flip(true, ours) for true, ours in pairs) if d is not None]
+            if distances:
                 found.append(("perceptual distance FLIP", sum(distances) / len(distances)))
     if truth.depth is not None and truth.mask is not None:
         error = _depth_error(frame, truth)
@@ -147,13 +143,6 @@ def detail(pictures: np.ndarray) -> float:
     gray = torch.from_numpy(pictures.astype(np.float32)).mean(dim=-1)[:, None]
     smooth = F.avg_pool2d(gray, 5, stride=1)
     return float((gray[..., 2:-2, 2:-2] - smooth).abs().mean())
-
-
-def _flip(truth: np.ndarray, picture: np.ndarray) -> float:
-    """Mean FLIP of two pictures [H, W, 3] in 0..1."""
-    assert flip_evaluator is not None
-    truth, picture = (np.ascontiguousarray(x, dtype=np.float32) for x in (truth, picture))
-    return float(flip_evaluator.evaluate(truth, picture, "LDR", applyMagma=False)[1])
 
 
 def _psnr(error: np.ndarray) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -126,6 +127,30 @@ class FindDirectionsJob:
         return "Finding directions"
 
 
+@dataclass(frozen=True)
+class FiguresJob:
+    """Measures how much two pictures differ; the result is JSON of
+    `viz.state.comparing.measured.Figures`."""
+
+    loses: ClassVar[bool] = False
+    background: ClassVar[bool] = True
+    first: bytes = field(repr=False)
+    """uint8 [h, h, 3]."""
+    second: bytes = field(repr=False)
+    """uint8 [h, h, 3], of any side."""
+
+    @property
+    def name(self) -> str:
+        return "Comparing the pictures"
+
+
+def _figures(job: FiguresJob, _: Renderer) -> Steps[str]:
+    from viz.render.comparing import figures
+
+    measured = yield from figures.measure(*map(figures.from_bytes, (job.first, job.second)))
+    return json.dumps(asdict(measured))
+
+
 def _find_directions(_: FindDirectionsJob, renderer: Renderer) -> Steps[str]:
     from viz.render.directions import direction_finder
 
@@ -176,5 +201,6 @@ JOBS: dict[type[Any], Callable[[Any, Any], Steps[Any]]] = {
     CheckPersonJob: _check_person,
     FindModelJob: _find_model,
     FindDirectionsJob: _find_directions,
+    FiguresJob: _figures,
 }
 """How each job is done, for `viz.render.worker.Worker`."""

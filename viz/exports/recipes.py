@@ -65,6 +65,8 @@ def same(first: str, second: str) -> bool:
         one, other = json.loads(first), json.loads(second)
         for data in (one, other):
             data["state"].pop("checkpoint", None)
+            if data["state"].get("compare"):
+                data["state"]["compare"].pop("path", None)
             data["export"].pop("program", None)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False

@@ -30,13 +30,16 @@ from viz.headless.export_source import (
 )
 from viz.headless.ranks import Ranks, from_environment
 from viz.render import models, person_file
+from viz.render.comparing import second_model
 from viz.render.models import Model
 from viz.render.renderer import Renderer
 from viz.state import files, named_files
+from viz.state.comparing.comparison import Comparison
 from viz.state.driving import driven
 from viz.state.driving.drive import Drive
 from viz.state.errors import UserError
 from viz.state.jobs import Steps, finish
+from viz.state.layouts import compares
 from viz.state.person import Latent, Motion
 from viz.state.types import SessionState
 
@@ -104,6 +107,9 @@ def export(
     model = load(state.checkpoint, device)
     _check_track(state, model)
     renderer = Renderer(model.G, reference=model.reference)
+    if compares(state):
+        compare = _second_model(renderer, state)
+        mine = [replace(i, state=replace(i.state, compare=compare)) for i in mine]
     if source.session is None:
         mine = [replace(i, state=around_head(i.state, model.info.head)) for i in mine]
     if source.cameras is not None:
@@ -122,6 +128,20 @@ def export(
             "resolution."
         ) from e
     return [item.path for item in mine]
+
+
+def _second_model(renderer: Renderer, state: SessionState) -> Comparison:
+    """Loads the model that the session compares with.
+
+    Raises:
+        UserError: when it cannot be used.
+    """
+    compare = state.compare or Comparison()
+    if not Path(compare.path).is_absolute():
+        raise UserError(
+            f"The session compares with {compare.path}, which is not here: name it with --compare."
+        )
+    return finish(second_model.bring(renderer, compare))
 
 
 def _check_track(state: SessionState, model: Model) -> None:

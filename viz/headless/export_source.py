@@ -8,6 +8,7 @@ from pathlib import Path
 from training.user_folders import expanded
 from viz.exports.embedding import Opened, read_session
 from viz.state import files, named_files, settings
+from viz.state.comparing.comparison import Comparison
 from viz.state.errors import UserError
 from viz.state.person import Latent, Motion, parse_seeds
 from viz.state.types import Head, Orbit, Precision, SessionState
@@ -34,6 +35,9 @@ class Source:
     """Person file (.person), or ws (.npy, .npz), to show instead of the session's person. Without a
     checkpoint and a session, a person's model is looked for beside it, among the models opened
     before and with the program."""
+    compare: str = ""
+    """Second model, or the folder of a training run, to show beside the first one: pictures are as
+    the layout of two models shows them. Without one, the session's."""
     seeds: str = ""
     """Seeds of people, such as 0-31 or 3,5,8-11. Without any, the session's person."""
     motion_seeds: str = ""
@@ -93,6 +97,10 @@ def base_state(source: Source, state: SessionState) -> SessionState:
     state = state.snapshot()
     if source.checkpoint:
         state.checkpoint = str(expanded(files.model_file(source.checkpoint)).absolute())
+    if source.compare:
+        path = str(expanded(files.model_file(source.compare)).absolute())
+        state.compare = replace(state.compare or Comparison(), path=path)
+        state.display = replace(state.display, layout="models")
     if source.person:
         if source.seeds:
             raise UserError("--seeds and --person both choose who is shown: leave one out.")

@@ -129,6 +129,15 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class LoadedSecond:
+    """The model that is compared with the one shown is ready."""
+
+    info: ModelInfo
+    stamp: Stamp | None = None
+    """Time and size of its file before it was read."""
+
+
+@dataclass(frozen=True)
 class Progress:
     """A job is under way."""
 
@@ -190,6 +199,7 @@ Event = (
     | Prepared
     | Dropped
     | Loaded
+    | LoadedSecond
     | Progress
     | Finished
     | Failed
@@ -202,7 +212,8 @@ _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *(Render, RenderIdle, Start, Cancel, Quit),
-        *(Ready, Rendered, Prepared, Dropped, Loaded, Progress, Finished, Failed, Cancelled),
+        *(Ready, Rendered, Prepared, Dropped, Loaded, LoadedSecond),
+        *(Progress, Finished, Failed, Cancelled),
     )
 }
 
@@ -249,6 +260,21 @@ class LoadAhead:
     @property
     def name(self) -> str:
         return f"Loading {Path(self.path).name} for later"
+
+
+@dataclass(frozen=True)
+class LoadSecond:
+    """The job of loading the model that is compared with the one shown, or of letting it go."""
+
+    loses: ClassVar[bool] = False
+    background: ClassVar[bool] = True
+    path: str
+    """Empty to let it go."""
+
+    @property
+    def name(self) -> str:
+        name = Path(self.path).name
+        return f"Loading {name} to compare" if name else "Closing the second model"
 
 
 # The wire -----------------------------------------------------------------------------------------

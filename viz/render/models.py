@@ -214,5 +214,6 @@ def _info(G: Generator, path: str, kind: str, notes: tuple[str, ...]) -> ModelIn
         layers=layer_probe.layers(G),
         notes=notes,
         weights=mark,
+        conditioned=config.c_scale != 0,
         head=cached_head(G, mark),
     )

@@ -6,8 +6,9 @@ An orbit reuses planes, a scrub reuses ws, without any explicit invalidation.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from torch import Tensor
 
@@ -27,6 +28,10 @@ class Renderer(PreparedModel):
         max_cache_bytes: memory for cached results.
         reference: whether only the reference networks work on this device.
     """
+
+    beside: Mapping[str, Renderer] = MappingProxyType({})
+    """Renderers of the models that are loaded, this one included, by the fingerprint of their
+    weights; see `viz.render.comparing.side_by_side`."""
 
     def render(
         self,

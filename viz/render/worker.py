@@ -24,6 +24,7 @@ from typing import Any
 import psutil
 import torch
 
+from viz.render.comparing import side_by_side
 from viz.render.messages import (
     ArrayRing,
     Cancel,
@@ -34,7 +35,9 @@ from viz.render.messages import (
     Finished,
     LoadAhead,
     Loaded,
+    LoadedSecond,
     LoadModel,
+    LoadSecond,
     Prepared,
     Progress,
     Quit,
@@ -47,12 +50,13 @@ from viz.render.messages import (
     encode,
     unpack,
 )
-from viz.render.models import Model, load_model, pick_device
+from viz.render.models import load_model, pick_device
+from viz.render.open_models import OpenModel, OpenModels
 from viz.render.renderer import Renderer
 from viz.state.errors import SupersededError, UserError
-from viz.state.files import Stamp, file_stamp
+from viz.state.files import file_stamp
 from viz.state.jobs import Report, ReportingSteps, Steps
-from viz.state.types import MeshData, ModelInfo, RenderRequest, RenderResult
+from viz.state.types import MeshData, RenderRequest, RenderResult
 
 log = logging.getLogger(__name__)
 
@@ -75,18 +79,6 @@ class _Task:
         return getattr(self.job, "idle", False)
 
 
-@dataclass(frozen=True)
-class _Loaded:
-    """A model with its renderer."""
-
-    renderer: Renderer
-    info: ModelInfo
-    stamp: Stamp | None
-    """Time and size of its file before it was read."""
-
-
-_MOST_KEPT = 2
-"""Most models that stay in memory besides the one shown."""
 _QUIET_SECONDS = 0.15
 """Time without a request after which the worker counts as idle."""
 _IDLE_PAUSE = 6.0
@@ -115,13 +107,12 @@ class Worker:
         device: str = "auto",
         ring: ArrayRing | None = None,
     ) -> None:
-        self._shown: _Loaded | None = None
-        self._kept: dict[str, _Loaded] = {}
-        """Models in memory besides the one shown, by path."""
+        self._models = OpenModels()
         self._connection, self._ring = connection, ring
         self._sending = threading.Lock()
         self._jobs = dict(jobs or {})
-        self._kinds = {kind.__name__: kind for kind in (LoadModel, LoadAhead, *self._jobs)}
+        loading = (LoadModel, LoadAhead, LoadSecond)
+        self._kinds = {kind.__name__: kind for kind in (*loading, *self._jobs)}
         self._device_name = device
         self._device = torch.device("cpu")
         self._changed = threading.Condition()
@@ -141,7 +132,7 @@ class Worker:
     @property
     def renderer(self) -> Renderer | None:
         """Renderer of the model that is shown; None without one."""
-        return None if self._shown is None else self._shown.renderer
+        return None if self._models.shown is None else self._models.shown.renderer
 
     def serve(self) -> None:
         """Serves the window until it sends `Quit` or is gone."""
@@ -270,7 +261,7 @@ class Worker:
                 raise SupersededError
 
         try:
-            result = renderer.render(request, check, idle=True)
+            result = side_by_side.render(renderer, request, check, idle=True)
         except SupersededError:
             with self._changed:
                 self._idle.appendleft(request)
@@ -303,7 +294,7 @@ class Worker:
                 raise SupersededError
 
         try:
-            result = renderer.render(request, check)
+            result = side_by_side.render(renderer, request, check)
         except SupersededError:
             self._tell(Dropped(request))
         except UserError as e:
@@ -343,8 +334,10 @@ class Worker:
 
     def _free_memory(self) -> None:
         """Drops cached results, and returns torch's cached memory to the GPU."""
-        if self.renderer is not None:
-            self.renderer.cache.clear()
+        self._models.clear_caches()
+        self._return_device_memory()
+
+    def _return_device_memory(self) -> None:
         if self._on_cuda:
             torch.cuda.empty_cache()
         elif self._device.type == "mps":
@@ -385,32 +378,53 @@ class Worker:
             return self._load(job)
         if isinstance(job, LoadAhead):
             return self._load_ahead(job)
+        if isinstance(job, LoadSecond):
+            return self._load_second(job)
         if self.renderer is None:
             raise UserError("No model is loaded yet: wait for it, or open one.")
         return self._jobs[type(job)](job, self.renderer)
 
     def _load(self, job: LoadModel) -> Steps:
         stamp = file_stamp(job.path)  # a file changed during the reading counts as newer
-        kept = self._take_kept(job.path, stamp)
+        models = self._models
+        kept = models.to_show(job.path, stamp)
         model = None if kept else (yield from load_model(job.path, self._device))
-        old, self._shown = self._shown, None
+        old = models.shown
+        models.show(None)
         if job.keep and old is not None:
-            self._keep(old)
+            models.keep(old)
         elif old is not None:
-            self._kept.clear()
+            models.forget()
             old.renderer.cache.clear()
             del old
             gc.collect()  # its hooks form a cycle with the model, which would stay on the GPU
-            self._free_memory()
-        self._shown = kept or _loaded(model, stamp)
-        self._tell(Loaded(self._shown.info, stamp))
+            self._return_device_memory()
+        if kept is None:
+            assert model is not None
+            kept = OpenModel.of(model, stamp)
+        models.show(kept)
+        self._tell(Loaded(kept.info, stamp))
+
+    def _load_second(self, job: LoadSecond) -> Steps:
+        models = self._models
+        if not job.path:
+            models.compare(None)
+            gc.collect()
+            self._return_device_memory()
+            return
+        stamp = file_stamp(job.path)
+        found = models.to_compare(job.path, stamp)
+        if found is None:
+            found = OpenModel.of((yield from load_model(job.path, self._device)), stamp)
+        models.compare(found)
+        self._tell(LoadedSecond(found.info, stamp))
 
     def _load_ahead(self, job: LoadAhead) -> Steps:
         stamp = file_stamp(job.path)
-        kept = self._take_kept(job.path, stamp)
+        kept = self._models.to_show(job.path, stamp)
         if kept is None:
-            kept = _loaded((yield from load_model(job.path, self._device)), stamp)
-        self._keep(kept)
+            kept = OpenModel.of((yield from load_model(job.path, self._device)), stamp)
+        self._models.keep(kept)
         begin = time.monotonic()
         for k, request in enumerate(job.requests):
             yield "Rendering", k / len(job.requests)
@@ -425,17 +439,6 @@ class Worker:
                 log.warning("A picture could not be rendered ahead: %s", error)
                 return
             self._tell(Prepared(result, job.path, kept.info.weights))
-
-    def _take_kept(self, path: str, stamp: Stamp | None) -> _Loaded | None:
-        """A model in memory, if its file has not changed since it was read, or is gone."""
-        kept = self._kept.pop(path, None)
-        return kept if kept is not None and stamp in (kept.stamp, None) else None
-
-    def _keep(self, loaded: _Loaded) -> None:
-        self._kept.pop(loaded.info.path, None)
-        self._kept[loaded.info.path] = loaded
-        while len(self._kept) > _MOST_KEPT:
-            self._kept.pop(next(iter(self._kept)))
 
     def _fail_job(self, task: _Task, error: Exception) -> None:
         if isinstance(error, UserError):
@@ -464,12 +467,6 @@ def _return_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _loaded(model: Model | None, stamp: Stamp | None) -> _Loaded:
-    assert model is not None
-    renderer = Renderer(model.G, _cache_budget(model.G.device), reference=model.reference)
-    return _Loaded(renderer, model.info, stamp)
-
-
 def _place(mesh: MeshData | None, meshes: tuple[MeshData | None, ...]) -> int | None:
     """Index of a mesh among others; None if it is not one of them, or is None."""
     return next((k for k, other in enumerate(meshes) if other is mesh is not None), None)
@@ -477,11 +474,3 @@ def _place(mesh: MeshData | None, meshes: tuple[MeshData | None, ...]) -> int | 
 
 def _device_words(device: torch.device) -> str:
     return "The CPU" if device.type == "cpu" else f"The GPU {device}"
-
-
-def _cache_budget(device: torch.device) -> int:
-    """Bytes for cached stages: a fraction of the free memory, to hold a clip's planes if they
-    fit."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0] // 4
-    return min(2 * 2**30, psutil.virtual_memory().available // 8)

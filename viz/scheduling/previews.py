@@ -188,7 +188,7 @@ def _changed(previous: RenderRequest | None, request: RenderRequest) -> tuple[st
 
 
 def _person(shot: Shot) -> Hashable:
-    return shot.latent, shot.conditioning
+    return shot.model, shot.latent, shot.conditioning
 
 
 def _moment(shot: Shot) -> Hashable:

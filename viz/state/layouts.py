@@ -8,8 +8,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from viz.state.comparing.differences import difference
 from viz.state.driving import driven
-from viz.state.types import RenderRequest, SessionState, Shot
+from viz.state.person import Latent
+from viz.state.types import Display, RenderRequest, SessionState, Shot
 
 Choice = TypeVar("Choice")
 
@@ -34,10 +36,45 @@ def shots(state: SessionState) -> tuple[Shot, ...]:
         return tuple(moment.shot() for moment in tile_moments(state))
     if display.layout == "split":
         before = state.before or state.shot()
-        return replace(before, view=display.view), state.shot()
+        return replace(before, view=display.view, model=""), state.shot()
+    if display.layout == "models":
+        return state.shot(), *second_shots(state)
     if display.inset not in ("none", display.view):
         return state.shot(), state.shot(display.inset)
     return (state.shot(),)
+
+
+def second_shots(state: SessionState) -> tuple[Shot, ...]:
+    """What the second model shows; empty while there is none."""
+    compare, shot = state.compare, state.shot()
+    if compare is None or not compare.weights:
+        return ()
+    latent = shot.latent if compare.psi is None else _with_psi(shot.latent, compare.psi)
+    return (replace(shot, latent=latent, model=compare.weights),)
+
+
+def _with_psi(latent: Latent, psi: float) -> Latent:
+    """A person, blended or not, with another truncation."""
+    others = tuple(replace(o, latent=_with_psi(o.latent, psi)) for o in latent.others)
+    return replace(latent, psi=psi, others=others)
+
+
+def compares(state: SessionState) -> bool:
+    """Whether two models are to be shown, loaded or not."""
+    return state.display.layout == "models" and state.compare is not None
+
+
+def shows_difference(display: Display) -> bool:
+    """Whether the difference of two models' pictures is shown; meshes have none, so that they
+    lie on both sides of the divider."""
+    return (display.layout, display.models) == ("models", "difference") and display.view != "mesh"
+
+
+def has_divider(display: Display) -> bool:
+    """Whether two pictures share a place, on both sides of a divider."""
+    if display.layout == "models":
+        return display.models != "beside" and not shows_difference(display)
+    return display.layout == "split"
 
 
 def full_request(state: SessionState) -> RenderRequest:
@@ -46,12 +83,13 @@ def full_request(state: SessionState) -> RenderRequest:
 
 
 def grid_shape(state: SessionState) -> tuple[int, int]:
-    """Rows and columns of the layout; the split's two pictures share one cell."""
+    """Rows and columns of the layout; pictures with a divider between them share one cell."""
     if state.display.layout == "grid":
         return 2, 2
     if state.display.layout in ("yaws", "times"):
         return 1, state.display.columns
-    return 1, 1
+    beside = (state.display.layout, state.display.models) == ("models", "beside")
+    return (1, len(shots(state))) if beside else (1, 1)
 
 
 def tile_yaws(state: SessionState) -> list[float]:
@@ -83,7 +121,9 @@ def neighbour(choices: Iterable[Choice], chosen: Choice, step: int) -> Choice:
 
 def compose(state: SessionState, pictures: list[np.ndarray]) -> np.ndarray:
     """Puts a layout's pictures together, uint8 [H, W, 3]; smaller ones are padded with black."""
-    if state.display.layout == "split":
+    if shows_difference(state.display) and len(pictures) == 2:
+        return difference(*pictures, state.display.difference, state.display.gain)
+    if has_divider(state.display) and len(pictures) == 2:
         before, after = (_padded(p, _largest(pictures)) for p in pictures)
         edge = round(state.display.split * after.shape[1])
         return np.concatenate([before[:, :edge], after[:, edge:]], axis=1)

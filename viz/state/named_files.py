@@ -17,6 +17,7 @@ from pathlib import Path, PurePath, PureWindowsPath
 
 from training.user_folders import user_folder
 from viz.state import settings
+from viz.state.comparing.comparison import Comparison
 from viz.state.driving.drive import Drive
 from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.errors import UserError
@@ -155,8 +156,9 @@ def largest(name: str) -> int:
 
 
 def with_files_found(state: SessionState, folder: Path, known: Iterable[str]) -> SessionState:
-    """The state of a session in `folder` with absolute paths of its people's files and tracks. A
-    track that may not be opened is named without a folder: the session shows its moment without it.
+    """The state of a session in `folder` with absolute paths of its people's files and tracks, and
+    of the models that it compares with. A track or such a model that may not be opened is named
+    without a folder: the session shows its moment without it.
 
     Raises:
         UserError: naming a person's file that may not be opened.
@@ -181,7 +183,8 @@ def with_files_found(state: SessionState, folder: Path, known: Iterable[str]) ->
 
     # What is shown must be there; a favourite that is not is only missing from the list.
     kept = tuple(favourite for favourite in state.favourites if is_here(favourite))
-    return _with_files(replace(state, favourites=kept), find)
+    state = _with_files(replace(state, favourites=kept), find)
+    return _with_second_models(state, lambda name: located(name, folder, known) or _plain(name))
 
 
 def portable(state: SessionState, folder: Path) -> SessionState:
@@ -197,6 +200,7 @@ def portable(state: SessionState, folder: Path) -> SessionState:
     # A show's notes and models are private to the speaker, and so are the names of favourites:
     # whoever receives a picture does not get them.
     state = _with_files(replace(state, cues=(), favourites=()), shortened)
+    state = _with_second_models(state, shortened)
     return replace(state, checkpoint=shortened(state.checkpoint) if state.checkpoint else "")
 
 
@@ -210,6 +214,20 @@ def people_and_tracks(state: SessionState) -> list[str]:
 
     _with_files(state, note)
     return list(found)
+
+
+def second_models(state: SessionState) -> list[str]:
+    """The models that a state compares with."""
+    found = [part.compare.path for part in (state, *state.cues) if part.compare is not None]
+    return [path for path in dict.fromkeys(found) if path]
+
+
+def _with_second_models(state: SessionState, change: Callable[[str], str]) -> SessionState:
+    def changed(compare: Comparison | None) -> Comparison | None:
+        return compare and replace(compare, path=change(compare.path) if compare.path else "")
+
+    cues = tuple(replace(cue, compare=changed(cue.compare)) for cue in state.cues)
+    return replace(state, compare=changed(state.compare), cues=cues)
 
 
 def _with_files(state: SessionState, change: Callable[[str], str]) -> SessionState:

@@ -137,7 +137,8 @@ class SessionFiles(PathCommands):
             raise UserError(f"The session cannot be read: {files.reason(error)}.") from error
         # It was written here, so what it names was opened here.
         state = session.from_json(text, "The session")
-        named = [state.checkpoint, *named_files.people_and_tracks(state)]
+        models = (state.checkpoint, *named_files.second_models(state))
+        named = [*models, *named_files.people_and_tracks(state)]
         opened = embedding.read_session(kept.path, [*named, *self._known_files])
         self._take_opened(opened)
         self.origin, self._resumed = kept.origin, True

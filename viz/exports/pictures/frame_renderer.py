@@ -12,6 +12,7 @@ hit. The opacity view itself is opaque.
 from __future__ import annotations
 
 from collections.abc import Generator, Hashable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import cast
 
@@ -25,6 +26,8 @@ from training.networks.generator import RawRender
 from viz.exports.frame_layout import people_across, problems_of_size, scaled_size
 from viz.exports.frame_options import Bits, Look
 from viz.exports.pictures import mesh_pictures
+from viz.render.comparing import side_by_side
+from viz.render.comparing.side_by_side import renderer_of
 from viz.render.renderer import Renderer
 from viz.state import layouts
 from viz.state.colormaps import DEPTH_LUT
@@ -71,15 +74,19 @@ class FrameRenderer:
         Returns:
             uint8 or uint16 [H, W, 3], or [H, W, 4] with straight alpha.
         """
-        kept = self.renderer.cache.keys()
+        caches = [renderer.cache for renderer in self._renderers(state)]
+        kept = [cache.keys() for cache in caches]
         try:
             cells: list[np.ndarray] = []
-            with self.renderer.cache.request():
+            with ExitStack() as stack:
+                for cache in caches:
+                    stack.enter_context(cache.request())
                 for person in _people(state, self.look):
                     cells.append((yield from self._cell(person)))  # noqa: PERF401 (it yields)
         finally:
-            made = self.renderer.cache.keys() - kept
-            self.renderer.cache.drop(key for key in made if _stage(key) in _PASSING)
+            for cache, before in zip(caches, kept, strict=True):
+                made = cache.keys() - before
+                cache.drop(key for key in made if _stage(key) in _PASSING)
         height, width = cells[0].shape[:2]
         picture = layouts.tiled(cells, people_across(self.look, len(cells), (width, height)))
         height, width = picture.shape[:2]
@@ -89,30 +96,37 @@ class FrameRenderer:
         picture = scaled(picture, size)
         return picture if picture.dtype != np.float32 else quantised(picture, self.bits)
 
+    def _renderers(self, state: SessionState) -> list[Renderer]:
+        """Of the models that a state shows."""
+        shots = _cell_shots(state, self.look)
+        return list(dict.fromkeys(renderer_of(self.renderer, shot)[0] for shot in shots))
+
     def _cell(self, state: SessionState) -> Parts:
         shots = _cell_shots(state, self.look)
         rendered = [shot for shot in shots if shot.view != "mesh"]
         with_normals = {_place(shot) for shot in shots if shot.view == "normals"}
         for shot in rendered:  # the longest part, one after the other
-            self.renderer.raw(shot, state.quality, _place(shot) in with_normals)
+            renderer, fitted = renderer_of(self.renderer, shot)
+            renderer.raw(fitted, state.quality, _place(shot) in with_normals)
             yield
         shown: dict[Shot, np.ndarray | None] = {}
         if self.bits == 8 and self.look.background == "shown" and rendered:
             request = RenderRequest(
                 tuple(rendered), state.quality, depth_range=state.display.depth_range
             )
-            shown = dict(zip(rendered, self.renderer.render(request).pictures, strict=True))
-        pictures: list[np.ndarray] = []
+            pictures = side_by_side.render(self.renderer, request).pictures
+            shown = dict(zip(rendered, pictures, strict=True))
+        cells: list[np.ndarray] = []
         for shot in shots:
             picture = shown.get(shot)
             if picture is None:
                 draw = self._mesh if shot.view == "mesh" else self._numbers
                 picture = draw(state, shot)
                 yield
-            pictures.append(picture)
+            cells.append(picture)
         if self.look.views:
-            return layouts.tiled(pictures, len(pictures))
-        return layouts.compose(state, pictures)
+            return layouts.tiled(cells, len(cells))
+        return layouts.compose(state, cells)
 
     def _mesh(self, state: SessionState, shot: Shot) -> np.ndarray:
         """The surface as the window shows it; uint8 [H, W, 3] for 8 bits on an opaque background,
@@ -121,8 +135,9 @@ class FrameRenderer:
         Raises:
             UserError: when there is no surface.
         """
-        mesh = self.renderer.mesh(shot, state.quality)
-        side = self.renderer.side(state.quality)
+        renderer, shot = renderer_of(self.renderer, shot)
+        mesh = renderer.mesh(shot, state.quality)
+        side = renderer.side(state.quality)
         picture = mesh_pictures.draw(mesh, shot.camera, side, state.display.mesh_style)
         if self.look.background == "transparent":
             return picture
@@ -131,7 +146,8 @@ class FrameRenderer:
 
     def _numbers(self, state: SessionState, shot: Shot) -> np.ndarray:
         """A shot's picture, float32 [H, W, 3 or 4] in 0..1."""
-        raw = self.renderer.raw(shot, state.quality, shot.view == "normals")
+        renderer, fitted = renderer_of(self.renderer, shot)
+        raw = renderer.raw(fitted, state.quality, shot.view == "normals")
         straight = self.look.background == "transparent"
         colors = self._colors(state, shot, raw, straight)
         if straight:
@@ -151,7 +167,8 @@ class FrameRenderer:
         if shot.view == "depth":
             return self._depth_colors(state, shot, raw, straight)
         full = shot.view == "image"
-        picture = self.renderer.image(shot, state.quality) if full else raw.image
+        renderer, shot = renderer_of(self.renderer, shot)
+        picture = renderer.image(shot, state.quality) if full else raw.image
         picture = picture.float() * 0.5 + 0.5
         if not straight:
             return picture
@@ -164,8 +181,10 @@ class FrameRenderer:
     def _depth_colors(
         self, state: SessionState, shot: Shot, raw: RawRender, straight: bool
     ) -> Tensor:
-        chosen = state.display.depth_range
-        place = self.renderer.depth_places(raw, shot.camera, chosen, fades=not straight) * 255
+        # As in the window, the second model's colours are those of the first one's range.
+        ends = self.renderer.depth_range(shot.camera, state.display.depth_range)
+        renderer, _ = renderer_of(self.renderer, shot)
+        place = renderer.depth_places(raw, shot.camera, ends, fades=not straight) * 255
         colors = torch.as_tensor(DEPTH_LUT).to(place.device).float() / 255
         low = place.floor().long().clamp_max(254)
         share = (place - low)[..., None]
@@ -173,8 +192,9 @@ class FrameRenderer:
 
     def backdrop(self, state: SessionState, shot: Shot, raw: RawRender, sharpened: bool) -> Tensor:
         """What the model paints on empty rays, about 0..1, [1, 3, H, W]."""
-        renderer, G = self.renderer, self.renderer.G
-        key = (shot.latent, shot.conditioning, sharpened, tuple(raw.image.shape))
+        renderer, shot = renderer_of(self.renderer, shot)
+        G = renderer.G
+        key = (shot.model, shot.latent, shot.conditioning, sharpened, tuple(raw.image.shape))
         found = self._backdrops.get(key)
         if found is None:
             ws = renderer.ws(shot)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from viz.exports.frame_options import Look
 from viz.exports.pictures.frame_renderer import FrameRenderer
+from viz.render.comparing.second_model import bring
 from viz.render.models import load_model
 from viz.render.renderer import Renderer
-from viz.state import files, named_files
+from viz.state import files, layouts, named_files
+from viz.state.comparing.comparison import Comparison
 from viz.state.errors import UserError
 from viz.state.types import Cue, SessionState
 
@@ -32,6 +35,8 @@ class CueFrames:
         if state.checkpoint == files.default_checkpoint():
             self._renderers[""] = renderer
         self._first = renderer
+        self._compared: dict[tuple[str, str], Comparison] = {}
+        """Comparisons whose second model is loaded, by both models."""
 
     def steps(self, cue: Cue, state: SessionState, detail: str, fraction: float) -> Rendering:
         """Steps of rendering a state of a cue; returns uint8 [H, W, 3].
@@ -40,8 +45,22 @@ class CueFrames:
             UserError: when its model is not at hand.
         """
         renderer = yield from self._renderer(cue)
+        if layouts.compares(state):
+            compare = yield from self._second(renderer, cue)
+            state = replace(state, compare=compare)
         pixels = yield from FrameRenderer(renderer, Look(), 8).steps(state, detail, fraction)
         return pixels
+
+    def _second(
+        self, renderer: Renderer, cue: Cue
+    ) -> Generator[tuple[str, float | None], None, Comparison]:
+        """What the cue compares with, loaded."""
+        compare = cue.compare or Comparison()
+        key = cue.checkpoint, compare.path
+        if key not in self._compared:
+            path = _located(compare.path, f"the second model of the cue {cue.name}")
+            self._compared[key] = yield from bring(renderer, replace(compare, path=path))
+        return replace(compare, weights=self._compared[key].weights)
 
     def _renderer(self, cue: Cue) -> Generator[tuple[str, float | None], None, Renderer]:
         name = cue.checkpoint
@@ -54,8 +73,11 @@ class CueFrames:
 def _path_of(cue: Cue) -> str:
     if not cue.checkpoint:
         return files.default_checkpoint()
-    path = named_files.located(cue.checkpoint, files.CHECKPOINTS, named_files.opened_before())
+    return _located(cue.checkpoint, f"the model of the cue {cue.name}")
+
+
+def _located(name: str, what: str) -> str:
+    path = named_files.located(name, files.CHECKPOINTS, named_files.opened_before())
     if not path:
-        name = Path(cue.checkpoint).name
-        raise UserError(f"{name}, the model of the cue {cue.name}, is not here; open it first.")
+        raise UserError(f"{Path(name).name}, {what}, is not here; open it first.")
     return path

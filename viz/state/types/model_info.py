@@ -61,6 +61,8 @@ class ModelInfo:
     """Fingerprint of the model's weights."""
     head: Head = Head()
     """Where the heads of its people lie."""
+    conditioned: bool = True
+    """Whether the mapping network takes a camera."""
     trained_turn: tuple[float, float] | None = TRAINED_TURN
     """Degrees to each side, and up and down, that its training pictures go; None for no model that
     was trained."""

@@ -93,6 +93,8 @@ class Shot:
     """Which of the model's outputs the picture shows."""
     driven: Driven | None = None
     """The driver's motion, which takes the place of the clip's or is blended with it."""
+    model: str = ""
+    """Fingerprint of the weights of the second model that renders it; empty for the first."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
+from viz.state.comparing.comparison import Comparison
+from viz.state.comparing.differences import DifferenceKind
 from viz.state.driving.drive import Drive
 from viz.state.kept.favourites import Favourite
 from viz.state.person import Latent, Motion
@@ -21,14 +23,22 @@ INSETS: dict[Inset, str] = {
     "normals": "Normals",
     "mesh": "Mesh",
 }
-Layout = Literal["single", "grid", "yaws", "times", "split"]
+Layout = Literal["single", "grid", "yaws", "times", "split", "models"]
 LAYOUTS: dict[Layout, str] = {
     "single": "One view",
     "grid": "Four views",
     "yaws": "Several yaws",
     "times": "Several times",
     "split": "Before / after",
+    "models": "Two models",
 }
+ModelsMode = Literal["split", "beside", "difference"]
+MODELS_MODES: dict[ModelsMode, str] = {
+    "split": "Divider",
+    "beside": "Side by side",
+    "difference": "Difference",
+}
+DIFFERENCES: dict[DifferenceKind, str] = {"absolute": "Absolute", "signed": "Signed"}
 Conditioning = Literal["frontal", "follow", "set"]
 CONDITIONINGS: dict[Conditioning, str] = {
     "frontal": "Frontal",
@@ -69,6 +79,14 @@ class Display:
     """Angle between the first and the last picture."""
     split: Annotated[float, Range(0, 1, "%")] = 0.5
     """Where before ends and after begins, as a fraction of the picture's width."""
+    models: ModelsMode = "split"
+    """How two models are compared: on both sides of a divider that can be dragged, as two pictures,
+    or by the difference of their pictures."""
+    difference: DifferenceKind = "absolute"
+    """Absolute is black where the pictures are equal; signed is grey there, brighter where the
+    second model is brighter, and darker where it is darker."""
+    gain: Annotated[float, Range(0.1, 1000, "\u00d7", slider=(1, 32), logarithmic=True)] = 4.0
+    """Factor on the difference, so that small ones can be seen."""
     nearest: bool = False
     """How a picture is enlarged: bilinear blends its pixels, nearest shows squares."""
     depth_range: tuple[Distance, Distance] | None = None
@@ -155,6 +173,8 @@ class Cue:
     playback: Playback = Playback()
     before: Shot | None = None
     """Left side of the before / after layout."""
+    compare: Comparison | None = None
+    """Second model that is shown beside the first one; None for none."""
     transition: Transition = "glide"
     """How the picture changes to this cue: at once, by gliding there, or by a cross-fade."""
     seconds: Annotated[float, Range(0, 60, "s", slider=(0, 5), step=0.1)] = 1.0
@@ -205,6 +225,8 @@ class SessionState:
     playback: Playback = Playback()
     before: Shot | None = None
     """Left side of the before / after layout."""
+    compare: Comparison | None = None
+    """Second model that is shown beside the first one; None for none."""
     keyframes: tuple[Keyframe, ...] = ()
     """The camera and time path, by ascending time; see `viz.state.animation.camera_path`."""
     path: PathOptions = PathOptions()

@@ -1,0 +1,19 @@
+"""Perceptual distance of two pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+try:
+    import flip_evaluator
+except ImportError:  # there is no wheel of it for every kind of processor
+    flip_evaluator = None
+
+
+def flip(truth: np.ndarray, picture: np.ndarray) -> float | None:
+    """Mean FLIP of two pictures [H, W, 3] in 0..1: what a viewer notices who flips between them, 0
+    to 1 (Andersson et al., 2020). None where its package is not installed."""
+    if flip_evaluator is None:
+        return None
+    truth, picture = (np.ascontiguousarray(x, dtype=np.float32) for x in (truth, picture))
+    return float(flip_evaluator.evaluate(truth, picture, "LDR", applyMagma=False)[1])

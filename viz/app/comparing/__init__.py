@@ -1,0 +1,1 @@
+"""Comparing a second model with the one shown."""

@@ -1,0 +1,294 @@
+"""Comparing a second model with the one shown, one method an act, without any drawing."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gui_utils.files.file_dialogs import Filters
+from training.train.run_generators import run_folder_of, saved_generators
+from training.user_folders import expanded
+from viz.app.file_watcher import FileWatch
+from viz.app.session_commands import Question
+from viz.app.sessions.session_files import SessionFiles
+from viz.exports import embedding
+from viz.exports.export_jobs import FiguresJob
+from viz.render.messages import LoadedSecond, LoadSecond
+from viz.scheduling.loops import LoopFinder
+from viz.state import files, layouts, named_files
+from viz.state.comparing.comparison import Comparison
+from viz.state.comparing.measured import Figures
+from viz.state.comparing.sharing import not_shared
+from viz.state.types import ModelInfo, RenderResult
+
+MODEL_FILES = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl", "*.state")
+_LOOK_SECONDS = 2.0
+"""Time between two looks at which generators a run has saved."""
+_MOST_RETRIES = 2
+"""How often a model is loaded again because the renderer ended meanwhile."""
+
+
+class CompareCommands(SessionFiles):
+    """What can be done with a second model."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.second: ModelInfo | None = None
+        """The model that is compared with the one shown, once it is loaded."""
+        self.second_problem = ""
+        """Why there is none although the session names one, as a sentence."""
+        self.figures: Figures | None = None
+        """How much the two pictures shown differ; None while that is not known."""
+        self._figures_of: RenderResult | None = None
+        """What they were, or are being, measured on."""
+        self._asked_second = ""
+        """File that the worker was last asked to load for it."""
+        self._loading_second = False
+        self._retries = 0
+        self._expected_weights = ""
+        """Fingerprint of the weights that an opened export was made with."""
+        self._second_watch = FileWatch()
+        self._run: tuple[str, float, list[Path]] = ("", 0.0, [])
+        """The file whose run was looked through, when, and what was found."""
+
+    # What the user does -----------------------------------------------------------------------
+
+    def compare_with(self, path: str) -> None:
+        """Shows a model beside the one shown, or the newest one of a training run's folder."""
+        file = str(expanded(files.model_file(path)).absolute())
+        if named_files.problem_of(file) == named_files.IS_FOLDER:
+            found = saved_generators(file)
+            if not found:
+                self.notify("error", f"{Path(path).name} is a folder without any generator.")
+                return
+            file = str(found[-1])
+        self._set_compared(file)
+        self.state.display = replace(self.state.display, layout="models")
+
+    def _set_compared(self, file: str) -> None:
+        self._retries = 0
+        if self.second_problem:
+            self._asked_second = ""  # asked for again, it is tried again
+        self.state.compare = replace(self.state.compare or Comparison(), path=file)
+
+    def compare_dialog(self) -> None:
+        """Asks for the model to compare with."""
+        filters: Filters = (("Models", MODEL_FILES), ("All files", ("*",)))
+        self._ask_for_file("open", "Compare with", filters, self.compare_with)
+
+    def compare_run_dialog(self) -> None:
+        """Asks for the folder of a training run to compare with."""
+        title = "Compare with a training run"
+        self._ask_for_file("folder", title, (), self.compare_with)
+
+    def stop_comparing(self) -> None:
+        """Closes the second model."""
+        self.state.compare = None
+        if self.state.display.layout == "models":
+            self.state.display = replace(self.state.display, layout="single")
+
+    def swap_compared(self) -> None:
+        """Shows the second model as the first one, and the first as the second."""
+        first, second = self.model, self.second
+        if first is None or second is None or not first.path:
+            return
+        self.open_model(second.path)
+        self._set_compared(first.path)
+
+    def retry_second(self) -> None:
+        """Loads the second model again after that failed."""
+        self._asked_second, self._retries, self.second_problem = "", 0, ""
+
+    def show_generator(self, index: int) -> None:
+        """Compares with one of the run's generators; see `run_generators`."""
+        found = self.run_generators
+        if found:
+            self._set_compared(str(found[min(max(index, 0), len(found) - 1)]))
+
+    def step_generator(self, step: int) -> None:
+        """Goes on to the next generator that the run has saved, or back."""
+        index = self.run_index
+        if index is not None:
+            self.show_generator(index + step)
+
+    def ask_which_side(self, path: str, others: Sequence[str] = ()) -> bool:
+        """Asks what to do with a dropped model where that is not clear: while two are compared, or
+        if it came with a second one; whether it asks.
+
+        Args:
+            path: the model.
+            others: models that were dropped with it.
+        """
+        name = Path(path).name
+        if len(others) == 1:
+            sentence = f"{Path(others[0]).name} and {name} can be shown side by side."
+            choices = ("Compare both", f"Open {name}")
+        elif not others and self.state.compare is not None:
+            sentence = f"Two models are being compared. {name} can take the place of either."
+            choices = ("Compare with it", f"Open {name}")
+        else:
+            return False
+
+        def answered(choice: str) -> None:
+            if choice == "Compare both":
+                self.open_model(others[0])
+            if choice.startswith("Compare"):
+                self.compare_with(path)
+            else:
+                self.open_model(path)
+
+        self.question = Question("Compare the models?", sentence, choices, answered, choices[1])
+        return True
+
+    # What is shown of it ----------------------------------------------------------------------
+
+    @property
+    def loading_second(self) -> bool:
+        """Whether the second model is being loaded."""
+        return self._loading_second
+
+    @property
+    def not_shared(self) -> str:
+        """What the second model cannot take over, as one sentence; empty where it takes all."""
+        if self.model is None or self.second is None:
+            return ""
+        return not_shared(self.state, self.model, self.second)
+
+    @property
+    def compared_names(self) -> tuple[str, str]:
+        """Names of the two models, with their folders where they are called the same."""
+        first, second = (Path(m.path) if m else Path() for m in (self.model, self.second))
+        if self.model is not None and not self.model.path:
+            first = Path(self.model.name)
+        if first.name == second.name and first.parent != second.parent:
+            return f"{first.parent.name}/{first.name}", f"{second.parent.name}/{second.name}"
+        return first.name, second.name
+
+    @property
+    def run_generators(self) -> list[Path]:
+        """The generators in the folder of the second model, in the order of the training."""
+        path = self.state.compare.path if self.state.compare else ""
+        known, looked, found = self._run
+        now = time.perf_counter()
+        if not Path(path).is_absolute():
+            return []
+        if run_folder_of(known) != run_folder_of(path) or now - looked > _LOOK_SECONDS:
+            found = saved_generators(run_folder_of(path))
+            self._run = path, now, found
+        return found
+
+    @property
+    def run_index(self) -> int | None:
+        """Which of them is compared with; None for none."""
+        path = Path(self.state.compare.path) if self.state.compare else Path()
+        found = self.run_generators
+        return found.index(path) if path in found else None
+
+    # What becomes of it -----------------------------------------------------------------------
+
+    def ask(self, moving: bool, now: float) -> None:
+        """Asks for the picture of the state; see `SessionCommands.ask`."""
+        if self.state.compare is not None or self._asked_second:
+            self._follow_second(now)
+        super().ask(moving, now)
+        if self.state.compare is not None:
+            self._measure(moving)
+
+    def _follow_second(self, now: float) -> None:
+        """Loads the model that the state compares with, and tells the state what is loaded."""
+        compare = self.state.compare
+        path = compare.path if compare else ""
+        if path != self._asked_second and not self._loading_second:
+            self._ask_for_second(path)
+        if compare is None:
+            return
+        here = self.second is not None and (not self.second_problem or self.second.path == path)
+        weights = self.second.weights if self.second is not None and here else ""
+        if weights != compare.weights:
+            self.state.compare = replace(compare, weights=weights)
+            self._loops = LoopFinder()  # their pictures are those of other weights
+        self._watch_second(now)
+
+    def _ask_for_second(self, path: str) -> None:
+        if not path and self.current_show is not None:
+            return  # another cue may need it
+        self._asked_second, self.second_problem = path, ""
+        if path and not Path(path).is_absolute():
+            self.second_problem = f"{path}, which the session compares with, is not here."
+            return
+        if not path:
+            self.second, self.figures = None, None
+            self._second_watch.begin("")
+        self._loading_second = True
+        self.worker.start(LoadSecond(path), lambda _: self._second_ended(), self._second_failed)
+
+    def _second_ended(self) -> None:
+        self._loading_second = False
+
+    def _second_failed(self) -> None:
+        self._loading_second = False
+        name = Path(self._asked_second).name
+        self.second_problem = f"{name} could not be loaded to compare."
+
+    def second_loaded(self, event: LoadedSecond) -> None:
+        """Takes over the second model from the worker."""
+        before, self.second = self.second, event.info
+        self._retries, path = 0, event.info.path
+        self._second_watch.begin(path, event.stamp)
+        if before is not None and run_folder_of(before.path) == run_folder_of(path):
+            # Of a run that is looked through, only the last one is worth a place.
+            recent = self.preferences.recent
+            self.preferences.recent = [p for p in recent if p not in (before.path, path)]
+        self.preferences.opened(path)
+        self.remember()
+        expected, self._expected_weights = self._expected_weights, ""
+        if expected and expected != event.info.weights:
+            name = event.info.name
+            self.notify("warning", f"{name} has other weights than what the export compared with.")
+
+    def second_lost(self) -> None:
+        """The worker was restarted and has no second model any more."""
+        self.second, self.figures, self._figures_of = None, None, None
+        self._loading_second = False
+        if self._retries < _MOST_RETRIES:
+            self._retries += 1
+            self._asked_second, self.second_problem = "", ""
+
+    def _take_opened(self, opened: embedding.Opened) -> None:
+        super()._take_opened(opened)
+        compare = opened.state.compare
+        self._expected_weights = compare.weights if compare and opened.weights else ""
+
+    def _watch_second(self, now: float) -> None:
+        """Loads the second model again when its file changed, and says when it went away."""
+        if self.second is None or self._loading_second or self.current_show is not None:
+            return
+        found = self._second_watch.look(now)
+        if found == "gone":
+            sentence = f"{self.second.name} is gone from the disk. It stays loaded until you quit."
+            self.notify("warning", sentence)
+        elif found == "changed" and self.interface.reload_on_change:
+            self._asked_second = ""
+
+    def _measure(self, moving: bool) -> None:
+        """Has the two full pictures compared once they rest."""
+        result = self.result
+        if result is self._figures_of or moving or not self.shows_all or result is None:
+            return
+        pictures = [picture for picture in result.pictures if picture is not None]
+        self._figures_of, self.figures = result, None
+        if len(pictures) != 2 or not layouts.compares(self.state):
+            return
+        first, second = (np.ascontiguousarray(picture).tobytes() for picture in pictures)
+
+        def take(text: str) -> None:
+            if self._figures_of is result:
+                self.figures = Figures(**json.loads(text))
+
+        self.worker.start(FiguresJob(first, second), take)

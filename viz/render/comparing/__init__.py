@@ -1,0 +1,1 @@
+"""Rendering two models for one picture, and measuring how they differ."""

@@ -1,0 +1,36 @@
+"""How much two pictures differ, in numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from skimage.metrics import structural_similarity
+
+from training.perceptual import flip
+from viz.state.comparing.differences import matched
+from viz.state.comparing.measured import Figures
+from viz.state.jobs import Steps
+
+_LEAST_SIDE = 7
+"""Pixels of the window over which structural similarity compares."""
+
+
+def from_bytes(pixels: bytes) -> np.ndarray:
+    """A square picture, uint8 [h, h, 3], from its pixels row by row."""
+    levels = np.frombuffer(pixels, np.uint8)
+    side = math.isqrt(levels.size // 3)
+    return levels.reshape(side, side, 3)
+
+
+def measure(first: np.ndarray, second: np.ndarray) -> Steps[Figures]:
+    """Steps of comparing two square pictures, uint8 [h, h, 3], at the side of the smaller one."""
+    yield "PSNR and SSIM", 0.0
+    a, b = matched(first, second)
+    error = float(np.square(a.astype(np.float64) - b).mean())
+    psnr = 10 * math.log10(255**2 / error) if error else math.inf
+    ssim = math.nan
+    if a.shape[0] >= _LEAST_SIDE:
+        ssim = float(structural_similarity(a, b, channel_axis=-1, data_range=255))
+    yield "FLIP", 0.3
+    return Figures(psnr, ssim, flip(a / 255, b / 255))

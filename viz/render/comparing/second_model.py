@@ -1,0 +1,36 @@
+"""Loading the second model of an export."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from training.checkpoint import weights_mark
+from viz.render.models import load_model
+from viz.render.renderer import Renderer
+from viz.state.comparing.comparison import Comparison
+from viz.state.jobs import Steps
+
+_CACHE_BYTES = 2**28
+
+
+def bring(renderer: Renderer, compare: Comparison) -> Steps[Comparison]:
+    """Steps of loading the second model of a comparison, to be rendered beside the first.
+
+    Args:
+        renderer: of the first model.
+        compare: names the second one's file.
+
+    Returns:
+        the comparison, with the fingerprint of the weights.
+
+    Raises:
+        UserError: when the file cannot be used, with all reasons.
+    """
+    model = yield from load_model(compare.path, renderer.G.device)
+    weights = model.info.weights
+    if weights == weights_mark(renderer.G.state_dict()):
+        second = renderer
+    else:
+        second = Renderer(model.G, _CACHE_BYTES, reference=model.reference)
+    renderer.beside = {**renderer.beside, weights: second}
+    return replace(compare, weights=weights)

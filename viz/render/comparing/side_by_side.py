@@ -1,0 +1,98 @@
+"""Requests whose shots belong to two models: each renders its own, with its own caches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from viz.render.renderer import Renderer
+from viz.state.comparing.sharing import CodeSizes, fitted
+from viz.state.errors import UserError
+from viz.state.types import RenderRequest, RenderResult, Shot
+
+T = TypeVar("T")
+
+
+def renderer_of(renderer: Renderer, shot: Shot) -> tuple[Renderer, Shot]:
+    """The renderer of a shot's model, and the shot as that model can show it.
+
+    Args:
+        renderer: of the first model; its `beside` has the others.
+        shot: of either model.
+
+    Raises:
+        UserError: when the shot's model is not loaded.
+    """
+    if not shot.model:
+        return renderer, shot
+    other = renderer.beside.get(shot.model)
+    if other is None:
+        raise UserError("The second model is not loaded any more: open it again under Compare.")
+    if other is renderer:  # the same file on both sides
+        return renderer, shot
+    return other, fitted(shot, _sizes(renderer), _sizes(other))
+
+
+def _sizes(renderer: Renderer) -> CodeSizes:
+    config = renderer.G.config
+    return CodeSizes(config.num_ws, config.w_dim, config.motion_dim)
+
+
+def render(
+    renderer: Renderer,
+    request: RenderRequest,
+    check: Callable[[], None] = lambda: None,
+    *,
+    idle: bool = False,
+) -> RenderResult:
+    """Answers a request; see `Renderer.render`. Without a depth range of its own, the second
+    model's depth has that of the first, so that equal colours are equal distances.
+
+    Raises:
+        UserError: when the request cannot be met.
+    """
+    if not any(shot.model for shot in request.shots):
+        return renderer.render(request, check, idle=idle)
+    parts: list[RenderResult] = []
+    places: dict[Renderer, list[int]] = {}
+    placed = [renderer_of(renderer, shot) for shot in request.shots]
+    for index, (owner, _) in enumerate(placed):
+        places.setdefault(owner, []).append(index)
+    depth_range = request.depth_range
+    for owner, indices in places.items():
+        part = replace(
+            request,
+            shots=tuple(placed[k][1] for k in indices),
+            depth_range=depth_range,
+            probe=request.probe if indices[0] == 0 else None,
+        )
+        result = owner.render(part, check, idle=idle)
+        parts.append(result)
+        depth_range = depth_range or next(filter(None, result.depth_ranges), None)
+    order = [k for indices in places.values() for k in indices]
+    return replace(
+        parts[0],
+        request=request,
+        pictures=_ordered(order, [r.pictures for r in parts]),
+        meshes=_ordered(order, [r.meshes for r in parts]),
+        problems=tuple(dict.fromkeys(problem for r in parts for problem in r.problems)),
+        depth_ranges=_ordered(order, [r.depth_ranges for r in parts]),
+        values=_ordered(order, [r.values for r in parts]) if request.values else (),
+        stage_ms=_summed([r.stage_ms for r in parts]),
+        total_ms=sum(r.total_ms for r in parts),
+    )
+
+
+def _ordered(order: list[int], parts: list[tuple[T, ...]]) -> tuple[T, ...]:
+    """The answers of all parts in the order of the request's shots."""
+    answers = dict(zip(order, (answer for part in parts for answer in part), strict=True))
+    return tuple(answers[k] for k in sorted(answers))
+
+
+def _summed(parts: list[dict[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for part in parts:
+        for stage, spent in part.items():
+            total[stage] = total.get(stage, 0.0) + spent
+    return total

@@ -1,0 +1,24 @@
+"""Which second model a session shows beside the first one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from viz.state.settings import Range
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A second model that shows the same codes, time and camera as the first one."""
+
+    path: str = ""
+    """Path of its file."""
+    psi: Annotated[float, Range(-10, 10, slider=(-1, 2))] | None = None
+    """Truncation of the second model: 1 is the person as drawn, 0 that model's average person.
+
+    None is that of the first model.
+    """
+    weights: str = field(default="", compare=False)
+    """Fingerprint of its weights, by which the renderer knows it; empty while it is not loaded. It
+    follows from the file, so that it makes no difference between two sessions."""
