@@ -37,6 +37,8 @@ class AppOptions:
     kiosk: str = ""
     """Session whose cues run full screen without end, for an exhibition: visitors can turn the
     head, scrub the clip and see another person. Ctrl+Shift+Q quits."""
+    compare: str = ""
+    """Second model to show beside it, or the folder of a training run."""
     device: str = "auto"
     """Where the model runs: auto, cpu, cuda, cuda:1 or mps."""
 
@@ -56,7 +58,8 @@ def run_app(options: AppOptions) -> int:
         options = replace(options, checkpoint="", person=options.checkpoint)
     try:
         options = replace(options, checkpoint=files.model_file(options.checkpoint))
-        for path in (options.checkpoint, options.person):
+        second = files.compared_file(options.compare)
+        for path in (options.checkpoint, options.person, second):
             if path and (problem := named_files.problem_of(expanded(path))):
                 raise UserError(f"Cannot load {path}: {problem}.")
         if session := options.kiosk or options.session:
@@ -79,6 +82,8 @@ def run_app(options: AppOptions) -> int:
         return 1
     if opened is not None and not options.checkpoint:
         app.commands.bring_model(opened, options.kiosk or options.session)
+    if options.compare:
+        app.commands.compare_with(options.compare)
     if options.person:
         person = str(expanded(options.person))
         app.commands.open_person(person, with_model=not (options.checkpoint or options.session))
@@ -155,6 +160,7 @@ _EXAMPLES = {
     "app": (
         "",
         "model.ckpt",
+        "model.ckpt --compare runs/mine",
         "--session session.json",
         "render --output head.png",
         "video --moving orbit --output orbit.mp4",

@@ -254,7 +254,7 @@ class App:
         self._events.poll(now)
         drops = self.window.take_drops()
         if drops and not commands.is_kiosk:
-            commands.open_all(drops)
+            commands.open_all(drops, imgui.get_io().key_shift)
         while self.window.callback_errors:
             error = self.window.callback_errors.popleft()
             commands.notify("error", "A window event could not be handled.", error)

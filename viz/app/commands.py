@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gui_utils.files.file_dialogs import Filters, show_folder
+from viz.app.comparing.compare_commands import MODEL_FILES, CompareCommands
 from viz.app.control.control_commands import ControlCommands
 from viz.app.exploring.direction_commands import DirectionCommands
 from viz.app.exploring.inspect_commands import InspectCommands
@@ -38,11 +39,11 @@ CaptureKind = Literal["picture", "raw", "depth", "window"]
 
 _PEOPLE = (PERSON_SUFFIX, *ARRAYS)
 _NUMPY: Filters = (("NumPy", ("*.npz", "*.npy")),)
-_MODELS = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl")
 _SESSIONS = ("*.json", *(f"*{suffix}" for suffix in embedding.EXPORT_SUFFIXES))
 
 
 class Commands(
+    CompareCommands,
     LiveCommands,
     PortraitCommands,
     TrackCommands,
@@ -56,8 +57,13 @@ class Commands(
 
     # Opening ----------------------------------------------------------------------------------
 
-    def open_all(self, paths: Sequence[str]) -> None:
-        """Opens dropped files; of several models or sessions the last one counts."""
+    def open_all(self, paths: Sequence[str], compares: bool = False) -> None:
+        """Opens dropped files; of several models or sessions the last one counts.
+
+        Args:
+            paths: the files.
+            compares: whether a model is to be shown beside the present one.
+        """
         photos = [p for p in paths if is_photo(p)]
         films = [p for p in paths if is_video(p)]
         tracks = [p for p in paths if _is_track(p)]
@@ -65,6 +71,11 @@ class Commands(
         rest = [p for p in paths if p not in (*photos, *films, *tracks, *sessions)]
         models = [p for p in rest if Path(p).suffix.lower() not in _PEOPLE]
         people = [p for p in rest if Path(p).suffix.lower() in _PEOPLE]
+        if models and compares:
+            self.compare_with(models[-1])
+            models = []
+        elif models and not sessions and self.ask_which_side(models[-1], models[:-1]):
+            models = []
         # A session names its model, and a person goes into whatever is shown in the end.
         for group in (models, sessions, people, tracks, films, photos):
             if group:
@@ -91,7 +102,7 @@ class Commands(
 
     def open_dialog(self) -> None:
         """Asks for a model, a session, a person or a motion track."""
-        known = (*_MODELS, *_SESSIONS, f"*{PERSON_SUFFIX}", f"*{TRACK_SUFFIX}")
+        known = (*MODEL_FILES, *_SESSIONS, f"*{PERSON_SUFFIX}", f"*{TRACK_SUFFIX}")
         filters = (("Models, sessions, people and tracks", known), ("All files", ("*",)))
         title = "Open a model, a session, a person or a motion track"
         self._ask_for_file("open", title, filters, self.open)

@@ -67,8 +67,8 @@ class Preferences:
     recent: list[str] = field(default_factory=list[str])
     """Models opened before, newest first."""
     ws: list[str] = field(default_factory=list[str])
-    """Person files, ws, motion tracks and videos that were opened before, newest first: sessions
-    and tracks may name them."""
+    """Person files, ws, motion tracks, videos and generators of a run that were opened before,
+    newest first: sessions and tracks may name them."""
     bookmarks: dict[str, str] = field(default_factory=dict[str, str])
     """Sessions as JSON by digit."""
     learned: list[str] = field(default_factory=list[str])

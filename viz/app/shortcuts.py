@@ -117,6 +117,13 @@ KEYS: tuple[Key, ...] = (
     Key("Session", "Ctrl+O", "Open", _CTRL | _K.o.value, lambda do: do.open_dialog()),
     Key(
         "Session",
+        "Ctrl+Shift+O",
+        "Compare with another model",
+        _CTRL | _SHIFT | _K.o.value,
+        lambda do: do.compare_dialog(),
+    ),
+    Key(
+        "Session",
         "Ctrl+S",
         "Save the session",
         _CTRL | _K.s.value,

@@ -12,6 +12,7 @@ from viz.render.messages import (
     Event,
     Failed,
     Loaded,
+    LoadedSecond,
     Prepared,
     Progress,
     Ready,
@@ -59,6 +60,8 @@ class WorkerEvents:
             commands.portrait_progress(event)
         elif isinstance(event, Loaded):
             self._loaded(event)
+        elif isinstance(event, LoadedSecond):
+            commands.second_loaded(event)
         elif isinstance(event, Failed):
             self._failed(event)
         elif isinstance(event, Cancelled):
@@ -71,6 +74,7 @@ class WorkerEvents:
             log.warning(event.sentence)
             commands.thumbnails.lost()
             commands.prepare_again()
+            commands.second_lost()
             commands.notify("warning", event.sentence)
 
     def _show(self, event: Rendered, now: float) -> None:

@@ -98,7 +98,7 @@ def base_state(source: Source, state: SessionState) -> SessionState:
     if source.checkpoint:
         state.checkpoint = str(expanded(files.model_file(source.checkpoint)).absolute())
     if source.compare:
-        path = str(expanded(files.model_file(source.compare)).absolute())
+        path = str(expanded(files.compared_file(source.compare)).absolute())
         state.compare = replace(state.compare or Comparison(), path=path)
         state.display = replace(state.display, layout="models")
     if source.person:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from training.replacing import replacing
-from training.train.run_generators import newest_generator
+from training.train.run_generators import newest_generator, saved_generators
 from training.user_folders import expanded
 from viz.state.errors import UserError
 
@@ -55,6 +55,14 @@ def model_file(path: str) -> str:
     """The file of a model: for the folder of a training run, its newest generator."""
     found = newest_generator(expanded(path)) if path else None
     return str(found) if found else path
+
+
+def compared_file(path: str) -> str:
+    """The file of a model to compare with: for a folder its newest generator, or the last of the
+    checkpoints in it."""
+    file = model_file(path)
+    last = saved_generators(expanded(file))[-1:] if path else []
+    return str(last[0]) if last else file
 
 
 def default_checkpoint() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -77,6 +77,18 @@ def has_divider(display: Display) -> bool:
     return display.layout == "split"
 
 
+def seen_pictures(
+    display: Display, pictures: Sequence[np.ndarray | None]
+) -> Sequence[np.ndarray | None]:
+    """The pictures that have a place in a layout: those that were rendered, or the difference of
+    the two models'."""
+    if shows_difference(display) and len(pictures) == 2:
+        first, second = pictures
+        if first is not None and second is not None:
+            return [difference(first, second, display.difference, display.gain)]
+    return pictures
+
+
 def full_request(state: SessionState) -> RenderRequest:
     """What a state shows, at full quality."""
     return RenderRequest(shots(state), state.quality, depth_range=state.display.depth_range)
@@ -121,8 +133,7 @@ def neighbour(choices: Iterable[Choice], chosen: Choice, step: int) -> Choice:
 
 def compose(state: SessionState, pictures: list[np.ndarray]) -> np.ndarray:
     """Puts a layout's pictures together, uint8 [H, W, 3]; smaller ones are padded with black."""
-    if shows_difference(state.display) and len(pictures) == 2:
-        return difference(*pictures, state.display.difference, state.display.gain)
+    pictures = [p for p in seen_pictures(state.display, pictures) if p is not None]
     if has_divider(state.display) and len(pictures) == 2:
         before, after = (_padded(p, _largest(pictures)) for p in pictures)
         edge = round(state.display.split * after.shape[1])

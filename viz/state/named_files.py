@@ -226,7 +226,9 @@ def _with_second_models(state: SessionState, change: Callable[[str], str]) -> Se
     def changed(compare: Comparison | None) -> Comparison | None:
         return compare and replace(compare, path=change(compare.path) if compare.path else "")
 
-    cues = tuple(replace(cue, compare=changed(cue.compare)) for cue in state.cues)
+    cues = tuple(
+        replace(cue, compare=cue.compare and changed(cue.compare.unloaded)) for cue in state.cues
+    )
     return replace(state, compare=changed(state.compare), cues=cues)
 
 

@@ -155,9 +155,10 @@ def test_a_checkpoint_opens_by_the_dialog(start: Start, model: Path) -> None:
 def test_of_several_models_dropped_the_last_opens(start: Start, model: Path) -> None:
     desk = start()
     desk.settle()
-    other = model.with_name("other.safetensors")
-    other.write_bytes(model.read_bytes())
-    desk.drop(other, model)
+    others = [model.with_name(f"{name}.safetensors") for name in ("other", "third")]
+    for other in others:
+        other.write_bytes(model.read_bytes())
+    desk.drop(*others, model)
     desk.until(lambda: desk.model.path == str(model), 10)
     desk.see_toast("at a time: small.safetensors was opened")
     desk.run_jobs()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
@@ -24,10 +26,12 @@ class WorkerThread:
         self.worker: Worker | None = None
         self.exitcode: int | None = None
         self._thread = threading.Thread()
+        self._connection: Connection | None = None
 
     def launch(
         self, connection: Connection, device: str, memory: SharedMemory | None
     ) -> WorkerThread:
+        self._connection = connection
         ring = None if memory is None else ArrayRing(memory)
         self.worker = Worker(connection, self._jobs, device, ring)
         self._thread = threading.Thread(target=self.worker.serve, name="worker", daemon=True)
@@ -41,6 +45,12 @@ class WorkerThread:
 
     def join(self, timeout: float | None = None) -> None:
         self._thread.join(timeout)
+
+    def vanish(self) -> None:
+        """Cuts the connection, as where the worker's process is killed."""
+        assert self._connection is not None
+        with socket.socket(fileno=os.dup(self._connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
 
     def terminate(self) -> None:
         """A thread cannot be ended."""

@@ -15,8 +15,8 @@ from gui_utils.files.file_dialogs import Filters
 from training.train.run_generators import run_folder_of, saved_generators
 from training.user_folders import expanded
 from viz.app.file_watcher import FileWatch
-from viz.app.session_commands import Question
-from viz.app.sessions.session_files import SessionFiles
+from viz.app.program_commands import Question
+from viz.app.stage.show_commands import ShowCommands
 from viz.exports import embedding
 from viz.exports.export_jobs import FiguresJob
 from viz.render.messages import LoadedSecond, LoadSecond
@@ -34,7 +34,7 @@ _MOST_RETRIES = 2
 """How often a model is loaded again because the renderer ended meanwhile."""
 
 
-class CompareCommands(SessionFiles):
+class CompareCommands(ShowCommands):
     """What can be done with a second model."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -47,6 +47,7 @@ class CompareCommands(SessionFiles):
         """How much the two pictures shown differ; None while that is not known."""
         self._figures_of: RenderResult | None = None
         """What they were, or are being, measured on."""
+        self._measuring = False
         self._asked_second = ""
         """File that the worker was last asked to load for it."""
         self._loading_second = False
@@ -61,13 +62,10 @@ class CompareCommands(SessionFiles):
 
     def compare_with(self, path: str) -> None:
         """Shows a model beside the one shown, or the newest one of a training run's folder."""
-        file = str(expanded(files.model_file(path)).absolute())
+        file = str(expanded(files.compared_file(path)).absolute())
         if named_files.problem_of(file) == named_files.IS_FOLDER:
-            found = saved_generators(file)
-            if not found:
-                self.notify("error", f"{Path(path).name} is a folder without any generator.")
-                return
-            file = str(found[-1])
+            self.notify("error", f"{Path(file).name} is a folder without any generator.")
+            return
         self._set_compared(file)
         self.state.display = replace(self.state.display, layout="models")
 
@@ -242,10 +240,9 @@ class CompareCommands(SessionFiles):
         self._retries, path = 0, event.info.path
         self._second_watch.begin(path, event.stamp)
         if before is not None and run_folder_of(before.path) == run_folder_of(path):
-            # Of a run that is looked through, only the last one is worth a place.
-            recent = self.preferences.recent
-            self.preferences.recent = [p for p in recent if p not in (before.path, path)]
-        self.preferences.opened(path)
+            self.preferences.loaded_ws(path)  # a run that is looked through is no news
+        else:
+            self.preferences.opened(path)
         self.remember()
         expected, self._expected_weights = self._expected_weights, ""
         if expected and expected != event.info.weights:
@@ -279,16 +276,23 @@ class CompareCommands(SessionFiles):
     def _measure(self, moving: bool) -> None:
         """Has the two full pictures compared once they rest."""
         result = self.result
-        if result is self._figures_of or moving or not self.shows_all or result is None:
+        if result is None or result is self._figures_of or self._measuring:
+            return
+        if moving or not self.shows_all:
             return
         pictures = [picture for picture in result.pictures if picture is not None]
         self._figures_of, self.figures = result, None
         if len(pictures) != 2 or not layouts.compares(self.state):
             return
+        self._measuring = True
         first, second = (np.ascontiguousarray(picture).tobytes() for picture in pictures)
 
         def take(text: str) -> None:
+            self._measuring = False
             if self._figures_of is result:
                 self.figures = Figures(**json.loads(text))
 
-        self.worker.start(FiguresJob(first, second), take)
+        def ended() -> None:
+            self._measuring = False
+
+        self.worker.start(FiguresJob(first, second), take, ended)

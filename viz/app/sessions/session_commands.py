@@ -67,7 +67,9 @@ class SessionCommands(ViewCommands):
     def store_bookmark(self, digit: int) -> None:
         """Keeps the state under a digit, 1 to 9, for this and later sessions."""
         # A bookmark is a moment: the path goes its own way.
-        moment = replace(self.state, keyframes=(), path=PathOptions(), cues=(), favourites=())
+        moment = replace(
+            self.state, keyframes=(), path=PathOptions(), cues=(), favourites=(), compare=None
+        )
         self.preferences.bookmarks[str(digit)] = session.to_json(moment)
         if self.remember():
             self.notify("success", f"Stored as bookmark {digit}.")
@@ -85,7 +87,7 @@ class SessionCommands(ViewCommands):
             end = session.from_json(text, f"Bookmark {digit}")
             end.keyframes, end.path = self.state.keyframes, self.state.path
             end.cues, end.favourites = self.state.cues, self.state.favourites
-            end.checkpoint = self.state.checkpoint
+            end.checkpoint, end.compare = self.state.checkpoint, self.state.compare
             path_editing.pause(self.interface)
             self.animator.glide_to(self.state, end, time.perf_counter())
 

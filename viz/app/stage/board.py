@@ -12,7 +12,7 @@ from gui_utils.gl.mesh_view import MeshView
 from gui_utils.gl.quads import Box, Quad
 from gui_utils.gl.texture import Texture
 from viz.app.viewport.picture_view import tile_places
-from viz.state.layouts import inset_place
+from viz.state.layouts import has_divider, inset_place, seen_pictures
 from viz.state.types import Display, MeshData, RenderResult, Shot
 
 _GAP = 0.006
@@ -57,7 +57,7 @@ def placed(display: Display, count: int, area: Box, one: bool) -> list[Placed]:
     if not count:
         return []
     layout = display.layout
-    if layout == "split" and count == 2:
+    if has_divider(display) and count == 2:
         tile = tile_places(area, 1, None, 0.0)[0]
         return [Placed(0, tile, (0.0, display.split)), Placed(1, tile, (display.split, 1.0))]
     if layout == "single":
@@ -93,8 +93,9 @@ class Board:
 
     def show(self, result: RenderResult, display: Display) -> None:
         """Takes a result, and the layout that it belongs to."""
-        self._shots, self.shown, self.display = result.request.shots, result, display
-        self._pictures = list(result.pictures)
+        self.shown, self.display = result, display
+        self._pictures = list(seen_pictures(display, result.pictures))
+        self._shots = result.request.shots[: len(self._pictures)]
         self._meshes = [*result.meshes, *[None] * (len(self._shots) - len(result.meshes))]
         self._sides = [-1] * len(self._shots)
         while len(self._textures) < len(self._shots):

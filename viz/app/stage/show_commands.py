@@ -90,7 +90,9 @@ class ShowCommands(SessionFiles):
         moving = next((kind for kind, on in plays.items() if on), "nothing")
         path = self.model.path if self.model else ""
         checkpoint = "" if path == files.default_checkpoint() else path
-        return replace(Cue.of(self.state, name=name, plays=moving), checkpoint=checkpoint)
+        cue = Cue.of(self.state, name=name, plays=moving)
+        compare = self.state.compare and self.state.compare.unloaded
+        return replace(cue, checkpoint=checkpoint, compare=compare)
 
     @property
     def chosen_cue(self) -> Cue | None:

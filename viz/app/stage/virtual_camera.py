@@ -13,6 +13,7 @@ from training.reasons import first_line
 from viz.app.stage import captions
 from viz.app.stage.board import placed
 from viz.exports.pictures import mesh_pictures
+from viz.state.layouts import seen_pictures
 from viz.state.types import Display, RenderResult
 
 SIZE = (1280, 720)
@@ -101,10 +102,11 @@ def draw(scene: Scene, size: tuple[int, int]) -> np.ndarray:
         return np.asarray(canvas)
     shots, meshes = scene.result.request.shots, scene.result.meshes
     area = (0.0, 0.0, float(size[0]), float(size[1]))
-    for place in placed(scene.display, len(shots), area, scene.one):
+    pictures = seen_pictures(scene.display, scene.result.pictures)
+    for place in placed(scene.display, len(pictures), area, scene.one):
         left, top, right, _ = map(round, place.tile)
         side = max(right - left, 1)
-        pixels = scene.result.pictures[place.index]
+        pixels = pictures[place.index]
         if pixels is None:
             mesh = meshes[place.index] if place.index < len(meshes) else None
             if mesh is None:

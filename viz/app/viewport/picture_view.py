@@ -19,6 +19,8 @@ from gui_utils.gl.mesh_view import MeshView
 from gui_utils.gl.texture import Texture
 from training.camera import Camera
 from viz.app.commands import Commands
+from viz.app.comparing import compare_view
+from viz.app.comparing.compare_view import DifferenceView
 from viz.app.viewport import overlays as overlays
 from viz.app.viewport.inspector import Inspector, Sight
 from viz.app.viewport.overlays import Badge, Rect
@@ -144,6 +146,14 @@ class _Slot:
     def view(self) -> View | None:
         return self.shot.view if self.shot else None
 
+    @property
+    def model(self) -> str:
+        return self.shot.model if self.shot else ""
+
+    def shows(self, view: View, model: str) -> bool:
+        """Whether it has this view of this model."""
+        return (self.view, self.model) == (view, model)
+
     def take(
         self,
         shot: Shot,
@@ -209,6 +219,7 @@ class Viewport:
         self._mesh_tiles: dict[int, _MeshTile] = {}
         self._chosen: dict[int, int] = {}
         self._path, self._views = PathOverlay(), TrainedViews()
+        self._difference = DifferenceView()
         self.inspector = Inspector()
         self._sights: list[Sight] = []
         """What the inspector can read in this frame."""
@@ -269,6 +280,7 @@ class Viewport:
         """Free what is on the GPU."""
         for slot in self._slots:
             slot.delete()
+        self._difference.close()
         for tile in self._mesh_tiles.values():
             tile.view.delete()
         self._slots.clear()
@@ -279,9 +291,11 @@ class Viewport:
     def _draw_layout(self, tiles: list[Rect], state: SessionState, commands: Commands) -> bool:
         """Pictures and all that lies on them; whether the split's handle is held."""
         shots = layouts.shots(state)
-        if state.display.layout == "split":
+        if layouts.has_divider(state.display) and len(shots) == 2:
             return self._draw_split(tiles[0], shots, state, commands)
-        labels = _labels(state)
+        if layouts.shows_difference(state.display) and len(shots) == 2:
+            return self._draw_difference(tiles[0], shots, state, commands)
+        labels = _labels(state, commands)
         legend: tuple[Rect, tuple[float, float]] | None = None
         if state.display.layout == "single" and len(shots) == 2:
             tiles = [*tiles, layouts.inset_place(tiles[0])]
@@ -302,6 +316,24 @@ class Viewport:
         if legend is not None:
             tile, limits = legend
             overlays.draw_legend(tile, limits, kept if tile == tiles[0] else 0.0)
+        if state.display.layout == "models" and state.compare is None:
+            compare_view.offer_second(tiles[0], commands)
+        return False
+
+    def _draw_difference(
+        self, tile: Rect, shots: tuple[Shot, ...], state: SessionState, commands: Commands
+    ) -> bool:
+        slots = [self._slot(index, shot) for index, shot in enumerate(shots)]
+        found = [slot.picture for slot in slots if slot is not None and slot.picture is not None]
+        if len(found) == 2:
+            self._difference.draw(tile, found[0], found[1], state.display)
+            names = compare_view.model_labels(commands)
+            compare_view.draw_difference_label(tile, state.display, names)
+        else:
+            self._draw_tile(0, tile, slots[0], shots[0].camera, state)
+        record_rect("Tile 0", tile)
+        kept = _draw_gizmo(tile, shots[0].camera, state, commands)
+        self._draw_ring(tile, kept, state, commands)
         return False
 
     def _draw_split(
@@ -316,11 +348,16 @@ class Viewport:
         self._draw_ring(tile, kept, state, commands)
         if after is not None and after.depth_range is not None:
             overlays.draw_legend(tile, after.depth_range, kept)
-        overlays.draw_split_labels(tile, fraction, kept)
+        if state.display.layout == "models":
+            names = compare_view.model_labels(commands)
+            compare_view.draw_divider_labels(tile, fraction, kept, names)
+        else:
+            overlays.draw_split_labels(tile, fraction, kept)
         moved, held = overlays.split_handle(tile, fraction)
         if moved != state.display.split:
             state.display = replace(state.display, split=moved)
-        if state.before is None and overlays.before_button(tile):
+        unset = state.display.layout == "split" and state.before is None
+        if unset and overlays.before_button(tile):
             commands.set_before()
         return held
 
@@ -331,11 +368,11 @@ class Viewport:
         what it showed.
         """
         slots = self._slots[: self._shown]
-        same = [k for k, slot in enumerate(slots) if slot.view == shot.view]
+        same = [k for k, slot in enumerate(slots) if slot.shows(shot.view, shot.model)]
         kept = self._chosen.get(index, index)
         chosen = index if index in same else same[0] if same else kept
-        if chosen >= len(slots):
-            return None
+        if chosen >= len(slots) or bool(slots[chosen].model) != bool(shot.model):
+            return None  # the other model's picture would be a lie
         self._chosen[index] = chosen
         return slots[chosen]
 
@@ -411,6 +448,7 @@ class Viewport:
         if model is not None and not model.moves and commands.interface.playing:
             text = "Still model: time and motion do nothing"
             badges.append(Badge(text, icons.ICON_FA_CIRCLE_INFO, "info"))
+        badges += compare_view.badges(commands.state, commands)
         if self._previews_last(commands) and commands.interface.sidebar_visible:
             badges.append(Badge("Preview"))
         return badges
@@ -430,8 +468,9 @@ class Viewport:
 
 def _places(area: Rect, state: SessionState) -> list[Rect]:
     layout = state.display.layout
-    count = 1 if layout in ("single", "split") else len(layouts.shots(state))
-    columns = None if layout in ("yaws", "times") else layouts.grid_shape(state)[1]
+    several = layout in ("grid", "yaws", "times") or state.display.models == "beside"
+    count = len(layouts.shots(state)) if several and layout not in ("single", "split") else 1
+    columns = 2 if layout == "grid" else None
     return tile_places(area, count, columns, style.px(_GAP))
 
 
@@ -440,8 +479,10 @@ def _pixels(length: float) -> int:
     return round(length * imgui.get_io().display_framebuffer_scale.x)
 
 
-def _labels(state: SessionState) -> list[str]:
+def _labels(state: SessionState, commands: Commands) -> list[str]:
     """What tells the tiles of the layout apart; empty where nothing needs to."""
+    if state.display.layout == "models" and layouts.grid_shape(state) == (1, 2):
+        return list(compare_view.model_labels(commands))
     if state.display.layout == "yaws":
         yaws = [state.orbit.yaw + yaw for yaw in layouts.tile_yaws(state)]
         wrapped = [round((yaw + 180) % 360 - 180) for yaw in yaws]

@@ -81,7 +81,9 @@ class ViewCommands(ProgramCommands):
 
     def next_layout(self, step: int = 1) -> None:
         """Shows the next of the layouts, or for a negative step the one before."""
-        layout = layouts.neighbour(LAYOUTS, self.state.display.layout, step)
+        known = [name for name in LAYOUTS if name != "models" or self.state.compare is not None]
+        here = self.state.display.layout if self.state.display.layout in known else "single"
+        layout = layouts.neighbour(known, here, step)
         self.state.display = replace(self.state.display, layout=layout)
 
     def glide_to(self, yaw: float, pitch: float) -> None:

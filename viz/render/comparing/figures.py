@@ -31,6 +31,6 @@ def measure(first: np.ndarray, second: np.ndarray) -> Steps[Figures]:
     psnr = 10 * math.log10(255**2 / error) if error else math.inf
     ssim = math.nan
     if a.shape[0] >= _LEAST_SIDE:
-        ssim = float(structural_similarity(a, b, channel_axis=-1, data_range=255))
+        ssim = float(np.mean([structural_similarity(a, b, channel_axis=-1, data_range=255)]))
     yield "FLIP", 0.3
     return Figures(psnr, ssim, flip(a / 255, b / 255))

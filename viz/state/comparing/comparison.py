@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from viz.state.settings import Range
@@ -22,3 +22,8 @@ class Comparison:
     weights: str = field(default="", compare=False)
     """Fingerprint of its weights, by which the renderer knows it; empty while it is not loaded. It
     follows from the file, so that it makes no difference between two sessions."""
+
+    @property
+    def unloaded(self) -> Comparison:
+        """The same without a loaded model, for later."""
+        return replace(self, weights="")

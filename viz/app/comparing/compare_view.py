@@ -1,0 +1,127 @@
+"""What the viewport draws of two models: their difference, names, figures and what is missing."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
+from PIL import Image
+
+from gui_utils import controls
+from gui_utils.controls import style
+from gui_utils.controls.layout import record_rect
+from gui_utils.gl.texture import Texture
+from viz.app.commands import Commands
+from viz.app.viewport.overlays import MARGIN, Badge, Rect, draw_label, pill, pill_size
+from viz.state.comparing.differences import difference
+from viz.state.comparing.measured import Figures
+from viz.state.types import Display, SessionState
+
+_OFFER = "Open a second model to compare"
+
+
+class DifferenceView:
+    """The difference of two pictures on the GPU, made again only when something changes."""
+
+    def __init__(self) -> None:
+        self._texture: Texture | None = None
+        self._of: tuple[np.ndarray, ...] = ()
+        self._how: tuple[str, float, int] = ("", 0.0, 0)
+
+    def draw(self, tile: Rect, first: np.ndarray, second: np.ndarray, display: Display) -> None:
+        """Draw the difference of two pictures, uint8 [h, h, 3], into a square."""
+        side = round((tile[2] - tile[0]) * imgui.get_io().display_framebuffer_scale.x)
+        how = display.difference, display.gain, side if display.nearest else 0
+        same = len(self._of) == 2 and self._of[0] is first and self._of[1] is second
+        if not same or self._how != how:
+            picture = difference(first, second, display.difference, display.gain)
+            self._of, self._how = (first, second), how
+            if display.nearest and side > picture.shape[0]:  # Dear ImGui blends what it enlarges
+                squares = Image.fromarray(picture).resize((side, side), Image.Resampling.NEAREST)
+                picture = np.asarray(squares)
+            self._texture = self._texture or Texture()
+            self._texture.update(picture)
+        if self._texture is not None:
+            draw = imgui.get_window_draw_list()
+            draw.add_image(self._texture.ref, tile[:2], tile[2:])
+            record_rect("Difference", tile)
+
+    def close(self) -> None:
+        """Free what is on the GPU."""
+        if self._texture is not None:
+            self._texture.delete()
+            self._texture, self._of = None, ()
+
+
+def model_labels(commands: Commands) -> tuple[str, str]:
+    """Captions of the two models' pictures: their names, and truncation where it differs."""
+    first, second = commands.compared_names
+    compare, psi = commands.state.compare, commands.state.latent.psi
+    if compare is not None and compare.psi is not None and compare.psi != psi:
+        return f"{first}  \u03c8 {psi:.2f}", f"{second}  \u03c8 {compare.psi:.2f}"
+    return first, second
+
+
+def draw_divider_labels(
+    tile: Rect, fraction: float, keep_left: float, names: tuple[str, str]
+) -> None:
+    """Names beside the divider's line, each where its side has room."""
+    x = tile[0] + (tile[2] - tile[0]) * fraction
+    gap = style.px(MARGIN)
+    width, height = pill_size(names[0])
+    y = tile[3] - gap - height
+    if x - gap - width > tile[0] + keep_left:
+        pill((x - gap - width, y), names[0])
+    width, _ = pill_size(names[1])
+    if x + gap + width < tile[2] - gap:
+        pill((x + gap, y), names[1])
+
+
+def draw_difference_label(tile: Rect, display: Display, names: tuple[str, str]) -> None:
+    """What is subtracted from what, and by how much it is amplified."""
+    text = f"{names[1]} \u2212 {names[0]}"
+    if display.difference == "absolute":
+        text = f"|{text}|"
+    draw_label(tile, f"{text}  \u00d7 {display.gain:g}")
+
+
+def figures_text(figures: Figures) -> tuple[tuple[str, str], ...]:
+    """Names and values of the figures."""
+    psnr = "\u221e (equal)" if math.isinf(figures.psnr) else f"{figures.psnr:.2f} dB"
+    ssim = "too small" if math.isnan(figures.ssim) else f"{figures.ssim:.4f}"
+    flip = "not installed" if figures.flip is None else f"{figures.flip:.4f}"
+    return ("PSNR", psnr), ("SSIM", ssim), ("FLIP", flip)
+
+
+def badges(state: SessionState, commands: Commands) -> list[Badge]:
+    """Notes on the comparison in the viewport's corner."""
+    if state.display.layout != "models" or state.compare is None:
+        return []
+    if commands.second_problem:
+        return [Badge(commands.second_problem, icons.ICON_FA_TRIANGLE_EXCLAMATION, "warning")]
+    if commands.second is None:
+        return [Badge("Loading the second model\u2026", icons.ICON_FA_HOURGLASS_HALF, "info")]
+    if commands.figures is None:
+        return []
+    text = "   ".join(f"{name} {value}" for name, value in figures_text(commands.figures))
+    return [Badge(text, icons.ICON_FA_SCALE_BALANCED, "info")]
+
+
+def offer_second(tile: Rect, commands: Commands) -> None:
+    """A button over the only picture that asks for the second model."""
+    room = tile[2] - tile[0] - style.px(2 * MARGIN)
+    with style.font("body", style.SMALL_SIZE):
+        width = imgui.calc_text_size(_OFFER).x + style.px(40)
+        if width > room:
+            return
+        imgui.set_cursor_screen_pos(((tile[0] + tile[2] - width) / 2, tile[1] + style.px(MARGIN)))
+        if controls.button(
+            f"{_OFFER}##Offer",
+            icon=icons.ICON_FA_SCALE_BALANCED,
+            width=width / style.scale(),
+            tooltip="Shows another checkpoint beside this one, with the same codes, time and "
+            "camera.",
+        ):
+            commands.compare_dialog()

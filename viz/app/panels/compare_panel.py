@@ -1,0 +1,171 @@
+"""A second model beside the one shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from imgui_bundle import icons_fontawesome_6 as icons
+
+from gui_utils import controls
+from viz.app.commands import Commands
+from viz.app.comparing.compare_view import figures_text
+from viz.app.panels.setting_controls import segmented, slider
+from viz.app.panels.widgets import Button, button_row, files_row, heading
+from viz.state.comparing.comparison import Comparison
+from viz.state.person import Latent
+from viz.state.settings import setting
+from viz.state.types import DIFFERENCES, MODELS_MODES, RenderResult, SessionState
+
+
+def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+    """Open and close, how the two are shown, truncation, the run's generators, and figures."""
+    del result
+    files_row(
+        Button(
+            "Open",
+            commands.compare_dialog,
+            "Opens a second model beside the one shown: the same codes, time and camera. "
+            "Ctrl+Shift+O, or drop its file with Shift held.",
+            icon=icons.ICON_FA_FOLDER_OPEN,
+            lit=state.compare is None,
+        ),
+        "models",
+        commands.recent,
+        commands.compare_with,
+        Button(
+            "Run",
+            commands.compare_run_dialog,
+            "Opens the folder of a training run, whose saved generators can be looked through.",
+            icon=icons.ICON_FA_FOLDER_TREE,
+        ),
+    )
+    if state.compare is None:
+        controls.hint("No second model is open.")
+        return
+    button_row(
+        Button(
+            "Swap",
+            commands.swap_compared,
+            "Shows the second model as the first one, and the first as the second.",
+            icon=icons.ICON_FA_RIGHT_LEFT,
+            enabled=commands.second is not None,
+        ),
+        Button(
+            "Close",
+            commands.stop_comparing,
+            "Closes the second model.",
+            icon=icons.ICON_FA_XMARK,
+        ),
+    )
+    _about(commands)
+    _generators(commands)
+    heading("Show")
+    _mode(state)
+    state.compare = _truncation(state, state.compare)
+    heading("Difference")
+    _difference(state, commands)
+
+
+def _about(commands: Commands) -> None:
+    second = commands.second
+    if commands.second_problem:
+        controls.hint(commands.second_problem)
+        button_row(
+            Button(
+                "Try again",
+                commands.retry_second,
+                "Loads the second model's file again.",
+                icon=icons.ICON_FA_ROTATE,
+            )
+        )
+    elif second is None:
+        controls.hint("Loading the second model\u2026")
+    if second is not None:
+        sides = f"{second.image_resolution} px"
+        controls.key_value([("Second", second.name), ("Format", f"{second.format} \u00b7 {sides}")])
+        for note in second.notes:
+            controls.hint(note)
+        if missing := commands.not_shared:
+            controls.hint(missing)
+
+
+def _generators(commands: Commands) -> None:
+    """A slider over the generators in the second model's folder."""
+    found, index = commands.run_generators, commands.run_index
+    if len(found) < 2 or index is None:
+        return
+    moved, number = controls.slider_int(
+        "Generator",
+        index + 1,
+        1,
+        len(found),
+        default=len(found),
+        tooltip="Goes through the generators that the run has saved, in the order of the training.",
+    )
+    if moved:
+        commands.show_generator(number - 1)
+    controls.hint(f"{found[index].name}, {index + 1} of {len(found)}")
+    button_row(
+        Button(
+            "Earlier",
+            lambda: commands.step_generator(-1),
+            "Compares with the generator that the run saved before this one.",
+            icon=icons.ICON_FA_CHEVRON_LEFT,
+            enabled=index > 0,
+        ),
+        Button(
+            "Later",
+            lambda: commands.step_generator(1),
+            "Compares with the generator that the run saved after this one.",
+            icon=icons.ICON_FA_CHEVRON_RIGHT,
+            enabled=index < len(found) - 1,
+        ),
+    )
+
+
+def _mode(state: SessionState) -> None:
+    shows = state.display.layout == "models"
+    if not shows:
+        button_row(
+            Button(
+                "Show both",
+                lambda: _show(state),
+                "Shows both models; the layout shows the first one alone now.",
+                icon=icons.ICON_FA_SCALE_BALANCED,
+                lit=True,
+            )
+        )
+    state.display = segmented("As", state.display, "models", MODELS_MODES)
+    if state.display.models == "split":
+        state.display = slider("Divider", state.display, "split")
+
+
+def _show(state: SessionState) -> None:
+    state.display = replace(state.display, layout="models")
+
+
+def _truncation(state: SessionState, compare: Comparison) -> Comparison:
+    """Truncation of the second model, which may follow that of the first."""
+    _, follows = controls.segmented(
+        "Truncation",
+        compare.psi is None,
+        {True: "As the first", False: "Own"},
+        default=True,
+        tooltip="Whether the second model has a truncation of its own.",
+    )
+    if follows:
+        return replace(compare, psi=None)
+    if compare.psi is None:
+        compare = replace(compare, psi=state.latent.psi)
+    return slider("Second \u03c8", compare, "psi", default=setting(Latent, "psi").default)
+
+
+def _difference(state: SessionState, commands: Commands) -> None:
+    state.display = segmented("Kind", state.display, "difference", DIFFERENCES)
+    state.display = slider("Amplify", state.display, "gain")
+    if state.display.models == "difference" and state.display.view == "mesh":
+        controls.hint("Meshes have no difference: they lie on both sides of the divider.")
+    figures = commands.figures
+    rows = figures_text(figures) if figures is not None else ()
+    names = ("PSNR", "SSIM", "FLIP")
+    controls.key_value(rows or [(name, "\u2013") for name in names])
