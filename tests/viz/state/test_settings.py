@@ -141,7 +141,7 @@ def test_a_declaration_is_read_from_its_field():
         (Latent, {"cutoff": 2.5}, "cutoff is 2.5; it must be a whole number or null."),
         (Latent, {"mix_layers": [1, "x"]}, 'mix_layers[1] is "x"; it must be a whole number.'),
         (Latent, {"others": [{"share": 1}]}, "others[0] has no latent."),
-        (Display, {"layout": "pile"}, "choose single, grid, yaws, times or split."),
+        (Display, {"layout": "pile"}, "choose single, grid, yaws, times, split or models."),
         (Display, {"grid": ["image", "depth", "x", "raw"]}, 'grid[2] is "x"; choose image, raw,'),
         (Display, [], "it is a list of 0; it must be a table of names and values."),
         (SessionState, {"orbit": {"fov": 1e400}}, "orbit.fov is inf; it must lie between"),
