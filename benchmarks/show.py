@@ -5,9 +5,9 @@
 
 Needs a display with xdotool (or run it under `xvfb-run -s "-screen 0 3300x1200x24"`), and nothing
 else running. A show of cues over two models is stepped through by real key presses. Reported are
-the time from a key to the cue's full picture on the audience's window, and for a clip that plays
-the time that the audience's window takes in each frame beside that of the speaker's window, both
-measured in the same frames.
+the time from a key to the cue's full picture on the audience's window, and what that window costs:
+a frame with one window and with both in turns, while the picture stays and with a new one in each,
+and the time between two pictures of a clip that plays.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import json
 import shutil
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -24,12 +26,17 @@ from typing import Annotated
 import glfw
 import tyro
 
-from benchmarks.window import Bench, press
+from benchmarks.window import Bench, Row, press
 from benchmarks.window import Options as WindowOptions
 from training.terminal import run_command
 from viz.state import files
 from viz.state.person import Latent
-from viz.state.types import Cue, CuePlay, Orbit
+from viz.state.types import Cue, CuePlay, Orbit, RenderResult
+
+_FRAMES = 80
+"""Frames of each measurement."""
+_RATE = 60.0
+"""Frames a second of the window otherwise."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +51,12 @@ class Options:
     """Seconds that each cue stands before the key is pressed."""
     rounds: int = 3
     """How often the show is stepped through."""
-    seconds: float = 6.0
-    """Length of each measurement of the frames."""
+    sizes: tuple[tuple[int, int], ...] = ((1920, 1080), (1280, 720), (800, 600))
+    """Of the audience's window."""
+    pairs: int = 7
+    """How often one window and both are measured in turns."""
+    seconds: float = 3.0
+    """Length of each measurement of the clip."""
     json: str = ""
     """File for the figures."""
 
@@ -100,27 +111,84 @@ class ShowBench(Bench):
         while time.perf_counter() < end:
             self.frame()
 
-    def shares(self, size: tuple[int, int], seconds: float) -> tuple[float, float]:
-        """Milliseconds a frame of the speaker's window, and of the audience's at a size."""
+    def resize(self, size: tuple[int, int]) -> None:
+        """Gives the audience's window a size."""
         screen = self.app.audience.screen
         assert screen is not None
         glfw.set_window_size(screen.handle, *size)
         self.until(lambda: screen.size == size)
         self.rest_for(1.0)
-        spent: list[float] = []
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Leaves the audience's window as it is: what one window costs."""
         update = self.app.audience.update
+        self.app.audience.update = lambda now: None
+        try:
+            yield
+        finally:
+            self.app.audience.update = update
 
-        def timed(now: float) -> None:
-            begin = time.perf_counter()
-            update(now)
-            spent.append(time.perf_counter() - begin)
+    def frames(self, count: int, pictures: Sequence[RenderResult]) -> tuple[float, float]:
+        """Milliseconds a frame, by the clock and of the processor's time, of frames that follow
+        one another at once; each shows the next of some pictures, if there are any."""
+        clock, spent = time.perf_counter(), time.process_time()
+        for k in range(count):
+            if pictures:
+                self.commands.show(replace(pictures[k % len(pictures)]))
+            self.app.window.wake()
+            self.app.frame()
+        taken = time.perf_counter() - clock, time.process_time() - spent
+        return 1000 * taken[0] / count, 1000 * taken[1] / count
 
-        self.app.window.frame_times.clear()
-        self.app.audience.update = timed
-        self.rest_for(seconds)
-        self.app.audience.update = update
-        own = list(self.app.window.frame_times)
-        return 1000 * sum(own) / len(own), 1000 * sum(spent) / len(spent)
+    def pairs(self, measure: Callable[[], tuple[float, ...]], count: int) -> list[Pair]:
+        """Measures with one window and with both in turns."""
+        found: list[Pair] = []
+        for _ in range(count):
+            with self.alone():
+                one = measure()
+            found.append((one, measure()))
+        return found
+
+    def clip(self, seconds: float) -> tuple[float, ...]:
+        """Milliseconds between two new pictures of a clip, and the processor's time of one, with
+        that of the renderer."""
+        row = self.run(Row("clip", 0), seconds, lambda _: None)
+        return 1000 / row.rate, 1000 * (row.window_cores + row.worker_cores) / row.rate
+
+
+Pair = tuple[tuple[float, ...], tuple[float, ...]]
+"""What was measured with one window, and with both: milliseconds by the clock, and of the
+processor's time."""
+
+
+def told(name: str, found: Sequence[Pair]) -> str:
+    """A line on pairs: medians, and the median of their ratios."""
+    parts: list[str] = []
+    for k, unit in enumerate(("ms", "ms CPU")):
+        one, both = (median(pair[side][k] for pair in found) for side in (0, 1))
+        more = median(pair[1][k] / pair[0][k] for pair in found) - 1
+        parts.append(f"{one:.2f} -> {both:.2f} {unit} ({more:+.1%})")
+    return f"{name}: {', '.join(parts)}"
+
+
+def costs_at(bench: ShowBench, size: tuple[int, int], options: Options) -> dict[str, list[Pair]]:
+    """What the audience's window costs at a size."""
+    shown, name = bench.commands.result, f"{size[0]} x {size[1]}"
+    assert shown is not None
+    mirrored = replace(shown, pictures=tuple(p[:, ::-1] for p in shown.pictures if p is not None))
+    costs: dict[str, list[Pair]] = {}
+    costs[f"{name}, clip"] = bench.pairs(lambda: bench.clip(options.seconds), options.pairs)
+    bench.commands.toggle_play()
+    bench.until(bench.is_settled)
+    bench.app.window.max_fps = 1000
+    for words, pictures in (("same picture", ()), ("new pictures", (shown, mirrored))):
+        costs[f"{name}, {words}"] = bench.pairs(
+            lambda pictures=pictures: bench.frames(_FRAMES, pictures), options.pairs
+        )
+    bench.app.window.max_fps = _RATE
+    bench.commands.toggle_play()
+    return costs
 
 
 def main(options: Options) -> int:
@@ -141,17 +209,15 @@ def main(options: Options) -> int:
         for name, times in waits.items():
             print(f"{name}: {median(times):.0f} ms ({', '.join(f'{t:.0f}' for t in times)})")
         bench.rest_for(options.rest)
-        frames: dict[str, tuple[float, float]] = {}
-        for size in ((1920, 1080), (800, 600)):
-            own, audience = bench.shares(size, options.seconds)
-            frames[f"{size[0]}x{size[1]}"] = own, audience
-            print(
-                f"{size[0]} x {size[1]}: speaker {own:.2f} ms a frame, audience {audience:.2f} ms, "
-                f"{audience / own:.0%}"
-            )
+        costs: dict[str, list[Pair]] = {}
+        for size in options.sizes:
+            bench.resize(size)
+            costs |= costs_at(bench, size, options)
+        for name, found in costs.items():
+            print(told(name, found))
         bench.app.close()
     if options.json:
-        Path(options.json).write_text(json.dumps({"waits_ms": waits, "frames_ms": frames}))
+        Path(options.json).write_text(json.dumps({"waits_ms": waits, "costs_ms": costs}))
     return 0
 
 

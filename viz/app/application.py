@@ -265,7 +265,8 @@ class App:
         if not self.dialogs.is_open:
             shortcuts.handle(commands)
         commands.advance_live()
-        commands.guarded(lambda: commands.control.update(now, seconds))
+        waits = commands.dragging or commands.rests_for_show
+        commands.guarded(lambda: commands.control.update(now, seconds, waits))
         self.window.poll = commands.control.poll if commands.control.gamepads else None
         commands.advance(seconds, now)
         commands.advance_show(now)

@@ -11,6 +11,7 @@ from gui_utils import controls
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver
 from tests.viz.app.test_stage import arrive, index, with_cues
+from tests.viz.render.worker_thread import WorkerThread
 from viz import program
 from viz.state import session
 from viz.state.person import Latent
@@ -24,14 +25,35 @@ desk, display, model, start = (
 )
 
 
+class LateWorker(WorkerThread):
+    """A worker that takes its time to begin."""
+
+    def start(self) -> None:
+        """Waits for `begin`."""
+
+    def begin(self) -> None:
+        super().start()
+
+    def is_alive(self) -> bool:
+        return True
+
+
 def test_a_kiosk_goes_on_by_itself_and_hands_over(start: app_driver.Start, model: Path) -> None:
     cues = tuple(
         Cue(name=f"Cue {k}", checkpoint=str(model), latent=Latent.at(k), transition="cut")
         for k in range(3)
     )
-    desk = start(model, state=SessionState(checkpoint=str(model), cues=cues), kiosk=True)
+    host, session = LateWorker(), SessionState(checkpoint=str(model), cues=cues)
+    desk = start(model, state=session, kiosk=True, launch=host.launch)
     interface, show = desk.commands.interface, desk.commands.current_show
     assert show is not None
+    left, top, right, bottom = map(round, controls.rects["Opening"])
+    assert desk.window.read_pixels()[top:bottom, left:right].std() > 5, "it says what comes"
+    host.begin()
+    desk.until(lambda: desk.app.audience.has_picture, 60.0)
+    assert desk.results[0].request.preview is not None, "a preview is better than nothing"
+    desk.frames(2)
+    assert "Opening" not in controls.rects
     interface.kiosk_pause = interface.kiosk_idle = 0.2
     desk.until(lambda: desk.window.fullscreen and desk.commands.result is not None, 60.0)
     seen: set[int] = set()

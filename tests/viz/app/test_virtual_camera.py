@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,24 @@ def test_the_audience_is_seen_in_a_conference(
     count = len(Device.frames)
     desk.until(lambda: len(Device.frames) > count + 2)
     assert seen(before), "what is frozen stays"
+    commands.toggle_freeze()
+    desk.until(lambda: seen(desk.picture()))
+
+    clock = SimpleNamespace(perf_counter=lambda: desk.app.audience.scene.fade[0] + 0.5)
+    monkeypatch.setattr("viz.app.stage.virtual_camera.time", clock)
+    first = desk.picture().astype(int)
+    commands.state.cues += (replace(commands.state.cues[0], transition="fade", seconds=1.0),)
+    commands.next_cue()
+    desk.settle()
+    halfway = (first + desk.picture()) / 2
+
+    def fades() -> bool:
+        picture = Device.frames[-1][:, 64:192]
+        return np.abs(picture - halfway).max() <= 1 and not Device.frames[-1][:, :64].any()
+
+    desk.until(fades)
+    clock.perf_counter = lambda: desk.app.audience.scene.fade[0] + 1.0
+    desk.until(lambda: seen(desk.picture()))
     commands.blank("white")
     desk.until(lambda: Device.frames[-1].min() == 255)
     commands.end_show()

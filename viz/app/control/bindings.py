@@ -1,7 +1,7 @@
 """Which input moves which setting or gives which command, and the files that hold it.
 
 An input is named as the user reads it: "CC 74 ch 1", "Note 60 ch 10", "Pitch bend ch 1",
-"OSC /1/fader1", "Gamepad left x", "Gamepad A", "Key Ctrl+F9".
+"OSC /1/fader1", "Gamepad left x", "Gamepad A", "Key Ctrl+F9"; "LFO sine" moves by itself.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ MODES: dict[Mode, str] = {
     "sign": "Encoder, sign bit",
     "rate": "Speed",
 }
+SINE = "LFO sine"
+WAVES = {SINE: "sine", "LFO wander": "wander"}
+"""Inputs that move by themselves, and what they look like over time."""
 _SWITCHES = ("Note ", "Key ")
 _LARGEST, _MOST = 2**20, 2000
 """Bytes and bindings of a file."""
@@ -78,6 +81,8 @@ class Binding:
     rate: Annotated[float, Range(-10, 10, slider=(-2, 2))] = 0.25
     """Speed while a stick is held all the way, in slider lengths a second; below 0 the other way
     around."""
+    period: Annotated[float, Range(0.5, 600, "s", slider=(1, 60), step=0.1, logarithmic=True)] = 8.0
+    """Time of one wave of an LFO, or from each turn of its wandering to the next."""
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -96,6 +101,11 @@ class Binding:
     def presses(self) -> bool:
         """Whether its input is pressed and let go, not turned."""
         return is_switch(self.input)
+
+    @property
+    def waves(self) -> bool:
+        """Whether it moves by itself."""
+        return self.input in WAVES
 
 
 def is_switch(key: str) -> bool:

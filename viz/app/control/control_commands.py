@@ -9,7 +9,9 @@ from typing import Any
 from gui_utils.files.file_dialogs import Filters
 from viz.app.control.bindings import CONTROLS, Binding, Target
 from viz.app.control.live_control import ControlSettings, LiveControl
+from viz.app.control.waves import without_waves
 from viz.app.sessions.session_files import SessionFiles, completed
+from viz.state.types import SessionState
 
 _BINDINGS: Filters = (("Bindings", ("*.json",)),)
 
@@ -35,6 +37,20 @@ class ControlCommands(SessionFiles):
             self.control.configure(wanted)
             self.preferences.control = self.control.plain()
             self.remember()
+
+    @property
+    def moves_by_itself(self) -> bool:
+        return super().moves_by_itself or bool(self.control.waving)
+
+    def _users_state(self) -> SessionState:
+        state = super()._users_state()
+        waving = self.control.waving
+        return without_waves(state, self.history.present, waving) if waving else state
+
+    def add_wave(self, shape: str, target: Target) -> None:
+        """Lets a setting move by itself; `shape` is one of `bindings.WAVES`."""
+        self.control.add_wave(shape, target)
+        self.set_control(replace(self.control.settings, lfo=True))
 
     def learn_control(self, target: Target) -> None:
         """Binds the next input to a setting, a command or a button."""

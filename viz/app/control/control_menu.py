@@ -9,7 +9,7 @@ from gui_utils.controls import layout, style
 from gui_utils.controls.notices import FLOATING
 from viz.app import palette
 from viz.app.commands import Commands
-from viz.app.control.bindings import Target
+from viz.app.control.bindings import WAVES, Target
 
 _NAME = "Bind"
 _WIDTH = 380.0
@@ -58,6 +58,10 @@ class ControlMenu:
         with controls.scope(_NAME):
             imgui.text_disabled(controls.printable(target.name))
             rows = [("Learn\u2026", lambda: commands.learn_control(target))]
+            if target.setting is not None and target.setting.kind == "number":
+                for shape, word in WAVES.items():
+                    add = lambda shape=shape: commands.add_wave(shape, target)  # noqa: E731
+                    rows.append((f"Move by itself: {word}", add))
             for binding in commands.control.of(target):
                 forget = lambda binding=binding: commands.forget_control(binding)  # noqa: E731
                 rows.append((f"Forget {binding.input}", forget))

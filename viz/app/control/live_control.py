@@ -15,6 +15,7 @@ from viz.app.control.inbox import Inbox, Outbox
 from viz.app.control.midi_ports import MidiPorts
 from viz.app.control.osc_port import ANYWHERE, LOOPBACK, OscPort
 from viz.app.control.setting_paths import SettingPath, setting_paths
+from viz.app.control.waves import Waves, first_wave
 from viz.state import settings
 from viz.state.interface import Interface
 from viz.state.settings import Range
@@ -50,6 +51,8 @@ class ControlSettings:
     """Where changes are sent by OSC, as 127.0.0.1:9001; empty for nowhere."""
     gamepad: bool = False
     """Reads gamepads that are connected."""
+    lfo: bool = False
+    """Lets settings move by themselves where an LFO (low-frequency oscillator) is bound to them."""
     virtual_camera: bool = False
     """Offers what the audience sees as a webcam, for video conferences; without a show, what the
     window shows."""
@@ -99,6 +102,7 @@ class LiveControl:
         self.osc: OscPort | None = None
         self.gamepads: Gamepads | None = None
         self.bindings: tuple[Binding, ...] = CONTROLS
+        self._waving: tuple[Binding, ...] = ()
         self.learning: Target | None = None
         """What the next input is bound to."""
         self.choosing = False
@@ -114,6 +118,7 @@ class LiveControl:
         self._asked: set[str] = set()
         """Direct addresses that were used, which are echoed."""
         self._moved = -math.inf
+        self._waves, self._waves_wait = Waves(), False
         self._unsaved = False
         self._save_at = math.inf
         """Clock time at which changed bindings are written."""
@@ -210,6 +215,7 @@ class LiveControl:
 
     def _take(self, bindings: tuple[Binding, ...]) -> None:
         self.bindings = bindings
+        self._waving = tuple(binding for binding in bindings if binding.waves)
         self._tracks.clear()
         self._sent.clear()
         self._want()
@@ -231,6 +237,24 @@ class LiveControl:
             self.learn(None)
             self.chosen = learnt = first_binding(key, target)
             self.change((*others, learnt))
+
+    def add_wave(self, shape: str, target: Target) -> None:
+        """Lets a setting move by itself, around its present value, in place of another LFO's way.
+
+        Args:
+            shape: one of `bindings.WAVES`.
+            target: the setting, a number.
+        """
+        made = first_wave(shape, target, self._controlled.state, self._controlled.interface)
+        here = [b for b in self.of(target) if b.waves]
+        self._waves.forget(made)
+        self.chosen = made
+        self.change((*(b for b in self.bindings if b not in here), made))
+
+    @property
+    def waving(self) -> tuple[Binding, ...]:
+        """What moves by itself now."""
+        return self._waving if self.settings.lfo and not self._waves_wait else ()
 
     @property
     def chosen(self) -> Binding | None:
@@ -272,12 +296,13 @@ class LiveControl:
     def _deflected(self) -> bool:
         return any(b.mode == "rate" and self._held.get(b.input) for b in self.bindings)
 
-    def update(self, now: float, seconds: float) -> None:
+    def update(self, now: float, seconds: float, waits: bool = False) -> None:
         """Applies what has come since the last frame.
 
         Args:
             now: time of a clock, seconds.
             seconds: time since the last frame.
+            waits: whether nothing is to move by itself, as while a cue arrives.
 
         Raises:
             UserError: when changed bindings cannot be written.
@@ -288,6 +313,9 @@ class LiveControl:
             self.save()
         self.poll()  # while frames follow one another, the window does not wait and asks nobody
         received = self.inbox.take()
+        self._waves_wait = waits
+        for binding in self.waving:
+            self._wave(binding, seconds)
         if self.learning is not None:
             for key, values in received.items():
                 if max(map(abs, values)) > (0.5 if key.startswith("Gamepad") else 0.0):
@@ -371,6 +399,12 @@ class LiveControl:
         self._write(path, path.value_at(position, binding.ends), now)
         track.placed = self._read(path)
 
+    def _wave(self, binding: Binding, seconds: float) -> None:
+        path = binding.target.setting
+        if path is not None and path.kind == "number":
+            value = path.value_at(self._waves.position(binding, seconds), binding.ends)
+            path.write(self._controlled.state, self._controlled.interface, value)
+
     def _step(self, binding: Binding, part: float, now: float) -> None:
         """Moves a number on by a part of the way between its ends."""
         path = binding.target.setting
@@ -405,7 +439,7 @@ class LiveControl:
             self._sent.clear()  # what was just plugged in knows nothing
         for binding in self.bindings:
             path = binding.target.setting
-            if path is not None and not binding.input.startswith(("Gamepad", "Key")):
+            if path is not None and not binding.input.startswith(("Gamepad", "Key", "LFO")):
                 value = self._read(path)
                 if value is not None:
                     positions[binding.input] = _shown(binding, path, value)

@@ -77,7 +77,8 @@ class LiveCommands(SessionFiles):
     live: LiveCamera | None = None
     """None while the camera is closed and is not about to be opened."""
     webcams: Mapping[str, str] | None = None
-    """What there is to open, and names for it; None until `look_for_webcams` was called."""
+    """What there is to open, and names for it; None until that is known."""
+    _looked_for_webcams = False
     camera_process: Serve = staticmethod(run)
     """What runs in the camera's process."""
     _link: CameraLink | None = None
@@ -115,13 +116,14 @@ class LiveCommands(SessionFiles):
     # The camera -------------------------------------------------------------------------------
 
     def look_for_webcams(self) -> None:
-        """Finds out which webcams there are, in the background."""
-        self._check_camera(None)
+        """Finds out which webcams there are, once and in the background."""
+        if not self._looked_for_webcams:
+            self._check_camera(None)
 
     def _check_camera(self, camera: LiveCamera | None) -> None:
         """Likewise, and whether the chosen one can be opened, for a camera that is to be."""
         source = self.interface.live_source
-        self.webcams = self.webcams or {}
+        self._looked_for_webcams = True
 
         def look() -> None:
             self.webcams = webcams()

@@ -25,6 +25,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     wanted = toggle("MIDI", control.settings, "midi")
     wanted = toggle("OSC", wanted, "osc")
     wanted = toggle("Gamepad", wanted, "gamepad")
+    wanted = toggle("LFO", wanted, "lfo")
     for source in (control.midi, control.osc, control.gamepads):
         if source is not None:
             controls.hint(source.state)
@@ -70,7 +71,8 @@ def _addresses(wanted: ControlSettings, commands: Commands) -> ControlSettings:
 def _bindings(commands: Commands) -> None:
     control = commands.control
     controls.hint(
-        "Ctrl+right click a slider, switch or button, then move a knob or press a key: it is bound."
+        "Ctrl+right click a slider, switch or button, then move a knob or press a key: it is "
+        "bound. A slider can also move by itself, by an LFO."
     )
     captions = {
         b: f"{b.input.removeprefix('Gamepad ')}: {b.target.name or b.target.place}"
@@ -113,7 +115,7 @@ def _edited(binding: Binding) -> Binding:
     if path is None or path.kind != "number":
         return binding
     numbers = path.declared.range
-    if not binding.presses:
+    if not (binding.presses or binding.waves):
         binding = choice("Follows", binding, "mode", MODES)
     lo, hi = binding.ends
     about = setting(Binding, "lo").sentence, setting(Binding, "hi").sentence
@@ -121,7 +123,9 @@ def _edited(binding: Binding) -> Binding:
     new_hi = number("To", hi, numbers, about[1], default=numbers.ends[1], whole=path.whole)
     if (new_lo, new_hi) != (lo, hi):
         binding = replace(binding, lo=new_lo, hi=new_hi)
-    if binding.mode == "rate":
+    if binding.waves:
+        binding = slider("Period", binding, "period")
+    elif binding.mode == "rate":
         binding = slider("Rate", binding, "rate")
     elif binding.mode == "absolute" and not binding.presses:
         binding = toggle("Take-over", binding, "takeover")

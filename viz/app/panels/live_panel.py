@@ -29,16 +29,19 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         controls.hint("This model makes still pictures: no face can drive them.")
         return
     _source(commands)
+    lacks = live is None and commands.webcams == {} and not commands.interface.live_source
     button_row(
         Button(
             "Open camera" if live is None else "Close camera",
             commands.toggle_camera,
-            "Lets the face in front of the camera drive the person."
+            "No webcam was found: connect one and press this to look again, or open a video."
+            if lacks
+            else "Lets the face in front of the camera drive the person."
             if live is None
             else "Closes the camera. The motion from before comes back.",
             icon=icons.ICON_FA_VIDEO if live is None else icons.ICON_FA_VIDEO_SLASH,
             enabled=model is not None,
-            lit=True,
+            lit=not lacks,
         ),
         Button(
             "Video",
@@ -46,6 +49,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
             "Opens a video in place of a webcam; it is played in real time, over and over.",
             icon=icons.ICON_FA_FILM,
             enabled=model is not None,
+            lit=lacks,
         ),
     )
     if live is not None:
@@ -62,11 +66,10 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
 
 
 def _source(commands: Commands) -> None:
-    if commands.webcams is None:
-        commands.look_for_webcams()
+    commands.look_for_webcams()
     chosen = commands.interface.live_source
     known = dict(commands.webcams or {})
-    options = known or {"": "No webcam found"}
+    options = known or {"": "Looking\u2026" if commands.webcams is None else "No webcam found"}
     if chosen and chosen not in known:
         options[chosen] = Path(chosen).name
     value = chosen if chosen in options else next(iter(options))

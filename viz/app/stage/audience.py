@@ -95,7 +95,7 @@ class Audience:
     @property
     def scene(self) -> Scene:
         """What is seen, without a screen; while there is no show, what the window shows."""
-        commands, board = self._commands, self._boards[0]
+        commands, (board, old) = self._commands, self._boards
         show, result = commands.current_show, commands.result
         if show is None:
             if result is not self._before_show.result and _fits(result, commands.state):
@@ -104,7 +104,9 @@ class Audience:
         if show.blank:
             return Scene(ground=self.ground)
         one = commands.interface.audience_view == "one"
-        return Scene(board.shown, board.display, one, self.ground, self._words)
+        words = ("", "") if show.touched is not None else self._words
+        before = Scene(old.shown, old.display, one, self.ground) if self._fade[1] > 0 else None
+        return Scene(board.shown, board.display, one, self.ground, words, before, self._fade)
 
     def quads(self, size: tuple[int, int], now: float) -> list[Quad]:
         """What is seen on a screen of `size` pixels."""
@@ -131,6 +133,11 @@ class Audience:
         pixel = np.array(self.ground) * 255
         self._solid.update(pixel.astype(np.uint8).reshape(1, 1, 3))
         return self._solid.name
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether there is anything to see."""
+        return self._boards[0].shown is not None
 
     def draw_small(self, place: Box, now: float) -> None:
         """Draws what the audience sees into a rectangle of the speaker's window."""
@@ -183,13 +190,17 @@ class Audience:
         commands = self._commands
         show, result = commands.current_show, commands.result
         assert show is not None
-        if show.holds or result is self._seen or not _fits(result, commands.state):
+        begins = not (show.seen or show.frozen or show.loading) and commands.is_shown
+        if show.holds and not begins:
             return
+        if result is self._seen or not _fits(result, commands.state):
+            return
+        show.seen = True
         cue = commands.state.cues[show.index]
-        if show.fade > 0:
-            self._boards = self._boards[1], self._boards[0]
-            self._fade = now, show.fade
-            show.fade = 0.0
+        if show.fade is not None:
+            if show.fade > 0:
+                self._boards = self._boards[1], self._boards[0]
+            self._fade, show.fade = (now, show.fade), None
         self._seen, self._words = result, _words(cue)
         self._boards[0].show(result, commands.state.display)
 
@@ -233,7 +244,11 @@ class Audience:
 
     def _end(self) -> None:
         self._close_screen()
+        if self._seen is not None:  # another show begins with nothing of this one
+            for board in self._boards:
+                board.clear()
         self._seen, self._looked, self._words = None, 0.0, ("", "")
+        self._fade = (0.0, 0.0)
         self._leave_fullscreen()
         self._awake.release()
 

@@ -102,6 +102,12 @@ class Board:
             self._textures.append(Texture())
         self.version += 1
 
+    def clear(self) -> None:
+        """Shows nothing."""
+        self._shots, self.shown = (), None
+        self._pictures, self._meshes = [], []
+        self.version += 1
+
     def quads(self, area: Box, one: bool, alpha: float = 1.0) -> list[Quad]:
         """The pictures, as large as they fit into an area of the screen, in pixels.
 

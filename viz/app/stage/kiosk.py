@@ -9,12 +9,13 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import style
+from gui_utils.controls import layout, style
 from gui_utils.controls.layout import ink, press_area, record
 from gui_utils.controls.view_gestures import viewport_input
 from gui_utils.gl.quads import Box
 from viz.app.commands import Commands
 from viz.app.stage.audience import Audience
+from viz.app.stage.running_show import Show
 from viz.app.viewport.picture_view import turned
 from viz.app.viewport.trained_views import wrapped
 
@@ -44,6 +45,8 @@ class Kiosk:
         self._begun = min(self._begun, now)
         place = (low.x, low.y, low.x + size.x, low.y + size.y)
         audience.draw_here(place, now)
+        if not audience.has_picture:
+            _opening(commands, show, place)
         commands.scrubbing = False
         has_visitor = show.touched is not None and not show.on_its_way
         if has_visitor:
@@ -69,6 +72,29 @@ class Kiosk:
             self._rest = at
         opens = now - self._begun < _OPENING
         return not opens and (moved or imgui.is_mouse_down(imgui.MouseButton_.left))
+
+
+def _opening(commands: Commands, show: Show, place: Box) -> None:
+    """What is seen before the first picture: the cue's title, and what is waited for."""
+    cue, job = commands.state.cues[show.index], commands.job
+    left, top, right, bottom = place
+    room = min(right - left - style.px(48), style.px(560))
+    x, y = (left + right - room) / 2, (top + bottom) / 2
+    draw, colors = imgui.get_window_draw_list(), style.palette()
+    with style.font("bold", 40.0):
+        title = layout.ellipsis(controls.printable(cue.title.strip() or cue.name), room)
+        extent = imgui.calc_text_size(title)
+        corner = (round((left + right - extent.x) / 2), round(y - extent.y - style.px(16)))
+        draw.add_text(corner, ink(colors.text), title)
+    part = job.fraction if job is not None and job.fraction is not None else 0.0
+    for end, color in ((x + room, colors.frame), (x + part * room, colors.accent)):
+        draw.add_rect_filled((x, y), (end, y + style.px(4)), ink(color), style.px(2))
+    step = job.name if job is not None else "Rendering" if commands.model else "Starting"
+    imgui.set_cursor_screen_pos((x, y + style.px(16)))
+    imgui.push_text_wrap_pos(imgui.get_cursor_pos_x() + room)
+    imgui.text_disabled(controls.printable(show.message[:240] or f"{step}\u2026"))
+    imgui.pop_text_wrap_pos()
+    layout.record_rect("Opening", (x, corner[1], x + room, y))
 
 
 def _turn(commands: Commands, dx: float, dy: float) -> None:

@@ -72,8 +72,10 @@ class Show:
     """Path of the model that the cue waits for; empty where it waits for none."""
     awaited: float = math.inf
     """Clock time until which the cue's first full picture is waited for; infinite where none is."""
-    fade: float = 0.0
-    """Seconds over which that picture will fade in."""
+    seen: bool = False
+    """Whether the audience has seen any picture yet."""
+    fade: float | None = None
+    """Seconds over which that picture will fade in, 0 for a cut; None once it has come."""
     gliding: bool = False
     """Whether the view moves to the cue."""
     message: str = ""

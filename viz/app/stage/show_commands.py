@@ -160,6 +160,12 @@ class ShowCommands(SessionFiles):
         """Whether visitors look at it, who may do little."""
         return self.current_show is not None and self.current_show.kiosk
 
+    @property
+    def rests_for_show(self) -> bool:
+        """Whether nothing else is to move: a cue of a show arrives, or a visitor has taken over."""
+        show = self.current_show
+        return show is not None and (not show.stands or show.touched is not None)
+
     def hand_over(self, now: float) -> None:
         """Lets a visitor of a kiosk take over, or go on; `now` is the time of a clock."""
         if self.current_show is not None:
@@ -332,7 +338,8 @@ class ShowCommands(SessionFiles):
         """Begins the change to a cue whose model is there, now that it is or all along."""
         now, show = time.perf_counter(), self.current_show
         end = replace(cue.applied_to(self.state), checkpoint=self.state.checkpoint)
-        can_glide = not other_model and _views(end) == _views(self.state)
+        begins = show is not None and not show.seen  # nobody knows what was here before
+        can_glide = not (other_model or begins) and _views(end) == _views(self.state)
         if show is None:
             self.animator.glide_to(self.state, end, now)
         elif cue.transition == "glide" and cue.seconds > 0 and can_glide:
@@ -386,11 +393,15 @@ class ShowCommands(SessionFiles):
         else:
             request_frame("kiosk", since + most - now)
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether the newest picture is the state's, at whatever quality."""
+        return self.result is not None and self.result.request.shots == layouts.shots(self.state)
+
     def _is_shown_fully(self) -> bool:
         """Whether the newest picture is the state's at full quality."""
-        if self.result is None or self.result.request.preview is not None:
-            return False
-        return self.result.request.shots == layouts.shots(self.state)
+        full = self.result is not None and self.result.request.preview is None
+        return full and self.is_shown
 
     def _begin_to_play(self, cue: Cue) -> None:
         interface = self.interface
@@ -409,7 +420,8 @@ class ShowCommands(SessionFiles):
 
     @property
     def awaits_whole(self) -> bool:
-        return self.current_show is not None and self.current_show.awaited < math.inf
+        show = self.current_show  # at the beginning a preview is better than none
+        return show is not None and show.awaited < math.inf and show.seen
 
     @property
     def wants_values(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +44,10 @@ class Scene:
     """Colour around the pictures, 0..1."""
     words: tuple[str, str] = ("", "")
     """Title and line of the caption."""
+    before: Scene | None = None
+    """What its pictures fade in over; None where they stand."""
+    fade: tuple[float, float] = (0.0, 0.0)
+    """Time of `time.perf_counter` at which the fade began, and its seconds."""
 
 
 class VirtualCamera:
@@ -84,22 +89,63 @@ class VirtualCamera:
                 self.state = f"The virtual camera has stopped: {first_line(error)}"
 
     def _send(self, camera: Any) -> None:
-        drawn: Scene | None = None
-        frame = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+        frames = _Frames(self._scene)
         while not self._closing.is_set():
             scene = self._scene
-            if scene is not drawn:
-                frame, drawn = draw(scene, SIZE), scene
-            camera.send(frame)
+            if scene is not frames.scene:
+                frames = _Frames(scene, frames)
+            camera.send(frames.at(time.perf_counter()))
             self._closing.wait(1 / RATE)
 
 
-def draw(scene: Scene, size: tuple[int, int]) -> np.ndarray:
-    """A scene as uint8 [H, W, 3], letterboxed, for a screen of `size` pixels."""
+class _Frames:
+    """The frames of a scene; what does not change from one to the next is drawn once.
+
+    Args:
+        scene: what is to be seen.
+        last: frames of the scene before, whose fade may go on.
+    """
+
+    def __init__(self, scene: Scene, last: _Frames | None = None) -> None:
+        self.scene = scene
+        self._above, self._below = pictures(scene, SIZE), None
+        if scene.before is not None:
+            goes_on = last is not None and last.scene.before == scene.before
+            known = last.below if last is not None and goes_on else None
+            self._below = known or pictures(scene.before, SIZE)
+        self._caption = captions.picture(*scene.words, SIZE) if any(scene.words) else None
+        self._whole: np.ndarray | None = None
+
+    @property
+    def below(self) -> Image.Image | None:
+        """What fades out."""
+        return self._below
+
+    def at(self, now: float) -> np.ndarray:
+        """The frame at a time of the clock, uint8 [H, W, 3]."""
+        begun, seconds = self.scene.fade
+        part = (now - begun) / seconds if self._below is not None and seconds > 0 else 1.0
+        if part < 1 and self._below is not None:
+            return self._with_caption(Image.blend(self._below, self._above, max(part, 0.0)))
+        if self._whole is None:
+            self._whole = self._with_caption(self._above)
+        return self._whole
+
+    def _with_caption(self, canvas: Image.Image) -> np.ndarray:
+        if self._caption is not None:
+            canvas = canvas.copy()
+            caption = Image.fromarray(self._caption)
+            margin = round(captions.MARGIN * SIZE[1])
+            canvas.paste(caption, (margin, SIZE[1] - margin - caption.height), caption)
+        return np.asarray(canvas)
+
+
+def pictures(scene: Scene, size: tuple[int, int]) -> Image.Image:
+    """The pictures of a scene, letterboxed for a screen of `size` pixels."""
     ground = tuple(round(255 * part) for part in scene.ground)
     canvas = Image.new("RGB", size, ground)
     if scene.result is None:
-        return np.asarray(canvas)
+        return canvas
     shots, meshes = scene.result.request.shots, scene.result.meshes
     area = (0.0, 0.0, float(size[0]), float(size[1]))
     pictures = seen_pictures(scene.display, scene.result.pictures)
@@ -118,9 +164,4 @@ def draw(scene: Scene, size: tuple[int, int]) -> np.ndarray:
         picture = Image.fromarray(pixels).resize((side, side), way)
         start, end = (round(side * part) for part in place.part)
         canvas.paste(picture.crop((start, 0, end, side)), (left + start, top))
-    if any(scene.words):
-        caption = Image.fromarray(captions.picture(*scene.words, size))
-        margin = round(captions.MARGIN * size[1])
-        corner = (margin, size[1] - margin - caption.height)
-        canvas.paste(caption, corner, caption)
-    return np.asarray(canvas)
+    return canvas
