@@ -12,7 +12,7 @@ Filter = Literal["linear", "nearest"]
 
 _NEAREST_SIDE = 1024
 """Side to which images with square pixels are enlarged, by whole factors, in pixels."""
-_FORMATS = {3: (gl.GL_RGB8, gl.GL_RGB), 4: (gl.GL_RGBA8, gl.GL_RGBA)}
+_FORMATS = {3: gl.GL_RGB, 4: gl.GL_RGBA}
 
 
 class Texture:
@@ -31,7 +31,7 @@ class Texture:
         self.filter: Filter = filter
         self.width = 0
         self.height = 0
-        self._allocated = (0, 0, 0)
+        self._allocated = (0, 0)
         self._name = int(gl.glGenTextures(1))
         with _bound(self._name):
             for axis in (gl.GL_TEXTURE_WRAP_S, gl.GL_TEXTURE_WRAP_T):
@@ -60,29 +60,18 @@ class Texture:
             pixels = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
             height, width = height * factor, width * factor
         data = np.ascontiguousarray(pixels)
-        internal, layout = _FORMATS[channels]
         with _bound(self._name):
             # Rows of odd widths do not start on 4 byte boundaries.
             gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
             gl.glPixelStorei(gl.GL_UNPACK_ROW_LENGTH, 0)
-            if (width, height, channels) == self._allocated:
-                gl.glTexSubImage2D(
-                    gl.GL_TEXTURE_2D, 0, 0, 0, width, height, layout, gl.GL_UNSIGNED_BYTE, data
-                )
-            else:
-                gl.glTexImage2D(
-                    gl.GL_TEXTURE_2D,
-                    0,
-                    internal,
-                    width,
-                    height,
-                    0,
-                    layout,
-                    gl.GL_UNSIGNED_BYTE,
-                    data,
-                )
+            whole = (gl.GL_TEXTURE_2D, 0, gl.GL_RGBA, width, height, 0)
+            if (width, height) != self._allocated:
+                # The order of channels that framebuffers have; see `QuadPainter`.
+                gl.glTexImage2D(*whole, gl.GL_BGRA, gl.GL_UNSIGNED_BYTE, None)
+            part = (gl.GL_TEXTURE_2D, 0, 0, 0, width, height)
+            gl.glTexSubImage2D(*part, _FORMATS[channels], gl.GL_UNSIGNED_BYTE, data)
             gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 4)
-        self._allocated = (width, height, channels)
+        self._allocated = (width, height)
 
     def replace(self, x: int, y: int, pixels: np.ndarray) -> None:
         """Upload a part, uint8 [h, w, 3], with its top left corner at a pixel of an image that

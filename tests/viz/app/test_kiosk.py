@@ -55,7 +55,7 @@ def test_a_kiosk_goes_on_by_itself_and_hands_over(start: app_driver.Start, model
     desk.frames(2)
     assert "Opening" not in controls.rects
     interface.kiosk_pause = interface.kiosk_idle = 0.2
-    desk.until(lambda: desk.window.fullscreen and desk.commands.result is not None, 60.0)
+    desk.until(lambda: desk.window.fullscreen and show.stands, 60.0)
     seen: set[int] = set()
     desk.until(lambda: seen.add(show.index) or len(seen) == 3)
     desk.until(lambda: show.index == 0)

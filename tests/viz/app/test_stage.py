@@ -151,7 +151,7 @@ def test_a_fade_from_a_wide_layout_leaves_nothing_behind(show: AppDriver) -> Non
     show.frames(2)  # what is read is what was shown
     first = screen.read_pixels()[40:60, 10:90].astype(float).mean()
     update, clock = show.app.audience.update, [time.perf_counter()]
-    show.app.audience.update = lambda _: update(clock[0])  # or a slow frame would miss the fade
+    show.app.audience.update = lambda now: update(clock[0])  # or a slow frame would miss the fade
     show.key("Next")
     standing = show.commands.current_show
     assert standing is not None

@@ -83,6 +83,7 @@ def test_the_audience_is_seen_in_a_conference(
     commands.start_show()
     desk.until(lambda: desk.app.audience.screen is not None)
     before = desk.picture()
+    desk.until(lambda: seen(before))
     commands.toggle_freeze()
     commands.state.latent = Latent.at(2)
     desk.settle()

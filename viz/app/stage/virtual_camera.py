@@ -110,7 +110,7 @@ class _Frames:
         self.scene = scene
         self._above, self._below = pictures(scene, SIZE), None
         if scene.before is not None:
-            goes_on = last is not None and last.scene.before == scene.before
+            goes_on = last is not None and last.scene.fade == scene.fade
             known = last.below if last is not None and goes_on else None
             self._below = known or pictures(scene.before, SIZE)
         self._caption = captions.picture(*scene.words, SIZE) if any(scene.words) else None
