@@ -12,7 +12,7 @@ Filter = Literal["linear", "nearest"]
 
 _NEAREST_SIDE = 1024
 """Side to which images with square pixels are enlarged, by whole factors, in pixels."""
-_FORMATS = {3: gl.GL_RGB, 4: gl.GL_RGBA}
+_FORMATS, _SIZED = {3: gl.GL_RGB, 4: gl.GL_RGBA}, {3: gl.GL_RGB8, 4: gl.GL_RGBA8}
 
 
 class Texture:
@@ -20,18 +20,22 @@ class Texture:
 
     Args:
         filter: How it is magnified: "linear" (smooth) or "nearest" (square pixels).
+        for_quads: Keeps the channels in the order that framebuffers have, so that llvmpipe can draw
+            it quickly; only for `QuadPainter`, as Mesa 22 leaves out what Dear ImGui's shader draws
+            of such an image.
 
     Raises:
         ValueError: for another filter.
     """
 
-    def __init__(self, filter: Filter = "linear") -> None:
+    def __init__(self, filter: Filter = "linear", *, for_quads: bool = False) -> None:
         if filter not in get_args(Filter):
             raise ValueError(f"Unknown filter {filter!r}: choose linear or nearest.")
         self.filter: Filter = filter
         self.width = 0
         self.height = 0
-        self._allocated = (0, 0)
+        self._allocated = (0, 0, 0)
+        self._for_quads = for_quads
         self._name = int(gl.glGenTextures(1))
         with _bound(self._name):
             for axis in (gl.GL_TEXTURE_WRAP_S, gl.GL_TEXTURE_WRAP_T):
@@ -60,18 +64,21 @@ class Texture:
             pixels = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
             height, width = height * factor, width * factor
         data = np.ascontiguousarray(pixels)
+        layout = _FORMATS[channels]
+        internal, order = (
+            (gl.GL_RGBA, gl.GL_BGRA) if self._for_quads else (_SIZED[channels], layout)
+        )
         with _bound(self._name):
             # Rows of odd widths do not start on 4 byte boundaries.
             gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
             gl.glPixelStorei(gl.GL_UNPACK_ROW_LENGTH, 0)
-            whole = (gl.GL_TEXTURE_2D, 0, gl.GL_RGBA, width, height, 0)
-            if (width, height) != self._allocated:
-                # The order of channels that framebuffers have; see `QuadPainter`.
-                gl.glTexImage2D(*whole, gl.GL_BGRA, gl.GL_UNSIGNED_BYTE, None)
+            if (width, height, channels) != self._allocated:
+                whole = (gl.GL_TEXTURE_2D, 0, internal, width, height, 0)
+                gl.glTexImage2D(*whole, order, gl.GL_UNSIGNED_BYTE, None)
             part = (gl.GL_TEXTURE_2D, 0, 0, 0, width, height)
-            gl.glTexSubImage2D(*part, _FORMATS[channels], gl.GL_UNSIGNED_BYTE, data)
+            gl.glTexSubImage2D(*part, layout, gl.GL_UNSIGNED_BYTE, data)
             gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 4)
-        self._allocated = (width, height)
+        self._allocated = (width, height, channels)
 
     def replace(self, x: int, y: int, pixels: np.ndarray) -> None:
         """Upload a part, uint8 [h, w, 3], with its top left corner at a pixel of an image that

@@ -80,7 +80,7 @@ class Audience:
         if self._screen is not None:
             size = self._screen.size
             version = (*(board.version for board in self._boards), self._caption.version)
-            self._screen.show(self.quads(size, now), self.ground, version)
+            self._screen.show(self.quads(size, now, own=True), self.ground, version)
         if self._fading(now):
             request_frame("fade", _FRAME)
 
@@ -108,8 +108,8 @@ class Audience:
         before = Scene(old.shown, old.display, one, self.ground) if self._fade[1] > 0 else None
         return Scene(board.shown, board.display, one, self.ground, words, before, self._fade)
 
-    def quads(self, size: tuple[int, int], now: float) -> list[Quad]:
-        """What is seen on a screen of `size` pixels."""
+    def quads(self, size: tuple[int, int], now: float, own: bool = False) -> list[Quad]:
+        """What is seen on a screen of `size` pixels; `own` if it is the audience's own window."""
         show = self._commands.current_show
         if show is None or show.blank:
             return []
@@ -118,10 +118,10 @@ class Audience:
         board, old = self._boards
         begun, seconds = self._fade
         part = min((now - begun) / seconds, 1.0) if seconds > 0 else 1.0
-        quads = board.quads(area, one, part)
+        quads = board.quads(area, one, part, own=own)
         if part < 1:
             ground = [Quad(self._ground_image(), gap, alpha=part) for gap in gaps(quads, area)]
-            quads = [*old.quads(area, one), *ground, *quads]
+            quads = [*old.quads(area, one, own=own), *ground, *quads]
         if show.touched is not None:
             return quads  # a visitor's own picture is not the one that the caption tells of
         return quads + self._caption.quads(*self._words, size)

@@ -85,8 +85,10 @@ class Board:
         """The layout that this belongs to."""
         self._shots: tuple[Shot, ...] = ()
         self._pictures: list[np.ndarray | None] = []
-        self._textures: list[Texture] = []
-        self._sides: list[int] = []
+        self._textures: dict[tuple[int, bool], Texture] = {}
+        """Images of the pictures by their indices, for the window and for the audience's own."""
+        self._sides: dict[tuple[int, bool], int] = {}
+        """Sides to which those that are up to date were enlarged; 0 where they were not."""
         self._meshes: list[MeshData | None] = []
         self._views: dict[int, MeshView] = {}
         self._uploaded: dict[int, MeshData] = {}
@@ -97,9 +99,7 @@ class Board:
         self._pictures = list(seen_pictures(display, result.pictures))
         self._shots = result.request.shots[: len(self._pictures)]
         self._meshes = [*result.meshes, *[None] * (len(self._shots) - len(result.meshes))]
-        self._sides = [-1] * len(self._shots)
-        while len(self._textures) < len(self._shots):
-            self._textures.append(Texture())
+        self._sides.clear()
         self.version += 1
 
     def clear(self) -> None:
@@ -108,20 +108,21 @@ class Board:
         self._pictures, self._meshes = [], []
         self.version += 1
 
-    def quads(self, area: Box, one: bool, alpha: float = 1.0) -> list[Quad]:
+    def quads(self, area: Box, one: bool, alpha: float = 1.0, *, own: bool = False) -> list[Quad]:
         """The pictures, as large as they fit into an area of the screen, in pixels.
 
         Args:
             area: where they go.
             one: takes the main picture of the layout alone.
             alpha: opacity, 0..1.
+            own: whether they are for a window of the audience's own.
         """
         return [
-            Quad(self._image(place.index, place.tile), place.shown, place.texture, alpha)
+            Quad(self._image(place.index, place.tile, own), place.shown, place.texture, alpha)
             for place in placed(self.display, len(self._shots), area, one)
         ]
 
-    def _image(self, index: int, tile: Box) -> int:
+    def _image(self, index: int, tile: Box, own: bool) -> int:
         """OpenGL's name of the picture or mesh for a tile."""
         side = max(round(tile[2] - tile[0]), 1)
         mesh = self._meshes[index]
@@ -131,13 +132,16 @@ class Board:
         if picture is None:
             picture = np.zeros((1, 1, 3), np.uint8)
         enlarged = side if self.display.nearest and side > max(picture.shape[:2]) else 0
-        if self._sides[index] != enlarged:
-            self._sides[index] = enlarged
+        key = index, own
+        if key not in self._textures:
+            self._textures[key] = Texture(for_quads=own)
+        if self._sides.get(key) != enlarged:
+            self._sides[key] = enlarged
             if enlarged:
                 squares = Image.fromarray(picture).resize((side, side), Image.Resampling.NEAREST)
                 picture = np.asarray(squares)
-            self._textures[index].update(picture)
-        return self._textures[index].name
+            self._textures[key].update(picture)
+        return self._textures[key].name
 
     def _draw_mesh(self, index: int, side: int, mesh: MeshData) -> int:
         if index not in self._views:
@@ -155,7 +159,7 @@ class Board:
 
     def close(self) -> None:
         """Frees what lies on the GPU."""
-        for texture in self._textures:
+        for texture in self._textures.values():
             texture.delete()
         for view in self._views.values():
             view.delete()
