@@ -46,11 +46,18 @@ def _look_at(position: np.ndarray, target: np.ndarray, side: Vector) -> np.ndarr
     if length < 1e-9:
         raise ValueError("The camera stands on the point it looks at; choose a larger radius.")
     forward = forward / length
-    right = np.cross(forward, (0.0, 1.0, 0.0))
+    right = _cross(forward, np.array((0.0, 1.0, 0.0)))
     if np.linalg.norm(right) < 1e-6:
         right = np.asarray(side)
     right = right / np.linalg.norm(right)
-    return np.stack([right, np.cross(forward, right), forward], axis=1)
+    return np.stack([right, _cross(forward, right), forward], axis=1)
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """`np.cross` of two vectors [3], which takes five times as long."""
+    ax, ay, az = a.tolist()
+    bx, by, bz = b.tolist()
+    return np.array((ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx))
 
 
 @dataclass(frozen=True)

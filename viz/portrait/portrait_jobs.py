@@ -121,9 +121,9 @@ def _make_person(job: MakePersonJob, renderer: Renderer) -> ReportingSteps[Path]
 
 
 def _learn_faces(_: LearnFacesJob, renderer: Renderer) -> ReportingSteps[str]:
-    from viz.portrait.tracks import motion_map
+    from viz.portrait.tracks import tracking
 
-    return motion_map.learn(renderer.G)
+    return tracking.learn(renderer.G)
 
 
 def _track_video(job: TrackVideoJob, renderer: Renderer) -> ReportingSteps[Path]:

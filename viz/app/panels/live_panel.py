@@ -104,7 +104,7 @@ def _face(live: LiveCamera, commands: Commands) -> None:
             "Neutral face",
             commands.calibrate,
             "Takes your face as it is now for the one at rest: look ahead with a closed mouth and "
-            "press. Until then it is the first that was seen.",
+            "press. Until then it is the calmest of the first seconds.",
             icon=icons.ICON_FA_FACE_MEH,
             enabled=has_face,
             lit=not live.calibrated,

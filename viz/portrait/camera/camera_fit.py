@@ -29,7 +29,7 @@ _BOUNDS = ([-120.0, -80.0], [120.0, 80.0])
 """Least and greatest yaw and pitch in degrees."""
 _STEPS = 12
 """Most steps of Gauss and Newton in a round."""
-_PROBE, _CLOSE = 0.05, 0.005
+_PROBE, _CLOSE = 0.05, 0.02
 """Degrees by which slopes are measured, and below which a step ends a round."""
 _DAMPING = 1e-9
 """Squared picture sides a squared degree, so that a face that says nothing stays where it is."""

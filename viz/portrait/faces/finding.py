@@ -8,7 +8,14 @@ import numpy as np
 from torch import Tensor
 
 from viz.portrait.faces.detector import FULL_RANGE, SHORT_RANGE, Candidate, candidates, distinct
-from viz.portrait.faces.face import LEFT_EYE, RIGHT_EYE, Face, eye_angle
+from viz.portrait.faces.face import (
+    LEFT_EYE,
+    LEFT_LIDS,
+    RIGHT_EYE,
+    RIGHT_LIDS,
+    Face,
+    eye_angle,
+)
 from viz.portrait.faces.landmark_nets import SIZE, eyes_of, landmarks_in
 from viz.portrait.faces.squares import Square
 
@@ -20,6 +27,8 @@ look like a face up to 4."""
 _MOST_FACES = 64
 _SCALE = 1.5
 """Side of the landmark network's square, in sizes of the face."""
+_FAR = 0.08
+"""Sizes of the face by which it may move between pictures before the network looks again."""
 _ROUNDS = 3
 """Passes of the landmark network, each on the square that the one before has found."""
 
@@ -58,6 +67,34 @@ def refined(pixels: Tensor, square: Square, rounds: int = _ROUNDS) -> Face | Non
         square = Square.around(landmarks[:, :2], eye_angle(landmarks), _SCALE)
         landmarks, logit = landmarks_in(pixels, square)
     return _face(pixels, landmarks, logit) if logit >= _LEAST_LOGIT else None
+
+
+def followed(pixels: Tensor, before: Face, eye: int) -> Face | None:
+    """A face in the next picture of a film, as quickly as possible: the landmark network looks
+    where it was, and once more only if it has moved far. None where it sees none.
+
+    Args:
+        pixels: [3, H, W] in 0..1.
+        before: the face in the picture before.
+        eye: which one is looked at closely, 0 for the person's own right one and 1 for the left
+            one; the other one's lids and iris move with its landmarks. Best in turns.
+    """
+    landmarks, logit = landmarks_in(pixels, before.square)
+    if _apart(landmarks, before) > _FAR:
+        square = Square.around(landmarks[:, :2], eye_angle(landmarks), _SCALE)
+        landmarks, logit = landmarks_in(pixels, square)
+    if logit < _LEAST_LOGIT:
+        return None
+    moved = (landmarks - before.landmarks)[[RIGHT_LIDS, LEFT_LIDS], :2]
+    irises, lids = before.irises + moved.mean(1, keepdims=True), before.lids + moved
+    irises[[eye]], lids[[eye]] = eyes_of(pixels, landmarks, [eye])
+    return Face(landmarks, irises, lids, logit, before.picture_size)
+
+
+def _apart(landmarks: np.ndarray, face: Face) -> float:
+    """From the middle of landmarks to that of a face, in sizes of it."""
+    middle = landmarks[:, :2].mean(0) - face.landmarks[:, :2].mean(0)
+    return float(np.hypot(*middle)) / face.side
 
 
 def face_by_hand(

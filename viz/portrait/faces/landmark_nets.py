@@ -3,6 +3,7 @@ Ablavatski et al., 2020, arXiv 2006.11341), also with gradients."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,19 +73,30 @@ def landmarks_in(pixels: Tensor, square: Square) -> tuple[np.ndarray, float]:
 
 
 @torch.no_grad()
-def eyes_of(pixels: Tensor, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def eyes_of(
+    pixels: Tensor, landmarks: np.ndarray, which: Sequence[int] = (0, 1)
+) -> tuple[np.ndarray, np.ndarray]:
     """The eyes of a face with known landmarks.
 
+    Args:
+        pixels: [3, H, W] in 0..1.
+        landmarks: [468, 2 or 3] in pixels.
+        which: of n eyes, the person's own right one (0) and left one (1).
+
     Returns:
-        irises float32 [2, 5, 2] and lids float32 [2, 16, 2], in pixels; see `Face`.
+        irises float32 [n, 5, 2] and lids float32 [n, 16, 2], in pixels; see `Face`.
     """
-    squares = [_eye_square(landmarks, *eye) for eye in (RIGHT_EYE, LEFT_EYE[::-1])]
-    right, left = (cut(pixels, square, _EYE_SIZE) for square in squares)
+    corners = (RIGHT_EYE, LEFT_EYE[::-1])
+    squares = [_eye_square(landmarks, *corners[eye]) for eye in which]
+    pictures = [cut(pixels, square, _EYE_SIZE) for square in squares]
     # The network knows right eyes only.
-    eyes = face_net("iris_landmark", pixels.device)(torch.stack([right, left.flip(-1)]))
-    lids, irises = (y.reshape(2, -1, 3)[..., :2].double().cpu().numpy() / _EYE_SIZE for y in eyes)
-    found = np.concatenate([irises, lids[:, :_LID_POINTS]], axis=1)
-    found[1, :, 0] = 1 - found[1, :, 0]
+    pictures = [x.flip(-1) if eye else x for x, eye in zip(pictures, which, strict=True)]
+    eyes = face_net("iris_landmark", pixels.device)(torch.stack(pictures))
+    count = len(pictures)
+    lids, irises = (y.reshape(count, -1, 3)[..., :2].double().cpu().numpy() for y in eyes)
+    found = np.concatenate([irises, lids[:, :_LID_POINTS]], axis=1) / _EYE_SIZE
+    for points, eye in zip(found, which, strict=True):
+        points[:, 0] = 1 - points[:, 0] if eye else points[:, 0]
     placed = np.stack([s.to_picture(p) for s, p in zip(squares, found, strict=True)]).astype("f4")
     return placed[:, :5], placed[:, 5:]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,15 +13,27 @@ from viz.portrait.camera.face_template import FaceTemplate
 from viz.portrait.faces.face import Face
 from viz.portrait.live.live_messages import SetDriving
 from viz.portrait.live.one_euro import OneEuroFilter
-from viz.portrait.tracks.expressions import eye_opening, face_points, lifted, mouth_opening
+from viz.portrait.tracks.expressions import (
+    eye_opening,
+    face_points,
+    lifted,
+    mouth_opening,
+    neutral_points,
+)
 from viz.portrait.tracks.motion_map import MotionMap
+from viz.portrait.tracks.opening_controls import OpeningControls
 from viz.state.driving.motion_track import MotionTrack
 from viz.state.errors import UserError
 
 _CALM = 9
 """Pictures whose median is the face at rest."""
-_GAIN = 1.4
-"""By which codes go further from the rest: the map's regression shrinks expressions."""
+_SAMPLES, _SAMPLE_SECONDS = 60, 0.2
+"""Pictures, and the time between them, among which the face at rest is looked for by itself."""
+_REMEMBERED = 1500
+"""Pictures whose openings tell how far the eyes close and the mouth opens, about a minute."""
+_USUAL_BLINK, _USUAL_BLINKS = 0.5, 4
+"""Part of their opening at rest to which eyes are taken to close, as if so many pictures had shown
+it, until there are more of this face."""
 _TREMBLE = 0.03
 """Change of a code's numbers, which have about unit variance, that is not shown: a face that holds
 still gets its full picture."""
@@ -40,6 +52,8 @@ class Driven:
     """Seconds of a clock."""
     code: np.ndarray
     """Motion code for the clip's last frame, float32 [motion_dim]."""
+    amounts: np.ndarray
+    """How much of what closes the eyes and opens the mouth is in it, float32 [2]."""
     fit: CameraFit
     """Camera and crop of the head, smoothed."""
     points: np.ndarray
@@ -52,22 +66,27 @@ class Driven:
 
 class FaceDriver:
     """Maps faces to motion codes, relative to the face at rest: until `calibrate` is called that is
-    the first that is seen.
+    the calmest of the first seconds.
 
     Args:
         template: of the model's faces.
         known: what their motion has taught.
+        controls: how their eyes close and their mouths open.
     """
 
-    def __init__(self, template: FaceTemplate, known: MotionMap) -> None:
-        self._template, self._known = template, known
+    def __init__(self, template: FaceTemplate, known: MotionMap, controls: OpeningControls) -> None:
+        self._template, self._known, self._controls = template, known, controls
         self._fit: CameraFit | None = None
-        self._lifted: deque[tuple[np.ndarray, tuple[float, float]]] = deque(maxlen=_CALM)
-        self._neutral: tuple[np.ndarray, np.ndarray] | None = None
-        """Lifted points, and yaw and pitch, of the face at rest."""
+        self._last: deque[_Lifted] = deque(maxlen=_CALM)
+        self._samples: list[_Lifted] = []
+        self._neutral: _Lifted | None = None
+        self._calibrated = False
+        self._remembered: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
         self._code = np.zeros(0, np.float32)
         self._strength = 1.0
-        self._codes = OneEuroFilter(1.0, 1.0)
+        self._others = OneEuroFilter(1.0, 1.0)
+        # Blinks are over after two pictures, so that fast changes are hardly to be smoothed.
+        self._openings = OneEuroFilter(1.0, 10.0, speed_cutoff=8.0)
         self._heads = OneEuroFilter(1.0, 0.1)
         self.set(SetDriving(1.0, 0.5))
 
@@ -76,44 +95,100 @@ class FaceDriver:
         """Code of a face at rest, float32 [motion_dim]."""
         return self._known.rest
 
+    @property
+    def directions(self) -> np.ndarray:
+        """What closes the eyes, and what opens the mouth, float32 [2, motion_dim]."""
+        return self._controls.directions
+
     def set(self, how: SetDriving) -> None:
         """Changes strength and smoothing."""
         self._strength = how.strength
         least = 8.0 * 0.1**how.smoothing  # 8 Hz to 0.8 Hz
-        for each in (self._codes, self._heads):
+        for each in (self._others, self._openings, self._heads):
             each.cutoff = least
 
     def calibrate(self) -> None:
         """Takes the face of the last pictures for the one at rest."""
-        if self._lifted:
-            points, turns = zip(*self._lifted, strict=True)
-            self._neutral = np.median(points, axis=0), np.median(turns, axis=0)
+        if self._last:
+            self._calibrated = True
+            self._neutral = _middle(list(self._last))
 
     def drive(self, face: Face, time: float) -> Driven:
         """What a face asks for that was seen at `time`, in seconds that rise."""
         fit = self._fit = fit_camera(self._template, face.landmarks, start=self._fit)
         seen = face_points(face)
-        self._lifted.append((lifted(seen, fit, self._template), (fit.yaw, fit.pitch)))
-        if self._neutral is None:
-            self.calibrate()
-        assert self._neutral is not None
-        wanted = self._known.codes(self._lifted[-1][0], self._neutral[0])
-        further = _GAIN * self._strength * (wanted - self._known.rest)
-        code = self._codes(self._known.rest + further, time)
+        now = _Lifted(time, lifted(seen, fit, self._template), (fit.yaw, fit.pitch))
+        self._last.append(now)
+        neutral = self._at_rest(now)
+        openings = float(eye_opening(now.points)), float(mouth_opening(now.points))
+        amounts = self._amounts(openings, neutral.points, time)
+        moved = self._known.codes(now.points, neutral.points) - self._known.rest
+        moved = self._others(self._controls.beside(moved), time)
+        moved = self._strength * (moved + amounts @ self._controls.directions)
+        code = self._known.rest + moved
         if len(code) != len(self._code) or np.abs(code - self._code).max() > _TREMBLE:
             self._code = code.astype(np.float32)
         numbers = (fit.yaw, fit.pitch, *fit.centre, fit.side, fit.angle)
         yaw, pitch, x, y, side, angle = map(float, self._heads(np.array(numbers), time))
-        turn = yaw - float(self._neutral[1][0]), pitch - float(self._neutral[1][1])
-        smooth = CameraFit(yaw, pitch, (x, y), side, angle)
-        points = self._lifted[-1][0]
-        openings = float(eye_opening(points)), float(mouth_opening(points))
-        return Driven(time, self._code, smooth, seen, openings, turn)
+        return Driven(
+            time=time,
+            code=self._code,
+            amounts=(self._strength * amounts).astype(np.float32),
+            fit=CameraFit(yaw, pitch, (x, y), side, angle),
+            points=seen,
+            openings=openings,
+            turn=(yaw - neutral.turn[0], pitch - neutral.turn[1]),
+        )
+
+    def _at_rest(self, now: _Lifted) -> _Lifted:
+        """The face at rest."""
+        samples = self._samples
+        if self._calibrated or len(samples) == _SAMPLES:
+            assert self._neutral is not None
+            return self._neutral
+        if not samples or now.time - samples[-1].time >= _SAMPLE_SECONDS:
+            samples.append(now)
+            self._neutral = _calmest(samples)
+        assert self._neutral is not None
+        return self._neutral
+
+    def _amounts(
+        self, openings: tuple[float, float], neutral: np.ndarray, time: float
+    ) -> np.ndarray:
+        """How far to go along the controls [2]."""
+        self._remembered.append(openings)
+        eyes, mouth = np.array([*self._remembered, self._openings(np.array(openings), time)]).T
+        eyes, mouth = eyes / max(float(eye_opening(neutral)), 1e-6), mouth - mouth_opening(neutral)
+        known = np.append(eyes, [_USUAL_BLINK] * _USUAL_BLINKS)
+        return self._controls.amounts(eyes[-1:], mouth[-1:], (known, mouth))[0]
 
     def lose(self) -> None:
         """Notes that the face is out of sight: it may come back elsewhere."""
         self._fit = None
         self._heads.forget()
+
+
+@dataclass(frozen=True, eq=False)
+class _Lifted:
+    """A face in the generator's world."""
+
+    time: float
+    points: np.ndarray
+    """[478, 3]."""
+    turn: tuple[float, float]
+    """Yaw and pitch in degrees."""
+
+
+def _middle(faces: Sequence[_Lifted]) -> _Lifted:
+    yaw, pitch = np.median([face.turn for face in faces], axis=0).tolist()
+    points = np.median([face.points for face in faces], axis=0)
+    return _Lifted(faces[-1].time, points, (yaw, pitch))
+
+
+def _calmest(faces: Sequence[_Lifted]) -> _Lifted:
+    """The face at rest, with closed mouth and open eyes, of some pictures."""
+    rest = neutral_points(np.stack([face.points for face in faces]))
+    return replace(_middle(faces), points=rest)
 
 
 class Recording:
@@ -128,12 +203,12 @@ class Recording:
             self._noted.append(driven)
 
     def track(
-        self, rest: np.ndarray, size: tuple[int, int], source: str, weights: str
+        self, driver: FaceDriver, size: tuple[int, int], source: str, weights: str
     ) -> MotionTrack:
         """The track, at a constant rate: between two pictures their numbers are interpolated.
 
         Args:
-            rest: code of a face at rest, float32 [motion_dim].
+            driver: whose codes were played.
             size: width and height of the camera's pictures.
             source: name of the camera.
             weights: mark of the model's weights.
@@ -159,11 +234,10 @@ class Recording:
 
         return MotionTrack(
             codes=even([d.code for d in self._noted]),
-            rest=rest,
+            rest=driver.rest,
             openings=even([d.openings for d in self._noted]),
-            # All of the expression is in the codes.
-            controls=np.zeros((2, len(rest)), np.float32),
-            amounts=np.zeros((len(frames), 2), np.float32),
+            controls=driver.directions,
+            amounts=even([d.amounts for d in self._noted]),
             cameras=even(cameras),
             crops=even(crops),
             points=even(points),

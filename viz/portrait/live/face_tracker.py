@@ -1,7 +1,7 @@
 """One face from picture to picture, as fast as a camera gives them.
 
 The detector runs where no face is known; else the landmark network looks where the face was
-(Kartynnik et al., 2019, arXiv 1907.06724).
+(Kartynnik et al., 2019, arXiv 1907.06724), and the eyes' network at one eye and the other in turns.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ import torch
 
 from viz.portrait.faces.detector import FULL_RANGE, SHORT_RANGE, candidates
 from viz.portrait.faces.face import Face
-from viz.portrait.faces.finding import refined
+from viz.portrait.faces.finding import followed, refined
 from viz.portrait.faces.squares import Square
 
 _SCALE = 1.5
 """Side of the landmark network's square, in sizes of a detected face."""
-_FAST = 0.08
-"""Sizes of the face by which it may move between pictures before the network looks again."""
 
 
 class FaceTracker:
@@ -25,18 +23,14 @@ class FaceTracker:
 
     def __init__(self) -> None:
         self._face: Face | None = None
+        self._eye = 0
 
     def look(self, pixels: np.ndarray) -> Face | None:
         """The face in the next picture, uint8 [H, W, 3]; None where there is none."""
         picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).float() / 255
-        before, self._face = self._face, None
-        if before is not None:
-            face = refined(picture, before.square, rounds=1)
-            if face is not None and _moved(before, face) > _FAST:
-                face = refined(picture, face.square, rounds=1)
-            self._face = face
-        if self._face is None:
-            self._face = _found(picture)
+        self._eye = 1 - self._eye
+        face = None if self._face is None else followed(picture, self._face, self._eye)
+        self._face = face or _found(picture)
         return self._face
 
 
@@ -51,9 +45,3 @@ def _found(picture: torch.Tensor) -> Face | None:
             if face is not None:
                 return face
     return None
-
-
-def _moved(a: Face, b: Face) -> float:
-    """Between the middles of two faces, in sizes of the second."""
-    apart = a.landmarks[:, :2].mean(0) - b.landmarks[:, :2].mean(0)
-    return float(np.hypot(*apart)) / b.side

@@ -31,6 +31,7 @@ from viz.portrait.live.live_messages import (
     TrackSaved,
 )
 from viz.portrait.tracks.motion_map import kept_motion_map
+from viz.portrait.tracks.opening_controls import kept_controls
 from viz.render.messages import decode, encode
 from viz.state.driving.motion_track import write_track
 from viz.state.errors import UserError
@@ -80,12 +81,13 @@ class Watcher:
     def _driver(self) -> FaceDriver:
         template = kept_template(self._task.weights)
         known = kept_motion_map(self._task.weights)
-        if template is None or known is None:
+        controls = known and kept_controls(self._task.weights, len(known.rest))
+        if template is None or known is None or controls is None:
             raise UserError(
                 "What was learnt of this model's faces could not be kept: make room on the disk, "
                 "or make the folder of caches writable."
             )
-        return FaceDriver(template, known)
+        return FaceDriver(template, known, controls)
 
     def _watch(self, camera: CameraInput, driver: FaceDriver) -> None:
         last = time.monotonic()
@@ -111,13 +113,13 @@ class Watcher:
             elif isinstance(message, Record):
                 self._recording = Recording()
             elif isinstance(message, SaveTrack) and self._recording is not None:
-                self._save(self._recording, driver.rest, Path(message.path), source)
+                self._save(self._recording, driver, Path(message.path), source)
                 self._recording = None
         return True
 
-    def _save(self, recording: Recording, rest: np.ndarray, path: Path, source: str) -> None:
+    def _save(self, recording: Recording, driver: FaceDriver, path: Path, source: str) -> None:
         try:
-            track = recording.track(rest, self._size, source, self._task.weights)
+            track = recording.track(driver, self._size, source, self._task.weights)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_track(path, track)
         except UserError as error:

@@ -25,11 +25,11 @@ from viz.portrait.camera import learnt_files
 from viz.portrait.camera.camera_fit import fit_camera
 from viz.portrait.camera.face_template import LIPS, FaceTemplate
 from viz.portrait.camera.own_pictures import OwnPictures
-from viz.portrait.camera.self_calibration import expected_face, find_template
+from viz.portrait.camera.self_calibration import expected_face
 from viz.portrait.inversion.code_space import read_directions
 from viz.portrait.tracks.expressions import LIDS, POINTS, face_points, lifted
 from viz.state.errors import UserError
-from viz.state.jobs import Steps, finish
+from viz.state.jobs import Steps
 
 log = logging.getLogger(__name__)
 
@@ -93,23 +93,6 @@ def shifts(points: np.ndarray, neutral: np.ndarray) -> np.ndarray:
     the template's."""
     moved = (points - neutral)[..., :2]
     return moved.reshape(*moved.shape[:-2], 2 * POINTS)
-
-
-def learn(G: Generator) -> Steps[str]:
-    """Steps of finding a generator's template and map; the mark of its weights, by which they are
-    found again.
-
-    Raises:
-        UserError: as `find_motion_map`.
-    """
-    template = yield from find_template(G)
-    yield from find_motion_map(G, template)
-    return weights_mark(G.state_dict())
-
-
-def motion_map(G: Generator, template: FaceTemplate) -> MotionMap:
-    """The map of a generator, from the cache or learnt now; waits for it."""
-    return finish(find_motion_map(G, template))
 
 
 def find_motion_map(G: Generator, template: FaceTemplate) -> Steps[MotionMap]:

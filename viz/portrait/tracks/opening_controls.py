@@ -45,6 +45,12 @@ _BLINK, _OPEN = 0.55, 0.5
 width."""
 _LEAST_BLINK = 0.8
 """Part of their opening that is left of eyes that count as closed, in a video without a blink."""
+_CALM_EYES, _CALM_MOUTH = 0.04, 0.02
+"""Closing and opening below which eyes and mouth count as at rest, else they would tremble: on the
+first half of the ways hardly anything is seen to happen."""
+_OTHERS = 0.25
+"""How much of a map's movements is added to those of eyes and mouth: all of it would halve the
+mouth again."""
 _NO_FACES = "No faces were found on this model's people: no video can drive its motion."
 
 
@@ -62,7 +68,12 @@ class OpeningControls:
     """What the mouth has opened, in its widths, at equal steps along the second, rising, float32
     [n]."""
 
-    def amounts(self, eyes: np.ndarray, mouth: np.ndarray) -> np.ndarray:
+    def amounts(
+        self,
+        eyes: np.ndarray,
+        mouth: np.ndarray,
+        among: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> np.ndarray:
         """How far to go along both directions for openings of a driver's face.
 
         What the driver's eyes do between rest and the narrowest of their blinks becomes what the
@@ -72,19 +83,28 @@ class OpeningControls:
         Args:
             eyes: openings in parts of that at rest [F].
             mouth: what the mouth has opened, in its widths [F].
+            among: openings of eyes and mouth, likewise, that tell how far this driver's go; None
+                for the ones that are given.
 
         Returns:
             float32 [F, 2], 0 to 1 each.
         """
-        closed = min(float(np.quantile(eyes, 0.01)), _LEAST_BLINK)
-        part = np.clip((1 - eyes) / (1 - closed), 0, 1)
+        all_eyes, all_mouths = among or (eyes, mouth)
+        closed = min(float(np.quantile(all_eyes, 0.01)), _LEAST_BLINK)
+        part = np.clip((1 - eyes - _CALM_EYES) / (1 - closed - _CALM_EYES), 0, 1)
         wanted_eyes = 1 - part * (1 - float(self.eyes[-1]))
-        widest = max(float(np.quantile(mouth, 0.99)), float(self.mouth[-1]))
-        wanted_mouth = np.clip(mouth, 0, None) * float(self.mouth[-1]) / widest
+        widest = max(float(np.quantile(all_mouths, 0.99)), float(self.mouth[-1]))
+        wanted_mouth = np.clip(mouth - _CALM_MOUTH, 0, None) * float(self.mouth[-1]) / widest
         steps = np.linspace(0, 1, len(self.eyes))
         closing = np.interp(-wanted_eyes, -self.eyes, steps)
         opening = np.interp(wanted_mouth, self.mouth, steps)
         return np.stack([closing, opening], axis=1).astype(np.float32)
+
+    def beside(self, moved: np.ndarray) -> np.ndarray:
+        """What to add to the controls' movements of those that a `MotionMap` gives, which has no
+        part of theirs [F, motion_dim]."""
+        along = moved @ np.linalg.pinv(self.directions) @ self.directions
+        return _OTHERS * (moved - along)
 
 
 def find_controls(G: Generator, template: FaceTemplate, rest: np.ndarray) -> Steps[OpeningControls]:
@@ -99,14 +119,16 @@ def find_controls(G: Generator, template: FaceTemplate, rest: np.ndarray) -> Ste
         UserError: when no faces are found on its people.
     """
     mark = weights_mark(G.state_dict())
-    known = _kept(mark, G.config.motion_dim)
+    known = kept_controls(mark, G.config.motion_dim)
     if known is None:
         known = yield from _learn(G, template, rest)
         learnt_files.keep(_KIND, mark, _VERSION, asdict(known))
     return known
 
 
-def _kept(mark: str, size: int) -> OpeningControls | None:
+def kept_controls(mark: str, size: int) -> OpeningControls | None:
+    """The controls that were found before of the generator whose weights have this mark, and whose
+    motion codes have `size` numbers; None where none are kept."""
     stored = learnt_files.read(_KIND, mark, _VERSION)
     if stored is None or stored.keys() != {"directions", "eyes", "mouth"}:
         return None
@@ -190,8 +212,8 @@ def _learn(G: Generator, template: FaceTemplate, rest: np.ndarray) -> Steps[Open
         assert best is not None
         ways.append(best[0])
         curves.append(best[1][:, number])
-    eyes_curve = np.minimum.accumulate(np.concatenate([[1.0], curves[0]]))
-    mouth_curve = np.maximum.accumulate(np.concatenate([[0.0], curves[1]]))
+    eyes_curve = np.minimum.accumulate(np.append(1.0, curves[0]))
+    mouth_curve = np.maximum.accumulate(np.append(0.0, curves[1]))
     even = 1e-4 * np.arange(_STEPS + 1)  # so that what is looked up is unique
     log.info("Eyes close to %.2f, the mouth opens by %.2f", eyes_curve[-1], mouth_curve[-1])
     return OpeningControls(
@@ -217,7 +239,7 @@ def _fault(curve: np.ndarray, number: int) -> float:
     nothing else."""
     eyes, mouth = curve[:, 0], curve[:, 1]
     if number == 0:
-        steps = np.diff(np.concatenate([[1.0], eyes]))
+        steps = np.diff(np.append(1.0, eyes))
         return float(2 * max(eyes[-1] - _BLINK, 0) + 2 * steps.clip(0).sum() + abs(mouth).max())
-    steps = np.diff(np.concatenate([[0.0], mouth]))
+    steps = np.diff(np.append(0.0, mouth))
     return float(max(_OPEN - mouth[-1], 0) + 2 * (-steps).clip(0).sum() + 2 * abs(eyes - 1).max())

@@ -30,9 +30,6 @@ from viz.state.jobs import Steps
 from viz.state.person import UNFINISHED_SUFFIX
 
 _USUAL_FPS = 25.0
-_OTHERS = 0.25
-"""How much of the map's movements is added to those of eyes and mouth, which the controls make: all
-of it would halve the mouth again."""
 
 
 def make_track(G: Generator, video: Path, options: TrackOptions, path: Path) -> Steps[Path]:
@@ -70,6 +67,24 @@ def make_track(G: Generator, video: Path, options: TrackOptions, path: Path) -> 
     return path
 
 
+def learn(G: Generator) -> Steps[str]:
+    """Steps of learning all that a generator has to teach of its faces; the mark of its weights, by
+    which it is found again.
+
+    Raises:
+        UserError: when the generator does not move, or no faces are found on its people.
+    """
+    yield from _taught(G)
+    return weights_mark(G.state_dict())
+
+
+def _taught(G: Generator) -> Steps[tuple[FaceTemplate, MotionMap, OpeningControls]]:
+    template = yield from find_template(G)
+    known = yield from find_motion_map(G, template)
+    controls = yield from find_controls(G, template, known.rest)
+    return template, known, controls
+
+
 def track_video(
     G: Generator, path: Path, options: TrackOptions, trail: Trail | None = None
 ) -> Steps[MotionTrack]:
@@ -88,9 +103,7 @@ def track_video(
         UserError: when it cannot be read, shows no face, or the generator does not move.
     """
     with open_film(path, options.first, options.frames or None) as film:
-        template = yield from find_template(G)
-        known = yield from find_motion_map(G, template)
-        controls = yield from find_controls(G, template, known.rest)
+        template, known, controls = yield from _taught(G)
         followed = yield from follow(film, template, options.face, trail)
     return track_of(
         followed,
@@ -123,7 +136,7 @@ def track_of(
     own = zip(followed.points, followed.fits, strict=True)
     points = np.stack([lifted(p, fit, template) for p, fit in own])
     neutral = neutral_points(points)
-    codes = _OTHERS * _apart(known.codes(points, neutral) - known.rest, controls.directions)
+    codes = controls.beside(known.codes(points, neutral) - known.rest)
     if options.motion_smoothing > 0:
         codes = gaussian_filter1d(codes, options.motion_smoothing, axis=0, mode="nearest")
     # Blinks are too short to be smoothed.
@@ -147,8 +160,3 @@ def track_of(
         first=options.first,
         weights=weights,
     )
-
-
-def _apart(codes: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Codes [F, D] without what lies along directions [2, D]."""
-    return codes - codes @ np.linalg.pinv(directions) @ directions
