@@ -196,6 +196,8 @@ def test_a_wander_is_smooth_and_does_not_repeat() -> None:
     assert max(map(abs, changes)) < 0.016, "1.5 of its way in a period at most"
     assert max(abs(b - a) for a, b in pairwise(changes)) < 1e-3
     assert max(abs(a - b) for a, b in zip(steps[:1000], steps[1000:], strict=True)) > 0.3
+    for period in (0.0, -3.0, 1e300):  # as a file may say
+        assert 0 <= waves.position(replace(wander, period=period), 1e6) <= 1
 
 
 def test_osc_reaches_settings_and_nothing_else(

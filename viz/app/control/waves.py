@@ -9,8 +9,10 @@ from typing import Any
 
 from viz.app.control.bindings import SINE, Binding, Target
 from viz.state.interface import Interface
+from viz.state.settings import setting
 from viz.state.types import SessionState
 
+_PERIODS = setting(Binding, "period").range
 _REACH = 0.1
 """Part of a slider that a new oscillator moves to either side."""
 
@@ -30,7 +32,7 @@ class Waves:
             seconds: time since its last position.
         """
         place = binding.target.place
-        rounds = self._rounds.get(place, 0.0) + seconds / binding.period
+        rounds = self._rounds.get(place, 0.0) + seconds / _PERIODS.clamp(binding.period)
         self._rounds[place] = rounds
         if binding.input == SINE:
             return 0.5 + 0.5 * math.sin(2 * math.pi * rounds)
