@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import binary_fill_holes
 from scipy.spatial import KDTree
 
 from training.camera import Camera, rays
@@ -135,6 +136,19 @@ def test_people_stay_in_the_box(renderer: HeadRenderer):
             parts.append(cap.points)
         for part in parts:
             assert np.abs(to_world(part)).max() < 0.5, seed
+
+
+def test_heads_are_whole_from_all_sides(renderer: HeadRenderer):
+    """No background shows through behind the ears or from below the shirt; only between the tips of
+    hair a few pixels may."""
+    for seed in (1, 3):
+        renderer.set_identity(_person(seed))
+        renderer.set_pose({})
+        for yaw, pitch in ((0, 0), (90, 20), (120, -35), (180, 35), (-150, 0)):
+            solid = renderer.draw(Camera.orbit(yaw, pitch)).alpha > 0.5
+            holes = binary_fill_holes(solid) & ~solid
+            assert holes.sum() <= 12, (seed, yaw, pitch)
+            assert solid.mean() > 0.2
 
 
 def test_skin_does_not_stick_out_of_the_shirt(renderer: HeadRenderer):

@@ -25,7 +25,7 @@ from training.synthetic.head_model import NECK_AXIS, SKULL_CENTRE, HeadModel, to
 from training.synthetic.ict import LABELS, MorphableModel, Progress, cache_folder
 from training.synthetic.traits import SHAPE_DIM
 
-_VERSION = 2
+_VERSION = 3
 """Increased when the computation changes, so that older files are not used."""
 
 AZIMUTHS = np.linspace(-180, 180, 120, endpoint=False)
@@ -285,7 +285,7 @@ def _visible_triangles(
     context: moderngl.Context,
     progress: Progress,
     people: int = 36,
-    views: int = 6,
+    views: int = 10,
     size: int = 640,
 ) -> np.ndarray:
     """Triangles that some of many people, faces and cameras show, and a ring around, bool [T].
@@ -314,7 +314,7 @@ def _visible_triangles(
         posed = head.posed(head.identity_vertices(shape), weights)
         buffer.write(to_world(posed).astype("f4").tobytes())
         for _ in range(views):
-            camera = Camera.orbit(*np.degrees(rng.uniform((-1.1, -0.5), (1.1, 0.5))))
+            camera = Camera.orbit(*np.degrees(rng.uniform((-np.pi, -0.65), (np.pi, 0.65))))
             program["matrix"] = tuple(camera.projection(NEAR, FAR).T.ravel().tolist())
             target.use()
             target.clear()

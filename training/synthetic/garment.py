@@ -11,8 +11,8 @@ from training.synthetic.baking import NECK_AZIMUTHS, NECK_HEIGHTS, Baked
 from training.synthetic.head_model import NECK_AXIS
 from training.synthetic.traits import Traits, smooth
 
-COLUMNS, ROWS = 96, 26
-"""Vertices around the body and from the neckline down."""
+COLUMNS, ROWS = 96, 27
+"""Vertices around the body and from the neckline down; the last row is the underside's middle."""
 
 _HEIGHTS = np.array([-11.9, -13.7, -17.4, -20.5, -22.9])
 _WIDTHS = np.array([10.0, 14.2, 19.5, 21.0, 21.5])
@@ -88,13 +88,14 @@ def fit_shirt(traits: Traits, vertices: np.ndarray, baked: Baked) -> Shirt:
         height = y + moved * s - 0.8 * dip * front * s + 0.8 * back * s
         ring_height.append(np.minimum(height, ring_height[-1] - 0.25))
     knots = np.r_[0, 0.02, 0.04, 0.065, 0.10, 0.22, 0.40, 0.65, 0.85, 1.0]
-    rows = np.r_[np.linspace(0, 0.10, 8), np.linspace(0.10, 1, ROWS - 7)[1:]]
+    rows = np.r_[np.linspace(0, 0.10, 8), np.linspace(0.10, 1, ROWS - 8)[1:]]
     radius = np.stack([np.interp(rows, knots, r) for r in np.stack(ring_radius, axis=1)])
     height = np.stack([np.interp(rows, knots, h) for h in np.stack(ring_height, axis=1)])
     height = np.maximum(height, _HEIGHTS[-1])
     radius[:, 8:], height[:, 8:] = (
         ndimage.gaussian_filter1d(a, 1.0, axis=1, mode="nearest")[:, 8:] for a in (radius, height)
     )
+    radius, height = np.c_[radius, np.zeros(COLUMNS)], np.c_[height, height[:, -1]]
     x, z = NECK_AXIS[0] + radius * sin[:, None], NECK_AXIS[1] + radius * cos[:, None]
     steps = np.hypot(np.diff(radius, axis=1), np.diff(height, axis=1))
     down = np.c_[np.zeros(COLUMNS), np.cumsum(steps, axis=1)]
