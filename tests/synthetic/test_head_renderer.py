@@ -146,7 +146,7 @@ def test_heads_are_whole_from_all_sides(renderer: HeadRenderer):
         renderer.set_pose({})
         for yaw, pitch in ((0, 0), (90, 20), (120, -35), (180, 35), (-150, 0)):
             solid = renderer.draw(Camera.orbit(yaw, pitch)).alpha > 0.5
-            holes = binary_fill_holes(solid) & ~solid
+            holes = np.asarray(binary_fill_holes(solid)) & ~solid
             assert holes.sum() <= 12, (seed, yaw, pitch)
             assert solid.mean() > 0.2
 
