@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
 
+from viz.exports.figures.figure_job import FiguresJob
 from viz.exports.table import EXPORTERS
 from viz.state.jobs import Steps
 from viz.state.types import SessionState
@@ -155,6 +156,12 @@ def _find_directions(_: FindDirectionsJob, renderer: Renderer) -> Steps[str]:
     from viz.render.directions import direction_finder
 
     return direction_finder.cached(renderer.G)
+
+
+def _figures(job: FiguresJob, renderer: Renderer) -> Steps[str]:
+    from viz.exports.figures import measuring
+
+    return measuring.figures(renderer, job.state)
 
 
 def _export(job: ExportJob, renderer: Renderer) -> Steps[Path]:

@@ -1,0 +1,1 @@
+"""Figures of how well the views of a moment agree."""
