@@ -22,11 +22,14 @@ def run(connection: Connection, device: str, memory: SharedMemory | None) -> Non
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.stderr is not None:
         faulthandler.enable()
+    from training.user_folders import user_folder
     from viz.exports.export_jobs import JOBS
     from viz.portrait.portrait_jobs import JOBS as PORTRAIT_JOBS
     from viz.render.messages import ArrayRing
+    from viz.render.thumbnail_store import ThumbnailStore
     from viz.render.worker import Worker
 
     ring = None if memory is None else ArrayRing(memory)
-    Worker(connection, {**JOBS, **PORTRAIT_JOBS}, device, ring).serve()
+    store = ThumbnailStore(user_folder("cache") / "thumbnails.sqlite")
+    Worker(connection, {**JOBS, **PORTRAIT_JOBS}, device, ring, store).serve()
     os._exit(0)  # what libraries still hold (threads, the GPU) must not keep the window waiting

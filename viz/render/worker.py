@@ -16,7 +16,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
@@ -53,6 +53,7 @@ from viz.render.messages import (
 from viz.render.models import load_model, pick_device
 from viz.render.open_models import OpenModel, OpenModels
 from viz.render.renderer import Renderer
+from viz.render.thumbnail_store import ThumbnailStore
 from viz.state.errors import SupersededError, UserError
 from viz.state.files import file_stamp
 from viz.state.jobs import Report, ReportingSteps, Steps
@@ -98,6 +99,7 @@ class Worker:
         jobs: functions that run each class of jobs; loading models is built in.
         device: name of the device that models live on, as `viz.render.models.pick_device` takes it.
         ring: shared memory for pictures.
+        store: small pictures on disk.
     """
 
     def __init__(
@@ -106,9 +108,10 @@ class Worker:
         jobs: Mapping[type[Any], RunJob] | None = None,
         device: str = "auto",
         ring: ArrayRing | None = None,
+        store: ThumbnailStore | None = None,
     ) -> None:
         self._models = OpenModels()
-        self._connection, self._ring = connection, ring
+        self._connection, self._ring, self._store = connection, ring, store
         self._sending = threading.Lock()
         self._jobs = dict(jobs or {})
         loading = (LoadModel, LoadAhead, LoadSecond)
@@ -156,6 +159,8 @@ class Worker:
         self._connection.close()
 
     def _take_in(self, message: Any) -> None:
+        if isinstance(message, RenderIdle):
+            message = replace(message, requests=tuple(self._not_stored(message.requests)))
         with self._changed:
             if isinstance(message, Render):
                 if self._slot is not None and self._slot.preview is None:
@@ -174,6 +179,18 @@ class Worker:
                 self._stop, self._slot = True, None
                 self._idle.clear()
             self._changed.notify()
+
+    def _not_stored(self, requests: Sequence[RenderRequest]) -> Iterator[RenderRequest]:
+        """Tells of the pictures that are on disk, whatever else is under way; yields the others."""
+        shown, store = self._models.shown, self._store
+        for request in requests:
+            found = None
+            if store is not None and shown is not None:
+                found = store.get(shown.info.weights, request)
+            if found is None:
+                yield request
+            else:
+                self._tell(Rendered(RenderResult(request, (found,)), 0, idle=True))
 
     def _cancel(self, number: int) -> None:
         if self._running is not None and self._running.number == number:
@@ -274,6 +291,10 @@ class Worker:
             self._tell(Failed(sentence, details, request, idle=True))
         else:
             self._tell(self._rendered(renderer, result, idle=True))
+            picture = result.pictures[0]
+            shown = self._models.shown
+            if self._store is not None and shown is not None and picture is not None:
+                self._store.put(shown.info.weights, request, picture)
         end = time.monotonic()
         long = end - begun > max(_LONG_SECONDS, self._shown_seconds)
         self._idle_due = math.inf if long else end + _IDLE_PAUSE * (end - begun)

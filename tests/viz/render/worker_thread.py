@@ -13,6 +13,7 @@ from typing import Any
 from viz.exports.export_jobs import JOBS as EXPORT_JOBS
 from viz.portrait.portrait_jobs import JOBS as PORTRAIT_JOBS
 from viz.render.messages import ArrayRing
+from viz.render.thumbnail_store import ThumbnailStore
 from viz.render.worker import RunJob, Worker
 
 JOBS: Mapping[type[Any], RunJob] = {**EXPORT_JOBS, **PORTRAIT_JOBS}
@@ -21,8 +22,10 @@ JOBS: Mapping[type[Any], RunJob] = {**EXPORT_JOBS, **PORTRAIT_JOBS}
 class WorkerThread:
     """A worker in a thread of this process, so that a test can look into it and starts at once."""
 
-    def __init__(self, jobs: Mapping[type[Any], RunJob] = JOBS) -> None:
-        self._jobs = jobs
+    def __init__(
+        self, jobs: Mapping[type[Any], RunJob] = JOBS, store: ThumbnailStore | None = None
+    ) -> None:
+        self._jobs, self._store = jobs, store
         self.worker: Worker | None = None
         self.exitcode: int | None = None
         self._thread = threading.Thread()
@@ -33,7 +36,7 @@ class WorkerThread:
     ) -> WorkerThread:
         self._connection = connection
         ring = None if memory is None else ArrayRing(memory)
-        self.worker = Worker(connection, self._jobs, device, ring)
+        self.worker = Worker(connection, self._jobs, device, ring, self._store)
         self._thread = threading.Thread(target=self.worker.serve, name="worker", daemon=True)
         return self
 

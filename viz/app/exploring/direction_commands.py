@@ -33,6 +33,10 @@ _NAMES: dict[DirectionKind, str] = {
 }
 _REST_SECONDS = 2.0
 """Time without anything to do after which directions are sought."""
+_AT_REST = (
+    "At the beginning of the clip every face is at rest, whatever its expression: the end of the "
+    "clip is shown now."
+)
 _NUMPY = (("Directions of NumPy", ("*.npz", "*.npy")),)
 
 
@@ -179,12 +183,11 @@ class DirectionCommands(SessionFiles):
 
     def step_along(self, shift: Shift, moves: bool) -> None:
         """Takes a step along a direction, of the motion code or of w. Where the clip rests at its
-        beginning, motions show nothing: then its end is shown."""
+        beginning, expressions show nothing: then its end is shown, and the user is told."""
         state = self.state
         if moves:
             state.motion = replace(state.motion, shifts=with_shift(state.motion.shifts, shift))
-            if state.t == 0 and not self.interface.playing:
-                state.t = 1.0
+            self._leave_rest()
         else:
             state.latent = replace(state.latent, shifts=with_shift(state.latent.shifts, shift))
 
@@ -192,8 +195,14 @@ class DirectionCommands(SessionFiles):
         """Swings the slider of a direction to and fro, or stops it."""
         swing = Swing(replace(shift, amount=0.0, muted=False), moves)
         self.interface.swing = None if self.interface.swing == swing else swing
-        if moves and self.interface.swing and self.state.t == 0 and not self.interface.playing:
+        if moves and self.interface.swing:
+            self._leave_rest()
+
+    def _leave_rest(self) -> None:
+        """Shows the end of the clip instead of its beginning, where each face is at rest."""
+        if self.state.t == 0 and not self.interface.playing:
             self.state.t = 1.0
+            self.notify("info", _AT_REST)
 
     def is_solo(self, shift: Shift) -> bool:
         """Whether a step is the only one of several that is not left out."""

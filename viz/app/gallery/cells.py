@@ -60,7 +60,13 @@ def columns_for(width: float, side: float) -> tuple[int, float]:
 
 
 def draw_cell(
-    pictures: SmallPictures, cell: Cell, low: Place, side: float, *, plays: bool = False
+    pictures: SmallPictures,
+    cell: Cell,
+    low: Place,
+    side: float,
+    *,
+    plays: bool = False,
+    explains: bool = True,
 ) -> None:
     """Draws a cell at a place over the last item, which takes the mouse.
 
@@ -70,6 +76,7 @@ def draw_cell(
         low: top left corner.
         side: of its picture, Dear ImGui units; the caption comes below it.
         plays: whether a moving picture moves; it does so under the mouse as well.
+        explains: whether a tooltip tells about it.
     """
     colors, draw = style.palette(), imgui.get_window_draw_list()
     corner, rounding = (low[0] + side, low[1] + side), style.px(4)
@@ -82,7 +89,8 @@ def draw_cell(
         draw.add_image_rounded(image.ref, low, corner, image.low, image.high, white, rounding)
     elif problem:
         _draw_icon(icons.ICON_FA_TRIANGLE_EXCLAMATION, low, side, layout.ink(colors.text_dim))
-    layout.tooltip(None, cell.about, "" if image else problem)
+    if explains:
+        layout.tooltip(None, cell.about, "" if image else problem)
     if cell.keeps and (cell.starred or hovered):
         _draw_star(low, side, cell.starred)
     if cell.lit or cell.selected or hovered:

@@ -67,6 +67,9 @@ class Gallery:
         self._scrolls_up = False
         self._reached = -1
         """The cell that gets the keyboard in this frame."""
+        self._about = ""
+        """Of the picture under the mouse or the keyboard. A tooltip would lie over the picture of
+        whoever was clicked."""
         self._chosen: Code | None = None
         """The favourite that is renamed or taken out."""
 
@@ -237,7 +240,9 @@ class Gallery:
         available = imgui.get_content_region_avail()
         flags = imgui.ChildFlags_.nav_flattened
         name = f"##{commands.interface.gallery_page}"  # each page keeps its own place
-        imgui.begin_child(name, (available.x, available.y), flags)
+        about, self._about = self._about, ""
+        foot = _foot_height()
+        imgui.begin_child(name, (available.x, max(available.y - foot, 1.0)), flags)
         if self._scrolls_up:
             self._scrolls_up = False
             imgui.set_scroll_y(0.0)
@@ -262,6 +267,9 @@ class Gallery:
         imgui.set_cursor_pos((origin.x, origin.y + rows * line))
         imgui.dummy((width, 0.0))
         imgui.end_child()
+        if about:
+            controls.hint(about)
+            layout.record("About")
         self._reached = -1
         return visible
 
@@ -283,7 +291,17 @@ class Gallery:
             press(number)
         if imgui.is_item_visible():
             drawn = replace(cell(number), selected=keyboard.has_focus_ring())
-            draw_cell(commands.small_pictures, drawn, (low.x, low.y), size[0], plays=plays)
+            if imgui.is_item_hovered() or drawn.selected:
+                problem = commands.thumbnails.problem(drawn.requests[0])
+                self._about = f"{drawn.about} {problem}".rstrip()
+            pictures = commands.small_pictures
+            draw_cell(pictures, drawn, (low.x, low.y), size[0], plays=plays, explains=False)
+
+
+def _foot_height() -> float:
+    """Of two lines on the picture under the mouse, Dear ImGui units."""
+    with style.font("body", style.SMALL_SIZE):
+        return 2 * imgui.get_text_line_height() + imgui.get_style().item_spacing.y
 
 
 def _places(commands: Commands) -> None:

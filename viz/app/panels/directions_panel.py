@@ -16,6 +16,7 @@ from viz.app.exploring.direction_shelf import Direction, DirectionKind, Directio
 from viz.app.exploring.step_pictures import PICTURED, step_pictures
 from viz.app.gallery.cells import Cell, draw_cell
 from viz.app.panels.appearance import LAYER_GROUPS, layer_resolution
+from viz.app.panels.scrolling import scrolled
 from viz.app.panels.setting_controls import choice, toggle
 from viz.app.panels.sortable_rows import Sign, sortable_rows
 from viz.app.panels.widgets import Button, button_row, disabled, driven_hint, fold, heading
@@ -32,6 +33,8 @@ _KINDS: dict[DirectionKind, str] = {
 _LAYERS = {"All": "All", **{name: name for name in LAYER_GROUPS}}
 _PICTURE = 44.0
 """Side of small pictures, design pixels."""
+_MOST_HEIGHT = 0.45
+"""Of the list, as a part of the window's height: what comes below it stays in reach."""
 _FIRST = 10
 """Directions without names that are listed; the others are folded."""
 
@@ -57,9 +60,11 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         if kind == "motions":
             driven_hint(state)
         layers = _layers(interface, model) if kind != "motions" else ()
-        _sliders(state, commands, shown[:_FIRST], layers)
-        if len(shown) > _FIRST and fold("More directions"):
-            _sliders(state, commands, shown[_FIRST:], layers)
+        with scrolled("List", _MOST_HEIGHT) as seen:
+            if seen:
+                _sliders(state, commands, shown[:_FIRST], layers)
+            if seen and len(shown) > _FIRST and fold("More directions"):
+                _sliders(state, commands, shown[_FIRST:], layers)
         if not listed:
             controls.hint("This model makes still pictures: it has no motion code to change.")
     if listed and fold("Arrange"):
@@ -105,13 +110,14 @@ def _not_found(commands: Commands) -> None:
 
 def _named(state: SessionState, commands: Commands, shown: Sequence[Direction]) -> None:
     """What changes the face, and what changes the person."""
-    for moves, title in ((True, "Expression"), (False, "Person")):
-        some = [d for d in shown if d.moves == moves]
-        if some:
-            heading(title)
-            if moves:
-                driven_hint(state)
-            _sliders(state, commands, some, ())
+    with scrolled("List", _MOST_HEIGHT) as seen:
+        for moves, title in ((True, "Expression"), (False, "Person")):
+            some = [d for d in shown if d.moves == moves]
+            if some and seen:
+                heading(title)
+                if moves:
+                    driven_hint(state)
+                _sliders(state, commands, some, ())
 
 
 def _sliders(

@@ -1,0 +1,39 @@
+"""A part of a panel that scrolls by itself where it would become too high."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from imgui_bundle import imgui
+
+from gui_utils.controls import layout
+
+_heights: dict[str, float] = {}
+"""Heights of what such parts held in the last frame, Dear ImGui units."""
+
+
+@contextmanager
+def scrolled(name: str, most: float) -> Generator[bool]:
+    """Draws the block as high as it is, or in a region that scrolls. The block gets whether it is
+    seen, and draws nothing else.
+
+    Args:
+        name: unique within the panel; the rectangle is recorded under it.
+        most: greatest height, as a part of the window's.
+    """
+    if layout.is_indexing():
+        yield True
+        return
+    key = f"{layout.scope_name()}/{name}"
+    limit = most * imgui.get_main_viewport().size.y
+    height = max(min(_heights.get(key, limit), limit), 1.0)
+    seen = imgui.begin_child(f"##{name}", (0.0, height), imgui.ChildFlags_.nav_flattened)
+    try:
+        yield seen
+        if seen:
+            _heights[key] = imgui.get_cursor_pos_y() - imgui.get_style().item_spacing.y
+    finally:
+        imgui.end_child()
+    low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
+    layout.record_rect(name, (low.x, low.y, high.x, high.y))
