@@ -26,7 +26,7 @@ def run(connection: Connection, device: str, memory: SharedMemory | None) -> Non
     from viz.exports.export_jobs import JOBS
     from viz.portrait.portrait_jobs import JOBS as PORTRAIT_JOBS
     from viz.render.messages import ArrayRing
-    from viz.render.thumbnail_store import ThumbnailStore
+    from viz.render.picture.thumbnail_store import ThumbnailStore
     from viz.render.worker import Worker
 
     ring = None if memory is None else ArrayRing(memory)

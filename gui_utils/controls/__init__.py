@@ -6,8 +6,9 @@ panel, and "Text##name" tells equal texts apart.
 """
 
 from gui_utils.controls.buttons import button, combo, icon_button, segmented, text_input, toggle
+from gui_utils.controls.color_field import color
 from gui_utils.controls.curve import curve
-from gui_utils.controls.displays import colorbar, hint, key_value, plot, progress
+from gui_utils.controls.displays import colorbar, draw_colors, hint, key_value, plot, progress
 from gui_utils.controls.guard import guarded
 from gui_utils.controls.keyboard import digit_pressed, wants_keyboard
 from gui_utils.controls.layout import (
@@ -35,12 +36,14 @@ __all__ = [
     "Toasts",
     "begin_frame",
     "button",
+    "color",
     "colorbar",
     "combo",
     "confirm",
     "curve",
     "digit_pressed",
     "drag_int",
+    "draw_colors",
     "guarded",
     "hint",
     "icon_button",

@@ -163,14 +163,7 @@ def colorbar(
         width, height = style.px(size[0]), style.px(size[1])
     low = imgui.get_cursor_screen_pos()
     draw = imgui.get_window_draw_list()
-    steps = 64
-    packed = _packed(lut, steps)
-    for index in range(steps):
-        first, second = ink(packed[index]), ink(packed[index + 1])
-        x0, x1 = low.x + width * index / steps, low.x + width * (index + 1) / steps
-        draw.add_rect_filled_multi_color(
-            (x0, low.y), (x1, low.y + height), first, second, second, first
-        )
+    draw_colors(lut, (low.x, low.y, low.x + width, low.y + height))
     with style.font("body", style.SMALL_SIZE):
         y = low.y + height + style.px(3)
         for fraction in (0.0, 0.5, 1.0):
@@ -181,6 +174,17 @@ def colorbar(
             draw.add_text(at, ink(style.palette().text_dim), text)
         imgui.dummy((width, height + style.px(5) + imgui.get_font_size()))
     record_rect("colorbar", (low.x, low.y, low.x + width, low.y + height))
+
+
+def draw_colors(lut: np.ndarray, rect: tuple[float, float, float, float]) -> None:
+    """Fills a rectangle with a colour scale, uint8 [256, 3], from left to right."""
+    left, top, right, bottom = rect
+    draw, steps = imgui.get_window_draw_list(), 64
+    packed = _packed(lut, steps)
+    for index in range(steps):
+        first, second = ink(packed[index]), ink(packed[index + 1])
+        x0, x1 = (left + (right - left) * k / steps for k in (index, index + 1))
+        draw.add_rect_filled_multi_color((x0, top), (x1, bottom), first, second, second, first)
 
 
 def _packed(lut: np.ndarray, steps: int) -> list[int]:

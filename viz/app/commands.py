@@ -15,7 +15,7 @@ from gui_utils.files.file_dialogs import Filters, show_folder
 from viz.app.comparing.compare_commands import MODEL_FILES, CompareCommands
 from viz.app.control.control_commands import ControlCommands
 from viz.app.exploring.direction_commands import DirectionCommands
-from viz.app.exploring.figure_commands import FigureCommands
+from viz.app.exploring.figure_commands import MomentCommands
 from viz.app.exploring.inspect_commands import InspectCommands
 from viz.app.gallery.gallery_commands import GalleryCommands
 from viz.app.live.live_commands import LiveCommands
@@ -52,7 +52,7 @@ class Commands(
     DirectionCommands,
     ControlCommands,
     InspectCommands,
-    FigureCommands,
+    MomentCommands,
     GalleryCommands,
 ):
     """What can be done, files and exports included."""

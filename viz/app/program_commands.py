@@ -21,6 +21,7 @@ from viz.exports.choices import ExportChoices
 from viz.render.connection import WorkerConnection
 from viz.scheduling.loops import LoopFinder
 from viz.scheduling.scheduler import RequestScheduler
+from viz.scheduling.steady_probe import steadied
 from viz.scheduling.thumbnails import Thumbnails
 from viz.state import files, layouts
 from viz.state.animation.animator import Animator
@@ -191,6 +192,8 @@ class ProgramCommands:
         if self.model is None:
             return
         self.animator.rate = self.scheduler.step_rate
+        seen = self.result.probe if self.result else None
+        self.interface.probe = steadied(self.interface.probe, seen, moving)
         values = self.wants_values
         full = replace(layouts.full_request(self.state), probe=self.interface.probe, values=values)
         shown = self.result is not None and replace(self.result.request, values=values) == full

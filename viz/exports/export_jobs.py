@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
 
-from viz.exports.figures.figure_job import FiguresJob
+from viz.exports.figures.figure_job import MomentJob
 from viz.exports.table import EXPORTERS
 from viz.state.jobs import Steps
 from viz.state.types import SessionState
@@ -158,7 +158,7 @@ def _find_directions(_: FindDirectionsJob, renderer: Renderer) -> Steps[str]:
     return direction_finder.cached(renderer.G)
 
 
-def _figures(job: FiguresJob, renderer: Renderer) -> Steps[str]:
+def _moment(job: MomentJob, renderer: Renderer) -> Steps[str]:
     from viz.exports.figures import measuring
 
     return measuring.figures(renderer, job.state)
@@ -209,5 +209,6 @@ JOBS: dict[type[Any], Callable[[Any, Any], Steps[Any]]] = {
     FindModelJob: _find_model,
     FindDirectionsJob: _find_directions,
     FiguresJob: _figures,
+    MomentJob: _moment,
 }
 """How each job is done, for `viz.render.worker.Worker`."""

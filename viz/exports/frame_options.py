@@ -26,10 +26,6 @@ ORBIT_SHAPES: dict[OrbitShape, str] = {
     "round": "All the way round",
 }
 Background = Literal["shown", "transparent"]
-BACKGROUNDS: dict[Background, str] = {
-    "shown": "As the model paints it",
-    "transparent": "Transparent where the model is empty",
-}
 Codec = Literal["auto", "h264", "h265", "prores"]
 CODECS: dict[Codec, str] = {
     "auto": "By the file's ending",
@@ -143,8 +139,8 @@ class Look(Options):
     None: as rendered.
     """
     background: Background = "shown"
-    """As the model paints it; or left out by the model's opacity, for slides and compositing (PNG,
-    ProRes, GIF, WebP)."""
+    """As shown: what the model paints, or what the session has chosen instead; or left out by the
+    model's opacity, for slides and compositing (PNG, ProRes, GIF, WebP)."""
 
     def conflicts(self) -> list[str]:
         if max(len(self.views), 1) * max(len(self.people), 1) > MOST_TILES:

@@ -68,7 +68,7 @@ class Renderer(PreparedModel):
             pictures,
             meshes,
             tuple(dict.fromkeys(job.problems)),
-            tuple(job.depth_range(shot) for shot in request.shots),
+            tuple(job.map_range(shot) for shot in request.shots),
             probe,
             values,
             stage_ms,
@@ -86,6 +86,11 @@ class Renderer(PreparedModel):
     def image(self, shot: Shot, quality: Quality) -> Tensor:
         """The final picture of a shot at full quality, [1, 3, H, W], about -1 to 1."""
         return PictureJob(self, RenderRequest((shot,), quality), lambda: None).image(shot)
+
+    def backdrop(self, shot: Shot, quality: Quality) -> Tensor:
+        """What the model paints at full quality where nothing is, as the shot's view shows it: the
+        final or the raw picture, [1, 3, H, W], about 0..1."""
+        return PictureJob(self, RenderRequest((shot,), quality), lambda: None).backdrop(shot)
 
     def mesh(self, shot: Shot, quality: Quality) -> MeshData:
         """The surface of a shot at full quality.

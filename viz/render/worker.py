@@ -52,8 +52,8 @@ from viz.render.messages import (
 )
 from viz.render.models import load_model, pick_device
 from viz.render.open_models import OpenModel, OpenModels
+from viz.render.picture.thumbnail_store import ThumbnailStore
 from viz.render.renderer import Renderer
-from viz.render.thumbnail_store import ThumbnailStore
 from viz.state.errors import SupersededError, UserError
 from viz.state.files import file_stamp
 from viz.state.jobs import Report, ReportingSteps, Steps

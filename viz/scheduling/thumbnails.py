@@ -189,5 +189,7 @@ def of_state(state: SessionState) -> RenderRequest:
     """What a state shows, as a raw picture, since what the super-resolution adds would be too fine
     to be seen; views other than pictures as they are, but for meshes."""
     view = state.display.view
-    shot = replace(state.shot(), view="raw" if view in ("image", "mesh") else view)
-    return RenderRequest((shot,), preview=_SPARING)
+    if view in ("image", "mesh"):
+        return RenderRequest((state.shot("raw"),), preview=_SPARING)
+    maps = replace(state.display.maps, background="model")
+    return RenderRequest((state.shot(view),), preview=_SPARING, maps=maps)

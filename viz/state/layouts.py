@@ -91,7 +91,7 @@ def seen_pictures(
 
 def full_request(state: SessionState) -> RenderRequest:
     """What a state shows, at full quality."""
-    return RenderRequest(shots(state), state.quality, depth_range=state.display.depth_range)
+    return RenderRequest(shots(state), state.quality, maps=state.display.maps)
 
 
 def grid_shape(state: SessionState) -> tuple[int, int]:

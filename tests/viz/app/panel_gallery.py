@@ -104,7 +104,9 @@ def sample_result(probe: Probe | None = None) -> RenderResult:
         waves = np.sin(np.linspace(0, 14, 64))[:, None] * np.cos(np.linspace(0, 9, 64))
         grey = ((waves + 1) * 127).astype(np.uint8)
         picture = np.stack([grey, 255 - grey, np.full_like(grey, 120)], -1)
-        seen = ProbeResult(probe, picture, (512, 64, 64), -3.214, 4.871, 0.0312, 0.988)
+        seen = ProbeResult(
+            probe, picture, (512, 64, 64), -3.214, 4.871, -3.214, 4.871, 0.0312, 0.988
+        )
     shot = SessionState().shot()
     picture = np.zeros((8, 8, 3), np.uint8)
     return RenderResult(RenderRequest((shot,)), (picture,), probe=seen, precision="bfloat16")

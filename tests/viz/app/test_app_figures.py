@@ -12,23 +12,23 @@ display, start, model = app_driver.display, app_driver.start, app_driver.model
 
 
 def test_figures_are_measured_copied_and_stopped(start: Start, model: Path) -> None:
-    desk = start(model, size=(1000, 800), panels=("Figures",))
+    desk = start(model, size=(1000, 800), panels=("Consistency",))
     desk.settle(60.0)
-    desk.click("Figures/Measure")
-    desk.until(lambda: desk.commands.figures is not None, 60.0)
+    desk.click("Consistency/Measure")
+    desk.until(lambda: desk.commands.moment_figures is not None, 60.0)
     desk.frames(4)
-    figures = desk.commands.figures
+    figures = desk.commands.moment_figures
     assert figures is not None
-    assert "Figures/Table" in controls.rects
-    desk.click("Figures/Copy")
+    assert "Consistency/Table" in controls.rects
+    desk.click("Consistency/Copy")
     assert desk.window.clipboard == figures.text()
-    assert not desk.commands.figures_are_old
+    assert not desk.commands.moment_is_old
     desk.commands.state.t = 0.5
-    assert desk.commands.figures_are_old
+    assert desk.commands.moment_is_old
     desk.settle()
-    desk.click("Figures/Measure")
+    desk.click("Consistency/Measure")
     desk.until(lambda: desk.commands.job is not None and desk.commands.job.detail)
     desk.commands.cancel_job()
     desk.run_jobs(30.0)
-    assert desk.commands.figures is figures
-    assert not desk.commands.measures_figures
+    assert desk.commands.moment_figures is figures
+    assert not desk.commands.measures_moment

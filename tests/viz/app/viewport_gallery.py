@@ -31,8 +31,8 @@ from viz.app.timeline.timeline_view import HEIGHT, Timeline
 from viz.app.viewport.picture_view import Viewport
 from viz.state import layouts
 from viz.state.animation.clip_time import Clock
-from viz.state.colormaps import DEPTH_LUT
 from viz.state.jobs import JobStatus
+from viz.state.maps.map_settings import MapSettings
 from viz.state.types import (
     LAYOUTS,
     VIEWS,
@@ -48,6 +48,8 @@ from viz.state.types import (
     View,
 )
 
+RANGES: dict[View, tuple[float, float]] = {"depth": (2.25, 3.3), "opacity": (0.0, 1.0)}
+"""Ends of the colours of maps."""
 BALL = 0.28
 """Radius of the ball that stands for a head, world units."""
 
@@ -97,7 +99,7 @@ def picture(shot: Shot, size: int) -> np.ndarray:
     distance = -b - np.sqrt(np.maximum(root, 0))
     normals = (camera.position + distance[..., None] * rays) / BALL
     colors = {
-        "depth": DEPTH_LUT[
+        "depth": MapSettings().table("depth")[
             np.clip((np.where(hit, distance, 3.3) - 2.25) * 243, 0, 255).astype(int)
         ],
         "normals": np.where(hit[..., None], normals * 127 + 128, 128),
@@ -132,7 +134,7 @@ def render(state: SessionState, size: int = 128, **changes: Any) -> RenderResult
         RenderRequest(shots, **changes),
         tuple(None if shot.view == "mesh" else picture(shot, size) for shot in shots),
         tuple(mesh if shot.view == "mesh" else None for shot in shots),
-        depth_ranges=tuple((2.25, 3.3) if shot.view == "depth" else None for shot in shots),
+        map_ranges=tuple(RANGES.get(shot.view) for shot in shots),
     )
 
 

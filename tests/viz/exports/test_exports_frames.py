@@ -73,8 +73,7 @@ def test_straight_alpha_over_the_background_is_what_the_screen_shows(renderer, t
     assert alpha.max() > 0.9
     with torch.inference_mode():
         raw = renderer.raw(state.shot(), state.quality)
-        frames = FrameRenderer(renderer, TRANSPARENT, 16)
-        empty = frames.backdrop(state, state.shot(), raw, view == "image")
+        empty = renderer.backdrop(state.shot(), state.quality)
     behind = empty[0].permute(1, 2, 0).numpy()
     shown = frame(renderer, state, Look(), 16) / 65535
     blended = (alpha * straight[..., :3] + (1 - alpha) * behind).clip(0, 1)

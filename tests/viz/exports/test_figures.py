@@ -17,7 +17,7 @@ from training.metrics.consistency import Scene, small_orbit
 from training.metrics.geometry import chamfer_distance, clouds, flicker, warping_error
 from training.metrics.metric_options import MetricsConfig
 from viz.exports.figures import measuring
-from viz.exports.figures.figure_job import Figures, TurnFigures
+from viz.exports.figures.figure_job import MomentFigures, TurnFigures
 from viz.render import latents
 from viz.render.renderer import Renderer
 from viz.state.jobs import finish
@@ -30,10 +30,10 @@ SIDE = 32
 STATE = SessionState(t=0.5, quality=Quality(precision="float32"))
 
 
-def measured(renderer: Renderer, state: SessionState) -> Figures:
+def measured(renderer: Renderer, state: SessionState) -> MomentFigures:
     with torch.inference_mode():
         text = finish(measuring.figures(renderer, state, SIDE))
-    return msgspec.json.decode(text, type=Figures)
+    return msgspec.json.decode(text, type=MomentFigures)
 
 
 def test_they_are_what_the_functions_of_the_metrics_give(renderer: Renderer) -> None:
@@ -81,7 +81,9 @@ def test_an_empty_scene_has_no_figures(renderer: Renderer) -> None:
 
 
 def test_as_a_table() -> None:
-    figures = Figures(256, 0.01234, (TurnFigures(-15.0, 0.05, 0.00321), TurnFigures(30, None, 2.0)))
+    figures = MomentFigures(
+        256, 0.01234, (TurnFigures(-15.0, 0.05, 0.00321), TurnFigures(30, None, 2.0))
+    )
     assert figures.table() == [
         ("\u221215\u00b0", "0.05", "0.00321"),
         ("+30\u00b0", "\u2013", "2"),

@@ -101,3 +101,19 @@ def test_every_layout_shows_meshes(renderer: Renderer, tmp_path: Path) -> None:
     made = export(renderer, "picture", state, PictureOptions(), tmp_path / "four.png")
     with Image.open(made) as opened:
         assert np.array_equal(np.asarray(opened), picture)
+
+
+def test_a_chosen_background_lies_behind(head: Renderer) -> None:
+    color = (0.8, 0.2, 0.4)
+    display = replace(STATE.display, background="color", background_color=color)
+    state = replace(STATE, display=display)
+    cut, picture = frame(head, state, Look(background="transparent")), frame(head, state)
+    assert np.array_equal(picture[0, 0], (255 * np.array(color)).round())
+    alpha = cut[..., 3:] / 255
+    blended = cut[..., :3] * alpha + 255 * np.array(color) * (1 - alpha)
+    assert np.abs(blended - picture).max() <= 1.5
+    light = replace(display, background_color=(1.0, 1.0, 1.0), mesh_style="wireframe")
+    coarse = replace(STATE.quality, mesh_resolution=16)
+    wires = frame(head, replace(state, display=light, quality=coarse))
+    assert wires[0, 0].min() == 255
+    assert wires.min() < 120, "wires show on white"

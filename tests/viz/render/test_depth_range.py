@@ -29,7 +29,7 @@ def without_gradients():
 
 
 def ends(renderer: Renderer, state: SessionState) -> tuple[float, float]:
-    (found,) = renderer.render(layouts.full_request(state)).depth_ranges
+    (found,) = renderer.render(layouts.full_request(state)).map_ranges
     assert found is not None
     return found
 
@@ -70,4 +70,4 @@ def test_chosen_ends_and_a_model_without_a_surface(
     state = SessionState(display=Display(view="depth"))
     assert ends(empty, state) == (options.ray_start, options.ray_end)
     image = RenderRequest((replace(state.shot(), view="image"),))
-    assert empty.render(image).depth_ranges == (None,)
+    assert empty.render(image).map_ranges == (None,)

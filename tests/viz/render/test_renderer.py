@@ -13,10 +13,10 @@ from viz.render.models import load_model
 from viz.render.picture.stage_cache import StageCache
 from viz.render.renderer import Renderer
 from viz.state import layouts
-from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import SupersededError, UserError
 from viz.state.files import default_checkpoint
 from viz.state.jobs import finish
+from viz.state.maps.map_settings import MapSettings
 from viz.state.person import Latent, Motion
 from viz.state.types import (
     LAYOUTS,
@@ -207,17 +207,17 @@ def test_a_super_resolution_of_fewer_pixels_shows_the_same_in_the_same_place(ref
 def test_depth_colours_are_fixed_by_the_range(renderer):
     state = SessionState(t=0.5, display=Display(view="depth"))
     raw = renderer.raw(state.shot(), Quality())
-    shown = picture_of(renderer, request(state, depth_range=(2.0, 4.0)))
+    shown = picture_of(renderer, request(state, maps=MapSettings(depth_range=(2.0, 4.0))))
     # What is hardly there goes towards the far end.
     solid = np.minimum(raw.opacity[0, 0].numpy() / 0.5, 1.0)
     place = 1 - (1 - np.clip((raw.depth[0, 0].numpy() - 2.0) / 2.0, 0, 1)) * solid
-    assert np.array_equal(shown, DEPTH_LUT[(place * 255).round().astype(int)])
+    assert np.array_equal(shown, MapSettings().table("depth")[(place * 255).round().astype(int)])
 
 
 def test_depth_colours_follow_the_camera_s_distance(renderer):
     def range_at(radius: float) -> tuple[float, float]:
         state = SessionState(orbit=Orbit(radius=radius), display=Display(view="depth"))
-        (found,) = renderer.render(request(state)).depth_ranges
+        (found,) = renderer.render(request(state)).map_ranges
         assert found is not None
         return found
 

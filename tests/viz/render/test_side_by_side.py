@@ -17,6 +17,7 @@ from viz.state import layouts
 from viz.state.comparing.comparison import Comparison
 from viz.state.errors import UserError
 from viz.state.jobs import finish
+from viz.state.maps.map_settings import MapSettings
 from viz.state.person import Latent
 from viz.state.types import Display, Orbit, Preview, Probe, Quality, RenderRequest, SessionState
 
@@ -101,8 +102,8 @@ def test_both_depths_have_the_range_of_the_first(both):
     request = layouts.full_request(state)
     result = side_by_side.render(first, request)
     own = first.depth_range(request.shots[0].camera, None)
-    assert result.depth_ranges == (own, own)
-    chosen = replace(request, depth_range=own)
+    assert result.map_ranges == (own, own)
+    chosen = replace(request, maps=MapSettings(depth_range=own))
     assert np.array_equal(pictures(first, request)[1], alone(second, chosen, 1))
 
 

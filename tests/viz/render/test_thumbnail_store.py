@@ -16,7 +16,7 @@ from training.checkpoint import save
 from training.networks.generator import Generator
 from viz.render.connection import WorkerConnection
 from viz.render.messages import Event, Loaded, Rendered
-from viz.render.thumbnail_store import ThumbnailStore
+from viz.render.picture.thumbnail_store import ThumbnailStore
 from viz.scheduling.thumbnails import of_person
 from viz.state.person import Latent
 from viz.state.types import RenderResult

@@ -13,6 +13,7 @@ from viz.scheduling.scheduler import RequestScheduler
 from viz.state import layouts
 from viz.state.animation.animator import Animator
 from viz.state.interface import Interface
+from viz.state.maps.map_settings import MapSettings
 from viz.state.person import Latent
 from viz.state.types import (
     Cue,
@@ -66,10 +67,12 @@ def test_pictures_of_a_model_wait_for_its_return() -> None:
     request = layouts.full_request(SessionState())
     scheduler.forget(one)
     scheduler.pictures.put(result(request))
-    scheduler.pictures.put(result(replace(request, depth_range=(1.0, 2.0))), "two")
+    scheduler.pictures.put(
+        result(replace(request, maps=MapSettings(depth_range=(1.0, 2.0)))), "two"
+    )
     scheduler.forget(two)
     assert scheduler.lacks([request])
-    assert not scheduler.lacks([replace(request, depth_range=(1.0, 2.0))])
+    assert not scheduler.lacks([replace(request, maps=MapSettings(depth_range=(1.0, 2.0)))])
     scheduler.forget(one)
     assert not scheduler.lacks([request])
     assert scheduler.ask(request, False, Interface(), 0.0) is not None

@@ -14,7 +14,7 @@ from gui_utils.controls import style
 from gui_utils.controls.layout import record_rect
 from gui_utils.gl.texture import Texture
 from viz.app.commands import Commands
-from viz.app.viewport.overlays import MARGIN, Badge, Rect, draw_label, pill, pill_size
+from viz.app.viewport.overlays import MARGIN, Badge, Rect, draw_label
 from viz.state.comparing.differences import difference
 from viz.state.comparing.measured import Figures
 from viz.state.types import Display, SessionState
@@ -62,21 +62,6 @@ def model_labels(commands: Commands) -> tuple[str, str]:
     if compare is not None and compare.psi is not None and compare.psi != psi:
         return f"{first}  \u03c8 {psi:.2f}", f"{second}  \u03c8 {compare.psi:.2f}"
     return first, second
-
-
-def draw_divider_labels(
-    tile: Rect, fraction: float, keep_left: float, names: tuple[str, str]
-) -> None:
-    """Names beside the divider's line, each where its side has room."""
-    x = tile[0] + (tile[2] - tile[0]) * fraction
-    gap = style.px(MARGIN)
-    width, height = pill_size(names[0])
-    y = tile[3] - gap - height
-    if x - gap - width > tile[0] + keep_left:
-        pill((x - gap - width, y), names[0])
-    width, _ = pill_size(names[1])
-    if x + gap + width < tile[2] - gap:
-        pill((x + gap, y), names[1])
 
 
 def draw_difference_label(tile: Rect, display: Display, names: tuple[str, str]) -> None:

@@ -5,47 +5,47 @@ from __future__ import annotations
 import msgspec
 
 from viz.app.sessions.session_files import SessionFiles
-from viz.exports.figures.figure_job import Figures, FiguresJob
+from viz.exports.figures.figure_job import MomentFigures, MomentJob
 from viz.state.types import Shot
 
 
-class FigureCommands(SessionFiles):
+class MomentCommands(SessionFiles):
     """What can be done with figures of the present state."""
 
-    figures: Figures | None = None
+    moment_figures: MomentFigures | None = None
     """Those measured last."""
-    measures_figures = False
+    measures_moment = False
     """Whether they are being measured."""
-    _figures_of: tuple[str, Shot] | None = None
+    _moment_of: tuple[str, Shot] | None = None
     """The model and the picture that they belong to."""
 
-    def measure_figures(self) -> None:
+    def measure_moment(self) -> None:
         """Measures how well the views of what is shown agree."""
-        if self.model is None or self.measures_figures:
+        if self.model is None or self.measures_moment:
             return
         state, subject = self.state.snapshot(), self._subject()
-        self.measures_figures = True
+        self.measures_moment = True
 
         def done(text: str) -> None:
-            self.measures_figures = False
-            self.figures = msgspec.json.decode(text, type=Figures)
-            self._figures_of = subject
+            self.measures_moment = False
+            self.moment_figures = msgspec.json.decode(text, type=MomentFigures)
+            self._moment_of = subject
 
         def ended() -> None:
-            self.measures_figures = False
+            self.measures_moment = False
 
-        self.worker.start(FiguresJob(state), done, ended)
+        self.worker.start(MomentJob(state), done, ended)
 
-    def copy_figures(self) -> None:
+    def copy_moment_figures(self) -> None:
         """Puts the figures on the clipboard, for a spreadsheet."""
-        if self.figures is not None:
-            self.shell.clipboard = self.figures.text()
+        if self.moment_figures is not None:
+            self.shell.clipboard = self.moment_figures.text()
             self.notify("success", "The figures are on the clipboard.")
 
     @property
-    def figures_are_old(self) -> bool:
+    def moment_is_old(self) -> bool:
         """Whether something else is shown than what was measured."""
-        return self._figures_of != self._subject()
+        return self._moment_of != self._subject()
 
     def _subject(self) -> tuple[str, Shot]:
         return self.model.weights if self.model else "", self.state.shot("image")

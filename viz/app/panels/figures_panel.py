@@ -9,7 +9,7 @@ from gui_utils import controls
 from gui_utils.controls import layout, style
 from viz.app.commands import Commands
 from viz.app.panels.widgets import Button, button_row, disabled
-from viz.exports.figures.figure_job import MEASURING, Figures, figure_text
+from viz.exports.figures.figure_job import MEASURING, MomentFigures, figure_text
 from viz.state.types import RenderResult, SessionState
 
 _ABOUT = (
@@ -38,31 +38,31 @@ _FLICKER = (
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
     """A button that measures, and the table of what was measured last."""
     del state
-    found = commands.figures
-    with disabled(commands.model is None or result is None or commands.measures_figures):
+    found = commands.moment_figures
+    with disabled(commands.model is None or result is None or commands.measures_moment):
         button_row(
             Button(
                 "Measure",
-                commands.measure_figures,
+                commands.measure_moment,
                 f"{_ABOUT} It takes some seconds; the window stays usable.",
                 icon=icons.ICON_FA_RULER_COMBINED,
                 lit=found is None,
             ),
             Button(
                 "Copy",
-                commands.copy_figures,
+                commands.copy_moment_figures,
                 "Copies the figures as a table with tabs, for a spreadsheet.",
                 icon=icons.ICON_FA_COPY,
                 enabled=found is not None,
             ),
         )
-    if commands.measures_figures:
+    if commands.measures_moment:
         _progress(commands)
     if found is None:
         controls.hint(_ABOUT)
         return
     _table(found)
-    if commands.figures_are_old:
+    if commands.moment_is_old:
         controls.hint("Of what was shown when they were measured: something has changed since.")
 
 
@@ -74,7 +74,7 @@ def _progress(commands: Commands) -> None:
         commands.cancel_job()
 
 
-def _table(found: Figures) -> None:
+def _table(found: MomentFigures) -> None:
     row = layout.begin_row("Flicker")
     imgui.text_unformatted(figure_text(found.flicker))
     layout.record(row.name)

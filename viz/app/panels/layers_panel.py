@@ -11,9 +11,11 @@ from gui_utils import controls
 from gui_utils.controls import layout, style
 from gui_utils.controls.text import printable
 from viz.app.commands import Commands
+from viz.app.panels.map_controls import probe_colors
 from viz.app.panels.setting_controls import slider, toggle
 from viz.app.panels.widgets import Button, button_row, end_of, times
 from viz.state.interface import Interface
+from viz.state.maps.colormaps import color_table
 from viz.state.settings import setting
 from viz.state.types import LayerInfo, Probe, ProbeResult, RenderResult, SessionState
 
@@ -109,13 +111,15 @@ def _probe(layer: LayerInfo, probe: Probe, seen: ProbeResult | None, commands: C
         rows, columns = here.picture.shape[:2]
         imgui.image(texture, (width, min(width * rows / max(columns, 1), 2 * width)))
         layout.record("Activation")
+        controls.colorbar(color_table(here.probe.colors), here.lo, here.hi)
     else:
         controls.hint("The activation appears with the next picture.")
     if here is not None:
         _numbers(here)
     channels = here.shape[0] if here is not None else layer.shape[0]
     probe = slider("Channel", probe, "channel", ends=(-1, max(channels - 1, 0)))
-    commands.interface.probe = toggle("Spectrum", probe, "spectrum")
+    probe = probe_colors(toggle("Spectrum", probe, "spectrum"), here)
+    commands.interface.probe = probe
 
     def close() -> None:
         commands.interface.probe = None
@@ -129,7 +133,7 @@ def _numbers(seen: ProbeResult) -> None:
     width = imgui.get_content_region_avail().x / 4
     draw_list = imgui.get_window_draw_list()
     colors = style.palette()
-    numbers = (("Min", seen.lo), ("Max", seen.hi), ("Mean", seen.mean), ("Std", seen.std))
+    numbers = (("Min", seen.least), ("Max", seen.most), ("Mean", seen.mean), ("Std", seen.std))
     with style.font("body", style.SMALL_SIZE):
         line = imgui.get_text_line_height()
         for index, (name, number) in enumerate(numbers):

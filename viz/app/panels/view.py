@@ -8,6 +8,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
 from viz.app.commands import Commands
+from viz.app.panels.map_controls import background_row, maps_section
 from viz.app.panels.setting_controls import choice, segmented, slider, toggle
 from viz.app.panels.widgets import Button, button_row, disabled, heading
 from viz.state.interface import INSPECTS
@@ -18,23 +19,22 @@ from viz.state.types import (
     MESH_STYLES,
     VIEWS,
     Display,
-    ModelInfo,
     RenderResult,
     SessionState,
     View,
 )
 
 _CORNERS = ("Top left", "Top right", "Bottom left", "Bottom right")
-_RAY_RANGE = (2.25, 3.3)
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
-    """Layout, views, filtering, depth range, mesh and gizmo."""
+    """Layout, views, filtering, background, maps, values and mesh."""
     with disabled(commands.model is None):
         state.display = _layout(state.display)
         _before(state, commands)
         heading("Picture")
-        state.display = _picture(state, commands.model, result)
+        state.display = _picture(state.display)
+        state.display = maps_section(state, commands.model, result)
         heading("Values")
         segmented("Inspect", commands.interface, "inspect", INSPECTS)
         slider("Unit length", commands.interface, "unit_cm")
@@ -87,49 +87,10 @@ def _before(state: SessionState, commands: Commands) -> None:
     )
 
 
-def _picture(state: SessionState, model: ModelInfo | None, result: RenderResult | None) -> Display:
-    display = segmented("Pixels", state.display, "nearest", {False: "Bilinear", True: "Nearest"})
+def _picture(display: Display) -> Display:
+    display = segmented("Pixels", display, "nearest", {False: "Bilinear", True: "Nearest"})
     display = toggle("Gizmo", display, "gizmo")
-    ray_range = state.orbit.camera().ray_range(*(model.ray_range if model else _RAY_RANGE))
-    shown = next((ends for ends in result.depth_ranges if ends), None) if result else None
-    _, automatic = controls.segmented(
-        "Depth range",
-        display.depth_range is None,
-        {True: "Auto", False: "Set"},
-        default=True,
-        tooltip=f"{setting(Display, 'depth_range').sentence} Auto takes those between which this "
-        "camera sees the model's average person.",
-    )
-    depth_range = None if automatic else display.depth_range or shown or ray_range
-    if depth_range is not None:
-        depth_range = _depth_range(depth_range, ray_range)
-    return replace(display, depth_range=depth_range)
-
-
-def _depth_range(
-    depth_range: tuple[float, float], default: tuple[float, float]
-) -> tuple[float, float]:
-    near, far = depth_range
-    lo, hi = setting(Display, "depth_range").range.ends
-    moved, near = controls.slider(
-        "Near",
-        near,
-        lo,
-        hi,
-        default=default[0],
-        tooltip="Distance of the first depth colour from the camera, in world units.",
-    )
-    if moved:
-        far = max(far, near + 0.01)
-    moved, far = controls.slider(
-        "Far",
-        far,
-        lo,
-        hi,
-        default=default[1],
-        tooltip="Distance of the last depth colour from the camera, in world units.",
-    )
-    return (min(near, far - 0.01) if moved else near), far
+    return background_row(display)
 
 
 def _mesh(state: SessionState) -> None:

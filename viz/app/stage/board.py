@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from gui_utils.controls import style
 from gui_utils.gl.mesh_view import MeshView
 from gui_utils.gl.quads import Box, Quad
 from gui_utils.gl.texture import Texture
-from viz.app.viewport.picture_view import tile_places
+from viz.app.viewport.picture_view import mesh_ground, tile_places
 from viz.state.layouts import has_divider, inset_place, seen_pictures
 from viz.state.types import Display, MeshData, RenderResult, Shot
 
@@ -148,7 +147,7 @@ class Board:
             self._views[index] = MeshView()
         view = self._views[index]
         camera, mode = self._shots[index].camera, self.display.mesh_style
-        ground = style.rgba(style.palette().raised)
+        ground = (*mesh_ground(self.display)[:3], 1.0)
         if self._uploaded.get(index) is not mesh:
             self._uploaded[index] = mesh
             view.set_mesh(mesh.vertices, mesh.faces, mesh.normals, mesh.colors)

@@ -1,4 +1,4 @@
-"""What the viewport draws over its pictures: labels, notes, the depth legend, the split handle."""
+"""What the viewport draws over its pictures: labels, notes, the split handle."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.controls.layout import ellipsis, record, record_rect, tooltip
+from gui_utils.controls.layout import ellipsis, record, record_rect
 from gui_utils.controls.text import printable
 from viz.app.commands import Commands
-from viz.state.colormaps import DEPTH_LUT
 
 Rect = tuple[float, float, float, float]
 """Left, top, right, bottom in Dear ImGui units."""
 
 MARGIN = 10.0
 """Between overlays and the edge of what they lie on, design pixels."""
-_LEGEND_WIDTH = 190.0
-_LEGEND_HEIGHT = 43.0
 _HANDLE_WIDTH = 18.0
 
 
@@ -85,30 +82,6 @@ def draw_badges(area: Rect, badges: Sequence[Badge]) -> None:
             y += height + style.px(6)
 
 
-def draw_legend(tile: Rect, limits: tuple[float, float], keep_left: float = 0.0) -> None:
-    """Colours of the depth view with their world distances, in the tile's bottom right corner.
-
-    `keep_left` Dear ImGui units at the left stay free. Tiles with too little room get none.
-    """
-    margin, inset = style.px(MARGIN), style.px(9)
-    room = tile[2] - tile[0] - 2 * margin - keep_left
-    width = min(style.px(_LEGEND_WIDTH), room)
-    if width < style.px(124) or tile[3] - tile[1] < style.px(110):
-        return
-    right, bottom = tile[2] - margin, tile[3] - margin
-    left, top = right - width, bottom - style.px(_LEGEND_HEIGHT)
-    colors = style.palette()
-    draw = imgui.get_window_draw_list()
-    rounding = style.px(6)
-    ground = style.with_alpha(colors.popup, 0.9)
-    draw.add_rect_filled((left, top), (right, bottom), ground, rounding)
-    draw.add_rect((left, top), (right, bottom), style.with_alpha(colors.border, 0.8), rounding)
-    imgui.set_cursor_screen_pos((left + inset, top + style.px(8)))
-    bar = (width - 2 * inset) / style.scale()
-    controls.colorbar(DEPTH_LUT, *limits, size=(bar, 11), fmt="%.2f")
-    tooltip(None, "Distance from the camera, in world units.")
-
-
 def gizmo_place(tile: Rect) -> tuple[tuple[float, float], float] | None:
     """Centre and radius of the axes in the tile's bottom left corner; None in small tiles."""
     side = min(tile[2] - tile[0], tile[3] - tile[1])
@@ -159,17 +132,20 @@ def _draw_split_line(x: float, tile: Rect, lit: bool) -> None:
         draw.add_text(at, colors.text, icon)
 
 
-def draw_split_labels(tile: Rect, fraction: float, keep_left: float) -> None:
-    """ "before" and "after" beside the split's line, each where its side has room."""
+def draw_split_labels(
+    tile: Rect, fraction: float, keep_left: float, names: tuple[str, str], above: float = 0.0
+) -> None:
+    """Names beside the split's line, each where its side has room; `above` Dear ImGui units at the
+    bottom stay free."""
     x = tile[0] + (tile[2] - tile[0]) * fraction
     gap = style.px(MARGIN)
-    width, height = pill_size("before")
-    y = tile[3] - gap - height
+    width, height = pill_size(names[0])
+    y = tile[3] - gap - height - above
     if x - gap - width > tile[0] + keep_left:
-        pill((x - gap - width, y), "before")
-    width, _ = pill_size("after")
+        pill((x - gap - width, y), names[0])
+    width, _ = pill_size(names[1])
     if x + gap + width < tile[2] - gap:
-        pill((x + gap, y), "after")
+        pill((x + gap, y), names[1])
 
 
 def before_button(tile: Rect) -> bool:

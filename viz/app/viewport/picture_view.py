@@ -23,14 +23,18 @@ from viz.app.comparing import compare_view
 from viz.app.comparing.compare_view import DifferenceView
 from viz.app.viewport import overlays as overlays
 from viz.app.viewport.inspector import Inspector, Sight
+from viz.app.viewport.legends import LEGEND_SPACE, Legend, draw_normals_legend, legend_of
 from viz.app.viewport.overlays import Badge, Rect
 from viz.app.viewport.path_overlay import PathOverlay
 from viz.app.viewport.trained_views import TrainedViews
 from viz.scheduling.previews import leaves_nothing_out
 from viz.state import layouts
+from viz.state.maps.backgrounds import CHECKS, GREYS, background
+from viz.state.maps.map_settings import MapSettings
 from viz.state.settings import setting
 from viz.state.types import (
     VIEWS,
+    Display,
     MeshData,
     Orbit,
     PixelValues,
@@ -137,7 +141,7 @@ class _Slot:
         self.is_full = False
         self.values: PixelValues | None = None
         self.mesh: MeshData | None = None
-        self.depth_range: tuple[float, float] | None = None
+        self.legend: Legend | None = None
         self.picture: np.ndarray | None = None
         self._texture: Texture | None = None
         self._uploaded: int | None = None
@@ -154,20 +158,25 @@ class _Slot:
         """Whether it has this view of this model."""
         return (self.view, self.model) == (view, model)
 
+    @property
+    def has_legend(self) -> bool:
+        """Whether its colours are to be explained."""
+        return self.legend is not None or self.view == "normals"
+
     def take(
         self,
         shot: Shot,
         is_full: bool,
         picture: np.ndarray | None,
         mesh: MeshData | None,
-        depth_range: tuple[float, float] | None,
+        legend: Legend | None,
         values: PixelValues | None,
     ) -> None:
         """Keep an answer; one with neither a picture nor a mesh changes nothing."""
         if picture is None and mesh is None:
             return
         self.shot, self.is_full, self.values = shot, is_full, values
-        self.mesh, self.depth_range = mesh, depth_range
+        self.mesh, self.legend = mesh, legend
         self.picture, self._uploaded = picture, None
 
     def image(self, side: int, nearest: bool) -> imgui.ImTextureRef | None:
@@ -217,6 +226,7 @@ class Viewport:
         self._shown = 0
         self._request: RenderRequest | None = None
         self._mesh_tiles: dict[int, _MeshTile] = {}
+        self._checkerboard: Texture | None = None
         self._chosen: dict[int, int] = {}
         self._path, self._views = PathOverlay(), TrainedViews()
         self._difference = DifferenceView()
@@ -233,10 +243,11 @@ class Viewport:
             self._slots.append(_Slot())
         is_full = leaves_nothing_out(result.request)
         answers = zip_longest(
-            shots, result.pictures, result.meshes, result.depth_ranges, result.values
+            shots, result.pictures, result.meshes, result.map_ranges, result.values
         )
         for slot, (shot, picture, mesh, ends, values) in zip(self._slots, answers, strict=False):
-            slot.take(shot, is_full, picture, mesh, ends, values)
+            legend = legend_of(shot, result.request.maps, ends)
+            slot.take(shot, is_full, picture, mesh, legend, values)
         self._shown = len(shots)
         self._request = result.request
 
@@ -283,6 +294,9 @@ class Viewport:
         self._difference.close()
         for tile in self._mesh_tiles.values():
             tile.view.delete()
+        if self._checkerboard is not None:
+            self._checkerboard.delete()
+            self._checkerboard = None
         self._slots.clear()
         self._mesh_tiles.clear()
         self._chosen.clear()
@@ -296,16 +310,12 @@ class Viewport:
         if layouts.shows_difference(state.display) and len(shots) == 2:
             return self._draw_difference(tiles[0], shots, state, commands)
         labels = _labels(state, commands)
-        legend: tuple[Rect, tuple[float, float]] | None = None
         if state.display.layout == "single" and len(shots) == 2:
             tiles = [*tiles, layouts.inset_place(tiles[0])]
-        for index, (tile, shot) in enumerate(zip(tiles, shots, strict=True)):
-            slot = self._slot(index, shot)
+        slots = [self._slot(index, shot) for index, shot in enumerate(shots)]
+        for index, (tile, shot, slot) in enumerate(zip(tiles, shots, slots, strict=True)):
             self._draw_tile(index, tile, slot, shot.camera, state)
             record_rect(f"Tile {index}", tile)
-            is_inset = state.display.layout == "single" and index > 0  # too small for a legend
-            if slot is not None and slot.depth_range is not None and not is_inset:
-                legend = tile, slot.depth_range
             if state.display.layout == "grid":
                 view = shot.view if slot is None or slot.view is None else slot.view
                 overlays.draw_label(tile, VIEWS[view])
@@ -313,9 +323,10 @@ class Viewport:
                 overlays.draw_label(tile, labels[index])
         kept = _draw_gizmo(tiles[0], shots[0].camera, state, commands)
         self._draw_ring(tiles[0], kept, state, commands)
-        if legend is not None:
-            tile, limits = legend
-            overlays.draw_legend(tile, limits, kept if tile == tiles[0] else 0.0)
+        has_inset = state.display.layout == "single" and len(shots) == 2
+        for index, (tile, slot) in enumerate(zip(tiles, slots, strict=True)):
+            if not (has_inset and index == 0):  # where the inset lies
+                _draw_legend(index, tile, slot, 0.0 if index else kept)
         if state.display.layout == "models" and state.compare is None:
             compare_view.offer_second(tiles[0], commands)
         return False
@@ -346,13 +357,14 @@ class Viewport:
         record_rect("Tile 0", tile)
         kept = _draw_gizmo(tile, shots[1].camera, state, commands)
         self._draw_ring(tile, kept, state, commands)
-        if after is not None and after.depth_range is not None:
-            overlays.draw_legend(tile, after.depth_range, kept)
+        edge = tile[0] + (tile[2] - tile[0]) * fraction
+        _draw_legend(0, (tile[0], tile[1], edge, tile[3]), before, kept)
+        _draw_legend(1, (edge, *tile[1:]), after)
+        above = style.px(LEGEND_SPACE) if after is not None and after.has_legend else 0.0
+        names = ("before", "after")
         if state.display.layout == "models":
             names = compare_view.model_labels(commands)
-            compare_view.draw_divider_labels(tile, fraction, kept, names)
-        else:
-            overlays.draw_split_labels(tile, fraction, kept)
+        overlays.draw_split_labels(tile, fraction, kept, names, above)
         moved, held = overlays.split_handle(tile, fraction)
         if moved != state.display.split:
             state.display = replace(state.display, split=moved)
@@ -396,6 +408,9 @@ class Viewport:
             draw.add_rect_filled((x0, top), (x1, bottom), style.palette().background)
         elif slot.mesh is not None:
             image = self._draw_mesh(index, tile, slot.mesh, camera, state)
+            if state.display.background == "checkerboard":
+                u0, u1 = part
+                draw.add_image(self._checks(), (x0, top), (x1, bottom), (u0, 0.0), (u1, 1.0))
         else:
             image = slot.image(_pixels(right - left), state.display.nearest)
         if image is not None:
@@ -409,6 +424,14 @@ class Viewport:
         if slot is not None and slot.mesh is not None and not slot.mesh.faces.size:
             overlays.draw_note((x0, top, x1, bottom), "No surface at this density level.")
 
+    def _checks(self) -> imgui.ImTextureRef:
+        """The checkerboard, for what lies upon it."""
+        if self._checkerboard is None:
+            self._checkerboard = Texture("nearest")
+            picture = background(MapSettings(background="checkerboard"), (CHECKS, CHECKS))
+            self._checkerboard.update((255 * picture).round().astype(np.uint8))
+        return self._checkerboard.ref
+
     def _draw_mesh(
         self, index: int, tile: Rect, mesh: MeshData, camera: Camera, state: SessionState
     ) -> imgui.ImTextureRef:
@@ -420,7 +443,7 @@ class Viewport:
             kept.view.set_mesh(mesh.vertices, mesh.faces, mesh.normals, mesh.colors)
             kept.mesh, kept.image = mesh, None
         side = _pixels(tile[2] - tile[0])
-        ground = style.rgba(style.palette().raised)
+        ground = mesh_ground(state.display)
         wanted = (camera, side, state.display.mesh_style, ground)
         if kept.image is None or kept.drawn != wanted:
             kept.image = kept.view.draw(
@@ -490,6 +513,25 @@ def _labels(state: SessionState, commands: Commands) -> list[str]:
     if state.display.layout == "times":
         return [f"t {t:.2f}".replace("-", "\u2212") for t in layouts.tile_times(state)]
     return []
+
+
+def _draw_legend(index: int, tile: Rect, slot: _Slot | None, keep_left: float = 0.0) -> None:
+    if slot is None or not slot.has_legend:
+        return
+    if slot.legend is not None:
+        slot.legend.draw(tile, f"Legend {index}", keep_left)
+    else:
+        draw_normals_legend(tile, f"Legend {index}", keep_left)
+
+
+def mesh_ground(display: Display) -> tuple[float, float, float, float]:
+    """Colour behind a mesh, in 0..1; transparent where a checkerboard lies there."""
+    if display.background == "color":
+        return (*display.background_color, 1.0)
+    if display.background == "checkerboard":
+        grey = sum(GREYS) / 2
+        return grey, grey, grey, 0.0
+    return style.rgba(style.palette().raised)
 
 
 def _draw_gizmo(tile: Rect, camera: Camera, state: SessionState, commands: Commands) -> float:

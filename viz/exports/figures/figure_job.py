@@ -25,7 +25,7 @@ class TurnFigures:
 
 
 @dataclass(frozen=True)
-class Figures:
+class MomentFigures:
     """What was measured."""
 
     side: int
@@ -65,9 +65,9 @@ def figure_text(value: float | None) -> str:
 
 
 @dataclass(frozen=True)
-class FiguresJob:
+class MomentJob:
     """Measures how well the views of a state agree; the outcome is for `msgspec.json`, as
-    `Figures`."""
+    `MomentFigures`."""
 
     loses: ClassVar[bool] = False
     state: SessionState

@@ -17,7 +17,7 @@ from training.camera import Camera
 from training.metrics.clip_windows import resized
 from training.metrics.geometry import View, chamfer_distance, clouds, flicker, warping_error
 from training.metrics.metric_options import MetricsConfig
-from viz.exports.figures.figure_job import Figures, TurnFigures
+from viz.exports.figures.figure_job import MomentFigures, TurnFigures
 from viz.render.renderer import Renderer
 from viz.state.jobs import Steps
 from viz.state.settings import setting
@@ -40,7 +40,7 @@ def figures(renderer: Renderer, state: SessionState, side: int = MetricsConfig.s
         Progress as (detail, fraction).
 
     Returns:
-        `Figures` as JSON.
+        `MomentFigures` as JSON.
     """
     base = state.shot("image")
     circle, turns = circle_shots(state, base), turned_shots(state, base)
@@ -66,7 +66,7 @@ def figures(renderer: Renderer, state: SessionState, side: int = MetricsConfig.s
         warping = warping_error(front, other, _TOLERANCE).item()
         distance = chamfer_distance(clouds(front)[0], clouds(other)[0])
         found.append(TurnFigures(yaw, _plain(warping), _plain(distance)))
-    return msgspec.json.encode(Figures(side, flickering, tuple(found))).decode()
+    return msgspec.json.encode(MomentFigures(side, flickering, tuple(found))).decode()
 
 
 def view_of(

@@ -1,12 +1,9 @@
 """One frame of an export: rendered at full quality, put together, scaled.
 
-Transparency. The model composites the head over an empty background: with opacity a and foreground
-colour F, a raw picture is exactly C = a F + (1 - a) B, where B is the last layer's colour for a ray
-that hits nothing. So F = (C - (1 - a) B) / a is the straight colour of the exported pixel:
-composited over B with its alpha a it reproduces what the window shows, and over anything else it
-has no dark fringe. The super-resolution is not linear; its B is the picture that it makes of an
-empty raw picture, and its a is the enlarged raw opacity. Depth and normals are those of the surface
-hit. The opacity view itself is opaque.
+Transparency: `viz.render.picture.map_pictures` takes the head alone out of a picture C of opacity
+a, over the background B. Divided by a it is the straight colour of the exported pixel: composited
+over B with its alpha a it reproduces what the model paints, and over anything else it has no dark
+fringe. The opacity view itself is opaque.
 """
 
 from __future__ import annotations
@@ -18,7 +15,6 @@ from typing import cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -28,11 +24,12 @@ from viz.exports.frame_options import Bits, Look
 from viz.exports.pictures import mesh_pictures
 from viz.render.comparing import side_by_side
 from viz.render.comparing.side_by_side import renderer_of
+from viz.render.picture import map_pictures
 from viz.render.renderer import Renderer
 from viz.state import layouts
-from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import UserError
 from viz.state.jobs import Steps, with_progress
+from viz.state.maps.backgrounds import background
 from viz.state.person import Latent
 from viz.state.types import RenderRequest, SessionState, Shot
 
@@ -41,9 +38,6 @@ Parts = Generator[None, None, np.ndarray]
 
 _PASSING = ("render", "superresolution")
 """Stages whose results no other frame reuses."""
-_FAINT = 1 / 255
-"""Opacity below which a colour cannot be told from the background."""
-_MOST_BACKDROPS = 32
 
 
 class FrameRenderer:
@@ -58,7 +52,6 @@ class FrameRenderer:
     def __init__(self, renderer: Renderer, look: Look, bits: Bits = 8) -> None:
         self.renderer, self.look = renderer, look
         self.bits: Bits = bits
-        self._backdrops: dict[Hashable, Tensor] = {}
 
     def steps(self, state: SessionState, detail: str, fraction: float) -> Steps[np.ndarray]:
         """`frame` as steps of a job, each of which reports `detail` and `fraction`."""
@@ -111,9 +104,7 @@ class FrameRenderer:
             yield
         shown: dict[Shot, np.ndarray | None] = {}
         if self.bits == 8 and self.look.background == "shown" and rendered:
-            request = RenderRequest(
-                tuple(rendered), state.quality, depth_range=state.display.depth_range
-            )
+            request = RenderRequest(tuple(rendered), state.quality, maps=state.display.maps)
             pictures = side_by_side.render(self.renderer, request).pictures
             shown = dict(zip(rendered, pictures, strict=True))
         cells: list[np.ndarray] = []
@@ -136,12 +127,15 @@ class FrameRenderer:
             UserError: when there is no surface.
         """
         renderer, shot = renderer_of(self.renderer, shot)
-        mesh = renderer.mesh(shot, state.quality)
+        mesh, maps = renderer.mesh(shot, state.quality), state.display.maps
         side = renderer.side(state.quality)
-        picture = mesh_pictures.draw(mesh, shot.camera, side, state.display.mesh_style)
+        own = maps.background == "model"
+        ground = mesh_pictures.GROUND if own else background(maps, (side, side))
+        wires = ground.reshape(-1, 3)[0] if maps.background == "color" else mesh_pictures.GROUND
+        picture = mesh_pictures.draw(mesh, shot.camera, side, state.display.mesh_style, wires)
         if self.look.background == "transparent":
             return picture
-        picture = mesh_pictures.over_ground(picture)
+        picture = mesh_pictures.over_ground(picture, ground)
         return quantised(picture, 8) if self.bits == 8 else picture.astype(np.float32)
 
     def _numbers(self, state: SessionState, shot: Shot) -> np.ndarray:
@@ -149,66 +143,45 @@ class FrameRenderer:
         renderer, fitted = renderer_of(self.renderer, shot)
         raw = renderer.raw(fitted, state.quality, shot.view == "normals")
         straight = self.look.background == "transparent"
-        colors = self._colors(state, shot, raw, straight)
+        maps = state.display.maps
+        alone = (straight or maps.background != "model") and shot.view != "opacity"
+        colors, alpha = self._colors(state, shot, raw, alone)
         if straight:
-            alpha = _alpha(raw, colors.shape[-2:])
-            if shot.view == "opacity":
-                alpha = torch.ones_like(alpha)
             colors = torch.cat([colors, alpha], dim=1)
+        elif alone:
+            colors = map_pictures.before(colors * alpha, alpha, maps)
         return colors[0].clamp(0, 1).permute(1, 2, 0).float().cpu().numpy()
 
-    def _colors(self, state: SessionState, shot: Shot, raw: RawRender, straight: bool) -> Tensor:
-        """[1, 3, H, W], about 0..1: blended with the model's background, or unblended."""
+    def _colors(
+        self, state: SessionState, shot: Shot, raw: RawRender, alone: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Colours [1, 3, H, W], about 0..1, and opacity [1, 1, H, W]: on the model's background, or
+        straight colours of the head alone."""
+        maps, alpha = state.display.maps, raw.opacity.float()
         if shot.view == "opacity":
-            return raw.opacity.expand(-1, 3, -1, -1)
+            place = map_pictures.opacity_places(raw, maps)
+            colors = map_pictures.colored_finely(place, maps.table("opacity"))
+            return colors, torch.ones_like(alpha)
+        if shot.view == "depth":
+            # As in the window, the second model's colours are those of the first one's range.
+            ends = self.renderer.depth_range(shot.camera, maps.depth_range)
+            renderer, _ = renderer_of(self.renderer, shot)
+            place = renderer.depth_places(raw, shot.camera, ends, fades=not alone)
+            return map_pictures.colored_finely(place, maps.table("depth")), alpha
         if shot.view == "normals":
             assert raw.normals is not None
-            return (raw.normals * (1 if straight else raw.opacity)) * 0.5 + 0.5
-        if shot.view == "depth":
-            return self._depth_colors(state, shot, raw, straight)
+            return (raw.normals * (1 if alone else raw.opacity)) * 0.5 + 0.5, alpha
         full = shot.view == "image"
         renderer, shot = renderer_of(self.renderer, shot)
         picture = renderer.image(shot, state.quality) if full else raw.image
         picture = picture.float() * 0.5 + 0.5
-        if not straight:
-            return picture
-        sharpened = full and picture.shape[-1] != raw.image.shape[-1]
-        backdrop = self.backdrop(state, shot, raw, sharpened)
-        alpha = _alpha(raw, picture.shape[-2:])
-        color = (picture - (1 - alpha) * backdrop) / alpha.clamp_min(_FAINT)
-        return torch.where(alpha < _FAINT, backdrop, color)
-
-    def _depth_colors(
-        self, state: SessionState, shot: Shot, raw: RawRender, straight: bool
-    ) -> Tensor:
-        # As in the window, the second model's colours are those of the first one's range.
-        ends = self.renderer.depth_range(shot.camera, state.display.depth_range)
-        renderer, _ = renderer_of(self.renderer, shot)
-        place = renderer.depth_places(raw, shot.camera, ends, fades=not straight) * 255
-        colors = torch.as_tensor(DEPTH_LUT).to(place.device).float() / 255
-        low = place.floor().long().clamp_max(254)
-        share = (place - low)[..., None]
-        return torch.lerp(colors[low], colors[low + 1], share).permute(2, 0, 1)[None]
-
-    def backdrop(self, state: SessionState, shot: Shot, raw: RawRender, sharpened: bool) -> Tensor:
-        """What the model paints on empty rays, about 0..1, [1, 3, H, W]."""
-        renderer, shot = renderer_of(self.renderer, shot)
-        G = renderer.G
-        key = (shot.model, shot.latent, shot.conditioning, sharpened, tuple(raw.image.shape))
-        found = self._backdrops.get(key)
-        if found is None:
-            ws = renderer.ws(shot)
-            nothing = 1.0 if G.config.rendering.white_background else -1.0
-            features = torch.full_like(raw.features, nothing)
-            image = renderer.generator(shot).raw_image(features, ws)
-            empty = replace(raw, features=features, image=image)
-            stages = renderer.stages(renderer.plan(state.quality), shot)
-            found = stages.superresolve(empty, ws, lambda: None) if sharpened else empty.image
-            found = found.float() * 0.5 + 0.5
-            if len(self._backdrops) >= _MOST_BACKDROPS:
-                self._backdrops.clear()
-            self._backdrops[key] = found
-        return found
+        alpha = map_pictures.alpha_of(raw, picture.shape[-2:])
+        if not alone:
+            return picture, alpha
+        backdrop = renderer.backdrop(shot, state.quality)
+        head = map_pictures.head_alone(picture, alpha, backdrop)
+        faint = alpha < map_pictures.FAINT
+        return torch.where(faint, backdrop, head / alpha.clamp_min(map_pictures.FAINT)), alpha
 
 
 def _stage(key: Hashable) -> object:
@@ -236,14 +209,6 @@ def _people(state: SessionState, look: Look) -> list[SessionState]:
 def _cell_shots(state: SessionState, look: Look) -> tuple[Shot, ...]:
     """The pictures of one person."""
     return tuple(map(state.shot, look.views)) if look.views else layouts.shots(state)
-
-
-def _alpha(raw: RawRender, size: torch.Size | tuple[int, int]) -> Tensor:
-    """Opacity at the pixels of a picture [1, 1, H, W]."""
-    opacity = raw.opacity.float()
-    if opacity.shape[-2:] == size:
-        return opacity
-    return F.interpolate(opacity, tuple(size), mode="bilinear", align_corners=False)
 
 
 def scaled(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

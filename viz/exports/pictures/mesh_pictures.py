@@ -15,12 +15,15 @@ GROUND = np.array([0x23, 0x25, 0x29], np.float32) / 255
 """Background of the mesh: the window's, in the dark theme."""
 _SUPERSAMPLING = 2
 """Samples along each side of a pixel."""
-_INK = 0.85
+_INKS = (0.2, 0.85)
+"""Of wires on a light and on a dark ground."""
 _LINE = 0.5
 """Half the width of a wire, samples."""
 
 
-def draw(mesh: MeshData, camera: Camera, side: int, style: MeshStyle) -> np.ndarray:
+def draw(
+    mesh: MeshData, camera: Camera, side: int, style: MeshStyle, ground: np.ndarray = GROUND
+) -> np.ndarray:
     """A square picture of a mesh.
 
     Args:
@@ -28,6 +31,7 @@ def draw(mesh: MeshData, camera: Camera, side: int, style: MeshStyle) -> np.ndar
         camera: from where it is seen.
         side: of the picture, pixels.
         style: how it is drawn.
+        ground: colour between the wires, in 0..1.
 
     Returns:
         float32 [side, side, 4] in 0..1: straight colours, and the covered part of each pixel.
@@ -39,7 +43,7 @@ def draw(mesh: MeshData, camera: Camera, side: int, style: MeshStyle) -> np.ndar
     hit = owner >= 0
     corners, weights = ahead[owner[hit]], shares[hit]
     if style == "wireframe":
-        colors = _wires(places[corners], weights)
+        colors = _wires(places[corners], weights, ground)
     else:
         colors = _lit(mesh, corners, weights, camera, style)
     samples = np.zeros((fine * fine, 4), np.float32)
@@ -50,9 +54,9 @@ def draw(mesh: MeshData, camera: Camera, side: int, style: MeshStyle) -> np.ndar
     return picture
 
 
-def over_ground(picture: np.ndarray) -> np.ndarray:
-    """A picture of `draw` on the window's ground, [H, W, 3]."""
-    return picture[..., :3] * picture[..., 3:] + GROUND * (1 - picture[..., 3:])
+def over_ground(picture: np.ndarray, ground: np.ndarray = GROUND) -> np.ndarray:
+    """A picture of `draw` on a ground [3] or [H, W, 3], by default the window's; [H, W, 3]."""
+    return picture[..., :3] * picture[..., 3:] + ground * (1 - picture[..., 3:])
 
 
 def _nearest(corners: np.ndarray, depth: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -109,13 +113,14 @@ def _lit(
     return _displayed(np.array([0.62, 0.59, 0.56]) * light + gloss + rim)
 
 
-def _wires(corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _wires(corners: np.ndarray, weights: np.ndarray, ground: np.ndarray) -> np.ndarray:
     """Colours [S, 3] of samples within triangles [S, 3, 2]: ink near an edge, ground elsewhere."""
     edges = np.roll(corners, -2, axis=1) - np.roll(corners, -1, axis=1)  # opposite to each corner
     doubled = np.abs(edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0])
     heights = doubled[:, None] / np.maximum(np.linalg.norm(edges, axis=2), 1e-9)
     inked = (weights * heights).min(axis=1, keepdims=True) < _LINE
-    return np.where(inked, np.float32(_INK), GROUND)
+    ink = np.float32(_INKS[1 if ground.sum() < 1.5 else 0])
+    return np.where(inked, ink, ground)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

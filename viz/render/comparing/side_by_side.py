@@ -59,17 +59,18 @@ def render(
     placed = [renderer_of(renderer, shot) for shot in request.shots]
     for index, (owner, _) in enumerate(placed):
         places.setdefault(owner, []).append(index)
-    depth_range = request.depth_range
+    maps = request.maps
     for owner, indices in places.items():
         part = replace(
             request,
             shots=tuple(placed[k][1] for k in indices),
-            depth_range=depth_range,
+            maps=maps,
             probe=request.probe if indices[0] == 0 else None,
         )
         result = owner.render(part, check, idle=idle)
         parts.append(result)
-        depth_range = depth_range or next(filter(None, result.depth_ranges), None)
+        if maps.depth_range is None:
+            maps = replace(maps, depth_range=_depth_range(result))
     order = [k for indices in places.values() for k in indices]
     return replace(
         parts[0],
@@ -77,11 +78,18 @@ def render(
         pictures=_ordered(order, [r.pictures for r in parts]),
         meshes=_ordered(order, [r.meshes for r in parts]),
         problems=tuple(dict.fromkeys(problem for r in parts for problem in r.problems)),
-        depth_ranges=_ordered(order, [r.depth_ranges for r in parts]),
+        map_ranges=_ordered(order, [r.map_ranges for r in parts]),
         values=_ordered(order, [r.values for r in parts]) if request.values else (),
         stage_ms=_summed([r.stage_ms for r in parts]),
         total_ms=sum(r.total_ms for r in parts),
     )
+
+
+def _depth_range(result: RenderResult) -> tuple[float, float] | None:
+    """The range of the first depth of a result; None where it has none."""
+    shots = result.request.shots
+    ranges = zip(shots, result.map_ranges, strict=True)
+    return next((ends for shot, ends in ranges if shot.view == "depth"), None)
 
 
 def _ordered(order: list[int], parts: list[tuple[T, ...]]) -> tuple[T, ...]:

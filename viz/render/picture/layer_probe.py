@@ -11,8 +11,8 @@ from torch import Tensor
 from training.networks.backbone import SynthesisBlock
 from training.networks.generator import Generator, RawRender, parameter_count
 from training.networks.layers import SynthesisLayer, ToRGB
-from viz.state.colormaps import ACTIVATION_LUT
 from viz.state.errors import UserError
+from viz.state.maps.colormaps import color_table
 from viz.state.types import LayerInfo, Probe, ProbeResult, Shot
 
 _KINDS: dict[type, str] = {SynthesisLayer: "convolution", ToRGB: "toRGB", SynthesisBlock: "block"}
@@ -66,11 +66,12 @@ def look(activation: Tensor, probe: Probe) -> ProbeResult:
     if probe.spectrum:
         power = torch.fft.fftshift(torch.fft.fft2(plane - plane.mean())).abs().square()
         plane = torch.log10(power + 1e-12)
-    lo, hi = plane.min().item(), plane.max().item()
+    least, most = plane.min().item(), plane.max().item()
+    lo, hi = probe.range or probe.held or (least, most)
     place = (plane - lo) / max(hi - lo, 1e-12)
     index = (place * 255).round().clamp(0, 255).nan_to_num().to(torch.uint8).cpu().numpy()
-    picture = np.ascontiguousarray(ACTIVATION_LUT[index])
-    return ProbeResult(probe, picture, shape, lo, hi, mean, std)
+    picture = np.ascontiguousarray(color_table(probe.colors)[index])
+    return ProbeResult(probe, picture, shape, lo, hi, least, most, mean, std)
 
 
 def activation(G: Generator, stages: Stages, shot: Shot, name: str) -> Tensor:

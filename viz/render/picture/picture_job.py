@@ -16,12 +16,11 @@ from viz.render import geometry, latents
 from viz.render.inference.plan import Plan
 from viz.render.inference.stage_interface import RadianceField, RaySettings, Stages
 from viz.render.inference.stages import ReferenceStages
-from viz.render.picture import layer_probe
+from viz.render.picture import layer_probe, map_pictures
 from viz.render.picture.host_copies import from_host, to_host, to_uint8
 from viz.render.picture.prepared_model import PreparedModel
 from viz.render.picture.stage_clock import StageClock
 from viz.state.animation.blending import people
-from viz.state.colormaps import DEPTH_LUT
 from viz.state.errors import UserError
 from viz.state.files import file_stamp
 from viz.state.types import MeshData, PixelValues, RenderRequest, Shot
@@ -161,7 +160,7 @@ class PictureJob:
     def image(self, shot: Shot) -> Tensor:
         """Final picture [1, 3, H, W]."""
         raw = self.raw(shot)
-        if self.G.superresolution is None or not self.effort.superresolution:
+        if not self._enlarges:
             return raw.image
         scale = self.effort.final_scale
         return self._stage(
@@ -200,24 +199,67 @@ class PictureJob:
 
     def _colors(self, shot: Shot) -> Tensor:
         """uint8 [H, W, 3] on the model's device."""
-        if shot.view in ("image", "raw"):
-            picture = self.image(shot) if shot.view == "image" else self.raw(shot).image
-            return to_uint8(picture)
-        raw = self.raw(shot)
+        maps, raw = self.request.maps, self.raw(shot)
+        own = maps.background == "model"
         if shot.view == "opacity":
-            return to_uint8(raw.opacity.expand(-1, 3, -1, -1) * 2 - 1)
-        if shot.view == "normals":
-            assert raw.normals is not None
-            return to_uint8(raw.normals * raw.opacity)
-        place = self.model.depth_places(raw, shot.camera, self.request.depth_range)
-        index = (place * 255).round().long()
-        return torch.from_numpy(DEPTH_LUT).to(index.device)[index]
+            return map_pictures.colored(
+                map_pictures.opacity_places(raw, maps), maps.table("opacity")
+            )
+        if shot.view in ("image", "raw"):
+            picture = self.image(shot) if shot.view == "image" else raw.image
+            if own:
+                return to_uint8(picture)
+            alpha = map_pictures.alpha_of(raw, picture.shape[-2:])
+            picture = picture.float() * 0.5 + 0.5
+            head = map_pictures.head_alone(picture, alpha, self.backdrop(shot))
+        else:
+            if shot.view == "normals":
+                assert raw.normals is not None
+                if own:
+                    return to_uint8(raw.normals * raw.opacity)
+                colors = raw.normals.float() * 0.5 + 0.5
+            else:
+                place = self.model.depth_places(raw, shot.camera, maps.depth_range, own)
+                table = map_pictures.colored(place, maps.table("depth"))
+                if own:
+                    return table
+                colors = table.permute(2, 0, 1)[None].float() / 255
+            alpha = raw.opacity.float()
+            head = colors * alpha
+        return to_uint8(map_pictures.before(head, alpha, maps) * 2 - 1)
 
-    def depth_range(self, shot: Shot) -> tuple[float, float] | None:
-        """Distances at the ends of the depth colours, where the shot's view is the depth."""
-        if shot.view != "depth":
-            return None
-        return self.model.depth_range(shot.camera, self.request.depth_range)
+    def backdrop(self, shot: Shot) -> Tensor:
+        """What the model paints where nothing is, as large as the shot's picture, about 0..1
+        [1, 3, H, W]."""
+        raw, ws = self.raw(shot), self.ws(shot)
+        enlarged = shot.view == "image" and self._enlarges
+        scale = self.effort.final_scale if enlarged else None
+
+        def paint() -> Tensor:
+            nothing = 1.0 if self.G.config.rendering.white_background else -1.0
+            features = torch.full_like(raw.features, nothing)
+            image = self.model.generator(shot).raw_image(features, ws)
+            if scale is not None:
+                empty = replace(raw, features=features, image=image)
+                stages = self.stages(shot)
+                image = self._enlarged(stages.superresolve(empty, ws, self.check, scale))
+            return image.float() * 0.5 + 0.5
+
+        key = (self._ws_key(shot), self.plan, tuple(raw.image.shape), scale)
+        return self._stage("backdrop", key, paint)
+
+    @property
+    def _enlarges(self) -> bool:
+        """Whether the final picture is made by the super-resolution."""
+        return self.G.superresolution is not None and self.effort.superresolution
+
+    def map_range(self, shot: Shot) -> tuple[float, float] | None:
+        """Numbers at the ends of the colours, where the shot's view is a map with one number a
+        pixel."""
+        maps = self.request.maps
+        if shot.view == "depth":
+            return self.model.depth_range(shot.camera, maps.depth_range)
+        return (maps.opacity_range or (0.0, 1.0)) if shot.view == "opacity" else None
 
     def values(self, shot: Shot) -> PixelValues | None:
         """The numbers behind a shot's picture; None for a mesh."""

@@ -26,6 +26,7 @@ _STAGE_BYTES = {
     "render": 16 * 2**20,
     "superresolution": 16 * 2**20,
     "probe": 16 * 2**20,
+    "backdrop": 16 * 2**20,
 }
 """Memory for results that change while the clip plays or the camera turns. Finished pictures are
 cached on the window's side, so that only the latest of these are of use."""
@@ -68,7 +69,7 @@ class PreparedModel:
         self.cache = StageCache(max_cache_bytes, limits)
         self.idle_cache = StageCache(_IDLE_BYTES)
         self.stage_runs: dict[str, int] = dict.fromkeys(
-            ("mapping", "planes", "render", "superresolution", "mesh", "probe"), 0
+            ("mapping", "planes", "render", "superresolution", "backdrop", "mesh", "probe"), 0
         )
         """How often each stage was computed since the model was loaded."""
         self._stages: tuple[Plan, Stages] | None = None

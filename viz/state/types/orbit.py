@@ -20,8 +20,6 @@ Angle = Annotated[float, Range(-3600, 3600, "°", slider=(-180, 180), step=0.1)]
 """Degrees; angles repeat every 360."""
 Coordinate = Annotated[float, Range(-10, 10, slider=(-0.5, 0.5))]
 """World units; the box that the models fill is about 1 wide."""
-Distance = Annotated[float, Range(0, 1000, slider=(0.1, 12))]
-"""World units."""
 
 _FRAME = 1.2
 """Half the picture's side where a head is framed, in radii of the head."""

@@ -9,9 +9,14 @@ import numpy as np
 
 from training.camera import Camera
 from viz.state.driving.drive import Driven
+from viz.state.maps.colormaps import ColorMap
+from viz.state.maps.map_settings import MapSettings
 from viz.state.person import Latent, Motion
 from viz.state.settings import Fraction, Range
 from viz.state.types.clip import ClipTime
+
+Value = Annotated[float, Range(-1e9, 1e9, slider=(-10, 10))]
+"""Of a layer's activation."""
 
 View = Literal["image", "raw", "depth", "normals", "opacity", "mesh"]
 VIEWS: dict[View, str] = {
@@ -107,6 +112,16 @@ class Probe:
     """Which channel of the activation is shown; -1 shows the mean of all."""
     spectrum: bool = False
     """Shows the power spectrum instead: low frequencies in the middle, on a logarithmic scale."""
+    colors: ColorMap = "viridis"
+    """Colours of the activation: high is bright."""
+    range: tuple[Value, Value] | None = None
+    """Values at the two ends of the colours.
+
+    None takes the smallest and the largest one of the picture, and keeps them while something
+    moves.
+    """
+    held: tuple[Value, Value] | None = None
+    """The ends that are kept while something moves."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +132,8 @@ class RenderRequest:
     quality: Quality = Quality()
     preview: Preview | None = None
     """None for the full picture."""
-    depth_range: tuple[float, float] | None = None
-    """World distances at the two ends of the depth colours; None for those between which the camera
-    sees the surface."""
+    maps: MapSettings = field(default_factory=MapSettings)
+    """How maps are coloured, and what lies behind the head."""
     probe: Probe | None = None
     """Layer of the first shot to look into."""
     values: bool = False
@@ -153,6 +167,10 @@ class ProbeResult:
     """Value of the darkest colour."""
     hi: float
     """Value of the brightest colour."""
+    least: float
+    """The smallest value."""
+    most: float
+    """The largest value."""
     mean: float
     std: float
 
@@ -180,9 +198,9 @@ class RenderResult:
     """One per shot; None where the view is a picture."""
     problems: tuple[str, ...] = ()
     """Sentences on what could not be shown, such as a mesh at a density that nothing reaches."""
-    depth_ranges: tuple[tuple[float, float] | None, ...] = ()
-    """World distances at the two ends of the depth colours, one per shot; None where the view is
-    not depth."""
+    map_ranges: tuple[tuple[float, float] | None, ...] = ()
+    """Numbers at the two ends of the colours, one pair per shot: world distances of a depth,
+    opacities; None where the view is no such map."""
     probe: ProbeResult | None = None
     values: tuple[PixelValues | None, ...] = ()
     """One per shot if they were requested; None where the view is a mesh."""

@@ -9,10 +9,11 @@ from viz.state.comparing.comparison import Comparison
 from viz.state.comparing.differences import DifferenceKind
 from viz.state.driving.drive import Drive
 from viz.state.kept.favourites import Favourite
+from viz.state.maps.map_settings import MapSettings
 from viz.state.person import Latent, Motion
 from viz.state.settings import Range, setting
 from viz.state.types.clip import ClipTime, Playback
-from viz.state.types.orbit import Distance, Orbit
+from viz.state.types.orbit import Orbit
 from viz.state.types.pictures import Quality, Shot, View
 
 Inset = Literal["none", "raw", "depth", "normals", "mesh"]
@@ -55,7 +56,7 @@ MESH_STYLES: dict[MeshStyle, str] = {
 
 
 @dataclass(frozen=True)
-class Display:
+class Display(MapSettings):
     """What the viewport shows."""
 
     layout: Layout = "single"
@@ -89,16 +90,15 @@ class Display:
     """Factor on the difference, so that small ones can be seen."""
     nearest: bool = False
     """How a picture is enlarged: bilinear blends its pixels, nearest shows squares."""
-    depth_range: tuple[Distance, Distance] | None = None
-    """Distances at the two ends of the depth colours, in world units.
-
-    None takes the range over which the camera sees the surface of the model's average person:
-    constant while the clip plays, and following the camera.
-    """
     mesh_style: MeshStyle = "shaded"
     """How the mesh view is drawn."""
     gizmo: bool = True
     """Draws the world axes in the corner of the picture: x, y up, z towards the viewer."""
+
+    @property
+    def maps(self) -> MapSettings:
+        """How maps are coloured, and what lies behind the head."""
+        return MapSettings(**{f.name: getattr(self, f.name) for f in fields(MapSettings)})
 
 
 Ease = Literal["smooth", "linear", "hold"]

@@ -1,0 +1,75 @@
+"""Maps as colours, and another background than the model's.
+
+The model composites the head over an empty background: with opacity a and foreground colour F, a
+raw picture is exactly C = a F + (1 - a) B, where B is the last layer's colour for a ray that hits
+nothing. So C - (1 - a) B is the head alone, and any background can be added to it. The
+super-resolution is not linear; its B is the picture that it makes of an empty raw picture, and its
+a is the enlarged raw opacity. Depth and normals are those of the surface hit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.networks.generator import RawRender
+from viz.state.maps.backgrounds import background
+from viz.state.maps.map_settings import MapSettings
+
+FAINT = 1 / 255
+"""Opacity below which a colour cannot be told from the background."""
+
+
+def colored(place: Tensor, table: np.ndarray) -> Tensor:
+    """Colours uint8 [h, w, 3] of places [h, w], 0..1, in a table uint8 [256, 3]."""
+    index = (place * 255).round().long()
+    return torch.tensor(table.copy(), device=index.device)[index]
+
+
+def colored_finely(place: Tensor, table: np.ndarray) -> Tensor:
+    """Colours [1, 3, h, w], 0..1, of places [h, w], 0..1, also between those of a table."""
+    colors = torch.tensor(table.copy(), device=place.device).float() / 255
+    place = place * 255
+    low = place.floor().long().clamp_max(254)
+    share = (place - low)[..., None]
+    return torch.lerp(colors[low], colors[low + 1], share).permute(2, 0, 1)[None]
+
+
+def opacity_places(raw: RawRender, maps: MapSettings) -> Tensor:
+    """Each pixel's opacity as a fraction of its range, 0..1 [h, w]."""
+    low, high = maps.opacity_range or (0.0, 1.0)
+    return ((raw.opacity[0, 0].float() - low) / max(high - low, 1e-6)).clamp(0, 1)
+
+
+def alpha_of(raw: RawRender, size: torch.Size | tuple[int, int]) -> Tensor:
+    """Opacity at the pixels of a picture [1, 1, H, W]."""
+    opacity = raw.opacity.float()
+    if opacity.shape[-2:] == size:
+        return opacity
+    return F.interpolate(opacity, tuple(size), mode="bilinear", align_corners=False)
+
+
+def head_alone(picture: Tensor, alpha: Tensor, backdrop: Tensor) -> Tensor:
+    """A picture without its background: colours times opacity, about 0..1 [1, 3, H, W].
+
+    Args:
+        picture: about 0..1 [1, 3, H, W].
+        alpha: its opacity [1, 1, H, W].
+        backdrop: what the model paints where nothing is, as the picture.
+    """
+    return torch.where(alpha < FAINT, 0.0, picture - (1 - alpha) * backdrop)
+
+
+def before(head: Tensor, alpha: Tensor, maps: MapSettings) -> Tensor:
+    """The head before the chosen background.
+
+    Args:
+        head: colours times opacity, about 0..1 [1, 3, H, W].
+        alpha: opacity [1, 1, H, W].
+        maps: says what lies behind; not the model's own background.
+    """
+    height, width = head.shape[-2:]
+    behind = torch.from_numpy(background(maps, (height, width))).to(head.device)
+    return head + (1 - alpha) * behind.permute(2, 0, 1)[None]

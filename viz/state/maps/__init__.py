@@ -1,0 +1,1 @@
+"""Maps: numbers of each pixel, shown as colours."""
