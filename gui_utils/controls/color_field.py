@@ -30,5 +30,5 @@ def color(
         return value != default, default
     code = "" if default is None else "#" + "".join(f"{round(255 * part):02x}" for part in default)
     explain(row, tooltip, f"default {code}" if code else "")
-    red, green, blue = (min(max(float(part), 0.0), 1.0) for part in picked)
+    red, green, blue = (round(255 * min(max(part, 0.0), 1.0)) / 255 for part in picked)
     return (True, (red, green, blue)) if changed else (False, value)

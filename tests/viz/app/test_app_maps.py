@@ -50,6 +50,7 @@ def test_maps_and_backgrounds(start: Start, model: Path, tmp_path: Path) -> None
     assert all(not np.array_equal(checked[k], colored[k]) for k in (0, 2, 3))
 
     desk.commands.state.display = replace(desk.commands.state.display, layout="single")
+    desk.settle()
     desk.click("View/Background/Colour")
     desk.until(lambda: "View/Behind" in controls.rects)
     assert desk.commands.state.display.background_color == WHITE
@@ -67,8 +68,8 @@ def test_maps_and_backgrounds(start: Start, model: Path, tmp_path: Path) -> None
     (saved,) = (tmp_path / "pictures").glob("*.png")
     with Image.open(saved) as image:
         assert np.array_equal(np.asarray(image), picture), "the file has what the window shows"
-    desk.xdo("mousemove", round(right - 8), round((top + bottom) / 2), "click", 3)
-    desk.frames(3)
+    desk.xdo("mousemove", round(right - 8), round((top + bottom) / 2))
+    desk.xdo("click", 3)
     assert desk.commands.state.display.background_color == WHITE
 
 
