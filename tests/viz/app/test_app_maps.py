@@ -61,7 +61,7 @@ def test_maps_and_backgrounds(start: Start, model: Path, tmp_path: Path) -> None
     desk.type("#00ff80")
     desk.frames(4)
     assert desk.commands.state.display.background_color == (0.0, 1.0, 128 / 255)
-    desk.key("Tab")
+    desk.key("Return")
     picture = desk.picture()
     desk.commands.capture("picture")
     desk.run_jobs()
