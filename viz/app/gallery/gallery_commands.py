@@ -96,7 +96,7 @@ class GalleryCommands(SessionCommands):
                     self.thumbnails.put(requests[0], picture)
         return requests
 
-    def is_shown(self, code: Code) -> bool:
+    def shows_code(self, code: Code) -> bool:
         """Whether a person or a motion is the one on show."""
         return code in (self.state.latent, self.state.motion)
 

@@ -332,7 +332,7 @@ def _cell(commands: Commands, code: Code, caption: str) -> Cell:
         caption,
         commands.pictures_of(code),
         f"{favourites.name_of(code)}. {_HOW}",
-        lit=commands.is_shown(code),
+        lit=commands.shows_code(code),
         starred=commands.favourite_of(code) is not None,
         keeps=True,
     )
