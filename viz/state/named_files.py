@@ -106,6 +106,13 @@ def located(
     return ""
 
 
+def located_again(name: str, folder: Path, known: Iterable[str] = ()) -> str:
+    """Likewise, of a model that an open session names: absolute paths were found as it was read."""
+    found = located(name, folder, known)
+    here = Path(name).is_absolute() and not problem_of(name, LARGEST_MODEL)
+    return found or (name if here else "")
+
+
 def _plain(path: str) -> str:
     return PureWindowsPath(path).name
 
@@ -157,8 +164,8 @@ def largest(name: str) -> int:
 
 def with_files_found(state: SessionState, folder: Path, known: Iterable[str]) -> SessionState:
     """The state of a session in `folder` with absolute paths of its people's files and tracks, and
-    of the models that it compares with. A track or such a model that may not be opened is named
-    without a folder: the session shows its moment without it.
+    of the models of its cues and those that it compares with. A track or such a model that may not
+    be opened is named without a folder: the session shows its moment without it.
 
     Raises:
         UserError: naming a person's file that may not be opened.
@@ -184,7 +191,7 @@ def with_files_found(state: SessionState, folder: Path, known: Iterable[str]) ->
     # What is shown must be there; a favourite that is not is only missing from the list.
     kept = tuple(favourite for favourite in state.favourites if is_here(favourite))
     state = _with_files(replace(state, favourites=kept), find)
-    return _with_second_models(state, lambda name: located(name, folder, known) or _plain(name))
+    return _with_other_models(state, lambda name: located(name, folder, known) or _plain(name))
 
 
 def portable(state: SessionState, folder: Path) -> SessionState:
@@ -200,7 +207,7 @@ def portable(state: SessionState, folder: Path) -> SessionState:
     # A show's notes and models are private to the speaker, and so are the names of favourites:
     # whoever receives a picture does not get them.
     state = _with_files(replace(state, cues=(), favourites=()), shortened)
-    state = _with_second_models(state, shortened)
+    state = _with_other_models(state, shortened)
     return replace(state, checkpoint=shortened(state.checkpoint) if state.checkpoint else "")
 
 
@@ -222,12 +229,17 @@ def second_models(state: SessionState) -> list[str]:
     return [path for path in dict.fromkeys(found) if path]
 
 
-def _with_second_models(state: SessionState, change: Callable[[str], str]) -> SessionState:
+def _with_other_models(state: SessionState, change: Callable[[str], str]) -> SessionState:
     def changed(compare: Comparison | None) -> Comparison | None:
         return compare and replace(compare, path=change(compare.path) if compare.path else "")
 
     cues = tuple(
-        replace(cue, compare=cue.compare and changed(cue.compare.unloaded)) for cue in state.cues
+        replace(
+            cue,
+            checkpoint=change(cue.checkpoint) if cue.checkpoint else "",
+            compare=cue.compare and changed(cue.compare.unloaded),
+        )
+        for cue in state.cues
     )
     return replace(state, compare=changed(state.compare), cues=cues)
 

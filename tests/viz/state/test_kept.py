@@ -12,7 +12,7 @@ from viz.state.kept import favourites, nearby
 from viz.state.kept.favourites import Favourite
 from viz.state.kept.seen import MOST_SEEN, SECONDS, Seen, SeenList
 from viz.state.person import Latent, Motion
-from viz.state.types import Orbit, SessionState
+from viz.state.types import Cue, Orbit, SessionState
 
 ANNA, SMILE = Latent.at(7), Motion.at(3)
 
@@ -48,6 +48,24 @@ def test_sessions_keep_favourites_and_exports_do_not(tmp_path: Path) -> None:
     latent = found.favourites[0].latent
     assert latent is not None
     assert latent.ws_file == str(tmp_path / "anna.person")
+
+
+def test_models_of_cues_lie_beside_the_session(tmp_path: Path) -> None:
+    stranger = tmp_path / "elsewhere" / "other.safetensors"
+    stranger.parent.mkdir()
+    stranger.touch()
+    state = SessionState(cues=(Cue(checkpoint=str(stranger)), Cue()))
+    folder = tmp_path / "talk"
+    folder.mkdir()
+    found = named_files.with_files_found(state, folder, [])
+    assert [cue.checkpoint for cue in found.cues] == [stranger.name, ""], "it may not be opened"
+    assert named_files.located_again(stranger.name, folder) == ""
+    assert named_files.with_files_found(state, folder, [str(stranger)]) == state
+    beside = folder / stranger.name
+    beside.touch()
+    first, second = named_files.with_files_found(state, folder, []).cues
+    assert (first.checkpoint, second.checkpoint) == (str(beside), "")
+    assert named_files.located_again(first.checkpoint, tmp_path) == str(beside)
 
 
 def test_neighbours_lie_around_the_middle() -> None:

@@ -321,7 +321,7 @@ class ShowCommands(SessionFiles):
             return files.default_checkpoint()
         folder = Path(self.session_path).parent if self.session_path else files.CHECKPOINTS
         known = list(self.preferences.recent)
-        found = named_files.located(cue.checkpoint, folder, known)
+        found = named_files.located_again(cue.checkpoint, folder, known)
         if found:
             self._was_at[cue.checkpoint] = found
         # A file that has gone since may still be in the worker's memory.

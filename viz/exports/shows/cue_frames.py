@@ -28,9 +28,15 @@ class CueFrames:
     Args:
         renderer: of the model that is loaded.
         state: the session; its checkpoint is that model.
+
+    Raises:
+        UserError: when a cue's model is not at hand.
     """
 
     def __init__(self, renderer: Renderer, state: SessionState) -> None:
+        for cue in state.cues:  # before anything is rendered
+            if cue.checkpoint != state.checkpoint:
+                _path_of(cue)
         self._renderers = {state.checkpoint: renderer}
         if state.checkpoint == files.default_checkpoint():
             self._renderers[""] = renderer
@@ -77,7 +83,7 @@ def _path_of(cue: Cue) -> str:
 
 
 def _located(name: str, what: str) -> str:
-    path = named_files.located(name, files.CHECKPOINTS, named_files.opened_before())
+    path = named_files.located_again(name, files.CHECKPOINTS, named_files.opened_before())
     if not path:
         raise UserError(f"{Path(name).name}, {what}, is not here; open it first.")
     return path
