@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -75,7 +76,9 @@ class LoopFinder:
         """
         swings = interface.swing is not None
         interests = (interface.playing, interface.path_playing, interface.auto_orbit, swings)
-        # Two movements at once take very long to repeat together.
+        if moves and animator.plays_together(state, interface) and not animator.gliding:
+            return self._together(state, interface, animator)
+        # Two other movements at once take very long to repeat together.
         if sum(interests) > 1 or interface.animate_person or animator.gliding:
             return None
         if interface.swing is not None:
@@ -161,6 +164,29 @@ class LoopFinder:
         key = base, steps, yaw, pitch, interface.probe
         loop = self._kept("orbit", key, lambda: Loop(steps, steps / interface.orbit_period, make))
         return Upcoming(loop, eight.step, True)
+
+    def _together(
+        self, state: SessionState, interface: Interface, animator: Animator
+    ) -> Upcoming | None:
+        """The clip and the auto-orbit, which take their steps at the same times."""
+        eight, order = animator.eight, clip_time.round_frames(state.playback)
+        if eight.center is None or driven.plays(state):
+            return None
+        base, steps, frames = replace(state, orbit=eight.center, t=0.0), eight.steps, len(order)
+        swings = interface.orbit_yaw, interface.orbit_pitch
+        frame = _place(order, round(clip_time.frame_of(state.t)), animator.clock.direction)
+        apart = (eight.step - frame) % math.gcd(steps, frames)  # the same in all rounds
+
+        def make(index: int) -> RenderRequest:
+            orbit = eight.camera_at((index + apart) % steps, *swings) or base.orbit
+            at = replace(base, orbit=orbit, t=clip_time.time_of(order[index % frames]))
+            return _request(at, interface.probe)
+
+        key, count = (base, order, steps, swings, apart, interface.probe), math.lcm(steps, frames)
+        loop = self._kept("together", key, lambda: Loop(count, animator.rate, make))
+        places = range(frame, count, frames)
+        index = next(k for k in places if (k + apart - eight.step) % steps == 0)
+        return Upcoming(loop, index, True)
 
     def _swing(
         self, state: SessionState, swing: Swing, animator: Animator, probe: Probe | None

@@ -43,6 +43,17 @@ def orbit(state: SessionState, interface: Interface) -> None:
     state.orbit = Orbit(yaw=170, pitch=85)
 
 
+def clip_and_orbit(state: SessionState, interface: Interface) -> None:
+    interface.playing, state.t = True, 0.41
+    interface.auto_orbit, interface.orbit_period = True, 1.93  # 48 steps of three rounds of 16
+
+
+def ping_pong_and_orbit(state: SessionState, interface: Interface) -> None:
+    clip_and_orbit(state, interface)
+    state.playback = Playback("ping-pong", 1.0, 0.2, 0.8)
+    interface.orbit_period = 2.16  # three rounds of 18
+
+
 def path(state: SessionState, interface: Interface) -> None:
     interface.path_playing = True
     state.keyframes = (
@@ -62,7 +73,16 @@ def swing(state: SessionState, interface: Interface) -> None:
     interface.swing = Swing(replace(swung, amount=0.0), moves=False)
 
 
-MOVEMENTS = (clip, part_of_the_clip, orbit, path, closed_path, swing)
+MOVEMENTS = (
+    clip,
+    part_of_the_clip,
+    orbit,
+    clip_and_orbit,
+    ping_pong_and_orbit,
+    path,
+    closed_path,
+    swing,
+)
 
 
 @pytest.mark.parametrize("moves", MOVEMENTS)
@@ -160,7 +180,7 @@ def test_what_never_comes_back_is_no_loop() -> None:
     finder, animator, state = LoopFinder(), Animator(), SessionState()
     for interface in (
         Interface(animate_person=True),
-        Interface(playing=True, auto_orbit=True),
+        Interface(playing=True, auto_orbit=True, play_between=True),
         Interface(playing=True, play_between=True),
     ):
         animator.advance(state, interface, 0.1, 0.1)

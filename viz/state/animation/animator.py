@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 
 from viz.state.animation import blending, clip_time, path_editing
@@ -12,6 +13,7 @@ from viz.state.types import FRAME_RATE, Keyframe, Orbit, SessionState
 
 GLIDE_SECONDS = 0.7
 """Length of a glide that a key or a button starts."""
+_SAME_BEAT = 1e-6
 _BLENDED = ("latent", "motion", "t", "orbit")
 """Fields of a state that a glide interpolates."""
 
@@ -36,6 +38,8 @@ class Animator:
         """The auto-orbit."""
         self.swinging = Swinging()
         """The slider that swings by itself."""
+        self._beat = 0.0
+        """Fraction of a step by which the clip and the auto-orbit together lag behind the clock."""
         self._left: Keyframe | None = None
         """The state at the end of the last frame, to notice changes by the user; None where a
         change since then is not the user's."""
@@ -89,6 +93,9 @@ class Animator:
             scrubbing: whether the user holds the playhead.
         """
         self._let_go(state, interface)
+        together = self.plays_together(state, interface)
+        if together:
+            seconds = self._whole_steps(seconds)
         if self._glide is not None:
             self._glided(state, now)
         if interface.playing and not scrubbing:
@@ -106,10 +113,11 @@ class Animator:
         if not interface.auto_orbit or self._glide is not None:
             self.eight = blending.FigureOfEight()
         elif not dragging:
+            period = interface.orbit_period
             state.orbit = self.eight.advance(
                 state.orbit,
                 seconds,
-                period=interface.orbit_period,
+                period=max(round(period * self.rate), 1) / self.rate if together else period,
                 yaw=interface.orbit_yaw,
                 pitch=interface.orbit_pitch,
                 rate=self.rate,
@@ -118,6 +126,19 @@ class Animator:
         # released.
         self._left = None if scrubbing else path_editing.key_of(state, 0.0)
         return state
+
+    def plays_together(self, state: SessionState, interface: Interface) -> bool:
+        """Whether clip and auto-orbit run in the same steps, so that they repeat together."""
+        both = interface.playing and interface.auto_orbit
+        alone = not (interface.play_between or interface.animate_person or interface.swing)
+        return both and alone and FRAME_RATE * state.playback.speed == self.rate
+
+    def _whole_steps(self, seconds: float) -> float:
+        """Time that has come due in whole steps: both movements then take theirs at once."""
+        self._beat += seconds * self.rate
+        whole = math.floor(self._beat + _SAME_BEAT)
+        self._beat -= whole
+        return whole / self.rate
 
     def _played(self, state: SessionState, interface: Interface, seconds: float) -> None:
         track = driven.loaded(state.drive) if driven.plays(state) else None
