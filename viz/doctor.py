@@ -13,6 +13,7 @@ import torch
 from training.reasons import first_line
 from training.terminal import typed_name
 from viz.exports.video import encoders
+from viz.render.inference.cpu import int8
 from viz.state import files
 from viz.state.errors import UserError
 from viz.state.jobs import finish
@@ -121,6 +122,8 @@ def _precision() -> Finding:
     flags = _cpu_flags()
     units = [name for flag, name in _UNITS.items() if flag in flags]
     text = "float32" + (f", fast bfloat16 by {' and '.join(units)}" if units else "")
+    if int8.is_available(torch.device("cpu")):
+        text += ", 8-bit integers (VNNI) for previews where they pay"
     return Finding("Precision", True, text)
 
 

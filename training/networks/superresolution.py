@@ -51,11 +51,18 @@ class Superresolution(nn.Module):
         self, features: Tensor, image: Tensor, whole: int | None = None
     ) -> tuple[Tensor, Tensor]:
         """Both pictures in the size that the blocks take; see `forward`."""
-        size, part = self.layout.input_resolution, features.shape[-1]
-        side = part if whole is None else whole
-        if (side > size and not self.layout.resize_larger) or side == size:
+        side = self.side(features.shape[-1], whole)
+        if side == features.shape[-1]:
             return features, image
-        return self._resize(features, part * size // side), self._resize(image, part * size // side)
+        return self._resize(features, side), self._resize(image, side)
+
+    def side(self, part: int, whole: int | None = None) -> int:
+        """Side of what the blocks take for pictures of a side `part`; see `forward`."""
+        size = self.layout.input_resolution
+        whole = part if whole is None else whole
+        if whole > size and not self.layout.resize_larger:
+            return part
+        return part * size // whole
 
     def _resize(self, x: Tensor, size: int) -> Tensor:
         return F.interpolate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psutil
 import torch
@@ -11,7 +11,7 @@ import torch
 from viz.render.models import Model
 from viz.render.renderer import Renderer
 from viz.state.files import Stamp
-from viz.state.types import ModelInfo
+from viz.state.types import ModelInfo, Quality
 
 _MOST_KEPT = 2
 """Most models that stay in memory besides those shown."""
@@ -30,7 +30,8 @@ class OpenModel:
     def of(cls, model: Model, stamp: Stamp | None) -> OpenModel:
         """A model that was just loaded from a file with that stamp."""
         renderer = Renderer(model.G, _cache_budget(model.G.device), reference=model.reference)
-        return cls(renderer, model.info, stamp)
+        pays = renderer.plan(Quality()).int8_previews
+        return cls(renderer, replace(model.info, int8_previews=pays), stamp)
 
 
 class OpenModels:

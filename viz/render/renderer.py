@@ -73,7 +73,7 @@ class Renderer(PreparedModel):
             values,
             stage_ms,
             (time.perf_counter() - start) * 1000,
-            job.plan.precision,
+            job.precision,
         )
 
     def raw(self, shot: Shot, quality: Quality, with_normals: bool = False) -> RawRender:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Collection, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from viz.scheduling.stage_costs import PictureCosts
 from viz.state.types import ModelInfo, Preview, Quality, RenderRequest, RenderResult, Shot, View
@@ -24,6 +24,8 @@ FINEST = Preview(coarse_mesh=True)
 """The most detailed preview: pictures are complete, meshes have a coarser grid."""
 _LOST_BY_SAMPLES = 0.35
 """Loss of detail at half the samples, as log2 of the equivalent factor on the pixels' side."""
+_LOST_BY_INT8 = 0.02
+"""The same for a super-resolution in 8-bit integers: hardly anything is seen."""
 _ROOM = 0.85
 """Fraction of the budget that a more expensive preview must fit for a switch to it: hysteresis."""
 _PAYS = 0.2
@@ -33,14 +35,16 @@ or the loss is not worth it."""
 
 @dataclass(frozen=True)
 class Sides:
-    """Sides of a model's pictures as trained, pixels."""
+    """Sides of a model's pictures as trained, pixels, and how they are made."""
 
     raw: int = 64
     final: int = 256
+    int8: bool = False
+    """Whether the super-resolution is faster in 8-bit integers."""
 
     @classmethod
     def of(cls, model: ModelInfo) -> Sides:
-        return cls(model.raw_resolution, model.image_resolution)
+        return cls(model.raw_resolution, model.image_resolution, model.int8_previews)
 
 
 def shown(preview: Preview | None) -> float:
@@ -49,7 +53,8 @@ def shown(preview: Preview | None) -> float:
     if preview is None:
         return 0.0
     pixels = math.log2(preview.scale) + math.log2(preview.final_scale)
-    return pixels - _LOST_BY_SAMPLES * (1 / preview.samples - 1)
+    lost = _LOST_BY_SAMPLES * (1 / preview.samples - 1) + _LOST_BY_INT8 * preview.int8
+    return pixels - lost
 
 
 def leaves_nothing_out(request: RenderRequest) -> bool:
@@ -59,7 +64,7 @@ def leaves_nothing_out(request: RenderRequest) -> bool:
         return True
     meshes = any(shot.view == "mesh" for shot in request.shots)
     whole = min(preview.scale, preview.samples, preview.final_scale) >= 1
-    return whole and not (meshes and preview.coarse_mesh)
+    return whole and not preview.int8 and not (meshes and preview.coarse_mesh)
 
 
 def levels(quality: Quality, sides: Sides, floor: float = 0.0) -> list[Preview]:
@@ -77,9 +82,11 @@ def levels(quality: Quality, sides: Sides, floor: float = 0.0) -> list[Preview]:
     raw = quality.raw_resolution or sides.raw
     least = min(max(floor, sides.raw / 2 / raw, _SCALES[-1]), 1.0)
     ends = _FINAL_SCALES if quality.superresolution and sides.final > sides.raw else (1.0,)
+    auto = quality.superresolution and quality.precision == "auto"
+    formats = (False, True) if sides.int8 and auto else (False,)
     found = [
-        Preview(scale, samples, end, coarse_mesh=True)
-        for scale, samples, end in itertools.product(_SCALES, _SAMPLES, ends)
+        Preview(scale, samples, end, int8, coarse_mesh=True)
+        for scale, samples, end, int8 in itertools.product(_SCALES, _SAMPLES, ends, formats)
         if scale >= least and (end == 1 or end >= max(floor, _LEAST_FINAL / sides.final))
     ]
     return sorted(found, key=shown, reverse=True)
@@ -95,6 +102,8 @@ def words(preview: Preview, views: Collection[View] = ("image",)) -> str:
             parts.append(f"{100 * preview.samples:.0f}% of the samples")
         if preview.final_scale < 1 and "image" in views:
             parts.append(f"{100 * preview.final_scale:.0f}% of the final side")
+        if preview.int8 and "image" in views:
+            parts.append("8-bit super-resolution")
     if preview.coarse_mesh and "mesh" in views:
         parts.append("a coarser mesh")
     return ", ".join(parts) or "full quality"
@@ -167,7 +176,10 @@ class PreviewController:
         self._previous, self._found = result.request, None
         if "render" in result.stage_ms:  # else it was cached, or a mesh: there is nothing to learn
             costs = self._kinds.setdefault(_kind(result.request), PictureCosts())
-            costs.add(result.request.preview, result.stage_ms, result.total_ms)
+            preview = result.request.preview
+            if preview is not None and preview.int8 and result.precision != "int8":
+                preview = replace(preview, int8=False)  # it was not ready
+            costs.add(preview, result.stage_ms, result.total_ms)
 
 
 def _kind(request: RenderRequest) -> Hashable:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from viz.state.types import Preview
 
@@ -19,6 +19,9 @@ _WORKS = 4
 """How many amounts of work, the latest ones, have their measurements remembered."""
 _AGING = 0.5
 """Weight of an amount of work's time relative to that of the one measured after it."""
+_UNTRIED = 0.5
+"""Assumed time of a stage in 8-bit integers, as a share of the usual one's, until it is measured.
+"""
 _PRIOR = 0.02
 """Weight of the assumed slope of a stage, as a squared fraction of its mean work."""
 
@@ -95,23 +98,37 @@ class PictureCosts:
         return "render" in self.stages
 
     def add(self, preview: Preview | None, stage_ms: dict[str, float], total_ms: float) -> None:
-        """Learns from a picture; a stage that did not run is left as it was."""
+        """Learns from a picture, made as `preview` says; a stage that did not run is left as it
+        was."""
         for name, spent in stage_ms.items():
-            self._stage(name).add(_work(name, preview), spent)
+            self._stage(name, preview).add(_work(name, preview), spent)
         rest = max(total_ms - sum(stage_ms.values()), 0.0)
-        self._stage("rest").add(_work("rest", preview), rest)
+        self._stage("rest", preview).add(_work("rest", preview), rest)
 
     def milliseconds(self, preview: Preview | None, stages: set[str]) -> float:
         """Expected time of a picture that runs these stages."""
-        names = self.stages.keys() & (stages | {"render", "copy", "rest", "mesh", "probe"})
-        return sum(self.stages[name].at(_work(name, preview)) for name in names)
+        names = stages | {"render", "copy", "rest", "mesh", "probe"}
+        return sum(self._expected(name, preview) for name in names)
 
-    def _stage(self, name: str) -> StageCost:
-        return self.stages.setdefault(name, StageCost(_FIXED.get(name, 1.0)))
+    def _expected(self, name: str, preview: Preview | None) -> float:
+        kind, work = _kind(name, preview), _work(name, preview)
+        if kind in self.stages or kind == name:
+            return self.stages[kind].at(work) if kind in self.stages else 0.0
+        assert preview is not None
+        return _UNTRIED * self._expected(name, replace(preview, int8=False))
+
+    def _stage(self, name: str, preview: Preview | None) -> StageCost:
+        return self.stages.setdefault(_kind(name, preview), StageCost(_FIXED.get(name, 1.0)))
 
 
 _FIXED = {"render": 0.3, "superresolution": 0.2}
 """Assumed shares of the fixed part; 1 for the other stages."""
+
+
+def _kind(stage: str, preview: Preview | None) -> str:
+    """Key of a stage's times."""
+    int8 = stage == "superresolution" and preview is not None and preview.int8
+    return f"{stage} in int8" if int8 else stage
 
 
 def _work(stage: str, preview: Preview | None) -> float:

@@ -12,6 +12,7 @@ import torch
 
 from training.networks.generator import Generator
 from viz.render.inference import calibration
+from viz.render.inference.cpu import int8
 from viz.render.inference.gpu.device_stages import DeviceStages
 from viz.render.inference.plan import Plan
 from viz.render.inference.stages import PreparedStages, ReferenceStages
@@ -56,6 +57,7 @@ def test_a_format_that_the_cpu_emulates_is_not_measured(small_generator, folder,
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     for unit in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, unit, lambda: False)
+    monkeypatch.setattr(int8, "is_available", lambda _: False)
     monkeypatch.setattr(calibration, "PreparedStages", lambda *_: pytest.fail("it is measured"))
     assert calibration.plan_for(small_generator) == Plan()
 
@@ -195,9 +197,10 @@ def test_a_gpu_that_cannot_be_trusted_runs_the_networks(small_generator, monkeyp
 
 def test_a_half_format_must_be_faster_and_close(small_generator):
     picture = torch.zeros(1, 3, 8, 8)
+    networks = ReferenceStages(small_generator, Plan(reference=True))
 
     def test(seconds: float, off: float) -> calibration._Test:
-        found = calibration._Test(small_generator)
+        found = calibration._Test(small_generator, networks)
         found.seconds["rays"], found.pictures["rays"] = seconds, picture + off
         return found
 

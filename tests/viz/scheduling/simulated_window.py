@@ -33,6 +33,8 @@ class Costs:
     """Greatest deviation of a measurement, as a share."""
     first: float = 500.0
     """What the first picture takes longer."""
+    int8: float = 1.0
+    """Share of the super-resolution's time in 8-bit integers."""
     kept_planes: int = 16
     """Moments whose planes are kept."""
 
@@ -101,10 +103,13 @@ class FakeWorker:
     def _result(self, request: RenderRequest) -> RenderResult:
         costs, preview = self.costs, request.preview
         work = preview.scale**2 * preview.samples if preview else 1.0
+        int8 = preview is not None and preview.int8 and costs.int8 < 1
         stages = {
             "render": self._noisy(costs.rays + costs.ray_work * work),
             "superresolution": self._noisy(
-                costs.superresolution * (preview.final_scale**2 if preview else 1.0)
+                costs.superresolution
+                * (preview.final_scale**2 if preview else 1.0)
+                * (costs.int8 if int8 else 1.0)
             ),
             "copy": 0.1,
         }
@@ -119,7 +124,10 @@ class FakeWorker:
         if not self.rendered:
             total += costs.first
         picture = np.zeros((4, 4, 3), np.uint8)
-        return RenderResult(request, (picture,), stage_ms=stages, total_ms=total)
+        precision = "int8" if int8 else "float32"
+        return RenderResult(
+            request, (picture,), stage_ms=stages, total_ms=total, precision=precision
+        )
 
     def _noisy(self, milliseconds: float) -> float:
         noise = self.costs.noise

@@ -8,12 +8,21 @@ from itertools import pairwise
 import pytest
 
 from tests.viz.scheduling.simulated_window import FAST, SLOW, USUAL, Costs, FakeWorker
-from viz.scheduling.previews import FINEST, PreviewController, Sides, levels, shown, words
+from viz.scheduling.previews import (
+    FINEST,
+    PreviewController,
+    Sides,
+    leaves_nothing_out,
+    levels,
+    shown,
+    words,
+)
 from viz.scheduling.stage_costs import StageCost
 from viz.state.types import Orbit, Preview, Quality, RenderRequest, RenderResult, SessionState
 
 RATE = 12.0
 LEAST = Preview(0.5, 0.5, coarse_mesh=True)
+SMALL = Preview(int8=True, coarse_mesh=True)
 
 
 def drag(
@@ -110,6 +119,35 @@ def test_where_the_super_resolution_dominates_it_makes_fewer_pixels() -> None:
     quick = replace(costs, superresolution=20)
     found = {level.final_scale for level in chosen(drag(quick, 20, sides=Sides(64, 512)))[3:]}
     assert found == {1.0}
+
+
+def test_8_bit_integers_come_before_fewer_samples() -> None:
+    costs = Costs(rays=10, ray_work=30, superresolution=60, int8=0.3, noise=0.0)
+    usual, small = Sides(64, 256), Sides(64, 256, int8=True)
+    assert chosen(drag(costs, 20, sides=usual))[-1].samples == 0.5
+    assert chosen(drag(costs, 20, sides=small))[-1] == SMALL
+    assert chosen(drag(FAST, 20, sides=small))[-1] == FINEST, "there is time for all of it"
+    assert not leaves_nothing_out(RenderRequest((SessionState().shot(),), preview=SMALL))
+    assert words(SMALL) == "8-bit super-resolution"
+    for quality in (Quality(precision="float32"), Quality(superresolution=False)):
+        assert not any(level.int8 for level in levels(quality, small))
+
+
+def test_8_bit_integers_that_are_not_ready_yet_are_tried_again() -> None:
+    """The first pictures of a session may come before its functions are compiled."""
+    controller, costs = PreviewController(Sides(int8=True)), Costs(superresolution=90, noise=0.0)
+    worker, now = FakeWorker(costs), 0.0
+    found: list[Preview] = []
+    for k in range(30):
+        if k == 15:
+            worker.costs = replace(costs, int8=0.2)
+        full = RenderRequest((SessionState(orbit=Orbit(yaw=k)).shot(),))
+        found.append(controller.choose(full, RATE))
+        worker.submit(replace(full, preview=found[-1] if k else None))
+        now += 60.0
+        controller.measured(*worker.poll(now))
+    assert found[-1].int8
+    assert shown(found[-1]) > shown(found[14])
 
 
 def test_a_super_resolution_that_takes_as_long_for_fewer_pixels_makes_all_of_them() -> None:

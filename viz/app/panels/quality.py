@@ -52,7 +52,7 @@ def _superresolution(
 ) -> None:
     with disabled(model is not None and not model.superresolution):
         state.quality = toggle("Super-res.", state.quality, "superresolution")
-    ran = result.precision if result else ""
+    ran = result.precision if result and result.precision != "int8" else ""  # a preview's own
     captions = {name: name for name in PRECISIONS}
     captions["auto"] = f"Auto ({ran})" if ran and state.quality.precision == "auto" else "Auto"
     state.quality = choice("Precision", state.quality, "precision", captions)

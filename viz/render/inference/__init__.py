@@ -13,6 +13,7 @@ same weights are prepared for inference only. Stage by stage:
   filter of an up-convolution carries the demodulation.
 - `cpu.winograd`: large 3x3 convolutions by less than half the products in bfloat16, by
   `cpu.numba_winograd`, and a quarter in float32, by `cpu.numba_winograd_float`.
+- `cpu.int8`, `cpu.numba_int8`: the super-resolution of previews in 8-bit integers.
 - `cpu.background`: the threads that share a picture's parts.
 - `radiance_field`: the tri-planes as one table of texels. Planes (x, z) and (z, x) are summed
   beforehand, as both are bilinear in the same two coordinates.

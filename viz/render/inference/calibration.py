@@ -1,8 +1,9 @@
 """Finds, by measuring, the fastest plan that keeps the picture; once per machine and model.
 
 A half format is taken for a stage where it saves a noticeable time and a test picture stays close
-to that of float32. The plan is kept in the user's cache folder, so that every start, with or
-without a window, uses the same plan and gives the same pixels.
+to that of float32, and so are 8-bit integers for previews. What is compared runs in turns, so that
+a load that comes or goes meanwhile slows all of it. The plan is kept in the user's cache folder, so
+that every start, with or without a window, uses the same plan and gives the same pixels.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Generator
-from dataclasses import asdict
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -30,7 +31,8 @@ from training.networks import generator as networks
 from training.reasons import first_line
 from training.user_folders import user_folder
 from viz.render.inference.convolutions import can_fuse
-from viz.render.inference.cpu import winograd
+from viz.render.inference.cpu import int8, winograd
+from viz.render.inference.cpu.background import wait_for
 from viz.render.inference.cpu.rays import compiled
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.device_stages import DeviceStages
@@ -48,7 +50,7 @@ T = TypeVar("T")
 Steps = Generator[tuple[str, float], None, Plan]
 """Yields what is being done and the fraction done."""
 
-_VERSION = 4
+_VERSION = 5
 """Part of the cache file's name: raise it when the stages change."""
 _LEAST_GAIN = 1.15
 """How many times as fast a half format must be."""
@@ -58,8 +60,12 @@ _LEAST_SAVING_ON_GPU = 5e-5
 """The same, where a whole picture takes a few milliseconds."""
 _LEAST_PSNR = 45.0
 """Lowest PSNR of its test picture against float32's, dB."""
+_LEAST_INT8_GAIN = 1.25
+"""How many times as fast the super-resolution of previews must be in 8-bit integers."""
+_LEAST_INT8_PSNR = 40.0
+"""Lowest PSNR of its picture, dB: errors are small noise that is gone when the movement ends."""
 _ENOUGH, _MOST_RUNS = 0.1, 6
-"""Seconds of measuring per stage, and the most runs if these take less."""
+"""Seconds of measuring per stage and format, and the most runs if these take less."""
 _STAGES = ("backbone", "rays", "superresolution")
 _RAYS = 32
 """Side of the raw test picture, pixels."""
@@ -90,6 +96,8 @@ def find(G: networks.Generator) -> Steps:
         for name in {plan.backbone, plan.superresolution}:
             winograd.compiled(G, getattr(torch, name))
         compiled(G.decoder)
+        if plan.int8_previews:
+            int8.compiled()
     return plan
 
 
@@ -151,6 +159,7 @@ def _read(path: Path, key: str) -> Plan | None:
     decoders: tuple[Format, ...] = ("float32", "float16")
     choices = itertools.product(formats, formats, decoders)
     usual = [Plan.of(first, last, rays=rays) for first, last, rays in choices]
+    usual += [replace(plan, int8_previews=True) for plan in usual]
     return plan if plan in usual else None
 
 
@@ -188,46 +197,73 @@ def _computes_bfloat16() -> bool:
 
 
 def _measure(G: networks.Generator) -> Steps:
-    if not (can_fuse(G.device, torch.bfloat16) and _computes_bfloat16()):
-        return Plan()  # there is no choice
     yield "Measuring this machine", 0.0
-    exact = _Test(G)
-    exact.run(PreparedStages(G, Plan()))
+    plan = Plan()
+    if can_fuse(G.device, torch.bfloat16) and _computes_bfloat16():
+        plan = _with_half_formats(G)
     yield "Measuring this machine", 0.5
-    half = _Test(G)
-    half.run(PreparedStages(G, Plan.uniform("bfloat16")))
+    if int8.is_available(G.device) and G.superresolution is not None:
+        plan = replace(plan, int8_previews=_int8_pays(G, plan))
+    yield "Measuring this machine", 1.0
+    return plan
+
+
+def _with_half_formats(G: networks.Generator) -> Plan:
+    exact = _Test(G, PreparedStages(G, Plan()))
+    half = _Test(G, PreparedStages(G, Plan.uniform("bfloat16")))
+    stages = "backbone", "superresolution"
+    _race([exact, half], stages)
     chosen: dict[str, Format] = {}
-    for stage in ("backbone", "superresolution"):
+    for stage in stages:
         full, short = exact.seconds.get(stage, 0.0), half.seconds.get(stage, 0.0)
         gains = full > _LEAST_GAIN * short and full - short > _LEAST_SAVING
         close = psnr(half.pictures[stage], exact.pictures[stage]) >= _LEAST_PSNR
         chosen[stage] = "bfloat16" if gains and close else "float32"
         log.info("%s: %.1f ms, %.1f ms in bfloat16", stage, 1000 * full, 1000 * short)
-    yield "Measuring this machine", 1.0
     return Plan.of(chosen["backbone"], chosen["superresolution"])
+
+
+def _int8_pays(G: networks.Generator, plan: Plan) -> bool:
+    """Whether a preview's super-resolution is much faster in 8-bit integers, and close enough."""
+    wait_for(int8.compiled(), _nothing)
+    usual = _Test(G, PreparedStages(G, plan))
+    try:
+        small = _Test(G, PreparedStages(G, replace(plan, int8_previews=True)), int8=True)
+    except Exception as error:  # torch's operators are internal ones
+        log.info("Previews cannot be computed in 8-bit integers: %s", first_line(error))
+        return False
+    stage = "superresolution"
+    _race([usual, small], (stage,))
+    full, short = usual.seconds[stage], small.seconds[stage]
+    close = psnr(small.pictures[stage], usual.pictures[stage])
+    log.info("previews: %.1f ms, %.1f in int8, %.0f dB", 1000 * full, 1000 * short, close)
+    gains = full > _LEAST_INT8_GAIN * short and full - short > _LEAST_SAVING
+    return gains and close >= _LEAST_INT8_PSNR
 
 
 def _measure_gpu(G: networks.Generator) -> Steps:
     """The plan of a GPU; that of the reference networks if the prepared ones do not work."""
     yield "Measuring this machine", 0.0
-    exact = _Test(G, whole=True)
-    exact.run(ReferenceStages(G, Plan(reference=True)))
+    exact = _Test(G, ReferenceStages(G, Plan(reference=True)), whole=True)
     tests: dict[Format, _Test] = {}
     formats: list[Format] = ["float32", "float16"]
     if torch.cuda.is_bf16_supported(including_emulation=False):
         formats.append("bfloat16")
     for k, name in enumerate(formats):
         yield "Measuring this machine", (k + 1) / (len(formats) + 1)
-        tests[name] = _Test(G, whole=True)
         try:
-            tests[name].run(DeviceStages(G, Plan.on_gpu(name)))
+            tests[name] = _Test(G, DeviceStages(G, Plan.on_gpu(name)), whole=True)
         except Exception as error:  # drivers and libraries have many ways to fail
             reason = first_line(error)
             log.warning("The model cannot be optimized for this GPU in %s: %s", name, reason)
-            del tests[name]
     yield "Measuring this machine", 1.0
     plain = Plan.uniform("bfloat16" if "bfloat16" in formats else "float16", reference=True)
     if "float32" not in tests:
+        return plain
+    try:
+        _race([*tests.values()], _STAGES)
+    except Exception as error:
+        log.warning("The optimized model fails on this GPU: %s", first_line(error))
         return plain
     found = tests["float32"].pictures
     # Written so that NaN fails, too.
@@ -260,16 +296,24 @@ class _Test:
 
     Args:
         G: the model.
+        stages: how the picture is computed.
         whole: whether rays are measured, too, and on a picture of the trained size.
+        int8: whether the super-resolution is that of previews in 8-bit integers.
     """
 
-    def __init__(self, G: networks.Generator, *, whole: bool = False) -> None:
+    def __init__(
+        self, G: networks.Generator, stages: Stages, *, whole: bool = False, int8: bool = False
+    ) -> None:
         self.G, self.whole = G, whole
         self.seconds: dict[str, float] = {}
+        """The shortest times: other programs may disturb any run."""
         self.pictures: dict[str, Tensor] = {}
+        self.runs: dict[str, Callable[[], object]] = {}
+        """What is measured; each has run once, which also compiles."""
+        self._begin(stages, int8)
 
     @torch.inference_mode()
-    def run(self, stages: Stages) -> None:
+    def _begin(self, stages: Stages, int8: bool) -> None:
         G, options, device = self.G, self.G.config.rendering, self.G.device
         draws = torch.Generator().manual_seed(0)
         z = torch.randn(1, G.config.z_dim, generator=draws)
@@ -278,7 +322,6 @@ class _Test:
         if G.config.has_motion:
             motion = 0.5 * torch.randn(1, G.config.motion_dim, generator=draws).to(device)
         stages.prepare(ws)
-        field = self._timed("backbone", lambda: stages.planes(ws, motion, _nothing))
         settings = RaySettings(
             torch.from_numpy(FRONTAL.numbers())[None].to(device),
             torch.tensor([[options.ray_start, options.ray_end]], device=device),
@@ -286,35 +329,48 @@ class _Test:
             options.depth_samples,
             options.importance_samples,
         )
-
+        field = self._first("backbone", lambda: stages.planes(ws, motion, _nothing))
         exact = ReferenceStages(G, Plan(reference=True))  # planes are judged by exact rays
         raw = exact.render(PlaneField(field.planes()), ws, settings, _nothing)
         self.pictures["backbone"] = raw.image
         if self.whole:
-            raw = self._timed("rays", lambda: stages.render(field, ws, settings, _nothing))
+            raw = self._first("rays", lambda: stages.render(field, ws, settings, _nothing))
             self.pictures["rays"] = raw.image
-        image = self._timed("superresolution", lambda: stages.superresolve(raw, ws, _nothing))
-        self.pictures["superresolution"] = image
+        if int8:
+            stages.prepare_int8(raw, ws, _nothing)
+        self.pictures["superresolution"] = self._first(
+            "superresolution", lambda: stages.superresolve(raw, ws, _nothing, int8=int8)
+        )
 
-    def _timed(self, stage: str, run: Callable[[], T]) -> T:
-        """Runs once or, if quick, several times, and keeps the shortest time: the first run also
-        compiles, and other programs may disturb any run."""
-        seconds, spent = [], 0.0
-        while True:
-            self._settle()
-            start = time.perf_counter()
-            result = run()
-            self._settle()
-            seconds.append(time.perf_counter() - start)
-            spent += seconds[-1]
-            if spent > _ENOUGH or len(seconds) == _MOST_RUNS:
-                self.seconds[stage] = min(seconds)
-                return result
+    def _first(self, stage: str, run: Callable[[], T]) -> T:
+        self.runs[stage] = run
+        return run()
+
+    @torch.inference_mode()
+    def measure(self, stage: str) -> float:
+        """Runs a stage once more; returns the seconds."""
+        self._settle()
+        start = time.perf_counter()
+        self.runs[stage]()
+        self._settle()
+        spent = time.perf_counter() - start
+        self.seconds[stage] = min(spent, self.seconds.get(stage, math.inf))
+        return spent
 
     def _settle(self) -> None:
         """Waits for the GPU."""
         if self.G.device.type == "cuda":
             torch.cuda.synchronize(self.G.device)
+
+
+def _race(tests: list[_Test], stages: Sequence[str]) -> None:
+    """Measures stages of several tests in turns."""
+    for stage in stages:
+        spent = 0.0
+        for _ in range(_MOST_RUNS):
+            spent += sum(test.measure(stage) for test in tests)
+            if spent > _ENOUGH * len(tests):
+                break
 
 
 def psnr(picture: Tensor, exact: Tensor) -> float:

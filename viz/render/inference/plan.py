@@ -20,6 +20,8 @@ class Plan:
     texels: Format = "float32"
     """Format of the planes on a GPU; on a CPU it is always float32."""
     superresolution: Format = "float32"
+    int8_previews: bool = False
+    """Whether previews may have the super-resolution in 8-bit integers; full pictures never do."""
     reference: bool = False
     """Whether the networks of `training` run unchanged, under autocast: for devices and formats
     without prepared stages."""
@@ -47,7 +49,7 @@ class Plan:
         """A plan with these formats of the convolutions, and the others to match."""
         # Planes of a half backbone hold no more than half formats can, and take half the memory.
         texels: Format = "float32" if backbone == "float32" else "float16"
-        return cls(backbone, rays, texels, superresolution, reference)
+        return cls(backbone, rays, texels, superresolution, reference=reference)
 
     @property
     def precision(self) -> Format:

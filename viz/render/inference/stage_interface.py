@@ -93,7 +93,24 @@ class Stages(Protocol):
         """The raw picture of a field that these stages made."""
         ...
 
-    def superresolve(self, raw: RawRender, ws: Tensor, check: Check, scale: float = 1.0) -> Tensor:
+    def prepare_int8(self, raw: RawRender, ws: Tensor, check: Check) -> bool:
+        """Does the one-time work for previews of a person in 8-bit integers, given one of their
+        raw pictures.
+
+        Returns:
+            whether `superresolve` can compute so.
+        """
+        ...
+
+    def superresolve(
+        self,
+        raw: RawRender,
+        ws: Tensor,
+        check: Check,
+        scale: float = 1.0,
+        *,
+        int8: bool = False,
+    ) -> Tensor:
         """Final picture [1, 3, H, W], about -1 to 1.
 
         Args:
@@ -101,5 +118,6 @@ class Stages(Protocol):
             ws: of its person.
             check: see `Check`.
             scale: factor on H and W that a preview may have; stages may take no notice of it.
+            int8: whether 8-bit integers will do, if `prepare_int8` said so.
         """
         ...

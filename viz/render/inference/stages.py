@@ -16,9 +16,10 @@ from training.camera import rays
 from training.networks.generator import Generator, RawRender
 from training.networks.layers import SynthesisLayer
 from training.networks.superresolution import Superresolution
-from viz.render.inference.cpu import winograd
+from viz.render.inference.cpu import int8, winograd
 from viz.render.inference.cpu.background import wait_for
 from viz.render.inference.cpu.cpu_layers import CpuBackend, CpuLayer, CpuToRGB
+from viz.render.inference.cpu.int8 import Int8Superresolution
 from viz.render.inference.cpu.rays import CompiledRays, compiled
 from viz.render.inference.cpu.winograd import Transforms
 from viz.render.inference.plan import Format, Plan
@@ -66,7 +67,20 @@ class ReferenceStages:
     ) -> RawRender:
         return _render_by_networks(self.G, field, ws, settings, check)
 
-    def superresolve(self, raw: RawRender, ws: Tensor, check: Check, scale: float = 1.0) -> Tensor:
+    def prepare_int8(self, raw: RawRender, ws: Tensor, check: Check) -> bool:
+        """The networks know no such format."""
+        return False
+
+    def superresolve(
+        self,
+        raw: RawRender,
+        ws: Tensor,
+        check: Check,
+        scale: float = 1.0,
+        *,
+        int8: bool = False,
+    ) -> Tensor:
+        del int8
         module = self.G.superresolution
         if module is None or scale == 1:
             return self._run(check, lambda: self.G.superresolve(raw, ws))
@@ -135,7 +149,9 @@ class PreparedStages:
         """See `Stages.take_weights`."""
         self._backbone: BackboneStage[CpuLayer | CpuToRGB] | None = None
         self._superresolution: SuperresolutionStage[CpuLayer | CpuToRGB] | None = None
+        self._int8: Int8Superresolution | None = None
         self._people, self._pictures = _PersonCache(), _PersonCache()
+        self._int8_people = _PersonCache()
         self._found_rays: Future[CompiledRays | None] | None = None
         self._found_transforms: dict[Format, Future[Transforms | None]] = {}
 
@@ -237,9 +253,44 @@ class PreparedStages:
         step = self.G.config.rendering.box_warp / self.G.config.plane_resolution
         return rendering.normals(lambda at: fast.sigma(texels, at, check), points, step)
 
-    def superresolve(self, raw: RawRender, ws: Tensor, check: Check, scale: float = 1.0) -> Tensor:
+    def _int8_person(
+        self, raw: RawRender, ws: Tensor, check: Check
+    ) -> tuple[Int8Superresolution, list[BoundLayer]] | None:
+        """The super-resolution in 8-bit integers and its layers for a person; None where it does
+        not pay, or its functions are still compiling."""
+        module = self.G.superresolution
+        if module is None or not self.plan.int8_previews:
+            return None
+        if self._int8 is None:
+            found = int8.compiled()
+            passes = found.result() if found.done() else None
+            if passes is None:
+                return None
+            self._int8 = Int8Superresolution(module, passes)
+        stage = self._int8
+        layers = self._int8_people.get(
+            ws[:, -1], lambda: stage.person(ws, raw.features, raw.image, check)
+        )
+        return stage, layers
+
+    def prepare_int8(self, raw: RawRender, ws: Tensor, check: Check) -> bool:
+        return self._int8_person(raw, ws, check) is not None
+
+    def superresolve(
+        self,
+        raw: RawRender,
+        ws: Tensor,
+        check: Check,
+        scale: float = 1.0,
+        *,
+        int8: bool = False,
+    ) -> Tensor:
         module = self.G.superresolution
         if module is None:
             return raw.image
+        small = self._int8_person(raw, ws, check) if int8 else None
+        if small is not None:
+            stage, layers = small
+            return stage(layers, raw.features, raw.image, check, seen_whole(raw.image, scale))
         stage, layers = self._bind_superresolution(module, ws, check)
         return stage(layers, raw.features, raw.image, check, seen_whole(raw.image, scale))

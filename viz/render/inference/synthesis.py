@@ -259,6 +259,12 @@ class SuperresolutionStage(_Network[L]):
     ) -> Tensor:
         """Layers from `bind`, features [1, C, h, w] and raw picture [1, 3, h, w], both float32 ->
         float32 [1, 3, H, W]; `whole` as in `training.networks.superresolution`."""
-        features, image = self.module.resized(features, image, whole)
+        features, image = self.resized(features, image, whole)
         x = channels_last(features.to(self.dtype))
         return self._run(layers, x, channels_last(image), None, check)
+
+    def resized(
+        self, features: Tensor, image: Tensor, whole: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Both pictures in the size that the blocks take."""
+        return self.module.resized(features, image, whole)

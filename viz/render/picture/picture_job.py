@@ -54,6 +54,7 @@ class PictureJob:
         self._by_networks = request.preview is not None and stages.convolutions_compiling
         if self._by_networks:
             self.plan = Plan(reference=True)
+        self.precision: str = self.plan.precision
         self.clock = StageClock(self.G.device)
         self.problems: list[str] = []
         self._normals_wanted = {
@@ -126,7 +127,7 @@ class PictureJob:
         return code if own is None else code + from_host(torch.from_numpy(own), self.G.device)
 
     def _raw_key(self, shot: Shot) -> Hashable:
-        effort = replace(self.effort, superresolution=False, final_scale=1.0)
+        effort = replace(self.effort, superresolution=False, final_scale=1.0, int8=False)
         return self._planes_key(shot), shot.camera, effort, self._meanwhile
 
     def raw(self, shot: Shot) -> RawRender:
@@ -162,14 +163,20 @@ class PictureJob:
         raw = self.raw(shot)
         if not self._enlarges:
             return raw.image
-        scale = self.effort.final_scale
+        scale, int8 = self.effort.final_scale, self.effort.int8 and self.plan.int8_previews
         return self._stage(
             "superresolution",
-            (self._raw_key(shot), scale),
-            lambda: self._enlarged(
-                self.stages(shot).superresolve(self.raw(shot), self.ws(shot), self.check, scale)
-            ),
+            (self._raw_key(shot), scale, int8),
+            lambda: self._superresolved(shot, scale, int8),
         )
+
+    def _superresolved(self, shot: Shot, scale: float, int8: bool) -> Tensor:
+        stages, raw, ws = self.stages(shot), self.raw(shot), self.ws(shot)
+        if int8:
+            with self.clock.stage("weights"):  # once a person: not what a preview takes
+                int8 = stages.prepare_int8(raw, ws, self.check)
+            self.precision = "int8" if int8 else self.precision
+        return self._enlarged(stages.superresolve(raw, ws, self.check, scale, int8=int8))
 
     def _enlarged(self, picture: Tensor) -> Tensor:
         """A picture [1, 3, h, w] of the model's full size."""

@@ -49,6 +49,8 @@ class SampleCounts:
     superresolution: bool
     final_scale: float = 1.0
     """Factor on the side of the picture that the super-resolution makes."""
+    int8: bool = False
+    """Whether the super-resolution may compute in 8-bit integers."""
 
 
 class PreparedModel:
@@ -126,13 +128,14 @@ class PreparedModel:
         depth = quality.depth_samples or options.depth_samples
         importance = quality.importance_samples
         importance = options.importance_samples if importance is None else importance
-        final_scale = 1.0
+        final_scale, int8 = 1.0, False
         if preview is not None:
             resolution = max(min(MIN_RAW_RESOLUTION, resolution), round(resolution * preview.scale))
             depth = max(4, round(depth * preview.samples))
             importance = round(importance * preview.samples)
-            final_scale = preview.final_scale
-        return SampleCounts(resolution, depth, importance, quality.superresolution, final_scale)
+            final_scale, int8 = preview.final_scale, preview.int8
+        enlarges = quality.superresolution
+        return SampleCounts(resolution, depth, importance, enlarges, final_scale, int8)
 
     def plan(self, quality: Quality) -> Plan:
         """How pictures of a quality are computed: in its precision, or as calibration found

@@ -57,6 +57,8 @@ class ModelInfo:
     """A short description of each of these motions; empty where there is none."""
     directions: tuple[NamedDirection, ...] = ()
     """Directions that the model's makers have named."""
+    int8_previews: bool = False
+    """Whether previews are faster with the super-resolution in 8-bit integers."""
     weights: str = ""
     """Fingerprint of the model's weights."""
     head: Head = Head()

@@ -79,6 +79,9 @@ class Preview:
     final_scale: Fraction = 1.0
     """Factor on the side of the picture that the super-resolution makes; what it makes is enlarged
     to the usual size."""
+    int8: bool = False
+    """Whether the super-resolution may compute in 8-bit integers, where the processor is much
+    faster with them."""
     coarse_mesh: bool = False
     """Whether meshes come from a coarser grid."""
 

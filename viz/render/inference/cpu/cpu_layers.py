@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -239,10 +240,16 @@ class CpuToRGB:
         return picture
 
 
+class Bindable(Protocol):
+    """A layer that can be bound to a person's w [1, w_dim]."""
+
+    def bind(self, w: Tensor) -> BoundLayer: ...
+
+
 class CpuModulation:
     """Binds layers one by one, as they are reached."""
 
-    def __init__(self, layers: Sequence[CpuLayer | CpuToRGB], places: Sequence[int]) -> None:
+    def __init__(self, layers: Sequence[Bindable], places: Sequence[int]) -> None:
         self._layers = list(zip(layers, places, strict=True))
 
     def __call__(self, w: Tensor) -> Tensor:

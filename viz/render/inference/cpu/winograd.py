@@ -90,7 +90,7 @@ class WinogradConvolution:
         self.transforms, self.up = transforms, low_pass is not None
         self.channels = weight.shape[0]
         if low_pass is not None:
-            weight = _phases(weight, low_pass)
+            weight = phases(weight, low_pass)
         outputs, inputs = weight.shape[:2]
         taps = torch.tensor(transforms.weights, dtype=torch.float64, device=weight.device)
         products = torch.einsum("ia,ocab,jb->ijco", taps, weight.double(), taps)
@@ -168,7 +168,7 @@ class WinogradConvolution:
         return max(2, (_TIMES_LONGER * rows + 4) // period) * period - 4
 
 
-def _phases(weight: Tensor, low_pass: Tensor) -> Tensor:
+def phases(weight: Tensor, low_pass: Tensor) -> Tensor:
     """The convolutions [4 * O, I, 3, 3] of the small picture that an up-sampling one [O, I, 3, 3]
     and the filter after it are, by the place of a pixel (row, then column) in the large picture."""
     outputs, inputs = weight.shape[:2]

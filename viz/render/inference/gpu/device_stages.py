@@ -245,8 +245,21 @@ class DeviceStages:
         features, image, depth, opacity, *normals = found
         return RawRender(features, image, depth, opacity, normals[0] if normals else None)
 
-    def superresolve(self, raw: RawRender, ws: Tensor, check: Check, scale: float = 1.0) -> Tensor:
-        del scale  # a graph is recorded for one size; a GPU takes a few milliseconds for all of it
+    def prepare_int8(self, raw: RawRender, ws: Tensor, check: Check) -> bool:
+        """A GPU has faster formats."""
+        return False
+
+    def superresolve(
+        self,
+        raw: RawRender,
+        ws: Tensor,
+        check: Check,
+        scale: float = 1.0,
+        *,
+        int8: bool = False,
+    ) -> Tensor:
+        # A graph is recorded for one size; a GPU takes a few milliseconds for all of it.
+        del int8, scale
         if self.G.superresolution is None:
             return raw.image
         check()
