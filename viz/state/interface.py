@@ -78,7 +78,7 @@ class Interface:
     previews: bool = True
     """Makes pictures cheaper while the mouse drags or the clip plays; the full picture follows when
     it rests."""
-    target_rate: Annotated[float, Range(2, 60, "frames/s", step=1)] = 12.0
+    target_rate: Annotated[float, Range(2, 60, "frames/s", step=1)] = 18.0
     """Rate that previews should hold, as far as the least quality allows: a higher one leaves more
     out."""
     preview_floor: Annotated[float, Range(0.5, 1, "%")] = 0.5
