@@ -2,6 +2,9 @@
 
 Metadata: format "pv3d-visualizer", version "1", config (JSON of `GeneratorConfig.to_dict()`),
 notes (sentences, one a line), and whatever else was given.
+
+A saved state of a training (`training.train.run_folder`) is opened as well: its averaged generator,
+with the header of the generator that the run keeps.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ from training.checkpoint.stored import (
 from training.config import GeneratorConfig
 from training.networks.generator import Generator
 from training.replacing import replacing
+from training.train.run_generators import AVERAGED
 
 FORMAT = "pv3d-visualizer"
 VERSION = 1
@@ -48,6 +52,8 @@ _DTYPES = {
     **{"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8"},
     "BOOL": "bool",
 }
+_AVERAGED_PART = "G_ema"
+"""Name of the averaged generator in a state."""
 _LARGEST_HEADER = 100_000_000
 """Bytes; the format's own limit."""
 
@@ -64,12 +70,39 @@ def read(path: Path, file: OpenFile, weights: Weights) -> Checkpoint:
         CheckpointError: listing what is wrong.
         OSError: if the file cannot be read.
     """
+    metadata, sources = _header_of(path, file)
+    if "update" in metadata and metadata.get("format") != FORMAT:
+        metadata, sources = _of_state(path, metadata["update"], sources)
+    return _read_tensors(path, metadata, sources)
+
+
+def _header_of(path: Path, file: OpenFile) -> tuple[dict[str, str], dict[str, Source]]:
     try:
-        metadata, sources = _read_header(file)
+        return _read_header(file)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = shown(error) if isinstance(error, _HeaderError) else "its header is damaged"
         raise CheckpointError(path, [f"{reason}. Copy or download it again."]) from error
-    return _read_tensors(path, metadata, sources)
+
+
+def _of_state(
+    path: Path, update: str, sources: Mapping[str, Source]
+) -> tuple[dict[str, str], dict[str, Source]]:
+    """The averaged generator in the state of a run, with the metadata of the run's generator."""
+    generator = path.absolute().parent.parent / AVERAGED
+    try:
+        with OpenFile(generator) as file:
+            metadata, _ = _header_of(generator, file)
+    except OSError as error:
+        problem = (
+            f"it is a saved state of a training: {AVERAGED}, which says how its networks are "
+            "built, is not in the folder above it"
+        )
+        raise CheckpointError(path, [problem]) from error
+    notes = metadata.get("notes", "")
+    metadata["notes"] = f"The training's state after update {shown(update)}.\n{notes}"
+    prefix = f"{_AVERAGED_PART}/"
+    found = {name.removeprefix(prefix): x for name, x in sources.items() if name.startswith(prefix)}
+    return metadata, found
 
 
 class _HeaderError(ValueError):

@@ -28,6 +28,7 @@ from viz.app.timeline.timeline_view import Timeline
 from viz.app.viewport.first_hints import draw_hints
 from viz.app.viewport.picture_view import Viewport
 from viz.exports.choices import seconds_left
+from viz.state import layouts
 from viz.state.interface import Interface
 from viz.state.settings import setting
 from viz.state.types import RenderResult
@@ -261,7 +262,7 @@ class Screen:
         if self.photo.draw_live(commands.portrait):
             return
         commands.dragging = self.viewport.draw(commands.state, commands)
-        beside = commands.portrait.shown or self._shows_gallery
+        beside = commands.portrait.shown or self._shows_gallery or layouts.compares(commands.state)
         if commands.result is not None and not beside:
             draw_hints(regions(commands).viewport, commands)
 

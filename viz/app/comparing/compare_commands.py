@@ -68,6 +68,8 @@ class CompareCommands(ShowCommands):
             return
         self._set_compared(file)
         self.state.display = replace(self.state.display, layout="models")
+        if self.interface.panels_visible:
+            self.open_panel("Compare")
 
     def _set_compared(self, file: str) -> None:
         self._retries = 0

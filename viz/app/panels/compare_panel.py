@@ -9,7 +9,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.comparing.compare_view import figures_text
-from viz.app.panels.setting_controls import segmented, slider
+from viz.app.panels.setting_controls import choice, segmented, slider
 from viz.app.panels.widgets import Button, button_row, files_row, heading
 from viz.state.comparing.comparison import Comparison
 from viz.state.person import Latent
@@ -135,7 +135,7 @@ def _mode(state: SessionState) -> None:
                 lit=True,
             )
         )
-    state.display = segmented("As", state.display, "models", MODELS_MODES)
+    state.display = choice("As", state.display, "models", MODELS_MODES)
     if state.display.models == "split":
         state.display = slider("Divider", state.display, "split")
 
@@ -165,6 +165,8 @@ def _difference(state: SessionState, commands: Commands) -> None:
     state.display = slider("Amplify", state.display, "gain")
     if state.display.models == "difference" and state.display.view == "mesh":
         controls.hint("Meshes have no difference: they lie on both sides of the divider.")
+    if state.display.models == "difference" and state.display.view == "depth":
+        controls.hint("Depths are compared by their colours.")
     figures = commands.figures
     rows = figures_text(figures) if figures is not None else ()
     names = ("PSNR", "SSIM", "FLIP")
