@@ -190,7 +190,7 @@ class Audience:
         commands = self._commands
         show, result = commands.current_show, commands.result
         assert show is not None
-        begins = not (show.seen or show.frozen or show.loading) and commands.is_shown
+        begins = not (show.seen or show.frozen or show.loading) and commands.is_up_to_date
         if show.holds and not begins:
             return
         if result is self._seen or not _fits(result, commands.state):

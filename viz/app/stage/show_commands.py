@@ -394,14 +394,14 @@ class ShowCommands(SessionFiles):
             request_frame("kiosk", since + most - now)
 
     @property
-    def is_shown(self) -> bool:
+    def is_up_to_date(self) -> bool:
         """Whether the newest picture is the state's, at whatever quality."""
         return self.result is not None and self.result.request.shots == layouts.shots(self.state)
 
     def _is_shown_fully(self) -> bool:
         """Whether the newest picture is the state's at full quality."""
         full = self.result is not None and self.result.request.preview is None
-        return full and self.is_shown
+        return full and self.is_up_to_date
 
     def _begin_to_play(self, cue: Cue) -> None:
         interface = self.interface

@@ -148,11 +148,11 @@ def pictures(scene: Scene, size: tuple[int, int]) -> Image.Image:
         return canvas
     shots, meshes = scene.result.request.shots, scene.result.meshes
     area = (0.0, 0.0, float(size[0]), float(size[1]))
-    pictures = seen_pictures(scene.display, scene.result.pictures)
-    for place in placed(scene.display, len(pictures), area, scene.one):
+    found = seen_pictures(scene.display, scene.result.pictures)
+    for place in placed(scene.display, len(found), area, scene.one):
         left, top, right, _ = map(round, place.tile)
         side = max(right - left, 1)
-        pixels = pictures[place.index]
+        pixels = found[place.index]
         if pixels is None:
             mesh = meshes[place.index] if place.index < len(meshes) else None
             if mesh is None:
