@@ -1,18 +1,23 @@
-"""The gallery: what it costs those who orbit meanwhile, and its memory while it is scrolled.
+"""What exploring costs: directions that are found, the gallery, and memory while it is scrolled.
 
     python -m benchmarks.gallery
     python -m benchmarks.gallery model.ckpt --pairs 5 --json gallery.json
 
 Needs a display with xdotool (or run it under `xvfb-run -s "-screen 0 1280x800x24"`), and nothing
-else running. Orbits by the real mouse alternate, without the gallery and beside one that always has
-pictures to render; then the real wheel scrolls through its people.
+else running. While directions are found, and while 200 small pictures are rendered, the real mouse
+moves over the window. Orbits by the real mouse alternate: without anything, beside a gallery that
+always has pictures to render, and beside the small pictures of directions. Then the real wheel
+scrolls through the gallery's people.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -24,7 +29,10 @@ import tyro
 from benchmarks.window import Bench, Options, Row, press
 from gui_utils import controls
 from training.terminal import run_command
+from viz.render.directions import direction_finder
+from viz.state.person import Motion
 
+_MOST_SECONDS = 120.0
 _PAUSE = 0.5
 """Seconds."""
 _SCROLLED = 4
@@ -58,14 +66,84 @@ class Pair:
     small_seconds: float = 0.0
     """How long 200 take at that rate."""
 
+    strips: Row | None = None
+    """An orbit beside the small pictures of directions."""
+
     @property
     def share(self) -> float:
         """Previews a second beside the gallery, as a fraction of those without it."""
         return self.beside.rate / self.without.rate
 
+    @property
+    def strips_share(self) -> float:
+        """The same beside the directions."""
+        return self.strips.rate / self.without.rate if self.strips else math.nan
+
 
 class GalleryBench(Bench):
     """The application with its gallery."""
+
+    def find_directions(self, person: int) -> tuple[Row, float]:
+        """Finds the model's directions anew while the mouse moves over the window; the window's
+        frames, and the seconds that it took."""
+        commands = self.commands
+        assert commands.model is not None
+        self.rest(person)
+        direction_finder.cache_path(commands.model.weights).unlink(missing_ok=True)
+        commands.found_directions = None
+        commands.find_directions()
+        begin = time.perf_counter()
+        row = self._moved(Row("finding", person), lambda: not commands.seeks_directions)
+        return row, time.perf_counter() - begin
+
+    def fill(self, person: int, count: int = 200) -> tuple[Row, float]:
+        """Renders small pictures of people never seen while nothing else is done; the window's
+        frames, and the seconds that it took."""
+        commands = self.commands
+        self.rest(person)
+        commands.open_gallery("people")
+        commands.interface.gallery_size = 48.0
+        commands.shuffle_gallery()
+        before, begin = self.small, time.perf_counter()
+
+        def done() -> bool:
+            if not commands.thumbnails.under_way:
+                commands.shuffle_gallery()
+            return self.small - before >= count
+
+        row = self._moved(Row("filling", person), done)
+        commands.toggle_gallery()
+        return row, time.perf_counter() - begin
+
+    def _moved(self, row: Row, done: Callable[[], bool]) -> Row:
+        """Moves the mouse over the window until something is done, or two minutes have passed."""
+        last, times = 0.0, self.app.window.frame_times
+        times.clear()
+        end = time.perf_counter() + _MOST_SECONDS
+        while not done() and (now := time.perf_counter()) < end:
+            if now - last > 1 / 30:
+                last = now
+                place = (640 + 300 * math.sin(3 * now), 400 + 200 * math.cos(3 * now))
+                press("mousemove", *map(round, place))
+            self.frame()
+        ordered = sorted(times)
+        row.frame_ms = round(1000 * ordered[int(0.99 * (len(ordered) - 1))], 1)
+        return row
+
+    def orbit_beside_strips(self, person: int, seconds: float) -> Row:
+        """An orbit beside the panel with small pictures of what directions do; they go on to
+        another motion, which at the beginning of the clip shows nothing, once all are there."""
+        commands = self.commands
+        commands.open_panel("Directions")
+        commands.interface.direction_pictures = True
+        people = itertools.count(person + 1)
+
+        def always_waiting(_: float) -> None:
+            if not commands.thumbnails.under_way:
+                commands.interface.direction_kind = "named"
+                commands.state.motion = Motion.at(next(people))
+
+        return self.orbit(person, seconds, always_waiting)
 
     def orbit_beside(self, person: int, seconds: float) -> tuple[Row, int]:
         """An orbit beside a gallery whose pictures go on to others once all are there; also how
@@ -111,26 +189,36 @@ def main(options: GalleryOptions) -> int:
         bench = GalleryBench(Options(options.checkpoint), Path(folder))
         assert bench.commands.model is not None
         person = (*bench.commands.model.people, 0)[0]
+        parts = {"directions": bench.find_directions(person), "200 pictures": bench.fill(person)}
+        for name, (row, seconds) in parts.items():
+            print(f"{name}: {seconds:.1f} s, window p99 {row.frame_ms:.0f} ms", flush=True)
         pairs: list[Pair] = []
         for _ in range(options.pairs):
             without = bench.orbit(person, options.seconds)
             pair = Pair(without, *bench.orbit_beside(person, options.seconds))
             pair.small_seconds = 200 * options.seconds / max(pair.small, 1)
+            pair.strips = bench.orbit_beside_strips(person, options.seconds)
             pairs.append(pair)
             print(
                 f"orbit {without.rate:.1f}/s, beside the gallery {pair.beside.rate:.1f}/s "
                 f"({pair.share:.0%}) with {pair.small} small pictures (200 in "
                 f"{pair.small_seconds:.0f} s); latency {without.latency_ms:.0f} and "
                 f"{pair.beside.latency_ms:.0f} ms, window p99 {without.frame_ms:.0f} and "
-                f"{pair.beside.frame_ms:.0f} ms",
+                f"{pair.beside.frame_ms:.0f} ms; beside directions {pair.strips.rate:.1f}/s "
+                f"({pair.strips_share:.0%}), p99 {pair.strips.frame_ms:.0f} ms",
                 flush=True,
             )
-        print(f"median {median(pair.share for pair in pairs):.0%}")
+        shares = (
+            median(pair.share for pair in pairs),
+            median(pair.strips_share for pair in pairs),
+        )
+        print("median {:.0%}, beside directions {:.0%}".format(*shares))
         memory = bench.scroll(options.people)
         print("memory while scrolling, MB:", *(round(size / 1e6) for size in memory))
         bench.app.close()
     if options.json:
-        figures = {"pairs": [asdict(pair) for pair in pairs], "memory": memory}
+        seconds = {name: taken for name, (_, taken) in parts.items()}
+        figures = {"seconds": seconds, "pairs": [asdict(p) for p in pairs], "memory": memory}
         Path(options.json).write_text(json.dumps(figures, indent=2))
     return 0
 

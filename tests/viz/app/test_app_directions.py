@@ -65,6 +65,7 @@ def test_named_directions_are_stepped_along(start: Start, named: Path, tmp_path:
     press(desk, "Smile/+2")
     assert [s.amount for s in commands.state.motion.shifts] == [2.0]
     assert commands.state.t == 1.0, "at the beginning of the clip it would not show"
+    desk.see_toast("At the beginning of the clip every face is at rest")
     smiling = desk.picture()
     assert not np.array_equal(before, smiling)
     press(desk, "Skin/-2")

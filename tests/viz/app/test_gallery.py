@@ -76,6 +76,8 @@ def test_favourites_outlive_the_program(desk: AppDriver, start: Start, model: Pa
     kept = desk.commands.state.favourites
     assert [entry.code for entry in kept] == [Latent(), Latent.at(2)]
     assert desk.commands.state.latent == Latent(), "the star alone was pressed"
+    picture, told = controls.rects["Viewport"], controls.rects["Gallery/About"]
+    assert told[2] < picture[0], "it lies over nobody's face"
     desk.commands.undo()
     desk.until(lambda: len(desk.commands.state.favourites) == 1)
     desk.commands.redo()
