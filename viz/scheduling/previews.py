@@ -143,7 +143,12 @@ class PreviewController:
         if len(times) < len(choices):
             self._chosen = choices[-1]
             return self._chosen
-        self._chosen = self._pick(choices, times, 1000 / max(target_rate, 0.1))
+        budget = 1000 / max(target_rate, 0.1)
+        self._chosen = self._pick(choices, times, budget)
+        # A single slow measurement of the least one must not make it look useless for good.
+        slow = times[choices.index(self._chosen)] > budget
+        if slow and not self._kinds[_kind(full)].is_sure(choices[-1]):
+            self._chosen = choices[-1]
         self._found = key, self._chosen
         return self._chosen
 

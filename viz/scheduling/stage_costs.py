@@ -15,6 +15,8 @@ from viz.state.types import Preview
 
 _MEASURED = 5
 """Latest measurements used per amount of work; their lower median is robust against pauses."""
+_SURE = 3
+"""Measurements after which their median can be trusted."""
 _WORKS = 4
 """How many amounts of work, the latest ones, have their measurements remembered."""
 _AGING = 0.5
@@ -46,6 +48,10 @@ class StageCost:
     def is_known(self) -> bool:
         """Whether anything was measured."""
         return bool(self._seen)
+
+    def is_sure(self, work: float) -> bool:
+        """Whether an amount of work was measured so often that one pause does not count."""
+        return len(self._seen.get(work, ())) >= _SURE
 
     def at(self, work: float) -> float:
         """Expected milliseconds for an amount of work; 0 while nothing was measured."""
@@ -96,6 +102,10 @@ class PictureCosts:
     def is_known(self) -> bool:
         """Whether a picture was rendered, so that times can be predicted."""
         return "render" in self.stages
+
+    def is_sure(self, preview: Preview) -> bool:
+        """Whether the rays of such a preview were measured often enough to be trusted."""
+        return self._stage("render", preview).is_sure(ray_work(preview))
 
     def add(self, preview: Preview | None, stage_ms: dict[str, float], total_ms: float) -> None:
         """Learns from a picture, made as `preview` says; a stage that did not run is left as it

@@ -97,7 +97,7 @@ def test_no_preview_gives_away_much_to_save_little(name: str, scrub: bool) -> No
 
 
 def test_where_fixed_costs_dominate_the_full_picture_is_shown_less_often() -> None:
-    assert set(chosen(drag(Costs(rays=100, ray_work=4), 20))[2:]) == {FINEST}
+    assert set(chosen(drag(Costs(rays=100, ray_work=4), 20))[4:]) == {FINEST}
 
 
 def test_the_least_preview_has_half_the_side_and_the_super_resolution() -> None:
@@ -148,6 +148,21 @@ def test_8_bit_integers_that_are_not_ready_yet_are_tried_again() -> None:
         controller.measured(*worker.poll(now))
     assert found[-1].int8
     assert shown(found[-1]) > shown(found[14])
+
+
+def test_one_slow_measurement_does_not_make_previews_look_useless() -> None:
+    """The first one may find the processor's caches cold, or another program at work."""
+    controller, found = PreviewController(), [Preview()]
+    for k in range(20):
+        full = RenderRequest((SessionState(orbit=Orbit(yaw=k)).shot(),))
+        found.append(controller.choose(full, RATE))
+        work = found[-1].scale ** 2 * found[-1].samples if k else 1.0
+        spent = 150.0 if k == 1 else 10 + 140 * work
+        request = replace(full, preview=found[-1] if k else None)
+        stages = {"render": spent, "superresolution": 20.0}
+        controller.measured(RenderResult(request, (), stage_ms=stages, total_ms=spent + 20))
+    assert found[-1].scale < 1
+    assert len(set(found[-5:])) == 1
 
 
 def test_a_super_resolution_that_takes_as_long_for_fewer_pixels_makes_all_of_them() -> None:

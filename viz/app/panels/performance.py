@@ -20,6 +20,8 @@ STAGES = {
     "copy": ("Copy", "Getting the picture from the device to the window."),
 }
 """Captions and explanations of the renderer's stages."""
+_NOTICED = 0.1
+"""Milliseconds."""
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
@@ -65,9 +67,10 @@ def _stages(log: PerformanceLog) -> None:
     longest = max(log.stage_ms.values(), default=0.0)
     for stage, (caption, about) in STAGES.items():
         _bar(caption, log.stage_ms.get(stage), longest, about)
-    # Stages that a later renderer adds show up under their own names.
-    for stage in log.stage_ms.keys() - STAGES.keys():
-        _bar(stage.capitalize(), log.stage_ms[stage], longest, "")
+    # Others, as what is done once for a person, show up when they take time.
+    for stage, spent in log.stage_ms.items():
+        if stage not in STAGES and spent >= _NOTICED:
+            _bar(stage.capitalize(), spent, longest, "")
 
 
 def _bar(caption: str, milliseconds: float | None, longest: float, about: str) -> None:
