@@ -177,6 +177,12 @@ class WorkerConnection:
         """
         self.start(LoadModel(path, keep), ended=ended)
 
+    @property
+    def loading(self) -> str | None:
+        """Path of the model that `load` was called for last; None once that has ended."""
+        asked = [p.job.path for p in self._pending if isinstance(p.job, LoadModel)]
+        return asked[-1] if asked else None
+
     def load_ahead(self, path: str, requests: tuple[RenderRequest, ...] = ()) -> None:
         """Loads a model ahead of a call to `load`, and renders pictures with it as far as there is
         time; the current one stays on show."""

@@ -287,7 +287,7 @@ class ShowCommands(SessionFiles):
             show.loading = path
         elif here is not None:
             self.take_state(replace(cue.applied_to(self.state), checkpoint=here))
-        if here is not None or path != self.asked_model:
+        if path != self.worker.loading:  # as at the start, and where a session is resumed
             self.worker.load(path, True, lambda: self._load_failed(path))
 
     def _load_failed(self, path: str) -> None:
