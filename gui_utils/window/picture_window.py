@@ -81,13 +81,22 @@ class PictureWindow:
             raise
         finally:
             glfw.make_context_current(parent.handle)
-        actions = (self._on_key, self._on_button, self._on_close, self._on_refresh)
+        # Asked for in each frame, it would wait for the display server to show the last one.
+        self._size = glfw.get_framebuffer_size(self._handle)
+        actions = (
+            self._on_key,
+            self._on_button,
+            self._on_close,
+            self._on_refresh,
+            self._on_size,
+        )
         self._callbacks = tuple(map(parent.as_callback, actions))
-        key, button, close, refresh = self._callbacks
+        key, button, close, refresh, resized = self._callbacks
         glfw.set_key_callback(self._handle, key)
         glfw.set_mouse_button_callback(self._handle, button)
         glfw.set_window_close_callback(self._handle, close)
         glfw.set_window_refresh_callback(self._handle, refresh)
+        glfw.set_framebuffer_size_callback(self._handle, resized)
 
     def cover(self, monitor: str) -> None:
         """Covers a monitor; without a monitor of that name it becomes a window with a frame."""
@@ -110,7 +119,7 @@ class PictureWindow:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels, at least 1."""
-        width, height = glfw.get_framebuffer_size(self._handle)
+        width, height = self._size
         return max(width, 1), max(height, 1)
 
     @property
@@ -186,6 +195,10 @@ class PictureWindow:
     def _on_close(self, _: object) -> None:
         glfw.set_window_should_close(self._handle, False)
         self.closed = True
+        self._parent.wake()
+
+    def _on_size(self, _: object, width: int, height: int) -> None:
+        self._size = width, height
         self._parent.wake()
 
     def _on_refresh(self, _: object) -> None:
