@@ -14,12 +14,13 @@ from training.config import GeneratorConfig
 from training.metrics.geometry import project
 from training.networks.generator import Generator
 from viz.portrait.camera.camera_fit import CameraFit
-from viz.portrait.inversion.code_search import CodeSearch, camera_of, planes
+from viz.portrait.inversion.code_search import CodeSearch, Shot, camera_of, planes
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import FittedPerson, Inversion, refined_fit
 from viz.portrait.inversion.likeness import Likeness
 from viz.portrait.inversion.photo_target import PhotoTarget
 from viz.portrait.inversion.room import Room
+from viz.portrait.inversion.weight_tuning import WeightTuning
 
 Photo = tuple[torch.Tensor, np.ndarray]
 State = Mapping[str, torch.Tensor] | None
@@ -215,3 +216,27 @@ def test_the_better_crop_shows_what_the_search_saw():
     plain = torch.from_numpy(better.camera.numbers())[None]
     moved, still = (project(points, c)[0][0].double().numpy() for c in (camera_of(view), plain))
     assert np.allclose(FIT.square.to_picture(moved), better.square.to_picture(still), atol=1e-3)
+
+
+def test_other_expressions_change_as_the_photo_does(generator):
+    """A tint of the photo is expected of the face at rest too; a photo that shows what the codes
+    show already asks for nothing."""
+    draws = torch.Generator().manual_seed(3)
+    config = generator.config
+    ws = generator.mapping(torch.randn((1, config.z_dim), generator=draws))
+    motion = torch.randn((1, config.motion_dim), generator=draws)
+    shot = Shot(ws, motion, camera_of(torch.zeros((1, 6))))
+    with torch.no_grad():
+        raw = generator.render(planes(generator, ws, motion), ws, shot.c)
+        shown = generator.superresolve(raw, ws)
+    turns = torch.linspace(0, 2 * math.pi, 468)
+    oval = 0.5 + 0.2 * torch.stack([turns.cos(), turns.sin()], dim=1)
+
+    def asked(picture: torch.Tensor) -> float:
+        target = PhotoTarget(picture, None, torch.ones_like(picture[:, :1]), oval)
+        room = Room.empty(generator, 0)
+        tuning = WeightTuning(generator, Likeness(target), shot, room, FEW)
+        _, expressions = tuning.losses(0)
+        return float(expressions.detach())
+
+    assert asked(shown + 0.4) > asked(shown) + 0.2

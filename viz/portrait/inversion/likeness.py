@@ -98,13 +98,18 @@ class Likeness:
             "landmarks": float(apart),
         }
 
-    def _at(self, image: Tensor, side: int) -> Tensor:
+    def level(self, side: int) -> tuple[Tensor, Tensor]:
+        """The photo with so many pixels along a side [1, 3, side, side], and how much each pixel
+        counts [1, 1, side, side]; 0 where it is not known."""
         if side not in self._levels:
             size = (side, side)
             pair = (self.target.picture, self._weights)
             wanted, weights = (F.interpolate(x, size, mode="area") for x in pair)
             self._levels[side] = wanted, weights
-        wanted, weights = self._levels[side]
+        return self._levels[side]
+
+    def _at(self, image: Tensor, side: int) -> Tensor:
+        wanted, weights = self.level(side)
         if image.shape[-1] != side:
             image = F.interpolate(image, (side, side), mode="area")
         error = image - wanted

@@ -6,8 +6,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy import ndimage
 from torch import Tensor
 
 from training.camera import orbits
@@ -18,7 +20,7 @@ from viz.portrait.inversion.likeness import Likeness
 from viz.portrait.inversion.room import Room
 from viz.portrait.inversion.stepping import Stepping
 
-_RATE = 3e-3
+_RATE = 7e-3
 """Learning rate of the stored weights, which have about unit variance."""
 _KEPT = (".mapping.", "motion_time_fuser", "noise_strength")
 """Parts of names of weights that stay: who is who, what moves, and how much noise there is."""
@@ -26,16 +28,20 @@ _VIEW_SIDE, _VIEW_SAMPLES = 48, 16
 """Pixels and samples a pass of the pictures in which changes are looked for."""
 _YAWS, _PITCHES = 45.0, 15.0
 """Ends of the views that shall stay as they were, in degrees to both sides."""
-_DEPTH, _COLOUR = 20.0, 0.03
+_DEPTH, _COLOUR = 20.0, 0.1
 """Weights of a view's depth and colours beside its opacity."""
-_MOVING = 0.2
-"""Difference of colours, which span 2, between the photo's expression and the face at rest, from
-which a pixel counts as moved."""
 _EMPTY = 20.0
 """Weight of matter in space that was empty, and that all of the model's people leave empty."""
-_MOTION = 0.2
-_REST = 8.0
-"""Weights of what random motions do, and of the parts of the face that move at rest."""
+_EXPRESSIONS = 1.0
+"""Weight of what the other expressions look like."""
+_EXPRESSIONS_EVERY = 2
+_SEEN = 0.05
+"""Opacity from which something is seen."""
+_MOVING, _MOVING_REACH = 0.2, 0.02
+"""Difference of colours, which span 2, from which a pixel counts as moved by an expression, and how
+far around it others count too, in picture sides."""
+_CARRIED = 0.06
+"""Distance over which the photo's colours are carried into what has moved, in picture sides."""
 
 
 def tuned_names(G: Generator) -> list[str]:
@@ -65,12 +71,7 @@ class WeightTuning(Stepping):
         super().__init__(values, {"": _RATE}, options.tuning_steps)
         with torch.no_grad():
             self._planes = planes(G, shot.ws, shot.motion)
-            self._rest = Shot(shot.ws, torch.zeros_like(shot.motion), shot.c)
-            rest = self._small(G, planes(G, shot.ws, self._rest.motion), shot.c)
-            shown = self._small(G, self._planes, shot.c)
-            self._rest_image = rest.image
-            moved = (rest.image - shown.image).abs().mean(dim=1, keepdim=True)
-            self._moving = (F.avg_pool2d(moved, 3, 1, 1) / _MOVING).clamp(0, 1)
+            self._shown = self._pictures(G, self._planes)
 
     def losses(self, step: int) -> Iterator[Tensor]:
         draws = torch.Generator().manual_seed(self.options.seed * 10007 + step)
@@ -82,12 +83,9 @@ class WeightTuning(Stepping):
         loss = likeness.picture(raw.image).mean() + likeness.picture(image).mean()
         loss = loss + likeness.opacity(raw) + likeness.face(image)
         change = self._view(now, draws) + _EMPTY * self.room.excess(now, self.G)
-        moves = self.G.config.has_motion
-        if moves and step % 2 == 0:
-            change = change + _MOTION * self._movement(now, draws)
         yield loss + self.options.locality * change
-        if moves and step % 2:
-            yield self.options.locality * _REST * self._rest_change()
+        if self.G.config.has_motion and step % _EXPRESSIONS_EVERY == 0:
+            yield _EXPRESSIONS * self._expression(step // _EXPRESSIONS_EVERY, draws)
 
     def differences(self) -> dict[str, Tensor]:
         """What the weights have changed by, in half precision on the processor, by their names."""
@@ -97,24 +95,40 @@ class WeightTuning(Stepping):
             for name, value in self.values.items()
         }
 
-    def _rest_change(self) -> Tensor:
-        """Change of the face at rest where the photo's expression moves it: a smile shall not be
-        fitted into it."""
-        rest = self._rest
-        raw = self._small(self.G, planes(self.G, rest.ws, rest.motion), rest.c)
-        return ((raw.image - self._rest_image).abs() * self._moving).mean()
+    def _expression(self, number: int, draws: torch.Generator) -> Tensor:
+        """How unlike the face at rest, or a random expression, is to what the photo lets expect:
+        what it was, with what the photo has changed where the expression moves nothing, and with
+        the colours from around it elsewhere. So a smile is not fitted into the face at rest."""
+        motion = torch.randn(self.shot.motion.shape, generator=draws).to(self.G.device)
+        motion = motion * (number % 2) * torch.rand(1, generator=draws).to(self.G.device)
+        with torch.no_grad():
+            before = self._pictures(self.before, planes(self.before, self.shot.ws, motion))
+        now = self._pictures(self.G, planes(self.G, self.shot.ws, motion))
+        losses = []
+        for shown, old, new in zip(self._shown, before, now, strict=True):
+            wanted, weights = self.likeness.level(new.shape[-1])
+            target = old + _carried(old - shown, wanted - shown, weights > 0)
+            losses.append(((new - target).abs() * weights).mean())
+        return torch.stack(losses).sum()
+
+    def _pictures(self, G: Generator, planes: Tensor) -> tuple[Tensor, Tensor]:
+        """The raw and the final picture from the photo's camera."""
+        raw = G.render(planes, self.shot.ws, self.shot.c)
+        return raw.image, G.superresolve(raw, self.shot.ws)
 
     def _view(self, now: Tensor, draws: torch.Generator) -> Tensor:
-        """Change of a random view: its opacity, its depth, and a little its colours."""
+        """Change of a random view: its opacity, its depth, and a little its colours. What floats
+        beside the head goes."""
         turn = torch.rand((1, 2), generator=draws) * 2 - 1
         angles = F.pad(turn * torch.tensor([_YAWS, _PITCHES]), (0, 1)).to(now.device)
         c = orbits(angles)
         with torch.no_grad():
             old = self._small(self.before, self._planes, c)
         new = self._small(self.G, now, c)
-        depth = ((new.depth - old.depth) * old.opacity).square().mean()
+        head = old.opacity * _largest_part(old.opacity)
+        depth = ((new.depth - old.depth) * head).square().mean()
         colour = F.l1_loss(new.image, old.image)
-        return (new.opacity - old.opacity).square().mean() + _DEPTH * depth + _COLOUR * colour
+        return (new.opacity - head).square().mean() + _DEPTH * depth + _COLOUR * colour
 
     def _small(self, G: Generator, planes: Tensor, c: Tensor) -> RawRender:
         options = G.config.rendering
@@ -127,11 +141,39 @@ class WeightTuning(Stepping):
             importance_samples=min(_VIEW_SAMPLES, options.importance_samples),
         )
 
-    def _movement(self, now: Tensor, draws: torch.Generator) -> Tensor:
-        """Change of what a random motion does to the tri-planes, in shares of it."""
-        motion = torch.randn(self.shot.motion.shape, generator=draws).to(now.device)
-        motion = motion * torch.rand(1, generator=draws).to(now.device)
-        with torch.no_grad():
-            wanted = planes(self.before, self.shot.ws, motion) - self._planes
-        moved = planes(self.G, self.shot.ws, motion) - now
-        return (moved - wanted).abs().mean() / wanted.abs().mean().clamp_min(1e-6)
+
+def _largest_part(opacity: Tensor) -> Tensor:
+    """1 in and around the largest connected part of a picture [1, 1, s, s], else 0."""
+    seen = (opacity[0, 0] > _SEEN).cpu().numpy()
+    parts = np.zeros(seen.shape, np.int32)
+    ndimage.label(seen, output=parts)
+    sizes = np.bincount(parts.reshape(-1))[1:]
+    if len(sizes) < 2:
+        return torch.ones_like(opacity)
+    largest = ndimage.binary_dilation(parts == 1 + sizes.argmax(), iterations=2)
+    return torch.from_numpy(largest).to(opacity)[None, None]
+
+
+def _carried(moved: Tensor, change: Tensor, known: Tensor) -> Tensor:
+    """A change of a picture, carried over to another expression of the same face.
+
+    Args:
+        moved: how the expression changes the picture [1, 3, s, s].
+        change: what is carried over; where the expression moves something, a blurred one of what
+            surrounds it [1, 3, s, s].
+        known: where the change is known [1, 1, s, s].
+    """
+    side = moved.shape[-1]
+    reach = 2 * max(round(_MOVING_REACH * side), 1) + 1
+    moves = F.max_pool2d(moved.abs().mean(dim=1, keepdim=True), reach, 1, reach // 2)
+    stays = (1 - F.avg_pool2d(moves, reach, 1, reach // 2) / _MOVING).clamp(0, 1) * known
+    sigma = max(_CARRIED * side, 1.0)
+    offsets = torch.arange(-round(2 * sigma), round(2 * sigma) + 1, device=moved.device)
+    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    both = torch.cat([change * stays, stays], dim=1).transpose(0, 1)
+    for shape in ((1, 1, -1, 1), (1, 1, 1, -1)):
+        weights = kernel.reshape(shape)
+        both = F.conv2d(both, weights, padding=[n // 2 for n in weights.shape[2:]])
+    around = (both[:3] / both[3:].clamp_min(1e-3)).transpose(0, 1)
+    return torch.lerp(around, change, stays)
