@@ -188,7 +188,8 @@ def test_a_head_put_back_takes_the_films_colours_and_leaves_no_seam():
     apart = (made - photo).abs()
     assert apart[:, inside].mean() < 0.02 and (tinted - there).abs().mean() > 0.05
     assert apart[:, 300:].max() == 0 and apart[:, :, 380:].max() == 0
-    assert apart.mean(0)[10:240, 110:340].quantile(0.9) < 0.12
+    around = apart.mean(0)[10:240, 110:340]
+    assert around.mean() < 0.02 and around.quantile(0.9) < 0.05  # sharp edges at hair and neck
 
 
 def test_tracks_are_kept(tmp_path):

@@ -17,14 +17,17 @@ from viz.portrait.camera.camera_fit import CameraFit
 from viz.portrait.camera.cropping import crop, paste
 from viz.portrait.faces.matting import matte
 
-_SOFT = 0.012
+_SOFT = 0.006
 """Softening of mattes, as the standard deviation in crop sides."""
-_MARGIN = 0.03
+_MARGIN = 0.022
 """How far the driver's matte is widened before the background is drawn over it, crop sides."""
-_EDGE = 0.015
+_EDGE = 0.008
 """How much the new head's matte is narrowed, crop sides."""
-_BOTTOM, _SIDES = 0.3, 0.08
+_BOTTOM, _SIDES = 0.3, 0.03
 """Parts of the crop over which the head fades into the film, at the bottom and elsewhere."""
+_HEAD, _HEAD_EDGE = (0.5, 0.47, 0.46), 0.08
+"""Middle and radius of what is taken for the driver's head, and how softly that ends, crop sides:
+of the person that a matte shows, neck and shoulders stay."""
 _GAINS = (0.6, 1.6)
 """Bounds of the factors on the contrast of a colour."""
 
@@ -80,25 +83,35 @@ def into_frame(frame: Tensor, picture: Tensor, fit: CameraFit, colors: Colors) -
     side = picture.shape[-1]
     there = crop(frame, fit, side)
     # The model's own background must not shine through the soft edge.
-    new, old = _soft(1 - _widened(1 - matte(picture), side, _EDGE), side), matte(there.picture)
-    behind = _without(there.picture, _widened(old, side))
-    uncovered = _soft(_widened(old, side), side)
+    new = _soft(1 - _widened(1 - matte(picture), side, _EDGE), side)
+    person = _widened(matte(there.picture), side)
+    behind = _without(there.picture, person)
+    uncovered = _soft(person, side) * _head(side, picture.device)
     background = torch.lerp(there.picture, behind, uncovered)
     head = torch.lerp(background, colors.matched(picture), new)
     opacity = torch.maximum(new, uncovered) * _window(side, picture.device) * there.inside
     return paste(frame, head, opacity, fit).clamp(0, 1)
 
 
+def _head(side: int, device: torch.device) -> Tensor:
+    """1 where a crop has the head and what is above it, 0 at neck and shoulders [s, s]."""
+    x, y, radius = _HEAD
+    place = (torch.arange(side, device=device) + 0.5) / side
+    away = torch.hypot((place[:, None] - y).clamp_min(0), place - x)
+    return _rising(radius - away, _HEAD_EDGE)
+
+
+def _rising(distance: Tensor, width: float) -> Tensor:
+    """From 0 to 1 over a width, without corners."""
+    part = (distance / width).clamp(0, 1)
+    return part * part * (3 - 2 * part)
+
+
 def _window(side: int, device: torch.device) -> Tensor:
     """1 at the head, falling to 0 towards the crop's edges [s, s]."""
     place = (torch.arange(side, device=device) + 0.5) / side
-
-    def rising(distance: Tensor, width: float) -> Tensor:
-        part = (distance / width).clamp(0, 1)
-        return part * part * (3 - 2 * part)
-
-    across = rising(torch.minimum(place, 1 - place), _SIDES)
-    down = rising(place, _SIDES) * rising(1 - place, _BOTTOM)
+    across = _rising(torch.minimum(place, 1 - place), _SIDES)
+    down = _rising(place, _SIDES) * _rising(1 - place, _BOTTOM)
     return down[:, None] * across
 
 
