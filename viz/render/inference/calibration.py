@@ -18,7 +18,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar, get_args
@@ -212,7 +212,8 @@ def _with_half_formats(G: networks.Generator) -> Plan:
     exact = _Test(G, PreparedStages(G, Plan()))
     half = _Test(G, PreparedStages(G, Plan.uniform("bfloat16")))
     stages = "backbone", "superresolution"
-    _race([exact, half], stages)
+    for stage in stages:
+        _race((exact, stage), (half, stage))
     chosen: dict[str, Format] = {}
     for stage in stages:
         full, short = exact.seconds.get(stage, 0.0), half.seconds.get(stage, 0.0)
@@ -226,16 +227,14 @@ def _with_half_formats(G: networks.Generator) -> Plan:
 def _int8_pays(G: networks.Generator, plan: Plan) -> bool:
     """Whether a preview's super-resolution is much faster in 8-bit integers, and close enough."""
     wait_for(int8.compiled(), _nothing)
-    usual = _Test(G, PreparedStages(G, plan))
     try:
-        small = _Test(G, PreparedStages(G, replace(plan, int8_previews=True)), int8=True)
+        test = _Test(G, PreparedStages(G, replace(plan, int8_previews=True)), int8=True)
+        _race((test, "superresolution"), (test, "int8"))
     except Exception as error:  # torch's operators are internal ones
         log.info("Previews cannot be computed in 8-bit integers: %s", first_line(error))
         return False
-    stage = "superresolution"
-    _race([usual, small], (stage,))
-    full, short = usual.seconds[stage], small.seconds[stage]
-    close = psnr(small.pictures[stage], usual.pictures[stage])
+    full, short = test.seconds["superresolution"], test.seconds["int8"]
+    close = psnr(test.pictures["int8"], test.pictures["superresolution"])
     log.info("previews: %.1f ms, %.1f in int8, %.0f dB", 1000 * full, 1000 * short, close)
     gains = full > _LEAST_INT8_GAIN * short and full - short > _LEAST_SAVING
     return gains and close >= _LEAST_INT8_PSNR
@@ -261,7 +260,8 @@ def _measure_gpu(G: networks.Generator) -> Steps:
     if "float32" not in tests:
         return plain
     try:
-        _race([*tests.values()], _STAGES)
+        for stage in _STAGES:
+            _race(*((test, stage) for test in tests.values()))
     except Exception as error:
         log.warning("The optimized model fails on this GPU: %s", first_line(error))
         return plain
@@ -298,7 +298,7 @@ class _Test:
         G: the model.
         stages: how the picture is computed.
         whole: whether rays are measured, too, and on a picture of the trained size.
-        int8: whether the super-resolution is that of previews in 8-bit integers.
+        int8: whether the super-resolution runs in 8-bit integers, too, as the stage "int8".
     """
 
     def __init__(
@@ -336,11 +336,14 @@ class _Test:
         if self.whole:
             raw = self._first("rays", lambda: stages.render(field, ws, settings, _nothing))
             self.pictures["rays"] = raw.image
+        self.pictures["superresolution"] = self._first(
+            "superresolution", lambda: stages.superresolve(raw, ws, _nothing)
+        )
         if int8:
             stages.prepare_int8(raw, ws, _nothing)
-        self.pictures["superresolution"] = self._first(
-            "superresolution", lambda: stages.superresolve(raw, ws, _nothing, int8=int8)
-        )
+            self.pictures["int8"] = self._first(
+                "int8", lambda: stages.superresolve(raw, ws, _nothing, int8=True)
+            )
 
     def _first(self, stage: str, run: Callable[[], T]) -> T:
         self.runs[stage] = run
@@ -363,14 +366,13 @@ class _Test:
             torch.cuda.synchronize(self.G.device)
 
 
-def _race(tests: list[_Test], stages: Sequence[str]) -> None:
-    """Measures stages of several tests in turns."""
-    for stage in stages:
-        spent = 0.0
-        for _ in range(_MOST_RUNS):
-            spent += sum(test.measure(stage) for test in tests)
-            if spent > _ENOUGH * len(tests):
-                break
+def _race(*runs: tuple[_Test, str]) -> None:
+    """Measures stages of tests in turns."""
+    spent = 0.0
+    for _ in range(_MOST_RUNS):
+        spent += sum(test.measure(stage) for test, stage in runs)
+        if spent > _ENOUGH * len(runs):
+            return
 
 
 def psnr(picture: Tensor, exact: Tensor) -> float:
