@@ -77,6 +77,8 @@ class LoopFinder:
         swings = interface.swing is not None
         interests = (interface.playing, interface.path_playing, interface.auto_orbit, swings)
         if moves and animator.plays_together(state, interface) and not animator.gliding:
+            if interface.swing is not None:
+                return self._swing_together(state, interface.swing, animator, interface.probe)
             return self._together(state, interface, animator)
         # Two other movements at once take very long to repeat together.
         if sum(interests) > 1 or interface.animate_person or animator.gliding:
@@ -186,6 +188,28 @@ class LoopFinder:
         loop = self._kept("together", key, lambda: Loop(count, animator.rate, make))
         places = range(frame, count, frames)
         index = next(k for k in places if (k + apart - eight.step) % steps == 0)
+        return Upcoming(loop, index, True)
+
+    def _swing_together(
+        self, state: SessionState, swing: Swing, animator: Animator, probe: Probe | None
+    ) -> Upcoming | None:
+        """The clip and a swing, whose round is a whole number of the clip's."""
+        swinging, order = animator.swinging, clip_time.round_frames(state.playback)
+        if driven.plays(state):
+            return None
+        steps, frames = swinging.steps, len(order)
+        frame = _place(order, round(clip_time.frame_of(state.t)), animator.clock.direction)
+        base = replace(with_amount(state, swing, 1.0), t=0.0)
+        apart = (swinging.step - frame) % math.gcd(steps, frames)  # the same in all rounds
+
+        def make(index: int) -> RenderRequest:
+            at = with_amount(base, swing, swinging.amount((index + apart) % steps))
+            return _request(replace(at, t=clip_time.time_of(order[index % frames])), probe)
+
+        key, count = (base, swing, order, steps, apart, probe), math.lcm(steps, frames)
+        loop = self._kept("together", key, lambda: Loop(count, animator.rate, make))
+        places = range(frame, count, frames)
+        index = next(k for k in places if (k + apart - swinging.step) % steps == 0)
         return Upcoming(loop, index, True)
 
     def _swing(

@@ -73,6 +73,16 @@ def swing(state: SessionState, interface: Interface) -> None:
     interface.swing = Swing(replace(swung, amount=0.0), moves=False)
 
 
+def clip_and_swing(state: SessionState, interface: Interface) -> None:
+    swing(state, interface)
+    interface.playing, state.t = True, 0.41
+
+
+def ping_pong_and_swing(state: SessionState, interface: Interface) -> None:
+    clip_and_swing(state, interface)
+    state.playback = Playback("ping-pong", 1.0, 0.2, 0.8)
+
+
 MOVEMENTS = (
     clip,
     part_of_the_clip,
@@ -82,6 +92,8 @@ MOVEMENTS = (
     path,
     closed_path,
     swing,
+    clip_and_swing,
+    ping_pong_and_swing,
 )
 
 

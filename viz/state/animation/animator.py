@@ -108,8 +108,10 @@ class Animator:
             state.latent = blending.wander(state.latent, seconds, interface.animate_speed, now)
         if interface.swing is None:
             self.swinging = Swinging()
-        elif not self.swinging.advance(state, interface.swing, seconds, self.rate):
-            interface.swing = None
+        else:
+            whole = len(clip_time.round_frames(state.playback)) if together else 1
+            if not self.swinging.advance(state, interface.swing, seconds, self.rate, whole):
+                interface.swing = None
         if not interface.auto_orbit or self._glide is not None:
             self.eight = blending.FigureOfEight()
         elif not dragging:
@@ -128,9 +130,10 @@ class Animator:
         return state
 
     def plays_together(self, state: SessionState, interface: Interface) -> bool:
-        """Whether clip and auto-orbit run in the same steps, so that they repeat together."""
-        both = interface.playing and interface.auto_orbit
-        alone = not (interface.play_between or interface.animate_person or interface.swing)
+        """Whether the clip and the auto-orbit, or the clip and a swing, run in the same steps, so
+        that they repeat together."""
+        both = interface.playing and interface.auto_orbit != (interface.swing is not None)
+        alone = not (interface.play_between or interface.animate_person)
         return both and alone and FRAME_RATE * state.playback.speed == self.rate
 
     def _whole_steps(self, seconds: float) -> float:

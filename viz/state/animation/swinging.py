@@ -51,7 +51,12 @@ class Swinging:
         return _REACH * math.sin(2 * math.pi * (step + 0.5) / self.steps)
 
     def advance(
-        self, state: SessionState, swing: Swing, seconds: float, rate: float = FRAME_RATE
+        self,
+        state: SessionState,
+        swing: Swing,
+        seconds: float,
+        rate: float = FRAME_RATE,
+        whole: int = 1,
     ) -> bool:
         """Swings a state on, in place; False where the user has moved the slider meanwhile, which
         ends it.
@@ -61,13 +66,16 @@ class Swinging:
             swing: what swings.
             seconds: time elapsed.
             rate: steps per second.
+            whole: a round's steps are a multiple of it: with as many as the clip has frames, both
+                are as they were after each round.
         """
         if self._swing == swing and amount_of(state, swing) != self._shown:
             return False
         if self._swing != swing:
             self._part, self._swing = 0.0, swing
-        self._part = (self._part + seconds / SWING_SECONDS) % 1.0
-        self.steps = max(round(SWING_SECONDS * rate), 2)
+        self.steps = max(round(SWING_SECONDS * rate / whole) * whole, whole, 2)
+        taken = self.steps / rate if whole > 1 else SWING_SECONDS
+        self._part = (self._part + seconds / taken) % 1.0
         self.step = math.floor(self._part * self.steps + _SAME_STEP) % self.steps
         self._shown = self.amount(self.step)
         moved = with_amount(state, swing, self._shown)
