@@ -8,6 +8,12 @@ What no code tells, such as the strands of hair, a regression can only blur. Her
 patches asks for it, beside the warm-up's losses of pictures. All but the super-resolution stays as
 it is, so what it enlarges is rendered once and kept in the run's folder. A run can be stopped at
 any moment and continued with --resume.
+
+A short trial on the bundled model (409 clips, 700 updates of the 8,000, compiled, on two busy
+cores) took the detail of 48 unseen people from 58 to 68 % of the data's, for 0.3 dB of PSNR, 2.5
+points less of the explained change, and views that differ by 10 % more. Contours, eyes and mouths
+were crisper, but hair on white got thin dark outlines and a faint halo, so the bundled model is
+not from it.
 """
 
 from __future__ import annotations
