@@ -204,7 +204,9 @@ class CompareCommands(ShowCommands):
         """Loads the model that the state compares with, and tells the state what is loaded."""
         compare = self.state.compare
         path = compare.path if compare else ""
-        if path != self._asked_second and not self._loading_second:
+        # One at a time, and not before the first model's picture, which would have to wait.
+        may_load = not self._loading_second and (self.result is not None or not path)
+        if path != self._asked_second and may_load:
             self._ask_for_second(path)
         if compare is None:
             return
@@ -250,6 +252,13 @@ class CompareCommands(ShowCommands):
         if expected and expected != event.info.weights:
             name = event.info.name
             self.notify("warning", f"{name} has other weights than what the export compared with.")
+
+    def _is_shown_fully(self) -> bool:
+        """Whether the newest picture is the state's at full quality, both models' where two are
+        compared: the audience of a show does not see one of them come later."""
+        compare = self.state.compare
+        waits = layouts.compares(self.state) and compare is not None and not compare.weights
+        return super()._is_shown_fully() and not (waits and not self.second_problem)
 
     def second_lost(self) -> None:
         """The worker was restarted and has no second model any more."""
