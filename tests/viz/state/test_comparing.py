@@ -93,6 +93,13 @@ def test_a_layout_of_two_models_is_put_together(models, view: View, size):
     assert layouts.grid_shape(state) == (1, size[1] // 8)
 
 
+def test_depths_are_compared_in_grey():
+    display = Display(layout="models", view="depth", models="difference")
+    assert layouts.full_request(SessionState(display=display)).maps.depth_colors == "grey"
+    display = replace(display, models="beside")
+    assert layouts.full_request(SessionState(display=display)).maps.depth_colors == "magma"
+
+
 def test_the_second_model_shows_the_same_with_its_own_truncation():
     latent = Latent(3.0, psi=0.9, others=(LatentShare(Latent(4.0, psi=0.9), 0.5),))
     state = SessionState(latent=latent, t=0.5, compare=Comparison("/b", 0.4, weights="two"))

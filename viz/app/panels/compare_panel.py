@@ -166,7 +166,7 @@ def _difference(state: SessionState, commands: Commands) -> None:
     if state.display.models == "difference" and state.display.view == "mesh":
         controls.hint("Meshes have no difference: they lie on both sides of the divider.")
     if state.display.models == "difference" and state.display.view == "depth":
-        controls.hint("Depths are compared by their colours.")
+        controls.hint("At 1\u00d7, white is a difference as large as the depth range.")
     figures = commands.figures
     rows = figures_text(figures) if figures is not None else ()
     names = ("PSNR", "SSIM", "FLIP")

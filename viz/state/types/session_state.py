@@ -97,8 +97,12 @@ class Display(MapSettings):
 
     @property
     def maps(self) -> MapSettings:
-        """How maps are coloured, and what lies behind the head."""
-        return MapSettings(**{f.name: getattr(self, f.name) for f in fields(MapSettings)})
+        """How maps are coloured, and what lies behind the head. Where two models' difference is
+        shown maps are grey, so that equal differences of colour are equal differences of depth."""
+        maps = MapSettings(**{f.name: getattr(self, f.name) for f in fields(MapSettings)})
+        if (self.layout, self.models) == ("models", "difference"):
+            return replace(maps, depth_colors="grey", opacity_colors="grey")
+        return maps
 
 
 Ease = Literal["smooth", "linear", "hold"]
