@@ -159,7 +159,9 @@ def measure(G: Generator, options: Options) -> tuple[list[Row], dict[str, float 
 def _previews(renderer: Renderer, task: str, quality: Quality, rate: float) -> str:
     """Previews per second during a drag, once their times are learned, and what they omit."""
     config = renderer.G.config
-    controller = PreviewController(Sides(config.rendering.raw_resolution, config.image_resolution))
+    small = renderer.plan(quality).int8_previews
+    sides = Sides(config.rendering.raw_resolution, config.image_resolution, small)
+    controller = PreviewController(sides)
     taken: list[float] = []
     chosen = Preview()
     for turn in range(_PREVIEWS):
