@@ -79,11 +79,12 @@ def test_the_audience_is_seen_in_a_conference(
     commands.state.latent = Latent.at(1)
     desk.until(lambda: seen(desk.picture()), 20)
     commands.add_cue()
+    commands.state.cues = (replace(commands.state.cues[0], transition="cut"),)
     commands.interface.audience = "window"
     commands.start_show()
     desk.until(lambda: desk.app.audience.screen is not None)
     before = desk.picture()
-    desk.until(lambda: seen(before))
+    desk.until(lambda: desk.app.audience.has_picture)
     commands.toggle_freeze()
     commands.state.latent = Latent.at(2)
     desk.settle()
