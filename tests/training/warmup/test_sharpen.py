@@ -171,7 +171,12 @@ def test_what_cannot_be_sharpened_is_refused(wide, warmed, tmp_path, capsys):
     assert "no such file" in refused(*data, "--start-from", str(tmp_path / "none"))
     assert "none" in refused("--data", str(tmp_path / "none"), *origin)
     with pytest.raises(ValueError, match=r"clips is 0.*batch is 0"):
-        SharpenConfig(data="", clips=0, batch=0)
+        SharpenConfig(data="", start_from="", clips=0, batch=0)
+    in_the_way = tmp_path / "run" / "raw"
+    in_the_way.write_text("a file")
+    assert "raw" in (said := refused(*data, *origin))
+    assert "cannot be written" in said
+    in_the_way.unlink()
     small = write_balls(tmp_path / "small", 1, seed=0)
     assert "no clips of 128 px" in refused("--data", str(small), *origin)
     flat = start(settings(small, tmp_path / "flat", updates=1, batch=1))
