@@ -56,7 +56,7 @@ class GalleryOptions:
 
 
 @dataclass
-class Pair:
+class OrbitPair:
     """An orbit without the gallery, and one beside it."""
 
     without: Row
@@ -192,10 +192,10 @@ def main(options: GalleryOptions) -> int:
         parts = {"directions": bench.find_directions(person), "200 pictures": bench.fill(person)}
         for name, (row, seconds) in parts.items():
             print(f"{name}: {seconds:.1f} s, window p99 {row.frame_ms:.0f} ms", flush=True)
-        pairs: list[Pair] = []
+        pairs: list[OrbitPair] = []
         for _ in range(options.pairs):
             without = bench.orbit(person, options.seconds)
-            pair = Pair(without, *bench.orbit_beside(person, options.seconds))
+            pair = OrbitPair(without, *bench.orbit_beside(person, options.seconds))
             pair.small_seconds = 200 * options.seconds / max(pair.small, 1)
             pair.strips = bench.orbit_beside_strips(person, options.seconds)
             pairs.append(pair)

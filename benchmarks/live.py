@@ -23,12 +23,11 @@ import numpy as np
 import torch
 import tyro
 
-from benchmarks.window import Bench, Row
-from benchmarks.window import Options as WindowOptions
+from benchmarks.window import Bench, MovementRow, WindowTimingOptions
 from training.terminal import run_command
 from viz.app.live.live_commands import LiveCamera
 from viz.portrait.faces.finding import find_faces
-from viz.portrait.live.live_messages import Seen
+from viz.portrait.live.live_messages import SeenFace
 from viz.portrait.tracks.expressions import eye_opening, face_points, mouth_opening
 from viz.state.driving.drive import code_text
 
@@ -37,7 +36,7 @@ _LEARNING = 1800.0
 
 
 @dataclass(frozen=True)
-class Options:
+class LiveTimingOptions:
     """What is measured."""
 
     video: Annotated[str, tyro.conf.Positional]
@@ -70,13 +69,13 @@ class Figures:
     """Correlation of mouth openings."""
     eyes: float = 0.0
     """Correlation of eye openings."""
-    window: Row | None = None
+    window: MovementRow | None = None
 
 
 class LiveBench(Bench):
     """The application with its camera open."""
 
-    def measure(self, options: Options) -> Figures:
+    def measure(self, options: LiveTimingOptions) -> Figures:
         """Opens the camera, lets it drive for a while, and closes it."""
         self.rest(options.person)
         begin, commands = time.perf_counter(), self.commands
@@ -88,13 +87,13 @@ class LiveBench(Bench):
         camera = commands.live
         end = time.perf_counter() + 3.0  # until the previews know what a picture costs
         self.until(lambda: time.perf_counter() > end)
-        seen: dict[str, Seen] = {}
+        seen: dict[str, SeenFace] = {}
 
         def note(_: float) -> None:
             if camera.seen is not None and camera.seen.code is not None:
                 seen.setdefault(code_text(camera.seen.code), camera.seen)
 
-        found.window = self.run(Row("live", options.person), options.seconds, note)
+        found.window = self.run(MovementRow("live", options.person), options.seconds, note)
         commands.close_camera()
         self._fill_in(found, seen)
         return found
@@ -104,7 +103,7 @@ class LiveBench(Bench):
         live: LiveCamera | None = self.commands.live
         return live is not None and live.rate > 0
 
-    def _fill_in(self, found: Figures, seen: dict[str, Seen]) -> None:
+    def _fill_in(self, found: Figures, seen: dict[str, SeenFace]) -> None:
         assert found.window is not None
         found.rate = found.window.rate
         pairs = [
@@ -130,10 +129,10 @@ class LiveBench(Bench):
         found.eyes = round(float(np.corrcoef(values[2], values[3])[0, 1]), 3)
 
 
-def main(options: Options) -> int:
+def main(options: LiveTimingOptions) -> int:
     """Measures and prints."""
     with tempfile.TemporaryDirectory() as folder:
-        bench = LiveBench(WindowOptions(options.checkpoint), Path(folder))
+        bench = LiveBench(WindowTimingOptions(options.checkpoint), Path(folder))
         found = bench.measure(options)
         bench.app.close()
     text = json.dumps(asdict(found), indent=2)
@@ -144,4 +143,4 @@ def main(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    run_command(lambda: main(tyro.cli(Options, prog="python -m benchmarks.live")))
+    run_command(lambda: main(tyro.cli(LiveTimingOptions, prog="python -m benchmarks.live")))

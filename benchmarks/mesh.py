@@ -36,7 +36,7 @@ WAYS = ("plain", "whole", "sparse")
 
 
 @dataclass(frozen=True)
-class Options:
+class MeshTimingOptions:
     """What is measured."""
 
     checkpoint: str = ""
@@ -51,7 +51,7 @@ class Options:
     """Which ways run; the plain one takes 8 bytes a point and more."""
 
 
-def moment(options: Options) -> tuple[Generator, torch.Tensor]:
+def moment(options: MeshTimingOptions) -> tuple[Generator, torch.Tensor]:
     """Model and planes."""
     torch.manual_seed(0)
     if options.checkpoint:
@@ -73,7 +73,7 @@ def plain(G: Generator, planes: torch.Tensor, resolution: int, level: float) -> 
     return world.clip(-box / 2, box / 2), faces
 
 
-def run(way: str, options: Options) -> dict[str, Any]:
+def run(way: str, options: MeshTimingOptions) -> dict[str, Any]:
     """One way's mesh and what it took."""
     torch.set_num_threads(1)
     with torch.inference_mode():
@@ -97,7 +97,7 @@ def run(way: str, options: Options) -> dict[str, Any]:
     return {"mesh": mesh, "seconds": seconds, "mb": memory / 1e3, "level": level}
 
 
-def main(options: Options) -> None:
+def main(options: MeshTimingOptions) -> None:
     """Measures and prints."""
     found: dict[str, dict[str, Any]] = {}
     for way in options.ways:
@@ -124,4 +124,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main(tyro.cli(MeshTimingOptions))

@@ -57,7 +57,7 @@ _PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
-class Options:
+class RandomInputOptions:
     """What is tried."""
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
@@ -78,7 +78,7 @@ class Trial:
         folder: for all files.
     """
 
-    def __init__(self, options: Options, folder: Path) -> None:
+    def __init__(self, options: RandomInputOptions, folder: Path) -> None:
         settings = folder / "settings.json"
         settings.write_text('{"window": {"size": [1280, 800], "position": [0, 0]}}')
         self.app = App(options.checkpoint, settings=settings, builtin_dialogs=True)
@@ -244,7 +244,7 @@ class Trial:
         print(f"{self.count} inputs: {self.findings[-1]}", flush=True)
 
 
-def main(options: Options) -> int:
+def main(options: RandomInputOptions) -> int:
     """Tries for as long as the options say, and tells what was found."""
     model = str(Path(options.checkpoint).absolute()) if options.checkpoint else ""
     options = replace(options, checkpoint=model, drops=tuple(p.absolute() for p in options.drops))
@@ -266,4 +266,6 @@ def main(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    run_command(lambda: main(tyro.cli(Options, prog="python -m benchmarks.random_input")))
+    run_command(
+        lambda: main(tyro.cli(RandomInputOptions, prog="python -m benchmarks.random_input"))
+    )

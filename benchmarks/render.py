@@ -47,7 +47,7 @@ _PREVIEWS = 30
 
 
 @dataclass
-class Options:
+class RenderTimingOptions:
     """What is measured."""
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
@@ -69,7 +69,7 @@ class Options:
 
 
 @dataclass
-class Row:
+class TaskRow:
     """One task by both ways."""
 
     task: str
@@ -123,7 +123,9 @@ def shots(task: str, turn: int) -> Shot:
     return state.shot()
 
 
-def measure(G: Generator, options: Options) -> tuple[list[Row], dict[str, float | str]]:
+def measure(
+    G: Generator, options: RenderTimingOptions
+) -> tuple[list[TaskRow], dict[str, float | str]]:
     """Every task's times, and notes on them."""
     quality = Quality(precision=options.precision)
     begin = time.perf_counter()
@@ -135,7 +137,7 @@ def measure(G: Generator, options: Options) -> tuple[list[Row], dict[str, float 
     ours.render(RenderRequest((shots("first", 0),), quality))
     facts["first picture, s"] = time.perf_counter() - begin
     plain.render(RenderRequest((shots("first", 0),), quality))
-    rows = {name: Row(name) for name in ("orbit", "scrub", "person", *STAGES)}
+    rows = {name: TaskRow(name) for name in ("orbit", "scrub", "person", *STAGES)}
     for task in ("orbit", "scrub", "person"):
         for turn in range(options.turns):
             request = RenderRequest((shots(task, turn),), quality)
@@ -175,14 +177,14 @@ def _previews(renderer: Renderer, task: str, quality: Quality, rate: float) -> s
     return f"{1000 / median(settled):.1f}/s, slowest {max(settled):.0f} ms: {words(chosen)}"
 
 
-def _mesh(G: Generator, renderer: Renderer, quality: Quality, resolution: int) -> Row:
+def _mesh(G: Generator, renderer: Renderer, quality: Quality, resolution: int) -> TaskRow:
     """A mesh of the first person, and the grid of densities that a plain one begins with."""
     shot = replace(shots("first", 0), view="mesh")
     planes = renderer.planes(shot, quality)
     sigma = geometry.sigma_grid(G, planes, 32)
     level = float(np.logaddexp(0, np.quantile(sigma, 0.9) - 1))  # some surface in any model
     quality = replace(quality, mesh_resolution=resolution, mesh_level=level)
-    row = Row(f"mesh {resolution}")
+    row = TaskRow(f"mesh {resolution}")
     begin = time.perf_counter()
     renderer.render(RenderRequest((shot,), quality))
     row.ours.append((time.perf_counter() - begin) * 1000)
@@ -208,9 +210,9 @@ def floors(G: Generator, plan: Plan) -> dict[str, str]:
     return found
 
 
-def measure_memory(options: Options) -> Row:
+def measure_memory(options: RenderTimingOptions) -> TaskRow:
     """Peak memory of a process that renders a few pictures, for each way, MiB."""
-    row = Row("peak memory", unit="MiB")
+    row = TaskRow("peak memory", unit="MiB")
     context = multiprocessing.get_context("spawn")
     for way, numbers in (("ours", row.ours), ("plain", row.plain)):
         with context.Pool(1) as pool:
@@ -218,7 +220,7 @@ def measure_memory(options: Options) -> Row:
     return row
 
 
-def _peak(options: Options, way: str) -> float:
+def _peak(options: RenderTimingOptions, way: str) -> float:
     device = pick_device(options.device)
     G = load(options.checkpoint, device)
     quality = Quality(precision=options.precision)
@@ -241,7 +243,7 @@ def _most_resident() -> int:
     return most if sys.platform == "darwin" else most * 1024
 
 
-def table(rows: list[Row], facts: dict[str, float | str]) -> str:
+def table(rows: list[TaskRow], facts: dict[str, float | str]) -> str:
     """All numbers as readable text."""
     lines = [f"{'':16}{'here':>12}{'plain':>12}{'ratio':>8}{'here':>10}"]
     for row in rows:
@@ -256,7 +258,7 @@ def table(rows: list[Row], facts: dict[str, float | str]) -> str:
     return "\n".join(lines)
 
 
-def main(options: Options) -> int:
+def main(options: RenderTimingOptions) -> int:
     """Measures and prints."""
     try:
         device = pick_device(options.device)
@@ -284,4 +286,4 @@ def main(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    run_command(lambda: main(tyro.cli(Options, prog="python -m benchmarks.render")))
+    run_command(lambda: main(tyro.cli(RenderTimingOptions, prog="python -m benchmarks.render")))

@@ -27,8 +27,7 @@ import glfw
 import numpy as np
 import tyro
 
-from benchmarks.window import Bench, Row, press
-from benchmarks.window import Options as WindowOptions
+from benchmarks.window import Bench, MovementRow, WindowTimingOptions, press
 from training.terminal import run_command
 from viz.state import files
 from viz.state.person import Latent
@@ -39,7 +38,7 @@ _FRAMES = 80
 
 
 @dataclass(frozen=True)
-class Options:
+class ShowTimingOptions:
     """What is measured."""
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
@@ -152,7 +151,7 @@ class ShowBench(Bench):
     def clip(self, seconds: float) -> tuple[float, ...]:
         """Milliseconds between two new pictures of a clip, and the processor's time of one, with
         that of the renderer."""
-        row = self.run(Row("clip", 0), seconds, lambda _: None)
+        row = self.run(MovementRow("clip", 0), seconds, lambda _: None)
         return 1000 / row.rate, 1000 * (row.window_cores + row.worker_cores) / row.rate
 
 
@@ -171,7 +170,9 @@ def told(name: str, found: Sequence[Pair]) -> str:
     return f"{name}: {', '.join(parts)}"
 
 
-def costs_at(bench: ShowBench, size: tuple[int, int], options: Options) -> dict[str, list[Pair]]:
+def costs_at(
+    bench: ShowBench, size: tuple[int, int], options: ShowTimingOptions
+) -> dict[str, list[Pair]]:
     """What the audience's window costs at a size."""
     shown, name = bench.commands.result, f"{size[0]} x {size[1]}"
     assert shown is not None
@@ -191,12 +192,12 @@ def costs_at(bench: ShowBench, size: tuple[int, int], options: Options) -> dict[
     return costs
 
 
-def main(options: Options) -> int:
+def main(options: ShowTimingOptions) -> int:
     """Measures and prints."""
     with tempfile.TemporaryDirectory() as folder:
         first = options.checkpoint or files.default_checkpoint()
         other = options.other or shutil.copy(first, Path(folder) / "other.safetensors")
-        bench = ShowBench(WindowOptions(options.checkpoint), Path(folder))
+        bench = ShowBench(WindowTimingOptions(options.checkpoint), Path(folder))
         bench.begin(str(other))
         waits: dict[str, list[float]] = {}
         for turn in range(options.rounds):
@@ -222,4 +223,4 @@ def main(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    run_command(lambda: main(tyro.cli(Options, prog="python -m benchmarks.show")))
+    run_command(lambda: main(tyro.cli(ShowTimingOptions, prog="python -m benchmarks.show")))

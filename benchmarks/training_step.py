@@ -35,7 +35,7 @@ from training.train.train_config import PRESETS, AmpPrecision, TrainConfig
 
 
 @dataclass(frozen=True)
-class Options:
+class StepTimingOptions:
     """What is measured."""
 
     preset: Literal["tiny", "demo", "voxceleb-res64", "voxceleb-res128"] = "tiny"
@@ -61,7 +61,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Result:
+class StepTimes:
     """What was measured."""
 
     images_per_second: float
@@ -103,7 +103,7 @@ class RandomClips:
         return self._c[index].to(self._device)
 
 
-def settings(options: Options) -> TrainConfig:
+def settings(options: StepTimingOptions) -> TrainConfig:
     """The preset with the options' changes."""
     preset = PRESETS[options.preset]
     batch = options.batch or preset.batch
@@ -118,7 +118,7 @@ def settings(options: Options) -> TrainConfig:
     )
 
 
-def measure(options: Options) -> Result:
+def measure(options: StepTimingOptions) -> StepTimes:
     """Runs the phases and times them."""
     config = settings(options)
     with world(config.device) as here, tempfile.TemporaryDirectory() as folder:
@@ -135,7 +135,7 @@ def measure(options: Options) -> Result:
         seconds = {phase: trainer.seconds[phase] / options.repeats for phase in PHASES}
         shares = {phase: seconds[phase] / trainer.step.interval(phase) for phase in PHASES}
         update = sum(shares.values())
-        return Result(
+        return StepTimes(
             images_per_second=2 * config.batch / update,
             seconds_per_kimg=1000 * update / config.batch,
             peak_memory_gib=_peak_memory(here.device) / 2**30,
@@ -166,7 +166,7 @@ def _name(device: torch.device) -> str:
     return f"CPU {platform.processor() or platform.machine()}"
 
 
-def main(options: Options) -> None:
+def main(options: StepTimingOptions) -> None:
     """Measures, prints and writes."""
     result = measure(options)
     config = settings(options)
@@ -188,4 +188,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main(tyro.cli(StepTimingOptions))

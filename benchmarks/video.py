@@ -32,7 +32,7 @@ from viz.state.types import SessionState
 
 
 @dataclass(frozen=True)
-class Options:
+class VideoTimingOptions:
     """What is measured."""
 
     frames: int = 1000
@@ -49,7 +49,7 @@ class Options:
     """Whether to print what ffprobe reports about the file."""
 
 
-def main(options: Options) -> None:
+def main(options: VideoTimingOptions) -> None:
     """Measures and prints."""
     device = models.pick_device(options.device)
     G = load(options.checkpoint, device).G if options.checkpoint else _small_model().to(device)
@@ -110,4 +110,4 @@ def _probed(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options, description=__doc__))
+    main(tyro.cli(VideoTimingOptions, description=__doc__))

@@ -40,7 +40,7 @@ _LOOP_SECONDS = 16 / 25
 
 
 @dataclass(frozen=True)
-class Options:
+class WindowTimingOptions:
     """What is measured."""
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
@@ -56,7 +56,7 @@ class Options:
 
 
 @dataclass
-class Row:
+class MovementRow:
     """What one movement of one person showed."""
 
     movement: str
@@ -89,7 +89,7 @@ class Row:
 class Bench:
     """The application, and what it shows."""
 
-    def __init__(self, options: Options, folder: Path) -> None:
+    def __init__(self, options: WindowTimingOptions, folder: Path) -> None:
         settings = folder / "settings.json"
         settings.write_text('{"window": {"size": [1280, 800], "position": [0, 0]}}')
         self.begun = time.perf_counter()
@@ -137,7 +137,7 @@ class Bench:
             return False
         return result.request.shots[0] == commands.state.shot()
 
-    def run(self, row: Row, seconds: float, each: Callable[[float], object]) -> Row:
+    def run(self, row: MovementRow, seconds: float, each: Callable[[float], object]) -> MovementRow:
         """Draws frames for a time, calling `each` with the seconds since the beginning, and fills
         in what was seen."""
         processes = [psutil.Process(), *psutil.Process().children()]
@@ -164,7 +164,7 @@ class Bench:
         row.memory = sum(p.memory_info().rss for p in (processes[0], worker))
         return row
 
-    def _fill_in_quality(self, row: Row) -> None:
+    def _fill_in_quality(self, row: MovementRow) -> None:
         previews = [result.request.preview for _, result in self.shown]
         if previews:
             row.full = round(sum(p is None for p in previews) / len(previews), 2)
@@ -180,20 +180,20 @@ class Bench:
 
     # Movements --------------------------------------------------------------------------------
 
-    def play(self, person: int, loops: int) -> list[Row]:
+    def play(self, person: int, loops: int) -> list[MovementRow]:
         """The first loop of Play, and what is shown after some loops."""
         self.rest(person)
         self.commands.toggle_play()
-        rows = [self.run(Row("play: loop 1", person), _LOOP_SECONDS, _nothing)]
+        rows = [self.run(MovementRow("play: loop 1", person), _LOOP_SECONDS, _nothing)]
         rows += [
-            self.run(Row(f"play: loop {loop}", person), _LOOP_SECONDS, _nothing)
+            self.run(MovementRow(f"play: loop {loop}", person), _LOOP_SECONDS, _nothing)
             for loop in range(2, loops + 1)
         ]
-        rows.append(self.run(Row("play: after", person), 3.0, _nothing))
+        rows.append(self.run(MovementRow("play: after", person), 3.0, _nothing))
         self.commands.toggle_play()
         return rows
 
-    def scrub(self, person: int, seconds: float) -> Row:
+    def scrub(self, person: int, seconds: float) -> MovementRow:
         """A drag of the playhead back and forth, by the real mouse."""
         self.rest(person)
         left, top, right, bottom = controls.rects["Timeline/Track"]
@@ -202,11 +202,11 @@ class Bench:
         def place(t: float) -> tuple[float, float]:
             return left + (right - left) * (0.5 + 0.3 * math.sin(1.7 * t)), y
 
-        return self._drag(Row("scrub", person), seconds, place)
+        return self._drag(MovementRow("scrub", person), seconds, place)
 
     def orbit(
         self, person: int, seconds: float, each: Callable[[float], object] = lambda _: None
-    ) -> Row:
+    ) -> MovementRow:
         """A drag of the camera in a circle, by the real mouse."""
         self.rest(person)
         left, top, right, bottom = controls.rects["Viewport"]
@@ -215,9 +215,9 @@ class Bench:
         def place(t: float) -> tuple[float, float]:
             return x + 150 * math.sin(1.3 * t), y + 60 * math.sin(0.9 * t)
 
-        return self._drag(Row("orbit", person), seconds, place, each)
+        return self._drag(MovementRow("orbit", person), seconds, place, each)
 
-    def path(self, person: int, seconds: float) -> Row:
+    def path(self, person: int, seconds: float) -> MovementRow:
         """A path of four seconds that plays in a loop."""
         self.rest(person)
         state = self.commands.state
@@ -227,18 +227,18 @@ class Bench:
             Keyframe(float(time), latent, motion, 0.5, Orbit(yaw=float(yaw))) for time, yaw in keys
         )
         self.commands.toggle_path()
-        row = self.run(Row("path", person), seconds, _nothing)
+        row = self.run(MovementRow("path", person), seconds, _nothing)
         self.commands.toggle_path()
         state.keyframes = ()
         return row
 
     def _drag(
         self,
-        row: Row,
+        row: MovementRow,
         seconds: float,
         place: Callable[[float], tuple[float, float]],
         also: Callable[[float], object] = lambda _: None,
-    ) -> Row:
+    ) -> MovementRow:
         moves: list[tuple[float, object]] = []
         state = self.commands.state
         press("mousemove", *map(round, place(0.0)))
@@ -304,13 +304,13 @@ def _busy(cores: int) -> Iterator[None]:
             other.wait()
 
 
-def main(options: Options) -> int:
+def main(options: WindowTimingOptions) -> int:
     """Measures and prints."""
     with tempfile.TemporaryDirectory() as folder, _busy(options.busy):
         bench = Bench(options, Path(folder))
         assert bench.commands.model is not None
         people = options.people or bench.commands.model.people[:2] or (0,)
-        rows: list[Row] = []
+        rows: list[MovementRow] = []
         for person in people:
             before = len(rows)
             rows += bench.play(person, loops=5)
@@ -327,7 +327,7 @@ def main(options: Options) -> int:
     return 0
 
 
-def _words(row: Row) -> str:
+def _words(row: MovementRow) -> str:
     stages = " ".join(f"{name} {ms:g}" for name, ms in row.stage_ms.items() if ms)
     return (
         f"{row.person:>5} {row.movement:<13} {row.rate:5.1f}/s, {row.full:4.0%} full, "
@@ -340,4 +340,4 @@ def _words(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    run_command(lambda: main(tyro.cli(Options, prog="python -m benchmarks.window")))
+    run_command(lambda: main(tyro.cli(WindowTimingOptions, prog="python -m benchmarks.window")))

@@ -130,3 +130,12 @@ def test_no_two_files_share_a_name():
         if path.name not in ("__init__.py", "__main__.py"):
             names.setdefault(path.name, []).append(name)
     assert not {name: places for name, places in names.items() if len(places) > 1}
+
+
+def test_no_two_classes_share_a_name():
+    names: dict[str, list[str]] = {}
+    for name, path in MODULES.items():
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                names.setdefault(node.name, []).append(name)
+    assert not {name: places for name, places in names.items() if len(places) > 1}

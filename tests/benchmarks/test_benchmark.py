@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import render
-from benchmarks.render import Options
+from benchmarks.render import RenderTimingOptions
 from training.checkpoint import save
 
 
@@ -20,7 +20,7 @@ def checkpoint(small_generator, tmp_path: Path) -> str:
 
 def test_every_task_is_told(checkpoint, tmp_path, capsys):
     target = tmp_path / "speed.json"
-    options = Options(checkpoint, "cpu", turns=2, mesh=24, memory=False, json=target)
+    options = RenderTimingOptions(checkpoint, "cpu", turns=2, mesh=24, memory=False, json=target)
     assert render.main(options) == 0
     shown = capsys.readouterr().out
     data = json.loads(target.read_text())
@@ -42,10 +42,10 @@ def test_a_model_without_super_resolution_has_no_such_row(tmp_path, small_config
     from training.networks.generator import Generator
 
     G = Generator(replace(small_config, superresolution="none")).eval().requires_grad_(False)
-    rows, _ = render.measure(G, Options(turns=1, mesh=0))
+    rows, _ = render.measure(G, RenderTimingOptions(turns=1, mesh=0))
     assert [row.task for row in rows] == ["orbit", "scrub", "person", "planes", "render"]
 
 
 def test_a_model_that_is_not_there(tmp_path, capsys):
-    assert render.main(Options(str(tmp_path / "none.ckpt"), "cpu")) == 1
+    assert render.main(RenderTimingOptions(str(tmp_path / "none.ckpt"), "cpu")) == 1
     assert "none.ckpt" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from training.metrics.arcface import IRSE50
 from training.metrics.detectors import (
     IMAGE,
     VIDEO,
-    Crop,
+    CropBox,
     DetectorError,
     face_kind,
     load_detector,
@@ -154,12 +154,12 @@ def test_clips_are_resized_and_scaled():
 def test_faces_are_cropped_as_fractions_of_any_picture():
     pictures = torch.zeros(1, 3, 512, 512, dtype=torch.uint8)
     pictures[:, :, 70:446, 64:440] = 255
-    faces = prepare_faces(pictures, Crop())
+    faces = prepare_faces(pictures, CropBox())
     assert faces.shape == (1, 3, 112, 112)
     torch.testing.assert_close(faces, torch.ones(1, 3, 112, 112))
-    assert prepare_faces(pictures, Crop(0, 0, 1, 1)).min() == pytest.approx(-1)
+    assert prepare_faces(pictures, CropBox(0, 0, 1, 1)).min() == pytest.approx(-1)
     with pytest.raises(ValueError, match="left < right"):
-        Crop(0.5, 0, 0.5, 1)
+        CropBox(0.5, 0, 0.5, 1)
 
 
 def test_a_state_dict_loads_as_old_and_wrapped_files_have_it(tmp_path):
@@ -180,7 +180,7 @@ def test_a_state_dict_loads_as_old_and_wrapped_files_have_it(tmp_path):
 
 
 def test_torchscript_runs_only_on_request(scripts):
-    for name, kind in (("video", VIDEO), ("image", IMAGE), ("face", face_kind(Crop()))):
+    for name, kind in (("video", VIDEO), ("image", IMAGE), ("face", face_kind(CropBox()))):
         with pytest.raises(DetectorError, match="--run-torchscript"):
             load_detector(scripts[name], kind)
         detector = load_detector(scripts[name], kind, run_torchscript=True)

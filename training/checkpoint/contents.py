@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from training.checkpoint.checkpoint_errors import CheckpointError, listed, shown
-from training.checkpoint.stored import Source
+from training.checkpoint.stored import TensorSource
 from training.config import GeneratorConfig
 from training.networks.generator import Generator
 
@@ -109,7 +109,7 @@ def check_kind(path: Path, names: Mapping[str, object]) -> None:
 
 
 def load_tensors(
-    path: Path, config: GeneratorConfig, sources: Mapping[str, Source]
+    path: Path, config: GeneratorConfig, sources: Mapping[str, TensorSource]
 ) -> dict[str, Tensor]:
     """Checks the tensors of a file against what the generator needs, and copies them.
 
@@ -146,7 +146,7 @@ def load_tensors(
 
 
 def _copied(
-    path: Path, expected: Mapping[str, tuple[int, ...]], sources: Mapping[str, Source]
+    path: Path, expected: Mapping[str, tuple[int, ...]], sources: Mapping[str, TensorSource]
 ) -> dict[str, Tensor]:
     filter_taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
     resample_filter = torch.outer(filter_taps, filter_taps) / 64

@@ -16,10 +16,10 @@ from typing import Any
 from training.checkpoint.checkpoint_errors import CheckpointError, listed, shown
 from training.checkpoint.containers import Unpickled
 from training.checkpoint.contents import Checkpoint, Weights, check_kind, load_tensors, plain_name
-from training.checkpoint.generator_options import Options, read_options
+from training.checkpoint.generator_options import GeneratorOptions, read_options
 from training.checkpoint.infer import infer, make_config
 from training.checkpoint.pickles import Inert, PickleError, mapping_of, source_of
-from training.checkpoint.stored import Source
+from training.checkpoint.stored import TensorSource
 from training.config import GeneratorConfig
 
 _PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
@@ -48,7 +48,7 @@ _STILL = (
 class _Contents:
     """All tensors and modules of a file, by dotted names without wrappers."""
 
-    tensors: dict[str, Source] = field(default_factory=dict)
+    tensors: dict[str, TensorSource] = field(default_factory=dict)
     modules: dict[str, Mapping[Any, Any]] = field(default_factory=dict)
     """Recorded attributes of modules; "" stands for the whole file."""
 
@@ -59,7 +59,7 @@ class _Contents:
         )
         return [prefix for prefix in found if not prefix or prefix.endswith(".")]
 
-    def under(self, prefix: str) -> dict[str, Source]:
+    def under(self, prefix: str) -> dict[str, TensorSource]:
         """The tensors of a generator by their names in it."""
         return {
             name.removeprefix(prefix): source
@@ -203,7 +203,7 @@ def _nothing_found(root: object) -> str:
     return f"{what}. PV3D keeps its generator as generator_ema.* under 'model', EG3D as 'G_ema'."
 
 
-def _options_of_module(module: Mapping[Any, Any] | None) -> Options | None:
+def _options_of_module(module: Mapping[Any, Any] | None) -> GeneratorOptions | None:
     """Options that an EG3D module was made with; None if it does not say."""
     kwargs = mapping_of((module or {}).get("_init_kwargs"))
     if module is None or kwargs is None:
@@ -215,7 +215,7 @@ def _options_of_module(module: Mapping[Any, Any] | None) -> Options | None:
     return read_options(kwargs, rendering, resolution, _EG3D_CLAMP, 0)
 
 
-def _options_of_training(root: Mapping[Any, Any]) -> Options | None:
+def _options_of_training(root: Mapping[Any, Any]) -> GeneratorOptions | None:
     """Options of the configuration that PV3D's training keeps; None where there is none."""
     generator = _at(root, "config", "model_config", "pv3d", "generator")
     rendering = _at(generator, "rendering_kwargs")

@@ -29,7 +29,7 @@ _GENERATOR_NAMES = {
 
 
 @dataclass
-class Options:
+class GeneratorOptions:
     """What a checkpoint says besides the sizes of its tensors."""
 
     generator: dict[str, Any] = field(default_factory=dict)
@@ -47,7 +47,7 @@ def read_options(
     raw_resolution: object,
     default_clamp: float | None,
     default_sr_layers: int,
-) -> Options:
+) -> GeneratorOptions:
     """Options as ours; what is missing or unusable becomes the default, the latter with a note.
 
     Args:
@@ -57,7 +57,7 @@ def read_options(
         default_clamp: bound of the backbone where `conv_clamp` is absent.
         default_sr_layers: `sr_num_fp16_res` where absent; above 0 bounds the super-resolution.
     """
-    options = Options()
+    options = GeneratorOptions()
     values: dict[str, Any] = {}
     table = {**rendering, "neural_rendering_resolution": raw_resolution}
     names = {**_RENDERING_NAMES, "neural_rendering_resolution": "raw_resolution"}
@@ -89,7 +89,7 @@ def read_options(
 
 def _read_clamps(
     generator: Mapping[Any, Any],
-    options: Options,
+    options: GeneratorOptions,
     default_clamp: float | None,
     default_sr_layers: int,
 ) -> None:

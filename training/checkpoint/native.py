@@ -35,8 +35,8 @@ from training.checkpoint.stored import (
     ITEM_SIZES,
     FilePart,
     OpenFile,
-    Source,
     Storage,
+    TensorSource,
     UnreadableTensor,
     strided_tensor,
 )
@@ -109,7 +109,7 @@ class _HeaderError(ValueError):
     """A header that cannot be used; the text says why and is meant for the user."""
 
 
-def _read_header(file: OpenFile) -> tuple[dict[str, str], dict[str, Source]]:
+def _read_header(file: OpenFile) -> tuple[dict[str, str], dict[str, TensorSource]]:
     """Metadata and tensors that a safetensors file declares. The safetensors library is not used,
     because it maps the file.
 
@@ -129,7 +129,7 @@ def _read_header(file: OpenFile) -> tuple[dict[str, str], dict[str, Source]]:
     metadata = table.pop("__metadata__", None) or {}
     if not all(isinstance(text, str) for text in metadata.values()):
         raise ValueError("metadata that is not text")
-    sources: dict[str, Source] = {}
+    sources: dict[str, TensorSource] = {}
     for name, entry in table.items():
         dtype, shape = _DTYPES.get(entry["dtype"], entry["dtype"]), tuple(entry["shape"])
         first, last = entry["data_offsets"]
@@ -147,7 +147,9 @@ def _read_header(file: OpenFile) -> tuple[dict[str, str], dict[str, Source]]:
     return metadata, sources
 
 
-def _read_tensors(path: Path, metadata: dict[str, str], sources: dict[str, Source]) -> Checkpoint:
+def _read_tensors(
+    path: Path, metadata: dict[str, str], sources: dict[str, TensorSource]
+) -> Checkpoint:
     if metadata.pop("format", None) != FORMAT:
         names = f" ({listed(sources, 3)})" if sources else ""
         raise CheckpointError(

@@ -22,9 +22,9 @@ from training.checkpoint.stored import (
     ITEM_SIZES,
     FilePart,
     OpenFile,
-    Source,
     Storage,
     StridedTensor,
+    TensorSource,
     UnreadableTensor,
     strided_tensor,
 )
@@ -88,7 +88,7 @@ def mapping_of(value: object) -> Mapping[Any, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def source_of(value: object) -> Source | None:
+def source_of(value: object) -> TensorSource | None:
     """The tensor that `value` is, readable or not; None if it is not a tensor."""
     if isinstance(value, Inert):
         return UnreadableTensor(value.name)

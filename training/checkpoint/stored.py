@@ -98,7 +98,7 @@ class FilePart:
             raise OSError("it ends earlier than before")
 
 
-class Source(Protocol):
+class TensorSource(Protocol):
     """A tensor in a file."""
 
     @property

@@ -38,7 +38,7 @@ class CheckOptions:
 
 
 @dataclass
-class Report:
+class DataReport:
     """What was found."""
 
     lines: list[str] = field(default_factory=list)
@@ -61,14 +61,14 @@ def _shown(found: list[Problem]) -> list[str]:
     return lines + ([f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])
 
 
-def check(options: CheckOptions) -> Report:
+def check(options: CheckOptions) -> DataReport:
     """Reads all annotations and decodes all frames, or a sample of them, with a progress bar.
 
     Raises:
         DatasetError: when the data set cannot be used at all.
     """
     source = open_source(options.path)
-    report = Report(problems=list(source.problems), notes=source.notes)
+    report = DataReport(problems=list(source.problems), notes=source.notes)
     clips = len(source.names)
     sample = clips if options.sample is None else min(max(options.sample, 0), clips)
     sampled = set(np.linspace(0, clips - 1, sample).astype(int).tolist())

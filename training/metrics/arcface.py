@@ -31,7 +31,7 @@ class SqueezeExcitation(nn.Module):
         return x * self.fc2(F.relu(self.fc1(means))).sigmoid()
 
 
-class Block(nn.Module):
+class ArcFaceBlock(nn.Module):
     """Residual block; the shortcut is subsampled, or projected where the channels change."""
 
     def __init__(self, in_channels: int, channels: int, stride: int) -> None:
@@ -68,7 +68,7 @@ class IRSE50(nn.Module):
         before = first
         for channels, count in STAGES:
             for k in range(count):
-                blocks.append(Block(before, channels, stride=2 if k == 0 else 1))
+                blocks.append(ArcFaceBlock(before, channels, stride=2 if k == 0 else 1))
                 before = channels
         self.body = nn.Sequential(*blocks)
         side = FACE_SIDE // 2 ** len(STAGES)

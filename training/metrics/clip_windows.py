@@ -42,7 +42,7 @@ def random_numbers(seed: int, stream: Stream, k: int = 0) -> np.random.Generator
 
 
 @dataclass(frozen=True)
-class Codes:
+class ClipCodes:
     """Who N generated clips show and how they move, on the generator's device."""
 
     z: Tensor
@@ -51,10 +51,10 @@ class Codes:
     """[N, motion_dim], N(0, 1)."""
 
 
-def draw_codes(G: Generator, seed: int, numbers: Sequence[int]) -> Codes:
+def draw_codes(G: Generator, seed: int, numbers: Sequence[int]) -> ClipCodes:
     """Codes of the clips with these numbers."""
     z, z_motion = zip(*(_draw(G.config, seed, k) for k in numbers), strict=True)
-    return Codes(_stacked(z, G.device), _stacked(z_motion, G.device))
+    return ClipCodes(_stacked(z, G.device), _stacked(z_motion, G.device))
 
 
 def _draw(config: GeneratorConfig, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -143,7 +143,7 @@ class Windows:
 
 @torch.no_grad()
 def generate(
-    G: Generator, codes: Codes, cameras: Tensor, *, side: int, truncation_psi: float = 1.0
+    G: Generator, codes: ClipCodes, cameras: Tensor, *, side: int, truncation_psi: float = 1.0
 ) -> Tensor:
     """Generated clips; frame k stands at t = k / (T - 1).
 

@@ -30,7 +30,7 @@ class DetectorError(Exception):
 
 
 @dataclass(frozen=True)
-class Crop:
+class CropBox:
     """Part of the picture, as fractions of its width and height from the upper left corner."""
 
     left: float = 32 / 256
@@ -62,7 +62,7 @@ def prepare_clips(clips: Tensor) -> Tensor:
     return flat.reshape(count, frames, *flat.shape[1:]).transpose(1, 2)
 
 
-def prepare_faces(pictures: Tensor, crop: Crop | None) -> Tensor:
+def prepare_faces(pictures: Tensor, crop: CropBox | None) -> Tensor:
     """uint8 [N, 3, H, W] to float [N, 3, 112, 112], -1 to 1, of the crop; without one, of the whole
     picture, and not antialiased, as the published evaluation does."""
     size = (FACE_SIDE, FACE_SIDE)
@@ -103,7 +103,7 @@ IMAGE = Kind("image detector", (1, 3, 64, 64), keywords={"return_features": True
 as the TorchScript Inception of StyleGAN's metrics does."""
 
 
-def face_kind(crop: Crop | None) -> Kind:
+def face_kind(crop: CropBox | None) -> Kind:
     """Faces: uint8 pictures [N, 3, H, W], cut out and resized by `prepare_faces`. The network takes
     float [N, 3, 112, 112] in -1 to 1: ArcFace IR-SE50 as published, or any TorchScript embedder."""
     return Kind(

@@ -1,5 +1,5 @@
-"""All metrics of one generator: `METRICS` lists them, `evaluate` measures them, `Report` holds the
-results."""
+"""All metrics of one generator: `METRICS` lists them, `evaluate` measures them, and `MetricReport`
+holds the results."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ METRICS: dict[str, Metric] = {
 
 
 @dataclass(frozen=True)
-class Report:
+class MetricReport:
     """What was measured."""
 
     results: dict[str, Result]
@@ -168,7 +168,7 @@ def evaluate(
     *,
     G: Generator | None = None,
     codes: CodesOf | None = None,
-) -> Report:
+) -> MetricReport:
     """Measures a generator; every process calls it and gets the same report.
 
     Args:
@@ -192,7 +192,7 @@ def evaluate(
             measure = METRICS[name].measure
             found |= measure(session, [n for n in names if METRICS[n].measure is measure])
     results = {name: found[name] for name in names}
-    return Report(results, config, world.size, time.monotonic() - start)
+    return MetricReport(results, config, world.size, time.monotonic() - start)
 
 
 def _check(config: MetricsConfig, names: list[str], codes: CodesOf | None) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from training.data.times import CLIP_FRAMES
-from training.metrics.detectors import Crop
+from training.metrics.detectors import CropBox
 from training.metrics.geometry import TOLERANCE
 
 
@@ -76,7 +76,7 @@ class MetricsConfig:
     """Frames of that circle."""
     tolerance: float = TOLERANCE
     """How far behind the visible surface a point counts as hidden, world units."""
-    face: Crop = field(default_factory=Crop)
+    face: CropBox = field(default_factory=CropBox)
     """Where the face is in the picture, for identity_face. The default is the crop in common use
     for pictures aligned as FFHQ's, 188 of 256 pixels."""
     device: str = "auto"

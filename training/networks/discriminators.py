@@ -23,7 +23,7 @@ from training.networks.layers import (
 )
 
 
-class Convolution(nn.Module):
+class EqualizedConvolution(nn.Module):
     """Convolution with equalised learning rate; `down` halves the resolution after a low-pass."""
 
     resample_filter: Tensor
@@ -76,11 +76,13 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.register_buffer("resample_filter", resample_filter())
         self.fromrgb = (
-            Convolution(image_channels, in_channels, 1, clamp=clamp) if image_channels else None
+            EqualizedConvolution(image_channels, in_channels, 1, clamp=clamp)
+            if image_channels
+            else None
         )
-        self.conv0 = Convolution(in_channels, in_channels, 3, clamp=clamp)
-        self.conv1 = Convolution(in_channels, out_channels, 3, down=True, clamp=clamp)
-        self.skip = Convolution(in_channels, out_channels, 1, down=True, activate=False)
+        self.conv0 = EqualizedConvolution(in_channels, in_channels, 3, clamp=clamp)
+        self.conv1 = EqualizedConvolution(in_channels, out_channels, 3, down=True, clamp=clamp)
+        self.skip = EqualizedConvolution(in_channels, out_channels, 1, down=True, activate=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [N, in_channels (or image_channels in the first block), H, W] -> half the size."""
@@ -111,7 +113,7 @@ class Epilogue(nn.Module):
     def __init__(self, channels: int, group_size: int, clamp: float | None) -> None:
         super().__init__()
         self.group_size = group_size
-        self.conv = Convolution(channels + 1, channels, 3, clamp=clamp)
+        self.conv = EqualizedConvolution(channels + 1, channels, 3, clamp=clamp)
         self.fc = FullyConnected(channels * 16, channels, activate=True)
         self.out = FullyConnected(channels, channels)
 

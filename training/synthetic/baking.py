@@ -40,7 +40,7 @@ NEAR, FAR = 1.0, 4.5
 
 
 @dataclass(frozen=True)
-class Binding:
+class SkinPoints:
     """Points on the skin that rays meet, as corners of a triangle and their weights."""
 
     corners: np.ndarray
@@ -57,9 +57,9 @@ class Binding:
 class Baked:
     """All that is computed once for a model."""
 
-    scalp: Binding
+    scalp: SkinPoints
     """[AZIMUTHS, ELEVATIONS]: the outermost skin seen from the skull's centre."""
-    neck: Binding
+    neck: SkinPoints
     """[NECK_AZIMUTHS, NECK_HEIGHTS]: the skin around the axis of the neck."""
     visible: np.ndarray
     """Which triangles of the HeadModel some camera may see, bool [T]."""
@@ -99,8 +99,8 @@ def _read(path: Path, head: HeadModel) -> Baked | None:
         with np.load(path, allow_pickle=False) as file:
             data = {name: file[name] for name in file}
         result = Baked(
-            scalp=Binding(data["scalp_corners"], data["scalp_weights"]),
-            neck=Binding(data["neck_corners"], data["neck_weights"]),
+            scalp=SkinPoints(data["scalp_corners"], data["scalp_weights"]),
+            neck=SkinPoints(data["neck_corners"], data["neck_weights"]),
             visible=data["visible"],
             occlusion=data["occlusion"],
         )
@@ -114,7 +114,7 @@ def _write(path: Path, data: Baked) -> None:
     arrays = {}
     for field in fields(data):
         value = getattr(data, field.name)
-        if isinstance(value, Binding):
+        if isinstance(value, SkinPoints):
             arrays[f"{field.name}_corners"] = value.corners
             arrays[f"{field.name}_weights"] = value.weights
         else:
@@ -157,7 +157,7 @@ def bind(
     *,
     outermost: bool,
     candidates: int = 160,
-) -> Binding:
+) -> SkinPoints:
     """Where rays meet a mesh (Möller and Trumbore, 1997).
 
     Only the `candidates` triangles nearest to each ray's direction are tried, which finds all
@@ -181,7 +181,7 @@ def bind(
         near = KDTree(centres).query(flat[rows], k=count)[1].reshape(len(rows), count)
         chosen, place = _meet(vertices - start, triangles, near, flat[rows], outermost)
         corners[rows], weights[rows] = triangles[chosen], place
-    return Binding(corners.reshape(*shape, 3), weights.reshape(*shape, 3))
+    return SkinPoints(corners.reshape(*shape, 3), weights.reshape(*shape, 3))
 
 
 def _meet(

@@ -32,7 +32,7 @@ _SCALP_LENGTH: dict[HairStyle, float] = {
 
 
 @dataclass(frozen=True)
-class Frame:
+class HeadPicture:
     """One drawn picture, rows from the top."""
 
     rgba: np.ndarray
@@ -312,7 +312,7 @@ class HeadRenderer:
         """The posed face without hair and shirt: vertices [V, 3], world units; triangles [T, 3]."""
         return to_world(self._posed), self.head.triangles
 
-    def draw(self, camera: Camera) -> Frame:
+    def draw(self, camera: Camera) -> HeadPicture:
         """The picture from `camera`.
 
         Raises:
@@ -323,7 +323,7 @@ class HeadRenderer:
         with self._context:  # makes it current: there may be other renderers
             return self._draw(camera)
 
-    def _draw(self, camera: Camera) -> Frame:
+    def _draw(self, camera: Camera) -> HeadPicture:
         context, size = self._context, self.resolution
         matrix = tuple(camera.projection(NEAR, FAR).T.ravel().tolist())
         eye = tuple(camera.position.tolist())
@@ -352,7 +352,7 @@ class HeadRenderer:
         rgba = np.frombuffer(self._colour.read(), np.uint8).reshape(size, size, 4)[::-1]
         distance = np.frombuffer(self._distance.read(), np.float32).reshape(size, size)[::-1]
         alpha = np.round(rgba[..., 3] * np.float32(4 / 255)) / 4  # four samples a pixel
-        return Frame(rgba, distance, alpha)
+        return HeadPicture(rgba, distance, alpha)
 
     def _draw_skin(self, camera: Camera) -> None:
         """Only what faces the camera: software OpenGL spends most of its time on vertices."""

@@ -6,7 +6,7 @@ from gui_utils import controls
 from gui_utils.files.file_dialogs import DialogError, FileDialog
 from viz.app import shortcuts
 from viz.app.commands import Commands
-from viz.app.palette import Palette
+from viz.app.palette import CommandPalette
 
 
 class Dialogs:
@@ -20,7 +20,7 @@ class Dialogs:
     def __init__(self, commands: Commands, builtin: bool | None = None) -> None:
         self._commands = commands
         self._files = FileDialog(builtin)
-        self._palette = Palette(commands)
+        self._palette = CommandPalette(commands)
 
     @property
     def is_open(self) -> bool:

@@ -24,7 +24,7 @@ Act = Callable[[], object]
 
 
 @dataclass(frozen=True)
-class Entry:
+class PaletteEntry:
     """What is listed, and what choosing it does."""
 
     choice: controls.Choice
@@ -33,7 +33,7 @@ class Entry:
     """What an input can be bound to; None for what only shows something."""
 
 
-class Palette:
+class CommandPalette:
     """Searches commands and settings, and does or shows what was chosen; or has the next input
     bound to it, where that is asked.
 
@@ -44,7 +44,7 @@ class Palette:
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
         self._list: controls.SearchList | None = None
-        self._entries: dict[controls.Choice, Entry] = {}
+        self._entries: dict[controls.Choice, PaletteEntry] = {}
 
     @property
     def listed(self) -> list[controls.Choice]:
@@ -134,37 +134,37 @@ def _draw_panels(commands: Commands, panels: Iterable[Panel]) -> None:
             commands.report(f"The panel {panel.title} failed.", error)
 
 
-def _entries(commands: Commands) -> list[Entry]:
+def _entries(commands: Commands) -> list[PaletteEntry]:
     """All that can be chosen, the keys' commands first."""
     found = _named(commands)
     for favourite in commands.state.favourites:
         if favourite.code is not None:
             choice = controls.Choice(favourite.title, "Favourite", about="Shows this favourite.")
-            found.append(Entry(choice, partial(commands.take_code, favourite.code)))
+            found.append(PaletteEntry(choice, partial(commands.take_code, favourite.code)))
     for group in GROUPS:
         titles = ", ".join(panel.title for panel in PANELS if panel.group == group)
         choice = controls.Choice(f"Show {group}", "Sidebar", about=titles)
-        found.append(Entry(choice, partial(commands.show_group, group)))
+        found.append(PaletteEntry(choice, partial(commands.show_group, group)))
     for panel in PANELS:
         choice = controls.Choice(panel.title, "Panel", about="Opens the panel and goes there.")
-        found.append(Entry(choice, partial(_reach, commands, panel.title)))
+        found.append(PaletteEntry(choice, partial(_reach, commands, panel.title)))
     for name, control in index(commands).items():
         title, *parts = _parts(name)
         # What explains itself by no sentence is a part of another control, or only told.
         if parts and control.about and not parts[-1].isdigit():
             choice = controls.Choice(": ".join(parts), title, about=control.about)
             target = target_of(name, control, commands)
-            found.append(Entry(choice, partial(_reach, commands, name), target))
+            found.append(PaletteEntry(choice, partial(_reach, commands, name), target))
     return found
 
 
-def _named(commands: Commands) -> list[Entry]:
+def _named(commands: Commands) -> list[PaletteEntry]:
     """The commands, which have names of their own."""
-    found: list[Entry] = []
+    found: list[PaletteEntry] = []
 
     def add(name: str, group: str, keys: str, act: Act) -> None:
         target = Target("command", name, name)
-        found.append(Entry(controls.Choice(name, group, keys), act, target))
+        found.append(PaletteEntry(controls.Choice(name, group, keys), act, target))
 
     for key in shortcuts.KEYS:
         if key.caption and key.chord != shortcuts.PALETTE:

@@ -12,7 +12,7 @@ import msgspec
 
 from viz.exports.figures.figure_job import MomentJob
 from viz.exports.table import EXPORTERS
-from viz.state.jobs import Steps
+from viz.state.jobs import Job, Steps
 from viz.state.types import SessionState
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ExportJob:
+class ExportJob(Job):
     """An export as it was requested; later edits of the session do not change it."""
 
+    advice: ClassVar[str] = "Start it again; finished frames are kept."
     what: str
     """Key of `EXPORTERS`."""
     options: dict[str, Any]
@@ -44,7 +45,7 @@ class ExportJob:
 
 
 @dataclass(frozen=True)
-class CaptureJob:
+class CaptureJob(Job):
     """A capture of the state by a keyboard shortcut; a number is added if the name is taken."""
 
     kind: Literal["picture", "raw", "depth"]
@@ -57,7 +58,7 @@ class CaptureJob:
 
 
 @dataclass(frozen=True)
-class WindowCaptureJob:
+class WindowCaptureJob(Job):
     """The pixels of the window, saved with the session that it shows."""
 
     state: SessionState
@@ -73,7 +74,7 @@ class WindowCaptureJob:
 
 
 @dataclass(frozen=True)
-class SaveWsJob:
+class SaveWsJob(Job):
     """The ws of a state's person as .npz or .npy."""
 
     state: SessionState
@@ -85,7 +86,7 @@ class SaveWsJob:
 
 
 @dataclass(frozen=True)
-class CheckPersonJob:
+class CheckPersonJob(Job):
     """Checks that the loaded model fits the person in a file. If the person belongs to another
     model that can be found, the result is that model's path."""
 
@@ -100,7 +101,7 @@ class CheckPersonJob:
 
 
 @dataclass(frozen=True)
-class FindModelJob:
+class FindModelJob(Job):
     """Finds the file with the weights that made an export; the result is empty if there is none."""
 
     weights: str
@@ -116,7 +117,7 @@ class FindModelJob:
 
 
 @dataclass(frozen=True)
-class FindDirectionsJob:
+class FindDirectionsJob(Job):
     """Finds the directions that the model has learnt, or those found before; the path of their
     file. It goes on only in idle time, and is not shown as a job."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from viz.portrait.face_marks import Box, Point
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.tracks.track_options import TrackOptions
-from viz.state.jobs import ReportingSteps
+from viz.state.jobs import Job, ReportingSteps
 from viz.state.types import SessionState
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FindFacesJob:
+class FindFacesJob(Job):
     """Finds the faces of a photo, or the one at a place that the user has marked. Its report has
     the photo as it is shown; its outcome is for `PhotoFaces.of_text`."""
 
@@ -34,11 +34,12 @@ class FindFacesJob:
 
 
 @dataclass(frozen=True)
-class MakePersonJob:
+class MakePersonJob(Job):
     """Makes the person file of a face in a photo. Its reports have the person as found so far; its
     outcome is the file. Where it is stopped, the file holds what was found, and the same job goes
     on from there."""
 
+    advice: ClassVar[str] = "Start it again: it continues where it stopped."
     photo: str
     landmarks: tuple[Point, ...] = field(repr=False)
     """Of the face, in the photo's pixels."""
@@ -52,14 +53,9 @@ class MakePersonJob:
     def name(self) -> str:
         return f"Making {Path(self.path).stem}"
 
-    @property
-    def advice(self) -> str:
-        """What to do when the worker ended meanwhile."""
-        return "Start it again: it goes on where it was."
-
 
 @dataclass(frozen=True)
-class LearnFacesJob:
+class LearnFacesJob(Job):
     """Learns how the model's faces lie and move, from its own pictures; what was learnt before is
     kept. The outcome is the mark of its weights, under which it is found."""
 
@@ -71,10 +67,11 @@ class LearnFacesJob:
 
 
 @dataclass(frozen=True)
-class TrackVideoJob:
+class TrackVideoJob(Job):
     """Makes a motion track of a video, or of a folder of frames; its outcome is the file. Where it
-    is stopped, the same job goes on with the frame that it had reached."""
+    is stopped, the same job continues with the frame that it had reached."""
 
+    advice: ClassVar[str] = "Open the video again: it continues where it stopped."
     video: str
     path: str
     """The track; one that is there is replaced."""
@@ -84,14 +81,9 @@ class TrackVideoJob:
     def name(self) -> str:
         return f"Following {Path(self.video).name}"
 
-    @property
-    def advice(self) -> str:
-        """What to do when the worker ended meanwhile."""
-        return "Open the video again: it goes on where it was."
-
 
 @dataclass(frozen=True)
-class IntoVideoJob:
+class IntoVideoJob(Job):
     """Puts the person of a session, moved by its track, into the track's video; its outcome is the
     file."""
 

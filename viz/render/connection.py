@@ -24,7 +24,6 @@ from viz.render.messages import (
     Event,
     Failed,
     Finished,
-    Job,
     LoadAhead,
     Loaded,
     LoadModel,
@@ -40,7 +39,7 @@ from viz.render.messages import (
 )
 from viz.render.worker_host import Host, Launch, WorkerLine, end_reason, shared_memory
 from viz.state.errors import UserError
-from viz.state.jobs import JobStatus
+from viz.state.jobs import Job, JobStatus
 from viz.state.types import MeshData, RenderRequest
 
 _FEW, _SOON = 3, 60.0
@@ -204,10 +203,14 @@ class WorkerConnection:
         shown = self._shown()
         if shown is None:
             return None
-        loses = any(getattr(pending.job, "loses", True) for pending in self._pending)
-        background = getattr(shown.job, "background", False)
+        loses = any(pending.job.loses for pending in self._pending)
         return JobStatus(
-            shown.job.name, shown.fraction, shown.detail, loses, shown.seconds_left, background
+            shown.job.name,
+            shown.fraction,
+            shown.detail,
+            loses,
+            shown.seconds_left,
+            shown.job.background,
         )
 
     @property
@@ -218,7 +221,7 @@ class WorkerConnection:
         return None if shown is None else shown.fraction
 
     def _shown(self, idle: bool = False) -> _Pending | None:
-        some = (p for p in self._pending if getattr(p.job, "idle", False) == idle)
+        some = (p for p in self._pending if p.job.idle == idle)
         return next((p for p in some if p.number != self._restoring), None)
 
     # What came of it --------------------------------------------------------------------------
@@ -323,7 +326,7 @@ class WorkerConnection:
 
     def _job_ended(self, begun: _Pending, reason: str) -> list[Event]:
         """Handles the job during which the worker ended: a model is loaded again, others fail."""
-        if getattr(begun.job, "background", False):  # nobody waits for it
+        if begun.job.background:  # nobody waits for it
             self._end(begun.number)
             begun.ended()
             return []
@@ -338,7 +341,7 @@ class WorkerConnection:
         else:
             _remove_half_files(begun.job)
             begun.ended()
-            sentence = f"{begun.job.name} stopped: {reason}. {_advice(begun.job)}"
+            sentence = f"{begun.job.name} stopped: {reason}. {begun.job.advice}"
         return [Failed(sentence, number=begun.number)]
 
     def _ends_alike(self, what: Callable[[_End], Any]) -> bool:
@@ -386,8 +389,3 @@ def _remove_half_files(job: Job) -> None:
     if target:
         for folder in (Path(target).parent, Path(target)):
             remove_abandoned(folder)
-
-
-def _advice(job: Job) -> str:
-    """What to do about a job during which the worker ended."""
-    return getattr(job, "advice", "Start it again; finished frames are kept.")

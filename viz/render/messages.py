@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, cast
 
 import msgspec
 import numpy as np
 
 from viz.state.files import Stamp
+from viz.state.jobs import Job
 from viz.state.types import ModelInfo, RenderRequest, RenderResult
 
 # From the window to the worker --------------------------------------------------------------------
@@ -218,21 +219,8 @@ _KINDS: dict[str, type[Any]] = {
 }
 
 
-class Job(Protocol):
-    """A long piece of work: a frozen dataclass of plain values that says what is to be done.
-
-    One with a class variable `loses` that is False is only begun anew where it was stopped; one
-    with `background` that is True leaves idle time to pictures.
-    """
-
-    @property
-    def name(self) -> str:
-        """What is being done, for the user: "Loading NAME"."""
-        ...
-
-
 @dataclass(frozen=True)
-class LoadModel:
+class LoadModel(Job):
     """The job of loading a model in place of the current one, which stays until it is ready."""
 
     loses: ClassVar[bool] = False
@@ -247,7 +235,7 @@ class LoadModel:
 
 
 @dataclass(frozen=True)
-class LoadAhead:
+class LoadAhead(Job):
     """The job of loading the model that will be needed next, and of rendering pictures with it,
     while the current one is shown."""
 

@@ -56,7 +56,7 @@ from viz.render.picture.thumbnail_store import ThumbnailStore
 from viz.render.renderer import Renderer
 from viz.state.errors import SupersededError, UserError
 from viz.state.files import file_stamp
-from viz.state.jobs import Report, ReportingSteps, Steps
+from viz.state.jobs import Job, Report, ReportingSteps, Steps
 from viz.state.types import MeshData, RenderRequest, RenderResult
 
 log = logging.getLogger(__name__)
@@ -70,14 +70,14 @@ class _Task:
     """A job that is queued or under way."""
 
     number: int
-    job: Any
+    job: Job
     steps: ReportingSteps[Any] | None = None
     cancelled: bool = False
 
     @property
     def idle(self) -> bool:
         """Whether it goes on only while nothing else is to be done."""
-        return getattr(self.job, "idle", False)
+        return self.job.idle
 
 
 _QUIET_SECONDS = 0.15

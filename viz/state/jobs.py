@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -52,6 +52,25 @@ def finish(steps: Generator[Any, None, T]) -> T:
             next(steps)
         except StopIteration as end:
             return end.value
+
+
+class Job:
+    """A long piece of work for the worker. Subclasses are frozen dataclasses of plain values that
+    say what is to be done."""
+
+    loses: ClassVar[bool] = True
+    """Whether stopping it loses work; False for what can simply start over, such as loading."""
+    idle: ClassVar[bool] = False
+    """Whether it advances only while nothing else is asked for, and is not shown as a job."""
+    background: ClassVar[bool] = False
+    """Whether it leaves idle time to pictures that are needed sooner."""
+    advice: ClassVar[str] = "Start it again."
+    """What the user can do if the worker ended meanwhile."""
+
+    @property
+    def name(self) -> str:
+        """What is being done, for the user: "Loading NAME"."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)

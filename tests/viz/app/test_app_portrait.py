@@ -167,7 +167,7 @@ def test_a_person_goes_on_after_the_renderer_was_killed(start, model, photo, tmp
     assert isinstance(process, BaseProcess)
     process.kill()
     notice = desk.see_toast("Making parts stopped", 30)
-    assert "it goes on where it was" in notice.sentence
+    assert "it continues where it stopped" in notice.sentence
     desk.until(lambda: not portrait.making and commands.worker.host is not process, 30)
     desk.settle()
     desk.click("Portrait/Go on")

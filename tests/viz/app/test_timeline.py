@@ -11,7 +11,7 @@ import pytest
 
 from gui_utils import controls
 from tests.viz.app.viewport_gallery import Scene, model_info, open_scene
-from viz.app.timeline.timeline_view import Parts, choose_parts
+from viz.app.timeline.timeline_view import BarParts, choose_parts
 from viz.state.animation.clip_time import EXTENT
 from viz.state.types import LOOP_MODES, LoopMode, Playback
 
@@ -202,8 +202,8 @@ def test_a_still_model_has_no_time(scene):
 
 def test_lesser_parts_make_room():
     widths = [choose_parts(width, 25, 7.5) for width in range(20, 1200, 5)]
-    assert widths[0] == Parts(False, False, False, "none", False, "none")
-    assert widths[-1] == Parts()
+    assert widths[0] == BarParts(False, False, False, "none", False, "none")
+    assert widths[-1] == BarParts()
     assert len(set(widths)) == 9
     counts = [parts.width(25, 7.5) for parts in widths]
     assert counts == sorted(counts)

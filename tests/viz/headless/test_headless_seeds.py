@@ -70,7 +70,7 @@ def test_the_protocol_s_cameras_come_from_a_data_set(renderer, model, tmp_path, 
     import torch
 
     from training.data.sampling import open_source
-    from training.metrics.clip_windows import Codes, Windows, generate
+    from training.metrics.clip_windows import ClipCodes, Windows, generate
     from viz.render.latents import z_from_seed, z_motion_from_seed
 
     folder = write_set(clips=3, frames=20)
@@ -80,7 +80,7 @@ def test_the_protocol_s_cameras_come_from_a_data_set(renderer, model, tmp_path, 
     z, z_motion = (
         torch.from_numpy(f(s, 16))[None] for f, s in ((z_from_seed, 9), (z_motion_from_seed, 0))
     )
-    (clip,) = generate(renderer.G, Codes(z, z_motion), cameras, side=128)
+    (clip,) = generate(renderer.G, ClipCodes(z, z_motion), cameras, side=128)
     folder = source.output / "seed0009_motion0000"
     assert len(files(folder)) == 17
     for k in (0, 7, 15):

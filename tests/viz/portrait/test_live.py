@@ -19,7 +19,7 @@ from viz.portrait.camera.self_calibration import kept_template
 from viz.portrait.faces.face import LEFT_LIDS, RIGHT_LIDS, Face
 from viz.portrait.live import camera_sources
 from viz.portrait.live.camera_input import CameraInput
-from viz.portrait.live.face_driver import Driven, FaceDriver, Recording
+from viz.portrait.live.face_driver import FaceDriver, FaceMotion, Recording
 from viz.portrait.live.face_tracker import FaceTracker
 from viz.portrait.live.live_messages import SetDriving
 from viz.portrait.live.one_euro import OneEuroFilter
@@ -70,7 +70,7 @@ def driver(strength: float = 1.0) -> FaceDriver:
     return made
 
 
-def hold(made: FaceDriver, sizes: float, begin: float = 0.0) -> Driven:
+def hold(made: FaceDriver, sizes: float, begin: float = 0.0) -> FaceMotion:
     """What a face asks for that was held for a second."""
     asked = [made.drive(lowered_lip(sizes), begin + k / 25) for k in range(25)]
     return asked[-1]

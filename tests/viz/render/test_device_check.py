@@ -85,7 +85,7 @@ def test_a_device_that_is_right_is_checked_once(G, monkeypatch):
     moved = copy.deepcopy(G)
     for _ in range(2):
         placed = finish(device_check.choose(moved, G))
-        assert placed == device_check.Placed(moved)
+        assert placed == device_check.PlacedModel(moved)
     assert opened == [Plan()]
     G.get_parameter("decoder.net.2.bias").add_(1)  # another model is new there
     finish(device_check.choose(copy.deepcopy(G), G))
@@ -182,7 +182,7 @@ def test_a_model_loads_on_the_processor_where_the_device_takes_nothing(caplog):
 def test_the_processor_is_not_checked(G, monkeypatch):
     opened = play(monkeypatch, failing)
     placed = finish(device_check.place(G, torch.device("cpu")))
-    assert placed == device_check.Placed(G)
+    assert placed == device_check.PlacedModel(G)
     assert not opened
 
 

@@ -17,7 +17,7 @@ from viz.render.connection import WorkerConnection
 from viz.render.inference.stage_interface import Stages
 from viz.render.messages import Event, Finished, Loaded
 from viz.render.renderer import Renderer
-from viz.state import layouts
+from viz.state import jobs, layouts
 from viz.state.types import Preview, Quality, RenderRequest, SessionState
 
 PATIENCE = 20.0
@@ -26,10 +26,14 @@ STEPS: dict[str, Callable[[], Generator[tuple[str, float | None], None, Any]]] =
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(jobs.Job):
     """A job of these tests."""
 
-    name: str
+    word: str
+
+    @property
+    def name(self) -> str:
+        return self.word
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from viz.portrait.live.live_messages import KINDS, CameraFailed, CameraTask, CloseCamera, Seen
+from viz.portrait.live.live_messages import KINDS, CameraFailed, CameraTask, CloseCamera, SeenFace
 from viz.render.messages import decode, encode
 
 Serve = Callable[[Connection, CameraTask], None]
@@ -55,8 +55,8 @@ class CameraLink:
         with contextlib.suppress(queue.Empty):
             while True:
                 event = self._events.get_nowait()
-                if isinstance(event, Seen):
-                    found = [other for other in found if not isinstance(other, Seen)]
+                if isinstance(event, SeenFace):
+                    found = [other for other in found if not isinstance(other, SeenFace)]
                 found.append(event)
         return found
 

@@ -11,7 +11,7 @@ from gui_utils.controls.layout import record_rect
 from gui_utils.gl.texture import Texture
 from viz.app.commands import Commands
 from viz.app.viewport.overlays import MARGIN, Rect, pill, pill_size
-from viz.portrait.live.live_messages import Seen
+from viz.portrait.live.live_messages import SeenFace
 
 _TEXT = "Camera on"
 _WIDTH = 128.0
@@ -51,7 +51,7 @@ class CameraSign:
         if self._texture is not None:
             self._texture.delete()
 
-    def _draw_picture(self, seen: Seen, right: float, bottom: float) -> float:
+    def _draw_picture(self, seen: SeenFace, right: float, bottom: float) -> float:
         """The small picture with the face's points; its top."""
         self._texture = self._texture or Texture()
         if self._pixels is not seen.picture:

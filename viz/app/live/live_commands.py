@@ -26,7 +26,7 @@ from viz.portrait.live.live_messages import (
     CameraTask,
     Record,
     SaveTrack,
-    Seen,
+    SeenFace,
     SetDriving,
     TrackSaved,
 )
@@ -57,7 +57,7 @@ class LiveCamera:
     """Mark of the model that is driven."""
     name: str = ""
     """Of the camera or video; empty until it is open."""
-    seen: Seen | None = field(default=None, repr=False)
+    seen: SeenFace | None = field(default=None, repr=False)
     """What the newest picture shows; None until there is one."""
     problem: str | None = None
     """Why it cannot be opened, once that was looked at: empty where nothing is known."""
@@ -254,7 +254,7 @@ class LiveCommands(SessionFiles):
             return
         if isinstance(event, CameraOpened):
             self.live.name = event.name
-        elif isinstance(event, Seen):
+        elif isinstance(event, SeenFace):
             self.live.seen = event
             if event.code is not None:
                 self._drive(event, event.code)
@@ -265,7 +265,7 @@ class LiveCommands(SessionFiles):
             if event.over:
                 self.close_camera()
 
-    def _drive(self, seen: Seen, code: np.ndarray) -> None:
+    def _drive(self, seen: SeenFace, code: np.ndarray) -> None:
         state, interface = self.state, self.interface
         if state.drive is not self._driven:  # chosen before, or meanwhile: for later
             self._own = state.drive

@@ -21,7 +21,7 @@ from viz.app.stage import show_keys
 from viz.app.stage.awake import Awake
 from viz.app.stage.board import Board
 from viz.app.stage.captions import Caption
-from viz.app.stage.virtual_camera import Scene
+from viz.app.stage.virtual_camera import CameraScene
 from viz.state import layouts
 from viz.state.types import Cue, RenderResult, SessionState
 
@@ -56,7 +56,7 @@ class Audience:
         self._looked = 0.0
         self._entered_fullscreen = False
         self._awake = Awake()
-        self._before_show = Scene()
+        self._before_show = CameraScene()
 
     @property
     def is_here(self) -> bool:
@@ -93,20 +93,22 @@ class Audience:
         return _BLANKS["black" if self._commands.interface.theme == "dark" else "white"]
 
     @property
-    def scene(self) -> Scene:
+    def scene(self) -> CameraScene:
         """What is seen, without a screen; while there is no show, what the window shows."""
         commands, (board, old) = self._commands, self._boards
         show, result = commands.current_show, commands.result
         if show is None:
             if result is not self._before_show.result and _fits(result, commands.state):
-                self._before_show = Scene(result, commands.state.display)
+                self._before_show = CameraScene(result, commands.state.display)
             return replace(self._before_show, ground=self.ground)
         if show.blank:
-            return Scene(ground=self.ground)
+            return CameraScene(ground=self.ground)
         one = commands.interface.audience_view == "one"
         words = ("", "") if show.touched is not None else self._words
-        before = Scene(old.shown, old.display, one, self.ground) if self._fade[1] > 0 else None
-        return Scene(board.shown, board.display, one, self.ground, words, before, self._fade)
+        before = (
+            CameraScene(old.shown, old.display, one, self.ground) if self._fade[1] > 0 else None
+        )
+        return CameraScene(board.shown, board.display, one, self.ground, words, before, self._fade)
 
     def quads(self, size: tuple[int, int], now: float, own: bool = False) -> list[Quad]:
         """What is seen on a screen of `size` pixels; `own` if it is the audience's own window."""

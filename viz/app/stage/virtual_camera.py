@@ -31,7 +31,7 @@ _NO_DEVICE = (
 
 
 @dataclass(frozen=True)
-class Scene:
+class CameraScene:
     """What is to be seen."""
 
     result: RenderResult | None = field(default=None, compare=False)
@@ -44,7 +44,7 @@ class Scene:
     """Colour around the pictures, 0..1."""
     words: tuple[str, str] = ("", "")
     """Title and line of the caption."""
-    before: Scene | None = None
+    before: CameraScene | None = None
     """What its pictures fade in over; None where they stand."""
     fade: tuple[float, float] = (0.0, 0.0)
     """Time of `time.perf_counter` at which the fade began, and its seconds."""
@@ -57,11 +57,11 @@ class VirtualCamera:
     def __init__(self) -> None:
         self.state = "The virtual camera is being opened\u2026"
         """A sentence on what is open, or what is missing."""
-        self._scene = Scene()
+        self._scene = CameraScene()
         self._closing = threading.Event()
         threading.Thread(target=self._run, name="virtual camera", daemon=True).start()
 
-    def show(self, scene: Scene) -> None:
+    def show(self, scene: CameraScene) -> None:
         """Shows a scene from the next frame on."""
         if scene.result is not self._scene.result or scene != self._scene:
             self._scene = scene
@@ -106,7 +106,7 @@ class _Frames:
         last: frames of the scene before, whose fade may go on.
     """
 
-    def __init__(self, scene: Scene, last: _Frames | None = None) -> None:
+    def __init__(self, scene: CameraScene, last: _Frames | None = None) -> None:
         self.scene = scene
         self._above, self._below = pictures(scene, SIZE), None
         if scene.before is not None:
@@ -140,7 +140,7 @@ class _Frames:
         return np.asarray(canvas)
 
 
-def pictures(scene: Scene, size: tuple[int, int]) -> Image.Image:
+def pictures(scene: CameraScene, size: tuple[int, int]) -> Image.Image:
     """The pictures of a scene, letterboxed for a screen of `size` pixels."""
     ground = tuple(round(255 * part) for part in scene.ground)
     canvas = Image.new("RGB", size, ground)

@@ -54,7 +54,7 @@ _NAMED_WIDTH = 520.0
 
 
 @dataclass(frozen=True)
-class Parts:
+class BarParts:
     """Which parts of the bar are shown."""
 
     ends: bool = True
@@ -85,10 +85,10 @@ class Parts:
         return total
 
 
-def choose_parts(width: float, button: float, letter: float) -> Parts:
+def choose_parts(width: float, button: float, letter: float) -> BarParts:
     """The most parts that leave the track its room in `width` Dear ImGui units."""
-    parts = Parts()
-    concessions: tuple[Callable[[Parts], Parts], ...] = (
+    parts = BarParts()
+    concessions: tuple[Callable[[BarParts], BarParts], ...] = (
         lambda p: replace(p, loop="one"),
         lambda p: replace(p, ends=False),
         lambda p: replace(p, readout="short"),
@@ -178,7 +178,7 @@ class Timeline:
         state: SessionState,
         commands: Commands,
         clock: Clock,
-        parts: Parts,
+        parts: BarParts,
         span: tuple[float, float],
         middle: float,
         ready: Sequence[bool],
@@ -215,7 +215,7 @@ class Timeline:
         state: SessionState,
         commands: Commands,
         clock: Clock,
-        parts: Parts,
+        parts: BarParts,
         at: tuple[float, float],
     ) -> float:
         """Buttons from `at` (left, middle) on; where they end."""
@@ -242,7 +242,7 @@ class Timeline:
         return x - style.px(_GAP) + style.px(_GROUP_GAP)
 
     def _readout(
-        self, state: SessionState, parts: Parts, at: tuple[float, float], width: float
+        self, state: SessionState, parts: BarParts, at: tuple[float, float], width: float
     ) -> None:
         """The time, to be typed after a double click, and the frame under it."""
         x, middle = round(at[0]), at[1]
@@ -329,7 +329,7 @@ def _play_button(at: tuple[float, float], playing: bool) -> bool:
     return pressed
 
 
-def _loop_buttons(state: SessionState, parts: Parts, at: tuple[float, float]) -> float:
+def _loop_buttons(state: SessionState, parts: BarParts, at: tuple[float, float]) -> float:
     """The loop modes from `at` (left, middle) on; where they end."""
     if parts.loop == "none":
         return at[0]
@@ -351,7 +351,7 @@ def _loop_buttons(state: SessionState, parts: Parts, at: tuple[float, float]) ->
     return x + style.px(_GROUP_GAP)
 
 
-def _speed(state: SessionState, parts: Parts, at: tuple[float, float]) -> float:
+def _speed(state: SessionState, parts: BarParts, at: tuple[float, float]) -> float:
     """The speed at `at` (left, middle); where it ends."""
     if not parts.speed:
         return at[0]
@@ -370,7 +370,7 @@ def _speed(state: SessionState, parts: Parts, at: tuple[float, float]) -> float:
     return at[0] + width + style.px(_GROUP_GAP)
 
 
-def _path_button(commands: Commands, parts: Parts, at: tuple[float, float]) -> float:
+def _path_button(commands: Commands, parts: BarParts, at: tuple[float, float]) -> float:
     """The button that shows the path's lane at `at` (left, middle); where it ends."""
     if not parts.path:
         return at[0]

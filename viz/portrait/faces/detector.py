@@ -21,7 +21,7 @@ _SAME_FACE = 0.3
 
 
 @dataclass(frozen=True)
-class Detector:
+class DetectorNet:
     """One of the two networks."""
 
     name: Name
@@ -40,8 +40,8 @@ class Detector:
         return np.concatenate(centres)
 
 
-SHORT_RANGE = Detector("face_detection_short_range", 128, ((16, 2), (8, 6)))
-FULL_RANGE = Detector("face_detection_full_range", 192, ((48, 1),))
+SHORT_RANGE = DetectorNet("face_detection_short_range", 128, ((16, 2), (8, 6)))
+FULL_RANGE = DetectorNet("face_detection_full_range", 192, ((48, 1),))
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Candidate:
 
 
 @torch.no_grad()
-def candidates(pixels: Tensor, window: Square, detector: Detector) -> list[Candidate]:
+def candidates(pixels: Tensor, window: Square, detector: DetectorNet) -> list[Candidate]:
     """Faces that a detector sees in a window of the picture, the surest first.
 
     Args:
@@ -87,7 +87,7 @@ def candidates(pixels: Tensor, window: Square, detector: Detector) -> list[Candi
 
 
 @lru_cache(maxsize=2)
-def _anchors(detector: Detector) -> np.ndarray:
+def _anchors(detector: DetectorNet) -> np.ndarray:
     return detector.anchors()
 
 

@@ -44,7 +44,7 @@ _REST = 10.0
 
 
 @dataclass(frozen=True)
-class Shot:
+class FittedShot:
     """Who and what is in front of which camera."""
 
     ws: Tensor
@@ -99,11 +99,11 @@ class CodeSearch(Stepping):
         """Steps that look at small raw pictures alone."""
         return round(_COARSE_SHARE * self.steps)
 
-    def shot(self) -> Shot:
+    def shot(self) -> FittedShot:
         """What is found so far."""
         view = self.start_view + self.view * self.spreads
         ws = self.space.ws(self.people)[None]
-        return Shot(ws, self.space.motion(self.motion), camera_of(view))
+        return FittedShot(ws, self.space.motion(self.motion), camera_of(view))
 
     @torch.no_grad()
     def choose_start(self) -> Iterator[float]:
@@ -119,7 +119,7 @@ class CodeSearch(Stepping):
             ws = w[k, None, None].expand(1, config.num_ws, -1)
             now = planes(self.G, ws, still)
             self.room.add(now)
-            raw = self._render(now, Shot(ws, still, c), True)
+            raw = self._render(now, FittedShot(ws, still, c), True)
             loss = float(self.likeness.picture(raw.image))
             if loss < best:
                 best = loss
@@ -159,16 +159,16 @@ class CodeSearch(Stepping):
             + _VIEW_PRIOR * self.view.square().mean()
         )
 
-    def _rest(self, shot: Shot) -> Tensor:
+    def _rest(self, shot: FittedShot) -> Tensor:
         """A smile in the photo belongs to its motion, not to the person at rest."""
-        still = Shot(shot.ws, torch.zeros_like(shot.motion), shot.c.detach())
+        still = FittedShot(shot.ws, torch.zeros_like(shot.motion), shot.c.detach())
         raw = self._render(planes(self.G, still.ws, still.motion), still, True)
         image = self.G.superresolve(raw, still.ws)
         opening = mouth_opening(self.likeness.points(image))
         return _REST * (opening - self.rest_opening).relu().mean()
 
     def _render(
-        self, now: Tensor, shot: Shot, coarse: bool, jitter: torch.Generator | None = None
+        self, now: Tensor, shot: FittedShot, coarse: bool, jitter: torch.Generator | None = None
     ) -> RawRender:
         options = self.G.config.rendering
         samples = _COARSE_SAMPLES if coarse else _SAMPLES

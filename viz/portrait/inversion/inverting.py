@@ -15,7 +15,7 @@ from torch import Tensor
 
 from training.networks.generator import Generator
 from viz.portrait.camera.camera_fit import CameraFit
-from viz.portrait.inversion.code_search import CodeSearch, Shot, camera_of, planes
+from viz.portrait.inversion.code_search import CodeSearch, FittedShot, camera_of, planes
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.likeness import Likeness
 from viz.portrait.inversion.photo_target import PhotoTarget
@@ -166,11 +166,11 @@ class Inversion:
         return refined_fit(self._first, view[0].double().tolist())
 
     @torch.no_grad()
-    def _refined(self) -> tuple[Likeness, Shot, CameraFit, Generator]:
+    def _refined(self) -> tuple[Likeness, FittedShot, CameraFit, Generator]:
         """The codes that were found, before the camera and crop that were found with them."""
         fit, shot = self._fit(), self._search.shot()
         view = shot.c.new_tensor([[fit.yaw, fit.pitch, 0, 0, 0, 0]])
-        shot = Shot(shot.ws.detach().clone(), shot.motion.detach().clone(), camera_of(view))
+        shot = FittedShot(shot.ws.detach().clone(), shot.motion.detach().clone(), camera_of(view))
         return Likeness(self._target(fit)), shot, fit, self.G
 
     def _begin_tuning(self) -> WeightTuning:
@@ -235,7 +235,7 @@ class _Clock:
         return due
 
 
-def _image(G: Generator, shot: Shot) -> Tensor:
+def _image(G: Generator, shot: FittedShot) -> Tensor:
     raw = G.render(planes(G, shot.ws, shot.motion), shot.ws, shot.c)
     return G.superresolve(raw, shot.ws)
 

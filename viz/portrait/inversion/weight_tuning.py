@@ -14,7 +14,7 @@ from torch import Tensor
 
 from training.camera import orbits
 from training.networks.generator import Generator, RawRender
-from viz.portrait.inversion.code_search import Shot, planes
+from viz.portrait.inversion.code_search import FittedShot, planes
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.likeness import Likeness
 from viz.portrait.inversion.room import Room
@@ -59,7 +59,7 @@ class WeightTuning(Stepping):
         self,
         G: Generator,
         likeness: Likeness,
-        shot: Shot,
+        shot: FittedShot,
         room: Room,
         options: InversionOptions,
     ) -> None:

@@ -45,7 +45,7 @@ _MOST_FRAMES = 60 * 60 * 60
 
 
 @dataclass(frozen=True, eq=False)
-class Driven:
+class FaceMotion:
     """What a face asks for."""
 
     time: float
@@ -113,7 +113,7 @@ class FaceDriver:
             self._calibrated = True
             self._neutral = _middle(list(self._last))
 
-    def drive(self, face: Face, time: float) -> Driven:
+    def drive(self, face: Face, time: float) -> FaceMotion:
         """What a face asks for that was seen at `time`, in seconds that rise."""
         fit = self._fit = fit_camera(self._template, face.landmarks, start=self._fit)
         seen = face_points(face)
@@ -130,7 +130,7 @@ class FaceDriver:
             self._code = code.astype(np.float32)
         numbers = (fit.yaw, fit.pitch, *fit.centre, fit.side, fit.angle)
         yaw, pitch, x, y, side, angle = map(float, self._heads(np.array(numbers), time))
-        return Driven(
+        return FaceMotion(
             time=time,
             code=self._code,
             amounts=(self._strength * amounts).astype(np.float32),
@@ -195,9 +195,9 @@ class Recording:
     """Notes what is played, for a motion track."""
 
     def __init__(self) -> None:
-        self._noted: list[Driven] = []
+        self._noted: list[FaceMotion] = []
 
-    def add(self, driven: Driven) -> None:
+    def add(self, driven: FaceMotion) -> None:
         """Notes what a picture asked for."""
         if len(self._noted) < _MOST_FRAMES:
             self._noted.append(driven)

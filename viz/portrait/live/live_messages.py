@@ -67,7 +67,7 @@ class CameraOpened:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class SeenFace:
     """What the newest picture shows."""
 
     time: float
@@ -110,7 +110,7 @@ KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *(SetDriving, Calibrate, Record, SaveTrack, CloseCamera),
-        *(CameraOpened, Seen, TrackSaved, CameraFailed),
+        *(CameraOpened, SeenFace, TrackSaved, CameraFailed),
     )
 }
 """All of them by name, for `viz.render.messages.decode`."""

@@ -26,7 +26,7 @@ from viz.portrait.live.live_messages import (
     CloseCamera,
     Record,
     SaveTrack,
-    Seen,
+    SeenFace,
     SetDriving,
     TrackSaved,
 )
@@ -135,7 +135,7 @@ class Watcher:
         height, width = frame.pixels.shape[:2]
         self._size = (width, height)
         face = self._tracker.look(frame.pixels)
-        seen = Seen(frame.time, _small(frame.pixels), np.zeros((0, 2), np.float32))
+        seen = SeenFace(frame.time, _small(frame.pixels), np.zeros((0, 2), np.float32))
         if face is None:
             driver.lose()
         else:

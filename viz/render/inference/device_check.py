@@ -45,7 +45,7 @@ _RUNS = 3
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedModel:
     """A model on the device that it renders on."""
 
     G: networks.Generator
@@ -55,7 +55,7 @@ class Placed:
     """What the user should know about it, one sentence each."""
 
 
-Steps = Generator[tuple[str, float], None, Placed]
+Steps = Generator[tuple[str, float], None, PlacedModel]
 """Yields what is being done and the fraction done."""
 
 
@@ -75,7 +75,7 @@ def place(G: networks.Generator, device: torch.device, *, remember: bool = True)
     """
     if device.type == "cpu":
         yield from calibration.find(G)
-        return Placed(G)
+        return PlacedModel(G)
     try:
         with torch.inference_mode(False):  # as the model itself was made
             moved = copy.deepcopy(G).to(device)
@@ -83,7 +83,7 @@ def place(G: networks.Generator, device: torch.device, *, remember: bool = True)
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # drivers and libraries have many ways to fail
-        placed = Placed(G, notes=(_on_processor(device, f"fail ({first_line(error)})"),))
+        placed = PlacedModel(G, notes=(_on_processor(device, f"fail ({first_line(error)})"),))
     for note in placed.notes:
         log.warning("%s", note)
     if placed.G is G:
@@ -110,7 +110,7 @@ def choose(moved: networks.Generator, G: networks.Generator, *, remember: bool =
         trouble = f"fail ({first_line(error)})"
     mark = _mark(moved, plan)
     if remember and not trouble and mark.exists():
-        return Placed(moved)
+        return PlacedModel(moved)
     yield "Checking the device's pictures", 0.95
     with torch.inference_mode():
         exact = check_pictures(ReferenceStages(G, Plan(reference=True)), G)
@@ -120,12 +120,12 @@ def choose(moved: networks.Generator, G: networks.Generator, *, remember: bool =
         if not trouble:
             if remember:
                 _keep(mark)
-            return Placed(moved)
+            return PlacedModel(moved)
     # The reference networks may fail in half formats, too: float32 is the safest.
     if plain := _trouble(moved, Plan(reference=True), exact):
-        return Placed(G, notes=(_on_processor(moved.device, plain),))
+        return PlacedModel(G, notes=(_on_processor(moved.device, plain),))
     note = f"On {name} the fast networks {trouble}: the plain ones are used, which are slower."
-    return Placed(moved, reference=True, notes=(note,))
+    return PlacedModel(moved, reference=True, notes=(note,))
 
 
 def _trouble(G: networks.Generator, plan: Plan, exact: list[Tensor]) -> str:

@@ -30,7 +30,7 @@ _MARGIN = 0.06
 
 
 @dataclass(frozen=True)
-class Surface:
+class SurfacePoints:
     """Points on the surface of a model's average person."""
 
     points: np.ndarray
@@ -57,7 +57,7 @@ class Surface:
         return max(float(near - margin), 1e-3), max(float(far + margin), 2e-3)
 
 
-def find_surface(G: Generator) -> Surface:
+def find_surface(G: Generator) -> SurfacePoints:
     """Looks at a model's average person from all sides."""
     config, device = G.config, G.device
     cameras = [Camera.orbit(yaw, pitch) for yaw, pitch in _VIEWS]
@@ -71,4 +71,4 @@ def find_surface(G: Generator) -> Surface:
     points = origins[:, None] + depth * directions
     solid = raw.opacity.reshape(len(cameras), -1).cpu().numpy() > _SOLID
     solid &= (np.abs(points) < config.rendering.box_warp / 2).all(axis=-1)  # the model's own space
-    return Surface(points[solid], -directions[solid])
+    return SurfacePoints(points[solid], -directions[solid])

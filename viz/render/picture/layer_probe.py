@@ -18,7 +18,7 @@ from viz.state.types import LayerInfo, Probe, ProbeResult, Shot
 _KINDS: dict[type, str] = {SynthesisLayer: "convolution", ToRGB: "toRGB", SynthesisBlock: "block"}
 
 
-class Stages(Protocol):
+class ProbedStages(Protocol):
     """The stages whose layers can be probed."""
 
     def run_planes(self, shot: Shot) -> Tensor: ...
@@ -74,7 +74,7 @@ def look(activation: Tensor, probe: Probe) -> ProbeResult:
     return ProbeResult(probe, picture, shape, lo, hi, least, most, mean, std)
 
 
-def activation(G: Generator, stages: Stages, shot: Shot, name: str) -> Tensor:
+def activation(G: Generator, stages: ProbedStages, shot: Shot, name: str) -> Tensor:
     """A layer's activation for a shot [C, h, w].
 
     Raises:

@@ -113,7 +113,7 @@ class PreparedModel:
         return 1 - (1 - place) * solid
 
     @functools.cached_property
-    def _surface(self) -> depth_range.Surface:
+    def _surface(self) -> depth_range.SurfacePoints:
         return depth_range.find_surface(self.G)
 
     def side(self, quality: Quality) -> int:
