@@ -15,6 +15,7 @@ from training.user_folders import expanded
 from viz.headless.drive_command import DriveOptions
 from viz.headless.invert_command import InvertOptions
 from viz.headless.track_command import TrackCommandOptions
+from viz.state.errors import UserError
 
 
 @dataclass
@@ -49,27 +50,22 @@ def run_app(options: AppOptions) -> int:
     from viz.render.connection import WorkerConnection
     from viz.render.worker_host import in_process
     from viz.state import files, named_files
-    from viz.state.errors import UserError
     from viz.state.person import PERSON_SUFFIX
     from viz.worker_process import run as run_worker
 
     opened, state = None, None
     if options.checkpoint.lower().endswith(PERSON_SUFFIX):
         options = replace(options, checkpoint="", person=options.checkpoint)
-    try:
-        options = replace(options, checkpoint=files.model_file(options.checkpoint))
-        second = files.compared_file(options.compare)
-        for path in (options.checkpoint, options.person, second):
-            if path and (problem := named_files.problem_of(expanded(path))):
-                raise UserError(f"Cannot load {path}: {problem}.")
-        if session := options.kiosk or options.session:
-            opened = read_session(session, named_files.opened_before())
-            state = replace(opened.state, checkpoint=opened.model)
-            if options.kiosk and not state.cues:
-                raise UserError(f"{session} has no cues: a kiosk needs at least one.")
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
+    options = replace(options, checkpoint=files.model_file(options.checkpoint))
+    second = files.compared_file(options.compare)
+    for path in (options.checkpoint, options.person, second):
+        if path and (problem := named_files.problem_of(expanded(path))):
+            raise UserError(f"Cannot load {path}: {problem}.")
+    if session := options.kiosk or options.session:
+        opened = read_session(session, named_files.opened_before())
+        state = replace(opened.state, checkpoint=opened.model)
+        if options.kiosk and not state.cues:
+            raise UserError(f"{session} has no cues: a kiosk needs at least one.")
     # The worker takes longest to begin, so it does while the window's libraries are loaded.
     worker = WorkerConnection(in_process(run_worker), options.device)
     from gui_utils.window.window import DisplayError
@@ -108,44 +104,24 @@ def run_doctor(_: DoctorOptions) -> int:
 def run_invert(options: InvertOptions) -> int:
     """Makes person files of photos; the exit status is 1 where one could not be made."""
     from viz.headless.inversions import invert
-    from viz.state.errors import UserError
 
-    try:
-        return 0 if invert(options, show=True) else 1
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
+    return 0 if invert(options, show=True) else 1
 
 
 def run_track(options: TrackCommandOptions) -> int:
-    """Makes a motion track of a video; the exit status is 1 where it could not be made."""
+    """Makes a motion track of a video."""
     from viz.headless.tracks_made import make_track
-    from viz.state.errors import UserError
 
-    try:
-        path, sentence = make_track(options)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
+    path, sentence = make_track(options)
     print(f"Saved {path}\n{sentence}")
     return 0
 
 
 def run_drive(options: DriveOptions) -> int:
-    """Moves a person by a motion track; the exit status is 1 where that is not possible."""
-    from viz.exports.writing import ExistsError
+    """Moves a person by a motion track."""
     from viz.headless.driven_exports import drive
-    from viz.state.errors import UserError
 
-    try:
-        path = drive(options, show=True)
-    except ExistsError as error:
-        print(f"{error} On the command line: --overwrite.", file=sys.stderr)
-        return 1
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"Saved {path}")
+    print(f"Saved {drive(options, show=True)}")
     return 0
 
 
@@ -187,10 +163,19 @@ _EXAMPLES = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command named first, or the application."""
+    """Runs the command named first, or the application; a user's mistake gets a sentence, and the
+    exit status is 1."""
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except UserError as error:
+        hint = f" On the command line: {error.option}." if error.option else ""
+        print(f"{error}{hint}", file=sys.stderr)
+        return 1
+
+
+def _run(arguments: list[str]) -> int:
     from viz.headless import command_line
 
-    arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["help"]:  # alone, or before a command
         arguments = [*arguments[1:2], "--help"]
     name, rest = (arguments[0], arguments[1:]) if arguments else ("app", [])

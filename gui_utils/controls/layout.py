@@ -394,11 +394,11 @@ def _panel_edges() -> tuple[float, float]:
 
 def ellipsis(text: str, width: float) -> str:
     """`text`, shortened with … to fit `width` Dear ImGui units in the current font."""
-    return _ellipsis(printable(text), int(width), imgui.get_font_size(), imgui.get_font().font_id)
+    return fitted_text(printable(text), int(width), imgui.get_font_size(), imgui.get_font().font_id)
 
 
 @lru_cache(maxsize=1024)
-def _ellipsis(text: str, width: int, font_size: float, font_id: int) -> str:
+def fitted_text(text: str, width: int, font_size: float, font_id: int) -> str:
     # The font is only part of the cache key: text is measured in the current font.
     del font_size, font_id
     if imgui.calc_text_size(text).x <= width:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -171,3 +172,18 @@ def driver(make_driver: Callable[..., Driver]) -> Driver:
     made.xdo("mousemove", 415, 515)
     assert style.scale() == 1.0
     return made
+
+
+def ask_to_close(window: int) -> None:
+    """Send a window what its close button sends."""
+    x11 = ctypes.CDLL("libX11.so.6")
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    x11.XInternAtom.restype = ctypes.c_ulong
+    display_handle = ctypes.c_void_p(x11.XOpenDisplay(None))
+    atoms = [
+        x11.XInternAtom(display_handle, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW")
+    ]
+    client_message, by_longs = 33, 32
+    event = (ctypes.c_long * 24)(client_message, 0, 1, 0, window, atoms[0], by_longs, atoms[1], 0)
+    x11.XSendEvent(display_handle, ctypes.c_ulong(window), 0, 0, event)
+    x11.XCloseDisplay(display_handle)

@@ -18,7 +18,7 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.window.window import Window
-from tests.gui_utils.conftest import Driver
+from tests.gui_utils.conftest import Driver, ask_to_close
 
 
 def test_pixels_are_those_of_the_theme(driver: Driver) -> None:
@@ -160,8 +160,8 @@ def test_default_size_is_usable(make_driver: Callable[..., Driver]) -> None:
 
 def test_close_button_asks_and_drops_arrive(driver: Driver) -> None:
     window = driver.window
-    window._callbacks[0](window.handle)
-    assert window.close_requested
+    ask_to_close(glfw.get_x11_window(window.handle))
+    driver.until(lambda: window.close_requested)
     window.close_requested = False
     window.drop(["/a b.png", Path("/c.pkl")])
     assert window.take_drops() == ["/a b.png", "/c.pkl"]

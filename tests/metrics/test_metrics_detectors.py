@@ -175,7 +175,7 @@ def test_a_state_dict_loads_as_old_and_wrapped_files_have_it(tmp_path):
     detector = load_detector(tmp_path / "i3d.pt", VIDEO)
     assert detector.dim == 400
     assert len(detector.sha256) == 64
-    loaded = detector._network.state_dict()
+    loaded = detector.network.state_dict()
     assert all(torch.equal(loaded[name], value) for name, value in network.state_dict().items())
 
 

@@ -112,10 +112,10 @@ def test_real_pictures_are_nearer_to_themselves_than_generated_ones(config, tiny
     level = real_levels(session)[16]
     from training.metrics import sliced
 
-    dataset = sliced._dataset(session)
+    dataset = sliced.open_dataset(session)
     numbers = list(range(100, 112))
     others = cut(
-        sliced._real(session, dataset, numbers).float() / 127.5 - 1, torch.rand(12, 64, 2)
+        sliced.real_pictures(session, dataset, numbers).float() / 127.5 - 1, torch.rand(12, 64, 2)
     ).flatten(0, 1)
     assert distance(session, level, others) * 1000 < result.value / 3
 
@@ -127,7 +127,7 @@ def test_statistics_are_kept_and_a_damaged_file_is_mended(config, tiny_generator
     from training.metrics import sliced
 
     with monkeypatch.context() as patch:
-        patch.setattr(sliced, "_real", None)  # nothing real is read again
+        patch.setattr(sliced, "real_pictures", None)  # nothing real is read again
         assert measure(session, ["swd"])["swd"] == first
     kept.write_bytes(kept.read_bytes()[:500])
     assert measure(session, ["swd"])["swd"] == first

@@ -165,9 +165,9 @@ def test_skin_does_not_stick_out_of_the_shirt(renderer: HeadRenderer):
 
 
 def test_drawing_before_an_identity_is_refused(renderer: HeadRenderer):
-    before, renderer._traits = renderer._traits, None
+    before, renderer.traits = renderer.traits, None
     try:
         with pytest.raises(RuntimeError, match="identity"):
             renderer.draw(Camera.orbit())
     finally:
-        renderer._traits = before
+        renderer.traits = before

@@ -129,7 +129,7 @@ class Detector:
 
     def __init__(self, network: Any, kind: Kind, device: torch.device, sha256: str = "") -> None:
         self.kind, self.device, self.sha256 = kind, device, sha256
-        self._network = network
+        self.network = network
         self._keywords = _understood(network, kind.keywords)
         example = torch.zeros(kind.example, dtype=torch.uint8)
         try:
@@ -145,7 +145,7 @@ class Detector:
     @torch.no_grad()
     def __call__(self, pictures: Tensor) -> Tensor:
         ready = self.kind.prepare(pictures.to(self.device))
-        return self._network(ready, **self._keywords).float()
+        return self.network(ready, **self._keywords).float()
 
 
 def load_detector(

@@ -70,7 +70,7 @@ def measure(session: Session, names: list[str]) -> dict[str, Result]:
         DatasetError: when it cannot be used.
     """
     real = real_levels(session)
-    dataset = _dataset(session)
+    dataset = open_dataset(session)
     fake = _patches(session, dataset, partial(_generated, session, dataset), "generated pictures")
     distances = {side: 1000 * distance(session, real[side], fake[side]) for side in real}
     value = sum(distances.values()) / len(distances)
@@ -86,8 +86,8 @@ def real_levels(session: Session) -> dict[int, Level]:
     # All processes must agree: one may not see the cache, or see it only now.
     if not session.world.any(kept is None) and kept is not None:
         return kept
-    dataset = _dataset(session)
-    patches = _patches(session, dataset, partial(_real, session, dataset), "real pictures")
+    dataset = open_dataset(session)
+    patches = _patches(session, dataset, partial(real_pictures, session, dataset), "real pictures")
     levels = {side: _level(session, found) for side, found in patches.items()}
     if session.world.first:
         parts = {
@@ -198,14 +198,14 @@ def _patches(
     return {side: patches.flatten(0, 1) for side, patches in found.items()}
 
 
-def _dataset(session: Session) -> ClipDataset:
+def open_dataset(session: Session) -> ClipDataset:
     """Sample k is what picture k is compared with, or the camera and time that it takes."""
     config = session.config
     side = min(session.source.resolution, session.G.config.image_resolution)
     return ClipDataset(session.source, side, seed=config.seed, mirror=False, stride=config.stride)
 
 
-def _real(session: Session, dataset: ClipDataset, numbers: Sequence[int]) -> Tensor:
+def real_pictures(session: Session, dataset: ClipDataset, numbers: Sequence[int]) -> Tensor:
     """Pictures uint8 [N, 3, H, W] of the data set: of every second sample the later frame."""
     samples = ahead(dataset.__getitem__, numbers, session.config.batch)
     return torch.stack([sample.images[k % 2] for k, sample in zip(numbers, samples, strict=True)])
@@ -253,7 +253,7 @@ def _cache_path(session: Session) -> Path:
         "pictures": config.pictures,
         "seed": config.seed,
         "stride": config.stride,
-        "side": _dataset(session).resolution,
+        "side": open_dataset(session).resolution,
         "sizes": [PATCH, PATCHES, DIRECTIONS, QUANTILES, COARSEST],
     }
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]

@@ -132,7 +132,8 @@ class HeadRenderer:
         self.baked = baked(self.head, self._context, cache, progress)
         self.head.keep_triangles(self.baked.visible)
         self.hair = hair.Hairdresser(self.head, self.baked)
-        self._traits: Traits | None = None
+        self.traits: Traits | None = None
+        """Of the identity that is drawn; None before there is one."""
         self._rest = self._posed = self.head.vertices
         self._faces = np.zeros_like(self.head.triangles, np.float32)
         self._make_targets()
@@ -225,7 +226,7 @@ class HeadRenderer:
 
     def set_identity(self, traits: Traits) -> None:
         """Dress the head as the person of `traits`; its pose is then to be set."""
-        self._traits = traits
+        self.traits = traits
         with self._context:
             self._dress(traits)
 
@@ -318,7 +319,7 @@ class HeadRenderer:
         Raises:
             RuntimeError: when no identity has been set.
         """
-        if self._traits is None:
+        if self.traits is None:
             raise RuntimeError("Set an identity and a pose before drawing.")
         with self._context:  # makes it current: there may be other renderers
             return self._draw(camera)

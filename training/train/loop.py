@@ -235,14 +235,16 @@ class Trainer:
         for index, phase in enumerate(PHASES):
             if number % self.step.interval(phase) == 0:
                 start = time.perf_counter()
-                values |= self._phase(phase, index, number, schedule)
+                values |= self.run_phase(phase, index, number, schedule)
                 self._synchronize()
                 self.seconds[phase] += time.perf_counter() - start
         self._average()
         self.state.update = number + 1
         return values
 
-    def _phase(self, phase: Phase, index: int, number: int, schedule: Schedule) -> dict[str, float]:
+    def run_phase(
+        self, phase: Phase, index: int, number: int, schedule: Schedule
+    ) -> dict[str, float]:
         """Forward, backward and optimiser step of one phase."""
         config, world, nets = self.config, self.world, self.networks
         names = ["G"] if phase.startswith("G") else ["D_image", "D_video"]

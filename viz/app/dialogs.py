@@ -20,7 +20,7 @@ class Dialogs:
     def __init__(self, commands: Commands, builtin: bool | None = None) -> None:
         self._commands = commands
         self._files = FileDialog(builtin)
-        self._palette = CommandPalette(commands)
+        self.palette = CommandPalette(commands)
 
     @property
     def is_open(self) -> bool:
@@ -37,7 +37,7 @@ class Dialogs:
             commands.question = commands.file_question = None
             commands.help_open = commands.palette_open = False
             self._files.cancel()
-            self._palette.close()
+            self.palette.close()
             commands.report("The dialog failed and was closed.", error)
 
     def _draw(self) -> None:
@@ -50,7 +50,7 @@ class Dialogs:
         elif commands.help_open:
             commands.help_open = controls.key_help(shortcuts.help_rows())
         elif commands.palette_open:
-            commands.palette_open = self._palette.draw()
+            commands.palette_open = self.palette.draw()
 
     def _draw_question(self) -> None:
         question = self._commands.question

@@ -188,7 +188,7 @@ class Screen:
             _child(
                 "##bar",
                 size,
-                lambda: self._guarded("the bar", lambda: _bar(commands)),
+                lambda: self._guarded("the bar", lambda: draw_bar(commands)),
                 (10, 5),
                 fill=True,
             )
@@ -312,7 +312,7 @@ def _child(name, size, content, padding=(0, 0), fill=False) -> None:
         imgui.end_child()
 
 
-def _bar(commands: Commands) -> None:
+def draw_bar(commands: Commands) -> None:
     """What is loaded at the left, what is going on, and the most used actions at the right."""
     buttons: list[tuple[str, str, Callable[[], None], bool]] = [
         (icons.ICON_FA_FOLDER_OPEN, "Open (Ctrl+O)", commands.open_dialog, True),

@@ -15,6 +15,8 @@ from viz.state.files import reason
 class ExistsError(UserError):
     """The target exists, and may not be replaced."""
 
+    option = "--overwrite"
+
 
 def check(options: Any, path: Path, overwrite: bool) -> None:
     """Refuses impossible exports before any work is done.

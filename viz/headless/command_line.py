@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from typing import Any, get_args, get_origin
 
 import tyro
@@ -21,7 +20,6 @@ from viz.exports.table import EXPORTERS
 from viz.headless.export_source import Source
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.state import settings
-from viz.state.errors import UserError
 from viz.state.person import parse_seeds
 
 COMMANDS = {
@@ -42,24 +40,14 @@ def run(command: str, arguments: list[str]) -> int:
 
     Returns:
         the exit status.
+
+    Raises:
+        UserError: when the arguments make no sense, or the export cannot be made.
     """
-    name = COMMANDS[command]
-    try:
-        source, options = parse(command, arguments)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
-    from viz.exports.writing import ExistsError
+    source, options = parse(command, arguments)
     from viz.headless.export_runs import export
 
-    try:
-        made = export(name, source, options, show=True)
-    except ExistsError as error:
-        print(f"{error} On the command line: --overwrite.", file=sys.stderr)
-        return 1
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
+    made = export(COMMANDS[command], source, options, show=True)
     if len(made) == 1:
         print(f"Saved {made[0]}")
     elif made:  # each of several processes reports its own

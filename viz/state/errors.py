@@ -3,7 +3,10 @@
 
 class UserError(Exception):
     """Something that the user can put right. Its text is one or two whole sentences that say what
-    is wrong and what to do; it is shown as it is, without a traceback."""
+    is wrong and what to do; it is shown without a traceback."""
+
+    option = ""
+    """The option that puts it right on the command line, if there is one."""
 
 
 class SupersededError(Exception):

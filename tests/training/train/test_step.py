@@ -18,7 +18,7 @@ ONE_BY_ONE = replace(CONFIG.discriminator, group_size=1)  # no sample's logit de
 
 def gradients(run: Trainer, phase: Phase) -> dict[str, torch.Tensor]:
     """Of every trained parameter after one phase of the first update."""
-    run._phase(phase, PHASES.index(phase), 0, Schedule.at(0, run.config))
+    run.run_phase(phase, PHASES.index(phase), 0, Schedule.at(0, run.config))
     return {
         f"{part}.{name}": parameter.grad.clone()
         for part, module in run.state.modules.items()
@@ -132,7 +132,7 @@ def formats(run: Trainer) -> dict[str, set[torch.dtype]]:
                 resolution = key.split(".")[0]
                 seen = found.setdefault(f"{name} {resolution}", set())
                 layer.register_forward_hook(lambda *a, seen=seen: seen.add(a[2].dtype))
-    run._phase("Gmain", 0, 0, Schedule.at(0, run.config))
+    run.run_phase("Gmain", 0, 0, Schedule.at(0, run.config))
     return found
 
 

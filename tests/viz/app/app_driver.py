@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import ctypes
 import os
 import subprocess
 import time
@@ -257,18 +256,3 @@ def desk(start: Start, model: Path) -> AppDriver:
     made = start(model)
     made.settle(60.0)  # the first full picture of a process waits for its compilation
     return made
-
-
-def ask_to_close(window: int) -> None:
-    """Send a window what its close button sends."""
-    x11 = ctypes.CDLL("libX11.so.6")
-    x11.XOpenDisplay.restype = ctypes.c_void_p
-    x11.XInternAtom.restype = ctypes.c_ulong
-    display_handle = ctypes.c_void_p(x11.XOpenDisplay(None))
-    atoms = [
-        x11.XInternAtom(display_handle, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW")
-    ]
-    client_message, by_longs = 33, 32
-    event = (ctypes.c_long * 24)(client_message, 0, 1, 0, window, atoms[0], by_longs, atoms[1], 0)
-    x11.XSendEvent(display_handle, ctypes.c_ulong(window), 0, 0, event)
-    x11.XCloseDisplay(display_handle)

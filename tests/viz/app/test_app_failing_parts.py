@@ -70,7 +70,7 @@ def a_strip(desk: AppDriver, patch: pytest.MonkeyPatch) -> None:
 PARTS: dict[str, Callable[[AppDriver, pytest.MonkeyPatch], None]] = {
     "the picture": lambda d, m: m.setattr(d.app.screen.viewport, "draw", fails),
     "the timeline": lambda d, m: m.setattr(d.app.screen.timeline, "draw", fails),
-    "the bar": lambda _, m: m.setattr(screen, "_bar", fails),
+    "the bar": lambda _, m: m.setattr(screen, "draw_bar", fails),
     "the photo": a_photo,
     "the speaker's view": a_strip,
 }

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from gui_utils import controls
+from tests.gui_utils import conftest as gui
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import Start
 
@@ -92,7 +93,7 @@ def test_the_real_program_ends_cleanly(display: str, tmp_path: Path, model: Path
     if way == "Ctrl+C":
         process.send_signal(signal.SIGINT)
     else:
-        app_driver.ask_to_close(window)
+        gui.ask_to_close(window)
     output = end(process)
     assert "Traceback" not in output
     assert process.returncode == 0

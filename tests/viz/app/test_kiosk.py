@@ -8,6 +8,7 @@ import glfw
 import pytest
 
 from gui_utils import controls
+from tests.gui_utils import conftest as gui
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver
 from tests.viz.app.test_stage import arrive, index, with_cues
@@ -65,7 +66,7 @@ def test_a_kiosk_goes_on_by_itself_and_hands_over(start: app_driver.Start, model
 
     state = desk.commands.state.snapshot()
     desk.key("Escape", "Escape", "r", "ctrl+k", "ctrl+o", "ctrl+q", "Next", "F", "h", "ctrl+z")
-    app_driver.ask_to_close(glfw.get_x11_window(desk.window.handle))
+    gui.ask_to_close(glfw.get_x11_window(desk.window.handle))
     desk.drop(model)
     desk.frames(5)
     assert desk.commands.current_show is show

@@ -68,7 +68,7 @@ def test_every_panel_is_reached(desk: AppDriver, title: str) -> None:
 
 def test_all_keys_and_settings_are_listed(desk: AppDriver) -> None:
     desk.key("ctrl+k")
-    listed = desk.app.dialogs._palette.listed
+    listed = desk.app.dialogs.palette.listed
     names = {choice.name for choice in listed}
     assert {key.meaning for key in shortcuts.KEYS if key.caption} - names == {
         "Find a command or a setting"

@@ -151,7 +151,7 @@ def test_nothing_is_cut_at_any_width(
             cut.add(caption)
         return pressed
 
-    monkeypatch.setattr(layout, "_ellipsis", ellipsis)
+    monkeypatch.setattr(layout, "fitted_text", ellipsis)
     monkeypatch.setattr(controls, "button", button)
     assert layout.ellipsis is real_ellipsis
     for panel in PANELS:

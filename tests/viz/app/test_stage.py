@@ -13,6 +13,7 @@ import pytest
 
 from gui_utils import controls
 from gui_utils.window.picture_window import PictureWindow
+from tests.gui_utils import conftest as gui
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver
 from training.checkpoint import save
@@ -325,7 +326,7 @@ def test_the_worker_may_end(start: app_driver.Start, model: Path) -> None:
 
 def test_a_closed_window_does_not_end_the_show(show: AppDriver) -> None:
     screen = begin(show)
-    app_driver.ask_to_close(glfw.get_x11_window(screen.handle))
+    gui.ask_to_close(glfw.get_x11_window(screen.handle))
     show.until(lambda: show.app.audience.screen is None)
     assert show.commands.current_show is not None
     assert show.app.audience.is_here

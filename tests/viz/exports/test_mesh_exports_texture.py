@@ -197,7 +197,7 @@ def test_pictures_are_not_trusted_where_their_background_shows_through():
 
     def trust(G: Generator) -> np.ndarray:
         with torch.inference_mode():
-            view = mesh_texture._view(Renderer(G), STATE, surface, FRONTAL)
+            view = mesh_texture.view_from(Renderer(G), STATE, surface, FRONTAL)
         return view.trust
 
     solid, fog = known_head(), known_head()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import torch
 
+from tests.viz.portrait.made_videos import write_video
 from training.checkpoint import load_generator, weights_mark
 from viz.portrait.camera.camera_fit import CameraFit, project
 from viz.portrait.camera.face_template import canonical_template
@@ -76,17 +75,6 @@ def hold(made: FaceDriver, sizes: float, begin: float = 0.0) -> FaceMotion:
     return asked[-1]
 
 
-def write_video(path: Path, frames: list[np.ndarray]) -> Path:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=Fraction(25))
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.bit_rate = 4_000_000
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
-    return path
-
-
 # Smoothing ------------------------------------------------------------------------------------
 
 
@@ -121,7 +109,7 @@ def test_the_filter_keeps_its_value_where_time_stands_still():
 
 def test_a_video_stands_in_for_a_webcam_over_and_over(tmp_path):
     frames = [np.full((64, 96, 3), 20 * k, np.uint8) for k in range(6)]
-    camera = CameraInput(str(write_video(tmp_path / "a.mp4", frames)))
+    camera = CameraInput(str(write_video(tmp_path / "a.mp4", frames, rate=25)))
     seen = []
     while len(seen) < 8:
         frame = camera.take(5.0)
@@ -139,7 +127,7 @@ def test_a_video_stands_in_for_a_webcam_over_and_over(tmp_path):
 
 def test_large_and_turned_videos_are_reduced(tmp_path):
     wide = [np.zeros((540, 960, 3), np.uint8)] * 2
-    camera = CameraInput(str(write_video(tmp_path / "wide.mp4", wide)))
+    camera = CameraInput(str(write_video(tmp_path / "wide.mp4", wide, rate=25)))
     frame = camera.take(5.0)
     camera.close()
     assert frame is not None and frame.pixels.shape == (270, 480, 3)

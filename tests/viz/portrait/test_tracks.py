@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,6 +12,7 @@ import torch
 from PIL import Image
 from skimage import data
 
+from tests.viz.portrait.made_videos import write_video
 from viz import program
 from viz.portrait.camera.camera_fit import CameraFit
 from viz.portrait.camera.cropping import crop
@@ -47,17 +47,6 @@ def pictures(hidden: tuple[int, ...] = ()) -> list[np.ndarray]:
     for k in hidden:
         frames[k] = torch.zeros_like(frames[k])
     return [(f.permute(1, 2, 0) * 255).round().byte().numpy() for f in frames]
-
-
-def write_video(path: Path, frames: list[np.ndarray]) -> Path:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=Fraction(24))
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.bit_rate = 4_000_000
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
-    return path
 
 
 def followed(path: Path) -> FollowedFace:

@@ -144,7 +144,7 @@ def main() -> None:
     with torch.inference_mode():
         found = {
             "available": kernel.available(CPU),
-            "trial": kernel._try(CPU),
+            "trial": kernel.try_out(CPU),
             "cast": {name: cast_errors(case) for name, case in CASES.items()},
             "finish": finish_errors(),
             "stages": stage_errors(),

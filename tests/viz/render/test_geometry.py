@@ -266,10 +266,10 @@ def test_the_head_is_found_where_it_is(small_generator):
 
 
 def test_a_wall_behind_the_head_is_no_part_of_it(monkeypatch):
-    filled = head_finder._filled(known_head())
+    filled = head_finder.filled_cells(known_head())
     without = find_head(known_head())
     filled[:, :, :3] = True
-    monkeypatch.setattr(head_finder, "_filled", lambda G: filled)
+    monkeypatch.setattr(head_finder, "filled_cells", lambda G: filled)
     assert find_head(known_head()) == without
 
 

@@ -137,7 +137,7 @@ def test_people_take_turns():
     alone = [pictures(without_kernels(G), G, seed)[2] for seed in range(5)]
     for seed in (0, 1, 0, 2, 3, 4, 0, 1):  # more of them than are kept
         assert torch.equal(pictures(device, G, seed)[2], alone[seed])
-    assert len(device._people) == stage_interface.PEOPLE
+    assert len(device.people) == stage_interface.PEOPLE
 
 
 def test_normals_are_the_reference_s():
@@ -235,7 +235,7 @@ def test_a_model_that_cannot_be_prepared_runs_as_it_is(monkeypatch, caplog):
         raise RuntimeError("no such kernel image")
 
     G = generator(CONFIGS["none"])
-    monkeypatch.setattr(select, "prepared", select._device_stages)  # as on a GPU
+    monkeypatch.setattr(select, "prepared", select.device_stages)  # as on a GPU
     assert isinstance(open_stages(G, Plan()), DeviceStages)
     monkeypatch.setattr(DeviceStages, "prepare", failing)
     plain = open_stages(G, Plan.on_gpu("bfloat16"))
@@ -389,7 +389,7 @@ def test_on_a_gpu_the_numbers_are_the_networks_own(name, kernels):
         ours = pictures(device, G)
         assert max(raw_errors(ours[1], exact[1])) < 1e-4
         assert error(ours[2], exact[2]) < 1e-4
-    assert device._planes.recorded == device._render.recorded == 1
+    assert device.planes_graph.recorded == device.render_graph.recorded == 1
 
 
 @on_gpu

@@ -149,10 +149,10 @@ def test_without_numba_convolutions_are_plain(small, monkeypatch, caplog):
     name = "viz.render.inference.cpu.numba_winograd"
     monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delattr(name, raising=False)
-    winograd._begun.cache_clear()
+    winograd.begun.cache_clear()
     ours = pictures(PreparedStages(small, Plan.uniform("bfloat16")), small)[2]
     monkeypatch.setattr(winograd, "is_of_use", lambda device, dtype: False)
     plain = pictures(PreparedStages(small, Plan.uniform("bfloat16")), small)[2]
     assert torch.equal(ours, plain)
     assert "Convolutions are computed without numba" in caplog.text
-    winograd._begun.cache_clear()
+    winograd.begun.cache_clear()

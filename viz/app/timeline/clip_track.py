@@ -11,6 +11,7 @@ from imgui_bundle import imgui
 
 from gui_utils.controls import style
 from gui_utils.controls.layout import ink, record, record_rect
+from viz.app.timeline.lane_tooltip import tell_above
 from viz.state.animation import clip_time
 from viz.state.animation.clip_time import EXTENT, Clock
 from viz.state.types import CLIP_SECONDS, FRAMES, Playback, SessionState
@@ -151,20 +152,10 @@ def _about(t: float) -> str:
 
 
 def _tell(lines: list[str], t: float, scale: _Scale) -> None:
-    """A tooltip at once, as what it tells changes with every pixel, and clear of the track."""
+    """Tells about a time above the track."""
     if not 0 <= t <= 1:
         lines.append("Beyond the trained clip.")
-    imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(10), style.px(7)))
-    x, width = scale.x(t), max(imgui.get_main_viewport().size.x, 1.0)
-    above = (x, scale.top - style.px(_RULER + 4))
-    imgui.set_next_window_pos(above, imgui.Cond_.always, (min(max(x / width, 0.0), 1.0), 1.0))
-    if imgui.begin_tooltip():
-        imgui.text_unformatted(lines[0])
-        with style.font("body", style.SMALL_SIZE):
-            for line in lines[1:]:
-                imgui.text_disabled(line)
-        imgui.end_tooltip()
-    imgui.pop_style_var()
+    tell_above(scale.x(t), scale.top - style.px(_RULER + 4), lines)
 
 
 def _draw_lane(scale: _Scale, range_: Playback) -> None:

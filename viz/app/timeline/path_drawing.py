@@ -13,6 +13,7 @@ from gui_utils.controls import style
 from gui_utils.controls.layout import ellipsis, ink, record_rect
 from gui_utils.controls.text import printable
 from viz.app.panels.widgets import counted
+from viz.app.timeline.lane_tooltip import tell_above
 from viz.state.animation import camera_path, path_editing
 from viz.state.interface import Interface
 from viz.state.types import Keyframe, SessionState
@@ -200,14 +201,4 @@ def tell(state: SessionState, scale: Scale, near: int | None, mouse: float) -> N
             f"Yaw {orbit.yaw:.0f}°, pitch {orbit.pitch:.0f}°, field of view {orbit.fov:.1f}°",
             "Click to go there, drag to move it, right click for more.",
         ]
-    imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(10), style.px(7)))
-    width = max(imgui.get_main_viewport().size.x, 1.0)
-    above = (x, scale.top - style.px(21))
-    imgui.set_next_window_pos(above, imgui.Cond_.always, (min(max(x / width, 0.0), 1.0), 1.0))
-    if imgui.begin_tooltip():
-        imgui.text_unformatted(lines[0])
-        with style.font("body", style.SMALL_SIZE):
-            for line in lines[1:]:
-                imgui.text_disabled(line)
-        imgui.end_tooltip()
-    imgui.pop_style_var()
+    tell_above(x, scale.top - style.px(21), lines)

@@ -96,7 +96,7 @@ def painted(
     colors = np.zeros((len(texels), 3), np.float32)
     for k, (yaw, pitch) in enumerate(directions):
         yield f"Painting from {len(directions)} pictures", k / len(directions)
-        view = _view(renderer, state, surface, Orbit(yaw=yaw, pitch=pitch).camera())
+        view = view_from(renderer, state, surface, Orbit(yaw=yaw, pitch=pitch).camera())
         yield f"Painting from {len(directions)} pictures", (k + 0.5) / len(directions)
         weights, seen = _look(view, places, normals, 1.5 * moment.field.box / options.resolution)
         total += weights
@@ -159,7 +159,7 @@ def _texels(surface: Surface, size: int) -> tuple[np.ndarray, np.ndarray, np.nda
     return texels, places[texels], normals
 
 
-def _view(renderer: Renderer, state: SessionState, surface: Surface, camera: Camera) -> _View:
+def view_from(renderer: Renderer, state: SessionState, surface: Surface, camera: Camera) -> _View:
     quality = state.quality
     if renderer.G.superresolution is None or not quality.superresolution:
         trained = renderer.G.config.rendering.raw_resolution

@@ -60,7 +60,7 @@ def find_head(G: Generator) -> Head:
 
     Measured on a coarse grid in whole cells, so that rounding on another device changes nothing.
     """
-    filled = _filled(G)
+    filled = filled_cells(G)
     side = G.config.rendering.box_warp
     axis = (np.arange(_CELLS) + 0.5) / _CELLS - 0.5
     rim = np.maximum(*np.abs(np.meshgrid(axis, axis, indexing="ij"))) > _RIM  # [x, y]
@@ -80,7 +80,7 @@ def find_head(G: Generator) -> Head:
     return Head((x, y, z), round(float(radius) * side, 3))
 
 
-def _filled(G: Generator) -> np.ndarray:
+def filled_cells(G: Generator) -> np.ndarray:
     """Which cells of the box are opaque, bool [x, y, z]."""
     config, device = G.config, G.device
     mapping = G.backbone.mapping

@@ -35,10 +35,10 @@ def prepared(G: Generator, plan: Plan) -> Stages:
         return ReferenceStages(G, plan)
     if G.device.type == "cpu":
         return PreparedStages(G, plan)
-    return _device_stages(G, plan)
+    return device_stages(G, plan)
 
 
-def _device_stages(G: Generator, plan: Plan) -> Stages:
+def device_stages(G: Generator, plan: Plan) -> Stages:
     """The stages prepared for a GPU, after a trial run."""
     stages = DeviceStages(G, plan)
     with torch.inference_mode():

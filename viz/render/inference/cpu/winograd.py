@@ -219,11 +219,11 @@ def compiled(G: nn.Module, dtype: torch.dtype) -> Future[Transforms | None]:
         nothing: Future[Transforms | None] = Future()
         nothing.set_result(None)
         return nothing
-    return _begun(dtype, frozenset(n for layer in layers for n in layer.weight.shape[:2]))
+    return begun(dtype, frozenset(n for layer in layers for n in layer.weight.shape[:2]))
 
 
 @functools.lru_cache
-def _begun(dtype: torch.dtype, channels: frozenset[int]) -> Future[Transforms | None]:
+def begun(dtype: torch.dtype, channels: frozenset[int]) -> Future[Transforms | None]:
     """Cached per process, so that a repeated request does not wait behind other compilations."""
     return compiler.submit(_compile, dtype, channels)
 

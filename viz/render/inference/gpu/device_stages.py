@@ -163,15 +163,15 @@ class DeviceStages:
             self._networks = _Networks(self.G, self.plan, kernels=kernels)
         self._kernels = self._by_kernel = kernels
         self._set = CapturedGraph(self._networks.set, place)
-        self._planes = CapturedGraph(self._networks.planes, place)
-        self._render = CapturedGraph(self._networks.render, place)
+        self.planes_graph = CapturedGraph(self._networks.planes, place)
+        self.render_graph = CapturedGraph(self._networks.render, place)
         self._superresolve = CapturedGraph(self._networks.superresolve, place)
-        self._people: OrderedDict[int, tuple[Tensor, tuple[Tensor, ...]]] = OrderedDict()
+        self.people: OrderedDict[int, tuple[Tensor, tuple[Tensor, ...]]] = OrderedDict()
 
     def take_weights(self) -> None:
         """See `Stages.take_weights`. Recordings read the weights' memory, so that it is overwritten
         in place."""
-        self._people.clear()
+        self.people.clear()
         with self._place.entered():
             fresh = _Networks(self.G, self.plan, kernels=self._kernels)
             olds, news = [*_tensors(self._networks)], [*_tensors(fresh)]
@@ -213,14 +213,14 @@ class DeviceStages:
             options.importance_samples,
         )
         for _ in range(2):
-            self._people.clear()
+            self.people.clear()
             raw = self.render(self.planes(ws, motion, _nothing), ws, settings, _nothing)
             self.superresolve(raw, ws, _nothing)
 
     def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> Texels:
         check()
         moved = () if motion is None else (motion,)
-        table = self._convolved(lambda: self._planes(None, self._person(ws)[0], *moved))
+        table = self._convolved(lambda: self.planes_graph(None, self._person(ws)[0], *moved))
         config = self.G.config
         return Texels(table, config.plane_resolution, config.rendering.box_warp)
 
@@ -270,12 +270,12 @@ class DeviceStages:
     def _person(self, ws: Tensor) -> tuple[Tensor, ...]:
         """What the networks take from a person, cached for the latest few; comparing numbers would
         wait for the GPU, so a person is identified by the tensor object."""
-        known = self._people.get(id(ws))
+        known = self.people.get(id(ws))
         if known is None or known[0] is not ws:
-            known = self._people[id(ws)] = ws, self._set(None, ws)
-        self._people.move_to_end(id(ws))
-        while len(self._people) > PEOPLE:
-            self._people.popitem(last=False)
+            known = self.people[id(ws)] = ws, self._set(None, ws)
+        self.people.move_to_end(id(ws))
+        while len(self.people) > PEOPLE:
+            self.people.popitem(last=False)
         return known[1]
 
     def _fits(self, settings: RaySettings) -> bool:
@@ -296,7 +296,7 @@ class DeviceStages:
             settings.with_normals,
             by_kernel,
         )
-        return self._render(setting, texels.table, ws, settings.c, settings.ray_range)
+        return self.render_graph(setting, texels.table, ws, settings.c, settings.ray_range)
 
 
 def _tensors(value: object) -> Iterator[Tensor]:

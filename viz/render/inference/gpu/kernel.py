@@ -69,7 +69,7 @@ def available(device: torch.device) -> bool:
         _module("layers")
         if device.type == "cuda":
             with torch.cuda.device(device):
-                error = _try(device)
+                error = try_out(device)
             if not error < _TRIED_ERROR:
                 log.warning("Triton's kernels are not used: they are off by %.2g here.", error)
                 return False
@@ -85,7 +85,7 @@ def _module(name: str) -> Any:
 
 
 @torch.inference_mode()
-def _try(device: torch.device) -> float:
+def try_out(device: torch.device) -> float:
     """Error of the kernels, with products in float16, on a small field of random numbers."""
     draws = torch.Generator().manual_seed(0)
     with torch.random.fork_rng(devices=[]):
