@@ -4,7 +4,7 @@ python visualizer.py                     the application
 python visualizer.py model.ckpt          the application on a model
 python visualizer.py render --help       a picture without a window; also frames, video, mesh,
                                          mesh-sequence, points, volume
-python visualizer.py doctor              what this machine has, and how to mend what it lacks
+python visualizer.py doctor              what this machine has, and how to fix what is missing
 
 An installed program is called pv3d-visualizer.
 """

@@ -87,7 +87,7 @@ def _device() -> Finding:
         return Finding("Device", True, f"{properties.name}, {properties.total_memory / 1e9:.0f} GB")
     if torch.backends.mps.is_available():
         return Finding("Device", True, f"Apple's GPU (mps), {platform.machine()}")
-    mend = "A full-size model needs seconds a picture here. "
+    mend = "A full-size model takes seconds per picture here. "
     if torch.version.cuda:
         mend += "If there is an NVIDIA GPU, install its driver."
     else:
@@ -103,13 +103,13 @@ def pictures() -> Finding:
     try:
         device = pick_device()
         if device.type == "cpu":
-            return Finding("Pictures", True, "by the processor, whose pictures others must match")
+            return Finding("Pictures", True, "the CPU, whose pictures other devices must match")
         placed = finish(device_check.place(random_generator(), device, remember=False))
     except (UserError, torch.OutOfMemoryError) as error:
         mend = "Choose another device: --device cpu"
         return Finding("Pictures", False, first_line(error), mend, needed=False)
     if placed.notes:
-        mend = "Pictures are right all the same; a newer driver or PyTorch may make them faster."
+        mend = "Pictures are still correct; a newer driver or PyTorch may make them faster."
         return Finding("Pictures", False, " ".join(placed.notes), mend, needed=False)
     return Finding("Pictures", True, f"{device} renders what the processor does")
 
@@ -163,7 +163,7 @@ def _window() -> list[Finding]:
     renderer, scale = window.gl_renderer, window.scale
     window.close()
     software = is_software(renderer)
-    mend = "The window draws without a GPU; it works, more slowly." if software else ""
+    mend = "The window is drawn without a GPU: it works, but more slowly." if software else ""
     return [
         Finding("Display", True, f"{display}, scale {scale:g}"),
         Finding("OpenGL", not software, renderer, mend, needed=False),
@@ -173,7 +173,7 @@ def _window() -> list[Finding]:
 def _checkpoint() -> Finding:
     path = files.default_checkpoint()
     if path:
-        return Finding("Model", True, f"{Path(path).name}, brought by the program")
+        return Finding("Model", True, f"{Path(path).name}, bundled with the program")
     mend = "checkpoints/README.md says where to get one; until then an untrained model is shown."
     return Finding("Model", False, "no checkpoint in checkpoints/", mend, needed=False)
 

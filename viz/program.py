@@ -23,14 +23,14 @@ class AppOptions:
     """Open the application in a window.
 
     Other commands: "render" (a picture), "frames", "video", "mesh", "mesh-sequence", "points" and
-    "volume" export without a window; "invert" finds the people of photos, "track" how the
-    face of a video moves, and "drive" moves a person so; "doctor" tells what this machine has.
-    Each has its --help.
+    "volume" export without a window; "invert" finds the people in photos, "track" follows the
+    face in a video, and "drive" moves a person by such a track; "doctor" reports what this machine
+    has. Each has its --help.
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
     """Model to open: .safetensors, PV3D's .ckpt, EG3D's .pkl, or the folder of a training run.
-    Without one, the model that the program brings."""
+    Without one, the bundled model."""
     person: str = ""
     """Person file (.person) to show. Its model is opened as well, if none is named."""
     session: str = ""
@@ -89,7 +89,7 @@ def run_app(options: AppOptions) -> int:
 
 @dataclass
 class DoctorOptions:
-    """Tell what this machine has, what works, and how to mend what does not."""
+    """Report what this machine has, what works, and how to fix what does not."""
 
 
 def run_doctor(_: DoctorOptions) -> int:

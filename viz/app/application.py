@@ -49,7 +49,7 @@ class App:
         builtin_dialogs: True always takes the file browser drawn in the window.
         launch: makes the host of the worker; None takes a process of its own.
         worker: one that has begun already, instead.
-        kiosk: whether the session's cues go on by themselves, full screen, and visitors may do
+        kiosk: whether the session's cues advance by themselves, full screen, and visitors may do
             little.
 
     Raises:

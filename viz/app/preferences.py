@@ -103,7 +103,7 @@ class Preferences:
         self.ws = list(dict.fromkeys([*self.ws, *other.ws]))[:_MOST_WS]
 
     def keep(self, interface: Interface, exports: ExportChoices) -> None:
-        """Takes over what outlives the program."""
+        """Takes over what is remembered."""
         self.interface = {name: getattr(interface, name) for name in _KEPT}
         self.exports = exports.plain()
 

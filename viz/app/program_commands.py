@@ -152,7 +152,7 @@ class ProgramCommands:
         self.autosave = Autosave(settings.parent / "sessions")
         self.autosave.begin(self.state)
         self.origin = Origin(saved=self.state.snapshot())
-        """The session's own file, and the session as it is there or as it began."""
+        """The session's file, and the session as it is there or as it began."""
         self._resumed = False
         """Whether the session began with changes of another window."""
         self._warned = False
@@ -172,7 +172,7 @@ class ProgramCommands:
         )
 
     def advance(self, seconds: float, now: float) -> None:
-        """Moves what moves by itself on by `seconds`; `now` is the time of a clock."""
+        """Advances what moves by itself by `seconds`; `now` is the time of a clock."""
         self.state = self.animator.advance(
             self.state,
             self.interface,
@@ -257,7 +257,7 @@ class ProgramCommands:
     # The program ------------------------------------------------------------------------------
 
     def remember(self) -> bool:
-        """Writes the settings; whether they could be. The user is told once where they cannot."""
+        """Writes the settings, and tells the user once if that fails; whether they were written."""
         kept = self.preferences
         kept.window = {
             key: list(value) if isinstance(value, tuple) else value
@@ -270,9 +270,7 @@ class ProgramCommands:
             preferences.save(self._settings, kept)
         except UserError as error:
             if self._remembers:
-                sentence = (
-                    f"Settings, bookmarks and recent models will not outlast this run: {error}"
-                )
+                sentence = f"Settings, bookmarks and recent models cannot be saved: {error}"
                 log.warning(sentence)
                 self.notify("warning", sentence)
             self._remembers = False

@@ -154,13 +154,13 @@ STEPPING = (_K.left_arrow, _K.right_arrow)
 """Keys that change the state for as long as they are held."""
 
 MOUSE: tuple[tuple[str, str, str], ...] = (
-    ("Mouse in the picture", "Drag", "Orbit; stops at the edge of the trained views once"),
+    ("Mouse in the picture", "Drag", "Orbit; stops once at the edge of the trained views"),
     ("Mouse in the picture", "Right drag", "Move the pivot"),
     ("Mouse in the picture", "Shift+drag", "Move the pivot"),
     ("Mouse in the picture", "Wheel", "Field of view"),
     ("Mouse in the picture", "Ctrl+wheel", "Distance"),
     ("Mouse in the picture", "Double click", "Reset the camera"),
-    ("Mouse in the picture", "Click", "With values, copy the colour; set the ruler's ends"),
+    ("Mouse in the picture", "Click", "Copy the colour (with Values on), or set the ruler's ends"),
     ("Mouse in the panels", "Right click", "Reset a value"),
     ("Mouse in the panels", "Ctrl+right click", "Bind a knob, a stick, a button or a key"),
 )
@@ -227,6 +227,6 @@ def _chord_is(key: Key, modifiers: int) -> bool:
 
 
 def _is_held(now: bool, *keys: imgui.Key) -> bool:
-    """Whether a modifier goes with the keys of this frame: in a slow one it may be let go again
+    """Whether a modifier goes with the keys of this frame: in a slow one it may be released again
     right after the key, and Ctrl+S must not become S."""
     return now or any(map(imgui.is_key_released, keys))

@@ -169,7 +169,7 @@ class WorkerEvents:
         found = self._watch.look(now)
         if found == "gone":
             sentence = (
-                f"{commands.model.name} is gone from the disk. It stays loaded until you quit."
+                f"{commands.model.name} was removed from the disk. It stays loaded until you quit."
             )
             commands.notify("warning", sentence)
         elif found == "changed" and commands.interface.reload_on_change:

@@ -100,7 +100,7 @@ def read_session(path: str | Path, known: Iterable[str] = ()) -> Opened:
 
 
 def _text_of_file(path: Path) -> str:
-    """The text of a session's own file.
+    """The text of a session's file.
 
     Raises:
         OSError, ValueError: when it cannot be read.
@@ -120,7 +120,9 @@ def _text_of_export(path: Path) -> str:
     text = session_text(path)
     if text is None:
         kind = "folder" if path.is_dir() else EXPORT_SUFFIXES[path.suffix.lower()]
-        raise UserError(f"{path.name} is a {kind} without a session: it was not saved here.")
+        raise UserError(
+            f"{path.name} is a {kind} without a session: it was not saved by this program."
+        )
     return text
 
 

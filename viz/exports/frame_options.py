@@ -15,7 +15,7 @@ from viz.state.types import FRAME_RATE, LoopMode, View
 Moving = Literal["clip", "orbit", "path", "still"]
 MOVEMENTS: dict[Moving, str] = {
     "clip": "Clip: the clip plays over its range, or the motion track that drives the person",
-    "orbit": "Orbit: the camera moves round the head",
+    "orbit": "Orbit: the camera moves around the head",
     "path": "Path: camera and time follow the keyframes",
     "still": "Still: nothing moves",
 }
@@ -67,7 +67,7 @@ class Movement(Options):
         Annotated[float, Range(0.01, 3600, "s", slider=(0.2, 60), step=0.1, logarithmic=True)]
         | None
     ) = None
-    """How long it plays: the movement is as fast as that takes.
+    """Length of the movement; its speed follows.
 
     To be given instead of `frames`. None: as long as the movement is, or 4 seconds for an orbit.
     """
@@ -77,28 +77,28 @@ class Movement(Options):
     None: 25, at which clips were trained, or the rate of the motion track that drives the person.
     """
     rounds: Annotated[int, Range(1, MOST_FRAMES, "\u00d7", slider=(1, 20))] | None = None
-    """How often the clip or the orbit goes round in that time.
+    """How often the clip or the orbit repeats in that time.
 
     None: a clip as often as it does at the session's speed, or as `at_least` takes; an orbit once.
     """
     at_least: Annotated[float, Range(0, 600, "s")] = 0.0
-    """Shortest length of a clip that repeats: where neither length nor rounds are chosen it goes
-    round as often as that takes. 0: once."""
+    """Shortest length of a clip: if neither length nor rounds are chosen, it repeats as often as
+    this takes. 0: once."""
     loop: LoopMode | None = None
-    """How one round of the clip follows the other; ping-pong goes there and back without a jump.
+    """What follows the end of the clip; ping-pong plays it there and back, without a jump.
 
     None: as the session plays.
     """
     orbit_shape: OrbitShape = "swing"
-    """The camera's way, from where it stands now: from side to side; on an ellipse that also goes
-    up and down; or all the way round, which a model trained on faces from the front cannot fill."""
+    """Path of the camera from where it is now: from side to side; on an ellipse, also up and down;
+    or all the way round, which models trained on frontal faces cannot fill."""
     orbit_yaw: Annotated[float, Range(0, 180, "°", slider=(1, 90), step=1)] = 25.0
-    """How far a swing or a circle goes to each side."""
+    """Angle of a swing or an ellipse to each side."""
     orbit_pitch: Annotated[float, Range(0, 89, "°", slider=(0, 45), step=1)] = 8.0
-    """How far a circle goes up and down."""
+    """Angle of an ellipse up and down."""
     clip_plays: bool = False
-    """Lets the clip play during an orbit, in whole rounds, so that the end meets the start; or the
-    motion track from its beginning."""
+    """Plays the clip during an orbit, in whole rounds so that it loops; or the motion track from
+    its beginning."""
 
     @property
     def rate(self) -> float:
@@ -123,7 +123,7 @@ class Look(Options):
     None given: the session's layout, as the window shows it.
     """
     people: tuple[Seed, ...] = ()
-    """Seeds of several people, such as 1 2 or 0-8; one a row, or in a square where there is one
+    """Seeds of several people, such as 1 2 or 0-8; one per row, or in a square if there is one
     view.
 
     None given: the session's person.
@@ -139,7 +139,7 @@ class Look(Options):
     None: as rendered.
     """
     background: Background = "shown"
-    """As shown: what the model paints, or what the session has chosen instead; or left out by the
+    """As shown: what the model renders, or what the session has chosen instead; or removed by the
     model's opacity, for slides and compositing (PNG, ProRes, GIF, WebP)."""
 
     def conflicts(self) -> list[str]:
@@ -158,7 +158,7 @@ class PictureOptions(Options):
 
     def misfits(self, path: Path) -> list[str]:
         if path.suffix.lower() != ".png":
-            return [f"{path.name} must end in .png: that is what pictures are saved as."]
+            return [f"{path.name} must end in .png, as pictures are saved in that format."]
         return []
 
 
@@ -184,7 +184,7 @@ class FrameOptions(MovingOptions):
 
     def misfits(self, path: Path) -> list[str]:
         if path.suffix.lower() in (".png", *VIDEO_SUFFIXES):
-            return [f"{path.name} cannot be the name of a folder: frames go into a folder."]
+            return [f"{path.name} cannot be the name of a folder, and frames go into a folder."]
         return []
 
 
@@ -193,7 +193,7 @@ class VideoOptions(MovingOptions):
     """How a movement becomes a video (.mp4, .mov) or a moving picture (.gif, .webp)."""
 
     movement: Movement = Movement(at_least=4.0)
-    """By default a clip repeats until one has seen it: once it takes 0.64 seconds."""
+    """By default a clip repeats, as once it takes only 0.64 seconds."""
     codec: Codec = "auto"
     """How .mp4 and .mov are compressed. By the ending it is H.264, which plays in slides and
     browsers, and ProRes 4444 for a transparent .mov.
@@ -201,20 +201,21 @@ class VideoOptions(MovingOptions):
     GIF and WebP have their own compression.
     """
     crf: Annotated[int, Range(0, 51, slider=(0, 40))] = 16
-    """What H.264 and H.265 may lose: 0 nothing, 16 nothing that one sees, 30 a small file."""
+    """Compression of H.264 and H.265: 0 is lossless, 16 visually lossless, 30 makes a small
+    file."""
     quality: Annotated[int, Range(0, 100)] = 90
     """Quality of WebP; 100 is without loss."""
     colors: Annotated[int, Range(2, 256)] = 256
     """Colours of each frame of a GIF: fewer make a smaller file."""
     sound: bool = True
     """Whether .mp4 and .mov keep the sound of the video whose motion track drives the person; it
-    has to lie beside the track, or was opened here before."""
+    must lie beside the track, or have been opened before."""
     plays: Annotated[int, Range(0, 65_535)] = 0
     """How often a GIF or WebP plays; 0 for ever."""
 
     def file_size(self, suffix: str, size: tuple[int, int]) -> tuple[int, int]:
-        """H.264 and H.265 need even sides: an odd one gets one more column or row, a copy of its
-        last."""
+        """H.264 and H.265 need even sides: an odd one is padded by a copy of its last column or
+        row."""
         if self.codec_for(Path(f"video{suffix}")) not in ("h264", "h265"):
             return size
         width, height = size
@@ -235,7 +236,7 @@ class VideoOptions(MovingOptions):
         suffix, name = path.suffix.lower(), path.name
         if suffix not in VIDEO_SUFFIXES:
             known = ", ".join(VIDEO_SUFFIXES)
-            return [f"{name} does not end in one of {known}: choose a format by its ending."]
+            return [f"{name} does not end in one of {known}: the ending chooses the format."]
         if too_fast := problem_of_rate(suffix, self.movement.rate):
             return [too_fast]
         codec, transparent = self.codec_for(path), self.look.background == "transparent"
@@ -256,6 +257,6 @@ def problem_of_rate(suffix: str, rate: float) -> str:
     if most is None or rate <= most:
         return ""
     return (
-        f"Players show a {suffix} at {most:g} frames a second at most, and slow others down: "
-        f"choose a frame rate up to {most:g}, or .mp4."
+        f"Players show a {suffix} at most at {most:g} frames a second and slow others down: choose "
+        f"a frame rate up to {most:g}, or .mp4."
     )

@@ -56,8 +56,8 @@ class MeshOptions(Options):
     None takes the session's.
     """
     texture: Texture = "vertex"
-    """Colours at the vertices, as the raw picture has them; or a texture painted from pictures of
-    the model around the head, which looks like them (GLB and OBJ)."""
+    """Colours at the vertices, as in the raw picture; or a texture painted from pictures taken
+    around the head, with their detail (GLB and OBJ)."""
     texture_size: Annotated[int, Range(64, 4096, "px")] = 2048
     """Side of the texture."""
     texture_spread: Annotated[float, Range(0, 90, "°", step=1)] = 45.0
@@ -66,27 +66,26 @@ class MeshOptions(Options):
     triangles: (
         Annotated[int, Range(100, 10**9, slider=(1000, 1_000_000), logarithmic=True)] | None
     ) = None
-    """Most triangles of the mesh; it is thinned out to them and keeps its shape.
+    """Most triangles of the mesh, which is simplified to them.
 
-    None keeps all, or 100,000 under a texture, as fine shape is in its picture.
+    None keeps all, or 100,000 under a texture, which holds the fine detail.
     """
     largest: bool = True
-    """Keeps the largest piece alone, without floating crumbs."""
+    """Keeps only the largest piece, without floating specks."""
     fill_holes: bool = True
-    """Fills cavities that are closed on all sides, and the holes that thinning out leaves."""
+    """Fills closed cavities, and the holes left by simplifying."""
     crop: Box | None = None
     """Keeps what lies in a box: x, y, z of the low corner, then of the high one, in world units.
 
     None keeps the model's whole box.
     """
     unlit: bool = True
-    """Has viewers show the colours as they are, without light of their own (GLB)."""
+    """Lets viewers show the colours without lighting (GLB)."""
     normals: bool = True
     """Writes smooth normals, from the density's gradient; without them viewers shade each triangle
     flat."""
     stl_size: Annotated[float, Range(1, 10_000, "mm", slider=(10, 1000), logarithmic=True)] = 100.0
-    """Length of an STL's longest side once it is printed: slicers take its numbers for
-    millimetres."""
+    """Longest side of an STL when printed: slicers read its numbers as millimetres."""
 
     def conflicts(self) -> list[str]:
         return _box_conflicts(self.crop)
@@ -95,7 +94,7 @@ class MeshOptions(Options):
         kind = path.suffix.lower().removeprefix(".")
         if kind not in MESH_FORMATS:
             known = ", ".join(f".{name}" for name in MESH_FORMATS)
-            return [f"{path.name} does not end in one of {known}: choose a format by its ending."]
+            return [f"{path.name} does not end in one of {known}: the ending chooses the format."]
         if self.texture == "atlas" and kind in ("ply", "stl"):
             return [
                 f"A texture cannot go into .{kind} files: choose .glb or .obj, or colours at the "
@@ -113,25 +112,25 @@ class PointOptions(Options):
     )
     """Points, evenly spread over the surface."""
     resolution: Grid = 256
-    """Points along each side of the grid that the surface is found on."""
+    """Points along each side of the grid on which the surface is extracted."""
     level: Level | None = None
     """Density on the surface, in 1 / world units.
 
     None takes the session's.
     """
     largest: bool = True
-    """Keeps the largest piece alone, without floating crumbs."""
+    """Keeps only the largest piece, without floating specks."""
     crop: Box | None = None
     """Keeps what lies in a box: x, y, z of the low corner, then of the high one, in world units."""
     seed: Seed = 0
-    """Seed that the points' places are drawn from."""
+    """Seed of the points' random places."""
 
     def conflicts(self) -> list[str]:
         return _box_conflicts(self.crop)
 
     def misfits(self, path: Path) -> list[str]:
         if path.suffix.lower() != ".ply":
-            return [f"{path.name} must end in .ply: that is what point clouds are saved as."]
+            return [f"{path.name} must end in .ply, as point clouds are saved in that format."]
         return []
 
 
@@ -148,7 +147,7 @@ class VolumeOptions(Options):
 
     def misfits(self, path: Path) -> list[str]:
         if path.suffix.lower() != ".npy":
-            return [f"{path.name} must end in .npy: that is what volumes are saved as."]
+            return [f"{path.name} must end in .npy, as volumes are saved in that format."]
         return []
 
 

@@ -137,7 +137,7 @@ def _turned(orbit: Orbit, movement: Movement, part: float) -> Orbit:
 def _path(state: SessionState, movement: Movement, wanted: int | None) -> Take:
     if not state.keyframes:
         raise UserError(
-            "The session has no keyframes to follow: set some on the timeline, or choose another "
+            "The session has no keyframes to follow: add some on the timeline, or choose another "
             "movement."
         )
     rate = movement.rate

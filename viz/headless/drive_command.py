@@ -18,7 +18,7 @@ class DriveOptions:
     """Move a person by a motion track: a video with the sound of the track's own video, or a folder
     of frames.
 
-    The pictures are those that the window shows. With `--into-video` the head goes back into the
+    The pictures are those that the window shows. With `--into-video` the head is put back into the
     frames of the video.
     """
 
@@ -27,8 +27,8 @@ class DriveOptions:
     output: Path
     """The video (.mp4, .mov, .gif, .webp), or a folder for numbered frames."""
     person: str = ""
-    """Person file (.person), or ws (.npy, .npz), who is moved. Without one, the session's person,
-    or the model's first recommended one."""
+    """Person file (.person), or ws (.npy, .npz), to move. Without one, the session's person, or the
+    model's first recommended one."""
     seed: Annotated[int, Range(0, 2**32 - 1)] | None = None
     """Seed of the person instead."""
     session: Path | None = None
@@ -38,7 +38,7 @@ class DriveOptions:
     """Model to use. Without one, the session's, the person's, or the model that comes with the
     program."""
     strength: Annotated[float, Range(-10, 10, "\u00d7")] = 1.0
-    """Size of the expressions: 0 keeps the face at rest, 1 is as in the video."""
+    """Strength of the expressions: 0 keeps the face neutral, 1 is as in the video."""
     blend: Fraction = 0.0
     """How much of the clip's own motion is in the blend: 0 is the track, 1 the clip."""
     smoothing: Annotated[float, Range(0, 30, "frames")] = 0.0
@@ -46,13 +46,13 @@ class DriveOptions:
     turning: Annotated[float, Range(-10, 10, "\u00d7")] = 1.0
     """How far the camera follows the driver's head: 0 keeps it where it is."""
     yaw: Annotated[float, Range(-3600, 3600, "°")] = 0.0
-    """Degrees by which the camera is turned around the head, besides."""
+    """Degrees by which the camera is turned around the head in addition."""
     pitch: Annotated[float, Range(-89, 89, "°")] = 0.0
-    """Degrees by which it looks from above, besides."""
+    """Degrees by which it is raised in addition."""
     into_video: bool = False
     """Puts the head back into the frames of the track's video, with matched colours."""
     video: Path | None = None
-    """The track's video, where it lies neither beside the track nor was opened here before."""
+    """The track's video, if it neither lies beside the track nor was opened before."""
     device: str = "auto"
     """Where the model runs: auto, cpu, cuda, cuda:1 or mps."""
     overwrite: bool = False

@@ -41,10 +41,10 @@ class Source:
     seeds: str = ""
     """Seeds of people, such as 0-31 or 3,5,8-11. Without any, the session's person."""
     motion_seeds: str = ""
-    """Seeds of motions, each of which is made with each person. Without any, the session's
-    motion."""
+    """Seeds of motions; each is combined with each person. Without any, the session's motion."""
     suffix: str = ""
-    """Ending of the files where there are several seeds, such as .webp. Without one, the usual."""
+    """Ending of the files where there are several seeds, such as .webp. Without one, the
+    default."""
     psi: float | None = None
     """Truncation instead of the session's: 1 is the person as drawn, 0 the average person."""
     t: float | None = None
@@ -64,7 +64,7 @@ class Source:
     its own GPU."""
     overwrite: bool = False
     """Whether existing files may be replaced. Without it, finished ones are kept: an export of
-    frames or of several seeds goes on where it stopped."""
+    frames or of several seeds resumes where it stopped."""
 
 
 @dataclass(frozen=True)

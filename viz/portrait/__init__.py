@@ -1,1 +1,1 @@
-"""Portraits: a person of one's own photo or video."""
+"""Portraits: a person made from a photo or a video."""

@@ -12,7 +12,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class FaceMark:
-    """A face as it is drawn over its photo; all in the photo's pixels."""
+    """A face as drawn over its photo; all in the photo's pixels."""
 
     box: Box
     """Left, top, right and bottom."""

@@ -73,7 +73,7 @@ def make_person(
     """
     yield "Reading", None
     if any(weight.is_inference() for weight in G.parameters()):
-        raise UserError("The untrained model knows no people: open a trained one.")
+        raise UserError("The model is untrained and cannot show a person: open a trained one.")
     points = np.array(landmarks, np.float32)
     with torch.inference_mode(False):  # or no gradient could come through it
         photo = read_photo(source)
@@ -88,8 +88,8 @@ def make_person(
     state, points = _kept(state_path, about, points)
     if state is None and path.exists() and not anew:
         raise UserError(
-            f"{path} was stopped, and is of another photo, face or model or has other options: "
-            "choose another folder, or have it overwritten."
+            f"{path} is unfinished and belongs to another photo, face, model or other options: "
+            "choose another folder, or allow it to be overwritten."
         )
     fit = fit_camera(template, points)
     made = Inversion(G, photo.pixels, points, fit, options, state)

@@ -16,7 +16,7 @@ from viz.portrait.faces.photo import read_photo
 from viz.state.jobs import Report, ReportingSteps
 
 SHOWN_SIDE = 1600
-"""Longest side of a photo as it is shown, pixels."""
+"""Longest side of a photo as shown, pixels."""
 
 
 def find(path: Path, box: Box | None, eyes: tuple[Point, Point] | None) -> ReportingSteps[str]:
@@ -42,7 +42,7 @@ def find(path: Path, box: Box | None, eyes: tuple[Point, Point] | None) -> Repor
 def mark_of(
     face: Face, box: Box | None = None, eyes: tuple[Point, Point] | None = None
 ) -> FaceMark:
-    """A face as it is drawn; what was marked by hand stays where it is."""
+    """A face as drawn; what was marked by hand stays where it is."""
     points = face.landmarks[:, :2].astype(float)
     right, left = (points[list(eye)].mean(axis=0).tolist() for eye in (RIGHT_EYE, LEFT_EYE))
     found = ((right[0], right[1]), (left[0], left[1]))

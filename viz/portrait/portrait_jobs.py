@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class FindFacesJob(Job):
     """Finds the faces of a photo, or the one at a place that the user has marked. Its report has
-    the photo as it is shown; its outcome is for `PhotoFaces.of_text`."""
+    the photo as shown; its outcome is for `PhotoFaces.of_text`."""
 
     path: str
     box: Box | None = None

@@ -156,7 +156,7 @@ def read_ws(path: str, shape: tuple[int, int]) -> np.ndarray:
     name = Path(path).name
     problem = problem_of(path, LARGEST_WS)
     if problem.startswith("no such file"):
-        raise UserError(f"{name} is not there any more: choose another ws file.")
+        raise UserError(f"{name} no longer exists: choose another ws file.")
     if problem:
         raise UserError(f"{name} cannot be read as ws: {problem}.")
     try:
@@ -169,7 +169,7 @@ def read_ws(path: str, shape: tuple[int, int]) -> np.ndarray:
                 with zipfile.ZipFile(path) as archive:
                     size = archive.getinfo(f"{keys[0]}.npy").file_size
                 if size > LARGEST_WS:
-                    raise ValueError("it unfolds to more than any ws have")
+                    raise ValueError("it unpacks to more data than ws can have")
                 data = data[keys[0]]
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as e:
         raise UserError(f"{name} is not a ws file that NumPy can read (.npy or .npz).") from e

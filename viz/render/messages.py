@@ -243,7 +243,7 @@ class LoadAhead(Job):
     background: ClassVar[bool] = True
     path: str
     requests: tuple[RenderRequest, ...] = ()
-    """Full pictures, the most urgent first; each is told of as `Prepared`."""
+    """Full pictures, the most urgent first; each is reported as `Prepared`."""
 
     @property
     def name(self) -> str:

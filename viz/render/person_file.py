@@ -116,7 +116,7 @@ def _read(path: str, whole: bool) -> PersonFile:
     if problem and not problem.startswith("no such file"):
         raise UserError(f"{name} cannot be read as a person: {problem}.")
     if problem or stamp is None:
-        raise UserError(f"{name} is not there any more: choose another person.")
+        raise UserError(f"{name} no longer exists: choose another person.")
     return (_whole_at if whole else _head_at)(path, stamp)
 
 

@@ -45,7 +45,7 @@ class Renderer(PreparedModel):
         Args:
             request: what to show.
             check: called between parts of the work; an exception from it abandons the request.
-            idle: whether the picture is for later, and will not be shown as it is.
+            idle: whether the picture is for later, and will not be shown yet.
 
         Raises:
             UserError: when the request cannot be met.

@@ -81,8 +81,7 @@ def read_for(path: str, G: Generator) -> PersonFile:
     if person.weights != _marks[G]:
         model = f" ({person.model})" if person.model else ""
         raise OtherModelError(
-            f"{name} was made with another model{model} than the one that is loaded: open that "
-            "model first.",
+            f"{name} was made with another model{model}: open that one first.",
             person.weights,
         )
     own = dict(G.named_parameters())

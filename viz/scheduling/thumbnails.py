@@ -1,6 +1,6 @@
 """Small pictures: of people and motions to choose from, of favourites and of what was seen.
 
-Whoever draws one asks for it in every frame in which it is visible:
+Code that draws one asks for it in every frame in which it is visible:
 
     pixels = thumbnails.picture(of_person(latent))    # None until it was rendered
 

@@ -17,7 +17,7 @@ INSPECTS: dict[Inspect, str] = {"off": "Off", "values": "Values", "ruler": "Rule
 
 @dataclass(frozen=True)
 class Swing:
-    """A slider of a direction that moves to and fro."""
+    """A slider of a direction that moves back and forth."""
 
     shift: Shift
     """The direction."""
@@ -40,19 +40,19 @@ class Interface:
     panels_visible: bool = True
     """False hides the panels and leaves the bar and the timeline (Shift+H)."""
     panel_group: PanelGroup = "Person"
-    """Which panels the sidebar shows."""
+    """Which group of panels the sidebar shows."""
     playing: bool = False
     """Whether the clip plays."""
     play_between: bool = False
     """Also plays times between the clip's frames, for slow motion; such pictures are not cached."""
     animate_person: bool = False
-    """Whether the person wanders over the pad automatically."""
+    """Whether the person moves over the pad automatically."""
     animate_speed: Annotated[float, Range(0.05, 5, "seeds/s", logarithmic=True)] = 0.5
     """How fast the person changes."""
     auto_orbit: bool = False
     """Swings the camera around the head on a slow figure of eight. Key O."""
     orbit_period: Annotated[float, Range(2, 60, "s", step=0.1, logarithmic=True)] = 8.0
-    """Time that one round takes."""
+    """Duration of one round."""
     orbit_yaw: Annotated[float, Range(0, 90, "°", step=1)] = 25.0
     """Swing to each side."""
     orbit_pitch: Annotated[float, Range(0, 45, "°", step=1)] = 8.0
@@ -72,18 +72,17 @@ class Interface:
     path_loop: bool = True
     """Whether the path begins again at its end when it plays here; exports show it once."""
     lock_motion: bool = True
-    """On, a new random person moves as the last one did; off, the motion is drawn too."""
+    """On, a new random person keeps the motion; off, a random motion is drawn as well."""
     lock_person: bool = True
-    """On, a new random motion keeps the person; off, the person is drawn too."""
+    """On, a new random motion keeps the person; off, a random person is drawn as well."""
     previews: bool = True
-    """Makes pictures cheaper while the mouse drags or the clip plays; the full picture follows when
-    it rests."""
+    """Makes pictures cheaper while you drag or the clip plays; the full picture follows at rest."""
     target_rate: Annotated[float, Range(2, 60, "frames/s", step=1)] = 18.0
-    """Rate that previews should hold, as far as the least quality allows: a higher one leaves more
-    out."""
+    """Frame rate that previews aim at, as far as the least quality allows; a higher rate means
+    lower quality."""
     preview_floor: Annotated[float, Range(0.5, 1, "%")] = 0.5
-    """How far the side of previews may go down, as a fraction of the raw resolution; the target
-    rate is missed rather than going lower.
+    """Lowest resolution of previews, as a fraction of the raw resolution; rather than going lower,
+    the target rate is missed.
 
     The super-resolution always runs, and no fewer pixels go into it than half the trained side.
     """
@@ -103,31 +102,32 @@ class Interface:
     """The webcam, or the video in its place, that drives the person; empty for the system's first
     webcam."""
     live_mirrored: bool = True
-    """Shows a webcam's picture as a mirror would, and the person with it; videos stay as they
-    are."""
+    """Mirrors a webcam's picture, and the person with it; videos are not mirrored."""
     live_strength: Annotated[float, Range(0, 3, "\u00d7", slider=(0, 2))] = 1.0
-    """How far the person's expression goes from the face at rest: 0 keeps that, 1 is as far as the
-    camera sees, 2 exaggerates."""
+    """Strength of the expression: 0 keeps the neutral face, 1 is as seen by the camera, 2
+    exaggerates."""
     live_smoothing: Annotated[float, Range(0, 1, "%")] = 0.5
-    """How much trembling is taken out while the face holds still (One Euro filter): more of it
-    follows a little later."""
+    """How much jitter is removed while the face is still (One Euro filter); more of it adds a
+    little lag."""
     live_turns: bool = False
-    """Turns the view around the head as the head in front of the camera turns."""
+    """Turns the view with the head in front of the camera."""
     gallery_shown: bool = False
     """Whether the gallery lies beside the picture."""
     gallery_page: Literal["people", "motions", "favourites", "seen"] = "people"
     """What the gallery shows."""
     gallery_around: bool = False
-    """Whether its people and motions lie around one of them, instead of being seeds in a row."""
+    """Whether its people and motions are variations of one of them, instead of consecutive
+    seeds."""
     gallery_first: Annotated[int, Range(0, 2**32 - 1)] = 0
     """Seed that the gallery begins with."""
     gallery_radius: Annotated[float, Range(0.02, 1, "%")] = 0.3
-    """How far its people lie from the one in the middle: the share of a random other person in each
-    of them."""
+    """How far its people differ from the one in the middle: the share of a random other person in
+    each."""
     gallery_size: Annotated[float, Range(48, 256, step=1)] = 84.0
     """Least width of its pictures in design pixels."""
     reopen_last: bool = False
-    """Starts where the program was last closed: with that session, its file and its changes."""
+    """Starts with the session that was open when the program was last closed, including unsaved
+    changes."""
     reload_on_change: bool = True
     """Loads the model again when its file changes on disk, as during training."""
     audience: str = ""
@@ -140,7 +140,7 @@ class Interface:
     kiosk_pause: Annotated[float, Range(1, 3600, "s", slider=(1, 60), step=1)] = 8.0
     """How long a cue without a planned time stands in a kiosk."""
     kiosk_idle: Annotated[float, Range(5, 3600, "s", slider=(5, 300), step=5)] = 60.0
-    """How long after a visitor's last touch a kiosk goes on by itself."""
+    """How long after a visitor's last touch a kiosk continues by itself."""
     inspect: Inspect = "off"
     """Shows the values under the pointer, where a click copies the colour (key I), or measures
     between two clicked points of the surface (Shift+I)."""

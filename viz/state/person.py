@@ -17,7 +17,7 @@ LAST_SEED = 2**32 - 1
 PERSON_SUFFIX = ".person"
 """Ending of person files; see `viz.render.person_file`."""
 UNFINISHED_SUFFIX = ".unfinished"
-"""Ending of what lies beside a person file that was stopped, to go on from."""
+"""Ending of the file beside an unfinished person file, from which it resumes."""
 SEEDS_A_ROW = 100
 """Layout of the pads: one place to the right is the next seed, one up is this many seeds on."""
 
@@ -44,7 +44,7 @@ class Shift:
     motion's own part along both is taken out, so that all motions come to the same; see
     `training.named_directions`."""
     muted: bool = False
-    """Whether it is left out for now."""
+    """Whether it is muted."""
 
     @classmethod
     def along(
@@ -101,9 +101,10 @@ class Latent:
     """The person: the appearance code, as the user chooses it."""
 
     x: PadPlace = 0.0
-    """Place on the seed pad. Whole numbers are seeds; between them the four neighbours' w blend."""
+    """Position on the seed pad. Whole numbers are seeds; between them the four neighbours' w
+    blend."""
     y: PadPlace = 0.0
-    """Place on the seed pad; one up is 100 seeds further."""
+    """Position on the seed pad; one up is 100 seeds further."""
     psi: Annotated[float, Range(-10, 10, slider=(-1, 2))] = 1.0
     """Truncation: 1 is the person as drawn, 0 the average person; below 0 is the opposite, above 1
     exaggerates."""
@@ -125,8 +126,8 @@ class Latent:
     """File of a person to show instead of a seed: a person file (.person), or ws [num_ws, w_dim]
     alone (.npy, or .npz with the key ws)."""
     expression: Annotated[float, Range(-10, 10, "%", slider=(0, 1.5))] = 0.0
-    """How much of the expression in the photo the person keeps throughout the clip: 0 is the rest
-    pose, 1 as in the photo. Motions come on top of it.
+    """How much of the photo's expression the person keeps throughout the clip: 0 is the rest pose,
+    1 as in the photo. Motions come on top of it.
 
     Only for people from person files, which have the photo's expression.
     """
@@ -205,9 +206,10 @@ class Motion:
     """The motion: the motion code, as the user chooses it."""
 
     x: PadPlace = 0.0
-    """Place on the motion pad. Whole numbers are seeds; between them the four neighbours blend."""
+    """Position on the motion pad. Whole numbers are seeds; between them the four neighbours
+    blend."""
     y: PadPlace = 0.0
-    """Place on the motion pad; one up is 100 seeds further."""
+    """Position on the motion pad; one up is 100 seeds further."""
     strength: Annotated[float, Range(-10, 10, "\u00d7", slider=(0, 2))] = 1.0
     """Factor on the motion code: 0 keeps the rest pose, 1 is as drawn, 2 moves most."""
     blend_seed: Seed = 1

@@ -100,7 +100,8 @@ def camera_from_json(text: str) -> Camera:
         camera = Camera.from_numbers(data)
     except (ValueError, TypeError, KeyError, RecursionError) as e:
         raise UserError(
-            "The clipboard holds no camera: copy one here first, or the 25 numbers of a data set."
+            "The clipboard contains no camera: copy one in this program first, or the 25 numbers "
+            "of a data set's camera."
         ) from e
     problems = settings.problems(Orbit.from_camera(camera))
     if problems:

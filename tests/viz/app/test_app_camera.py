@@ -21,7 +21,7 @@ desk, display, model, start = (
     app_driver.model,
     app_driver.start,
 )
-STOPPED = "Edge of the trained views: drag again to go on"
+STOPPED = "Edge of the trained views: drag again to go further"
 
 
 def push(desk: AppDriver, dx: int, dy: int = 0, steps: int = 8) -> None:

@@ -92,7 +92,7 @@ def test_a_checkpoint_that_goes_away_or_changes(
     content = path.read_bytes()
     loaded = desk.commands.model
     path.unlink()
-    assert desk.see_toast("is gone from the disk").level == "warning"
+    assert desk.see_toast("was removed from the disk").level == "warning"
     still_works(desk)
     path.write_bytes(content)
     desk.until(lambda: desk.commands.model is not loaded)

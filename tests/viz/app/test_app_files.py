@@ -212,7 +212,7 @@ def test_settings_that_cannot_be_written_are_told(desk: AppDriver) -> None:
     for digit in (5, 6):
         desk.key(f"ctrl+{digit}")
         assert desk.see_toast(f"Bookmark {digit} is kept only until you quit").level == "warning"
-    told = desk.see_toast("will not outlast this run")
+    told = desk.see_toast("cannot be saved")
     assert told.level == "warning"
     assert told.repeats == 1, "once is enough"
     assert desk.settings.name in told.sentence

@@ -103,7 +103,10 @@ def test_a_face_drives_the_person_and_is_recorded(
     desk.until(lambda: commands.live is None)
     text = tmp_path / "text.mp4"
     text.write_bytes(b"no video\n" * 50)
-    for path, words in ((text, "is no readable video"), (tmp_path / "gone.mp4", "is not there")):
+    for path, words in (
+        (text, "is not a readable video"),
+        (tmp_path / "gone.mp4", "was not found"),
+    ):
         commands.open_live_video(str(path))
         desk.see_toast(f"{path.name} {words}")
         desk.until(lambda: commands.live is None)

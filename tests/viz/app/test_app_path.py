@@ -195,7 +195,7 @@ def test_a_view_that_no_key_holds_comes_back(
     walk.frames()
     leave(walk)
     walk.until(lambda: commands.state.orbit != Orbit(yaw=50))
-    walk.see_toast("no keyframe holds")
+    walk.see_toast("is not a keyframe")
     playhead = commands.interface.path_time
     (button,) = [name for name in controls.rects if name.endswith("/Bring it back")]
     walk.click(button)

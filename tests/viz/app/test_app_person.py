@@ -118,7 +118,7 @@ def test_a_person_of_another_model_is_offered_with_its_model(
     before = desk.commands.state.snapshot()
     desk.drop(person)
     toast = desk.see_toast("another model (small.safetensors)")
-    assert "open that model first" in toast.sentence
+    assert "open that one first" in toast.sentence
     assert desk.commands.state.latent == before.latent
     desk.commands.preferences.opened(str(model))
     desk.drop(person)

@@ -42,7 +42,7 @@ def test_views_and_layouts_go_round_by_a_key_each(desk: AppDriver) -> None:
         desk.key(key)
     desk.key("l", "v")
     assert shown() == ("image", "grid"), "four views have their own"
-    desk.see_toast("choose them in the View panel")
+    desk.see_toast("chosen one by one in the View panel")
 
 
 def test_the_panels_hide_alone(start: Start, model: Path) -> None:

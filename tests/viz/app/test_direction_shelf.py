@@ -75,6 +75,6 @@ def test_loaded_directions_replace_those_of_their_name_and_are_bounded() -> None
     shelf.add([other])
     assert shelf.own == [other]
     many = [NamedDirection(str(k), "person", AGE.vector) for k in range(MOST)]
-    with pytest.raises(UserError, match=f"No more than {MOST}"):
+    with pytest.raises(UserError, match=f"At most {MOST}"):
         shelf.add(many)
     assert shelf.own == [other]

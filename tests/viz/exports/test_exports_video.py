@@ -267,7 +267,7 @@ def test_a_missing_encoder_names_what_to_choose(renderer, tmp_path, monkeypatch)
 def test_what_cannot_be_is_refused_before_any_work(renderer, tmp_path):
     with pytest.raises(UserError, match="keyframes"):
         export(renderer, "video", STATE, VideoOptions(Movement("path")), tmp_path / "a.mp4")
-    with pytest.raises(UserError, match="choose a format"):
+    with pytest.raises(UserError, match="ending chooses the format"):
         export(renderer, "video", STATE, VideoOptions(), tmp_path / "a.avi")
     (tmp_path / "a.mp4").write_text("mine")
     with pytest.raises(ExistsError, match="exists"):

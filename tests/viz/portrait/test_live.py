@@ -136,7 +136,7 @@ def test_large_and_turned_videos_are_reduced(tmp_path):
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        (errno.ENOENT, "Webcam is not there"),
+        (errno.ENOENT, "Webcam was not found"),
         (errno.EBUSY, "Webcam is used by another program"),
         (errno.EACCES, "Webcam may not be used: allow the camera"),
         (errno.EIO, "Webcam cannot be opened"),
@@ -151,15 +151,15 @@ def test_a_machine_without_webcams(monkeypatch):
     monkeypatch.setattr(av, "enumerate_input_devices", lambda _: [])
     assert camera_sources.webcams() == {}
     assert camera_sources.source_problem("").startswith("No webcam was found")
-    assert "is not there" in camera_sources.source_problem("/dev/video77")
+    assert "was not found" in camera_sources.source_problem("/dev/video77")
     with pytest.raises(UserError, match="No webcam was found"):
         CameraInput("")
-    with pytest.raises(UserError, match="is not there"):
+    with pytest.raises(UserError, match="was not found"):
         CameraInput("/dev/video77")
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("text.mp4", "no readable video"), ("sound.wav", "has no pictures")]
+    ("name", "words"), [("text.mp4", "not a readable video"), ("sound.wav", "contains no pictures")]
 )
 def test_videos_without_pictures_give_a_sentence(tmp_path, name, words):
     path = tmp_path / name

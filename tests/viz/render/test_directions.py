@@ -71,7 +71,7 @@ def test_they_are_found_once(
     stamp, first = path.stat().st_mtime_ns, direction_files.load(path)
     assert Path(finish(directions.cached(small_generator))).stat().st_mtime_ns == stamp
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(UserError, match="holds no directions"):
+    with pytest.raises(UserError, match="contains no directions"):
         direction_files.load(path)
     again = direction_files.load(Path(finish(directions.cached(small_generator))))
     assert np.array_equal(first.components, again.components), "damaged files are found anew"
@@ -136,12 +136,12 @@ def test_named_directions_go_to_a_file_and_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"w": np.ones((1, 8))}, "holds no directions"),
+        ({"w": np.ones((1, 8))}, "contains no directions"),
         ({"person": np.ones((1, 9))}, "it has 9 numbers where this model's code has 8"),
         ({"person": np.ones(8)}, "person must be floating-point numbers"),
         ({"person": np.ones((2, 8)), "person_names": np.array(["a"])}, "a name and a base for"),
         ({"person": np.full((1, 8), np.inf)}, "its numbers are damaged"),
-        ({"person": np.array([[{}] * 8])}, "is no .npz file that NumPy can read"),
+        ({"person": np.array([[{}] * 8])}, "is not an .npz file that NumPy can read"),
     ],
 )
 def test_other_files_are_refused_with_a_sentence(
@@ -156,8 +156,8 @@ def test_damaged_archives_are_refused(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "bomb.npz", person=np.zeros(2**26 + 1, np.uint8))
     (tmp_path / "text.npz").write_text("no archive")
     for name, words in {
-        "bomb": "unfolds to more",
-        "text": "is no .npz file",
+        "bomb": "unpacks to more",
+        "text": "is not an .npz file",
         "none": "no such",
     }.items():
         with pytest.raises(UserError, match=f"{name}.npz .*{words}"):

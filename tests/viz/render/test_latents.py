@@ -125,7 +125,7 @@ def test_ws_files_go_both_ways(small_generator, tmp_path):
 @pytest.mark.parametrize(
     "content,sentence",
     [
-        (None, "not there any more"),
+        (None, "no longer exists"),
         (b"", "not a ws file"),
         (b"hello, this is text", "not a ws file"),
         (b"PK\x03\x04 the beginning of an archive", "not a ws file"),

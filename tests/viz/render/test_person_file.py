@@ -138,7 +138,7 @@ def test_what_is_no_person_file_is_refused(sharp, tmp_path):
     with pytest.raises(UserError, match="another version"):
         person_file.read(str(path))
     path.unlink()
-    with pytest.raises(UserError, match="not there any more"):
+    with pytest.raises(UserError, match="no longer exists"):
         person_file.read(str(path))
     path.mkdir()
     with pytest.raises(UserError, match="it is a folder"):

@@ -172,7 +172,7 @@ def test_a_session_from_a_stranger_opens_no_file(state, tmp_path):
         opened = named_files.with_files_found(stranger, elsewhere, [])
         assert not Path(drive(opened).track).is_absolute()
         assert not driven.plays(opened) and code(opened) == code(state)
-        with pytest.raises(UserError, match="is not here"):
+        with pytest.raises(UserError, match="was not found"):
             schedule.take(opened, Movement())
     assert named_files.with_files_found(state, elsewhere, [state.drive.track]) == state
 

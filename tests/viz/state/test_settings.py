@@ -120,7 +120,7 @@ def test_conflicts_of_parts_count_for_the_whole():
 def test_a_declaration_is_read_from_its_field():
     declared = setting(Quality, "depth_samples")
     assert declared.default is None
-    assert declared.sentence == "Samples that are spread evenly along each ray."
+    assert declared.sentence == "Samples spread evenly along each ray."
     assert declared.note == "None is as trained."
     assert declared.help == f"{declared.sentence} None is as trained. (2 to 1024)"
     assert setting(Display, "split").range == Range(0, 1, "%")

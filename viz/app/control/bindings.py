@@ -99,7 +99,7 @@ class Binding:
 
     @property
     def presses(self) -> bool:
-        """Whether its input is pressed and let go, not turned."""
+        """Whether its input is pressed and released, not turned."""
         return is_switch(self.input)
 
     @property
@@ -109,7 +109,7 @@ class Binding:
 
 
 def is_switch(key: str) -> bool:
-    """Whether an input is pressed and let go, not turned."""
+    """Whether an input is pressed and released, not turned."""
     return key.startswith(_SWITCHES) or key.removeprefix("Gamepad ") in BUTTONS
 
 

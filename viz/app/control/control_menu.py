@@ -88,7 +88,7 @@ class ControlMenu:
                 if others
                 else "Press a key. MIDI, OSC and gamepads are off: switch them on under Control."
             )
-            if controls.button("Cancel", tooltip="Binds nothing. Key Esc."):
+            if controls.button("Cancel", tooltip="Cancels without binding anything. Key Esc."):
                 self._commands.stop_learning()
         imgui.end()
         imgui.pop_style_color()

@@ -65,7 +65,7 @@ class Inbox:
 
 
 class Outbox:
-    """Sends on a thread of its own, the newest value of each place, as a port may block."""
+    """Sends on a separate thread, the newest value of each place, as a port may block."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -38,19 +38,20 @@ class ControlSettings:
     """Which inputs and outputs are open. Nothing is until the user switches it on."""
 
     midi: bool = False
-    """Reads all MIDI devices that are connected, and moves their motor faders and lamps."""
+    """Reads all connected MIDI devices, and drives their motor faders and lamps."""
     midi_address: str = ""
     """MIDI over the network, as host:port of a `mido-serve` program; empty for none."""
     osc: bool = False
     """Listens for OSC messages from this computer."""
     osc_port: Annotated[int, Range(1024, 65535)] = 9000
-    """UDP port that OSC messages come to."""
+    """UDP port for OSC messages."""
     osc_anywhere: bool = False
-    """Also takes OSC messages from other computers: whoever reaches this one can move settings."""
+    """Also accepts OSC messages from other computers: anyone who can reach this one can change
+    settings."""
     osc_echo: str = ""
-    """Where changes are sent by OSC, as 127.0.0.1:9001; empty for nowhere."""
+    """Address to which changes are sent by OSC, such as 127.0.0.1:9001; empty for none."""
     gamepad: bool = False
-    """Reads gamepads that are connected."""
+    """Reads connected gamepads."""
     lfo: bool = False
     """Lets settings move by themselves where an LFO (low-frequency oscillator) is bound to them."""
     virtual_camera: bool = False
@@ -161,7 +162,7 @@ class LiveControl:
             )
         if wanted.gamepad != before.gamepad:
             self.gamepads = Gamepads(self.inbox) if wanted.gamepad else None
-        self._held.clear()  # a stick that was held is let go
+        self._held.clear()  # a stick that was held is released
         self._want()
 
     @property

@@ -24,7 +24,7 @@ MISSING = 'MIDI needs the packages mido and rtmidi2: pip install "pv3d-visualize
 
 
 class MidiPorts:
-    """Reads all devices at once and sends feedback to all of them, on threads of its own.
+    """Reads all devices at once and sends feedback to all of them, on separate threads.
 
     Args:
         inbox: takes what comes.
@@ -38,7 +38,7 @@ class MidiPorts:
         self.connections = 0
         """How many connections there have been: a new one is to be told where settings stand."""
         self._devices: dict[str, tuple[Any, Callable[[bytes], object] | None]] = {}
-        """By name the open input, which closes once it is let go, and what sends to it."""
+        """By name the open input, which closes once it is released, and what sends to it."""
         self._line: socket.socket | None = None
         self._states = ["Looking for MIDI devices\u2026"]
         self._mido: Any = None
@@ -67,7 +67,7 @@ class MidiPorts:
                 self._outbox.send(f"{number} {key}", partial(send, message))
 
     def close(self) -> None:
-        """Lets the ports go; the threads end by themselves."""
+        """Closes the ports; the threads end by themselves."""
         self._closing.set()
         if self._line is not None:
             with contextlib.suppress(OSError):

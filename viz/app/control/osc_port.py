@@ -32,7 +32,7 @@ _SIZES = {"i": 4, "f": 4, "h": 8, "d": 8}
 
 
 class OscPort:
-    """Listens on a thread of its own, and echoes what the inputs have moved.
+    """Listens on a separate thread, and echoes what the inputs have moved.
 
     Args:
         inbox: takes what comes.

@@ -247,7 +247,7 @@ class DirectionCommands(SessionFiles):
         self._keep_shelf()
         self.interface.direction_kind = "named"
         count = f"{len(loaded)} directions" if len(loaded) > 1 else loaded[0].name
-        self.notify("success", f"Loaded {count}: under Named.")
+        self.notify("success", f"Loaded {count}: they are listed under Named.")
 
     def save_directions_dialog(self) -> None:
         """Asks where to save all directions that are listed."""

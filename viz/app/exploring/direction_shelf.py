@@ -83,7 +83,7 @@ class DirectionShelf:
         """
         own = {(d.code, d.name): d for d in (*self.own, *new)}
         if len(own) > MOST:
-            raise UserError(f"No more than {MOST} loaded directions are kept: remove some first.")
+            raise UserError(f"At most {MOST} loaded directions are kept: remove some first.")
         self.own = list(own.values())
 
 

@@ -27,7 +27,7 @@ class InspectCommands(SessionFiles):
     def copy_color(self, code: str) -> None:
         """Puts a colour, "#rrggbb", on the clipboard."""
         self.shell.clipboard = code
-        self.notify("success", f"The colour {code} is on the clipboard.")
+        self.notify("success", f"The colour {code} was copied to the clipboard.")
 
     def measure(self, point: Point, shot: Shot) -> None:
         """Sets an end of the ruler; once it has both, ends it.

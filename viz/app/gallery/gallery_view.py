@@ -42,7 +42,7 @@ _LEAST_PICTURE = 200.0
 """Design pixels, as far as there is room."""
 _MORE = 200
 """Cells by which an endless page grows."""
-_HOW = "Click shows it, Shift+click goes halfway there, the star keeps it."
+_HOW = "Click to show it, Shift+click to go halfway there; the star makes it a favourite."
 
 
 def gallery_edge(area: tuple[float, float, float, float]) -> float:
@@ -129,7 +129,7 @@ class Gallery:
             "##Search",
             self._query,
             placeholder="Search the favourites",
-            tooltip="Shows only favourites whose name holds all these words.",
+            tooltip="Shows only favourites whose names contain all these words.",
         )
         found = self._search(commands.state.favourites)
         if not commands.state.favourites:
@@ -181,9 +181,9 @@ class Gallery:
                 commands.rename_favourite(code, name)
             button_row(
                 Button(
-                    "Take out of the favourites",
+                    "Remove from the favourites",
                     lambda: commands.toggle_favourite(code),
-                    "Takes this favourite out of the list. Ctrl+Z brings it back.",
+                    "Removes this favourite from the list. Ctrl+Z brings it back.",
                     icon=icons.ICON_FA_TRASH,
                 )
             )
@@ -192,7 +192,10 @@ class Gallery:
     def _draw_seen(self, commands: Commands) -> None:
         entries = commands.seen.entries
         if not entries:
-            controls.hint("Whatever stands for a second appears here, the last 200 of it.")
+            controls.hint(
+                "The last 200 people and motions that you looked at for a second or "
+                "more appear here."
+            )
             return
         weights = commands.model.weights if commands.model else ""
 
@@ -204,7 +207,7 @@ class Gallery:
             return Cell(
                 favourites.name_of(entry.latent),
                 (request,),
-                f"{about} Click shows it again, from where it was seen.",
+                f"{about} Click to show it again, seen from the same camera.",
                 lit=here,
                 model=entry.weights,
             )
@@ -321,7 +324,7 @@ def _places(commands: Commands) -> None:
     here = Button(
         "Around this one",
         commands.centre_gallery,
-        "Puts what is shown now in the middle; it is the first picture.",
+        "Centres the gallery on what is shown now, which becomes its first picture.",
         icons.ICON_FA_CROSSHAIRS,
     )
     button_row(here, elsewhere)

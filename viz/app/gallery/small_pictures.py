@@ -1,4 +1,4 @@
-"""Small pictures on the GPU, for whoever draws one."""
+"""Small pictures on the GPU, for all that draw one."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from viz.render.messages import decode, encode
 Serve = Callable[[Connection, CameraTask], None]
 """Runs in the camera's process: serve(connection, task)."""
 _ENDING = 1.5
-"""Seconds that the process may take to let go of the device; then it is ended."""
+"""Seconds that the process may take to release the device; then it is ended."""
 
 
 class CameraLink:
@@ -60,7 +60,7 @@ class CameraLink:
                 found.append(event)
         return found
 
-    # On threads of its own ---------------------------------------------------------------------
+    # On separate threads ---------------------------------------------------------------------
 
     def _run(self, other: Connection) -> None:
         self.process.start()

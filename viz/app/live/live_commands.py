@@ -192,7 +192,7 @@ class LiveCommands(SessionFiles):
             self.close_camera()
 
     def calibrate(self) -> None:
-        """Takes the face as it is now for the one at rest."""
+        """Takes the present face as the neutral one."""
         if self.live is not None and self.live.seen is not None and self._link is not None:
             self._link.send(Calibrate())
             self.live.calibrated = True

@@ -94,7 +94,7 @@ def _is_let_go(shares: str) -> bool:
         "On the way to",
         shares,
         icons.ICON_FA_XMARK,
-        "Shows this person alone. Between two keyframes of a path their people blend.",
+        "Shows this person alone; between two keyframes of a path, their people blend.",
     )
 
 
@@ -173,11 +173,13 @@ def _mixing(state: SessionState, model: ModelInfo | None) -> None:
                 partial(_mix, state, chosen - group if full else chosen | group),
                 f"Takes {what} from the second seed: the layers of "
                 f"{f'{low} and {high}' if high < planes else f'{low} or more'} px. "
-                "Press again to give them back.",
+                "Press again to stop.",
                 lit=full,
             )
         )
-    none = Button("None", partial(_mix, state, set()), "Gives all layers back to the person.")
+    none = Button(
+        "None", partial(_mix, state, set()), "Stops mixing: no layer takes the second seed."
+    )
     button_row(*buttons, none)
 
 

@@ -55,9 +55,9 @@ def _circled(commands: Commands) -> None:
         published,
         {False: "The head", True: "As published"},
         default=False,
-        tooltip="What the camera circles: the middle of the head, which keeps it in the picture at "
-        "all angles, or, as the published cameras do, the middle of the box, while it looks at a "
-        "point 0.2 in front of that.",
+        tooltip="What the camera circles: the middle of the head, which keeps the head in the "
+        "picture at all angles, or, like the published cameras, the middle of the box, "
+        "looking at a point 0.2 in front of it.",
     )
     if changed:
         commands.circle(chosen)
@@ -85,7 +85,7 @@ def _conditioning(state: SessionState, commands: Commands) -> None:
         Button(
             "Set to this view",
             commands.set_conditioning,
-            "Keeps the camera of the view as the conditioning camera.",
+            "Makes the current camera the conditioning camera.",
             icon=icons.ICON_FA_THUMBTACK,
         )
     )
@@ -96,19 +96,19 @@ def _clipboard(commands: Commands) -> None:
         Button(
             "Copy",
             commands.copy_camera,
-            "Puts the camera on the clipboard as JSON.",
+            "Copies the camera to the clipboard as JSON.",
             icon=icons.ICON_FA_COPY,
         ),
         Button(
             "Paste",
             commands.paste_camera,
-            "Takes the camera from JSON on the clipboard.",
+            "Sets the camera from JSON on the clipboard.",
             icon=icons.ICON_FA_PASTE,
         ),
         Button(
             "Reset",
             commands.reset_camera,
-            "Back to the frontal camera of the training pictures. Key C.",
+            "Returns to the frontal camera of the training pictures. Key C.",
             icon=icons.ICON_FA_ROTATE_LEFT,
         ),
     )

@@ -78,19 +78,19 @@ def _session(commands: Commands) -> None:
         Button(
             "Save",
             commands.save_session,
-            "Saves all that defines what is shown in the session's file. Ctrl+S.",
+            "Saves everything that defines what is shown to the session's file. Ctrl+S.",
         ),
         Button(
             "Save as",
             commands.save_session_dialog,
-            "Saves the session in another file. Ctrl+Shift+S.",
+            "Saves the session to another file. Ctrl+Shift+S.",
         ),
         Button("Open", commands.open_session_dialog, "Goes back to a saved session."),
         Button(
             "Earlier",
             partial(_open_earlier, commands),
-            "Lists the last sessions that were saved by themselves: every minute while something "
-            "changes, at a change of the model and at the end.",
+            "Lists the sessions saved automatically: every minute while something changes, when "
+            "the model changes, and when you quit.",
         ),
     )
     _earlier_popup(commands)
@@ -98,13 +98,13 @@ def _session(commands: Commands) -> None:
         Button(
             "Undo",
             commands.undo,
-            "Takes the last change back. Ctrl+Z.",
+            "Undoes the last change. Ctrl+Z.",
             enabled=commands.can_undo(),
         ),
         Button(
             "Redo",
             commands.redo,
-            "Makes the change again that was taken back. Ctrl+Shift+Z.",
+            "Redoes the change that was undone. Ctrl+Shift+Z.",
             enabled=commands.can_redo(),
         ),
     )
@@ -114,7 +114,7 @@ def _open_earlier(commands: Commands) -> None:
     if commands.earlier:
         imgui.open_popup(_EARLIER)
     else:
-        commands.notify("info", "No session has saved itself yet.")
+        commands.notify("info", "No session has been saved automatically yet.")
 
 
 def _earlier_popup(commands: Commands) -> None:
@@ -134,10 +134,10 @@ def _bookmarks(commands: Commands) -> None:
         digit = _DIGITS[index]
         if digit in stored:
             return (
-                f"Click to go back to this state (key {digit}), Ctrl+click to keep the present "
-                f"one instead (Ctrl+{digit})."
+                f"Click to return to this state (key {digit}), Ctrl+click to replace it with the "
+                f"present one (Ctrl+{digit})."
             )
-        return f"Empty: Ctrl+click keeps the present state here (Ctrl+{digit})."
+        return f"Empty: Ctrl+click stores the present state here (Ctrl+{digit})."
 
     lit = [index for index, digit in enumerate(_DIGITS) if digit in stored]
     clicked = cells("Bookmarks", [str(digit) for digit in _DIGITS], lit, about)

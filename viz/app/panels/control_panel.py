@@ -71,8 +71,8 @@ def _addresses(wanted: ControlSettings, commands: Commands) -> ControlSettings:
 def _bindings(commands: Commands) -> None:
     control = commands.control
     controls.hint(
-        "Ctrl+right click a slider, switch or button, then move a knob or press a key: it is "
-        "bound. A slider can also move by itself, by an LFO."
+        "To bind a slider, switch or button, right-click it with Ctrl held, then move a knob or "
+        "press a key. A slider can also move by itself, by an LFO."
     )
     captions = {
         b: f"{b.input.removeprefix('Gamepad ')}: {b.target.name or b.target.place}"
@@ -81,12 +81,14 @@ def _bindings(commands: Commands) -> None:
     binding = control.chosen
     if binding is not None:
         _, binding = controls.combo(
-            "##Binding", binding, captions, tooltip="All that is bound, the newest last."
+            "##Binding", binding, captions, tooltip="All bindings, the newest last."
         )
         control.chosen = binding
         edited = _edited(binding)
         if control.waits(binding):
-            controls.hint("The knob has not met the value yet: turn it past that.")
+            controls.hint(
+                "The knob has not reached the value yet: turn it past the value to take over."
+            )
         commands.edit_control(binding, edited)
     button_row(
         Button(
@@ -97,14 +99,18 @@ def _bindings(commands: Commands) -> None:
         Button(
             "Forget",
             lambda: commands.forget_control(*([binding] if binding else [])),
-            "Takes this binding away.",
+            "Removes this binding.",
             enabled=binding is not None,
         ),
-        Button("Defaults", commands.reset_controls, "Takes the bindings of a gamepad alone."),
+        Button(
+            "Defaults",
+            commands.reset_controls,
+            "Removes all bindings and restores those of a gamepad.",
+        ),
     )
     button_row(
-        Button("Open", commands.open_controls_dialog, "Uses the bindings of a file."),
-        Button("Save as", commands.save_controls_dialog, "Keeps the bindings in a file by name."),
+        Button("Open", commands.open_controls_dialog, "Loads bindings from a file."),
+        Button("Save as", commands.save_controls_dialog, "Saves the bindings to a file."),
     )
     controls.key_value((("File", Path(control.path).name),))
 

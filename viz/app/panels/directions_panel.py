@@ -163,7 +163,7 @@ def _slider(
     swings = commands.interface.swing == Swing(here, direction.moves)
     if controls.icon_button(
         icons.ICON_FA_STOP if swings else icons.ICON_FA_PLAY,
-        tooltip=f"Swings {direction.name} to and fro; press again to stop.",
+        tooltip=f"Swings {direction.name} back and forth; press again to stop.",
         active=swings,
         name=f"{direction.name}/Play",
     ):
@@ -228,7 +228,7 @@ def _layers(interface: Interface, model: ModelInfo) -> tuple[int, ...]:
 
 
 def _arrange(commands: Commands, kind: DirectionKind, shown: Sequence[Direction]) -> None:
-    """The list as it is sorted: rows to drag, to star, to hide and to rename."""
+    """The list while it is arranged: rows to drag, to star, to hide and to rename."""
     shelf, interface = commands.direction_shelf, commands.interface
     chosen = next((k for k, d in enumerate(shown) if d.key == commands.chosen_direction), 0)
     event = sortable_rows("Row", [d.name for d in shown], chosen, [_signs(d, shelf) for d in shown])
@@ -243,12 +243,12 @@ def _arrange(commands: Commands, kind: DirectionKind, shown: Sequence[Direction]
             commands.hide_direction(direction)
     if shown:
         direction = shown[min(chosen, len(shown) - 1)]
-        about = "Another name for the chosen direction; empty for its own."
+        about = "Another name for the chosen direction; if empty, the original one."
         changed, name = controls.text_input("Name", direction.name, tooltip=about, on_enter=True)
         if changed:
             commands.rename_direction(direction, name)
         if direction.key.startswith("own ") and controls.button(
-            "Remove", tooltip="Takes this loaded direction out of the list."
+            "Remove", tooltip="Removes this loaded direction from the list."
         ):
             commands.remove_direction(direction)
     toggle("Pictures", interface, "direction_pictures")
@@ -258,11 +258,11 @@ def _arrange(commands: Commands, kind: DirectionKind, shown: Sequence[Direction]
 def _signs(direction: Direction, shelf: DirectionShelf) -> tuple[Sign, ...]:
     starred, hidden = direction.key in shelf.starred, direction.key in shelf.hidden
     return (
-        Sign(icons.ICON_FA_STAR, "Star", "Puts it first, or back in its place.", starred),
+        Sign(icons.ICON_FA_STAR, "Star", "Moves it to the top, or back to its place.", starred),
         Sign(
             icons.ICON_FA_EYE_SLASH if hidden else icons.ICON_FA_EYE,
             "Hide",
-            "Leaves it out of the list, or brings it back.",
+            "Hides it, or shows it again.",
             hidden,
         ),
     )
@@ -281,8 +281,8 @@ def _in_use(state: SessionState, commands: Commands) -> None:
         Button(
             "Load",
             commands.load_direction_dialog,
-            "Adds directions that were saved here (.npz), or a direction in w that another tool "
-            "has found (.npy).",
+            "Adds directions saved by this program (.npz), or a direction in w found by another "
+            "tool (.npy).",
             icon=icons.ICON_FA_FOLDER_OPEN,
         ),
         Button(
@@ -294,7 +294,7 @@ def _in_use(state: SessionState, commands: Commands) -> None:
         Button(
             "Clear",
             commands.clear_shifts,
-            "Takes all steps along directions back.",
+            "Resets all directions.",
             enabled=any_used,
         ),
     )
@@ -302,8 +302,8 @@ def _in_use(state: SessionState, commands: Commands) -> None:
 
 def _step_in_use(commands: Commands, shift: Shift, moves: bool, key: str) -> None:
     layers = f" ({_span(shift.layers)})" if shift.layers else ""
-    muted = " It is left out for now." if shift.muted else ""
-    about = f"{shift.name}{layers}: right click takes the step back.{muted}"
+    muted = " It is muted." if shift.muted else ""
+    about = f"{shift.name}{layers}: right-click to reset.{muted}"
     with disabled(shift.muted):
         amount = _amount(f"{shift.name}{layers}##{key}", shift.amount, about, "")
     if amount is not None:
@@ -311,8 +311,8 @@ def _step_in_use(commands: Commands, shift: Shift, moves: bool, key: str) -> Non
     imgui.table_next_column()
     if controls.icon_button(
         icons.ICON_FA_HEADPHONES,
-        tooltip=f"Shows {shift.name} alone: leaves all other steps out for now. Press again to "
-        "take them in.",
+        tooltip=f"Solo: shows {shift.name} alone and mutes all others. Press again to bring them "
+        "back.",
         active=commands.is_solo(shift),
         name=f"{key}/Solo",
     ):

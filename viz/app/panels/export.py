@@ -88,7 +88,7 @@ def _where(state: SessionState, choices: ExportChoices, commands: Commands) -> N
         choices.name,
         placeholder=automatic,
         default="",
-        tooltip=f"Name of the {word} without its ending. Empty, it is {automatic}.",
+        tooltip=f"Name of the {word} without its ending. If empty, {automatic}.",
     )
     if value_with_button(
         "Folder",
@@ -126,7 +126,7 @@ def _start(state: SessionState, choices: ExportChoices, commands: Commands) -> N
         Button(
             "Export",
             commands.export,
-            "Exports the state as it is now; you can go on with something else meanwhile.",
+            "Exports the present state; you can go on working meanwhile.",
             icon=icons.ICON_FA_FILE_EXPORT,
             enabled=not found_problems and job is None,
             lit=True,

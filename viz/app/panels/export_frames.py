@@ -104,7 +104,7 @@ def _movement(state: SessionState, movement: Movement) -> Movement:
     movement = _length(movement)
     own = frame_rate(state, replace(movement, frame_rate=None))
     kept = movement.frame_rate or own
-    rates = {None: f"Its own: {own:.4g}"}
+    rates = {None: f"Default: {own:.4g}"}
     rates |= {rate: f"{rate:g} a second" for rate in sorted({*_RATES, kept})}
     return choice("Frame rate", movement, "frame_rate", rates)
 
@@ -141,10 +141,10 @@ def _length(movement: Movement) -> Movement:
     _, own = controls.segmented(
         "Length",
         movement.seconds is not None,
-        {False: "One frame" if still else "Its own", True: "Set"},
+        {False: "One frame" if still else "Default", True: "Set"},
         default=False,
-        tooltip="Its own: as long as the path or the rounds of the clip take, 4 seconds a round "
-        "for an orbit.",
+        tooltip="Default: as long as the path or the rounds of the clip take, or 4 seconds for "
+        "each round of an orbit.",
     )
     if not own:
         return replace(movement, seconds=None, frames=None)
@@ -186,7 +186,7 @@ def _look(look: Look, transparent: bool) -> Look:
         "Transparent",
         look.background == "transparent",
         default=False,
-        tooltip="Leaves out the background, by the model's opacity, for slides and compositing.",
+        tooltip="Removes the background, using the model's opacity, for slides and compositing.",
     )
     return replace(look, background="transparent" if see_through else "shown")
 

@@ -99,7 +99,7 @@ def _triangles(options: MeshOptions) -> MeshOptions:
         options.triangles is not None,
         {False: "All", True: "At most"},
         default=False,
-        tooltip="Whether the mesh is thinned out to fewer triangles, which keeps its shape.",
+        tooltip="Simplifies the mesh to fewer triangles and keeps its shape.",
     )
     if not limited:
         return replace(options, triangles=None)

@@ -124,7 +124,9 @@ def _probe(layer: LayerInfo, probe: Probe, seen: ProbeResult | None, commands: C
     def close() -> None:
         commands.interface.probe = None
 
-    button_row(Button("Close", close, "Stops looking into this layer.", icon=icons.ICON_FA_XMARK))
+    button_row(
+        Button("Close", close, "Stops showing this layer's activation.", icon=icons.ICON_FA_XMARK)
+    )
 
 
 def _numbers(seen: ProbeResult) -> None:

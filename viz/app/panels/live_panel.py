@@ -16,8 +16,8 @@ from viz.exports.choices import seconds_left
 from viz.state.types import RenderResult, SessionState
 
 _PRIVACY = (
-    "Pictures of the camera stay in this program and are not stored; a recording holds the motion "
-    "alone."
+    "Pictures from the camera stay in this program and are not stored; a recording contains only "
+    "the motion."
 )
 
 
@@ -46,7 +46,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         Button(
             "Video",
             commands.live_video_dialog,
-            "Opens a video in place of a webcam; it is played in real time, over and over.",
+            "Opens a video in place of a webcam; it plays in real time, again and again.",
             icon=icons.ICON_FA_FILM,
             enabled=model is not None,
             lit=lacks,
@@ -103,8 +103,8 @@ def _face(live: LiveCamera, commands: Commands) -> None:
         Button(
             "Neutral face",
             commands.calibrate,
-            "Takes your face as it is now for the one at rest: look ahead with a closed mouth and "
-            "press. Until then it is the calmest of the first seconds.",
+            "Takes your face now as the neutral one: look ahead with your mouth closed and press. "
+            "Until then, the calmest face of the first seconds counts as neutral.",
             icon=icons.ICON_FA_FACE_MEH,
             enabled=has_face,
             lit=not live.calibrated,

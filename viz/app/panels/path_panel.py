@@ -39,7 +39,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         Button(
             "Pause" if playing else "Play",
             partial(path_editing.toggle_play, state, interface),
-            "Plays the path from its playhead on. Key P.",
+            "Plays the path from its playhead. Key P.",
             icon=icons.ICON_FA_PAUSE if playing else icons.ICON_FA_PLAY,
             enabled=path_editing.can_play(state),
         ),
@@ -65,7 +65,7 @@ def _whole(state: SessionState, commands: Commands) -> None:
             max(_LONGEST, total),
             unit="s",
             log=True,
-            tooltip="Seconds of the whole path: all keyframes move in proportion.",
+            tooltip="Length of the whole path in seconds: all keyframes move in proportion.",
         )
     if changed:
         path_editing.stretch(state, commands.interface, seconds)

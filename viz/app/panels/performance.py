@@ -17,7 +17,7 @@ STAGES = {
     "planes": ("Planes", "ws and motion to tri-planes: the backbone."),
     "render": ("Render", "Volume rendering of the raw picture."),
     "superresolution": ("Super-res.", "Super-resolution: the raw picture to the final one."),
-    "copy": ("Copy", "Getting the picture from the device to the window."),
+    "copy": ("Copy", "Copying the picture from the device to the window."),
 }
 """Captions and explanations of the renderer's stages."""
 _NOTICED = 0.1
@@ -43,14 +43,14 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         "Window, ms",
         log.frame_ms,
         height=44,
-        tooltip="Work of each frame of the window, in milliseconds.",
+        tooltip="Time the window takes to draw each frame, in milliseconds.",
     )
     controls.plot(
         "Renderer, ms",
         log.render_ms,
         height=44,
         fmt="%.0f",
-        tooltip="Time of each picture from the renderer, in milliseconds.",
+        tooltip="Time the renderer takes for each picture, in milliseconds.",
     )
     heading("Memory")
     controls.key_value(
@@ -100,4 +100,8 @@ def _bar(caption: str, milliseconds: float | None, longest: float, about: str) -
         draw_list.add_text((round(at[0]), round(at[1])), layout.ink(tint), text)
     imgui.dummy((row.width, line))
     layout.record(row.name)
-    layout.tooltip(row, about, "Not run for this picture: kept." if milliseconds is None else "")
+    layout.tooltip(
+        row,
+        about,
+        "Not run for this picture: its result was cached." if milliseconds is None else "",
+    )

@@ -60,8 +60,8 @@ def _open(commands: Commands) -> None:
         Button(
             "Open a photo",
             commands.open_photo_dialog,
-            "Opens a picture of somebody's face to make a person of it; dropping it on the window "
-            "does the same. Best is a neutral face, from the front or half from the side.",
+            "Opens a photo of a face to make a person of it; dropping it on the window does the "
+            "same. A neutral face, from the front or half from the side, works best.",
             icon=icons.ICON_FA_IMAGE,
             enabled=not commands.portrait.making,
             lit=not commands.portrait.path,
@@ -85,7 +85,7 @@ def _photo(portrait: Portrait, commands: Commands) -> None:
         "Photo",
         Path(portrait.path).name,
         icons.ICON_FA_XMARK,
-        "Closes the photo. The person that was made of it stays.",
+        "Closes the photo. The person made from it stays.",
         full_text=portrait.path,
     ):
         commands.close_photo()
@@ -101,7 +101,7 @@ def _photo(portrait: Portrait, commands: Commands) -> None:
             "Whole photo",
             portrait.whole,
             default=False,
-            tooltip="Shows all of the photo rather than the part that the picture shows.",
+            tooltip="Shows the whole photo instead of the part that the picture shows.",
         )
 
 
@@ -136,7 +136,7 @@ def _face(portrait: Portrait, commands: Commands) -> None:
         Button(
             "Mark by hand",
             commands.add_face,
-            "Puts a box on the photo, to be dragged to a face that was not found.",
+            "Puts a box on the photo; drag it to a face that was not found.",
             icon=icons.ICON_FA_DRAW_POLYGON,
             enabled=not busy,
         )
@@ -161,8 +161,8 @@ def _making(portrait: Portrait, commands: Commands) -> None:
         portrait.name,
         placeholder=Path(portrait.path).stem,
         default="",
-        tooltip="What the person is called, and the person file too, in the folder that pictures "
-        "are saved to. Empty, it is the photo's name.",
+        tooltip="Name of the person and of the person file, which goes into the folder of saved "
+        "pictures. If empty, the photo's name.",
     )
     commands.name_person(name)
     options = portrait.options
@@ -171,9 +171,9 @@ def _making(portrait: Portrait, commands: Commands) -> None:
         options.tuning,
         _LIKENESS,
         default=True,
-        tooltip="Quick: the nearest person that the model knows, and a small file. "
-        "Close: the model's weights are fitted as well; it takes longer, and the file is as "
-        "large as the model.",
+        tooltip="Quick finds the nearest person that the model knows and makes a small file. "
+        "Close also fits the model's weights: it takes longer, and the file is as large "
+        "as the model.",
     )
     options = replace(options, tuning=tuning)
     if fold("Steps"):
@@ -189,10 +189,10 @@ def _making(portrait: Portrait, commands: Commands) -> None:
         Button(
             "Go on" if unfinished else "Start",
             commands.make_person,
-            "Goes on with the person that was stopped; where the photo, the face or the steps are "
-            "others, it begins anew."
+            "Continues with the person that was stopped; if the photo, the face or the steps have "
+            "changed, it starts over."
             if unfinished
-            else "Makes the person of the chosen face; you can do something else meanwhile.",
+            else "Makes the person of the chosen face; you can go on working meanwhile.",
             icon=icons.ICON_FA_PLAY,
             enabled=ready and job is None,
             lit=True,

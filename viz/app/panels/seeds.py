@@ -32,8 +32,7 @@ def seed_and_pad(code: Code, name: str, crossing: str, blend: str) -> Code:
         LEAST_SEED,
         LAST_SEED,
         default=0,
-        tooltip=f"Number that the {name} is drawn from; those below 0 count down from "
-        "2\u00b3\u00b2.",
+        tooltip=f"Seed from which the {name} is drawn; negative ones count down from 2³².",
     )
     if changed:
         code = type(code).at(seed, code)
@@ -44,8 +43,8 @@ def seed_and_pad(code: Code, name: str, crossing: str, blend: str) -> Code:
         height=132,
         default=(0.0, 0.0),
         caption=lambda column, row: seed_caption(lattice_seed(column, -row)),
-        tooltip=f"Every crossing is {crossing}, named by its seed; between crossings the four "
-        f"{blend}.",
+        tooltip=f"Each grid point is {crossing}, labelled with its seed; between grid points the "
+        f"four {blend}.",
     )
     return replace(code, x=x, y=0.0 - y, others=()) if changed else code
 
@@ -84,8 +83,7 @@ def recommended(code: Latent | Motion, kind: Kind, commands: Commands) -> int | 
         Cell(
             word or str(seed),
             pictures(seed),
-            f"The {_ONE_OF[kind]} of seed {seed}, one of {len(seeds)} that the model's makers "
-            "chose.",
+            f"Seed {seed}, one of {len(seeds)} that the model's makers recommend.",
             lit=(code.x, code.y) == (seed, 0.0),
         )
         for seed, word in zip(seeds, words, strict=True)

@@ -52,8 +52,8 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         Button(
             "Rehearse",
             commands.rehearse,
-            "Gives the show from the first cue to yourself, and keeps how long each cue stood. P "
-            "pauses the clock.",
+            "Runs the show from the first cue for you alone, and records how long each cue stood. "
+            "P pauses the clock.",
             icon=icons.ICON_FA_STOPWATCH,
             enabled=bool(state.cues) and not running,
         ),
@@ -132,14 +132,14 @@ def _rehearsal(state: SessionState, commands: Commands) -> None:
         planned=sum(cue.planned for cue in state.cues), used=sum(cue.used for cue in state.cues)
     )
     if times := _times(whole):
-        controls.hint(f"In all {times}.")
+        controls.hint(f"Total: {times}.")
     if whole.used:
         button_row(
             Button(
                 "Plan as used",
                 commands.plan_as_used,
-                "Takes the times of the last rehearsal as the plan; with a time set for the talk, "
-                "they are stretched to fill it.",
+                "Makes the times of the last rehearsal the plan; if the length of the talk is "
+                "set, they are scaled to fill it.",
                 enabled=commands.current_show is None,
             )
         )
@@ -171,9 +171,9 @@ def _chosen(commands: Commands) -> None:
         Button(
             "Update",
             commands.update_cue,
-            "Keeps what is shown in this cue; its words and its change stay.",
+            "Updates this cue to what is shown; its texts and transition stay.",
         ),
-        Button("Delete", commands.delete_cue, "Takes this cue away. Undo brings it back."),
+        Button("Delete", commands.delete_cue, "Deletes this cue. Undo brings it back."),
     )
     changed = _text("Name", cue, "name")
     changed = segmented("Transition", changed, "transition", TRANSITIONS)

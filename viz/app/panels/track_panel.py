@@ -25,7 +25,7 @@ from viz.state.types import RenderResult, SessionState
 
 _MOVED_BY = {True: "Track", False: "Clip"}
 _EXPORTS = (
-    "Pictures, frames and videos of the panel Export show the person as here, from any camera; MP4 "
+    "Exported pictures, frames and videos show the person moved by the track, from any camera; MP4 "
     "and MOV keep the video's sound."
 )
 _CONSENT = "Use only videos of people who agree to it: how someone moves can identify them."
@@ -118,7 +118,7 @@ def _driving(state: SessionState, drive: Drive, commands: Commands) -> None:
         drive.active,
         _MOVED_BY,
         default=True,
-        tooltip="Whether the motion track moves the person, or the clip with its motion code.",
+        tooltip="Whether the motion track moves the person, or the clip does with its motion code.",
     )
     drive = replace(drive, active=active)
     with disabled(not active or track is None):
@@ -135,8 +135,8 @@ def _driving(state: SessionState, drive: Drive, commands: Commands) -> None:
         Button(
             "Into the video",
             commands.into_video_dialog,
-            "Saves the track's video with the head of the person shown in the place of the "
-            "driver's, with its sound. The head is seen from the driver's own camera.",
+            "Saves the track's video, including its sound, with the driver's head replaced by "
+            "that of the person shown, seen from the video's camera.",
             icon=icons.ICON_FA_CLAPPERBOARD,
             enabled=track is not None and commands.job is None,
         )

@@ -75,7 +75,7 @@ def _before(state: SessionState, commands: Commands) -> None:
         state.display = slider("Divider", state.display, "split")
         with controls.reserved(state.before is None) as shown:
             if shown:
-                controls.hint("Nothing is kept as before yet: both sides show the same.")
+                controls.hint("There is no “before” picture yet: both sides show the same.")
     button_row(
         Button(
             "Set before",

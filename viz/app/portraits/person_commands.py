@@ -56,7 +56,8 @@ class PersonCommands(SessionFiles):
             self.open_person(path, with_model=True)
 
         sentence = (
-            f"{Path(path).name} is a person of {Path(model).name}; the model shown is another one."
+            f"{Path(path).name} is a person of the model {Path(model).name}, but another one is "
+            "shown."
         )
         self.notify("warning", sentence, buttons=(("Open both", bring),))
 

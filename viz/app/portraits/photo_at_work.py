@@ -22,7 +22,7 @@ class Portrait:
     path: str = ""
     """The photo; empty for none."""
     pixels: np.ndarray | None = field(default=None, repr=False)
-    """The photo as it is shown, uint8 [h, w, 3]; None until it is read."""
+    """The photo as shown, uint8 [h, w, 3]; None until it is read."""
     found: PhotoFaces | None = None
     """None until faces were looked for."""
     chosen: int = 0

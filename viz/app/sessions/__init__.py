@@ -1,1 +1,1 @@
-"""Sessions in files: saved by the user, and by themselves."""
+"""Sessions in files: saved by the user, and automatically."""

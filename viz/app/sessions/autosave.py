@@ -43,7 +43,7 @@ class Origin:
     """Where a session belongs."""
 
     file: str = ""
-    """The session's own file; empty while it has none."""
+    """The session's file; empty while it has none."""
     stamp: Stamp | None = None
     """Of that file when it was opened or saved."""
     saved: SessionState | None = None
@@ -190,7 +190,8 @@ class Autosave:
         if self._writer is not None:
             self._writer.join(_PATIENCE)
             if self._writer.is_alive():
-                return f"It could not save itself in {self.folder}: the disk does not answer."
+                where = f"It could not be saved automatically in {self.folder}"
+                return f"{where}: the disk does not respond."
         if state != self._known or not self._written:
             self._start(state.snapshot(), origin).join(_PATIENCE)
         return self.problem
@@ -219,7 +220,8 @@ class Autosave:
                 part.write_text(text, "utf-8")
             self._write_seen()
         except OSError as error:
-            self.problem = f"It could not save itself in {self.folder}: {reason(error)}."
+            where = f"It could not be saved automatically in {self.folder}"
+            self.problem = f"{where}: {reason(error)}."
             log.warning(self.problem)
             return
         self._known, self._written, self.problem = state, True, ""

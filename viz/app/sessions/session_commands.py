@@ -42,7 +42,7 @@ class SessionCommands(ViewCommands):
         self._restore(self.history.redo())
 
     def note(self, busy: bool = False) -> None:
-        """Notes what the user changed as a step, unless he is still `busy` with it."""
+        """Notes what the user changed as a step, unless they are still `busy` with it."""
         driven.settled(self.state)
         self.history.track(self._users_state(), busy)
 

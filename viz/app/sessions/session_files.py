@@ -1,4 +1,4 @@
-"""Opening and saving sessions, by the user and by themselves, and what would be lost at the end."""
+"""Opening and saving sessions, by the user and automatically, and what would be lost at the end."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class SessionFiles(PathCommands):
                 self.autosave.leave_crashed()
 
         self.question = Question(
-            "Go on where it ended?",
+            "Continue where it ended?",
             f"The visualizer ended unexpectedly. {kept.when} it saved this session, which stays "
             f"among the earlier ones: {kept.about}.",
             ("Go on", "Not now"),
@@ -287,7 +287,7 @@ class SessionFiles(PathCommands):
         """Lets the session save itself where it is time, and tells if that begins to fail."""
         failed = bool(self.autosave.problem)
         if failed and not self._warned:
-            self.notify("warning", f"The session is not safe. {self.autosave.problem}")
+            self.notify("warning", f"The session is not saved. {self.autosave.problem}")
         self._warned = failed
         self.autosave.seen = self.seen.entries
         self.autosave.tick(self.history.present, self.origin, now)

@@ -20,7 +20,7 @@ class Awake:
         """Begins, unless it has begun."""
         if self._over is None:
             self._over = threading.Event()
-            # On a thread of its own: a desktop that does not answer must not stop the window.
+            # On a separate thread: a desktop that does not answer must not stop the window.
             threading.Thread(target=_hold, args=(self._over,), name="awake", daemon=True).start()
 
     def release(self) -> None:
@@ -33,5 +33,5 @@ class Awake:
 def _hold(over: threading.Event) -> None:
     with keep.presenting(on_fail="pass") as mode:
         if not mode.active:
-            log.info("The screen saver cannot be held off here.")
+            log.info("The screen saver cannot be disabled here.")
         over.wait()

@@ -147,7 +147,7 @@ def _button(name: str, icon: str, size: tuple[float, float]) -> bool:
 
 
 def _scrub(commands: Commands, size: tuple[float, float]) -> None:
-    """The clip from its first to its last frame; a finger takes it along."""
+    """The clip from its first to its last frame; a finger scrubs it."""
     low = imgui.get_cursor_screen_pos()
     imgui.invisible_button("##Clip", size)
     record("Clip")

@@ -57,7 +57,7 @@ class Show:
     rehearsal: bool = False
     """Whether the times of the cues are kept at the end."""
     kiosk: bool = False
-    """Whether the cues go on by themselves, without end, until a visitor takes over."""
+    """Whether the cues advance by themselves, without end, until a visitor takes over."""
     touched: float | None = None
     """Clock time of the visitor's last touch; None while the cues go on."""
     arrived: float | None = None

@@ -132,7 +132,9 @@ class ShowCommands(SessionFiles):
                 where the last is chosen, as it is when cues were just added.
         """
         if not self.state.cues:
-            self.notify("info", "There are no cues yet: keep what is shown as a cue first.")
+            self.notify(
+                "info", "There are no cues yet: add what is shown as a cue first (Shift+F5)."
+            )
             return
         if self.current_show is None:
             self.current_show = Show(TalkClock(time.perf_counter()))
@@ -149,7 +151,7 @@ class ShowCommands(SessionFiles):
             self.current_show.rehearsal = True
 
     def start_kiosk(self) -> None:
-        """Begins a show that goes on by itself, without end, in the one window."""
+        """Begins a show that runs by itself, without end, in the one window."""
         self.interface.audience, self.interface.sidebar_visible = "here", False
         self.start_show(0)
         if self.current_show is not None:
@@ -198,7 +200,7 @@ class ShowCommands(SessionFiles):
             self.end_show()
         else:
             self.current_show.escaped = now
-            self.current_show.message = "Escape once more ends the show."
+            self.current_show.message = "Press Escape again to end the show."
 
     def next_cue(self) -> None:
         """Goes on to the next cue; a blank picture comes back first."""

@@ -147,7 +147,7 @@ def _behind(cues: Sequence[Cue], show: Show) -> float | None:
 
 def _buttons(commands: Commands, show: Show, room: float) -> None:
     entries = (
-        (icons.ICON_FA_BACKWARD_STEP, "Cue before (Page Up)", commands.previous_cue, False),
+        (icons.ICON_FA_BACKWARD_STEP, "Previous cue (Page Up)", commands.previous_cue, False),
         (icons.ICON_FA_FORWARD_STEP, "Next cue (Page Down)", commands.next_cue, False),
         (
             icons.ICON_FA_SQUARE,

@@ -52,10 +52,10 @@ class CameraScene:
 
 class VirtualCamera:
     """A webcam that shows a scene. The scene is drawn from the pictures that the renderer made, on
-    a thread of its own: the window waits for nothing and reads nothing back from the GPU."""
+    a separate thread: the window waits for nothing and reads nothing back from the GPU."""
 
     def __init__(self) -> None:
-        self.state = "The virtual camera is being opened\u2026"
+        self.state = "Opening the virtual camera…"
         """A sentence on what is open, or what is missing."""
         self._scene = CameraScene()
         self._closing = threading.Event()
@@ -67,7 +67,7 @@ class VirtualCamera:
             self._scene = scene
 
     def close(self) -> None:
-        """Lets the device go; the thread ends by itself."""
+        """Releases the device; the thread ends by itself."""
         self._closing.set()
 
     def _run(self) -> None:

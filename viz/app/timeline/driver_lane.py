@@ -28,7 +28,7 @@ _EDGE = 10.0
 _GAP = 4.0
 _GROUP_GAP = 14.0
 _LEAST_LANE = 60.0
-_MISSING = "The track is not here: the moment stays. Open it again under Motion track."
+_MISSING = "The track was not found: only this moment is shown. Open it under Motion track."
 
 
 def height(state: SessionState) -> float:
@@ -254,7 +254,7 @@ def _tell(frame: int, track: MotionTrack, scale: _Scale) -> None:
     x = round(scale.x(frame))
     color = ink(style.with_alpha(style.palette().text, 0.6))
     imgui.get_window_draw_list().add_line((x, scale.top), (x, scale.bottom), color, style.px(1))
-    missing = "" if track.found[frame] else "The face was not seen here: it is filled in."
+    missing = "" if track.found[frame] else "No face was found here: the motion is interpolated."
     lines = "Drag to scrub. Lines: the eyes, and the mouth in colour."
     tooltip(None, f"Frame {frame}, {frame / track.fps:.2f} s", missing, lines)
 

@@ -79,7 +79,7 @@ class PathCommands(SessionCommands):
             self._bring_back(view)
             return True
 
-        sentence = "Going to the path replaced a view that no keyframe holds."
+        sentence = "Going to the path replaced a view that is not a keyframe."
         self.notify("info", sentence, buttons=(("Bring it back", bring),))
 
     def _bring_back(self, view: Keyframe) -> None:

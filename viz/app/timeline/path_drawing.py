@@ -184,7 +184,7 @@ def draw_empty(scale: Scale) -> None:
 def tell(state: SessionState, scale: Scale, near: int | None, mouse: float) -> None:
     """What lies under the pointer, above the lane."""
     seconds = scale.seconds(mouse)
-    lines = [f"{seconds:.2f} s", "Drag to go along the path; Ctrl for quarter seconds."]
+    lines = [f"{seconds:.2f} s", "Drag to move along the path, with Ctrl in quarter seconds."]
     x = mouse
     if near is None:
         color = ink(style.with_alpha(style.palette().text, 0.6))

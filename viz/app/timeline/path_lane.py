@@ -157,7 +157,7 @@ class PathLane:
         if roomy and icon(icons.ICON_FA_TRASH_CAN, "Delete key", about, here is not None):
             path_editing.remove(state, interface)
         if icon(
-            icons.ICON_FA_ELLIPSIS, "Menu", "More: how keyframes are joined, copies, the loop."
+            icons.ICON_FA_ELLIPSIS, "Menu", "More: transitions between keyframes, copies, the loop."
         ):
             self._menu_key = path_editing.current(state, interface)
             imgui.open_popup("##path menu")
@@ -296,7 +296,7 @@ _EASE_NAMES: dict[Ease, str] = {
 _EASE_TIPS: dict[Ease, str] = {
     "smooth": "Smoothly through this keyframe to the next one.",
     "linear": "Straight to the next keyframe, with sharp corners.",
-    "hold": "Stays as it is, then jumps to the next keyframe.",
+    "hold": "Holds this view, then jumps to the next keyframe.",
 }
 
 

@@ -39,7 +39,7 @@ _LOOP_TIPS: dict[LoopMode, str] = {
     "ping-pong": "forwards, then backwards, and again.",
     "once": "to the end of the range, then stop.",
 }
-_STILL = "This model is still: it has no time to play."
+_STILL = "This model makes still pictures: there is no clip to play."
 _PLAY_SIZE = 38.0
 _SPEED_WIDTH = 76.0
 _GAP = 4.0

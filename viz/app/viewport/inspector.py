@@ -15,7 +15,7 @@ from viz.app.viewport.overlays import Rect, pill, pill_size
 from viz.app.viewport.readings import Point, Reading, place_of, read
 from viz.state.types import PixelValues, Shot
 
-_WAITING = "The values come with the full picture, at rest"
+_WAITING = "Values appear with the full picture, at rest"
 _MESH = "A mesh has no pixels to read"
 _CLICK = 4.0
 """Farthest that the pointer moves in a click, design pixels."""
@@ -79,7 +79,7 @@ class Inspector:
             commands.copy_color(self.reading.code)
 
     def _clicked(self, at: tuple[float, float], hovered: bool) -> bool:
-        """Whether the left button was let go where it was pressed: a drag turns the camera."""
+        """Whether the left button was released where it was pressed: a drag turns the camera."""
         if hovered and imgui.is_mouse_clicked(imgui.MouseButton_.left):
             self._pressed = at
         if not imgui.is_mouse_released(imgui.MouseButton_.left):

@@ -21,7 +21,7 @@ _FARTHEST = 1.3
 """Where the dot of a camera beyond the ring is drawn, in radii of the ring."""
 _LEAST_TILE = 260.0
 _NEAR = 1e-6
-_STOPPED = "Edge of the trained views: drag again to go on"
+_STOPPED = "Edge of the trained views: drag again to go further"
 
 
 class TrainedViews:

@@ -46,7 +46,7 @@ class ViewCommands(ProgramCommands):
     def copy_camera(self) -> None:
         """Puts the camera on the clipboard as JSON."""
         self.shell.clipboard = session.camera_to_json(self.state.orbit.camera())
-        self.notify("success", "The camera is on the clipboard.")
+        self.notify("success", "The camera was copied to the clipboard.")
 
     def paste_camera(self) -> None:
         """Turns to the camera on the clipboard."""
@@ -72,9 +72,7 @@ class ViewCommands(ProgramCommands):
     def next_view(self, step: int = 1) -> None:
         """Shows the next of the views, or for a negative step the one before."""
         if self.state.display.layout == "grid":
-            self.notify(
-                "info", "Each of the four views has its own: choose them in the View panel."
-            )
+            self.notify("info", "The four views are chosen one by one in the View panel.")
             return
         view = layouts.neighbour(VIEWS, self.state.display.view, step)
         self.state.display = replace(self.state.display, view=view)

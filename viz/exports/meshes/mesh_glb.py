@@ -48,7 +48,7 @@ class GlbWriter:
 
     Args:
         spool: an empty file that can be read back.
-        unlit: whether viewers show colours as they are, without light of their own.
+        unlit: whether viewers show colours as they are, without lighting.
     """
 
     def __init__(self, spool: IO[bytes], *, unlit: bool = True) -> None:
@@ -69,7 +69,7 @@ class GlbWriter:
         self._spool.write(data + b"\x00" * padding)
         self._size += len(data) + padding
         if self._size > _LARGEST:
-            raise UserError("A GLB holds 4 GB at most: choose fewer frames or a coarser mesh.")
+            raise UserError("A GLB can have at most 4 GB: choose fewer frames or a coarser mesh.")
         return self._new("bufferViews", view)
 
     def _accessor(

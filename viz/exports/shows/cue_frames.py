@@ -85,5 +85,5 @@ def _path_of(cue: Cue) -> str:
 def _located(name: str, what: str) -> str:
     path = named_files.located_again(name, files.CHECKPOINTS, named_files.opened_before())
     if not path:
-        raise UserError(f"{Path(name).name}, {what}, is not here; open it first.")
+        raise UserError(f"{Path(name).name}, {what}, was not found: open it first.")
     return path

@@ -49,7 +49,7 @@ def export_show(
     """
     writing.check(options, path, overwrite)
     if not state.cues:
-        raise UserError("There are no cues to export: keep what is shown as a cue first.")
+        raise UserError("There are no cues to export: add what is shown as a cue first.")
     frames = CueFrames(renderer, state)
     recipe = Recipe.of(renderer, state, "show", options).text(state, path.parent)
     if path.suffix.lower() == ".html":

@@ -25,7 +25,7 @@ class ShowOptions(Options):
     seconds: Annotated[float, Range(0.2, 600, "s", slider=(1, 30), step=0.1, logarithmic=True)] = (
         4.0
     )
-    """How long a cue stands in the video, and how long the video of a cue that moves is before it
+    """How long a cue is shown in the video, and how long the video of a moving cue is before it
     repeats."""
 
     def misfits(self, path: Path) -> list[str]:
@@ -51,7 +51,7 @@ def problems(options: ShowOptions, occasion: Occasion) -> list[str]:
     """Sentences on why a session's show cannot be exported."""
     del options
     if not occasion.state.cues:
-        return ["There are no cues yet: keep what is shown as a cue under Show first."]
+        return ["There are no cues yet: add what is shown as a cue under Show first."]
     return []
 
 

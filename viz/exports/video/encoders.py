@@ -88,7 +88,7 @@ def make(
         )
     if path.suffix.lower() == ".webp" and max(first.shape[:2]) > _LARGEST_WEBP:
         raise UserError(
-            f"A WebP holds {_LARGEST_WEBP} pixels a side at most, and the frames have "
+            f"A WebP can have at most {_LARGEST_WEBP} pixels a side, and the frames have "
             f"{max(first.shape[:2])}: choose a smaller height, or another format."
         )
     if path.suffix.lower() == ".gif":
@@ -423,7 +423,7 @@ class WebpEncoder:
         self._chunk(b"XMP ", embedding.xmp(self._text))
         size = self._file.tell() - 8
         if size >= 2**32:
-            raise UserError("A WebP holds 4 GB at most: choose fewer frames or a lower quality.")
+            raise UserError("A WebP can have at most 4 GB: choose fewer frames or a lower quality.")
         self._file.seek(4)
         self._file.write(size.to_bytes(4, "little"))
         self._file.close()

@@ -75,7 +75,7 @@ def _measure(G: Generator) -> Steps[FaceTemplate]:
     canonical = canonical_template()
     origins, directions, angles, landmarks = [], [], [], []
     for k in range(_PEOPLE):
-        yield "Measuring where this model has its faces", k / _PEOPLE
+        yield "Measuring where this model's faces are", k / _PEOPLE
         yaw, pitch = pictures.camera(_MOST_YAW, _MOST_PITCH)
         ws, motion = pictures.person(), pictures.motion()
         if motion is not None:

@@ -147,6 +147,5 @@ def _too_large(name: str, size: str) -> str:
 
 def _unknown(name: str) -> str:
     return (
-        f"{name} is no picture that can be read: open a JPEG, PNG, WebP, TIFF or another usual "
-        "format."
+        f"{name} is not a readable picture: open a JPEG, PNG, WebP, TIFF or another common format."
     )

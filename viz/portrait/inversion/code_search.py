@@ -73,7 +73,7 @@ def camera_of(view: Tensor) -> Tensor:
 
 
 class CodeSearch(Stepping):
-    """Fits codes and view to a photo by gradient descent from the likest of some random people."""
+    """Fits codes and view to a photo by gradient descent from the most similar random person."""
 
     def __init__(
         self, G: Generator, likeness: Likeness, yaw: float, pitch: float, options: InversionOptions
@@ -107,7 +107,8 @@ class CodeSearch(Stepping):
 
     @torch.no_grad()
     def choose_start(self) -> Iterator[float]:
-        """Compares random people with the photo and begins at the likest. Yields the share done."""
+        """Compares random people with the photo and begins at the most similar. Yields the share
+        done."""
         config, count = self.G.config, self.options.candidates
         draws = torch.Generator().manual_seed(self.options.seed + 1)
         z = torch.randn((count, config.z_dim), generator=draws).to(self.G.device)

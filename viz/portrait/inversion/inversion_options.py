@@ -13,7 +13,7 @@ class InversionOptions:
     """How a photo becomes a person."""
 
     candidates: Annotated[int, Range(1, 1000, step=1)] = 96
-    """How many random people are compared with the photo; the search begins at the likest."""
+    """How many random people are compared with the photo; the search begins at the most similar."""
     code_steps: Annotated[int, Range(0, 5000, slider=(0, 600), step=10)] = 300
     """Steps of the search for the person and the motion within what the model knows."""
     tuning: bool = True
@@ -22,9 +22,9 @@ class InversionOptions:
     tuning_steps: Annotated[int, Range(0, 5000, slider=(0, 600), step=10)] = 240
     """Steps of fitting the weights."""
     prior: Annotated[float, Range(0, 1, slider=(0, 0.3))] = 0.05
-    """How strongly the person is drawn to those that the model was trained on: more keeps other
+    """How strongly the person is pulled towards what the model was trained on: more keeps other
     views and motions clean, less comes closer to the photo."""
     locality: Annotated[float, Range(0, 20, slider=(0, 10), step=0.1)] = 2.0
-    """How strongly fitting the weights leaves unseen views and motions as they were."""
+    """How strongly unseen views and motions are preserved while the weights are fitted."""
     seed: Annotated[int, Range(0, 2**31 - 1, step=1)] = 0
     """Decides every random draw: the same seed gives the same person."""

@@ -111,7 +111,7 @@ class CameraInput:
                         return
                     self._newest = frame
                     self._changed.notify_all()
-            raise UserError(f"{self.name} gives no more pictures: open it again.")
+            raise UserError(f"{self.name} no longer sends pictures: open it again.")
         except UserError as error:
             self._fail(error)
         except (FFmpegError, OSError, ValueError) as error:

@@ -44,7 +44,7 @@ def source_problem(source: str) -> str:
         return MISSING
     name = Path(source).name
     if not Path(source).is_file():
-        return f"{name} is not there: connect or choose another camera."
+        return f"{name} was not found: connect it, or choose another camera."
     try:
         with av.open(source) as container:
             return "" if container.streams.video else no_pictures(name)
@@ -53,7 +53,7 @@ def source_problem(source: str) -> str:
 
 
 def no_pictures(name: str) -> str:
-    return f"{name} has no pictures: choose a video, or a webcam."
+    return f"{name} contains no pictures: choose a video or a webcam."
 
 
 MISSING = "No webcam was found: connect one, or choose a video in its place."
@@ -68,10 +68,10 @@ def why(name: str, error: Exception, is_video: bool = False) -> str:
         is_video: whether it is a video.
     """
     if is_video:
-        return f"{name} is no readable video ({_reason(error)}): choose another one."
+        return f"{name} is not a readable video ({_reason(error)}): choose another one."
     number = getattr(error, "errno", None)
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-        return f"{name} is not there: connect it, or choose another camera."
+        return f"{name} was not found: connect it, or choose another camera."
     if number in (errno.EBUSY, errno.EAGAIN):
         return f"{name} is used by another program: close that one, then open the camera again."
     if number in (errno.EACCES, errno.EPERM):

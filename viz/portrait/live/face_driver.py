@@ -217,7 +217,7 @@ class Recording:
             UserError: when there is nothing to save.
         """
         if len(self._noted) < 2:
-            raise UserError("Nothing was recorded: no face was seen meanwhile.")
+            raise UserError("Nothing was recorded: no face was seen.")
         times = np.array([driven.time for driven in self._noted])
         frames = np.arange(times[0], times[-1], 1 / _RECORD_FPS)
         after = np.searchsorted(times, frames).clip(1, len(times) - 1)

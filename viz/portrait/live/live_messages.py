@@ -30,12 +30,12 @@ class SetDriving:
     strength: float
     """Factor on how far the expression goes from the face at rest."""
     smoothing: float
-    """0 follows at once and trembles, 1 smooths most."""
+    """0 follows at once, with jitter; 1 smooths most."""
 
 
 @dataclass(frozen=True)
 class Calibrate:
-    """Takes the face as it is now for the one at rest."""
+    """Takes the present face as the neutral one."""
 
 
 @dataclass(frozen=True)

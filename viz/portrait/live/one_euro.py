@@ -1,4 +1,4 @@
-"""The One Euro filter: smooths what trembles at rest and follows what moves fast."""
+"""The One Euro filter: removes jitter at rest and follows what moves fast."""
 
 from __future__ import annotations
 

@@ -84,8 +84,8 @@ class Watcher:
         controls = known and kept_controls(self._task.weights, len(known.rest))
         if template is None or known is None or controls is None:
             raise UserError(
-                "What was learnt of this model's faces could not be kept: make room on the disk, "
-                "or make the folder of caches writable."
+                "What was learnt about this model's faces could not be saved: free some disk "
+                "space, or make the cache folder writable."
             )
         return FaceDriver(template, known, controls)
 
@@ -98,7 +98,7 @@ class Watcher:
                     last = time.monotonic()
                     self._look(frame, driver)
                 elif time.monotonic() - last > _SILENCE:
-                    raise UserError(f"{camera.name} gives no pictures: open it again.")
+                    raise UserError(f"{camera.name} sends no pictures: open it again.")
 
     def _obey(self, driver: FaceDriver, source: str) -> bool:
         """Does what the window wants; False once it wants no more."""

@@ -86,7 +86,9 @@ def _of_folder(folder: Path, first: int, count: int | None) -> Film:
         p for p in folder.iterdir() if p.suffix.lower() in known and not p.name.startswith(".")
     ]
     if not paths:
-        raise UserError(f"The folder {folder.name} has no pictures: choose one of frames.")
+        raise UserError(
+            f"The folder {folder.name} contains no pictures: choose a folder of frames."
+        )
     paths.sort(key=lambda p: _natural(p.name))
     chosen = [paths[k] for k in _chosen(folder.name, len(paths), first, count)]
 
@@ -111,7 +113,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 def _chosen(name: str, there: int, first: int, count: int | None) -> range:
     if first >= there:
-        raise UserError(f"{name} has {there} frames: start before its end.")
+        raise UserError(f"{name} has only {there} frames: choose an earlier first frame.")
     return range(first, there if count is None else min(there, first + count))
 
 

@@ -111,7 +111,7 @@ def _distance(a: Face, b: Face) -> float:
 
 
 def smoothed(fits: Sequence[CameraFit], sigma: float) -> tuple[CameraFit, ...]:
-    """Cameras and crops without the landmarks' trembling: a Gaussian in time.
+    """Cameras and crops without the landmarks' jitter: a Gaussian in time.
 
     Args:
         fits: of successive frames.

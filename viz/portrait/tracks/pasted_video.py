@@ -69,7 +69,7 @@ def export_into_video(
     film = film or driven.film_of(drive.track, track)
     if not film:
         raise UserError(
-            f"The track's video {track.source} is not at hand: put it beside the track, or choose "
+            f"The track's video {track.source} was not found: put it beside the track, or choose "
             "it."
         )
     state = replace(
@@ -85,7 +85,10 @@ def export_into_video(
     with ExitStack() as stack:
         opened = stack.enter_context(open_film(Path(film), track.first + first, count))
         if opened.count < count:
-            raise UserError(f"{Path(film).name} is shorter than the track: choose its own video.")
+            raise UserError(
+                f"{Path(film).name} is shorter than the track: choose the video that "
+                "the track was made from."
+            )
         colors = yield from _colors(renderer, moment, track, Path(film), first)
         out = stack.enter_context(writer(renderer, state, moment, path, overwrite))
         frames = FrameRenderer(renderer, Look(views=("image",)))

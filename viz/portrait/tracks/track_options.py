@@ -19,9 +19,9 @@ class TrackOptions:
     frames: Annotated[int, Range(0, 10_000_000)] = 0
     """How many frames to take; 0 for all."""
     fps: Annotated[float, Range(0.0, 240.0)] = 0.0
-    """Frames a second of a folder of pictures, and of a video that does not tell; 0 for the video's
-    own, or 25."""
+    """Frame rate of a folder of pictures, or of a video that does not state it; 0 for the video's,
+    or 25."""
     camera_smoothing: Annotated[float, Range(0.0, 30.0)] = 2.0
     """Frames over which head turns and the crop are smoothed (standard deviation)."""
     motion_smoothing: Annotated[float, Range(0.0, 30.0)] = 0.7
-    """The same for the expression; much more would take blinks away."""
+    """The same for the expression; much more would remove blinks."""

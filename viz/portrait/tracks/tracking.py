@@ -131,7 +131,7 @@ def track_of(
     """The track of a face that was followed; see `MotionTrack` for the arguments."""
     fits = smoothed(followed.fits, options.camera_smoothing)
     pairs = list(zip(followed.points, fits, strict=True))
-    # Landmarks tremble together with the camera that was fitted to them, so that the expression is
+    # Landmarks jitter together with the camera that was fitted to them, so that the expression is
     # measured from the frame's own fit; the smoothed one is for the picture.
     own = zip(followed.points, followed.fits, strict=True)
     points = np.stack([lifted(p, fit, template) for p, fit in own])

@@ -38,7 +38,7 @@ class Directions:
         if kind == "components":
             return (
                 f"Principal component of w over people: {100 * self.explained[index]:.1f}% of "
-                "what tells them apart lies along it."
+                "their variance lies along it."
             )
         if kind == "factors":
             return (
@@ -71,11 +71,13 @@ def load(path: Path) -> Directions:
         with np.load(path, allow_pickle=False) as data:
             found = Directions(**{name: data[name] for name in _DIMENSIONS})
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{path.name} holds no directions of this program.") from error
+        raise UserError(f"{path.name} contains no directions of this program.") from error
     for name, dimensions in _DIMENSIONS.items():
         array = getattr(found, name)
         if array.dtype != np.float32 or array.ndim != dimensions or not np.isfinite(array).all():
-            raise UserError(f"{path.name} holds no directions of this program: {name} is damaged.")
+            raise UserError(
+                f"{path.name} contains no directions of this program: {name} is damaged."
+            )
     return found
 
 
@@ -92,7 +94,7 @@ def load_vector(path: Path, dim: int) -> np.ndarray:
     try:
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError) as error:
-        raise UserError(f"{path.name} is no .npy file that NumPy can read.") from error
+        raise UserError(f"{path.name} is not an .npy file that NumPy can read.") from error
     if not isinstance(found, np.ndarray) or found.dtype.kind != "f" or found.size != dim:
         raise UserError(f"{path.name} must hold {dim} floating-point numbers, as w has here.")
     if not np.isfinite(found).all() or not found.any():
@@ -155,7 +157,8 @@ def load_named(path: Path, dims: Mapping[str, int]) -> list[NamedDirection]:
                 ) from error
     if not found:
         raise UserError(
-            f"{path.name} holds no directions: it needs an array `person` [K, {dims['person']}] or "
+            f"{path.name} contains no directions: it needs an array "
+            f"`person` [K, {dims['person']}] or "
             "`motion`, with `person_names` or `motion_names`."
         )
     return found
@@ -171,11 +174,13 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         with zipfile.ZipFile(path) as archive:
             sizes = {info.filename: info.file_size for info in archive.infolist()}
         if any(sizes.get(f"{name}.npy", 0) > LARGEST_WS for name in wanted):
-            raise UserError(f"{path.name} cannot be read: it unfolds to more than directions take.")
+            raise UserError(
+                f"{path.name} cannot be read: it unpacks to more data than directions can have."
+            )
         with np.load(path, allow_pickle=False) as data:
             found = {name: data[name] for name in wanted if name in data}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{path.name} is no .npz file that NumPy can read.") from error
+        raise UserError(f"{path.name} is not an .npz file that NumPy can read.") from error
     for name, array in found.items():
         kinds, axes = ("U", 1) if name.endswith("_names") else ("f", 2)
         if array.dtype.kind not in kinds or array.ndim != axes:

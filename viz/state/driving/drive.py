@@ -74,15 +74,15 @@ class Drive:
     last: FrameNumber | None = None
     """Last frame that plays; None for the track's last one."""
     strength: Annotated[float, Range(-10, 10, "\u00d7", slider=(0, 2))] = 1.0
-    """Size of the expressions, measured from the driver's face at rest: 0 keeps the rest, 1 is as
-    in the video."""
+    """Strength of the expressions, measured from the driver's neutral face: 0 keeps it neutral, 1
+    is as in the video."""
     eyes: Annotated[float, Range(0, 10, "\u00d7", slider=(0, 2))] = 1.0
-    """Size of blinks alone, on top of the strength: 1 closes the eyes where the driver does."""
+    """Strength of blinks, on top of the strength above: 1 closes the eyes where the driver does."""
     mouth: Annotated[float, Range(0, 10, "\u00d7", slider=(0, 2))] = 1.0
-    """Size of the mouth's movements alone, on top of the strength."""
+    """Strength of the mouth's movements, on top of the strength above."""
     smoothing: Annotated[float, Range(0, 30, "frames", slider=(0, 5), step=0.1)] = 0.0
-    """Frames over which the expressions are smoothed (standard deviation); much takes blinks
-    away."""
+    """Frames over which the expressions are smoothed (standard deviation); much smoothing removes
+    blinks."""
     blend: Fraction = 0.0
     """How much of the clip's own motion is in the blend: 0 is the driver, 1 the clip."""
     turning: Annotated[float, Range(-10, 10, "\u00d7", slider=(0, 1.5))] = 1.0

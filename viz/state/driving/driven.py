@@ -28,7 +28,7 @@ def load(path: str) -> MotionTrack:
     """
     stamp = file_stamp(path) if Path(path).is_absolute() else None  # see `with_files_found`
     if stamp is None:
-        raise UserError(f"The motion track {Path(path).name} is not here: open it again.")
+        raise UserError(f"The motion track {Path(path).name} was not found: open it again.")
     return _load(path, stamp)
 
 

@@ -42,7 +42,7 @@ class Quality:
     None is as trained.
     """
     depth_samples: Annotated[int, Range(2, 1024, slider=(4, 192))] | None = None
-    """Samples that are spread evenly along each ray.
+    """Samples spread evenly along each ray.
 
     None is as trained.
     """
@@ -57,11 +57,11 @@ class Quality:
     view shows the raw picture."""
     precision: Precision = "auto"
     """Number format of the convolutions: float32 is exact; bfloat16 is faster on a GPU and on newer
-    processors, float16 on a GPU. Auto takes what a measurement on this machine found to be fastest
-    without a visible difference."""
+    processors, float16 on a GPU. Auto uses what was measured to be fastest on this machine without
+    a visible difference."""
     mesh_resolution: Annotated[int, Range(8, 1024, "cells", slider=(32, 512))] = 128
-    """Cells along each side of the grid that the mesh is found on; twice as many take eight times
-    as long."""
+    """Cells along each side of the grid on which the mesh is extracted; twice as many take eight
+    times as long."""
     mesh_level: Annotated[
         float, Range(1e-6, 1_000_000, slider=(0.1, 200), step=0.1, logarithmic=True)
     ] = 10.0

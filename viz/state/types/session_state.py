@@ -67,15 +67,15 @@ class Display(MapSettings):
     The grid layout has views of its own.
     """
     inset: Inset = "none"
-    """Another view of the same as a small picture in the lower right corner, where one view is
-    shown."""
+    """Another view of the same moment as a small picture in the lower right corner; only with a
+    single view."""
     grid: tuple[View, View, View, View] = ("image", "depth", "normals", "raw")
     """What this picture shows.
 
     Views of the grid layout, row by row.
     """
     columns: Annotated[int, Range(1, 16, slider=(2, 12))] = 5
-    """Number of pictures side by side; if one row is too narrow, they take several."""
+    """Number of pictures side by side; they wrap into several rows where one is too narrow."""
     yaw_span: Annotated[float, Range(0, 360, "°", slider=(0, 180), step=1)] = 60.0
     """Angle between the first and the last picture."""
     split: Annotated[float, Range(0, 1, "%")] = 0.5
@@ -89,7 +89,8 @@ class Display(MapSettings):
     gain: Annotated[float, Range(0.1, 1000, "\u00d7", slider=(1, 32), logarithmic=True)] = 4.0
     """Factor on the difference, so that small ones can be seen."""
     nearest: bool = False
-    """How a picture is enlarged: bilinear blends its pixels, nearest shows squares."""
+    """How a picture is enlarged: bilinear blends neighbouring pixels, nearest shows them as
+    squares."""
     mesh_style: MeshStyle = "shaded"
     """How the mesh view is drawn."""
     gizmo: bool = True
@@ -123,8 +124,8 @@ class Keyframe:
     """Time in the clip, as in `SessionState.t`."""
     orbit: Orbit = Orbit()
     ease: Ease = "smooth"
-    """How the path goes on to the next keyframe: smoothly, straight with sharp corners, or held
-    until a jump at the next keyframe."""
+    """How the path reaches the next keyframe: smoothly, in a straight line with sharp corners, or
+    by a jump after holding this one."""
     turns: Annotated[int, Range(-100, 100, slider=(-3, 3))] = 0
     """Whole turns of the camera on the way to the next keyframe, on top of the shortest turn; above
     0 to the right."""
@@ -162,7 +163,7 @@ class Cue:
     name: str = ""
     """Its name in the speaker's view."""
     checkpoint: str = ""
-    """Path of its model; empty for the one that comes with the program."""
+    """Path of its model; empty for the bundled one."""
     latent: Latent = field(default_factory=Latent)
     motion: Motion = field(default_factory=Motion)
     t: ClipTime = 0.0
@@ -194,9 +195,9 @@ class Cue:
     note: str = ""
     """For the speaker alone."""
     planned: Annotated[float, Range(0, 7200, "s", slider=(0, 600), step=1)] = 0.0
-    """How long the cue is meant to stand. 0 plans nothing."""
+    """Planned duration of the cue; 0 for none."""
     used: Annotated[float, Range(0, 86_400, "s")] = 0.0
-    """How long it stood in the last rehearsal."""
+    """Its duration in the last rehearsal."""
 
     @classmethod
     def of(cls, state: SessionState, **others: Any) -> Cue:
@@ -213,7 +214,7 @@ class SessionState:
     """All that defines what is shown: edited by panels, saved, undone and replayed."""
 
     checkpoint: str = ""
-    """Path of the model; empty for the one that comes with the program."""
+    """Path of the model; empty for the bundled one."""
     latent: Latent = field(default_factory=Latent)
     motion: Motion = field(default_factory=Motion)
     t: ClipTime = 0.0
