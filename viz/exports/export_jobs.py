@@ -130,7 +130,7 @@ class FindDirectionsJob(Job):
 
 
 @dataclass(frozen=True)
-class FiguresJob:
+class FiguresJob(Job):
     """Measures how much two pictures differ; the result is JSON of
     `viz.state.comparing.measured.Figures`."""
 

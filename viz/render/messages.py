@@ -251,7 +251,7 @@ class LoadAhead(Job):
 
 
 @dataclass(frozen=True)
-class LoadSecond:
+class LoadSecond(Job):
     """The job of loading the model that is compared with the one shown, or of letting it go."""
 
     loses: ClassVar[bool] = False
