@@ -202,7 +202,7 @@ def test_dropping_what_is_no_file(desk: AppDriver, tmp_path: Path) -> None:
     assert desk.see_toast(tmp_path.name).level == "error"
     (tmp_path / "photo.png").write_bytes(b"no picture")
     desk.drop(tmp_path / "photo.png")
-    desk.see_toast("photo.png is no picture that can be read")
+    desk.see_toast("photo.png is not a readable picture")
     still_works(desk)
 
 

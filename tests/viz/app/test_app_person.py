@@ -122,7 +122,7 @@ def test_a_person_of_another_model_is_offered_with_its_model(
     assert desk.commands.state.latent == before.latent
     desk.commands.preferences.opened(str(model))
     desk.drop(person)
-    toast = desk.see_toast("is a person of small.safetensors")
+    toast = desk.see_toast("is a person of the model small.safetensors")
     desk.frames(30)  # it slides in
     desk.click(f"Toasts/{toast.sentence}/Open both")
     desk.until(lambda: desk.commands.state.latent.ws_file == str(person))

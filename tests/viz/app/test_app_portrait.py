@@ -218,7 +218,7 @@ def test_photos_that_cannot_be_used_say_why(desk, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no picture at all")
     desk.drop(broken)
-    desk.see_toast("broken.jpg is no picture that can be read", 40)
+    desk.see_toast("broken.jpg is not a readable picture", 40)
     desk.until(lambda: not desk.commands.portrait.path)
     empty = tmp_path / "coffee.jpg"
     Image.fromarray(data.coffee()).save(empty)

@@ -33,7 +33,8 @@ def test_views_and_layouts_go_round_by_a_key_each(desk: AppDriver) -> None:
         display = desk.commands.state.display
         return display.view, display.layout
 
-    for key, index, choices in (("v", 0, [*VIEWS]), ("l", 1, [*LAYOUTS])):
+    layouts = [name for name in LAYOUTS if name != "models"]  # that needs a second model
+    for key, index, choices in (("v", 0, [*VIEWS]), ("l", 1, layouts)):
         for choice in (*choices[1:], choices[0]):
             desk.key(key)
             assert shown()[index] == choice

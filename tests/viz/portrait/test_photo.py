@@ -118,7 +118,7 @@ def hostile(name: str) -> bytes:
         ("truncated", "cut off or damaged"),
         ("huge", "million pixels"),
         ("empty", "is empty"),
-        ("text", "no picture"),
+        ("text", "not a readable picture"),
     ],
 )
 def test_what_is_no_picture_gives_one_sentence(tmp_path: Path, name, words):

@@ -149,7 +149,7 @@ def test_a_person_of_another_model_is_refused(sharp, tmp_path):
     other = copy.deepcopy(sharp)
     next(iter(other.decoder.parameters())).add_(0.01)
     latent = written(tmp_path / "anna.person", person_of(other))
-    with pytest.raises(UserError, match=r"another model \(small\.safetensors\).*open that model"):
+    with pytest.raises(UserError, match=r"another model \(small\.safetensors\).*open that one"):
         intermediate_latents(sharp, latent, FRONTAL)
     mark = weights_mark(sharp.state_dict())
     for tuned in ({"decoder.nothing": np.zeros(3, np.float16)}, {"decoder.net.0.bias": [0.0]}):

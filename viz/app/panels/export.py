@@ -10,7 +10,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from gui_utils import controls
 from gui_utils.files.folders import size_text
 from viz.app.commands import Commands
-from viz.app.panels import export_frames, export_meshes
+from viz.app.panels import export_frames, export_meshes, export_plain
 from viz.app.panels.widgets import Button, button_row, disabled, heading, value_with_button
 from viz.exports.choices import (
     FOLDER,
@@ -40,7 +40,7 @@ _CONTROLS: dict[type[Any], Callable[..., Any]] = {
     ShowOptions: export_frames.draw_show,
 }
 """Draws the controls for some exporter's options and returns them: draw(state, commands, options,
-suffix), as some options matter for one format alone."""
+suffix), as some options matter for one format alone. Other options get a plain row each."""
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
@@ -50,7 +50,8 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     with disabled(commands.model is None):
         _what(choices)
         options = choices.current
-        choices.current = _CONTROLS[type(options)](state, commands, options, choices.suffix)
+        draw_options = _CONTROLS.get(choices.exporter.options, export_plain.draw_plain)
+        choices.current = draw_options(state, commands, options, choices.suffix)
         heading("Save as")
         _where(state, choices, commands)
         _start(state, choices, commands)

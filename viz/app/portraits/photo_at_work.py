@@ -10,7 +10,6 @@ import numpy as np
 from viz.portrait.face_marks import Box, FaceMark, PhotoFaces, Point
 from viz.portrait.inversion.inversion_options import InversionOptions
 
-CODES_ONLY = InversionOptions(tuning=False)
 LEAST_BOX = 16.0
 """Least side of a face's box that is drawn by hand, pixels of the photo."""
 
