@@ -76,7 +76,7 @@ def read(path: Path, file: OpenFile, weights: Weights) -> Checkpoint:
     return _read_tensors(path, metadata, sources)
 
 
-def _header_of(path: Path, file: OpenFile) -> tuple[dict[str, str], dict[str, Source]]:
+def _header_of(path: Path, file: OpenFile) -> tuple[dict[str, str], dict[str, TensorSource]]:
     try:
         return _read_header(file)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -85,8 +85,8 @@ def _header_of(path: Path, file: OpenFile) -> tuple[dict[str, str], dict[str, So
 
 
 def _of_state(
-    path: Path, update: str, sources: Mapping[str, Source]
-) -> tuple[dict[str, str], dict[str, Source]]:
+    path: Path, update: str, sources: Mapping[str, TensorSource]
+) -> tuple[dict[str, str], dict[str, TensorSource]]:
     """The averaged generator in the state of a run, with the metadata of the run's generator."""
     generator = path.absolute().parent.parent / AVERAGED
     try:

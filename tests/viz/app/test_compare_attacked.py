@@ -16,7 +16,7 @@ from tests.viz.app.test_stage import arrive, begin
 from tests.viz.render.second_models import another
 from training.checkpoint import save
 from training.config import GeneratorConfig
-from viz.app.stage.virtual_camera import Scene, pictures
+from viz.app.stage.virtual_camera import CameraScene, pictures
 from viz.render import worker
 from viz.state import layouts
 from viz.state.types import LAYOUTS, VIEWS, Cue
@@ -116,7 +116,7 @@ def test_all_goes_on_beside_it(desk: AppDriver, other: Path, model: Path) -> Non
     commands.state.display = replace(commands.state.display, models="difference", nearest=True)
     result = desk.settle()
     side = shown[0].shape[0]
-    drawn = pictures(Scene(result, commands.state.display), (side, side))
+    drawn = pictures(CameraScene(result, commands.state.display), (side, side))
     whole = layouts.compose(commands.state, desk.pictures())
     assert np.array_equal(np.asarray(drawn), whole)
     alone = Cue.of(replace(commands.state, compare=None), transition="cut")

@@ -71,13 +71,13 @@ def failing(G: Generator, plan: Plan) -> Stages:
 class Wrong(ReferenceStages):
     """A device that computes, but not this."""
 
-    def superresolve(self, raw, ws, check, scale=1.0):
-        return super().superresolve(raw, ws, check, scale) + 0.05
+    def superresolve(self, raw, ws, check, scale=1.0, *, int8=False):
+        return super().superresolve(raw, ws, check, scale, int8=int8) + 0.05
 
 
 class NotANumber(ReferenceStages):
-    def superresolve(self, raw, ws, check, scale=1.0):
-        return super().superresolve(raw, ws, check, scale) * float("nan")
+    def superresolve(self, raw, ws, check, scale=1.0, *, int8=False):
+        return super().superresolve(raw, ws, check, scale, int8=int8) * float("nan")
 
 
 def test_a_device_that_is_right_is_checked_once(G, monkeypatch):

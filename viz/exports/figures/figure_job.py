@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from viz.state.jobs import Job
 from viz.state.types import SessionState
 
 MEASURING = "Measuring this moment"
@@ -65,7 +66,7 @@ def figure_text(value: float | None) -> str:
 
 
 @dataclass(frozen=True)
-class MomentJob:
+class MomentJob(Job):
     """Measures how well the views of a state agree; the outcome is for `msgspec.json`, as
     `MomentFigures`."""
 
