@@ -26,7 +26,7 @@ from typing import Annotated
 import psutil
 import tyro
 
-from benchmarks.window import Bench, Options, Row, press
+from benchmarks.window import Bench, MovementRow, WindowTimingOptions, press
 from gui_utils import controls
 from training.terminal import run_command
 from viz.render.directions import direction_finder
@@ -59,14 +59,14 @@ class GalleryOptions:
 class OrbitPair:
     """An orbit without the gallery, and one beside it."""
 
-    without: Row
-    beside: Row
+    without: MovementRow
+    beside: MovementRow
     small: int = 0
     """Small pictures rendered during the second one."""
     small_seconds: float = 0.0
     """How long 200 take at that rate."""
 
-    strips: Row | None = None
+    strips: MovementRow | None = None
     """An orbit beside the small pictures of directions."""
 
     @property
@@ -83,7 +83,7 @@ class OrbitPair:
 class GalleryBench(Bench):
     """The application with its gallery."""
 
-    def find_directions(self, person: int) -> tuple[Row, float]:
+    def find_directions(self, person: int) -> tuple[MovementRow, float]:
         """Finds the model's directions anew while the mouse moves over the window; the window's
         frames, and the seconds that it took."""
         commands = self.commands
@@ -93,10 +93,10 @@ class GalleryBench(Bench):
         commands.found_directions = None
         commands.find_directions()
         begin = time.perf_counter()
-        row = self._moved(Row("finding", person), lambda: not commands.seeks_directions)
+        row = self._moved(MovementRow("finding", person), lambda: not commands.seeks_directions)
         return row, time.perf_counter() - begin
 
-    def fill(self, person: int, count: int = 200) -> tuple[Row, float]:
+    def fill(self, person: int, count: int = 200) -> tuple[MovementRow, float]:
         """Renders small pictures of people never seen while nothing else is done; the window's
         frames, and the seconds that it took."""
         commands = self.commands
@@ -111,11 +111,11 @@ class GalleryBench(Bench):
                 commands.shuffle_gallery()
             return self.small - before >= count
 
-        row = self._moved(Row("filling", person), done)
+        row = self._moved(MovementRow("filling", person), done)
         commands.toggle_gallery()
         return row, time.perf_counter() - begin
 
-    def _moved(self, row: Row, done: Callable[[], bool]) -> Row:
+    def _moved(self, row: MovementRow, done: Callable[[], bool]) -> MovementRow:
         """Moves the mouse over the window until something is done, or two minutes have passed."""
         last, times = 0.0, self.app.window.frame_times
         times.clear()
@@ -130,7 +130,7 @@ class GalleryBench(Bench):
         row.frame_ms = round(1000 * ordered[int(0.99 * (len(ordered) - 1))], 1)
         return row
 
-    def orbit_beside_strips(self, person: int, seconds: float) -> Row:
+    def orbit_beside_strips(self, person: int, seconds: float) -> MovementRow:
         """An orbit beside the panel with small pictures of what directions do; they go on to
         another motion, which at the beginning of the clip shows nothing, once all are there."""
         commands = self.commands
@@ -145,7 +145,7 @@ class GalleryBench(Bench):
 
         return self.orbit(person, seconds, always_waiting)
 
-    def orbit_beside(self, person: int, seconds: float) -> tuple[Row, int]:
+    def orbit_beside(self, person: int, seconds: float) -> tuple[MovementRow, int]:
         """An orbit beside a gallery whose pictures go on to others once all are there; also how
         many small pictures were rendered meanwhile."""
         commands = self.commands
@@ -186,7 +186,7 @@ class GalleryBench(Bench):
 def main(options: GalleryOptions) -> int:
     """Measures and prints."""
     with tempfile.TemporaryDirectory() as folder:
-        bench = GalleryBench(Options(options.checkpoint), Path(folder))
+        bench = GalleryBench(WindowTimingOptions(options.checkpoint), Path(folder))
         assert bench.commands.model is not None
         person = (*bench.commands.model.people, 0)[0]
         parts = {"directions": bench.find_directions(person), "200 pictures": bench.fill(person)}
