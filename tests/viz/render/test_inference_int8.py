@@ -103,7 +103,7 @@ def test_a_person_s_numbers_may_grow_and_another_person_has_their_own(small):
 
 
 def measured(G: Generator) -> Plan:
-    return finish(calibration.measure(G))
+    return finish(calibration._measure(G))
 
 
 @needs_int8
