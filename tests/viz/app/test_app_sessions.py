@@ -94,7 +94,7 @@ def test_the_next_start_goes_on_where_it_was(start: Start, tmp_path: Path) -> No
     killed = kill_session(tmp_path, 1.5)
     (newest, *_) = kept_in(tmp_path)
     desk = start()
-    desk.until(lambda: "Go on where it ended?/Go on" in controls.rects)
+    desk.until(lambda: "Continue where it ended?/Go on" in controls.rects)
     assert Autosave(tmp_path / "sessions").find_crashed() is None, "no other window asks as well"
     desk.key("Return")
     desk.until(lambda: desk.commands.state.latent.seed == seed_in(newest))
@@ -110,7 +110,7 @@ def test_who_does_not_go_on_is_not_asked_again(start: Start, tmp_path: Path) -> 
     kill_session(tmp_path, 1.5)
     begun = seed_in(kept_in(tmp_path)[0])
     desk = start(panels=("Capture",), size=(900, 700))
-    desk.click("Go on where it ended?/Not now")
+    desk.click("Continue where it ended?/Not now")
     desk.settle()
     assert desk.commands.state.latent == Latent()
     desk = start(panels=("Capture",), size=(900, 700))
@@ -124,7 +124,7 @@ def test_who_does_not_go_on_is_not_asked_again(start: Start, tmp_path: Path) -> 
 def test_an_unanswered_question_is_asked_again(start: Start, tmp_path: Path) -> None:
     kill_session(tmp_path, 1.5)
     desk = start()
-    desk.until(lambda: "Go on where it ended?/Go on" in controls.rects)
+    desk.until(lambda: "Continue where it ended?/Go on" in controls.rects)
     desk.window.close_requested = True
     desk.frames(2)
     assert desk.commands.quitting
