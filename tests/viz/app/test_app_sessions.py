@@ -214,7 +214,7 @@ def test_a_folder_that_cannot_be_written_is_told_once(desk: AppDriver, tmp_path:
     (tmp_path / "sessions").write_text("in the way")
     desk.commands.autosave.every = 0.0
     desk.key("r")
-    desk.see_toast("The session is not safe. It could not save itself")
+    desk.see_toast("The session is not saved. It could not be saved automatically")
     desk.app.toasts.clear()
     desk.key("r")
     desk.run_for(0.2)

@@ -40,7 +40,7 @@ SHOW_KEYS: tuple[ShowKey, ...] = (
     ),
     ShowKey(
         "Page Up, ←, ↑, Backspace",
-        "Previous cue",
+        "Cue before",
         (_K.page_up, _K.left_arrow, _K.up_arrow, _K.backspace),
         (glfw.KEY_PAGE_UP, glfw.KEY_LEFT, glfw.KEY_UP, glfw.KEY_BACKSPACE, -1),
         lambda do: do.previous_cue(),
@@ -67,11 +67,11 @@ SHOW_KEYS: tuple[ShowKey, ...] = (
         (glfw.KEY_W, glfw.KEY_COMMA),
         lambda do: do.blank("white"),
     ),
-    ShowKey("Z", "Freeze, and continue", (_K.z,), (glfw.KEY_Z,), lambda do: do.toggle_freeze()),
+    ShowKey("Z", "Freeze, and go on", (_K.z,), (glfw.KEY_Z,), lambda do: do.toggle_freeze()),
+    ShowKey("P", "Pause the clock, and go on", (_K.p,), (glfw.KEY_P,), lambda do: do.pause_clock()),
     ShowKey(
-        "P", "Pause the clock, and continue", (_K.p,), (glfw.KEY_P,), lambda do: do.pause_clock()
+        "T", "The paused clock begins again", (_K.t,), (glfw.KEY_T,), lambda do: do.restart_clock()
     ),
-    ShowKey("T", "Restart the paused clock", (_K.t,), (glfw.KEY_T,), lambda do: do.restart_clock()),
     ShowKey(
         "H",
         "Hide or show the speaker's view",
