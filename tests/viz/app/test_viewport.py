@@ -11,7 +11,8 @@ import pytest
 
 from gui_utils import controls
 from tests.viz.app.viewport_gallery import Scene, ball_mesh, model_info, open_scene, picture, render
-from viz.app.viewport.picture_view import dollied, panned, tile_places, turned, zoomed
+from viz.app.viewport.camera_gestures import dollied, panned, turned, zoomed
+from viz.app.viewport.picture_view import tile_places
 from viz.state import layouts
 from viz.state.jobs import JobStatus
 from viz.state.types import (

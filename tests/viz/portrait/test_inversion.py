@@ -14,7 +14,7 @@ from training.config import GeneratorConfig
 from training.metrics.geometry import project
 from training.networks.generator import Generator
 from viz.portrait.camera.camera_fit import CameraFit
-from viz.portrait.inversion.code_search import CodeSearch, Shot, camera_of, planes
+from viz.portrait.inversion.code_search import CodeSearch, FittedShot, camera_of, planes
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import FittedPerson, Inversion, refined_fit
 from viz.portrait.inversion.likeness import Likeness
@@ -225,7 +225,7 @@ def test_other_expressions_change_as_the_photo_does(generator):
     config = generator.config
     ws = generator.mapping(torch.randn((1, config.z_dim), generator=draws))
     motion = torch.randn((1, config.motion_dim), generator=draws)
-    shot = Shot(ws, motion, camera_of(torch.zeros((1, 6))))
+    shot = FittedShot(ws, motion, camera_of(torch.zeros((1, 6))))
     with torch.no_grad():
         raw = generator.render(planes(generator, ws, motion), ws, shot.c)
         shown = generator.superresolve(raw, ws)

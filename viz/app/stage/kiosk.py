@@ -16,7 +16,7 @@ from gui_utils.gl.quads import Box
 from viz.app.commands import Commands
 from viz.app.stage.audience import Audience
 from viz.app.stage.running_show import Show
-from viz.app.viewport.picture_view import turned
+from viz.app.viewport.camera_gestures import turned
 from viz.app.viewport.trained_views import wrapped
 
 _JITTER = 8.0

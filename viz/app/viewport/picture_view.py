@@ -14,14 +14,15 @@ from PIL import Image
 
 from gui_utils.controls import style
 from gui_utils.controls.layout import record_rect
-from gui_utils.controls.view_gestures import Gesture, axis_gizmo, viewport_input
+from gui_utils.controls.view_gestures import axis_gizmo, viewport_input
 from gui_utils.gl.mesh_view import MeshView
 from gui_utils.gl.texture import Texture
 from training.camera import Camera
 from viz.app.commands import Commands
 from viz.app.comparing import compare_view
 from viz.app.comparing.compare_view import DifferenceView
-from viz.app.viewport import overlays as overlays
+from viz.app.viewport import overlays
+from viz.app.viewport.camera_gestures import apply_gesture
 from viz.app.viewport.inspector import Inspector, Sight
 from viz.app.viewport.legends import LEGEND_SPACE, Legend, draw_normals_legend, legend_of
 from viz.app.viewport.overlays import Badge, Rect
@@ -31,12 +32,10 @@ from viz.scheduling.previews import leaves_nothing_out
 from viz.state import layouts
 from viz.state.maps.backgrounds import CHECKS, GREYS, background
 from viz.state.maps.map_settings import MapSettings
-from viz.state.settings import setting
 from viz.state.types import (
     VIEWS,
     Display,
     MeshData,
-    Orbit,
     PixelValues,
     RenderRequest,
     RenderResult,
@@ -45,64 +44,9 @@ from viz.state.types import (
     View,
 )
 
-TURN = 90.0
-"""Degrees that a drag over the picture's whole height turns."""
-_PITCH, _FOV, _RADIUS, _PIVOT = (
-    setting(Orbit, name).range for name in ("pitch", "fov", "radius", "pivot")
-)
-_ZOOM_STEP = 0.9
-_DOLLY_STEP = 0.95
 _GAP = 4.0
 _LASTING = 1.0
 """Seconds of nothing but previews after which a note says so."""
-
-
-def turned(orbit: Orbit, dx: float, dy: float) -> Orbit:
-    """The head follows the mouse: a drag of (dx, dy) picture heights, y downwards.
-
-    A rolled camera sees the head's axes rolled, so the drag is taken along those.
-    """
-    cos, sin = math.cos(math.radians(orbit.roll)), math.sin(math.radians(orbit.roll))
-    across, down = cos * dx - sin * dy, sin * dx + cos * dy
-    yaw = (orbit.yaw - TURN * across + 180) % 360 - 180
-    return replace(orbit, yaw=yaw, pitch=_PITCH.clamp(orbit.pitch + TURN * down))
-
-
-def panned(orbit: Orbit, dx: float, dy: float) -> Orbit:
-    """The pivot, and all at its depth, follow a drag of (dx, dy) picture heights."""
-    camera = orbit.camera()
-    right, down, forward = camera.rotation.T
-    distance = float((orbit.pivot - camera.position) @ forward)
-    height = 2 * distance * math.tan(math.radians(orbit.fov) / 2)
-    x, y, z = (orbit.pivot - height * (dx * right + dy * down)).tolist()
-    return replace(orbit, pivot=(_PIVOT.clamp(x), _PIVOT.clamp(y), _PIVOT.clamp(z)))
-
-
-def zoomed(orbit: Orbit, ticks: float) -> Orbit:
-    """A longer lens for positive wheel ticks: each makes the picture 1 / 0.9 times larger."""
-    half = math.tan(math.radians(orbit.fov) / 2) * _ZOOM_STEP**ticks
-    return replace(orbit, fov=_FOV.clamp_to_slider(math.degrees(2 * math.atan(half))))
-
-
-def dollied(orbit: Orbit, ticks: float) -> Orbit:
-    """A nearer camera for positive wheel ticks."""
-    return replace(orbit, radius=_RADIUS.clamp_to_slider(orbit.radius * _DOLLY_STEP**ticks))
-
-
-def apply_gesture(orbit: Orbit, gesture: Gesture, scale: float) -> Orbit:
-    """The orbit after one frame's gesture.
-
-    `scale` is the viewport's height over the picture's, as gestures count in viewport heights.
-    """
-    if any(gesture.orbit):
-        orbit = turned(orbit, gesture.orbit[0] * scale, gesture.orbit[1] * scale)
-    if any(gesture.pan):
-        orbit = panned(orbit, gesture.pan[0] * scale, gesture.pan[1] * scale)
-    if gesture.zoom:
-        orbit = zoomed(orbit, gesture.zoom)
-    if gesture.dolly:
-        orbit = dollied(orbit, gesture.dolly)
-    return orbit
 
 
 def tile_places(area: Rect, count: int, columns: int | None, gap: float) -> list[Rect]:
