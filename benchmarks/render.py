@@ -31,7 +31,7 @@ from training.config import GeneratorConfig
 from training.networks.generator import Generator
 from training.terminal import run_command
 from viz.render import geometry
-from viz.render.inference import calibration
+from viz.render.inference import calibration, format_trials, kept_plans
 from viz.render.inference.plan import Plan
 from viz.render.models import load_model, pick_device
 from viz.render.renderer import Renderer
@@ -151,7 +151,7 @@ def measure(
         facts[f"{task} previews"] = _previews(ours, task, quality, options.rate)
     shown = [ours.image(shots("orbit", k), quality) for k in range(3)]
     exact = [plain.image(shots("orbit", k), quality) for k in range(3)]
-    facts["PSNR, dB"] = min(calibration.psnr(*pair) for pair in zip(shown, exact, strict=True))
+    facts["PSNR, dB"] = min(format_trials.psnr(*pair) for pair in zip(shown, exact, strict=True))
     found = [row for row in rows.values() if any(row.plain)]
     if options.mesh:
         found.append(_mesh(G, ours, quality, options.mesh))
@@ -277,9 +277,9 @@ def main(options: RenderTimingOptions) -> int:
     print(table(rows, facts))
     if options.json is not None:
         told = [asdict(row) | {"ratio": row.ratio} for row in rows]
-        machine = calibration.machine()
+        machine = kept_plans.machine()
         if device.type == "cuda":
-            machine |= calibration.gpu(device)
+            machine |= kept_plans.gpu(device)
         data = {"machine": machine, "device": str(device), "facts": facts}
         options.json.write_text(json.dumps(data | {"rows": told}, indent=1), encoding="utf-8")
     return 0

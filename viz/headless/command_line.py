@@ -56,7 +56,9 @@ def run(command: str, arguments: list[str]) -> int:
 
 
 def examples(*lines: str) -> str:
-    """Command lines, formatted for a help text."""
+    """Command lines, formatted for a help text; nothing where there are none."""
+    if not lines:
+        return ""
     return "\n".join(("Examples:", *(f"  {typed_name()} {line}".rstrip() for line in lines)))
 
 

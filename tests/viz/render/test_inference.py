@@ -20,8 +20,8 @@ from tests.viz.render.inference_cases import (
 )
 from training.camera import Camera
 from training.networks.generator import RawRender
-from viz.render.inference.calibration import psnr
 from viz.render.inference.cpu import cpu_layers, rays
+from viz.render.inference.format_trials import psnr
 from viz.render.inference.plan import Plan
 from viz.render.inference.radiance_field import Texels
 from viz.render.inference.select import can_prepare, open_stages

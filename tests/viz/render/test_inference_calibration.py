@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from training.networks.generator import Generator
-from viz.render.inference import calibration
+from viz.render.inference import calibration, format_trials, kept_plans
 from viz.render.inference.cpu import int8
+from viz.render.inference.format_trials import Trial, fastest
 from viz.render.inference.gpu.device_stages import DeviceStages
 from viz.render.inference.plan import Plan
 from viz.render.inference.stages import PreparedStages, ReferenceStages
@@ -29,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return tmp_path / "cache"
 
     monkeypatch.setattr("platformdirs.user_cache_path", path)
-    monkeypatch.setattr(calibration, "_found", {})
+    monkeypatch.setattr(calibration, "known", {})
     return tmp_path / "cache" / "calibration"
 
 
@@ -43,13 +44,13 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
         calls.append(Plan.of("bfloat16", "float32"))
         return calls[-1]
 
-    monkeypatch.setattr(calibration, "_measure", measure)
+    monkeypatch.setattr(format_trials, "measure", measure)
     return calls
 
 
 def forget() -> None:
     """As a new start of the program."""
-    calibration._found.clear()
+    calibration.known.clear()
 
 
 def test_a_format_that_the_cpu_emulates_is_not_measured(small_generator, folder, monkeypatch):
@@ -58,7 +59,7 @@ def test_a_format_that_the_cpu_emulates_is_not_measured(small_generator, folder,
     for unit in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, unit, lambda: False)
     monkeypatch.setattr(int8, "is_available", lambda _: False)
-    monkeypatch.setattr(calibration, "PreparedStages", lambda *_: pytest.fail("it is measured"))
+    monkeypatch.setattr(format_trials, "PreparedStages", lambda *_: pytest.fail("it is measured"))
     assert calibration.plan_for(small_generator) == Plan()
 
 
@@ -116,8 +117,8 @@ def test_machines_and_models_are_told_apart(small_generator, folder, measured, m
     finally:
         torch.set_num_threads(threads)
     assert len(measured) == 1, "pixels do not depend on the number of threads"
-    machine = calibration.machine()
-    monkeypatch.setattr(calibration, "machine", lambda: machine | {"cores": "64"})
+    machine = kept_plans.machine()
+    monkeypatch.setattr(kept_plans, "machine", lambda: machine | {"cores": "64"})
     calibration.plan_for(small_generator)
     assert len(measured) == 2
     other = Generator(replace(small_generator.config, channel_max=8)).eval()
@@ -127,10 +128,10 @@ def test_machines_and_models_are_told_apart(small_generator, folder, measured, m
 
 
 def test_the_slower_start_takes_what_the_faster_one_found(small_generator, folder):
-    key = calibration._key(small_generator)
-    path = calibration._path(key)
-    fast = calibration._publish(path, key, Plan.of("bfloat16", "float32"))
-    assert calibration._publish(path, key, Plan()) == fast
+    key = kept_plans.key_of(small_generator)
+    path = kept_plans.path_of(key)
+    fast = kept_plans.publish(path, key, Plan.of("bfloat16", "float32"))
+    assert kept_plans.publish(path, key, Plan()) == fast
 
 
 def test_a_folder_that_cannot_be_written_does_no_harm(small_generator, folder, measured):
@@ -163,7 +164,7 @@ def test_what_the_session_demands_is_used(small_generator, folder, measured):
 
 
 def measured_as_on_gpu(G: Generator) -> Plan:
-    steps = calibration._measure_gpu(G)
+    steps = format_trials.measure_on_gpu(G)
     while True:
         try:
             assert next(steps)[0]
@@ -174,12 +175,12 @@ def measured_as_on_gpu(G: Generator) -> Plan:
 def test_a_gpu_s_plan_is_one_that_is_read_again(small_generator, folder):
     plan = measured_as_on_gpu(small_generator)
     assert not plan.reference
-    key = calibration._key(small_generator)
-    path = calibration._path(key)
+    key = kept_plans.key_of(small_generator)
+    path = kept_plans.path_of(key)
     for found in (plan, Plan.on_gpu("float16"), Plan.of("bfloat16", "float16", rays="float16")):
         path.unlink(missing_ok=True)
-        assert calibration._publish(path, key, found) == found
-        assert calibration._read(path, key) == found
+        assert kept_plans.publish(path, key, found) == found
+        assert kept_plans.read(path, key) == found
 
 
 @pytest.mark.parametrize("wrong", ["fails", "other picture"])
@@ -199,18 +200,18 @@ def test_a_half_format_must_be_faster_and_close(small_generator):
     picture = torch.zeros(1, 3, 8, 8)
     networks = ReferenceStages(small_generator, Plan(reference=True))
 
-    def test(seconds: float, off: float) -> calibration._Test:
-        found = calibration._Test(small_generator, networks)
+    def test(seconds: float, off: float) -> Trial:
+        found = Trial(small_generator, networks)
         found.seconds["rays"], found.pictures["rays"] = seconds, picture + off
         return found
 
     full = test(0.002, 0.0)
 
-    def fastest(**others: calibration._Test) -> str:
-        tests: dict[Any, calibration._Test] = {"float32": full, **others}
-        return calibration._fastest("rays", tests, full)
+    def format_of(**others: Trial) -> str:
+        tests: dict[Any, Trial] = {"float32": full, **others}
+        return fastest("rays", tests, full)
 
-    assert fastest(float16=test(0.001, 1e-3), bfloat16=test(0.0005, 1e-3)) == "bfloat16"
-    assert fastest(float16=test(0.001, 1e-3), bfloat16=test(0.0005, 0.1)) == "float16"
-    assert fastest(float16=test(0.001, 0.1)) == "float32"
-    assert fastest(float16=test(0.0019, 0.0)) == "float32", "not worth it"
+    assert format_of(float16=test(0.001, 1e-3), bfloat16=test(0.0005, 1e-3)) == "bfloat16"
+    assert format_of(float16=test(0.001, 1e-3), bfloat16=test(0.0005, 0.1)) == "float16"
+    assert format_of(float16=test(0.001, 0.1)) == "float32"
+    assert format_of(float16=test(0.0019, 0.0)) == "float32", "not worth it"

@@ -27,7 +27,7 @@ from tests.viz.render.inference_cases import (
 from training.camera import Camera
 from training.networks.generator import RawRender
 from viz.render.inference import select, stage_interface
-from viz.render.inference.calibration import psnr
+from viz.render.inference.format_trials import psnr
 from viz.render.inference.gpu import kernel
 from viz.render.inference.gpu.device_stages import DeviceStages
 from viz.render.inference.gpu.graphs import CapturedGraph, GraphPool

@@ -10,10 +10,10 @@ import torch
 
 from tests.viz.render.inference_cases import CONFIGS, generator, nothing, person, pictures
 from training.networks.generator import Generator
-from viz.render.inference import calibration
-from viz.render.inference.calibration import psnr
+from viz.render.inference import calibration, format_trials
 from viz.render.inference.cpu import int8
 from viz.render.inference.cpu.int8 import Int8Superresolution
+from viz.render.inference.format_trials import psnr
 from viz.render.inference.plan import Plan
 from viz.render.inference.stages import PreparedStages
 from viz.render.renderer import Renderer
@@ -103,16 +103,16 @@ def test_a_person_s_numbers_may_grow_and_another_person_has_their_own(small):
 
 
 def measured(G: Generator) -> Plan:
-    return finish(calibration._measure(G))
+    return finish(format_trials.measure(G))
 
 
 @needs_int8
 def test_a_measurement_takes_it_where_it_gains_and_is_close(small, monkeypatch):
-    monkeypatch.setattr(calibration, "_computes_bfloat16", lambda: False)
+    monkeypatch.setattr(format_trials, "computes_bfloat16", lambda: False)
     assert not measured(small).int8_previews, "a small model gains nothing noticeable"
-    monkeypatch.setattr(calibration, "_LEAST_SAVING", -1.0)
-    monkeypatch.setattr(calibration, "_LEAST_INT8_GAIN", 0.0)
-    monkeypatch.setattr(calibration, "_LEAST_INT8_PSNR", 30.0)
+    monkeypatch.setattr(format_trials, "_LEAST_SAVING", -1.0)
+    monkeypatch.setattr(format_trials, "_LEAST_INT8_GAIN", 0.0)
+    monkeypatch.setattr(format_trials, "_LEAST_INT8_PSNR", 30.0)
     assert measured(small).int8_previews
     right = Int8Superresolution.__call__
 
@@ -129,7 +129,7 @@ def test_a_measurement_takes_it_where_it_gains_and_is_close(small, monkeypatch):
 
 @needs_int8
 def test_an_operator_that_fails_is_not_used(small, monkeypatch):
-    monkeypatch.setattr(calibration, "_computes_bfloat16", lambda: False)
+    monkeypatch.setattr(format_trials, "computes_bfloat16", lambda: False)
 
     def fails(*_: object) -> None:
         raise RuntimeError("Unsupported")

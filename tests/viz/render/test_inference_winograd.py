@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from tests.viz.render.inference_cases import CONFIGS, error, generator, pictures
 from training.networks.generator import Generator
 from training.networks.layers import modulated_conv2d, resample_filter
-from viz.render.inference.calibration import psnr
 from viz.render.inference.convolutions import can_fuse, channels_last
 from viz.render.inference.cpu import cpu_layers, winograd
 from viz.render.inference.cpu.winograd import Transforms, WinogradConvolution
+from viz.render.inference.format_trials import psnr
 from viz.render.inference.plan import Plan
 from viz.render.inference.stages import PreparedStages, ReferenceStages
 

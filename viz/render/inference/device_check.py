@@ -25,7 +25,7 @@ from training.checkpoint import weights_mark
 from training.networks import generator as networks
 from training.reasons import first_line
 from training.user_folders import user_folder
-from viz.render.inference import calibration
+from viz.render.inference import calibration, format_trials, kept_plans
 from viz.render.inference.plan import Format, Plan
 from viz.render.inference.select import can_prepare, prepared
 from viz.render.inference.stage_interface import RaySettings, Stages
@@ -140,7 +140,7 @@ def _trouble(G: networks.Generator, plan: Plan, exact: list[Tensor]) -> str:
         return f"fail ({first_line(error)})"
     formats: set[Format] = {plan.backbone, plan.rays, plan.superresolution}
     least = min(_LEAST_PSNR[name] for name in formats)
-    found = [calibration.psnr(*pair) for pair in zip(pictures, exact, strict=True)]
+    found = [format_trials.psnr(*pair) for pair in zip(pictures, exact, strict=True)]
     log.info("Check of %s with %s: %s dB", G.device, plan, [round(x) for x in found if x < 1e3])
     # Written so that what is not a number fails, too.
     return "" if all(x >= least for x in found) else "give a wrong picture"
@@ -181,7 +181,7 @@ def _on_processor(device: torch.device, trouble: str) -> str:
 def _mark(G: networks.Generator, plan: Plan) -> Path:
     """The marker file that records that a model passed the check on this device with a plan."""
     if G.device.type == "cuda":
-        found = calibration.gpu(G.device) | {"cuda": str(torch.version.cuda)}
+        found = kept_plans.gpu(G.device) | {"cuda": str(torch.version.cuda)}
     else:
         found = {"device": str(G.device), "system": platform.platform(), "torch": torch.__version__}
     known = [_VERSION, found, asdict(plan), G.config.to_dict(), weights_mark(G.state_dict())]
