@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +23,9 @@ SHARED = ROOT.parent / "shared"
 # What tests keep (baked models, calibrations) is not the user's; from run to run it stays.
 os.environ["XDG_CACHE_HOME"] = str(ROOT / ".pytest_cache" / "user")
 os.environ["XDG_CONFIG_HOME"] = str(ROOT / ".pytest_cache" / "settings")
+# Shells let what runs in the background ignore Ctrl+C, which the programs that tests stop inherit.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

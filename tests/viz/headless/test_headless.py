@@ -232,10 +232,13 @@ def test_a_stopped_command_leaves_nothing(model, tmp_path, number):
     words = ["video", "--checkpoint", str(model), "--frames", "100000", "--output"]
     command = [sys.executable, "visualizer.py", *words, str(out / "a.gif")]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as running:
-        end = time.monotonic() + 60
-        while not (out.exists() and len(files(out)) == 2) and time.monotonic() < end:
-            time.sleep(0.05)
-        assert len(files(out)) == 2  # the file that is being written, and its frames
-        running.send_signal(number)
-        assert running.wait(30) == 128 + number
+        try:
+            end = time.monotonic() + 60
+            while not (out.exists() and len(files(out)) == 2) and time.monotonic() < end:
+                time.sleep(0.05)
+            assert len(files(out)) == 2  # the file that is being written, and its frames
+            running.send_signal(number)
+            assert running.wait(30) == 128 + number
+        finally:
+            running.kill()
     assert files(out) == []
