@@ -19,7 +19,7 @@ from tests.viz.app.app_driver import AppDriver
 from training.checkpoint import save
 from training.networks.generator import Generator
 from viz.render.worker_host import in_process
-from viz.state import named_files, session
+from viz.state import layouts, named_files, session
 from viz.state.person import Latent
 from viz.state.types import Orbit
 from viz.worker_process import run
@@ -330,6 +330,51 @@ def test_a_closed_window_does_not_end_the_show(show: AppDriver) -> None:
     show.until(lambda: show.app.audience.screen is None)
     assert show.commands.current_show is not None
     assert show.app.audience.is_here
+
+
+def test_a_caption_changes_where_the_picture_stays(show: AppDriver) -> None:
+    first = show.commands.state.cues[0]
+    show.commands.state.cues = replace(first, title="One"), replace(first, title="Two")
+    screen = begin(show)
+    arrive(show)
+    one = screen.read_pixels()
+    show.key("Next")
+    arrive(show)
+    two = screen.read_pixels()
+    assert not np.array_equal(two, one)
+    show.key("Prior")
+    arrive(show)
+    assert np.array_equal(screen.read_pixels(), one)
+
+
+def test_the_divider_moves_before_the_audience_too(show: AppDriver) -> None:
+    show.commands.set_before()
+    show.commands.state.latent = Latent.at(9)
+    show.settle()
+    show.commands.update_cue()
+    screen = begin(show)
+    arrive(show)
+    for part in (0.9, 0.2):
+        display = show.commands.state.display
+        show.commands.state.display = replace(display, split=part)
+        show.frames(2)
+        whole = layouts.compose(show.commands.state, show.pictures())
+        assert np.array_equal(screen.read_pixels(), whole)
+
+
+def test_closing_asks_during_a_show(show: AppDriver) -> None:
+    begin(show)
+    show.key("ctrl+q")
+    show.frames(2)
+    question = show.commands.question
+    assert question is not None and "show" in question.sentence
+    show.click("Quit the visualizer?/Stay")
+    show.window.close_requested = True
+    show.frames(2)
+    assert show.commands.question is not None
+    assert show.commands.current_show is not None and not show.commands.quitting
+    show.click("Quit the visualizer?/Quit")
+    assert show.commands.quitting
 
 
 def test_cues_are_listed_moved_and_undone(show: AppDriver) -> None:

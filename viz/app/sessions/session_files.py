@@ -240,12 +240,7 @@ class SessionFiles(PathCommands):
         """Ends the program; asks first where something would be lost."""
         if self.question is not None and self.question.title == _QUIT:
             return
-        losses = []
-        job = self.job
-        if job is not None and job.loses:
-            losses.append(f"{job.name} is under way and would be stopped.")
-        if (problem := self.keep_session()) and self.unsaved:
-            losses.append(f"The session has changes that are not saved. {problem}")
+        losses = self.losses()
         if not losses:
             self.quitting = True
             return
@@ -254,6 +249,16 @@ class SessionFiles(PathCommands):
             self.quitting = choice == "Quit"
 
         self.question = Question(_QUIT, " ".join(losses), ("Quit", "Stay"), answer, default="Stay")
+
+    def losses(self) -> list[str]:
+        """What would be lost if the program ended now, in sentences."""
+        losses = []
+        job = self.job
+        if job is not None and job.loses:
+            losses.append(f"{job.name} is under way and would be stopped.")
+        if (problem := self.keep_session()) and self.unsaved:
+            losses.append(f"The session has changes that are not saved. {problem}")
+        return losses
 
     @property
     def unsaved(self) -> bool:

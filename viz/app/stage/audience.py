@@ -195,16 +195,18 @@ class Audience:
         begins = not (show.seen or show.frozen or show.loading) and commands.is_up_to_date
         if show.holds and not begins:
             return
-        if result is self._seen or not _fits(result, commands.state):
+        if not _fits(result, commands.state):
+            return
+        display, words = commands.state.display, _words(commands.state.cues[show.index])
+        if (display, words) == (self._boards[0].display, self._words) and result is self._seen:
             return
         show.seen = True
-        cue = commands.state.cues[show.index]
         if show.fade is not None:
             if show.fade > 0:
                 self._boards = self._boards[1], self._boards[0]
             self._fade, show.fade = (now, show.fade), None
-        self._seen, self._words = result, _words(cue)
-        self._boards[0].show(result, commands.state.display)
+        self._seen, self._words = result, words
+        self._boards[0].show(result, display)
 
     def _place_screen(self, now: float) -> None:
         """Opens the audience's window, or moves it when monitors come and go."""

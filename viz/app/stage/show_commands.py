@@ -191,6 +191,12 @@ class ShowCommands(SessionFiles):
         self._note_cue(None)
         self._rest()
 
+    def losses(self) -> list[str]:
+        losses = super().losses()
+        if self.current_show is not None:
+            losses.insert(0, "A show is under way and would end.")
+        return losses
+
     def escape_show(self) -> None:
         """Ends the show when it is asked for twice."""
         if self.current_show is None:
