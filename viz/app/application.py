@@ -266,7 +266,10 @@ class App:
             shortcuts.handle(commands)
         commands.advance_live()
         waits = commands.dragging or commands.rests_for_show
-        commands.guarded(lambda: commands.control.update(now, seconds, waits))
+        show = commands.current_show
+        if holds := show is not None and not show.stands:
+            controls.request_frame("inputs wait for a cue", 0.05)
+        commands.guarded(lambda: commands.control.update(now, seconds, waits, holds))
         self.window.poll = commands.control.poll if commands.control.gamepads else None
         commands.advance(seconds, now)
         commands.advance_show(now)

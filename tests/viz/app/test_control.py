@@ -336,6 +336,33 @@ def test_bound_keys_act_also_during_a_show(desk: AppDriver) -> None:
     assert commands.current_show is None
 
 
+def test_a_stream_of_values_waits_until_the_cue_is_there(desk: AppDriver) -> None:
+    commands, control = desk.commands, desk.commands.control
+    commands.learn_control(Target("command", "Next cue", "Next cue"))
+    desk.key("shift+F9")
+    for yaw in (30.0, 20.0):
+        desk.key("shift+F5")
+        cue = commands.chosen_cue
+        assert cue is not None
+        commands.edit_cue(replace(cue, orbit=replace(cue.orbit, yaw=yaw)))
+    commands.interface.audience = "window"
+    commands.start_show(0)
+    show = commands.current_show
+    assert show is not None and not show.stands, "no picture of it was ever rendered"
+
+    def moves(roll: float) -> bool:
+        control.inbox.receive("OSC /orbit/roll", roll)
+        desk.frames(1)
+        moved = commands.state.orbit.roll == roll
+        assert show.stands or not moved
+        return moved
+
+    desk.until(lambda: moves(7.0))
+    desk.key("shift+F9")
+    assert show.index == 1, "commands do not wait"
+    desk.until(lambda: moves(9.0))
+
+
 def test_a_gamepad_is_understood_at_once(desk: AppDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     pad = SimpleNamespace(axes=[0.0, 0.0, 0.0, 0.0, -1.0, -1.0], buttons=[0] * len(BUTTONS))
     monkeypatch.setattr(glfw, "joystick_is_gamepad", lambda number: number == 2)

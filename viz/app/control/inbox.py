@@ -63,6 +63,12 @@ class Inbox:
             taken, self._values = self._values, {}
         return taken
 
+    def put_back(self, values: dict[str, list[float]]) -> None:
+        """Keeps values that cannot be applied yet; those that come later follow them."""
+        with self._lock:
+            for key, old in values.items():
+                self._values[key] = [*old, *self._values.get(key, ())][-_KEPT:]
+
 
 class Outbox:
     """Sends on a separate thread, the newest value of each place, as a port may block."""

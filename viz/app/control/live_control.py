@@ -297,13 +297,15 @@ class LiveControl:
     def _deflected(self) -> bool:
         return any(b.mode == "rate" and self._held.get(b.input) for b in self.bindings)
 
-    def update(self, now: float, seconds: float, waits: bool = False) -> None:
+    def update(self, now: float, seconds: float, waits: bool = False, holds: bool = False) -> None:
         """Applies what has come since the last frame.
 
         Args:
             now: time of a clock, seconds.
             seconds: time since the last frame.
             waits: whether nothing is to move by itself, as while a cue arrives.
+            holds: whether inputs may call commands but move no setting yet, either: a stream of
+                values would keep a cue from ever being shown as it is.
 
         Raises:
             UserError: when changed bindings cannot be written.
@@ -324,11 +326,14 @@ class LiveControl:
                     self.bind(key)
                     break
             return
+        if holds:
+            acts = {b.input for b in self.bindings if b.target.setting is None}
+            self.inbox.put_back({key: received.pop(key) for key in received.keys() - acts})
         for binding in self.bindings:
             values = received.get(binding.input)
             if values:
                 self._apply(binding, values, now)
-            if binding.mode == "rate":
+            if binding.mode == "rate" and not holds:
                 deflection = values[-1] if values else self._held.get(binding.input, 0.0)
                 if deflection:
                     self._step(binding, deflection * binding.rate * seconds, now)
