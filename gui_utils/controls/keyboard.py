@@ -83,15 +83,18 @@ def only_tab_moves() -> None:
         imgui.internal.set_key_owner(key, owner)
 
 
-def wants_keyboard(key: imgui.Key | None = None) -> bool:
+def wants_keyboard(key: imgui.Key | None = None, *, with_ctrl: bool = False) -> bool:
     """Whether the controls use this key, or the keyboard as a whole for None, in this frame.
 
     Shortcuts of the application should act only on keys for which this is False. It is True for
     all keys while text is typed or a popup is open; while a control has the focus ring, for the
-    keys that move the ring or act on the control.
+    keys that move the ring or act on the control. Ctrl+Tab does neither: `with_ctrl` tells that
+    Ctrl goes with the key.
     """
     if _state.typing or any(_state.popup):
         return True
+    if key == _K.tab and with_ctrl:
+        return False
     return any(_state.ring) and (key is None or key in _RING_KEYS)
 
 

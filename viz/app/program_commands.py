@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gui_utils import controls
+from gui_utils.controls import keyboard, layout
 from training.user_folders import expanded
 from viz.app import preferences
 from viz.app.gallery.favourites_file import FavouritesFile
@@ -344,8 +345,11 @@ class ProgramCommands:
         self.interface.panels_visible = self.interface.sidebar_visible = True
 
     def next_group(self, step: int = 1) -> None:
-        """Shows the next group of panels, or for a negative step the one before."""
+        """Shows the next group of panels, or for a negative step the one before. The focus ring, if
+        it is shown, goes along."""
         self.show_group(layouts.neighbour(PANEL_GROUPS, self.interface.panel_group, step))
+        if keyboard.focus_ring():
+            layout.reach(f"Rail/{self.interface.panel_group}")
 
     def leave(self) -> None:
         """Leaves what can be left: the hidden interface, then fullscreen."""

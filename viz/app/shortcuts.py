@@ -202,7 +202,8 @@ def handle(commands: Commands) -> None:
             modifiers &= ~_CTRL
     for key in KEYS:
         base = imgui.Key(key.chord & ~(_CTRL | _SHIFT))
-        if _chord_is(key, modifiers) and not controls.wants_keyboard(base):
+        taken = controls.wants_keyboard(base, with_ctrl=bool(key.chord & _CTRL))
+        if _chord_is(key, modifiers) and not taken:
             key.act(commands)
     if controls.wants_keyboard():
         return

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gui_utils import controls
 from tests.viz.app import app_driver, test_compare
 from tests.viz.app.app_driver import AppDriver
 from tests.viz.app.test_compare import both
@@ -73,6 +74,29 @@ def test_files_that_go_and_change_and_memory_that_ends(
     commands.swap_compared()
     desk.see_toast("second.safetensors")
     assert desk.model.name == "small.safetensors", "a file that is gone takes no place"
+
+
+def test_a_swap_is_undone_as_a_whole(desk: AppDriver, other: Path) -> None:
+    commands = desk.commands
+    commands.compare_with(str(other))
+    before = both(desk)
+    commands.swap_compared()
+    desk.until(lambda: desk.model.name == other.name, 10)
+    swapped = both(desk)
+    assert np.array_equal(swapped[0], before[1])
+    for key, name, expected in (
+        ("ctrl+z", "small.safetensors", before),
+        ("ctrl+shift+z", other.name, swapped),
+    ):
+        desk.key(key)
+        desk.until(lambda name=name: desk.model.name == name, 10)
+        for picture, known in zip(both(desk), expected, strict=True):
+            assert np.array_equal(picture, known)
+    desk.click("Compare/Close")
+    desk.frames(3)
+    assert commands.state.compare is None
+    assert "Compare/Open" in controls.rects, "the panel stays"
+    quiet(desk)
 
 
 def test_all_goes_on_beside_it(desk: AppDriver, other: Path, model: Path) -> None:

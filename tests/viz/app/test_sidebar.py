@@ -56,7 +56,13 @@ def test_the_keyboard_steps_through_the_groups(desk: AppDriver) -> None:
     desk.key("ctrl+shift+Tab")
     desk.frames(2)
     assert on_show() == of_group("Program"), "hidden panels are shown again"
-    desk.key("ctrl+k")
+    desk.key("Tab", "ctrl+Tab")
+    desk.frames(3)
+    assert on_show() == of_group("Person"), "the focus ring does not keep the keys"
+    desk.key("Tab", "Tab", "Tab", "Tab", "Tab", "space")
+    desk.frames(2)
+    assert controls.open_sections[PANELS[0].title], "and goes along: panels come after groups"
+    desk.key("Escape", "ctrl+k")
     desk.until(lambda: "Find a command or a setting/Query" in controls.rects)
     desk.type("show output")
     desk.frames(2)

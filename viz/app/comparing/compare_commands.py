@@ -25,7 +25,7 @@ from viz.state import files, layouts, named_files
 from viz.state.comparing.comparison import Comparison
 from viz.state.comparing.measured import Figures
 from viz.state.comparing.sharing import not_shared
-from viz.state.types import ModelInfo, RenderResult
+from viz.state.types import ModelInfo, RenderResult, SessionState
 
 MODEL_FILES = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl", "*.state")
 _LOOK_SECONDS = 2.0
@@ -100,6 +100,14 @@ class CompareCommands(ShowCommands):
             return
         self.open_model(second.path)
         self._set_compared(first.path)
+
+    def _restore(self, state: SessionState | None) -> None:
+        """Undoes or redoes a swap as well: a model would be compared with itself otherwise."""
+        if state is not None and state.compare is not None and state.checkpoint:
+            first = self.worker.loading or self.state.checkpoint
+            if state.compare.path == first != state.checkpoint:
+                self.open_model(state.checkpoint)
+        super()._restore(state)
 
     def retry_second(self) -> None:
         """Loads the second model again after that failed."""

@@ -57,6 +57,8 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
             icon=icons.ICON_FA_XMARK,
         ),
     )
+    if commands.state.compare is None:
+        return  # just closed
     _about(commands)
     _generators(commands)
     heading("Show")

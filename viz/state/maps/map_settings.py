@@ -28,7 +28,7 @@ class MapSettings:
     """How maps are coloured, and what lies behind the head."""
 
     depth_colors: ColorMap = "magma"
-    """Colours of the depth: near is bright."""
+    """Colour map of the depth: near is bright."""
     depth_range: tuple[Distance, Distance] | None = None
     """Distances at the two ends of the depth colours, in world units.
 
@@ -36,7 +36,7 @@ class MapSettings:
     constant while the clip plays, and following the camera.
     """
     opacity_colors: ColorMap = "grey"
-    """Colours of the opacity: opaque is bright."""
+    """Colour map of the opacity: opaque is bright."""
     opacity_range: tuple[Fraction, Fraction] | None = None
     """Opacities at the two ends of the colours.
 
