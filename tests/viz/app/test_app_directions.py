@@ -102,11 +102,13 @@ def test_named_directions_are_stepped_along(start: Start, named: Path, tmp_path:
     low, high = (desk.at(f"Directions/Row {k}") for k in (3, 2))
     desk.during("mousemove", *low, "mousedown", 1, "mousemove", *high, "sleep", 0.1, "mouseup", 1)
     assert names(desk) == ["Skin", "Blink", "Smile"]
+    step = desk.commands.listed_directions("named")[1].shift(1.0)
     press(desk, "Row 2")
     desk.click("Directions/Name")
     desk.key("ctrl+a")
     desk.type("wink")
     assert names(desk) == ["Skin", "wink", "Smile"]
+    assert desk.commands.name_of(step) == "wink", "steps in use have the new name, too"
     assert [d.name for d in desk.model.directions] == ["Smile", "Blink", "Skin"]
 
     desk = start(named, size=(1000, 800), panels=PANELS)

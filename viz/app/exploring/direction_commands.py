@@ -119,6 +119,13 @@ class DirectionCommands(SessionFiles):
             self._listed = {k: shelf.arranged(self._given(k)) for k in _KINDS}
         return self._listed[kind]
 
+    def name_of(self, shift: Shift) -> str:
+        """What the user calls a step's direction; the step's own name where it is not listed."""
+        listed = (d for kind in _KINDS for d in self.listed_directions(kind))
+        own = shift.vector, shift.base
+        names = (d.name for d in listed if (d.given.vector, d.given.base) == own)
+        return next(names, shift.name)
+
     def _given(self, kind: DirectionKind) -> list[Direction]:
         """Directions of a kind as they come from the model and from files."""
         if kind == "named":

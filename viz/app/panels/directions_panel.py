@@ -301,18 +301,18 @@ def _in_use(state: SessionState, commands: Commands) -> None:
 
 
 def _step_in_use(commands: Commands, shift: Shift, moves: bool, key: str) -> None:
+    name = commands.name_of(shift)
     layers = f" ({_span(shift.layers)})" if shift.layers else ""
     muted = " It is muted." if shift.muted else ""
-    about = f"{shift.name}{layers}: right-click to reset.{muted}"
+    about = f"{name}{layers}: right-click to reset.{muted}"
     with disabled(shift.muted):
-        amount = _amount(f"{shift.name}{layers}##{key}", shift.amount, about, "")
+        amount = _amount(f"{name}{layers}##{key}", shift.amount, about, "")
     if amount is not None:
         commands.step_along(replace(shift, amount=amount), moves)
     imgui.table_next_column()
     if controls.icon_button(
         icons.ICON_FA_HEADPHONES,
-        tooltip=f"Solo: shows {shift.name} alone and mutes all others. Press again to bring them "
-        "back.",
+        tooltip=f"Solo: shows {name} alone and mutes all others. Press again to bring them back.",
         active=commands.is_solo(shift),
         name=f"{key}/Solo",
     ):
