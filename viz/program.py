@@ -22,10 +22,10 @@ from viz.state.errors import UserError
 class AppOptions:
     """Open the application in a window.
 
-    Other commands: "render" (a picture), "frames", "video", "mesh", "mesh-sequence", "points" and
-    "volume" export without a window; "invert" finds the people in photos, "track" follows the
-    face in a video, and "drive" moves a person by such a track; "doctor" reports what this machine
-    has. Each has its --help.
+    Other commands: "render" (a picture), "frames", "video", "show", "mesh", "mesh-sequence",
+    "points" and "volume" export without a window; "invert" finds the people in photos, "track"
+    follows the face in a video, and "drive" moves a person by such a track; "doctor" reports what
+    this machine has. Each has its --help.
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""

@@ -377,6 +377,16 @@ def test_closing_asks_during_a_show(show: AppDriver) -> None:
     assert show.commands.quitting
 
 
+def test_a_long_note_leaves_the_buttons_free(show: AppDriver) -> None:
+    cue = show.commands.chosen_cue
+    assert cue is not None
+    show.commands.edit_cue(replace(cue, note="many words " * 100))
+    begin(show)
+    show.frames(2)
+    note = next(rect for name, rect in controls.rects.items() if name.endswith("Note"))
+    assert note[1] < note[3] <= controls.rects["Show/Next cue"][1]
+
+
 def test_cues_are_listed_moved_and_undone(show: AppDriver) -> None:
     controls.open_sections.update({panel: panel == "Show" for panel in controls.open_sections})
     show.resize(900, 980)

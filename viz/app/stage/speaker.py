@@ -50,9 +50,10 @@ def draw(commands: Commands, audience: Audience) -> None:
         room -= side + style.px(16)
         _next_picture(commands, show, (left + room, low.y), side)
         imgui.set_cursor_screen_pos((left, low.y))
-    _words(commands, show, room)
+    buttons = low.y + size.y - imgui.get_frame_height()
+    _words(commands, show, room, buttons - style.px(4))
     _clock(commands, show, (left, low.y), right, now)
-    imgui.set_cursor_screen_pos((left, low.y + size.y - imgui.get_frame_height()))
+    imgui.set_cursor_screen_pos((left, buttons))
     _buttons(commands, show, right - left)
     controls.request_frame("clock of the talk", 1.0)
 
@@ -71,7 +72,7 @@ def _chip(show: Show, place: tuple[float, float, float, float]) -> None:
         draw.add_text(at, ink(style.hex_color("#101010")), word)
 
 
-def _words(commands: Commands, show: Show, room: float) -> None:
+def _words(commands: Commands, show: Show, room: float, bottom: float) -> None:
     cues = commands.state.cues
     index = min(show.index, len(cues) - 1)
     imgui.begin_group()
@@ -82,10 +83,16 @@ def _words(commands: Commands, show: Show, room: float) -> None:
         imgui.text_disabled(ellipsis(f"Next: {_name(following)}", room))
     else:
         imgui.text_disabled("Last cue")
-    text = show.message or ("Loading the model…" if show.loading else cues[index].note)
-    imgui.push_text_wrap_pos(imgui.get_cursor_pos_x() + room)
-    imgui.text_unformatted(controls.printable(text[:240]))
+    notice = show.message or ("Loading the model…" if show.loading else "")
+    text = "\n".join(filter(None, (notice, cues[index].note)))
+    corner = imgui.get_cursor_screen_pos()
+    place = (corner.x, corner.y, corner.x + room, max(bottom, corner.y + 1))
+    imgui.begin_child("Note", (room, place[3] - place[1]))  # a long one can be scrolled
+    imgui.push_text_wrap_pos(0.0)
+    imgui.text_unformatted(controls.printable(text[:2000]))
     imgui.pop_text_wrap_pos()
+    imgui.end_child()
+    record_rect("Note", place)
     imgui.end_group()
 
 
