@@ -87,7 +87,7 @@ def _words(commands: Commands, show: Show, room: float, bottom: float) -> None:
     text = "\n".join(filter(None, (notice, cues[index].note)))
     corner = imgui.get_cursor_screen_pos()
     place = (corner.x, corner.y, corner.x + room, max(bottom, corner.y + 1))
-    imgui.begin_child("Note", (room, place[3] - place[1]))  # a long one can be scrolled
+    imgui.begin_child(f"Note {index}", (room, place[3] - place[1]))  # each begins at its top
     imgui.push_text_wrap_pos(0.0)
     imgui.text_unformatted(controls.printable(text[:2000]))
     imgui.pop_text_wrap_pos()
