@@ -15,7 +15,7 @@ from gui_utils import controls
 from gui_utils.window.picture_window import PictureWindow
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver
-from tests.viz.app.test_stage import arrive, begin, index, with_cues
+from tests.viz.app.test_stage import arrive, begin, faded_in, index, with_cues
 from training.checkpoint import save
 from training.networks.generator import Generator
 from viz.render.models import load_model
@@ -195,7 +195,7 @@ def test_a_show_of_two_models_by_a_clicker(desk: AppDriver, other: Path) -> None
             elif cue.transition == "fade" or cue.checkpoint != last.checkpoint:
                 assert ((picture >= low) & (picture <= high)).all()
     desk.key("Prior")
-    arrive(desk)
+    faded_in(desk, screen)
     assert np.array_equal(screen.read_pixels(), expected[6])
 
 

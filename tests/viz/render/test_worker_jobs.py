@@ -100,7 +100,7 @@ def test_a_job_that_waits_for_a_picture_is_known_and_can_be_stopped(
 ):
     started, go_on = threading.Event(), threading.Event()
 
-    def slow(*_: object) -> None:
+    def slow(*_: object, **__: object) -> None:
         started.set()
         assert go_on.wait(PATIENCE)
         raise UserError("enough")
