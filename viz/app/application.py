@@ -27,15 +27,15 @@ from viz.worker_process import run as run_worker
 
 TITLE = "PV3D visualizer"
 _SOFTWARE_RATE = 30.0
-"""Frames a second where OpenGL runs on the processor, which the renderer needs more."""
+"""Frames a second where OpenGL runs on the processor, which the renderer needs as well."""
 _IDLE_SECONDS = 1.5
-"""Time between two frames while nothing happens."""
+"""Seconds between frames while nothing happens."""
 _CAMERA_SECONDS = 0.1
-"""Time between two frames while the camera is open, at most."""
+"""Longest time between frames while the camera is open, seconds."""
 _POINTER_SECONDS = 3.0
-"""Rest of the mouse after which a fullscreen picture hides its pointer."""
+"""Seconds without a mouse movement after which a fullscreen picture hides the pointer."""
 _WHEEL_SECONDS = 0.4
-"""Turns of the wheel that lie closer together are one step of undo."""
+"""Wheel turns less than this many seconds apart are one step of undo."""
 
 
 class App:
@@ -46,7 +46,7 @@ class App:
         state: session to begin with.
         device: name of the device that models live on.
         settings: file of the preferences.
-        builtin_dialogs: True always takes the file browser drawn in the window.
+        builtin_dialogs: True always uses the file browser drawn in the window.
         launch: makes the host of the worker; None takes a process of its own.
         worker: one that has begun already, instead.
         kiosk: whether the session's cues advance by themselves, full screen, and visitors may do
@@ -68,7 +68,7 @@ class App:
         kiosk: bool = False,
     ) -> None:
         settings = settings or preferences.default_path()
-        # First of all, as the worker takes longest to begin: it does so while the window opens.
+        # Started first, as the worker takes longest to start: it does so while the window opens.
         worker = worker or WorkerConnection(launch or in_process(run_worker), device)
         try:
             self.window = _open_window(preferences.load(settings))
@@ -96,9 +96,9 @@ class App:
         self._connect_control()
         self._title = ""
         self._failure: Exception | None = None
-        """Why the last frame failed as a whole."""
+        """Why the last frame failed, if the whole frame did."""
         self.last_update = self._step_due = time.perf_counter()
-        """When the state last went on; see `time.perf_counter`."""
+        """When the state was last advanced; see `time.perf_counter`."""
         self._wheel_until = self._pointer_moved = 0.0
         self._pointer = (0.0, 0.0)
         self.window.between = self._between
@@ -107,7 +107,7 @@ class App:
             self.commands.start_kiosk()
 
     def _connect_control(self) -> None:
-        """Lets inputs reach commands, panels and the loop, and opens those that were open."""
+        """Connects inputs to commands, panels and the loop, and reopens those that were open."""
         commands = self.commands
         commands.control.connect(
             self.window.wake,
@@ -126,13 +126,13 @@ class App:
         show = self.commands.current_show
         if show is not None:
             show.message = sentence
-        if show is None or not show.kiosk:  # where they would only pile up
+        if show is None or not show.kiosk:  # where they would only accumulate
             self.toasts.add(level, sentence, details, buttons=buttons)
 
     # The loop --------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Until the user quits, in the window or with Ctrl+C in the terminal."""
+        """Runs until the user quits, in the window or with Ctrl+C in the terminal."""
 
         def stop(*_: object) -> None:
             self.commands.quitting = True
@@ -148,7 +148,7 @@ class App:
             self.close(orderly=self.commands.quitting)
 
     def frame(self) -> None:
-        """One frame of the window."""
+        """Draws one frame of the window."""
         self.window.begin_frame(self._patience())
         if self._failure is not None:
             self._draw_failure(self._failure)
@@ -167,15 +167,15 @@ class App:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        """Notes that a frame failed as a whole; the next one asks what to do."""
+        """Notes that a whole frame failed; the next one asks what to do."""
         self.commands.report("Something in the interface failed.", error)
         if not self.commands.is_kiosk:  # nobody is there to answer
             self._failure = error
 
     def _draw_failure(self, failure: Exception) -> None:
-        """Asks what to do after a frame that failed as a whole; nothing else is drawn."""
+        """Asks what to do after a whole frame failed; nothing else is drawn."""
         reason = first_line(failure)
-        choices = ("Quit", "Save the session", "Go on")  # Escape takes the last
+        choices = ("Quit", "Save the session", "Go on")  # Escape chooses the last
         sentence = f"The interface failed: {reason}. The session can be saved before you quit."
         answer = controls.confirm("The interface failed", sentence, choices, default="Go on")
         self._draw_notices()
@@ -190,13 +190,13 @@ class App:
         """Remembers the session and the settings, and ends the worker.
 
         Args:
-            orderly: False after a failure, so that the next start offers to go on.
+            orderly: False after a failure, so that the next start offers to continue.
         """
         if not self.commands.keep_session() and orderly:
             self.commands.autosave.close()
         self.commands.remember()
         self.commands.close_camera()
-        self.window.hide()  # the worker may take a moment to end what it does
+        self.window.hide()  # the worker may take a moment to finish its current step
         self.commands.worker.close()
         self.commands.guarded(self.commands.control.save)
         self.commands.control.close()
@@ -207,14 +207,15 @@ class App:
 
     @property
     def moving(self) -> bool:
-        """Whether the state changes from frame to frame, by itself or in the user's hand."""
+        """Whether the state changes from frame to frame, by itself or because the user drags
+        something."""
         commands, now = self.commands, time.perf_counter()
         goes_on = commands.moves_by_itself or commands.live_drives
         return goes_on or self._held or commands.control.is_moving(now)
 
     @property
     def _held(self) -> bool:
-        """Whether the user drags something. A text field that waits for letters is no drag."""
+        """Whether the user drags something. An active text field does not count."""
         commands = self.commands
         typing = imgui.get_io().want_text_input
         held = commands.dragging or commands.scrubbing
@@ -225,7 +226,8 @@ class App:
         scheduler, now = self.commands.scheduler, time.perf_counter()
         longest = _IDLE_SECONDS
         if self.commands.moves_by_itself:
-            # Even steps, whatever a frame takes: a picture that comes meanwhile is drawn as well.
+            # Evenly spaced, however long a frame takes: a picture that arrives meanwhile is drawn
+            # too.
             if now >= self._step_due:
                 self._step_due = max(self._step_due, now - 0.1) + 1 / scheduler.step_rate
             longest = max(self._step_due - now, 0.0)
@@ -236,7 +238,7 @@ class App:
         return min(longest, scheduler.wake_after(now))
 
     def _between(self) -> None:
-        """While the next frame is waited for: a face in front of the camera does not wait."""
+        """Runs while the next frame is waited for: a face in front of the camera cannot wait."""
         commands, now = self.commands, time.perf_counter()
         if not commands.camera_on:
             return
@@ -274,7 +276,7 @@ class App:
         commands.advance(seconds, now)
         commands.advance_show(now)
         self.window.keyboard_moves_focus = commands.current_show is None
-        if commands.moves_by_itself:  # what is kept is on the screen within this very frame
+        if commands.moves_by_itself:  # a cached picture appears within this frame
             commands.ask(True, now)
 
     def _draw(self) -> None:
@@ -288,7 +290,7 @@ class App:
         if commands.notice_reached:
             commands.notice_reached = False
             self.toasts.reach()
-        if not self.audience.is_here:  # nothing lies over the audience's picture
+        if not self.audience.is_here:  # nothing covers the audience's picture
             self._draw_notices(self.screen.toast_area)
         self._hide_pointer(now)
         if imgui.get_io().mouse_wheel:
@@ -304,17 +306,17 @@ class App:
         shown = commands.result
         commands.ask(self.moving, now)
         if commands.result is not shown:
-            self.window.wake()  # a kept picture is to be drawn
+            self.window.wake()  # a cached picture has to be drawn
 
     def _draw_notices(self, area: tuple[float, float, float, float] | None = None) -> None:
-        """The notices; all go where one cannot be drawn, or fails at what its button does."""
+        """Draws the notices; if one cannot be drawn or its button fails, all are closed."""
         error = controls.guarded("the notices", lambda: self.toasts.draw(area))
         if error is not None:
             self.toasts.clear()
             self.commands.report("A notice failed and was closed.", error)
 
     def _update_audience(self) -> None:
-        """The audience's view, outside of the window's frame; where it fails, the show ends."""
+        """Draws the audience's view outside of the window's frame; if that fails, the show ends."""
         try:
             self.audience.update(time.perf_counter())
         except Exception as error:
@@ -322,7 +324,7 @@ class App:
             self.commands.report("The audience's view failed, and the show has ended.", error)
 
     def _update_virtual_camera(self) -> None:
-        """Opens, feeds or closes the virtual camera, as the switch says."""
+        """Opens, feeds or closes the virtual camera, according to its switch."""
         commands = self.commands
         if not commands.control.settings.virtual_camera:
             self._close_virtual_camera()
@@ -338,7 +340,7 @@ class App:
             self._virtual_camera, self.commands.virtual_camera_state = None, ""
 
     def _hide_pointer(self, now: float) -> None:
-        """In fullscreen, for as long as the mouse rests."""
+        """Hides the pointer in fullscreen while the mouse does not move."""
         place = imgui.get_mouse_pos()
         at = (place.x, place.y)
         if at != self._pointer or any(imgui.is_mouse_down(button) for button in range(3)):

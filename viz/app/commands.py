@@ -1,4 +1,4 @@
-"""All that a user can do, one method an act, without any drawing.
+"""All that a user can do, one method per action, without any drawing.
 
 Panels, shortcuts, dialogs and tests call these; the window's loop shows what comes of them.
 """
@@ -55,12 +55,12 @@ class Commands(
     MomentCommands,
     GalleryCommands,
 ):
-    """What can be done, files and exports included."""
+    """All commands, including those for files and exports."""
 
     # Opening ----------------------------------------------------------------------------------
 
     def open_all(self, paths: Sequence[str], compares: bool = False) -> None:
-        """Opens dropped files; of several models or sessions the last one counts.
+        """Opens dropped files; the last one of several models or sessions is used.
 
         Args:
             paths: the files.
@@ -87,8 +87,8 @@ class Commands(
                 self.notify("info", f"Only one file of a kind opens at a time: {name} was opened.")
 
     def open(self, path: str) -> None:
-        """Opens a file by what its name says it is: a session or an export that holds one, a photo,
-        a video, a motion track, a person or ws, or a model."""
+        """Opens a file according to its name: a session or an export that holds one, a photo, a
+        video, a motion track, a person or ws, or a model."""
         if is_photo(path):
             self.open_photo(path)
         elif is_video(path):
@@ -103,7 +103,7 @@ class Commands(
             self.open_model(path)
 
     def open_dialog(self) -> None:
-        """Asks for a model, a session, a person or a motion track."""
+        """Asks for a file: a model, a session, a person or a motion track."""
         known = (*MODEL_FILES, *_SESSIONS, f"*{PERSON_SUFFIX}", f"*{TRACK_SUFFIX}")
         filters = (("Models, sessions, people and tracks", known), ("All files", ("*",)))
         title = "Open a model, a session, a person or a motion track"
@@ -115,7 +115,7 @@ class Commands(
         self._ask_for_file("open", "Open a session", filters, self.open)
 
     def open_ws_dialog(self) -> None:
-        """Asks for a file of ws to show."""
+        """Asks for a ws file to show."""
         self._ask_for_file("open", "Load ws", _NUMPY, self.open)
 
     # Saving -----------------------------------------------------------------------------------
@@ -130,7 +130,8 @@ class Commands(
         self.worker.start(SaveWsJob(self.state.snapshot(), target), self._tell_saved)
 
     def capture(self, kind: CaptureKind) -> None:
-        """Saves a picture of the present state; the window's once it is drawn."""
+        """Saves a picture of the present state; a picture of the window is saved once it has been
+        drawn."""
         if kind == "window":
             self.window_capture = True
             return
@@ -177,8 +178,7 @@ class Commands(
     # Exporting --------------------------------------------------------------------------------
 
     def export(self) -> None:
-        """Exports the present state as `exports` says, asking before anything that exists is
-        replaced."""
+        """Exports the present state as `exports` says, asking before anything is replaced."""
         choices = self.exports
         path = choices.target(self.state, self.capture_folder, self._model_name).absolute()
         options = choices.current
@@ -236,8 +236,8 @@ def _is_track(path: str) -> bool:
 
 
 def _holds_session(path: str) -> bool:
-    """Whether it is a session, an export, or a folder of exported frames, and not that of a run of
-    the training."""
+    """Whether it is a session, an export, or a folder of exported frames that is not a training
+    run's."""
     named = Path(path).suffix.lower() in (".json", *embedding.EXPORT_SUFFIXES)
     is_folder = named_files.problem_of(files.model_file(path)) == named_files.IS_FOLDER
     return named or is_folder or sidecar(path) is not None

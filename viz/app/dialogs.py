@@ -1,4 +1,4 @@
-"""The dialogs that commands ask for: one at a time, over the rest of the window."""
+"""The dialogs that commands ask for, one at a time, drawn over the rest of the window."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from viz.app.palette import CommandPalette
 
 
 class Dialogs:
-    """Draws the questions of the commands and gives their answers back.
+    """Draws the commands' questions and returns the answers.
 
     Args:
         commands: hold the questions.
@@ -24,13 +24,13 @@ class Dialogs:
 
     @property
     def is_open(self) -> bool:
-        """Whether a dialog has the keyboard."""
+        """Whether a dialog has the keyboard focus."""
         commands = self._commands
         asks = commands.question or commands.file_question
         return bool(asks or commands.help_open or commands.palette_open)
 
     def draw(self) -> None:
-        """Draws the dialog that is open, if one is; one that fails is closed with a sentence."""
+        """Draws the open dialog, if any; one that fails is closed with a sentence."""
         error = controls.guarded("a dialog", self._draw)
         if error is not None:
             commands = self._commands
@@ -41,7 +41,7 @@ class Dialogs:
             commands.report("The dialog failed and was closed.", error)
 
     def _draw(self) -> None:
-        # One at a time: of two at once, each would close the other.
+        # One at a time: two at once would close each other.
         commands = self._commands
         if commands.question is not None:
             self._draw_question()

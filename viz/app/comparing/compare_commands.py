@@ -1,4 +1,4 @@
-"""Comparing a second model with the one shown, one method an act, without any drawing."""
+"""Commands that compare a second model with the one shown, without any drawing."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ from viz.state.types import ModelInfo, RenderResult, SessionState
 
 MODEL_FILES = ("*.safetensors", "*.ckpt", "*.pt", "*.pth", "*.pkl", "*.state")
 _LOOK_SECONDS = 2.0
-"""Time between two looks at which generators a run has saved."""
+"""Seconds between checks for generators that a run has saved."""
 _MOST_RETRIES = 2
-"""How often a model is loaded again because the renderer ended meanwhile."""
+"""How often loading a model is retried because the renderer was restarted."""
 
 
 class CompareCommands(ShowCommands):
-    """What can be done with a second model."""
+    """Commands for the second model."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.second: ModelInfo | None = None
-        """The model that is compared with the one shown, once it is loaded."""
+        """The second model, once it is loaded."""
         self.second_problem = ""
         """Why there is none although the session names one, as a sentence."""
         self.figures: Figures | None = None
-        """How much the two pictures shown differ; None while that is not known."""
+        """How much the two pictures shown differ; None while unknown."""
         self._figures_of: RenderResult | None = None
-        """What they were, or are being, measured on."""
+        """The pictures that these figures were, or are being, measured on."""
         self._measuring = False
         self._asked_second = ""
-        """File that the worker was last asked to load for it."""
+        """The file that the worker was last asked to load for it."""
         self._loading_second = False
         self._retries = 0
         self._expected_weights = ""
         """Fingerprint of the weights that an opened export was made with."""
         self._second_watch = FileWatch()
         self._run: tuple[str, float, list[Path]] = ("", 0.0, [])
-        """The file whose run was looked through, when, and what was found."""
+        """The file whose run was searched, when, and the generators found."""
 
     # What the user does -----------------------------------------------------------------------
 
@@ -74,7 +74,7 @@ class CompareCommands(ShowCommands):
     def _set_compared(self, file: str) -> None:
         self._retries = 0
         if self.second_problem:
-            self._asked_second = ""  # asked for again, it is tried again
+            self._asked_second = ""  # choosing it again retries
         self.state.compare = replace(self.state.compare or Comparison(), path=file)
 
     def compare_dialog(self) -> None:
@@ -94,7 +94,7 @@ class CompareCommands(ShowCommands):
             self.state.display = replace(self.state.display, layout="single")
 
     def swap_compared(self) -> None:
-        """Shows the second model as the first one, and the first as the second."""
+        """Swaps the two models."""
         first, second = self.model, self.second
         if first is None or second is None or not first.path:
             return
@@ -102,7 +102,8 @@ class CompareCommands(ShowCommands):
         self._set_compared(first.path)
 
     def _restore(self, state: SessionState | None) -> None:
-        """Undoes or redoes a swap as well: a model would be compared with itself otherwise."""
+        """As in `SessionCommands`; also swaps the second model when a swap is undone or redone:
+        otherwise a model would be compared with itself."""
         if state is not None and state.compare is not None and state.checkpoint:
             first = self.worker.loading or self.state.checkpoint
             if state.compare.path == first != state.checkpoint:
@@ -110,7 +111,7 @@ class CompareCommands(ShowCommands):
         super()._restore(state)
 
     def retry_second(self) -> None:
-        """Loads the second model again after that failed."""
+        """Loads the second model again after a failure."""
         self._asked_second, self._retries, self.second_problem = "", 0, ""
 
     def show_generator(self, index: int) -> None:
@@ -120,14 +121,14 @@ class CompareCommands(ShowCommands):
             self._set_compared(str(found[min(max(index, 0), len(found) - 1)]))
 
     def step_generator(self, step: int) -> None:
-        """Goes on to the next generator that the run has saved, or back."""
+        """Moves to the next generator that the run has saved, or back."""
         index = self.run_index
         if index is not None:
             self.show_generator(index + step)
 
     def ask_which_side(self, path: str, others: Sequence[str] = ()) -> bool:
-        """Asks what to do with a dropped model where that is not clear: while two are compared, or
-        if it came with a second one; whether it asks.
+        """Asks what to do with a dropped model if that is unclear: while two are compared, or when
+        two models were dropped. Returns whether it asks.
 
         Args:
             path: the model.
@@ -163,14 +164,15 @@ class CompareCommands(ShowCommands):
 
     @property
     def not_shared(self) -> str:
-        """What the second model cannot take over, as one sentence; empty where it takes all."""
+        """What the second model cannot take over, as one sentence; empty if it can take over
+        everything."""
         if self.model is None or self.second is None:
             return ""
         return not_shared(self.state, self.model, self.second)
 
     @property
     def compared_names(self) -> tuple[str, str]:
-        """Names of the two models, with their folders where they are called the same."""
+        """Names of the two models, with their folders if the names are equal."""
         first, second = (Path(m.path) if m else Path() for m in (self.model, self.second))
         if self.model is not None and not self.model.path:
             first = Path(self.model.name)
@@ -180,7 +182,7 @@ class CompareCommands(ShowCommands):
 
     @property
     def run_generators(self) -> list[Path]:
-        """The generators in the folder of the second model, in the order of the training."""
+        """The generators in the second model's folder, in the order of training."""
         path = self.state.compare.path if self.state.compare else ""
         known, looked, found = self._run
         now = time.perf_counter()
@@ -193,7 +195,7 @@ class CompareCommands(ShowCommands):
 
     @property
     def run_index(self) -> int | None:
-        """Which of them is compared with; None for none."""
+        """Index of the one that is compared with; None if it is not among them."""
         path = Path(self.state.compare.path) if self.state.compare else Path()
         found = self.run_generators
         return found.index(path) if path in found else None
@@ -201,7 +203,7 @@ class CompareCommands(ShowCommands):
     # What becomes of it -----------------------------------------------------------------------
 
     def ask(self, moving: bool, now: float) -> None:
-        """Asks for the picture of the state; see `SessionCommands.ask`."""
+        """Requests the picture of the state; see `SessionCommands.ask`."""
         if self.state.compare is not None or self._asked_second:
             self._follow_second(now)
         super().ask(moving, now)
@@ -209,10 +211,10 @@ class CompareCommands(ShowCommands):
             self._measure(moving)
 
     def _follow_second(self, now: float) -> None:
-        """Loads the model that the state compares with, and tells the state what is loaded."""
+        """Loads the model that the state compares with, and records in the state what is loaded."""
         compare = self.state.compare
         path = compare.path if compare else ""
-        # One at a time, and not before the first model's picture, which would have to wait.
+        # One at a time, after the first model's picture, which would have to wait otherwise.
         may_load = not self._loading_second and (self.result is not None or not path)
         if path != self._asked_second and may_load:
             self._ask_for_second(path)
@@ -222,7 +224,7 @@ class CompareCommands(ShowCommands):
         weights = self.second.weights if self.second is not None and here else ""
         if weights != compare.weights:
             self.state.compare = replace(compare, weights=weights)
-            self._loops = LoopFinder()  # their pictures are those of other weights
+            self._loops = LoopFinder()  # their pictures were made with other weights
         self._watch_second(now)
 
     def _ask_for_second(self, path: str) -> None:
@@ -252,7 +254,7 @@ class CompareCommands(ShowCommands):
         self._retries, path = 0, event.info.path
         self._second_watch.begin(path, event.stamp)
         if before is not None and run_folder_of(before.path) == run_folder_of(path):
-            self.preferences.loaded_ws(path)  # a run that is looked through is no news
+            self.preferences.loaded_ws(path)  # browsing a run needs no notice
         else:
             self.preferences.opened(path)
         self.remember()
@@ -262,14 +264,14 @@ class CompareCommands(ShowCommands):
             self.notify("warning", f"{name} has other weights than what the export compared with.")
 
     def _is_shown_fully(self) -> bool:
-        """Whether the newest picture is the state's at full quality, both models' where two are
-        compared: the audience of a show does not see one of them come later."""
+        """Whether the newest picture shows the state at full quality, with both models if two are
+        compared: the audience of a show must not see one appear later."""
         compare = self.state.compare
         waits = layouts.compares(self.state) and compare is not None and not compare.weights
         return super()._is_shown_fully() and not (waits and not self.second_problem)
 
     def second_lost(self) -> None:
-        """The worker was restarted and has no second model any more."""
+        """The worker was restarted and no longer has a second model."""
         self.second, self.figures, self._figures_of = None, None, None
         self._loading_second = False
         if self._retries < _MOST_RETRIES:
@@ -282,7 +284,7 @@ class CompareCommands(ShowCommands):
         self._expected_weights = compare.weights if compare and opened.weights else ""
 
     def _watch_second(self, now: float) -> None:
-        """Loads the second model again when its file changed, and says when it went away."""
+        """Loads the second model again when its file changes, and reports when the file is gone."""
         if self.second is None or self._loading_second or self.current_show is not None:
             return
         found = self._second_watch.look(now)
@@ -293,7 +295,7 @@ class CompareCommands(ShowCommands):
             self._asked_second = ""
 
     def _measure(self, moving: bool) -> None:
-        """Has the two full pictures compared once they rest."""
+        """Has the two full pictures compared once both are at rest."""
         result = self.result
         if result is None or result is self._figures_of or self._measuring:
             return

@@ -1,4 +1,4 @@
-"""What the viewport draws of two models: their difference, names, figures and what is missing."""
+"""What the viewport draws of two models: difference, names, figures, and what they cannot share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OFFER = "Open a second model to compare"
 
 
 class DifferenceView:
-    """The difference of two pictures on the GPU, made again only when something changes."""
+    """The difference of two pictures on the GPU, updated only when something changes."""
 
     def __init__(self) -> None:
         self._texture: Texture | None = None
@@ -38,7 +38,7 @@ class DifferenceView:
         if not same or self._how != how:
             picture = difference(first, second, display.difference, display.gain)
             self._of, self._how = (first, second), how
-            if display.nearest and side > picture.shape[0]:  # Dear ImGui blends what it enlarges
+            if display.nearest and side > picture.shape[0]:  # Dear ImGui would blend the pixels
                 squares = Image.fromarray(picture).resize((side, side), Image.Resampling.NEAREST)
                 picture = np.asarray(squares)
             self._texture = self._texture or Texture()
@@ -95,7 +95,7 @@ def badges(state: SessionState, commands: Commands) -> list[Badge]:
 
 
 def offer_second(tile: Rect, commands: Commands) -> None:
-    """A button over the only picture that asks for the second model."""
+    """A button over a single picture that asks for the second model."""
     room = tile[2] - tile[0] - style.px(2 * MARGIN)
     with style.font("body", style.SMALL_SIZE):
         width = imgui.calc_text_size(_OFFER).x + style.px(40)

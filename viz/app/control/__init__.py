@@ -1,1 +1,1 @@
-"""Live control: MIDI, OSC, gamepads and keys that move settings and give commands."""
+"""Live control: MIDI, OSC, gamepads and keys that change settings and run commands."""

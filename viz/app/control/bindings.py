@@ -1,4 +1,4 @@
-"""Which input moves which setting or gives which command, and the files that hold it.
+"""Which input changes which setting or runs which command, and the files that hold these bindings.
 
 An input is named as the user reads it: "CC 74 ch 1", "Note 60 ch 10", "Pitch bend ch 1",
 "OSC /1/fader1", "Gamepad left x", "Gamepad A", "Key Ctrl+F9"; "LFO sine" moves by itself.
@@ -29,44 +29,44 @@ MODES: dict[Mode, str] = {
 }
 SINE = "LFO sine"
 WAVES = {SINE: "sine", "LFO wander": "wander"}
-"""Inputs that move by themselves, and what they look like over time."""
+"""Inputs that move by themselves, and their shape over time."""
 _SWITCHES = ("Note ", "Key ")
 _LARGEST, _MOST = 2**20, 2000
-"""Bytes and bindings of a file."""
+"""Largest file in bytes, and most bindings in it."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What an input moves or does."""
+    """The target of an input."""
 
     kind: TargetKind
     """A setting, a command of the palette, or a button of a panel."""
     place: str
     """The setting's path, the command's name, or the button's panel and label, "Camera/Left"."""
     name: str = ""
-    """As the user reads it."""
+    """The name as shown to the user."""
 
     @property
     def setting(self) -> SettingPath | None:
-        """The setting; None for what is pressed."""
+        """The setting's declaration; None for commands and buttons."""
         return setting_paths().get(self.place) if self.kind == "setting" else None
 
 
 @dataclass(frozen=True)
 class Binding:
-    """An input and what it does."""
+    """An input and its target."""
 
     input: str
     """The input's name."""
     target: Target
-    """What it moves or does."""
+    """What the input changes or runs."""
     mode: Mode = "absolute"
     """How a number follows the input: to the knob's position, by an encoder's steps (whose three
     usual codes are two's complement, binary offset and sign bit), or at a speed while a stick is
-    held. A key or a pad that is pressed changes between both ends."""
+    held. A key or a pad that is pressed switches between both ends."""
     lo: float | None = None
-    """The number at the input's lower end; a greater one than at the upper end turns the direction
-    around.
+    """The number at the input's lower end; if it is greater than at the upper end, the direction is
+    reversed.
 
     In the setting's unit; None takes the slider's end.
     """
@@ -76,13 +76,13 @@ class Binding:
     In the setting's unit; None takes the slider's end.
     """
     takeover: bool = True
-    """Soft take-over: a knob that stands elsewhere moves the number only once it has passed it, so
-    that nothing jumps."""
+    """Soft take-over: a knob in another position changes the number only once it has passed the
+    present value, so that nothing jumps."""
     rate: Annotated[float, Range(-10, 10, slider=(-2, 2))] = 0.25
-    """Speed while a stick is held all the way, in slider lengths a second; below 0 the other way
-    around."""
+    """Speed while a stick is fully deflected, in slider lengths per second; negative values reverse
+    it."""
     period: Annotated[float, Range(0.5, 600, "s", slider=(1, 60), step=0.1, logarithmic=True)] = 8.0
-    """Time of one wave of an LFO, or from each turn of its wandering to the next."""
+    """Period of an LFO's wave, or the time from one turn of its wandering to the next."""
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -99,7 +99,7 @@ class Binding:
 
     @property
     def presses(self) -> bool:
-        """Whether its input is pressed and released, not turned."""
+        """Whether its input is pressed and released rather than turned."""
         return is_switch(self.input)
 
     @property
@@ -109,13 +109,13 @@ class Binding:
 
 
 def is_switch(key: str) -> bool:
-    """Whether an input is pressed and released, not turned."""
+    """Whether an input is pressed and released rather than turned."""
     return key.startswith(_SWITCHES) or key.removeprefix("Gamepad ") in BUTTONS
 
 
 def first_binding(key: str, target: Target) -> Binding:
-    """How an input that was just learnt acts: a stick gives a speed, and a fader on a screen, which
-    can follow what it moves, needs no take-over."""
+    """How a newly learnt input acts: a stick sets a speed, and a fader on a screen, which can
+    follow its setting, needs no take-over."""
     mode: Mode = "rate" if key.startswith("Gamepad ") and not is_switch(key) else "absolute"
     return Binding(key, target, mode, takeover=key.startswith(("CC", "Pitch")))
 
@@ -153,7 +153,7 @@ CONTROLS: tuple[Binding, ...] = (
     _press("D-pad left", "One frame back"),
     _press("D-pad right", "One frame forward"),
 )
-"""What is bound before anything is learnt: a gamepad."""
+"""The default bindings: a gamepad's."""
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,7 @@ def save(path: Path, bindings: tuple[Binding, ...]) -> None:
 def load(path: Path) -> tuple[Binding, ...]:
     """Reads a file of bindings.
 
-    Raises:
-        UserError: when it cannot be read, is none, or does not fit, with the reason.
+    Raises: UserError: when it cannot be read or is not a valid file of bindings, with the reason.
     """
     problem = named_files.problem_of(path, _LARGEST)
     try:

@@ -1,4 +1,4 @@
-"""What a user can do with inputs that control the program, and with their bindings."""
+"""Commands for inputs that control the program, and for their bindings."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ class ControlCommands(SessionFiles):
         self.control.learn(target)
 
     def stop_learning(self) -> None:
-        """Binds nothing after all."""
+        """Cancels learning."""
         self.control.learn(None)
 
     def choose_control(self) -> None:
-        """Asks which setting or command the next input is bound to."""
+        """Asks which setting or command to bind the next input to."""
         self.control.choosing = self.palette_open = True
 
     def forget_control(self, *forgotten: Binding) -> None:
@@ -70,21 +70,21 @@ class ControlCommands(SessionFiles):
         self.control.change(left)
 
     def edit_control(self, before: Binding, after: Binding) -> None:
-        """Puts a binding in the place of another one."""
+        """Replaces a binding."""
         if before != after:
             self.control.chosen = after
             changed = tuple(after if b == before else b for b in self.control.bindings)
             self.control.change(changed)
 
     def reset_controls(self) -> None:
-        """Takes the bindings that the program begins with."""
+        """Restores the default bindings."""
         self.control.change(CONTROLS)
 
     def open_controls_dialog(self) -> None:
-        """Asks for a file of bindings to use."""
+        """Asks for a file of bindings to load."""
 
         def take(path: str) -> None:
-            self.control.save()  # what was changed belongs to the file before
+            self.control.save()  # unsaved changes belong to the previous file
             before = self.control.settings
             self.set_control(replace(before, file=str(Path(path).absolute())))
             try:
@@ -96,7 +96,7 @@ class ControlCommands(SessionFiles):
         self._ask_for_file("open", "Open bindings", _BINDINGS, take)
 
     def save_controls_dialog(self) -> None:
-        """Asks for a file that the bindings are kept in from now on."""
+        """Asks for a file to keep the bindings in from now on."""
 
         def take(path: str) -> None:
             target = str(Path(completed(path, ".json")).absolute())

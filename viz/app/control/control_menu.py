@@ -1,4 +1,4 @@
-"""The menu that binds a control to an input, and the words while an input is waited for."""
+"""The menu that binds a control to an input, and the prompt while an input is awaited."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _NAME = "Bind"
 _WIDTH = 380.0
 """Design pixels."""
 _TOP = 0.12
-"""Height of the words over the window, as a part of it."""
+"""Vertical position of the prompt, as a fraction of the window's height."""
 
 
 class ControlMenu:
-    """Draws both over the rest of the window.
+    """Draws the menu and the prompt over the rest of the window.
 
     Args:
         commands: what can be bound.
@@ -30,7 +30,7 @@ class ControlMenu:
         self._target: Target | None = None
 
     def draw(self) -> None:
-        """Opens the menu of a control that was clicked with Ctrl and the right button."""
+        """Opens the menu of a control that was right-clicked with Ctrl held."""
         error = controls.guarded("the menu for inputs", self._draw)
         if error is not None:
             self._target = None

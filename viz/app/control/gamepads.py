@@ -7,9 +7,9 @@ import glfw
 from viz.app.control.inbox import Inbox
 
 _DEAD = 0.15
-"""Part of a stick's way in which it counts as released."""
+"""Deflection, as a fraction of the full one, below which a stick counts as released."""
 _LOOK = 60
-"""Calls of `poll` between two looks for gamepads."""
+"""Calls of `poll` between checks for gamepads."""
 STICKS = ("left x", "left y", "right x", "right y")
 TRIGGERS = ("left trigger", "right trigger")
 BUTTONS = (
@@ -23,7 +23,7 @@ class Gamepads:
     """Reads all gamepads that are connected; for the window's thread.
 
     Args:
-        inbox: takes what changes.
+        inbox: receives the changes.
     """
 
     def __init__(self, inbox: Inbox) -> None:
@@ -40,7 +40,7 @@ class Gamepads:
         return f"Gamepad: {', '.join(words)}." if words else "No gamepad is connected."
 
     def poll(self) -> bool:
-        """Passes on what has changed since the last call; whether anything has."""
+        """Passes on what has changed since the last call; returns whether anything has."""
         if self._calls % _LOOK == 0:
             pads = range(glfw.JOYSTICK_1, glfw.JOYSTICK_LAST + 1)
             self._connected = [pad for pad in pads if glfw.joystick_is_gamepad(pad)]
@@ -74,6 +74,6 @@ def _values(state: object) -> list[tuple[str, float]]:
 
 
 def _live(value: float) -> float:
-    """A deflection beyond the dead zone, spread over the whole way, in steps of a hundredth."""
+    """A deflection beyond the dead zone, rescaled to 0..1, in steps of a hundredth."""
     size = min(max(abs(value) - _DEAD, 0.0) / (1 - _DEAD), 1.0)
     return round(size if value > 0 else -size, 2)

@@ -1,4 +1,4 @@
-"""What inputs have sent since the last frame, and what goes back to them."""
+"""Values that inputs have sent since the last frame, and feedback to them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable, Collection
 
 _KEPT = 64
-"""Values of one input that are kept from frame to frame, the newest ones."""
+"""Most values of one input that are kept from frame to frame: the newest ones."""
 
 
 class Inbox:
-    """Takes values from any thread; a frame takes them all at once and waits for nobody."""
+    """Accepts values from any thread; each frame takes all of them at once without waiting."""
 
     def __init__(self) -> None:
         self.wake: Callable[[], object] = bool
@@ -20,14 +20,14 @@ class Inbox:
         self._lock = threading.Lock()
         self._values: dict[str, list[float]] = {}
         self.wanted: Collection[str] | None = frozenset()
-        """Inputs whose values are kept; None keeps all, as for learning."""
+        """Inputs whose values are kept; None keeps all, for learning."""
         self._last: tuple[str, float | None] = "", None
         self.count = self.refused = 0
-        """How many messages came, and how many of them made no sense."""
+        """How many messages arrived, and how many of them were invalid."""
 
     @property
     def last(self) -> str:
-        """The last message, for people."""
+        """The last message, as text for the user."""
         words, value = self._last
         return words if value is None else f"{words}: {value:.4g}"
 
@@ -37,7 +37,7 @@ class Inbox:
         Args:
             key: the input, as bindings name it.
             values: 0..1, or -1..1 of a stick; in a setting's own unit where OSC names it.
-            text: the message, for people; the input and its value for "".
+            text: the message, for the user; the input and its value for "".
         """
         wanted, first = self.wanted, False
         if wanted is None or key in wanted:
@@ -52,26 +52,27 @@ class Inbox:
             self.wake()
 
     def refuse(self, reason: str) -> None:
-        """Counts a message that makes no sense."""
+        """Counts an invalid message."""
         self.count += 1
         self.refused += 1
         self._last = reason, None
 
     def take(self) -> dict[str, list[float]]:
-        """The values that have come, by input, oldest first."""
+        """The values received, by input, oldest first."""
         with self._lock:
             taken, self._values = self._values, {}
         return taken
 
     def put_back(self, values: dict[str, list[float]]) -> None:
-        """Keeps values that cannot be applied yet; those that come later follow them."""
+        """Keeps values that cannot be applied yet; later ones are appended."""
         with self._lock:
             for key, old in values.items():
                 self._values[key] = [*old, *self._values.get(key, ())][-_KEPT:]
 
 
 class Outbox:
-    """Sends on a separate thread, the newest value of each place, as a port may block."""
+    """Sends on a separate thread, as a port may block; of several values for one destination only
+    the newest is sent."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -81,7 +82,7 @@ class Outbox:
         self._open = True
 
     def send(self, place: str, act: Callable[[], object]) -> None:
-        """Has `act` called soon, unless another act for the same place comes first."""
+        """Has `act` called soon, unless a newer action for the same destination replaces it."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="control out", daemon=True)
             self._thread.start()
@@ -90,7 +91,7 @@ class Outbox:
         self._due.set()
 
     def close(self) -> None:
-        """Ends the thread once what it sends is sent."""
+        """Ends the thread once everything queued has been sent."""
         self._open = False
         self._due.set()
 
@@ -101,7 +102,7 @@ class Outbox:
             with self._lock:
                 acts, self._waiting = list(self._waiting.values()), {}
             for act in acts:
-                # A port that is gone is found and told of by whoever reads from it.
+                # A port that is gone is noticed and reported by its reader.
                 with contextlib.suppress(OSError, RuntimeError, ValueError):
                     act()
 

@@ -1,4 +1,4 @@
-"""Keys that are bound: they act instead of what they usually do, during a show as well."""
+"""Bound keys: they replace the key's usual action, also during a show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _K = imgui.Key
 _PREFIX = "Key "
 _MODIFIERS = ("Left", "Right")
 _NEVER = ("Escape", "Mouse", "Gamepad", "Mod", "Reserved")
-"""Beginnings of names that no key to bind has; Escape always leaves."""
+"""Prefixes of key names that cannot be bound; Escape always leaves."""
 
 
 @functools.cache
@@ -30,8 +30,8 @@ def _keys() -> dict[str, imgui.Key]:
 
 
 def handle(control: LiveControl) -> bool:
-    """Passes on keys pressed in this frame that are bound, or that are to be learnt; whether they
-    are to do nothing else."""
+    """Passes on keys pressed in this frame that are bound or being learnt; returns whether their
+    usual actions are to be suppressed."""
     held = "".join(
         f"{name}+"
         for name, on in (("Ctrl", imgui.get_io().key_ctrl), ("Shift", imgui.get_io().key_shift))

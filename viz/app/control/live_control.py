@@ -1,4 +1,4 @@
-"""Live control: what comes from outside moves settings and gives commands, and is answered."""
+"""Live control: external inputs change settings and run commands, and receive feedback."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from viz.state.settings import Range
 from viz.state.types import SessionState
 
 _NEAR = 1.5 / 127
-"""Distance from the value at which a knob takes it over, as a part of its way."""
+"""Distance from the value at which a knob takes it over, as a fraction of the knob's range."""
 _TOLD = 0.5 / 127
-"""Change of a position that is worth an answer."""
+"""Change of a position that is worth sending as feedback."""
 _SAVED = 0.5
 """Seconds after which changed bindings are written."""
 _STICK = 1 / 60
 _RESTING = 0.4
-"""Seconds after the last message at which a movement counts as over."""
+"""Seconds after the last message at which a movement counts as finished."""
 _OSC = "OSC /"
 
 
@@ -62,7 +62,7 @@ class ControlSettings:
 
 
 class Controlled(Protocol):
-    """What is controlled."""
+    """What the inputs control."""
 
     @property
     def state(self) -> SessionState: ...
@@ -72,20 +72,20 @@ class Controlled(Protocol):
 
 @dataclass
 class _Track:
-    """What is known of a binding from message to message."""
+    """State of a binding between messages."""
 
     last: float | None = None
     """Position of the knob."""
     placed: Any = None
     """The value that was set last."""
     at: float = 0.0
-    """The position that it stands for, which the value's step rounds."""
+    """The position that the value stands for; the value itself is rounded to the setting's step."""
     waits: bool = False
-    """Whether the knob has not yet met the value."""
+    """Whether the knob has yet to reach the value."""
 
 
 class LiveControl:
-    """Applies the bindings; made for the window's thread, which it never makes wait.
+    """Applies the bindings; runs on the window's thread and never blocks it.
 
     Args:
         controlled: holds the settings.
@@ -105,7 +105,7 @@ class LiveControl:
         self.bindings: tuple[Binding, ...] = CONTROLS
         self._waving: tuple[Binding, ...] = ()
         self.learning: Target | None = None
-        """What the next input is bound to."""
+        """What the next input will be bound to."""
         self.choosing = False
         """Whether the list of commands and settings asks what to learn."""
         self._chosen: Binding | None = None
@@ -122,7 +122,7 @@ class LiveControl:
         self._waves, self._waves_wait = Waves(), False
         self._unsaved = False
         self._save_at = math.inf
-        """Clock time at which changed bindings are written."""
+        """Clock time at which changed bindings are to be written."""
         self._connections = 0
 
     def connect(
@@ -131,7 +131,7 @@ class LiveControl:
         commands: Callable[[], Mapping[str, Callable[[], object]]],
         press: Callable[[str], object],
     ) -> None:
-        """Lets inputs reach what lies above.
+        """Connects inputs to the window.
 
         Args:
             wake: asks for a frame, from any thread.
@@ -162,7 +162,7 @@ class LiveControl:
             )
         if wanted.gamepad != before.gamepad:
             self.gamepads = Gamepads(self.inbox) if wanted.gamepad else None
-        self._held.clear()  # a stick that was held is released
+        self._held.clear()  # a stick that was held counts as released
         self._want()
 
     @property
@@ -175,7 +175,7 @@ class LiveControl:
         return asdict(self.settings)
 
     def restore(self, plain: dict[str, Any]) -> None:
-        """Opens what was open when the program was closed; what does not fit is passed over."""
+        """Opens what was open when the program was closed; unusable settings are ignored."""
         self.configure(ControlSettings(**settings.fitting_fields(ControlSettings, plain)))
 
     def close(self) -> None:
@@ -200,7 +200,7 @@ class LiveControl:
             self._take(files.load(self.path))
 
     def change(self, bindings: tuple[Binding, ...]) -> None:
-        """Takes other bindings; they are written once they have rested a moment."""
+        """Replaces the bindings; they are written once they have stopped changing for a moment."""
         self._take(bindings)
         self._unsaved = True
 
@@ -208,7 +208,7 @@ class LiveControl:
         """Writes the bindings where they have changed.
 
         Raises:
-            UserError: when they cannot be written; they act all the same.
+            UserError: when they cannot be written; they take effect nevertheless.
         """
         unsaved, self._unsaved, self._save_at = self._unsaved, False, math.inf
         if unsaved:
@@ -227,12 +227,12 @@ class LiveControl:
         return [b for b in self.bindings if (b.target.kind, b.target.place) == wanted]
 
     def learn(self, target: Target | None) -> None:
-        """Has the next input bound to a target; None leaves it at that."""
+        """Has the next input bound to a target; None cancels that."""
         self.learning = target
         self._want()
 
     def bind(self, key: str) -> None:
-        """Binds an input to what is learnt, in place of what it did."""
+        """Binds an input to the target being learnt, in place of its earlier one."""
         if self.learning is not None:
             target, others = self.learning, [b for b in self.bindings if b.input != key]
             self.learn(None)
@@ -240,7 +240,7 @@ class LiveControl:
             self.change((*others, learnt))
 
     def add_wave(self, shape: str, target: Target) -> None:
-        """Lets a setting move by itself, around its present value, in place of another LFO's way.
+        """Lets a setting move by itself, around its present value, in place of any other LFO on it.
 
         Args:
             shape: one of `bindings.WAVES`.
@@ -259,7 +259,7 @@ class LiveControl:
 
     @property
     def chosen(self) -> Binding | None:
-        """The binding that the panel shows, the newest one at first; None where there are none."""
+        """The binding that the panel shows, at first the newest one; None if there are none."""
         if self._chosen not in self.bindings:
             self._chosen = self.bindings[-1] if self.bindings else None
         return self._chosen
@@ -274,12 +274,13 @@ class LiveControl:
         return track is not None and track.waits
 
     def _want(self) -> None:
-        """Says which inputs matter: all others are counted and forgotten."""
+        """Tells the inbox which inputs matter: values of all others are counted and dropped."""
         bound = {binding.input for binding in self.bindings}
         self.inbox.wanted = None if self.learning is not None else bound | self._direct.keys()
 
     def poll(self) -> bool:
-        """Looks at the gamepads, which only the window's thread can; whether one has moved."""
+        """Polls the gamepads, only possible on the window's thread; returns whether one has
+        moved."""
         return self.gamepads is not None and self.gamepads.poll()
 
     # Each frame -------------------------------------------------------------------------------
@@ -290,7 +291,7 @@ class LiveControl:
 
     @property
     def step_seconds(self) -> float:
-        """Time between two frames while inputs move settings."""
+        """Seconds between frames while inputs move settings."""
         return _STICK if self._deflected else 0.1
 
     @property
@@ -298,7 +299,7 @@ class LiveControl:
         return any(b.mode == "rate" and self._held.get(b.input) for b in self.bindings)
 
     def update(self, now: float, seconds: float, waits: bool = False, holds: bool = False) -> None:
-        """Applies what has come since the last frame.
+        """Applies the values received since the last frame.
 
         Args:
             now: time of a clock, seconds.
@@ -314,7 +315,7 @@ class LiveControl:
             self._save_at = min(self._save_at, now + _SAVED)
         if now >= self._save_at:
             self.save()
-        self.poll()  # while frames follow one another, the window does not wait and asks nobody
+        self.poll()  # frames follow one another, so the window neither waits nor asks
         received = self.inbox.take()
         self._waves_wait = waits
         for binding in self.waving:
@@ -377,8 +378,8 @@ class LiveControl:
     def _choose(
         self, binding: Binding, path: SettingPath, presses: int, value: float, now: float
     ) -> None:
-        """Sets a switch or a choice: an OSC address and a knob say which, a button takes the
-        next."""
+        """Sets a switch or a choice: an OSC address or a knob gives the value, a button selects the
+        next one."""
         here = self._read(path)
         follows = binding.input.startswith("OSC ")
         if path.kind == "switch":
@@ -412,7 +413,7 @@ class LiveControl:
             path.write(self._controlled.state, self._controlled.interface, value)
 
     def _step(self, binding: Binding, part: float, now: float) -> None:
-        """Moves a number on by a part of the way between its ends."""
+        """Moves a number by a fraction of the range between its ends."""
         path = binding.target.setting
         if path is None or path.kind != "number":
             return
@@ -438,11 +439,11 @@ class LiveControl:
     # Feedback ---------------------------------------------------------------------------------
 
     def _answer(self, received: dict[str, list[float]]) -> None:
-        """Tells controllers where their settings stand, when that has changed."""
+        """Sends controllers the values of their settings when these have changed."""
         positions: dict[str, float] = {}
         if self.midi is not None and self.midi.connections != self._connections:
             self._connections = self.midi.connections
-            self._sent.clear()  # what was just plugged in knows nothing
+            self._sent.clear()  # a newly connected device knows no values
         for binding in self.bindings:
             path = binding.target.setting
             if path is not None and not binding.input.startswith(("Gamepad", "Key", "LFO")):
@@ -468,7 +469,7 @@ def _osc_of(wanted: ControlSettings) -> tuple[object, ...]:
 
 
 def _shown(binding: Binding, path: SettingPath, value: Any) -> float:
-    """Where a controller shows a value, 0..1, to a step of MIDI for its inputs."""
+    """Where a controller shows a value, 0..1, rounded to a MIDI step for MIDI inputs."""
     if path.kind == "switch":
         return float(value)
     if path.kind == "choice":
@@ -480,7 +481,7 @@ def _shown(binding: Binding, path: SettingPath, value: Any) -> float:
 
 
 def _steps(raw: int, mode: str) -> int:
-    """Steps of an encoder in a value 0..127 of one of the three usual codes."""
+    """Steps of an encoder from a value 0..127 in one of the three usual codes."""
     if mode == "twos":
         return raw - 128 if raw >= 64 else raw
     if mode == "offset":
@@ -489,7 +490,8 @@ def _steps(raw: int, mode: str) -> int:
 
 
 def _tick(path: SettingPath, binding: Binding) -> float:
-    """The part of the way that one step of an encoder goes: a hundredth, of whole numbers one."""
+    """Fraction of the range that one step of an encoder covers: a hundredth, or one for whole
+    numbers."""
     lo, hi = binding.ends
     if path.whole and hi != lo:
         return 1 / (hi - lo)

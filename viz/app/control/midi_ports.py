@@ -1,4 +1,4 @@
-"""MIDI devices, and MIDI over the network as `mido-serve` gives it."""
+"""MIDI devices, and MIDI over the network as `mido-serve` provides it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any
 from viz.app.control.inbox import Inbox, Outbox
 
 _LOOK_SECONDS = 2.0
-"""Time between two looks for devices that were plugged in or out."""
+"""Seconds between checks for devices that were connected or disconnected."""
 _PAUSE = 0.008
-"""Seconds between two looks at what has come over the network."""
+"""Seconds between reads of what arrived over the network."""
 _OWN = ("Midi Through", "RtMidi", "rtmidi")
-"""Beginnings of the names of ports that would lead back to this program."""
+"""Prefixes of port names that would lead back to this program."""
 _BEND = 8192
 _KEY = re.compile(r"(?P<kind>CC|Note|Pitch bend)( (?P<number>\d+))? ch (?P<channel>\d+)")
 MISSING = 'MIDI needs the packages mido and rtmidi2: pip install "pv3d-visualizer[control]".'
@@ -28,7 +28,7 @@ class MidiPorts:
 
     Args:
         inbox: takes what comes.
-        outbox: sends what goes back.
+        outbox: sends the feedback.
         address: "host:port" of MIDI over the network; empty for devices alone.
     """
 
@@ -36,9 +36,10 @@ class MidiPorts:
         self._inbox, self._outbox, self._address = inbox, outbox, address
         self._closing = threading.Event()
         self.connections = 0
-        """How many connections there have been: a new one is to be told where settings stand."""
+        """Number of connections so far: each new one has to be sent the present values."""
         self._devices: dict[str, tuple[Any, Callable[[bytes], object] | None]] = {}
-        """By name the open input, which closes once it is released, and what sends to it."""
+        """Open devices by name: the input, which closes once it is released, and the function that
+        sends to it."""
         self._line: socket.socket | None = None
         self._states = ["Looking for MIDI devices\u2026"]
         self._mido: Any = None
@@ -53,7 +54,7 @@ class MidiPorts:
         """Moves a motor fader, or lights a lamp.
 
         Args:
-            key: the input, as bindings name it; one that no device has does nothing.
+            key: the input, as bindings name it; ignored if no device has it.
             position: 0..1.
         """
         message = None
@@ -90,7 +91,7 @@ class MidiPorts:
                 self._look(rtmidi2)
             except RuntimeError as error:
                 why = " ".join(str(error).split()).rpartition("initialize: ")[2]
-                # Asked again, it would write the same to the terminal again.
+                # Trying again would print the same error to the terminal again.
                 self._states[0] = (
                     f"MIDI devices cannot be reached here: {why.rstrip('.')}. "
                     "Switch MIDI off and on to try again."
@@ -100,7 +101,7 @@ class MidiPorts:
         self._devices = {}
 
     def _look(self, rtmidi2: Any) -> None:
-        """Opens what was plugged in, and forgets what was pulled out."""
+        """Opens devices that were connected, and drops those that were disconnected."""
         there = [name for name in rtmidi2.get_in_ports() if not name.startswith(_OWN)]
         outputs = rtmidi2.get_out_ports()
         devices = {name: device for name, device in self._devices.items() if name in there}
@@ -150,7 +151,7 @@ class MidiPorts:
                 parser.feed(data)
                 for message in parser:
                     self._take(message)
-                self._closing.wait(_PAUSE)  # messages in bursts cost the window's thread least
+                self._closing.wait(_PAUSE)  # bursts cost the window's thread least
 
     def _take(self, message: Any) -> None:
         key, values = _read(message)
@@ -163,8 +164,8 @@ def _send_raw(target: Any, message: bytes) -> None:
 
 
 def _read(message: Any) -> tuple[str, tuple[float, ...]]:
-    """The input that a message of mido belongs to, and its values 0..1; empty for what is no
-    control, such as a clock."""
+    """The input that a mido message belongs to, and its values 0..1; empty for messages that
+    control nothing, such as a clock."""
     channel = f"ch {message.channel + 1}" if hasattr(message, "channel") else ""
     if message.type == "control_change":
         return f"CC {message.control} {channel}", (message.value / 127,)
@@ -179,7 +180,7 @@ def _read(message: Any) -> tuple[str, tuple[float, ...]]:
 
 
 def _message(mido: Any, key: str, position: float) -> bytes | None:
-    """The message that shows a position on a controller; None for an input of another kind."""
+    """The message that shows a position on a controller; None for other kinds of inputs."""
     found = _KEY.fullmatch(key)
     if found is None:
         return None

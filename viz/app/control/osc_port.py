@@ -1,4 +1,4 @@
-"""OSC: messages over UDP that name what they move."""
+"""OSC: messages over UDP, addressed to settings."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from viz.app.control.inbox import Inbox, Outbox, finite
 LOOPBACK, ANYWHERE = "127.0.0.1", "0.0.0.0"
 MISSING = 'OSC needs the package python-osc: pip install "pv3d-visualizer[control]".'
 _LARGEST = 8192
-"""Bytes of a packet; longer ones are refused unread."""
+"""Largest packet in bytes; longer ones are refused unread."""
 _LONGEST = 200
-"""Characters of an address."""
+"""Longest address, characters."""
 _SHOWN = 60
 _LOOK_SECONDS = 0.5
 _PAUSE, _BURST = 0.008, 100
-"""Seconds between two looks at what has come, and most packets that one takes."""
+"""Seconds between reads of the socket, and most packets handled in one."""
 _FLOAT = struct.Struct(">f")
 _MOST_KNOWN = 1000
 _SIZES = {"i": 4, "f": 4, "h": 8, "d": 8}
-"""Bytes of the numbers, by their type tags."""
+"""Size of numbers in bytes, by type tag."""
 
 
 class OscPort:
-    """Listens on a separate thread, and echoes what the inputs have moved.
+    """Listens on a separate thread, and echoes what the inputs have changed.
 
     Args:
         inbox: takes what comes.
@@ -51,7 +51,7 @@ class OscPort:
         self._packet: Any = None
         self._builder: Any = None
         self._known: dict[bytes, str] = {}
-        """Inputs by all but the number of messages that hold one float."""
+        """Inputs by the unchanging part of messages that hold one float."""
         self._echo, self._echo_problem = _numeric(echo)
         self.state = self._open(host, port)
         """A sentence on what is open, or what is missing."""
@@ -98,12 +98,12 @@ class OscPort:
 
     def _run(self, line: socket.socket) -> None:
         while not self._closing:
-            # Closed meanwhile, emptied, or a peer of an echo that is not there.
+            # Closed meanwhile, interrupted, or the receiver of an echo is not there.
             with contextlib.suppress(OSError, ValueError):
                 select.select([line], [], [], _LOOK_SECONDS)
                 for _ in range(_BURST):
                     self._take_packet(line.recv(_LARGEST + 1))
-            # Taken in bursts, messages cost the window's thread least, and a flood not much more.
+            # Taking messages in bursts costs the window's thread least, and a flood hardly more.
             time.sleep(_PAUSE)
 
     def _take_packet(self, data: bytes) -> None:
@@ -111,7 +111,7 @@ class OscPort:
             self._inbox.refuse(f"OSC: a packet of more than {_LARGEST} bytes was refused")
             return
         known = self._known.get(data[:-4])
-        if known is not None:  # the next value of a fader, for a tenth of the time
+        if known is not None:  # the next value of a fader, at a tenth of the cost
             value = finite(_FLOAT.unpack(data[-4:])[0])
             if value is not None:
                 self._inbox.receive(known, value)
@@ -128,7 +128,7 @@ class OscPort:
             self._remember(data, str(messages[0].address))
 
     def _remember(self, data: bytes, address: str) -> None:
-        """Keeps what a message that holds one float begins with."""
+        """Remembers the unchanging part of a message that holds one float."""
         name = address.encode()
         if data[:-4] == name + bytes(4 - len(name) % 4) + b",f\0\0":
             if len(self._known) >= _MOST_KNOWN:
@@ -136,12 +136,12 @@ class OscPort:
             self._known[data[:-4]] = f"OSC {address}"
 
     def _take(self, address: str, arguments: list[Any]) -> bool:
-        """Passes a message on; whether it made sense."""
+        """Passes a message on; returns whether it was valid."""
         if not address.startswith("/") or len(address) > _LONGEST:
             self._inbox.refuse("OSC: a message without a proper address was refused")
             return False
         key = f"OSC {address}"
-        if not arguments:  # a bare address is a press
+        if not arguments:  # an address without a value is a press
             self._inbox.receive(key, 1.0, 0.0)
             return True
         value = finite(arguments[0])
@@ -153,8 +153,8 @@ class OscPort:
 
 
 def _numeric(address: str) -> tuple[tuple[str, int] | None, str]:
-    """An address to send to and a sentence on what is wrong with it; names of computers are not
-    looked up, as that may take seconds."""
+    """The address to send to, and a sentence on what is wrong with it. Host names are not resolved,
+    as that may take seconds."""
     if not address:
         return None, ""
     host, _, port = address.replace("localhost", LOOPBACK).rpartition(":")
@@ -166,7 +166,7 @@ def _numeric(address: str) -> tuple[tuple[str, int] | None, str]:
 
 
 def _is_whole(message: Any) -> bool:
-    """Whether all numbers of a message are there: python-osc takes 0 for what is cut off."""
+    """Whether all numbers of a message are complete: python-osc reads 0 for missing bytes."""
     data = bytes(message.dgram)
     tags = (data.index(b"\0") // 4 + 1) * 4
     end = data.find(b"\0", tags)
@@ -175,5 +175,5 @@ def _is_whole(message: Any) -> bool:
 
 
 def _is_not_of_osc(record: logging.LogRecord) -> bool:
-    """python-osc logs each odd byte of a packet at the root, which would flood the terminal."""
+    """python-osc logs every invalid packet at the root logger, which would flood the terminal."""
     return record.module not in ("osc_message", "osc_bundle", "osc_packet")

@@ -1,6 +1,6 @@
 """Settings by name, so that what comes from outside can reach them: "orbit.yaw".
 
-Names, ranges and choices are those that the settings declare; nothing is listed here.
+Names, ranges and choices come from the declarations of the settings; none are listed here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from viz.state.types import SessionState
 
 _INTERFACE = "interface"
 _COMMANDED = {"playing", "path_playing", "path_shown"}
-"""Switches of the interface that more belongs to than their value: commands set them."""
+"""Switches of the interface with further effects than their value: commands set them."""
 
 Kind = Literal["number", "switch", "choice"]
 
@@ -30,16 +30,16 @@ class SettingPath:
     """A setting of the session or of the interface."""
 
     name: str
-    """Its place, "orbit.yaw" or "interface.orbit_period"."""
+    """Its path, "orbit.yaw" or "interface.orbit_period"."""
     kind: Kind
     declared: Setting
     choices: tuple[Any, ...] = ()
-    """Values of a choice."""
+    """The values to choose from."""
     whole: bool = False
-    """Whether the number is a whole one."""
+    """Whether the number must be whole."""
 
     def read(self, state: SessionState, interface: Interface) -> Any:
-        """Its value; None where the setting is left to the model."""
+        """Its value; None if the setting is left to the model."""
         owner: Any = {"state": state, _INTERFACE: interface}
         value = owner[_INTERFACE if self._steps[0] == _INTERFACE else "state"]
         for step in self._steps[self._steps[0] == _INTERFACE :]:
@@ -47,7 +47,7 @@ class SettingPath:
         return value
 
     def write(self, state: SessionState, interface: Interface, value: Any) -> None:
-        """Sets it; the value must be an allowed one."""
+        """Sets it; the value must be allowed."""
         if self._steps[0] == _INTERFACE:
             setattr(interface, self._steps[1], value)
         else:
@@ -55,8 +55,8 @@ class SettingPath:
             setattr(state, first, _with(getattr(state, first), rest, value))
 
     def allowed(self, value: float) -> Any:
-        """The allowed value nearest to a number in the setting's own unit: a switch is on from
-        0.5, and a choice is counted from 0."""
+        """The allowed value nearest to a number in the setting's own unit: a switch is on from 0.5
+        upwards, and a number selects a choice, counted from 0."""
         if self.kind == "switch":
             return value >= 0.5
         if self.kind == "choice":
@@ -66,7 +66,7 @@ class SettingPath:
         return round(value) if self.whole else value
 
     def value_at(self, position: float, ends: tuple[float, float]) -> float | int:
-        """The value of a number at a position 0..1 between two ends, to the slider's step."""
+        """The number at a position 0..1 between two ends, rounded to the slider's step."""
         lo, hi = ends
         numbers = self.declared.range
         if numbers.logarithmic and lo > 0 and hi > 0:
@@ -87,7 +87,7 @@ class SettingPath:
 
     @property
     def turns(self) -> bool:
-        """Whether it is an angle whose slider is one full turn, so that its ends meet."""
+        """Whether it is an angle whose slider covers a full turn, so that its ends meet."""
         numbers = self.declared.numbers
         return numbers is not None and numbers.unit == "°" and numbers.ends == (-180, 180)
 
@@ -105,7 +105,7 @@ def _with(owner: Any, steps: list[str], value: Any) -> Any:
 
 @functools.cache
 def setting_paths() -> dict[str, SettingPath]:
-    """All settings that can be reached, by name."""
+    """All settings that can be reached, by path."""
     found = [*_paths(SessionState, ""), *_paths(Interface, f"{_INTERFACE}.")]
     return {path.name: path for path in found}
 
@@ -136,8 +136,7 @@ def _value_type(hint: Any) -> Any:
 
 
 def path_of(owner: Any, name: str, state: SessionState, interface: Interface) -> SettingPath | None:
-    """The setting `name` of an owner that is a part of the state, or the interface; None for one
-    that cannot be reached."""
+    """The setting `name` of a part of the state or the interface; None if it cannot be reached."""
     for path in setting_paths().values():
         above, _, last = path.name.rpartition(".")
         if last == name and _part(above, state, interface) is owner:

@@ -1,4 +1,4 @@
-"""Settings that move by themselves: low-frequency oscillators, each bound as a knob would be."""
+"""Settings that move by themselves: low-frequency oscillators, each bound like a knob."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from viz.state.types import SessionState
 
 _PERIODS = setting(Binding, "period").range
 _REACH = 0.1
-"""Part of a slider that a new oscillator moves to either side."""
+"""Swing of a new oscillator to either side, as a fraction of the slider."""
 
 
 class Waves:
-    """Where the oscillators are."""
+    """The phases of the oscillators."""
 
     def __init__(self) -> None:
         self._rounds: dict[str, float] = {}
-        """Periods completed, by the setting: a binding that is edited goes on where it is."""
+        """Periods completed, by setting: editing a binding does not interrupt its oscillation."""
 
     def position(self, binding: Binding, seconds: float) -> float:
-        """Moves an oscillator on; its position, 0..1, which begins in the middle.
+        """Advances an oscillator; returns its position, 0..1, which starts in the middle.
 
         Args:
             binding: the oscillator.
@@ -43,7 +43,7 @@ class Waves:
         return before + (after - before) * part * part * (3 - 2 * part)
 
     def forget(self, binding: Binding) -> None:
-        """Has an oscillator begin in the middle."""
+        """Restarts an oscillator in the middle."""
         self._rounds.pop(binding.target.place, None)
 
 
@@ -73,8 +73,8 @@ def first_wave(shape: str, target: Target, state: SessionState, interface: Inter
 def without_waves(
     state: SessionState, before: SessionState, bindings: Iterable[Binding]
 ) -> SessionState:
-    """A state with the settings of some bindings as they were before: what moves by itself is no
-    change that the user made."""
+    """The state with the given bindings' settings as they were before: what moves by itself does
+    not count as a change by the user."""
     kept, nobody = state.snapshot(), Interface()
     for binding in bindings:
         path = binding.target.setting

@@ -1,1 +1,1 @@
-"""What a model has learnt, explored."""
+"""Exploring what a model has learnt."""

@@ -1,5 +1,5 @@
-"""Directions that the model has learnt, and those that its makers, the user and other tools have
-named."""
+"""Commands for directions: those that the model has learnt, and those named by its makers, the user
+or other tools."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NAMES: dict[DirectionKind, str] = {
     "motions": "Motion",
 }
 _REST_SECONDS = 2.0
-"""Time without anything to do after which directions are sought."""
+"""Idle seconds after which the model's directions are searched for."""
 _AT_REST = (
     "At the beginning of the clip every face is at rest, whatever its expression: the end of the "
     "clip is shown now."
@@ -41,23 +41,23 @@ _NUMPY = (("Directions of NumPy", ("*.npz", "*.npy")),)
 
 
 class DirectionCommands(SessionFiles):
-    """What can be done with directions in the spaces of the codes."""
+    """Commands for directions in the spaces of the codes."""
 
     found_directions: Directions | None = None
-    """Those that were found last; see `directions`."""
+    """The directions found last; see `directions`."""
     chosen_direction = ""
-    """Key of the one chosen where they are arranged."""
+    """Key of the direction selected while arranging."""
     seeks_directions = False
-    """Whether they are being sought."""
+    """Whether the search is running."""
     _rests_since = 0.0
-    """Clock time at which the program last had something to do."""
+    """Clock time at which the program was last busy."""
     _found_for = _sought_for = ""
-    """Marks of the weights of the models that they were found, and sought, for."""
+    """Fingerprints of the models for which directions were found, and searched for."""
     _shelf = DirectionShelf()
     _shelf_for = ""
-    """Mark of the weights of the model that the shelf belongs to."""
+    """Fingerprint of the model that the shelf belongs to."""
     _listed: dict[DirectionKind, list[Direction]] | None = None
-    """What `listed_directions` gives, until something changes."""
+    """Cached results of `listed_directions`, until something changes."""
 
     @property
     def directions(self) -> Directions | None:
@@ -83,12 +83,12 @@ class DirectionCommands(SessionFiles):
         self.worker.start(FindDirectionsJob(), found, ended)
 
     def stop_finding_directions(self) -> None:
-        """Finds no directions until asked to."""
+        """Stops the search for directions until it is requested again."""
         self.worker.cancel(idle=True)
 
     def ask(self, moving: bool, now: float) -> None:
-        """As in `ProgramCommands`; once a model has shown its picture and nothing happens, its
-        directions are sought."""
+        """As in `ProgramCommands`; also searches for a model's directions once its picture is shown
+        and nothing else happens."""
         super().ask(moving, now)
         model, scheduler = self.model, self.scheduler
         busy = moving or self.job is not None or scheduler.waiting_since is not None
@@ -97,7 +97,7 @@ class DirectionCommands(SessionFiles):
         elif (
             now - self._rests_since > _REST_SECONDS
             and model is not None
-            and self._sought_for != model.weights  # once: it may have been stopped
+            and self._sought_for != model.weights  # only once: it may have been stopped
         ):
             self.find_directions()
 
@@ -105,7 +105,7 @@ class DirectionCommands(SessionFiles):
 
     @property
     def direction_shelf(self) -> DirectionShelf:
-        """What the user has made of the model's directions."""
+        """The user's changes to the model's directions."""
         model = self.model
         if model is not None and model.weights != self._shelf_for:
             self._shelf = load_shelf(self._shelf_path(model), _dims(model))
@@ -120,7 +120,7 @@ class DirectionCommands(SessionFiles):
         return self._listed[kind]
 
     def name_of(self, shift: Shift) -> str:
-        """What the user calls a step's direction; the step's own name where it is not listed."""
+        """The user's name for a step's direction; the step's own name if it is not listed."""
         listed = (d for kind in _KINDS for d in self.listed_directions(kind))
         own = shift.vector, shift.base
         names = (d.name for d in listed if (d.given.vector, d.given.base) == own)
@@ -147,17 +147,17 @@ class DirectionCommands(SessionFiles):
         ]
 
     def rename_direction(self, direction: Direction, name: str) -> None:
-        """Gives a direction another name; an empty one gives its own back."""
+        """Renames a direction; an empty name restores its own."""
         self.direction_shelf.rename(direction.key, name)
         self._keep_shelf()
 
     def star_direction(self, direction: Direction) -> None:
-        """Puts a direction first in its list, or back."""
+        """Stars a direction, which moves it to the top of its list, or unstars it."""
         _toggle(self.direction_shelf.starred, direction.key)
         self._keep_shelf()
 
     def hide_direction(self, direction: Direction) -> None:
-        """Leaves a direction out of its list, or brings it back."""
+        """Hides a direction in its list, or shows it again."""
         _toggle(self.direction_shelf.hidden, direction.key)
         self._keep_shelf()
 
@@ -172,7 +172,7 @@ class DirectionCommands(SessionFiles):
         self._keep_shelf()
 
     def remove_direction(self, direction: Direction) -> None:
-        """Takes a loaded direction out of its list."""
+        """Removes a loaded direction from its list."""
         shelf = self.direction_shelf
         shelf.own = [d for d in shelf.own if f"own {d.code} {d.name}" != direction.key]
         self._keep_shelf()
@@ -189,8 +189,8 @@ class DirectionCommands(SessionFiles):
     # Steps along them -------------------------------------------------------------------------
 
     def step_along(self, shift: Shift, moves: bool) -> None:
-        """Takes a step along a direction, of the motion code or of w. Where the clip rests at its
-        beginning, expressions show nothing: then its end is shown, and the user is told."""
+        """Takes a step along a direction, of the motion code or of w. At the beginning of the clip
+        expressions have no effect: then its end is shown, and the user is told."""
         state = self.state
         if moves:
             state.motion = replace(state.motion, shifts=with_shift(state.motion.shifts, shift))
@@ -199,26 +199,26 @@ class DirectionCommands(SessionFiles):
             state.latent = replace(state.latent, shifts=with_shift(state.latent.shifts, shift))
 
     def swing_along(self, shift: Shift, moves: bool) -> None:
-        """Swings the slider of a direction to and fro, or stops it."""
+        """Swings the slider of a direction back and forth, or stops it."""
         swing = Swing(replace(shift, amount=0.0, muted=False), moves)
         self.interface.swing = None if self.interface.swing == swing else swing
         if moves and self.interface.swing:
             self._leave_rest()
 
     def _leave_rest(self) -> None:
-        """Shows the end of the clip instead of its beginning, where each face is at rest."""
+        """Shows the end of the clip if its beginning is shown, where each face is at rest."""
         if self.state.t == 0 and not self.interface.playing:
             self.state.t = 1.0
             self.notify("info", _AT_REST)
 
     def is_solo(self, shift: Shift) -> bool:
-        """Whether a step is the only one of several that is not left out."""
+        """Whether a step is the only one of several that is not muted."""
         shifts = (*self.state.latent.shifts, *self.state.motion.shifts)
         others = [s for s in shifts if s.direction != shift.direction]
         return bool(others) and not shift.muted and all(s.muted for s in others)
 
     def solo_shift(self, shift: Shift) -> None:
-        """Leaves all steps but one out for now, or takes all in again where that is so already."""
+        """Mutes all steps but one, or unmutes all if that is already so."""
         state = self.state
         alone = self.is_solo(shift)
 
@@ -230,7 +230,7 @@ class DirectionCommands(SessionFiles):
         state.motion = replace(state.motion, shifts=muted(state.motion.shifts))
 
     def clear_shifts(self) -> None:
-        """Takes all steps along directions back."""
+        """Removes all steps along directions."""
         self.interface.swing = None
         self.state.latent = replace(self.state.latent, shifts=())
         self.state.motion = replace(self.state.motion, shifts=())
@@ -257,7 +257,7 @@ class DirectionCommands(SessionFiles):
         self.notify("success", f"Loaded {count}: they are listed under Named.")
 
     def save_directions_dialog(self) -> None:
-        """Asks where to save all directions that are listed."""
+        """Asks where to save all listed directions."""
         filters = (("Directions of NumPy", ("*.npz",)),)
         name = "directions.npz"
         self._ask_for_file("save", "Save the directions", filters, self._save_directions, name)

@@ -1,4 +1,4 @@
-"""The directions of a model as its user has named, sorted and added to them."""
+"""The directions of a model as its user has named, sorted and extended them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ DirectionKind = Literal["named", "components", "factors", "motions"]
 
 @dataclass(frozen=True)
 class Direction:
-    """A direction that a slider steps along."""
+    """A direction with a slider."""
 
     key: str
-    """What the shelf calls it: it stays when the user renames it."""
+    """The shelf's key for it: renaming does not change it."""
     given: NamedDirection
-    """The direction, with the name that the user knows it by."""
+    """The direction, under the name that the user sees."""
 
     @property
     def name(self) -> str:
@@ -32,7 +32,7 @@ class Direction:
 
     @property
     def made(self) -> bool:
-        """Whether the model's makers gave it, with a scale of its own."""
+        """Whether the model's makers supplied it, with a scale of its own."""
         return self.key.startswith("made ")
 
     @property
@@ -41,25 +41,25 @@ class Direction:
         return self.given.code == "motion"
 
     def shift(self, amount: float = 0.0, layers: tuple[int, ...] = ()) -> Shift:
-        """A step along it, of those layers' w where it belongs to w."""
+        """A step along it, limited to those layers if it belongs to w."""
         given = self.given
         return Shift(given.name, given.vector, amount, () if self.moves else layers, given.base)
 
 
 @dataclass
 class DirectionShelf:
-    """What the user of a model has made of its directions, by their keys."""
+    """The user's changes to a model's directions, by key."""
 
     names: dict[str, str] = field(default_factory=dict[str, str])
     starred: list[str] = field(default_factory=list[str])
     hidden: list[str] = field(default_factory=list[str])
     order: list[str] = field(default_factory=list[str])
-    """Keys in the user's order; those not named follow in their own."""
+    """Keys in the user's order; the others follow in their original order."""
     own: list[NamedDirection] = field(default_factory=list[NamedDirection])
     """Directions that were loaded from files."""
 
     def arranged(self, found: Iterable[Direction]) -> list[Direction]:
-        """Directions with the user's names, in the user's order, the starred ones first."""
+        """Directions with the user's names, in the user's order, starred ones first."""
         place = {key: k for k, key in enumerate(self.order)}
         named = [
             replace(d, given=replace(d.given, name=self.names.get(d.key, d.name))) for d in found
@@ -68,7 +68,7 @@ class DirectionShelf:
         return sorted(named, key=lambda d: (d.key not in self.starred, place.get(d.key, last)))
 
     def rename(self, key: str, name: str) -> None:
-        """Gives a direction a name; an empty one gives its own back."""
+        """Renames a direction; an empty name restores its own."""
         name = " ".join(name.split())[:LONGEST_NAME]
         if name:
             self.names[key] = name
@@ -76,7 +76,7 @@ class DirectionShelf:
             self.names.pop(key, None)
 
     def add(self, new: Sequence[NamedDirection]) -> None:
-        """Adds directions; those with the name of an own one replace it.
+        """Adds directions; one with the name of a loaded direction replaces it.
 
         Raises:
             UserError: when there would be too many.
@@ -88,12 +88,12 @@ class DirectionShelf:
 
 
 def shelf_path(folder: Path, weights: str) -> Path:
-    """The file of the shelf of a model with that fingerprint, in the folder of the settings."""
+    """The shelf file of the model with that fingerprint, in the settings folder."""
     return folder / "directions" / f"{weights}.json"
 
 
 def load_shelf(path: Path, dims: dict[str, int]) -> DirectionShelf:
-    """A shelf from a file; what is damaged or of another model is left out."""
+    """Reads a shelf from a file; damaged entries and those of another model are left out."""
     try:
         data: Any = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError):

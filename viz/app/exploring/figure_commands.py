@@ -10,17 +10,17 @@ from viz.state.types import Shot
 
 
 class MomentCommands(SessionFiles):
-    """What can be done with figures of the present state."""
+    """Commands for figures of the present state."""
 
     moment_figures: MomentFigures | None = None
-    """Those measured last."""
+    """The figures measured last."""
     measures_moment = False
-    """Whether they are being measured."""
+    """Whether a measurement is running."""
     _moment_of: tuple[str, Shot] | None = None
-    """The model and the picture that they belong to."""
+    """The model and the picture that the figures belong to."""
 
     def measure_moment(self) -> None:
-        """Measures how well the views of what is shown agree."""
+        """Measures how well the views of the present state agree."""
         if self.model is None or self.measures_moment:
             return
         state, subject = self.state.snapshot(), self._subject()
@@ -37,14 +37,14 @@ class MomentCommands(SessionFiles):
         self.worker.start(MomentJob(state), done, ended)
 
     def copy_moment_figures(self) -> None:
-        """Puts the figures on the clipboard, for a spreadsheet."""
+        """Copies the figures to the clipboard, for a spreadsheet."""
         if self.moment_figures is not None:
             self.shell.clipboard = self.moment_figures.text()
             self.notify("success", "The figures are on the clipboard.")
 
     @property
     def moment_is_old(self) -> bool:
-        """Whether something else is shown than what was measured."""
+        """Whether the state has changed since the measurement."""
         return self._moment_of != self._subject()
 
     def _subject(self) -> tuple[str, Shot]:

@@ -13,24 +13,24 @@ from viz.state.types import Shot
 
 
 class InspectCommands(SessionFiles):
-    """What can be done with values under the pointer."""
+    """Commands for values under the pointer."""
 
     ruler: tuple[Point, ...] = ()
-    """World coordinates of the points measured: none, one, or both ends."""
+    """World coordinates of the measured points: none, one, or both ends."""
     _measured: tuple[str, Shot] | None = None
-    """The surface that they lie on, see `_surface`."""
+    """The surface that the points lie on, see `_surface`."""
 
     def toggle_inspect(self, what: Inspect = "values") -> None:
-        """Shows the values under the pointer, or the ruler, or neither."""
+        """Switches to values under the pointer, to the ruler, or to neither."""
         self.interface.inspect = "off" if self.interface.inspect == what else what
 
     def copy_color(self, code: str) -> None:
-        """Puts a colour, "#rrggbb", on the clipboard."""
+        """Copies a colour, "#rrggbb", to the clipboard."""
         self.shell.clipboard = code
         self.notify("success", f"The colour {code} was copied to the clipboard.")
 
     def measure(self, point: Point, shot: Shot) -> None:
-        """Sets an end of the ruler; once it has both, ends it.
+        """Sets an end of the ruler; if both are set already, removes it.
 
         Args:
             point: world coordinates.
@@ -44,12 +44,12 @@ class InspectCommands(SessionFiles):
             self.ruler, self._measured = (point,), self._surface(shot)
 
     def ruler_fits(self, shot: Shot) -> bool:
-        """Whether a picture is of the surface that the ruler lies on, from whichever side."""
+        """Whether a picture shows the surface that the ruler lies on, from any side."""
         return bool(self.ruler) and self._surface(shot) == self._measured
 
     def length_text(self, points: tuple[Point, ...]) -> str:
-        """The length between two points in world units, and in centimetres if a scale is set;
-        empty for less than two."""
+        """The distance of the two points in world units, and in centimetres if a scale is set;
+        empty with fewer than two points."""
         if len(points) < 2:
             return ""
         length, scale = math.dist(*points), self.interface.unit_cm
@@ -65,7 +65,7 @@ class InspectCommands(SessionFiles):
             super().leave()
 
     def _surface(self, shot: Shot) -> tuple[str, Shot]:
-        """What is common to the pictures of one surface. Where the camera of the mapping network
-        follows the view, it changes the person with it."""
+        """The part of a shot that all pictures of one surface share. If the mapping network's
+        camera follows the view, the view changes the person as well."""
         weights = self.model.weights if self.model else ""
         return weights, replace(shot, camera=FRONTAL, view="image")

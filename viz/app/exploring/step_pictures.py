@@ -1,4 +1,4 @@
-"""What small pictures of steps along a direction show."""
+"""Small pictures of steps along a direction."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from viz.state.types import Orbit, RenderRequest, SessionState
 PICTURED = (-2.0, 0.0, 2.0)
 """Amounts of the steps."""
 _NEAR = replace(Orbit(), fov=0.5 * Orbit().fov)
-"""Camera for faces, whose eyes would be too small in a picture of the whole head."""
+"""Camera for faces: in a picture of the whole head the eyes would be too small."""
 
 
 @functools.lru_cache(256)
 def step_pictures(
     latent: Latent, motion: Motion, shift: Shift, moves: bool
 ) -> tuple[RenderRequest, ...]:
-    """Requests for the pictures of a person with steps along a direction of w, in the rest pose; or
-    of the motion code where it `moves`, at the end of the clip."""
+    """Requests for pictures of a person with steps along a direction of w, in the rest pose; or
+    along a direction of the motion code if it `moves`, at the end of the clip."""
     states = []
     for amount in PICTURED:
         step = replace(shift, amount=amount)
