@@ -18,24 +18,24 @@ from viz.app.stage import show_keys
 from viz.app.timeline.timeline_view import Timeline
 
 _TIMELINE_WIDTH = 1200.0
-"""Design pixels in which the timeline has room for all its controls."""
+"""Width in design pixels at which the timeline shows all its controls."""
 
 Act = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class PaletteEntry:
-    """What is listed, and what choosing it does."""
+    """An entry, and the action for choosing it."""
 
     choice: controls.Choice
     act: Act
     target: Target | None = None
-    """What an input can be bound to; None for what only shows something."""
+    """The target for binding an input; None for entries that only show something."""
 
 
 class CommandPalette:
-    """Searches commands and settings, and does or shows what was chosen; or has the next input
-    bound to it, where that is asked.
+    """Searches commands and settings, then runs or shows the chosen one; or has the next input
+    bound to it, if requested.
 
     Args:
         commands: what can be done.
@@ -48,11 +48,11 @@ class CommandPalette:
 
     @property
     def listed(self) -> list[controls.Choice]:
-        """What can be chosen."""
+        """All entries."""
         return list(self._entries)
 
     def draw(self) -> bool:
-        """Draws it; False once it is closed."""
+        """Draws it; returns False once it is closed."""
         control = self._commands.control
         if self._list is None:
             entries = _entries(self._commands)
@@ -74,7 +74,7 @@ class CommandPalette:
         return is_open
 
     def close(self) -> None:
-        """Forgets what was typed."""
+        """Clears the query."""
         self._list = None
         self._commands.control.choosing = False
 
@@ -106,8 +106,8 @@ def index(commands: Commands) -> dict[str, layout.Control]:
 
 
 def target_of(name: str, control: layout.Control, commands: Commands) -> Target | None:
-    """What an input bound to the control "Panel/Label" moves or does; None where it is neither a
-    setting nor a button."""
+    """The target of an input bound to the control "Panel/Label"; None if it is neither a setting
+    nor a button."""
     title, *parts = _parts(name)
     caption = f"{title}: {': '.join(parts)}"
     if isinstance(control.subject, tuple):
@@ -119,7 +119,7 @@ def target_of(name: str, control: layout.Control, commands: Commands) -> Target 
 
 
 def _parts(name: str) -> list[str]:
-    """Panel and labels of a control, without a row's button, which has the row's name."""
+    """Panel and labels of a control, without a row's button, which shares the row's name."""
     return [part for part in name.split("/") if part != "button"]
 
 
@@ -135,7 +135,7 @@ def _draw_panels(commands: Commands, panels: Iterable[Panel]) -> None:
 
 
 def _entries(commands: Commands) -> list[PaletteEntry]:
-    """All that can be chosen, the keys' commands first."""
+    """All entries, starting with the commands that have keys."""
     found = _named(commands)
     for favourite in commands.state.favourites:
         if favourite.code is not None:
@@ -150,7 +150,7 @@ def _entries(commands: Commands) -> list[PaletteEntry]:
         found.append(PaletteEntry(choice, partial(_reach, commands, panel.title)))
     for name, control in index(commands).items():
         title, *parts = _parts(name)
-        # What explains itself by no sentence is a part of another control, or only told.
+        # Controls without a tooltip are part of another control, or read-only.
         if parts and control.about and not parts[-1].isdigit():
             choice = controls.Choice(": ".join(parts), title, about=control.about)
             target = target_of(name, control, commands)
@@ -159,7 +159,7 @@ def _entries(commands: Commands) -> list[PaletteEntry]:
 
 
 def _named(commands: Commands) -> list[PaletteEntry]:
-    """The commands, which have names of their own."""
+    """Commands without keys."""
     found: list[PaletteEntry] = []
 
     def add(name: str, group: str, keys: str, act: Act) -> None:
@@ -170,7 +170,7 @@ def _named(commands: Commands) -> list[PaletteEntry]:
         if key.caption and key.chord != shortcuts.PALETTE:
             add(key.meaning, key.group, key.caption, partial(key.act, commands))
     for key in show_keys.SHOW_KEYS:
-        keys = key.caption if commands.current_show else ""  # they act during a show alone
+        keys = key.caption if commands.current_show else ""  # they act only during a show
         add(key.meaning, "During a show", keys, partial(key.act, commands))
     for number in range(1, len(commands.state.cues) + 1):
         add(f"Go to cue {number}", "Show", "", partial(commands.go_to_cue, number - 1))
@@ -187,6 +187,6 @@ def _named(commands: Commands) -> list[PaletteEntry]:
 
 
 def _reach(commands: Commands, name: str) -> None:
-    """Shows a panel, and gives one of its controls the keyboard."""
+    """Shows a panel, and gives one of its controls the keyboard focus."""
     commands.interface.sidebar_visible = commands.interface.panels_visible = True
     layout.reach(name)

@@ -1,4 +1,4 @@
-"""Recent measurements, for the panel that shows them."""
+"""Recent measurements, for the Performance panel."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class PerformanceLog:
     """Recent measurements, newest last."""
 
     frame_ms: deque[float] = field(default_factory=lambda: deque(maxlen=240))
-    """Work of the window's frames, milliseconds."""
+    """Time spent on the window's frames, milliseconds."""
     render_ms: deque[float] = field(default_factory=lambda: deque(maxlen=240))
-    """Whole renders, milliseconds."""
+    """Times of whole renders, milliseconds."""
     window_rate: float = 0.0
     """Frames of the window in the last second."""
     render_rate: float = 0.0
@@ -34,16 +34,16 @@ class PerformanceLog:
     device_bytes: int = 0
     """Memory that torch holds on the GPU; 0 without one."""
     cache_bytes: int = 0
-    """Memory of the renderer's kept stages."""
+    """Memory of the renderer's cached stages."""
     picture_bytes: int = 0
-    """Memory of the finished pictures that are kept."""
+    """Memory of the cached pictures."""
     _worker_bytes: int = 0
     _next_look: float = 0.0
     _frames: deque[float] = field(default_factory=lambda: deque(maxlen=240))
     _renders: deque[float] = field(default_factory=lambda: deque(maxlen=240))
 
     def rendered(self, event: Rendered, now: float) -> None:
-        """Notes a picture that came at the clock time `now`, seconds."""
+        """Records a picture that arrived at the clock time `now`, seconds."""
         result = event.result
         self.cache_bytes, self.precision = event.cache_bytes, result.precision
         self._worker_bytes, self.device_bytes = event.process_bytes, event.device_bytes
@@ -56,12 +56,12 @@ class PerformanceLog:
             self._renders.append(now)
 
     def drawn(self, seconds: float, preview_level: str, now: float) -> None:
-        """Notes a frame of the window that took `seconds`, at the clock time `now`."""
+        """Records a frame of the window that took `seconds`, at the clock time `now`."""
         self._frames.append(now)
         self.window_rate = sum(t > now - 1 for t in self._frames)
         self.render_rate = sum(t > now - 1 for t in self._renders)
         self.frame_ms.append(seconds * 1000)
-        # Kept between previews, so that nothing in the panels jumps when they come and go.
+        # Kept between previews, so that panels do not jump when previews come and go.
         self.preview_level = preview_level or self.preview_level
         if now > self._next_look:
             self._next_look = now + 1

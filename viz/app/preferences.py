@@ -36,7 +36,7 @@ _KEPT = (
     "kiosk_idle",
     "unit_cm",
 )
-"""Fields of the interface that outlive the program."""
+"""Fields of the interface that are kept between starts."""
 
 Side = Annotated[int, Range(1, 2**15)]
 Place = Annotated[int, Range(-(2**15), 2**15)]
@@ -48,7 +48,7 @@ def _pictures() -> str:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the window stood, as `gui_utils.window.window.Window.geometry` has it."""
+    """Position and size of the window, as in `gui_utils.window.window.Window.geometry`."""
 
     size: tuple[Side, Side] | None = None
     position: tuple[Place, Place] | None = None
@@ -57,7 +57,7 @@ class Placement:
 
 @dataclass
 class Preferences:
-    """Settings of the person at this machine."""
+    """Settings of the user of this machine."""
 
     window: dict[str, Any] = field(default_factory=dict[str, Any])
     """A `Placement` as a table."""
@@ -80,16 +80,16 @@ class Preferences:
     capture_folder: str = field(default_factory=_pictures)
 
     def opened(self, path: str) -> None:
-        """Puts a model first among the recent ones."""
+        """Moves a model to the top of the recent ones."""
         path = str(Path(path).absolute())
         self.recent = [path, *(p for p in self.recent if p != path)][:_MOST_RECENT]
 
     def loaded_ws(self, path: str) -> None:
-        """Puts a person's file, a track or a video first among those that were opened."""
+        """Moves a person file, a track or a video to the top of those opened before."""
         self.ws = list(dict.fromkeys([path, *self.ws]))[:_MOST_WS]
 
     def join(self, other: Preferences, begun: dict[str, str]) -> None:
-        """Takes over what another window has written meanwhile.
+        """Merges what another window has written meanwhile.
 
         Args:
             other: as they are on the disk.
@@ -103,12 +103,12 @@ class Preferences:
         self.ws = list(dict.fromkeys([*self.ws, *other.ws]))[:_MOST_WS]
 
     def keep(self, interface: Interface, exports: ExportChoices) -> None:
-        """Takes over what is remembered."""
+        """Stores what is to be remembered."""
         self.interface = {name: getattr(interface, name) for name in _KEPT}
         self.exports = exports.plain()
 
     def restore(self, interface: Interface, exports: ExportChoices) -> None:
-        """Sets the interface as it was; values that do not fit are passed over."""
+        """Restores the interface's settings; invalid values are ignored."""
         for name, value in settings.fitting_fields(Interface, self.interface).items():
             if name in _KEPT:
                 setattr(interface, name, value)
@@ -121,8 +121,8 @@ def default_path() -> Path:
 
 
 def load(path: Path) -> Preferences:
-    """Settings from a file. What is damaged takes its default, for settings are never worth
-    refusing to start."""
+    """Settings from a file. Damaged ones take their defaults, as settings are no reason to refuse
+    to start."""
     try:
         data = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError):

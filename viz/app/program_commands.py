@@ -1,4 +1,4 @@
-"""What a user can do to the program, one method an act, without any drawing."""
+"""Commands for the program as a whole, without any drawing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 class Shell(Protocol):
-    """The window, as far as commands touch it."""
+    """The window as commands need it."""
 
     @property
     def fullscreen(self) -> bool: ...
@@ -62,7 +62,7 @@ class Shell(Protocol):
 
 
 class Notify(Protocol):
-    """Shows a sentence to the user, for as long as its level deserves."""
+    """Shows a sentence to the user, for a time that depends on its level."""
 
     def __call__(
         self,
@@ -75,7 +75,7 @@ class Notify(Protocol):
 
 @dataclass(frozen=True)
 class Question:
-    """A question that waits for its answer."""
+    """A question that waits for an answer."""
 
     title: str
     sentence: str
@@ -92,7 +92,7 @@ class ProgramCommands:
         worker: renders and runs jobs.
         shell: the window.
         notify: shows sentences.
-        settings: file of the preferences.
+        settings: the preferences file.
         state: session to begin with.
     """
 
@@ -115,13 +115,14 @@ class ProgramCommands:
         self.preferences.restore(self.interface, self.exports)
         controls.open_sections.update(self.preferences.sections)
         self.is_new = state is None
-        """Whether the session still is as the program begins, so that a model may choose."""
+        """Whether the session is still as the program starts, so that a model may choose its
+        start."""
         self.state = state or SessionState()
         self.favourites_file = FavouritesFile(settings.with_name("favourites.json"))
         kept = self.favourites_file.known
         self.state.favourites = favourites.joined(kept, self.state.favourites)
         self.seen = SeenList()
-        """What was looked at."""
+        """The people and motions looked at."""
         self.interface.path_lane = bool(self.state.keyframes)
         self.history, self.animator = History(self.state), Animator()
         self.scheduler, self._loops = RequestScheduler(worker.submit), LoopFinder()
@@ -129,9 +130,9 @@ class ProgramCommands:
         self.thumbnails = Thumbnails(worker.submit_idle)
         self.small_pictures = SmallPictures(self.thumbnails)
         self.model: ModelInfo | None = None
-        """What is loaded; None while the first model loads."""
+        """The loaded model; None while the first one loads."""
         self.asked_model = ""
-        """Path of the model that the user asked for last."""
+        """Path of the model that the user requested last."""
         self.result: RenderResult | None = None
         """The newest picture."""
         self.shows_all = False
@@ -142,26 +143,26 @@ class ProgramCommands:
         """How often the renderer has run each stage since the model was loaded."""
         self.question: Question | None = None
         self.dragging = self.scrubbing = False
-        """Whether the user holds the camera, or the playhead."""
+        """Whether the user is dragging the camera or the playhead."""
         self.help_open = self.palette_open = self.quitting = False
         self.notice_reached = False
-        """Whether the keyboard is to go to the newest notice."""
+        """Whether the newest notice should get the keyboard focus."""
         self.window_capture = False
         """Whether the window is to be saved once it is drawn."""
         self.job_since: float | None = None
-        """Clock time at which the job under way, if any, was first seen."""
+        """Clock time at which the present job, if any, was first seen."""
         self.autosave = Autosave(settings.parent / "sessions")
         self.autosave.begin(self.state)
         self.origin = Origin(saved=self.state.snapshot())
-        """The session's file, and the session as it is there or as it began."""
+        """The session's file, and the session as it is in that file or as it began."""
         self._resumed = False
-        """Whether the session began with changes of another window."""
+        """Whether the session began with another window's unsaved changes."""
         self._warned = False
         self._reported = ""
 
     @property
     def moves_by_itself(self) -> bool:
-        """Whether the state changes from frame to frame without the user's hand."""
+        """Whether the state changes from frame to frame without input from the user."""
         interface = self.interface
         return (
             interface.playing
@@ -173,7 +174,7 @@ class ProgramCommands:
         )
 
     def advance(self, seconds: float, now: float) -> None:
-        """Advances what moves by itself by `seconds`; `now` is the time of a clock."""
+        """Advances what moves by itself by `seconds`; `now` is the clock time."""
         self.state = self.animator.advance(
             self.state,
             self.interface,
@@ -184,7 +185,7 @@ class ProgramCommands:
         )
 
     def ask(self, moving: bool, now: float) -> None:
-        """Asks for the picture of the state, or shows it where it is kept.
+        """Requests the picture of the state, or shows it if it is cached.
 
         Args:
             moving: whether the state changes from frame to frame.
@@ -202,7 +203,8 @@ class ProgramCommands:
         upcoming = self._loops.find(self.state, self.interface, self.animator, moves)
         fills = self.job is None or self.job.background
         ahead = self.ahead if self.scheduler.lacks(self.ahead) else ()
-        # Whoever looks at small pictures wants them before the clip's; while it plays, these.
+        # Small pictures in view come before the clip's pictures; while the clip plays, its pictures
+        # do.
         first = bool(ahead) or self.thumbnails.waiting
         kept = self.scheduler.ask(
             full,
@@ -223,7 +225,7 @@ class ProgramCommands:
 
     @property
     def _pace(self) -> Interface:
-        """The settings that say how quick and how good previews are to be."""
+        """The settings that decide how fast and how good previews should be."""
         return self.interface
 
     @property
@@ -233,32 +235,33 @@ class ProgramCommands:
 
     @property
     def awaits_whole(self) -> bool:
-        """Whether previews would be of no use, as only the full picture will be shown."""
+        """Whether previews would be useless, as only the full picture will be shown."""
         return False
 
     @property
     def wants_values(self) -> bool:
-        """Whether the numbers behind the picture are read; nobody reads those of what changes by
-        itself, whose pictures are kept without them."""
+        """Whether to render the values behind the picture; nobody reads those of moving pictures,
+        which are cached without them."""
         return self.interface.inspect != "off" and not self.moves_by_itself
 
     @property
     def ready_frames(self) -> tuple[bool, ...]:
-        """Which frames of the clip are kept at full quality; empty where that tells nothing."""
+        """Which frames of the clip are cached at full quality; empty if that is of no interest."""
         turns = self.dragging or (self.moves_by_itself and not self.interface.playing)
-        # While it turns, each frame's pictures are other ones.
+        # While the camera turns, the pictures of each frame differ.
         if self.model is None or turns or driven.plays(self.state):
             return ()
         return self.scheduler.ready(self._loops.clip(self.state, self.interface))
 
     def show(self, result: RenderResult) -> None:
-        """Takes a picture as the newest one."""
+        """Makes a picture the newest one."""
         self.result = result
 
     # The program ------------------------------------------------------------------------------
 
     def remember(self) -> bool:
-        """Writes the settings, and tells the user once if that fails; whether they were written."""
+        """Writes the settings, and tells the user once if that fails; returns whether they were
+        written."""
         kept = self.preferences
         kept.window = {
             key: list(value) if isinstance(value, tuple) else value
@@ -291,29 +294,29 @@ class ProgramCommands:
         self._notify(level, sentence, details, buttons)
 
     def report(self, sentence: str, error: Exception) -> None:
-        """Tells of a fault of the program itself."""
+        """Reports an internal error."""
         details = "".join(traceback.format_exception(error))
-        if details != self._reported:  # what fails in each frame would flood the log
+        if details != self._reported:  # an error in every frame would flood the log
             self._reported = details
             log.error("%s\n%s", sentence, details)
         self.notify("error", sentence, details)
 
     def guarded(self, act: Callable[[], object]) -> None:
-        """Runs an act whose failure the user can mend."""
+        """Runs an action whose failure the user can fix."""
         try:
             act()
         except UserError as error:
             self.notify("error", str(error))
 
     def reach_notice(self) -> None:
-        """Brings the keyboard to the buttons of the newest notice."""
+        """Moves the keyboard focus to the buttons of the newest notice."""
         self.notice_reached = True
 
     def open_help(self) -> None:
         self.help_open = True
 
     def learn(self, hint: str) -> None:
-        """Notes that a hint over the picture was followed: it is not shown again."""
+        """Notes that a hint was followed, so that it is not shown again."""
         if hint not in self.preferences.learned:
             self.preferences.learned.append(hint)
             self.remember()
@@ -330,7 +333,7 @@ class ProgramCommands:
             self.notify("info", "H or Esc brings the interface back.")
 
     def toggle_panels(self) -> None:
-        """Shows the panels beside the picture, or hides them alone."""
+        """Shows or hides the panels alone."""
         self.interface.panels_visible = not self.interface.panels_visible
         self.interface.sidebar_visible = True
 
@@ -345,14 +348,14 @@ class ProgramCommands:
         self.interface.panels_visible = self.interface.sidebar_visible = True
 
     def next_group(self, step: int = 1) -> None:
-        """Shows the next group of panels, or for a negative step the one before. The focus ring, if
-        it is shown, goes along."""
+        """Shows the next group of panels, or for a negative step the previous one. The focus ring,
+        if shown, moves along."""
         self.show_group(layouts.neighbour(PANEL_GROUPS, self.interface.panel_group, step))
         if keyboard.focus_ring():
             layout.reach(f"Rail/{self.interface.panel_group}")
 
     def leave(self) -> None:
-        """Leaves what can be left: the hidden interface, then fullscreen."""
+        """Leaves the hidden interface, then fullscreen."""
         if not self.interface.sidebar_visible:
             self.interface.sidebar_visible = True
         elif self.shell.fullscreen:
@@ -362,12 +365,12 @@ class ProgramCommands:
 
     @property
     def job(self) -> JobStatus | None:
-        """The long job under way, if any."""
+        """The present job, if any."""
         return self.worker.status
 
     @property
     def job_left(self) -> float | None:
-        """Seconds that it will take on; None while that is not known."""
+        """Estimated seconds until it is done; None if unknown."""
         job, since = self.job, self.job_since
         if job is not None and job.seconds_left is not None:
             return job.seconds_left

@@ -40,7 +40,7 @@ GRIP_WIDTH = 4.0
 STATUS_WIDTH = 230.0
 """Design pixels."""
 STATUS_DELAY = 0.4
-"""Seconds that something is under way before the bar tells of it."""
+"""Seconds that something must take before the bar shows it."""
 
 _FIXED = (
     imgui.WindowFlags_.no_decoration
@@ -54,7 +54,7 @@ _NO_SCROLL = imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with
 
 @dataclass(frozen=True)
 class Regions:
-    """How the window is divided, Dear ImGui units; what has no room is 0."""
+    """How the window is divided, in Dear ImGui units; parts without room are 0."""
 
     width: float
     height: float
@@ -62,7 +62,7 @@ class Regions:
     timeline: float = 0.0
     sidebar: float = 0.0
     speaker: float = 0.0
-    """Of the speaker's strip below the timeline."""
+    """Height of the speaker's strip below the timeline."""
 
     @property
     def viewport(self) -> tuple[float, float, float, float]:
@@ -74,7 +74,8 @@ class Regions:
 
 
 def regions(commands: Commands, audience_is_here: bool = False) -> Regions:
-    """The division of the window as it is now: the picture comes first where room is short.
+    """The present division of the window: the picture takes precedence if room is short. If the
+    audience sees this very window, there is only its picture and the speaker's strip.
 
     Where the audience looks at this very window, there is nothing but its picture and the
     speaker's strip.
@@ -104,8 +105,8 @@ def _has_room(width: float) -> bool:
 
 
 def _timeline_height(commands: Commands, room: float) -> float:
-    """Of the timeline with the lanes of the path and of the motion track above it, as far as there
-    is room."""
+    """Height of the timeline with the lanes of the path and of the motion track above it, as far as
+    there is room."""
     if room <= style.px(260):
         return 0.0
     lanes = 0.0
@@ -115,7 +116,7 @@ def _timeline_height(commands: Commands, room: float) -> float:
 
 
 class Screen:
-    """Everything but notices and dialogs.
+    """Draws everything but notices and dialogs.
 
     Args:
         commands: what the controls do, and what they show.
@@ -132,10 +133,10 @@ class Screen:
         self._layer_texture = Texture("nearest")
         self._shown: RenderResult | None = None
         self._failed: set[str] = set()
-        """Names of parts that failed and are not drawn."""
+        """Names of parts that failed and are no longer drawn."""
 
     def close(self) -> None:
-        """Frees what lies on the GPU."""
+        """Frees the GPU memory."""
         self.viewport.close()
         self.photo.close()
         self.camera_sign.close()
@@ -144,7 +145,7 @@ class Screen:
 
     @property
     def toast_area(self) -> tuple[float, float, float, float]:
-        """Where notices lie: on the picture, so that they hide no controls."""
+        """The area for notices: on the picture, so that they hide no controls."""
         return regions(self._commands, self._audience.is_here).viewport
 
     def draw(self) -> None:
@@ -163,7 +164,7 @@ class Screen:
         imgui.end()
 
     def _show_result(self) -> None:
-        """Brings a new picture into the viewport."""
+        """Passes a new picture to the viewport."""
         commands, result = self._commands, self._commands.result
         if result is self._shown:
             return
@@ -194,7 +195,8 @@ class Screen:
             )
         edge = left
         if self._showed_gallery and not self._shows_gallery:
-            imgui.set_nav_cursor_visible(False)  # or the bar's first button would get the ring
+            # otherwise the bar's first button would get the focus ring
+            imgui.set_nav_cursor_visible(False)
         self._showed_gallery = self._shows_gallery
         if self._shows_gallery:
             edge = gallery_edge(parts.viewport)
@@ -204,7 +206,7 @@ class Screen:
             content = functools.partial(self._guarded, "the gallery", gallery)
             _child("##gallery", size, content, (8, 8), fill=True)
         elif commands.portrait.shown and not self._audience.is_here:
-            edge = round((left + right) / 2)  # photo and picture are of one size
+            edge = round((left + right) / 2)  # photo and picture have the same size
             imgui.set_cursor_screen_pos((left, top))
             size = (edge - left, bottom - top)
             photo = functools.partial(self.photo.draw, commands)
@@ -245,7 +247,7 @@ class Screen:
         return interface.gallery_shown and interface.sidebar_visible and not self._audience.is_here
 
     def _guarded(self, name: str, draw: Callable[[], object]) -> None:
-        """Draws a part; once it has failed, a button that tries again takes its place."""
+        """Draws a part; after a failure, a button that tries again takes its place."""
         if name not in self._failed:
             error = controls.guarded(name, draw)
             if error is None:
@@ -291,14 +293,15 @@ class Screen:
 
 
 def _child(name, size, content, padding=(0, 0), fill=False) -> None:
-    """A region of the window with its content. The default item spacing holds inside."""
+    """A region of the window with its content, which has the default item spacing."""
     imgui.push_style_var(
         imgui.StyleVar_.window_padding, (style.px(padding[0]), style.px(padding[1]))
     )
     imgui.push_style_var(imgui.StyleVar_.child_rounding, 0.0)
     imgui.push_style_color(imgui.Col_.child_bg, style.palette().background)
     flags = _NO_SCROLL
-    if not fill:  # the window is cleared in the picture's ground; another layer would cost time
+    # the window is cleared in the picture's background colour; another layer would cost time
+    if not fill:
         flags |= imgui.WindowFlags_.no_background
     padded = imgui.ChildFlags_.always_use_window_padding | imgui.ChildFlags_.nav_flattened
     imgui.begin_child(name, size, padded, flags)
@@ -313,7 +316,7 @@ def _child(name, size, content, padding=(0, 0), fill=False) -> None:
 
 
 def draw_bar(commands: Commands) -> None:
-    """What is loaded at the left, what is going on, and the most used actions at the right."""
+    """The model at the left, the present job, and the most used actions at the right."""
     buttons: list[tuple[str, str, Callable[[], None], bool]] = [
         (icons.ICON_FA_FOLDER_OPEN, "Open (Ctrl+O)", commands.open_dialog, True),
         (icons.ICON_FA_ROTATE_LEFT, "Undo (Ctrl+Z)", commands.undo, commands.can_undo()),
@@ -342,7 +345,7 @@ def draw_bar(commands: Commands) -> None:
     if room < 0:
         _title(commands, imgui.get_content_region_avail().x)
         return
-    # The place of the status is kept free at all times, so that nothing moves when it comes.
+    # Space for the status is always reserved, so that nothing moves when it appears.
     status = style.px(STATUS_WIDTH) if room > style.px(STATUS_WIDTH + 150) else 0.0
     _title(commands, room - status - gap)
     if status:
@@ -359,7 +362,7 @@ def draw_bar(commands: Commands) -> None:
 
 
 def _title(commands: Commands, room: float) -> None:
-    """The model's name, and its facts where there is room."""
+    """The model's name, and its facts if there is room."""
     imgui.align_text_to_frame_padding()
     model = commands.model
     if model is None:
@@ -377,7 +380,7 @@ def _title(commands: Commands, room: float) -> None:
 
 
 def _status(commands: Commands, width: float) -> None:
-    """The job or the picture under way, once it has taken a moment: a flash would disturb."""
+    """The present job or picture, once it has taken a moment: a flash would disturb."""
     now = time.perf_counter()
     job, since = commands.job, commands.job_since
     if job is not None and since is not None and now - since > STATUS_DELAY:
@@ -401,7 +404,7 @@ def _status(commands: Commands, width: float) -> None:
 
 
 def _splitter(commands: Commands, place: tuple[float, float, float, float]) -> None:
-    """The bar between picture and panels: dragging it changes their share."""
+    """The bar between picture and panels; dragging it resizes them."""
     left, top, right, bottom = place
     imgui.set_cursor_screen_pos((left, top))
     imgui.invisible_button("##splitter", (right - left, max(bottom - top, 1.0)))

@@ -1,4 +1,4 @@
-"""The keyboard: one table that both acts and explains itself."""
+"""The keyboard: one table of all shortcuts, which also explains them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from viz.app.stage import show_keys
 
 @dataclass(frozen=True)
 class Key:
-    """A key, or a chord, and what it does."""
+    """A key or key combination, and its action."""
 
     group: str
     caption: str
-    """As shown to the user: "Ctrl+Z"; empty for a second way to do the same."""
+    """As shown to the user: "Ctrl+Z"; empty for an alternative key."""
     meaning: str
     chord: int
     act: Callable[[Commands], object]
     repeats: bool = False
-    """Whether holding it down repeats it."""
+    """Whether holding it down repeats the action."""
 
 
 _K = imgui.Key
@@ -151,7 +151,7 @@ KEYS: tuple[Key, ...] = (
 )
 
 STEPPING = (_K.left_arrow, _K.right_arrow)
-"""Keys that change the state for as long as they are held."""
+"""Keys that change the state while they are held."""
 
 MOUSE: tuple[tuple[str, str, str], ...] = (
     ("Mouse in the picture", "Drag", "Orbit; stops once at the edge of the trained views"),
@@ -181,8 +181,8 @@ def help_rows() -> list[tuple[str, str, str]]:
 def handle(commands: Commands) -> None:
     """Acts on the keys pressed in this frame, unless a text field has the keyboard.
 
-    Keys that the user has bound to something come first. During a show, keys that need no Ctrl
-    otherwise act only together with it.
+    Keys that the user has bound take precedence. During a show, keys that usually need no Ctrl act
+        only with it.
     """
     io = imgui.get_io()
     if io.key_alt or io.key_super or key_inputs.handle(commands.control):
@@ -213,7 +213,7 @@ def handle(commands: Commands) -> None:
             commands.store_bookmark(digit)
         else:
             commands.recall_bookmark(digit)
-    # The letter, not the key: where it lies differs from keyboard to keyboard.
+    # By letter, not by key: its position depends on the keyboard layout.
     if "?" in map(chr, io.input_queue_characters) or imgui.is_key_pressed(_K.f1, False):
         commands.open_help()
     if imgui.is_key_pressed(_K.escape, False):
@@ -221,13 +221,13 @@ def handle(commands: Commands) -> None:
 
 
 def _chord_is(key: Key, modifiers: int) -> bool:
-    """Whether a key is pressed in this frame together with its own modifiers and no others."""
+    """Whether a key is pressed in this frame with exactly its modifiers."""
     base = imgui.Key(key.chord & ~(_CTRL | _SHIFT))
     held = key.chord & (_CTRL | _SHIFT) == modifiers
     return held and imgui.is_key_pressed(base, key.repeats)
 
 
 def _is_held(now: bool, *keys: imgui.Key) -> bool:
-    """Whether a modifier goes with the keys of this frame: in a slow one it may be released again
-    right after the key, and Ctrl+S must not become S."""
+    """Whether a modifier belongs to the keys of this frame: in a slow frame it may have been
+    released right after the key, and Ctrl+S must not become S."""
     return now or any(map(imgui.is_key_released, keys))

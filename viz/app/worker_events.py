@@ -1,4 +1,4 @@
-"""What becomes of the worker's events: pictures are shown, models taken over, failures told."""
+"""Handling of the worker's events: shows pictures, takes over models, reports failures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class WorkerEvents:
-    """Takes in what the worker says.
+    """Handles the worker's events.
 
     Args:
         commands: what it changes.
@@ -40,7 +40,7 @@ class WorkerEvents:
         self._job_name = ""
 
     def poll(self, now: float) -> None:
-        """Takes in all that happened since the last call; `now` in seconds of a clock."""
+        """Handles everything that happened since the last call; `now` in seconds of a clock."""
         commands = self._commands
         for event in commands.worker.poll():
             self._take_in(event, now)
@@ -116,10 +116,10 @@ class WorkerEvents:
             for note in () if told else info.notes:
                 commands.notify(
                     "info", note
-                )  # of the program's own model they would come each time
+                )  # notes of the bundled model would be repeated each time
 
     def _introduce(self, info: ModelInfo) -> None:
-        """Begins with a person and a motion that the model's makers recommend, and with a camera
+        """Starts with a person and a motion that the model's makers recommend, and with a camera
         that circles the head."""
         commands = self._commands
         state = commands.state
@@ -155,14 +155,14 @@ class WorkerEvents:
             self._fall_back()
 
     def _fall_back(self) -> None:
-        """The first model cannot be used: another one shows that the program works, unless the
-        user has chosen one meanwhile."""
+        """The first model cannot be used: another one shows that the program works, unless the user
+        has chosen one meanwhile."""
         commands = self._commands
         if commands.model is None and self._fallbacks and commands.job is None:
             commands.worker.load(self._fallbacks.pop(0))
 
     def _look_at_file(self, now: float) -> None:
-        """Loads the checkpoint again when its file changed, and says when it went away."""
+        """Loads the checkpoint again when its file changes, and reports when the file is gone."""
         commands = self._commands
         if commands.model is None or commands.job is not None or commands.current_show:
             return

@@ -1,1 +1,1 @@
-"""Small pictures to choose from: people, motions, favourites and what was seen."""
+"""Small pictures to choose from: people, motions, favourites and the history."""

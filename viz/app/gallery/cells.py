@@ -20,40 +20,40 @@ GAP = 6.0
 _LEAST_SIDE = 46.0
 """Design pixels."""
 _RATE = 8.0
-"""Pictures a second of one that moves."""
+"""Frames per second of a moving picture."""
 
 Place = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell shows."""
+    """The content of a cell."""
 
     caption: str
     requests: tuple[RenderRequest, ...]
-    """Its picture, or those of a moving one, from the end of the movement to its beginning."""
+    """Its picture, or the frames of a moving one, from the end of the movement to its beginning."""
     about: str = ""
     """Tooltip."""
     lit: bool = False
-    """Whether it is what is shown now."""
+    """Whether it is what the viewport shows now."""
     keeps: bool = False
-    """Whether it has a star to press."""
+    """Whether it has a star button."""
     starred: bool = False
     model: str = ""
-    """Fingerprint of the weights that the picture is of; empty for the present ones."""
+    """Fingerprint of the weights that rendered the picture; empty for the present model."""
     selected: bool = False
-    """Whether the keyboard is on it."""
+    """Whether it has the keyboard focus."""
 
 
 def caption_height() -> float:
-    """Height of a caption with its gap, Dear ImGui units."""
+    """Height of a caption including its gap, Dear ImGui units."""
     with style.font("body", style.SMALL_SIZE):
         return imgui.get_text_line_height() + style.px(2)
 
 
 def columns_for(width: float, side: float) -> tuple[int, float]:
-    """How many cells of at least `side` design pixels fit side by side, and their side then,
-    in Dear ImGui units as `width` is."""
+    """How many cells of at least `side` design pixels fit side by side, and the side they then
+    have, in Dear ImGui units like `width`."""
     gap = style.px(GAP)
     columns = max(int((width + gap) / (style.px(side) + gap)), 1)
     return columns, (width - gap * (columns - 1)) / columns
@@ -68,7 +68,7 @@ def draw_cell(
     plays: bool = False,
     explains: bool = True,
 ) -> None:
-    """Draws a cell at a place over the last item, which takes the mouse.
+    """Draws a cell over the last item, which receives the mouse.
 
     Args:
         pictures: where its pictures come from.
@@ -105,7 +105,7 @@ def draw_cell(
 
 
 def _image(pictures: SmallPictures, cell: Cell, moving: bool) -> tuple[AtlasImage | None, str]:
-    """The picture to draw now, or why there is none."""
+    """The picture to draw now, or the reason why there is none."""
     requests = cell.requests
     first = pictures.image(requests[0], model=cell.model)
     if first is None:
@@ -114,19 +114,19 @@ def _image(pictures: SmallPictures, cell: Cell, moving: bool) -> tuple[AtlasImag
         return first, ""
     found = [first, *(pictures.image(request, urgency=1) for request in requests[1:])]
     controls.request_frame("moving pictures", 1 / _RATE)
-    # To the end and back again, without showing either end twice.
+    # Forwards and backwards, without repeating the first or the last frame.
     last = len(found) - 1
     step = int(time.perf_counter() * _RATE) % (2 * last)
     return found[abs(last - step)] or first, ""
 
 
 def _star_side(side: float) -> float:
-    """Of the corner that takes the star, Dear ImGui units."""
+    """Side of the corner that holds the star, Dear ImGui units."""
     return max(0.26 * side, style.px(18))
 
 
 def star_pressed() -> bool:
-    """Whether the last item, a cell with a star, was just pressed on it."""
+    """Whether the last item, a cell with a star, was just clicked on the star."""
     if keyboard.has_focus_ring():
         return False
     low, high, mouse = imgui.get_item_rect_min(), imgui.get_item_rect_max(), imgui.get_mouse_pos()
@@ -135,7 +135,7 @@ def star_pressed() -> bool:
 
 
 def _draw_star(low: Place, side: float, starred: bool) -> None:
-    """The star in the upper right corner, on a dark ground that shows on any picture."""
+    """The star in the upper right corner, on a dark background visible on any picture."""
     draw, corner = imgui.get_window_draw_list(), _star_side(side)
     middle = (low[0] + side - corner / 2, low[1] + corner / 2)
     draw.add_circle_filled(middle, 0.46 * corner, style.hex_color("#000000a0"))
@@ -153,7 +153,7 @@ def _draw_icon(icon: str, low: Place, side: float, color: int) -> None:
 
 
 def cell_rows(pictures: SmallPictures, name: str, cells: Sequence[Cell]) -> int | None:
-    """Cells in rows that fill the line, all of them drawn; the index of the one that was pressed.
+    """Cells in rows that fill the line, all of them drawn; returns the index of the pressed one.
     Rectangles are recorded as "name/caption"."""
     gap = style.px(GAP)
     columns, side = columns_for(imgui.get_content_region_avail().x, _LEAST_SIDE)

@@ -1,4 +1,4 @@
-"""The user's favourites in a file beside the settings, which all windows share."""
+"""The user's favourites in a file beside the settings, shared by all windows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _File:
 
 
 class FavouritesFile:
-    """Reads and writes the favourites; what another window has written meanwhile is kept.
+    """Reads and writes the favourites; changes written by other windows meanwhile are kept.
 
     Args:
         path: of the file; it may not exist.
@@ -30,11 +30,11 @@ class FavouritesFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.known = self._load()
-        """This window's favourites as they were last read or written."""
+        """This window's favourites when they were last read or written."""
 
     def _load(self) -> Favourites:
-        """What is there; entries that are damaged are left out, and a file that is damaged as a
-        whole is put aside."""
+        """Reads the favourites; damaged entries are left out, and a file that cannot be read at all
+        is renamed."""
         try:
             data: Any = json.loads(self._path.read_text("utf-8"))
         except OSError:
@@ -47,7 +47,7 @@ class FavouritesFile:
         return tuple(entry for entry in found if entry.code is not None)
 
     def save(self, favourites: Favourites) -> None:
-        """Writes what has changed in this window.
+        """Writes the changes made in this window.
 
         Raises:
             UserError: when it cannot be written; it is not tried again until the next change.

@@ -1,4 +1,5 @@
-"""Choosing people and motions by their pictures, favourites, and what was looked at."""
+"""Commands for choosing people and motions by their pictures, for favourites, and for the
+history."""
 
 from __future__ import annotations
 
@@ -29,27 +30,27 @@ _MOST_CELLS = 100_000
 
 
 class GalleryCommands(SessionCommands):
-    """What can be done with the gallery, favourites and what was seen."""
+    """Commands for the gallery, favourites and the history."""
 
     gallery_centre: Code | None = None
-    """What the gallery's people or motions lie around; None for what is shown."""
+    """The centre of the gallery's variations; None for what is shown."""
     gallery_reached = False
-    """Whether the keyboard is to go to the gallery."""
+    """Whether the gallery should get the keyboard focus."""
 
     _by_code: tuple[favourites.Favourites, Mapping[Code, Favourite]] = ((), {})
-    """Favourites, and the same by what they keep."""
+    """Favourites, and the same by the code that they keep."""
 
     # The gallery ------------------------------------------------------------------------------
 
     def toggle_gallery(self) -> None:
-        """Shows the gallery beside the picture and gives it the keyboard, or hides it."""
+        """Shows the gallery beside the picture and gives it the keyboard focus, or hides it."""
         if self.interface.gallery_shown:
             self.interface.gallery_shown = False
         else:
             self.open_gallery(self.interface.gallery_page)
 
     def open_gallery(self, page: GalleryPage) -> None:
-        """Shows a page of the gallery and gives it the keyboard."""
+        """Shows a page of the gallery and gives it the keyboard focus."""
         interface = self.interface
         interface.gallery_shown = interface.sidebar_visible = True
         interface.gallery_page = page
@@ -62,8 +63,8 @@ class GalleryCommands(SessionCommands):
             super().leave()
 
     def gallery_code(self, number: int) -> Code:
-        """The person or the motion of a cell of the gallery, from 0; when its places lie around
-        one, the first is that one."""
+        """The person or the motion of a cell of the gallery, from 0; if the cells are variations of
+        a code, the first cell is that code."""
         interface, present = self.interface, self.history.present
         people = interface.gallery_page == "people"
         like: Code = present.latent if people else present.motion
@@ -76,28 +77,28 @@ class GalleryCommands(SessionCommands):
         return nearby.around(centre, seed, interface.gallery_radius) if number else centre
 
     def shuffle_gallery(self) -> None:
-        """Goes to other people or motions."""
+        """Moves to other people or motions."""
         self.interface.gallery_first = random.randrange(LAST_SEED + 1 - _MOST_CELLS)
 
     def centre_gallery(self) -> None:
-        """Shows people, or motions, around the present one."""
+        """Shows variations of the present person or motion."""
         self.gallery_centre, self.interface.gallery_around = None, True
 
     def pictures_of(self, code: Code) -> tuple[RenderRequest, ...]:
-        """What says most about a code, as `Thumbnails` takes it. The person of a photo has a
-        picture in its file, which takes no time."""
+        """The requests that represent a code best, as `Thumbnails` takes them. A person from a
+        photo has a picture in the file, which takes no time."""
         requests = of_code(code, self.history.present.latent)
         if not isinstance(code, Latent) or not code.is_portrait or code.others:
             return requests
         if self.thumbnails.picture(requests[0]) is None:
-            with suppress(UserError):  # whoever renders it tells why it cannot be read
+            with suppress(UserError):  # the renderer reports why it cannot be read
                 picture = person_file.pixels(person_file.head(code.ws_file))
                 if picture is not None:
                     self.thumbnails.put(requests[0], picture)
         return requests
 
     def shows_code(self, code: Code) -> bool:
-        """Whether a person or a motion is the one on show."""
+        """Whether a person or a motion is the one shown."""
         return code in (self.state.latent, self.state.motion)
 
     def take_code(self, code: Code) -> None:
@@ -108,7 +109,7 @@ class GalleryCommands(SessionCommands):
             self.state.motion = code
 
     def blend_towards(self, code: Code) -> None:
-        """Shows a person or a motion halfway to another one."""
+        """Shows the midpoint between the present person or motion and another one."""
         state = self.state
         own = state.latent if isinstance(code, Latent) else state.motion
         self.take_code(nearby.towards(own, code))
@@ -116,15 +117,15 @@ class GalleryCommands(SessionCommands):
     # Favourites -------------------------------------------------------------------------------
 
     def toggle_favourite(self, code: Code) -> None:
-        """Puts a person or a motion among the favourites, or takes it out."""
+        """Adds a person or a motion to the favourites, or removes it."""
         self.state.favourites = favourites.toggled(self.state.favourites, code)
 
     def star_person(self) -> None:
-        """Puts the person shown among the favourites, or takes them out."""
+        """Adds the person shown to the favourites, or removes them."""
         self._star(self.state.latent)
 
     def star_motion(self) -> None:
-        """Puts the motion shown among the favourites, or takes it out."""
+        """Adds the motion shown to the favourites, or removes it."""
         self._star(self.state.motion)
 
     def _star(self, code: Code) -> None:
@@ -134,16 +135,16 @@ class GalleryCommands(SessionCommands):
         self.notify("success" if found else "info", words)
 
     def favourite_of(self, code: Code) -> Favourite | None:
-        """The favourite that keeps a person or a motion."""
+        """The favourite for a person or a motion."""
         kept, by_code = self._by_code
-        if kept is not self.state.favourites:  # the gallery asks for each of its pictures
+        if kept is not self.state.favourites:  # the gallery calls this for each of its pictures
             kept = self.state.favourites
             by_code = {entry.code: entry for entry in kept if entry.code is not None}
             self._by_code = kept, by_code
         return by_code.get(code)
 
     def rename_favourite(self, code: Code, name: str) -> None:
-        """Gives a favourite another name."""
+        """Renames a favourite."""
         self.state.favourites = favourites.renamed(self.state.favourites, code, name)
 
     def keep_favourites(self) -> None:
@@ -151,10 +152,10 @@ class GalleryCommands(SessionCommands):
         if self.state.favourites is not self.favourites_file.known:
             self.guarded(lambda: self.favourites_file.save(self.state.favourites))
 
-    # What was looked at -----------------------------------------------------------------------
+    # History ----------------------------------------------------------------------------------
 
     def take_seen(self, entry: Seen) -> None:
-        """Shows again what was looked at, from where it was seen; loads its model if another one
+        """Shows an entry of the history again, from the same camera; loads its model if another one
         is shown."""
         weights = self.model.weights if self.model else ""
         checkpoint = self.state.checkpoint
@@ -163,7 +164,7 @@ class GalleryCommands(SessionCommands):
             self.open_model(entry.checkpoint)
 
     def note_seen(self, now: float) -> None:
-        """Notes what is on show with its full picture, once it has stood for a moment."""
+        """Adds what is shown to the history once its full picture has been shown for a moment."""
         state, model, result = self.state, self.model, self.result
         stands = self.shows_all and not self.moves_by_itself
         entry = Seen.of(state, model.weights) if stands and model is not None else None
@@ -176,7 +177,7 @@ class GalleryCommands(SessionCommands):
 
 
 def _reduced(pixels: np.ndarray) -> np.ndarray:
-    """A picture uint8 [H, W, 3] of at most the side of small ones."""
+    """A picture uint8 [H, W, 3], reduced to the side of small ones if larger."""
     picture = Image.fromarray(pixels)
     picture.thumbnail((_SMALL_SIDE, _SMALL_SIDE), Image.Resampling.LANCZOS)
     return np.asarray(picture)

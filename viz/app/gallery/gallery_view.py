@@ -1,4 +1,4 @@
-"""The gallery: pages of small pictures beside the picture, drawn and rendered as far as they are
+"""The gallery: pages of small pictures beside the main one, drawn and rendered only where
 visible."""
 
 from __future__ import annotations
@@ -36,17 +36,18 @@ PAGES: dict[GalleryPage, str] = {
     "seen": "History",
 }
 _SHARE = 0.42
-"""Of the picture's region that the gallery takes at least: a square picture leaves the rest."""
+"""Smallest fraction of the picture's region for the gallery: a square picture leaves the rest
+free."""
 _LEAST_WIDTH = 250.0
 _LEAST_PICTURE = 200.0
-"""Design pixels, as far as there is room."""
+"""Smallest width in design pixels, as far as there is room."""
 _MORE = 200
-"""Cells by which an endless page grows."""
+"""Number of cells by which an endless page grows."""
 _HOW = "Click to show it, Shift+click to go halfway there; the star makes it a favourite."
 
 
 def gallery_edge(area: tuple[float, float, float, float]) -> float:
-    """Where the gallery ends in the picture's region: left, top, right, bottom."""
+    """Edges of the gallery within the picture's region: left, top, right, bottom."""
     left, top, right, bottom = area
     width = right - left
     needed = max(_SHARE * width, width - (bottom - top), style.px(_LEAST_WIDTH))
@@ -60,18 +61,18 @@ class Gallery:
         self._query = ""
         self._searched: tuple[str, favourites.Favourites] = ("", ())
         self._found: favourites.Favourites = ()
-        """Those of the searched ones that the query was found in."""
+        """The searched favourites that match the query."""
         self._count = _MORE
         self._endless: tuple[object, ...] = ()
-        """What the endless page shows: another one begins at its top."""
+        """What the endless page shows: a different one starts at its top."""
         self._scrolls_up = False
         self._reached = -1
-        """The cell that gets the keyboard in this frame."""
+        """The cell that gets the keyboard focus in this frame."""
         self._about = ""
-        """Of the picture under the mouse or the keyboard. A tooltip would lie over the picture of
-        whoever was clicked."""
+        """Text about the cell under the mouse or the keyboard focus. A tooltip would cover the
+        picture of the person just clicked."""
         self._chosen: Code | None = None
-        """The favourite that is renamed or taken out."""
+        """The favourite being renamed or removed."""
 
     def draw(self, commands: Commands) -> None:
         """Fills the current window."""
@@ -117,7 +118,7 @@ class Gallery:
         seen = self._grid(commands, self._count, cell, press, plays=motions, captions=captions)
         if seen.stop + _MORE // 2 > self._count:
             self._count += _MORE
-        # Those around them come next.
+        # Neighbouring rows are rendered next.
         around = len(seen) // 2
         first = max(seen.start - around, 0)
         for number in (*range(seen.stop, seen.stop + around), *range(first, seen.start)):
@@ -162,7 +163,7 @@ class Gallery:
         return self._found
 
     def _draw_name(self, commands: Commands) -> None:
-        """The name of the favourite that was chosen last, and its end."""
+        """Controls to rename or remove the favourite that was clicked last."""
         shown = (self._chosen, commands.state.latent, commands.state.motion)
         kept = [commands.favourite_of(code) for code in shown if code is not None]
         entry = next(filter(None, kept), None)
@@ -238,11 +239,11 @@ class Gallery:
         plays: bool = False,
         captions: bool = True,
     ) -> range:
-        """Draws the visible ones of `count` cells in a region that scrolls; their numbers."""
+        """Draws the visible ones of `count` cells in a scrolling region; returns their numbers."""
         slider("Size", commands.interface, "gallery_size")
         available = imgui.get_content_region_avail()
         flags = imgui.ChildFlags_.nav_flattened
-        name = f"##{commands.interface.gallery_page}"  # each page keeps its own place
+        name = f"##{commands.interface.gallery_page}"  # each page keeps its own scroll position
         about, self._about = self._about, ""
         foot = _foot_height()
         imgui.begin_child(name, (available.x, max(available.y - foot, 1.0)), flags)
@@ -258,10 +259,10 @@ class Gallery:
         first = int(imgui.get_scroll_y() / line)
         last = int((imgui.get_scroll_y() + imgui.get_window_height()) / line)
         visible = range(first * columns, min((last + 1) * columns, count))
-        if commands.gallery_reached:  # what is shown, or the first one
+        if commands.gallery_reached:  # what is shown, or else the first cell
             shown = (number for number in visible if cell(number).lit)
             self._reached = next(shown, visible.start)
-        # A row more on each side is there for the keyboard to go to.
+        # One more row on each side, which the keyboard can move to.
         for row in range(max(first - 1, 0), min(last + 2, rows)):
             for number in range(row * columns, min((row + 1) * columns, count)):
                 at = (origin.x + number % columns * (side + gap), origin.y + row * line)
@@ -302,13 +303,13 @@ class Gallery:
 
 
 def _foot_height() -> float:
-    """Of two lines on the picture under the mouse, Dear ImGui units."""
+    """Height of two lines of text on the picture under the mouse, Dear ImGui units."""
     with style.font("body", style.SMALL_SIZE):
         return 2 * imgui.get_text_line_height() + imgui.get_style().item_spacing.y
 
 
 def _places(commands: Commands) -> None:
-    """Where the people or motions of an endless page lie."""
+    """Controls for where the people or motions of an endless page lie."""
     interface = commands.interface
     segmented("##Places", interface, "gallery_around", {False: "Seeds", True: "Around one"})
     if interface.gallery_around:
@@ -316,7 +317,7 @@ def _places(commands: Commands) -> None:
     else:
         seed("First seed", interface, "gallery_first")
     elsewhere = Button(
-        "Random", commands.shuffle_gallery, "Goes to a random place.", icons.ICON_FA_DICE
+        "Random", commands.shuffle_gallery, "Jumps to a random seed.", icons.ICON_FA_DICE
     )
     if not interface.gallery_around:
         button_row(elsewhere)

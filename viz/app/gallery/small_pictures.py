@@ -1,4 +1,4 @@
-"""Small pictures on the GPU, for all that draw one."""
+"""Small pictures on the GPU, shared by everything that draws one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from viz.state.types import RenderRequest
 
 
 class SmallPictures:
-    """Draws `Thumbnails`; needs the window's OpenGL context once a picture has come.
+    """Draws `Thumbnails`; needs the window's OpenGL context once a picture has arrived.
 
     Args:
         thumbnails: the pictures.
@@ -19,8 +19,8 @@ class SmallPictures:
         self._atlas: Atlas | None = None
 
     def image(self, request: RenderRequest, urgency: int = 0, model: str = "") -> AtlasImage | None:
-        """The picture of a request as Dear ImGui draws it, for this frame; None while it has not
-        come. The arguments are those of `Thumbnails.picture`."""
+        """The picture of a request for Dear ImGui, valid in this frame; None until it has been
+        rendered. The arguments are those of `Thumbnails.picture`."""
         pixels = self.thumbnails.picture(request, urgency, model)
         if pixels is None:
             return None
@@ -29,7 +29,7 @@ class SmallPictures:
         return self._atlas.image(pixels)
 
     def close(self) -> None:
-        """Frees what lies on the GPU."""
+        """Frees the GPU memory."""
         if self._atlas is not None:
             self._atlas.delete()
             self._atlas = None

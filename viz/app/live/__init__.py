@@ -1,1 +1,1 @@
-"""The camera in the window: what it sees, its sign, and what it drives."""
+"""The camera in the window: its picture, its indicator, and what it drives."""

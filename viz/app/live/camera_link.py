@@ -1,4 +1,4 @@
-"""The window's side of the process that looks through the camera. Nothing here waits for it."""
+"""The window's side of the process that reads the camera. Nothing here waits for that process."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from viz.render.messages import decode, encode
 Serve = Callable[[Connection, CameraTask], None]
 """Runs in the camera's process: serve(connection, task)."""
 _ENDING = 1.5
-"""Seconds that the process may take to release the device; then it is ended."""
+"""Seconds that the process may take to release the device before it is terminated."""
 
 
 class CameraLink:
-    """A camera's process, from its beginning to its end.
+    """A camera's process.
 
     Args:
         serve: what runs in it.
@@ -37,7 +37,7 @@ class CameraLink:
         self._connection, other = multiprocessing.Pipe()
         context = multiprocessing.get_context("spawn")
         self.process = context.Process(target=serve, args=(other, task), name="camera", daemon=True)
-        # On a thread: to start a process takes a moment.
+        # On a thread: starting a process takes a moment.
         threading.Thread(target=self._run, args=(other,), name="camera link", daemon=True).start()
 
     def send(self, message: Any) -> None:
@@ -50,7 +50,8 @@ class CameraLink:
         self.send(None)
 
     def poll(self) -> list[Any]:
-        """What came since the last call, oldest first; of what was seen only the newest."""
+        """Messages received since the last call, oldest first; of those with pictures only the
+        newest."""
         found: list[Any] = []
         with contextlib.suppress(queue.Empty):
             while True:

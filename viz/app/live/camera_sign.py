@@ -1,4 +1,4 @@
-"""The sign that the camera is open: a red dot, and what it sees."""
+"""The indicator that the camera is open: a red dot, and the camera's picture."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from viz.portrait.live.live_messages import SeenFace
 
 _TEXT = "Camera on"
 _WIDTH = 128.0
-"""Of the small picture, design pixels."""
+"""Width of the small picture, design pixels."""
 _ABOVE = 53.0
-"""Room that stays free below it for the legend of depths, design pixels."""
+"""Space left free below it for the legend of depths, design pixels."""
 
 
 class CameraSign:
-    """Draws the sign; needs the window's OpenGL context."""
+    """Draws the indicator; needs the window's OpenGL context."""
 
     def __init__(self) -> None:
         self._texture: Texture | None = None
         self._pixels: np.ndarray | None = None
 
     def draw(self, area: Rect, commands: Commands, *, alone: bool = False) -> None:
-        """In the lower right corner of an area, while the camera is open.
+        """Draws it in the lower right corner of an area, while the camera is open.
 
         Args:
             area: of the picture.
@@ -47,12 +47,12 @@ class CameraSign:
         record_rect(_TEXT, (right - width, bottom - height, right, bottom))
 
     def close(self) -> None:
-        """Frees what lies on the GPU."""
+        """Frees the GPU memory."""
         if self._texture is not None:
             self._texture.delete()
 
     def _draw_picture(self, seen: SeenFace, right: float, bottom: float) -> float:
-        """The small picture with the face's points; its top."""
+        """Draws the small picture with the face's points; returns its top edge."""
         self._texture = self._texture or Texture()
         if self._pixels is not seen.picture:
             self._texture.update(seen.picture)

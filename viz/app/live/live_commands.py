@@ -1,4 +1,4 @@
-"""What a user can do to let a face in front of the camera drive the person shown."""
+"""Commands for driving the person shown with a face in front of the camera."""
 
 from __future__ import annotations
 
@@ -38,69 +38,70 @@ from viz.state.interface import Interface
 from viz.state.types import RenderResult, SessionState
 
 PANEL = "Live"
-"""Title of the panel; where it is closed, the camera is."""
+"""Title of the panel; closing it closes the camera."""
 _VIDEOS: Filters = (
     ("Videos", ("*.mp4", "*.mov", "*.mkv", "*.webm", "*.avi", "*.m4v", "*.mpg")),
     ("All files", ("*",)),
 )
 _LEAST_RATE = 20.0
-"""Pictures of the person a second that previews aim at."""
+"""Target rate of previews, pictures per second."""
 _RATE_SECONDS = 2.0
-"""Time over which rates and lags are averaged."""
+"""Seconds over which rates and lags are averaged."""
 
 
 @dataclass(eq=False)
 class LiveCamera:
-    """The camera, as the window knows it."""
+    """The window's knowledge of the camera."""
 
     weights: str
-    """Mark of the model that is driven."""
+    """Fingerprint of the model that is driven."""
     name: str = ""
-    """Of the camera or video; empty until it is open."""
+    """Name of the camera or video; empty until it is open."""
     seen: SeenFace | None = field(default=None, repr=False)
-    """What the newest picture shows; None until there is one."""
+    """The contents of the newest picture; None until there is one."""
     problem: str | None = None
-    """Why it cannot be opened, once that was looked at: empty where nothing is known."""
+    """Why it cannot be opened: empty if no reason was found, None if not checked yet."""
     calibrated: bool = False
     """Whether the user has shown the face at rest."""
     recording: float | None = None
-    """Clock time at which a recording began; None while there is none."""
+    """Clock time at which the recording began; None while nothing is recorded."""
     rate: float = 0.0
-    """Pictures of the person shown in a second."""
+    """Pictures of the person shown per second."""
     lag: float = 0.0
     """Mean seconds from a camera's picture to the person's."""
 
 
 class LiveCommands(SessionFiles):
-    """The camera, off by default: no picture of it leaves the program or is stored."""
+    """Commands for the camera, which is off by default: none of its pictures leave the program or
+    are stored."""
 
     live: LiveCamera | None = None
     """None while the camera is closed and is not about to be opened."""
     webcams: Mapping[str, str] | None = None
-    """What there is to open, and names for it; None until that is known."""
+    """The cameras that can be opened, with names for the user; None until known."""
     _looked_for_webcams = False
     camera_process: Serve = staticmethod(run)
-    """What runs in the camera's process."""
+    """The function that runs in the camera's process."""
     _link: CameraLink | None = None
     _driven: Drive | None = None
-    """What the face has asked for last; None while it drives nothing."""
+    """The last motion that the face asked for; None while it drives nothing."""
     _own: Drive | None = None
-    """What drives without the camera, and comes back when it is closed."""
+    """The drive without the camera, restored when it is closed."""
     _sent: SetDriving | None = None
     _times: deque[tuple[str, float]]
-    """Codes that are on their way to the screen, and when their pictures were seen."""
+    """Codes whose pictures are still to be shown, and when the camera saw the faces."""
     _shown: deque[tuple[float, float]]
     """When pictures of the person were shown, and their lags."""
 
     def choose_camera(self, source: str) -> None:
-        """Chooses the webcam or video that is opened next, or at once where one is open."""
+        """Selects the webcam or video to open next; if one is open, switches to it at once."""
         self.interface.live_source = source
         if self.live is not None:
             self.open_camera()
 
     @property
     def camera_link(self) -> CameraLink | None:
-        """The process that looks through the camera; None while there is none."""
+        """The process that reads the camera; None while there is none."""
         return self._link
 
     @property
@@ -116,12 +117,12 @@ class LiveCommands(SessionFiles):
     # The camera -------------------------------------------------------------------------------
 
     def look_for_webcams(self) -> None:
-        """Finds out which webcams there are, once and in the background."""
+        """Lists the webcams, once and in the background."""
         if not self._looked_for_webcams:
             self._check_camera(None)
 
     def _check_camera(self, camera: LiveCamera | None) -> None:
-        """Likewise, and whether the chosen one can be opened, for a camera that is to be."""
+        """Likewise, and checks whether the chosen one can be opened before opening it."""
         source = self.interface.live_source
         self._looked_for_webcams = True
 
@@ -134,7 +135,7 @@ class LiveCommands(SessionFiles):
         threading.Thread(target=look, name="webcams", daemon=True).start()
 
     def live_video_dialog(self) -> None:
-        """Asks for a video that stands in for a webcam."""
+        """Asks for a video to use in place of a webcam."""
         self._ask_for_file("open", "A video in place of a webcam", _VIDEOS, self.open_live_video)
 
     def open_live_video(self, path: str) -> None:
@@ -156,7 +157,7 @@ class LiveCommands(SessionFiles):
         self._check_camera(self.live)
 
     def _learn(self, camera: LiveCamera) -> None:
-        """Learns how the model's faces move, unless that is known, and opens the camera."""
+        """Learns how the model's faces move, unless that is known, then opens the camera."""
         camera.problem = None
 
         def done(mark: str) -> None:
@@ -176,7 +177,7 @@ class LiveCommands(SessionFiles):
         self._link = CameraLink(type(self).camera_process, task, self.shell.nudge)
 
     def close_camera(self) -> None:
-        """Closes the camera; the motion from before it comes back. What was recorded is saved."""
+        """Closes the camera and restores the motion from before. A recording is saved."""
         if self.live is not None and self.live.recording is not None:
             self.toggle_recording()
         if self._link is not None:
@@ -185,7 +186,7 @@ class LiveCommands(SessionFiles):
         self._let_go()
 
     def toggle_camera(self) -> None:
-        """Opens the camera, or closes it."""
+        """Opens or closes the camera."""
         if self.live is None:
             self.open_camera()
         else:
@@ -198,7 +199,7 @@ class LiveCommands(SessionFiles):
             self.live.calibrated = True
 
     def toggle_recording(self) -> None:
-        """Begins to record what is played, or saves it as a motion track."""
+        """Starts a recording, or ends it and saves it as a motion track."""
         if self._link is None or self.live is None:
             return
         if self.live.recording is None:
@@ -212,8 +213,8 @@ class LiveCommands(SessionFiles):
     # As pictures come -------------------------------------------------------------------------
 
     def follow_camera(self, now: float) -> bool:
-        """Takes in what the camera has seen between two frames of the window, and asks for the
-        person's picture at once; whether a frame is to be drawn before that is there.
+        """Processes what the camera has seen between two frames of the window, and requests the
+        person's picture at once; returns whether a frame must be drawn before that picture arrives.
 
         Args:
             now: time of a clock, seconds.
@@ -224,7 +225,7 @@ class LiveCommands(SessionFiles):
         return not self.live_drives
 
     def advance_live(self) -> None:
-        """Takes in what the camera has seen, and moves the person."""
+        """Processes what the camera has seen, and moves the person."""
         if self.live is None:
             return
         if not controls.open_sections.get(PANEL, False):
@@ -241,7 +242,7 @@ class LiveCommands(SessionFiles):
         if self.live.problem is not None:
             self._learn(self.live)
         if self._link is None:
-            return  # it is looked at, or learnt how the model's faces move
+            return  # it is being checked, or the model's faces are being learnt
         how = SetDriving(self.interface.live_strength, self.interface.live_smoothing)
         if how != self._sent:
             self._link.send(how)
@@ -267,7 +268,8 @@ class LiveCommands(SessionFiles):
 
     def _drive(self, seen: SeenFace, code: np.ndarray) -> None:
         state, interface = self.state, self.interface
-        if state.drive is not self._driven:  # chosen before, or meanwhile: for later
+        # the setting was changed before, or meanwhile: keep it for later
+        if state.drive is not self._driven:
             self._own = state.drive
         if interface.playing or interface.path_playing:
             interface.playing = False
@@ -276,13 +278,13 @@ class LiveCommands(SessionFiles):
                 self.notify("info", "A face drives the motion: close the camera to play the clip.")
         yaw, pitch = seen.turn if interface.live_turns else (0.0, 0.0)
         drive = Drive(code_text(code), yaw, pitch)
-        if drive != state.drive:  # else the face holds still
+        if drive != state.drive:  # otherwise the face holds still
             state.drive = drive
             self._times.append((drive.code, seen.time))
         self._driven = state.drive
 
     def _let_go(self) -> None:
-        """Shows what is shown without the camera."""
+        """Restores what is shown without the camera."""
         self.state = self._users_state()
         self._own = self._driven = None
 

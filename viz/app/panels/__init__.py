@@ -51,7 +51,7 @@ GROUPS: dict[PanelGroup, str] = {
 
 @dataclass(frozen=True)
 class Panel:
-    """A section of the sidebar."""
+    """A panel: a foldable section of the sidebar."""
 
     group: PanelGroup
     title: str
@@ -91,4 +91,4 @@ PANELS: tuple[Panel, ...] = (
     Panel("Program", "Control", icons.ICON_FA_GAMEPAD, control_panel.draw, default_open=False),
     Panel("Program", "Settings", icons.ICON_FA_GEAR, settings_panel.draw, default_open=False),
 )
-"""The sections of each group, from top to bottom."""
+"""The panels of each group, from top to bottom."""

@@ -34,11 +34,11 @@ LAYER_GROUPS = {
     "Middle": (16, 32, "features, hair and expression"),
     "Fine": (64, 4096, "colours and texture"),
 }
-"""Sides of the planes' layers in px, from and to, and what they hold."""
+"""Sides of the planes' layers in px, from and to, and what they control."""
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
-    """Seed and pad, truncation, style mixing, blend, and people's files."""
+    """Seed and pad, truncation, style mixing, blend, and person files."""
     del result
     with disabled(commands.model is None):
         _seed(state, commands)
@@ -79,9 +79,9 @@ def _seed(state: SessionState, commands: Commands) -> None:
 
 
 def _blended(state: SessionState) -> None:
-    """Who has a share in the person, between two keys of a path."""
+    """Lists the people blended into this one, between two keyframes of a path."""
     others = state.latent.others
-    if not (others or state.keyframes):  # a path that plays has somebody there now and then
+    if not (others or state.keyframes):  # a playing path has blends only now and then
         return
     shares = [f"seed {counted(other.latent.seed)}: {other.share:.0%}" for other in others]
     with controls.reserved(bool(others)) as shown:
@@ -119,7 +119,7 @@ def _truncation(state: SessionState, model: ModelInfo | None) -> None:
 
 
 def _layer_curve(state: SessionState, model: ModelInfo | None, num_ws: int) -> None:
-    """How far each layer's w stays from the average, as a curve to pull on."""
+    """The truncation of each layer's w, as a curve to drag."""
     declared, planes = setting(Latent, "layer_psi"), model.plane_resolution if model else 256
     lo, hi = -1.0, 2.0
 
@@ -142,7 +142,7 @@ def _layer_curve(state: SessionState, model: ModelInfo | None, num_ws: int) -> N
 
 
 def layer_resolution(layer: int, plane_resolution: int) -> int:
-    """Side in pixels of the block that the w of this layer steers first (StyleGAN2's order)."""
+    """Side in pixels of the first block that the w of this layer controls (StyleGAN2's order)."""
     return min(4 * 2 ** ((layer + 1) // 2), plane_resolution)
 
 

@@ -1,4 +1,4 @@
-"""Where the picture is seen from."""
+"""The camera."""
 
 from __future__ import annotations
 

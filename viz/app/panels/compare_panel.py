@@ -147,7 +147,7 @@ def _show(state: SessionState) -> None:
 
 
 def _truncation(state: SessionState, compare: Comparison) -> Comparison:
-    """Truncation of the second model, which may follow that of the first."""
+    """Truncation of the second model, which can follow that of the first."""
     _, follows = controls.segmented(
         "Truncation",
         compare.psi is None,

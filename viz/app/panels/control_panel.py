@@ -1,4 +1,4 @@
-"""Live control: which inputs are open, what they move, and what has come last."""
+"""Live control: inputs, their bindings, and the last message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from viz.state.settings import setting
 from viz.state.types import RenderResult, SessionState
 
 _REFRESH = 0.25
-"""Seconds between two looks at the last message."""
+"""Seconds between updates of the last message."""
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
@@ -45,7 +45,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
 
 
 def _addresses(wanted: ControlSettings, commands: Commands) -> ControlSettings:
-    """Where inputs listen and answers go: typed, as each change opens a port anew."""
+    """Fields for addresses and ports: typed, as each change reopens a port."""
     declared = setting(ControlSettings, "osc_port")
     changed, text = controls.text_input(
         "OSC port", str(wanted.osc_port), tooltip=declared.sentence, on_enter=True
@@ -116,7 +116,7 @@ def _bindings(commands: Commands) -> None:
 
 
 def _edited(binding: Binding) -> Binding:
-    """A binding as the user leaves it."""
+    """A binding after the user's changes."""
     path = binding.target.setting
     if path is None or path.kind != "number":
         return binding

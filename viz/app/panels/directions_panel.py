@@ -1,4 +1,4 @@
-"""Directions that the model has learnt or its makers have named: sliders along them."""
+"""Directions that the model has learnt or its makers have named, as sliders."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _LAYERS = {"All": "All", **{name: name for name in LAYER_GROUPS}}
 _PICTURE = 44.0
 """Side of small pictures, design pixels."""
 _MOST_HEIGHT = 0.45
-"""Of the list, as a part of the window's height: what comes below it stays in reach."""
+"""Height of the list, as a fraction of the window's: what comes below it stays in reach."""
 _FIRST = 10
-"""Directions without names that are listed; the others are folded."""
+"""Unnamed directions that are listed; the others are folded."""
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
-    """Sliders of one kind of directions, and of all that are in use."""
+    """Sliders for one kind of directions, and for all in use."""
     del result
     model, interface = commands.model, commands.interface
     if model is None:
@@ -73,7 +73,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
 
 
 def _kind(commands: Commands) -> DirectionKind:
-    """The kind that is listed: where nothing has a name, those found among people instead."""
+    """The kind that is listed: if nothing has a name, the kind found among people."""
     interface, declared = commands.interface, setting(Interface, "direction_kind")
     has_named = bool(commands.listed_directions("named"))
     kind = interface.direction_kind
@@ -172,8 +172,8 @@ def _slider(
 
 
 def _strip(commands: Commands, direction: Direction, here: Shift) -> float | None:
-    """Small pictures of steps along a direction; the step whose picture was pressed."""
-    present = commands.history.present  # not in the middle of a drag
+    """Small pictures of steps along a direction; returns the step whose picture was pressed."""
+    present = commands.history.present  # not while dragging
     side, pressed = style.px(_PICTURE), None
     requests = step_pictures(present.latent, present.motion, here, direction.moves)
     for number, (amount, request) in enumerate(zip(PICTURED, requests, strict=True)):
@@ -228,7 +228,7 @@ def _layers(interface: Interface, model: ModelInfo) -> tuple[int, ...]:
 
 
 def _arrange(commands: Commands, kind: DirectionKind, shown: Sequence[Direction]) -> None:
-    """The list while it is arranged: rows to drag, to star, to hide and to rename."""
+    """The list while it is being arranged: rows to drag, star, hide and rename."""
     shelf, interface = commands.direction_shelf, commands.interface
     chosen = next((k for k, d in enumerate(shown) if d.key == commands.chosen_direction), 0)
     event = sortable_rows("Row", [d.name for d in shown], chosen, [_signs(d, shelf) for d in shown])
@@ -269,7 +269,7 @@ def _signs(direction: Direction, shelf: DirectionShelf) -> tuple[Sign, ...]:
 
 
 def _in_use(state: SessionState, commands: Commands) -> None:
-    """All steps that are taken, of whatever direction."""
+    """All steps taken, along any direction."""
     heading("In use")
     with _rows("in use"):
         for owner, moves in ((state.latent, False), (state.motion, True)):

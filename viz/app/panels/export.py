@@ -1,4 +1,4 @@
-"""Taking things out of the program: what, how, where to, and what it will be."""
+"""Exporting: kind, options, destination and estimate."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from viz.exports.table import EXPORTERS
 from viz.state.types import RenderResult, SessionState
 
 _JOB = "Exporting"
-"""How the names of export jobs begin."""
+"""Prefix of the names of export jobs."""
 _FOLDER_CAPTION = "A folder"
 _CONTROLS: dict[type[Any], Callable[..., Any]] = {
     PictureOptions: export_frames.draw_picture,
@@ -39,12 +39,12 @@ _CONTROLS: dict[type[Any], Callable[..., Any]] = {
     VolumeOptions: export_meshes.draw_volume,
     ShowOptions: export_frames.draw_show,
 }
-"""Draws the controls for some exporter's options and returns them: draw(state, commands, options,
-suffix), as some options matter for one format alone. Other options get a plain row each."""
+"""Draws the controls for an exporter's options and returns the options: draw(state, commands,
+options, suffix), as some options apply to one format only. Other options get a plain row each."""
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
-    """Kind, options, name and folder, an estimate, and the button or what is under way."""
+    """Kind, options, name and folder, an estimate, and the button or the present job."""
     del result
     choices = commands.exports
     with disabled(commands.model is None):

@@ -45,7 +45,7 @@ def draw_picture(
 def draw_show(
     state: SessionState, commands: Commands, options: ShowOptions, suffix: str
 ) -> ShowOptions:
-    """How long cues stand, and how large the video is."""
+    """How long cues are shown, and how large the video is."""
     del state, commands
     options = slider("Each cue", options, "seconds")
     return slider("Height", options, "height") if suffix == ".mp4" else options
@@ -110,7 +110,7 @@ def _movement(state: SessionState, movement: Movement) -> Movement:
 
 
 def _clip(state: SessionState, movement: Movement) -> Movement:
-    # The default also fits lengths chosen in seconds.
+    # The default also suits lengths chosen in seconds.
     automatic = 1 if movement.seconds is not None else clip_rounds(state, movement)
     if movement.rounds is not None:
         automatic = clip_rounds(state, replace(movement, rounds=None))
@@ -136,7 +136,7 @@ def _orbit(movement: Movement) -> Movement:
 
 
 def _length(movement: Movement) -> Movement:
-    """Seconds, or as long as the movement is by itself."""
+    """A length in seconds, or None for the movement's own length."""
     still = movement.moving == "still"
     _, own = controls.segmented(
         "Length",
@@ -192,7 +192,7 @@ def _look(look: Look, transparent: bool) -> Look:
 
 
 _typed: dict[str, str] = {}
-"""Lists of seeds as they are being typed."""
+"""Lists of seeds while they are being typed."""
 
 
 def _people(people: tuple[int, ...]) -> tuple[int, ...]:

@@ -49,7 +49,7 @@ def draw_mesh(
 
 
 def _surface(state: SessionState, commands: Commands) -> None:
-    """The level, with the mesh beside it for all to see."""
+    """The density level, with a button that shows the mesh in the viewport."""
     shown = state.display.view == "mesh" and state.display.layout == "single"
     button_row(
         Button(

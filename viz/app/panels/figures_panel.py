@@ -1,4 +1,4 @@
-"""How well the views of the present moment agree, in figures."""
+"""Figures of how well the views of the present moment agree."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FLICKER = (
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
-    """A button that measures, and the table of what was measured last."""
+    """A button that measures, and a table of the last figures."""
     del state
     found = commands.moment_figures
     with disabled(commands.model is None or result is None or commands.measures_moment):

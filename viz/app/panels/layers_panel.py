@@ -1,4 +1,4 @@
-"""The network's layers and a look into any of them."""
+"""The network's layers, and the activation of any of them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
 
 
 def matching(layers: Sequence[LayerInfo], words: str) -> list[LayerInfo]:
-    """Layers whose name or kind contains every word, whatever its case."""
+    """Layers whose name or kind contains every word, ignoring case."""
     wanted = words.lower().split()
     return [
         layer

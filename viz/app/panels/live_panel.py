@@ -1,4 +1,4 @@
-"""A face in front of the camera drives the person: camera, calibration, and how it drives."""
+"""A face in front of the camera drives the person: camera, calibration and settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PRIVACY = (
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
-    """The camera and what it sees, calibration and recording, and how the face drives."""
+    """The camera and its picture, calibration and recording, and how the face drives the person."""
     del state, result
     model, live = commands.model, commands.live
     if model is not None and not model.moves:

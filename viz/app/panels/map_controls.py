@@ -14,7 +14,7 @@ from viz.state.types import Display, ModelInfo, Probe, ProbeResult, RenderResult
 
 _RAY_RANGE = (2.25, 3.3)
 _LEAST_SPAN = 0.01
-"""Between the ends of a range."""
+"""Smallest difference between the ends of a range."""
 Ends = tuple[float, float]
 
 
@@ -66,7 +66,7 @@ def probe_colors(probe: Probe, seen: ProbeResult | None) -> Probe:
 
 
 def _shown(result: RenderResult | None, view: MapView) -> Ends | None:
-    """The range of the first picture of a map that is on show."""
+    """The range of the first visible picture of a map."""
     if result is None:
         return None
     shots = result.request.shots
@@ -80,7 +80,7 @@ def _map_range(
     """The range of a map; None where it is found automatically.
 
     Args:
-        title: of the map.
+        title: title of the map.
         display: what is chosen.
         view: the map.
         found: the range to begin with where one is set.
@@ -111,7 +111,7 @@ def _auto_switch(label: str, is_auto: bool, about: str, note: str) -> bool:
 
 
 def _ordered(before: Ends, ends: Ends, span: float) -> Ends:
-    """The ends with the second behind the first: the one that was not moved gives way."""
+    """The ends with the second above the first: the one that was not moved gives way."""
     low, high = ends
     if high - low >= span:
         return low, high

@@ -1,4 +1,5 @@
-"""The camera and time path in numbers: its length, how it repeats, and the key at the playhead."""
+"""The camera and time path in numbers: its length, how it repeats, and the keyframe at the
+playhead."""
 
 from __future__ import annotations
 
@@ -15,11 +16,11 @@ from viz.state.settings import setting
 from viz.state.types import EASES, PATH_CLIPS, Keyframe, RenderResult, SessionState
 
 _LONGEST = 600.0
-"""Of the slider, seconds; more can be had by moving keys."""
+"""Upper end of the slider, seconds; moving keyframes allows more."""
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
-    """Adding and playing, the whole path, and the key under the playhead."""
+    """Adding and playing, the whole path, and the keyframe under the playhead."""
     del result
     interface = commands.interface
     if not state.keyframes:
@@ -46,7 +47,8 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     )
     if state.keyframes:
         _whole(state, commands)
-        # Between keys the one before is shown, faded, as the rows must not go while the path plays.
+        # Between keyframes the previous one is shown, faded, so that the rows stay while the path
+        # plays.
         index = path_editing.current(state, interface)
         before = sum(key.time <= interface.path_time for key in state.keyframes) - 1
         shown = max(before, 0) if index is None else index

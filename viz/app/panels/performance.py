@@ -1,4 +1,4 @@
-"""Where time and memory go."""
+"""Times and memory."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ def _stages(log: PerformanceLog) -> None:
     longest = max(log.stage_ms.values(), default=0.0)
     for stage, (caption, about) in STAGES.items():
         _bar(caption, log.stage_ms.get(stage), longest, about)
-    # Others, as what is done once for a person, show up when they take time.
+    # Others, such as work done once for a person, appear when they take time.
     for stage, spent in log.stage_ms.items():
         if stage not in STAGES and spent >= _NOTICED:
             _bar(stage.capitalize(), spent, longest, "")
 
 
 def _bar(caption: str, milliseconds: float | None, longest: float, about: str) -> None:
-    """One stage's time as a bar beside the longest one's; None where it was not run."""
+    """A stage's time as a bar relative to the longest one; None if it was not run."""
     height = style.px(20)
     row = layout.begin_row(caption, height)
     low = imgui.get_cursor_screen_pos()

@@ -1,4 +1,4 @@
-"""From a photo to a person: the photo, its face, how closely, and what came of it."""
+"""From a photo to a person: the photo, its face, options and the result."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _STYLE = (
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
-    """The photo and its faces, options, the button that starts, progress, and the person shown."""
+    """The photo and its faces, options, the start button, progress, and the person shown."""
     del result
     with disabled(commands.model is None):
         _open(commands)
@@ -201,7 +201,7 @@ def _making(portrait: Portrait, commands: Commands) -> None:
 
 
 def _shown(state: SessionState, commands: Commands) -> None:
-    """The person file that is shown."""
+    """The person file being shown."""
     path = state.latent.ws_file
     if not state.latent.is_portrait:
         return

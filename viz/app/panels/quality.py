@@ -1,4 +1,4 @@
-"""How carefully pictures are computed, at rest and in motion."""
+"""Quality of pictures, at rest and in motion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A part of a panel that scrolls by itself where it would become too high."""
+"""A part of a panel that scrolls by itself if it would become too high."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from imgui_bundle import imgui
 from gui_utils.controls import layout
 
 _heights: dict[str, float] = {}
-"""Heights of what such parts held in the last frame, Dear ImGui units."""
+"""Heights of the contents of such parts in the last frame, Dear ImGui units."""
 
 
 @contextmanager
 def scrolled(name: str, most: float) -> Generator[bool]:
-    """Draws the block as high as it is, or in a region that scrolls. The block gets whether it is
-    seen, and draws nothing else.
+    """Draws the block as high as it is, or in a region that scrolls. The block receives whether it
+    is visible, and draws nothing if not.
 
     Args:
         name: unique within the panel; the rectangle is recorded under it.

@@ -1,4 +1,4 @@
-"""Choosing a code by its seed, as the appearance and the motion do it."""
+"""Choosing a code by its seed, for appearance and motion alike."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Code = TypeVar("Code", Latent, Motion)
 
 
 def seed_and_pad(code: Code, name: str, crossing: str, blend: str) -> Code:
-    """A field for the seed, and the pad that seeds lie on; the code as they leave it.
+    """A field for the seed, and the pad of seeds; returns the code after the user's changes.
 
     Args:
         code: what is shown now.
@@ -50,7 +50,8 @@ def seed_and_pad(code: Code, name: str, crossing: str, blend: str) -> Code:
 
 
 def blend_rows(code: Code) -> Code:
-    """Fields for another seed and how much of it is in the blend; the code as they leave it."""
+    """Fields for another seed and its share in the blend; returns the code after the user's
+    changes."""
     code = setting_controls.seed("Other seed", code, "blend_seed")
     return setting_controls.slider("Amount", code, "blend")
 
@@ -60,7 +61,7 @@ _ONE_OF: dict[Kind, str] = {"people": "person", "motions": "motion"}
 
 
 def recommended(code: Latent | Motion, kind: Kind, commands: Commands) -> int | None:
-    """Small pictures of the recommended seeds, where there are any; the seed that was clicked.
+    """Small pictures of the recommended seeds, if there are any; returns the seed that was clicked.
 
     Args:
         code: what is shown now: its picture is framed.
@@ -71,7 +72,7 @@ def recommended(code: Latent | Motion, kind: Kind, commands: Commands) -> int | 
     if not seeds:
         return None
     heading("Recommended")
-    present = commands.history.present  # not in the middle of a drag
+    present = commands.history.present  # not while dragging
 
     def pictures(seed: int) -> tuple[RenderRequest, ...]:
         if isinstance(code, Latent):

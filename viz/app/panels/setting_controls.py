@@ -1,7 +1,7 @@
 """Controls for settings: each takes ranges, units, defaults and tooltips from the declaration.
 
-A control is given what a setting belongs to and the setting's name, and returns the owner as the
-user leaves it: a new one, or the same one edited where it is mutable.
+A control takes the object that a setting belongs to and the setting's name, and returns the object
+after the user's changes: a new one, or the same one edited if it is mutable.
 
     state.orbit = setting_controls.slider("Pitch", state.orbit, "pitch")
 """
@@ -47,7 +47,7 @@ def slider(
         label: caption.
         owner: what the setting belongs to.
         name: of the setting.
-        none: number that None stands for; None is kept where the user chooses it.
+        none: the number that None stands for; None is kept if the user chooses that number.
         default: where a reset goes, if not to the declared default.
         ends: of the slider, where they depend on the model; typed numbers may go as far as the
             setting itself.
@@ -74,7 +74,7 @@ def number(
     ends: tuple[float, float] | None = None,
     whole: bool = False,
 ) -> float | int:
-    """A slider for a number of a range that is no setting; the number as the user leaves it.
+    """A slider for a number that is not a setting; returns the number after the user's changes.
 
     Args:
         label: caption.
@@ -110,7 +110,7 @@ def number(
         tooltip=about,
         typed=(factor * numbers.lo, factor * numbers.hi),
     )
-    if not changed:  # what percent show is rounded
+    if not changed:  # numbers shown as percentages are rounded
         return value
     return round(new) if whole else new / factor
 
@@ -143,7 +143,8 @@ def vector(
     *,
     default: tuple[float, float, float] | None = None,
 ) -> Owner:
-    """Fields for three coordinates; `default` is where a reset goes, if not to the declared one."""
+    """Fields for three coordinates; `default` is what a reset restores, if not the declared
+    default."""
     declared = setting(type(owner), name)
     numbers = declared.range
     changed, new = controls.vector(
@@ -171,12 +172,12 @@ def toggle(label: str, owner: Owner, name: str) -> Owner:
 def choice(
     label: str, owner: Owner, name: str, captions: Mapping[Any, str], *, key: str = ""
 ) -> Owner:
-    """One of several values from a list that drops down; `key` takes the next one."""
+    """One of several values from a drop-down list; `key` selects the next one."""
     return _pick(controls.combo, label, owner, name, captions, key)
 
 
 def segmented(label: str, owner: Owner, name: str, captions: Mapping[Any, str]) -> Owner:
-    """One of a few values as a row of buttons."""
+    """One of a few values, as a row of buttons."""
     return _pick(controls.segmented, label, owner, name, captions)
 
 

@@ -1,4 +1,4 @@
-"""How the interface itself looks and begins."""
+"""Appearance and start of the interface."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UI_SCALES = (0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
-    """Theme and size of the interface, and what it begins with."""
+    """Theme and size of the interface, and what it starts with."""
     del state, result
     interface = commands.interface
     segmented("Theme", interface, "theme", THEMES)

@@ -1,4 +1,4 @@
-"""The steps of a show: the list of cues, the chosen cue, and where the audience looks."""
+"""A show: the list of cues, the chosen cue, and where the audience looks."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
 
 
 def _list(state: SessionState, commands: Commands) -> None:
-    """One row a cue: a click goes there, dragging moves it."""
+    """One row per cue: a click goes there, dragging moves it."""
     shown = commands.current_show.index if commands.current_show else commands.cue_index
     width, height = imgui.get_content_region_avail().x, style.px(_ROW)
     colors, draw = style.palette(), imgui.get_window_draw_list()
@@ -79,7 +79,7 @@ def _list(state: SessionState, commands: Commands) -> None:
         imgui.push_id(k)
         pressed = layout.press_area("##cue", (width, height))
         hovered = imgui.is_item_hovered()
-        # The frame of the release may bring the last move with it.
+        # The frame of the release may include the last movement.
         held = imgui.is_item_active() or imgui.is_item_deactivated()
         layout.record(f"Cue {k + 1}")
         fill = colors.fill if k == shown else colors.frame_hover if hovered else colors.frame
@@ -121,13 +121,13 @@ def _list(state: SessionState, commands: Commands) -> None:
 
 
 def _times(cue: Cue) -> str:
-    """Planned and used time in words; empty where there are none."""
+    """Planned and used time in words; empty if there are none."""
     parts = ((cue.planned, "planned"), (cue.used, "used"))
     return ", ".join(f"{clock_text(seconds)} {word}" for seconds, word in parts if seconds)
 
 
 def _rehearsal(state: SessionState, commands: Commands) -> None:
-    """All planned and used times together, and what to make of them."""
+    """The sums of planned and used times, and a button that adopts the used ones."""
     whole = Cue(
         planned=sum(cue.planned for cue in state.cues), used=sum(cue.used for cue in state.cues)
     )
@@ -146,13 +146,13 @@ def _rehearsal(state: SessionState, commands: Commands) -> None:
 
 
 def _rows_away(top: float, height: float, count: int, row: int) -> int:
-    """How many rows the pointer is below a row of the list, or above it if negative."""
+    """How many rows the pointer is below a row of the list, negative if above."""
     under = int((imgui.get_mouse_pos().y - top) // (height + style.px(2)))
     return min(max(under, 0), count - 1) - row
 
 
 def _icon(cue: Cue) -> str:
-    """What moves while the cue stands."""
+    """What moves while the cue is shown."""
     return {
         "nothing": "",
         "clip": icons.ICON_FA_PLAY,

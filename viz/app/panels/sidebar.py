@@ -19,7 +19,7 @@ _MARK = 3.0
 
 
 def draw(commands: Commands) -> None:
-    """Draws the group that is shown, or the one whose panel is looked for, and the rail."""
+    """Draws the group that is shown, or the one whose panel is being looked for, and the rail."""
     sought = layout.sought_section()
     for panel in PANELS:
         if panel.title == sought:
@@ -28,7 +28,7 @@ def draw(commands: Commands) -> None:
     group, room = commands.interface.panel_group, imgui.get_content_region_avail()
     padded = imgui.ChildFlags_.always_use_window_padding | imgui.ChildFlags_.nav_flattened
     imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(8), style.px(8)))
-    # Each group has a window of its own, so that each keeps its place when scrolled.
+    # Each group has a window of its own, so that each keeps its scroll position.
     imgui.begin_child(f"##{group}", (max(room.x - style.px(RAIL_WIDTH), 1.0), room.y), padded)
     imgui.pop_style_var()
     for panel in PANELS:
@@ -38,7 +38,7 @@ def draw(commands: Commands) -> None:
 
 
 def _draw_rail(commands: Commands) -> None:
-    """The groups at the right edge; they come before the panels in the order of the Tab key."""
+    """The groups at the right edge; in the order of the Tab key they come before the panels."""
     start, room = imgui.get_cursor_pos(), imgui.get_content_region_avail()
     left, height = start.x + room.x - style.px(RAIL_WIDTH), room.y / len(GROUPS)
     with controls.scope("Rail"):
@@ -51,7 +51,7 @@ def _draw_rail(commands: Commands) -> None:
 
 
 def _draw_section(commands: Commands, panel: Panel) -> None:
-    """One panel under its title; if it fails it is folded with a notice, and the rest goes on."""
+    """A panel under its title; if it fails it is folded with a notice, and the others go on."""
     with controls.section(panel.title, icon=panel.icon, default_open=panel.default_open) as is_open:
         if not is_open:
             return
@@ -66,7 +66,7 @@ def _draw_section(commands: Commands, panel: Panel) -> None:
 
 
 def _tab(group: PanelGroup, height: float, chosen: bool) -> bool:
-    """A group's icon over its word; whether it was pressed."""
+    """A group's icon above its name; returns whether it was pressed."""
     low, width = imgui.get_cursor_screen_pos(), style.px(RAIL_WIDTH)
     pressed = layout.press_area(f"##{group}", (width, height))
     layout.record(group, presses=True)

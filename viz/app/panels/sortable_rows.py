@@ -1,4 +1,4 @@
-"""Rows that are sorted by dragging, with small signs to press at their ends."""
+"""Rows that are sorted by dragging, with small icons to press at their ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SIGN = 24.0
 
 @dataclass(frozen=True)
 class Sign:
-    """A small sign at the end of a row."""
+    """A small icon at the end of a row."""
 
     icon: str
     name: str
@@ -26,20 +26,20 @@ class Sign:
 
 @dataclass(frozen=True)
 class RowEvent:
-    """What the user did to a row: chose it, dragged it or pressed one of its signs."""
+    """What the user did with a row: chose it, dragged it or pressed one of its icons."""
 
     row: int
     to: int | None = None
-    """Where it was dragged."""
+    """Index of the place that it was dragged to."""
     sign: int | None = None
-    """Which of its signs was pressed."""
+    """Name of the icon that was pressed."""
 
 
 def sortable_rows(
     name: str, captions: Sequence[str], chosen: int, signs: Sequence[Sequence[Sign]]
 ) -> RowEvent | None:
-    """Draws one row a caption, the chosen one filled; what the user did in this frame. Rectangles
-    are recorded as "name 1", and those of signs as "name 1/Star"."""
+    """Draws one row per caption, the chosen one filled; returns what the user did in this frame.
+    Rectangles are recorded as "name 1", and those of signs as "name 1/Star"."""
     height, gap = style.px(_ROW), style.px(2)
     storage, dragged = imgui.get_state_storage(), imgui.get_id(f"dragged {name}")
     top = imgui.get_cursor_screen_pos().y
@@ -49,7 +49,7 @@ def sortable_rows(
         imgui.push_id(f"{name} {k}")
         pressed = _row(f"{name} {k + 1}", caption, k == chosen, len(signs[k]))
         hovered = imgui.is_item_hovered()
-        # The frame of the release may bring the last move with it.
+        # The frame of the release may include the last movement.
         held = imgui.is_item_active() or imgui.is_item_deactivated()
         if imgui.is_item_activated():
             storage.set_int(dragged, k)

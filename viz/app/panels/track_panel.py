@@ -32,7 +32,7 @@ _CONSENT = "Use only videos of people who agree to it: how someone moves can ide
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
-    """Videos, tracks, the one that drives, and how strongly."""
+    """Videos, tracks, the present track, and how strongly it drives the person."""
     del result
     model = commands.model
     if model is not None and not model.moves:
@@ -71,7 +71,7 @@ def _open(commands: Commands) -> None:
 
 
 def _following(commands: Commands) -> None:
-    """The video that is being followed, or how the next one will be."""
+    """The video being followed, or the options for the next one."""
     if not commands.following:
         if fold("Tracking options"):
             options = slider("Face", commands.track_options, "face", ends=(1, 8))

@@ -1,4 +1,4 @@
-"""What the viewport shows, and how."""
+"""The viewport's content and appearance."""
 
 from __future__ import annotations
 

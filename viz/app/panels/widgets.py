@@ -1,4 +1,4 @@
-"""What several panels draw alike: rows of buttons, cells, headings and folds."""
+"""What several panels draw alike: rows of buttons, cells, headings and foldable parts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class Button:
 
 
 def button_row(*buttons: Button) -> None:
-    """Buttons of equal width that fill the line; icons go where not all captions fit with them."""
+    """Buttons of equal width that fill the line; icons are dropped if the captions do not fit
+    beside them."""
     gap = style.px(_GAP)
     available = imgui.get_content_region_avail().x
     width = (available - gap * (len(buttons) - 1)) / len(buttons)
@@ -44,7 +45,7 @@ def button_row(*buttons: Button) -> None:
     widest = max(imgui.calc_text_size(caption).x for caption in captions)
     padding = imgui.get_style().frame_padding
     with_icons = widest + imgui.calc_text_size(icons.ICON_FA_USER + "  ").x + 2 * padding.x <= width
-    # The smallest padding that still looks like a button, where words are long.
+    # The smallest padding that still looks like a button, for long captions.
     slim = min(padding.x, max((width - widest) / 2, style.px(2)))
     imgui.push_style_var(imgui.StyleVar_.frame_padding, (slim, padding.y))
     for index, button in enumerate(buttons):
@@ -69,7 +70,7 @@ def cells(
     tooltip: Callable[[int], str],
     width: float = _CELL_WIDTH,
 ) -> int | None:
-    """Small cells in rows of equal width; the index of the one that was clicked.
+    """Small cells in rows of equal width; returns the index of the one that was clicked.
 
     ``width`` is the least one, in design pixels. ``lit`` are the indices drawn filled. Rectangles
     are recorded as "name/caption".
@@ -133,7 +134,7 @@ def heading(text: str) -> None:
 
 
 def fold(title: str) -> bool:
-    """A line that shows or hides what follows it; closed at first, and remembered as panels are."""
+    """A line that shows or hides what follows it; closed at first, and remembered like panels."""
     key = f"{layout.scope_name()}/{title}"
     is_open = controls.open_sections.setdefault(key, False)
     if layout.opens_folds():
@@ -159,7 +160,7 @@ def fold(title: str) -> bool:
 
 
 def value_with_button(label: str, text: str, icon: str, tooltip: str, full_text: str = "") -> bool:
-    """A label, a text and a small button at the line's end; whether the button was pressed.
+    """A label, a text and a small button at the line's end; returns whether the button was pressed.
 
     The text loses its beginning where it does not fit: the end of a path says most.
     """
@@ -179,8 +180,8 @@ def value_with_button(label: str, text: str, icon: str, tooltip: str, full_text:
 
 
 def end_of(text: str, width: float) -> str:
-    """``text``, or "…" and as much of its end as fits ``width`` Dear ImGui units; what cannot be
-    shown of it is replaced."""
+    """``text``, or "…" and as much of its end as fits ``width`` Dear ImGui units; characters that
+    cannot be shown are replaced."""
     text = printable(text)
     if imgui.calc_text_size(text).x <= width:
         return text
@@ -195,12 +196,13 @@ def end_of(text: str, width: float) -> str:
 
 
 def preview_hint(log: PerformanceLog) -> None:
-    """What the last preview left out; the line is there before the first one, too."""
+    """What the last preview left out; before the first one the line is there too."""
     controls.hint(f"Last preview: {log.preview_level or 'none'}.")
 
 
 def driven_hint(state: SessionState) -> None:
-    """Why controls of the motion code change nothing, where a track or a live face drives."""
+    """Why controls of the motion code have no effect, while a track or a live face drives the
+    person."""
     drive = state.drive
     if drive is not None and drive.driven is not None and not drive.blend:
         controls.hint(
@@ -211,7 +213,7 @@ def driven_hint(state: SessionState) -> None:
 
 
 def pick_from_popup(name: str, rows: Iterable[tuple[str, str, str]]) -> str | None:
-    """A list that opens at the cursor, once `imgui.open_popup(name)` was called; the key picked.
+    """A list that opens at the cursor after `imgui.open_popup(name)`; returns the key picked.
 
     Args:
         name: of the popup.
@@ -240,7 +242,7 @@ def files_row(
     show: Callable[[str], object],
     *others: Button,
 ) -> None:
-    """Buttons that open a file or one that was opened before, and others beside them.
+    """Buttons that open a file or a recent one, and further buttons beside them.
 
     Args:
         open_file: opens a file by a dialog.
@@ -280,7 +282,7 @@ def _two_lines(key: str, title: str, line: str) -> bool:
 
 @contextmanager
 def disabled(when: bool) -> Generator[None]:
-    """Fade the block's controls and take no input there."""
+    """Fades the block's controls and disables their input."""
     imgui.begin_disabled(when)
     try:
         yield
@@ -294,16 +296,16 @@ def times(*numbers: int) -> str:
 
 
 LEAST_SEED = -10_000
-"""Lowest number that a seed is shown as: those below 0 lie left of and below the pad's origin."""
+"""Lowest number that a seed is shown as: those below 0 are left of and below the pad's origin."""
 
 
 def counted(seed: int) -> int:
-    """A seed as it was counted on the pad: the last ones before 2**32 are those below 0."""
+    """A seed as counted on the pad: the last ones before 2**32 are shown as those below 0."""
     return seed - 2**32 if seed >= 2**32 + LEAST_SEED else seed
 
 
 def seed_caption(seed: int) -> str:
-    """A seed as a pad has room for it: of a long one the last digits."""
+    """A seed as far as there is room for it on a pad: the last digits of a long one."""
     seed = counted(seed)
     if seed < 0:
         return f"−{-seed}"  # noqa: RUF001  (the minus sign of the pad's font)

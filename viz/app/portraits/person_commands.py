@@ -1,4 +1,4 @@
-"""What a user can do with people's files."""
+"""Commands for person files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PEOPLE: Filters = (("People", (f"*{PERSON_SUFFIX}",)),)
 
 
 class PersonCommands(SessionFiles):
-    """Person files, and files of ws."""
+    """Commands for person files and ws files."""
 
     @property
     def recent_people(self) -> Sequence[str]:
@@ -32,7 +32,7 @@ class PersonCommands(SessionFiles):
 
         Args:
             path: the file.
-            with_model: whether a person's model may take the place of the one that is loaded.
+            with_model: whether the person's model may replace the loaded one.
         """
         path = str(Path(path).absolute())
 
@@ -50,7 +50,7 @@ class PersonCommands(SessionFiles):
         self.worker.start(CheckPersonJob(path, tuple(candidates)), done)
 
     def _offer_model(self, path: str, model: str) -> None:
-        """Tells that a person belongs to another model, which is at hand."""
+        """Tells the user that a person belongs to another model, which is available."""
 
         def bring() -> None:
             self.open_person(path, with_model=True)
@@ -63,9 +63,9 @@ class PersonCommands(SessionFiles):
 
     def _show_person(self, path: str) -> None:
         person = Latent.of_file(path)
-        if not person.is_portrait:  # ws alone go into whatever is chosen
+        if not person.is_portrait:  # ws alone can be used with whatever model is chosen
             person = replace(self.state.latent, ws_file=path, expression=0.0, others=())
         self.state.latent = person
         self.preferences.loaded_ws(path)
         self.remember()
-        self.scheduler.ask_again()  # the file may have changed, and the state not
+        self.scheduler.ask_again()  # the file may have changed although the state has not

@@ -1,4 +1,4 @@
-"""A photo under way to a person: what the window knows of it."""
+"""A photo being turned into a person: the window's state of it."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from viz.portrait.face_marks import Box, FaceMark, PhotoFaces, Point
 from viz.portrait.inversion.inversion_options import InversionOptions
 
 LEAST_BOX = 16.0
-"""Least side of a face's box that is drawn by hand, pixels of the photo."""
+"""Smallest side of a hand-drawn face box, pixels of the photo."""
 
 
 @dataclass
 class Portrait:
-    """The photo beside the picture, its faces, and the person that is made of one."""
+    """The photo beside the picture, its faces, and the person made from one of them."""
 
     path: str = ""
-    """The photo; empty for none."""
+    """Path of the photo; empty for none."""
     pixels: np.ndarray | None = field(default=None, repr=False)
     """The photo as shown, uint8 [h, w, 3]; None until it is read."""
     found: PhotoFaces | None = None
-    """None until faces were looked for."""
+    """The faces found; None before the search."""
     chosen: int = 0
     """Which face."""
     corrected: bool = False
-    """Whether the face was marked by hand and its landmarks are not found yet."""
+    """Whether the face was marked by hand and its landmarks are yet to be found."""
     options: InversionOptions = field(default_factory=InversionOptions)
     name: str = ""
-    """What the person is to be called; empty for the photo's name."""
+    """Name for the person; empty for the photo's name."""
     looking: bool = False
-    """Whether faces are being looked for."""
+    """Whether faces are being searched for."""
     making: str = ""
-    """The person file that is being made; empty while none is."""
+    """The person file being made; empty while none is."""
     live: np.ndarray | None = field(default=None, repr=False)
     """The person as found so far, uint8 [H, W, 3]."""
     made: str = ""
-    """The person file that was made of this photo."""
+    """The person file that was made from this photo."""
     crop: tuple[float, float, float, float] | None = None
     """Where that person's picture lies in the photo, as `PersonFile.crop`."""
     beside: bool = True
     """Whether the photo is shown beside the picture."""
     whole: bool = True
-    """Whether all of it is shown, rather than the part that the picture shows."""
+    """Whether the whole photo is shown, rather than the part that the picture shows."""
 
     @property
     def shown(self) -> bool:
-        """Whether the photo takes its place beside the picture."""
+        """Whether the photo is to be shown beside the picture now."""
         return bool(self.path) and self.beside
 
     @property
@@ -57,11 +57,11 @@ class Portrait:
 
     @property
     def face(self) -> FaceMark | None:
-        """The chosen one."""
+        """The chosen face."""
         return self.faces[self.chosen] if self.chosen < len(self.faces) else None
 
     def mark(self, face: FaceMark, *, by_hand: bool = True) -> None:
-        """Puts another mark in the place of the chosen face, or adds the first."""
+        """Replaces the chosen face by another mark, or adds the first."""
         if self.found is None:
             return
         faces = [*self.faces]
@@ -71,7 +71,7 @@ class Portrait:
 
 
 def with_box(face: FaceMark, box: Box) -> FaceMark:
-    """A face whose box was dragged; its points go along."""
+    """A face after its box was dragged; its points move along."""
     left, top, right, bottom = box
     box = (left, top, max(right, left + LEAST_BOX), max(bottom, top + LEAST_BOX))
     old = face.box
@@ -88,7 +88,8 @@ def with_box(face: FaceMark, box: Box) -> FaceMark:
 
 
 def with_eye(face: FaceMark, which: int, place: Point) -> FaceMark:
-    """A face one of whose eyes was dragged; the points turn and grow with the line of the eyes."""
+    """A face after one of its eyes was dragged; its points rotate and scale with the line of the
+    eyes."""
     eyes = (place, face.eyes[1]) if which == 0 else (face.eyes[0], place)
     (a, b), (to_a, to_b) = (tuple(complex(*eye) for eye in pair) for pair in (face.eyes, eyes))
     if abs(to_b - to_a) < 2 or abs(b - a) < 1e-6:
@@ -103,7 +104,7 @@ def with_eye(face: FaceMark, which: int, place: Point) -> FaceMark:
 
 
 def around(middle: Point, side: float) -> FaceMark:
-    """A face marked by hand where none was found: a box with eyes where they usually are."""
+    """A mark for a face that was not found: a box with the eyes where they usually are."""
     x, y = middle
     half = side / 2
     eyes = ((x - 0.2 * side, y - 0.12 * side), (x + 0.2 * side, y - 0.12 * side))

@@ -1,4 +1,5 @@
-"""The photo beside the picture: its faces, marked and corrected, or the part that was taken."""
+"""The photo beside the picture: its faces, marked and corrected, or the part used for the
+person."""
 
 from __future__ import annotations
 
@@ -19,9 +20,9 @@ from viz.portrait.face_marks import FaceMark
 
 _MARGIN = 8.0
 _HANDLE = 16.0
-"""Side of what can be gripped, design pixels."""
+"""Side of a drag handle, design pixels."""
 _CORNERS = ((0, 1), (2, 1), (2, 3), (0, 3))
-"""Which numbers of a box its corners have, from the upper left one clockwise."""
+"""Indices into a box of the coordinates of its corners, clockwise from the upper left."""
 _CORNER_NAMES = ("Upper left", "Upper right", "Lower right", "Lower left")
 _EYE_NAMES = ("Eye at the left", "Eye at the right")
 
@@ -33,7 +34,7 @@ class PhotoPane:
         self._photo, self._live = _Picture(), _Picture()
 
     def draw(self, commands: Commands) -> None:
-        """Fills the current window's content region with the photo; drags correct its face."""
+        """Fills the current window's content region with the photo; dragging corrects its face."""
         portrait, area = commands.portrait, _content()
         if portrait.pixels is None:
             overlays.draw_note(area, "Reading the photo")
@@ -54,7 +55,8 @@ class PhotoPane:
                 _Marks(place, portrait.found.size[0]).draw(commands)
 
     def draw_live(self, portrait: Portrait) -> bool:
-        """Fills the region with the person as found so far; False where there is nothing yet."""
+        """Fills the region with the person as found so far; returns False if there is nothing
+        yet."""
         if portrait.live is None:
             return False
         tile = tile_places(_content(), 1, None, 0.0)[0]
@@ -65,13 +67,13 @@ class PhotoPane:
         return True
 
     def close(self) -> None:
-        """Frees what lies on the GPU."""
+        """Frees the GPU memory."""
         self._photo.delete()
         self._live.delete()
 
 
 class _Picture:
-    """A picture on the GPU, sent when it is another one."""
+    """A picture on the GPU, uploaded when it changes."""
 
     def __init__(self) -> None:
         self._texture: Texture | None = None
@@ -90,7 +92,7 @@ class _Picture:
 
 
 class _Marks:
-    """The faces over a photo.
+    """The marks of faces over a photo.
 
     Args:
         place: of the photo in the window.
@@ -102,7 +104,7 @@ class _Marks:
         self._scale = (place[2] - place[0]) / width
 
     def draw(self, commands: Commands) -> None:
-        """All faces; the chosen one has handles unless a person is being made of it."""
+        """Draws all faces; the chosen one has handles unless a person is being made of it."""
         portrait = commands.portrait
         chosen = portrait.face
         if chosen is not None:
@@ -123,7 +125,7 @@ class _Marks:
         return self._left + point[0] * self._scale, self._top + point[1] * self._scale
 
     def _area(self, name: str, low: tuple[float, float], high: tuple[float, float]) -> bool:
-        """Something to grip; whether it was pressed."""
+        """An area to press; returns whether it was pressed."""
         imgui.set_cursor_screen_pos(low)
         size = (max(high[0] - low[0], 1.0), max(high[1] - low[1], 1.0))
         pressed = imgui.invisible_button(f"##{name}", size)
@@ -131,7 +133,7 @@ class _Marks:
         return pressed
 
     def _handle(self, name: str, point: tuple[float, ...]) -> tuple[float, float] | None:
-        """Something to drag, around a point of the photo; how far it was dragged."""
+        """A handle around a point of the photo; returns how far it was dragged."""
         x, y = self._at(point)
         reach = style.px(_HANDLE) / 2
         self._area(name, (x - reach, y - reach), (x + reach, y + reach))
@@ -141,7 +143,8 @@ class _Marks:
         """How far the last area was dragged in this frame, pixels of the photo."""
         if imgui.is_item_hovered() or imgui.is_item_active():
             imgui.set_mouse_cursor(imgui.MouseCursor_.resize_all)
-        # The frame of the release may bring the last move with it, that of the press one before it.
+        # The frame of the release may include the last movement, and that of the press the movement
+        # before it.
         held = imgui.is_item_active() or imgui.is_item_deactivated()
         if not held or imgui.is_item_activated():
             return None
@@ -150,7 +153,7 @@ class _Marks:
         return moved if any(moved) else None
 
     def _drag(self, face: FaceMark, commands: Commands) -> None:
-        # What lies on top comes first: it takes the mouse.
+        # Areas on top come first, as they take the mouse.
         left_off = False
         for which, name in enumerate(_EYE_NAMES):
             x, y = face.eyes[which]
@@ -221,7 +224,7 @@ def _draw_crop(
     crop: tuple[float, float, float, float],
     size: tuple[int, int],
 ) -> None:
-    """The part of a photo of that size in which the person was found, upright and level."""
+    """Draws the part of a photo of that size in which the person was found, upright and level."""
     x, y, side, angle = crop
     cos, sin = (f(math.radians(angle)) for f in (math.cos, math.sin))
     left, top, right, bottom = tile

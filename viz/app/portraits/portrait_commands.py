@@ -1,4 +1,4 @@
-"""What a user can do to make a person of a photo."""
+"""Commands for making a person from a photo."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from viz.state.person import PERSON_SUFFIX, UNFINISHED_SUFFIX
 from viz.state.types import Orbit
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic")
-"""Endings of files that may be photos."""
+"""Extensions of files that may be photos."""
 _PHOTOS: Filters = (
     ("Pictures", tuple(f"*{suffix}" for suffix in PICTURES)),
     ("All files", ("*",)),
@@ -30,7 +30,7 @@ _PHOTOS: Filters = (
 
 
 class PortraitCommands(PersonCommands):
-    """Photos, and the people made of them."""
+    """Commands for photos, and for the people made from them."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -43,7 +43,7 @@ class PortraitCommands(PersonCommands):
         self._ask_for_file("open", "Open a photo", _PHOTOS, self.open_photo)
 
     def open_photo(self, path: str) -> None:
-        """Shows a photo beside the picture and looks for its faces."""
+        """Shows a photo beside the picture and searches it for faces."""
         if self.portrait.making:
             self.notify("info", "A person is being made: stop that first, or wait for it.")
             return
@@ -53,7 +53,7 @@ class PortraitCommands(PersonCommands):
         self._look(FindFacesJob(path))
 
     def close_photo(self) -> None:
-        """Shows no photo any more; what is being made of it goes on."""
+        """Closes the photo; making a person from it continues."""
         if self.portrait.making:
             self.portrait.beside = False
         else:
@@ -68,7 +68,7 @@ class PortraitCommands(PersonCommands):
         self.portrait.mark(face)
 
     def add_face(self) -> None:
-        """Marks a face in the middle of the photo, to be dragged to its place."""
+        """Adds a mark in the middle of the photo, to be dragged to a face."""
         found = self.portrait.found
         if found is not None:
             self.portrait.chosen = len(found.faces)
@@ -77,7 +77,7 @@ class PortraitCommands(PersonCommands):
             self.look_again()
 
     def look_again(self) -> None:
-        """Finds the landmarks of the chosen face where it was marked by hand."""
+        """Finds the landmarks of the chosen face if it was marked by hand."""
         portrait, face = self.portrait, self.portrait.face
         if face is not None and portrait.corrected and not portrait.looking:
             portrait.looking, portrait.corrected = True, False
@@ -93,7 +93,7 @@ class PortraitCommands(PersonCommands):
                 portrait.found = found
                 for note in found.notes:
                     self.notify("warning", note)
-            elif not portrait.corrected and found.faces:  # else it was dragged on meanwhile
+            elif not portrait.corrected and found.faces:  # otherwise it was dragged meanwhile
                 portrait.mark(found.faces[0], by_hand=False)
             self.look_again()
 
@@ -108,8 +108,8 @@ class PortraitCommands(PersonCommands):
 
     @property
     def person_target(self) -> Path:
-        """The person file that is made next: one that was stopped is gone on with, and no other
-        file is replaced."""
+        """The next person file to make: an unfinished one is resumed, and no other file is
+        replaced."""
         portrait = self.portrait
         name = naming.safe_name(portrait.name) or naming.safe_name(Path(portrait.path).stem)
         path = Path(self.preferences.capture_folder) / f"{name or 'person'}{PERSON_SUFFIX}"
@@ -117,7 +117,7 @@ class PortraitCommands(PersonCommands):
 
     @property
     def person_unfinished(self) -> bool:
-        """Whether that file was stopped and can be gone on with."""
+        """Whether that file was stopped and can be resumed."""
         return _is_unfinished(self.person_target)
 
     def set_portrait_options(self, options: InversionOptions) -> None:
@@ -127,7 +127,7 @@ class PortraitCommands(PersonCommands):
         self.portrait.name = name
 
     def make_person(self) -> None:
-        """Makes the person of the chosen face."""
+        """Makes the person from the chosen face."""
         portrait, face, model = self.portrait, self.portrait.face, self.model
         if face is None or model is None or portrait.making:
             return
@@ -157,7 +157,7 @@ class PortraitCommands(PersonCommands):
             self.view_as_photo()
 
     def view_as_photo(self) -> None:
-        """Shows the person as the photo does: its camera and expression."""
+        """Shows the person as in the photo: its camera and expression."""
 
         def view() -> None:
             about = person_file.head(self.state.latent.ws_file)
@@ -173,7 +173,7 @@ class PortraitCommands(PersonCommands):
         self.guarded(view)
 
     def portrait_progress(self, event: Progress) -> None:
-        """Takes in what a job shows of a photo or a person."""
+        """Takes the reports of a job about a photo or a person."""
         portrait = self.portrait
         if event.picture is None:
             return
@@ -184,7 +184,7 @@ class PortraitCommands(PersonCommands):
 
 
 def person_is_there(path: str) -> bool:
-    """Whether there is a person file."""
+    """Whether a person file exists."""
     return not named_files.problem_of(path)
 
 

@@ -1,4 +1,4 @@
-"""What a user can do with videos and motion tracks."""
+"""Commands for videos and motion tracks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from viz.state.errors import UserError
 from viz.state.person import UNFINISHED_SUFFIX
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg")
-"""Endings of files that may be videos of a face."""
+"""Extensions of files that may be videos of a face."""
 _TRACKS: Filters = (("Motion tracks", (f"*{TRACK_SUFFIX}",)),)
 _VIDEOS: Filters = (
     ("Videos", tuple(f"*{suffix}" for suffix in VIDEOS)),
@@ -29,12 +29,12 @@ _VIDEOS: Filters = (
 
 
 class TrackCommands(SessionFiles):
-    """Videos to motion tracks, and tracks that drive the person."""
+    """Commands that turn videos into motion tracks, and let tracks drive the person."""
 
     track_options = TrackOptions()
-    """How the next video is followed."""
+    """Options for following the next video."""
     following = ""
-    """The video that is being followed; empty while none is."""
+    """The video being followed; empty while none is."""
 
     @property
     def recent_tracks(self) -> Sequence[str]:
@@ -43,15 +43,15 @@ class TrackCommands(SessionFiles):
 
     @property
     def track(self) -> MotionTrack | None:
-        """The track of the session; None where there is none, or its file cannot be read."""
+        """The track of the session; None if there is none, or its file cannot be read."""
         return driven.loaded(self.state.drive)
 
     def open_track_dialog(self) -> None:
-        """Asks for a motion track that is to drive the person."""
+        """Asks for a motion track to drive the person with."""
         self._ask_for_file("open", "Open a motion track", _TRACKS, self.open_track)
 
     def open_track(self, path: str) -> None:
-        """Lets a motion track drive the person from its first frame on."""
+        """Lets a motion track drive the person, starting at its first frame."""
         path = str(Path(path).absolute())
         self.guarded(lambda: self._drive_by(path))
 
@@ -66,7 +66,7 @@ class TrackCommands(SessionFiles):
         state = self.state
         state.drive = driven.begin(path, state.drive)
         if state.latent.is_portrait:
-            # The photo's expression would come on top of the driver's.
+            # The photo's expression would be added to the driver's.
             state.latent = replace(state.latent, expression=0.0)
         self.open_panel("Motion track")
         self.preferences.loaded_ws(path)
@@ -78,7 +78,7 @@ class TrackCommands(SessionFiles):
         self.state.drive = None
 
     def show_track_frame(self, frame: int) -> None:
-        """Shows a frame of the track, which drives from then on."""
+        """Shows a frame of the track, which then drives the person."""
         drive = self.state.drive
         if drive is not None:
             path_editing.pause(self.interface)
@@ -92,15 +92,15 @@ class TrackCommands(SessionFiles):
         self._ask_for_file("open", "Open a video of a face", _VIDEOS, self.open_video)
 
     def open_video(self, path: str) -> None:
-        """Follows the face of a video in the background; its motion track drives the person as soon
-        as it is made. A video that was stopped goes on."""
+        """Follows the face of a video in the background; its motion track drives the person once it
+        is made. A video that was stopped is resumed."""
         if self.following:
             self.notify("info", "A video is being followed: stop that first, or wait for it.")
             return
         path = str(Path(path).absolute())
         target = self._track_target(path)
         self.following = path
-        self.preferences.loaded_ws(path)  # exports take its sound and its frames
+        self.preferences.loaded_ws(path)  # exports use its sound and its frames
         self.remember()
         self.open_panel("Motion track")
 
@@ -115,8 +115,8 @@ class TrackCommands(SessionFiles):
         self.worker.start(TrackVideoJob(path, str(target), self.track_options), done, ended)
 
     def into_video_dialog(self) -> None:
-        """Asks where to save the track's video with the head of the person shown; first for the
-        video, where it is not at hand."""
+        """Asks where to save the track's video with the head of the person shown; first asks for
+        the video if it was not found."""
         drive, track = self.state.drive, self.track
         if drive is None or track is None:
             return
@@ -144,8 +144,8 @@ class TrackCommands(SessionFiles):
         self.notify("success", f"Saved {Path(path).name}.", path)
 
     def _track_target(self, video: str) -> Path:
-        """The track of a video: in the folder of pictures; one that was stopped is gone on with,
-        and no other file is replaced."""
+        """The track of a video, in the folder for pictures: an unfinished one is resumed, and no
+        other file is replaced."""
         name = naming.safe_name(Path(video).stem) or "video"
         path = Path(self.preferences.capture_folder) / f"{name}{TRACK_SUFFIX}"
         stopped = not named_files.problem_of(path.with_suffix(UNFINISHED_SUFFIX))

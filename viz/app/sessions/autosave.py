@@ -1,4 +1,4 @@
-"""The session as it saves itself, and the sessions of windows that ended unexpectedly."""
+"""Automatic saving of the session, and the sessions of windows that ended unexpectedly."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from viz.state.types import SessionState
 log = logging.getLogger(__name__)
 
 _SECONDS = 60.0
-"""Between two saves of a session that goes on changing."""
+"""Seconds between two saves of a session that keeps changing."""
 _MOST_KEPT = 20
 _PATIENCE = 5.0
-"""Seconds that the end of the program waits for a slow disk."""
+"""Seconds that the program's end waits for a slow disk."""
 _NAME = re.compile(r"(\d{8}T\d{12})-([0-9a-f]{8})\.json")
 _TIME = "%Y%m%dT%H%M%S%f"
 _SEEN = ".seen.json"
-"""Ending of the files with what was looked at; the mark of the window comes before it."""
+"""Ending of the history files, after the window's id."""
 _KEY = "resume"
-"""Entry of the session's JSON that tells where it belongs; sessions do without."""
+"""Key of the saved JSON that says where the session belongs; plain sessions lack it."""
 
 
 @dataclass(frozen=True)
@@ -43,30 +43,30 @@ class Origin:
     """Where a session belongs."""
 
     file: str = ""
-    """The session's file; empty while it has none."""
+    """The session's file; empty if it has none."""
     stamp: Stamp | None = None
-    """Of that file when it was opened or saved."""
+    """Stamp of that file when it was opened or saved."""
     saved: SessionState | None = None
     """The session as it is in that file, or as it began."""
     cue: int | None = None
-    """The cue that stands; None while no show runs."""
+    """Index of the present cue; None while no show runs."""
     begun: float | None = None
     """When the talk began, seconds since 1970; None while no show runs."""
 
 
 @dataclass(frozen=True)
 class SavedSession:
-    """A session that saved itself."""
+    """An automatically saved session."""
 
     path: Path
     run: str
-    """Mark of the window that it was saved by."""
+    """Id of the window that saved it."""
     time: datetime
-    """When, with its time zone."""
+    """When it was saved, with time zone."""
 
     @classmethod
     def at(cls, path: Path) -> SavedSession | None:
-        """What a file's name says; None for other files."""
+        """Parses a file's name; None for other files."""
         found = _NAME.fullmatch(path.name)
         if found is None:
             return None
@@ -78,14 +78,14 @@ class SavedSession:
 
     @property
     def when(self) -> str:
-        """Day and time in words, to begin with."""
+        """Day and time in words, to start a sentence."""
         days = (datetime.now().astimezone().date() - self.time.date()).days
         day = {0: "Today", 1: "Yesterday"}.get(days, f"{self.time:%d %B %Y}")
         return f"{day} at {self.time:%H:%M:%S}"
 
     @property
     def origin(self) -> Origin:
-        """Where it belongs; nowhere if the file does not tell."""
+        """Where it belongs; an empty origin if the file does not say."""
         with suppress(OSError, ValueError, AttributeError, RecursionError):
             data = json.loads(self.path.read_text("utf-8"))
             return settings.read(Origin, data.get(_KEY, {}))
@@ -93,7 +93,7 @@ class SavedSession:
 
     @property
     def seen(self) -> list[Seen]:
-        """What was looked at in its window, the newest first; empty if that cannot be read."""
+        """The history of its window, newest first; empty if it cannot be read."""
         with suppress(OSError, ValueError, RecursionError):
             data = json.loads(self.path.with_name(self.run + _SEEN).read_text("utf-8"))
             return settings.fitting_fields(_SeenFile, data).get("seen", [])
@@ -101,20 +101,20 @@ class SavedSession:
 
     @property
     def about(self) -> str:
-        """What it shows, in a few words."""
+        """A short description of its content."""
         return _about(self.path)
 
 
 @dataclass(frozen=True)
 class _SeenFile:
-    """What was looked at in a window, beside its sessions."""
+    """The history of a window, stored beside its sessions."""
 
     seen: list[Seen] = field(default_factory=list[Seen])
 
 
 @functools.lru_cache(maxsize=4 * _MOST_KEPT)
 def _about(path: Path) -> str:
-    # A file that was written once is never changed, so this may be kept.
+    # Files are never changed after they are written, so this may be cached.
     try:
         text = path.read_text("utf-8")
         state = session.from_json(text)
@@ -131,8 +131,8 @@ def _about(path: Path) -> str:
 class Autosave:
     """Saves the session of one window to a folder that all windows share.
 
-    A window holds a lock there from its first save to its orderly end. A lock that nobody holds is
-    left by a window that was killed.
+    A window holds a lock there from its first save until it closes normally. A lock file that no
+        process holds was left by a window that was killed.
 
     Args:
         folder: where the sessions go; it may not exist.
@@ -142,9 +142,9 @@ class Autosave:
         self.folder = folder
         self.every = _SECONDS
         self.problem = ""
-        """A sentence on why the last save failed; empty when it did not."""
+        """Why the last save failed, as a sentence; empty if it succeeded."""
         self.seen: tuple[Seen, ...] = ()
-        """What was looked at, the newest first, to be saved with the session."""
+        """The history, newest first, to be saved with the session."""
         self._seen_written: tuple[Seen, ...] = ()
         self._run = uuid.uuid4().hex[:8]
         self._lock: FileLock | None = None
@@ -153,7 +153,7 @@ class Autosave:
         self._known: SessionState | None = None
         """The session as it was saved last, or as it began."""
         self._written = False
-        """Whether this window has saved it."""
+        """Whether this window has saved a session."""
         self._tried = ""
         """Checkpoint of the session at the last attempt."""
         self._due = 0.0
@@ -162,11 +162,11 @@ class Autosave:
     # Saving -----------------------------------------------------------------------------------
 
     def begin(self, state: SessionState) -> None:
-        """Takes the session as it began: saving that would help nobody."""
+        """Sets the session as it began: saving that would be useless."""
         self._known, self._tried = state.snapshot(), state.checkpoint
 
     def tick(self, state: SessionState, origin: Origin, now: float) -> None:
-        """Saves the session in the background where it has changed and the time has come.
+        """Saves the session in the background if it has changed and a save is due.
 
         Args:
             state: what the user has made, without what moves by itself.
@@ -182,11 +182,11 @@ class Autosave:
         self._start(state.snapshot(), origin)
 
     def save_soon(self) -> None:
-        """Lets the next `tick` save the session, whatever the time."""
+        """Makes the next `tick` save the session immediately."""
         self._due, self._known = 0.0, None
 
     def save(self, state: SessionState, origin: Origin) -> str:
-        """Saves the session now; why that failed as a sentence, or empty."""
+        """Saves the session now; returns why that failed as a sentence, or an empty string."""
         if self._writer is not None:
             self._writer.join(_PATIENCE)
             if self._writer.is_alive():
@@ -197,7 +197,7 @@ class Autosave:
         return self.problem
 
     def close(self) -> None:
-        """Ends orderly: the next start has nothing to offer."""
+        """Marks a normal end: the next start has nothing to offer."""
         if self._lock is not None:
             _drop(self._lock)
             self._lock = None
@@ -239,7 +239,7 @@ class Autosave:
     # What is kept -----------------------------------------------------------------------------
 
     def sessions(self) -> list[SavedSession]:
-        """All that are kept, the newest first."""
+        """All saved sessions, newest first."""
         try:
             found = [SavedSession.at(path) for path in self.folder.iterdir()]
         except OSError:
@@ -247,8 +247,8 @@ class Autosave:
         return sorted(filter(None, found), key=lambda kept: kept.path.name, reverse=True)
 
     def _prune(self) -> None:
-        """Removes all but the last ones and the newest of each window that has not ended, and what
-        was looked at in windows without sessions."""
+        """Removes all but the latest ones and the newest of each window that is still running or
+        crashed, and history files without sessions."""
         running = {path.stem for path in self.folder.glob("*.lock")}
         for index, kept in enumerate(self.sessions()):
             if index >= _MOST_KEPT and kept.run not in running:
@@ -263,7 +263,7 @@ class Autosave:
 
     def find_crashed(self) -> SavedSession | None:
         """The newest session of a window that was killed. Other windows do not find it while this
-        one runs; the next start does, unless it is adopted or left here."""
+        one runs; the next start does, unless `adopt_crashed` or `leave_crashed` was called here."""
         newest = {kept.run: kept for kept in reversed(self.sessions())}
         for path in self.folder.glob("*.lock"):
             if path.stem not in newest and (lock := self._locked(path.stem)) is not None:
@@ -276,21 +276,22 @@ class Autosave:
         return None
 
     def adopt_crashed(self) -> None:
-        """Goes on as the window that was found: if this one is killed as well, the next start finds
-        it again."""
+        """Continues as the window that was found: if this one is killed as well, the next start
+        finds the session again."""
         lock, self._crashed = self._crashed, None
         if lock is not None:
             self.close()
             self._lock, self._run = lock, Path(lock.lock_file).stem
 
     def leave_crashed(self) -> None:
-        """Lets go of the window that was found: its sessions stay, and nobody is asked again."""
+        """Releases the window that was found: its sessions stay, and nobody is asked again."""
         lock, self._crashed = self._crashed, None
         if lock is not None:
             _drop(lock)
 
     def _locked(self, run: str) -> FileLock | None:
-        """The lock of a window; None where another one holds it or the folder has no locks."""
+        """The lock of a window; None if another process holds it or the folder does not support
+        locks."""
         lock = FileLock(self.folder / f"{run}.lock", timeout=0, thread_local=False)
         try:
             lock.acquire()

@@ -1,4 +1,4 @@
-"""Undo, bookmarks and sessions as a whole, one method an act."""
+"""Commands for undo, bookmarks and whole sessions."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from viz.state.types import (
 
 
 class SessionCommands(ViewCommands):
-    """What can be done to the session as a whole."""
+    """Commands for the session as a whole."""
 
     def take_state(self, state: SessionState) -> None:
-        """Shows another state, at rest; its favourites join those that there are."""
+        """Shows another state, at rest; its favourites are added to the present ones."""
         ours = self.state.favourites
         self.animator.stop_glide()
         self.interface.playing = False
         path_editing.pause(self.interface)
         self.interface.path_time = 0.0
-        self.interface.path_view = path_editing.key_of(state, 0.0)  # its file holds it
+        self.interface.path_view = path_editing.key_of(state, 0.0)  # its file keeps it
         self.interface.path_lane |= bool(state.keyframes)
         self.state = state
         self.state.favourites = favourites.joined(ours, state.favourites)
@@ -42,7 +42,7 @@ class SessionCommands(ViewCommands):
         self._restore(self.history.redo())
 
     def note(self, busy: bool = False) -> None:
-        """Notes what the user changed as a step, unless they are still `busy` with it."""
+        """Records the user's changes as an undo step, unless they are still `busy` with them."""
         driven.settled(self.state)
         self.history.track(self._users_state(), busy)
 
@@ -53,7 +53,7 @@ class SessionCommands(ViewCommands):
     def _restore(self, state: SessionState | None) -> None:
         if state is None:
             return
-        state.checkpoint = self.state.checkpoint  # opening a model is no step
+        state.checkpoint = self.state.checkpoint  # opening a model is not an undo step
         self.history.amend(state)
         self.animator.stop_glide()
         self.state = keep_moving_parts(state, self.state, self.interface)
@@ -65,8 +65,8 @@ class SessionCommands(ViewCommands):
         return self.history.can_redo
 
     def store_bookmark(self, digit: int) -> None:
-        """Keeps the state under a digit, 1 to 9, for this and later sessions."""
-        # A bookmark is a moment: the path goes its own way.
+        """Stores the state under a digit, 1 to 9, for this and later sessions."""
+        # A bookmark is a moment: the path is left out.
         moment = replace(
             self.state, keyframes=(), path=PathOptions(), cues=(), favourites=(), compare=None
         )
@@ -77,7 +77,7 @@ class SessionCommands(ViewCommands):
             self.notify("warning", f"Bookmark {digit} is kept only until you quit.")
 
     def recall_bookmark(self, digit: int) -> None:
-        """Glides to the state under a digit."""
+        """Glides to the state stored under a digit."""
         text = self.preferences.bookmarks.get(str(digit))
         if text is None:
             self.notify("info", f"Bookmark {digit} is empty: Ctrl+{digit} stores the state.")

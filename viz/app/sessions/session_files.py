@@ -1,4 +1,4 @@
-"""Opening and saving sessions, by the user and automatically, and what would be lost at the end."""
+"""Opening and saving sessions, and what would be lost on quitting."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class FileQuestion:
     filters: Filters
     chosen: Callable[[str], None]
     name: str = ""
-    """Name to begin with, or the folder for a choice of folders."""
+    """Suggested name, or the initial folder when choosing a folder."""
 
 
 class SessionFiles(PathCommands):
-    """What can be done with sessions in files."""
+    """Commands for sessions in files."""
 
     file_question: FileQuestion | None = None
-    """The file to choose, while a dialog asks for it."""
+    """The file to choose while a dialog asks for it."""
 
     def _ask_for_file(
         self,
@@ -75,11 +75,11 @@ class SessionFiles(PathCommands):
         self.is_new = False
         self.take_state(state)
 
-    # Sessions that saved themselves -----------------------------------------------------------
+    # Automatically saved sessions ------------------------------------------------------------
 
     def offer_crashed(self) -> bool:
-        """Asks whether to go on with the session of a window that ended unexpectedly; whether
-        there is one."""
+        """Asks whether to continue with the session of a window that ended unexpectedly; returns
+        whether there is one."""
         kept = self.autosave.find_crashed()
         if kept is None:
             return False
@@ -103,11 +103,11 @@ class SessionFiles(PathCommands):
 
     @property
     def earlier(self) -> list[SavedSession]:
-        """Sessions that saved themselves, the newest first."""
+        """Automatically saved sessions, newest first."""
         return self.autosave.sessions()
 
     def resume(self, kept: SavedSession) -> None:
-        """Shows a session that saved itself, with its file and its unsaved changes."""
+        """Shows an automatically saved session, with its file and its unsaved changes."""
 
         def resume() -> None:
             opened = self._take_kept(kept)
@@ -116,7 +116,7 @@ class SessionFiles(PathCommands):
         self.guarded(resume)
 
     def reopen_last(self) -> None:
-        """Begins with the session that saved itself last; its model is not loaded yet."""
+        """Starts with the newest automatically saved session; its model is not loaded yet."""
 
         def reopen() -> None:
             kept = next(iter(self.autosave.sessions()), None)
@@ -135,7 +135,7 @@ class SessionFiles(PathCommands):
             text = kept.path.read_text("utf-8")
         except (OSError, ValueError) as error:
             raise UserError(f"The session cannot be read: {files.reason(error)}.") from error
-        # It was written here, so what it names was opened here.
+        # It was written here, so the files it names were opened here.
         state = session.from_json(text, "The session")
         models = (state.checkpoint, *named_files.second_models(state))
         named = [*models, *named_files.people_and_tracks(state)]
@@ -190,8 +190,8 @@ class SessionFiles(PathCommands):
     # Saving -----------------------------------------------------------------------------------
 
     def save_session(self) -> None:
-        """Saves the session in its file, or asks where; asks too where another program, or another
-        window, has changed the file."""
+        """Saves the session to its file, or asks where; also asks if another program or window has
+        changed the file."""
         path = self.session_path
         if not path:
             self.save_session_dialog()
@@ -228,7 +228,7 @@ class SessionFiles(PathCommands):
         self.notify("success", f"Saved {Path(path).name}.", path)
 
     def rescue(self) -> None:
-        """Saves the session beside the settings, for when nothing else works any more."""
+        """Saves the session beside the settings, as a last resort."""
         path = self._settings.with_name("rescued session.json")
         session.save_session(path, self.state)
         self.mark_saved()
@@ -237,7 +237,7 @@ class SessionFiles(PathCommands):
     # The end ----------------------------------------------------------------------------------
 
     def quit(self) -> None:
-        """Ends the program; asks first where something would be lost."""
+        """Ends the program; asks first if something would be lost."""
         if self.question is not None and self.question.title == _QUIT:
             return
         losses = self.losses()
@@ -251,7 +251,7 @@ class SessionFiles(PathCommands):
         self.question = Question(_QUIT, " ".join(losses), ("Quit", "Stay"), answer, default="Stay")
 
     def losses(self) -> list[str]:
-        """What would be lost if the program ended now, in sentences."""
+        """What would be lost if the program ended now, as sentences."""
         losses = []
         job = self.job
         if job is not None and job.loses:
@@ -262,8 +262,8 @@ class SessionFiles(PathCommands):
 
     @property
     def unsaved(self) -> bool:
-        """Whether the user has changed the session since it was opened or saved; where the clip
-        stands and which model is shown do not count."""
+        """Whether the user has changed the session since it was opened or saved; the clip's time
+        and the model do not count."""
         saved = self.origin.saved or SessionState()
         drive = driven.with_moment(self.state.drive, saved.drive)
         changed = replace(self.state, t=saved.t, checkpoint=saved.checkpoint, drive=drive)
@@ -271,25 +271,25 @@ class SessionFiles(PathCommands):
 
     @property
     def session_path(self) -> str:
-        """File of the session; empty while it has none."""
+        """File of the session; empty if it has none."""
         return self.origin.file
 
     def mark_saved(self, path: str | None = None) -> None:
-        """Notes that the session is as it is in its file, or as it began; `path` is a new file."""
+        """Notes that the session matches its file or its beginning; `path` is a new file."""
         path = self.session_path if path is None else path
         stamp = files.file_stamp(path) if path else None
         self.origin = replace(self.origin, file=path, stamp=stamp, saved=self.state.snapshot())
 
     def keep_session(self) -> str:
-        """Saves the session for the next start where it has changes or is to be reopened; why that
-        failed as a sentence, or empty."""
+        """Saves the session for the next start if it has changes or is to be reopened; returns why
+        that failed as a sentence, or an empty string."""
         if self.unsaved or self.interface.reopen_last:
             self.autosave.seen = self.seen.entries
             return self.autosave.save(self.state, self.origin)
         return ""
 
     def save_by_itself(self, now: float) -> None:
-        """Lets the session save itself where it is time, and tells if that begins to fail."""
+        """Lets automatic saving run when it is due, and tells the user when it starts to fail."""
         failed = bool(self.autosave.problem)
         if failed and not self._warned:
             self.notify("warning", f"The session is not saved. {self.autosave.problem}")
@@ -299,14 +299,14 @@ class SessionFiles(PathCommands):
 
 
 def sidecar(path: str) -> Path | None:
-    """The session beside an exported volume, which is a NumPy file as ws are."""
+    """The session beside an exported volume, which is a NumPy file like ws."""
     beside = Path(f"{path}{embedding.SIDECAR_SUFFIX}")
     is_array = Path(path).suffix.lower() in ARRAYS
     return beside if is_array and not named_files.problem_of(beside) else None
 
 
 def completed(path: str, *endings: str) -> str:
-    """A path to save to, with the first of the endings where it has none of them.
+    """A path to save to, with the first of the extensions added if it has none of them.
 
     Raises:
         UserError: when a file has that name, which the dialog has not asked about.

@@ -1,1 +1,1 @@
-"""Showing to an audience: cues, the audience's picture and the speaker's view of both."""
+"""Shows: cues, the audience's picture and the speaker's view of both."""

@@ -1,4 +1,4 @@
-"""What the audience sees, and the window on which it sees it."""
+"""The audience's picture, and the window that shows it."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from viz.state.types import Cue, RenderResult, SessionState
 
 TITLE = "PV3D visualizer: audience"
 HERE, FRAMED = "here", "window"
-"""Values of `Interface.audience` that name no monitor."""
+"""Values of `Interface.audience` that are not names of monitors."""
 _LOOK_SECONDS = 0.5
-"""Time between two looks at which monitors there are."""
+"""Seconds between checks of the connected monitors."""
 _BLANKS = {"black": (0.0, 0.0, 0.0), "white": (1.0, 1.0, 1.0)}
 _FRAME = 1 / 60
 
 
 class Audience:
-    """Keeps the audience's picture during a show.
+    """Manages the audience's picture during a show.
 
     Args:
         commands: the show, and the pictures.
@@ -45,7 +45,7 @@ class Audience:
     def __init__(self, commands: Commands, window: Window) -> None:
         self._commands, self._window = commands, window
         self._boards = Board(), Board()
-        """What is seen, and what fades out."""
+        """The present picture, and the one that fades out."""
         self._caption = Caption()
         self._words = ("", "")
         self._solid: Texture | None = None
@@ -60,7 +60,7 @@ class Audience:
 
     @property
     def is_here(self) -> bool:
-        """Whether the audience looks at the one window that there is."""
+        """Whether the audience sees the speaker's window, as there is no other."""
         return self._commands.current_show is not None and self._screen is None
 
     @property
@@ -69,7 +69,7 @@ class Audience:
         return self._screen
 
     def update(self, now: float) -> None:
-        """Follows the show by a frame."""
+        """Updates the audience's picture for a frame of the show."""
         show = self._commands.current_show
         if show is None:
             self._end()
@@ -94,7 +94,8 @@ class Audience:
 
     @property
     def scene(self) -> CameraScene:
-        """What is seen, without a screen; while there is no show, what the window shows."""
+        """The scene that the audience sees, independent of a screen; without a show, what the
+        window shows."""
         commands, (board, old) = self._commands, self._boards
         show, result = commands.current_show, commands.result
         if show is None:
@@ -111,7 +112,8 @@ class Audience:
         return CameraScene(board.shown, board.display, one, self.ground, words, before, self._fade)
 
     def quads(self, size: tuple[int, int], now: float, own: bool = False) -> list[Quad]:
-        """What is seen on a screen of `size` pixels; `own` if it is the audience's own window."""
+        """The audience's picture for a screen of `size` pixels; `own` if it is the audience's own
+        window."""
         show = self._commands.current_show
         if show is None or show.blank:
             return []
@@ -125,11 +127,11 @@ class Audience:
             ground = [Quad(self._ground_image(), gap, alpha=part) for gap in gaps(quads, area)]
             quads = [*old.quads(area, one, own=own), *ground, *quads]
         if show.touched is not None:
-            return quads  # a visitor's own picture is not the one that the caption tells of
+            return quads  # the caption does not describe a visitor's own picture
         return quads + self._caption.quads(*self._words, size)
 
     def _ground_image(self) -> int:
-        """OpenGL's name of an image of the ground's colour."""
+        """OpenGL name of a texture in the background colour."""
         if self._solid is None:
             self._solid = Texture()
         pixel = np.array(self.ground) * 255
@@ -142,7 +144,7 @@ class Audience:
         return self._boards[0].shown is not None
 
     def draw_small(self, place: Box, now: float) -> None:
-        """Draws what the audience sees into a rectangle of the speaker's window."""
+        """Draws the audience's picture into a rectangle of the speaker's window."""
         size = self._screen.size if self._screen else self._window.framebuffer_size
         left, top, right, bottom = place
         scale = min((right - left) / size[0], (bottom - top) / size[1])
@@ -151,7 +153,7 @@ class Audience:
         self._draw_scaled((left, top), scale, size, now)
 
     def draw_here(self, place: Box, now: float) -> None:
-        """Draws what the audience sees into a part of the one window."""
+        """Draws the audience's picture into a part of the speaker's window."""
         ratio = imgui.get_io().display_framebuffer_scale.x or 1.0
         width, height = place[2] - place[0], place[3] - place[1]
         size = (max(round(width * ratio), 1), max(round(height * ratio), 1))
@@ -174,7 +176,7 @@ class Audience:
         draw.pop_clip_rect()
 
     def close(self) -> None:
-        """Closes the window and frees what lies on the GPU."""
+        """Closes the window and frees the GPU memory."""
         self._awake.release()
         self._close_screen()
         for board in self._boards:
@@ -235,7 +237,7 @@ class Audience:
             self._screen.cover(monitor)
 
     def _target(self) -> str:
-        """Where the audience looks now: a monitor's name, `HERE` or `FRAMED`."""
+        """Where the audience's picture goes now: a monitor's name, `HERE` or `FRAMED`."""
         wanted, there = self._commands.interface.audience, monitors.names()
         if wanted in (HERE, FRAMED) or wanted in there:
             return wanted
@@ -248,7 +250,7 @@ class Audience:
 
     def _end(self) -> None:
         self._close_screen()
-        if self._seen is not None:  # another show begins with nothing of this one
+        if self._seen is not None:  # another show starts without anything of this one
             for board in self._boards:
                 board.clear()
         self._seen, self._looked, self._words = None, 0.0, ("", "")
@@ -268,8 +270,8 @@ class Audience:
 
 
 def gaps(quads: Sequence[Quad], area: Box) -> list[Box]:
-    """Rectangles that cover what quads in rows leave free of an area; those that lie on others do
-    not count."""
+    """Rectangles that cover the part of an area that quads in rows leave free; quads on top of
+    others are ignored."""
     left, top, right, bottom = area
     places = {quad.place for quad in quads}
     places = {place for place in places if not any(_lies_on(place, other) for other in places)}
@@ -289,7 +291,8 @@ def gaps(quads: Sequence[Quad], area: Box) -> list[Box]:
 
 
 def _fits(result: RenderResult | None, state: SessionState) -> TypeGuard[RenderResult]:
-    """Whether pictures are those of the layout: while another one is on its way, the last stays."""
+    """Whether pictures are those of the layout: while another layout is being rendered, the last
+    picture stays."""
     if result is None:
         return False
     views = [
@@ -299,7 +302,7 @@ def _fits(result: RenderResult | None, state: SessionState) -> TypeGuard[RenderR
 
 
 def _lies_on(place: Box, other: Box) -> bool:
-    """Whether a rectangle is a part of another one."""
+    """Whether a rectangle lies within another one."""
     low, high = (place[k] >= other[k] for k in (0, 1)), (place[k] <= other[k] for k in (2, 3))
     return place != other and all((*low, *high))
 

@@ -11,16 +11,16 @@ log = logging.getLogger(__name__)
 
 
 class Awake:
-    """Holds off the screen saver and power saving where the system allows it."""
+    """Prevents the screen saver and power saving, where the system allows it."""
 
     def __init__(self) -> None:
         self._over: threading.Event | None = None
 
     def hold(self) -> None:
-        """Begins, unless it has begun."""
+        """Starts, unless it is running."""
         if self._over is None:
             self._over = threading.Event()
-            # On a separate thread: a desktop that does not answer must not stop the window.
+            # On a separate thread: an unresponsive desktop must not block the window.
             threading.Thread(target=_hold, args=(self._over,), name="awake", daemon=True).start()
 
     def release(self) -> None:

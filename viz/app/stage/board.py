@@ -1,4 +1,4 @@
-"""The pictures of a layout as images on the GPU, placed for a screen of any size."""
+"""The pictures of a layout as textures, placed for a screen of any size."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from viz.state.layouts import has_divider, inset_place, seen_pictures
 from viz.state.types import Display, MeshData, RenderResult, Shot
 
 _GAP = 0.006
-"""Between pictures, as a part of the screen's height."""
+"""Gap between pictures, as a fraction of the screen's height."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """Where a picture of a layout goes on a screen."""
+    """The place of a picture of a layout on a screen."""
 
     index: int
-    """Which of the pictures."""
+    """Index of the picture."""
     tile: Box
-    """Its square, pixels."""
+    """The picture's square, pixels."""
     part: tuple[float, float] = (0.0, 1.0)
-    """The columns that are seen, as fractions of its width."""
+    """The visible columns, as fractions of its width."""
 
     @property
     def shown(self) -> Box:
-        """What is seen of the square, pixels."""
+        """The visible part of the square, pixels."""
         left, top, right, bottom = self.tile
         start, end = (left + round((right - left) * part) for part in self.part)
         return start, top, end, bottom
 
     @property
     def texture(self) -> Box:
-        """What is seen of the picture, 0..1."""
+        """The visible part of the picture, 0..1."""
         left, _, right, _ = self.tile
         start, _, end, _ = self.shown
         return (start - left) / (right - left), 0.0, (end - left) / (right - left), 1.0
 
 
 def placed(display: Display, count: int, area: Box, one: bool) -> list[Placed]:
-    """The pictures of a layout, as large as they fit into an area of the screen, in pixels.
+    """Places for the pictures of a layout, as large as fit into an area of the screen, in pixels.
 
     Args:
         display: the layout.
@@ -77,23 +77,23 @@ class Board:
 
     def __init__(self) -> None:
         self.version = 0
-        """Grows whenever the content of an image changes."""
+        """Increases whenever the content of a texture changes."""
         self.shown: RenderResult | None = None
-        """What it shows."""
+        """The result being shown."""
         self.display = Display()
-        """The layout that this belongs to."""
+        """The layout of that result."""
         self._shots: tuple[Shot, ...] = ()
         self._pictures: list[np.ndarray | None] = []
         self._textures: dict[tuple[int, bool], Texture] = {}
-        """Images of the pictures by their indices, for the window and for the audience's own."""
+        """Textures of the pictures by index, for the window and for the audience's own window."""
         self._sides: dict[tuple[int, bool], int] = {}
-        """Sides to which those that are up to date were enlarged; 0 where they were not."""
+        """Sides to which up-to-date textures were enlarged; 0 if they were not."""
         self._meshes: list[MeshData | None] = []
         self._views: dict[int, MeshView] = {}
         self._uploaded: dict[int, MeshData] = {}
 
     def show(self, result: RenderResult, display: Display) -> None:
-        """Takes a result, and the layout that it belongs to."""
+        """Sets the result, and the layout that it belongs to."""
         self.shown, self.display = result, display
         self._pictures = list(seen_pictures(display, result.pictures))
         self._shots = result.request.shots[: len(self._pictures)]
@@ -108,7 +108,7 @@ class Board:
         self.version += 1
 
     def quads(self, area: Box, one: bool, alpha: float = 1.0, *, own: bool = False) -> list[Quad]:
-        """The pictures, as large as they fit into an area of the screen, in pixels.
+        """Quads of the pictures, as large as fit into an area of the screen, in pixels.
 
         Args:
             area: where they go.
@@ -122,7 +122,7 @@ class Board:
         ]
 
     def _image(self, index: int, tile: Box, own: bool) -> int:
-        """OpenGL's name of the picture or mesh for a tile."""
+        """OpenGL name of the texture with the picture or mesh of a tile."""
         side = max(round(tile[2] - tile[0]), 1)
         mesh = self._meshes[index]
         if mesh is not None:
@@ -157,7 +157,7 @@ class Board:
         return view.texture
 
     def close(self) -> None:
-        """Frees what lies on the GPU."""
+        """Frees the GPU memory."""
         for texture in self._textures.values():
             texture.delete()
         for view in self._views.values():

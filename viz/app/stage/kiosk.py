@@ -1,4 +1,4 @@
-"""What a visitor of an exhibition may do: turn the head, scrub the clip, see someone else."""
+"""A kiosk's controls for visitors: turn the head, scrub the clip, see someone else."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from viz.app.viewport.camera_gestures import turned
 from viz.app.viewport.trained_views import wrapped
 
 _JITTER = 8.0
-"""Design pixels that the mouse of a shaking table may move."""
+"""Movement in design pixels up to which the mouse counts as still, as when the table shakes."""
 _OPENING = 1.0
-"""Seconds in which the window opens under a mouse that nobody moves."""
+"""Seconds after the first picture during which mouse movements are ignored."""
 _TOUCH = 56.0
-"""Height of what a finger must hit, design pixels."""
+"""Height of a touch target, design pixels."""
 
 
 class Kiosk:
@@ -32,7 +32,7 @@ class Kiosk:
 
     def __init__(self) -> None:
         self._rest: tuple[float, float] | None = None
-        """Where the mouse rests; None before it was over the window."""
+        """Position of the mouse at rest; None before it was over the window."""
         self._begun = math.inf
         """Clock time of the first picture."""
 
@@ -51,7 +51,7 @@ class Kiosk:
         has_visitor = show.touched is not None and not show.on_its_way
         if has_visitor:
             _controls(commands, place)
-        # After the controls, so that they get the touch where they lie.
+        # After the controls, so that these get the touch where they are.
         imgui.set_cursor_screen_pos(low)
         gesture = viewport_input("Kiosk", (size.x, size.y))
         commands.dragging = gesture.active
@@ -75,7 +75,7 @@ class Kiosk:
 
 
 def _opening(commands: Commands, show: Show, place: Box) -> None:
-    """What is seen before the first picture: the cue's title, and what is waited for."""
+    """Shown before the first picture: the cue's title, and what is being waited for."""
     cue, job = commands.state.cues[show.index], commands.job
     left, top, right, bottom = place
     room = min(right - left - style.px(48), style.px(560))
@@ -98,7 +98,7 @@ def _opening(commands: Commands, show: Show, place: Box) -> None:
 
 
 def _turn(commands: Commands, dx: float, dy: float) -> None:
-    """Turns the head as far as the model was trained for."""
+    """Turns the head within the angles that the model was trained for."""
     orbit = turned(commands.state.orbit, dx, dy)
     limits = commands.model.trained_turn if commands.model else None
     if limits is not None:
@@ -147,7 +147,7 @@ def _button(name: str, icon: str, size: tuple[float, float]) -> bool:
 
 
 def _scrub(commands: Commands, size: tuple[float, float]) -> None:
-    """The clip from its first to its last frame; a finger scrubs it."""
+    """The clip from its first to its last frame, which a finger scrubs."""
     low = imgui.get_cursor_screen_pos()
     imgui.invisible_button("##Clip", size)
     record("Clip")

@@ -1,4 +1,4 @@
-"""A show under way: what the audience sees of it, and its clock."""
+"""A running show: the audience's state of it, and its clock."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Blank = Literal["", "black", "white"]
 
 @dataclass
 class TalkClock:
-    """The time of a talk, in all and by cue; it can be paused."""
+    """The time of a talk, in total and by cue; it can be paused."""
 
     begun: float
-    """Clock time of the beginning, later by all pauses; seconds."""
+    """Clock time of the start, shifted by all pauses; seconds."""
     paused: float | None = None
-    """Clock time at which the pause under way began."""
+    """Clock time at which the present pause began."""
     by_cue: dict[int, float] = field(default_factory=dict[int, float])
-    """Seconds that each cue has stood, by its index."""
+    """Seconds that each cue has been shown, by index."""
     _last: float | None = None
 
     def elapsed(self, now: float) -> float:
@@ -26,11 +26,11 @@ class TalkClock:
         return (now if self.paused is None else self.paused) - self.begun
 
     def used(self, index: int) -> float:
-        """Seconds that a cue has stood."""
+        """Seconds that a cue has been shown."""
         return self.by_cue.get(index, 0.0)
 
     def tick(self, index: int, now: float) -> None:
-        """Counts the time since the last call for the cue that stands."""
+        """Adds the time since the last call to the present cue."""
         if self._last is not None and self.paused is None:
             self.by_cue[index] = self.used(index) + now - self._last
         self._last = now
@@ -44,46 +44,46 @@ class TalkClock:
             self.paused = None
 
     def restart(self, now: float) -> None:
-        """Begins again at 0."""
+        """Restarts at 0."""
         self.begun, self.paused = now, None
         self.by_cue.clear()
 
 
 @dataclass
 class Show:
-    """A show under way."""
+    """A running show."""
 
     clock: TalkClock
     rehearsal: bool = False
-    """Whether the times of the cues are kept at the end."""
+    """Whether the times of the cues are stored at the end."""
     kiosk: bool = False
-    """Whether the cues advance by themselves, without end, until a visitor takes over."""
+    """Whether the cues advance by themselves, endlessly, until a visitor takes over."""
     touched: float | None = None
-    """Clock time of the visitor's last touch; None while the cues go on."""
+    """Clock time of the visitor's last touch; None while the cues advance."""
     arrived: float | None = None
-    """Clock time at which the cue arrived; None while it is on its way."""
+    """Clock time at which the cue was reached; None while it is on its way."""
     index: int = 0
-    """The cue that stands, or is on its way."""
+    """Index of the cue that is shown, or on its way."""
     blank: Blank = ""
     """What covers the audience's picture."""
     frozen: bool = False
     """Whether the audience's picture stays while the speaker prepares another one."""
     loading: str = ""
-    """Path of the model that the cue waits for; empty where it waits for none."""
+    """Path of the model that the cue waits for; empty if none."""
     awaited: float = math.inf
-    """Clock time until which the cue's first full picture is waited for; infinite where none is."""
+    """Clock time until which the cue's first full picture is waited for; infinite if none is."""
     seen: bool = False
     """Whether the audience has seen any picture yet."""
     fade: float | None = None
-    """Seconds over which that picture will fade in, 0 for a cut; None once it has come."""
+    """Seconds over which that picture will fade in, 0 for a cut; None once it has arrived."""
     gliding: bool = False
-    """Whether the view moves to the cue."""
+    """Whether the view is gliding to the cue."""
     message: str = ""
     """The last notice, for the speaker."""
     escaped: float = -math.inf
     """Clock time of the last Escape."""
     typed: str = ""
-    """Digits of the number of a cue to go to."""
+    """Digits typed for the number of a cue to go to."""
     typed_at: float = 0.0
     """Clock time of the last of them."""
 
@@ -94,12 +94,12 @@ class Show:
 
     @property
     def on_its_way(self) -> bool:
-        """Whether the cue's model or its first full picture is waited for."""
+        """Whether the cue's model or its first full picture is being waited for."""
         return bool(self.loading) or self.awaited < math.inf
 
     @property
     def stands(self) -> bool:
-        """Whether the cue has arrived."""
+        """Whether the cue has been reached."""
         return not (self.on_its_way or self.gliding)
 
     @property
@@ -113,7 +113,7 @@ class Show:
 
 
 def clock_text(seconds: float) -> str:
-    """Seconds as "12:05", or "1:02:05" from an hour on; with a minus below 0."""
+    """Seconds as "12:05", or "1:02:05" from an hour on; negative ones with a minus."""
     whole = abs(int(seconds))
     hours, minutes = divmod(whole // 60, 60)
     text = f"{hours}:{minutes:02d}" if hours else f"{minutes}"

@@ -1,4 +1,4 @@
-"""Making cues and giving a show, one method an act, without any drawing."""
+"""Commands for making cues and giving a show, without any drawing."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from viz.state.types import (
 )
 
 _PATIENCE = 10.0
-"""Seconds that a cue's first picture may take before the show goes on without it."""
+"""Seconds that a cue's first picture may take before the show continues without it."""
 _ENDING = 1.5
-"""Seconds within which Escape is pressed twice to end a show."""
+"""Seconds within which a second Escape ends a show."""
 _LONGEST_TALK = 86_400.0
-"""Seconds after which a clock that went on while the program was gone is not believed."""
+"""Seconds after which the clock of a show interrupted by a crash is no longer resumed."""
 _INSTEAD_OF_GLIDE = 0.5
-"""Most seconds of the fade that takes the place of a glide to another model or to other views."""
+"""Longest fade, in seconds, that replaces a glide to another model or to other views."""
 
 
 def _views(state: SessionState) -> list[View]:
@@ -44,35 +44,35 @@ def _views(state: SessionState) -> list[View]:
 
 
 class ShowCommands(SessionFiles):
-    """What can be done with cues, and during a show."""
+    """Commands for cues, and for a running show."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.current_show: Show | None = None
-        """The show under way, if any."""
+        """The running show, if any."""
         self.cue_index = 0
-        """The cue chosen in the list."""
+        """Index of the cue chosen in the list."""
         self._weights: dict[str, str] = {}
-        """Fingerprints of the models that were loaded, by their paths."""
+        """Fingerprints of the models that were loaded, by path."""
         self._was_at: dict[str, str] = {}
         """Where the models that cues name were found last."""
         self._ahead: tuple[RenderRequest, ...] = ()
         self._ahead_of: tuple[object, ...] = ()
-        """What `_ahead` was made for."""
+        """The cue and settings that `_ahead` was computed for."""
         self._loading_ahead: tuple[str, tuple[RenderRequest, ...]] | None = None
         """The model and pictures that the worker was last asked to prepare."""
 
     # The list of cues -------------------------------------------------------------------------
 
     def add_cue(self) -> None:
-        """Keeps what is shown, and what moves, as a cue behind the chosen one."""
+        """Stores what is shown, and what moves, as a cue after the chosen one."""
         cues = list(self.state.cues)
         place = min(self.cue_index + 1, len(cues))
         cues.insert(place, self._present_cue(f"Cue {len(cues) + 1}"))
         self.state.cues, self.cue_index = tuple(cues), place
 
     def update_cue(self) -> None:
-        """Keeps what is shown in the chosen cue; its words and its transition stay."""
+        """Stores what is shown in the chosen cue; its texts and transition stay."""
         cue = self.chosen_cue
         if cue is not None:
             shown = self._present_cue(cue.name)
@@ -96,12 +96,12 @@ class ShowCommands(SessionFiles):
 
     @property
     def chosen_cue(self) -> Cue | None:
-        """The cue chosen in the list; None where there are none."""
+        """The cue chosen in the list; None if there are none."""
         cues = self.state.cues
         return cues[min(self.cue_index, len(cues) - 1)] if cues else None
 
     def edit_cue(self, cue: Cue) -> None:
-        """Puts a cue in the place of the chosen one."""
+        """Replaces the chosen cue."""
         cues = list(self.state.cues)
         if cues:
             self.cue_index = min(self.cue_index, len(cues) - 1)
@@ -125,7 +125,7 @@ class ShowCommands(SessionFiles):
     # The show ---------------------------------------------------------------------------------
 
     def start_show(self, at: int | None = None) -> None:
-        """Begins a show.
+        """Starts a show.
 
         Args:
             at: index of the cue that comes first; None for the chosen one, or for the very first
@@ -144,14 +144,14 @@ class ShowCommands(SessionFiles):
             self.go_to_cue(min(at, last))
 
     def rehearse(self) -> None:
-        """Begins a show from the first cue whose times are kept in the cues at its end."""
+        """Starts a show from the first cue and stores the times of the cues at its end."""
         if self.current_show is None:
             self.start_show(0)
         if self.current_show is not None:
             self.current_show.rehearsal = True
 
     def start_kiosk(self) -> None:
-        """Begins a show that runs by itself, without end, in the one window."""
+        """Starts an endless show that runs by itself, in the one window."""
         self.interface.audience, self.interface.sidebar_visible = "here", False
         self.start_show(0)
         if self.current_show is not None:
@@ -159,27 +159,27 @@ class ShowCommands(SessionFiles):
 
     @property
     def is_kiosk(self) -> bool:
-        """Whether visitors look at it, who may do little."""
+        """Whether it runs for visitors, who have few controls."""
         return self.current_show is not None and self.current_show.kiosk
 
     @property
     def rests_for_show(self) -> bool:
-        """Whether nothing else is to move: a cue of a show arrives, or a visitor has taken over."""
+        """Whether nothing else may move: a cue is on its way, or a visitor has taken over."""
         show = self.current_show
         return show is not None and (not show.stands or show.touched is not None)
 
     def hand_over(self, now: float) -> None:
-        """Lets a visitor of a kiosk take over, or go on; `now` is the time of a clock."""
+        """Lets a visitor of a kiosk take over, or extends that; `now` is the clock time."""
         if self.current_show is not None:
             self.current_show.touched = now
 
     def scrub_to(self, part: float) -> None:
-        """Stops what plays, and shows a frame of the clip: 0 is the first one, 1 the last."""
+        """Stops playback, and shows a frame of the clip: 0 is the first one, 1 the last."""
         self.interface.playing = self.interface.path_playing = False
         self.state.t = clip_time.snap(part)
 
     def end_show(self) -> None:
-        """Ends the show; what it showed last stays."""
+        """Ends the show; its last view stays."""
         show = self.current_show
         if show is not None and show.rehearsal:
             used = show.clock.by_cue
@@ -198,7 +198,7 @@ class ShowCommands(SessionFiles):
         return losses
 
     def escape_show(self) -> None:
-        """Ends the show when it is asked for twice."""
+        """Ends the show when called twice within a moment."""
         if self.current_show is None:
             return
         now = time.perf_counter()
@@ -209,11 +209,11 @@ class ShowCommands(SessionFiles):
             self.current_show.message = "Press Escape again to end the show."
 
     def next_cue(self) -> None:
-        """Goes on to the next cue; a blank picture comes back first."""
+        """Goes to the next cue; if the picture is covered, uncovers it instead."""
         self._step_cue(1)
 
     def previous_cue(self) -> None:
-        """Goes back to the cue before."""
+        """Goes to the previous cue."""
         self._step_cue(-1)
 
     def _step_cue(self, step: int) -> None:
@@ -228,7 +228,7 @@ class ShowCommands(SessionFiles):
             )
 
     def blank(self, kind: Blank) -> None:
-        """Covers the audience's picture, or uncovers it again."""
+        """Covers the audience's picture, or uncovers it."""
         if self.current_show is not None:
             self.current_show.blank = "" if self.current_show.blank == kind else kind
 
@@ -237,12 +237,12 @@ class ShowCommands(SessionFiles):
         self.interface.sidebar_visible = not self.interface.sidebar_visible
 
     def pause_clock(self) -> None:
-        """Pauses the clock of the talk, or lets it go on."""
+        """Pauses the clock of the talk, or resumes it."""
         if self.current_show is not None:
             self.current_show.clock.toggle(time.perf_counter())
 
     def restart_clock(self) -> None:
-        """Lets the paused clock of the talk begin again at 0: one key alone must not lose it."""
+        """Restarts the paused clock of the talk at 0: a single key must not lose the time."""
         show = self.current_show
         if show is None:
             return
@@ -253,8 +253,8 @@ class ShowCommands(SessionFiles):
             self._note_cue(show.index)
 
     def plan_as_used(self) -> None:
-        """Takes the times of the last rehearsal as the plan; where a time is set for the talk, they
-        are stretched to fill it."""
+        """Makes the times of the last rehearsal the plan; if the length of the talk is set, they
+        are scaled to fill it."""
         used = sum(cue.used for cue in self.state.cues)
         wanted = self.interface.talk_minutes * 60
         factor = wanted / used if wanted and used else 1.0
@@ -265,12 +265,12 @@ class ShowCommands(SessionFiles):
         )
 
     def toggle_freeze(self) -> None:
-        """Keeps the audience's picture as it is, or lets it follow again."""
+        """Freezes the audience's picture, or lets it follow again."""
         if self.current_show is not None:
             self.current_show.frozen = not self.current_show.frozen
 
     def go_to_cue(self, index: int) -> None:
-        """Goes to a cue, during a show by its transition and else by a short glide."""
+        """Goes to a cue, during a show with its transition, otherwise with a short glide."""
         if not 0 <= index < len(self.state.cues):
             return
         cue = self.state.cues[index]
@@ -299,12 +299,12 @@ class ShowCommands(SessionFiles):
             self.worker.load(path, True, lambda: self._load_failed(path))
 
     def _load_failed(self, path: str) -> None:
-        """Leaves the last cue's picture where the model of the next one cannot be loaded."""
+        """Keeps the last cue's picture if the model of the next one cannot be loaded."""
         if self.current_show is not None and self.current_show.loading == path:
             self.current_show.loading = ""
 
     def _note_cue(self, index: int | None) -> None:
-        """Lets the session that saves itself know how far the show is."""
+        """Passes the show's progress to the automatic saving."""
         begun = None
         if index is not None and self.current_show is not None:
             begun = time.time() - self.current_show.clock.elapsed(time.perf_counter())
@@ -312,7 +312,7 @@ class ShowCommands(SessionFiles):
         self.autosave.save_soon()
 
     def resume(self, kept: SavedSession) -> None:
-        """Goes on with a session that saved itself, and with the show that was under way."""
+        """Continues with an automatically saved session, and with its show."""
         super().resume(kept)
         cue, begun = kept.origin.cue, kept.origin.begun
         if cue is None:
@@ -324,7 +324,7 @@ class ShowCommands(SessionFiles):
             self._note_cue(cue)
 
     def _model_of(self, cue: Cue) -> str | None:
-        """Path of a cue's model; None where it may not be opened, see `named_files`."""
+        """Path of a cue's model; None if it may not be opened, see `named_files`."""
         if not cue.checkpoint:
             return files.default_checkpoint()
         folder = Path(self.session_path).parent if self.session_path else files.CHECKPOINTS
@@ -332,18 +332,18 @@ class ShowCommands(SessionFiles):
         found = named_files.located_again(cue.checkpoint, folder, known)
         if found:
             self._was_at[cue.checkpoint] = found
-        # A file that has gone since may still be in the worker's memory.
+        # A file that has disappeared since may still be in the worker's memory.
         return found or self._was_at.get(cue.checkpoint)
 
     def _rest(self) -> None:
-        """Stops all that moves by itself."""
+        """Stops everything that moves by itself."""
         self.animator.stop_glide()
         interface = self.interface
         interface.playing = interface.path_playing = False
         interface.auto_orbit = interface.animate_person = False
 
     def _arrive(self, cue: Cue, other_model: bool = False) -> None:
-        """Begins the change to a cue whose model is there, now that it is or all along."""
+        """Begins the transition to a cue once its model is loaded."""
         now, show = time.perf_counter(), self.current_show
         end = replace(cue.applied_to(self.state), checkpoint=self.state.checkpoint)
         begins = show is not None and not show.seen  # nobody knows what was here before
@@ -360,7 +360,7 @@ class ShowCommands(SessionFiles):
             show.fade = fades[cue.transition]
 
     def advance_show(self, now: float) -> None:
-        """Takes the show a frame on: what a cue waited for is there, or has failed."""
+        """Advances the show by a frame: what a cue waited for is ready, or has failed."""
         show = self.current_show
         if show is None:
             return
@@ -375,9 +375,9 @@ class ShowCommands(SessionFiles):
                 show.loading = ""
                 self._arrive(cue, other_model=True)
             elif self.job is None:
-                show.loading = ""  # it failed, which the speaker has been told of
+                show.loading = ""  # it failed, and the speaker was told
         if show.awaited < math.inf:
-            self.ask(False, now)  # what is kept is shown in this very frame
+            self.ask(False, now)  # a cached picture is shown within this frame
             if self._is_shown_fully() or now > show.awaited:
                 show.awaited = math.inf
                 self._begin_to_play(cue)
@@ -390,7 +390,8 @@ class ShowCommands(SessionFiles):
                 self._go_on_alone(show, cue, now)
 
     def _go_on_alone(self, show: Show, cue: Cue, now: float) -> None:
-        """Goes to the next cue of a kiosk when this one has stood, or the visitor has gone."""
+        """Goes to a kiosk's next cue when this one has been shown long enough, or the visitor has
+        gone."""
         if show.arrived is None:
             show.arrived = now
         since, most = show.arrived, cue.planned or self.interface.kiosk_pause
@@ -403,7 +404,7 @@ class ShowCommands(SessionFiles):
 
     @property
     def is_up_to_date(self) -> bool:
-        """Whether the newest picture is the state's, at whatever quality."""
+        """Whether the newest picture is the state's, at any quality."""
         return self.result is not None and self.result.request.shots == layouts.shots(self.state)
 
     def _is_shown_fully(self) -> bool:
@@ -420,7 +421,7 @@ class ShowCommands(SessionFiles):
         interface.auto_orbit = cue.plays == "orbit"
         interface.animate_person = cue.plays == "wander"
 
-    # What is rendered before it is shown ------------------------------------------------------
+    # Rendering ahead --------------------------------------------------------------------------
 
     @property
     def ahead(self) -> Sequence[RenderRequest]:
@@ -436,7 +437,7 @@ class ShowCommands(SessionFiles):
         return super().wants_values and self.current_show is None
 
     def cue_image(self, cue: Cue) -> AtlasImage | None:
-        """A cue's small picture; None while it has not come."""
+        """A cue's small picture; None until it has been rendered."""
         path = cue.checkpoint or files.default_checkpoint()
         if self.model is None:
             return None
@@ -445,7 +446,7 @@ class ShowCommands(SessionFiles):
         return self.small_pictures.image(small_picture(cue), model=weights)
 
     def keep_prepared(self, event: Prepared) -> None:
-        """Keeps a picture that was rendered with another model, for the cues that it shows."""
+        """Stores a picture that was rendered with another model, for the cues that show it."""
         self.scheduler.pictures.put(event.result, event.weights)
         self._weights[event.path] = event.weights
         shot, picture = event.result.request.shots[0], event.result.pictures[0]
@@ -459,8 +460,8 @@ class ShowCommands(SessionFiles):
         self._ahead_of = ()
 
     def _prepare(self, show: Show) -> None:
-        """Has the next cue's pictures rendered, and the next other model loaded with its first
-        pictures, while a cue stands."""
+        """While a cue is shown, has the next cue's pictures rendered, and the next other model
+        loaded with its first pictures."""
         state, model = self.state, self.model
         rate = self.scheduler.step_rate
         wanted = (state.cues, state.keyframes, show.index, model, rate)
@@ -483,7 +484,7 @@ class ShowCommands(SessionFiles):
                 return
 
     def _affordable(self, requests: tuple[RenderRequest, ...]) -> tuple[RenderRequest, ...]:
-        """As many of the pictures as can be rendered in the time that a clip at rest may take."""
+        """As many of the pictures as can be rendered in the time allowed for a clip at rest."""
         spent = self.scheduler.full_ms(requests[0])
         most = int(1000 * MOST_FILL_SECONDS / spent) if spent else len(requests)
         return requests[: max(most, 1)]

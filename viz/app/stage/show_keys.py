@@ -1,4 +1,4 @@
-"""The keyboard and the clicker during a show: nothing else acts unless Ctrl is held."""
+"""The keyboard and the clicker during a show: other keys act only with Ctrl."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from viz.app.commands import Commands
 
 _K = imgui.Key
 _TYPING = 1.0
-"""Seconds after the last digit at which the number counts as a whole."""
+"""Seconds after the last digit at which the number counts as complete."""
 
 
 @dataclass(frozen=True)
 class ShowKey:
-    """What a key does during a show."""
+    """A key during a show, and its action."""
 
     caption: str
     meaning: str
     keys: tuple[imgui.Key, ...]
-    """In the speaker's window."""
+    """The keys in the speaker's window."""
     codes: tuple[int, ...]
-    """GLFW's numbers, in the audience's window; 0 is a click and -1 a right click."""
+    """GLFW's key numbers in the audience's window; 0 is a click and -1 a right click."""
     act: Callable[[Commands], object]
 
 
@@ -83,7 +83,7 @@ SHOW_KEYS: tuple[ShowKey, ...] = (
         "Esc twice", "End the show", (_K.escape,), (glfw.KEY_ESCAPE,), lambda do: do.escape_show()
     ),
 )
-"""What acts during a show."""
+"""The keys of a show."""
 
 
 def rows() -> list[tuple[str, str, str]]:
@@ -98,7 +98,7 @@ def rows() -> list[tuple[str, str, str]]:
 
 
 def handle(commands: Commands) -> None:
-    """Acts on the keys pressed in this frame in the speaker's window."""
+    """Acts on keys pressed in the speaker's window in this frame."""
     show, io = commands.current_show, imgui.get_io()
     if show is None or controls.wants_keyboard() or io.key_alt or io.key_super:
         return
@@ -120,7 +120,7 @@ def press(commands: Commands, code: int) -> None:
 
 
 def _jump(commands: Commands) -> None:
-    """Digits make the number of a cue, which counts with Enter or after a moment; Enter alone is
+    """Digits form the number of a cue, which is used after Enter or after a moment; Enter alone is
     the next cue."""
     show, now = commands.current_show, time.perf_counter()
     assert show is not None

@@ -25,7 +25,7 @@ _CLOCK = 120.0
 _NEXT = 76.0
 """Side of the next cue's picture."""
 _WORTH_TELLING = 5.0
-"""Seconds by which the talk is behind or ahead of its plan."""
+"""Seconds by which a talk must differ from its plan to count as behind or ahead."""
 
 
 def draw(commands: Commands, audience: Audience) -> None:
@@ -97,7 +97,7 @@ def _words(commands: Commands, show: Show, room: float, bottom: float) -> None:
 
 
 def _next_picture(commands: Commands, show: Show, corner: tuple[float, float], side: float) -> None:
-    """The next cue as a small picture; nothing behind the last one."""
+    """The next cue as a small picture; nothing after the last one."""
     for cue in commands.state.cues[show.index + 1 : show.index + 2]:
         image = commands.cue_image(cue)
         if image is not None:
@@ -143,8 +143,8 @@ def _clock(
 
 
 def _behind(cues: Sequence[Cue], show: Show) -> float | None:
-    """Seconds that the talk is behind its plan; None where a cue so far has none. A cue that stands
-    shorter than planned so far is no gain yet."""
+    """Seconds that the talk is behind its plan; None if a cue so far has no planned time. The
+    present cue counts only once it exceeds its planned time."""
     planned = [cue.planned for cue in cues[: show.index + 1]]
     if not all(planned):
         return None

@@ -18,9 +18,9 @@ from viz.state.layouts import seen_pictures
 from viz.state.types import Display, RenderResult
 
 SIZE = (1280, 720)
-"""Pixels across and down."""
+"""Width and height in pixels."""
 RATE = 20.0
-"""Frames a second."""
+"""Frames per second."""
 MISSING = (
     'The virtual camera needs the package pyvirtualcam: pip install "pv3d-visualizer[camera]".'
 )
@@ -32,20 +32,20 @@ _NO_DEVICE = (
 
 @dataclass(frozen=True)
 class CameraScene:
-    """What is to be seen."""
+    """The content of the webcam's picture."""
 
     result: RenderResult | None = field(default=None, compare=False)
-    """Pictures; None for none."""
+    """The pictures; None for none."""
     display: Display = field(default_factory=Display)
     """The layout that they belong to."""
     one: bool = False
-    """Takes the main picture of the layout alone."""
+    """Shows only the main picture of the layout."""
     ground: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Colour around the pictures, 0..1."""
     words: tuple[str, str] = ("", "")
-    """Title and line of the caption."""
+    """Title and second line of the caption."""
     before: CameraScene | None = None
-    """What its pictures fade in over; None where they stand."""
+    """The scene that its pictures fade in over; None if there is no fade."""
     fade: tuple[float, float] = (0.0, 0.0)
     """Time of `time.perf_counter` at which the fade began, and its seconds."""
 
@@ -85,7 +85,7 @@ class VirtualCamera:
             self.state = f"The virtual camera {camera.device} shows what the audience sees."
             try:
                 self._send(camera)
-            except Exception as error:  # a device that goes must end nothing else
+            except Exception as error:  # a failing device must end nothing else
                 self.state = f"The virtual camera has stopped: {first_line(error)}"
 
     def _send(self, camera: Any) -> None:
@@ -103,7 +103,7 @@ class _Frames:
 
     Args:
         scene: what is to be seen.
-        last: frames of the scene before, whose fade may go on.
+        last: frames of the previous scene, whose fade may still be running.
     """
 
     def __init__(self, scene: CameraScene, last: _Frames | None = None) -> None:
@@ -118,11 +118,11 @@ class _Frames:
 
     @property
     def below(self) -> Image.Image | None:
-        """What fades out."""
+        """The scene that fades out."""
         return self._below
 
     def at(self, now: float) -> np.ndarray:
-        """The frame at a time of the clock, uint8 [H, W, 3]."""
+        """The frame at a clock time, uint8 [H, W, 3]."""
         begun, seconds = self.scene.fade
         part = (now - begun) / seconds if self._below is not None and seconds > 0 else 1.0
         if part < 1 and self._below is not None:

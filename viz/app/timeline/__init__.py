@@ -1,1 +1,1 @@
-"""The clip and the path below the picture."""
+"""The timeline below the picture: the clip, the path and the motion track."""

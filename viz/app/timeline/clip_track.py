@@ -17,19 +17,19 @@ from viz.state.animation.clip_time import EXTENT, Clock
 from viz.state.types import CLIP_SECONDS, FRAMES, Playback, SessionState
 
 _EDGE = 10.0
-"""Room at both ends for the playhead and the markers, design pixels."""
+"""Margin at both ends for the playhead and the markers, design pixels."""
 _LANE = 20.0
 _RULER = 17.0
 """Height of the frame numbers above the lane, design pixels."""
 _FOOT = 14.0
 """Height of the markers below the lane, design pixels."""
 _LEAST_RANGE = 1 / (FRAMES - 1)
-"""Shortest range that plays, in t."""
+"""Shortest playback range, in t."""
 
 
 @dataclass(frozen=True)
 class _Scale:
-    """Places of times on the track, Dear ImGui units."""
+    """Positions of times on the track, Dear ImGui units."""
 
     left: float
     right: float
@@ -37,12 +37,12 @@ class _Scale:
     bottom: float
 
     def x(self, t: float) -> float:
-        """Place of a time; those beyond the track lie on its ends."""
+        """Position of a time; times beyond the track are moved to its ends."""
         fraction = (t - EXTENT[0]) / (EXTENT[1] - EXTENT[0])
         return self.left + (self.right - self.left) * min(max(fraction, 0.0), 1.0)
 
     def t(self, x: float) -> float:
-        """Time at a place, within the track."""
+        """Time at a position, within the track."""
         fraction = (x - self.left) / max(self.right - self.left, 1.0)
         return EXTENT[0] + (EXTENT[1] - EXTENT[0]) * min(max(fraction, 0.0), 1.0)
 
@@ -53,7 +53,7 @@ class _Scale:
 
 
 class Track:
-    """The part of the timeline that is dragged."""
+    """The part of the timeline that is being dragged."""
 
     def __init__(self) -> None:
         self._grip = 0.0
@@ -66,7 +66,8 @@ class Track:
         middle: float,
         ready: Sequence[bool] = (),
     ) -> bool:
-        """Draw between the left and right of `span` around `middle`; whether it is scrubbed.
+        """Draw between the left and right of `span` around `middle`; returns whether it is
+        scrubbed.
 
         Args:
             state: with the time and the range that plays; edited in place.
@@ -105,7 +106,7 @@ class Track:
         return scrubbing
 
     def _marker(self, side: Literal["start", "end"], state: SessionState, scale: _Scale) -> bool:
-        """The handle of one end of the range; whether it is lit."""
+        """The handle of one end of the range; returns whether it is highlighted."""
         t = state.playback.start if side == "start" else state.playback.end
         inward = 1 if side == "start" else -1
         x = scale.x(t)
@@ -141,7 +142,7 @@ def _set_end(state: SessionState, side: Literal["start", "end"], t: float) -> No
 
 
 def _picked(scale: _Scale, x: float) -> float:
-    """The time under a place: a whole frame while Ctrl is held."""
+    """The time at a position: a whole frame while Ctrl is held."""
     t = scale.t(x)
     return clip_time.snap(t) if imgui.get_io().key_ctrl else round(t, 4)
 
@@ -152,7 +153,7 @@ def _about(t: float) -> str:
 
 
 def _tell(lines: list[str], t: float, scale: _Scale) -> None:
-    """Tells about a time above the track."""
+    """Shows a tooltip about a time above the track."""
     if not 0 <= t <= 1:
         lines.append("Beyond the trained clip.")
     tell_above(scale.x(t), scale.top - style.px(_RULER + 4), lines)
@@ -174,7 +175,7 @@ def _draw_lane(scale: _Scale, range_: Playback) -> None:
 
 
 def _hatch(rect: tuple[float, float, float, float]) -> None:
-    """Slanted lines: here the model was never trained."""
+    """Hatching: the model was not trained for these times."""
     left, top, right, bottom = rect
     draw = imgui.get_window_draw_list()
     draw.push_clip_rect((left, top), (right, bottom), True)
@@ -187,7 +188,7 @@ def _hatch(rect: tuple[float, float, float, float]) -> None:
 
 
 def _draw_ready(scale: _Scale, ready: Sequence[bool]) -> None:
-    """A thin bar under the frames whose pictures are ready."""
+    """A thin bar under the frames whose pictures are cached."""
     draw, color = imgui.get_window_draw_list(), ink(style.palette().accent)
     top = scale.bottom - max(round(style.px(2)), 1)
     half = 0.5 / (FRAMES - 1)
@@ -200,7 +201,7 @@ def _draw_ready(scale: _Scale, ready: Sequence[bool]) -> None:
 
 
 def _draw_frames(scale: _Scale) -> None:
-    """A tick a frame and numbers every five, as far as they fit."""
+    """A tick for each frame and a number for every fifth, as far as they fit."""
     colors = style.palette()
     draw = imgui.get_window_draw_list()
     roomy = scale.frame >= style.px(4)
@@ -236,7 +237,7 @@ def _draw_marker(scale: _Scale, t: float, inward: int, lit: bool) -> None:
 
 
 def _draw_ghost(scale: _Scale, mouse: float) -> None:
-    """Where a click would go."""
+    """A mark where a click would go."""
     t = _picked(scale, mouse)
     x = round(scale.x(t))
     color = ink(style.with_alpha(style.palette().text, 0.6))

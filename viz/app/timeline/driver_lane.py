@@ -1,4 +1,4 @@
-"""The motion track's lane above the clip: its frames, what plays of them, and its playhead."""
+"""The motion track's lane above the clip: its frames, playback range and playhead."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from viz.state.driving.motion_track import MotionTrack
 from viz.state.types import SessionState
 
 HEIGHT = 54.0
-"""Of the lane, design pixels."""
+"""Height of the lane, design pixels."""
 _LANE = 26.0
 _FOOT = 9.0
 """Height of the markers below the lane, design pixels."""
@@ -32,20 +32,20 @@ _MISSING = "The track was not found: only this moment is shown. Open it under Mo
 
 
 def height(state: SessionState) -> float:
-    """Design pixels that the lane takes at present."""
+    """Height of the lane at present, design pixels."""
     return HEIGHT if state.drive is not None and state.drive.track else 0.0
 
 
 @dataclass(frozen=True)
 class _Scale:
-    """Places of frames on the lane, Dear ImGui units."""
+    """Positions of frames on the lane, Dear ImGui units."""
 
     left: float
     right: float
     top: float
     bottom: float
     last: int
-    """Number of the track's last frame."""
+    """Index of the track's last frame."""
 
     def x(self, frame: float) -> float:
         return self.left + (self.right - self.left) * frame / max(self.last, 1)
@@ -56,7 +56,7 @@ class _Scale:
 
 
 class DriverLane:
-    """The line of a motion track; `draw` once a frame while there is one."""
+    """The lane of a motion track; call `draw` once per frame while there is one."""
 
     def __init__(self) -> None:
         self._grip = 0.0
@@ -80,7 +80,7 @@ class DriverLane:
             readout: width of the frame at the line's end, 0 for none.
 
         Returns:
-            Whether the playhead or a marker is held, so that playing waits.
+            Whether the playhead or a marker is being dragged, so that playback waits.
         """
         left, top, right, bottom = rect
         middle = round((top + bottom) / 2) - style.px(1)
@@ -141,7 +141,7 @@ class DriverLane:
         track: MotionTrack,
         scale: _Scale,
     ) -> bool:
-        """The handle of one end of what plays; whether it is lit."""
+        """The handle of one end of the playback range; returns whether it is highlighted."""
         drive = state.drive
         if drive is None:
             return False
@@ -156,7 +156,7 @@ class DriverLane:
         chosen = frame
         if imgui.is_item_activated():
             self._grip = mouse - x
-        elif held or imgui.is_item_deactivated():  # the release may bring the last move with it
+        elif held or imgui.is_item_deactivated():  # the release may include the last movement
             chosen = scale.frame(mouse - self._grip)
         if imgui.is_item_clicked(1):
             chosen = 0 if side == "first" else scale.last
@@ -172,7 +172,7 @@ class DriverLane:
         return hovered or held
 
     def _draw_curves(self, track: MotionTrack, scale: _Scale, active: bool) -> None:
-        """How far the eyes and the mouth are open over the track."""
+        """Curves of how far the eyes and the mouth are open over the track."""
         key = (id(track), scale)
         if self._curves[0] != key:
             self._curves = key, [_curve(track.openings[:, k], scale) for k in (0, 1)]
@@ -183,7 +183,7 @@ class DriverLane:
 
 
 def _curve(values: np.ndarray, scale: _Scale) -> list[imgui.ImVec2Like]:
-    """A line through values, at most one point a pixel, from the lane's foot to its top."""
+    """A line through values, at most one point per pixel, from the lane's bottom to its top."""
     low, high = np.quantile(values, [0.01, 0.99])
     part = np.clip((values - low) / max(high - low, 0.05), 0, 1)
     wanted = max(round(scale.right - scale.left), 2)
@@ -195,7 +195,7 @@ def _curve(values: np.ndarray, scale: _Scale) -> list[imgui.ImVec2Like]:
 
 
 def _buttons(drive: Drive, commands: Commands, span: tuple[float, float], middle: float) -> None:
-    """The track's name, whether it drives, and the button that closes it."""
+    """The track's name, whether it drives the person, and the button that closes it."""
     side = imgui.get_frame_height()
     left, right = span
     top = round(middle - side / 2)
@@ -236,7 +236,7 @@ def _sentence(place: tuple[float, float, float, float]) -> None:
 
 
 def _readout(drive: Drive, track: MotionTrack, at: tuple[float, float], width: float) -> None:
-    """The frame, and its time under it."""
+    """The frame number, and its time below."""
     colors, draw = style.palette(), imgui.get_window_draw_list()
     x, middle = round(at[0]), at[1]
     line = style.px(18)
@@ -250,7 +250,7 @@ def _readout(drive: Drive, track: MotionTrack, at: tuple[float, float], width: f
 
 
 def _tell(frame: int, track: MotionTrack, scale: _Scale) -> None:
-    """Where a click would go."""
+    """A mark where a click would go."""
     x = round(scale.x(frame))
     color = ink(style.with_alpha(style.palette().text, 0.6))
     imgui.get_window_draw_list().add_line((x, scale.top), (x, scale.bottom), color, style.px(1))
@@ -271,7 +271,7 @@ def _draw_lane(scale: _Scale, ends: tuple[int, int], active: bool) -> None:
 
 
 def _draw_marker(scale: _Scale, frame: int, inward: int, lit: bool) -> None:
-    """A flag under the lane that points into what plays."""
+    """A flag under the lane that points into the playback range."""
     colors, draw = style.palette(), imgui.get_window_draw_list()
     color = ink(colors.text if lit else colors.accent)
     x, foot, half = round(scale.x(frame)), style.px(_FOOT), style.px(1)

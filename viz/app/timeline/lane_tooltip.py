@@ -1,4 +1,4 @@
-"""What the timeline's lanes tell about the place under the pointer."""
+"""Tooltips of the timeline's lanes about the position under the pointer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user can do to the clip and to the path, one method an act."""
+"""Commands for the clip and the path."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from viz.state.types import Keyframe
 
 
 class PathCommands(SessionCommands):
-    """What moves along the clip, and along the path and its keys."""
+    """Commands for playback of the clip, and for the path and its keyframes."""
 
     # The clip and the path --------------------------------------------------------------------
 
@@ -27,27 +27,27 @@ class PathCommands(SessionCommands):
         self.interface.playing = playing
 
     def step(self, frames: int) -> None:
-        """Stops playback and goes some frames on, or back if negative."""
+        """Stops playback and moves by some frames, back if negative."""
         self.interface.playing = False
         path_editing.pause(self.interface)
         if not driven.step(self.state, frames):
             self.state.t = clip_time.step(self.state.t, frames)
 
     def go_to_start(self) -> None:
-        """Stops playback and shows the first frame of the range that plays."""
+        """Stops playback and shows the first frame of the playback range."""
         self.interface.playing = False
         if not driven.go_to_end(self.state, 0):
             self.state.t = min(self.state.playback.start, self.state.playback.end)
 
     def go_to_end(self) -> None:
-        """Stops playback and shows the last frame of the range that plays."""
+        """Stops playback and shows the last frame of the playback range."""
         self.interface.playing = False
         if not driven.go_to_end(self.state, 1):
             self.state.t = max(self.state.playback.start, self.state.playback.end)
 
     def add_keyframe(self) -> None:
-        """Keeps what is shown as a keyframe of the path, and says so where that is between others,
-        as after a pause."""
+        """Stores what is shown as a keyframe of the path, and tells the user if that is between
+        others, as after a pause."""
         self.animator.stop_glide()
         index = path_editing.add(self.state, self.interface)
         keys = self.state.keyframes
@@ -65,12 +65,12 @@ class PathCommands(SessionCommands):
         )
 
     def advance(self, seconds: float, now: float) -> None:
-        """As in `ProgramCommands`; also offers to bring back a view that the path replaced."""
+        """As in `ProgramCommands`; also offers to restore a view that the path replaced."""
         super().advance(seconds, now)
         self._tell_of_lost_view()
 
     def _tell_of_lost_view(self) -> None:
-        """Offers to bring back a view that the path has just taken the place of."""
+        """Offers to restore a view that the path has just replaced."""
         view, self.interface.unkeyed = self.interface.unkeyed, None
         if view is None:
             return
@@ -94,7 +94,7 @@ class PathCommands(SessionCommands):
         )
 
     def update_keyframe(self) -> None:
-        """Keeps what is shown in the keyframe under the path's playhead."""
+        """Stores what is shown in the keyframe under the path's playhead."""
         if path_editing.current(self.state, self.interface) is None:
             self.notify("info", "The path's playhead is not on a keyframe: press K to add one.")
         path_editing.update(self.state, self.interface)
@@ -105,7 +105,7 @@ class PathCommands(SessionCommands):
             path_editing.remove(self.state, self.interface)
 
     def go_to_keyframe(self, step: int) -> None:
-        """Shows the path's next keyframe, or for a negative step the one before."""
+        """Shows the path's next keyframe, or for a negative step the previous one."""
         self.animator.stop_glide()
         path_editing.go(self.state, self.interface, step)
 

@@ -1,4 +1,5 @@
-"""How the path's lane looks: its ruler, the ways between keys, the keys and the playhead."""
+"""Drawing of the path's lane: its ruler, the segments between keyframes, the keyframes and the
+playhead."""
 
 from __future__ import annotations
 
@@ -19,20 +20,20 @@ from viz.state.interface import Interface
 from viz.state.types import Keyframe, SessionState
 
 LABEL_WIDTH = 42.0
-"""For the names of the clip and the path where both are shown, design pixels."""
+"""Width for the names of the clip and the path where both are shown, design pixels."""
 KEY_SIZE = 7.0
-"""Half a key's diagonal, design pixels."""
+"""Half a keyframe's diagonal, design pixels."""
 _TICKS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
-"""Seconds between two numbers of the ruler."""
+"""Choices for the seconds between two numbers of the ruler."""
 _SNAP = 0.25
-"""Seconds, while Ctrl is held."""
+"""Snapping interval in seconds while Ctrl is held."""
 _EMPTY = "No path yet. Press K to add this view as a keyframe, change the view, press K again."
 _EMPTY_SHORT = "Press K to add the first keyframe."
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Places of seconds on the lane, Dear ImGui units."""
+    """Positions of times on the lane, Dear ImGui units."""
 
     left: float
     right: float
@@ -57,7 +58,7 @@ class Scale:
 
 
 def draw_label(at: tuple[float, float], icon: str, text: str, lit: bool) -> None:
-    """Name of a line of the timeline, `at` its left and middle."""
+    """Name of a line of the timeline; `at` is its left edge and vertical middle."""
     colors = style.palette()
     draw = imgui.get_window_draw_list()
     color = ink(colors.text if lit else colors.text_dim)
@@ -90,7 +91,7 @@ def draw_lane(scale: Scale, state: SessionState, interface: Interface) -> None:
 
 
 def _draw_way(scale: Scale, key: Keyframe, right: float) -> None:
-    """The way on from a key: a band, a line, or dashes for a hold."""
+    """The segment after a keyframe: a band, a line, or dashes for a hold."""
     colors = style.palette()
     draw = imgui.get_window_draw_list()
     left, y = scale.x(key.time), scale.middle
@@ -129,7 +130,7 @@ def _clock(seconds: float) -> str:
 
 
 def draw_keys(scale: Scale, state: SessionState, interface: Interface, lit: int | None) -> None:
-    """A diamond a key; that under the playhead is filled in the accent colour."""
+    """A diamond per keyframe; the one under the playhead is filled in the accent colour."""
     colors = style.palette()
     draw = imgui.get_window_draw_list()
     here = path_editing.current(state, interface)
@@ -146,7 +147,7 @@ def draw_keys(scale: Scale, state: SessionState, interface: Interface, lit: int 
 
 
 def draw_playhead(scale: Scale, interface: Interface, off: bool, lit: bool) -> None:
-    """As the clip's; open where something else is shown than the path has there."""
+    """Like the clip's playhead; hollow if something else is shown than the path has there."""
     colors = style.palette()
     draw = imgui.get_window_draw_list()
     x = round(scale.x(interface.path_time))
@@ -182,7 +183,7 @@ def draw_empty(scale: Scale) -> None:
 
 
 def tell(state: SessionState, scale: Scale, near: int | None, mouse: float) -> None:
-    """What lies under the pointer, above the lane."""
+    """A tooltip above the lane about what is under the pointer."""
     seconds = scale.seconds(mouse)
     lines = [f"{seconds:.2f} s", "Drag to move along the path, with Ctrl in quarter seconds."]
     x = mouse

@@ -1,4 +1,4 @@
-"""The path's lane above the clip's line: its keys, the ways between them, and its playhead."""
+"""The path's lane above the clip's line: keyframes, the segments between them, and the playhead."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from viz.state.interface import Interface
 from viz.state.types import EASES, Ease, SessionState
 
 HEIGHT = 58.0
-"""Of the lane, design pixels."""
+"""Height of the lane, design pixels."""
 _PLAY_SIZE = 28.0
 _GAP = 4.0
 _GROUP_GAP = 14.0
@@ -27,24 +27,25 @@ _LANE = 18.0
 _EDGE = 10.0
 _LEAST_LANE = 60.0
 _LEAST_WIDTH = 170.0
-"""Of the whole line, for more than the play button, design pixels."""
+"""Smallest width of the whole line for more than the play button, design pixels."""
 _SPANS = (4, 6, 8, 10, 12, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1200, 1800, 3600)
-"""Seconds that the lane may show."""
+"""Choices for the length of the lane in seconds."""
 
 
 def height(interface: Interface) -> float:
-    """Design pixels that the lane takes at present."""
+    """Height of the lane at present, design pixels."""
     return HEIGHT if interface.path_lane else 0.0
 
 
 def lane_span(state: SessionState, playhead: float) -> float:
-    """Seconds that the lane shows: the path and some room behind it."""
+    """Length of the lane in seconds: the path and some room after it."""
     wanted = max(camera_path.duration(state) * 1.08, playhead)
     return next((float(span) for span in _SPANS if span >= wanted), math.ceil(wanted / 60) * 60.0)
 
 
 class PathLane:
-    """The upper line of the timeline; `draw` once a frame while `Interface.path_lane`."""
+    """The upper line of the timeline; call `draw` once per frame while `Interface.path_lane` is
+    set."""
 
     def __init__(self) -> None:
         self._held: int | None = None
@@ -53,7 +54,7 @@ class PathLane:
         self._span = 0.0
         self._menu_key: int | None = None
         self.hovered = False
-        """Whether the pointer is on the lane or holds something of it."""
+        """Whether the pointer is on the lane or drags something of it."""
 
     def draw(
         self,
@@ -75,7 +76,7 @@ class PathLane:
             add: keeps what is shown as a key.
 
         Returns:
-            Whether the playhead or a key is held, so that playing waits.
+            Whether the playhead or a keyframe is being dragged, so that playback waits.
         """
         left, top, right, bottom = rect
         middle = round((top + bottom) / 2) + style.px(5)
@@ -101,7 +102,7 @@ class PathLane:
         middle: float,
         add: Callable[[], object],
     ) -> float:
-        """Transport and editing from the left of `span` on; where they end."""
+        """Transport and editing buttons from the left of `span`; returns where they end."""
         side = imgui.get_frame_height()
         left, right = span
         x = left
@@ -180,7 +181,7 @@ class PathLane:
         imgui.invisible_button("##lane", (right - left, 2 * half + ruler + style.px(6)))
         record("Lane")
         over, active = imgui.is_item_hovered(), imgui.is_item_active()
-        if not active:  # what is dragged must not run away from a lane that grows
+        if not active:  # a dragged keyframe must not be carried away when the lane's scale grows
             self._span = lane_span(state, interface.path_time)
         top = round(middle - half)
         scale = Scale(left + edge, right - edge, top, top + round(2 * half), self._span)
@@ -217,7 +218,7 @@ class PathLane:
         return active
 
     def _near(self, state: SessionState, scale: Scale, x: float) -> int | None:
-        """The key under the pointer."""
+        """The keyframe under the pointer."""
         reach = style.px(KEY_SIZE + 2)
         far = [(abs(scale.x(key.time) - x), -k) for k, key in enumerate(state.keyframes)]
         best = min(far, default=(math.inf, 0))
@@ -251,7 +252,7 @@ class PathLane:
     # The menu --------------------------------------------------------------------------------
 
     def _menu(self, state: SessionState, interface: Interface) -> None:
-        """What is seldom needed, for the key under the playhead and for the whole path."""
+        """Rarely used commands for the keyframe under the playhead and for the whole path."""
         imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(10), style.px(8)))
         imgui.push_style_var(imgui.StyleVar_.item_spacing, (style.px(10), style.px(7)))
         if imgui.begin_popup("##path menu"):
@@ -333,7 +334,7 @@ def _caption(text: str) -> None:
 
 
 def _play_button(at: tuple[float, float], playing: bool, enabled: bool) -> bool:
-    """Smaller than the clip's, and open, so that the two are not taken for each other."""
+    """Smaller than the clip's play button, and hollow, to tell the two apart."""
     side = style.px(_PLAY_SIZE)
     x, y = round(at[0]), round(at[1] - side / 2)
     imgui.begin_disabled(not enabled)
@@ -363,7 +364,7 @@ def _play_button(at: tuple[float, float], playing: bool, enabled: bool) -> bool:
 def _readout(
     state: SessionState, interface: Interface, at: tuple[float, float], width: float
 ) -> None:
-    """The playhead's time, and the path's length under it."""
+    """The playhead's time, and the path's length below."""
     colors = style.palette()
     draw = imgui.get_window_draw_list()
     x, middle = round(at[0]), at[1]

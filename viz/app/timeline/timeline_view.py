@@ -26,7 +26,7 @@ from viz.state.driving import driven
 from viz.state.types import CLIP_SECONDS, FRAMES, LOOP_MODES, LoopMode, SessionState
 
 HEIGHT = 64.0
-"""Of the whole bar, design pixels."""
+"""Height of the whole bar, design pixels."""
 SPEEDS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 
 _LOOP_ICONS: dict[LoopMode, str] = {
@@ -45,12 +45,12 @@ _SPEED_WIDTH = 76.0
 _GAP = 4.0
 _GROUP_GAP = 14.0
 _TRACK_WIDTH = 240.0
-"""Least width of the track before lesser parts make room, design pixels."""
+"""Smallest width of the track; less important parts are hidden to keep it, design pixels."""
 _LEAST_TRACK = 48.0
 _LEAST_HEIGHT = 50.0
-"""Of the clip's line where the path's lane lies above it, design pixels."""
+"""Height of the clip's line with the path's lane above it, design pixels."""
 _NAMED_WIDTH = 520.0
-"""Least width of the bar for names of its lines, design pixels."""
+"""Smallest width of the bar at which its lines have names, design pixels."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,13 @@ class BarParts:
     path: bool = True
     """The button that shows the path's lane."""
     loop: Literal["all", "one", "none"] = "all"
-    """A button a loop mode, or one that goes through them."""
+    """A button per loop mode, or a single one that cycles through them."""
     speed: bool = True
     readout: Literal["full", "short", "none"] = "full"
 
     def width(self, button: float, letter: float) -> float:
-        """Of all but the track: `button` is an icon button's side, `letter` a digit's width."""
+        """Width of all but the track: `button` is an icon button's side, `letter` a digit's
+        width."""
         buttons = 2 * self.ends + 2 * self.steps
         total = style.px(_PLAY_SIZE) + buttons * (button + style.px(_GAP)) + style.px(_GROUP_GAP)
         loops = {"all": 3, "one": 1, "none": 0}[self.loop]
@@ -86,7 +87,7 @@ class BarParts:
 
 
 def choose_parts(width: float, button: float, letter: float) -> BarParts:
-    """The most parts that leave the track its room in `width` Dear ImGui units."""
+    """As many parts as fit beside the track in `width` Dear ImGui units."""
     parts = BarParts()
     concessions: tuple[Callable[[BarParts], BarParts], ...] = (
         lambda p: replace(p, loop="one"),
@@ -106,7 +107,8 @@ def choose_parts(width: float, button: float, letter: float) -> BarParts:
 
 
 class Timeline:
-    """The bar below the viewport; `draw` once a frame in a child of about `HEIGHT`."""
+    """The bar below the viewport; call `draw` once per frame in a child window of about
+    `HEIGHT`."""
 
     def __init__(self) -> None:
         self._track = Track()
@@ -118,21 +120,21 @@ class Timeline:
     def draw(
         self, state: SessionState, commands: Commands, clock: Clock, ready: Sequence[bool] = ()
     ) -> bool:
-        """Draw the bar over the content region's width, and the path's lane where there is room.
+        """Draw the bar across the content region, and the path's lane if there is room.
 
         Args:
-            state: with the clip and the path; edited in place.
-            commands: what the buttons do.
-            clock: of the clip that plays.
-            ready: whether the picture of each frame is kept at full quality; empty where that
-                need not be shown.
+            state: has the clip and the path; edited in place.
+            commands: the commands for the buttons.
+            clock: the clip's clock.
+            ready: whether the picture of each frame is cached at full quality; empty if not to
+                be shown.
 
         Returns:
-            Whether a playhead is being dragged; nothing should play meanwhile.
+            Whether a playhead is being dragged, so that playback should wait.
         """
         low, size = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail()
-        # The lanes come above the clip, which stays where it is when the first key brings one: the
-        # hand that scrubs one must not find the other under it.
+        # The lanes are above the clip, which stays in place when the first keyframe shows one: it
+        # must not move away under the mouse that scrubs it.
         lanes = path_lane.height(commands.interface), driver_lane.height(state)
         roomy = size.y - style.px(sum(lanes)) >= style.px(_LEAST_HEIGHT)
         path, driver = (style.px(lane) if roomy else 0.0 for lane in lanes)
@@ -183,7 +185,8 @@ class Timeline:
         middle: float,
         ready: Sequence[bool],
     ) -> tuple[tuple[float, float], bool]:
-        """The clip's line: left and right of its track, and whether that is scrubbed."""
+        """The clip's line; returns left and right of its track, and whether it is being
+        scrubbed."""
         still = commands.model is not None and not commands.model.moves
         with style.font("mono"):
             letter = imgui.calc_text_size("0").x
@@ -218,7 +221,7 @@ class Timeline:
         parts: BarParts,
         at: tuple[float, float],
     ) -> float:
-        """Buttons from `at` (left, middle) on; where they end."""
+        """Buttons from `at` (left, middle); returns where they end."""
         side = imgui.get_frame_height()
         x, middle = at
 
@@ -244,7 +247,7 @@ class Timeline:
     def _readout(
         self, state: SessionState, parts: BarParts, at: tuple[float, float], width: float
     ) -> None:
-        """The time, to be typed after a double click, and the frame under it."""
+        """The time, which a double click edits, and the frame below."""
         x, middle = round(at[0]), at[1]
         line = style.px(20)
         top = middle - (line if parts.readout == "full" else line / 2)
@@ -297,7 +300,7 @@ class Timeline:
 
 
 def _let_clip_move(state: SessionState) -> None:
-    """Where the motion track has it all to itself, the clip that is dragged takes over."""
+    """If only the motion track plays, dragging the clip makes the clip drive the person."""
     if state.drive is not None and state.drive.active and not state.drive.blend:
         state.drive = replace(state.drive, active=False)
 
@@ -320,7 +323,7 @@ def _play_button(at: tuple[float, float], playing: bool) -> bool:
     icon = icons.ICON_FA_PAUSE if playing else icons.ICON_FA_PLAY
     with style.font("body", style.TITLE_SIZE):
         size = imgui.calc_text_size(icon)
-        # A triangle's middle lies left of its box's; icons sit low, to stand level with text.
+        # A triangle's centroid is left of its box's middle; icons sit low, to align with text.
         nudge = 0.0 if playing else style.px(1.5)
         lift = style.px(1.5)
         at = (round(x + (side - size.x) / 2 + nudge), round(y + (side - size.y) / 2 - lift))
@@ -330,7 +333,7 @@ def _play_button(at: tuple[float, float], playing: bool) -> bool:
 
 
 def _loop_buttons(state: SessionState, parts: BarParts, at: tuple[float, float]) -> float:
-    """The loop modes from `at` (left, middle) on; where they end."""
+    """The loop modes from `at` (left, middle); returns where they end."""
     if parts.loop == "none":
         return at[0]
     side = imgui.get_frame_height()
@@ -352,14 +355,14 @@ def _loop_buttons(state: SessionState, parts: BarParts, at: tuple[float, float])
 
 
 def _speed(state: SessionState, parts: BarParts, at: tuple[float, float]) -> float:
-    """The speed at `at` (left, middle); where it ends."""
+    """The speed at `at` (left, middle); returns where it ends."""
     if not parts.speed:
         return at[0]
     width, side = style.px(_SPEED_WIDTH), imgui.get_frame_height()
     imgui.set_cursor_screen_pos((round(at[0]), round(at[1] - side / 2)))
     speeds = sorted({*SPEEDS, state.playback.speed})
     captions = {speed: f"{speed:g}\u00d7" for speed in speeds}
-    # A control takes all the width there is: the child window gives it this much.
+    # A control fills the available width: the child window limits it.
     imgui.begin_child("##speed", (width, side))
     about = "Speed of the clip; 1\u00d7 is real time."
     speed = state.playback.speed
@@ -371,7 +374,7 @@ def _speed(state: SessionState, parts: BarParts, at: tuple[float, float]) -> flo
 
 
 def _path_button(commands: Commands, parts: BarParts, at: tuple[float, float]) -> float:
-    """The button that shows the path's lane at `at` (left, middle); where it ends."""
+    """The button that shows the path's lane at `at` (left, middle); returns where it ends."""
     if not parts.path:
         return at[0]
     side, interface = imgui.get_frame_height(), commands.interface
@@ -385,7 +388,7 @@ def _path_button(commands: Commands, parts: BarParts, at: tuple[float, float]) -
 
 
 def _sentence(span: tuple[float, float], middle: float) -> None:
-    """Why the bar is disabled, in the track's place."""
+    """Shows why the bar is disabled, in place of the track."""
     left, right = span
     shown = ellipsis(_STILL, right - left)
     size = imgui.calc_text_size(shown)

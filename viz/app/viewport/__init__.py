@@ -1,1 +1,1 @@
-"""Pictures and meshes, and the mouse that moves the camera."""
+"""Pictures and meshes, and the mouse gestures that move the camera."""

@@ -1,4 +1,4 @@
-"""How gestures of the mouse move the camera."""
+"""Mouse gestures that move the camera."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from viz.state.settings import setting
 from viz.state.types import Orbit
 
 TURN = 90.0
-"""Degrees that a drag over the picture's whole height turns."""
+"""Degrees turned by a drag across the picture's whole height."""
 _PITCH, _FOV, _RADIUS, _PIVOT = (
     setting(Orbit, name).range for name in ("pitch", "fov", "radius", "pivot")
 )
@@ -19,7 +19,8 @@ _DOLLY_STEP = 0.95
 
 
 def turned(orbit: Orbit, dx: float, dy: float) -> Orbit:
-    """The head follows the mouse: a drag of (dx, dy) picture heights, y downwards.
+    """The head follows the mouse: a drag of (dx, dy) picture heights, y downwards. With a rolled
+    camera, the drag is taken along the head's axes as the camera sees them.
 
     A rolled camera sees the head's axes rolled, so the drag is taken along those.
     """
@@ -30,7 +31,7 @@ def turned(orbit: Orbit, dx: float, dy: float) -> Orbit:
 
 
 def panned(orbit: Orbit, dx: float, dy: float) -> Orbit:
-    """The pivot, and all at its depth, follow a drag of (dx, dy) picture heights."""
+    """The pivot and everything at its depth follow a drag of (dx, dy) picture heights."""
     camera = orbit.camera()
     right, down, forward = camera.rotation.T
     distance = float((orbit.pivot - camera.position) @ forward)
@@ -40,20 +41,21 @@ def panned(orbit: Orbit, dx: float, dy: float) -> Orbit:
 
 
 def zoomed(orbit: Orbit, ticks: float) -> Orbit:
-    """A longer lens for positive wheel ticks: each makes the picture 1 / 0.9 times larger."""
+    """A longer lens for positive wheel ticks: each enlarges the picture by 1 / 0.9."""
     half = math.tan(math.radians(orbit.fov) / 2) * _ZOOM_STEP**ticks
     return replace(orbit, fov=_FOV.clamp_to_slider(math.degrees(2 * math.atan(half))))
 
 
 def dollied(orbit: Orbit, ticks: float) -> Orbit:
-    """A nearer camera for positive wheel ticks."""
+    """A closer camera for positive wheel ticks."""
     return replace(orbit, radius=_RADIUS.clamp_to_slider(orbit.radius * _DOLLY_STEP**ticks))
 
 
 def apply_gesture(orbit: Orbit, gesture: Gesture, scale: float) -> Orbit:
     """The orbit after one frame's gesture.
 
-    `scale` is the viewport's height over the picture's, as gestures count in viewport heights.
+    `scale` is the viewport's height over the picture's, as gestures are measured in viewport
+        heights.
     """
     if any(gesture.orbit):
         orbit = turned(orbit, gesture.orbit[0] * scale, gesture.orbit[1] * scale)

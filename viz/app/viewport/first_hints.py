@@ -1,4 +1,4 @@
-"""What to try first, over the picture: each hint goes for ever once it was followed."""
+"""First hints over the picture: each disappears for good once it was followed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _HINTS = {
     "random": (icons.ICON_FA_DICE, "R: another person \u00b7 M: another motion"),
 }
 _GAP = 8.0
-"""Between hints, design pixels."""
+"""Gap between hints, design pixels."""
 _SIDES = 90.0
-"""Kept free at both sides for notes and names, design pixels."""
+"""Space kept free at both sides for notes and names, design pixels."""
 
 
 def draw_hints(area: Rect, commands: Commands) -> None:
-    """Draws what was never tried at the top of the viewport, side by side where there is room.
-    Sessions that were opened from a file are no first steps."""
+    """Draws hints that were never followed at the top of the viewport, side by side if there is
+    room. Sessions opened from a file show none."""
     for name, followed in (("turn", commands.dragging), ("scrub", commands.scrubbing)):
         if followed:
             commands.learn(name)

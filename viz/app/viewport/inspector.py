@@ -18,9 +18,9 @@ from viz.state.types import PixelValues, Shot
 _WAITING = "Values appear with the full picture, at rest"
 _MESH = "A mesh has no pixels to read"
 _CLICK = 4.0
-"""Farthest that the pointer moves in a click, design pixels."""
+"""Longest movement of the pointer during a click, design pixels."""
 _OFFSET = 18.0
-"""Of the values from the pointer, design pixels."""
+"""Distance of the values from the pointer, design pixels."""
 
 Row = tuple[str, str]
 """Caption and value."""
@@ -31,24 +31,24 @@ class Sight:
     """A picture on the screen."""
 
     visible: Rect
-    """The part of it that is seen."""
+    """Its visible part."""
     tile: Rect
     """The whole picture."""
     shot: Shot
     picture: np.ndarray | None
     """uint8 [H, W, 3]; None for a mesh."""
     values: PixelValues | None
-    """None where they did not come with it."""
+    """The values behind it; None if they did not come with it."""
     is_full: bool
-    """Whether it is no preview."""
+    """Whether it is a full picture, not a preview."""
 
 
 class Inspector:
-    """Draws over the viewport what the pointer reads there."""
+    """Draws the values under the pointer over the viewport."""
 
     def __init__(self) -> None:
         self.reading: Reading | None = None
-        """Of the pixel under the pointer; None where nothing can be read."""
+        """The pixel under the pointer; None if nothing can be read."""
         self._pressed: tuple[float, float] | None = None
 
     def draw(self, area: Rect, sights: list[Sight], hovered: bool, commands: Commands) -> None:
@@ -56,7 +56,7 @@ class Inspector:
 
         Args:
             area: the viewport.
-            sights: its pictures; later ones lie upon earlier ones.
+            sights: its pictures; later ones lie on top of earlier ones.
             hovered: whether the pointer is over the viewport and nothing that lies on it.
             commands: what the clicks do.
         """
@@ -171,8 +171,7 @@ def _draw_values(
 
 
 def _beside(at: float, size: float, ends: tuple[float, float]) -> float:
-    """Where something begins along one axis: after the pointer, or before it if that is too
-    near the end."""
+    """Position along one axis: after the pointer, or before it if the end is too near."""
     offset = style.px(_OFFSET)
     start = at + offset if at + offset + size <= ends[1] else at - offset - size
     return round(max(start, ends[0]))

@@ -1,4 +1,4 @@
-"""The colours of a map with their numbers, drawn in the corner of the picture that shows it."""
+"""The colours of a map with their values, in the corner of the picture that shows it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from viz.state.types import Shot
 
 _WIDTH, _HEIGHT = 190.0, 43.0
 LEGEND_SPACE = _HEIGHT + 6.0
-"""Height that a legend takes above the margin, design pixels."""
+"""Space of a legend above the margin, design pixels."""
 _LEAST_WIDTH, _LEAST_TILE = 124.0, 280.0
-"""Below these a legend is a small one, with the numbers at both ends alone."""
+"""Below these sizes the legend is small, with the values at both ends only."""
 _SMALL_WIDTH, _SMALL_HEIGHT, _SMALL_FONT = 96.0, 24.0, 11.0
 _BAR = 5.0
-"""Height of a small one's colours; all in design pixels."""
+"""Height of the colours in a small one; all in design pixels."""
 _ABOUT: dict[MapView, str] = {
     "depth": "Distance from the camera, in world units.",
     "opacity": "Opacity: 0 is empty, 1 opaque.",
@@ -31,13 +31,13 @@ _AXES = (("x", "#ff8080"), ("y", "#80ff80"), ("z", "#8080ff"))
 
 @dataclass(frozen=True)
 class Legend:
-    """What the colours of a picture mean."""
+    """The meaning of a picture's colours."""
 
     view: MapView
     maps: MapSettings
     """How the picture was coloured."""
     ends: tuple[float, float]
-    """Numbers at the ends of the colours."""
+    """Values at the ends of the colours."""
 
     def draw(self, tile: Rect, name: str, keep_left: float = 0.0) -> None:
         """Draws it in the bottom right corner of a tile; nothing where there is no room.
@@ -45,7 +45,7 @@ class Legend:
         Args:
             tile: the picture.
             name: under which its rectangle is recorded.
-            keep_left: Dear ImGui units at the left that stay free.
+            keep_left: width at the left to leave free, Dear ImGui units.
         """
         width = tile[2] - tile[0] - keep_left
         is_small = tile[2] - tile[0] < style.px(_LEAST_TILE)
@@ -89,14 +89,15 @@ class Legend:
 
 
 def legend_of(shot: Shot, maps: MapSettings, ends: tuple[float, float] | None) -> Legend | None:
-    """The legend of a shot's picture, coloured so between those ends; None for other views."""
+    """The legend of a shot's picture with those values at the ends of its colours; None for other
+    views."""
     if ends is None or (shot.view != "depth" and shot.view != "opacity"):
         return None
     return Legend(shot.view, maps, ends)
 
 
 def draw_normals_legend(tile: Rect, name: str, keep_left: float = 0.0) -> None:
-    """Which colours normals along the world axes have; nothing where there is no room."""
+    """The colours of normals along the world axes; nothing if there is no room."""
     side, pad, margin = style.px(10), style.px(7), style.px(MARGIN)
     with style.font("body", style.SMALL_SIZE):
         texts = [imgui.calc_text_size(axis).x for axis, _ in _AXES]
@@ -117,7 +118,7 @@ def draw_normals_legend(tile: Rect, name: str, keep_left: float = 0.0) -> None:
 
 
 def _plate(low: tuple[float, float], high: tuple[float, float], name: str) -> None:
-    """The ground, on which text can be read whatever the picture."""
+    """A background on which text can be read over any picture."""
     colors, draw, rounding = style.palette(), imgui.get_window_draw_list(), style.px(6)
     draw.add_rect_filled(low, high, style.with_alpha(colors.popup, 0.9), rounding)
     draw.add_rect(low, high, style.with_alpha(colors.border, 0.8), rounding)

@@ -1,4 +1,4 @@
-"""What the viewport draws over its pictures: labels, notes, the split handle."""
+"""Drawn over the viewport's pictures: labels, notes, the split handle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Rect = tuple[float, float, float, float]
 """Left, top, right, bottom in Dear ImGui units."""
 
 MARGIN = 10.0
-"""Between overlays and the edge of what they lie on, design pixels."""
+"""Distance from overlays to the edge of the area below them, design pixels."""
 _HANDLE_WIDTH = 18.0
 
 
@@ -42,7 +42,7 @@ def pill_size(text: str, icon: str = "") -> tuple[float, float]:
 
 
 def pill(at: tuple[float, float], text: str, *, icon: str = "", level: str = "text_dim") -> None:
-    """Small text on a rounded ground, readable on any picture; `at` is its top left corner."""
+    """Small text on a rounded background, readable on any picture; `at` is its top left corner."""
     width, height = pill_size(text, icon)
     x, y = round(at[0]), round(at[1])
     colors = style.palette()
@@ -60,7 +60,7 @@ def pill(at: tuple[float, float], text: str, *, icon: str = "", level: str = "te
 
 
 def draw_label(tile: Rect, text: str) -> None:
-    """Name of a tile, in its top right corner; half a number would mislead, so all or nothing."""
+    """Name of a tile, in its top right corner, if it fits: half a number would mislead."""
     margin = style.px(MARGIN if tile[2] - tile[0] > style.px(160) else 4)
     width = pill_size(text)[0]
     if width + 2 * margin <= tile[2] - tile[0]:
@@ -68,7 +68,7 @@ def draw_label(tile: Rect, text: str) -> None:
 
 
 def draw_badges(area: Rect, badges: Sequence[Badge]) -> None:
-    """Notes under each other in the viewport's top left corner."""
+    """Notes below each other in the viewport's top left corner."""
     margin = style.px(MARGIN)
     x, y = area[0] + margin, area[1] + margin
     for badge in badges:
@@ -93,7 +93,8 @@ def gizmo_place(tile: Rect) -> tuple[tuple[float, float], float] | None:
 
 
 def split_handle(tile: Rect, fraction: float) -> tuple[float, bool]:
-    """The line between before and after: its place 0..1 of the tile's width, and if it is held."""
+    """The line between before and after: its place 0..1 of the tile's width, and whether it is
+    held."""
     left, top, right, bottom = tile
     width = max(right - left, 1.0)
     half = style.px(_HANDLE_WIDTH) / 2
@@ -135,7 +136,7 @@ def _draw_split_line(x: float, tile: Rect, lit: bool) -> None:
 def draw_split_labels(
     tile: Rect, fraction: float, keep_left: float, names: tuple[str, str], above: float = 0.0
 ) -> None:
-    """Names beside the split's line, each where its side has room; `above` Dear ImGui units at the
+    """Names on both sides of the split's line, each if it fits; `above` Dear ImGui units at the
     bottom stay free."""
     x = tile[0] + (tile[2] - tile[0]) * fraction
     gap = style.px(MARGIN)
@@ -149,7 +150,7 @@ def draw_split_labels(
 
 
 def before_button(tile: Rect) -> bool:
-    """Offer to keep the picture as "before"; whether it was pressed."""
+    """A button that keeps the picture as "before"; returns whether it was pressed."""
     label = "Keep this picture as \u201cbefore\u201d"
     room = tile[2] - tile[0] - style.px(2 * MARGIN)
     with style.font("body", style.SMALL_SIZE):
@@ -166,7 +167,7 @@ def before_button(tile: Rect) -> bool:
 
 
 def draw_waiting(area: Rect, commands: Commands) -> None:
-    """What goes on while there is no picture yet, in the middle of the viewport."""
+    """Shows progress in the middle of the viewport while there is no picture yet."""
     job = commands.job
     if job is not None:
         width = min(style.px(320), area[2] - area[0] - style.px(24))
@@ -182,7 +183,7 @@ def draw_waiting(area: Rect, commands: Commands) -> None:
 
 
 def draw_note(area: Rect, text: str) -> None:
-    """Quiet text in the middle of an area."""
+    """Dim text in the middle of an area."""
     shown = ellipsis(text, area[2] - area[0] - style.px(16))
     size = imgui.calc_text_size(shown)
     at = ((area[0] + area[2] - size.x) / 2, (area[1] + area[3] - size.y) / 2)

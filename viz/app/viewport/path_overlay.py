@@ -1,4 +1,4 @@
-"""The path drawn over the picture: a globe around the head, and the camera's way on it."""
+"""The path drawn over the picture: a globe around the head, and the camera's track on it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from viz.state.interface import Interface
 from viz.state.types import Keyframe, PathOptions, SessionState
 
 _SIZE = 0.86
-"""Radius of the globe, as a share of half the picture."""
+"""Radius of the globe, as a fraction of half the picture."""
 _STEPS = 400
 _STEPS_A_WAY = 32
-"""Most parts of the whole line, and of the way between two keys."""
+"""Most line segments in total, and between two keyframes."""
 _BACK = 0.35
-"""Opacity of what lies on the far side."""
+"""Opacity of the part on the far side."""
 
 
 def direction(yaw: float, pitch: float) -> tuple[float, float, float]:
@@ -31,7 +31,7 @@ def direction(yaw: float, pitch: float) -> tuple[float, float, float]:
 
 
 class PathOverlay:
-    """Draws the camera's way; remembers the line while the path stays as it is."""
+    """Draws the camera's track; caches the line while the path does not change."""
 
     def __init__(self) -> None:
         self._keys: tuple[Keyframe, ...] = ()
@@ -39,7 +39,7 @@ class PathOverlay:
         self._lines: list[np.ndarray] = []
 
     def draw(self, tile: Rect, state: SessionState, interface: Interface, camera: Camera) -> None:
-        """Draw over a picture of `camera`; nothing without keys or in a small picture."""
+        """Draw over a picture of `camera`; nothing without keyframes or in a small picture."""
         if not state.keyframes or tile[2] - tile[0] < style.px(120):
             return
         if state.keyframes is not self._keys or state.path != self._options:
@@ -90,14 +90,14 @@ class PathOverlay:
 
 
 def _sampled(state: SessionState) -> list[np.ndarray]:
-    """Directions [N, 3] along each way from key to key; a hold has none."""
+    """Directions [N, 3] along each segment from keyframe to keyframe; a hold has none."""
     ends = [key.time for key in state.keyframes] + [camera_path.duration(state)]
     steps = min(max(_STEPS // len(state.keyframes), 2), _STEPS_A_WAY)
     lines = []
     for key, end in zip(state.keyframes, ends[1:], strict=True):
         if end <= key.time or key.ease == "hold":
             continue
-        # Just before the end, as there the next key holds, which a jump may lead to.
+        # Just before the end, as the next keyframe applies from there, which may be a jump.
         times = np.linspace(key.time, end - 1e-6, steps + 1).tolist()
         orbits = [camera_path.state_at(state, time).orbit for time in times]
         lines.append(np.array([direction(orbit.yaw, orbit.pitch) for orbit in orbits]))
@@ -107,7 +107,7 @@ def _sampled(state: SessionState) -> list[np.ndarray]:
 def _placed(
     points: np.ndarray, camera: Camera, center: tuple[float, float], radius: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Places [N, 2] on the screen of directions [N, 3], and whether each is on the near side."""
+    """Positions [N, 2] on the screen of directions [N, 3], and whether each is on the near side."""
     seen = points @ camera.rotation  # right, down, forward
     places = np.asarray(center) + radius * seen[:, :2]
     return places, seen[:, 2] <= 0

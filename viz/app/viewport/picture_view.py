@@ -53,7 +53,7 @@ def tile_places(area: Rect, count: int, columns: int | None, gap: float) -> list
     """Squares for `count` pictures, row by row, as large as fits and centred in `area`.
 
     `columns` None takes the number that makes them largest. A last row that is not full is centred,
-    so that no place looks as if its picture were missing. Edges lie on whole units, so that
+    so that no picture seems to be missing. Edges lie on whole units, so that
     pictures stay crisp.
     """
     width, height = area[2] - area[0], area[3] - area[1]
@@ -62,7 +62,7 @@ def tile_places(area: Rect, count: int, columns: int | None, gap: float) -> list
         down = math.ceil(count / across)
         return min((width - gap * (across - 1)) / across, (height - gap * (down - 1)) / down)
 
-    # Of equal sizes the widest arrangement wins: a sequence reads best in one row.
+    # Among arrangements with equal sizes the widest is chosen: a sequence reads best in one row.
     across = columns or max(range(count, 0, -1), key=side)
     edge = max(math.floor(side(across)), 1)
     rows = math.ceil(count / across)
@@ -78,7 +78,7 @@ def tile_places(area: Rect, count: int, columns: int | None, gap: float) -> list
 
 
 class _Slot:
-    """What the renderer answered to one shot."""
+    """The renderer's answer to one shot."""
 
     def __init__(self) -> None:
         self.shot: Shot | None = None
@@ -99,12 +99,12 @@ class _Slot:
         return self.shot.model if self.shot else ""
 
     def shows(self, view: View, model: str) -> bool:
-        """Whether it has this view of this model."""
+        """Whether it shows this view of this model."""
         return (self.view, self.model) == (view, model)
 
     @property
     def has_legend(self) -> bool:
-        """Whether its colours are to be explained."""
+        """Whether its colours need a legend."""
         return self.legend is not None or self.view == "normals"
 
     def take(
@@ -116,7 +116,7 @@ class _Slot:
         legend: Legend | None,
         values: PixelValues | None,
     ) -> None:
-        """Keep an answer; one with neither a picture nor a mesh changes nothing."""
+        """Store an answer; one with neither a picture nor a mesh changes nothing."""
         if picture is None and mesh is None:
             return
         self.shot, self.is_full, self.values = shot, is_full, values
@@ -126,7 +126,7 @@ class _Slot:
     def image(self, side: int, nearest: bool) -> imgui.ImTextureRef | None:
         """The picture for a square of `side` pixels, uploaded when it first shows.
 
-        Dear ImGui's renderer blends pixels of whatever it enlarges, so squares are made here.
+        Dear ImGui's renderer always blends pixels when enlarging, so square pixels are made here.
         """
         if self.picture is None:
             return None
@@ -143,14 +143,14 @@ class _Slot:
         return self._texture.ref
 
     def delete(self) -> None:
-        """Free what is on the GPU."""
+        """Free the GPU memory."""
         if self._texture is not None:
             self._texture.delete()
 
 
 @dataclass
 class _MeshTile:
-    """A tile's mesh on the GPU, and what its image was last drawn with."""
+    """A tile's mesh on the GPU, and the settings that its image was last drawn with."""
 
     view: MeshView
     mesh: MeshData | None = None
@@ -176,12 +176,12 @@ class Viewport:
         self._difference = DifferenceView()
         self.inspector = Inspector()
         self._sights: list[Sight] = []
-        """What the inspector can read in this frame."""
+        """The pictures that the inspector can read in this frame."""
         self._previews_since: float | None = None
-        """Clock time since which nothing but previews is on show, untouched by the user."""
+        """Clock time since which only previews have been shown, without input from the user."""
 
     def show(self, result: RenderResult) -> None:
-        """Take a result's pictures and meshes; a shot that has neither keeps what it showed."""
+        """Take a result's pictures and meshes; a shot that has neither keeps its earlier ones."""
         shots = result.request.shots
         while len(self._slots) < len(shots):
             self._slots.append(_Slot())
@@ -199,7 +199,7 @@ class Viewport:
         """Fill the current window's content region; the mouse moves `state.orbit`.
 
         Returns:
-            Whether a drag is under way, so that cheaper pictures will do.
+            Whether a drag is under way, during which cheaper pictures suffice.
         """
         low, size = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail()
         if size.x < 1 or size.y < 1:
@@ -232,7 +232,7 @@ class Viewport:
         return gesture.active or held
 
     def close(self) -> None:
-        """Free what is on the GPU."""
+        """Free the GPU memory."""
         for slot in self._slots:
             slot.delete()
         self._difference.close()
@@ -247,7 +247,7 @@ class Viewport:
         self._shown = 0
 
     def _draw_layout(self, tiles: list[Rect], state: SessionState, commands: Commands) -> bool:
-        """Pictures and all that lies on them; whether the split's handle is held."""
+        """Pictures and everything on top of them; returns whether the split's handle is held."""
         shots = layouts.shots(state)
         if layouts.has_divider(state.display) and len(shots) == 2:
             return self._draw_split(tiles[0], shots, state, commands)
@@ -269,7 +269,7 @@ class Viewport:
         self._draw_ring(tiles[0], kept, state, commands)
         has_inset = state.display.layout == "single" and len(shots) == 2
         for index, (tile, slot) in enumerate(zip(tiles, slots, strict=True)):
-            if not (has_inset and index == 0):  # where the inset lies
+            if not (has_inset and index == 0):  # the inset's area
                 _draw_legend(index, tile, slot, 0.0 if index else kept)
         if state.display.layout == "models" and state.compare is None:
             compare_view.offer_second(tiles[0], commands)
@@ -318,17 +318,17 @@ class Viewport:
         return held
 
     def _slot(self, index: int, shot: Shot) -> _Slot | None:
-        """What to show for a shot: its own answer, or while that is on its way, the closest.
+        """What to show for a shot: its own answer or, until that arrives, the closest one.
 
-        An answer to an earlier layout serves where it shows the same view; else the tile keeps
-        what it showed.
+        An answer to an earlier layout is used if it shows the same view; otherwise the tile keeps
+        its picture.
         """
         slots = self._slots[: self._shown]
         same = [k for k, slot in enumerate(slots) if slot.shows(shot.view, shot.model)]
         kept = self._chosen.get(index, index)
         chosen = index if index in same else same[0] if same else kept
         if chosen >= len(slots) or bool(slots[chosen].model) != bool(shot.model):
-            return None  # the other model's picture would be a lie
+            return None  # the other model's picture would be wrong
         self._chosen[index] = chosen
         return slots[chosen]
 
@@ -369,7 +369,7 @@ class Viewport:
             overlays.draw_note((x0, top, x1, bottom), "No surface at this density level.")
 
     def _checks(self) -> imgui.ImTextureRef:
-        """The checkerboard, for what lies upon it."""
+        """The checkerboard behind the pictures."""
         if self._checkerboard is None:
             self._checkerboard = Texture("nearest")
             picture = background(MapSettings(background="checkerboard"), (CHECKS, CHECKS))
@@ -401,7 +401,7 @@ class Viewport:
         return kept.image
 
     def _draw_ring(self, tile: Rect, kept: float, state: SessionState, commands: Commands) -> None:
-        """What was trained, beside the gizmo; nothing where the interface is hidden."""
+        """The ring of trained views beside the gizmo; nothing while the interface is hidden."""
         limits = commands.model.trained_turn if commands.model else None
         if limits is not None and commands.interface.sidebar_visible:
             self._views.draw(tile, kept, state.orbit, limits)
@@ -421,8 +421,8 @@ class Viewport:
         return badges
 
     def _previews_last(self, commands: Commands) -> bool:
-        """Whether nothing but previews has been on show for a while, without the user's hand in it:
-        those between two full pictures would make a note flash at each move."""
+        """Whether only previews have been shown for a while, without input from the user: otherwise
+        a note would flash at each movement, between two full pictures."""
         now, request = time.perf_counter(), self._request
         held = imgui.is_any_item_active() or commands.animator.gliding
         if request is None or leaves_nothing_out(request) or held:
@@ -442,12 +442,12 @@ def _places(area: Rect, state: SessionState) -> list[Rect]:
 
 
 def _pixels(length: float) -> int:
-    """Pixels of the screen in a length of Dear ImGui units."""
+    """Screen pixels in a length of Dear ImGui units."""
     return round(length * imgui.get_io().display_framebuffer_scale.x)
 
 
 def _labels(state: SessionState, commands: Commands) -> list[str]:
-    """What tells the tiles of the layout apart; empty where nothing needs to."""
+    """Text that distinguishes the tiles of the layout; empty if nothing needs to."""
     if state.display.layout == "models" and layouts.grid_shape(state) == (1, 2):
         return list(compare_view.model_labels(commands))
     if state.display.layout == "yaws":
@@ -469,7 +469,7 @@ def _draw_legend(index: int, tile: Rect, slot: _Slot | None, keep_left: float = 
 
 
 def mesh_ground(display: Display) -> tuple[float, float, float, float]:
-    """Colour behind a mesh, in 0..1; transparent where a checkerboard lies there."""
+    """Colour behind a mesh, in 0..1; transparent in front of a checkerboard."""
     if display.background == "color":
         return (*display.background_color, 1.0)
     if display.background == "checkerboard":
@@ -479,7 +479,8 @@ def mesh_ground(display: Display) -> tuple[float, float, float, float]:
 
 
 def _draw_gizmo(tile: Rect, camera: Camera, state: SessionState, commands: Commands) -> float:
-    """The axes in a tile's corner; Dear ImGui units that they take from its left edge."""
+    """The axes in a tile's corner; returns the width in Dear ImGui units that they take at its left
+    edge."""
     shown = state.display.gizmo and commands.interface.sidebar_visible
     place = overlays.gizmo_place(tile) if shown else None
     if place is None:

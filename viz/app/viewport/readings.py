@@ -1,4 +1,4 @@
-"""The numbers behind a pixel of a picture, and where points of the world lie in it."""
+"""The values behind a pixel of a picture, and where points of the world lie in it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Point = tuple[float, float, float]
 """x, y, z in world coordinates."""
 
 HIT = 0.5
-"""Opacity from which on a ray counts as having hit the surface."""
+"""Opacity from which a ray counts as having hit the surface."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What is known of one pixel. What the raw picture's rays met is read at its own resolution,
-    from the pixel that covers this one."""
+    """The values of one pixel. Those of the raw picture's rays are read at its own resolution, from
+    the raw pixel that covers this one."""
 
     pixel: tuple[int, int]
     """Column and row from the top left of the picture, from 0."""
@@ -38,7 +38,7 @@ class Reading:
 
     @property
     def hit(self) -> bool:
-        """Whether there is a surface; else depth, normal and point mean nothing."""
+        """Whether there is a surface; if not, depth, normal and point are meaningless."""
         return self.opacity >= HIT
 
     @property
@@ -55,7 +55,7 @@ def read(
     Args:
         picture: uint8 [H, W, 3].
         values: what its rays met.
-        camera: that saw it.
+        camera: the picture's camera.
         place: fractions of its width and height, 0..1.
     """
     height, width = picture.shape[:2]
@@ -78,8 +78,8 @@ def read(
 
 
 def place_of(point: Point, camera: Camera) -> tuple[float, float] | None:
-    """Where a camera sees a point, in fractions of the picture's width and height; None behind
-    it."""
+    """Where a camera sees a point, in fractions of the picture's width and height; None if behind
+    the camera."""
     x, y, z = ((point - camera.position) @ camera.rotation).tolist()
     if z <= 1e-6:
         return None
@@ -88,7 +88,7 @@ def place_of(point: Point, camera: Camera) -> tuple[float, float] | None:
 
 
 def _ray(camera: Camera, u: float, v: float) -> np.ndarray:
-    """Unit vector [3] through a place of the picture, as `training.camera.rays` has it."""
+    """Unit vector [3] through a point of the picture, as in `training.camera.rays`."""
     fx, skew, cx, _, fy, cy = camera.intrinsics[:6]
     y = (v - cy) / fy
     seen = np.array([(u - cx - skew * y) / fx, y, 1.0])

@@ -1,4 +1,4 @@
-"""The edge of the views that a model was trained on: a soft stop for the hand, and a ring."""
+"""The limits of the views that a model was trained on: a soft stop for drags, and a ring."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from viz.app.viewport.overlays import Rect
 from viz.state.types import Orbit
 
 _RADIUS = 22.0
-"""Of the ring, design pixels."""
+"""Radius of the ring, design pixels."""
 _FARTHEST = 1.3
-"""Where the dot of a camera beyond the ring is drawn, in radii of the ring."""
+"""Where the dot of a camera outside is drawn, in radii of the ring."""
 _LEAST_TILE = 260.0
 _NEAR = 1e-6
 _STOPPED = "Edge of the trained views: drag again to go further"
 
 
 class TrainedViews:
-    """Stops a drag at the edge once: the next drag that begins there goes on."""
+    """Stops a drag at the limit once: the next drag that starts there continues."""
 
     def __init__(self) -> None:
         self._active = False
         self._free = (False, False)
         self.stopped = False
-        """Whether the drag under way has been stopped."""
+        """Whether the present drag has been stopped."""
 
     def held(
         self, before: Orbit, after: Orbit, gesture: Gesture, limits: tuple[float, float] | None
     ) -> Orbit:
-        """The orbit that a frame's gesture may reach.
+        """The orbit after a frame's gesture, stopped at the limits if necessary.
 
         Args:
             before: the orbit.
@@ -68,7 +68,7 @@ class TrainedViews:
         return stopped
 
     def draw(self, tile: Rect, left: float, orbit: Orbit, limits: tuple[float, float]) -> None:
-        """The ring with a dot for the camera, while a drag is under way or the camera is beyond.
+        """The ring with a dot for the camera, during a drag or while the camera is outside.
 
         Args:
             tile: where the picture lies.
@@ -90,7 +90,8 @@ class TrainedViews:
         draw.add_circle_filled(center, radius * _FARTHEST, ground)
         tint = colors.warning if beyond else colors.accent if self.stopped else colors.text_dim
         draw.add_circle(center, radius, ink(tint), 48, style.px(2.5 if self.stopped else 1.5))
-        # The edge is a rectangle of angles: on each ray from the middle, the ring stands for it.
+        # The limits are a rectangle of angles: along each direction from the middle, the ring
+        # stands for its edge.
         length = math.hypot(across, up) or 1.0
         far = min(share, _FARTHEST) * radius / length
         dot = (center[0] + across * far, center[1] - up * far)

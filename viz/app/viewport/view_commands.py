@@ -1,4 +1,4 @@
-"""What a user can do to people, motions, views and the camera, one method an act."""
+"""Commands for people, motions, views and the camera."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from viz.state.types import (
 
 
 class ViewCommands(ProgramCommands):
-    """Who is shown, and how it is looked at."""
+    """Commands for who is shown, and how."""
 
     def random_person(self) -> None:
-        """Shows another person, and another motion where that is not locked."""
+        """Shows another person, and another motion unless it is locked."""
         self.learn("random")
         self._new_person()
         if not self.interface.lock_motion:
             self._new_motion()
 
     def random_motion(self) -> None:
-        """Shows another motion, and another person where that is not locked."""
+        """Shows another motion, and another person unless it is locked."""
         self.learn("random")
         self._new_motion()
         if not self.interface.lock_person:
@@ -44,23 +44,23 @@ class ViewCommands(ProgramCommands):
         self.state.motion = Motion.at(_any_seed(), self.state.motion)
 
     def copy_camera(self) -> None:
-        """Puts the camera on the clipboard as JSON."""
+        """Copies the camera to the clipboard as JSON."""
         self.shell.clipboard = session.camera_to_json(self.state.orbit.camera())
         self.notify("success", "The camera was copied to the clipboard.")
 
     def paste_camera(self) -> None:
-        """Turns to the camera on the clipboard."""
+        """Sets the camera from the clipboard."""
 
         def paste() -> None:
             camera = session.camera_from_json(self.shell.clipboard)
             orbit = Orbit.from_camera(camera, self.home)
-            # A camera within the head may lie too near to the axis for that orbit.
+            # A camera inside the head may be too close to the axis for that orbit.
             self._turn_to(Orbit.from_camera(camera) if settings.problems(orbit) else orbit)
 
         self.guarded(paste)
 
     def set_conditioning(self) -> None:
-        """Keeps the camera of the view as the conditioning camera."""
+        """Makes the view's camera the conditioning camera."""
         self.state.conditioning = "set"
         self.state.conditioning_orbit = self.state.orbit
 
@@ -70,7 +70,7 @@ class ViewCommands(ProgramCommands):
         self.state.display = replace(self.state.display, layout="split")
 
     def next_view(self, step: int = 1) -> None:
-        """Shows the next of the views, or for a negative step the one before."""
+        """Shows the next view, or for a negative step the previous one."""
         if self.state.display.layout == "grid":
             self.notify("info", "The four views are chosen one by one in the View panel.")
             return
@@ -78,34 +78,34 @@ class ViewCommands(ProgramCommands):
         self.state.display = replace(self.state.display, view=view)
 
     def next_layout(self, step: int = 1) -> None:
-        """Shows the next of the layouts, or for a negative step the one before."""
+        """Shows the next layout, or for a negative step the previous one."""
         known = [name for name in LAYOUTS if name != "models" or self.state.compare is not None]
         here = self.state.display.layout if self.state.display.layout in known else "single"
         layout = layouts.neighbour(known, here, step)
         self.state.display = replace(self.state.display, layout=layout)
 
     def glide_to(self, yaw: float, pitch: float) -> None:
-        """Turns the camera there smoothly; degrees."""
+        """Glides the camera to these angles; degrees."""
         self._turn_to(replace(self.state.orbit, yaw=yaw, pitch=pitch))
 
     @property
     def home(self) -> Orbit:
-        """The frontal camera, on an orbit of the kind that the present one is."""
+        """The frontal camera, on the same kind of orbit as the present one."""
         head = self.model.head if self.model else Head()
         return Orbit() if self.state.orbit.lead else Orbit.around(head)
 
     def reset_camera(self) -> None:
-        """Turns back to the frontal camera."""
+        """Glides back to the frontal camera."""
         self._turn_to(self.home)
 
     def frame_head(self) -> None:
-        """Brings the whole head into the middle of the picture, seen from where the camera is."""
+        """Frames the whole head in the middle of the picture, seen from the present direction."""
         if self.model is not None:
             self._turn_to(self.state.orbit.framing(self.model.head))
 
     def circle(self, published: bool) -> None:
-        """Puts the camera on an orbit around the head, or on that of the published cameras; the
-        angles and the lens stay."""
+        """Switches between an orbit around the head and that of the published cameras; the angles
+        and the lens stay."""
         orbit = self.state.orbit
         head = self.model.head if self.model else Head()
         new = Orbit() if published else Orbit.around(head)
