@@ -19,7 +19,7 @@ from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import FittedPerson, Inversion, refined_fit
 from viz.portrait.inversion.likeness import Likeness
 from viz.portrait.inversion.photo_target import PhotoTarget
-from viz.portrait.inversion.room import Room
+from viz.portrait.inversion.occupancy import Occupancy
 from viz.portrait.inversion.weight_tuning import WeightTuning
 
 Photo = tuple[torch.Tensor, np.ndarray]
@@ -195,17 +195,17 @@ def test_gradients_are_those_of_the_loss(small_config, photo, step):
 
 
 def test_matter_counts_only_where_no_person_has_any(generator):
-    room = Room.empty(generator, 0)
+    occupancy = Occupancy.empty(generator, 0)
     codes = torch.randn((2, generator.config.z_dim), generator=torch.Generator().manual_seed(4))
     still = torch.zeros((1, generator.config.motion_dim))
     with torch.no_grad():
         first, second = (planes(generator, generator.mapping(z[None]), still) for z in codes)
-        alone = float(room.excess(first))
-        room.add(second)
-        beside = float(room.excess(first))
-        room.add(first)
+        alone = float(occupancy.excess(first))
+        occupancy.add(second)
+        beside = float(occupancy.excess(first))
+        occupancy.add(first)
     assert alone > beside > 0
-    assert room.excess(first) == room.excess(second) == 0
+    assert occupancy.excess(first) == occupancy.excess(second) == 0
 
 
 def test_the_better_crop_shows_what_the_search_saw():
@@ -234,8 +234,8 @@ def test_other_expressions_change_as_the_photo_does(generator):
 
     def asked(picture: torch.Tensor) -> float:
         target = PhotoTarget(picture, None, torch.ones_like(picture[:, :1]), oval)
-        room = Room.empty(generator, 0)
-        tuning = WeightTuning(generator, Likeness(target), shot, room, FEW)
+        occupancy = Occupancy.empty(generator, 0)
+        tuning = WeightTuning(generator, Likeness(target), shot, occupancy, FEW)
         _, expressions = tuning.losses(0)
         return float(expressions.detach())
 

@@ -6,5 +6,5 @@
 - `weight_tuning`: pivotal tuning (Roich et al., 2021, arXiv 2106.05744), with losses that leave
   unseen views, random motions and the face at rest as they were.
 - `photo_target`, `likeness`: what is compared, and how.
-- `room`: matter stays where the model's people have some.
+- `occupancy`: matter stays where the people of the model have some.
 """

@@ -15,7 +15,7 @@ from training.networks.generator import Generator, RawRender
 from viz.portrait.inversion.code_space import CodeSpace
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.likeness import Likeness, mouth_opening
-from viz.portrait.inversion.room import Room
+from viz.portrait.inversion.occupancy import Occupancy
 from viz.portrait.inversion.stepping import Stepping
 
 _START_PSI = 0.8
@@ -89,9 +89,9 @@ class CodeSearch(Stepping):
         """From the first estimate, in standard deviations of its error."""
         self.rest_opening = torch.zeros((), device=device)
         """How far the mouths of the model's people are open at rest."""
-        self.room = Room.empty(G, options.seed)
+        self.occupancy = Occupancy.empty(G, options.seed)
         values = {"people": self.people, "motion": self.motion, "view": self.view}
-        others = {"rest_opening": self.rest_opening, "room": self.room.most}
+        others = {"rest_opening": self.rest_opening, "room": self.occupancy.most}
         super().__init__(values, _RATES, options.code_steps, others)
 
     @property
@@ -119,7 +119,7 @@ class CodeSearch(Stepping):
         for k in range(count):
             ws = w[k, None, None].expand(1, config.num_ws, -1)
             now = planes(self.G, ws, still)
-            self.room.add(now)
+            self.occupancy.add(now)
             raw = self._render(now, FittedShot(ws, still, c), True)
             loss = float(self.likeness.picture(raw.image))
             if loss < best:
@@ -144,7 +144,7 @@ class CodeSearch(Stepping):
         jitter = torch.Generator(self.G.device).manual_seed(self.options.seed * 10007 + step)
         raw = self._render(now, shot, coarse, jitter)
         loss = likeness.picture(raw.image).mean() + likeness.opacity(raw)
-        loss = loss + _EMPTY * self.room.excess(now)
+        loss = loss + _EMPTY * self.occupancy.excess(now)
         if not coarse:
             image = self.G.superresolve(raw, shot.ws)
             loss = loss + likeness.picture(image).mean() + likeness.face(image)

@@ -175,7 +175,7 @@ class Inversion:
 
     def _begin_tuning(self) -> WeightTuning:
         likeness, shot, _, G = self._refined()
-        return WeightTuning(G, likeness, shot, self._search.room, self.options)
+        return WeightTuning(G, likeness, shot, self._search.occupancy, self.options)
 
     def _progress(self, stage: Stage, clock: _Clock) -> InversionProgress:
         done, whole = self._done(), self._cost(1.0, self._search.steps, self.options.tuning_steps)

@@ -17,7 +17,7 @@ from training.networks.generator import Generator, RawRender
 from viz.portrait.inversion.code_search import FittedShot, planes
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.likeness import Likeness
-from viz.portrait.inversion.room import Room
+from viz.portrait.inversion.occupancy import Occupancy
 from viz.portrait.inversion.stepping import Stepping
 
 _RATE = 7e-3
@@ -60,10 +60,10 @@ class WeightTuning(Stepping):
         G: Generator,
         likeness: Likeness,
         shot: FittedShot,
-        room: Room,
+        occupancy: Occupancy,
         options: InversionOptions,
     ) -> None:
-        self.room = room
+        self.occupancy = occupancy
         self.before, self.likeness, self.shot, self.options = G, likeness, shot, options
         self.G = copy.deepcopy(G)
         parameters = dict(self.G.named_parameters())
@@ -82,7 +82,7 @@ class WeightTuning(Stepping):
         image = self.G.superresolve(raw, shot.ws)
         loss = likeness.picture(raw.image).mean() + likeness.picture(image).mean()
         loss = loss + likeness.opacity(raw) + likeness.face(image)
-        change = self._view(now, draws) + _EMPTY * self.room.excess(now, self.G)
+        change = self._view(now, draws) + _EMPTY * self.occupancy.excess(now, self.G)
         yield loss + self.options.locality * change
         if self.G.config.has_motion and step % _EXPRESSIONS_EVERY == 0:
             yield _EXPRESSIONS * self._expression(step // _EXPRESSIONS_EVERY, draws)

@@ -17,7 +17,7 @@ _STEP = 1 / 24
 
 
 @dataclass(frozen=True)
-class Room:
+class Occupancy:
     """At random points of the box, how much matter people have there at most."""
 
     G: Generator
@@ -27,7 +27,7 @@ class Room:
     """Opacity of a short span at each point [P], 0 to 1."""
 
     @classmethod
-    def empty(cls, G: Generator, seed: int) -> Room:
+    def empty(cls, G: Generator, seed: int) -> Occupancy:
         """A room without people."""
         draws = torch.Generator().manual_seed(seed + 2)
         side = G.config.rendering.box_warp
