@@ -42,15 +42,15 @@ class App:
     """The program in its window.
 
     Args:
-        checkpoint: path of the model; empty for the session's, or the one that the program brings.
+        checkpoint: path of the model; empty for the session's or the bundled model.
         state: session to begin with.
         device: name of the device that models live on.
-        settings: file of the preferences.
+        settings: the preferences file.
         builtin_dialogs: True always uses the file browser drawn in the window.
-        launch: makes the host of the worker; None takes a process of its own.
-        worker: one that has begun already, instead.
-        kiosk: whether the session's cues advance by themselves, full screen, and visitors may do
-            little.
+        launch: makes the worker's host; None starts a separate process.
+        worker: a worker that is already running, to use instead.
+        kiosk: whether the session's cues advance by themselves, full screen, with few controls for
+            visitors.
 
     Raises:
         gui_utils.window.display.DisplayError: without a display or OpenGL 3.3.

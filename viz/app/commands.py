@@ -64,7 +64,7 @@ class Commands(
 
         Args:
             paths: the files.
-            compares: whether a model is to be shown beside the present one.
+            compares: whether to show a model beside the current one.
         """
         photos = [p for p in paths if is_photo(p)]
         films = [p for p in paths if is_video(p)]

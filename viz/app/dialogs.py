@@ -14,7 +14,7 @@ class Dialogs:
 
     Args:
         commands: hold the questions.
-        builtin: True always takes the file browser drawn in the window.
+        builtin: True always uses the file browser drawn in the window.
     """
 
     def __init__(self, commands: Commands, builtin: bool | None = None) -> None:

@@ -38,7 +38,7 @@ class CommandPalette:
     bound to it, if requested.
 
     Args:
-        commands: what can be done.
+        commands: the commands to list.
     """
 
     def __init__(self, commands: Commands) -> None:

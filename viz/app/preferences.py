@@ -92,9 +92,9 @@ class Preferences:
         """Merges what another window has written meanwhile.
 
         Args:
-            other: as they are on the disk.
-            begun: bookmarks as they were when these were last written or read; those that have
-                changed since then are this window's.
+            other: the preferences on disk.
+            begun: the bookmarks when these preferences were last written or read; those changed
+                since then were changed by this window.
         """
         changed = {digit: t for digit, t in self.bookmarks.items() if begun.get(digit) != t}
         self.bookmarks |= other.bookmarks | changed

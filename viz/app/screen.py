@@ -119,7 +119,7 @@ class Screen:
     """Draws everything but notices and dialogs.
 
     Args:
-        commands: what the controls do, and what they show.
+        commands: what the controls run and show.
         audience: what it sees during a show.
     """
 

@@ -30,8 +30,8 @@ class WorkerEvents:
     """Handles the worker's events.
 
     Args:
-        commands: what it changes.
-        fallbacks: models to try, one after the other, where the first one cannot be used.
+        commands: the commands to apply them to.
+        fallbacks: models to try in turn if the first one cannot be used.
     """
 
     def __init__(self, commands: Commands, fallbacks: list[str]) -> None:

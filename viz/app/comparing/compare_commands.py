@@ -132,7 +132,7 @@ class CompareCommands(ShowCommands):
 
         Args:
             path: the model.
-            others: models that were dropped with it.
+            others: models dropped together with it.
         """
         name = Path(path).name
         if len(others) == 1:

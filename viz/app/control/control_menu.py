@@ -22,7 +22,7 @@ class ControlMenu:
     """Draws the menu and the prompt over the rest of the window.
 
     Args:
-        commands: what can be bound.
+        commands: the commands to bind.
     """
 
     def __init__(self, commands: Commands) -> None:

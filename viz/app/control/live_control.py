@@ -304,9 +304,9 @@ class LiveControl:
         Args:
             now: time of a clock, seconds.
             seconds: time since the last frame.
-            waits: whether nothing is to move by itself, as while a cue arrives.
-            holds: whether inputs may call commands but move no setting yet, either: a stream of
-                values would keep a cue from ever being shown as it is.
+            waits: whether nothing is to move by itself, such as while a cue arrives.
+            holds: whether inputs may run commands but not change settings yet: otherwise a stream
+                of values would keep a cue from ever being shown unchanged.
 
         Raises:
             UserError: when changed bindings cannot be written.

@@ -27,7 +27,7 @@ class MidiPorts:
     """Reads all devices at once and sends feedback to all of them, on separate threads.
 
     Args:
-        inbox: takes what comes.
+        inbox: receives the values.
         outbox: sends the feedback.
         address: "host:port" of MIDI over the network; empty for devices alone.
     """

@@ -35,8 +35,8 @@ class OscPort:
     """Listens on a separate thread, and echoes what the inputs have changed.
 
     Args:
-        inbox: takes what comes.
-        outbox: sends what goes back.
+        inbox: receives the values.
+        outbox: sends the feedback.
         port: UDP port to listen on.
         host: this computer alone (`LOOPBACK`), or `ANYWHERE`.
         echo: "address:port" that feedback goes to; empty for none.

@@ -1,4 +1,4 @@
-"""Settings by name, so that what comes from outside can reach them: "orbit.yaw".
+"""Settings by name, so that external inputs can reach them: "orbit.yaw".
 
 Names, ranges and choices come from the declarations of the settings; none are listed here.
 """

@@ -71,12 +71,12 @@ def draw_cell(
     """Draws a cell over the last item, which receives the mouse.
 
     Args:
-        pictures: where its pictures come from.
-        cell: what it shows.
+        pictures: the source of its pictures.
+        cell: its content.
         low: top left corner.
-        side: of its picture, Dear ImGui units; the caption comes below it.
-        plays: whether a moving picture moves; it does so under the mouse as well.
-        explains: whether a tooltip tells about it.
+        side: side of its picture, Dear ImGui units; the caption is below it.
+        plays: whether a moving picture plays; under the mouse it always does.
+        explains: whether it has a tooltip.
     """
     colors, draw = style.palette(), imgui.get_window_draw_list()
     corner, rounding = (low[0] + side, low[1] + side), style.px(4)

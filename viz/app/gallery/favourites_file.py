@@ -24,7 +24,7 @@ class FavouritesFile:
     """Reads and writes the favourites; changes written by other windows meanwhile are kept.
 
     Args:
-        path: of the file; it may not exist.
+        path: path of the file, which need not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,7 +50,7 @@ class FavouritesFile:
         """Writes the changes made in this window.
 
         Raises:
-            UserError: when it cannot be written; it is not tried again until the next change.
+            UserError: when it cannot be written; the next attempt is made after the next change.
         """
         before, self.known = self.known, favourites
         gone = {entry.code for entry in before} - {entry.code for entry in favourites}

@@ -25,7 +25,7 @@ class CameraLink:
     """A camera's process.
 
     Args:
-        serve: what runs in it.
+        serve: the function that runs in it.
         task: which camera, and for which model.
         wake: called from another thread when `poll` has something new.
     """

@@ -31,9 +31,9 @@ class CameraSign:
         """Draws it in the lower right corner of an area, while the camera is open.
 
         Args:
-            area: of the picture.
+            area: where the picture is.
             commands: hold the camera.
-            alone: leaves the small picture out.
+            alone: draws the red dot without the small picture.
         """
         live = commands.live
         if not commands.camera_on or live is None:

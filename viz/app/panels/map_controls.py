@@ -80,11 +80,11 @@ def _map_range(
     """The range of a map; None where it is found automatically.
 
     Args:
-        title: title of the map.
-        display: what is chosen.
+        title: title title of the map.
+        display: the settings.
         view: the map.
-        found: the range to begin with where one is set.
-        default: where a reset goes.
+        found: the initial range when one is set.
+        default: the settings that a reset restores.
     """
     name = f"{view}_range"
     declared, chosen = setting(Display, name), getattr(display, name)

@@ -20,7 +20,7 @@ def scrolled(name: str, most: float) -> Generator[bool]:
 
     Args:
         name: unique within the panel; the rectangle is recorded under it.
-        most: greatest height, as a part of the window's.
+        most: greatest height, as a fraction of the window's.
     """
     if layout.is_indexing():
         yield True

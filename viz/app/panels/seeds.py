@@ -64,7 +64,7 @@ def recommended(code: Latent | Motion, kind: Kind, commands: Commands) -> int | 
     """Small pictures of the recommended seeds, if there are any; returns the seed that was clicked.
 
     Args:
-        code: what is shown now: its picture is framed.
+        code: the code shown now, whose picture is framed.
         kind: which of the model's lists.
         commands: hold the model and the pictures.
     """

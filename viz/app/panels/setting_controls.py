@@ -45,12 +45,12 @@ def slider(
 
     Args:
         label: caption.
-        owner: what the setting belongs to.
-        name: of the setting.
+        owner: the object that the setting belongs to.
+        name: name of the setting.
         none: the number that None stands for; None is kept if the user chooses that number.
-        default: where a reset goes, if not to the declared default.
-        ends: of the slider, where they depend on the model; typed numbers may go as far as the
-            setting itself.
+        default: the value that a reset restores, if not the declared default.
+        ends: ends of the slider, if they depend on the model; typed numbers may be anything that
+            the setting allows.
     """
     declared, value = setting(type(owner), name), getattr(owner, name)
     numbers = declared.range
@@ -80,9 +80,9 @@ def number(
         label: caption.
         value: the number.
         numbers: its range.
-        about: what it means.
-        default: where a reset goes.
-        ends: of the slider, if not those of the range.
+        about: its meaning.
+        default: the value that a reset restores.
+        ends: ends of the slider, if not those of the range.
         whole: whether it is a whole number.
     """
     lo, hi = ends or numbers.ends

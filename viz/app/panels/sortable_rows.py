@@ -39,7 +39,7 @@ def sortable_rows(
     name: str, captions: Sequence[str], chosen: int, signs: Sequence[Sequence[Sign]]
 ) -> RowEvent | None:
     """Draws one row per caption, the chosen one filled; returns what the user did in this frame.
-    Rectangles are recorded as "name 1", and those of signs as "name 1/Star"."""
+    Rectangles are recorded as "name 1", and those of icons as "name 1/Star"."""
     height, gap = style.px(_ROW), style.px(2)
     storage, dragged = imgui.get_state_storage(), imgui.get_id(f"dragged {name}")
     top = imgui.get_cursor_screen_pos().y

@@ -162,7 +162,7 @@ def fold(title: str) -> bool:
 def value_with_button(label: str, text: str, icon: str, tooltip: str, full_text: str = "") -> bool:
     """A label, a text and a small button at the line's end; returns whether the button was pressed.
 
-    The text loses its beginning where it does not fit: the end of a path says most.
+    A text that does not fit loses its beginning, as the end of a path matters most.
     """
     row = layout.begin_row(label)
     side = imgui.get_frame_height()
@@ -217,7 +217,7 @@ def pick_from_popup(name: str, rows: Iterable[tuple[str, str, str]]) -> str | No
 
     Args:
         name: of the popup.
-        rows: of each a key, which is the tooltip as well, a title and a smaller line below it.
+        rows: a key each, which is the tooltip as well, a title and a smaller line below it.
     """
     corner = imgui.get_cursor_screen_pos()
     imgui.set_next_window_pos((corner.x, corner.y - style.px(2)))
@@ -246,10 +246,10 @@ def files_row(
 
     Args:
         open_file: opens a file by a dialog.
-        kind: what the files hold, such as "models".
-        recent: paths of those opened before, newest first.
-        show: opens one of them.
-        others: buttons that follow in the row.
+        kind: plural for the files, such as "models".
+        recent: paths of recent files, newest first.
+        show: opens a recent file.
+        others: further buttons of the row.
     """
     name, paths = f"Recent {kind}", [Path(path) for path in recent]
     lists = Button(

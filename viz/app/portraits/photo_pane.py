@@ -95,8 +95,8 @@ class _Marks:
     """The marks of faces over a photo.
 
     Args:
-        place: of the photo in the window.
-        width: of the photo in the pixels that faces are marked in.
+        place: where the photo lies in the window.
+        width: width of the photo in the pixels that faces are marked in.
     """
 
     def __init__(self, place: Rect, width: int) -> None:

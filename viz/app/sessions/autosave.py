@@ -135,7 +135,7 @@ class Autosave:
         process holds was left by a window that was killed.
 
     Args:
-        folder: where the sessions go; it may not exist.
+        folder: folder for the sessions, which need not exist.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -169,7 +169,7 @@ class Autosave:
         """Saves the session in the background if it has changed and a save is due.
 
         Args:
-            state: what the user has made, without what moves by itself.
+            state: the user's state, without what moves by itself.
             origin: where it belongs.
             now: seconds of any clock.
         """

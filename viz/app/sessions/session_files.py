@@ -309,7 +309,7 @@ def completed(path: str, *endings: str) -> str:
     """A path to save to, with the first of the extensions added if it has none of them.
 
     Raises:
-        UserError: when a file has that name, which the dialog has not asked about.
+        UserError: when a file of that name exists, which the dialog has not asked about.
     """
     if path.lower().endswith(endings):
         return path

@@ -51,7 +51,7 @@ def placed(display: Display, count: int, area: Box, one: bool) -> list[Placed]:
         display: the layout.
         count: how many pictures it has.
         area: where they go.
-        one: takes the main picture of the layout alone.
+        one: takes only the main picture of the layout.
     """
     if not count:
         return []
@@ -112,7 +112,7 @@ class Board:
 
         Args:
             area: where they go.
-            one: takes the main picture of the layout alone.
+            one: takes only the main picture of the layout.
             alpha: opacity, 0..1.
             own: whether they are for a window of the audience's own.
         """

@@ -128,8 +128,8 @@ class ShowCommands(SessionFiles):
         """Starts a show.
 
         Args:
-            at: index of the cue that comes first; None for the chosen one, or for the very first
-                where the last is chosen, as it is when cues were just added.
+            at: index of the cue that comes first; None for the chosen one, or for the first one if
+                the last is chosen, as it is after adding cues.
         """
         if not self.state.cues:
             self.notify(

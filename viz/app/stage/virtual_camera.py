@@ -52,7 +52,7 @@ class CameraScene:
 
 class VirtualCamera:
     """A webcam that shows a scene. The scene is drawn from the pictures that the renderer made, on
-    a separate thread: the window waits for nothing and reads nothing back from the GPU."""
+    a separate thread: the window neither waits nor reads anything back from the GPU."""
 
     def __init__(self) -> None:
         self.state = "Opening the virtual camera…"
@@ -99,10 +99,10 @@ class VirtualCamera:
 
 
 class _Frames:
-    """The frames of a scene; what does not change from one to the next is drawn once.
+    """The frames of a scene; unchanging parts are drawn once.
 
     Args:
-        scene: what is to be seen.
+        scene: the scene.
         last: frames of the previous scene, whose fade may still be running.
     """
 

@@ -70,12 +70,12 @@ class Track:
         scrubbed.
 
         Args:
-            state: with the time and the range that plays; edited in place.
-            clock: of the clip; runs forwards again once the playhead is held.
+            state: has the time and the playback range; edited in place.
+            clock: the clip's clock; runs forwards again after scrubbing.
             span: left and right, Dear ImGui units.
-            middle: height of the lane's middle, Dear ImGui units.
-            ready: whether the picture of each frame is kept at full quality; empty where that
-                need not be shown.
+            middle: y of the lane's middle, Dear ImGui units.
+            ready: whether the picture of each frame is cached at full quality; empty if not to be
+                shown.
         """
         left, right = round(span[0]), round(span[1])
         lane = style.px(_LANE)

@@ -73,11 +73,11 @@ class DriverLane:
         """Draws into `rect` (left, top, right, bottom).
 
         Args:
-            state: whose track is shown and edited in place.
-            commands: what its buttons do.
-            rect: place of the whole line.
-            track: left and right of the clip's track below, to stand in line with.
-            readout: width of the frame at the line's end, 0 for none.
+            state: has the track; edited in place.
+            commands: the commands for its buttons.
+            rect: area of the whole line.
+            track: left and right of the clip's track below, to align with.
+            readout: width of the frame number at the line's end, 0 for none.
 
         Returns:
             Whether the playhead or a marker is being dragged, so that playback waits.

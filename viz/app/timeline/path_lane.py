@@ -68,12 +68,12 @@ class PathLane:
         """Draw into `rect` (left, top, right, bottom).
 
         Args:
-            state: whose path is shown and edited.
-            interface: holds the path's playhead.
-            rect: place of the whole line.
-            track: left and right of the clip's track above, to stand in line with where it fits.
+            state: has the path; edited in place.
+            interface: has the path's playhead.
+            rect: area of the whole line.
+            track: left and right of the clip's track below, to align with if it fits.
             readout: width of the time at the line's end, 0 for none.
-            add: keeps what is shown as a key.
+            add: stores what is shown as a keyframe.
 
         Returns:
             Whether the playhead or a keyframe is being dragged, so that playback waits.

@@ -57,8 +57,8 @@ class Inspector:
         Args:
             area: the viewport.
             sights: its pictures; later ones lie on top of earlier ones.
-            hovered: whether the pointer is over the viewport and nothing that lies on it.
-            commands: what the clicks do.
+            hovered: whether the pointer is over the viewport and not over anything drawn on it.
+            commands: the commands for clicks.
         """
         self.reading = None
         if commands.interface.inspect == "off":

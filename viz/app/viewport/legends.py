@@ -40,11 +40,11 @@ class Legend:
     """Values at the ends of the colours."""
 
     def draw(self, tile: Rect, name: str, keep_left: float = 0.0) -> None:
-        """Draws it in the bottom right corner of a tile; nothing where there is no room.
+        """Draws it in the bottom right corner of a tile; nothing if there is no room.
 
         Args:
             tile: the picture.
-            name: under which its rectangle is recorded.
+            name: name under which its rectangle is recorded.
             keep_left: width at the left to leave free, Dear ImGui units.
         """
         width = tile[2] - tile[0] - keep_left

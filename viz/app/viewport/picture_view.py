@@ -124,7 +124,7 @@ class _Slot:
         self.picture, self._uploaded = picture, None
 
     def image(self, side: int, nearest: bool) -> imgui.ImTextureRef | None:
-        """The picture for a square of `side` pixels, uploaded when it first shows.
+        """The picture for a square of `side` pixels, uploaded when it is first shown.
 
         Dear ImGui's renderer always blends pixels when enlarging, so square pixels are made here.
         """

@@ -54,7 +54,7 @@ def read(
 
     Args:
         picture: uint8 [H, W, 3].
-        values: what its rays met.
+        values: the values of its rays.
         camera: the picture's camera.
         place: fractions of its width and height, 0..1.
     """

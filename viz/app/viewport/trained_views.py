@@ -39,10 +39,10 @@ class TrainedViews:
         """The orbit after a frame's gesture, stopped at the limits if necessary.
 
         Args:
-            before: the orbit.
-            after: what the gesture makes of it.
-            gesture: of this frame.
-            limits: degrees of yaw and pitch either way that were trained; None for no stop.
+            before: the orbit before the gesture.
+            after: the orbit after the gesture.
+            gesture: the gesture of this frame.
+            limits: trained yaw and pitch to either side, degrees; None for no stop.
         """
         turns = gesture.active or any(gesture.orbit)
         if turns and not self._active:
@@ -71,10 +71,10 @@ class TrainedViews:
         """The ring with a dot for the camera, during a drag or while the camera is outside.
 
         Args:
-            tile: where the picture lies.
-            left: what is taken at its left edge, Dear ImGui units.
+            tile: area of the picture.
+            left: width already used at its left edge, Dear ImGui units.
             orbit: the camera.
-            limits: degrees of yaw and pitch either way that were trained.
+            limits: trained yaw and pitch to either side, degrees.
         """
         across, up = wrapped(orbit.yaw) / limits[0], orbit.pitch / limits[1]
         share = max(abs(across), abs(up))
