@@ -1,1 +1,1 @@
-"""Portraits: a person made from a photo or a video."""
+"""Portraits: people made from photos, and motion tracks made from videos."""

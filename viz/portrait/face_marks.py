@@ -1,4 +1,4 @@
-"""The faces of a photo as plain values: what is drawn over it, and what goes to the worker."""
+"""The faces of a photo as plain values, for drawing and for messages to the worker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class FaceMark:
-    """A face as drawn over its photo; all in the photo's pixels."""
+    """A face as drawn over its photo; everything in the photo's pixels."""
 
     box: Box
     """Left, top, right and bottom."""
@@ -20,21 +20,21 @@ class FaceMark:
     """Centres of the eye at the left and the eye at the right of an upright face."""
     landmarks: tuple[Point, ...] = field(repr=False)
     remark: str = ""
-    """What stands in the way of a good likeness; empty where nothing does."""
+    """What would spoil the likeness; empty if nothing does."""
 
 
 @dataclass(frozen=True)
 class PhotoFaces:
-    """What came of looking for faces."""
+    """The result of searching a photo for faces."""
 
     size: tuple[int, int]
     """Width and height of the photo in the pixels that faces are marked in."""
     faces: tuple[FaceMark, ...]
-    """The largest first."""
+    """The faces, largest first."""
     notes: tuple[str, ...] = ()
-    """What the user should know of the photo."""
+    """Notes on the photo for the user."""
 
     @classmethod
     def of_text(cls, text: str) -> PhotoFaces:
-        """From a job's outcome."""
+        """Parses a job's result."""
         return msgspec.json.decode(text, type=cls)

@@ -1,7 +1,7 @@
-"""From a face in a photo to a person file, step by step: it can be stopped, and goes on later.
+"""Makes a person file from a face in a photo, step by step: it can be stopped and resumed.
 
-While it is not finished, all that the next steps depend on lies beside the person file, with the
-ending .unfinished: the same photo, face, model and options go on from there.
+Until it is finished, everything that the next steps depend on is stored beside the person file,
+with the ending .unfinished; the same photo, face, model and options resume from there.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from viz.state.jobs import Report, ReportingSteps
 from viz.state.person import UNFINISHED_SUFFIX
 
 _KEEP_SECONDS = 60.0
-"""Time between states that are written, in case that the process ends."""
+"""Seconds between saved states, in case the process ends."""
 _LANDMARKS = "landmarks"
 _SAME_FACE = 0.5
-"""Pixels by which the landmarks of one face may differ: from one number of threads to another they
-do, by less than 0.001."""
+"""Difference in pixels up to which landmarks count as those of one face: with another number of
+threads they differ by less than 0.001."""
 _STAGES = {
     "comparing": "Comparing with random people",
     "searching": "Searching the person",
@@ -54,7 +54,7 @@ def make_person(
     *,
     anew: bool = True,
 ) -> ReportingSteps[Path]:
-    """Steps of making a person file; where they are left early, it holds what was found so far.
+    """Steps of making a person file; if they are stopped early, it holds the result so far.
 
     Args:
         G: the model, which stays as it is.
@@ -63,7 +63,7 @@ def make_person(
         options: of the inversion.
         path: the person file; one that is there is replaced.
         model: name of the model's file.
-        anew: whether a person file that cannot be gone on with is replaced, too.
+        anew: whether to replace a person file that cannot be resumed.
 
     Returns:
         the path.
@@ -75,7 +75,7 @@ def make_person(
     if any(weight.is_inference() for weight in G.parameters()):
         raise UserError("The model is untrained and cannot show a person: open a trained one.")
     points = np.array(landmarks, np.float32)
-    with torch.inference_mode(False):  # or no gradient could come through it
+    with torch.inference_mode(False):  # otherwise no gradient could flow through it
         photo = read_photo(source)
     template = yield from find_template(G)
     mark = weights_mark(G.state_dict())
@@ -98,7 +98,7 @@ def make_person(
         person_file.write(path, _content(made.person(), mark, model, path.stem))
 
     def keep_state() -> None:
-        with suppress(OSError):  # then it begins anew if it is stopped
+        with suppress(OSError):  # so that it can be resumed if it is stopped
             path.parent.mkdir(parents=True, exist_ok=True)
             keep(state_path, made.state() | {_LANDMARKS: torch.from_numpy(points)}, about)
 
@@ -125,8 +125,8 @@ def make_person(
 def _kept(
     path: Path, about: Mapping[str, str], points: np.ndarray
 ) -> tuple[dict[str, Tensor] | None, np.ndarray]:
-    """The state that was kept, with the landmarks that it began with; None with those that are
-    given, where there is none of the same face."""
+    """The stored state, with the landmarks that it started with; None with the given landmarks if
+    there is none for the same face."""
     state = kept(path, about)
     if state is not None and _LANDMARKS in state:
         before = state.pop(_LANDMARKS).numpy()
@@ -136,7 +136,7 @@ def _kept(
 
 
 def _content(person: FittedPerson, weights: str, model: str, name: str) -> PersonFile:
-    """A person as a file keeps it."""
+    """A person in the form of its file."""
     fit = person.fit
     return PersonFile(
         person.ws.numpy(),

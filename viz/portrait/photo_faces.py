@@ -1,4 +1,4 @@
-"""The faces of a photo as the window shows them."""
+"""Finds the faces of a photo for the window."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def find(path: Path, box: Box | None, eyes: tuple[Point, Point] | None) -> Repor
 def mark_of(
     face: Face, box: Box | None = None, eyes: tuple[Point, Point] | None = None
 ) -> FaceMark:
-    """A face as drawn; what was marked by hand stays where it is."""
+    """A face as drawn; marks made by hand stay in place."""
     points = face.landmarks[:, :2].astype(float)
     right, left = (points[list(eye)].mean(axis=0).tolist() for eye in (RIGHT_EYE, LEFT_EYE))
     found = ((right[0], right[1]), (left[0], left[1]))
@@ -51,7 +51,7 @@ def mark_of(
 
 
 def shown(pixels: torch.Tensor) -> np.ndarray:
-    """A photo float32 [3, H, W] in 0..1 as it is shown, uint8 [h, w, 3]."""
+    """A photo float32 [3, H, W] in 0..1 as shown, uint8 [h, w, 3]."""
     factor = SHOWN_SIDE / max(pixels.shape[-2:])
     if factor < 1:
         pixels = interpolate(pixels[None], scale_factor=factor, mode="bilinear", antialias=True)[0]

@@ -1,4 +1,4 @@
-"""Portraits as jobs of the worker: what is to be done as plain values, without torch."""
+"""Portraits as jobs of the worker, described by plain values, without torch."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FindFacesJob(Job):
-    """Finds the faces of a photo, or the one at a place that the user has marked. Its report has
-    the photo as shown; its outcome is for `PhotoFaces.of_text`."""
+    """Finds the faces of a photo, or the one at a place marked by the user. Reports the photo as
+    shown; the result is for `PhotoFaces.of_text`."""
 
     path: str
     box: Box | None = None
-    """Of a face that was marked by hand."""
+    """Box of a face that was marked by hand."""
     eyes: tuple[Point, Point] | None = None
-    """Of that face."""
+    """Eyes of that face."""
 
     @property
     def name(self) -> str:
@@ -35,17 +35,17 @@ class FindFacesJob(Job):
 
 @dataclass(frozen=True)
 class MakePersonJob(Job):
-    """Makes the person file of a face in a photo. Its reports have the person as found so far; its
-    outcome is the file. Where it is stopped, the file holds what was found, and the same job goes
-    on from there."""
+    """Makes the person file of a face in a photo. Reports the person as found so far; the result is
+    the file. If it is stopped, the file holds the result so far, and the same job resumes from
+    there."""
 
     advice: ClassVar[str] = "Start it again: it continues where it stopped."
     photo: str
     landmarks: tuple[Point, ...] = field(repr=False)
-    """Of the face, in the photo's pixels."""
+    """Landmarks of the face, in the photo's pixels."""
     options: InversionOptions
     path: str
-    """The person file; one that is there is replaced."""
+    """The person file; an existing one is replaced."""
     model: str = ""
     """Name of the model's file."""
 
@@ -56,8 +56,8 @@ class MakePersonJob(Job):
 
 @dataclass(frozen=True)
 class LearnFacesJob(Job):
-    """Learns how the model's faces lie and move, from its own pictures; what was learnt before is
-    kept. The outcome is the mark of its weights, under which it is found."""
+    """Learns the positions and motion of the model's faces from its own pictures, unless that is
+    known. The result is the fingerprint of its weights, under which it is stored."""
 
     loses: ClassVar[bool] = False
 
@@ -68,13 +68,13 @@ class LearnFacesJob(Job):
 
 @dataclass(frozen=True)
 class TrackVideoJob(Job):
-    """Makes a motion track of a video, or of a folder of frames; its outcome is the file. Where it
-    is stopped, the same job continues with the frame that it had reached."""
+    """Makes a motion track of a video, or of a folder of frames; the result is the file. If it is
+    stopped, the same job continues at the frame that it had reached."""
 
     advice: ClassVar[str] = "Open the video again: it continues where it stopped."
     video: str
     path: str
-    """The track; one that is there is replaced."""
+    """The track; an existing one is replaced."""
     options: TrackOptions = field(default_factory=TrackOptions)
 
     @property
@@ -84,14 +84,14 @@ class TrackVideoJob(Job):
 
 @dataclass(frozen=True)
 class IntoVideoJob(Job):
-    """Puts the person of a session, moved by its track, into the track's video; its outcome is the
+    """Puts the person of a session, moved by its track, into the track's video; the result is the
     file."""
 
     state: SessionState
     path: str
-    """The video to write; one that is there is replaced."""
+    """The video to write; an existing one is replaced."""
     film: str = ""
-    """The track's video; empty to look for it."""
+    """The track's video; empty to search for it."""
 
     @property
     def name(self) -> str:
@@ -139,4 +139,4 @@ JOBS: dict[type[Any], Callable[[Any, Any], ReportingSteps[Any]]] = {
     TrackVideoJob: _track_video,
     IntoVideoJob: _into_video,
 }
-"""How each job is done, for `viz.render.worker.Worker`."""
+"""How to run each job, for `viz.render.worker.Worker`."""

@@ -1,9 +1,9 @@
 """The camera of a face, and the crop that goes with it.
 
-The generators were trained on crops that show the head through one lens from one distance, so that
-a picture is explained by the yaw and pitch of its camera and by a similarity from the generator's
-picture to the photo. For given angles the best similarity is closed form, which leaves two numbers
-to search.
+The generators were trained on crops that show the head through one lens from one distance. A photo
+is therefore described by the yaw and pitch of its camera and by a similarity transform from the
+generator's picture to the photo. For given angles the best similarity has a closed form, which
+leaves two numbers to search.
 """
 
 from __future__ import annotations
@@ -19,38 +19,39 @@ from viz.portrait.camera.face_template import FaceTemplate
 from viz.portrait.faces.squares import Square
 
 _STARTS = (-30.0, 0.0, 30.0)
-"""Yaws in degrees from which the search begins."""
+"""Yaws in degrees at which the search starts."""
 _ROUNDS = 3
 _OUTLIER = 0.012
-"""Distance in picture sides at which a landmark counts half."""
+"""Distance in picture sides at which a landmark has half its weight."""
 _SCALE = 10.0
-"""Degrees that matter as much in yaw as in pitch, for the search's steps."""
+"""Scale of both angles in the search, and its largest step, degrees."""
 _BOUNDS = ([-120.0, -80.0], [120.0, 80.0])
-"""Least and greatest yaw and pitch in degrees."""
+"""Smallest and largest yaw and pitch in degrees."""
 _STEPS = 12
-"""Most steps of Gauss and Newton in a round."""
+"""Most Gauss-Newton steps in a round."""
 _PROBE, _CLOSE = 0.05, 0.02
-"""Degrees by which slopes are measured, and below which a step ends a round."""
+"""Degrees over which slopes are measured, and step size below which a round ends."""
 _DAMPING = 1e-9
-"""Squared picture sides a squared degree, so that a face that says nothing stays where it is."""
+"""Penalty, squared picture sides per squared degree, so that a face without information stays in
+place."""
 
 
 @dataclass(frozen=True)
 class CameraFit:
-    """How a generator's picture and a photo lie on each other."""
+    """How a generator's picture and a photo are aligned."""
 
     yaw: float
     """Degrees, as in `Camera.orbit`."""
     pitch: float
     """Degrees, likewise."""
     centre: tuple[float, float]
-    """Middle of the crop in the photo's pixels."""
+    """Centre of the crop in the photo's pixels."""
     side: float
     """Side of the crop in the photo's pixels."""
     angle: float
-    """Degrees clockwise by which the crop is turned in the photo."""
+    """Clockwise rotation of the crop in the photo, degrees."""
     residual: float = 0.0
-    """Root of the mean squared distance of landmarks to the template's, in crop sides."""
+    """Root mean square distance of the landmarks from the template's, in crop sides."""
 
     @property
     def square(self) -> Square:
@@ -66,12 +67,12 @@ class CameraFit:
 def fit_camera(
     template: FaceTemplate, landmarks: np.ndarray, start: CameraFit | None = None
 ) -> CameraFit:
-    """The camera and crop under which a template falls on landmarks, robustly.
+    """Fits the camera and crop that project a template onto landmarks, robustly.
 
     Args:
         template: the face in the generator's world.
         landmarks: [468, 2 or 3] in the photo's pixels; depths are not used.
-        start: that of the frame before, from which the search begins; None for several starts.
+        start: the fit of the previous frame, at which the search starts; None for several starts.
     """
     observed = landmarks[:, 0].astype(np.float64) + 1j * landmarks[:, 1].astype(np.float64)
     known = template.weights
@@ -119,7 +120,7 @@ def _projected(points: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
 def _similarity(
     source: np.ndarray, target: np.ndarray, weights: np.ndarray
 ) -> tuple[complex, complex]:
-    """The factor and shift that take complex points `source` to `target` best: Procrustes."""
+    """The factor and shift that best map complex points `source` to `target`: Procrustes."""
     weights = weights / weights.sum()
     middle, goal = (weights * source).sum(), (weights * target).sum()
     spread = (weights * abs(source - middle) ** 2).sum()
@@ -145,7 +146,7 @@ def _errors(
 def _search(
     points: np.ndarray, observed: np.ndarray, weights: np.ndarray, start: tuple[float, float]
 ) -> tuple[np.ndarray, float]:
-    """The best yaw and pitch that lie downhill of `start`, robustly, and their cost."""
+    """The best yaw and pitch reached downhill from `start`, robustly, and their cost."""
     roots = np.sqrt(weights)
 
     def residuals(angles: np.ndarray) -> np.ndarray:
@@ -162,8 +163,8 @@ def _search(
 def _nearby(
     points: np.ndarray, observed: np.ndarray, weights: np.ndarray, angles: np.ndarray
 ) -> np.ndarray:
-    """The best yaw and pitch near `angles` by the method of Gauss and Newton, which for two numbers
-    is many times quicker than a general search."""
+    """The best yaw and pitch near `angles` by the Gauss-Newton method, which for two numbers is
+    many times faster than a general search."""
     for _ in range(_STEPS):
         here = _differences(points, observed, weights, angles)
         slopes = np.stack(

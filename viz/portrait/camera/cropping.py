@@ -1,4 +1,4 @@
-"""The crop of a photo that a generator's picture is to look like."""
+"""The crop of a photo that a generator's picture is to match."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from viz.portrait.faces.warping import cut, put_back
 
 @dataclass(frozen=True, eq=False)
 class Crop:
-    """A level square of a photo, as `CameraFit.square` says."""
+    """A level square of a photo, as defined by `CameraFit.square`."""
 
     picture: Tensor
-    """[3, size, size] in 0..1; beyond the photo the colours of its edge go on."""
+    """[3, size, size] in 0..1; beyond the photo its edge is repeated."""
     inside: Tensor
     """How much of each pixel lies within the photo [size, size], 0 to 1."""
 
@@ -26,7 +26,7 @@ def crop(pixels: Tensor, fit: CameraFit, size: int) -> Crop:
 
     Args:
         pixels: [3, H, W] in 0..1.
-        fit: where it is.
+        fit: where the crop is.
         size: pixels along a side of the result.
     """
     picture = cut(pixels, fit.square, size, "edge").clamp(0, 1)
@@ -35,7 +35,7 @@ def crop(pixels: Tensor, fit: CameraFit, size: int) -> Crop:
 
 
 def paste(pixels: Tensor, picture: Tensor, opacity: Tensor, fit: CameraFit) -> Tensor:
-    """Puts a picture back where its crop was cut.
+    """Puts a picture back where its crop was taken.
 
     Args:
         pixels: the photo [3, H, W] in 0..1.

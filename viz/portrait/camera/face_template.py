@@ -18,32 +18,31 @@ _LOWER_JAW = -0.1
 """World y below which points move with the mouth."""
 _JAW_WEIGHT = 0.3
 _CANONICAL_SCALE = 0.01948
-"""World units a centimetre, as self-calibration of a model of this convention found."""
+"""World units per centimetre, as found by self-calibration of a model with these conventions."""
 _CANONICAL_SHIFT = (0.0, -0.0273, 0.1073)
 
 
 @dataclass(frozen=True, eq=False)
 class FaceTemplate:
-    """Where the landmarks of an average head are, and how far each may be relied on."""
+    """The landmarks of an average head, and how reliable each of them is."""
 
     points: np.ndarray
     """World coordinates, float64 [468, 3]."""
     weights: np.ndarray
     """0 for points that move with the expression, up to 1; float64 [468]."""
     correction: np.ndarray = field(default_factory=lambda: np.zeros((3, 2)))
-    """What is missing in yaw and pitch that a fit has found, in degrees, as a linear function of
-    (1, yaw, pitch): the landmark network takes faces for less tilted than they are. float64
-    [3, 2]."""
+    """Correction to be added to the yaw and pitch of a fit, in degrees, as a linear function of (1,
+    yaw, pitch): the landmark network sees faces as less tilted than they are. float64 [3, 2]."""
 
     def corrected(self, yaw: float, pitch: float) -> tuple[float, float]:
-        """Yaw and pitch in degrees that a fit's stand for."""
+        """The true yaw and pitch in degrees for those of a fit."""
         more = np.array([1.0, yaw, pitch]) @ self.correction
         return yaw + float(more[0]), pitch + float(more[1])
 
 
 def canonical_template() -> FaceTemplate:
-    """MediaPipe's canonical face where the published models have theirs, for generators whose
-    people no landmarks are found on."""
+    """MediaPipe's canonical face, placed where the published models have theirs, for generators on
+    whose people no landmarks are found."""
     stored = load_file(CHECKPOINTS / "face" / "canonical_face.safetensors")["points"]
     points = stored.astype(np.float64) * _CANONICAL_SCALE + np.array(_CANONICAL_SHIFT)
     return FaceTemplate(points, still_weights(points))

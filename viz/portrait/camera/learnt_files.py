@@ -1,5 +1,5 @@
-"""What generators have taught of their faces, kept by the mark of their weights: in the user's
-cache, or with the program for the model that it brings."""
+"""What was learnt from generators about their faces, stored under the fingerprint of their weights:
+in the user's cache or, for the bundled model, with the program."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from training.user_folders import user_folder
 from viz.state.files import CHECKPOINTS
 
 BROUGHT = CHECKPOINTS / "learnt"
-"""What comes with the program."""
+"""The folder of what comes with the program."""
 
 
 def read(kind: str, mark: str, version: int) -> dict[str, np.ndarray] | None:
-    """Arrays by name as `keep` has kept them; None where there are none, or they are damaged.
+    """Arrays by name as stored by `keep`; None if there are none, or they are damaged.
 
     Args:
         kind: what was learnt: "face_template" or "motion_map".
-        mark: of the generator's weights, see `training.checkpoint.weights_mark`.
-        version: of the way of learning it.
+        mark: fingerprint of the generator's weights, see `training.checkpoint.weights_mark`.
+        version: version of the learning method.
     """
     for folder in (user_folder("cache"), BROUGHT):
         with contextlib.suppress(OSError, SafetensorError):
@@ -35,8 +35,8 @@ def read(kind: str, mark: str, version: int) -> dict[str, np.ndarray] | None:
 
 
 def keep(kind: str, mark: str, version: int, arrays: dict[str, np.ndarray]) -> None:
-    """Keeps arrays in the user's cache; where that cannot be written, they are learnt again the
-    next time."""
+    """Stores arrays in the user's cache; if that cannot be written, they are learnt again next
+    time."""
     path = _place(user_folder("cache"), kind, mark, version)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)

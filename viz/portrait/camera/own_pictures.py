@@ -1,4 +1,4 @@
-"""Pictures that a generator makes of random people, to learn from what is known of them."""
+"""Pictures that a generator makes of random people, as training data with known parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from viz.render.inference.select import can_prepare, open_stages
 from viz.render.inference.stage_interface import RaySettings
 
 _PSI = 0.8
-"""Truncation: people who are not too strange for the landmark network."""
+"""Truncation: people whom the landmark network does not find too unusual."""
 
 
 class OwnPictures:
@@ -21,14 +21,14 @@ class OwnPictures:
 
     Args:
         G: the generator.
-        seed: decides who and what is drawn.
+        seed: determines all draws.
     """
 
     def __init__(self, G: Generator, seed: int) -> None:
         self._G = G
         self._stages = open_stages(G, Plan(reference=not can_prepare(G)))
         self.draws = np.random.default_rng(seed)
-        """Where all that is random comes from."""
+        """Source of all random draws."""
 
     @torch.no_grad()
     def person(self) -> Tensor:
@@ -41,7 +41,7 @@ class OwnPictures:
         return self._normal(config.motion_dim) if config.has_motion else None
 
     def camera(self, most_yaw: float, most_pitch: float) -> tuple[float, float]:
-        """Random yaw and pitch within these degrees to both sides."""
+        """Random yaw and pitch, at most these degrees to either side."""
         yaw, pitch = self.draws.uniform(-1, 1, 2)
         return float(yaw) * most_yaw, float(pitch) * most_pitch
 

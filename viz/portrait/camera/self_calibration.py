@@ -1,7 +1,7 @@
 """A face template from the generator's own pictures.
 
 Random people are rendered from known cameras, their landmarks are found, and each landmark's rays
-are intersected. So any checkpoint gets a template in its own world.
+are intersected. This gives any checkpoint a template in its own world.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ from viz.state.jobs import Steps, finish
 log = logging.getLogger(__name__)
 
 _KIND, _VERSION = "face_template", 2
-"""Part of the name of what is kept: raise it where the way of finding it changes."""
+"""Part of the cache file's name: increase it when the method changes."""
 _PEOPLE = 80
 _LEAST_FOUND = 20
-"""People with a face below which the canonical face is better."""
+"""With fewer faces found than this, the canonical face is better."""
 _SURE_LOGIT = 10.0
 _MOST_YAW, _MOST_PITCH = 35.0, 20.0
-"""Degrees to both sides."""
+"""Largest yaw and pitch to either side, degrees."""
 _MOST_TIME = 0.3
-"""Of a random motion: a little, so that mouths and lids are not all alike."""
+"""Largest time of a random motion: small, but enough for mouths and eyelids to vary."""
 _USUAL_ANGLE = 15.0
-"""Degrees by which yaw and pitch are divided, so that a small penalty holds for all terms."""
+"""Divisor of yaw and pitch in degrees, so that a small penalty suits all terms."""
 _OUTLIER = 0.01
-"""World units at which a ray counts half."""
+"""Distance in world units at which a ray has half its weight."""
 _ROUNDS = 6
 
 
 def template(G: Generator) -> FaceTemplate:
-    """The template of a generator, from the cache or by self-calibration; waits for it."""
+    """The template of a generator, from the cache or by self-calibration, which blocks."""
     return finish(find_template(G))
 
 
 def find_template(G: Generator) -> Steps[FaceTemplate]:
-    """Steps of finding a generator's template; nothing to do where it is known."""
+    """Steps of finding a generator's template; none if it is known."""
     mark = weights_mark(G.state_dict())
     known = kept_template(mark)
     if known is None:
@@ -60,8 +60,8 @@ def find_template(G: Generator) -> Steps[FaceTemplate]:
 
 
 def kept_template(mark: str) -> FaceTemplate | None:
-    """The template that was found before for the generator whose weights have this mark; None where
-    none is kept."""
+    """The template found earlier for the generator with this fingerprint of its weights; None if
+    none is stored."""
     stored = learnt_files.read(_KIND, mark, _VERSION)
     if stored is None or stored.keys() != {"points", "weights", "correction"}:
         return None
@@ -101,7 +101,7 @@ def _measure(G: Generator) -> Steps[FaceTemplate]:
 def _correction(
     template: FaceTemplate, landmarks: Sequence[np.ndarray], angles: np.ndarray
 ) -> np.ndarray:
-    """What fits of pictures with known angles [n, 2] lack, see `FaceTemplate.correction`."""
+    """The errors of fits of pictures with known angles [n, 2], see `FaceTemplate.correction`."""
     fits = [fit_camera(template, points) for points in landmarks]
     found = np.array([(fit.yaw, fit.pitch) for fit in fits])
     terms = np.concatenate([np.ones((len(fits), 1)), found / _USUAL_ANGLE], axis=1)
@@ -111,7 +111,7 @@ def _correction(
 
 
 def expected_face(pixels: Tensor, template: FaceTemplate, yaw: float, pitch: float) -> Face | None:
-    """The face of a generator's picture [3, H, W], which is where a template says; None where the
+    """The face of a generator's picture [3, H, W], found where a template predicts it; None if the
     landmark network sees none."""
     points = project(template.points, yaw, pitch) * pixels.shape[-1]
     return refined(pixels, Square.around(points, 0.0, 1.5), rounds=2)

@@ -1,1 +1,1 @@
-"""Faces in pictures: where they are, their landmarks, and what is behind them."""
+"""Faces in pictures: detection, landmarks and segmentation."""

@@ -1,4 +1,4 @@
-"""Where faces may be, by MediaPipe's detectors (Bazarevsky et al., 2019, BlazeFace, arXiv
+"""Detection of faces by MediaPipe's detectors (Bazarevsky et al., 2019, BlazeFace, arXiv
 1907.05047)."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from viz.portrait.faces.warping import cut
 
 _LEAST_SCORE = 0.4
 _SAME_FACE = 0.3
-"""Overlap of two boxes (intersection over union) from which they show the same face."""
+"""Overlap of two boxes (intersection over union) above which they count as one face."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class DetectorNet:
 
     name: Name
     size: int
-    """Side of its picture in pixels."""
+    """Side of its input in pixels."""
     grids: tuple[tuple[int, int], ...]
-    """Cells along a side, and anchors in each cell, of its layers."""
+    """Cells along a side, and anchors per cell, of its layers."""
 
     def anchors(self) -> np.ndarray:
         """Centres of the anchors in the network's order, 0 to 1, [n, 2]."""
@@ -46,21 +46,21 @@ FULL_RANGE = DetectorNet("face_detection_full_range", 192, ((48, 1),))
 
 @dataclass(frozen=True)
 class Candidate:
-    """A place where a face may be."""
+    """A possible face."""
 
     score: float
-    """0 to 1."""
+    """Confidence, 0 to 1."""
     square: Square
-    """The detector's box, turned upright to the face by its eyes."""
+    """The detector's box, rotated upright to the face by its eyes."""
 
 
 @torch.no_grad()
 def candidates(pixels: Tensor, window: Square, detector: DetectorNet) -> list[Candidate]:
-    """Faces that a detector sees in a window of the picture, the surest first.
+    """Faces that a detector sees in a window of the picture, most confident first.
 
     Args:
         pixels: [3, H, W] in 0..1.
-        window: what it looks at, turned as the faces are expected to be.
+        window: the part to search, rotated as the faces are expected to be.
         detector: which network.
     """
     picture = cut(pixels, window, detector.size) * 2 - 1
@@ -92,7 +92,8 @@ def _anchors(detector: DetectorNet) -> np.ndarray:
 
 
 def _groups(scores: np.ndarray, boxes: np.ndarray) -> list[list[int]]:
-    """Numbers of the boxes [n, 4] (centre and size) that show the same face, the surest first."""
+    """Indices of the boxes [n, 4] (centre and size) that show the same face as the most confident
+    one, that one first."""
     left = list(np.argsort(-scores))
     groups = []
     while left:
@@ -113,7 +114,7 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def distinct(found: list[Candidate]) -> list[Candidate]:
-    """The surest candidate of each face."""
+    """The most confident candidate of each face."""
     kept: list[Candidate] = []
     for one in sorted(found, key=lambda c: -c.score):
         if all(_overlap(one.square, other.square) <= _SAME_FACE for other in kept):

@@ -1,4 +1,4 @@
-"""A face that was found in a picture."""
+"""A face found in a picture."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)
 """Landmarks of the outer and the inner corner of the person's own right and left eye."""
 RIGHT_LIDS = (33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173)
 LEFT_LIDS = (263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398)
-"""Landmarks of the lids' borders: the lower one from the outer to the inner corner, then the upper
-one likewise."""
+"""Landmarks of the eyelids' borders: the lower one from the outer to the inner corner, then the
+upper one likewise."""
 NO_FACE = (
     "No face was found in this picture. Take one that shows a person's face from the front or "
     "half from the side, or drag a box around the face."
 )
 _LEAST_SIDE = 64
-"""Pixels below which a face has too few details for a likeness."""
+"""Size in pixels below which a face has too little detail for a likeness."""
 _CUT_OFF = 0.03
-"""Share of a face's size that may lie beyond the picture before it counts as cut off."""
+"""Fraction of a face's size that may lie outside the picture before it counts as cut off."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,19 +33,19 @@ class Face:
     """MediaPipe's 468 points, float32 [468, 3]; z is the depth relative to the head, in pixels,
     growing away from the camera."""
     irises: np.ndarray
-    """Of the person's own right and left eye the pupil, then four points of the iris's border
+    """For the person's own right and left eye: the pupil, then four points of the iris's border
     (outer or inner side, top, the other side, bottom), float32 [2, 5, 2]."""
     lids: np.ndarray
-    """Of both eyes the border of the lids, more exactly than the landmarks have it: in the order of
-    `RIGHT_LIDS` and `LEFT_LIDS`, float32 [2, 16, 2]."""
+    """The borders of both eyes' lids, more precise than the landmarks: in the order of `RIGHT_LIDS`
+    and `LEFT_LIDS`, float32 [2, 16, 2]."""
     logit: float
-    """How sure the landmark network is that this is a face: about 20 to 30 where it is clear."""
+    """Confidence of the landmark network that this is a face: about 20 to 30 for a clear one."""
     picture_size: tuple[int, int]
     """Width and height of the picture in pixels."""
 
     @property
     def score(self) -> float:
-        """The same from 0 to 1."""
+        """The confidence as a probability, 0 to 1."""
         return 1 / (1 + math.exp(-min(max(self.logit, -50.0), 50.0)))
 
     @property
@@ -62,17 +62,17 @@ class Face:
 
     @property
     def angle(self) -> float:
-        """Degrees clockwise by which the line of the eyes is turned."""
+        """Clockwise rotation of the line of the eyes, degrees."""
         return eye_angle(self.landmarks)
 
     @property
     def square(self) -> Square:
-        """The square that the landmark network looks at."""
+        """The square that the landmark network examines."""
         return Square.around(self.landmarks[:, :2], self.angle, 1.5)
 
     @property
     def remark(self) -> str:
-        """What stands in the way of a good likeness, one sentence; empty where nothing does."""
+        """What would spoil the likeness, one sentence; empty if nothing does."""
         if self.side < _LEAST_SIDE:
             return (
                 f"The face is only {self.side:.0f} pixels high: take a larger picture of it, "
@@ -89,6 +89,6 @@ class Face:
 
 
 def eye_angle(landmarks: np.ndarray) -> float:
-    """Degrees clockwise by which the line through the outer corners of the eyes is turned."""
+    """Clockwise rotation of the line through the outer corners of the eyes, degrees."""
     x, y = landmarks[LEFT_EYE[0], :2] - landmarks[RIGHT_EYE[0], :2]
     return float(np.degrees(np.arctan2(y, x)))

@@ -36,9 +36,9 @@ _ACTIVATIONS: dict[int, Callable[[Tensor], Tensor]] = {
     2: lambda x: x.clamp(-1, 1),
     3: F.relu6,
 }
-"""By their numbers in TensorFlow Lite."""
+"""Activations, by their numbers in TensorFlow Lite."""
 _SAME = 0
-"""Its number for a padding that keeps ceil(size / stride) pixels."""
+"""TensorFlow Lite's number for a padding that keeps ceil(size / stride) pixels."""
 
 
 class FaceNet(nn.Module):
@@ -62,10 +62,10 @@ class FaceNet(nn.Module):
         for kind, inputs, _, _ in self._operations:
             self._arrange(kind, inputs)
         self.pools = [out[0] for kind, _, out, _ in self._operations if kind == "MAX_POOL_2D"]
-        """Numbers of the pooled activations, from fine to coarse: features of a picture."""
+        """Indices of the pooled activations, from fine to coarse: features of a picture."""
 
     def _arrange(self, kind: str, inputs: list[int]) -> None:
-        """Puts the weights of an operation in torch's order."""
+        """Converts an operation's weights to torch's layout."""
         orders = {
             "CONV_2D": (0, 3, 1, 2),
             "DEPTHWISE_CONV_2D": (3, 0, 1, 2),
@@ -80,13 +80,13 @@ class FaceNet(nn.Module):
 
         Args:
             x: pictures [N, 3, H, W] of the network's size and range.
-            taps: numbers of activations to return as well, see `pools`.
+            taps: indices of further activations to return, see `pools`.
 
         Returns:
             the outputs, [N, ...] with channels last as in TensorFlow, then the activations
             [N, C, h, w].
         """
-        # With the channels last, a processor runs these small networks in two thirds of the time.
+        # With channels last, a processor runs these small networks in two thirds of the time.
         x = x.contiguous(memory_format=torch.channels_last)
         values: dict[int, Tensor] = {self._input: x}
 
@@ -103,8 +103,9 @@ class FaceNet(nn.Module):
 
 @lru_cache(maxsize=16)
 def face_net(name: Name, device: torch.device | str = "cpu") -> FaceNet:
-    """The network of that name, read once for each device."""
-    with torch.inference_mode(False):  # or its weights could not take part in gradients later
+    """The network of that name, read once per device."""
+    # otherwise its weights could not take part in gradients later
+    with torch.inference_mode(False):
         return FaceNet(name).eval().to(device)
 
 

@@ -20,24 +20,24 @@ from viz.portrait.faces.landmark_nets import SIZE, eyes_of, landmarks_in
 from viz.portrait.faces.squares import Square
 
 _TURNS = (0.0, 180.0, 90.0, -90.0)
-"""Degrees by which pictures may be turned, the likeliest first."""
+"""Rotations of pictures to try, in degrees, the likeliest first."""
 _LEAST_LOGIT, _SURE_LOGIT = 5.0, 12.0
-"""The landmark network gives faces 13 to 30; it gives some that are upside down 7, and things that
-look like a face up to 4."""
+"""The landmark network gives faces 13 to 30, some upside-down ones 7, and things that resemble a
+face up to 4."""
 _MOST_FACES = 64
 _SCALE = 1.5
 """Side of the landmark network's square, in sizes of the face."""
 _FAR = 0.08
-"""Sizes of the face by which it may move between pictures before the network looks again."""
+"""Movement between frames, in sizes of the face, beyond which the network runs again."""
 _ROUNDS = 3
-"""Passes of the landmark network, each on the square that the one before has found."""
+"""Passes of the landmark network, each on the square found by the previous one."""
 
 
 def find_faces(pixels: Tensor) -> list[Face]:
     """The faces of a picture, the largest first; empty where there are none (see `NO_FACE`).
 
-    Faces down to about 3 % of the picture's longer side are found, also in pictures that are turned
-    by 90 or 180 degrees.
+    Faces down to about 3 % of the picture's longer side are found, also in pictures rotated by 90
+        or 180 degrees.
 
     Args:
         pixels: [3, H, W] in 0..1, on any device.
@@ -54,13 +54,13 @@ def find_faces(pixels: Tensor) -> list[Face]:
 
 
 def refined(pixels: Tensor, square: Square, rounds: int = _ROUNDS) -> Face | None:
-    """The face near a square, which follows it; None where the network sees none.
+    """The face near a square, tracked in a few passes; None if the network sees none.
 
     Args:
         pixels: [3, H, W] in 0..1.
-        square: half as large again as the face, and about upright to it; as `Face.square` of the
-            frame before.
-        rounds: passes; 1 is enough where the face has hardly moved.
+        square: 1.5 times as large as the face, and about upright to it, such as `Face.square` of
+            the previous frame.
+        rounds: passes; 1 suffices if the face has hardly moved.
     """
     landmarks, logit = landmarks_in(pixels, square)
     for _ in range(rounds - 1):
@@ -70,14 +70,14 @@ def refined(pixels: Tensor, square: Square, rounds: int = _ROUNDS) -> Face | Non
 
 
 def followed(pixels: Tensor, before: Face, eye: int) -> Face | None:
-    """A face in the next picture of a film, as quickly as possible: the landmark network looks
-    where it was, and once more only if it has moved far. None where it sees none.
+    """A face in the next frame of a video, as fast as possible: the landmark network runs where the
+    face was, and once more only if it has moved far. None if it sees none.
 
     Args:
         pixels: [3, H, W] in 0..1.
-        before: the face in the picture before.
-        eye: which one is looked at closely, 0 for the person's own right one and 1 for the left
-            one; the other one's lids and iris move with its landmarks. Best in turns.
+        before: the face in the previous frame.
+        eye: which eye is examined closely, 0 for the person's own right one and 1 for the left one;
+            the other eye's lids and iris move with its landmarks. Best used in turns.
     """
     landmarks, logit = landmarks_in(pixels, before.square)
     if _apart(landmarks, before) > _FAR:
@@ -92,7 +92,7 @@ def followed(pixels: Tensor, before: Face, eye: int) -> Face | None:
 
 
 def _apart(landmarks: np.ndarray, face: Face) -> float:
-    """From the middle of landmarks to that of a face, in sizes of it."""
+    """Distance between the middle of landmarks and that of a face, in sizes of the face."""
     middle = landmarks[:, :2].mean(0) - face.landmarks[:, :2].mean(0)
     return float(np.hypot(*middle)) / face.side
 
@@ -102,7 +102,7 @@ def face_by_hand(
     box: tuple[float, float, float, float],
     eyes: tuple[tuple[float, float], tuple[float, float]] | None = None,
 ) -> Face:
-    """The face in a box that somebody drew, whether or not the networks take it for one.
+    """The face in a box drawn by hand, whether or not the networks recognise it as one.
 
     Args:
         pixels: [3, H, W] in 0..1.
@@ -129,7 +129,7 @@ def _face(pixels: Tensor, landmarks: np.ndarray, logit: float) -> Face:
 
 
 def _moved(landmarks: np.ndarray, eyes: Sequence[tuple[float, float]]) -> np.ndarray:
-    """Landmarks whose centres of the eyes lie at `eyes`, by a similarity."""
+    """Landmarks moved so that the centres of the eyes lie at `eyes`, by a similarity."""
     points = landmarks[:, 0] + 1j * landmarks[:, 1]
     a, b = (points[list(eye)].mean() for eye in (RIGHT_EYE, LEFT_EYE))
     to_a, to_b = (complex(*eye) for eye in eyes)
@@ -140,7 +140,8 @@ def _moved(landmarks: np.ndarray, eyes: Sequence[tuple[float, float]]) -> np.nda
 
 
 def _everywhere(pixels: Tensor, turn: float) -> list[Candidate]:
-    """What both detectors see in the whole picture, and the one for small faces in parts of it."""
+    """The findings of both detectors in the whole picture, and of the one for small faces in its
+    parts."""
     height, width = pixels.shape[-2:]
     long, short = max(height, width), min(height, width)
     whole = Square((width / 2, height / 2), float(long), turn)
@@ -154,7 +155,7 @@ def _everywhere(pixels: Tensor, turn: float) -> list[Candidate]:
 
 
 def _centres(length: int, side: float) -> list[float]:
-    """Centres of the windows along a picture's edge: they overlap by half."""
+    """Centres of the windows along a picture's edge, which overlap by half."""
     if length <= side:
         return [length / 2]
     count = int(np.ceil((length - side) / (side / 2))) + 1
@@ -162,7 +163,7 @@ def _centres(length: int, side: float) -> list[float]:
 
 
 def _with(faces: list[Face], face: Face) -> list[Face]:
-    """The faces and another one; of those in one place the surest stays."""
+    """The faces and another one; of overlapping faces the most confident stays."""
     same = [other for other in faces if _same(face, other)]
     if any(other.logit >= face.logit for other in same):
         return faces

@@ -21,22 +21,21 @@ _EYE_SIZE = 64
 _EYE_SCALE = 2.3
 """Side of an eye's square, in distances between the eye's corners."""
 _LID_POINTS = 16
-"""Points of the lids' borders among those of the eye, which come first."""
+"""Number of points on the lids' borders, which come first among those of the eye."""
 _FEATURE_LAYERS = 4
 
 
 @dataclass(frozen=True)
 class NetLandmarks:
-    """What the landmark network sees in N pictures; gradients flow through all of it."""
+    """What the landmark network finds in N pictures; gradients flow through all of it."""
 
     points: Tensor
     """[N, 468, 3], in picture sides: x and y from 0 to 1."""
     logit: Tensor
-    """How sure it is that there is a face [N]: about 20 to 30 where it is clear, below 0 where
-    there is none."""
+    """Confidence that there is a face [N]: about 20 to 30 for a clear one, below 0 for none."""
     features: list[Tensor]
-    """Activations of its first four pools [N, C, h, w], from fine to coarse: they tell faces apart
-    as a perceptual network does. Empty unless asked for."""
+    """Activations of its first four pools [N, C, h, w], from fine to coarse: like a perceptual
+    network's, they distinguish faces. Empty unless requested."""
 
 
 def net_landmarks(pictures: Tensor, with_features: bool = False) -> NetLandmarks:
@@ -44,7 +43,7 @@ def net_landmarks(pictures: Tensor, with_features: bool = False) -> NetLandmarks
 
     Args:
         pictures: [N, 3, 192, 192] in 0..1, on any device.
-        with_features: whether to give the features too.
+        with_features: whether to return the features too.
     """
     net = face_net("face_landmark", pictures.device)
     taps = net.pools[:_FEATURE_LAYERS] if with_features else ()
@@ -59,7 +58,7 @@ def landmarks_in(pixels: Tensor, square: Square) -> tuple[np.ndarray, float]:
 
     Args:
         pixels: [3, H, W] in 0..1.
-        square: upright to the face, half as large again as its landmarks.
+        square: upright to the face, 1.5 times as large as its landmarks.
 
     Returns:
         float32 [468, 3] in pixels, and the logit of its being a face.
@@ -89,7 +88,7 @@ def eyes_of(
     corners = (RIGHT_EYE, LEFT_EYE[::-1])
     squares = [_eye_square(landmarks, *corners[eye]) for eye in which]
     pictures = [cut(pixels, square, _EYE_SIZE) for square in squares]
-    # The network knows right eyes only.
+    # The network only knows right eyes.
     pictures = [x.flip(-1) if eye else x for x, eye in zip(pictures, which, strict=True)]
     eyes = face_net("iris_landmark", pixels.device)(torch.stack(pictures))
     count = len(pictures)
@@ -102,7 +101,7 @@ def eyes_of(
 
 
 def _eye_square(landmarks: np.ndarray, first: int, second: int) -> Square:
-    """Around an eye whose corners are these landmarks, from left to right."""
+    """The square around an eye whose corners are these landmarks, from left to right."""
     a, b = landmarks[first, :2].astype(float), landmarks[second, :2].astype(float)
     (x, y), (dx, dy) = (a + b) / 2, b - a
     side = max(float(np.hypot(dx, dy)) * _EYE_SCALE, 1.0)

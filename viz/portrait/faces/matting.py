@@ -1,4 +1,4 @@
-"""What of a picture is the person."""
+"""Segmentation of the person in a picture."""
 
 from __future__ import annotations
 

@@ -21,32 +21,33 @@ if TYPE_CHECKING:
     import os
 
 _MOST_STORED = 120e6
-"""Pixels of the largest file that is decoded: some 400 MB."""
+"""Most pixels of a file that is decoded: some 400 MB."""
 _MOST_KEPT = 16e6
-"""Pixels that are kept: more make no face clearer."""
+"""Most pixels that are kept: more do not make a face clearer."""
 _DEEP_GREY = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A picture as it is to be seen: upright, in sRGB."""
+    """A picture ready for viewing: upright, in sRGB."""
 
     name: str
     """The file's name, for the user."""
     pixels: Tensor
-    """float32 [3, H, W] in 0..1; what is transparent stands on white."""
+    """float32 [3, H, W] in 0..1; transparent parts on white."""
     alpha: Tensor | None
     """float32 [H, W] in 0..1; None for a picture without transparency."""
     stored_size: tuple[int, int]
     """Width and height in the file, upright; `pixels` may be smaller."""
     notes: tuple[str, ...] = ()
-    """What the user should know of it, one sentence each."""
+    """Notes for the user, one sentence each."""
 
 
 def read_photo(path: str | os.PathLike[str]) -> Photo:
     """Reads a picture of any format that Pillow knows.
 
-    It is turned as its EXIF orientation says and converted to sRGB; very large ones are reduced.
+    It is rotated according to its EXIF orientation and converted to sRGB; very large ones are
+        reduced.
 
     Raises:
         UserError: when it cannot be used, saying why.
@@ -115,7 +116,7 @@ def _photo(name: str, image: Image.Image) -> Photo:
 
 
 def _srgb(image: Image.Image) -> Image.Image:
-    """RGB or RGBA of eight bits in sRGB."""
+    """Eight-bit RGB or RGBA in sRGB."""
     if image.mode in _DEEP_GREY or image.mode == "F":
         values = np.asarray(image).astype(np.float64)
         scale = 65535.0 if values.max() > 255 else 255.0 if values.max() > 1 else 1.0
@@ -130,7 +131,7 @@ def _srgb(image: Image.Image) -> Image.Image:
             target = ImageCms.createProfile("sRGB")
             converted = ImageCms.profileToProfile(colours, source, target, outputMode="RGB")
         except (ImageCms.PyCMSError, OSError, ValueError):
-            converted = None  # a profile that is damaged or does not fit: as if it were not there
+            converted = None  # a damaged or unsuitable profile is ignored
         if converted is not None:
             if alpha is not None:
                 converted.putalpha(alpha)

@@ -1,4 +1,4 @@
-"""Turned squares of a picture: what a network looks at, and what a generator's picture covers."""
+"""Rotated squares of a picture: what a network examines, and what a generator's picture covers."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Square:
-    """A square of a picture, perhaps turned and perhaps reaching beyond it. Pixel (0, 0) covers 0
-    to 1, so that its centre is at (0.5, 0.5)."""
+    """A square of a picture, possibly rotated and reaching beyond it. Pixel (0, 0) covers 0 to 1,
+    so that its centre is at (0.5, 0.5)."""
 
     centre: tuple[float, float]
     """x to the right and y down, pixels."""
     side: float
     """Pixels."""
     angle: float = 0.0
-    """Degrees clockwise, as the picture is seen."""
+    """Clockwise rotation as seen in the picture, degrees."""
 
     @classmethod
     def around(cls, points: np.ndarray, angle: float, scale: float) -> Square:
-        """The smallest square turned by `angle` around `points` [n, 2], enlarged by `scale`."""
+        """The smallest square rotated by `angle` around `points` [n, 2], enlarged by `scale`."""
         turn = _rotation(angle)
         level = points @ turn
         low, high = level.min(0), level.max(0)
@@ -30,7 +30,7 @@ class Square:
         return cls((float(x), float(y)), float((high - low).max()) * scale, angle)
 
     def scaled(self, factor: float) -> Square:
-        """The square with the same middle and `factor` times the side."""
+        """The square with the same centre and `factor` times the side."""
         return Square(self.centre, self.side * factor, self.angle)
 
     def to_picture(self, points: np.ndarray) -> np.ndarray:
@@ -43,7 +43,8 @@ class Square:
 
     @property
     def corners(self) -> np.ndarray:
-        """In the picture's pixels [4, 2], clockwise from the square's own upper left."""
+        """The corners in the picture's pixels [4, 2], clockwise from the square's own upper
+        left."""
         return self.to_picture(np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]))
 
 

@@ -1,4 +1,4 @@
-"""Cutting turned squares out of pictures, and putting them back."""
+"""Cutting rotated squares out of pictures, and putting them back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor
 from viz.portrait.faces.squares import Square
 
 Outside = Literal["black", "edge"]
-"""What is beyond the picture: black, or the nearest pixel's colour."""
+"""Pixels beyond the picture: black, or those of its edge."""
 
 
 def cut(pixels: Tensor, square: Square, size: int, outside: Outside = "black") -> Tensor:
-    """What a square shows, antialiased and differentiable.
+    """The content of a square, antialiased and differentiable.
 
     Args:
         pixels: [C, H, W].
@@ -31,7 +31,7 @@ def cut(pixels: Tensor, square: Square, size: int, outside: Outside = "black") -
     whole = max(1, math.floor(shrink))
     if whole > 1:
         pixels = _reduced(pixels, whole)
-    finer = 2 if shrink / whole > 1.2 else 1  # bilinear samples would step over pixels
+    finer = 2 if shrink / whole > 1.2 else 1  # bilinear samples would skip pixels
     steps = (torch.arange(size * finer, device=pixels.device) + 0.5) / (size * finer) - 0.5
     v, u = torch.meshgrid(steps, steps, indexing="ij")
     cos, sin = math.cos(math.radians(square.angle)), math.sin(math.radians(square.angle))
@@ -73,14 +73,14 @@ def put_back(picture: Tensor, square: Square, height: int, width: int) -> tuple[
     v = (cos * y - sin * x) / square.side + 0.5
     here = (slice(top, bottom), slice(left, right))
     result[(slice(None), *here)] = _sampled(picture, u * size, v * size, "border")
-    # Distance to the square's edge in the large picture's pixels: one pixel of it is partly in.
+    # Distance to the square's edge in the large picture's pixels: edge pixels are partly inside.
     inner = 0.5 - torch.maximum((u - 0.5).abs(), (v - 0.5).abs())
     covered[here] = (inner * square.side + 0.5).clamp(0, 1)
     return result, covered
 
 
 def _reduced(pixels: Tensor, factor: int) -> Tensor:
-    """Means of factor x factor pixels; the last row and column are repeated to fill a mean."""
+    """Means of factor x factor pixels; the last row and column are repeated to complete them."""
     down, right = -pixels.shape[-2] % factor, -pixels.shape[-1] % factor
     if down or right:
         pixels = F.pad(pixels[None], (0, right, 0, down), mode="replicate")[0]

@@ -1,5 +1,5 @@
-"""The first half of an inversion: the person, the motion and the camera that show the photo, within
-what the model knows."""
+"""The first half of an inversion: finds the person, the motion and the camera that reproduce the
+photo, within what the model knows."""
 
 from __future__ import annotations
 
@@ -19,33 +19,34 @@ from viz.portrait.inversion.occupancy import Occupancy
 from viz.portrait.inversion.stepping import Stepping
 
 _START_PSI = 0.8
-"""Truncation of the people that are compared: the farthest are like nobody."""
+"""Truncation of the random people compared: extreme ones resemble nobody."""
 _COARSE_SIDE = 32
-"""Side of the raw pictures of the first steps."""
+"""Side of the raw pictures in the first steps."""
 _COARSE_SAMPLES, _SAMPLES = 12, 16
-"""Samples of both passes along a ray, of the first and of the other steps."""
+"""Samples of both passes along a ray, in the first and in the other steps."""
 _COARSE_SHARE = 0.4
-"""Share of the steps that look at small raw pictures alone: they find most, and cost a quarter."""
+"""Fraction of the steps that use only small raw pictures: they find most, at a quarter of the
+cost."""
 _RATES = {"people": 0.08, "motion": 0.08, "view": 0.04}
 _SPREAD = 0.15
 """Weight of differences between the latents of one person's layers."""
 _MOTION_PRIOR = 0.01
 _VIEW_SPREADS = (10.0, 10.0, 4.0, 0.08, 0.04, 0.04)
-"""By how much the first estimate of the view may be wrong, one standard deviation: yaw, pitch and
-roll in degrees, the logarithm of the crop's side, and the crop's centre in sides."""
+"""Standard deviations of the first estimate of the view: yaw, pitch and roll in degrees, the
+logarithm of the crop's side, and the crop's centre in sides."""
 _VIEW_PRIOR = 0.05
 _EMPTY = 20.0
 """Weight of matter where none of the compared people has any."""
 _MOUTHS = 16
-"""People of whom is measured how far their mouths are open at rest."""
+"""Number of people whose mouth opening at rest is measured."""
 _REST_EVERY = 4
 _REST = 10.0
-"""Weight of a mouth that is open at rest, though the model's people close theirs."""
+"""Weight of a mouth that is open at rest although those of the model's people are closed."""
 
 
 @dataclass(frozen=True)
 class FittedShot:
-    """Who and what is in front of which camera."""
+    """Person, motion and camera."""
 
     ws: Tensor
     """[1, num_ws, w_dim]."""
@@ -56,14 +57,14 @@ class FittedShot:
 
 
 def planes(G: Generator, ws: Tensor, motion: Tensor) -> Tensor:
-    """Tri-planes of a motion code as it is at t = 1, whether or not the model has motion."""
+    """Tri-planes of a motion code at t = 1, whether or not the model has motion."""
     return G.planes(ws, motion, ws.new_ones((len(ws), 1)))
 
 
 def camera_of(view: Tensor) -> Tensor:
-    """The camera [M, 25] of views [M, 6]: yaw, pitch and roll in degrees, the logarithm of how much
-    larger the crop should be, and where its centre should be in the crop, from the middle, in sides
-    of it. The lens sees the present crop as the published lens would see the better one."""
+    """The camera [M, 25] of views [M, 6]: yaw, pitch and roll in degrees, the logarithm of the
+    factor by which the crop should be larger, and the offset that its centre should have, in sides.
+    The lens sees the present crop as the published lens would see the corrected one."""
     c = orbits(view[:, :3])
     zoom, offset = torch.exp(view[:, 3:4]), view[:, 4:]
     zeros = torch.zeros_like(zoom)
@@ -73,7 +74,8 @@ def camera_of(view: Tensor) -> Tensor:
 
 
 class CodeSearch(Stepping):
-    """Fits codes and view to a photo by gradient descent from the most similar random person."""
+    """Fits codes and view to a photo by gradient descent, starting at the most similar random
+    person."""
 
     def __init__(
         self, G: Generator, likeness: Likeness, yaw: float, pitch: float, options: InversionOptions
@@ -86,9 +88,9 @@ class CodeSearch(Stepping):
         self.people = torch.zeros((config.num_ws, len(self.space.directions)), device=device)
         self.motion = torch.zeros((1, len(self.space.motions)), device=device)
         self.view = torch.zeros((1, 6), device=device)
-        """From the first estimate, in standard deviations of its error."""
+        """Offset from the first estimate, in its standard deviations."""
         self.rest_opening = torch.zeros((), device=device)
-        """How far the mouths of the model's people are open at rest."""
+        """Mouth opening of the model's people at rest."""
         self.occupancy = Occupancy.empty(G, options.seed)
         values = {"people": self.people, "motion": self.motion, "view": self.view}
         others = {"rest_opening": self.rest_opening, "room": self.occupancy.most}
@@ -96,19 +98,19 @@ class CodeSearch(Stepping):
 
     @property
     def coarse_steps(self) -> int:
-        """Steps that look at small raw pictures alone."""
+        """Number of steps that use only small raw pictures."""
         return round(_COARSE_SHARE * self.steps)
 
     def shot(self) -> FittedShot:
-        """What is found so far."""
+        """The present result."""
         view = self.start_view + self.view * self.spreads
         ws = self.space.ws(self.people)[None]
         return FittedShot(ws, self.space.motion(self.motion), camera_of(view))
 
     @torch.no_grad()
     def choose_start(self) -> Iterator[float]:
-        """Compares random people with the photo and begins at the most similar. Yields the share
-        done."""
+        """Compares random people with the photo and starts at the most similar one. Yields the
+        fraction done."""
         config, count = self.G.config, self.options.candidates
         draws = torch.Generator().manual_seed(self.options.seed + 1)
         z = torch.randn((count, config.z_dim), generator=draws).to(self.G.device)
@@ -138,7 +140,7 @@ class CodeSearch(Stepping):
             yield self._rest(self.shot())
 
     def _unlike(self, step: int, coarse: bool) -> Tensor:
-        """How unlike the photo what is found so far looks."""
+        """Loss of the present result against the photo."""
         shot, likeness = self.shot(), self.likeness
         now = planes(self.G, shot.ws, shot.motion)
         jitter = torch.Generator(self.G.device).manual_seed(self.options.seed * 10007 + step)

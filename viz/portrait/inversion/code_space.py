@@ -1,5 +1,5 @@
-"""The codes that a search moves through: people in principal directions of w, and the directions
-of the motion code that the motion layers read."""
+"""The spaces that a search moves in: people along principal directions of w, and motions along the
+directions of the motion code that the motion layers read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from training.networks.backbone import MotionTimeFuser
 from training.networks.generator import Generator
 
 _DRAWS = 4000
-"""People whose w are drawn for the principal directions."""
+"""Number of people whose w are drawn for the principal directions."""
 _MOST_DIRECTIONS = 200
 _LEAST_READ = 1e-3
-"""Directions of the motion code that the layers read by less than this share of the strongest
-count as unread."""
+"""Directions of the motion code count as unread if the layers amplify them by less than this
+fraction of the strongest one."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class CodeSpace:
     mean: Tensor
     """The mean w [w_dim]."""
     directions: Tensor
-    """Principal directions of w, each as long as w varies along it [K, w_dim]."""
+    """Principal directions of w, each as long as its standard deviation [K, w_dim]."""
     motions: Tensor
     """Orthonormal directions of the motion code [R, motion_dim]; R is 0 without motion layers."""
 
@@ -39,7 +39,7 @@ class CodeSpace:
             w = torch.cat([G.mapping(part)[:, 0] for part in z.split(500)])
             mean = w.mean(dim=0)
             _, lengths, axes = torch.linalg.svd(w - mean, full_matrices=False)
-            # Of a small model all directions; those without variance would divide by 0.
+            # For a small model, all directions; those without variance would divide by 0.
             count = min(_MOST_DIRECTIONS, int((lengths > 1e-4 * lengths[0]).sum()))
             scales = lengths[:count, None] / len(w) ** 0.5
             return cls(mean, axes[:count] * scales, read_directions(G))
@@ -59,7 +59,7 @@ class CodeSpace:
 
 
 def read_directions(G: Generator) -> Tensor:
-    """Orthonormal directions of the motion code that move something, the strongest first [R,
+    """Orthonormal directions of the motion code that have an effect, the strongest first [R,
     motion_dim]: a trained model may read few."""
     layers = [m.affine for m in G.modules() if isinstance(m, MotionTimeFuser)]
     if not layers:

@@ -1,4 +1,4 @@
-"""A photo becomes a person: the stages in a row, with progress, and with a state to go on from."""
+"""Turns a photo into a person: all stages, with progress and a state from which to resume."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ from viz.portrait.inversion.weight_tuning import WeightTuning
 Stage = Literal["comparing", "searching", "fitting"]
 """Random people are compared with the photo, codes are searched, weights are fitted."""
 _COMPARISON_COST, _COARSE_COST, _TUNING_COST = 0.12, 0.25, 2.0
-"""Duration of a comparison and of a step, in full steps of the search."""
+"""Cost of a comparison and of a step, in full steps of the search."""
 _PICTURE_SECONDS = 1.0
-"""Least time between pictures of the progress."""
+"""Least seconds between progress pictures."""
 
 
 @dataclass(frozen=True, eq=False)
 class InversionProgress:
-    """How far an inversion is."""
+    """Progress of an inversion."""
 
     stage: Stage
     fraction: float
-    """Of the whole, 0 to 1."""
+    """Fraction of the whole, 0 to 1."""
     seconds_left: float | None
-    """An estimate; None at the very beginning."""
+    """Estimated seconds left; None at the very beginning."""
     picture: np.ndarray | None
-    """The person as found so far, uint8 [H, W, 3]; None where it is what it was."""
+    """The person as found so far, uint8 [H, W, 3]; None if unchanged."""
 
 
 @dataclass(frozen=True, eq=False)
 class FittedPerson:
-    """What an inversion finds; all tensors on the processor."""
+    """The result of an inversion; all tensors on the processor."""
 
     ws: Tensor
     """float32 [num_ws, w_dim]."""
     motion: Tensor
-    """The motion code that the photo shows at t = 1, float32 [motion_dim]."""
+    """The motion code of the photo's expression at t = 1, float32 [motion_dim]."""
     fit: CameraFit
-    """The camera, and the crop of the photo that it sees."""
+    """The camera, and the photo's crop that it sees."""
     tuned: dict[str, Tensor] | None
-    """Differences of the tuned weights to the model's, float16, by their names in its state_dict;
+    """Differences between the tuned weights and the model's, float16, by name in its state_dict;
     None without tuning."""
     picture: np.ndarray
-    """The person as the photo shows it, uint8 [S, S, 3]."""
+    """The person as in the photo, uint8 [S, S, 3]."""
     figures: dict[str, float] = field(default_factory=dict[str, float])
     """`psnr` and `face_psnr` in dB, and `landmarks`, the mean error in sides of the picture."""
 
@@ -64,8 +64,9 @@ class FittedPerson:
 class Inversion:
     """Finds the person in a photo.
 
-    `run` can be left at any time: `person` gives what is found so far, and another Inversion of the
-    same photo, model and options that is given `state` goes on as if nothing had happened.
+    `run` can be stopped at any time: `person` gives the result so far, and another Inversion of the
+        same photo, model and options that is given `state` continues exactly where this one
+        stopped.
     """
 
     @torch.inference_mode(False)
@@ -85,7 +86,7 @@ class Inversion:
             landmarks: of the face, in the photo's pixels [468, 2 or 3].
             fit: the face's camera and crop, as `fit_camera` finds them.
             options: None for the usual ones.
-            state: from `state` of an inversion that was left.
+            state: the `state` of an inversion that was stopped.
         """
         self.G, self.options = G, options or InversionOptions()
         self._pixels, self._landmarks, self._first = pixels.to(G.device), landmarks, fit
@@ -99,7 +100,7 @@ class Inversion:
 
     @torch.inference_mode(False)
     def run(self) -> Running[InversionProgress, None, None]:
-        """Goes on to the end, step by step."""
+        """Continues to the end, step by step."""
         search = self._search
         clock = _Clock()
         if search.step == 0:
@@ -135,7 +136,7 @@ class Inversion:
         )
 
     def state(self) -> dict[str, Tensor]:
-        """All that the next steps depend on, on the processor."""
+        """Everything that the next steps depend on, on the processor."""
         found = {f"search.{name}": value for name, value in self._search.state().items()}
         if self._tuning is not None:
             tuned = self._tuning.state()
@@ -167,7 +168,8 @@ class Inversion:
 
     @torch.no_grad()
     def _refined(self) -> tuple[Likeness, FittedShot, CameraFit, Generator]:
-        """The codes that were found, before the camera and crop that were found with them."""
+        """The result of the search with its view made part of the crop: the likeness to it, the
+        shot, the fit, and the generator."""
         fit, shot = self._fit(), self._search.shot()
         view = shot.c.new_tensor([[fit.yaw, fit.pitch, 0, 0, 0, 0]])
         shot = FittedShot(shot.ws.detach().clone(), shot.motion.detach().clone(), camera_of(view))
@@ -202,8 +204,8 @@ class Inversion:
 
 
 def refined_fit(fit: CameraFit, view: Sequence[float]) -> CameraFit:
-    """The camera and crop that show through the plain lens what `camera_of` sees in the crop of
-    `fit`; view [6] as there."""
+    """The camera and crop that show with the plain lens what `camera_of` sees in the crop of `fit`;
+    view [6] as there."""
     yaw, pitch, roll, zoom, right, down = view
     middle = fit.square.to_picture(np.array([0.5 + right, 0.5 + down]))
     return replace(
@@ -217,7 +219,7 @@ def refined_fit(fit: CameraFit, view: Sequence[float]) -> CameraFit:
 
 
 class _Clock:
-    """How long an inversion runs."""
+    """Estimates the duration of an inversion."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
@@ -228,7 +230,7 @@ class _Clock:
         return time.monotonic() - self._start
 
     def picture_is_due(self) -> bool:
-        """Whether it is time for another picture; counts as having made one."""
+        """Whether another progress picture is due; if so, counts it as made."""
         due = self.seconds - self._picture >= _PICTURE_SECONDS
         if due:
             self._picture = self.seconds

@@ -1,4 +1,4 @@
-"""How alike a rendered picture and a photo are, as losses with gradients."""
+"""Similarity of a rendered picture and a photo, as differentiable losses."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Likeness:
 
     def picture(self, image: Tensor) -> Tensor:
         """Loss of pictures [N, 3, s, s] at their own and smaller sizes: absolute and squared
-        differences, and those of their edges. [N]."""
+        differences of colours and of edges. [N]."""
         losses, side = [], image.shape[-1]
         while side >= min(_SMALLEST, image.shape[-1]):
             losses.append(self._at(image, side))
@@ -53,7 +53,7 @@ class Likeness:
         return torch.stack(losses).mean(dim=0)
 
     def opacity(self, raw: RawRender) -> Tensor:
-        """Loss of what is rendered where the photo has no person, and the other way round."""
+        """Loss of opacity where the photo shows no person, and of transparency where it does."""
         matte = self.target.matte
         if matte is None:
             return raw.opacity.new_zeros(())
@@ -83,7 +83,7 @@ class Likeness:
 
     @torch.no_grad()
     def figures(self, image: Tensor) -> dict[str, float]:
-        """What a final picture reaches: `psnr` and `face_psnr` in dB, `landmarks` as the mean
+        """Figures of a final picture: `psnr` and `face_psnr` in dB, `landmarks` as the mean
         distance in sides of the picture."""
         errors = (image.clamp(-1, 1) - self.target.picture).square().mean(dim=1, keepdim=True) / 4
 
@@ -99,8 +99,8 @@ class Likeness:
         }
 
     def level(self, side: int) -> tuple[Tensor, Tensor]:
-        """The photo with so many pixels along a side [1, 3, side, side], and how much each pixel
-        counts [1, 1, side, side]; 0 where it is not known."""
+        """The photo reduced to `side` pixels [1, 3, side, side], and the weight of each pixel [1,
+        1, side, side]; 0 where it is unknown."""
         if side not in self._levels:
             size = (side, side)
             pair = (self.target.picture, self._weights)

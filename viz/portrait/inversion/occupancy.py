@@ -1,4 +1,4 @@
-"""The space that a model's people take up. A photo says nothing of what lies beside its frame or
+"""The space that a model's people occupy. A photo says nothing about what is outside its frame or
 hidden in it: matter there would float beside the head as soon as the camera turns."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _STEP = 1 / 24
 
 @dataclass(frozen=True)
 class Occupancy:
-    """At random points of the box, how much matter people have there at most."""
+    """The largest density of people at random points of the box."""
 
     G: Generator
     points: Tensor
@@ -28,7 +28,7 @@ class Occupancy:
 
     @classmethod
     def empty(cls, G: Generator, seed: int) -> Occupancy:
-        """A room without people."""
+        """The occupancy without any people."""
         draws = torch.Generator().manual_seed(seed + 2)
         side = G.config.rendering.box_warp
         points = (torch.rand((1, _POINTS, 3), generator=draws) - 0.5) * side
@@ -36,15 +36,15 @@ class Occupancy:
         return cls(G, points, torch.zeros(_POINTS, device=G.device))
 
     def add(self, planes: Tensor) -> None:
-        """Takes one person [1, 3, C, S, S] in."""
+        """Includes one person [1, 3, C, S, S]."""
         torch.maximum(self.most, self.matter(planes), out=self.most)
 
     def matter(self, planes: Tensor, G: Generator | None = None) -> Tensor:
-        """A person's opacity at the points [P]; by the decoder of `G` instead of the room's."""
+        """A person's opacity at the points [P], by the decoder of `G` if given."""
         sigma, _ = (G or self.G).sample(planes, self.points)
         span = _STEP * self.G.config.rendering.box_warp
         return 1 - torch.exp(-F.softplus(sigma[0] - 1) * span)
 
     def excess(self, planes: Tensor, G: Generator | None = None) -> Tensor:
-        """Mean of a person's matter where the people have none, or less."""
+        """Mean excess of a person's opacity over that of the people included."""
         return (self.matter(planes, G) - self.most).relu().mean()

@@ -1,4 +1,4 @@
-"""What a person is fitted to: the photo's crop, prepared once."""
+"""The target of an inversion: the photo's crop, prepared once."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from viz.portrait.camera.cropping import crop
 from viz.portrait.faces.matting import matte
 
 _FACE_WEIGHT = 4.0
-"""How much more a pixel of the face counts than one beside it."""
+"""Weight of a pixel of the face relative to one beside it."""
 
 
 @dataclass(frozen=True)
 class PhotoTarget:
-    """One photo as the generator would have to show it. S is the side of its final pictures."""
+    """A photo as the generator should reproduce it. S is the side of its final pictures."""
 
     picture: Tensor
     """[1, 3, S, S] in -1..1; on white for a model with white backgrounds."""
     matte: Tensor | None
-    """The share of the person in each pixel [1, 1, S, S]; None for a model that draws its
+    """How much of each pixel is the person [1, 1, S, S]; None for a model that draws its
     backgrounds."""
     known: Tensor
     """1 where the crop lies within the photo, else 0 [1, 1, S, S]."""
@@ -35,14 +35,15 @@ class PhotoTarget:
     def of(
         cls, pixels: Tensor, landmarks: np.ndarray, fit: CameraFit, size: int, on_white: bool
     ) -> PhotoTarget:
-        """Cuts a photo's crop and finds the person in it.
+        """Cuts a photo's crop and segments the person in it.
 
         Args:
             pixels: the photo [3, H, W] in 0..1, on the device of the result.
             landmarks: of the face, in its pixels [468, 2 or 3].
             fit: where the crop is.
             size: S.
-            on_white: whether the model's backgrounds are white, so that the photo's has to go.
+            on_white: whether the model's backgrounds are white, so that the photo's must be
+                removed.
         """
         cut = crop(pixels, fit, size)
         picture, person = cut.picture, None
@@ -61,13 +62,13 @@ class PhotoTarget:
         v, u = torch.meshgrid(centres, centres, indexing="ij")
         points = self.landmarks
         inside = torch.ones_like(u, dtype=torch.bool)
-        # A convex outline is the meeting of half planes; 64 of them are round enough.
+        # A convex outline is an intersection of half planes; 64 of them are round enough.
         for angle in torch.linspace(0, 2 * torch.pi, 65, device=u.device)[:-1]:
             cos, sin = torch.cos(angle), torch.sin(angle)
             inside &= u * cos + v * sin <= (points @ torch.stack([cos, sin])).max()
         return inside.to(self.picture)[None, None]
 
     def weights(self) -> Tensor:
-        """How much each pixel counts [1, 1, S, S], with soft edges."""
+        """Weight of each pixel [1, 1, S, S], with soft edges."""
         weights = 1 + (_FACE_WEIGHT - 1) * self.face()
         return F.avg_pool2d(weights, 9, 1, 4, count_include_pad=False) * self.known

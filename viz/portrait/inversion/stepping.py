@@ -1,4 +1,5 @@
-"""Gradient descent that can be left and gone on with, equal to the last bit on one machine."""
+"""Gradient descent that can be interrupted and resumed with bit-identical results on one
+machine."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from torch import Tensor
 
 _BETAS = (0.9, 0.99)
 _WARM = 10
-"""Steps until the full rate."""
+"""Number of steps over which the rate rises."""
 _FALL = 0.3
-"""Share of the steps at the end in which the rate falls to 0."""
+"""Fraction of the steps, at the end, over which the rate falls to 0."""
 
 
 def rate(step: int, steps: int) -> float:
@@ -20,7 +21,7 @@ def rate(step: int, steps: int) -> float:
 
 
 class Stepping:
-    """Values under way to the least of a loss, by Adam (Kingma and Ba, arXiv 1412.6980)."""
+    """Values being optimised by Adam (Kingma and Ba, arXiv 1412.6980)."""
 
     def __init__(
         self,
@@ -32,8 +33,8 @@ class Stepping:
         """
         Args:
             values: what is changed, in place.
-            rates: the learning rate of each; one under "" is for those without their own.
-            steps: how many there will be.
+            rates: the learning rate of each; the one under "" is for values without their own.
+            steps: number of steps in total.
             others: further tensors that belong to the state.
         """
         self.values = {name: value.requires_grad_(True) for name, value in values.items()}
@@ -47,8 +48,8 @@ class Stepping:
         self._adam = torch.optim.Adam(groups, betas=_BETAS)
 
     def losses(self, step: int) -> Iterator[Tensor]:
-        """What is made small: the sum of these. Each is let go before the next is computed, so
-        that only one of their graphs takes memory."""
+        """The terms whose sum is minimised. Each is released before the next is computed, so that
+        only one graph takes memory at a time."""
         raise NotImplementedError
 
     def take_step(self) -> float:
@@ -67,7 +68,7 @@ class Stepping:
         return total
 
     def state(self) -> dict[str, Tensor]:
-        """All that the next steps depend on; `restore` takes it."""
+        """Everything that the next steps depend on, for `restore`."""
         found = {name: value.detach().cpu().clone() for name, value in self._named().items()}
         found["step"] = torch.tensor(self.step)
         for name, value in self.values.items():
@@ -76,7 +77,7 @@ class Stepping:
         return found
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Goes back to a state of the same search."""
+        """Restores a state of the same search."""
         with torch.no_grad():
             for name, value in self._named().items():
                 value.copy_(state[name])

@@ -1,4 +1,4 @@
-"""Inversions that were stopped, in files to go on from."""
+"""Files of inversions that were stopped, from which they resume."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def keep(path: Path, state: Mapping[str, Tensor], about: Mapping[str, str]) -> N
     """Writes the state of an inversion.
 
     Args:
-        path: safetensors file; it is replaced once the new one is whole.
+        path: safetensors file; replaced once the new one is complete.
         state: from `Inversion.state`.
-        about: what has to be the same when it goes on: the photo, the model, the options.
+        about: what must be the same on resuming: the photo, the model, the options.
 
     Raises:
         OSError: when it cannot be written.
@@ -31,8 +31,8 @@ def keep(path: Path, state: Mapping[str, Tensor], about: Mapping[str, str]) -> N
 
 
 def kept(path: Path, about: Mapping[str, str]) -> dict[str, Tensor] | None:
-    """The state that was kept, or None where there is none of the same photo, model and options, or
-    none that can be read."""
+    """The stored state, or None if there is none for the same photo, model and options, or none
+    that can be read."""
     with contextlib.suppress(OSError, SafetensorError), safe_open(path, "pt") as file:
         if file.metadata() == dict(about):
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -1,5 +1,5 @@
-"""The second half of an inversion: the model's weights are fitted to the photo around the person
-that was found (pivotal tuning, Roich et al., 2021, arXiv 2106.05744)."""
+"""The second half of an inversion: fits the model's weights to the photo, starting at the person
+found (pivotal tuning, Roich et al., 2021, arXiv 2106.05744)."""
 
 from __future__ import annotations
 
@@ -23,37 +23,38 @@ from viz.portrait.inversion.stepping import Stepping
 _RATE = 7e-3
 """Learning rate of the stored weights, which have about unit variance."""
 _KEPT = (".mapping.", "motion_time_fuser", "noise_strength")
-"""Parts of names of weights that stay: who is who, what moves, and how much noise there is."""
+"""Parts of names of weights that are not tuned: they determine identity, motion and noise
+strength."""
 _VIEW_SIDE, _VIEW_SAMPLES = 48, 16
-"""Pixels and samples a pass of the pictures in which changes are looked for."""
+"""Pixels, and samples per pass, of the pictures in which changes are penalised."""
 _YAWS, _PITCHES = 45.0, 15.0
-"""Ends of the views that shall stay as they were, in degrees to both sides."""
+"""Largest yaw and pitch of the views to be preserved, degrees."""
 _DEPTH, _COLOUR = 20.0, 0.1
-"""Weights of a view's depth and colours beside its opacity."""
+"""Weights of a view's depth and colours relative to its opacity."""
 _EMPTY = 20.0
-"""Weight of matter in space that was empty, and that all of the model's people leave empty."""
+"""Weight of matter in space that was empty and that none of the model's people occupy."""
 _EXPRESSIONS = 1.0
-"""Weight of what the other expressions look like."""
+"""Weight of changes to other expressions."""
 _EXPRESSIONS_EVERY = 2
 _SEEN = 0.05
-"""Opacity from which something is seen."""
+"""Opacity above which something is visible."""
 _MOVING, _MOVING_REACH = 0.2, 0.02
-"""Difference of colours, which span 2, from which a pixel counts as moved by an expression, and how
-far around it others count too, in picture sides."""
+"""Difference of colours, which span 2, above which a pixel counts as moved by an expression, and
+the margin around it, in picture sides."""
 _CARRIED = 0.06
-"""Distance over which the photo's colours are carried into what has moved, in picture sides."""
+"""Distance over which the photo's colours are carried into moved parts, in picture sides."""
 
 
 def tuned_names(G: Generator) -> list[str]:
-    """Names of the weights that are fitted."""
+    """Names of the weights that are tuned."""
     return [
         name for name, _ in G.named_parameters() if not any(part in f".{name}" for part in _KEPT)
     ]
 
 
 class WeightTuning(Stepping):
-    """Fits a copy of a generator to a photo; other views, the empty space around the head and the
-    motions shall stay what they were."""
+    """Fits a copy of a generator to a photo, while preserving other views, the empty space around
+    the head, and the motions."""
 
     def __init__(
         self,
@@ -88,7 +89,7 @@ class WeightTuning(Stepping):
             yield _EXPRESSIONS * self._expression(step // _EXPRESSIONS_EVERY, draws)
 
     def differences(self) -> dict[str, Tensor]:
-        """What the weights have changed by, in half precision on the processor, by their names."""
+        """Changes of the weights, in half precision on the processor, by name."""
         before = dict(self.before.named_parameters())
         return {
             name: (value.detach() - before[name].detach()).to("cpu", torch.float16)
@@ -96,9 +97,10 @@ class WeightTuning(Stepping):
         }
 
     def _expression(self, number: int, draws: torch.Generator) -> Tensor:
-        """How unlike the face at rest, or a random expression, is to what the photo lets expect:
-        what it was, with what the photo has changed where the expression moves nothing, and with
-        the colours from around it elsewhere. So a smile is not fitted into the face at rest."""
+        """Loss of the face at rest, or of a random expression, against what the photo implies: its
+        former picture, plus the photo's changes where the expression moves nothing, and with
+        surrounding colours elsewhere. This keeps a smile in the photo from becoming part of the
+        face at rest."""
         motion = torch.randn(self.shot.motion.shape, generator=draws).to(self.G.device)
         motion = motion * (number % 2) * torch.rand(1, generator=draws).to(self.G.device)
         with torch.no_grad():
@@ -117,8 +119,8 @@ class WeightTuning(Stepping):
         return raw.image, G.superresolve(raw, self.shot.ws)
 
     def _view(self, now: Tensor, draws: torch.Generator) -> Tensor:
-        """Change of a random view: its opacity, its depth, and a little its colours. What floats
-        beside the head goes."""
+        """Loss of changes in a random view: of its opacity, its depth and, a little, its colours.
+        This removes matter that floats beside the head."""
         turn = torch.rand((1, 2), generator=draws) * 2 - 1
         angles = F.pad(turn * torch.tensor([_YAWS, _PITCHES]), (0, 1)).to(now.device)
         c = orbits(angles)
@@ -155,12 +157,12 @@ def _largest_part(opacity: Tensor) -> Tensor:
 
 
 def _carried(moved: Tensor, change: Tensor, known: Tensor) -> Tensor:
-    """A change of a picture, carried over to another expression of the same face.
+    """Transfers a change of a picture to another expression of the same face.
 
     Args:
         moved: how the expression changes the picture [1, 3, s, s].
-        change: what is carried over; where the expression moves something, a blurred one of what
-            surrounds it [1, 3, s, s].
+        change: the change to transfer; where the expression moves something, a blur of the
+            surrounding change is used [1, 3, s, s].
         known: where the change is known [1, 1, s, s].
     """
     side = moved.shape[-1]

@@ -1,1 +1,1 @@
-"""A face in front of a camera drives the motion of a person, in real time."""
+"""Driving the motion of a person with a face in front of a camera, in real time."""

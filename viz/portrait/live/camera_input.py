@@ -1,4 +1,5 @@
-"""Pictures of a webcam, or of a video that stands in for one, as they come.
+"""Pictures of a webcam, or of a video used in its place, in real time. A thread reads them; a
+reader gets the newest picture, and earlier ones are dropped. Nothing is stored.
 
 A thread reads them; whoever takes one gets the newest, and those before it are gone. Nothing is
 stored.
@@ -28,27 +29,27 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 SIDE = 480
-"""Pixels along the longer side of pictures; larger ones are reduced."""
+"""Longer side of the pictures in pixels; larger ones are reduced."""
 _USUAL_FPS = 25.0
 
 
 @dataclass(frozen=True, eq=False)
 class CameraFrame:
-    """A picture of a camera."""
+    """A picture from a camera."""
 
     pixels: np.ndarray
     """uint8 [H, W, 3], upright."""
     time: float
-    """When it was seen, in seconds of `time.perf_counter`."""
+    """When it was taken, in seconds of `time.perf_counter`."""
 
 
 class CameraInput:
-    """A camera that is open until `close`.
+    """An open camera, until `close` is called.
 
     Args:
         source: a webcam as `webcams` names it, empty for the first one, or the path of a video,
             which is played in real time, over and over.
-        mirrored: whether left and right of a webcam's pictures are exchanged.
+        mirrored: whether a webcam's pictures are mirrored.
 
     Raises:
         UserError: when it cannot be opened.
@@ -61,7 +62,7 @@ class CameraInput:
             raise UserError(MISSING)
         self._source = source or next(iter(known))
         self.name = Path(source).name if self._is_video else known.get(self._source, self._source)
-        """For the user."""
+        """Name for the user."""
         self._mirrored = mirrored and not self._is_video
         self._changed = threading.Condition()
         self._newest: CameraFrame | None = None
@@ -73,10 +74,10 @@ class CameraInput:
         threading.Thread(target=self._read, name="camera", daemon=True).start()
 
     def take(self, seconds: float) -> CameraFrame | None:
-        """The newest picture that was not taken yet, once there is one; None after `seconds`.
+        """Waits for the next picture and returns the newest one; None after `seconds`.
 
         Raises:
-            UserError: when the camera gives no more pictures.
+            UserError: when the camera sends no more pictures.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._newest or self._failure, seconds)
@@ -86,7 +87,7 @@ class CameraInput:
             return frame
 
     def close(self) -> None:
-        """Lets go of the device, once the picture that is being read is there."""
+        """Releases the device, once the picture being read is complete."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -131,7 +132,7 @@ class CameraInput:
             yield CameraFrame(pixels[:, ::-1] if self._mirrored else pixels, now)
 
     def _video(self) -> Iterator[CameraFrame]:
-        """The frames of a video when they are due, over and over."""
+        """Reads the frames of a video in real time, over and over."""
         stream = self._container.streams.video[0]
         step = 1 / float(stream.average_rate or _USUAL_FPS)
         begun, last = time.perf_counter(), -step
@@ -160,7 +161,7 @@ class CameraInput:
 def _opened(source: str) -> InputContainer:
     kind = FORMATS[sys.platform]
     name = f"video={source}" if kind == "dshow" else source
-    # Not every webcam has these; then its own choice is taken.
+    # Not every webcam supports these; then its own default is used.
     wanted: list[dict[str, str]] = [{"video_size": "640x480", "framerate": "30"}, {}]
     for number, options in enumerate(wanted):
         try:

@@ -1,4 +1,5 @@
-"""Which webcams this machine has, and why one cannot be used. PyAV is imported when it is asked."""
+"""Lists the webcams of this machine, and says why one cannot be used. PyAV is imported on
+demand."""
 
 from __future__ import annotations
 
@@ -7,11 +8,11 @@ import sys
 from pathlib import Path
 
 FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
-"""What FFmpeg calls the webcams of each system."""
+"""FFmpeg's name of each system's webcams."""
 
 
 def webcams() -> dict[str, str]:
-    """The webcams, the system's first choice first: what `CameraInput` opens, and a name for the
+    """The webcams, the system's default first: what `CameraInput` opens, and a name for the
     user."""
     import av
     from av.error import FFmpegError
@@ -28,8 +29,8 @@ def webcams() -> dict[str, str]:
 
 
 def source_problem(source: str) -> str:
-    """Why a camera cannot be opened, as far as that is known without opening it; empty where
-    nothing is.
+    """Why a camera cannot be opened, as far as this is known without opening it; empty if no reason
+    is known.
 
     Args:
         source: as `CameraInput` takes it.

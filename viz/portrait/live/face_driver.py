@@ -26,52 +26,54 @@ from viz.state.driving.motion_track import MotionTrack
 from viz.state.errors import UserError
 
 _CALM = 9
-"""Pictures whose median is the face at rest."""
+"""Number of pictures whose median is the face at rest."""
 _SAMPLES, _SAMPLE_SECONDS = 60, 0.2
-"""Pictures, and the time between them, among which the face at rest is looked for by itself."""
+"""Number of pictures, and their spacing in seconds, among which the face at rest is searched
+automatically."""
 _REMEMBERED = 1500
-"""Pictures whose openings tell how far the eyes close and the mouth opens, about a minute."""
+"""Number of recent pictures that show how far the eyes close and the mouth opens, about a
+minute."""
 _USUAL_BLINK, _USUAL_BLINKS = 0.5, 4
-"""Part of their opening at rest to which eyes are taken to close, as if so many pictures had shown
-it, until there are more of this face."""
+"""Assumed opening of closed eyes, as a fraction of that at rest, with the weight of so many
+pictures, until enough are known of this face."""
 _TREMBLE = 0.03
-"""Change of a code's numbers, which have about unit variance, that is not shown: a face that holds
+"""Change of a code's numbers, which have about unit variance, that is ignored: a face that holds
 still gets its full picture."""
 _RECORD_FPS = 25.0
 _LONG_GAP = 0.3
 """Seconds without a face after which frames count as not found."""
 _MOST_FRAMES = 60 * 60 * 60
-"""Pictures that a recording may have."""
+"""Most pictures of a recording."""
 
 
 @dataclass(frozen=True, eq=False)
 class FaceMotion:
-    """What a face asks for."""
+    """The motion that a face asks for."""
 
     time: float
-    """Seconds of a clock."""
+    """Clock time, seconds."""
     code: np.ndarray
     """Motion code for the clip's last frame, float32 [motion_dim]."""
     amounts: np.ndarray
-    """How much of what closes the eyes and opens the mouth is in it, float32 [2]."""
+    """How far the controls that close the eyes and open the mouth are applied, float32 [2]."""
     fit: CameraFit
     """Camera and crop of the head, smoothed."""
     points: np.ndarray
     """Landmarks and irises in the picture's pixels, float32 [478, 2]."""
     openings: tuple[float, float]
-    """How far the eyes and the mouth are open, in their widths."""
+    """How far the eyes and the mouth are open, relative to their widths."""
     turn: tuple[float, float]
-    """Yaw and pitch in degrees from those of the face at rest."""
+    """Yaw and pitch in degrees relative to the face at rest."""
 
 
 class FaceDriver:
-    """Maps faces to motion codes, relative to the face at rest: until `calibrate` is called that is
-    the calmest of the first seconds.
+    """Maps faces to motion codes, relative to the face at rest; until `calibrate` is called, this
+    is the calmest face of the first seconds.
 
     Args:
-        template: of the model's faces.
-        known: what their motion has taught.
-        controls: how their eyes close and their mouths open.
+        template: template of the model's faces.
+        known: the motion map learnt from them.
+        controls: the directions that close their eyes and open their mouths.
     """
 
     def __init__(self, template: FaceTemplate, known: MotionMap, controls: OpeningControls) -> None:
@@ -85,7 +87,7 @@ class FaceDriver:
         self._code = np.zeros(0, np.float32)
         self._strength = 1.0
         self._others = OneEuroFilter(1.0, 1.0)
-        # Blinks are over after two pictures, so that fast changes are hardly to be smoothed.
+        # Blinks last only two pictures, so fast changes must hardly be smoothed.
         self._openings = OneEuroFilter(1.0, 10.0, speed_cutoff=8.0)
         self._heads = OneEuroFilter(1.0, 0.1)
         self.set(SetDriving(1.0, 0.5))
@@ -97,24 +99,24 @@ class FaceDriver:
 
     @property
     def directions(self) -> np.ndarray:
-        """What closes the eyes, and what opens the mouth, float32 [2, motion_dim]."""
+        """Directions that close the eyes, and open the mouth, float32 [2, motion_dim]."""
         return self._controls.directions
 
     def set(self, how: SetDriving) -> None:
-        """Changes strength and smoothing."""
+        """Sets strength and smoothing."""
         self._strength = how.strength
         least = 8.0 * 0.1**how.smoothing  # 8 Hz to 0.8 Hz
         for each in (self._others, self._openings, self._heads):
             each.cutoff = least
 
     def calibrate(self) -> None:
-        """Takes the face of the last pictures for the one at rest."""
+        """Uses the face of the last pictures as the one at rest."""
         if self._last:
             self._calibrated = True
             self._neutral = _middle(list(self._last))
 
     def drive(self, face: Face, time: float) -> FaceMotion:
-        """What a face asks for that was seen at `time`, in seconds that rise."""
+        """The motion that a face asks for at `time`, in increasing seconds."""
         fit = self._fit = fit_camera(self._template, face.landmarks, start=self._fit)
         seen = face_points(face)
         now = _Lifted(time, lifted(seen, fit, self._template), (fit.yaw, fit.pitch))
@@ -155,7 +157,7 @@ class FaceDriver:
     def _amounts(
         self, openings: tuple[float, float], neutral: np.ndarray, time: float
     ) -> np.ndarray:
-        """How far to go along the controls [2]."""
+        """How far to apply the controls [2]."""
         self._remembered.append(openings)
         eyes, mouth = np.array([*self._remembered, self._openings(np.array(openings), time)]).T
         eyes, mouth = eyes / max(float(eye_opening(neutral)), 1e-6), mouth - mouth_opening(neutral)
@@ -163,7 +165,7 @@ class FaceDriver:
         return self._controls.amounts(eyes[-1:], mouth[-1:], (known, mouth))[0]
 
     def lose(self) -> None:
-        """Notes that the face is out of sight: it may come back elsewhere."""
+        """Notes that the face is out of sight: it may return elsewhere."""
         self._fit = None
         self._heads.forget()
 
@@ -186,32 +188,32 @@ def _middle(faces: Sequence[_Lifted]) -> _Lifted:
 
 
 def _calmest(faces: Sequence[_Lifted]) -> _Lifted:
-    """The face at rest, with closed mouth and open eyes, of some pictures."""
+    """The face at rest, with closed mouth and open eyes, among some pictures."""
     rest = neutral_points(np.stack([face.points for face in faces]))
     return replace(_middle(faces), points=rest)
 
 
 class Recording:
-    """Notes what is played, for a motion track."""
+    """Records what is played, for a motion track."""
 
     def __init__(self) -> None:
         self._noted: list[FaceMotion] = []
 
     def add(self, driven: FaceMotion) -> None:
-        """Notes what a picture asked for."""
+        """Records the motion of a picture."""
         if len(self._noted) < _MOST_FRAMES:
             self._noted.append(driven)
 
     def track(
         self, driver: FaceDriver, size: tuple[int, int], source: str, weights: str
     ) -> MotionTrack:
-        """The track, at a constant rate: between two pictures their numbers are interpolated.
+        """The track, at a constant rate: values between two pictures are interpolated.
 
         Args:
-            driver: whose codes were played.
+            driver: the driver whose codes were played.
             size: width and height of the camera's pictures.
             source: name of the camera.
-            weights: mark of the model's weights.
+            weights: fingerprint of the model's weights.
 
         Raises:
             UserError: when there is nothing to save.

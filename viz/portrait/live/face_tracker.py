@@ -1,7 +1,7 @@
 """One face from picture to picture, as fast as a camera gives them.
 
-The detector runs where no face is known; else the landmark network looks where the face was
-(Kartynnik et al., 2019, arXiv 1907.06724), and the eyes' network at one eye and the other in turns.
+The detector runs while no face is known; otherwise the landmark network runs where the face was
+(Kartynnik et al., 2019, arXiv 1907.06724), and the iris network on the two eyes in turns.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _found(picture: torch.Tensor) -> Face | None:
     """The largest face of a picture [3, H, W] in 0..1."""
     height, width = picture.shape[-2:]
     whole = Square((width / 2, height / 2), float(max(height, width)))
-    for detector in (SHORT_RANGE, FULL_RANGE):  # the second for faces that are far away
+    for detector in (SHORT_RANGE, FULL_RANGE):  # the second detector for distant faces
         found = candidates(picture, whole, detector)
         for candidate in sorted(found, key=lambda c: -c.square.side):
             face = refined(picture, candidate.square.scaled(_SCALE), rounds=2)

@@ -1,4 +1,4 @@
-"""The messages between the window and the process that looks through the camera. No torch here."""
+"""Messages between the window and the process that reads the camera. No torch here."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class CameraTask:
-    """What the process is begun for."""
+    """The task that the process is started with."""
 
     source: str
-    """As `viz.portrait.live.camera_input.CameraInput` takes it."""
+    """As in `viz.portrait.live.camera_input.CameraInput`."""
     mirrored: bool
-    """Whether left and right of a webcam's pictures are exchanged."""
+    """Whether a webcam's pictures are mirrored."""
     weights: str
-    """Mark of the weights of the model that is driven: its faces have been learnt from, see
-    `LearnFacesJob`."""
+    """Fingerprint of the model to drive, whose faces have been learnt, see `LearnFacesJob`."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class SetDriving:
     """How the face drives the person."""
 
     strength: float
-    """Factor on how far the expression goes from the face at rest."""
+    """Factor on the expression's difference from the face at rest."""
     smoothing: float
     """0 follows at once, with jitter; 1 smooths most."""
 
@@ -40,12 +39,12 @@ class Calibrate:
 
 @dataclass(frozen=True)
 class Record:
-    """Begins to note what is played."""
+    """Starts a recording."""
 
 
 @dataclass(frozen=True)
 class SaveTrack:
-    """Ends that, and writes it as a motion track."""
+    """Ends the recording and writes it as a motion track."""
 
     path: str
 
@@ -63,32 +62,31 @@ class CameraOpened:
     """The camera is open: pictures follow."""
 
     name: str
-    """For the user."""
+    """Name for the user."""
 
 
 @dataclass(frozen=True, eq=False)
 class SeenFace:
-    """What the newest picture shows."""
+    """The contents of the newest picture."""
 
     time: float
-    """When it was seen, in seconds of `time.perf_counter`, which processes share."""
+    """When it was taken, in seconds of `time.perf_counter`, which processes share."""
     picture: np.ndarray
-    """A small one, uint8 [h, w, 3]."""
+    """A small picture, uint8 [h, w, 3]."""
     landmarks: np.ndarray
-    """float32 [468, 2], in parts of the picture's width and height; [0, 2] without a face."""
+    """float32 [468, 2], as fractions of the picture's width and height; [0, 2] without a face."""
     code: np.ndarray | None = None
     """The motion code that the face asks for, for the clip's last frame, float32 [motion_dim];
     None without a face."""
     turn: tuple[float, float] = (0.0, 0.0)
-    """Degrees by which the camera goes around the head, to the right and up, as the head is
-    turned."""
+    """Degrees by which the head's turn moves the camera, to the right and up."""
     busy: float = 0.0
-    """Seconds that it took to look at the picture."""
+    """Seconds spent on the picture."""
 
 
 @dataclass(frozen=True)
 class TrackSaved:
-    """A recording is on disk."""
+    """A recording was saved."""
 
     path: str
     frames: int
@@ -96,14 +94,14 @@ class TrackSaved:
 
 @dataclass(frozen=True)
 class CameraFailed:
-    """The camera cannot be used, or a track not be written."""
+    """The camera cannot be used, or a track cannot be written."""
 
     sentence: str
-    """For the user."""
+    """Message for the user."""
     details: str = field(default="", repr=False)
     """Traceback; empty if the sentence says it all."""
     over: bool = True
-    """Whether the camera is closed by it."""
+    """Whether this closes the camera."""
 
 
 KINDS: dict[str, type[Any]] = {
@@ -113,4 +111,4 @@ KINDS: dict[str, type[Any]] = {
         *(CameraOpened, SeenFace, TrackSaved, CameraFailed),
     )
 }
-"""All of them by name, for `viz.render.messages.decode`."""
+"""All messages by name, for `viz.render.messages.decode`."""

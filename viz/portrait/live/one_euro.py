@@ -1,4 +1,4 @@
-"""The One Euro filter: removes jitter at rest and follows what moves fast."""
+"""The One Euro filter: removes jitter at rest and follows fast changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 class OneEuroFilter:
     """A low-pass filter whose cutoff rises with the speed (Casiez, Roussel and Vogel, 2012, "1€
-    Filter", CHI); each number is filtered by itself.
+    Filter", CHI); each number is filtered separately.
 
     Args:
         cutoff: lowest cutoff frequency, Hz: a lower one smooths more at rest.
@@ -29,7 +29,8 @@ class OneEuroFilter:
 
         Args:
             values: measured numbers, always of one shape.
-            time: when they were measured, seconds; a time that does not rise is left out.
+            time: when they were measured, seconds; values at times that do not increase are
+                ignored.
 
         Returns:
             float64, of the shape of `values`.
@@ -49,10 +50,10 @@ class OneEuroFilter:
         return self._value
 
     def forget(self) -> None:
-        """Starts anew with the next values."""
+        """Restarts with the next values."""
         self._value = None
 
 
 def _share(cutoff: np.ndarray | float, seconds: float) -> np.ndarray | float:
-    """How much of a new value a low-pass filter takes after so many seconds."""
+    """The weight of a new value in a low-pass filter after so many seconds."""
     return 1 / (1 + 1 / (2 * math.pi * cutoff * seconds))

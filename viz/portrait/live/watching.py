@@ -1,4 +1,4 @@
-"""Looks through a camera and tells the window what the face in front of it asks for."""
+"""Reads a camera and sends the window the motion that the face in front of it asks for."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from viz.state.driving.motion_track import write_track
 from viz.state.errors import UserError
 
 _SMALL = 160
-"""Pixels along the longer side of the picture that the window shows."""
+"""Longer side of the picture that the window shows, pixels."""
 _PATIENCE = 0.1
-"""Seconds between two looks at the window's messages while no picture comes."""
+"""Seconds between checks for the window's messages while no picture arrives."""
 _SILENCE = 8.0
-"""Seconds without a picture after which a camera is given up."""
+"""Seconds without a picture after which the camera is given up."""
 
 
 class Watcher:
@@ -59,7 +59,7 @@ class Watcher:
         self._size = (0, 0)
 
     def serve(self) -> None:
-        """Until the window closes the camera or is gone, or the camera fails."""
+        """Runs until the window closes the camera or is gone, or the camera fails."""
         torch.set_num_threads(1)  # the renderer needs the other cores
         camera = None
         try:
@@ -101,7 +101,7 @@ class Watcher:
                     raise UserError(f"{camera.name} sends no pictures: open it again.")
 
     def _obey(self, driver: FaceDriver, source: str) -> bool:
-        """Does what the window wants; False once it wants no more."""
+        """Handles a message from the window; returns False once the camera is to be closed."""
         while self._connection.poll():
             message = decode(self._connection.recv_bytes(), kinds=KINDS)
             if isinstance(message, CloseCamera):
@@ -157,6 +157,6 @@ def _small(pixels: np.ndarray) -> np.ndarray:
 
 
 def watch(connection: Connection, task: CameraTask) -> None:
-    """Serves a window; see `Watcher`. Also for a thread."""
+    """Serves a window; see `Watcher`. Can also run in a thread."""
     with contextlib.closing(connection):
         Watcher(connection, task).serve()
