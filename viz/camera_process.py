@@ -1,4 +1,4 @@
-"""Where the process begins that looks through the camera."""
+"""Entry point of the process that reads the camera."""
 
 from __future__ import annotations
 

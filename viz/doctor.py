@@ -1,4 +1,4 @@
-"""What this machine has, what works, and how to mend what does not."""
+"""Checks what this machine has, what works, and how to fix what does not."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from viz.state.jobs import finish
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at."""
+    """One check."""
 
     name: str
     ok: bool
     text: str
-    """What was found."""
+    """The result."""
     mend: str = ""
-    """What to do about it; empty when all is well."""
+    """How to fix it; empty if nothing is wrong."""
     needed: bool = True
     """Whether the application cannot run without it."""
 
@@ -96,7 +96,7 @@ def _device() -> Finding:
 
 
 def pictures() -> Finding:
-    """Whether the device that is taken renders what the processor does."""
+    """Whether the selected device renders what the processor does."""
     from viz.render.inference import device_check
     from viz.render.models import pick_device, random_generator
 

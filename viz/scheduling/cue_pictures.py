@@ -1,4 +1,4 @@
-"""What is rendered of cues before they are shown: their first pictures, and small ones."""
+"""Pictures of cues rendered before they are shown: their first ones, and small ones."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from viz.state.interface import Interface
 from viz.state.types import Cue, RenderRequest, SessionState
 
 AHEAD_SECONDS = 1.0
-"""How much of what plays in a cue is rendered before it is shown."""
+"""Seconds of a cue's movement that are rendered before it is shown."""
 _SIDE = 64
-"""Pixels of a small picture's side."""
+"""Side of a small picture, pixels."""
 _KEYS = 256
 
 
@@ -81,7 +81,7 @@ def small_picture(cue: Cue) -> RenderRequest:
 
 
 def shrunk(picture: np.ndarray) -> np.ndarray:
-    """A picture, uint8 [H, W, 3], as small as those of `Thumbnails`."""
+    """A picture, uint8 [H, W, 3], reduced to the size of those of `Thumbnails`."""
     small = Image.fromarray(picture)
     small.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     return np.asarray(small)

@@ -177,7 +177,7 @@ class LoopFinder:
         base, steps, frames = replace(state, orbit=eight.center, t=0.0), eight.steps, len(order)
         swings = interface.orbit_yaw, interface.orbit_pitch
         frame = _place(order, round(clip_time.frame_of(state.t)), animator.clock.direction)
-        apart = (eight.step - frame) % math.gcd(steps, frames)  # the same in all rounds
+        apart = (eight.step - frame) % math.gcd(steps, frames)  # the same in every round
 
         def make(index: int) -> RenderRequest:
             orbit = eight.camera_at((index + apart) % steps, *swings) or base.orbit
@@ -200,7 +200,7 @@ class LoopFinder:
         steps, frames = swinging.steps, len(order)
         frame = _place(order, round(clip_time.frame_of(state.t)), animator.clock.direction)
         base = replace(with_amount(state, swing, 1.0), t=0.0)
-        apart = (swinging.step - frame) % math.gcd(steps, frames)  # the same in all rounds
+        apart = (swinging.step - frame) % math.gcd(steps, frames)  # the same in every round
 
         def make(index: int) -> RenderRequest:
             at = with_amount(base, swing, swinging.amount((index + apart) % steps))
@@ -246,7 +246,8 @@ class LoopFinder:
 
 
 def _place(order: list[int], frame: int, direction: int) -> int:
-    """Index of a frame in playing order; on the way back of a ping-pong its second one."""
+    """Index of a frame in playing order; on the way back of a ping-pong, of its second
+    occurrence."""
     index = order.index(min(max(frame, min(order)), max(order)))
     return (len(order) - index) % len(order) if direction < 0 and index > 0 else index
 

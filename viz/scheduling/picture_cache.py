@@ -1,4 +1,4 @@
-"""Pictures kept so that they can be shown again without rendering."""
+"""Pictures cached so that they can be shown again without rendering."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from viz.state.files import file_stamp
 from viz.state.types import RenderRequest, RenderResult
 
 PICTURE_BYTES = 128 * 2**20
-"""Memory for kept pictures."""
+"""Memory for cached pictures."""
 
 
 class PictureCache:
@@ -31,12 +31,12 @@ class PictureCache:
         self.version = 0
         """Increases with each change to the cache."""
         self.model = ""
-        """Fingerprint of the weights of the model that renders now; others' pictures are kept for
-        their return."""
+        """Fingerprint of the model that renders now; pictures of other models are cached for their
+        return."""
         self._entries: OrderedDict[Hashable, tuple[RenderResult, int]] = OrderedDict()
 
     def get(self, full: RenderRequest) -> RenderResult | None:
-        """The picture kept for a request without a preview; its own request says what it leaves
+        """The picture cached for a request without a preview; its own request says what it leaves
         out. Counts as a use."""
         key = self._key(full)
         entry = self._entries.get(key)
@@ -46,11 +46,11 @@ class PictureCache:
         return entry[0]
 
     def has(self, full: RenderRequest) -> bool:
-        """Whether any picture is kept for a request without a preview."""
+        """Whether any picture is cached for a request without a preview."""
         return self._key(full) in self._entries
 
     def has_full(self, full: RenderRequest) -> bool:
-        """Whether the full picture is kept."""
+        """Whether the full picture is cached."""
         entry = self._entries.get(self._key(full))
         return entry is not None and entry[0].request.preview is None
 

@@ -25,7 +25,7 @@ FINEST = Preview(coarse_mesh=True)
 _LOST_BY_SAMPLES = 0.35
 """Loss of detail at half the samples, as log2 of the equivalent factor on the pixels' side."""
 _LOST_BY_INT8 = 0.02
-"""The same for a super-resolution in 8-bit integers: hardly anything is seen."""
+"""The same for a super-resolution in 8-bit integers: hardly visible."""
 _ROOM = 0.85
 """Fraction of the budget that a more expensive preview must fit for a switch to it: hysteresis."""
 _PAYS = 0.2
@@ -122,7 +122,7 @@ class PreviewController:
         self._previous: RenderRequest | None = None
         self._chosen: Preview | None = None
         self._found: tuple[Hashable, Preview] | None = None
-        """What was chosen for, and the choice, since the last measurement."""
+        """The request that was chosen for, and the choice, since the last measurement."""
 
     def choose(self, full: RenderRequest, target_rate: float, floor: float = 0.0) -> Preview:
         """The preview to request; the cheapest one while nothing has been measured.
@@ -133,7 +133,7 @@ class PreviewController:
             floor: least `Preview.scale` allowed.
         """
         if all(shot.view == "mesh" for shot in full.shots):
-            return FINEST  # pixels and samples make no difference to it
+            return FINEST  # its time depends neither on pixels nor on samples
         key = _kind(full), _changed(self._previous, full), target_rate, floor
         if self._found is not None and self._found[0] == key:
             return self._found[1]
@@ -145,7 +145,7 @@ class PreviewController:
             return self._chosen
         budget = 1000 / max(target_rate, 0.1)
         self._chosen = self._pick(choices, times, budget)
-        # A single slow measurement of the least one must not make it look useless for good.
+        # A single slow measurement of the cheapest preview must not rule it out for good.
         slow = times[choices.index(self._chosen)] > budget
         if slow and not self._kinds[_kind(full)].is_sure(choices[-1]):
             self._chosen = choices[-1]
@@ -153,8 +153,8 @@ class PreviewController:
         return self._chosen
 
     def _pick(self, choices: list[Preview], times: list[float], budget: float) -> Preview:
-        """The first of the choices, best-looking first, that fits the budget, or the quickest; or
-        one before it, where that would save too little."""
+        """The first of the choices, best-looking first, that fits the budget, or else the quickest;
+        but the one before it if that would save too little."""
 
         def room(preview: Preview) -> float:
             dearer = self._chosen is not None and shown(preview) > shown(self._chosen)
@@ -179,7 +179,8 @@ class PreviewController:
     def measured(self, result: RenderResult) -> None:
         """Learns from a picture that was rendered."""
         self._previous, self._found = result.request, None
-        if "render" in result.stage_ms:  # else it was cached, or a mesh: there is nothing to learn
+        # otherwise it was cached, or a mesh: there is nothing to learn
+        if "render" in result.stage_ms:
             costs = self._kinds.setdefault(_kind(result.request), PictureCosts())
             preview = result.request.preview
             if preview is not None and preview.int8 and result.precision != "int8":

@@ -239,12 +239,12 @@ class RequestScheduler:
     def _ask_playing(
         self, full: RenderRequest, interface: Interface, now: float, upcoming: Upcoming
     ) -> None:
-        """Requests a picture of a loop that is not cached, unless its neighbours will do."""
+        """Requests a picture of a loop that is not cached, unless its neighbours suffice."""
         asked_for = self._asked is not None and _full(self._asked) == full
         if asked_for:
             return
         if not self._is_quick(full, upcoming.loop.rate) and self._gap(upcoming, interface) is None:
-            return  # the picture before it will do
+            return  # the picture before it suffices
         pending = self._pending
         if pending is not None and _full(pending) == full:  # it is already being rendered ahead
             self._under_way[pending] = _Purpose(now, shows=True, repeats=True)
@@ -310,7 +310,7 @@ class RequestScheduler:
     def lacks(self, requests: Sequence[RenderRequest]) -> bool:
         """Whether any of some full pictures can be rendered and is not kept."""
         known = requests, self.pictures.version
-        if known == self._whole:  # asked in each frame, and to look them all up takes long
+        if known == self._whole:  # called in each frame, and looking all of them up takes long
             return False
         if all(map(self._has, requests)):
             self._whole = known
@@ -332,7 +332,7 @@ class RequestScheduler:
         if gap is not None:
             request = self._preview(gap, interface, loop)
         elif upcoming.playing:
-            # What would come too late in this round is left for the next one.
+            # Pictures that would be too late in this round are left for the next one.
             late = math.ceil(spent / 1000 * loop.rate)
             request = next(self._missing(loop, upcoming.index + late), None)
         elif rests and now - self._changed >= FILL_SECONDS:

@@ -1,8 +1,8 @@
 """How long a renderer's stages take, learned from rendered pictures.
 
 Each stage's time has a fixed part and one that grows with its work. Both are learned from few and
-noisy measurements, some of them meaningless: a model's first picture waits for its weights to be
-laid out, and any picture may be held up by another program.
+noisy measurements, some of which are meaningless: a model's first picture waits for its weights to
+be laid out, and any picture may be held up by another program.
 """
 
 from __future__ import annotations

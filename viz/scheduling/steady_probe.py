@@ -1,4 +1,4 @@
-"""A layer's colours that hold still while something moves."""
+"""Keeps a layer's colours constant while something moves."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from viz.state.types import Probe, ProbeResult
 
 
 def steadied(probe: Probe | None, seen: ProbeResult | None, moving: bool) -> Probe | None:
-    """The probe with the range of what is on show, as long as something moves: else each picture
-    would have its own, and the colours would flicker.
+    """The probe with the range of the picture shown, as long as something moves: otherwise each
+    picture would have its own range, and the colours would flicker.
 
     Args:
-        probe: what is asked for.
-        seen: the probe on show.
+        probe: the requested probe.
+        seen: the probe of the picture shown.
         moving: whether the state changes from frame to frame.
     """
     if probe is None:
@@ -25,6 +25,6 @@ def steadied(probe: Probe | None, seen: ProbeResult | None, moving: bool) -> Pro
 
 
 def _same(one: Probe, other: Probe) -> bool:
-    """Whether their numbers are of one kind."""
+    """Whether the values of two probes are of the same kind."""
     kinds = [(p.layer, p.channel, p.spectrum) for p in (one, other)]
     return kinds[0] == kinds[1]

@@ -1,4 +1,4 @@
-"""Small pictures: of people and motions to choose from, of favourites and of what was seen.
+"""Small pictures: of people and motions to choose from, of favourites and of the history.
 
 Code that draws one asks for it in every frame in which it is visible:
 
@@ -23,13 +23,14 @@ from viz.state.types import ModelInfo, Preview, RenderRequest, RenderResult, Ses
 PICTURE_BYTES = 32 * 2**20
 """Memory for pictures: 2,700 of 64 pixels."""
 MOTION_TIMES = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
-"""Times in the clip of a motion's pictures; the first says most, as it has gone furthest from the
-rest pose."""
+"""Times in the clip of a motion's pictures, the most telling first, as it is furthest from the rest
+pose."""
 _SPARING = Preview(samples=0.5)
 _AHEAD = 8
-"""Pictures that the worker knows of at a time: enough that it need not wait for the window."""
+"""Most pictures requested from the worker at a time: enough that it need not wait for the
+window."""
 _KEYS = 4096
-"""Requests kept, as making one takes longer than looking it up."""
+"""Number of requests cached, as making one takes longer than looking it up."""
 
 
 class Submit(Protocol):
@@ -53,12 +54,12 @@ class Thumbnails:
         self._pictures: OrderedDict[_Key, np.ndarray] = OrderedDict()
         self._problems: dict[_Key, str] = {}
         self._wanted: dict[RenderRequest, int] = {}
-        """Those asked for in this frame that are not there, with their urgency."""
+        """Pictures asked for in this frame that are not there, with their urgency."""
         self._under_way: dict[RenderRequest, None] = {}
-        """Those that the worker knows of, in their order."""
+        """Pictures requested from the worker, in order."""
 
     def __len__(self) -> int:
-        """How many pictures are kept."""
+        """Number of cached pictures."""
         return len(self._pictures)
 
     @property
@@ -77,7 +78,7 @@ class Thumbnails:
         """The picture of a request, uint8 [h, w, 3]; None while it has not been rendered.
 
         Args:
-            request: of one shot; `of_person`, `of_motion` and `of_state` make frugal ones.
+            request: of one shot; `of_person`, `of_motion` and `of_state` make cheap ones.
             urgency: 0 for what is visible, more for what may become so: those of a smaller one come
                 first, and of equal ones that asked for first.
             model: fingerprint of the weights (`ModelInfo.weights`); empty for the present model.
@@ -113,14 +114,14 @@ class Thumbnails:
             self.used_bytes -= old.nbytes
 
     def send(self) -> None:
-        """Requests what this frame has asked for; called once all has been drawn."""
+        """Requests the pictures that this frame has asked for; called once everything is drawn."""
         wanted, self._wanted = self._wanted, {}
         ordered = sorted(wanted, key=wanted.__getitem__)
         fresh = [request for request in ordered if request not in self._under_way]
         if not fresh:
             return
         worst = max((wanted.get(r, _GONE) for r in self._under_way), default=0)
-        if worst > wanted[fresh[0]]:  # it has something less urgent to do: begin again
+        if worst > wanted[fresh[0]]:  # the worker has less urgent requests: begin again
             first = dict.fromkeys(ordered[:_AHEAD])
             self._submit(tuple(first))
             self._under_way = first
@@ -130,26 +131,27 @@ class Thumbnails:
             self._under_way |= dict.fromkeys(more)
 
     def take(self, result: RenderResult) -> None:
-        """Keeps the picture of a request that was rendered in idle time."""
+        """Stores the picture of a request that was rendered in idle time."""
         self._under_way.pop(result.request, None)
         picture = result.pictures[0] if result.pictures else None
         if picture is not None:
             self.put(result.request, picture)
 
     def failed(self, request: RenderRequest, sentence: str) -> None:
-        """Notes why a request that was made in idle time cannot be met; it is not made again."""
+        """Records why a request made in idle time cannot be met; it is not made again."""
         self._under_way.pop(request, None)
         self._problems[self._model, request, _stamps(request)] = sentence
 
     def lost(self) -> None:
-        """The worker was restarted and knows of none any more; the one under way may be why."""
+        """The worker was restarted and has no requests any more; the one it was rendering may be
+        the cause."""
         if self._under_way:
             self.failed(next(iter(self._under_way)), "The renderer ended while it was rendered.")
         self._under_way.clear()
 
     def use(self, model: ModelInfo) -> None:
-        """Goes on with another model, or with the same one read again. Pictures of other weights
-        are kept, as far as there is room."""
+        """Switches to another model, or to the same one read again. Pictures of other models stay,
+        as far as there is room."""
         self._model = model.weights
         self._problems.clear()
         self._under_way.clear()
@@ -158,7 +160,7 @@ class Thumbnails:
 _Key = tuple[str, RenderRequest, tuple[Stamp | None, ...]]
 """The model, what is shown, and the people's files."""
 _GONE = 1 << 30
-"""Urgency of what is not wanted any more."""
+"""Urgency of pictures that are no longer wanted."""
 
 
 def _stamps(request: RenderRequest) -> tuple[Stamp | None, ...]:
@@ -181,13 +183,14 @@ def of_motion(person: Latent, motion: Motion) -> tuple[RenderRequest, ...]:
 
 
 def of_code(code: Latent | Motion, person: Latent) -> tuple[RenderRequest, ...]:
-    """What says most about a code: a person's picture, or those of a motion on `person`."""
+    """The requests that represent a code best: a person's picture, or those of a motion on
+    `person`."""
     return (of_person(code),) if isinstance(code, Latent) else of_motion(person, code)
 
 
 def of_state(state: SessionState) -> RenderRequest:
-    """What a state shows, as a raw picture, since what the super-resolution adds would be too fine
-    to be seen; views other than pictures as they are, but for meshes."""
+    """The content of a state as a raw picture, since details added by the super-resolution would be
+    too fine to be seen; other views are kept, except meshes."""
     view = state.display.view
     if view in ("image", "mesh"):
         return RenderRequest((state.shot("raw"),), preview=_SPARING)

@@ -1,1 +1,2 @@
-"""Motion tracks: how the face of a video moves, frame by frame, for any person of a model."""
+"""Motion tracks: how the face in a video moves, frame by frame, for use with any person of a
+model."""

@@ -1,4 +1,5 @@
-"""Expressions as shifts of a face's points in the generator's world, freed of head pose."""
+"""Expressions as displacements of a face's points in the generator's world, independent of head
+pose."""
 
 from __future__ import annotations
 
@@ -14,13 +15,13 @@ POINTS = 478
 LIDS = (*RIGHT_LIDS, *LEFT_LIDS)
 """Landmarks of the lids' borders."""
 _EYES = ((159, 145, *RIGHT_EYE), (386, 374, *LEFT_EYE))
-"""Of each eye the middle of the upper and the lower lid, then its corners."""
+"""For each eye the middle of the upper and the lower lid, then its corners."""
 _LIPS = (13, 14, 78, 308)
 """Inner upper lip, inner lower lip, and the inner corners of the mouth."""
 
 
 def face_points(face: Face) -> np.ndarray:
-    """Landmarks, those of the lids as the eyes' network sees them, and irises in the picture's
+    """Landmarks, with the lids' borders as found by the iris network, and irises, in the picture's
     pixels, float32 [478, 2]."""
     landmarks = face.landmarks[:, :2].copy()
     landmarks[list(LIDS)] = face.lids.reshape(-1, 2)
@@ -28,12 +29,12 @@ def face_points(face: Face) -> np.ndarray:
 
 
 def lifted(points: np.ndarray, fit: CameraFit, template: FaceTemplate) -> np.ndarray:
-    """Where a face's points lie in the generator's world, at the template's depths.
+    """The positions of a face's points in the generator's world, at the template's depths.
 
     Args:
         points: [478, 2] in the picture's pixels.
         fit: camera and crop of the picture.
-        template: whose depths are taken; irises get that of their eye.
+        template: provides the depths; irises get that of their eye.
 
     Returns:
         world coordinates [478, 3].
@@ -48,12 +49,13 @@ def lifted(points: np.ndarray, fit: CameraFit, template: FaceTemplate) -> np.nda
 
 
 def eye_opening(points: np.ndarray) -> np.ndarray:
-    """Mean distance of the lids in widths of the eye [...], of points [..., 468 or 478, 2 or 3]."""
+    """Mean distance of the eyelids relative to the width of the eye [...], of points [..., 468 or
+    478, 2 or 3]."""
     return np.mean([_opening(points, lids) for lids in _EYES], axis=0)
 
 
 def mouth_opening(points: np.ndarray) -> np.ndarray:
-    """Distance of the lips' inner borders in widths of the mouth [...], likewise."""
+    """Distance of the lips' inner borders relative to the width of the mouth [...], likewise."""
     return _opening(points, _LIPS)
 
 
@@ -64,7 +66,7 @@ def _opening(points: np.ndarray, four: tuple[int, int, int, int]) -> np.ndarray:
 
 
 def neutral_points(lifted_frames: np.ndarray) -> np.ndarray:
-    """The face at rest, of a film's lifted points [F, 478, 3]: the median of the frames in which
+    """The face at rest, of a video's lifted points [F, 478, 3]: the median of the frames in which
     the mouth is nearly closed and the eyes are open."""
     mouth, eyes = mouth_opening(lifted_frames), eye_opening(lifted_frames)
     calm = (mouth <= np.quantile(mouth, 0.4)) & (eyes >= np.quantile(eyes, 0.3))

@@ -19,33 +19,34 @@ from viz.portrait.faces.photo import read_photo
 from viz.state.errors import UserError
 
 _MOST_SIDE = 1920
-"""Pixels along the longer side; larger frames are reduced."""
+"""Longer side in pixels; larger frames are reduced."""
 
 
 @dataclass(frozen=True)
 class Film:
-    """Frames that can be read in their order."""
+    """A sequence of frames to read in order."""
 
     name: str
-    """Of the file or folder, for the user."""
+    """Name of the file or folder, for the user."""
     count: int
     """Number of frames."""
     fps: float
-    """Frames a second; 0 where nothing tells."""
+    """Frames per second; 0 if unknown."""
     frames: Callable[[], Iterator[Tensor]]
-    """Reads them: float32 [3, H, W] in 0..1, upright and of one size, from the first to the last.
+    """Reads the frames: float32 [3, H, W] in 0..1, upright and of one size, from the first to the
+    last.
 
     Raises `UserError` when one cannot be read."""
 
 
 @contextmanager
 def open_film(path: Path, first: int = 0, count: int | None = None) -> Iterator[Film]:
-    """The frames of a video that FFmpeg reads, or the pictures of a folder by their names.
+    """The frames of a video that FFmpeg can read, or the pictures of a folder ordered by name.
 
     Args:
         path: the video or folder.
         first: number of the first frame to take, from 0.
-        count: how many; None for all that follow.
+        count: number of frames; None for all that follow.
 
     Raises:
         UserError: when it cannot be read or has no such frames.
@@ -106,7 +107,7 @@ def _of_folder(folder: Path, first: int, count: int | None) -> Film:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """A key by which frame10 comes after frame9."""
+    """A sort key that puts frame10 after frame9."""
     parts = re.split(r"(\d+)", name.lower())
     return [(int(p), "") if p.isdigit() else (-1, p) for p in parts]
 

@@ -1,4 +1,4 @@
-"""Follows a face through a film: landmarks, irises, camera and crop of each frame."""
+"""Tracks a face through a video: landmarks, irises, camera and crop of each frame."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from viz.state.errors import UserError
 from viz.state.jobs import Steps
 
 _FAR = 1.0
-"""Distance in sizes of a face from which another one is another person's."""
+"""Distance in sizes of a face beyond which another face belongs to another person."""
 
 
 @dataclass(frozen=True, eq=False)
 class FollowedFace:
-    """One face in F frames. Frames without it are filled in from their neighbours."""
+    """A face in F frames. Frames without it are interpolated from their neighbours."""
 
     points: np.ndarray
-    """Landmarks, then the right and the left iris's five points, in the film's pixels, float32
-    [F, 478, 2]."""
+    """Landmarks, then the five points of the right and of the left iris, in the video's pixels,
+    float32 [F, 478, 2]."""
     fits: tuple[CameraFit, ...]
     """Camera and crop of each frame, as found, not smoothed."""
     found: np.ndarray
@@ -39,10 +39,10 @@ class FollowedFace:
 
 @dataclass
 class Trail:
-    """A face that is being followed: what was found in the first frames of a film."""
+    """A face being tracked: the results for the first frames of a video."""
 
     faces: list[Face | None] = field(default_factory=list[Face | None])
-    """None where it was not seen."""
+    """The faces; None for frames without one."""
     fits: list[CameraFit | None] = field(default_factory=list[CameraFit | None])
     size: tuple[int, int] = (0, 0)
     """Width and height of the frames in pixels."""
@@ -51,16 +51,16 @@ class Trail:
 def follow(
     film: Film, template: FaceTemplate, number: int = 1, trail: Trail | None = None
 ) -> Steps[FollowedFace]:
-    """Steps of following a face.
+    """Steps of tracking a face.
 
     Args:
         film: the frames.
-        template: of the generator.
-        number: which face of the first frame that has any, the largest first.
-        trail: what was found before, to go on from; grows meanwhile.
+        template: the generator's face template.
+        number: which face of the first frame with faces, the largest first.
+        trail: earlier results to continue from; extended in place.
 
     Raises:
-        UserError: when there is none, or a frame cannot be read.
+        UserError: when no face is found, or a frame cannot be read.
     """
     trail = trail or Trail()
     done = len(trail.faces)
@@ -93,7 +93,7 @@ def follow(
 
 
 def _next(pixels: Tensor, face: Face | None, number: int) -> Face | None:
-    """The face that follows `face`; the chosen one where there was none yet."""
+    """The next frame's face of the same person as `face`; the chosen one if there was none yet."""
     if face is None:
         faces = find_faces(pixels)
         return faces[min(number, len(faces)) - 1] if faces else None
@@ -105,13 +105,13 @@ def _next(pixels: Tensor, face: Face | None, number: int) -> Face | None:
 
 
 def _distance(a: Face, b: Face) -> float:
-    """Between the middles of two faces, in sizes of the second."""
+    """Distance between the middles of two faces, in sizes of the second."""
     apart = a.landmarks[:, :2].mean(0) - b.landmarks[:, :2].mean(0)
     return float(np.hypot(*apart)) / b.side
 
 
 def smoothed(fits: Sequence[CameraFit], sigma: float) -> tuple[CameraFit, ...]:
-    """Cameras and crops without the landmarks' jitter: a Gaussian in time.
+    """Cameras and crops without the landmarks' jitter: smoothed by a Gaussian in time.
 
     Args:
         fits: of successive frames.
@@ -124,7 +124,7 @@ def smoothed(fits: Sequence[CameraFit], sigma: float) -> tuple[CameraFit, ...]:
 
 
 def _numbers(fits: Sequence[CameraFit]) -> np.ndarray:
-    """Numbers that can be averaged [F, 7]: sides as logarithms, angles without jumps."""
+    """Values that can be averaged [F, 7]: sides as logarithms, angles without jumps."""
     rows = [(f.yaw, f.pitch, *f.centre, np.log(f.side), f.angle, f.residual) for f in fits]
     values = np.array(rows, np.float64)
     values[:, 5] = np.unwrap(values[:, 5], period=360)
@@ -138,7 +138,7 @@ def _fit(row: Iterable[float]) -> CameraFit:
 
 
 def _filled(values: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Values [F, ...] with those of frames that were not found drawn between their neighbours."""
+    """Values [F, ...] with those of frames without a face interpolated between their neighbours."""
     flat = values.reshape(len(values), -1)
     frames = np.arange(len(values))
     known = frames[found]

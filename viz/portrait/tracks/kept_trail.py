@@ -1,4 +1,4 @@
-"""Faces that were followed through a part of a video, in files to go on from."""
+"""Stored results of tracking a part of a video, from which tracking resumes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def keep(path: Path, trail: Trail, about: Mapping[str, str]) -> None:
     """Writes a trail.
 
     Args:
-        path: the file; it is replaced once the new one is whole.
-        trail: what was found so far.
-        about: what has to be the same when it goes on: the video, the model, the options.
+        path: the file; it is replaced once the new one is complete.
+        trail: the results so far.
+        about: what must be the same on resuming: the video, the model, the options.
 
     Raises:
         OSError: when it cannot be written.
@@ -43,8 +43,8 @@ def keep(path: Path, trail: Trail, about: Mapping[str, str]) -> None:
 
 
 def kept(path: Path, about: Mapping[str, str]) -> Trail | None:
-    """The trail that was kept; None where there is none of the same video, model and options, or
-    none that can be read."""
+    """The stored trail; None if there is none for the same video, model and options, or none that
+    can be read."""
     with contextlib.suppress(OSError, SafetensorError, ValueError, TypeError, IndexError, KeyError):
         with safe_open(path, "numpy") as file:
             metadata = file.metadata() or {}

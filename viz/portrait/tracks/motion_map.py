@@ -1,13 +1,13 @@
-"""A fast way from a face's points to a motion code, which a generator teaches by itself.
+"""A fast mapping from a face's points to a motion code, learnt from the generator itself.
 
 Random people are rendered at rest and in motion, their points are found, and ridge regression maps
-shifts of the points to motion codes. It needs no data but the generator's own pictures, so any
-checkpoint gets its map.
+shifts of the points to motion codes. It needs no data but the generator's own pictures, so it works
+for any checkpoint.
 
-How a face moves is no linear function of the code: an open mouth may follow from a number's size,
-whatever its sign, so that a regression over all codes would find nothing. But around a code that
-half opens the mouth and half closes the eyes, each can go both ways. Such a code is looked for
-first, and the regression holds around it.
+The motion of a face is not a linear function of the code: a mouth may open with the magnitude of a
+number, whatever its sign, so that a regression over all codes would find nothing. But around a code
+that half opens the mouth and half closes the eyes, each can move both ways. Such a code is searched
+first, and the regression is valid around it.
 """
 
 from __future__ import annotations
@@ -34,45 +34,47 @@ from viz.state.jobs import Steps
 log = logging.getLogger(__name__)
 
 _KIND, _VERSION = "motion_map", 5
-"""Part of the name of what is kept: raise it where the way of learning changes."""
+"""Part of the cache file's name: increase it when the method changes."""
 _PEOPLE, _MOTIONS = 36, 10
-"""How many are rendered, and with how many motions each."""
+"""Number of people rendered, and of motions of each."""
 _LEAST_FACES = 100
-"""Pictures with a face below which nothing can be learnt."""
+"""Fewest pictures with a face from which a map is learnt."""
 _TRIES, _CANDIDATES = 64, 8
-"""Codes that are looked at, and those of them whose surroundings are."""
+"""Number of codes examined, and of those whose surroundings are examined."""
 _STEP = 0.15
-"""Of a code's coordinate, to see what it moves; coordinates have unit variance."""
+"""Step of a code's coordinate, to see what it moves; coordinates have unit variance."""
 _SPREAD = 0.25
 """Standard deviation of the codes around the chosen one."""
 _NOISE = 0.04
-"""Shifts, in units of weighted world coordinates, that are not to be explained exactly."""
+"""Noise level of displacements, in weighted world coordinates: smaller ones need not be
+explained."""
 _MOST_YAW, _MOST_PITCH = 20.0, 10.0
-"""Degrees to both sides."""
+"""Largest yaw and pitch to either side, degrees."""
 _FOLDS = 5
 _MOST_DIRECTIONS = 48
 _NO_FACES = "No faces were found on this model's people: no video can drive its motion."
 _FORWARD_PENALTY = 1e-3
-"""Ridge penalty of the shifts' regression on codes, as a share of the codes' unit variance."""
+"""Ridge penalty of the regression of displacements on codes, as a fraction of the codes' unit
+variance."""
 _MOST_COMPONENTS = 60
-"""Principal shifts of the points that are looked at."""
+"""Number of principal displacements of the points."""
 _PENALTIES = np.geomspace(1e-3, 1e1, 9)
-"""Ridge penalties that are tried, as shares of the shifts' variance."""
+"""Ridge penalties that are tried, as fractions of the displacements' variance."""
 
 
 @dataclass(frozen=True, eq=False)
 class MotionMap:
-    """A linear map from shifts of a face's points to motion codes."""
+    """A linear map from displacements of a face's points to motion codes."""
 
     rest: np.ndarray
     """Code of a face at rest, float32 [motion_dim]."""
     matrix: np.ndarray
-    """What shifts in x and y add to it, as coordinates float32 [956, R]."""
+    """Map from displacements in x and y to coordinates, float32 [956, R]."""
     directions: np.ndarray
-    """Of these coordinates, float32 [R, motion_dim]."""
+    """Directions of these coordinates, float32 [R, motion_dim]."""
     openings: np.ndarray
-    """Correlation of the openings of mouths and of eyes with those that their codes should give,
-    for people it has not learnt from, float32 [2]."""
+    """Correlation of the openings of mouths and of eyes with the true ones, for people left out of
+    training, float32 [2]."""
 
     def codes(self, points: np.ndarray, neutral: np.ndarray) -> np.ndarray:
         """Motion codes, for t = 1.
@@ -89,14 +91,14 @@ class MotionMap:
 
 
 def shifts(points: np.ndarray, neutral: np.ndarray) -> np.ndarray:
-    """How far points [..., 478, 3] lie from their places at rest [..., 956]: x and y, as depths are
-    the template's."""
+    """Displacements of points [..., 478, 3] from their positions at rest [..., 956]: x and y only,
+    as depths are the template's."""
     moved = (points - neutral)[..., :2]
     return moved.reshape(*moved.shape[:-2], 2 * POINTS)
 
 
 def find_motion_map(G: Generator, template: FaceTemplate) -> Steps[MotionMap]:
-    """Steps of finding a generator's map; nothing to do where it is known.
+    """Steps of learning a generator's map; none if it is known.
 
     Raises:
         UserError: when the generator does not move, or no faces are found on its people.
@@ -112,8 +114,8 @@ def find_motion_map(G: Generator, template: FaceTemplate) -> Steps[MotionMap]:
 
 
 def kept_motion_map(mark: str) -> MotionMap | None:
-    """The map that was learnt before from the generator whose weights have this mark; None where
-    none is kept."""
+    """The map learnt earlier from the generator with this fingerprint of its weights; None if none
+    is stored."""
     stored = learnt_files.read(_KIND, mark, _VERSION)
     if stored is None or stored.keys() != {"rest", "matrix", "directions", "openings"}:
         return None
@@ -156,7 +158,8 @@ class _Faces:
         return self.pictures.draws.standard_normal((count, len(self.directions)))
 
     def shifts(self, ws: Tensor, codes: np.ndarray, turned: bool = True) -> list[np.ndarray | None]:
-        """Of each code how the points of a person move from the rest [956]; None without a face.
+        """For each code, how far a person's points are from those at rest [956]; None without a
+        face.
 
         Args:
             ws: of the person.
@@ -184,8 +187,8 @@ class _Faces:
 def _choose(faces: _Faces) -> Steps[np.ndarray]:
     """The code [R] around which expressions can go every way.
 
-    Of codes with the mouth and the eyes about half open those are compared by what their
-    surroundings reach: the rest, and the expressions of other codes.
+    Codes with the mouth and the eyes about half open are compared by how well their surroundings
+        reach the rest and the expressions of other codes.
     """
     ws = faces.pictures.person()
     tries = faces.draw(_TRIES) * 0.7
@@ -216,7 +219,7 @@ def _choose(faces: _Faces) -> Steps[np.ndarray]:
 
 
 def _half_way(moved: np.ndarray) -> list[int]:
-    """Numbers of the shifts [n, 956] that have mouth and eyes between their extremes."""
+    """Indices of the displacements [n, 956] that have mouth and eyes between their extremes."""
     points = moved.reshape(len(moved), POINTS, 2)
     away = np.zeros(len(moved))
     for upper, lower in ((13, 14), (159, 145), (386, 374)):
@@ -227,8 +230,8 @@ def _half_way(moved: np.ndarray) -> list[int]:
 
 
 def _left(jacobian: np.ndarray, wanted: np.ndarray) -> float:
-    """What remains of wanted shifts [n, 956] after steps of about unit size along a Jacobian [R,
-    956], mean square."""
+    """Mean squared residual of wanted displacements [n, 956] after steps of about unit size along a
+    Jacobian [R, 956]."""
     square = jacobian @ jacobian.T + _NOISE**2 * np.eye(len(jacobian))
     steps = np.linalg.solve(square, jacobian @ wanted.T)
     remain = wanted.T - jacobian.T @ steps
@@ -236,7 +239,8 @@ def _left(jacobian: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def _point_weights() -> np.ndarray:
-    """How much the shifts of each point matter [956]: lids and irises move little, but are seen."""
+    """Weight of the displacement of each point [956]: lids and irises move little, but are
+    noticed."""
     weights = np.ones(POINTS)
     weights[list(LIDS)], weights[list(LIPS)], weights[468:] = 10.0, 2.0, 3.0
     return np.repeat(weights, 2)
@@ -245,16 +249,17 @@ def _point_weights() -> np.ndarray:
 def solve(
     moved: np.ndarray, codes: np.ndarray, people: np.ndarray, directions: np.ndarray
 ) -> MotionMap:
-    """The map from shifts of points to the codes that moved them.
+    """The map from displacements of points to the codes that caused them.
 
-    Ridge regression on the principal components of the shifts, with the penalty that is the best
-    for people who are left out. An inverse of the shifts' own regression on codes would keep all of
-    an expression's size, but leaves the codes around which expressions go every way.
+    Ridge regression on the principal components of the displacements, with the penalty that works
+        best for people who are left out. Inverting the regression of displacements on codes would
+        preserve the full size of expressions, but leads to codes outside the region where the map
+        is valid.
 
     Args:
         moved: shifts of people in motion [n, 956].
-        codes: those that moved them, of about equal variance [n, R].
-        people: a number for each person, which tells who is left out; [n].
+        codes: the codes that caused them, of about equal variance [n, R].
+        people: a number for each person, for leaving people out; [n].
         directions: of the codes' coordinates [R, motion_dim].
     """
     weights = _point_weights()
@@ -270,7 +275,7 @@ def solve(
         return np.linalg.solve(square + penalty * np.eye(len(square)), chosen.T @ y[rows])
 
     def left_out(share: float) -> np.ndarray:
-        """Codes of people from those of the others [n, R]."""
+        """Codes of people predicted from those of the others [n, R]."""
         found = np.zeros_like(y)
         for k in range(_FOLDS):
             found[fold == k] = parts[fold == k] @ solved(fold != k, share)
@@ -289,12 +294,12 @@ def solve(
 
 
 def _jacobian(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """How far a unit of each code's number in y [n, R] shifts the points in x [n, 956], both
-    without their means; [R, 956]."""
+    """Displacements in x [n, 956] per unit of each coordinate in y [n, R], both centred; [R,
+    956]."""
     return np.linalg.solve(y.T @ y + _FORWARD_PENALTY * len(y) * np.eye(y.shape[1]), y.T @ x)
 
 
 def _openings(moved: np.ndarray) -> np.ndarray:
-    """By how much shifts [n, 956] open the mouth and the eyes, world units [n, 2]."""
+    """How far displacements [n, 956] open the mouth and the eyes, world units [n, 2]."""
     y = moved.reshape(len(moved), POINTS, 2)[..., 1]
     return np.stack([y[:, 13] - y[:, 14], y[:, 159] - y[:, 145] + y[:, 386] - y[:, 374]], axis=1)

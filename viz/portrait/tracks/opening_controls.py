@@ -1,10 +1,10 @@
-"""Two directions of the motion code that close the eyes and open the mouth, which a generator shows
-by itself.
+"""Two directions of the motion code, one that closes the eyes and one that opens the mouth, learnt
+from the generator itself.
 
-How far an expression follows a code is no linear matter, so that a regression makes blinks small
-and mixes them with the mouth. But among random codes there are some that close the eyes alone, or
-open the mouth alone; on the way from the face at rest to such a code, the opening changes steadily,
-and alike for all people. The ways are measured on a few people, and a wanted opening is looked up.
+Expressions do not depend linearly on the code, so a regression underestimates blinks and mixes them
+with the mouth. But among random codes there are some that close the eyes alone, or open the mouth
+alone; from the face at rest to such a code, the opening changes steadily, and alike for all people.
+This is measured on a few people, and a wanted opening is looked up.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from viz.state.jobs import Steps
 log = logging.getLogger(__name__)
 
 _KIND, _VERSION = "opening_controls", 2
-"""Part of the name of what is kept: raise it where the way of learning changes."""
+"""Part of the cache file's name: increase it when the method changes."""
 _PEOPLE, _TRIES = 3, 150
-"""People that are looked at, and random codes among them all."""
+"""Number of people examined, and of random codes in total."""
 _SPREADS = (0.25, 0.6)
-"""Standard deviations of these codes around the code at rest."""
+"""Standard deviation of these codes around the code at rest."""
 _CANDIDATES = 3
-"""Codes of each kind whose ways are measured."""
+"""Number of codes of each kind that are measured in detail."""
 _STEPS = 4
-"""Measurements along a way, besides the rest."""
+"""Number of measurements between the rest and a code."""
 _BLINK, _OPEN = 0.55, 0.5
-"""What is looked for: eyes at this part of their opening at rest, a mouth open by this part of its
+"""Targets: eyes at this fraction of their opening at rest, a mouth open by this fraction of its
 width."""
 _LEAST_BLINK = 0.8
-"""Part of their opening that is left of eyes that count as closed, in a video without a blink."""
+"""Assumed opening of closed eyes, as a fraction of that at rest, for a video without a blink."""
 _CALM_EYES, _CALM_MOUTH = 0.04, 0.02
-"""Closing and opening below which eyes and mouth count as at rest, else they would tremble: on the
-first half of the ways hardly anything is seen to happen."""
+"""Closing and opening below which eyes and mouth count as at rest, as they would tremble otherwise:
+in the first half of the movement hardly anything is visible."""
 _OTHERS = 0.25
 """How much of a map's movements is added to those of eyes and mouth: all of it would halve the
 mouth again."""
@@ -56,17 +56,17 @@ _NO_FACES = "No faces were found on this model's people: no video can drive its 
 
 @dataclass(frozen=True, eq=False)
 class OpeningControls:
-    """How to close the eyes and to open the mouth of a generator's people."""
+    """How to close the eyes and open the mouth of a generator's people."""
 
     directions: np.ndarray
-    """What closes the eyes, and what opens the mouth, from the code at rest on, float32
-    [2, motion_dim]."""
+    """Directions that close the eyes, and open the mouth, from the code at rest, float32 [2,
+    motion_dim]."""
     eyes: np.ndarray
-    """Opening of the eyes, in parts of that at rest, at equal steps along the first direction,
+    """Opening of the eyes, relative to that at rest, at equal steps along the first direction,
     falling, float32 [n]."""
     mouth: np.ndarray
-    """What the mouth has opened, in its widths, at equal steps along the second, rising, float32
-    [n]."""
+    """Opening of the mouth beyond rest, relative to its width, at equal steps along the second
+    direction, rising, float32 [n]."""
 
     def amounts(
         self,
@@ -74,17 +74,17 @@ class OpeningControls:
         mouth: np.ndarray,
         among: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> np.ndarray:
-        """How far to go along both directions for openings of a driver's face.
+        """How far to go along both directions for the openings of a driver's face.
 
         What the driver's eyes do between rest and the narrowest of their blinks becomes what the
         model's do between rest and closed; a mouth that opens wider than the model's can is scaled
         down as a whole.
 
         Args:
-            eyes: openings in parts of that at rest [F].
-            mouth: what the mouth has opened, in its widths [F].
-            among: openings of eyes and mouth, likewise, that tell how far this driver's go; None
-                for the ones that are given.
+            eyes: openings relative to that at rest [F].
+            mouth: opening beyond rest, relative to the mouth's width [F].
+            among: openings of eyes and mouth, likewise, that show this driver's extremes; None for
+                `eyes` and `mouth`.
 
         Returns:
             float32 [F, 2], 0 to 1 each.
@@ -101,14 +101,14 @@ class OpeningControls:
         return np.stack([closing, opening], axis=1).astype(np.float32)
 
     def beside(self, moved: np.ndarray) -> np.ndarray:
-        """What to add to the controls' movements of those that a `MotionMap` gives, which has no
-        part of theirs [F, motion_dim]."""
+        """The movements of a `MotionMap` to add to the controls', without the part along the
+        controls [F, motion_dim]."""
         along = moved @ np.linalg.pinv(self.directions) @ self.directions
         return _OTHERS * (moved - along)
 
 
 def find_controls(G: Generator, template: FaceTemplate, rest: np.ndarray) -> Steps[OpeningControls]:
-    """Steps of finding a generator's controls; nothing to do where they are known.
+    """Steps of finding a generator's controls; none if they are known.
 
     Args:
         G: the generator.
@@ -127,8 +127,8 @@ def find_controls(G: Generator, template: FaceTemplate, rest: np.ndarray) -> Ste
 
 
 def kept_controls(mark: str, size: int) -> OpeningControls | None:
-    """The controls that were found before of the generator whose weights have this mark, and whose
-    motion codes have `size` numbers; None where none are kept."""
+    """The controls found earlier for the generator with this fingerprint of its weights, whose
+    motion codes have `size` numbers; None if none are stored."""
     stored = learnt_files.read(_KIND, mark, _VERSION)
     if stored is None or stored.keys() != {"directions", "eyes", "mouth"}:
         return None
@@ -159,8 +159,8 @@ class _People:
         return len(self._people)
 
     def changes(self, who: int, code: np.ndarray) -> tuple[float, float] | None:
-        """The eyes' opening in parts of that at rest, and what the mouth has opened; None without
-        a face."""
+        """Opening of the eyes relative to that at rest, and opening of the mouth beyond rest; None
+        without a face."""
         found, (eyes, mouth) = self._openings(who, code), self._rests[who]
         return None if found is None else (found[0] / max(eyes, 1e-6), found[1] - mouth)
 
@@ -214,7 +214,7 @@ def _learn(G: Generator, template: FaceTemplate, rest: np.ndarray) -> Steps[Open
         curves.append(best[1][:, number])
     eyes_curve = np.minimum.accumulate(np.append(1.0, curves[0]))
     mouth_curve = np.maximum.accumulate(np.append(0.0, curves[1]))
-    even = 1e-4 * np.arange(_STEPS + 1)  # so that what is looked up is unique
+    even = 1e-4 * np.arange(_STEPS + 1)  # so that lookups are unique
     log.info("Eyes close to %.2f, the mouth opens by %.2f", eyes_curve[-1], mouth_curve[-1])
     return OpeningControls(
         np.stack(ways).astype(np.float32),
@@ -224,7 +224,7 @@ def _learn(G: Generator, template: FaceTemplate, rest: np.ndarray) -> Steps[Open
 
 
 def _along(people: _People, rest: np.ndarray, step: np.ndarray, words: str) -> Steps[np.ndarray]:
-    """Openings on the way from the rest along a step, means over the people [_STEPS, 2]."""
+    """Openings between the rest and a step, means over the people [_STEPS, 2]."""
     rows = []
     for part in np.arange(1, _STEPS + 1) / _STEPS:
         yield words, None
@@ -235,8 +235,8 @@ def _along(people: _People, rest: np.ndarray, step: np.ndarray, words: str) -> S
 
 
 def _fault(curve: np.ndarray, number: int) -> float:
-    """How far a way is from one that closes the eyes (0) or opens the mouth (1) steadily, and does
-    nothing else."""
+    """How far a movement is from one that steadily closes the eyes (0) or opens the mouth (1), and
+    does nothing else."""
     eyes, mouth = curve[:, 0], curve[:, 1]
     if number == 0:
         steps = np.diff(np.append(1.0, eyes))

@@ -1,4 +1,4 @@
-"""A driven head put back into its driver's video, as a video or as numbered frames."""
+"""A driven head pasted back into its driver's video, as a video or as numbered frames."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from viz.state.jobs import Steps
 from viz.state.types import Orbit, SessionState
 
 _COMPARED = 7
-"""Frames by which colours are matched."""
+"""Number of frames used for matching colours."""
 
 
 def export_into_video(
@@ -44,23 +44,23 @@ def export_into_video(
     *,
     overwrite: bool = False,
 ) -> Steps[Path]:
-    """Steps of putting the person of a session, moved by its track, into the track's video.
+    """Steps of pasting the person of a session, moved by its track, into the track's video.
 
-    The head is seen from the driver's own camera, or it would not fit the body; the video's sound
-    is kept.
+    The head is seen from the driver's own camera, as it would not fit the body otherwise; the
+        video's sound is kept.
 
     Args:
         renderer: of the model.
         state: with the person and the track.
         path: a video (.mp4, .mov), or a folder for numbered PNGs.
-        film: the track's video; empty to look for it beside the track and among what was opened.
+        film: the track's video; empty to search for it beside the track and among opened files.
         overwrite: whether existing files may be replaced.
 
     Returns:
         the path.
 
     Raises:
-        UserError: when the video is not at hand or is another one, or nothing can be written.
+        UserError: when the video is missing or a different one, or the output cannot be written.
     """
     drive = state.drive
     if drive is None or not drive.track:
@@ -113,7 +113,8 @@ def fit_of(track: MotionTrack, frame: int) -> CameraFit:
 def _colors(
     renderer: Renderer, moment: Take, track: MotionTrack, film: Path, first: int
 ) -> Steps[Colors]:
-    """Steps of comparing colours in frames spread over the track, so that they do not flicker."""
+    """Steps of comparing colours in frames spread over the track, so that colours do not
+    flicker."""
     frames = FrameRenderer(renderer, Look(views=("image",)))
     numbers = np.unique(np.linspace(0, moment.count - 1, _COMPARED).round().astype(int)).tolist()
     pairs: list[tuple[Tensor, Tensor]] = []
@@ -147,7 +148,7 @@ def _tensor(pixels: np.ndarray, renderer: Renderer) -> Tensor:
 def _video(
     renderer: Renderer, state: SessionState, moment: Take, path: Path, overwrite: bool
 ) -> Generator[_Video]:
-    """Frames into a video file."""
+    """Writes frames into a video file."""
     options = VideoOptions()
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path.name} must end in .mp4 or .mov, or be a folder for frames.")
@@ -194,7 +195,7 @@ class _Video:
 def _folder(
     renderer: Renderer, state: SessionState, moment: Take, path: Path, overwrite: bool
 ) -> Generator[_Folder]:
-    """Frames into a folder of PNGs."""
+    """Writes frames into a folder of PNGs."""
     writing.require_free([path], overwrite)
     yield _Folder(moment, path, Recipe.of(renderer, state, "frames", FrameOptions()))
 

@@ -1,8 +1,9 @@
-"""A generator's head put into the frames of a video: matted, with matched colours and soft edges.
+"""A generator's head pasted into the frames of a video: matted, with matched colours and soft
+edges.
 
-What the model paints stands before the film's own background: where the driver's head reaches
-beyond the new one, the background around it is drawn over it (pull-push interpolation, Gortler et
-al., "The Lumigraph", 1996).
+The model's head appears in front of the video's own background: where the driver's head extends
+beyond the new one, it is covered by an extension of the surrounding background (pull-push
+interpolation, Gortler et al., "The Lumigraph", 1996).
 """
 
 from __future__ import annotations
@@ -20,37 +21,38 @@ from viz.portrait.faces.matting import matte
 _SOFT = 0.006
 """Softening of mattes, as the standard deviation in crop sides."""
 _MARGIN = 0.022
-"""How far the driver's matte is widened before the background is drawn over it, crop sides."""
+"""How far the driver's matte is widened before it is filled with the background, crop sides."""
 _EDGE = 0.008
 """How much the new head's matte is narrowed, crop sides."""
 _BOTTOM, _SIDES = 0.3, 0.03
-"""Parts of the crop over which the head fades into the film, at the bottom and elsewhere."""
+"""Margins of the crop over which the head fades into the frame, at the bottom and elsewhere, as
+fractions of the crop."""
 _HEAD, _HEAD_EDGE = (0.5, 0.47, 0.46), 0.08
-"""Middle and radius of what is taken for the driver's head, and how softly that ends, crop sides:
-of the person that a matte shows, neck and shoulders stay."""
+"""Centre and radius of the region taken for the driver's head, and the softness of its edge, crop
+sides: the neck and shoulders in the person's matte stay."""
 _GAINS = (0.6, 1.6)
 """Bounds of the factors on the contrast of a colour."""
 
 
 @dataclass(frozen=True, eq=False)
 class Colors:
-    """How the head's colours are brought to the film's: factors and offsets, [3, 1, 1]."""
+    """Colour correction from the head to the video: factors and offsets, [3, 1, 1]."""
 
     gain: Tensor
     offset: Tensor
 
     def matched(self, picture: Tensor) -> Tensor:
-        """A picture [3, s, s] in the film's colours."""
+        """A picture [3, s, s] in the video's colours."""
         return (picture * self.gain + self.offset).clamp(0, 1)
 
     @classmethod
     def between(cls, pairs: list[tuple[Tensor, Tensor]]) -> Colors:
-        """The change that gives heads the mean and the spread of the film's in the middle of the
-        face (Reinhard et al., "Color Transfer between Images", 2001).
+        """The correction that gives heads the mean and the spread of the video's colours in the
+        middle of the face (Reinhard et al., "Color Transfer between Images", 2001).
 
         Args:
-            pairs: pictures of the model and the crops of the film that they take the place of, both
-                [3, s, s] in 0..1.
+            pairs: pictures of the model and the crops of the video that they replace, both [3, s,
+                s] in 0..1.
         """
         ours, theirs = (torch.cat([_face(pair[k]) for pair in pairs], dim=1) for k in (0, 1))
         gain = (theirs.std(1) / ours.std(1).clamp_min(1e-3)).clamp(*_GAINS)
@@ -69,11 +71,11 @@ def _face(picture: Tensor) -> Tensor:
 
 
 def into_frame(frame: Tensor, picture: Tensor, fit: CameraFit, colors: Colors) -> Tensor:
-    """A frame of the film with another head.
+    """A frame of the video with another head.
 
     Args:
         frame: [3, H, W] in 0..1.
-        picture: the model's, from the camera of `fit`, [3, s, s] in 0..1.
+        picture: the model's picture from the camera of `fit`, [3, s, s] in 0..1.
         fit: camera and crop of the frame.
         colors: see `Colors.between`.
 
@@ -102,7 +104,7 @@ def _head(side: int, device: torch.device) -> Tensor:
 
 
 def _rising(distance: Tensor, width: float) -> Tensor:
-    """From 0 to 1 over a width, without corners."""
+    """Rises smoothly from 0 to 1 over a width."""
     part = (distance / width).clamp(0, 1)
     return part * part * (3 - 2 * part)
 
@@ -128,25 +130,25 @@ def _soft(matte: Tensor, side: int) -> Tensor:
 
 
 def _widened(matte: Tensor, side: int, margin: float = _MARGIN) -> Tensor:
-    """A matte [s, s] that reaches further by `margin` crop sides."""
+    """A matte [s, s] widened by `margin` crop sides."""
     reach = max(round(margin * side), 1)
     return F.max_pool2d(matte[None, None], 2 * reach + 1, stride=1, padding=reach)[0, 0]
 
 
 def _without(picture: Tensor, hidden: Tensor) -> Tensor:
-    """A picture [3, s, s] with what is hidden [s, s] filled in from what surrounds it."""
+    """A picture [3, s, s] whose hidden parts [s, s] are filled in from their surroundings."""
     seen = 1 - hidden
     return _filled(picture[None] * seen, seen[None, None])[0]
 
 
 def _filled(sums: Tensor, weights: Tensor) -> Tensor:
-    """Colours [1, 3, h, w] from weighted ones: coarser levels fill what has no weight."""
+    """Colours [1, 3, h, w] from weighted ones: coarser levels fill pixels without weight."""
     height, width = weights.shape[-2:]
     known = sums / weights.clamp_min(1e-4)
     if min(height, width) <= 1:
         return known
     coarse_sums, coarse_weights = (F.avg_pool2d(x, 2, ceil_mode=True) for x in (sums, weights))
-    # What is well known below counts fully, so that edges do not bleed.
+    # Well-known pixels count fully, so that edges do not bleed.
     factor = (4 * coarse_weights).clamp(max=1) / coarse_weights.clamp_min(1e-4)
     coarse = _filled(coarse_sums * factor, coarse_weights * factor)
     below = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)

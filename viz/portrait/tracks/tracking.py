@@ -1,4 +1,4 @@
-"""A video to a motion track, step by step."""
+"""Turns a video into a motion track, step by step."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _USUAL_FPS = 25.0
 
 
 def make_track(G: Generator, video: Path, options: TrackOptions, path: Path) -> Steps[Path]:
-    """Steps of making a motion track and saving it. Where they are left early, what was found is
-    kept beside it with the ending .unfinished, and the same call goes on from there.
+    """Steps of making a motion track and saving it. If they are stopped early, the results so far
+    are stored beside it with the ending .unfinished, and the same call resumes from there.
 
     Args:
-        G: whose motion codes are made.
+        G: the generator whose motion codes are made.
         video: a video, or a folder of frames.
-        options: how.
-        path: the track; one that is there is replaced.
+        options: the options.
+        path: the track; an existing one is replaced.
 
     Raises:
         UserError: as `track_video`, and when the track cannot be written.
@@ -68,8 +68,8 @@ def make_track(G: Generator, video: Path, options: TrackOptions, path: Path) -> 
 
 
 def learn(G: Generator) -> Steps[str]:
-    """Steps of learning all that a generator has to teach of its faces; the mark of its weights, by
-    which it is found again.
+    """Steps of learning everything about a generator's faces; returns the fingerprint of its
+    weights, under which it is stored.
 
     Raises:
         UserError: when the generator does not move, or no faces are found on its people.
@@ -90,14 +90,13 @@ def track_video(
 ) -> Steps[MotionTrack]:
     """Steps of making a motion track.
 
-    What the generator has to teach (its template and motion map) is learnt at the first track and
-    kept.
+    The generator's template and motion map are learnt for the first track and stored.
 
     Args:
-        G: whose motion codes are made.
+        G: the generator whose motion codes are made.
         path: a video, or a folder of frames.
-        options: how.
-        trail: what was found in its first frames before; grows meanwhile.
+        options: the options.
+        trail: earlier results for its first frames; extended in place.
 
     Raises:
         UserError: when it cannot be read, shows no face, or the generator does not move.
@@ -128,11 +127,11 @@ def track_of(
     source: str,
     weights: str,
 ) -> MotionTrack:
-    """The track of a face that was followed; see `MotionTrack` for the arguments."""
+    """The track of a tracked face; see `MotionTrack` for the arguments."""
     fits = smoothed(followed.fits, options.camera_smoothing)
     pairs = list(zip(followed.points, fits, strict=True))
-    # Landmarks jitter together with the camera that was fitted to them, so that the expression is
-    # measured from the frame's own fit; the smoothed one is for the picture.
+    # Landmarks jitter together with the camera that was fitted to them, so the expression is
+    # measured with the frame's own fit; the smoothed fit is for the picture.
     own = zip(followed.points, followed.fits, strict=True)
     points = np.stack([lifted(p, fit, template) for p, fit in own])
     neutral = neutral_points(points)
