@@ -209,8 +209,8 @@ FRONTAL = Camera.orbit()
 
 
 _MIRRORED_SIGNS = (1, 2, 3, 4, 8, 17)
-"""Of the 25 numbers, those that change sign: x against y and z in the rotation, x of the position,
-and the skew."""
+"""Indices into the 25 numbers of those that change sign: x against y and z in the rotation, x of
+the position, and the skew."""
 _CENTRE_X = 18
 
 

@@ -1,8 +1,9 @@
-"""Several processes as one: under torchrun they share each update, alone nothing is started.
+"""Several processes as one: under torchrun they share each update; a single process starts nothing.
 
-Gradients are summed once a phase, after its last backward pass, and not by DistributedDataParallel:
-its hooks serve one module with one backward pass through all parameters, while here four phases
-train parts of three networks by turns, with second derivatives and several micro-batches each.
+Gradients are summed once per phase, after its last backward pass, and not by
+DistributedDataParallel: its hooks are made for one module with one backward pass through all
+parameters, while here four phases in turn train parts of three networks, with second derivatives
+and several micro-batches each.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class World:
         return self.rank == 0
 
     def share(self, count: int) -> range:
-        """Which of `count` pieces of work are this process's: every `size`-th."""
+        """Which of `count` work items belong to this process: every `size`-th."""
         return range(self.rank, count, self.size)
 
     def sum_(self, tensors: Iterable[Tensor]) -> None:
@@ -80,7 +81,7 @@ def _buckets(tensors: Iterable[Tensor]) -> Iterator[list[Tensor]]:
 
 
 class DeviceError(ValueError):
-    """A device that cannot be used, as a sentence."""
+    """A device that cannot be used; the message is a sentence for the user."""
 
 
 def device_named(name: str, local: int = 0) -> torch.device:
@@ -101,7 +102,7 @@ def device_named(name: str, local: int = 0) -> torch.device:
         device = torch.device(name)
         if device.type == "cuda" and device.index is None:
             device = torch.device("cuda", local)
-        torch.zeros(1, device=device).item()  # "meta" makes tensors, but has no numbers
+        torch.zeros(1, device=device).item()  # "meta" can create tensors, but they hold no numbers
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         sentence = f"The device {name} cannot be used here: choose cpu, cuda or mps."
         raise DeviceError(sentence) from error
@@ -139,8 +140,9 @@ def world(device: str = "auto") -> Iterator[World]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield World(device=chosen)
         return
-    # Its functions' defaults keep the group that is there when they are imported, as optimisers do
-    # at their first step; kept, the group's threads outlive it and may abort the ending process.
+    # Their functions' defaults keep the process group that exists when they are imported, which
+    # optimisers do at their first step; then the group's threads outlive it and may abort the
+    # ending process.
     importlib.import_module("torch.distributed.nn")
     if chosen.type == "cuda":
         dist.init_process_group("nccl", device_id=chosen)

@@ -15,12 +15,12 @@ import numpy as np
 
 KEY = "directions"
 MOST = 64
-"""Directions that are read."""
+"""Most directions that are read."""
 LONGEST_NAME, LONGEST_ABOUT = 24, 160
 """Characters."""
 _MOST_TEXT = 4_000_000
 _LARGEST = 1e4
-"""Number in a vector: those of codes are about 1."""
+"""Largest absolute value in a vector: those of codes are about 1."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class NamedDirection:
     name: str
     """What a step along it does, such as "Smile"."""
     code: Literal["person", "motion"]
-    """Whose code it belongs to: w or the motion code."""
+    """The code it belongs to: w or the motion code."""
     vector: str
     """What a step of 1 adds: little-endian float32 numbers in base64. Steps of -2 and 2 reach the
     ends of what was trained."""
     base: str = ""
-    """Of motions: a code that steps count from, encoded likewise. What the code has along the base
-    and the vector is taken out first, so that every motion comes to the same. Empty: steps are
-    added to the code as it is."""
+    """For motions: a code from which steps are measured, encoded likewise. The code's components
+    along the base and the vector are removed first, so that every motion ends up alike. Empty:
+    steps are added to the code as it is."""
     about: str = ""
     """A sentence on its two ends."""
 

@@ -6,13 +6,13 @@ import numpy as np
 
 try:
     import flip_evaluator
-except ImportError:  # there is no wheel of it for every kind of processor
+except ImportError:  # it has no wheels for some processors
     flip_evaluator = None
 
 
 def flip(truth: np.ndarray, picture: np.ndarray) -> float | None:
-    """Mean FLIP of two pictures [H, W, 3] in 0..1: what a viewer notices who flips between them, 0
-    to 1 (Andersson et al., 2020). None where its package is not installed."""
+    """Mean FLIP of two pictures [H, W, 3] in 0..1: the difference noticed when alternating between
+    them, 0 to 1 (Andersson et al., 2020). None if its package is not installed."""
     if flip_evaluator is None:
         return None
     truth, picture = (np.ascontiguousarray(x, dtype=np.float32) for x in (truth, picture))

@@ -1,4 +1,4 @@
-"""Writing files so that nothing is lost."""
+"""Writing files without ever losing the previous version."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from pathlib import Path
 import psutil
 
 _MOST_LETTERS = 24
-"""Of the target's name in that of its part: names end at 255 bytes, on some systems at 143."""
+"""Most letters of the target's name in that of its temporary file: names end at 255 bytes, on some
+systems at 143."""
 _PART = re.compile(r"\..*\.([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}\.part(\..*)?")
 _ABANDONED_SECONDS = 7 * 24 * 3600
 _NOT_SYNCED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
-"""How file systems say that they know no fsync."""
+"""Errors of file systems that do not support fsync."""
 _cleaned: set[Path] = set()
-"""Folders that this process has looked through."""
+"""Folders that this process has cleaned up."""
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A file beside `path` to write to; it takes its place once it is whole and on the disk.
+    """A file beside `path` to write to; it replaces the target once it is complete and on the disk.
 
-    If anything fails, what was at `path` stays and nothing else is left. The folder must exist. A
-    symbolic link stays one: what it points to is replaced. A file that was there keeps its mode.
+    If anything fails, what was at `path` stays and nothing else is left. The folder must exist. The
+        target of a symbolic link is replaced, not the link. An existing file keeps its mode.
 
     Raises:
         OSError: when it cannot be written.
@@ -44,7 +45,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise FileExistsError(errno.EEXIST, "what has that name is not a file")
     with part_beside(path) as part:
         part.touch()
-        # Not every library keeps to the mode that the user has chosen.
+        # Not every library respects the user's umask.
         mode = _permissions(path if path.exists() else part)
         yield part
         _sync(part)
@@ -53,7 +54,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
                 part.chmod(mode)
         part.replace(path)
     if os.name == "posix":
-        # The new name should reach the disk, too, but the file exists whether or not it does.
+        # The new name should reach the disk, too, but the file exists either way.
         with contextlib.suppress(OSError):
             folder = os.open(path.parent, os.O_RDONLY)
             try:
@@ -64,11 +65,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def part_beside(path: Path) -> Iterator[Path]:
-    """A name beside `path` for a file or folder that is not whole yet. At the end, what still has
-    that name is removed.
-
-    What processes that were killed have left in the folder is removed as well, if it has such a
-    name or one with a further ending.
+    """A name beside `path` for a file or folder that is not complete yet. At the end, anything still under that name is removed. So are such files, also with a further
+    extension, that killed processes have left in the folder.
     """
     _clean(path.parent)
     name = f".{path.name[:_MOST_LETTERS]}.{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.part"
@@ -80,7 +78,8 @@ def part_beside(path: Path) -> Iterator[Path]:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Removes what processes that live no more have left in a folder, such as half a video."""
+    """Removes temporary files, such as half a video, left in a folder by processes that no longer
+    run."""
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             found = _PART.fullmatch(path.name)
@@ -102,8 +101,8 @@ def _sync(part: Path) -> None:
 
 
 def _machine() -> str:
-    """Eight letters that processes share whose numbers can be compared: those that one system
-    started and that one container holds."""
+    """Eight letters shared by processes whose ids can be compared: those of one running system and
+    one container."""
     words = [socket.gethostname()]
     with contextlib.suppress(OSError):
         words.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii"))

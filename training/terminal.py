@@ -18,7 +18,7 @@ _PLACES = {
     errno.EPERM: "permission denied",
     errno.ENAMETOOLONG: "its name is too long",
 }
-"""Why a file or folder that the user names cannot be used."""
+"""Errors for a file or folder named by the user that cannot be used."""
 _ENDINGS = ("SIGTERM", "SIGHUP")
 """Signals of schedulers, and of terminals that are closed."""
 
@@ -95,7 +95,7 @@ def _option(word: str) -> str:
 
 
 def typed_name() -> str:
-    """How the user calls the program: by its installed name, or as a file of Python's."""
+    """The command as the user types it: the installed program, or a Python file or module."""
     name = Path(sys.argv[0]).name.removesuffix(".exe")
     return name if name == "pv3d-visualizer" else "python visualizer.py"
 
@@ -113,6 +113,6 @@ def _end_in_order() -> None:
 
     for name in _ENDINGS:
         number = getattr(signal, name, None)
-        # nohup ignores the closed terminal, and so does what it starts.
+        # nohup ignores the closed terminal, and so do its children.
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, end)

@@ -15,9 +15,9 @@ Kind = Literal["cache", "config", "pictures"]
 
 
 def user_folder(kind: Kind) -> Path:
-    """The folder for caches or settings, or the person's own one for pictures; it may not exist.
+    """The folder for caches or settings, or the user's own one for pictures; it need not exist.
 
-    A person without a home gets a folder that is lost with the system's temporary files.
+    A user without a home folder gets one among the system's temporary files.
     """
     try:
         if kind == "pictures":
@@ -32,15 +32,15 @@ def _homeless() -> Path:
     person = os.getuid() if hasattr(os, "getuid") else 0
     folder = Path(tempfile.gettempdir()) / f"{_NAME}-{person}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    status = folder.lstat()  # anybody can make a folder of that name there
+    status = folder.lstat()  # anybody can create a folder of that name there
     if stat.S_ISDIR(status.st_mode) and status.st_uid == person:
         return folder
     return Path(tempfile.mkdtemp(prefix=f"{_NAME}-"))
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
-    """The path with the home folder for a leading ~ or ~NAME, or as it stands where there is no
-    such person: a file's name may begin so."""
+    """The path with the home folder for a leading ~ or ~NAME, or unchanged if there is no such
+    user: a file's name may start with ~."""
     path = Path(path)
     try:
         return path.expanduser()

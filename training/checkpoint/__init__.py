@@ -107,7 +107,7 @@ def _read_open(path: Path, file: OpenFile, weights: Weights) -> Checkpoint:
     except (CheckpointError, OSError):
         if file.stamp == before:
             raise
-    if found is None or file.stamp != before:  # a part of the old file, and a part of the new one
+    if found is None or file.stamp != before:  # partly the old file, partly the new one
         problem = "it was written to while it was read: open it again once it is whole"
         raise CheckpointError(path, [problem])
     return found

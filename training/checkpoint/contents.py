@@ -34,9 +34,9 @@ class Checkpoint:
     format: Format
     config: GeneratorConfig
     tensors: dict[str, Tensor]
-    """State of the generator by name, float32, on the CPU, in memory that no file backs."""
+    """State of the generator by name, float32, on the CPU, in memory not backed by a file."""
     notes: tuple[str, ...]
-    """What the user should know of this file, as sentences."""
+    """Notes on this file for the user, as sentences."""
     metadata: dict[str, str]
     """The rest of the file's metadata."""
 
@@ -87,7 +87,7 @@ def plain_name(name: str) -> str:
 
 
 def check_kind(path: Path, names: Mapping[str, object]) -> None:
-    """Tells other models apart from damaged generators, by the names of their tensors.
+    """Distinguishes other models from damaged generators by the names of their tensors.
 
     Raises:
         CheckpointError: saying what the file seems to be.
@@ -136,7 +136,7 @@ def load_tensors(
             problems.append(
                 f"{name} has shape {shown(source.shape)} instead of {list(expected[name])}"
             )
-    # Tensors that lie over one another could make a small file fill any memory.
+    # Overlapping tensors could make a small file fill any memory.
     if sum(s.num_bytes for s in present.values()) > path.stat().st_size:
         problems.append("its tensors hold more values than the file has room for")
     if problems:
@@ -166,8 +166,8 @@ def _copied(
 
 
 def weights_mark(tensors: Mapping[str, Tensor]) -> str:
-    """Sixteen letters that tell one model's weights from another's: a digest of evenly spaced
-    values of each tensor, which is cheap."""
+    """Sixteen letters that identify a model's weights: a digest of evenly spaced values of each
+    tensor, which is cheap."""
     digest = hashlib.blake2b(digest_size=8)
     for name, tensor in sorted(tensors.items()):
         flat = tensor.detach().reshape(-1)
@@ -179,5 +179,6 @@ def weights_mark(tensors: Mapping[str, Tensor]) -> str:
 
 def is_finite(tensor: Tensor) -> bool:
     """Whether no value is NaN or infinite."""
-    # A sum needs no temporary and one pass; it is itself infinite only for absurdly large values.
+    # A sum needs no temporary and one pass; it is infinite only for non-finite or absurdly large
+    # values.
     return math.isfinite(tensor.sum()) or bool(tensor.isfinite().all())

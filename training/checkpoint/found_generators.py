@@ -1,6 +1,6 @@
-"""The generators in what a pickle or a file of torch.save holds, however they were kept: as modules
-of EG3D's or torch's classes or as tables of tensors, alone or among other things, and inside what
-torch.compile and parallel training wrap around them.
+"""The generators in what a pickle or a file of torch.save holds, however they were stored: as
+modules of EG3D's or torch's classes or as tables of tensors, alone or among other things, and
+inside the wrappers of torch.compile and parallel training.
 
 Modules of EG3D's classes carry the source code of their class. It is never run: the tensors
 are taken out of the objects' recorded attributes.
@@ -28,7 +28,7 @@ _NAMES: dict[Weights, tuple[str, ...]] = {
     "ema": ("generator_ema", "G_ema", "g_ema", "params_ema", "ema"),
     "raw": ("generator", "G", "g"),
 }
-"""What the two generators of a training are called."""
+"""Names of the two generators of a training run."""
 _UNUSED = ("renderer.", "ray_sampler.")
 """Parts of the generator whose buffers are constants that we compute."""
 _MOST_TABLES = 20_000
@@ -69,7 +69,7 @@ class _Contents:
 
 
 def _attributes(value: object) -> Mapping[Any, Any] | None:
-    """Recorded attributes of a module, whether EG3D's or torch's own; None if it is none."""
+    """Recorded attributes of a module, whether EG3D's or torch's own; None for anything else."""
     if not isinstance(value, Inert):
         return None
     state = value.state
@@ -80,7 +80,7 @@ def _attributes(value: object) -> Mapping[Any, Any] | None:
 
 
 def _children(value: object) -> Iterable[tuple[Any, Any]] | None:
-    """Names and values of what a module or a table holds; None if it is neither."""
+    """Names and values in a module or a table; None for anything else."""
     attributes = _attributes(value)
     if attributes is None:
         table = mapping_of(value)
@@ -118,7 +118,7 @@ def _walk(root: object) -> _Contents:
 
 
 def read_generator(path: Path, unpickled: Unpickled, weights: Weights) -> Checkpoint:
-    """The wanted generator in what a file holds, checked and loaded.
+    """The requested generator from a file's contents, checked and loaded.
 
     Args:
         path: the file.
@@ -164,7 +164,7 @@ def read_generator(path: Path, unpickled: Unpickled, weights: Weights) -> Checkp
 def _choose(
     path: Path, root: object, contents: _Contents, weights: Weights
 ) -> tuple[str, list[str]]:
-    """Prefix of the wanted generator's tensor names, and notes on the choice.
+    """Prefix of the requested generator's tensor names, and notes on the choice.
 
     Raises:
         CheckpointError: when there is no generator.
@@ -190,7 +190,7 @@ def _choose(
 
 
 def _nothing_found(root: object) -> str:
-    """What a file without any tensors seems to be."""
+    """Describes a file without any tensors."""
     if isinstance(root, tuple | list) and any(
         isinstance(part, Inert) and part.name.startswith("dnnlib.tflib") for part in root
     ):
@@ -216,7 +216,7 @@ def _options_of_module(module: Mapping[Any, Any] | None) -> GeneratorOptions | N
 
 
 def _options_of_training(root: Mapping[Any, Any]) -> GeneratorOptions | None:
-    """Options of the configuration that PV3D's training keeps; None where there is none."""
+    """Options of the configuration stored by PV3D's training; None if there is none."""
     generator = _at(root, "config", "model_config", "pv3d", "generator")
     rendering = _at(generator, "rendering_kwargs")
     if generator is None or rendering is None:

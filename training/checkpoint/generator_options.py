@@ -1,4 +1,5 @@
-"""Options of EG3D's and PV3D's generators, from the tables their checkpoints carry, as ours."""
+"""Converts options of EG3D's and PV3D's generators, from the tables in their checkpoints, to
+ours."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ _GENERATOR_NAMES = {
 
 @dataclass
 class GeneratorOptions:
-    """What a checkpoint says besides the sizes of its tensors."""
+    """A checkpoint's information besides the sizes of its tensors."""
 
     generator: dict[str, Any] = field(default_factory=dict)
     """Fields of GeneratorConfig."""
@@ -38,7 +39,7 @@ class GeneratorOptions:
     variant: str | None = None
     """The super-resolution module that the file names."""
     notes: list[str] = field(default_factory=list)
-    """What could not be used, as sentences."""
+    """Notes on what could not be used, as sentences."""
 
 
 def read_options(
@@ -48,7 +49,7 @@ def read_options(
     default_clamp: float | None,
     default_sr_layers: int,
 ) -> GeneratorOptions:
-    """Options as ours; what is missing or unusable becomes the default, the latter with a note.
+    """Converts options; missing or unusable ones become the default, the latter with a note.
 
     Args:
         generator: keyword arguments of the generator.
@@ -105,7 +106,7 @@ def _read_clamps(
 
 
 def _is_number(value: object) -> bool:
-    # The bound also keeps whole numbers in what a float can hold.
+    # The bound also keeps whole numbers within what a float can hold.
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""The size of a generator from the names and shapes of its tensors."""
+"""Infers the size of a generator from the names and shapes of its tensors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SOURCES: dict[str, tuple[tuple[str, int], ...]] = {
 
 @dataclass
 class Inferred:
-    """What the tensors say. Settings whose tensors are missing are left out."""
+    """The size according to the tensors. Settings whose tensors are missing are left out."""
 
     settings: dict[str, Any] = field(default_factory=dict)
     """Fields of GeneratorConfig, without channel_base, channel_max and superresolution*."""
@@ -52,7 +52,7 @@ class Inferred:
 
 
 def infer(shapes: Mapping[str, Shape]) -> Inferred:
-    """What the shapes of a generator's tensors, by name, say of its size."""
+    """Infers a generator's size from the shapes of its tensors, by name."""
     found = Inferred()
     for name, shape in shapes.items():
         if any(not 0 < size <= _LARGEST_DIMENSION for size in shape):
@@ -136,7 +136,7 @@ def make_config(
     rendering: RenderingConfig,
     variant: str | None = None,
 ) -> GeneratorConfig | None:
-    """The configuration that the tensors and the options of a file make; None if impossible.
+    """The configuration from the tensors and the options of a file; None if impossible.
 
     Problems are added to `found.problems`.
 
@@ -189,7 +189,7 @@ def _superresolution_settings(found: Inferred, variant: str | None) -> dict[str,
 
 
 def disagreements(config: GeneratorConfig, found: Inferred) -> list[str]:
-    """Where a stored configuration says something else than the tensors, as sentences."""
+    """Differences between a stored configuration and the tensors, as sentences."""
     layout = config.superresolution_layout
     says: list[tuple[str, object, object]] = [
         (name, getattr(config, name), value) for name, value in found.settings.items()

@@ -1,10 +1,10 @@
 """This program's own format: safetensors with the configuration in the header.
 
-Metadata: format "pv3d-visualizer", version "1", config (JSON of `GeneratorConfig.to_dict()`),
-notes (sentences, one a line), and whatever else was given.
+Metadata: format "pv3d-visualizer", version "1", config (JSON of `GeneratorConfig.to_dict()`), notes
+(sentences, one a line), and any further texts.
 
-A saved state of a training (`training.train.run_folder`) is opened as well: its averaged generator,
-with the header of the generator that the run keeps.
+A saved state of a training run (`training.train.run_folder`) can be opened as well: its averaged
+generator, with the header of the generator in the run's folder.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _DTYPES = {
 _AVERAGED_PART = "G_ema"
 """Name of the averaged generator in a state."""
 _LARGEST_HEADER = 100_000_000
-"""Bytes; the format's own limit."""
+"""Largest header in bytes; the format's own limit."""
 
 
 def sniff(head: bytes) -> bool:
@@ -106,7 +106,7 @@ def _of_state(
 
 
 class _HeaderError(ValueError):
-    """A header that cannot be used; the text says why and is meant for the user."""
+    """A header that cannot be used; the message says why and is meant for the user."""
 
 
 def _read_header(file: OpenFile) -> tuple[dict[str, str], dict[str, TensorSource]]:
@@ -199,7 +199,7 @@ def _read_config(path: Path, text: str) -> GeneratorConfig:
 
 
 def _absurd_numbers(data: Mapping[str, Any]) -> list[str]:
-    """Numbers that no configuration has and that arithmetic might stumble over."""
+    """Numbers that occur in no configuration and that could break arithmetic."""
     rendering = data.get("rendering")
     items = [*data.items(), *(rendering.items() if isinstance(rendering, dict) else ())]
     return [
@@ -265,7 +265,7 @@ def annotate(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> None:
     """
     path = Path(path)
     try:
-        # Both files are closed before the one takes the other's place, as Windows wants it.
+        # Both files are closed before one replaces the other, as Windows requires.
         with replacing(path) as part, path.open("rb") as source, part.open("wb") as target:
             size = int.from_bytes(source.read(8), "little")
             table = json.loads(source.read(min(size, _LARGEST_HEADER)))

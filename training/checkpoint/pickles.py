@@ -1,9 +1,9 @@
 """Reads pickles without importing or running anything they name.
 
 A pickle is a program that may call whatever it can name. Here every name becomes an `Inert` record
-of what the file wanted to make, except the few that stand for tensors and tables, which are ours.
-The pure Python unpickler of the standard library is the base, as each of its opcodes can be
-replaced, and as it keeps its memo in a dict: the C one allocates by an index from the file.
+of what the file wanted to create, except the few that stand for tensors and tables, which are
+created here. This is based on the standard library's unpickler in pure Python, because each of its
+opcodes can be replaced and its memo is a dict: the C version allocates by an index from the file.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _SPARE = 2**20
 
 
 class PickleError(ValueError):
-    """A pickle that cannot be read; the text says why and is meant for the user."""
+    """A pickle that cannot be read; the message says why and is meant for the user."""
 
 
 class Inert:
@@ -71,9 +71,9 @@ class Inert:
         self.name = name
         """Dotted name of the class or function."""
         self.args = args
-        """What it was called with."""
+        """The arguments that it was called with."""
         self.state: Any = None
-        """What the object's attributes were to be, usually a dict."""
+        """The object's intended attributes, usually a dict."""
         self.items: dict[Any, Any] = {}
         """Items of an object that is a dict too."""
 
@@ -82,14 +82,14 @@ class Inert:
 
 
 def mapping_of(value: object) -> Mapping[Any, Any] | None:
-    """The table that `value` is, whether a dict or an object that behaved as one; else None."""
+    """The table in `value`, whether a dict or an object that behaves like one; otherwise None."""
     if isinstance(value, Inert):
         return value.items or None
     return value if isinstance(value, dict) else None
 
 
 def source_of(value: object) -> TensorSource | None:
-    """The tensor that `value` is, readable or not; None if it is not a tensor."""
+    """The tensor in `value`, readable or not; None if it is not a tensor."""
     if isinstance(value, Inert):
         return UnreadableTensor(value.name)
     return value if isinstance(value, StridedTensor) else None
@@ -97,7 +97,7 @@ def source_of(value: object) -> TensorSource | None:
 
 @dataclass
 class Findings:
-    """What was found while reading."""
+    """Findings made while reading."""
 
     ignored: set[str] = field(default_factory=set)
     """Dotted names that neither a network nor its training needs."""
@@ -122,11 +122,11 @@ def load(
     *,
     inside: bool = False,
 ) -> Any:
-    """The object of the pickle that starts at the file's position; the position moves behind it.
+    """The object of the pickle that starts at the file's position; the position moves past it.
 
     Args:
         file: where to read.
-        findings: collects what was found.
+        findings: collects the findings.
         persistent_load: gives the storage, or the class, of a persistent id.
         inside: whether it is a part of another pickle, whose tensors hold no more of them.
 
@@ -138,8 +138,8 @@ def load(
     except (PickleError, OSError, MemoryError):
         raise
     except Exception as error:
-        # A damaged pickle makes the unpickler raise nearly any type of error. Nothing of the
-        # file's runs here, so all of them mean the same.
+        # A damaged pickle makes the unpickler raise nearly any type of error. Nothing from the file
+        # runs here, so all of them mean the same.
         if not file.read(1):
             raise PickleError("it ends too early, or its end is damaged") from error
         raise PickleError(f"its pickle is damaged ({type(error).__name__})") from error
@@ -212,7 +212,7 @@ def describe_storage(pid: object) -> tuple[str, Storage]:
 
 
 def _numpy_scalar(dtype: object, data: object = None) -> object:
-    """The Python number that a numpy number of the file stands for, or None for anything else."""
+    """The Python number for a numpy number of the file, or None for anything else."""
     code = dtype.args[0] if isinstance(dtype, Inert) and dtype.args else None
     if isinstance(data, str):
         data = data.encode("latin1")
@@ -225,8 +225,8 @@ def _numpy_scalar(dtype: object, data: object = None) -> object:
 def _key(key: Any) -> Any:
     """The key itself, if it is of a kind that checkpoints have.
 
-    Nested tuples would be no use to them, and hashing a few dozen that contain each other twice
-    takes for ever.
+    Nested tuples are not among these, and hashing a few dozen that contain each other twice takes
+        for ever.
     """
     for part in key if isinstance(key, tuple) else (key,):
         if not (part is None or isinstance(part, str | int | float | bytes | Inert)):
@@ -250,7 +250,8 @@ def _length(file: PickleFile) -> int:
 
 
 class _Unpickler(pickle._Unpickler):
-    """Every opcode that calls, or changes an object, restricted to what `_FUNCTIONS` makes."""
+    """An unpickler whose opcodes that call, or change an object, are restricted to what
+    `_FUNCTIONS` makes."""
 
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(pickle._Unpickler.dispatch)
     stack: list[Any]
@@ -268,8 +269,8 @@ class _Unpickler(pickle._Unpickler):
         inside: bool,
     ) -> None:
         super().__init__(file, encoding="latin1")
-        # Calls copy what they are given, and a few bytes of a pickle repeat a call: what a file has
-        # no room for is not made.
+        # Calls copy their arguments, and a few bytes of a pickle repeat a call: no more is made
+        # than the file has room for.
         self._room = _SPARE + _length(file)
         self._findings = findings
         self._persistent_load = persistent_load
@@ -332,7 +333,7 @@ class _Unpickler(pickle._Unpickler):
         return tuple(numbers)
 
     def _load_from_bytes(self, data: object) -> Storage:
-        """The storage that a tensor in an ordinary pickle carries: a small file of torch.save."""
+        """The storage of a tensor in an ordinary pickle: a small file of torch.save."""
         if not isinstance(data, bytes | bytearray) or self._inside:
             raise PickleError("a tensor of it has no data")
         self._take_room(len(data))

@@ -47,8 +47,8 @@ class NotAFileError(OSError):
 
 
 class OpenFile(io.BufferedReader):
-    """A file that is open for reading. What it declares of itself allocates nothing: a read of more
-    than there is takes no more memory than there is."""
+    """A file that is open for reading. Its declared sizes allocate nothing: a read of more than
+    there is takes no more memory than there is."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -57,7 +57,7 @@ class OpenFile(io.BufferedReader):
             raise OSError("its path holds characters that no path can have") from error
         if stat.S_ISDIR(mode):
             raise IsADirectoryError
-        if not stat.S_ISREG(mode):  # looked at first, as opening a pipe waits for its other end
+        if not stat.S_ISREG(mode):  # checked first, as opening a pipe waits for its other end
             raise NotAFileError("it is not a file")
         super().__init__(io.FileIO(path))
 
@@ -68,7 +68,7 @@ class OpenFile(io.BufferedReader):
 
     @property
     def stamp(self) -> tuple[int, int, int]:
-        """What changes when the file is written."""
+        """A stamp that changes when the file is written."""
         now = os.fstat(self.fileno())
         return now.st_size, now.st_mtime_ns, now.st_ctime_ns
 
@@ -125,25 +125,25 @@ class Storage:
     dtype: str
     """A key of ITEM_SIZES."""
     count: int
-    """Values that the file says there are. Nothing is allocated by it."""
+    """Number of values that the file declares. Nothing is allocated by it."""
     data: FilePart | None = None
-    """The bytes that are there."""
+    """The bytes present."""
 
     def available(self) -> int:
-        """Values that really are there, of those declared."""
+        """Number of values present, of those declared."""
         there = 0 if self.data is None else self.data.num_bytes // ITEM_SIZES[self.dtype]
         return min(self.count, there)
 
 
 @dataclass(frozen=True, eq=False)
 class StridedTensor:
-    """A tensor of a pickle: a strided view of a storage. What it says of itself is not trusted."""
+    """A tensor of a pickle: a strided view of a storage. Its declarations are not trusted."""
 
     storage: Storage
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
-    """In values, not bytes."""
+    """Strides in values, not bytes."""
 
     @property
     def num_bytes(self) -> int:
@@ -165,7 +165,7 @@ class StridedTensor:
 
     @property
     def _span(self) -> int:
-        """Stored values from its first one to its last one."""
+        """Number of stored values from its first one to its last one."""
         return 1 + sum(
             (size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True)
         )
@@ -193,7 +193,7 @@ class StridedTensor:
 
 @dataclass(frozen=True)
 class UnreadableTensor:
-    """Something else where a tensor should be."""
+    """Something else in place of a tensor."""
 
     kind: str
     shape: tuple[int, ...] = ()

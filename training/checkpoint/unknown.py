@@ -1,4 +1,4 @@
-"""What a file that is not a checkpoint seems to be, for the error that the user sees."""
+"""Guesses what a file that is not a checkpoint is, for the error message."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class PngClips:
         return (near + stored.astype(np.float32) * ((far - near) / 65535)).astype(np.float32)
 
     def _decode(self, names: FileNames, frames: Sequence[int], decode: Any) -> np.ndarray:
-        """Stacked pictures of `frames`; the error of a bad one names its file."""
+        """Stacked pictures of `frames`; an error names the file."""
         wanted = [names[k].decode() for k in frames]
         pictures = [
             _with_name(name, decode, self._store.read(name), self.resolution) for name in wanted

@@ -1,9 +1,9 @@
 """Videos and their cameras into the project's data set format: `training.dataset convert`.
 
-Each video becomes one part file in a work folder beside the target; a part is complete or not
-there, and its name is a hash of all that it was made from. So a conversion that was killed resumes
-where it stopped, and gives the same bytes as one that was not. Until the end the work folder is as
-large as the target.
+Each video becomes one part file in a work folder beside the target; a part is complete or absent,
+and its name is a hash of everything that it was made from. A conversion that was killed therefore
+resumes where it stopped, with the same bytes as an uninterrupted one. Until the end the work folder
+is as large as the target.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def _run(jobs: list[_Job], parts: dict[str, Path], options: ConvertOptions) -> l
 def _results(
     jobs: list[_Job], parts: dict[str, Path], options: ConvertOptions
 ) -> Iterator[tuple[_Job, str | None]]:
-    """Each video with the reason against it, or None, as they are done."""
+    """Each finished video with the reason against it, or None."""
     workers = min(options.workers or core_count(), len(jobs))
     if workers <= 1:
         for job in jobs:

@@ -1,4 +1,4 @@
-"""A part of a data set that training leaves out: scores are measured on what it never saw."""
+"""The part of a data set that training leaves out, for scores on unseen data."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from training.data.source import Annotations, ClipSource, DatasetError, Pictures
 
 
 class Subset:
-    """Some clips of a data set, as a data set of their own; see ClipSource for the methods.
+    """Some clips of a data set as a data set; see ClipSource for the methods.
 
     Args:
         source: the data set.
-        clips: numbers of the clips in it.
+        clips: numbers of these clips in the data set.
     """
 
     def __init__(self, source: ClipSource, clips: Sequence[int]) -> None:
@@ -34,14 +34,15 @@ class Subset:
 
 
 def is_held_out(name: str, share: float) -> bool:
-    """Whether the clip of a name is in the part that is held out.
+    """Whether the clip with a name is held out.
 
-    Clips whose names agree up to the first underscore, as those of a speaker of VoxCeleb do, are
-    all in one part. The choice depends on the name alone, so that it stays when clips are added.
+    Clips whose names agree up to the first underscore, such as those of a VoxCeleb speaker, are
+        either all held out or all not. The choice depends only on the name, so that it stays when
+        clips are added.
 
     Args:
-        name: of the clip.
-        share: of all people, 0 to 1.
+        name: name of the clip.
+        share: fraction of all people, 0 to 1.
     """
     person = name.partition("_")[0]
     return zlib.crc32(person.encode()) < share * 2**32

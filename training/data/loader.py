@@ -67,8 +67,8 @@ class Loader:
 
     Batch b of rank r holds the samples k = b * N + i * world_size + r for i in 0 .. N/world_size,
     where N is the number of samples in a step of all processes. So all processes together see the
-    samples that a single one with batches of N would, and groups of every n-th sample (as in
-    minibatch standard deviation) are the same ones.
+        samples that a single one with batches of N would, and groups of every n-th sample (as in
+        minibatch standard deviation) are the same.
     """
 
     def __init__(
@@ -96,11 +96,12 @@ class Loader:
         """
         self.dataset = dataset
         self.position = position
-        """Samples that all processes together have had: all there is to save for resuming."""
+        """Number of samples that all processes together have had: the only state needed for
+        resuming."""
         self.skipped: dict[str, str] = {p.clip: p.reason for p in dataset.source.problems}
-        """Clips that were left out so far, and why."""
+        """Clips left out so far, with reasons."""
         self.waited = 0.0
-        """Seconds that the trainer has waited for batches; near 0 when decoding keeps up."""
+        """Seconds that the trainer has waited for batches; near 0 if decoding keeps up."""
         self._step = batch_size * world_size
         self._batches = _Batches(position, batch_size, rank, world_size)
         several = workers > 0
@@ -208,7 +209,7 @@ class _Batches(Sampler[list[int]]):
 
 
 class _Fetch(Dataset[Batch]):
-    """Whole batches, as DataLoader's workers ask for them.
+    """Whole batches, in the form that DataLoader's workers request.
 
     An unusable data set comes back as a value: raised, it would reach the trainer with a worker's
     traceback in its message.
@@ -229,22 +230,22 @@ def _unchanged(batch: Any) -> Any:
 
 
 def _start_worker(_: int) -> None:
-    """Leaves stopping to the trainer: a scheduler's SIGTERM reaches all processes, and the trainer
-    still saves while its workers live. They end with it, or at a second SIGTERM."""
+    """Ignores a scheduler's SIGTERM, which reaches all processes, as the trainer saves its state
+    while its workers run. They end with it, or at a second SIGTERM."""
     settle_worker()
-    # A worker that was spawned ends as a whole interpreter does, and the thread that hands over its
-    # batches may then abort it inside of torch. Nothing is left to do: it may end at once.
+    # A spawned worker ends like a whole interpreter, and the thread that hands over its batches may
+    # then abort it inside torch. Nothing is left to do, so it may end at once.
     atexit.register(os._exit, 0)
     signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def _close_at_exit(loader: weakref.ref[Loader]) -> None:
-    """Ends the workers in the orderly way before multiprocessing waits for their end."""
+    """Ends the workers normally before multiprocessing waits for them to end."""
     if alive := loader():
         alive.close()
 
 
 def _default_workers(world_size: int) -> int:
-    """Half of the cores that this process's share of the machine has, 1 to 8."""
+    """Half of the cores available to this process, 1 to 8."""
     devices = max(torch.cuda.device_count(), 1)
     return min(max(core_count() // min(world_size, devices) // 2, 1), 8)

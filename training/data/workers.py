@@ -1,4 +1,4 @@
-"""What every worker process needs."""
+"""Code needed by every worker process."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def core_count() -> int:
 
 
 def settle_worker() -> None:
-    """Ties this process to its parent, which alone answers Ctrl+C.
+    """Ties this process to its parent, which alone handles Ctrl+C.
 
-    The worker ends when its parent is killed. Neither process pools nor data loaders notice that
-    in every case (a worker that is still starting has no watch on it).
+    The worker ends when its parent is killed. Neither process pools nor data loaders notice that in
+        every case (a worker that is still starting does not).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()

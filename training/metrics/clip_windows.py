@@ -24,7 +24,7 @@ from training.networks.generator import Generator
 
 
 class Stream(IntEnum):
-    """Uses of random numbers; each has its own stream under one seed."""
+    """Purposes of random numbers; each has its own stream under one seed."""
 
     CODES = 1
     TIMES = 2
@@ -43,7 +43,7 @@ def random_numbers(seed: int, stream: Stream, k: int = 0) -> np.random.Generator
 
 @dataclass(frozen=True)
 class ClipCodes:
-    """Who N generated clips show and how they move, on the generator's device."""
+    """Codes and motions of N generated clips, on the generator's device."""
 
     z: Tensor
     """[N, z_dim], N(0, 1)."""

@@ -94,12 +94,12 @@ class Pair:
 
     @cached_property
     def pictures(self) -> list[Tensor]:
-        """Both as the generator makes them, [N, 3, H, W], about -1 to 1."""
+        """Both views as the generator makes them, [N, 3, H, W], about -1 to 1."""
         return [self._scene.picture(camera) for camera in self._cameras]
 
     @cached_property
     def views(self) -> list[View]:
-        """Both with their depth."""
+        """Both views with their depth."""
         both = zip(self._cameras, self.pictures, strict=True)
         return [self._scene.view(camera, self._side, picture) for camera, picture in both]
 

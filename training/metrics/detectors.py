@@ -1,4 +1,4 @@
-"""Networks that the user gives, which turn clips and pictures into features.
+"""Networks supplied by the user that turn clips and pictures into features.
 
 A file of weights (torch.save of a state dict) is loaded as data into our own networks, and nothing
 in it is executed. A TorchScript file is a program: it is only loaded on request, and must be
@@ -75,18 +75,18 @@ def prepare_faces(pictures: Tensor, crop: CropBox | None) -> Tensor:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a detector takes, and how."""
+    """What a detector takes, and in which form."""
 
     name: str
-    """What the user calls it."""
+    """Its name for the user."""
     example: tuple[int, ...]
-    """Shape of a smallest uint8 input, by which a file is tried out when it is loaded."""
+    """Shape of a smallest uint8 input, used to test a file when it is loaded."""
     prepare: Callable[[Tensor], Tensor] = lambda pictures: pictures
-    """From uint8 RGB input to what the network takes."""
+    """Converts uint8 RGB input to the network's input."""
     keywords: dict[str, bool] = field(default_factory=dict)
-    """Arguments of published TorchScript detectors, given to those that know them."""
+    """Arguments of published TorchScript detectors, passed to those that accept them."""
     network: Callable[[], nn.Module] | None = None
-    """Makes the network that a state dict belongs to; None where only TorchScript will do."""
+    """Makes the network that a state dict belongs to; None if only TorchScript can be used."""
 
 
 VIDEO = Kind(
@@ -134,7 +134,7 @@ class Detector:
         example = torch.zeros(kind.example, dtype=torch.uint8)
         try:
             features = self(example)
-        except Exception as error:  # what a foreign program raises is up to it
+        except Exception as error:  # a foreign program may raise anything
             reason = shown(str(error).strip().split("\n")[-1])
             raise DetectorError(f"it fails on an example picture ({reason})") from error
         if features.ndim != 2 or len(features) != 1:
@@ -218,7 +218,7 @@ def _from_state(path: Path, kind: Kind) -> nn.Module:
     state = {str(name).removeprefix("module."): value for name, value in state.items()}
     network = kind.network()
     own = network.state_dict()
-    # Counters of batches are of no use here, and files of old versions of torch have none.
+    # Counters of batches are not needed, and files of old versions of torch lack them.
     missing = [n for n in own if n not in state and not n.endswith("num_batches_tracked")]
     wrong = [n for n in own if n in state and own[n].shape != state[n].shape]
     if missing or wrong:
@@ -229,7 +229,7 @@ def _from_state(path: Path, kind: Kind) -> nn.Module:
 
 
 def _understood(network: Any, keywords: dict[str, bool]) -> dict[str, bool]:
-    """Those of the keywords that a TorchScript network has; none for our own networks."""
+    """Those of the keywords that a TorchScript network accepts; none for our own networks."""
     if not isinstance(network, torch.jit.ScriptModule):
         return {}
     forward: Any = network.forward

@@ -102,7 +102,7 @@ METRICS: dict[str, Metric] = {
 
 @dataclass(frozen=True)
 class MetricReport:
-    """What was measured."""
+    """The results."""
 
     results: dict[str, Result]
     """By metric."""

@@ -1,4 +1,4 @@
-"""What all metrics of one measurement share, and how single values become one result."""
+"""What all metrics of one measurement share, and how single values are combined into a result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from training.metrics.metric_options import MetricsConfig
 from training.networks.generator import Generator
 
 CodesOf = Callable[[Annotations], tuple[Tensor, Tensor]]
-"""Annotations of a clip -> the z [z_dim] and z_motion [motion_dim] that show it."""
+"""From the annotations of a clip to the z [z_dim] and z_motion [motion_dim] that show it."""
 
 
 class MetricsError(Exception):
@@ -34,11 +34,11 @@ class Result:
     """One metric's value."""
 
     value: float | None
-    """In the metric's unit; None where no sample had one."""
+    """The value in the metric's unit; None if no sample had one."""
     samples: int
-    """Generated samples that it comes from."""
+    """Number of generated samples behind it."""
     standard_error: float | None = None
-    """Of the value, where it is a mean over samples."""
+    """Standard error of the value, if it is a mean over samples."""
     facts: dict[str, float] = field(default_factory=dict)
     """Further numbers by name."""
 
@@ -51,9 +51,9 @@ class Session:
     config: MetricsConfig
     world: World
     codes: CodesOf | None = None
-    """Of a supervised model, where they are not those of `config.codes`."""
+    """Codes of a supervised model, if not those of `config.codes`."""
     quiet: bool = False
-    """Whether there are no progress bars."""
+    """Whether to hide progress bars."""
 
     @cached_property
     def source(self) -> ClipSource:
@@ -94,14 +94,15 @@ class Session:
                 bar.update(len(batch))
 
     def progress(self, count: int, task: str) -> tqdm:
-        """A bar with the time left, in the first process; few lines where they go to a file."""
+        """A bar with the time left, in the first process; few lines if the output goes to a
+        file."""
         interval = 0.5 if sys.stderr.isatty() else 30
         hidden = self.quiet or not self.world.first
         return tqdm(total=count, desc=task, mininterval=interval, disable=hidden)
 
 
 class Mean:
-    """Mean of values that come in batches; NaNs are counted, but left out."""
+    """Mean of values that come in batches; NaNs are counted but left out."""
 
     def __init__(self) -> None:
         self._sums = torch.zeros(4, dtype=torch.float64)
@@ -117,7 +118,8 @@ class Mean:
         )
 
     def result(self, world: World, **facts: float) -> Result:
-        """Of all processes together, with these facts; every process calls it."""
+        """The result of all processes together, with these facts; every process calls it and gets
+        the same."""
         sums = self._sums.to(world.device)
         world.sum_([sums])
         count, total, squares, left_out = sums.tolist()

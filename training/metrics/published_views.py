@@ -37,7 +37,7 @@ its side view is 0.05 of its units above the horizon."""
 PAIRS = ((0, 2), (3, 1), (0, 1), (3, 2))
 """Views that chamfer and warp compare, the front first; the last two are of different moments."""
 IDENTITY_PAIRS = (*PAIRS, (0, 3), (2, 1))
-"""Those that identity compares: two more of different moments, both from one side."""
+"""Pairs that identity compares: two more of different moments, both from one side."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class FourViews:
 
 @torch.no_grad()
 def published_view(G: Generator, ws: Tensor, planes: Tensor, camera: Camera) -> PublishedView:
-    """What one camera sees of N people, at the resolution at which the model was trained."""
+    """What one camera sees of N people, at the trained resolution."""
     c = torch.from_numpy(camera.numbers()).to(planes.device).expand(len(planes), -1)
     raw = G.render(planes, ws, c)
     image = G.superresolve(raw, ws).clamp(-1, 1)

@@ -41,21 +41,22 @@ QUANTILES = 2048
 COARSEST = 16
 """Side of the last level, pixels; the one before the first that would be smaller or odd."""
 _LEAST_DEVIATION = 1e-3
-"""Of a colour, where 2 is from black to white: a quarter of a step of 8-bit pictures."""
+"""Smallest deviation of a colour, where 2 is from black to white: a quarter of a step of 8-bit
+pictures."""
 _AT_ONCE = 2**24
 """Projections computed at once."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """What is kept of the real pictures' patches at one level."""
+    """Stored statistics of the real pictures' patches at one level."""
 
     mean: Tensor
-    """Of each colour [3]."""
+    """Mean of each colour [3]."""
     deviation: Tensor
-    """Of each colour [3], positive."""
+    """Standard deviation of each colour [3], positive."""
     quantiles: Tensor
-    """Of the projections of normalised patches, rising [DIRECTIONS, QUANTILES]."""
+    """Quantiles of the projections of normalised patches, rising [DIRECTIONS, QUANTILES]."""
 
     def normalised(self, patches: Tensor) -> Tensor:
         """patches [M, 3, P] -> [M, 3 * P]."""

@@ -31,7 +31,7 @@ MODEL_VARIABLE = "PV3D_ICT_MODEL"
 
 _YAW_LIMIT, _PITCH_LIMIT = 40.0, 23.0
 _AROUND_YAW_STD, _AROUND_PITCH_STD, _AROUND_PITCH_LIMIT = 80.0, 17.0, 35.0
-"""Of cameras all around: behind the head they are a sixth as dense as in front of it."""
+"""Spread of cameras all around the head: behind it they are a sixth as dense as in front."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,11 @@ class GenerateConfig:
 
     @property
     def folder(self) -> Path:
-        """Where the clips are written."""
+        """The folder that the clips are written to."""
         return self.out.with_name(f"{self.out.name}.parts") if self.is_zip else self.out
 
     def content(self) -> dict[str, object]:
-        """The settings that decide what is in a clip."""
+        """The settings that determine the contents of a clip."""
         kept = dataclasses.asdict(self)
         for name in ("out", "model", "people", "processes", "cache"):
             del kept[name]
@@ -127,7 +127,7 @@ def clip_name(index: int) -> str:
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """What is drawn in one clip."""
+    """The content of one clip."""
 
     identity: np.ndarray
     """u, float64 [IDENTITY_DIM]."""

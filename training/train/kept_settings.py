@@ -1,4 +1,4 @@
-"""The settings of a resumed run: those in its folder, and changes from the command line."""
+"""The settings of a resumed run: those in its folder, changed by the command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Settings = TypeVar("Settings", bound="DataclassInstance")
 """A dataclass with the fields `resume` and `out`."""
 
 _OF_A_SITTING = ("resume", "stop_after", "profile")
-"""Settings of one sitting, not of the run: they are not taken over."""
+"""Settings of one session, not of the run: they are not taken from the folder."""
 _OF_NETWORKS = ("generator.", "discriminator.")
 
 
@@ -49,14 +49,14 @@ def to_resume(arguments: Sequence[str], defaults: Settings) -> Settings | None:
 
 
 def read_settings(folder: RunFolder, kind: type[Settings]) -> Settings | None:
-    """The settings in a run's folder; None when no run has begun there.
+    """The settings in a run's folder; None if no run was started there.
 
     Args:
         folder: of the run.
-        kind: the dataclass of the settings; what the file lacks takes its defaults.
+        kind: the dataclass of the settings; those missing from the file take their defaults.
 
     Raises:
-        RunError: when there are states, but no settings that can be used.
+        RunError: when there are states, but no usable settings.
     """
     path = folder.path / "config.json"
     try:
@@ -75,12 +75,12 @@ def read_settings(folder: RunFolder, kind: type[Settings]) -> Settings | None:
 def require_same_networks(
     folder: RunFolder, config: Settings, networks: Callable[[Settings], Iterable[nn.Module]]
 ) -> None:
-    """Checks that the settings of a resumed run make the networks that it has.
+    """Checks that the settings of a resumed run match its networks.
 
     Args:
         folder: of the run.
-        config: the settings to go on with.
-        networks: makes the networks of settings.
+        config: the settings to continue with.
+        networks: makes the networks for settings.
 
     Raises:
         RunError: naming the settings that must not change.

@@ -1,8 +1,9 @@
 """The training loop; read it from top to bottom.
 
 Each update runs the phases of `training.train.step`. The batch is cut into micro-batches, which the
-processes share; gradients are summed over both. No state of a random generator is kept: every draw
-is seeded by its place in the run, so a saved state is networks, optimisers and one counter.
+processes share; gradients are summed over both. No state of a random generator is stored: every
+draw is seeded by its place in the run, so a saved state consists of networks, optimisers and one
+counter.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ which even with the factor is 800 times below the largest number."""
 
 
 class ClipStream(Protocol):
-    """Where the loop takes its data from; the same micro-batch for the same numbers, always."""
+    """The loop's data; the same numbers always give the same micro-batch."""
 
     def clips(self, update: int, micro_batch: int) -> Clips:
         """Real clips, on the loop's device."""
@@ -87,7 +88,7 @@ class Networks:
         Args:
             config: of the run.
             device: of the networks.
-            anew: whether they begin a run, from the weights to start from if there are any.
+            anew: whether they start a run, from the weights to start from if there are any.
 
         Raises:
             training.checkpoint.CheckpointError: when the weights to start from cannot be read.
@@ -104,7 +105,7 @@ class Networks:
 
 
 def networks_of(config: TrainConfig) -> tuple[Generator, ImageDiscriminator, VideoDiscriminator]:
-    """Networks of the sizes that settings ask for, with random weights."""
+    """Networks of the sizes in the settings, with random weights."""
     return (
         Generator(config.generator),
         ImageDiscriminator(config.discriminator),
@@ -119,8 +120,8 @@ class Trainer:
         config: its settings.
         data: real clips and cameras.
         world: this process among its siblings.
-        folder: where states go.
-        judge: makes the judge of the averaged generator, by whose scores the best one is kept.
+        folder: folder for the states.
+        judge: makes the judge of the averaged generator, whose scores select the best one.
     """
 
     def __init__(
@@ -217,7 +218,7 @@ class Trainer:
 
     @contextlib.contextmanager
     def _profiled(self, number: int) -> Iterator[None]:
-        """Records what happens within it, if this update of the sitting is to be profiled."""
+        """Records what happens within it, if this update of the session is to be profiled."""
         if number != self.config.profile or not self.world.first:
             yield
             return
@@ -273,8 +274,8 @@ class Trainer:
         return self._shared(phase, totals)
 
     def _apply(self, names: list[str], modules: list[nn.Module]) -> None:
-        """Sums gradients over the processes, makes them finite as the published loop does, and lets
-        the optimisers take a step."""
+        """Sums gradients over the processes, replaces non-finite ones as the published loop does,
+        and steps the optimisers."""
         parameters = [p for module in modules for p in module.parameters() if p.grad is not None]
         gradients = [p.grad for p in parameters if p.grad is not None]
         self.world.sum_(gradients)
@@ -340,7 +341,8 @@ class Trainer:
         if self.judge is None:
             return False
         number, config = self.state.update, self.config
-        # After the first update too, so that a missing detector shows at once and not after hours.
+        # Also after the first update, so that a missing detector is noticed at once and not after
+        # hours.
         return number in (1, config.updates) or number % config.score_every == 0
 
     def _score(self) -> dict[str, float]:
@@ -375,14 +377,14 @@ class Trainer:
 
 
 def _compile(modules: list[nn.Module], device: torch.device) -> None:
-    """Lets torch.compile take over the modules.
+    """Compiles the modules with torch.compile.
 
     Raises:
-        RunError: when the machine has nothing to compile with.
+        RunError: when the machine lacks a compiler.
     """
     try:
         torch.compile(torch.sin)(torch.zeros(8, device=device))
-    except Exception as e:  # torch has a type of its own for everything that can be missing
+    except Exception as e:  # torch has a separate error type for everything that can be missing
         needed = "Triton" if device.type == "cuda" else "a C++ compiler"
         raise RunError(
             f"--compile needs {needed}, which does not work here ({first_line(e)}); train without "

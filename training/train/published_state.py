@@ -1,4 +1,4 @@
-"""All of a published training from its checkpoint: networks and what the optimisers remember.
+"""The whole state of a published training from its checkpoint: networks and optimisers.
 
 The published training saves, beside the generators, both discriminators under our names and the
 state of one Adam each, whose numbers are in the order of the network's parameters.
@@ -37,12 +37,12 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 @dataclass(frozen=True)
 class PublishedState:
-    """What a published checkpoint holds of a training, by our names of the networks."""
+    """The training state in a published checkpoint, by our names of the networks."""
 
     networks: dict[str, dict[str, Tensor]]
     """Tensors by name, in the order of the file."""
     moments: dict[str, dict[int, dict[str, Tensor]]]
-    """Of each optimiser: step, exp_avg and exp_avg_sq by the number of the parameter."""
+    """For each optimiser: step, exp_avg and exp_avg_sq by the number of the parameter."""
 
 
 def read_state(path: str | Path) -> PublishedState | None:
@@ -82,7 +82,7 @@ def take_over(
     networks: Mapping[str, nn.Module],
     optimizers: Mapping[str, torch.optim.Optimizer],
 ) -> list[str]:
-    """Goes on from a published training: networks and optimisers of the same sizes are taken over.
+    """Continues a published training: networks and optimisers of the same sizes are taken over.
 
     Args:
         path: the checkpoint.
@@ -116,7 +116,7 @@ def take_over(
 
 
 def _tensors(path: Path, model: Mapping[Any, Any], group: str) -> dict[str, Tensor]:
-    """Tensors of a network, by their names inside of it, whatever wrapped it."""
+    """Tensors of a network by name, without the prefixes of wrappers."""
     found = {}
     for name, value in model.items():
         if not isinstance(name, str):
@@ -128,7 +128,7 @@ def _tensors(path: Path, model: Mapping[Any, Any], group: str) -> dict[str, Tens
 
 
 def _moments(path: Path, optimizer: Any) -> dict[int, dict[str, Tensor]]:
-    """What one Adam remembers; empty where there is nothing that looks like it."""
+    """The state of one Adam; empty if there is none."""
     state = mapping_of((mapping_of(optimizer) or {}).get("state")) or {}
     found: dict[int, dict[str, Tensor]] = {}
     for number, entry in state.items():
@@ -140,7 +140,7 @@ def _moments(path: Path, optimizer: Any) -> dict[int, dict[str, Tensor]]:
 
 
 def _load(path: Path, name: str, value: Any) -> Tensor:
-    if isinstance(value, int | float):  # old versions of torch count steps so
+    if isinstance(value, int | float):  # old versions of torch store the step as a number
         return torch.tensor(float(value))
     source = source_of(value)
     problem = "is not a tensor" if source is None else source.problem()
@@ -160,7 +160,7 @@ def _fits(module: nn.Module, found: Mapping[str, Tensor]) -> bool:
 def _by_name(
     module: nn.Module, order: list[str], moments: dict[int, dict[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """Moments as `load_optimizer` takes them; empty where they are another network's.
+    """Moments in the form for `load_optimizer`; empty if they belong to another network.
 
     Args:
         module: the network.

@@ -47,7 +47,7 @@ _ANY_TIME = {
     *("compile", "checkpointing", "keep"),
     *("log_every", "save_every", "sample_every", "score_every"),
 }
-"""Settings that do not change what a run computes."""
+"""Settings that do not affect what a run computes."""
 
 
 class RunError(Exception):
@@ -101,19 +101,19 @@ def load_optimizer(
 
 @dataclass
 class TrainingState:
-    """All that changes in the course of a run."""
+    """Everything that changes in the course of a training."""
 
     modules: dict[str, nn.Module]
     optimizers: dict[str, tuple[torch.optim.Optimizer, nn.Module]]
     update: int = 0
-    """Updates done. It is also the place in the data and seeds every draw."""
+    """Updates done. It is also the position in the data and seeds every draw."""
     best_score: float | None = None
     """Best score of the generators so far; lower is better."""
     score_of: str = ""
     """What that score measures."""
 
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Everything by name, where it is."""
+        """Everything by name, on its device."""
         for part, module in self.modules.items():
             for name, tensor in module.state_dict().items():
                 yield f"{part}/{name}", tensor
@@ -144,7 +144,7 @@ class TrainingState:
 
 
 class Health:
-    """Notices that a run has diverged, so that it ends before its good states are lost.
+    """Detects that a run has diverged, so that it ends before its good states are lost.
 
     Args:
         state: of the run.
@@ -334,7 +334,7 @@ class RunFolder:
         except SafetensorError as e:  # how safetensors reports a full disk
             raise OSError(str(e)) from e
         states = self.states()
-        # A later state is one that could not be used when the run went on from an earlier one.
+        # A later state is one that was unusable when the run continued from an earlier one.
         kept = [other for other in states if other.name <= path.name][-keep:]
         for old in set(states) - set(kept):
             old.unlink(missing_ok=True)

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 AVERAGED = "generator.safetensors"
-"""The averaged generator, as it was saved last."""
+"""The averaged generator, as saved last."""
 BEST = "best.safetensors"
 """The one with the best score so far."""
 CODES = "codes.safetensors"
-"""How numbers become codes, of a run of `training.warmup`: no generator."""
+"""How numbers become codes, in a run of `training.warmup`: not a generator."""
 STATES = "states"
 """Folder of the states in a run's folder."""
 STATE_SUFFIX = ".state"

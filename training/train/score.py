@@ -12,7 +12,7 @@ from training.train.train_config import TrainConfig
 
 
 class Score:
-    """Measures one generator again and again, with the same people, cameras and real pictures.
+    """Measures one generator repeatedly, with the same people, cameras and real pictures.
 
     It has random generators of its own, so that measuring does not change the training.
     All processes call it, share the work and get the same number.
@@ -20,7 +20,7 @@ class Score:
     Args:
         config: of the run.
         world: this process among its siblings.
-        folder: of the run; the real pictures' statistics are kept there.
+        folder: the run's folder, which stores the real pictures' statistics.
         G: the averaged generator.
 
     Raises:

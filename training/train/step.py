@@ -31,7 +31,7 @@ from training.train.train_config import TrainConfig
 T = TypeVar("T")
 Phase = Literal["Gmain", "Greg", "Dmain", "Dreg"]
 PHASES: tuple[Phase, ...] = ("Gmain", "Greg", "Dmain", "Dreg")
-"""In the order in which they run; the two regularisations not at every update."""
+"""The phases in the order in which they run; the two regularisations not at every update."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Clips:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one phase computes on a micro-batch."""
+    """The result of one phase on a micro-batch."""
 
     losses: dict[str, Tensor]
     """Scalars by name; their sum is minimised."""
@@ -148,8 +148,8 @@ class Step:
         return torch.autocast(self.G.device.type, getattr(torch, self.config.precision))
 
     def _kept_small(self, compute: Callable[[], T], draws: Draws | None = None) -> T:
-        """What `compute` gives; with checkpointing its activations are not kept, and it runs again
-        in the backward pass, with the same draws."""
+        """The result of `compute`; with checkpointing its activations are not kept, and it runs
+        again in the backward pass, with the same draws."""
         if not (self.config.checkpointing and torch.is_grad_enabled()):
             return compute()
         local = None if draws is None else draws.local

@@ -61,7 +61,7 @@ class DataStream:
         that it is the same on any number of processes."""
         if update != self._update:
             position = update * self._config.batch
-            if self._loader.position != position:  # the run goes on where another stopped
+            if self._loader.position != position:  # the run continues where another stopped
                 self._loader.close()
                 self._loader.position = position
             self._batch = next(self._loader).to(self._world.device)

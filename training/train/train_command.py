@@ -51,8 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parse(arguments: list[str]) -> TrainConfig:
-    """The settings that a command line asks for. A run that goes on keeps its own, but for those
-    that are given; its preset need not be named.
+    """The settings that a command line asks for. A resumed run keeps its own, except for those
+    given again; its preset need not be named.
 
     Raises:
         RunError: when the settings of the run to resume cannot be used.
@@ -71,7 +71,7 @@ def parse(arguments: list[str]) -> TrainConfig:
 
 
 def train(config: TrainConfig, here: World) -> None:
-    """One sitting of a run.
+    """One session of a run.
 
     Raises:
         RunError: when the run's folder cannot be used, the training diverges, or its last state
@@ -142,14 +142,14 @@ def _follow(trainer: Trainer, data: DataStream, logs: Logs | None) -> None:
 
 
 def _summary(values: dict[str, float], kimg: float, rate: float) -> str:
-    """The main losses in a few characters."""
+    """The main losses as a short text."""
     names = ("G/image", "G/video", "D/image", "D/video")
     shown = " ".join(f"{name} {values[name]:.2f}" for name in names if name in values)
     return f"{kimg:.1f} kimg, {rate:.1f} s/kimg, {_memory() / 2**30:.1f} GB, {shown}"
 
 
 def _facts(trainer: Trainer, data: DataStream, rate: float) -> dict[str, float]:
-    """Speed, memory, and where the time goes."""
+    """Speed, memory, and time by phase."""
     total = sum(trainer.seconds.values()) or 1.0
     shares = {f"time/{phase}": trainer.seconds[phase] / total for phase in PHASES}
     return shares | {

@@ -149,11 +149,11 @@ class TrainConfig:
     """Updates from one score of the averaged generator to the next; 0 for none. The first and the
     last update are scored too."""
     profile: int | None = None
-    """Update of this sitting, from 1, whose kernels and memory torch's profiler records into the
-    run's folder, for chrome://tracing or https://ui.perfetto.dev; take a later one than the first,
-    which sets everything up."""
+    """Update of this session, from 1, whose kernels and memory torch's profiler records into the
+    run's folder, for chrome://tracing or https://ui.perfetto.dev; choose one after the first, which
+    sets everything up."""
     stop_after: int | None = None
-    """Updates after which this sitting stops, saved and resumable."""
+    """Updates after which this session stops, saved and resumable."""
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     score: ScoreConfig = field(default_factory=ScoreConfig)

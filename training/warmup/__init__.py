@@ -1,1 +1,1 @@
-"""Supervised training on data whose people are known, without discriminators."""
+"""Supervised training on data with known people, without discriminators."""

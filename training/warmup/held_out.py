@@ -1,4 +1,5 @@
-"""How well a supervised generator shows people, motions and cameras that it was not trained on.
+"""Measures how well a supervised generator shows people, motions and cameras that it was not
+trained on.
 
     python -m training.warmup.held_out runs/warmup --data held_out.zip
 
@@ -36,7 +37,7 @@ from training.warmup.known_codes import Codes
 
 _EYES_AND_MOUTH = slice(36, 68)
 _MARGIN = 0.02
-"""Around the landmarks, as a share of the picture."""
+"""Margin around the landmarks, as a fraction of the picture."""
 
 
 @torch.inference_mode()
@@ -146,7 +147,7 @@ def detail(pictures: np.ndarray) -> float:
 
 
 def _psnr(error: np.ndarray) -> float:
-    """Of errors of values that span 1, in dB."""
+    """PSNR in dB of errors of values that span 1."""
     return -10 * math.log10(max(float(np.square(error).mean()), 1e-12))
 
 

@@ -22,7 +22,7 @@ from training.networks.layers import FullyConnected, SynthesisLayer
 from training.replacing import replacing
 
 _STRAY = 0.02
-"""Of the weights that read a code, the share that may read its random part: rounding."""
+"""Largest fraction of the weights reading a code that may read its random part: rounding errors."""
 
 
 def projection(rows: int, columns: int, seed: int) -> Tensor:
@@ -30,7 +30,7 @@ def projection(rows: int, columns: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     draws = torch.randn(columns, rows, generator=generator, dtype=torch.float64)
     basis, triangle = torch.linalg.qr(draws)
-    # The sign of a QR decomposition's columns is the library's choice; this makes it ours.
+    # The sign of a QR decomposition's columns depends on the library; this makes it unique.
     return (basis * torch.diagonal(triangle).sign()).t().float()
 
 
@@ -87,7 +87,7 @@ class Codes:
         return cls(identity.to(G.device), motion.to(G.device))
 
     def save(self, path: Path) -> None:
-        """Writes the bases as `load` and `python -m training.metrics --codes` take them."""
+        """Writes the bases in the form for `load` and `python -m training.metrics --codes`."""
         tensors = {"identity": self.identity.cpu(), "motion": self.motion.cpu()}
         with replacing(path) as part:
             save_file(tensors, part)
@@ -102,7 +102,10 @@ class Codes:
 
     @torch.no_grad()
     def confine(self, G: Generator) -> None:
-        """Removes what reads the codes' random part from the weights that read the codes.
+        """Removes from the weights that read the codes what they read of the codes' random part.
+        That part carries no information, but its hundreds of random numbers would drown the few
+        dozen known ones for thousands of updates, the more so as Adam steps just as far along
+        directions whose gradients are noise.
 
         That part carries no information, but its hundreds of random numbers would drown the few
         dozen known ones for thousands of updates, the more so as Adam steps just as far along
@@ -124,9 +127,9 @@ class Codes:
         """Lets a new generator read the known part of its codes and nothing else.
 
         Half of the first units of the mapping and of each motion layer mix the numbers, as usual.
-        The others get a single number each, and their bend a place of its own among its values: a
-        trait may depend on one number in any way, as the colour of clothes and a blink do, and
-        mixtures come to see that late.
+        The others read a single number each, with their kinks at different values: a trait may
+            depend on one number in any way, as the colour of clothes and a blink do, which mixtures
+            learn late.
         """
         self.confine(G)
         for weight, basis in self._readers(G):  # as strong as before it read less
@@ -170,7 +173,7 @@ def _with_numbers(numbers: Tensor, noise: Tensor, basis: Tensor) -> Tensor:
 
 
 def prepare(G: Generator, codes: Codes) -> None:
-    """Starts a new generator where the warm-up gets going.
+    """Initialises a new generator so that the warm-up starts well.
 
     Density starts low with a strong slope, motion starts small, the codes' random parts are not
     read, the layers' stored noise maps are trained like weights, without which few steps learn only

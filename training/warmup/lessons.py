@@ -1,7 +1,7 @@
-"""What the numbers of a code mean, taught to the layers that read them before a picture is drawn.
+"""Teaches the layers that read the codes what the numbers mean, before any picture is rendered.
 
-A person's hair or a blink depends on its numbers by thresholds, tables and products, which pictures
-teach slowly: their gradients reach the first layers faint and mixed. Where the meaning is known, as
+A person's hair or a blink depends on the numbers through thresholds, tables and products, which are
+learnt slowly from pictures: their gradients reach the first layers faint and mixed. Where the meaning is known, as
 on synthetic heads, the layers learn it directly within a minute, from any number of draws. Every
 trait can then be read from the mapping's w by a linear map, and the expression from a motion
 layer's output.
@@ -29,14 +29,14 @@ from training.warmup.known_codes import Codes, fusers
 
 _BATCH = 512
 _PEOPLE, _MOMENTS = 195, 117
-"""Batches of people, and of moments in motions, that are drawn."""
+"""Number of batches of people, and of moments in motions, that are drawn."""
 _LR, _HEAD_LR = 0.06, 0.003
 """Learning rates of weights that are stored with unit spread, and of others."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """P draws of numbers and of what they mean."""
+    """P draws of numbers and of their meanings."""
 
     numbers: Tensor
     """float32 [P, K]."""
@@ -45,7 +45,7 @@ class Lesson:
 
     @classmethod
     def of(cls, numbers: ArrayLike, meaning: ArrayLike, device: torch.device) -> Lesson:
-        """A lesson of numbers [P, K] and their meaning [P, F], in any units."""
+        """A lesson from numbers [P, K] and their meanings [P, F], in any units."""
         known, meant = (
             torch.from_numpy(np.asarray(rows, np.float32)).to(device) for rows in (numbers, meaning)
         )
@@ -73,12 +73,12 @@ def teach(
     """Trains the mapping and the first layers of each motion layer, step by step.
 
     Args:
-        G: a generator that begins.
+        G: a new generator.
         codes: how numbers become its codes.
-        identity: what a person's numbers mean.
-        motion: what a motion's numbers, times t, mean.
-        steps: for each part that is taught.
-        draws: of the codes' random parts and of the order.
+        identity: the meanings of a person's numbers.
+        motion: the meanings of a motion's numbers, times t.
+        steps: steps for each part that is taught.
+        draws: random draws of the codes' random parts and of the order.
 
     Yields:
         What is taught, and the share of its meaning's variance that a linear map of its output
@@ -109,14 +109,14 @@ def teach(
 def synthetic_heads(
     device: torch.device, steps: int
 ) -> abc.Generator[str, None, tuple[Lesson, Lesson]]:
-    """Draws what a person's numbers, and a motion's times t, mean in `training.synthetic`.
+    """Draws numbers of people, and of motions times t, with their meanings in `training.synthetic`.
 
     Args:
-        device: of the lessons.
-        steps: of `teach` that they are for; few need fewer draws.
+        device: device of the lessons.
+        steps: steps of `teach` that they are for; few steps need fewer draws.
 
     Yields:
-        What is drawn next, a batch at a time.
+        The next part to draw, one batch at a time.
 
     Returns:
         The lessons on people and on motions.
@@ -136,15 +136,15 @@ def synthetic_heads(
 
 
 def teach_heads(G: Generator, codes: Codes, steps: int, draws: Draws) -> abc.Iterator[str]:
-    """Draws the lessons on synthetic heads and teaches them, see `teach`; yields what it is at,
-    `length(G, steps)` times."""
+    """Draws the lessons on synthetic heads and teaches them, see `teach`; yields a description of
+    the present part, `length(G, steps)` times."""
     people, motions = yield from synthetic_heads(G.device, steps)
     for what, missed in teach(G, codes, people, motions, steps, draws):
         yield f"{what}, {missed:.0%} to learn"
 
 
 def length(G: Generator, steps: int) -> int:
-    """How many parts `teach_heads` has."""
+    """Number of steps that `teach_heads` yields."""
     drawn = min(_PEOPLE, steps) + min(_MOMENTS, steps)
     return drawn + steps * (1 + len(list(fusers(G))))
 

@@ -1,8 +1,7 @@
-"""What can be done to a synthetic person, in words, and the directions of a generator's codes that
-do it.
+"""Named changes of a synthetic person, and the directions of a generator's codes that make them.
 
 The numbers of people and motions have a known meaning, and the codes are made from these numbers.
-So a direction need not be searched for: the mean w of two groups of people who differ in one trait
+So directions need not be searched for: the mean w of two groups of people who differ in one trait
 alone differ by the direction of that trait, and a direction of the motion code is a row of its
 basis.
 """
@@ -25,7 +24,7 @@ from training.warmup.known_codes import Codes
 
 Region = Literal["mouth", "jaw", "eyes", "brows", "skin", "beard", "hair", "shirt", ""]
 ENDS = (-2.0, 2.0)
-"""Steps that reach the ends of what was trained."""
+"""Steps at the two ends of what was trained."""
 _PEOPLE = 4000
 _FAR = 3.0
 """Standard deviations of a change of shape at both ends."""
@@ -33,13 +32,13 @@ _FAR = 3.0
 
 @dataclass(frozen=True)
 class Meaning:
-    """Something that a slider can do."""
+    """A change that a slider makes."""
 
     name: str
     about: str
-    """What its two ends are."""
+    """Description of its two ends."""
     region: Region
-    """Where in the picture it shows; empty for anywhere."""
+    """Region of the picture where it shows; empty for anywhere."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +46,16 @@ class Trait(Meaning):
     """A change of a person by numbers of the identity code."""
 
     low: Mapping[str, float] = field(default_factory=dict[str, float])
-    """What the numbers are at the one end, by their names in `PLACES`."""
+    """The numbers at one end, by their names in `PLACES`."""
     high: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True)
 class Shape(Meaning):
-    """A change of the shape of the face that moves as little else as can be."""
+    """A change of the face's shape that moves as little else as possible."""
 
     size: Callable[[np.ndarray], float] = lambda _: 0.0
-    """What changes, from the face's 68 landmarks in centimetres [68, 3]; linear."""
+    """The measure that changes, from the face's 68 landmarks in centimetres [68, 3]; linear."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Pose(Meaning):
     """A change of the face by numbers of a motion, times t."""
 
     low: Mapping[int, float] = field(default_factory=dict[int, float])
-    """What the numbers are at the one end, by their place in the code; see `expr_weights`."""
+    """The numbers at one end, by their place in the code; see `expr_weights`."""
     high: Mapping[int, float] = field(default_factory=dict[int, float])
 
 
@@ -89,10 +88,10 @@ POSES = (
     Pose("Pucker", "From relaxed lips to a kiss.", "mouth", {2: 0}, {2: -0.92}),
     Pose("Oh", "From relaxed lips to an oh.", "mouth", {1: 1.5, 2: 0}, {1: 1.5, 2: 0.92}),
 )
-"""What motions do."""
+"""Changes made by motions."""
 
 _SHORT_HAIR = {"style": -0.3, "made_up": 1.0}
-"""Short hair and no make-up: long hair comes with make-up, and make-up without a beard."""
+"""Short hair and no make-up: long hair implies make-up, and make-up implies no beard."""
 TRAITS = (
     Trait(
         "Skin",
@@ -131,7 +130,7 @@ TRAITS = (
     Shape("Length", "From a short to a long face.", "", _between(27, 8, 1)),
     Shape("Big eyes", "From narrow to wide open.", "eyes", _openness),
 )
-"""What tells people apart. The data have no age: the face model's people are all grown up."""
+"""Differences between people. The data have no age: all of the face model's people are adults."""
 
 
 def trait_direction(
@@ -160,8 +159,8 @@ def _numbers(meaning: Trait | Shape, end: int) -> Mapping[str, float]:
 
 
 def _mode(head: HeadModel, meaning: Shape) -> np.ndarray:
-    """The unit change of the shape [SHAPE_DIM] that changes the size most for how far it moves the
-    whole face."""
+    """The unit change of the shape [SHAPE_DIM] that changes the measure most, relative to how far
+    it moves the whole face."""
     still = head.identity_vertices(np.zeros(SHAPE_DIM))
     skin = head.skin
     deltas = np.stack([head.identity_vertices(row) - still for row in np.eye(SHAPE_DIM)])
@@ -174,8 +173,8 @@ def _mode(head: HeadModel, meaning: Shape) -> np.ndarray:
 
 
 def pose_direction(codes: Codes, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
-    """What a step of 1 adds to the motion code, and the code that steps count from: float32
-    [motion_dim] each."""
+    """The vector that a step of 1 adds to the motion code, and the code that steps are measured
+    from: float32 [motion_dim] each."""
     low, high = np.zeros((2, MOTION_DIM), np.float32)
     for end, numbers in ((low, pose.low), (high, pose.high)):
         for place, value in numbers.items():

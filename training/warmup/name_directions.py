@@ -1,10 +1,10 @@
-"""Writes directions with names into the file of a generator that was taught on synthetic heads.
+"""Writes named directions into the file of a generator that was trained on synthetic heads.
 
     python -m training.warmup.name_directions demo.safetensors --model ICT-FaceKit
 
-Each direction of `training.warmup.meanings` is tried on people first. Only those are written that
-change the picture where they should and nowhere else, and that never turn back on the way. The
-weights stay as they are.
+Each direction of `training.warmup.meanings` is first tried on people. Only those are written that
+change the picture where they should and nowhere else, and that are monotone. The weights stay as
+they are.
 """
 
 from __future__ import annotations
@@ -47,16 +47,17 @@ _PEOPLE = 8
 _AMOUNTS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 _LEAST_RATIO, _LEAST_CHANGE = 3.0, 0.01
 _SAME_HUE = 0.03
-"""Difference of red, green or blue, as shares of their sum, up to which a pixel counts as skin."""
+"""Difference of red, green or blue, as fractions of their sum, up to which a pixel counts as
+skin."""
 _SAMPLES = 12
 """Samples along a ray in each pass."""
 _SLACK = 0.03
-"""Share of the whole way that a step may go back: at its ends an effect saturates."""
+"""Fraction of the whole change that a step may go back: at its ends an effect saturates."""
 
 
 @dataclass(frozen=True)
 class People:
-    """People on whom directions are tried, with motions of their own."""
+    """People on whom directions are tried, each with a motion."""
 
     ws: torch.Tensor
     """[n, num_ws, w_dim]."""
@@ -80,14 +81,14 @@ class People:
 
 @dataclass(frozen=True)
 class Effect:
-    """What a direction does to people's pictures, from its one end to the other."""
+    """The effect of a direction on people's pictures, from one end to the other."""
 
     inside: float
     """Mean absolute change in its region, 0 to 1."""
     outside: float
-    """Mean absolute change of the rest of the head; NaN where any place is its region."""
+    """Mean absolute change of the rest of the head; NaN if the region is the whole picture."""
     monotone: int
-    """People whose pictures go from the one end to the other without turning back."""
+    """Number of people whose pictures change monotonically from one end to the other."""
 
     @property
     def ratio(self) -> float:
@@ -139,8 +140,8 @@ def _pictures(
 
 
 def _goes_one_way(pictures: np.ndarray) -> bool:
-    """Whether pictures [A, P, 3] come nearer to the last one from each to the next, measured along
-    the straight line from the first."""
+    """Whether each of the pictures [A, P, 3] is closer to the last one than the picture before,
+    measured along the straight line from the first."""
     way = (pictures[-1] - pictures[0]).ravel()
     places = [float((picture - pictures[0]).ravel() @ way) for picture in pictures]
     return bool((np.diff(places) > -_SLACK * places[-1]).all())
@@ -181,7 +182,7 @@ def _like_cheeks(picture: np.ndarray, marks: np.ndarray) -> np.ndarray:
 
 
 def _box(points: np.ndarray, margin: float, side: int) -> np.ndarray:
-    """A box around points [P, 2], and the margin around it as a share of the picture."""
+    """A box around points [P, 2], with a margin as a fraction of the picture."""
     low = ((points.min(axis=0) - margin).clip(0, 1) * side).astype(int)
     high = ((points.max(axis=0) + margin).clip(0, 1) * side).astype(int) + 1
     found = np.zeros((side, side), bool)
@@ -190,7 +191,7 @@ def _box(points: np.ndarray, margin: float, side: int) -> np.ndarray:
 
 
 def tried(G: Generator, head: HeadModel) -> Iterator[tuple[NamedDirection, Effect]]:
-    """All directions with what they do, one after the other.
+    """All directions with their effects, one after the other.
 
     Raises:
         ValueError: when the meaning of the generator's codes is not known.
@@ -219,14 +220,14 @@ def _named(
 
 @dataclass(frozen=True)
 class NamingConfig:
-    """Write directions with names into a generator's file, as far as they do what they say."""
+    """Write named directions into a generator's file, if they do what their names say."""
 
     generator: Annotated[Path, tyro.conf.Positional]
     """A generator that `training.warmup` made on synthetic heads, as .safetensors."""
     model: Path
     """The face model that its people were drawn with: ICT-FaceKit's folder, or the compact file."""
     dry: bool = False
-    """Only say what the directions do."""
+    """Only print the effects of the directions."""
 
 
 @torch.inference_mode()

@@ -1,8 +1,9 @@
 """Optimisation of weight matrices as matrices, for the supervised warm-up.
 
-Muon (Jordan et al., 2024) steps along the nearest orthogonal matrix of the gradient's running mean,
-so that directions which few samples move advance as far as those which all of them move: those of
-single traits, which Adam comes to late. Its products take about a quarter of an update's time.
+Muon (Jordan et al., 2024) steps along the orthogonal matrix nearest to the gradient's running mean,
+so that directions affected by few samples, such as those of single traits, advance as far as those
+affected by all of them. Adam learns the former late. Its products take about a quarter of an
+update's time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 _HIDDEN = re.compile(
     r"(backbone\.mapping\.|(backbone|superresolution)\..*(conv\d?|affine|motion_time_fuser)\b).*weight"
 )
-"""Weights that do not themselves make planes or pictures, as torgb's do: those are Adam's."""
+"""Weights that do not directly make planes or pictures, unlike torgb's: those are trained by
+Adam."""
 
 
 def hidden_weights(G: nn.Module) -> dict[str, nn.Parameter]:
@@ -40,7 +42,7 @@ class Matrices(nn.Module):
         self.views = nn.ParameterList([nn.Parameter(p.detach().flatten(1)) for p in parameters])
 
     def take_gradients(self) -> None:
-        """Gives each matrix its parameter's gradient, if that has one."""
+        """Gives each matrix its parameter's gradient, if it has one."""
         for view, whole in zip(self.views, self._whole, strict=True):
             gradient: Tensor | None = whole.grad
             view.grad = None if gradient is None else gradient.flatten(1)

@@ -1,4 +1,4 @@
-"""Square parts of pictures, by which the warm-up's second stage trains the super-resolution."""
+"""Square parts of pictures, on which the warm-up's second stage trains the super-resolution."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from training.train.step import Draws
 from training.warmup.warmup_losses import WarmupLossConfig, interest
 
 _MARGIN = 4
-"""Raw pixels that the super-resolution looks beyond those it enlarges."""
+"""Raw pixels around those it enlarges that the super-resolution's output depends on."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A square part of each of n raw pictures, and of the final ones that come of them."""
+    """A square part of each of n raw pictures, and of the final ones made from them."""
 
     corner: Tensor
     """Row and column of its first pixel, int64 [n, 2]."""
     side: int
-    """In pixels of the raw picture."""
+    """Side of the part in pixels of the raw picture."""
     whole: int
     """Side of the raw picture."""
 
@@ -36,8 +36,8 @@ class Parts:
         Args:
             images: both frames of each, uint8 [2n, 3, H, W].
             whole: side of the raw pictures.
-            config: how large, and how many of them go where something moves.
-            draws: of the places.
+            config: how large they are, and how many are placed where something moves.
+            draws: random draws of the places.
         """
         side, device = min(config.part, whole), images.device
         small = F.interpolate(images.float() / 127.5 - 1, (whole, whole), mode="area")
@@ -67,12 +67,12 @@ class Parts:
 
     @property
     def margin(self) -> int:
-        """Raw pixels along a cut whose final ones are other than in the whole."""
+        """Raw pixels along a cut whose final pixels differ from those of the whole picture."""
         return min(_MARGIN, (self.side - 1) // 2)
 
     def inside(self, scale: int) -> Tensor:
-        """1 where a part of a final picture is as in the whole, 0 close to where it was cut:
-        float32 [n, 1, scale * side, scale * side]."""
+        """1 where a part of a final picture equals the whole picture's, 0 near the cuts: float32
+        [n, 1, scale * side, scale * side]."""
         steps = torch.arange(self.side, device=self.corner.device)
         margin = self.margin
         at_start, at_end = self.corner == 0, self.corner + self.side == self.whole  # [n, 2]

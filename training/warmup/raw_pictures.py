@@ -1,8 +1,8 @@
-"""What a frozen generator gives its super-resolution to enlarge, kept on disk clip by clip.
+"""The input that a frozen generator gives its super-resolution, stored on disk clip by clip.
 
-A clip's file holds raw features of its first and last frame, and of the last one seen from a camera
-that is turned a little, with where each of its pixels lies in that other view; and the true
-pictures of the two frames.
+A clip's file holds the raw features of its first and last frame, and of the last one seen from a
+slightly turned camera, with the position of each of its pixels in that view; and the true pictures
+of the two frames.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ class RawClips:
     """n clips."""
 
     features: Tensor
-    """[n, 3, C, h, w]: of the first frame, of the last, and of the last from the turned camera."""
+    """Features [n, 3, C, h, w]: of the first frame, of the last, and of the last from the turned
+    camera."""
     places: Tensor
-    """Of the last frame [n, 3, h, w]: how much further right and down a pixel is seen by the turned
-    camera, as fractions of the picture, and whether it is seen there, 0 or 1."""
+    """For the last frame [n, 3, h, w]: how much further right and down the turned camera sees a
+    pixel, as fractions of the picture, and whether it sees it, 0 or 1."""
     images: Tensor
     """True pictures of the first and the last frame, uint8 [n, 2, 3, H, W]."""
     w: Tensor
@@ -185,7 +186,7 @@ def turned(numbers: np.ndarray, degrees: float, seed: int) -> np.ndarray:
 
 
 def _places(target: View, source: View) -> Tensor:
-    """Where a view's pixels are in another one: see `RawClips.places`."""
+    """The positions of a view's pixels in another one: see `RawClips.places`."""
     height, width = target.depth.shape[2:]
     places, _ = project(back_project(target.depth, target.cameras), source.cameras)
     rows = (torch.arange(height, device=places.device) + 0.5) / height

@@ -4,9 +4,9 @@
     python -m training.warmup.sharpen --data heads.zip --out runs/sharp \
         --start-from runs/warm/generator.safetensors
 
-What no code tells, such as the strands of hair, a regression can only blur. Here a discriminator of
-patches asks for it, beside the warm-up's losses of pictures. All but the super-resolution stays as
-it is, so what it enlarges is rendered once and kept in the run's folder. A run can be stopped at
+Details that no code determines, such as strands of hair, are blurred by a regression. Here a patch
+discriminator restores them, together with the warm-up's picture losses. Only the super-resolution
+is trained, so its input is rendered once and stored in the run's folder. A run can be stopped at
 any moment and continued with --resume.
 
 A short trial on the bundled model (409 clips, 700 of the 8,000 updates, on two busy cores) took the
@@ -88,11 +88,11 @@ class SharpenConfig:
     discriminator_lr: float = 8e-4
     """Learning rate of the discriminator."""
     adversarial: float = 0.1
-    """Weight of what the discriminator asks for."""
+    """Weight of the discriminator's loss."""
     view: float = 1.0
     """Weight of the difference between two views of one moment."""
     view_every: int = 2
-    """Updates from one look at that difference to the next."""
+    """Updates from one evaluation of that difference to the next."""
     r1: float = 0.3
     """Weight of R1 (gamma)."""
     r1_every: int = 8
@@ -100,7 +100,7 @@ class SharpenConfig:
     ema: float = 0.997
     """Share that the averaged super-resolution keeps at each update."""
     seed: int = 0
-    """Of every draw."""
+    """Seed of every draw."""
     precision: AmpPrecision = "float32"
     """Number format of the convolutions."""
     compile: bool = False
@@ -114,7 +114,7 @@ class SharpenConfig:
     keep: int = 2
     """Newest states that are kept."""
     stop_after: int | None = None
-    """Updates after which this sitting stops, saved and resumable."""
+    """Updates after which this session stops, saved and resumable."""
     loss: WarmupLossConfig = field(
         default_factory=lambda: WarmupLossConfig(part=40, part_moving=0.3)
     )
@@ -134,8 +134,8 @@ class PatchDiscriminator(nn.Module):
     """Judges the detail in patches of pictures, after pix2pix (Isola et al., 2017, arXiv
     1611.07004).
 
-    It sees what a picture has beyond its means over 5 x 5 pixels: the rest is for the losses that
-    know the truth, and would take it ten times as many updates to see past.
+    It sees only a picture's difference from its means over 5 x 5 pixels: the rest is covered by the
+        losses that know the truth, and learning to ignore it would take ten times as many updates.
     """
 
     def __init__(self) -> None:
@@ -162,12 +162,12 @@ class Sharpening:
     Args:
         config: its settings.
         here: the device; the run is for one process.
-        folder: where states go.
+        folder: folder for the states.
 
     Raises:
         DatasetError: when the data cannot be used.
         CheckpointError: when the generator cannot be read.
-        ValueError: when it is none that can be sharpened on these data.
+        ValueError: when it cannot be sharpened on these data.
     """
 
     def __init__(self, config: SharpenConfig, here: World, folder: RunFolder) -> None:
@@ -254,7 +254,7 @@ class Sharpening:
         """
         try:
             self._make_raw_pictures()
-        except (OSError, SafetensorError) as error:  # safetensors' own for a full disk
+        except (OSError, SafetensorError) as error:  # safetensors' own error for a full disk
             reason = (isinstance(error, OSError) and error.strerror) or str(error).rstrip(".")
             raise RunError(f"{self.raw.folder} cannot be written: {reason}.") from error
 
@@ -341,7 +341,7 @@ class Sharpening:
         """Difference of the last frame's parts [n, 3, H, W] and what the turned camera sees."""
         there, grid, seen = facing(clips.places, parts, self.scale)
         other = self._enlarged(clips, there, slice(2, 3))
-        # Bicubic: a softer lookup would call for softer pictures.
+        # Bicubic: a softer lookup would favour softer pictures.
         carried = F.grid_sample(other, grid, mode="bicubic", align_corners=False)
         known = F.grid_sample(there.inside(self.scale), grid, align_corners=False) > 0.99
         counts = inside * seen * known
@@ -395,7 +395,7 @@ def facing(places: Tensor, parts: Parts, scale: int) -> tuple[Parts, Tensor, Ten
 
 
 def train(config: SharpenConfig, here: World) -> None:
-    """One sitting of a run, with a progress bar and logs.
+    """One session of a run, with a progress bar and logs.
 
     Raises:
         RunError: when the run's folder cannot be used.

@@ -93,7 +93,7 @@ class WarmupConfig:
     ema: float = 0.9985
     """Share that the averaged generator keeps at each update."""
     seed: int = 0
-    """Of weights and every draw."""
+    """Seed of the weights and of every draw."""
     precision: AmpPrecision = "float32"
     """Number format of the convolutions."""
     compile: bool = False
@@ -110,7 +110,7 @@ class WarmupConfig:
     keep: int = 2
     """Newest states that are kept."""
     stop_after: int | None = None
-    """Updates after which this sitting stops, saved and resumable."""
+    """Updates after which this session stops, saved and resumable."""
     loss: WarmupLossConfig = field(default_factory=WarmupLossConfig)
     generator: GeneratorConfig = PRESETS["demo"].generator
 
@@ -140,7 +140,7 @@ class Warmup:
     Args:
         config: its settings.
         here: the device; the warm-up is for one process.
-        folder: where states go.
+        folder: folder for the states.
 
     Raises:
         training.data.DatasetError: when the data cannot be used.
@@ -198,7 +198,8 @@ class Warmup:
         """Why the newest state could not be written."""
 
     def _groups(self, hidden: Collection[str]) -> list[dict]:
-        """What Adam trains: all but the hidden weights, by what decides their learning rate."""
+        """The parameters trained by Adam: all but the hidden weights, grouped by what determines
+        their learning rate."""
         groups: defaultdict[tuple[float, bool], list[nn.Parameter]] = defaultdict(list)
         for name, parameter in self.G.named_parameters():
             if name not in hidden:
@@ -264,8 +265,8 @@ class Warmup:
         self._stopping = True
 
     def _teach(self) -> None:
-        """Teaches the layers that read the codes what these mean, with a progress bar. Stopped in
-        the middle, the run begins anew."""
+        """Teaches the layers that read the codes what these mean, with a progress bar. If it is
+        interrupted, the run starts over."""
         steps = self.config.teach
         draws = Draws((self.config.seed, 0, 1), self.here.device)
         with tqdm(total=lessons.length(self.G, steps), unit="step", desc="Lessons") as bar:
@@ -281,7 +282,7 @@ class Warmup:
         config, number = self.config, self.state.update
         on_rays = number < config.updates
         position = number * config.batch
-        if self.loader.position != position:  # the run goes on where another stopped
+        if self.loader.position != position:  # the run continues where another stopped
             self.loader.close()
             self.loader.position = position
         batch = next(self.loader).to(self.here.device)
@@ -320,12 +321,12 @@ class Warmup:
             for average, (name, parameter) in pairs:
                 if parameter.requires_grad:
                     done, _ = self._done(number, _enlarges(name))
-                    keep = min(self.config.ema, 1 - 1 / (0.1 * done + 1))  # first ones fade fast
+                    keep = min(self.config.ema, 1 - 1 / (0.1 * done + 1))  # early values fade fast
                     average.lerp_(parameter, 1 - keep)
 
     @torch.no_grad()
     def _average_w(self) -> None:
-        """Finds the average person, whom truncation pulls towards."""
+        """Finds the average person, which truncation pulls towards."""
         z = Draws((self.config.seed,), self.here.device).normal(_AVERAGED, self.G_ema.config.z_dim)
         self.G_ema.backbone.mapping.w_avg.copy_(self.G_ema.mapping(z)[:, 0].mean(dim=0))
 
@@ -358,7 +359,7 @@ class Warmup:
             return losses
         assert self.G.superresolution is not None
         whole = self.config.generator.rendering.raw_resolution
-        # Both frames of every other clip: how far they move apart is what is hard to learn.
+        # Both frames of every other clip: the distance of their movement is what is hard to learn.
         own = torch.arange(len(c), device=c.device).unflatten(0, (-1, 2))
         own = own[self.state.update % min(2, len(own)) :: 2].flatten()
         images = batch.images.flatten(0, 1)[own]
@@ -394,7 +395,7 @@ def _enlarges(name: str) -> bool:
 
 
 def train(config: WarmupConfig, here: World) -> None:
-    """One sitting of a run, with a progress bar and logs.
+    """One session of a run, with a progress bar and logs.
 
     Raises:
         RunError: when the run's folder cannot be used.

@@ -28,7 +28,7 @@ _CLEAR_CHANGE = 0.1
 
 @dataclass(frozen=True)
 class WarmupLossConfig:
-    """Weights of the warm-up's losses; what worked on synthetic heads."""
+    """Weights of the warm-up's losses; these worked on synthetic heads."""
 
     l2: float = 2.0
     """Squared colour error beside the absolute one."""
@@ -41,8 +41,8 @@ class WarmupLossConfig:
     change: float = 0.9
     """Error of the change between a clip's two frames: without it faces hardly move."""
     change_squared: float = 15.0
-    """Its square. The error alone asks for the median of what may happen, and where a thin edge
-    moves that is no change at all."""
+    """Square of that error. The absolute error alone is minimised by the median of the possible
+    changes, which is no change at all where a thin edge moves."""
     rays: int = 512
     """Rays of a frame."""
     detail: float = 0.2
@@ -52,7 +52,7 @@ class WarmupLossConfig:
     moving_weight: float = 4.0
     """Weight of the latter rays' colours."""
     picture: float = 1.0
-    """Error of the final picture and of its edges, in its stage."""
+    """Error of the final picture and of its edges, in the second stage."""
     picture_squared: float = 4.0
     """Square of that error."""
     picture_moving: float = 4.0
@@ -72,7 +72,7 @@ class Targets:
     pixels: Tensor
     """Index into the picture, rows first, int64 [M, R]; the same for both frames of a clip."""
     weight: Tensor
-    """Of the colour losses [M, R]."""
+    """Weight of the colour losses [M, R]."""
     color: Tensor
     """[M, R, 3] in -1..1."""
     mask: Tensor
@@ -130,8 +130,8 @@ def interest(images: Tensor) -> tuple[Tensor, Tensor]:
 def _guided_depths(targets: Targets, options: RenderingConfig, draws: Draws) -> Tensor:
     """Depths of samples [M, R, S], rising: over the whole ray, and close to the known surface.
 
-    Both frames of a clip take the same draws: else their colours would differ by the sampling's
-    noise, and the loss of the change would see little but that.
+    Both frames of a clip use the same draws: otherwise their colours would differ by sampling
+        noise, which would dominate the loss of the change.
     """
     start, end = options.ray_start, options.ray_end
     device = targets.depth.device
@@ -205,16 +205,16 @@ def ray_losses(
 
 
 def _mask_error(opacity: Tensor, mask: Tensor) -> Tensor:
-    """Cross-entropy: unlike a difference it still pulls where a ray is all but empty; there the
-    density has hardly any slope, and would otherwise never come back."""
+    """Cross-entropy: unlike a difference it still has a gradient where a ray is nearly empty; there
+    the density has hardly any slope, and would otherwise never recover."""
     opacity = opacity.clamp(1e-4, 1 - 1e-4)
     # Written out, because torch's own raises an error for a NaN, which a diverged run meets.
     return -(mask * opacity.log() + (1 - mask) * (1 - opacity).log()).mean()
 
 
 def _occupancy(sigma: Tensor, depths: Tensor, targets: Targets) -> Tensor:
-    """Asks for emptiness in front of the surface and beside the head, and for matter just below
-    the surface; in softplus of sigma, scaled so that its turn lies at a clear surface's density."""
+    """Penalises matter in front of the surface and beside the head, and its lack just below the
+    surface; in softplus of sigma, scaled so that its bend lies at a clear surface's density."""
     behind = depths - targets.depth[..., None]
     opaque = (targets.mask > _OPAQUE)[..., None]
     beside = (targets.mask < 1 - _OPAQUE)[..., None]

@@ -79,8 +79,8 @@ class Thumbnails:
 
         Args:
             request: of one shot; `of_person`, `of_motion` and `of_state` make cheap ones.
-            urgency: 0 for what is visible, more for what may become so: those of a smaller one come
-                first, and of equal ones that asked for first.
+            urgency: 0 for what is visible, more for what may become so: lower numbers come first,
+                and among equal ones earlier requests.
             model: fingerprint of the weights (`ModelInfo.weights`); empty for the present model.
                 Nothing is rendered for others.
         """

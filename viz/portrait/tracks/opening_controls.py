@@ -49,8 +49,8 @@ _CALM_EYES, _CALM_MOUTH = 0.04, 0.02
 """Closing and opening below which eyes and mouth count as at rest, as they would tremble otherwise:
 in the first half of the movement hardly anything is visible."""
 _OTHERS = 0.25
-"""How much of a map's movements is added to those of eyes and mouth: all of it would halve the
-mouth again."""
+"""Fraction of a map's movements that is added to those of eyes and mouth: all of it would halve the
+mouth's opening again."""
 _NO_FACES = "No faces were found on this model's people: no video can drive its motion."
 
 
