@@ -33,7 +33,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A file beside `path` to write to; it replaces the target once it is complete and on the disk.
 
     If anything fails, what was at `path` stays and nothing else is left. The folder must exist. The
-        target of a symbolic link is replaced, not the link. An existing file keeps its mode.
+    target of a symbolic link is replaced, not the link. An existing file keeps its mode.
 
     Raises:
         OSError: when it cannot be written.
@@ -65,8 +65,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def part_beside(path: Path) -> Iterator[Path]:
-    """A name beside `path` for a file or folder that is not complete yet. At the end, anything still under that name is removed. So are such files, also with a further
-    extension, that killed processes have left in the folder.
+    """A name beside `path` for a file or folder that is not complete yet. At the end, anything
+    still under that name is removed. So are such files, also with a further extension, that killed
+    processes have left in the folder.
     """
     _clean(path.parent)
     name = f".{path.name[:_MOST_LETTERS]}.{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.part"

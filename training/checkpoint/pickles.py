@@ -226,7 +226,7 @@ def _key(key: Any) -> Any:
     """The key itself, if it is of a kind that checkpoints have.
 
     Nested tuples are not among these, and hashing a few dozen that contain each other twice takes
-        for ever.
+    for ever.
     """
     for part in key if isinstance(key, tuple) else (key,):
         if not (part is None or isinstance(part, str | int | float | bytes | Inert)):

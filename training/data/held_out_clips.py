@@ -37,8 +37,8 @@ def is_held_out(name: str, share: float) -> bool:
     """Whether the clip with a name is held out.
 
     Clips whose names agree up to the first underscore, such as those of a VoxCeleb speaker, are
-        either all held out or all not. The choice depends only on the name, so that it stays when
-        clips are added.
+    either all held out or all not. The choice depends only on the name, so that it stays when clips
+    are added.
 
     Args:
         name: name of the clip.

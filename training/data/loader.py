@@ -67,8 +67,8 @@ class Loader:
 
     Batch b of rank r holds the samples k = b * N + i * world_size + r for i in 0 .. N/world_size,
     where N is the number of samples in a step of all processes. So all processes together see the
-        samples that a single one with batches of N would, and groups of every n-th sample (as in
-        minibatch standard deviation) are the same.
+    samples that a single one with batches of N would, and groups of every n-th sample (as in
+    minibatch standard deviation) are the same.
     """
 
     def __init__(

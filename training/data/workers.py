@@ -19,7 +19,7 @@ def settle_worker() -> None:
     """Ties this process to its parent, which alone handles Ctrl+C.
 
     The worker ends when its parent is killed. Neither process pools nor data loaders notice that in
-        every case (a worker that is still starting does not).
+    every case (a worker that is still starting does not).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()

@@ -128,8 +128,8 @@ class Codes:
 
         Half of the first units of the mapping and of each motion layer mix the numbers, as usual.
         The others read a single number each, with their kinks at different values: a trait may
-            depend on one number in any way, as the colour of clothes and a blink do, which mixtures
-            learn late.
+        depend on one number in any way, as the colour of clothes and a blink do, which mixtures
+        learn late.
         """
         self.confine(G)
         for weight, basis in self._readers(G):  # as strong as before it read less

@@ -1,10 +1,10 @@
 """Teaches the layers that read the codes what the numbers mean, before any picture is rendered.
 
 A person's hair or a blink depends on the numbers through thresholds, tables and products, which are
-learnt slowly from pictures: their gradients reach the first layers faint and mixed. Where the meaning is known, as
-on synthetic heads, the layers learn it directly within a minute, from any number of draws. Every
-trait can then be read from the mapping's w by a linear map, and the expression from a motion
-layer's output.
+learnt slowly from pictures: their gradients reach the first layers faint and mixed. Where the
+meaning is known, as on synthetic heads, the layers learn it directly within a minute, from any
+number of draws. Every trait can then be read from the mapping's w by a linear map, and the
+expression from a motion layer's output.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ class PatchDiscriminator(nn.Module):
     1611.07004).
 
     It sees only a picture's difference from its means over 5 x 5 pixels: the rest is covered by the
-        losses that know the truth, and learning to ignore it would take ten times as many updates.
+    losses that know the truth, and learning to ignore it would take ten times as many updates.
     """
 
     def __init__(self) -> None:

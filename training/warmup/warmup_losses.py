@@ -131,7 +131,7 @@ def _guided_depths(targets: Targets, options: RenderingConfig, draws: Draws) -> 
     """Depths of samples [M, R, S], rising: over the whole ray, and close to the known surface.
 
     Both frames of a clip use the same draws: otherwise their colours would differ by sampling
-        noise, which would dominate the loss of the change.
+    noise, which would dominate the loss of the change.
     """
     start, end = options.ray_start, options.ray_end
     device = targets.depth.device

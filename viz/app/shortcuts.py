@@ -182,7 +182,7 @@ def handle(commands: Commands) -> None:
     """Acts on the keys pressed in this frame, unless a text field has the keyboard.
 
     Keys that the user has bound take precedence. During a show, keys that usually need no Ctrl act
-        only with it.
+    only with it.
     """
     io = imgui.get_io()
     if io.key_alt or io.key_super or key_inputs.handle(commands.control):

@@ -55,7 +55,8 @@ class PictureCache:
         return entry is not None and entry[0].request.preview is None
 
     def put(self, result: RenderResult, model: str | None = None) -> None:
-        """Caches a result, unless a better picture of the same request is cached or it is too large.
+        """Caches a result, unless a better picture of the same request is cached or it is too
+        large.
 
         A preview that leaves nothing out is kept as the full picture.
 

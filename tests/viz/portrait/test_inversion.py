@@ -18,8 +18,8 @@ from viz.portrait.inversion.code_search import CodeSearch, FittedShot, camera_of
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import FittedPerson, Inversion, refined_fit
 from viz.portrait.inversion.likeness import Likeness
-from viz.portrait.inversion.photo_target import PhotoTarget
 from viz.portrait.inversion.occupancy import Occupancy
+from viz.portrait.inversion.photo_target import PhotoTarget
 from viz.portrait.inversion.weight_tuning import WeightTuning
 
 Photo = tuple[torch.Tensor, np.ndarray]

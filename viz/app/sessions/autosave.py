@@ -132,7 +132,7 @@ class Autosave:
     """Saves the session of one window to a folder that all windows share.
 
     A window holds a lock there from its first save until it closes normally. A lock file that no
-        process holds was left by a window that was killed.
+    process holds was left by a window that was killed.
 
     Args:
         folder: folder for the sessions, which need not exist.

@@ -55,7 +55,7 @@ def apply_gesture(orbit: Orbit, gesture: Gesture, scale: float) -> Orbit:
     """The orbit after one frame's gesture.
 
     `scale` is the viewport's height over the picture's, as gestures are measured in viewport
-        heights.
+    heights.
     """
     if any(gesture.orbit):
         orbit = turned(orbit, gesture.orbit[0] * scale, gesture.orbit[1] * scale)

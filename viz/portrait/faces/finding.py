@@ -37,7 +37,7 @@ def find_faces(pixels: Tensor) -> list[Face]:
     """The faces of a picture, the largest first; empty where there are none (see `NO_FACE`).
 
     Faces down to about 3 % of the picture's longer side are found, also in pictures rotated by 90
-        or 180 degrees.
+    or 180 degrees.
 
     Args:
         pixels: [3, H, W] in 0..1, on any device.

@@ -47,7 +47,7 @@ def read_photo(path: str | os.PathLike[str]) -> Photo:
     """Reads a picture of any format that Pillow knows.
 
     It is rotated according to its EXIF orientation and converted to sRGB; very large ones are
-        reduced.
+    reduced.
 
     Raises:
         UserError: when it cannot be used, saying why.

@@ -65,8 +65,7 @@ class Inversion:
     """Finds the person in a photo.
 
     `run` can be stopped at any time: `person` gives the result so far, and another Inversion of the
-        same photo, model and options that is given `state` continues exactly where this one
-        stopped.
+    same photo, model and options that is given `state` continues exactly where this one stopped.
     """
 
     @torch.inference_mode(False)

@@ -188,7 +188,7 @@ def _choose(faces: _Faces) -> Steps[np.ndarray]:
     """The code [R] around which expressions can go every way.
 
     Codes with the mouth and the eyes about half open are compared by how well their surroundings
-        reach the rest and the expressions of other codes.
+    reach the rest and the expressions of other codes.
     """
     ws = faces.pictures.person()
     tries = faces.draw(_TRIES) * 0.7
@@ -252,9 +252,9 @@ def solve(
     """The map from displacements of points to the codes that caused them.
 
     Ridge regression on the principal components of the displacements, with the penalty that works
-        best for people who are left out. Inverting the regression of displacements on codes would
-        preserve the full size of expressions, but leads to codes outside the region where the map
-        is valid.
+    best for people who are left out. Inverting the regression of displacements on codes would
+    preserve the full size of expressions, but leads to codes outside the region where the map is
+    valid.
 
     Args:
         moved: shifts of people in motion [n, 956].

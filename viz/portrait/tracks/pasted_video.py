@@ -47,7 +47,7 @@ def export_into_video(
     """Steps of pasting the person of a session, moved by its track, into the track's video.
 
     The head is seen from the driver's own camera, as it would not fit the body otherwise; the
-        video's sound is kept.
+    video's sound is kept.
 
     Args:
         renderer: of the model.
