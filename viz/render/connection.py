@@ -149,13 +149,16 @@ class WorkerConnection:
         job: Job,
         done: Callable[[str], None] = lambda _: None,
         ended: Callable[[], None] = lambda: None,
-    ) -> None:
+    ) -> int:
         """Queues a job; jobs run one after the other.
 
         Args:
             job: what is to be done, one of those that the worker knows.
             done: called with the result, within `poll`.
             ended: called instead, also within `poll`, if it failed or was stopped.
+
+        Returns:
+            its number, which `Progress` names.
         """
         self._numbers += 1
         pending = _Pending(self._numbers, job, done, ended)
@@ -165,6 +168,7 @@ class WorkerConnection:
             self._recover()
         else:
             self._send(pending.message())
+        return pending.number
 
     def load(self, path: str, keep: bool = False, ended: Callable[[], None] = lambda: None) -> None:
         """Loads a model in place of the current one, which stays until the new one is ready.

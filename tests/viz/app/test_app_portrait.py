@@ -13,6 +13,7 @@ from skimage import data
 from gui_utils import controls
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
+from tests.viz.portrait.made_videos import write_sound
 from viz import program
 from viz.portrait.camera import self_calibration
 from viz.portrait.inversion.inversion_options import InversionOptions
@@ -228,6 +229,49 @@ def test_photos_that_cannot_be_used_say_why(desk, tmp_path):
     desk.run_jobs(40)
     assert desk.commands.portrait.face is not None
     assert len(desk.commands.portrait.face.landmarks) == 468
+
+
+def test_hostile_files_give_a_sentence_and_take_nothing_away(desk, photo, tmp_path):
+    looked(desk, photo)
+    portrait, state = desk.commands.portrait, desk.commands.state.snapshot()
+    astronaut = Image.open(photo).convert("RGB")
+    astronaut.save(tmp_path / "cut.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "cut.jpg").read_bytes()[:9000])
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
+    (tmp_path / "zero.jpg").write_bytes(b"")
+    (tmp_path / "zero.mov").write_bytes(b"")
+    write_sound(tmp_path / "sound.mp4")
+    for name, words in (
+        ("cut.jpg", "is cut off or damaged"),
+        ("huge.png", "Reduce it first"),
+        ("zero.jpg", "is empty"),
+        ("zero.mov", "is empty"),
+        ("sound.mp4", "no video frames"),
+    ):
+        desk.drop(tmp_path / name)
+        notice = desk.see_toast(f"{name} ", 40)
+        assert words in notice.sentence and "\n" not in notice.sentence
+        desk.until(lambda: desk.commands.portrait is portrait and not desk.commands.following)
+    assert desk.commands.state == state and portrait.face is not None
+    astronaut.save(tmp_path / "other.png")
+    desk.drop(tmp_path / "other.png")
+    desk.frames(1)
+    desk.drop(tmp_path / "cut.jpg")  # while the one before is still looked at
+    desk.until(lambda: desk.commands.portrait.found is not None and not desk.commands.job, 40)
+    assert Path(desk.commands.portrait.path).name == "other.png"
+
+    cat = Image.fromarray(data.chelsea())
+    cat.save(tmp_path / "cat.gif", save_all=True, append_images=[Image.new("RGB", cat.size)])
+    crowd = np.array(astronaut.crop((125, 0, 325, 200)).resize((96, 96)))
+    Image.fromarray(np.tile(crowd, (5, 6, 1))).save(tmp_path / "crowd.png")
+    astronaut.convert("L").save(tmp_path / "grey.jpg")
+    astronaut.convert("CMYK").save(tmp_path / "cmyk.jpg")
+    looked(desk, tmp_path / "cat.gif")
+    desk.see_toast("cat.gif is animated: its first picture is taken")
+    desk.see_toast("No face was found")
+    for name, faces in (("crowd.png", 30), ("grey.jpg", 1), ("cmyk.jpg", 1)):
+        looked(desk, tmp_path / name)
+        assert len(desk.commands.portrait.faces) == faces, name
 
 
 def test_pictures_with_a_session_are_sessions(desk, tmp_path):

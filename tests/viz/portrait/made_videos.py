@@ -1,4 +1,4 @@
-"""Videos that tests write."""
+"""Videos and sounds that tests write."""
 
 from __future__ import annotations
 
@@ -17,5 +17,19 @@ def write_video(path: Path, frames: list[np.ndarray], rate: int = 24) -> Path:
         stream.bit_rate = 4_000_000
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def write_sound(path: Path) -> Path:
+    """Writes a tenth of a second of silence, in the format that the path's ending names."""
+    with av.open(str(path), "w") as container:
+        codec = "pcm_s16le" if path.suffix == ".wav" else "aac"
+        stream = container.add_stream(codec, rate=8000, layout="mono")
+        kind = "s16" if path.suffix == ".wav" else "fltp"
+        values = np.zeros((1, 800), np.int16 if kind == "s16" else np.float32)
+        sound = av.AudioFrame.from_ndarray(values, kind, "mono")
+        sound.sample_rate = 8000
+        container.mux(stream.encode(sound))
         container.mux(stream.encode())
     return path

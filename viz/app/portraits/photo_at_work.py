@@ -33,6 +33,8 @@ class Portrait:
     """Name for the person; empty for the photo's name."""
     looking: bool = False
     """Whether faces are being searched for."""
+    job: int = 0
+    """Number of the job that searches for faces or makes the person."""
     making: str = ""
     """The person file being made; empty while none is."""
     live: np.ndarray | None = field(default=None, repr=False)

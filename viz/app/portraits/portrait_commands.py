@@ -43,14 +43,15 @@ class PortraitCommands(PersonCommands):
         self._ask_for_file("open", "Open a photo", _PHOTOS, self.open_photo)
 
     def open_photo(self, path: str) -> None:
-        """Shows a photo beside the picture and searches it for faces."""
+        """Shows a photo beside the picture and searches it for faces. If it cannot be read, the
+        photo before it stays."""
         if self.portrait.making:
             self.notify("info", "A person is being made: stop that first, or wait for it.")
             return
-        path = str(Path(path).absolute())
-        self.portrait = Portrait(path, options=self.portrait.options, looking=True)
+        path, before = str(Path(path).absolute()), self.portrait
+        self.portrait = Portrait(path, options=before.options, looking=True)
         self.open_panel("Portrait")
-        self._look(FindFacesJob(path))
+        self._look(FindFacesJob(path), before)
 
     def close_photo(self) -> None:
         """Closes the photo; making a person from it continues."""
@@ -83,7 +84,7 @@ class PortraitCommands(PersonCommands):
             portrait.looking, portrait.corrected = True, False
             self._look(FindFacesJob(portrait.path, face.box, face.eyes))
 
-    def _look(self, job: FindFacesJob) -> None:
+    def _look(self, job: FindFacesJob, before: Portrait | None = None) -> None:
         portrait = self.portrait
 
         def done(text: str) -> None:
@@ -100,9 +101,12 @@ class PortraitCommands(PersonCommands):
         def ended() -> None:
             portrait.looking = False
             if portrait.pixels is None and portrait is self.portrait:
-                self.close_photo()
+                if before is not None and before.found is not None:
+                    self.portrait = before
+                else:
+                    self.close_photo()
 
-        self.worker.start(job, done, ended)
+        portrait.job = self.worker.start(job, done, ended)
 
     # The person -------------------------------------------------------------------------------
 
@@ -146,7 +150,7 @@ class PortraitCommands(PersonCommands):
                 self._show_made(portrait, target)
 
         job = MakePersonJob(portrait.path, face.landmarks, portrait.options, target, model.name)
-        self.worker.start(job, done, ended)
+        portrait.job = self.worker.start(job, done, ended)
 
     def _show_made(self, portrait: Portrait, path: str) -> None:
         """Shows the person with the photo beside it, from the photo's camera."""
@@ -175,8 +179,8 @@ class PortraitCommands(PersonCommands):
     def portrait_progress(self, event: Progress) -> None:
         """Takes the reports of a job about a photo or a person."""
         portrait = self.portrait
-        if event.picture is None:
-            return
+        if event.picture is None or event.number != portrait.job:
+            return  # or it is of a photo that was opened before this one
         if portrait.looking:
             portrait.pixels = event.picture
         elif portrait.making:
