@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.viz.portrait.made_videos import write_video
+from tests.viz.portrait.made_videos import write_sound, write_video
 from training.checkpoint import load_generator, weights_mark
 from viz.portrait.camera.camera_fit import CameraFit, project
 from viz.portrait.camera.face_template import canonical_template
@@ -164,11 +164,7 @@ def test_a_machine_without_webcams(monkeypatch):
 def test_videos_without_pictures_give_a_sentence(tmp_path, name, words):
     path = tmp_path / name
     if name == "sound.wav":
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
-            sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
-            sound.sample_rate = 8000
-            container.mux(stream.encode(sound))
+        write_sound(path)
     else:
         path.write_bytes(b"not a video\n" * 50)
     assert words in camera_sources.source_problem(str(path))

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from skimage import data
 
-from tests.viz.portrait.made_videos import write_video
+from tests.viz.portrait.made_videos import write_sound, write_video
 from viz import program
 from viz.portrait.camera.camera_fit import CameraFit
 from viz.portrait.camera.cropping import crop
 from viz.portrait.camera.face_template import canonical_template
+from viz.portrait.faces.matting import matte
 from viz.portrait.faces.squares import Square
 from viz.portrait.faces.warping import cut
 from viz.portrait.tracks import kept_trail
@@ -25,7 +25,7 @@ from viz.portrait.tracks.film import open_film
 from viz.portrait.tracks.following import FollowedFace, Trail, follow, smoothed
 from viz.portrait.tracks.motion_map import MotionMap
 from viz.portrait.tracks.opening_controls import OpeningControls
-from viz.portrait.tracks.pasting import Colors, into_frame
+from viz.portrait.tracks.pasting import Backdrop, Colors, into_frame
 from viz.portrait.tracks.track_options import TrackOptions
 from viz.portrait.tracks.tracking import track_of
 from viz.state.driving.motion_track import MotionTrack, read_track, write_track
@@ -181,6 +181,40 @@ def test_a_head_put_back_takes_the_films_colours_and_leaves_no_seam():
     assert around.mean() < 0.02 and around.quantile(0.9) < 0.05  # sharp edges at hair and neck
 
 
+def test_other_frames_show_what_the_head_has_hidden():
+    """A head moves before stripes, and a smaller one takes its place: the stripes go on."""
+    photo = torch.from_numpy(data.astronaut()).permute(2, 0, 1).float() / 255
+    fit = CameraFit(0.0, 0.0, (225.0, 125.0), 240.0, 0.0)
+    head = crop(photo, fit, 256).picture
+    person = matte(head)
+    place = torch.arange(256)
+    stripes = (((torch.arange(512) + place[:, None]) // 12) % 2).expand(3, 256, 512) * 0.5 + 0.2
+    frames, fits = [], []
+    for left in (0, 80, 160, 240):
+        frame = stripes.clone()
+        part = frame[:, :, left : left + 256]
+        frame[:, :, left : left + 256] = torch.lerp(part, head, person)
+        frames.append(frame)
+        fits.append(CameraFit(0.0, 0.0, (left + 128.0, 128.0), 256.0, 0.0))
+    behind = Backdrop(frames[0])
+    for frame, there in zip(frames, fits, strict=True):
+        behind.add(frame, there)
+    on_white = torch.lerp(torch.ones_like(head), head, person)
+    small = torch.ones_like(head)
+    small[:, 38:218, 38:218] = torch.nn.functional.interpolate(
+        on_white[None], (180, 180), mode="bilinear", antialias=True
+    )[0]
+    colors = Colors.between([(head, head)])
+    bare = torch.zeros(256, 512, dtype=torch.bool)
+    bare[15:140, 160 + 20 : 160 + 236] = ((person > 0.9) & (matte(small) < 0.01))[15:140, 20:236]
+    assert bare.sum() > 2000
+    errors = []
+    for backdrop in (None, behind.picture()):
+        made = into_frame(frames[2], small, fits[2], colors, backdrop)
+        errors.append(float((made - stripes).abs().mean(0)[bare].mean()))
+    assert errors[1] < 0.4 * errors[0]
+
+
 def test_tracks_are_kept(tmp_path):
     made = track()
     write_track(tmp_path / "a.track", made)
@@ -218,11 +252,7 @@ def test_files_that_are_no_tracks_are_refused(tmp_path):
 def test_videos_that_cannot_be_used_give_a_sentence(tmp_path, name, words):
     path = tmp_path / name
     if name == "sound.wav":
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
-            sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
-            sound.sample_rate = 8000
-            container.mux(stream.encode(sound))
+        write_sound(path)
     else:
         path.write_bytes(b"" if name == "empty.mp4" else b"not a video\n" * 50)
     with pytest.raises(UserError, match=words) as caught, open_film(path):

@@ -24,7 +24,7 @@ from viz.exports.video.sound import SUFFIXES, add_sound
 from viz.portrait.camera.camera_fit import CameraFit
 from viz.portrait.camera.cropping import crop
 from viz.portrait.tracks.film import open_film
-from viz.portrait.tracks.pasting import Colors, into_frame
+from viz.portrait.tracks.pasting import Backdrop, Colors, into_frame
 from viz.render.renderer import Renderer
 from viz.state.driving import driven
 from viz.state.driving.motion_track import MotionTrack
@@ -34,6 +34,8 @@ from viz.state.types import Orbit, SessionState
 
 _COMPARED = 7
 """Number of frames used for matching colours."""
+_LOOKED_BEHIND = 24
+"""Number of frames used for finding the background."""
 
 
 def export_into_video(
@@ -90,6 +92,7 @@ def export_into_video(
                 "the track was made from."
             )
         colors = yield from _colors(renderer, moment, track, Path(film), first)
+        backdrop = yield from _backdrop(track, Path(film), first, count, renderer.G.device)
         out = stack.enter_context(writer(renderer, state, moment, path, overwrite))
         frames = FrameRenderer(renderer, Look(views=("image",)))
         for k, pixels in enumerate(opened.frames()):
@@ -97,7 +100,8 @@ def export_into_video(
             words, done = f"Frame {k + 1} of {count}", 0.1 + 0.85 * k / count
             head = yield from frames.steps(moment.at(k), words, done)
             fit = fit_of(track, first + k)
-            made = into_frame(pixels.to(renderer.G.device), _tensor(head, renderer), fit, colors)
+            there = pixels.to(renderer.G.device)
+            made = into_frame(there, _tensor(head, renderer), fit, colors, backdrop)
             out.add((made * 255).round().byte().permute(1, 2, 0).cpu().numpy())
         for done in out.finish(film, (track.first + first) / track.fps):
             yield f"Writing {path.name}", 0.95 + 0.05 * done
@@ -116,18 +120,46 @@ def _colors(
     """Steps of comparing colours in frames spread over the track, so that colours do not
     flicker."""
     frames = FrameRenderer(renderer, Look(views=("image",)))
-    numbers = np.unique(np.linspace(0, moment.count - 1, _COMPARED).round().astype(int)).tolist()
+    numbers = _spread(moment.count, _COMPARED)
     pairs: list[tuple[Tensor, Tensor]] = []
     for number in numbers:
         done = 0.1 * len(pairs) / len(numbers)
         head = yield from frames.steps(moment.at(number), "Comparing colours", done)
         picture = _tensor(head, renderer)
-        with open_film(film, track.first + first + number, 1) as one:
-            pixels = next(iter(one.frames())).to(picture)
-        _require_size(pixels, track, str(film))
+        pixels = _frame(film, track, first + number).to(picture)
         there = crop(pixels, fit_of(track, first + number), picture.shape[-1])
         pairs.append((picture, there.picture))
     return Colors.between(pairs)
+
+
+def _backdrop(
+    track: MotionTrack, film: Path, first: int, count: int, device: torch.device
+) -> Steps[Tensor]:
+    """Steps of finding what is behind the driver [3, H, W]."""
+    numbers = _spread(count, _LOOKED_BEHIND)
+    # Where the face was not seen, nobody knows whom to leave out.
+    numbers = [number for number in numbers if track.found[first + number]] or numbers[:1]
+    behind = None
+    for number in numbers:
+        yield "Looking behind the head", 0.1
+        pixels = _frame(film, track, first + number).to(device)
+        behind = behind or Backdrop(pixels)
+        behind.add(pixels, fit_of(track, first + number))
+    assert behind is not None
+    return behind.picture()
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Numbers of some frames among `count`, evenly."""
+    return np.unique(np.linspace(0, count - 1, most).round().astype(int)).tolist()
+
+
+def _frame(film: Path, track: MotionTrack, number: int) -> Tensor:
+    """A frame of the track's video [3, H, W]."""
+    with open_film(film, track.first + number, 1) as one:
+        pixels = next(iter(one.frames()))
+    _require_size(pixels, track, str(film))
+    return pixels
 
 
 def _require_size(pixels: Tensor, track: MotionTrack, film: str) -> None:

@@ -1,9 +1,10 @@
 """A generator's head pasted into the frames of a video: matted, with matched colours and soft
 edges.
 
-The model's head appears in front of the video's own background: where the driver's head extends
-beyond the new one, it is covered by an extension of the surrounding background (pull-push
-interpolation, Gortler et al., "The Lumigraph", 1996).
+The model's head appears in front of the video's own background. Where the driver's head extends
+beyond the new one, it is covered by what other frames show there, adapted to the colours around it;
+what no frame shows is an extension of the surrounding background (pull-push interpolation, Gortler
+et al., "The Lumigraph", 1996).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor
 from viz.portrait.camera.camera_fit import CameraFit
 from viz.portrait.camera.cropping import crop, paste
 from viz.portrait.faces.matting import matte
+from viz.portrait.faces.warping import put_back
 
 _SOFT = 0.006
 """Softening of mattes, as the standard deviation in crop sides."""
@@ -30,6 +32,8 @@ fractions of the crop."""
 _HEAD, _HEAD_EDGE = (0.5, 0.47, 0.46), 0.08
 """Centre and radius of the region taken for the driver's head, and the softness of its edge, crop
 sides: the neck and shoulders in the person's matte stay."""
+_HIDDEN = 0.03
+"""How far a matte is widened for what counts as hidden by the driver, crop sides."""
 _GAINS = (0.6, 1.6)
 """Bounds of the factors on the contrast of a colour."""
 
@@ -70,7 +74,38 @@ def _face(picture: Tensor) -> Tensor:
     return picture[:, rows, columns].flatten(1)
 
 
-def into_frame(frame: Tensor, picture: Tensor, fit: CameraFit, colors: Colors) -> Tensor:
+class Backdrop:
+    """The background behind the driver: the mean of the frames in which it is not hidden.
+
+    Args:
+        frame: of the video [3, H, W].
+    """
+
+    def __init__(self, frame: Tensor) -> None:
+        self._sums = torch.zeros_like(frame)
+        self._weights = torch.zeros_like(frame[:1])
+
+    def add(self, frame: Tensor, fit: CameraFit) -> None:
+        """Adds a frame [3, H, W] in 0..1, with its camera and crop."""
+        side = max(64, min(256, round(fit.side)))
+        there = crop(frame, fit, side)
+        hidden = _widened(matte(there.picture), side, _HIDDEN)
+        height, width = frame.shape[-2:]
+        placed, covered = put_back((1 - hidden)[None], fit.square, height, width)
+        seen = (placed * covered).clamp(0, 1) ** 2  # soft borders of the matte count little
+        self._sums += frame * seen
+        self._weights += seen
+
+    def picture(self) -> Tensor:
+        """The background [3, H, W]; what is hidden in all frames is interpolated."""
+        known = self._weights.clamp(max=1)
+        mean = self._sums / self._weights.clamp_min(1e-4)
+        return _filled((mean * known)[None], known[None])[0]
+
+
+def into_frame(
+    frame: Tensor, picture: Tensor, fit: CameraFit, colors: Colors, backdrop: Tensor | None = None
+) -> Tensor:
     """A frame of the video with another head.
 
     Args:
@@ -78,6 +113,8 @@ def into_frame(frame: Tensor, picture: Tensor, fit: CameraFit, colors: Colors) -
         picture: the model's picture from the camera of `fit`, [3, s, s] in 0..1.
         fit: camera and crop of the frame.
         colors: see `Colors.between`.
+        backdrop: what is behind the driver, `Backdrop.picture`; None where only this frame is
+            known.
 
     Returns:
         [3, H, W] in 0..1.
@@ -87,7 +124,8 @@ def into_frame(frame: Tensor, picture: Tensor, fit: CameraFit, colors: Colors) -
     # The model's own background must not shine through the soft edge.
     new = _soft(1 - _widened(1 - matte(picture), side, _EDGE), side)
     person = _widened(matte(there.picture), side)
-    behind = _without(there.picture, person)
+    known = there.picture * 0 if backdrop is None else crop(backdrop, fit, side).picture
+    behind = (known + _without(there.picture - known, person)).clamp(0, 1)
     uncovered = _soft(person, side) * _head(side, picture.device)
     background = torch.lerp(there.picture, behind, uncovered)
     head = torch.lerp(background, colors.matched(picture), new)
