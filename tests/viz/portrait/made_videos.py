@@ -26,9 +26,7 @@ def write_sound(path: Path) -> Path:
     with av.open(str(path), "w") as container:
         codec = "pcm_s16le" if path.suffix == ".wav" else "aac"
         stream = container.add_stream(codec, rate=8000, layout="mono")
-        kind = "s16" if path.suffix == ".wav" else "fltp"
-        values = np.zeros((1, 800), np.int16 if kind == "s16" else np.float32)
-        sound = av.AudioFrame.from_ndarray(values, kind, "mono")
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
         sound.sample_rate = 8000
         container.mux(stream.encode(sound))
         container.mux(stream.encode())
