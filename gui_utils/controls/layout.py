@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,7 +20,11 @@ rects: dict[str, tuple[float, float, float, float]] = {}
 open_sections: dict[str, bool] = {}
 """Which sections are open, by title; an app may store and restore it."""
 
+Mark = Callable[[object, tuple[float, float, float, float]], None]
+"""Takes what a control sets, as `tag` is given it, and the control's rectangle."""
+
 _prefix: list[str] = []
+_marks: list[Mark] = []
 
 _TOOLTIP_FLAGS = imgui.HoveredFlags_.for_tooltip | imgui.HoveredFlags_.allow_when_disabled
 _TOOLTIP_WIDTH = 300.0
@@ -67,6 +71,7 @@ def begin_frame() -> None:
     """Forget the records of the last frame; the window calls it as a frame begins."""
     rects.clear()
     _prefix.clear()
+    _marks.clear()
     _search.frames -= 1
     if _search.frames < 0:
         _search.sought = _search.section = ""
@@ -110,8 +115,15 @@ def _is_disabled() -> bool:
     return bool(flags & imgui.ItemFlags_.disabled)
 
 
+def mark_controls(mark: Mark) -> None:
+    """Have `mark` called, within this frame, for each control that tells what it sets."""
+    _marks.append(mark)
+
+
 def tag(subject: object) -> None:
-    """Note what the control just drawn sets, for `indexing`."""
+    """Note what the control just drawn sets, for `indexing` and `mark_controls`."""
+    for mark in _marks if _search.index is None and rects else ():
+        mark(subject, next(reversed(rects.values())))
     if _search.index is not None and _search.last:
         _search.index[_search.last] = replace(_search.index[_search.last], subject=subject)
 

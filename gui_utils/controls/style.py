@@ -316,17 +316,20 @@ def load_fonts() -> None:
     _current.fonts = loaded
 
 
+def merge_font(path: str) -> None:
+    """Take the characters that the loaded fonts lack from a file of the system.
+
+    Raises `RuntimeError` where it is no font that can be drawn at any size.
+    """
+    for font in (_current.fonts or {}).values():
+        config = imgui.ImFontConfig()
+        config.merge_mode, config.dst_font = True, font
+        imgui.get_io().fonts.add_font_from_file_ttf(path, BODY_SIZE, config)
+
+
 def forget_fonts() -> None:
     """Drop the references to fonts of a context that is about to be destroyed."""
     _current.fonts = None
-
-
-def font_file(name: FontName) -> str:
-    """Path of the file of a font, for what draws text outside Dear ImGui.
-
-    Raises `FileNotFoundError` as `load_fonts` does.
-    """
-    return _font_path(_FONT_FILES[name])
 
 
 def _font_path(file: str) -> str:

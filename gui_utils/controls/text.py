@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
+_met: set[str] = set()
+_taken: set[str] = set()
 
 
 def printable(text: str) -> str:
@@ -14,7 +16,18 @@ def printable(text: str) -> str:
     a NUL would end the text early. Every text that may hold a file's name or an error's message
     passes through here before it is drawn, measured, used as an id or copied.
     """
-    return text if text.isascii() and "\0" not in text else _UNPRINTABLE.sub("\ufffd", text)
+    if text.isascii() and "\0" not in text:
+        return text
+    shown = _UNPRINTABLE.sub("\ufffd", text)
+    _met.update(shown)
+    return shown
+
+
+def take_met() -> set[str]:
+    """Characters that `printable` has met for the first time since the last call."""
+    new = _met - _taken if len(_met) > len(_taken) else set[str]()
+    _taken.update(new)
+    return new
 
 
 def merge_edit(original: str, shown: str) -> str:

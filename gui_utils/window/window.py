@@ -21,6 +21,7 @@ from gui_utils.controls import redraw, style
 from gui_utils.controls.guard import quiet_recovery
 from gui_utils.gl.software import is_software
 from gui_utils.window.display import DisplayError
+from gui_utils.window.missing_glyphs import FindFonts, MissingGlyphs
 from gui_utils.window.placed_window import PlacedWindow
 
 __all__ = ["DisplayError", "Window"]
@@ -47,6 +48,8 @@ class Window(PlacedWindow):
         min_size: Smallest width and height in screen coordinates.
         vsync: Wait for the display on each swap.
         visible: False keeps the window hidden (drawing and `read_pixels` work all the same).
+        find_fonts: Gives paths of fonts that have some characters, which the interface's own fonts
+            lack; called on another thread.
 
     Raises:
         DisplayError: No display, or no OpenGL 3.3.
@@ -64,6 +67,7 @@ class Window(PlacedWindow):
         min_size: tuple[int, int] = (200, 150),
         vsync: bool = True,
         visible: bool = True,
+        find_fonts: FindFonts = lambda _: (),
     ) -> None:
         self.max_fps = 60.0
         self.between: Callable[[], object] = lambda: None
@@ -87,6 +91,7 @@ class Window(PlacedWindow):
         self._open = True
         self._stale = True
         self._applied: tuple[str, float] | None = None
+        self._glyphs = MissingGlyphs(find_fonts, self.wake)
 
         style.palette(theme)  # an unknown name must fail before anything opens
         super().__init__(
@@ -131,6 +136,7 @@ class Window(PlacedWindow):
             self._stale = False
             self._remember_placement()
             self._apply_style()
+        self._glyphs.update()
         imgui.backends.opengl3_new_frame()
         imgui.backends.glfw_new_frame()
         imgui.new_frame()

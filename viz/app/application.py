@@ -19,6 +19,7 @@ from viz.app.screen import Screen
 from viz.app.stage.audience import Audience
 from viz.app.stage.virtual_camera import VirtualCamera
 from viz.app.worker_events import WorkerEvents
+from viz.exports.captions.system_fonts import outlines_for
 from viz.render.connection import WorkerConnection
 from viz.render.worker_host import Launch, in_process
 from viz.state import files
@@ -282,6 +283,7 @@ class App:
     def _draw(self) -> None:
         commands, now = self.commands, time.perf_counter()
         interface = commands.interface
+        self._control_menu.begin()
         self.screen.draw()
         self.window.theme, self.window.ui_scale = interface.theme, interface.ui_scale
         self.dialogs.draw()
@@ -386,6 +388,7 @@ def _open_window(kept: preferences.Preferences) -> Window:
             maximized=bool(kept.window.get("maximized")),
             theme=theme,
             ui_scale=scale,
+            find_fonts=outlines_for,
         )
     except (TypeError, ValueError):  # damaged settings
-        return Window(TITLE, theme=theme, ui_scale=scale)
+        return Window(TITLE, theme=theme, ui_scale=scale, find_fonts=outlines_for)

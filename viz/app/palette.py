@@ -11,7 +11,7 @@ from gui_utils.controls import layout
 from viz.app import shortcuts
 from viz.app.commands import Commands
 from viz.app.control.bindings import Target
-from viz.app.control.setting_paths import path_of
+from viz.app.control.setting_paths import SettingPath, path_of
 from viz.app.gallery.gallery_view import PAGES
 from viz.app.panels import GROUPS, PANELS, Panel
 from viz.app.stage import show_keys
@@ -116,6 +116,14 @@ def target_of(name: str, control: layout.Control, commands: Commands) -> Target 
         if path is not None:
             return Target("setting", path.name, caption)
     return Target("button", name, caption) if control.presses else None
+
+
+def sets(subject: object, path: SettingPath, commands: Commands) -> bool:
+    """Whether a control of this subject sets a setting."""
+    if not isinstance(subject, tuple):
+        return False
+    owner, field = subject
+    return path.is_of(owner, field, commands.state, commands.interface)
 
 
 def _parts(name: str) -> list[str]:

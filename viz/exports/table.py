@@ -21,7 +21,7 @@ from viz.exports.mesh_options import (
     estimate_volume,
 )
 from viz.exports.options import Estimate, Occasion, Options
-from viz.exports.shows import show_options
+from viz.exports.shows import cue_takes, show_options
 
 if TYPE_CHECKING:
     from viz.render.renderer import Renderer
@@ -228,7 +228,7 @@ EXPORTERS: dict[str, Exporter] = {
             show_options.SUFFIXES,
             show_options.ShowOptions,
             _show,
-            show_options.estimate,
+            cue_takes.estimate,
             show_options.problems,
             examples=(
                 "--session talk.json --output talk.html",

@@ -215,8 +215,8 @@ def _problems(kind: Any, value: Any, place: str) -> Iterator[str]:
     elif origin in (types.UnionType, typing.Union):
         if value is not None:
             yield from _problems(_without_none(arguments), value, place)
-    elif origin is tuple:
-        many = arguments[-1] is Ellipsis
+    elif origin in (tuple, list):
+        many = origin is list or arguments[-1] is Ellipsis
         for index, item in enumerate(value):
             part = arguments[0] if many else arguments[index]
             yield from _problems(part, item, f"{place}[{index}]")

@@ -50,13 +50,13 @@ def test_a_face_drives_the_person_and_is_recorded(
     desk = start(DEMO, size=(1100, 700), panels=("Live",))
     desk.settle(60)
     commands = desk.commands
-    assert commands.live is None and "Camera on" not in controls.rects
+    assert commands.live is None and "Video on" not in controls.rects
     before = commands.state.snapshot()
     desk.click("Live/Video")
     desk.choose(talk)
     desk.key("Return")
     desk.until(lambda: commands.live is not None and commands.live.rate > 0, 60)
-    desk.until(lambda: "Camera on" in controls.rects and "Camera picture" in controls.rects)
+    desk.until(lambda: "Video on" in controls.rects and "Camera picture" in controls.rects)
     assert camera(desk).name == "talk.mp4"
     shot = desk.results[-1].request.shots[0]
     assert shot.driven is not None and len(shot.driven.numbers(desk.model.motion_dim))
@@ -74,7 +74,7 @@ def test_a_face_drives_the_person_and_is_recorded(
     desk.until(varied, 30)
     assert not commands.can_undo()  # a face's moves are no steps
     commands.toggle_play()
-    desk.see_toast("close the camera to play")
+    desk.see_toast("close the video to play")
     assert not commands.interface.playing
     desk.click("Live/Save")
     desk.see_toast("Saved live.track", 40)
@@ -87,12 +87,12 @@ def test_a_face_drives_the_person_and_is_recorded(
     desk.until(lambda: commands.live is None)
     desk.until(lambda: not link.process.is_alive(), 20)
     desk.frames(2)
-    assert "Camera on" not in controls.rects
+    assert "Video on" not in controls.rects
     assert replace(commands.state, t=before.t) == before  # the clip was about to play
     commands.open_live_video(str(talk))
     desk.until(lambda: commands.live_drives, 60)
     commands.open_model("")
-    desk.see_toast("The camera was closed: another model is shown", 40)
+    desk.see_toast("The video was closed: another model is shown", 40)
     assert not commands.live_drives and commands.state.drive is None
     monkeypatch.setattr(camera_sources, "webcams", dict)
     commands.interface.live_source = ""

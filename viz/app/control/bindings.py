@@ -6,6 +6,8 @@ An input is named as the user reads it: "CC 74 ch 1", "Note 60 ch 10", "Pitch be
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -33,6 +35,8 @@ WAVES = {SINE: "sine", "LFO wander": "wander"}
 _SWITCHES = ("Note ", "Key ")
 _LARGEST, _MOST = 2**20, 2000
 """Largest file in bytes, and most bindings in it."""
+_LONGEST = 300
+"""Characters of a name in it."""
 
 
 @dataclass(frozen=True)
@@ -163,11 +167,17 @@ class _File:
 
 
 def save(path: Path, bindings: tuple[Binding, ...]) -> None:
-    """Writes a file of bindings.
+    """Writes a file of bindings; one that cannot be read, as edited by hand, is renamed before.
 
     Raises:
         UserError: when it cannot be written, with the reason.
     """
+    if path.exists():
+        try:
+            load(path)
+        except UserError:
+            with suppress(OSError):
+                path.replace(path.with_name(f"{path.stem} (unread){path.suffix}"))
     text = msgspec.json.format(msgspec.json.encode(asdict(_File(list(bindings)))), indent=1)
     files.write_beside(path, lambda file: file.write(text))
 
@@ -187,4 +197,23 @@ def load(path: Path) -> tuple[Binding, ...]:
         raise UserError(f"{path.name} cannot be read: {files.reason(error)}.") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path.name} is no file of bindings: {error}") from error
+    wrong = [sentence for k, binding in enumerate(found) for sentence in _problems(k, binding)]
+    if wrong:
+        raise UserError(f"{path.name} cannot be used: {' '.join(wrong[:4])}")
     return tuple(dict.fromkeys(found))[:_MOST]
+
+
+def _problems(number: int, binding: Binding) -> Iterator[str]:
+    """Sentences on what is wrong with a binding of a file, beyond its types and ranges."""
+    where, target = f"bindings[{number}]", binding.target
+    texts = (("input", binding.input), ("target.place", target.place), ("target.name", target.name))
+    for name, text in texts:
+        if len(text) > _LONGEST:
+            yield f"{where}.{name} has more than {_LONGEST} characters."
+    path = target.setting
+    numbers = path.declared.range if path is not None and path.kind == "number" else None
+    if binding.waves and numbers is None:
+        yield f"{where}.target is no number that could move by itself."
+    for name, end in (("lo", binding.lo), ("hi", binding.hi)):
+        if numbers is not None and end is not None and not numbers.lo <= end <= numbers.hi:
+            yield f"{where}.{name} is {end:g}; it must lie between {numbers.text('and')}."

@@ -30,6 +30,13 @@ class ControlCommands(SessionFiles):
         """Opens what was open when the program was closed, with its bindings."""
         self.control.restore(self.preferences.control)
         self.guarded(self.control.load)
+        names = ", ".join(self._moving_names())
+        if names:
+            stop = ("Stop", self.stop_waves)
+            self.notify("info", f"Moving by itself since the last time: {names}.", buttons=[stop])
+
+    def _moving_names(self) -> list[str]:
+        return [b.target.name or b.target.place for b in self.control.waving]
 
     def set_control(self, wanted: ControlSettings) -> None:
         """Opens and closes inputs."""
@@ -51,6 +58,17 @@ class ControlCommands(SessionFiles):
         """Lets a setting move by itself; `shape` is one of `bindings.WAVES`."""
         self.control.add_wave(shape, target)
         self.set_control(replace(self.control.settings, lfo=True))
+
+    def stop_wave(self, binding: Binding) -> None:
+        """Lets a setting rest that moves by itself."""
+        back = ("Undo", lambda: self.control.change((*self.control.bindings, binding)))
+        self.forget_control(binding)
+        name = binding.target.name or binding.target.place
+        self.notify("info", f"{name} no longer moves by itself.", buttons=[back])
+
+    def stop_waves(self) -> None:
+        """Lets everything rest that moves by itself; the switch of the LFOs moves it again."""
+        self.set_control(replace(self.control.settings, lfo=False))
 
     def learn_control(self, target: Target) -> None:
         """Binds the next input to a setting, a command or a button."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils import controls
@@ -11,7 +12,7 @@ from viz.app import palette
 from viz.app.commands import Commands
 from viz.app.control.bindings import WAVES, Target
 
-_NAME = "Bind"
+_NAME, _SIGN = "Bind", "LFO at"
 _WIDTH = 380.0
 """Design pixels."""
 _TOP = 0.12
@@ -28,6 +29,29 @@ class ControlMenu:
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
         self._target: Target | None = None
+
+    def begin(self) -> None:
+        """Has the controls that this frame draws show which of them move by themselves."""
+        if self._commands.control.waving:
+            layout.mark_controls(self._mark)
+
+    def _mark(self, subject: object, rect: tuple[float, float, float, float]) -> None:
+        """Draws the sign of an LFO before the control that it moves; a click stops it."""
+        commands = self._commands
+        for binding in commands.control.waving:
+            path = binding.target.setting
+            if path is None or not palette.sets(subject, path, commands):
+                continue
+            icon = icons.ICON_FA_WAVE_SQUARE
+            size = imgui.calc_text_size(icon)
+            low = (rect[0] - size.x - style.px(12), (rect[1] + rect[3] - size.y) / 2)
+            high = (rect[0] - style.px(4), low[1] + size.y)
+            imgui.get_window_draw_list().add_text(low, layout.ink(style.palette().accent), icon)
+            layout.record_rect(f"{_SIGN} {path.name}", (*low, *high))
+            if imgui.is_window_hovered() and imgui.is_mouse_hovering_rect(low, high):
+                imgui.set_tooltip(f"Moves by itself ({binding.input}). Click to stop it.")
+                if imgui.is_mouse_clicked(imgui.MouseButton_.left):
+                    commands.stop_wave(binding)
 
     def draw(self) -> None:
         """Opens the menu of a control that was right-clicked with Ctrl held."""

@@ -91,6 +91,12 @@ class SettingPath:
         numbers = self.declared.numbers
         return numbers is not None and numbers.unit == "°" and numbers.ends == (-180, 180)
 
+    def is_of(self, owner: Any, name: str, state: SessionState, interface: Interface) -> bool:
+        """Whether it is the setting `name` of an owner that is a part of the state, or the
+        interface."""
+        above, _, last = self.name.rpartition(".")
+        return last == name and _part(above, state, interface) is owner
+
     @functools.cached_property
     def _steps(self) -> list[str]:
         return self.name.split(".")
@@ -137,11 +143,8 @@ def _value_type(hint: Any) -> Any:
 
 def path_of(owner: Any, name: str, state: SessionState, interface: Interface) -> SettingPath | None:
     """The setting `name` of a part of the state or the interface; None if it cannot be reached."""
-    for path in setting_paths().values():
-        above, _, last = path.name.rpartition(".")
-        if last == name and _part(above, state, interface) is owner:
-            return path
-    return None
+    found = (p for p in setting_paths().values() if p.is_of(owner, name, state, interface))
+    return next(found, None)
 
 
 def _part(name: str, state: SessionState, interface: Interface) -> Any:

@@ -13,7 +13,6 @@ from viz.app.commands import Commands
 from viz.app.viewport.overlays import MARGIN, Rect, pill, pill_size
 from viz.portrait.live.live_messages import SeenFace
 
-_TEXT = "Camera on"
 _WIDTH = 128.0
 """Width of the small picture, design pixels."""
 _ABOVE = 53.0
@@ -40,11 +39,12 @@ class CameraSign:
             return
         margin = style.px(MARGIN)
         right, bottom = area[2] - margin, area[3] - margin - style.px(_ABOVE)
-        width, height = pill_size(_TEXT, icons.ICON_FA_CIRCLE)
+        text = f"{commands.live_thing.capitalize()} on"
+        width, height = pill_size(text, icons.ICON_FA_CIRCLE)
         if live.seen is not None and not alone and area[2] - area[0] > style.px(3 * _WIDTH):
             bottom = self._draw_picture(live.seen, right, bottom) - style.px(6)
-        pill((right - width, bottom - height), _TEXT, icon=icons.ICON_FA_CIRCLE, level="error")
-        record_rect(_TEXT, (right - width, bottom - height, right, bottom))
+        pill((right - width, bottom - height), text, icon=icons.ICON_FA_CIRCLE, level="error")
+        record_rect(text, (right - width, bottom - height, right, bottom))
 
     def close(self) -> None:
         """Frees the GPU memory."""

@@ -93,6 +93,12 @@ class LiveCommands(SessionFiles):
     _shown: deque[tuple[float, float]]
     """When pictures of the person were shown, and their lags."""
 
+    @property
+    def live_thing(self) -> str:
+        """What is opened next, or open now: "camera", or "video" where one stands in for it."""
+        source = Path(self.interface.live_source)
+        return "video" if source.is_absolute() and source.suffix else "camera"
+
     def choose_camera(self, source: str) -> None:
         """Selects the webcam or video to open next; if one is open, switches to it at once."""
         self.interface.live_source = source
@@ -233,7 +239,7 @@ class LiveCommands(SessionFiles):
             return
         if self.model is None or self.model.weights != self.live.weights:
             self.close_camera()
-            self.notify("info", "The camera was closed: another model is shown.")
+            self.notify("info", f"The {self.live_thing} was closed: another model is shown.")
             return
         if self.live.problem:
             self.notify("error", self.live.problem)
@@ -275,7 +281,10 @@ class LiveCommands(SessionFiles):
             interface.playing = False
             path_editing.pause(interface)
             if self._driven is not None:
-                self.notify("info", "A face drives the motion: close the camera to play the clip.")
+                thing = self.live_thing
+                self.notify(
+                    "info", f"A face drives the motion: close the {thing} to play the clip."
+                )
         yaw, pitch = seen.turn if interface.live_turns else (0.0, 0.0)
         drive = Drive(code_text(code), yaw, pitch)
         if drive != state.drive:  # otherwise the face holds still

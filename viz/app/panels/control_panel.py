@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from imgui_bundle import icons_fontawesome_6 as icons
+
 from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.control.bindings import MODES, Binding
@@ -35,6 +37,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     if fold("Addresses"):
         wanted = _addresses(wanted, commands)
     commands.set_control(wanted)
+    _moving(commands)
     inbox = control.inbox
     counted = f"{inbox.count:,}" + (f", {inbox.refused:,} refused" if inbox.refused else "")
     controls.key_value((("Last message", inbox.last or "none yet"), ("Messages", counted)))
@@ -42,6 +45,22 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         controls.request_frame("last message", _REFRESH)
     heading("Bindings")
     _bindings(commands)
+
+
+def _moving(commands: Commands) -> None:
+    """What moves by itself, and what stops it."""
+    names = [b.target.name or b.target.place for b in commands.control.waving]
+    if names:
+        controls.hint(f"Moving by itself: {', '.join(names)}.")
+        button_row(
+            Button(
+                "Stop",
+                commands.stop_waves,
+                "Stops all LFOs; the switch LFO lets them go on.",
+                icon=icons.ICON_FA_WAVE_SQUARE,
+                lit=True,
+            )
+        )
 
 
 def _addresses(wanted: ControlSettings, commands: Commands) -> ControlSettings:

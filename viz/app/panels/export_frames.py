@@ -45,8 +45,16 @@ def draw_picture(
 def draw_show(
     state: SessionState, commands: Commands, options: ShowOptions, suffix: str
 ) -> ShowOptions:
-    """How long cues are shown, and how large the video is."""
-    del state, commands
+    """How long cues are shown, and how large the video is; what moves does so as in the show."""
+    del state
+    here = commands.interface
+    options = replace(
+        options,
+        orbit_period=here.orbit_period,
+        orbit_yaw=here.orbit_yaw,
+        orbit_pitch=here.orbit_pitch,
+        wander_speed=here.animate_speed,
+    )
     options = slider("Each cue", options, "seconds")
     return slider("Height", options, "height") if suffix == ".mp4" else options
 

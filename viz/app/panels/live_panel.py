@@ -29,22 +29,23 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         controls.hint("This model makes still pictures: no face can drive them.")
         return
     _source(commands)
+    thing = commands.live_thing
     lacks = live is None and commands.webcams == {} and not commands.interface.live_source
     button_row(
         Button(
-            "Open camera" if live is None else "Close camera",
+            f"Open {thing}" if live is None else f"Close {thing}",
             commands.toggle_camera,
             "No webcam was found: connect one and press this to look again, or open a video."
             if lacks
-            else "Lets the face in front of the camera drive the person."
+            else f"Lets the face in the {thing} drive the person."
             if live is None
-            else "Closes the camera. The motion from before comes back.",
+            else f"Closes the {thing}. The motion from before comes back.",
             icon=icons.ICON_FA_VIDEO if live is None else icons.ICON_FA_VIDEO_SLASH,
             enabled=model is not None,
             lit=not lacks,
         ),
         Button(
-            "Video",
+            "Other video" if thing == "video" else "Video",
             commands.live_video_dialog,
             "Opens a video in place of a webcam; it plays in real time, again and again.",
             icon=icons.ICON_FA_FILM,
@@ -89,13 +90,13 @@ def _learning(commands: Commands) -> None:
     detail = " \u00b7 ".join(part for part in parts if part)
     if controls.progress(f"{job.name}##Learning", job.fraction, detail=detail):
         commands.cancel_job()
-    controls.hint("This is done once for each model; then the camera opens.")
+    controls.hint(f"This is done once for each model; then the {commands.live_thing} opens.")
 
 
 def _face(live: LiveCamera, commands: Commands) -> None:
     heading("Face")
     if not live.name:
-        controls.hint("Opening the camera\u2026")
+        controls.hint(f"Opening the {commands.live_thing}\u2026")
         return
     seen = live.seen
     has_face = seen is not None and seen.code is not None
@@ -124,8 +125,11 @@ def _face(live: LiveCamera, commands: Commands) -> None:
         seconds = int(time.perf_counter() - live.recording)
         controls.hint(f"Recording, {seconds // 60}:{seconds % 60:02d}")
     if not has_face:
-        controls.hint("No face is seen: look into the camera, in good light.")
-    elif live.rate > 0:
         controls.hint(
-            f"{live.rate:.0f} pictures a second, {1000 * live.lag:.0f} ms behind the camera"
+            "No face is seen in the video."
+            if commands.live_thing == "video"
+            else "No face is seen: look into the camera, in good light."
         )
+    elif live.rate > 0:
+        late = f"{1000 * live.lag:.0f} ms behind the {commands.live_thing}"
+        controls.hint(f"{live.rate:.0f} pictures a second, {late}")

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from training.reasons import first_line
-from viz.app.stage import captions
 from viz.app.stage.board import placed
+from viz.exports.captions.caption_pictures import pasted, picture
 from viz.exports.pictures import mesh_pictures
 from viz.state.layouts import seen_pictures
 from viz.state.types import Display, RenderResult
@@ -113,7 +113,8 @@ class _Frames:
             goes_on = last is not None and last.scene.fade == scene.fade
             known = last.below if last is not None and goes_on else None
             self._below = known or pictures(scene.before, SIZE)
-        self._caption = captions.picture(*scene.words, SIZE) if any(scene.words) else None
+        shown = any(words.strip() for words in scene.words)
+        self._caption = Image.fromarray(picture(*scene.words, SIZE)) if shown else None
         self._whole: np.ndarray | None = None
 
     @property
@@ -132,12 +133,7 @@ class _Frames:
         return self._whole
 
     def _with_caption(self, canvas: Image.Image) -> np.ndarray:
-        if self._caption is not None:
-            canvas = canvas.copy()
-            caption = Image.fromarray(self._caption)
-            margin = round(captions.MARGIN * SIZE[1])
-            canvas.paste(caption, (margin, SIZE[1] - margin - caption.height), caption)
-        return np.asarray(canvas)
+        return np.asarray(pasted(canvas, self._caption) if self._caption else canvas)
 
 
 def pictures(scene: CameraScene, size: tuple[int, int]) -> Image.Image:

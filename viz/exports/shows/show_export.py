@@ -14,13 +14,15 @@ from pathlib import Path
 from string import Template
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from viz.exports import schedule, writing
+from viz.exports import writing
+from viz.exports.captions.caption_pictures import with_caption
 from viz.exports.frame_options import VideoOptions
 from viz.exports.recipes import Recipe
 from viz.exports.shows.cue_frames import CueFrames
-from viz.exports.shows.show_options import ShowOptions, movement
+from viz.exports.shows.cue_takes import cue_take
+from viz.exports.shows.show_options import ShowOptions
 from viz.exports.video import encoders
 from viz.render.renderer import Renderer
 from viz.state.animation import blending
@@ -30,8 +32,6 @@ from viz.state.jobs import Steps
 from viz.state.types import FRAME_RATE, Cue, SessionState
 
 _ASPECT = 16 / 9
-_TITLE, _LINE, _MARGIN = 0.055, 0.034, 0.045
-"""Heights of the caption's lines and its distance to the edge, in heights of the video."""
 
 
 def export_show(
@@ -87,8 +87,8 @@ def _media(
 ) -> Steps[dict[str, object]]:
     """The picture or the video of a cue as a data URI."""
     shown = cue.applied_to(state)
-    take = schedule.take(shown, movement(cue, options.seconds))
-    share = 1 / len(state.cues)
+    found = cue_take(cue, shown, options, loops=True)
+    take, share = found.take, 1 / len(state.cues)
     first = yield from frames.steps(cue, take.at(0), cue.name, done)
     if take.count == 1:
         file = io.BytesIO()
@@ -105,7 +105,8 @@ def _media(
                 encoder.add(_even(pixels))
             for _ in encoder.finish():
                 yield cue.name, done + share
-        return {"kind": "video", "src": _data_uri("video/mp4", part.read_bytes())}
+        uri = _data_uri("video/mp4", part.read_bytes())
+        return {"kind": "video", "repeats": found.repeats, "src": uri}
 
 
 def _data_uri(kind: str, data: bytes) -> str:
@@ -131,16 +132,18 @@ def _write_video(
     with writing.new_file(path) as part:
         encoder = None
         before = np.zeros((size[1], size[0], 3), np.uint8)
-        standing, shown = before, before
+        standing, bare = before, before
         try:
             for k, (cue, at, weight, fresh) in enumerate(plan):
                 detail, done = f"Frame {k + 1} of {len(plan)}", 0.99 * k / len(plan)
                 if at is not None:
                     pixels: np.ndarray = yield from frames.steps(cue, at, detail, done)
-                    standing = _on_canvas(pixels, size, cue)
+                    standing = _on_canvas(pixels, size)
                 if fresh:
-                    before = shown
-                shown = standing if weight >= 1 else _mixed(before, standing, weight)
+                    before = bare
+                bare = standing if weight >= 1 else _mixed(before, standing, weight)
+                words = (cue.title, cue.line)
+                shown = np.asarray(with_caption(Image.fromarray(bare), words))
                 if encoder is None:
                     encoder = encoders.make(part, path, VideoOptions(), shown, len(plan), recipe)
                 encoder.add(shown)
@@ -167,13 +170,14 @@ def _plan(
             for k in range(count):
                 weight = blending.ease((k + 1) / (count + 1))
                 yield cue, blending.blend_states(last[1], end, weight), 1.0, False
-        take = schedule.take(end, movement(cue, options.seconds))
-        stands = max(take.count, round(options.seconds * FRAME_RATE))
+        found = cue_take(cue, end, options, loops=False)
+        moving = found.take.count
+        stands = max(moving, round(options.seconds * FRAME_RATE))
         fades = cue.transition != "cut" and not glides and last is not None
         at = end
         for k in range(stands):
-            moves = take.count > 1 or k == 0
-            at = take.at(k % take.count) if moves else at
+            moves = k == 0 or (moving > 1 and (found.repeats or k < moving))
+            at = found.at(k) if moves else at
             weight = min((k + 1) / (count + 1), 1.0) if fades else 1.0
             yield cue, at if moves else None, weight, k == 0
         last = cue, replace(at, cues=())
@@ -184,23 +188,12 @@ def _mixed(before: np.ndarray, after: np.ndarray, weight: float) -> np.ndarray:
     return mixed.round().astype(np.uint8)
 
 
-def _on_canvas(pixels: np.ndarray, size: tuple[int, int], cue: Cue) -> np.ndarray:
-    """The picture as large as it fits into the middle of a black frame, with the caption."""
+def _on_canvas(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The picture as large as it fits into the middle of a black frame."""
     width, height = size
     scale = min(width / pixels.shape[1], height / pixels.shape[0])
     fitted = (max(round(pixels.shape[1] * scale), 1), max(round(pixels.shape[0] * scale), 1))
     picture = Image.fromarray(pixels).resize(fitted, Image.Resampling.BICUBIC)
     canvas = Image.new("RGB", size)
     canvas.paste(picture, ((width - fitted[0]) // 2, (height - fitted[1]) // 2))
-    draw = ImageDraw.Draw(canvas, "RGBA")
-    y = height - _MARGIN * height
-    for text, part in ((cue.line, _LINE), (cue.title, _TITLE)):
-        if text := " ".join(text.split()):
-            font = ImageFont.load_default(part * height)
-            place = (_MARGIN * height, y)
-            left, top, right, bottom = draw.textbbox(place, text, font, anchor="ls")
-            pad = 0.012 * height
-            draw.rectangle((left - pad, top - pad, right + pad, bottom + pad), (0, 0, 0, 150))
-            draw.text(place, text, (255, 255, 255, 255), font, anchor="ls")
-            y = top - 2.5 * pad
     return np.asarray(canvas)

@@ -1,0 +1,1 @@
+"""Words on pictures, in the fonts that the computer has."""
