@@ -14,6 +14,7 @@ from typing import Literal
 
 import imgui_bundle
 from imgui_bundle import imgui
+from PIL import ImageFont
 
 ThemeName = Literal["dark", "light"]
 FontName = Literal["body", "bold", "mono"]
@@ -321,10 +322,20 @@ def merge_font(path: str) -> None:
 
     Raises `RuntimeError` where it is no font that can be drawn at any size.
     """
+    try:
+        # Dear ImGui makes lines of equal height, in which letters are to be of equal size as well.
+        scale = _line_height(path) / _line_height(_font_path(_FONT_FILES["body"]))
+    except OSError as error:
+        raise RuntimeError(str(error)) from error
     for font in (_current.fonts or {}).values():
         config = imgui.ImFontConfig()
-        config.merge_mode, config.dst_font = True, font
+        config.merge_mode, config.dst_font, config.extra_size_scale = True, font, scale
         imgui.get_io().fonts.add_font_from_file_ttf(path, BODY_SIZE, config)
+
+
+def _line_height(path: str) -> float:
+    """Height of a font's lines as a multiple of its size."""
+    return sum(ImageFont.truetype(path, 1000).getmetrics()) / 1000
 
 
 def forget_fonts() -> None:

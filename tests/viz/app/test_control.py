@@ -463,3 +463,28 @@ def test_a_file_of_bindings_cannot_harm(tmp_path: Path) -> None:
     assert read.target.setting is None
     with pytest.raises(UserError, match="folder"):
         bindings.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"rate": 1e9}, r"bindings\[0\]\.rate is 1e\+09; it must lie between -10 and 10"),
+        ({"period": 0}, r"bindings\[0\]\.period is 0; it must lie between 0\.5 and 600 s"),
+        ({"lo": -1e300}, r"bindings\[0\]\.lo is -1e\+300; it must lie between -3600 and 3600"),
+        ({"hi": 4000}, r"bindings\[0\]\.hi is 4000"),
+        ({"input": "x" * 1000}, "more than 300 characters"),
+        ({"input": "LFO sine", "target": {"kind": "command", "place": "Undo"}}, "no number"),
+    ],
+)
+def test_ranges_hold_in_files_edited_by_hand(
+    tmp_path: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    path = tmp_path / "mine.json"
+    one = {"input": "CC 1 ch 1", "target": {"kind": "setting", "place": "orbit.yaw"}, **changes}
+    text = json.dumps({"bindings": [one]})
+    path.write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        bindings.load(path)
+    bindings.save(path, CONTROLS)  # what was written by hand is not lost
+    assert bindings.load(path) == CONTROLS
+    assert (tmp_path / "mine (unread).json").read_text() == text

@@ -43,6 +43,15 @@ def test_a_setting_moves_by_itself(start: Callable[..., AppDriver], model: Path)
     )
     assert lo <= min(seen) < max(seen) <= hi
     assert not commands.can_undo(), "it is no change that the user made"
+    desk.frames(2)
+    sign = "Camera/LFO at orbit.yaw"
+    assert controls.rects[sign][2] <= controls.rects["Camera/Yaw"][0], "it stands before the slider"
+    desk.click(sign)
+    told = desk.see_toast("no longer moves by itself").sentence
+    desk.frames(2)
+    assert not control.waving and sign not in controls.rects
+    desk.click(f"Toasts/{told}/Undo")
+    desk.until(lambda: control.waving)
     for key in ("shift+F5", "F5"):
         desk.key(key)
     desk.until(lambda: commands.current_show is not None and commands.current_show.stands)
@@ -56,8 +65,13 @@ def test_a_setting_moves_by_itself(start: Callable[..., AppDriver], model: Path)
     commands.set_control(replace(control.settings, lfo=True))
     commands.add_wave("LFO wander", wave.target)
     assert [b.input for b in control.waving] == ["LFO wander"], "one moves a setting"
-    commands.forget_control(*control.waving)
-    assert not commands.moves_by_itself
+    desk.until(lambda: bindings.load(control.path) == control.bindings)
+    again = start(model, size=(1000, 900), panels=("Camera", "Control"))
+    again.see_toast("Moving by itself since the last time: Camera: Yaw")
+    assert again.commands.control.waving
+    again.click("Control/Stop")
+    assert not again.commands.moves_by_itself
+    assert again.commands.control.bindings, "the switch moves it again"
 
 
 def test_a_wander_is_smooth_and_does_not_repeat() -> None:

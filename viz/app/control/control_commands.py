@@ -30,12 +30,13 @@ class ControlCommands(SessionFiles):
         """Opens what was open when the program was closed, with its bindings."""
         self.control.restore(self.preferences.control)
         self.guarded(self.control.load)
-        names = ", ".join(self._moving_names())
-        if names:
+        if names := ", ".join(self.waving_names):
             stop = ("Stop", self.stop_waves)
             self.notify("info", f"Moving by itself since the last time: {names}.", buttons=[stop])
 
-    def _moving_names(self) -> list[str]:
+    @property
+    def waving_names(self) -> list[str]:
+        """Names of what moves by itself."""
         return [b.target.name or b.target.place for b in self.control.waving]
 
     def set_control(self, wanted: ControlSettings) -> None:

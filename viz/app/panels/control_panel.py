@@ -28,6 +28,8 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     wanted = toggle("OSC", wanted, "osc")
     wanted = toggle("Gamepad", wanted, "gamepad")
     wanted = toggle("LFO", wanted, "lfo")
+    if not _moving(commands):
+        wanted = replace(wanted, lfo=False)
     for source in (control.midi, control.osc, control.gamepads):
         if source is not None:
             controls.hint(source.state)
@@ -37,7 +39,6 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     if fold("Addresses"):
         wanted = _addresses(wanted, commands)
     commands.set_control(wanted)
-    _moving(commands)
     inbox = control.inbox
     counted = f"{inbox.count:,}" + (f", {inbox.refused:,} refused" if inbox.refused else "")
     controls.key_value((("Last message", inbox.last or "none yet"), ("Messages", counted)))
@@ -47,20 +48,21 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     _bindings(commands)
 
 
-def _moving(commands: Commands) -> None:
-    """What moves by itself, and what stops it."""
-    names = [b.target.name or b.target.place for b in commands.control.waving]
-    if names:
+def _moving(commands: Commands) -> bool:
+    """What moves by itself, and what stops it; False once that is pressed."""
+    pressed: list[bool] = []
+    if names := commands.waving_names:
         controls.hint(f"Moving by itself: {', '.join(names)}.")
         button_row(
             Button(
                 "Stop",
-                commands.stop_waves,
+                lambda: pressed.append(True),
                 "Stops all LFOs; the switch LFO lets them go on.",
                 icon=icons.ICON_FA_WAVE_SQUARE,
                 lit=True,
             )
         )
+    return not pressed
 
 
 def _addresses(wanted: ControlSettings, commands: Commands) -> ControlSettings:
