@@ -7,7 +7,7 @@ Needs a display with xdotool (or run it under `xvfb-run -s "-screen 0 3300x1200x
 else running. A show of cues over two models is stepped through by real key presses. Reported are
 the time from a key to the cue's full picture on the audience's window, and what that window costs:
 a frame with one window and with both in turns, while the picture stays and with a new one in each,
-and the time between two pictures of a clip that plays.
+and the time between two pictures of a clip that plays, and of a head that the mouse turns.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from viz.state.types import Cue, CuePlay, Orbit, RenderResult
 
 _FRAMES = 80
 """Frames of each measurement."""
+_BESIDE = 1300
+"""Where the audience's window begins, in pixels from the left of the display."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,8 @@ class ShowBench(Bench):
         """Gives the audience's window a size."""
         screen = self.app.audience.screen
         assert screen is not None
+        # Beside the first one, which it would cover where there is no window manager.
+        glfw.set_window_pos(screen.handle, _BESIDE, 0)
         glfw.set_window_size(screen.handle, *size)
         self.until(lambda: screen.size == size)
         self.rest_for(1.0)
@@ -151,8 +155,15 @@ class ShowBench(Bench):
     def clip(self, seconds: float) -> tuple[float, ...]:
         """Milliseconds between two new pictures of a clip, and the processor's time of one, with
         that of the renderer."""
-        row = self.run(MovementRow("clip", 0), seconds, lambda _: None)
-        return 1000 / row.rate, 1000 * (row.window_cores + row.worker_cores) / row.rate
+        return _by_picture(self.run(MovementRow("clip", 0), seconds, lambda _: None))
+
+    def turning(self, seconds: float) -> tuple[float, ...]:
+        """Likewise of a head that the mouse turns: each picture is rendered for it."""
+        return _by_picture(self.orbit(3, seconds))
+
+
+def _by_picture(row: MovementRow) -> tuple[float, float]:
+    return 1000 / row.rate, 1000 * (row.window_cores + row.worker_cores) / row.rate
 
 
 Pair = tuple[tuple[float, ...], tuple[float, ...]]
@@ -181,6 +192,8 @@ def costs_at(
     costs: dict[str, list[Pair]] = {}
     costs[f"{name}, clip"] = bench.pairs(lambda: bench.clip(options.seconds), options.pairs)
     bench.commands.toggle_play()
+    bench.until(bench.is_settled)
+    costs[f"{name}, turning"] = bench.pairs(lambda: bench.turning(options.seconds), options.pairs)
     bench.until(bench.is_settled)
     rate, bench.app.window.max_fps = bench.app.window.max_fps, 1000
     for words, pictures in (("same picture", ()), ("new pictures", (shown, mirrored))):
