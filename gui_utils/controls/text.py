@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 _UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
-_met: set[str] = set()
-_taken: set[str] = set()
+
+met: set[str] = set()
+"""Characters beyond ASCII that have passed through `printable`."""
 
 
 def printable(text: str) -> str:
@@ -19,15 +20,8 @@ def printable(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     shown = _UNPRINTABLE.sub("\ufffd", text)
-    _met.update(shown)
+    met.update(shown)
     return shown
-
-
-def take_met() -> set[str]:
-    """Characters that `printable` has met for the first time since the last call."""
-    new = _met - _taken if len(_met) > len(_taken) else set[str]()
-    _taken.update(new)
-    return new
 
 
 def merge_edit(original: str, shown: str) -> str:

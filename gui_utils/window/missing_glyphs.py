@@ -29,6 +29,7 @@ class MissingGlyphs:
         self._thread: threading.Thread | None = None
         self._found: list[str] = []
         self._merged: set[str] = set()
+        self._seen: set[str] = set()
 
     def update(self) -> None:
         """Between two frames: brings in what was found, and has looked for what is missing now."""
@@ -40,8 +41,11 @@ class MissingGlyphs:
                 if path not in self._merged and len(self._merged) < _MOST:
                     self._merged.add(path)
                     self._merge(path)
-        own = style.font_of("body")
-        lacking = [c for c in text.take_met() if not own.is_glyph_in_font(ord(c))]
+        if len(text.met) == len(self._seen):
+            return
+        own, new = style.font_of("body"), text.met - self._seen
+        self._seen |= new
+        lacking = [c for c in new if not own.is_glyph_in_font(ord(c))]
         if lacking:
             look = threading.Thread(target=self._look, args=(lacking,), name="fonts", daemon=True)
             self._thread, self._found = look, []

@@ -7,10 +7,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import glfw
+import imgui_bundle
 import numpy as np
 import pytest
 from imgui_bundle import imgui
@@ -43,6 +44,38 @@ def test_top_row_comes_first(driver: Driver) -> None:
     pixels = driver.window.read_pixels()
     assert pixels[5, 200].tolist() == [255, 0, 0]
     assert pixels[-5, 200].tolist() != [255, 0, 0]
+
+
+def test_characters_come_from_fonts_that_are_found(display: str, tmp_path: Path) -> None:
+    """Once a text has some that the interface's own fonts lack."""
+    del display
+    script, nobodys = "\U0001d49c", "\U000ffffd"
+    broken = tmp_path / "broken.otf"
+    broken.write_bytes(b"OTTO" + bytes(2000))
+    fonts = Path(imgui_bundle.__file__).parent / "assets" / "fonts" / "latex"
+    asked: list[str] = []
+
+    def find(characters: Sequence[str]) -> list[str]:
+        asked.extend(characters)
+        return [str(broken), str(fonts / "latinmodern-math.otf")]
+
+    driver = Driver(size=(420, 520), find_fonts=find)
+    shown = ["plain \u00e9 \u2026 text"]
+    driver.content = lambda: controls.hint(shown[0])
+    driver.frames()
+    assert not asked, "all that is there already"
+    body = style.font_of("body")
+    assert not body.is_glyph_in_font(ord(script))
+    shown[0] = script * 3 + nobodys
+    driver.until(lambda: body.is_glyph_in_font(ord(script)))
+    assert set(asked) == {script, nobodys}
+    driver.frames()
+    known = driver.window.read_pixels()
+    shown[0] = nobodys * 4
+    driver.frames()
+    assert not np.array_equal(known, driver.window.read_pixels())
+    assert len(asked) == 2, "each is looked for once"
+    driver.window.close()
 
 
 def test_fills_lie_behind_everything(driver: Driver) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import glfw
 import numpy as np
 import pytest
+from PIL import Image
 
 from gui_utils import controls
 from gui_utils.window.picture_window import PictureWindow
@@ -18,6 +19,7 @@ from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver
 from training.checkpoint import save
 from training.networks.generator import Generator
+from viz.exports.captions.caption_pictures import with_caption
 from viz.render.worker_host import in_process
 from viz.state import layouts, named_files, session
 from viz.state.person import Latent
@@ -338,6 +340,8 @@ def test_a_caption_changes_where_the_picture_stays(show: AppDriver) -> None:
     screen = begin(show)
     arrive(show)
     one = screen.read_pixels()
+    exported = with_caption(Image.fromarray(show.picture()), ("One", ""))
+    assert np.abs(one.astype(int) - np.asarray(exported)).max() <= 1, "as in a video"
     show.key("Next")
     arrive(show)
     two = screen.read_pixels()
