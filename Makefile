@@ -6,8 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-# Of the bundled model: how many people are drawn, in how many processes, and how it is trained.
+# Of the bundled model: how many people are drawn, which share of them not from the front, in how many
+# processes, and how it is trained.
 PEOPLE ?= 19000
+AROUND ?= 0.35
 PROCESSES ?= 2
 WARMUP ?= --compile --precision bfloat16
 SHARPEN ?=
@@ -37,9 +39,11 @@ format: $(VENV)/.dev
 # was stopped. ARGS go to the warm-up.
 demo: ict-is-given $(VENV)/.dev
 	$(BIN)/python -m training.synthetic $(DEMO)/heads --model "$(ICT)" --people $(PEOPLE) \
-		--clips-per-person 1 --frames 2 --still --shared-cameras --seed 1 --processes $(PROCESSES)
+		--clips-per-person 1 --frames 2 --still --shared-cameras --seed 1 --around $(AROUND) \
+		--processes $(PROCESSES)
 	$(BIN)/python -m training.synthetic $(DEMO)/held_out --model "$(ICT)" --people 48 \
-		--clips-per-person 1 --frames 3 --still --shared-cameras --seed 2 --landmarks
+		--clips-per-person 1 --frames 3 --still --shared-cameras --seed 2 --around $(AROUND) \
+		--landmarks
 	$(BIN)/python -m training.warmup --data $(DEMO)/heads --out $(DEMO)/run --resume $(WARMUP) $(ARGS)
 	$(BIN)/python -m training.warmup.sharpen --data $(DEMO)/heads --out $(DEMO)/sharp --resume \
 		--start-from $(DEMO)/run/generator.safetensors $(SHARPEN)

@@ -18,6 +18,7 @@ pytest.importorskip("moderngl", reason="moderngl (the extra 'synthetic') is not 
 
 from training.synthetic.baking import bind
 from training.synthetic.garment import fit_shirt
+from training.synthetic.glasses import fit_glasses
 from training.synthetic.head_model import to_world
 from training.synthetic.head_renderer import HeadRenderer, background
 from training.synthetic.synthetic_clips import DEPTH_RANGE, decode_depth, encode_depth
@@ -67,7 +68,9 @@ def test_all_motions_start_from_one_picture(renderer: HeadRenderer):
 
 
 def test_distances_lie_on_the_mesh(renderer: HeadRenderer):
-    renderer.set_identity(_person(4, style="bald", beard=np.zeros(3), beard_length=0.0))
+    renderer.set_identity(
+        _person(4, style="bald", glasses=0.0, beard=np.zeros(3), beard_length=0.0)
+    )
     renderer.set_pose(expr_weights(_motion(4), 0.6))
     vertices, triangles = renderer.mesh()
     rng = np.random.default_rng(0)
@@ -88,7 +91,7 @@ def test_distances_lie_on_the_mesh(renderer: HeadRenderer):
 
 
 def test_landmarks_are_where_they_are_drawn(renderer: HeadRenderer):
-    renderer.set_identity(_person(5, style="bald"))
+    renderer.set_identity(_person(5, style="bald", glasses=0.0))
     renderer.set_pose({})
     camera = Camera.orbit(5, 3)
     marks = renderer.landmarks(camera)
@@ -126,7 +129,7 @@ def test_people_stay_in_the_box(renderer: HeadRenderer):
     head = renderer.head
     for seed in range(25):
         traits = _person(seed)
-        rest = head.identity_vertices(traits.shape)
+        rest = head.identity_vertices(traits.shape, traits.age)
         shirt = fit_shirt(traits, rest, renderer.baked)
         dressed = shirt.tuck_in(rest, head.skin)
         posed = head.posed(dressed, expr_weights(_motion(seed), 1.0))
@@ -156,12 +159,74 @@ def test_skin_does_not_stick_out_of_the_shirt(renderer: HeadRenderer):
     head = renderer.head
     for seed in range(20):
         traits = _person(seed)
-        rest = head.identity_vertices(traits.shape)
+        rest = head.identity_vertices(traits.shape, traits.age)
         shirt = fit_shirt(traits, rest, renderer.baked)
         dressed = shirt.tuck_in(rest, head.skin)[head.skin]
         low = dressed[dressed[:, 1] < shirt.neckline.min()]
         rim = np.hypot(low[:, 0], low[:, 2] + 2.6)
         assert rim.max() < shirt.opening.max() + 0.1
+
+
+def _drawn(renderer: HeadRenderer, camera: Camera, **changes: object) -> np.ndarray:
+    """A person's picture over grey, float64 [H, W, 3]."""
+    renderer.set_identity(_person(3, **{"glasses": 0.0, "style": "short", **changes}))
+    renderer.set_pose({})
+    return renderer.draw(camera).over(np.full(3, 0.5)).astype(float)
+
+
+def test_a_trait_shows_where_it_belongs(renderer: HeadRenderer):
+    camera = Camera.orbit()
+    plain = _drawn(renderer, camera)
+    marks = renderer.landmarks(camera) * renderer.resolution
+    brow, chin = int(marks[17:27, 1].min()), int(marks[8, 1])
+    for rows, changes in (
+        (slice(brow - 12, int(marks[33, 1])), {"glasses": 1.0}),
+        (slice(chin, None), {"pattern": "stripes"}),
+        (slice(0, chin), {"grain": 1.0}),
+        (slice(brow, chin), {"freckles": 0.6}),
+        (slice(int(marks[33, 1]), chin), {"lip_gloss": 1.0}),
+        (slice(0, int(marks[30, 1])), {"sheen": 1.0}),
+    ):
+        change = np.abs(_drawn(renderer, camera, **changes) - _drawn(renderer, camera)).max(axis=-1)
+        assert (change[rows] > 8).sum() > 20, changes
+        change[rows] = 0
+        assert (change > 8).sum() == 0 or "grain" in changes, changes
+    window = [_drawn(renderer, camera, lamps=f"window {side}") for side in ("left", "right")]
+    bright = [picture[brow:chin, : int(marks[30, 0])].mean() for picture in window]
+    assert bright[0] < bright[1] - 10, "a person's right is on our left"
+    assert not np.array_equal(plain, _drawn(renderer, camera, lamps="evening"))
+
+
+def test_ages_have_heads_of_their_own(renderer: HeadRenderer):
+    head = renderer.head
+    marks = head.morphable.landmarks
+    zero = np.zeros(len(_person(0).shape))
+    child, adult, old = (head.identity_vertices(zero, age)[marks] for age in (-1, 0, 1))
+
+    def face(points: np.ndarray) -> float:
+        """How long a face is below the eyes, for the distance of these."""
+        eyes = points[36:48].mean(axis=0)
+        return (eyes[1] - points[8, 1]) / (points[42:48, 0].mean() - points[36:42, 0].mean())
+
+    assert face(child) < 0.93 * face(adult)
+    assert old[[4, 12], 1].max() < adult[[4, 12], 1].max(), "jowls hang"
+    pictures = [_drawn(renderer, Camera.orbit(), age=age) for age in (-1.0, 0.0, 1.0)]
+    for one, other in ((0, 1), (1, 2)):
+        assert np.abs(pictures[one] - pictures[other]).mean() > 1
+
+
+def test_glasses_sit_before_the_eyes(renderer: HeadRenderer):
+    head = renderer.head
+    for seed in range(12):
+        traits = _person(seed)
+        rest = head.identity_vertices(traits.shape, traits.age)
+        points, normals = fit_glasses(traits, rest[head.morphable.landmarks])
+        assert np.isfinite(points).all()
+        assert np.linalg.norm(normals, axis=1) == pytest.approx(1, abs=1e-4)
+        eyes = rest[head.labels > 6]
+        rims = points[: 2 * 41 * 6]
+        assert rims[:, 2].min() > eyes[:, 2].max(), seed
+        assert np.abs(to_world(points)).max() < 0.5
 
 
 def test_drawing_before_an_identity_is_refused(renderer: HeadRenderer):

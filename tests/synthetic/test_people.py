@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from training.synthetic.expression import MOTION_DIM, expr_weights, head_pose
-from training.synthetic.traits import IDENTITY_DIM, Traits, identity_from_u
+from training.synthetic.traits import CHOICES, IDENTITY_DIM, PLACES, Traits, identity_from_u
 
 
 def _flat(traits: Traits) -> dict[str, np.ndarray | str]:
@@ -22,7 +22,7 @@ def test_every_trait_varies_within_reason():
     for name, first in people[0].items():
         values = [person[name] for person in people]
         if isinstance(first, str):
-            assert len(set(values)) == 6
+            assert len(set(values)) == {"style": 8, "lamps": 4, "pattern": 4}[name]
             continue
         assert np.std(np.array(values, float), axis=0).min() > 1e-3, name
         assert np.isfinite(np.array(values, float)).all(), name
@@ -38,6 +38,30 @@ def test_every_number_of_the_identity_code_counts():
         others = [_flat(identity_from_u(u)) for u in changed]
         pairs = zip(people, others, strict=True)
         assert any(not np.array_equal(a[k], b[k]) for a, b in pairs for k in a), i
+
+
+def test_a_number_that_chooses_fades_nothing():
+    """The hair is of one style or another: what is chosen changes at once, and nowhere else."""
+    for name, changes in CHOICES.items():
+        u = np.zeros(IDENTITY_DIM)
+        u[PLACES["style"]], u[PLACES["made_up"]] = -0.5, 1.0  # a beard is possible
+        values = np.sort(np.concatenate([changes - 1e-6, changes + 1e-6, np.linspace(-3, 3, 40)]))
+        people = []
+        for value in values:
+            u[PLACES[name]] = value
+            people.append(identity_from_u(u).numbers())
+        moved = np.abs(np.diff(people, axis=0)).sum(axis=1)
+        between = np.searchsorted(changes, values)
+        assert np.array_equal(moved > 0, np.diff(between) > 0), name
+
+
+def test_colours_of_shirts_go_all_around():
+    rng = np.random.default_rng(5)
+    shirts = np.array(
+        [identity_from_u(rng.standard_normal(IDENTITY_DIM)).shirt for _ in range(300)]
+    )
+    assert {*shirts.argmax(axis=1)} == {*shirts.argmin(axis=1)} == {0, 1, 2}
+    assert np.median(shirts.max(axis=1) - shirts.min(axis=1)) > 0.1
 
 
 def test_wrong_number_of_numbers():

@@ -25,7 +25,7 @@ from training.synthetic.head_model import NECK_AXIS, SKULL_CENTRE, HeadModel, to
 from training.synthetic.ict import LABELS, MorphableModel, Progress, cache_folder
 from training.synthetic.traits import SHAPE_DIM
 
-_VERSION = 3
+_VERSION = 4
 """Increased when the computation changes, so that older files are not used."""
 
 AZIMUTHS = np.linspace(-180, 180, 120, endpoint=False)

@@ -14,8 +14,10 @@ from scipy.sparse.linalg import splu
 
 from training.synthetic.baking import AZIMUTHS, ELEVATIONS, Baked, directions
 from training.synthetic.head_model import SKULL_CENTRE, HeadModel
-from training.synthetic.traits import HairStyle, Traits, smooth
+from training.synthetic.traits import LONG_HAIR, HairStyle, Traits, smooth
 
+_BUN = np.array([0, 0.55, -0.835])
+"""Direction of a bun from the skull's centre."""
 COLUMNS, ROWS = 152, 34
 """Vertices of the cap around the head and from the crown to the tips."""
 
@@ -25,11 +27,20 @@ _EARS = (np.abs(np.abs(AZIMUTHS) - 95) < 27)[:, None] & ((ELEVATIONS < 20) & (EL
 _THICKNESS: dict[HairStyle, tuple[float, float]] = {
     "short": (1.1, 0.8),
     "swept": (1.5, 1.0),
+    "curly": (2.0, 2.0),
+    "tied": (0.7, 0.3),
     "bob": (1.2, 0.6),
     "long": (1.0, 0.7),
 }
 """Least thickness of a cap and what the code adds to it."""
-_LOCKS: dict[HairStyle, float] = {"short": 0.12, "swept": 0.15, "bob": 0.10, "long": 0.13}
+_LOCKS: dict[HairStyle, float] = {
+    "short": 0.12,
+    "swept": 0.15,
+    "curly": 0.10,
+    "tied": 0.05,
+    "bob": 0.10,
+    "long": 0.13,
+}
 """Depth of the grooves between the locks."""
 
 
@@ -95,8 +106,9 @@ class Hairdresser:
         code = traits.hair_shape
         around = np.linspace(-180, 180, COLUMNS, endpoint=False)
         side = np.abs(around)
-        front, fringe, parting = 19 + 8 * code[1], _has_fringe(traits), _parting(traits)
-        if traits.style in ("bob", "long"):
+        front, parting = 19 + 8 * code[1], _parting(traits)
+        fringe = _has_fringe(traits)
+        if traits.style in LONG_HAIR:
             raised = 0 if fringe else 9
             line = np.interp(
                 side,
@@ -119,8 +131,8 @@ class Hairdresser:
                 ],
             )
         waves = 2.5 * parting * np.sin(1.8 * np.radians(around))
-        waves += 0.8 * np.sin(0.31 * around + 6.28 * code[7])
-        waves += 0.5 * np.sin(0.83 * around + 6.28 * code[8])
+        waves += 0.8 * np.sin(0.31 * around + 1.5 * code[7])
+        waves += 0.5 * np.sin(0.83 * around + 1.5 * code[8])
         line = line + smooth(70, 30, side) * waves
         return ndimage.gaussian_filter1d(line, 1.4, mode="wrap")
 
@@ -130,14 +142,14 @@ class Hairdresser:
             return np.zeros(len(self._grows))
         around = np.linspace(-180, 180, COLUMNS, endpoint=False)
         line = np.interp(self._azimuth, around, self.hairline(traits), period=360)
-        soft = 1.5 if traits.style in ("bob", "long") else 4.0
+        soft = 1.5 if traits.style in LONG_HAIR else 4.0
         return np.where(self._grows, smooth(-soft, soft, self._elevation - line), 0)
 
     def cap(self, traits: Traits, vertices: np.ndarray) -> Cap | None:
         """The cap for the rest face `vertices` [V, 3]; None for styles without one."""
         if traits.style in ("bald", "buzz"):
             return None
-        long = traits.style in ("bob", "long")
+        long = traits.style in LONG_HAIR
         code = traits.hair_shape
         around = np.linspace(-180, 180, COLUMNS, endpoint=False)
         line = self.hairline(traits)
@@ -198,7 +210,7 @@ def _blur(grid: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _has_fringe(traits: Traits) -> bool:
-    return bool(traits.hair_shape[11] > 0.62)
+    return traits.style not in ("curly", "tied") and bool(traits.hair_shape[11] > 0.62)
 
 
 def _parting(traits: Traits) -> float:
@@ -220,7 +232,7 @@ def _lift(
     `around` [COLUMNS] is in degrees, `elevation` [COLUMNS, ROWS] in radians.
     """
     code, style, parting = traits.hair_shape, traits.style, _parting(traits)
-    long, fringe = style in ("bob", "long"), _has_fringe(traits)
+    long, fringe = style in LONG_HAIR, _has_fringe(traits)
     turn = np.radians(around)[:, None]
     least, more = _THICKNESS[style]
     thickness = least + more * code[2]
@@ -229,19 +241,31 @@ def _lift(
     taper = 1 - fall * (1 - smooth(0, 4, hang)[:, None])
     raised = np.clip(elevation, 0, None)
     lean = 1 + 0.55 * np.cos(turn - 1.2 * parting) * np.sin(2 * raised)
-    if long:
+    if style == "curly":  # a ball of hair, thinner towards the neck
+        body = 0.45 + 0.55 * smooth(-0.45, 0.5, np.sin(elevation))
+    elif style == "tied":
+        body = 0.6 + 0.4 * smooth(0.1, 0.8, np.sin(elevation))
+    elif long:
         body = 0.75 + 0.25 * smooth(0.1, 0.75, np.sin(elevation)) * lean
     else:
         side = 0.42 - 0.30 * traits.fade
         body = side + (0.98 - side) * smooth(0.15, 0.95, np.sin(elevation)) * lean
     quiff = {"swept": 0.8, "short": 0.25}.get(style, 0.1) * smooth(0.25, 0.8, on_scalp)
     body = body + quiff * np.exp(-((around / 55.0) ** 2))[:, None]
-    phase = 6.28 * code[5:9]
+    # Of a small range: what may be anywhere is learnt as its mean, which is no lock at all.
+    phase = 1.5 * code[5:9]
     locks = np.sin(9 * turn + phase[0] + 2 * on_scalp)
     locks = locks + 0.7 * np.sin(17 * turn + phase[1] - 3 * on_scalp)
     locks = locks + 0.6 * np.sin(31 * turn + phase[2] + 4 * on_scalp)
     locks = _LOCKS[style] * locks * smooth(0.12, 0.5, on_scalp)
-    if not long:  # tousled: clumps along the strands too
+    if style == "curly":
+        curls = np.sin(21 * turn + phase[0]) * np.sin(17 * elevation + phase[1])
+        locks = locks + (0.14 + 0.16 * code[9]) * curls * smooth(0.05, 0.25, on_scalp)
+    elif style == "tied":  # a bun at the back of the crown
+        angle = np.arccos(np.clip(outwards @ _BUN, -1, 1))
+        bun = (2.4 + 1.2 * code[3]) * np.sqrt(np.clip(1 - (angle / 0.36) ** 2, 0, 1))
+        locks = locks + bun
+    elif not long:  # tousled: clumps along the strands too
         clumps = np.sin(23 * turn + 5 * np.sin(3 * turn + phase[3]) + 14 * on_scalp)
         locks = locks + 0.5 * _LOCKS[style] * clumps * np.sin(11 * on_scalp + phase[0])
     lift = thickness * body * taper + locks * np.sqrt(taper) - 0.25 * (1 - taper) ** 3
@@ -260,7 +284,8 @@ def _hanging(
     turn = np.radians(around)[:, None]
     out = outwards * np.array([1, 0, 1])
     out /= np.linalg.norm(out, axis=-1, keepdims=True) + 1e-6
-    wave = 0.35 * code[9] * np.sin(0.8 * drop + 6.28 * code[8] + 3 * turn)
+    wave = (0.1 + 0.45 * traits.wave) * np.sin(0.8 * drop + 1.5 * code[8] + 3 * turn)
+    wave = wave * smooth(0, 2, drop)
     curl = {"bob": 1.2, "long": 0.55}[traits.style] * (0.10 + 0.12 * code[10])
     inwards = curl * np.maximum(drop - 2, 0) * (0.4 + 0.6 * np.abs(np.sin(turn)))
     moved = out * np.where(drop > 0, wave - inwards, 0)[..., None]

@@ -58,6 +58,7 @@ class HeadModel:
         self.eyes = [self._centre(LABELS[name]) for name in ("sclera_L", "sclera_R")]
         """Centres of the eyeballs at rest, float32 [3] each."""
         self._identities = morphable.identities[:SHAPE_DIM].reshape(SHAPE_DIM, -1)
+        self._young, self._old = _ages(self.vertices, self.eyes)
         self._names = {name: i for i, name in enumerate(morphable.expressions)}
         deltas = [delta.ravel() for delta in morphable.expressions.values()]
         self._expressions = sparse.csr_array(np.stack(deltas, axis=1))  # [3 V, E]
@@ -69,10 +70,12 @@ class HeadModel:
         self.triangles = self.triangles[kept]
         self._weld()
 
-    def identity_vertices(self, shape: np.ndarray) -> np.ndarray:
-        """The rest face of the identity `shape` [SHAPE_DIM], float32 [V, 3]."""
-        moved = shape.astype(np.float32) @ self._identities
-        return self.vertices + moved.reshape(-1, 3)
+    def identity_vertices(self, shape: np.ndarray, age: float = 0.0) -> np.ndarray:
+        """The rest face of the identity `shape` [SHAPE_DIM] at an age, see `Traits.age`, float32
+        [V, 3]."""
+        moved = (shape.astype(np.float32) @ self._identities).reshape(-1, 3)
+        aged = max(-age, 0.0) * self._young + max(age, 0.0) * self._old
+        return self.vertices + moved + aged
 
     def posed(self, vertices: np.ndarray, weights: dict[str, float]) -> np.ndarray:
         """`vertices` [V, 3] with expression `weights` by name, float32 [V, 3].
@@ -127,6 +130,43 @@ class HeadModel:
             (np.ones(3 * count, np.float32), (corners, np.tile(np.arange(count), 3))),
             shape=(self._welded.max() + 1, count),
         )
+
+
+def _ages(vertices: np.ndarray, eyes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """What moves a grown-up's vertices [V, 3] to a child's and to an old person's, float32 [V, 3]
+    each. The face model has grown-ups only; proportions are those of Farkas, Anthropometry of the
+    Head and Face (1994), by eye."""
+    x, y, z = vertices.T
+    eye = float(np.mean([centre[1] for centre in eyes]))
+
+    def near(centre: tuple[float, float, float], radius: float) -> np.ndarray:
+        side = np.array([np.copysign(1, x), np.ones_like(x), np.ones_like(x)]).T
+        square = ((vertices - side * np.array(centre)) ** 2).sum(axis=1)
+        return np.exp(-square / radius**2)
+
+    young, old = np.zeros((2, *vertices.shape))
+    # A child's face is short below the eyes, and narrow at the jaw and the neck; all below the chin
+    # moves up with it.
+    young[:, 1] = 0.15 * np.clip(eye - y, 0, 12)
+    narrow = 0.08 * smooth(2, -8, y) + 0.14 * smooth(-8, -12, y)
+    young[:, 0] = -x * narrow
+    young[:, 2] = -(z - NECK_AXIS[1]) * 0.2 * smooth(-8, -12, y)
+    young[:, 2] -= 1.1 * near((0, 0.4, 12.6), 2.2) * smooth(10, 12, z)
+    young[:, 1] += 0.35 * near((0, 0.4, 12.6), 2.2)
+    forehead = near((0, 9, 9.5), 5.0)
+    young[:, 2] += 0.5 * forehead + 0.4 * near((4.6, -2.5, 8.0), 2.6)
+    young[:, 0] += 0.4 * np.sign(x) * near((4.6, -2.5, 8.0), 2.6)
+    for centre in eyes:  # the ball with its lids
+        offset = vertices - centre
+        close = np.exp(-((offset**2).sum(axis=1)) / 2.6**2)
+        young += 0.16 * offset * close[:, None] * (z > 0)[:, None]
+    # Old skin hangs: jowls, hollow cheeks, lids and the tip of the nose.
+    jowl, cheek = near((4.4, -6.6, 6.8), 2.2), near((5.6, -2.2, 7.4), 2.2)
+    old[:, 1] -= 0.7 * jowl + 0.35 * near((0, 0.2, 12.6), 1.8) + 0.2 * near((3.2, 5.0, 9.5), 1.6)
+    old[:, 0] += np.sign(x) * (0.5 * jowl - 0.6 * cheek)
+    old[:, 2] += 0.5 * near((0, 0.2, 12.6), 1.8) * smooth(9, 11, z) - 0.5 * cheek
+    old[:, 2] -= 0.25 * near((0, -3.4, 10.5), 1.8)  # thin lips
+    return young.astype(np.float32), old.astype(np.float32)
 
 
 class Masks:

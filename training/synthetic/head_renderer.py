@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,11 +10,11 @@ import moderngl
 import numpy as np
 
 from training.camera import Camera
-from training.synthetic import garment, hair, shaders
+from training.synthetic import garment, glasses, hair, shaders
 from training.synthetic.baking import FAR, NEAR, baked
 from training.synthetic.head_model import SCALE, HeadModel, to_world
 from training.synthetic.ict import MorphableModel, Progress
-from training.synthetic.traits import HairStyle, Traits
+from training.synthetic.traits import LONG_HAIR, HairStyle, Lamps, Traits, smooth
 
 Background = Literal["white", "black", "backdrop"]
 
@@ -25,10 +25,59 @@ _SCALP_LENGTH: dict[HairStyle, float] = {
     "buzz": 0.30,
     "short": 0.25,
     "swept": 0.25,
+    "curly": 0.25,
+    "tied": 0.1,
     "bob": 0.0,
     "long": 0.0,
 }
 """Length of the hair that is drawn as stubble, in centimetres."""
+_PATTERNS = ("plain", "stripes", "check", "trim")
+
+
+@dataclass(frozen=True)
+class _Lighting:
+    """Lights, linear RGB."""
+
+    key: tuple[float, float, float]
+    """Where the key light stands; towards a person's left, up and to the front."""
+    key_light: tuple[float, float, float]
+    fill_light: tuple[float, float, float]
+    rim_light: tuple[float, float, float]
+    sky: tuple[float, float, float]
+    """Ambient light from above."""
+    ground: tuple[float, float, float]
+    """And from below."""
+
+
+_STUDIO = _Lighting(
+    key=(0.55, 0.65, 1.0),
+    key_light=(0.98, 0.931, 0.8624),
+    fill_light=(0.198, 0.222, 0.255),
+    rim_light=(0.425, 0.45, 0.5),
+    sky=(0.357, 0.374, 0.408),
+    ground=(0.2125, 0.1785, 0.1615),
+)
+_WINDOW = _Lighting(
+    key=(1.3, 0.35, 0.55),
+    key_light=(1.16, 1.16, 1.18),
+    fill_light=(0.05, 0.055, 0.07),
+    rim_light=(0.12, 0.13, 0.15),
+    sky=(0.27, 0.30, 0.35),
+    ground=(0.15, 0.145, 0.14),
+)
+_LAMPS: dict[Lamps, _Lighting] = {
+    "studio": _STUDIO,
+    "window left": _WINDOW,
+    "window right": replace(_WINDOW, key=(-1.3, 0.35, 0.55)),
+    "evening": _Lighting(
+        key=(0.35, 0.25, 1.0),
+        key_light=(1.08, 0.80, 0.52),
+        fill_light=(0.10, 0.15, 0.26),
+        rim_light=(0.55, 0.68, 0.95),
+        sky=(0.26, 0.30, 0.42),
+        ground=(0.24, 0.17, 0.12),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -140,6 +189,7 @@ class HeadRenderer:
         self._make_head()
         self._make_cap()
         self._make_shirt()
+        self._make_glasses()
 
     def _make_targets(self) -> None:
         size, context = (self.resolution, self.resolution), self._context
@@ -220,6 +270,25 @@ class HeadRenderer:
             indices,
         )
 
+    def _make_glasses(self) -> None:
+        context = self._context
+        self._glasses_buffer = context.buffer(reserve=24 * glasses.VERTICES, dynamic=True)
+        self._glasses_program = context.program(shaders.GLASSES_VERTEX, shaders.GLASSES_FRAGMENT)
+        indices = context.buffer(glasses.triangles().tobytes())
+        self._glasses = context.vertex_array(
+            self._glasses_program, [(self._glasses_buffer, "3f 3f", "position", "normal")], indices
+        )
+
+    @property
+    def _programs(self) -> tuple[moderngl.Program, ...]:
+        return (
+            self._skin_program,
+            self._stubble_program,
+            self._cap_program,
+            self._shirt_program,
+            self._glasses_program,
+        )
+
     def close(self) -> None:
         """Release the OpenGL context; the renderer is of no use afterwards."""
         self._context.release()
@@ -232,12 +301,15 @@ class HeadRenderer:
 
     def _dress(self, traits: Traits) -> None:
         head = self.head
-        rest = head.identity_vertices(traits.shape)
+        rest = head.identity_vertices(traits.shape, traits.age)
         shirt = garment.fit_shirt(traits, rest, self.baked)
         self._rest = shirt.tuck_in(rest, head.skin)
         normals = _grid_normals(shirt.points)
         _write(self._shirt_buffer, to_world(shirt.points), normals, shirt.weave)
 
+        if traits.glasses:
+            points, normals = glasses.fit_glasses(traits, rest[head.morphable.landmarks])
+            _write(self._glasses_buffer, to_world(points), normals)
         cap = self.hair.cap(traits, rest)
         self._hangs = cap.hangs if cap else None
         if cap:
@@ -260,32 +332,38 @@ class HeadRenderer:
 
     def _set_colours(self, traits: Traits) -> None:
         aside, height = traits.light.tolist()
-        key = (0.55 + 0.2 * aside, 0.65 + 0.12 * height, 1.0)
-        for program in (
-            self._skin_program,
-            self._stubble_program,
-            self._cap_program,
-            self._shirt_program,
-        ):
+        lights = asdict(_LAMPS[traits.lamps])
+        x, y, z = lights["key"]
+        lights["key"] = (x + 0.2 * aside, y + 0.12 * height, z)
+        for program in self._programs:
             _set(
                 program,
-                key=key,
+                **lights,
                 skin=traits.skin,
                 hair=traits.hair,
                 brow_colour=traits.brow,
                 iris=traits.iris,
                 lip_colour=traits.lips,
                 shirt=traits.shirt,
+                trim=traits.trim,
+                frame=traits.frame,
+                pattern=_PATTERNS.index(traits.pattern),
                 lip_strength=traits.lip_strength,
                 brow_strength=traits.brow_strength,
                 liner_strength=traits.liner,
                 gloss=traits.gloss,
                 blush_strength=traits.blush,
                 freckles=traits.freckles,
-                stubble_strength=1.0 if traits.style in ("bob", "long") else 0.85,
+                grain=traits.grain,
+                wrinkles=float(smooth(0.1, 0.9, traits.age)),
+                lip_gloss=traits.lip_gloss,
+                wave=traits.wave,
+                sheen=traits.sheen,
+                curls=float(traits.style == "curly"),
+                stubble_strength=1.0 if traits.style in LONG_HAIR else 0.85,
                 scalp_length=SCALE * _SCALP_LENGTH[traits.style] * (1 - 0.6 * traits.fade),
                 beard_length=SCALE * traits.beard_length,
-                rough=0.0 if traits.style in ("bob", "long") else 1.0,
+                rough=0.0 if traits.style in ("tied", *LONG_HAIR) else 1.0,
             )
 
     def set_pose(self, weights: dict[str, float]) -> None:
@@ -328,13 +406,7 @@ class HeadRenderer:
         context, size = self._context, self.resolution
         matrix = tuple(camera.projection(NEAR, FAR).T.ravel().tolist())
         eye = tuple(camera.position.tolist())
-        programs = (
-            self._skin_program,
-            self._stubble_program,
-            self._cap_program,
-            self._shirt_program,
-        )
-        for program in programs:
+        for program in self._programs:
             program["matrix"] = matrix
             program["eye"] = eye
         self._drawn.use()
@@ -342,6 +414,8 @@ class HeadRenderer:
         context.enable(moderngl.DEPTH_TEST)
         context.disable(moderngl.CULL_FACE)
         self._shirt.render()
+        if self.traits is not None and self.traits.glasses:
+            self._glasses.render()
         if self._hangs:
             self._draw_cap()
         context.enable(moderngl.CULL_FACE)

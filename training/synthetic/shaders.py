@@ -1,4 +1,4 @@
-"""GLSL of the renderer: skin with eyes and teeth, hair, stubble, cloth.
+"""GLSL of the renderer: skin with eyes and teeth, hair, stubble, cloth, glasses.
 
 All light is computed in linear RGB and written as sRGB (a gamma of 2.2). Besides the colour each
 program writes the distance from the camera along the ray. Positions are world units; `rest` is
@@ -7,7 +7,7 @@ the undeformed head in centimetres, which carries the textures. What passes betw
 """
 
 _COMMON = """#version 400
-uniform vec3 eye, key;
+uniform vec3 eye, key, key_light, fill_light, rim_light, sky, ground;
 layout(location=0) out vec4 colour; layout(location=1) out float distance_;
 
 float hash(vec2 p) {
@@ -18,12 +18,11 @@ float noise(vec2 p) {
   return mix(mix(hash(i), hash(i + vec2(1, 0)), f.x),
              mix(hash(i + vec2(0, 1)), hash(i + vec2(1, 1)), f.x), f.y);
 }
-const vec3 KEY = vec3(.98, .931, .8624), FILL = vec3(.198, .222, .255), RIM = vec3(.425, .45, .5);
 vec3 key_at() { return normalize(key); }
 vec3 fill_at() { return normalize(vec3(-key.x * 1.1, .15, .7)); }
 vec3 rim_at() { return normalize(vec3(-key.x, .5, -.9)); }
 vec3 ambient(vec3 n) {
-  return mix(vec3(.2125, .1785, .1615), vec3(.357, .374, .408), n.y * .5 + .5);
+  return mix(ground, sky, n.y * .5 + .5);
 }
 float shine(vec3 n, vec3 v, vec3 l, float s) {
   return pow(max(dot(n, normalize(v + l)), 0.), s) * (s + 8.) / 25.1;
@@ -35,8 +34,8 @@ vec3 lit(vec3 albedo, vec3 n, vec3 wrap, float ao) {
   vec3 k = max((vec3(dot(n, key_at())) + wrap) / (1. + wrap), 0.);
   vec3 f = max((vec3(dot(n, fill_at())) + wrap) / (1. + wrap), 0.);
   float r = pow(max(dot(n, rim_at()), 0.), 1.3);
-  return albedo * (ambient(n) * soft + KEY * k * mix(1., shade, .75) + FILL * f * ao
-                   + RIM * r * ao * .7);
+  return albedo * (ambient(n) * soft + key_light * k * mix(1., shade, .75) + fill_light * f * ao
+                   + rim_light * r * ao * .7);
 }
 vec2 around(vec3 rest) { return vec2(atan(rest.x, rest.z + .4) * 9., rest.y); }
 void emit(vec3 light, vec3 position) {
@@ -66,21 +65,48 @@ SKIN_FRAGMENT = (
 centroid in vec4 position_ao, normal_lips, rest_part, paint;
 uniform vec3 skin, hair, brow_colour, iris, lip_colour, eye_left, eye_right;
 uniform float lip_strength, brow_strength, liner_strength, gloss, blush_strength, freckles, gape;
-uniform float stubble_strength;
+uniform float stubble_strength, grain, wrinkles, lip_gloss;
 
+float crease(vec2 p, vec2 a, vec2 b, float width) {
+  vec2 e = b - a, d = p - a - e * clamp(dot(p - a, e) / dot(e, e), 0., 1.);
+  return exp(-dot(d, d) / (width * width));
+}
+// Folds of old skin, 0 to 1: beside nose and mouth, on the forehead, under and beside the eyes.
+float folds(vec3 rest) {
+  if (rest.z < 4.) return 0.;
+  vec2 p = vec2(abs(rest.x), rest.y);
+  float f = crease(p, vec2(2., -.3), vec2(3.6, -3.), .2) + .7 * crease(p, vec2(3.3, -4.2),
+                                                                         vec2(3.3, -6.), .2);
+  f += .8 * crease(p, vec2(2., 2.2), vec2(3.3, 1.75), .18);
+  f += .6 * crease(p, vec2(3.3, 1.75), vec2(4.6, 2.3), .18);
+  for (int k = 0; k < 3; k++) {
+    float y = 6.8 + 1.05 * float(k) + .2 * sin(rest.x * 1.1 + float(k));
+    f += .8 * exp(-pow((rest.y - y) / .17, 2.)) * smoothstep(4.6, 2.5, p.x);
+    vec2 out_ = vec2(6.6, 3.5 + .75 * (float(k) - 1.));
+    f += .6 * crease(p, vec2(5.4, 3.3 + .3 * (float(k) - 1.)), out_, .12);
+  }
+  f += .7 * crease(p, vec2(.55, 4.6), vec2(.65, 6.), .16);
+  return min(f, 1.);
+}
 vec3 skin_colour(vec3 rest, float lips) {
+  // Its pattern sticks to the head, two pixels wide and more: finer ones would flicker.
+  vec2 q = around(rest);
   vec3 c = skin * mix(.93, 1.05, noise(rest.xy * 1.3 + rest.z) * .6
                                  + noise(rest.xy * 4. + 7.) * .4);
+  c *= 1. + grain * (.16 * (noise(q * 3.2) - .5) + .10 * (noise(q * 1.7 + 5.) - .5));
+  c = mix(c, c * vec3(1.04, .86, .82), grain * smoothstep(.55, .9, noise(q * .8 + 2.)) * .8);
+  c *= 1. - wrinkles * folds(rest) * vec3(.34, .42, .44);
   c = mix(c, c * vec3(1.08, .70, .66), paint.y * blush_strength);
-  float spots = smoothstep(.80, .9, noise(rest.xy * 5.5 + 3.)) * exp(-pow((rest.y - .5) / 3., 2.));
-  c *= 1. - spots * .28 * freckles;
+  float spots = smoothstep(.66, .8, noise(rest.xy * 2.6 + 3.)) * exp(-pow((rest.y - .5) / 3., 2.));
+  c *= 1. - spots * vec3(.5, .62, .7) * freckles * step(6., rest.z);
   // growth is the scalp's where positive, the beard's where negative
   float grain = noise(around(rest) * 8.);
   float scalp = smoothstep(.1, .75, paint.w + (grain - .5) * .5);
   c = mix(c, hair * .55 + skin * .06, scalp * stubble_strength);
   float beard = smoothstep(.04, .8, -paint.w * (.75 + .5 * grain));
   c = mix(c, brow_colour * .7 + skin * .16, beard * .85);
-  c = mix(c, lip_colour, lips * lip_strength);
+  vec3 lip = lip_colour * (.86 + .28 * noise(vec2(rest.x * 3.4, rest.y * 1.1)));
+  c = mix(c, lip, lips * lip_strength);
   c *= 1. - .35 * lips * smoothstep(.25, 0., abs(rest.y + 3.42)) * step(7., rest.z);
   float side = sign(rest.x);
   float hairs = .80 + .35 * noise(vec2(rest.x * 9. - rest.y * 5. * side,
@@ -93,8 +119,8 @@ vec3 eye_colour(vec3 rest, bool left) {
   vec3 gaze = normalize(vec3(left ? .04 : -.04, 0., 1.));
   float a = acos(clamp(dot(q, gaze), -1., 1.)), around = atan(q.y, q.x), rim = .50;
   vec3 white = mix(vec3(.80, .77, .75), vec3(.70, .45, .40), smoothstep(.55, 1.15, a));
-  vec3 c = iris * (.75 + .7 * noise(vec2(around * 6., a * 14.)));
-  c *= mix(1.5, .75, smoothstep(.2, rim, a)) * (1. - .75 * smoothstep(rim - .10, rim, a));
+  vec3 c = iris * (.6 + noise(vec2(around * 4., a * 9.)));
+  c *= mix(1.7, .8, smoothstep(.2, rim, a)) * (1. - .8 * smoothstep(rim - .10, rim, a));
   c = mix(vec3(.006), c, smoothstep(.17, .22, a));
   return mix(c, white, smoothstep(rim - .03, rim + .05, a));
 }
@@ -105,7 +131,7 @@ void main() {
   float reflect_ = 0., sharp = 20., edge = 1.;
   if (part < 1.5) {                                    // face, head
     albedo = skin_colour(rest, lips);
-    reflect_ = mix(.055, .16, lips) * gloss; sharp = mix(18., 45., lips);
+    reflect_ = mix(.055, .08 + .22 * lip_gloss, lips) * gloss; sharp = mix(18., 50., lips);
     reflect_ *= 1. - .7 * clamp(abs(paint.w) * 1.5, 0., 1.);
     wrap = vec3(.32, .14, .09);
     edge = (.35 + .65 * pow(1. - max(dot(n, v), 0.), 4.)) * 2.2;
@@ -131,7 +157,7 @@ void main() {
   }
   vec3 c = lit(albedo, n, wrap, ao);
   if (part > 4.5 && part < 6.5) c *= mix(.06, 1., smoothstep(0., .45, ao));  // lips shade the lamp
-  c += vec3(1., .97, .93) * (shine(n, v, key_at(), sharp) + shine(n, v, fill_at(), sharp) * .25)
+  c += key_light * (shine(n, v, key_at(), sharp) + shine(n, v, fill_at(), sharp) * .25)
        * reflect_ * mix(1., ao, .85) * edge;
   if (part > 6.5) c = min(c, vec3(.95));
   emit(c / (1. + .18 * c) * 1.08, p);
@@ -147,9 +173,9 @@ vec3 hair_light(vec3 colour_, vec3 n, vec3 t, vec3 v, float strand, float ao) {
   float second = pow(max(0., 1. - pow(along + shift - .18, 2.)), 22.);
   float gleam = (first * .55 + second * .22) * (.25 + 1.1 * strand);
   float k = clamp(dot(n, key_at()) * .7 + .3, 0., 1.);
-  vec3 c = colour_ * (ambient(n) * .9 * ao + KEY * k * mix(1., ao, .6)
-                      + FILL * clamp(dot(n, fill_at()), 0., 1.)
-                      + RIM * 1.2 * pow(clamp(dot(n, rim_at()), 0., 1.), 1.5));
+  vec3 c = colour_ * (ambient(n) * .9 * ao + key_light * k * mix(1., ao, .6)
+                      + fill_light * clamp(dot(n, fill_at()), 0., 1.)
+                      + rim_light * 1.2 * pow(clamp(dot(n, rim_at()), 0., 1.), 1.5));
   return c + (hair * .7 + .04) * gleam * k * .55 * ao;
 }
 """
@@ -170,11 +196,12 @@ CAP_FRAGMENT = (
     + _HAIR_LIGHT
     + """
 centroid in vec4 position_ao, normal_lift; centroid in vec3 strand_tip;
-uniform float sparse, rough; uniform int turn;
+uniform float sparse, rough, wave, sheen, curls; uniform int turn;
 void main() {
   vec3 p = position_ao.xyz, n = normalize(normal_lift.xyz), v = normalize(eye - p);
   vec2 s = strand_tip.xy;
   s.x += rough * 5. * (noise(vec2(s.x * .16, s.y * .55)) - .5);
+  s.x += wave * 2.5 * sin(s.y * 1.5 + .12 * s.x);
   float fine = noise(vec2(s.x * 1.1, s.y * .35)), wide = noise(vec2(s.x * .42 + 9., s.y * .15));
   float thread = noise(vec2(s.x * 2.1 + 3., s.y * .5));
   // Strands end at different places: see the skin between them at the hairline and the tips.
@@ -187,7 +214,12 @@ void main() {
   vec3 t = normalize(cross(n, normalize(cross(vec3(0, 1, 0), n) + 1e-4)));
   float groove = noise(vec2(s.x * .55 + 4., s.y * .2)) - noise(vec2(s.x * .55 + 4.6, s.y * .2));
   n = normalize(n + cross(n, t) * groove * (.5 + .25 * rough));
-  float st = fine * .55 + wide * .45, ao = position_ao.w;
+  // Most of it is three pixels wide or more: that much a tri-plane can hold.
+  float lock = 1. - abs(2. * noise(vec2(s.x * .21 + 2., s.y * .09)) - 1.);
+  float st = fine * .25 + wide * .45 + lock * .3, ao = position_ao.w;
+  float curl = 1. - abs(2. * noise(strand_tip.xy * vec2(.17, 1.3)) - 1.);
+  st = mix(st, .35 * fine + .65 * curl, curls);
+  st = clamp(.5 + (st - .5) * (.7 + .9 * sheen), 0., 1.);
   ao *= mix(.72, 1., smoothstep(.0, .6, normal_lift.w));
   vec3 c = hair * (.45 + 1.05 * st) * mix(.6, 1., ao);
   emit(hair_light(c, n, t, v, st, mix(.5, 1., ao)), p);
@@ -242,7 +274,7 @@ CLOTH_FRAGMENT = (
     _COMMON
     + """
 centroid in vec3 position_, normal_; centroid in vec2 weave_;
-uniform vec3 shirt;
+uniform vec3 shirt, trim; uniform int pattern;
 void main() {
   vec3 n = normalize(normal_), v = normalize(eye - position_);
   bool inside = dot(n, v) < 0.;
@@ -251,12 +283,36 @@ void main() {
   float ribs = abs(fract(weave_.x * 1.6) - .5) * 2.;
   float folds = noise(weave_ * vec2(.16, .3) + 3.) - .5;
   n = normalize(n + vec3(folds * .5, -.12 * folds, 0.));
-  vec3 albedo = shirt * (.92 + .12 * noise(weave_ * 2.));
+  vec2 bands = smoothstep(.44, .56, abs(fract(weave_ / vec2(4.19, 3.)) - .5) * 2.);
+  float second = pattern == 1 ? bands.y : pattern == 2 ? .5 * (bands.x + bands.y) : 0.;
+  second = weave_.y < 2.75 ? (pattern == 3 ? 1. : 0.) : second;
+  vec3 albedo = mix(shirt, trim, second) * (.9 + .16 * noise(weave_ * 1.2));
   albedo *= mix(1., .80 + .16 * ribs, rim);
   albedo *= 1. - .35 * exp(-pow((weave_.y - 2.75) / .12, 2.));   // seam
   float ao = inside ? .35 : mix(.5, 1., smoothstep(.2, 3.5, weave_.y));
   vec3 c = lit(albedo, n, vec3(.1), ao);
-  c += vec3(1., .97, .93) * (shine(n, v, key_at(), 20.) + shine(n, v, fill_at(), 20.) * .25) * .02;
+  c += key_light * (shine(n, v, key_at(), 20.) + shine(n, v, fill_at(), 20.) * .25) * .02;
+  emit(c / (1. + .18 * c) * 1.08, position_);
+}"""
+)
+
+GLASSES_VERTEX = """#version 400
+in vec3 position, normal;
+uniform mat4 matrix;
+centroid out vec3 position_, normal_;
+void main() {
+  gl_Position = matrix * vec4(position, 1);
+  position_ = position; normal_ = normal;
+}"""
+
+GLASSES_FRAGMENT = (
+    _COMMON
+    + """
+centroid in vec3 position_, normal_;
+uniform vec3 frame;
+void main() {
+  vec3 n = normalize(normal_), v = normalize(eye - position_);
+  vec3 c = lit(frame, n, vec3(0.), .9) + key_light * shine(n, v, key_at(), 40.) * .12;
   emit(c / (1. + .18 * c) * 1.08, position_);
 }"""
 )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 SHAPE_DIM = 40
 """Identity modes of the morphable model that vary."""
-IDENTITY_DIM = 83
+IDENTITY_DIM = 95
 """Numbers of an identity code, u ~ N(0, I): the shape, then the traits in the order below."""
 
 PLACES = {
@@ -25,20 +25,70 @@ PLACES = {
     "beard_density": 57,
     "shirt": 63,
     "collar": 64,
+    "freckles": 62,
     "light": 80,
+    "age": 83,
+    "grain": 84,
+    "wave": 85,
+    "sheen": 86,
+    "lip_gloss": 87,
+    "glasses": 88,
+    "rims": 89,
+    "frame": 90,
+    "lamps": 91,
+    "pattern": 92,
+    "shirt_red": 93,
+    "shirt_blue": 94,
 }
 """Places of some traits' numbers in an identity code, as `identity_from_u` reads them."""
 
-HairStyle = Literal["bald", "buzz", "short", "swept", "bob", "long"]
+HairStyle = Literal["bald", "buzz", "short", "swept", "curly", "tied", "bob", "long"]
+Lamps = Literal["studio", "window left", "window right", "evening"]
+Pattern = Literal["plain", "stripes", "check", "trim"]
 _STYLE_SHARES: dict[HairStyle, float] = {
-    "bald": 0.10,
-    "buzz": 0.14,
-    "short": 0.24,
-    "swept": 0.16,
-    "bob": 0.14,
-    "long": 0.22,
+    "bald": 0.08,
+    "buzz": 0.12,
+    "short": 0.20,
+    "swept": 0.15,
+    "curly": 0.11,
+    "tied": 0.10,
+    "bob": 0.11,
+    "long": 0.13,
+}
+_BEARD_SHARES = {"none": 0.50, "stubble": 0.22, "full": 0.14, "around": 0.08, "moustache": 0.06}
+_GLASSES_SHARES = {False: 0.80, True: 0.20}
+_LAMPS_SHARES: dict[Lamps, float] = {
+    "studio": 0.55,
+    "window left": 0.15,
+    "window right": 0.15,
+    "evening": 0.15,
+}
+_PATTERN_SHARES: dict[Pattern, float] = {
+    "plain": 0.50,
+    "stripes": 0.20,
+    "check": 0.15,
+    "trim": 0.15,
 }
 assert tuple(_STYLE_SHARES) == get_args(HairStyle)
+assert tuple(_LAMPS_SHARES) == get_args(Lamps)
+assert tuple(_PATTERN_SHARES) == get_args(Pattern)
+
+CHOICES: dict[str, np.ndarray] = {
+    name: ndtri(np.cumsum(list(shares.values()))[:-1])
+    for name, shares in (
+        ("style", _STYLE_SHARES),
+        ("beard", _BEARD_SHARES),
+        ("glasses", _GLASSES_SHARES),
+        ("lamps", _LAMPS_SHARES),
+        ("pattern", _PATTERN_SHARES),
+    )
+}
+"""Numbers of an identity code that choose one of several things, by their names in `PLACES`, and
+the values at which the choice changes."""
+
+LONG_HAIR: tuple[HairStyle, ...] = ("bob", "long")
+"""Styles that hang down over the ears."""
+_LONG_GROWN: tuple[HairStyle, ...] = ("tied", *LONG_HAIR)
 
 
 def _table(*rows: tuple[int, int, int]) -> np.ndarray:
@@ -76,18 +126,8 @@ _IRIS = _table(
     (96, 134, 170),
     (110, 120, 128),
 )
-_SHIRT = _table(
-    (30, 34, 44),
-    (60, 62, 68),
-    (200, 200, 198),
-    (54, 80, 120),
-    (120, 40, 44),
-    (50, 92, 76),
-    (186, 150, 92),
-    (98, 72, 120),
-    (34, 110, 140),
-    (222, 160, 150),
-)
+_FRAME = _table((24, 22, 24), (70, 42, 26), (128, 96, 60), (120, 122, 128), (110, 30, 34))
+_GREY = _table((158, 156, 154))[0]
 _BACKDROP = _table(
     (222, 224, 228),
     (196, 206, 216),
@@ -97,6 +137,10 @@ _BACKDROP = _table(
     (226, 214, 204),
     (120, 130, 144),
     (188, 178, 196),
+)
+
+_XYZ_TO_RGB = np.array(
+    [[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]
 )
 
 
@@ -141,22 +185,50 @@ class Traits:
     """0 to 0.6; none on dark skin."""
     shirt: np.ndarray
     """Colour of the shirt."""
+    pattern: Pattern
+    trim: np.ndarray
+    """Second colour of the shirt: of its stripes, its checks or its neckband."""
     collar: float
     """Depth of the neckline, 0 (high) to 1 (scooped)."""
     gloss: float
     """Shine of the skin, 0.5 to 1."""
     light: np.ndarray
     """Where the key light stands: (sideways, height), float64 [2], ±2."""
+    lamps: Lamps
+    """How the head is lit: by lamps in front, from a window aside, or by warm light at dusk."""
     backdrop: np.ndarray
     """Colour of the backdrop, sRGB (not linear), 0 to 1."""
     backdrop_gradient: float
     """How much the backdrop darkens towards the corners, 0 to 0.22."""
+    age: float
+    """From a child, -1, to an old person, 1; grown up around 0."""
+    grain: float
+    """Roughness of the skin, 0 to 1: pores and uneven colour."""
+    wave: float
+    """How wavy the hair is, 0 to 1."""
+    sheen: float
+    """How much its strands differ in brightness, 0 to 1."""
+    lip_gloss: float
+    """Shine of the lips, 0 to 1."""
+    glasses: float
+    """1 with glasses and 0 without."""
+    rims: float
+    """Shape of the glasses, 0 (small and round) to 1 (large and square)."""
+    frame: np.ndarray
+    """Colour of the glasses."""
 
     def numbers(self) -> np.ndarray:
-        """All that shows of the head, float64 [95]: colours as they look, by a gamma of 2.2; the
+        """All that shows of the head, float64 [118]: colours as they look, by a gamma of 2.2; the
         hair style as a share of each; densities of the beard, and whether there is one."""
-        colours = (self.skin, self.hair, self.brow, self.iris, self.lips, self.shirt)
-        style = [float(self.style == style) for style in _STYLE_SHARES]
+        colours = (
+            *(self.skin, self.hair, self.brow, self.iris, self.lips, self.shirt),
+            *(self.trim, self.frame),
+        )
+        choices = (
+            *(self.style == style for style in _STYLE_SHARES),
+            *(self.lamps == lamps for lamps in _LAMPS_SHARES),
+            *(self.pattern == pattern for pattern in _PATTERN_SHARES),
+        )
         single = (
             self.melanin,
             self.fade,
@@ -169,12 +241,19 @@ class Traits:
             self.freckles,
             self.collar,
             self.gloss,
+            self.age,
+            self.grain,
+            self.wave,
+            self.sheen,
+            self.lip_gloss,
+            self.glasses,
+            self.rims,
         )
         return np.concatenate(
             [
                 self.shape,
                 *(np.asarray(colour) ** (1 / 2.2) for colour in colours),
-                style,
+                np.array(choices, np.float64),
                 self.hair_shape,
                 self.beard,
                 self.beard > 0,
@@ -218,35 +297,57 @@ def _blend(table: np.ndarray, x: float) -> np.ndarray:
     return table[int(x)] * (1 - x % 1) + table[int(x) + 1] * (x % 1)
 
 
-def _pick_style(x: float) -> HairStyle:
-    for style, share in _STYLE_SHARES.items():
-        x -= share
-        if x < 0:
-            return style
-    return "long"
+_Kind = TypeVar("_Kind")
+
+
+def _pick(shares: dict[_Kind, float], x: float) -> _Kind:
+    """The one of several things, with their shares, that a uniform number chooses."""
+    kinds = list(shares)
+    edges = np.cumsum(list(shares.values()))[:-1]
+    return kinds[int(np.searchsorted(edges, x, side="right"))]
+
+
+_Kind = TypeVar("_Kind")
+
+
+def _pick(shares: dict[_Kind, float], x: float) -> _Kind:
+    """The one of several things, with their shares, that a uniform number chooses."""
+    kinds = list(shares)
+    edges = np.cumsum(list(shares.values()))[:-1]
+    return kinds[int(np.searchsorted(edges, x, side="right"))]
 
 
 def _beard(code: _Code) -> tuple[np.ndarray, float]:
     """Density on (jaw, chin, moustache) and length in centimetres: stubble to full beard."""
-    kind, density, length = code.uniform(), code.uniform(0.45, 1.0), code.uniform(0.05, 1.0)
+    kind = _pick(_BEARD_SHARES, code.uniform())
+    density, length = code.uniform(0.45, 1.0), code.uniform(0.05, 1.0)
     cover = np.array([code.uniform(0.3, 1) for _ in range(3)])
-    if kind < 0.5:
+    if kind == "none":
         return np.zeros(3), 0.0
-    if kind < 0.72:  # stubble all over
+    if kind == "stubble":
         return density * np.array([0.75, 0.9, 0.9]) * (0.5 + 0.3 * cover), 0.05
-    if kind < 0.86:  # full beard
+    if kind == "full":
         return density**0.5 * np.array([1.0, 1.0, 0.95]), 0.2 + 0.9 * length
-    if kind < 0.94:  # around the mouth
+    if kind == "around":
         return density**0.5 * np.array([0.0, 1.0, 0.95]), 0.15 + 0.6 * length
     return density**0.5 * np.array([0.0, 0.0, 1.0]), 0.15 + 0.3 * length
+
+
+def _cloth(lightness: float, red: float, blue: float) -> np.ndarray:
+    """Linear RGB of a colour in CIELAB: its lightness, 0 to 100, and how far it goes from green to
+    red and from blue to yellow."""
+    y = (lightness + 16) / 116
+    x, z = y + red / 500, y - blue / 200
+    light = np.array([max(c, 0.14) ** 3 for c in (x, y, z)]) * (0.9505, 1.0, 1.089)
+    return np.clip(_XYZ_TO_RGB @ light, 0.01, 0.85)
 
 
 def identity_from_u(u: np.ndarray) -> Traits:
     """The person of an identity code.
 
     Args:
-        u: [IDENTITY_DIM], N(0, 1). Most traits change smoothly with it; the hair style, the kind
-            of beard and whether the hair is dark do not.
+        u: [IDENTITY_DIM], N(0, 1). Most traits change smoothly with it; the things that are
+            chosen (see `CHOICES`) and whether the hair is dark do not.
     """
     u = np.asarray(u, np.float64)
     if u.shape != (IDENTITY_DIM,):
@@ -254,7 +355,7 @@ def identity_from_u(u: np.ndarray) -> Traits:
     code = _Code(u[SHAPE_DIM:])
     melanin = code.uniform() ** 1.25
     skin = linear(_blend(_SKIN, 7 * melanin)) * np.exp(code.normals(3) * (0.03, 0.03, 0.05))
-    style = _pick_style(code.uniform())
+    style = _pick(_STYLE_SHARES, code.uniform())
     dark, shade = code.uniform() < 0.30 + 0.7 * melanin, code.uniform()
     hair = linear(_blend(_HAIR, 2 * shade if dark else 2 + shade * (len(_HAIR) - 3)))
     brow = np.minimum(hair * 0.6 + linear(_HAIR[1]) * 0.4, linear(_HAIR[3]))
@@ -263,7 +364,7 @@ def identity_from_u(u: np.ndarray) -> Traits:
     eye = code.uniform()
     iris = linear(_blend(_IRIS, eye * (1.2 if melanin > 0.55 else len(_IRIS) - 1)))
     iris = iris * np.exp(0.1 * code.normal())
-    made_up = code.uniform() < 0.12 or style in ("bob", "long")
+    made_up = code.uniform() < 0.12 or style in _LONG_GROWN
     tint = np.array([0.62, 0.18, 0.2] if made_up else [0.50, 0.24, 0.20])
     lips = skin**0.6 * tint**0.55 * (0.85 if made_up else 0.80)
     lip_strength = code.uniform(0.65, 0.95) if made_up else code.uniform(0.45, 0.70)
@@ -271,9 +372,22 @@ def identity_from_u(u: np.ndarray) -> Traits:
     liner = code.uniform(0.25, 0.5) + (0.45 if made_up else 0.1)
     beard, beard_length = _beard(code)
     freckles = code.uniform(0, 0.6) * float(smooth(0.5, 0.3, melanin))
-    shirt = linear(_blend(_SHIRT, code.uniform() * (len(_SHIRT) - 1)))
-    collar = code.uniform()
+    lightness, collar = code.uniform(18, 82), code.uniform()
     backdrop = _blend(_BACKDROP, code.uniform() * (len(_BACKDROP) - 1))
+    backdrop_gradient = code.uniform(0, 0.22)
+    hair_shape = np.array([code.uniform() for _ in range(12)])
+    gloss, light, fade = code.uniform(0.5, 1.0), code.normals(2), code.uniform()
+    age = 0.5 * code.normal()
+    grain, wave, sheen, lip_gloss = (code.uniform() for _ in range(4))
+    glasses = float(_pick(_GLASSES_SHARES, code.uniform()))
+    rims, frame = code.uniform(), linear(_blend(_FRAME, code.uniform() * (len(_FRAME) - 1)))
+    lamps, pattern = _pick(_LAMPS_SHARES, code.uniform()), _pick(_PATTERN_SHARES, code.uniform())
+    red, blue = 24 * code.normal(), 24 * code.normal()
+    hair, brow = (
+        colour + (linear(_GREY) - colour) * float(smooth(0.35, 0.85, age)) * share
+        for colour, share in ((hair, 0.85), (brow, 0.5))
+    )
+    is_shaven = made_up or age < -0.45
     return Traits(
         shape=(u[:SHAPE_DIM] * 0.9).clip(-2, 2).astype(np.float32),
         melanin=melanin,
@@ -288,15 +402,26 @@ def identity_from_u(u: np.ndarray) -> Traits:
         lip_strength=lip_strength,
         blush=blush,
         liner=liner,
-        beard=np.zeros(3) if made_up else beard,
-        beard_length=0.0 if made_up else beard_length,
+        beard=np.zeros(3) if is_shaven else beard,
+        beard_length=0.0 if is_shaven else beard_length,
         freckles=freckles,
-        shirt=shirt,
+        shirt=_cloth(lightness, red, blue),
+        pattern=pattern,
+        trim=_cloth(82 - 70 * float(smooth(35, 65, lightness)), -0.5 * red, -0.5 * blue),
         collar=collar,
         backdrop=backdrop,
-        backdrop_gradient=code.uniform(0, 0.22),
-        hair_shape=np.array([code.uniform() for _ in range(12)]),
-        gloss=code.uniform(0.5, 1.0),
-        light=code.normals(2),
-        fade=code.uniform(),
+        backdrop_gradient=backdrop_gradient,
+        hair_shape=hair_shape,
+        gloss=gloss,
+        light=light,
+        fade=fade,
+        lamps=lamps,
+        age=age,
+        grain=grain,
+        wave=wave,
+        sheen=sheen,
+        lip_gloss=lip_gloss,
+        glasses=glasses,
+        rims=rims,
+        frame=frame,
     )

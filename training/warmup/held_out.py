@@ -4,7 +4,8 @@ trained on.
     python -m training.warmup.held_out runs/warmup --data held_out.zip
 
 The data set holds the numbers of its people and motions, as `training.synthetic` writes them; with
-landmarks (`--landmarks`) the region of eyes and mouth is also measured by itself.
+landmarks (`--landmarks`) the region of eyes and mouth is also measured by itself, in views from the
+front.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def _compare(
         errors = (picture - target) / 255  # [n, H, W, 3]
         found.append((f"{prefix}PSNR dB", _psnr(errors)))
         changes = [("", errors[1:] - errors[:-1], np.diff(target.astype(np.float64), axis=0) / 255)]
-        if notes.landmarks is not None:
+        if notes.landmarks is not None and all(_is_in_front(notes.cameras[k]) for k in frames):
             boxes = [_box(notes.landmarks[k], side) for k in frames]
             psnr = [_psnr(error[box]) for error, box in zip(errors, boxes, strict=True)]
             found.append((f"{prefix}PSNR eyes and mouth dB", sum(psnr) / len(psnr)))
@@ -144,6 +145,12 @@ def detail(pictures: np.ndarray) -> float:
     gray = torch.from_numpy(pictures.astype(np.float32)).mean(dim=-1)[:, None]
     smooth = F.avg_pool2d(gray, 5, stride=1)
     return float((gray[..., 2:-2, 2:-2] - smooth).abs().mean())
+
+
+def _is_in_front(camera: np.ndarray) -> bool:
+    """Whether a camera [25] sees a face, turned by 60 degrees at most."""
+    position = camera[:16].reshape(4, 4)[:3, 3]
+    return bool(position[2] >= 0.5 * np.linalg.norm(position))
 
 
 def _psnr(error: np.ndarray) -> float:

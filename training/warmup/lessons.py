@@ -23,13 +23,16 @@ from training.data import DatasetError
 from training.networks.generator import Generator
 from training.networks.layers import FullyConnected
 from training.synthetic.expression import MOTION_DIM, expr_vector
-from training.synthetic.traits import IDENTITY_DIM, identity_from_u
+from training.synthetic.traits import CHOICES, IDENTITY_DIM, PLACES, identity_from_u
 from training.train.step import Draws
 from training.warmup.known_codes import Codes, fusers
 
 _BATCH = 512
 _PEOPLE, _MOMENTS = 195, 117
 """Number of batches of people, and of moments in motions, that are drawn."""
+_NEAR_A_CHANGE, _HOW_NEAR = 0.4, 0.15
+"""Share of the people who stand near where a choice changes, and how near: else few would show that
+hair is of one style or another and never in between."""
 _LR, _HEAD_LR = 0.06, 0.003
 """Learning rates of weights that are stored with unit spread, and of others."""
 
@@ -123,6 +126,7 @@ def synthetic_heads(
     """
     rng = np.random.default_rng(0)
     u = rng.standard_normal((_BATCH * min(_PEOPLE, steps), IDENTITY_DIM))
+    _gather_near_changes(u, rng)
     m = rng.standard_normal((_BATCH * min(_MOMENTS, steps), MOTION_DIM))
     m *= rng.choice((0.25, 0.5, 0.75, 1.0), (len(m), 1), p=(0.1, 0.2, 0.1, 0.6))
     traits, expressions = [], []
@@ -133,6 +137,15 @@ def synthetic_heads(
         yield "drawing motions"
         expressions += [expr_vector(row, 1.0) for row in batch]
     return Lesson.of(u, traits, device), Lesson.of(m, expressions, device)
+
+
+def _gather_near_changes(u: np.ndarray, rng: np.random.Generator) -> None:
+    """Moves some of the people [P, IDENTITY_DIM] to where what a number chooses changes."""
+    places = np.concatenate([np.full(len(at), PLACES[name]) for name, at in CHOICES.items()])
+    changes = np.concatenate(list(CHOICES.values()))
+    moved = np.flatnonzero(rng.random(len(u)) < _NEAR_A_CHANGE)
+    chosen = rng.integers(len(changes), size=len(moved))
+    u[moved, places[chosen]] = changes[chosen] + _HOW_NEAR * rng.standard_normal(len(moved))
 
 
 def teach_heads(G: Generator, codes: Codes, steps: int, draws: Draws) -> abc.Iterator[str]:

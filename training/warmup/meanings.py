@@ -22,7 +22,7 @@ from training.synthetic.head_model import HeadModel, to_world
 from training.synthetic.traits import IDENTITY_DIM, PLACES, SHAPE_DIM, identity_from_u
 from training.warmup.known_codes import Codes
 
-Region = Literal["mouth", "jaw", "eyes", "brows", "skin", "beard", "hair", "shirt", ""]
+Region = Literal["mouth", "jaw", "eyes", "brows", "glasses", "skin", "beard", "hair", "shirt", ""]
 ENDS = (-2.0, 2.0)
 """Steps at the two ends of what was trained."""
 _PEOPLE = 4000
@@ -90,8 +90,8 @@ POSES = (
 )
 """Changes made by motions."""
 
-_SHORT_HAIR = {"style": -0.3, "made_up": 1.0}
-"""Short hair and no make-up: long hair implies make-up, and make-up implies no beard."""
+_GROWN_UP = {"style": -0.55, "made_up": 1.0, "age": 0.4}
+"""Someone who may have a beard: youth and make-up, which long hair implies, exclude it."""
 TRAITS = (
     Trait(
         "Skin",
@@ -107,30 +107,64 @@ TRAITS = (
         {"dark": -2.5, "shade": -1.5},
         {"dark": 2.5, "shade": 0.18},
     ),
-    Trait("Hair length", "From none to long hair.", "hair", {"style": -1.6}, {"style": 1.3}),
+    Trait("Hair length", "From none to long hair.", "hair", {"style": -1.8}, {"style": 1.6}),
+    Trait("Curls", "From short to curly hair.", "hair", {"style": -0.55}, {"style": 0.27}),
+    Trait(
+        "Waves",
+        "From straight to wavy long hair.",
+        "hair",
+        {"style": 1.6, "wave": -2.0},
+        {"style": 1.6, "wave": 2.0},
+    ),
     Trait(
         "Beard",
         "From none to a full beard.",
         "beard",
-        {"beard": -1.0, **_SHORT_HAIR},
-        {"beard": 0.8, "beard_density": 1.0, **_SHORT_HAIR},
+        {"beard": -1.0, **_GROWN_UP},
+        {"beard": 0.8, "beard_density": 1.0, **_GROWN_UP},
     ),
     Trait("Eye colour", "From brown to blue eyes.", "eyes", {"iris": -1.5}, {"iris": 0.97}),
     Trait(
         "Lips",
         "From pale to red lips.",
         "mouth",
-        {"beard": -1.0, **_SHORT_HAIR},
-        {"beard": -1.0, **_SHORT_HAIR, "made_up": -2.0},
+        {"beard": -1.0, **_GROWN_UP},
+        {"beard": -1.0, **_GROWN_UP, "made_up": -2.0},
     ),
-    Trait("Shirt", "From a dark to a light shirt.", "shirt", {"shirt": -2.5}, {"shirt": -0.77}),
+    Trait(
+        "Freckles",
+        "From none to many, on light skin.",
+        "skin",
+        {"melanin": -1.1, "freckles": -2.0},
+        {"melanin": -1.1, "freckles": 2.0},
+    ),
+    Trait("Glasses", "From none to glasses.", "glasses", {"glasses": -1.0}, {"glasses": 1.8}),
+    Trait("Age", "From young to old.", "", {"age": -2.0}, {"age": 2.0}),
+    Trait("Shirt", "From a dark to a light shirt.", "shirt", {"shirt": -2.0}, {"shirt": 2.0}),
+    Trait(
+        "Shirt red", "From a green to a red shirt.", "shirt", {"shirt_red": -2}, {"shirt_red": 2}
+    ),
+    Trait(
+        "Shirt yellow",
+        "From a blue to a yellow shirt.",
+        "shirt",
+        {"shirt_blue": -2},
+        {"shirt_blue": 2},
+    ),
     Trait("Neckline", "From high to low.", "shirt", {"collar": -2.0}, {"collar": 2.0}),
-    Trait("Light", "From one side to the other.", "", {"light": -2.0}, {"light": 2.0}),
+    Trait(
+        "Window",
+        "From its light on one side to the other.",
+        "",
+        {"lamps": 0.3},
+        {"lamps": 0.8},
+    ),
+    Trait("Dusk", "From white light to a warm one.", "", {"lamps": -1.0}, {"lamps": 1.8}),
     Shape("Width", "From a narrow to a wide head.", "", _between(16, 0, 0)),
     Shape("Length", "From a short to a long face.", "", _between(27, 8, 1)),
     Shape("Big eyes", "From narrow to wide open.", "eyes", _openness),
 )
-"""Differences between people. The data have no age: all of the face model's people are adults."""
+"""Differences between people."""
 
 
 def trait_direction(
@@ -191,7 +225,8 @@ def landmarks(head: HeadModel, u: np.ndarray, camera: Camera) -> np.ndarray:
         u: the person's numbers [IDENTITY_DIM].
         camera: that sees them.
     """
-    shape = head.identity_vertices(identity_from_u(u).shape)
+    traits = identity_from_u(u)
+    shape = head.identity_vertices(traits.shape, traits.age)
     posed = head.posed(shape, expr_weights(np.zeros(MOTION_DIM), 0))
     points = to_world(posed[head.morphable.landmarks]) - camera.position
     seen = points @ camera.rotation @ np.array(camera.intrinsics).reshape(3, 3).T

@@ -157,6 +157,7 @@ def _mask(marks: np.ndarray, region: Region, side: int) -> np.ndarray:
         "mouth": [(48, 68, 0.04)],
         "eyes": [(36, 42, 0.02), (42, 48, 0.02)],
         "brows": [(17, 22, 0.04), (22, 27, 0.04)],
+        "glasses": [(36, 42, 0.06), (42, 48, 0.06)],
     }
     if region in boxes:
         return np.any([_box(marks[a:b], margin, side) for a, b, margin in boxes[region]], axis=0)

@@ -89,6 +89,9 @@ class SharpenConfig:
     """Learning rate of the discriminator."""
     adversarial: float = 0.1
     """Weight of the discriminator's loss."""
+    detail: float = 1.0
+    """Weight of the difference in how much detail there is around a place. Unlike the
+    discriminator it tells where detail is missing, and where outlines are too strong."""
     view: float = 1.0
     """Weight of the difference between two views of one moment."""
     view_every: int = 2
@@ -152,8 +155,7 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x [N, 3, H, W] -> logits [N, h, w], of patches of 78 pixels every 16."""
-        smooth = F.avg_pool2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), 5, stride=1)
-        return self.layers(4 * (x - smooth))[:, 0]
+        return self.layers(4 * _detail(x))[:, 0]
 
 
 class Sharpening:
@@ -285,6 +287,7 @@ class Sharpening:
 
         image = self._enlarged(clips, both, slice(0, 2))
         found = picture_losses(image, target, inside, config.loss)
+        found["detail"] = config.detail * _detail_error(image, target, inside)
         if config.view and number % config.view_every == 0:
             error = self._view_error(clips, parts, image[1::2], inside[1::2])
             found["view"] = config.view * config.view_every * error
@@ -364,6 +367,22 @@ class Sharpening:
         except (OSError, checkpoint.CheckpointError) as error:
             reason = str(error).rstrip(".")
             raise RunError(f"The state of the run cannot be saved: {reason}.") from error
+
+
+def _detail_error(image: Tensor, target: Tensor, inside: Tensor) -> Tensor:
+    """Difference of the mean detail of brightness around each place, of pictures [n, 3, H, W] where
+    `inside` [n, 1, H, W] is 1."""
+
+    def around(x: Tensor) -> Tensor:
+        gray = x.mean(dim=1, keepdim=True)
+        return F.avg_pool2d(inside * _detail(gray).abs(), 9, stride=4)
+
+    return (around(image) - around(target)).abs().mean() / inside.mean()
+
+
+def _detail(x: Tensor) -> Tensor:
+    """What pictures have beyond their means over 5 x 5 pixels."""
+    return x - F.avg_pool2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), 5, stride=1)
 
 
 def facing(places: Tensor, parts: Parts, scale: int) -> tuple[Parts, Tensor, Tensor]:

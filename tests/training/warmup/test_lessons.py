@@ -9,7 +9,7 @@ import torch
 from training.data import DatasetError
 from training.networks.generator import Generator
 from training.synthetic.expression import EXPRESSIONS, expr_weights
-from training.synthetic.traits import IDENTITY_DIM, identity_from_u
+from training.synthetic.traits import CHOICES, IDENTITY_DIM, PLACES, identity_from_u
 from training.train.step import Draws
 from training.warmup.known_codes import Codes, fusers, prepare
 from training.warmup.lessons import Lesson, check, synthetic_heads, teach
@@ -92,6 +92,11 @@ def test_synthetic_heads_tell_traits_and_expressions():
     red = torch.tensor([float(person.shirt[0]) ** (1 / 2.2) for person in persons])
     red = (red - red.mean()) / red.std()
     assert (people.meaning - red[:, None]).abs().max(dim=0).values.min() < 1e-3
+    styles = people.numbers[:, PLACES["style"], None].numpy()
+    near = np.abs(styles - CHOICES["style"]).min(axis=1) < 0.02
+    others = np.random.default_rng(1).standard_normal((20_000, 1))
+    expected = (np.abs(others - CHOICES["style"]).min(axis=1) < 0.02).mean()
+    assert near.mean() > 1.15 * expected, "more people than by chance stand near a change"
     m = motions.numbers[3].double().numpy()
     assert set(expr_weights(m, 1.0)) <= set(EXPRESSIONS)
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -335,6 +336,14 @@ def test_held_out_people_are_measured_from_the_command_line(balls, tmp_path, cap
         assert np.isfinite(found[f"held out/{name}"])
     assert 0 < found["held out/perceptual distance FLIP"] < 1
     assert 0 < found["held out/detail"] < 1, "it is softer than the truth"
+    behind = Path(shutil.copytree(balls, tmp_path / "behind")) / "dataset.json"
+    index = json.loads(behind.read_text())
+    for clip in index["clips"]:
+        clip["cameras"] = [Camera.orbit(170).numbers().tolist()] * 4
+    behind.write_text(json.dumps(index))
+    found = measure(warmup.G_ema, warmup.codes, behind.parent, count=3)
+    assert "held out/PSNR dB" in found
+    assert not any("eyes" in name for name in found), "they cannot be seen from behind"
     (run / "codes.safetensors").unlink()
     assert held_out_main([str(run), "--data", str(balls)]) == 1
     assert "holds no bases of codes" in capsys.readouterr().err
