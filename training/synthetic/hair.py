@@ -106,8 +106,8 @@ class Hairdresser:
         code = traits.hair_shape
         around = np.linspace(-180, 180, COLUMNS, endpoint=False)
         side = np.abs(around)
-        front, parting = 19 + 8 * code[1], _parting(traits)
-        fringe = _has_fringe(traits)
+        fringe, parting = _has_fringe(traits), _parting(traits)
+        front = 19 + 8 * code[1]
         if traits.style in LONG_HAIR:
             raised = 0 if fringe else 9
             line = np.interp(
@@ -121,6 +121,7 @@ class Hairdresser:
             if not fringe:
                 line = np.roll(line, int(6 * parting))
         else:
+            front += 0 if fringe else 8
             recede = 0 if fringe else 2 + 5 * code[4]
             line = np.interp(
                 side,
@@ -210,7 +211,7 @@ def _blur(grid: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _has_fringe(traits: Traits) -> bool:
-    return traits.style not in ("curly", "tied") and bool(traits.hair_shape[11] > 0.62)
+    return traits.style not in ("curly", "tied") and bool(traits.hair_shape[11] > 0.72)
 
 
 def _parting(traits: Traits) -> float:

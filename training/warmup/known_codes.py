@@ -7,7 +7,7 @@ be ignored.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from training.replacing import replacing
 
 _STRAY = 0.02
 """Largest fraction of the weights reading a code that may read its random part: rounding errors."""
+_STEP, _STEEP = 0.04, 4.0
+"""Where units bend before and after a change, and how strongly they read its number."""
 
 
 def projection(rows: int, columns: int, seed: int) -> Tensor:
@@ -123,13 +125,18 @@ class Codes:
         )
 
     @torch.no_grad()
-    def begin(self, G: Generator) -> None:
+    def begin(self, G: Generator, changes: Iterable[tuple[int, float]] = ()) -> None:
         """Lets a new generator read the known part of its codes and nothing else.
 
         Half of the first units of the mapping and of each motion layer mix the numbers, as usual.
         The others read a single number each, with their kinks at different values: a trait may
         depend on one number in any way, as the colour of clothes and a blink do, which mixtures
-        learn late.
+        learn late. Two units more for each change have their kinks just before and
+        after it, so that their difference is a step.
+
+        Args:
+            G: the generator.
+            changes: numbers of a person, and values at which something changes at once.
         """
         self.confine(G)
         for weight, basis in self._readers(G):  # as strong as before it read less
@@ -137,6 +144,7 @@ class Codes:
         fc0 = G.backbone.mapping.get_submodule("fc0")
         assert isinstance(fc0, FullyConnected)
         _read_singly(fc0, self.identity)
+        _see_changes(fc0, self.identity, changes)
         for fuser in fusers(G):
             _read_singly(fuser.affine, self.motion)
 
@@ -167,19 +175,31 @@ def _read_singly(layer: FullyConnected, basis: Tensor) -> None:
     layer.bias[mixing:] = -sign * bend / layer.lr_mul
 
 
+def _see_changes(
+    layer: FullyConnected, basis: Tensor, changes: Iterable[tuple[int, float]]
+) -> None:
+    """Makes a layer's last units bend on both sides of changes of numbers of the basis [K, D]."""
+    ends = [(number, at + side) for number, at in changes for side in (-_STEP, _STEP)]
+    few = ends[: len(layer.bias) // 8 * 2]  # a small layer has other things to read
+    for unit, (number, bend) in enumerate(few, start=1):
+        layer.weight[-unit] = 0
+        layer.weight[-unit, : basis.shape[1]] = _STEEP * basis[number] / layer.gain
+        layer.bias[-unit] = -_STEEP * bend / layer.lr_mul
+
+
 def _with_numbers(numbers: Tensor, noise: Tensor, basis: Tensor) -> Tensor:
     """Noise [n, D] whose projection on the basis [K, D] is replaced by the numbers [n, K]."""
     return noise + (numbers - noise @ basis.t()) @ basis
 
 
-def prepare(G: Generator, codes: Codes) -> None:
+def prepare(G: Generator, codes: Codes, changes: Iterable[tuple[int, float]] = ()) -> None:
     """Initialises a new generator so that the warm-up starts well.
 
     Density starts low with a strong slope, motion starts small, the codes' random parts are not
     read, the layers' stored noise maps are trained like weights, without which few steps learn only
     coarse shapes, and the super-resolution begins by enlarging the raw picture.
     """
-    codes.begin(G)
+    codes.begin(G, changes)
     with torch.no_grad():
         for name, parameter in G.named_parameters():
             if name.startswith("superresolution.") and name.endswith(

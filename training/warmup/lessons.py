@@ -56,6 +56,11 @@ class Lesson:
         return cls(known, (meant - meant.mean(dim=0)) / spread)
 
 
+def changes() -> list[tuple[int, float]]:
+    """Places of the numbers of a person that choose something, and where the choice changes."""
+    return [(PLACES[name], float(at)) for name, found in CHOICES.items() for at in found]
+
+
 def check(identity: int, motion: int, path: str) -> None:
     """Checks that a data set's numbers are those whose meaning is known.
 
@@ -141,11 +146,10 @@ def synthetic_heads(
 
 def _gather_near_changes(u: np.ndarray, rng: np.random.Generator) -> None:
     """Moves some of the people [P, IDENTITY_DIM] to where what a number chooses changes."""
-    places = np.concatenate([np.full(len(at), PLACES[name]) for name, at in CHOICES.items()])
-    changes = np.concatenate(list(CHOICES.values()))
+    places, values = map(np.array, zip(*changes(), strict=True))
     moved = np.flatnonzero(rng.random(len(u)) < _NEAR_A_CHANGE)
-    chosen = rng.integers(len(changes), size=len(moved))
-    u[moved, places[chosen]] = changes[chosen] + _HOW_NEAR * rng.standard_normal(len(moved))
+    chosen = rng.integers(len(places), size=len(moved))
+    u[moved, places[chosen]] = values[chosen] + _HOW_NEAR * rng.standard_normal(len(moved))
 
 
 def teach_heads(G: Generator, codes: Codes, steps: int, draws: Draws) -> abc.Iterator[str]:

@@ -168,7 +168,7 @@ class Warmup:
         self.G = Generator(config.generator).to(here.device)
         self.codes = Codes.draw(len(first.identity), len(first.motion), self.G)
         self.codes.save(folder.path / "codes.safetensors")
-        prepare(self.G, self.codes)
+        prepare(self.G, self.codes, lessons.changes() if config.teach else ())
         if config.start_from and not (config.resume and folder.states()):
             checkpoint.start_from(self.G, config.start_from)
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
