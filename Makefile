@@ -56,8 +56,8 @@ demo: ict-is-given $(VENV)/.dev
 demo-gpu: PEOPLE = 8000
 demo-gpu: PROCESSES = 12
 demo-gpu: WARMUP = --device cuda --precision bfloat16 --compile --batch 16 --workers 6 \
-	--updates 6000 --superresolution-updates 3000
-demo-gpu: SHARPEN = --device cuda --precision bfloat16 --compile --batch 8
+	--teach 2500 --updates 6000 --superresolution-updates 3000
+demo-gpu: SHARPEN = --device cuda --precision bfloat16 --compile --batch 8 --updates 5000
 demo-gpu: demo
 
 ict-is-given:

@@ -22,7 +22,8 @@ be extended with more people later. In Python:
     frame = renderer.draw(Camera.orbit(yaw=20))      # colour, distance along the rays, coverage
 
 The modules: `ict` reads the morphable model; `head_model` poses and paints it; `traits` and
-`expression` turn random numbers into people and motions; `hair` and `garment` dress them; `baking`
+`expression` turn random numbers into people and motions; `hair`, `garment` and
+`glasses` dress them; `baking`
 computes what is kept in a cache (5 seconds, once); `shaders` and `head_renderer` draw;
 `synthetic_clips` is the data set format on disk; `generate` is the command.
 """

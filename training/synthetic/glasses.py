@@ -30,8 +30,15 @@ def triangles() -> np.ndarray:
     return np.concatenate([part.reshape(-1, 3) for part in found]).astype(np.int32)
 
 
-def fit_glasses(traits: Traits, marks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Glasses that sit on the nose of a face with 68 landmarks [68, 3].
+def fit_glasses(
+    traits: Traits, marks: np.ndarray, skin: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Glasses that sit on the nose and the ears of a face.
+
+    Args:
+        traits: the person.
+        marks: its 68 landmarks [68, 3].
+        skin: its vertices [P, 3].
 
     Returns:
         points and unit normals, float32 [VERTICES, 3].
@@ -50,8 +57,12 @@ def fit_glasses(traits: Traits, marks: np.ndarray) -> tuple[np.ndarray, np.ndarr
     lines.append(bridge)
     for rim, ear, aside in ((lines[0], marks[0], -1), (lines[1], marks[16], 1)):
         hinge = rim[_nearest(rim, (aside, 0.5))]
-        end = np.array([ear[0] + 0.55 * aside, hinge[1] - 0.1, ear[2] - 2.5])
-        lines.append(_bar(hinge, end))
+        bar = _bar(hinge, np.array([hinge[0], hinge[1] - 0.1, ear[2] - 2.2]))
+        side = skin[(np.abs(skin[:, 1] - hinge[1]) < 0.9) & (aside * skin[:, 0] > 0)]
+        near = np.abs(side[:, 2] - bar[:, 2, None]) < 0.9  # [rings, P]
+        width = np.where(near, np.abs(side[:, 0]), 0).max(axis=1, initial=0) + 0.2
+        bar[:, 0] = aside * np.maximum.accumulate(np.maximum(width, aside * hinge[0]))
+        lines.append(bar)
     tubes = [_tube(line, closed=k < 2) for k, line in enumerate(lines)]
     points, normals = (np.concatenate(parts) for parts in zip(*tubes, strict=True))
     return points.astype(np.float32), normals.astype(np.float32)

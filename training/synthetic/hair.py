@@ -27,7 +27,7 @@ _EARS = (np.abs(np.abs(AZIMUTHS) - 95) < 27)[:, None] & ((ELEVATIONS < 20) & (EL
 _THICKNESS: dict[HairStyle, tuple[float, float]] = {
     "short": (1.1, 0.8),
     "swept": (1.5, 1.0),
-    "curly": (2.0, 2.0),
+    "curly": (2.4, 2.2),
     "tied": (0.7, 0.3),
     "bob": (1.2, 0.6),
     "long": (1.0, 0.7),
@@ -128,7 +128,7 @@ class Hairdresser:
                 [0, 20, 36, 48, 56, 62, 68, 76, 82, 90, 98, 108, 118, 130, 150, 180],
                 [
                     *(front, front + 0.6 * recede, front + recede, front - 5 + 0.6 * recede),
-                    *(6, -2, -16, -18, -10, 4, 5, -4, -16, -28, -36, -38),
+                    *(6, -2, -16, -18, -10, 4, 2, -10, -21, -30, -36, -38),
                 ],
             )
         waves = 2.5 * parting * np.sin(1.8 * np.radians(around))
@@ -237,7 +237,7 @@ def _lift(
     turn = np.radians(around)[:, None]
     least, more = _THICKNESS[style]
     thickness = least + more * code[2]
-    full_until = 0.80 if fringe or long else 0.42
+    full_until = 0.80 if fringe or long else 0.70 if style == "curly" else 0.42
     fall = smooth(full_until, 1.0, on_scalp) ** (1.3 if fringe else 0.9)
     taper = 1 - fall * (1 - smooth(0, 4, hang)[:, None])
     raised = np.clip(elevation, 0, None)

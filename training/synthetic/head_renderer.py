@@ -62,8 +62,8 @@ _WINDOW = _Lighting(
     key_light=(1.16, 1.16, 1.18),
     fill_light=(0.05, 0.055, 0.07),
     rim_light=(0.12, 0.13, 0.15),
-    sky=(0.27, 0.30, 0.35),
-    ground=(0.15, 0.145, 0.14),
+    sky=(0.34, 0.37, 0.42),
+    ground=(0.20, 0.19, 0.18),
 )
 _LAMPS: dict[Lamps, _Lighting] = {
     "studio": _STUDIO,
@@ -308,7 +308,8 @@ class HeadRenderer:
         _write(self._shirt_buffer, to_world(shirt.points), normals, shirt.weave)
 
         if traits.glasses:
-            points, normals = glasses.fit_glasses(traits, rest[head.morphable.landmarks])
+            marks = rest[head.morphable.landmarks]
+            points, normals = glasses.fit_glasses(traits, marks, rest[head.skin])
             _write(self._glasses_buffer, to_world(points), normals)
         cap = self.hair.cap(traits, rest)
         self._hangs = cap.hangs if cap else None

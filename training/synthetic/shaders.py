@@ -97,8 +97,11 @@ vec3 skin_colour(vec3 rest, float lips) {
   c = mix(c, c * vec3(1.04, .86, .82), grain * smoothstep(.55, .9, noise(q * .8 + 2.)) * .8);
   c *= 1. - wrinkles * folds(rest) * vec3(.34, .42, .44);
   c = mix(c, c * vec3(1.08, .70, .66), paint.y * blush_strength);
-  float spots = smoothstep(.66, .8, noise(rest.xy * 2.6 + 3.)) * exp(-pow((rest.y - .5) / 3., 2.));
-  c *= 1. - spots * vec3(.5, .62, .7) * freckles * step(6., rest.z);
+  vec2 cell = floor(q * 2.4);
+  vec2 centre = .3 + .4 * vec2(hash(cell), hash(cell + 17.));
+  float spots = smoothstep(.34, .14, distance(fract(q * 2.4), centre)) * step(.4, hash(cell + 5.));
+  spots *= exp(-pow((rest.y - .5) / 2.6, 2.));
+  c *= 1. - spots * vec3(.36, .5, .56) * freckles * smoothstep(4., 7., rest.z);
   // growth is the scalp's where positive, the beard's where negative
   float grain = noise(around(rest) * 8.);
   float scalp = smoothstep(.1, .75, paint.w + (grain - .5) * .5);
@@ -217,8 +220,9 @@ void main() {
   // Most of it is three pixels wide or more: that much a tri-plane can hold.
   float lock = 1. - abs(2. * noise(vec2(s.x * .21 + 2., s.y * .09)) - 1.);
   float st = fine * .25 + wide * .45 + lock * .3, ao = position_ao.w;
-  float curl = 1. - abs(2. * noise(strand_tip.xy * vec2(.17, 1.3)) - 1.);
-  st = mix(st, .35 * fine + .65 * curl, curls);
+  vec2 k = strand_tip.xy * vec2(.2, 1.6);
+  float curl = noise(k + .6 * sin(k.yx * 2.6));
+  st = mix(st, .3 * fine + .7 * curl, curls);
   st = clamp(.5 + (st - .5) * (.7 + .9 * sheen), 0., 1.);
   ao *= mix(.72, 1., smoothstep(.0, .6, normal_lift.w));
   vec3 c = hair * (.45 + 1.05 * st) * mix(.6, 1., ao);

@@ -65,6 +65,23 @@ def test_thresholds_bumps_and_products_are_learnt(generator):
     assert not any(".conv." in name for name in changed)
 
 
+def test_a_mapping_can_begin_where_choices_change(small_generator: Generator):
+    """It tells a step before it has learnt anything."""
+    rows = np.random.default_rng(0).standard_normal((4000, 3))
+    step = Lesson.of(rows, rows[:, :1] > 0.9, CPU)
+    shares = []
+    for changes in ((), [(0, 0.9)]):
+        G = copy.deepcopy(small_generator).requires_grad_(False)
+        codes = Codes.draw(3, 2, G)
+        prepare(G, codes, changes)
+        fc0 = G.backbone.mapping.get_submodule("fc0")
+        z = codes.z(step.numbers, torch.randn(4000, 16))
+        padding = torch.zeros(4000, fc0.weight.shape[1] - 16)
+        shares.append(told(fc0(torch.cat([z, padding], dim=1)), step))
+    assert shares[1] > 0.9
+    assert shares[1] > shares[0] + 0.05
+
+
 def test_a_taught_mapping_still_reads_nothing_of_the_random_part(generator):
     G = generator
     codes = Codes.draw(3, 2, G)
