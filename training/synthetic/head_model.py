@@ -134,8 +134,7 @@ class HeadModel:
 
 def _ages(vertices: np.ndarray, eyes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """What moves a grown-up's vertices [V, 3] to a child's and to an old person's, float32 [V, 3]
-    each. The face model has grown-ups only; proportions are those of Farkas, Anthropometry of the
-    Head and Face (1994), by eye."""
+    each, shaped by eye: the face model has grown-ups only."""
     x, y, z = vertices.T
     eye = float(np.mean([centre[1] for centre in eyes]))
 
@@ -144,7 +143,7 @@ def _ages(vertices: np.ndarray, eyes: list[np.ndarray]) -> tuple[np.ndarray, np.
         square = ((vertices - side * np.array(centre)) ** 2).sum(axis=1)
         return np.exp(-square / radius**2)
 
-    young, old = np.zeros((2, *vertices.shape))
+    young, old = np.zeros(vertices.shape), np.zeros(vertices.shape)
     # A child's face is short below the eyes, and narrow at the jaw and the neck; all below the chin
     # moves up with it.
     young[:, 1] = 0.15 * np.clip(eye - y, 0, 12)

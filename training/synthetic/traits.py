@@ -307,16 +307,6 @@ def _pick(shares: dict[_Kind, float], x: float) -> _Kind:
     return kinds[int(np.searchsorted(edges, x, side="right"))]
 
 
-_Kind = TypeVar("_Kind")
-
-
-def _pick(shares: dict[_Kind, float], x: float) -> _Kind:
-    """The one of several things, with their shares, that a uniform number chooses."""
-    kinds = list(shares)
-    edges = np.cumsum(list(shares.values()))[:-1]
-    return kinds[int(np.searchsorted(edges, x, side="right"))]
-
-
 def _beard(code: _Code) -> tuple[np.ndarray, float]:
     """Density on (jaw, chin, moustache) and length in centimetres: stubble to full beard."""
     kind = _pick(_BEARD_SHARES, code.uniform())
