@@ -76,8 +76,8 @@ def test_a_mapping_can_begin_where_choices_change(small_generator: Generator):
         prepare(G, codes, changes)
         fc0 = G.backbone.mapping.get_submodule("fc0")
         z = codes.z(step.numbers, torch.randn(4000, 16))
-        padding = torch.zeros(4000, fc0.weight.shape[1] - 16)
-        shares.append(told(fc0(torch.cat([z, padding], dim=1)), step))
+        camera = torch.zeros(4000, G.config.w_dim)
+        shares.append(told(fc0(torch.cat([z, camera], dim=1)), step))
     assert shares[1] > 0.9
     assert shares[1] > shares[0] + 0.05
 
