@@ -48,7 +48,7 @@ def fit_glasses(
     across = 0.5 * (left[0] - right[0])
     width = min(2.35 + 0.5 * traits.rims, 0.97 * temple - across, across - 0.45)
     height = (0.72 + 0.08 * traits.rims) * width
-    front = max(float(marks[36:48, 2].max()), float(marks[27, 2])) + 0.9
+    front = max(float(marks[36:48, 2].max()), float(marks[27, 2])) + 1.25
     lines = [_rim(eye, width, height, front, traits.rims) for eye in (right, left)]
     inner = [lines[0][_nearest(lines[0], (1, 0.35))], lines[1][_nearest(lines[1], (-1, 0.35))]]
     bridge = _bar(inner[0], inner[1])

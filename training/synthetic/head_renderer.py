@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import moderngl
 import numpy as np
@@ -14,7 +14,7 @@ from training.synthetic import garment, glasses, hair, shaders
 from training.synthetic.baking import FAR, NEAR, baked
 from training.synthetic.head_model import SCALE, HeadModel, to_world
 from training.synthetic.ict import MorphableModel, Progress
-from training.synthetic.traits import LONG_HAIR, HairStyle, Lamps, Traits, smooth
+from training.synthetic.traits import LONG_HAIR, HairStyle, Lamps, Pattern, Traits, smooth
 
 Background = Literal["white", "black", "backdrop"]
 
@@ -31,7 +31,6 @@ _SCALP_LENGTH: dict[HairStyle, float] = {
     "long": 0.0,
 }
 """Length of the hair that is drawn as stubble, in centimetres."""
-_PATTERNS = ("plain", "stripes", "check", "trim")
 
 
 @dataclass(frozen=True)
@@ -348,7 +347,7 @@ class HeadRenderer:
                 shirt=traits.shirt,
                 trim=traits.trim,
                 frame=traits.frame,
-                pattern=_PATTERNS.index(traits.pattern),
+                pattern=get_args(Pattern).index(traits.pattern),
                 lip_strength=traits.lip_strength,
                 brow_strength=traits.brow_strength,
                 liner_strength=traits.liner,
