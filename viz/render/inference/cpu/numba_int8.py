@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from viz.render.inference.cpu.numba_winograd import compiled
+from viz.render.inference.cpu.numba_options import compiled
 
 ZERO = 128
 """The integer that stands for 0."""

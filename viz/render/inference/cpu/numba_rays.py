@@ -9,8 +9,7 @@ polynomials. These are exact to float32's last digit or two; a test compares the
 Exponents are in powers of two here (`KernelWeights`): 2**x needs no multiplication by log2(e). A
 sample's colours are computed only if it has a noticeable share in its pixel.
 
-NaN stays within its rays and does not prolong any loop. The compiler may reorder sums (`reassoc`),
-but may not assume that all numbers are finite.
+NaN stays within its rays and does not prolong any loop.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from torch import Tensor
 
+from viz.render.inference.cpu.numba_options import compiled, inlined
 from viz.render.inference.radiance_field import PreparedDecoder
 
 FAINT = np.float32(1e-6)
@@ -33,12 +32,11 @@ _LEAST_ALPHA = np.float32(2**-25)
 _PRODUCTS_AT_ONCE = 16
 """Hidden units that are added to a colour at once: their loop is unrolled."""
 
-_OPTIONS = {"fastmath": {"contract", "reassoc", "nsz", "arcp"}, "error_model": "numpy"}
-_inlined = njit(forceinline=True, **_OPTIONS)
-
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _LOG2E = np.float32(math.log2(math.e))
-_LEAST_EXPONENT = np.float32(-126)
+_LEAST_EXPONENT = np.float32(-100)
+"""Of powers of two. What they are multiplied by must not make them smaller than 2**-126, as numbers
+below take a processor a hundred times as long, and most of a picture is empty space."""
 
 
 class KernelWeights(NamedTuple):
@@ -99,9 +97,9 @@ _E0, _E1, _E2, _E3, _E4 = _polynomial(lambda x: (np.exp2(x) - 1) / x, -1, -1e-9,
 _L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7 = _polynomial(lambda x: np.log2(1 + x) / x, 1e-9, 1, 7)
 
 
-@_inlined
+@inlined
 def _exp2(x):
-    """2**x for x <= 0; 2**-126 is the least."""
+    """2**x for x <= 0; 2**-100 is the least."""
     x = _LEAST_EXPONENT if x < _LEAST_EXPONENT else x
     whole = np.int32(x)
     rest = x - np.float32(whole)
@@ -109,7 +107,7 @@ def _exp2(x):
     return power * np.int32((whole + 127) << 23).view(np.float32)
 
 
-@_inlined
+@inlined
 def _softplus2(x):
     """log2(1 + 2**x)."""
     size = abs(x)
@@ -118,14 +116,14 @@ def _softplus2(x):
     return _HALF * (x + size) + t * (_L0 + t * (_L1 + t * (_L2 + t * (_L3 + t * log))))
 
 
-@_inlined
+@inlined
 def _within(x, high):
     """x in 0..high, 0 for NaN."""
     x = x if x > _ZERO else _ZERO
     return x if x < high else high
 
 
-@_inlined
+@inlined
 def _look_up(table, x, y, z, features, channels):
     """Blends the eight texels around texel coordinates into features [C]."""
     high = np.float32(table.shape[1] - 2)
@@ -160,7 +158,7 @@ def _look_up(table, x, y, z, features, channels):
         )
 
 
-@_inlined
+@inlined
 def _decode(weights, features, hidden, channels, units):
     """Fills hidden units [K] from features [C]; sigma, the density before its softplus."""
     sigma = weights.density_bias
@@ -173,7 +171,7 @@ def _decode(weights, features, hidden, channels, units):
     return sigma
 
 
-@_inlined
+@inlined
 def _add_colors(weights, hidden, share, colors, scratch, units, count, at_once):
     """Adds a sample's sigmoids to colors [F] by its share."""
     for f in range(count):
@@ -190,7 +188,7 @@ def _add_colors(weights, hidden, share, colors, scratch, units, count, at_once):
         colors[f] += share * (_ONE if x > _ZERO else t) / (_ONE + t)
 
 
-@_inlined
+@inlined
 def _find_alphas(depths, sigma, alphas):
     """Opacity of each span between neighbouring samples: depths, sigma [S], alphas [S - 1]."""
     for s in range(len(depths) - 1):
@@ -200,7 +198,7 @@ def _find_alphas(depths, sigma, alphas):
         alphas[s] = _ZERO if alpha < _LEAST_ALPHA else alpha
 
 
-@_inlined
+@inlined
 def _find_fine_depths(depths, alphas, fine, cdf):
     """Fills fine [K], as `training.rendering.importance_depths` with its fixed quantiles.
 
@@ -238,7 +236,7 @@ def _find_fine_depths(depths, alphas, fine, cdf):
         fine[k] = left + (quantile - cdf[below]) / width * (right - left)
 
 
-@_inlined
+@inlined
 def _merge(depths, sigma, coarse, merged_depths, merged_sigma, order):
     """Merges the samples of both passes, each rising: the first `coarse` ones and the rest."""
     i, j, count = 0, coarse, len(depths)
@@ -252,7 +250,7 @@ def _merge(depths, sigma, coarse, merged_depths, merged_sigma, order):
         merged_depths[s], merged_sigma[s] = depths[order[s]], sigma[order[s]]
 
 
-@_inlined
+@inlined
 def _find_shares(depths, alphas, shares):
     """Fills each sample's share in its pixel [S].
 
@@ -274,7 +272,7 @@ def _find_shares(depths, alphas, shares):
     return opacity, depth if depth < depths[last] else depths[last]
 
 
-@_inlined
+@inlined
 def _cast(table, weights, scale, band, origin, directions, coarse, fine, white, pixels, sizes):
     """Renders rays; for the arguments see `Kernels`."""
     channels, units, count, at_once = sizes
@@ -319,26 +317,17 @@ def _cast(table, weights, scale, band, origin, directions, coarse, fine, white, 
             features[f, ray] = color + color - _ONE
 
 
-def _compiled(function: Callable) -> Callable:
-    """A function that releases the interpreter while it runs; compiled when first called, and
-    cached on disk if numba finds a writable folder."""
-    try:
-        return njit(nogil=True, cache=True, **_OPTIONS)(function)
-    except RuntimeError:
-        return njit(nogil=True, **_OPTIONS)(function)
-
-
 @functools.lru_cache
 def compile_kernels(channels: int, units: int, count: int) -> Kernels:
     """Functions for a decoder of C channels, K hidden units and F features. Each is compiled, or
     read from numba's cache on the disk, when it is first called."""
     sizes = channels, units, count, math.gcd(units, _PRODUCTS_AT_ONCE)
 
-    @_compiled
+    @compiled
     def cast(table, weights, scale, band, origin, directions, coarse, fine, white, pixels):
         _cast(table, weights, scale, band, origin, directions, coarse, fine, white, pixels, sizes)
 
-    @_compiled
+    @compiled
     def sigma(table, weights, scale, band, points, found):
         looked_up = np.empty(channels, np.float32)
         hidden = np.empty(units, np.float32)

@@ -15,7 +15,8 @@ import functools
 from collections.abc import Callable, Collection
 
 import numpy as np
-from numba import njit
+
+from viz.render.inference.cpu.numba_options import compiled, inlined
 
 SIDE = 2
 """Output pixels along a tile's side."""
@@ -23,9 +24,6 @@ TILES = 512
 """Tiles that are transformed and multiplied at once: their data fit in the caches."""
 WEIGHTS = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
 """Winograd's G, which turns the 3 taps along an axis into 4 numbers."""
-
-_OPTIONS = {"fastmath": {"contract", "reassoc", "nsz", "arcp"}, "error_model": "numpy"}
-inlined = njit(forceinline=True, **_OPTIONS)
 
 
 @inlined
@@ -123,14 +121,6 @@ def _transform_output(products, factor, bias, noise, slope, limit, rows, channel
         r3 = m7 - m11 - _number(products[15 * apart + c])
         lower[c] = _finished(by * (r0 + r1 + r2) + plus + n2, slope, limit)
         lower[channels + c] = _finished(by * (r1 - r2 - r3) + plus + n3, slope, limit)
-
-
-def compiled(function: Callable) -> Callable:
-    """A function compiled at its first call, and kept on disk where that can be written."""
-    try:
-        return njit(nogil=True, cache=True, **_OPTIONS)(function)
-    except RuntimeError:
-        return njit(nogil=True, **_OPTIONS)(function)
 
 
 def layout(channels: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
-from viz.render.inference.cpu.numba_winograd import compiled, inlined
+from viz.render.inference.cpu.numba_options import compiled, inlined
 
 SIDE = 4
 """Output pixels along a tile's side."""
