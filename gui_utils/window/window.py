@@ -144,6 +144,16 @@ class Window(PlacedWindow):
         self._fills.clear()
         controls.begin_frame()
 
+    def wait(self, timeout: float) -> bool:
+        """Wait as `begin_frame` does, for work between two frames.
+
+        Returns:
+            Whether input or a control asks for a frame, which a mere `wake` does not.
+        """
+        self._wait(timeout)
+        self._woken = False
+        return bool(self.frame_requests)
+
     def end_frame(self) -> None:
         """Draw the frame and show it."""
         imgui.render()

@@ -33,6 +33,8 @@ _IDLE_SECONDS = 1.5
 """Seconds between frames while nothing happens."""
 _CAMERA_SECONDS = 0.1
 """Longest time between frames while the camera is open, seconds."""
+_PASSING_SECONDS = 0.1
+"""Longest time between frames while no new picture has come of what moves, seconds."""
 _POINTER_SECONDS = 3.0
 """Seconds without a mouse movement after which a fullscreen picture hides the pointer."""
 _WHEEL_SECONDS = 0.4
@@ -100,7 +102,7 @@ class App:
         """Why the last frame failed, if the whole frame did."""
         self.last_update = self._step_due = time.perf_counter()
         """When the state was last advanced; see `time.perf_counter`."""
-        self._wheel_until = self._pointer_moved = 0.0
+        self._drawn = self._wheel_until = self._pointer_moved = 0.0
         self._pointer = (0.0, 0.0)
         self.window.between = self._between
         self.commands.open_model(wanted)
@@ -150,6 +152,8 @@ class App:
 
     def frame(self) -> None:
         """Draws one frame of the window."""
+        while self._failure is None and self._passes_by():
+            pass
         self.window.begin_frame(self._patience())
         if self._failure is not None:
             self._draw_failure(self._failure)
@@ -161,11 +165,46 @@ class App:
                 self._fail(error)
                 self.window.begin_frame()
         self.window.end_frame()
+        self._drawn = time.perf_counter()
         self._update_audience()
         try:
             self._after_frame()
         except Exception as error:
             self._fail(error)
+
+    def _passes_by(self) -> bool:
+        """Whether a step of what moves by itself shows no new picture and needs no frame.
+
+        A frame that OpenGL draws on the processor takes the time of a fifth of a picture, and the
+        next picture would be late by that.
+        """
+        commands, shown = self.commands, self.commands.result
+        if not self.window.draws_in_software or not commands.moves_by_itself or self._held:
+            return False
+        others = commands.current_show or commands.second or commands.job or commands.camera_on
+        now = time.perf_counter()
+        if others or self.dialogs.is_open or commands.control.is_moving(now):
+            return False
+        if now - self._drawn > _PASSING_SECONDS:
+            return False
+        asked = self.window.wait(self._patience())
+        now = time.perf_counter()
+        try:
+            self._events.poll(now)
+            commands.advance(self._passed(now), now)
+            commands.ask(True, now)
+        except Exception as error:
+            self._fail(error)
+        if asked or commands.result is not shown:
+            self.window.wake()  # the frame's own wait is over
+            return False
+        return True
+
+    def _passed(self, now: float) -> float:
+        """Seconds since the state last went on, which it does now. A frame that took long (a window
+        dragged by its title) must not make a jump."""
+        seconds, self.last_update = min(now - self.last_update, 0.5), now
+        return seconds
 
     def _fail(self, error: Exception) -> None:
         """Notes that a whole frame failed; the next one asks what to do."""
@@ -252,8 +291,7 @@ class App:
 
     def _update(self) -> None:
         commands, now = self.commands, time.perf_counter()
-        # A frame that took long (a window dragged by its title) must not make a jump.
-        seconds, self.last_update = min(now - self.last_update, 0.5), now
+        seconds = self._passed(now)
         self._events.poll(now)
         drops = self.window.take_drops()
         if drops and not commands.is_kiosk:
