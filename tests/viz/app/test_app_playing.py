@@ -81,6 +81,25 @@ def test_a_preset_turns_the_camera_while_the_clip_plays(start: Start, model: Pat
     assert desk.commands.state.t - t == pytest.approx(elapsed * 0.25 / 0.6, abs=1.5 * FRAME)
 
 
+def test_on_the_processor_frames_are_drawn_for_new_pictures(desk: AppDriver) -> None:
+    assert desk.app.window.draws_in_software
+    playback = desk.commands.state.playback
+    desk.commands.state.playback = replace(playback, speed=0.1)
+    desk.key("space")
+    desk.frames()  # the key's own ones
+    begun, t, drawn, pictures = desk.app.last_update, desk.commands.state.t, 0, 0
+    while desk.app.last_update - begun < 1:
+        shown = desk.commands.result
+        desk.app.frame()
+        drawn += 1
+        pictures += desk.commands.result is not shown
+    assert desk.commands.state.t > t + FRAME
+    # Else one every tenth of a second shows what else may have changed.
+    assert drawn <= pictures + 11
+    desk.key("Right")  # input does not wait
+    assert not desk.commands.interface.playing
+
+
 # People, undo and bookmarks
 
 
