@@ -197,10 +197,10 @@ class Audience:
         begins = not (show.seen or show.frozen or show.loading) and commands.is_up_to_date
         if show.holds and not begins:
             return
-        if not _fits(result, commands.state):
-            return
         display, words = commands.state.display, _words(commands.state.cues[show.index])
         if (display, words) == (self._boards[0].display, self._words) and result is self._seen:
+            return
+        if not _fits(result, commands.state):
             return
         show.seen = True
         if show.fade is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -62,15 +63,7 @@ class Orbit:
 
     def camera(self) -> Camera:
         """The camera at this place."""
-        return Camera.orbit(
-            self.yaw,
-            self.pitch,
-            roll=self.roll,
-            radius=self.radius,
-            pivot=self.pivot,
-            lead=self.lead,
-            fov=self.fov,
-        )
+        return _camera(self)
 
     @classmethod
     def around(cls, head: Head) -> Orbit:
@@ -108,6 +101,20 @@ class Orbit:
         level = cls(yaw, pitch, 0.0, radius, camera.fov, place, near.lead)
         turn = level.camera().rotation.T @ camera.rotation
         return replace(level, roll=math.degrees(math.atan2(turn[1, 0], turn[0, 0])))
+
+
+@functools.lru_cache(256)
+def _camera(orbit: Orbit) -> Camera:
+    """Of an orbit: each frame asks for the same one several times."""
+    return Camera.orbit(
+        orbit.yaw,
+        orbit.pitch,
+        roll=orbit.roll,
+        radius=orbit.radius,
+        pivot=orbit.pivot,
+        lead=orbit.lead,
+        fov=orbit.fov,
+    )
 
 
 def _distance(orbit: Orbit) -> float:
