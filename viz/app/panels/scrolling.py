@@ -29,11 +29,9 @@ def scrolled(name: str, most: float) -> Generator[bool]:
     limit = most * imgui.get_main_viewport().size.y
     height = max(min(_heights.get(key, limit), limit), 1.0)
     seen = imgui.begin_child(f"##{name}", (0.0, height), imgui.ChildFlags_.nav_flattened)
-    try:
-        yield seen
-        if seen:
-            _heights[key] = imgui.get_cursor_pos_y() - imgui.get_style().item_spacing.y
-    finally:
-        imgui.end_child()
+    yield seen
+    if seen:
+        _heights[key] = imgui.get_cursor_pos_y() - imgui.get_style().item_spacing.y
+    imgui.end_child()  # after a failure `controls.guarded` does so, as a table may be open in it
     low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
     layout.record_rect(name, (low.x, low.y, high.x, high.y))
