@@ -54,6 +54,8 @@ _OTHER_STYLES = (
     "serif",
     "condensed",
 )
+_MOST = 400
+"""Fonts that are looked into; more would take a moment that a user notices."""
 _MOST_TABLE = 2**24
 """Bytes of a table of characters; larger ones belong to a damaged file."""
 
@@ -146,7 +148,8 @@ def _paths(folders: tuple[Path, ...]) -> tuple[str, ...]:
         for folder, _, names in os.walk(root)
         for name in names
     )
-    return tuple(sorted((p for p in found if Path(p).suffix.lower() in _SUFFIXES), key=_rank))
+    fonts = (path for path in found if Path(path).suffix.lower() in _SUFFIXES)
+    return tuple(sorted(fonts, key=_rank)[:_MOST])
 
 
 def _rank(path: str) -> tuple[int, int, str]:
