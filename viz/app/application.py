@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from imgui_bundle import imgui
@@ -209,7 +210,7 @@ class App:
     def _fail(self, error: Exception) -> None:
         """Notes that a whole frame failed; the next one asks what to do."""
         self.commands.report("Something in the interface failed.", error)
-        if not self.commands.is_kiosk:  # nobody is there to answer
+        if self.commands.current_show is None:  # no question lies over a show
             self._failure = error
 
     def _draw_failure(self, failure: Exception) -> None:
@@ -293,9 +294,8 @@ class App:
         commands, now = self.commands, time.perf_counter()
         seconds = self._passed(now)
         self._events.poll(now)
-        drops = self.window.take_drops()
-        if drops and not commands.is_kiosk:
-            commands.open_all(drops, imgui.get_io().key_shift)
+        if drops := self.window.take_drops():
+            self._take_drops(drops)
         while self.window.callback_errors:
             error = self.window.callback_errors.popleft()
             commands.notify("error", "A window event could not be handled.", error)
@@ -318,6 +318,15 @@ class App:
         if commands.moves_by_itself:  # a cached picture appears within this frame
             commands.ask(True, now)
 
+    def _take_drops(self, paths: Sequence[str]) -> None:
+        """Opens files dropped on the window; during a show only with Ctrl held, as for keys."""
+        commands, io = self.commands, imgui.get_io()
+        if commands.current_show is None or (io.key_ctrl and not commands.is_kiosk):
+            commands.open_all(paths, io.key_shift)
+        elif not commands.is_kiosk:
+            name = Path(paths[-1]).name
+            commands.notify("info", f"{name} was not opened: hold Ctrl, or end the show first.")
+
     def _draw(self) -> None:
         commands, now = self.commands, time.perf_counter()
         interface = commands.interface
@@ -330,7 +339,7 @@ class App:
         if commands.notice_reached:
             commands.notice_reached = False
             self.toasts.reach()
-        if not self.audience.is_here:  # nothing covers the audience's picture
+        if commands.current_show is None:  # the speaker's strip has the last one
             self._draw_notices(self.screen.toast_area)
         self._hide_pointer(now)
         if imgui.get_io().mouse_wheel:

@@ -308,6 +308,10 @@ class ProgramCommands:
         except UserError as error:
             self.notify("error", str(error))
 
+    def when_free(self, act: Callable[[], object]) -> None:
+        """Does what changes the picture once nobody is disturbed by that: now, or after a show."""
+        act()
+
     def reach_notice(self) -> None:
         """Moves the keyboard focus to the buttons of the newest notice."""
         self.notice_reached = True

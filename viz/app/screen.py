@@ -23,6 +23,7 @@ from viz.app.portraits.photo_pane import PhotoPane
 from viz.app.stage import speaker
 from viz.app.stage.audience import Audience
 from viz.app.stage.kiosk import Kiosk
+from viz.app.stage.show_keys import MouseGuard
 from viz.app.timeline import driver_lane, path_lane
 from viz.app.timeline.timeline_view import Timeline
 from viz.app.viewport.first_hints import draw_hints
@@ -130,6 +131,7 @@ class Screen:
         self._showed_gallery = False
         self._commands, self._audience = commands, audience
         self._kiosk = Kiosk()
+        self._guard = MouseGuard()
         self._layer_texture = Texture("nearest")
         self._shown: RenderResult | None = None
         self._failed: set[str] = set()
@@ -151,6 +153,7 @@ class Screen:
     def draw(self) -> None:
         """Draws the window's content, with the newest picture in it."""
         self._show_result()
+        self._guard.update(self._commands.current_show)
         area = imgui.get_main_viewport()
         imgui.set_next_window_pos(area.pos)
         imgui.set_next_window_size(area.size)
@@ -186,13 +189,9 @@ class Screen:
         if parts.bar:
             imgui.set_cursor_screen_pos((0.0, 0.0))
             size = (parts.width, parts.bar)
-            _child(
-                "##bar",
-                size,
-                lambda: self._guarded("the bar", lambda: draw_bar(commands)),
-                (10, 5),
-                fill=True,
-            )
+            content = functools.partial(self._guarded, "the bar", lambda: draw_bar(commands))
+            with self._guard.region():
+                _child("##bar", size, content, (10, 5), fill=True)
         edge = left
         if self._showed_gallery and not self._shows_gallery:
             # otherwise the bar's first button would get the focus ring
@@ -204,13 +203,15 @@ class Screen:
             size = (edge - left, bottom - top)
             gallery = functools.partial(self.gallery.draw, commands)
             content = functools.partial(self._guarded, "the gallery", gallery)
-            _child("##gallery", size, content, (8, 8), fill=True)
+            with self._guard.region():
+                _child("##gallery", size, content, (8, 8), fill=True)
         elif commands.portrait.shown and not self._audience.is_here:
             edge = round((left + right) / 2)  # photo and picture have the same size
             imgui.set_cursor_screen_pos((left, top))
             size = (edge - left, bottom - top)
             photo = functools.partial(self.photo.draw, commands)
-            _child("##photo", size, lambda: self._guarded("the photo", photo))
+            with self._guard.region(fade=False):
+                _child("##photo", size, lambda: self._guarded("the photo", photo))
         imgui.set_cursor_screen_pos((edge, top))
         size, place = (right - edge, bottom - top), (edge, top, right, bottom)
         draw = self._draw_audience if self._audience.is_here else self._draw_viewport
@@ -230,7 +231,8 @@ class Screen:
             imgui.set_cursor_screen_pos((left, bottom))
             size = (right - left, parts.timeline)
             content = functools.partial(self._guarded, "the timeline", self._draw_timeline)
-            _child("##timeline", size, content, (12, 6), fill=True)
+            with self._guard.region():
+                _child("##timeline", size, content, (12, 6), fill=True)
         else:
             commands.scrubbing = False
         if parts.sidebar:
@@ -238,7 +240,7 @@ class Screen:
             _splitter(commands, (right, top, edge, parts.height))
             imgui.set_cursor_screen_pos((edge, top))
             size = (parts.sidebar, parts.height - top)
-            content = functools.partial(sidebar.draw, commands)
+            content = functools.partial(sidebar.draw, commands, self._guard.region)
             _child("##sidebar", size, content, fill=True)
 
     @property
@@ -263,7 +265,8 @@ class Screen:
         commands.dragging = False
         if self.photo.draw_live(commands.portrait):
             return
-        commands.dragging = self.viewport.draw(commands.state, commands)
+        with self._guard.region(fade=False):
+            commands.dragging = self.viewport.draw(commands.state, commands)
         beside = commands.portrait.shown or self._shows_gallery or layouts.compares(commands.state)
         if commands.result is not None and not beside:
             draw_hints(regions(commands).viewport, commands)

@@ -24,7 +24,6 @@ from viz.render.messages import (
     Event,
     Failed,
     Finished,
-    LoadAhead,
     Loaded,
     LoadModel,
     Progress,
@@ -185,11 +184,6 @@ class WorkerConnection:
         """Path of the model that `load` was called for last; None once that has ended."""
         asked = [p.job.path for p in self._pending if isinstance(p.job, LoadModel)]
         return asked[-1] if asked else None
-
-    def load_ahead(self, path: str, requests: tuple[RenderRequest, ...] = ()) -> None:
-        """Loads a model ahead of a call to `load`, and renders pictures with it as far as there is
-        time; the current one stays on show."""
-        self.start(LoadAhead(path, requests))
 
     def cancel(self, idle: bool = False) -> None:
         """Stops the job under way at its next step, or at once if it is waiting for a picture.

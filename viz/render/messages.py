@@ -234,6 +234,10 @@ class LoadModel(Job):
         return f"Loading {Path(self.path).name or 'the untrained model'}"
 
 
+NEXT_SECOND = "next"
+"""Stands for the fingerprint of a second model that is not loaded yet."""
+
+
 @dataclass(frozen=True)
 class LoadAhead(Job):
     """The job of loading the model that will be needed next, and of rendering pictures with it,
@@ -243,7 +247,10 @@ class LoadAhead(Job):
     background: ClassVar[bool] = True
     path: str
     requests: tuple[RenderRequest, ...] = ()
-    """Full pictures, the most urgent first; each is reported as `Prepared`."""
+    """Full pictures, the most urgent first; each is reported as `Prepared`. Shots of the second
+    model have `NEXT_SECOND` in place of its fingerprint."""
+    second: str = ""
+    """Path of the model that will be compared with it; empty for none."""
 
     @property
     def name(self) -> str:

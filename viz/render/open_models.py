@@ -96,8 +96,8 @@ class OpenModels:
         models = (*self._kept.values(), self.second, self.shown)
         self._by_weights.clear()
         self._by_weights.update({m.info.weights: m.renderer for m in models if m is not None})
-        if self.shown is not None:
-            self.shown.renderer.beside = self._by_weights
+        for renderer in self._by_weights.values():
+            renderer.beside = self._by_weights
 
 
 def _unchanged(

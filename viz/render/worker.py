@@ -441,25 +441,33 @@ class Worker:
         self._tell(LoadedSecond(found.info, stamp))
 
     def _load_ahead(self, job: LoadAhead) -> Steps:
-        stamp = file_stamp(job.path)
-        kept = self._models.to_show(job.path, stamp)
-        if kept is None:
-            kept = OpenModel.of((yield from load_model(job.path, self._device)), stamp)
-        self._models.keep(kept)
+        first, requests = (yield from self._open_ahead(job.path)), job.requests
+        if job.second:
+            second = yield from self._open_ahead(job.second)
+            requests = [side_by_side.with_second(r, second.info.weights) for r in requests]
         begin = time.monotonic()
-        for k, request in enumerate(job.requests):
-            yield "Rendering", k / len(job.requests)
+        for k, request in enumerate(requests):
+            yield "Rendering", k / len(requests)
             # The first picture is worth a pause; the others wait until nothing else is wanted.
             while k and self._slot is not None and not self._waiting:
-                yield "Rendering", k / len(job.requests)
+                yield "Rendering", k / len(requests)
             if self._waiting or time.monotonic() - begin > _AHEAD_SECONDS:
                 return  # what the user has asked for meanwhile comes first
             try:
-                result = kept.renderer.render(request)
+                result = side_by_side.render(first.renderer, request)
             except Exception as error:  # the user is told when the picture is wanted
                 log.warning("A picture could not be rendered ahead: %s", error)
                 return
-            self._tell(Prepared(result, job.path, kept.info.weights))
+            self._tell(Prepared(result, job.path, first.info.weights))
+
+    def _open_ahead(self, path: str) -> Steps[OpenModel]:
+        stamp, models = file_stamp(path), self._models
+        found = models.to_compare(path, stamp)
+        if found is None:
+            found = OpenModel.of((yield from load_model(path, self._device)), stamp)
+        if found not in (models.shown, models.second):
+            models.keep(found)
+        return found
 
     def _fail_job(self, task: _Task, error: Exception) -> None:
         if isinstance(error, UserError):

@@ -307,6 +307,16 @@ class RequestScheduler:
         kept = request.preview is None and self.pictures.has_full(request)
         return kept or _full(request) in self._failed
 
+    def has_failed(self, request: RenderRequest) -> bool:
+        """Whether a full picture could not be rendered."""
+        return request in self._failed
+
+    def try_again(self) -> None:
+        """Lets pictures that could not be rendered be requested again."""
+        if self._failed:
+            self._failed.clear()
+            self._reset()
+
     def lacks(self, requests: Sequence[RenderRequest]) -> bool:
         """Whether any of some full pictures can be rendered and is not kept."""
         known = requests, self.pictures.version

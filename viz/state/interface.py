@@ -135,6 +135,8 @@ class Interface:
     "here" for this one. Empty takes a second monitor where there is one, else this window."""
     audience_view: Literal["all", "one"] = "all"
     """Whether the audience sees all pictures of the layout or the main one alone."""
+    audience_names: bool = True
+    """Shows the audience the names of two compared models, and the line between their pictures."""
     talk_minutes: Annotated[float, Range(0, 600, "min", slider=(0, 90), step=1)] = 0.0
     """Length of the talk, for the speaker's clock. 0 shows only the time elapsed."""
     kiosk_pause: Annotated[float, Range(1, 3600, "s", slider=(1, 60), step=1)] = 8.0

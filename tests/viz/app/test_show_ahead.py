@@ -18,9 +18,11 @@ from tests.viz.app.app_driver import AppDriver
 from tests.viz.app.test_stage import arrive, begin, faded_in, index, with_cues
 from training.checkpoint import save
 from training.networks.generator import Generator
+from viz.render.messages import LoadSecond
 from viz.render.models import load_model
 from viz.render.renderer import Renderer
 from viz.state import layouts
+from viz.state.comparing.comparison import Comparison
 from viz.state.jobs import finish
 from viz.state.person import Latent
 from viz.state.types import Cue, Orbit, SessionState, Transition
@@ -90,6 +92,59 @@ def test_the_next_cue_is_there_before_its_key(desk: AppDriver, other: Path) -> N
     assert np.array_equal(screen.read_pixels(), shown)
 
 
+def test_a_compared_model_is_there_before_its_key(desk: AppDriver, other: Path) -> None:
+    show = with_cues(desk)
+    both = replace(show.commands.state.display, layout="models")
+    edit(show, 1, lambda cue: replace(cue, display=both, compare=Comparison(str(other))))
+    show.commands.cue_index = 0
+    show.commands.interface.audience_names = False
+    screen = begin(show)
+    show.run_jobs()
+    rendered = len(show.results)
+    show.key("Next")
+    arrive(show)
+    assert show.commands.second is not None and show.commands.second.path == str(other)
+    expected = layouts.compose(show.commands.state, show.pictures())
+    assert np.array_equal(screen.read_pixels(), expected)
+    assert show.wanted() not in [result.request for result in show.results[rendered:]]
+    show.commands.interface.audience_names = True
+    show.frames(2)
+    side, named = expected.shape[0], screen.read_pixels()
+    assert (named[side // 2, side // 2] == 255).all(), "the line between the models"
+    assert not np.array_equal(named[:8, :20], expected[:8, :20]), "the first model's name"
+    assert not np.array_equal(named[:8, -20:], expected[:8, -20:]), "the second one's"
+    assert np.array_equal(named[-20:, : side // 4], expected[-20:, : side // 4])
+    other.write_bytes(b"nothing that a model is made of")
+    show.key("Prior")
+    arrive(show)
+    first = screen.read_pixels()
+    show.commands.worker.start(LoadSecond(""))  # lets what is kept go
+    show.commands.second = None
+    show.commands.retry_second()
+    show.run_jobs()
+    show.key("Next")
+    standing = show.commands.current_show
+    assert standing is not None
+    show.until(lambda: standing.failed)
+    show.frames(3)
+    assert np.array_equal(screen.read_pixels(), first)
+
+
+def test_quick_steps_between_models_end_at_the_right_one(desk: AppDriver, other: Path) -> None:
+    show = with_cues(desk)
+    edit(show, 1, lambda cue: replace(cue, checkpoint=str(other)))
+    show.commands.cue_index = 0
+    show.commands.preferences.opened(str(other))
+    screen = begin(show)
+    first = screen.read_pixels()
+    show.commands.next_cue()
+    show.commands.previous_cue()
+    arrive(show)
+    show.run_jobs()
+    assert show.model.name == "small.safetensors"
+    assert np.array_equal(screen.read_pixels(), first)
+
+
 def test_a_model_that_cannot_be_read_leaves_the_picture(desk: AppDriver, other: Path) -> None:
     show = with_cues(desk)
     edit(show, 1, lambda cue: replace(cue, checkpoint=str(other)))
@@ -101,7 +156,7 @@ def test_a_model_that_cannot_be_read_leaves_the_picture(desk: AppDriver, other: 
     show.key("Next")
     standing = show.commands.current_show
     assert standing is not None
-    show.until(lambda: not standing.holds)
+    show.until(lambda: standing.failed)
     show.frames(3)
     assert np.array_equal(screen.read_pixels(), first)
     assert "other.safetensors" in standing.message

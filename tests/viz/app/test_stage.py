@@ -258,13 +258,22 @@ def test_a_model_that_is_gone_leaves_the_picture(show: AppDriver) -> None:
     show.commands.cue_index = 1
     cue = show.commands.chosen_cue
     assert cue is not None
-    show.commands.edit_cue(replace(cue, checkpoint="/nowhere/gone.safetensors"))
+    show.commands.edit_cue(replace(cue, checkpoint="/nowhere/gone.safetensors", title="Gone"))
     show.commands.cue_index = 0
     screen = begin(show)
+    standing = show.commands.current_show
+    assert standing is not None
+    assert standing.message == "Cue 2 cannot be shown: gone.safetensors is not here."
+    first = screen.read_pixels()
     show.key("Next")
-    assert show.commands.current_show is not None
-    assert "gone.safetensors" in show.commands.current_show.message
+    show.run_for(0.1)
+    assert standing.word == "HELD"
+    assert standing.message == "Cue 2 cannot be shown: gone.safetensors is not here."
+    assert np.array_equal(screen.read_pixels(), first), "picture and caption are the first cue's"
+    show.key("Next")
     arrive(show)
+    assert standing.word == "LIVE"
+    assert show.commands.state.latent.seed == 3
     assert np.array_equal(screen.read_pixels(), show.picture())
 
 

@@ -206,6 +206,8 @@ class CompareCommands(ShowCommands):
         """Requests the picture of the state; see `SessionCommands.ask`."""
         if self.state.compare is not None or self._asked_second:
             self._follow_second(now)
+        if self.awaits_whole and self._waits_for_second:
+            return  # one of the two pictures alone will not be shown
         super().ask(moving, now)
         if self.state.compare is not None:
             self._measure(moving)
@@ -214,13 +216,17 @@ class CompareCommands(ShowCommands):
         """Loads the model that the state compares with, and records in the state what is loaded."""
         compare = self.state.compare
         path = compare.path if compare else ""
-        # One at a time, after the first model's picture, which would have to wait otherwise.
-        may_load = not self._loading_second and (self.result is not None or not path)
+        # One at a time, and not before the first model's picture, which would have to wait; the
+        # audience of a show waits for both.
+        first_is_here = self.result is not None or self.current_show is not None
+        may_load = not self._loading_second and (first_is_here or not path)
         if path != self._asked_second and may_load:
             self._ask_for_second(path)
         if compare is None:
             return
-        here = self.second is not None and (not self.second_problem or self.second.path == path)
+        # The last one stays until the next is there, but not before an audience.
+        stays = not self.second_problem and self.current_show is None
+        here = self.second is not None and (stays or self.second.path == path)
         weights = self.second.weights if self.second is not None and here else ""
         if weights != compare.weights:
             self.state.compare = replace(compare, weights=weights)
@@ -264,11 +270,19 @@ class CompareCommands(ShowCommands):
             self.notify("warning", f"{name} has other weights than what the export compared with.")
 
     def _is_shown_fully(self) -> bool:
-        """Whether the newest picture shows the state at full quality, with both models if two are
-        compared: the audience of a show must not see one appear later."""
+        """Whether the newest picture is the state's at full quality, both models' where two are
+        compared: the audience of a show does not see one of them come later."""
+        return super()._is_shown_fully() and not self._waits_for_second
+
+    @property
+    def _waits_for_second(self) -> bool:
+        """Whether two models are to be shown, and the second one is not there."""
         compare = self.state.compare
-        waits = layouts.compares(self.state) and compare is not None and not compare.weights
-        return super()._is_shown_fully() and not (waits and not self.second_problem)
+        return layouts.compares(self.state) and compare is not None and not compare.weights
+
+    def _arrival_problem(self) -> str:
+        problem = self.second_problem if layouts.compares(self.state) else ""
+        return problem or super()._arrival_problem()
 
     def second_lost(self) -> None:
         """The worker was restarted and no longer has a second model."""

@@ -14,7 +14,7 @@ from gui_utils.controls import style
 from gui_utils.controls.layout import record_rect
 from gui_utils.gl.texture import Texture
 from viz.app.commands import Commands
-from viz.app.viewport.overlays import MARGIN, Badge, Rect, draw_label
+from viz.app.viewport.overlays import MARGIN, Badge, Rect
 from viz.state.comparing.differences import difference
 from viz.state.comparing.measured import Figures
 from viz.state.types import Display, SessionState
@@ -64,12 +64,12 @@ def model_labels(commands: Commands) -> tuple[str, str]:
     return first, second
 
 
-def draw_difference_label(tile: Rect, display: Display, names: tuple[str, str]) -> None:
+def difference_label(display: Display, names: tuple[str, str]) -> str:
     """What is subtracted from what, and by how much it is amplified."""
     text = f"{names[1]} \u2212 {names[0]}"
     if display.difference == "absolute":
         text = f"|{text}|"
-    draw_label(tile, f"{text}  \u00d7 {display.gain:g}")
+    return f"{text}  \u00d7 {display.gain:g}"
 
 
 def figures_text(figures: Figures) -> tuple[tuple[str, str], ...]:

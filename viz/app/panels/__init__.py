@@ -59,6 +59,8 @@ class Panel:
     draw: Draw
     """Draws the panel's controls at the cursor; the result is the newest one, if any."""
     default_open: bool = True
+    in_show: bool = False
+    """Whether the mouse reaches it during a show without Ctrl."""
 
 
 PANELS: tuple[Panel, ...] = (
@@ -83,7 +85,14 @@ PANELS: tuple[Panel, ...] = (
     ),
     Panel("Output", "Capture", icons.ICON_FA_CAMERA_RETRO, capture.draw),
     Panel("Output", "Export", icons.ICON_FA_FILM, export.draw),
-    Panel("Output", "Show", icons.ICON_FA_PERSON_CHALKBOARD, show_panel.draw, default_open=False),
+    Panel(
+        "Output",
+        "Show",
+        icons.ICON_FA_PERSON_CHALKBOARD,
+        show_panel.draw,
+        default_open=False,
+        in_show=True,
+    ),
     Panel("Program", "Model", icons.ICON_FA_CUBE, model_panel.draw),
     Panel("Program", "Quality", icons.ICON_FA_SLIDERS, quality.draw),
     Panel("Program", "Layers", icons.ICON_FA_LAYER_GROUP, layers_panel.draw, default_open=False),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 from imgui_bundle import imgui
 
 from gui_utils import controls
@@ -18,8 +21,13 @@ _MARK = 3.0
 """Design pixels."""
 
 
-def draw(commands: Commands) -> None:
-    """Draws the group that is shown, or the one whose panel is being looked for, and the rail."""
+def draw(commands: Commands, guarded: Callable[[], AbstractContextManager[None]]) -> None:
+    """Draws the group that is shown, or the one whose panel is looked for, and the rail.
+
+    Args:
+        commands: what the panels do.
+        guarded: wraps the panels that the mouse is held back from during a show.
+    """
     sought = layout.sought_section()
     for panel in PANELS:
         if panel.title == sought:
@@ -33,7 +41,8 @@ def draw(commands: Commands) -> None:
     imgui.pop_style_var()
     for panel in PANELS:
         if panel.group == group:
-            _draw_section(commands, panel)
+            with nullcontext() if panel.in_show else guarded():
+                _draw_section(commands, panel)
     imgui.end_child()
 
 

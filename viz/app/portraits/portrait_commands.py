@@ -141,13 +141,13 @@ class PortraitCommands(PersonCommands):
 
         def done(path: str) -> None:
             portrait.making, portrait.live = "", None
-            self._show_made(portrait, path)
+            self.when_free(lambda: self._show_made(portrait, path))
             self.notify("success", f"{Path(path).stem} is ready.", path)
 
         def ended() -> None:
             portrait.making, portrait.live = "", None
             if person_is_there(target):
-                self._show_made(portrait, target)
+                self.when_free(lambda: self._show_made(portrait, target))
 
         job = MakePersonJob(portrait.path, face.landmarks, portrait.options, target, model.name)
         portrait.job = self.worker.start(job, done, ended)

@@ -107,7 +107,7 @@ class TrackCommands(SessionFiles):
         def done(made: str) -> None:
             self.following = ""
             self.notify("success", f"{Path(made).name} is ready.", made)
-            self.open_track(made)
+            self.when_free(lambda: self.open_track(made))
 
         def ended() -> None:
             self.following = ""

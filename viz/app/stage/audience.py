@@ -17,10 +17,11 @@ from gui_utils.window import monitors
 from gui_utils.window.picture_window import PictureWindow
 from gui_utils.window.window import Window
 from viz.app.commands import Commands
+from viz.app.comparing import compare_view
 from viz.app.stage import show_keys
 from viz.app.stage.awake import Awake
 from viz.app.stage.board import Board
-from viz.app.stage.captions import Caption
+from viz.app.stage.captions import Caption, ModelNames
 from viz.app.stage.virtual_camera import CameraScene
 from viz.state import layouts
 from viz.state.types import Cue, RenderResult, SessionState
@@ -46,7 +47,8 @@ class Audience:
         self._commands, self._window = commands, window
         self._boards = Board(), Board()
         """The present picture, and the one that fades out."""
-        self._caption = Caption()
+        self._caption, self._model_names = Caption(), ModelNames()
+        self._names: tuple[str, ...] = ()
         self._words = ("", "")
         self._solid: Texture | None = None
         self._seen: RenderResult | None = None
@@ -79,7 +81,8 @@ class Audience:
         self._take_picture(now)
         if self._screen is not None:
             size = self._screen.size
-            version = (*(board.version for board in self._boards), self._caption.version)
+            boards = (board.version for board in self._boards)
+            version = (*boards, self._caption.version, self._model_names.version)
             self._screen.show(self.quads(size, now, own=True), self.ground, version)
         if self._fading(now):
             request_frame("fade", _FRAME)
@@ -123,12 +126,13 @@ class Audience:
         begun, seconds = self._fade
         part = min((now - begun) / seconds, 1.0) if seconds > 0 else 1.0
         quads = board.quads(area, one, part, own=own)
+        names = self._model_names.quads(self._names, [quad.place for quad in quads], size[1])
         if part < 1:
             ground = [Quad(self._ground_image(), gap, alpha=part) for gap in gaps(quads, area)]
             quads = [*old.quads(area, one, own=own), *ground, *quads]
         if show.touched is not None:
             return quads  # the caption does not describe a visitor's own picture
-        return quads + self._caption.quads(*self._words, size)
+        return [*quads, *names, *self._caption.quads(*self._words, size)]
 
     def _ground_image(self) -> int:
         """OpenGL name of a texture in the background colour."""
@@ -182,6 +186,7 @@ class Audience:
         for board in self._boards:
             board.close()
         self._caption.close()
+        self._model_names.close()
         if self._solid is not None:
             self._solid.delete()
 
@@ -194,10 +199,12 @@ class Audience:
         commands = self._commands
         show, result = commands.current_show, commands.result
         assert show is not None
-        begins = not (show.seen or show.frozen or show.loading) and commands.is_up_to_date
+        waits = show.seen or show.frozen or show.failed or show.loading
+        begins = not waits and commands.is_up_to_date
         if show.holds and not begins:
             return
         display, words = commands.state.display, _words(commands.state.cues[show.index])
+        self._names = _names(commands)
         if (display, words) == (self._boards[0].display, self._words) and result is self._seen:
             return
         if not _fits(result, commands.state):
@@ -305,6 +312,19 @@ def _lies_on(place: Box, other: Box) -> bool:
     """Whether a rectangle lies within another one."""
     low, high = (place[k] >= other[k] for k in (0, 1)), (place[k] <= other[k] for k in (2, 3))
     return place != other and all((*low, *high))
+
+
+def _names(commands: Commands) -> tuple[str, ...]:
+    """What is written over the pictures of two compared models."""
+    state = commands.state
+    if not (layouts.second_shots(state) and layouts.compares(state)):
+        return ()
+    if not commands.interface.audience_names:
+        return ()
+    names = compare_view.model_labels(commands)
+    if layouts.shows_difference(state.display):
+        return (compare_view.difference_label(state.display, names),)
+    return names
 
 
 def _words(cue: Cue) -> tuple[str, str]:

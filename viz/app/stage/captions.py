@@ -1,10 +1,17 @@
-"""The caption of a cue as an image on the GPU."""
+"""The caption of a cue, and the names of compared models, as images on the GPU."""
 
 from __future__ import annotations
 
-from gui_utils.gl.quads import Quad
+from collections.abc import Sequence
+
+import numpy as np
+
+from gui_utils.gl.quads import Box, Quad
 from gui_utils.gl.texture import Texture
 from viz.exports.captions.caption_pictures import MARGIN, picture
+
+_LINE = 0.003
+"""Width of the line between two models, as a part of the screen's height."""
 
 
 class Caption:
@@ -18,8 +25,18 @@ class Caption:
 
     def quads(self, title: str, line: str, size: tuple[int, int]) -> list[Quad]:
         """The caption in the lower left corner of a screen of `size` pixels."""
-        if not (title.strip() or line.strip()):
+        texture = self.image(title, line, size)
+        if texture is None:
             return []
+        margin = round(MARGIN * size[1])
+        bottom = size[1] - margin
+        place = (margin, bottom - texture.height, margin + texture.width, bottom)
+        return [Quad(texture.name, place, see_through=True)]
+
+    def image(self, title: str, line: str, size: tuple[int, int]) -> Texture | None:
+        """The caption as an image for a screen of `size` pixels; None if it is empty."""
+        if not (title.strip() or line.strip()):
+            return None
         if self._texture is None:
             self._texture = Texture()
         wanted = (title, line, size)
@@ -27,13 +44,58 @@ class Caption:
             self._texture.update(picture(title, line, size))
             self._drawn = wanted
             self.version += 1
-        margin = round(MARGIN * size[1])
-        width, height = self._texture.width, self._texture.height
-        bottom = size[1] - margin
-        place = (margin, bottom - height, margin + width, bottom)
-        return [Quad(self._texture.name, place, see_through=True)]
+        return self._texture
 
     def close(self) -> None:
         """Frees what lies on the GPU."""
         if self._texture is not None:
             self._texture.delete()
+
+
+class ModelNames:
+    """Draws the names of two compared models over their pictures, and a line between those that
+    share a square; needs the window's OpenGL context."""
+
+    def __init__(self) -> None:
+        self._names = Caption(), Caption()
+        self._line: Texture | None = None
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Changes whenever an image does."""
+        return tuple(name.version for name in self._names)
+
+    def quads(self, names: Sequence[str], places: Sequence[Box], height: int) -> list[Quad]:
+        """The names in the upper outer corners of pictures.
+
+        Args:
+            names: one per picture.
+            places: the pictures, pixels.
+            height: of the screen, pixels.
+        """
+        quads: list[Quad] = []
+        for k, (name, place, caption) in enumerate(zip(names, places, self._names, strict=False)):
+            left, top, right, _ = place
+            room = round(right - left)
+            image = caption.image("", name, (max(room, 1), height)) if room > 0.2 * height else None
+            if image is not None and image.width <= room:
+                start = left if k == 0 else right - image.width
+                low = (start, top, start + image.width, top + image.height)
+                quads.append(Quad(image.name, low, see_through=True))
+        if len(names) == len(places) == 2 and places[0][2] == places[1][0]:
+            quads.append(self._divider(places[1], height))
+        return quads
+
+    def _divider(self, place: Box, height: int) -> Quad:
+        if self._line is None:
+            self._line = Texture()
+            self._line.update(np.full((1, 1, 3), 255, np.uint8))
+        half = max(round(_LINE * height / 2), 1)
+        return Quad(self._line.name, (place[0] - half, place[1], place[0] + half, place[3]))
+
+    def close(self) -> None:
+        """Frees what lies on the GPU."""
+        for name in self._names:
+            name.close()
+        if self._line is not None:
+            self._line.delete()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -78,6 +79,8 @@ class Show:
     """Seconds over which that picture will fade in, 0 for a cut; None once it has arrived."""
     gliding: bool = False
     """Whether the view is gliding to the cue."""
+    failed: bool = False
+    """Whether the cue cannot be shown, so that the audience keeps the last picture."""
     message: str = ""
     """The last notice, for the speaker."""
     escaped: float = -math.inf
@@ -87,10 +90,16 @@ class Show:
     typed_at: float = 0.0
     """Clock time of the last of them."""
 
+    def renumber(self, number: Callable[[int], int]) -> None:
+        """Follows cues that were moved in the list; `number` maps their old indices to new ones."""
+        self.index = number(self.index)
+        times = self.clock.by_cue
+        self.clock.by_cue = {number(k): seconds for k, seconds in times.items()}
+
     @property
     def holds(self) -> bool:
         """Whether the audience keeps the last cue's picture until the next one's is ready."""
-        return self.frozen or self.on_its_way
+        return self.frozen or self.failed or self.on_its_way
 
     @property
     def on_its_way(self) -> bool:
@@ -99,7 +108,7 @@ class Show:
 
     @property
     def stands(self) -> bool:
-        """Whether the cue has been reached."""
+        """Whether the cue has been reached, or cannot be."""
         return not (self.on_its_way or self.gliding)
 
     @property
@@ -109,6 +118,10 @@ class Show:
             return self.blank.upper()
         if self.frozen:
             return "FROZEN"
+        if self.failed:
+            return "HELD"
+        if not self.seen:
+            return "STARTING"
         return "REHEARSAL" if self.rehearsal else "LIVE"
 
 

@@ -1,33 +1,32 @@
-"""Commands for making cues and giving a show, without any drawing."""
+"""Commands for giving a show, without any drawing."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gui_utils.controls.redraw import request_frame
-from gui_utils.gl.atlas import AtlasImage
 from viz.app.sessions.autosave import SavedSession
-from viz.app.sessions.session_files import SessionFiles
+from viz.app.stage.cue_commands import CueCommands, second_of
 from viz.app.stage.running_show import Blank, Show, TalkClock
-from viz.render.messages import Prepared
+from viz.render.messages import NEXT_SECOND, LoadAhead, Prepared
 from viz.scheduling.cue_pictures import first_pictures, shrunk, small_picture
 from viz.scheduling.scheduler import MOST_FILL_SECONDS
-from viz.state import files, layouts, named_files
+from viz.state import layouts
 from viz.state.animation import clip_time
 from viz.state.settings import setting
 from viz.state.types import (
     FRAME_RATE,
     Cue,
-    CuePlay,
     RenderRequest,
     SessionState,
     View,
 )
+
+Shown = TypeVar("Shown", Cue, SessionState)
 
 _PATIENCE = 10.0
 """Seconds that a cue's first picture may take before the show continues without it."""
@@ -43,84 +42,26 @@ def _views(state: SessionState) -> list[View]:
     return [shot.view for shot in layouts.shots(state)]
 
 
-class ShowCommands(SessionFiles):
-    """Commands for cues, and for a running show."""
+def _with_second(shown: Shown, weights: str) -> Shown:
+    """A cue or a state whose second model has a fingerprint."""
+    compare = shown.compare and replace(shown.compare, weights=weights)
+    return replace(shown, compare=compare)
+
+
+class ShowCommands(CueCommands):
+    """Commands for a running show."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.current_show: Show | None = None
         """The running show, if any."""
-        self.cue_index = 0
-        """Index of the cue chosen in the list."""
-        self._weights: dict[str, str] = {}
-        """Fingerprints of the models that were loaded, by path."""
-        self._was_at: dict[str, str] = {}
-        """Where the models that cues name were found last."""
+        self._later: list[Callable[[], object]] = []
+        """What waits for the show's end."""
         self._ahead: tuple[RenderRequest, ...] = ()
         self._ahead_of: tuple[object, ...] = ()
         """The cue and settings that `_ahead` was computed for."""
-        self._loading_ahead: tuple[str, tuple[RenderRequest, ...]] | None = None
-        """The model and pictures that the worker was last asked to prepare."""
-
-    # The list of cues -------------------------------------------------------------------------
-
-    def add_cue(self) -> None:
-        """Stores what is shown, and what moves, as a cue after the chosen one."""
-        cues = list(self.state.cues)
-        place = min(self.cue_index + 1, len(cues))
-        cues.insert(place, self._present_cue(f"Cue {len(cues) + 1}"))
-        self.state.cues, self.cue_index = tuple(cues), place
-
-    def update_cue(self) -> None:
-        """Stores what is shown in the chosen cue; its texts and transition stay."""
-        cue = self.chosen_cue
-        if cue is not None:
-            shown = self._present_cue(cue.name)
-            kept = ("transition", "seconds", "title", "line", "note", "planned", "used")
-            self.edit_cue(replace(shown, **{name: getattr(cue, name) for name in kept}))
-
-    def _present_cue(self, name: str) -> Cue:
-        interface, moving = self.interface, "nothing"
-        plays: dict[CuePlay, bool] = {
-            "clip": interface.playing,
-            "path": interface.path_playing,
-            "orbit": interface.auto_orbit,
-            "wander": interface.animate_person,
-        }
-        moving = next((kind for kind, on in plays.items() if on), "nothing")
-        path = self.model.path if self.model else ""
-        checkpoint = "" if path == files.default_checkpoint() else path
-        cue = Cue.of(self.state, name=name, plays=moving)
-        compare = self.state.compare and self.state.compare.unloaded
-        return replace(cue, checkpoint=checkpoint, compare=compare)
-
-    @property
-    def chosen_cue(self) -> Cue | None:
-        """The cue chosen in the list; None if there are none."""
-        cues = self.state.cues
-        return cues[min(self.cue_index, len(cues) - 1)] if cues else None
-
-    def edit_cue(self, cue: Cue) -> None:
-        """Replaces the chosen cue."""
-        cues = list(self.state.cues)
-        if cues:
-            self.cue_index = min(self.cue_index, len(cues) - 1)
-            cues[self.cue_index] = cue
-            self.state.cues = tuple(cues)
-
-    def move_cue(self, start: int, end: int) -> None:
-        """Moves a cue to another place in the list."""
-        cues = list(self.state.cues)
-        cues.insert(end, cues.pop(start))
-        self.state.cues, self.cue_index = tuple(cues), end
-
-    def delete_cue(self) -> None:
-        """Deletes the chosen cue."""
-        cues = list(self.state.cues)
-        if cues:
-            del cues[min(self.cue_index, len(cues) - 1)]
-            self.state.cues = tuple(cues)
-            self.cue_index = max(min(self.cue_index, len(cues) - 1), 0)
+        self._loading_ahead: LoadAhead | None = None
+        """What the worker was last asked to prepare."""
 
     # The show ---------------------------------------------------------------------------------
 
@@ -142,6 +83,8 @@ class ShowCommands(SessionFiles):
             if at is None:
                 at = self.cue_index if self.cue_index < last else 0
             self.go_to_cue(min(at, last))
+            if problems := self.cue_problems():
+                self.notify("warning", " ".join(problems))
 
     def rehearse(self) -> None:
         """Starts a show from the first cue and stores the times of the cues at its end."""
@@ -190,6 +133,39 @@ class ShowCommands(SessionFiles):
         self.current_show = None
         self._note_cue(None)
         self._rest()
+        later, self._later = self._later, []
+        for act in later:
+            self.guarded(act)
+
+    def when_free(self, act: Callable[[], object]) -> None:
+        if self.current_show is None:
+            super().when_free(act)
+        else:
+            self._later.append(act)
+
+    def add_cue(self) -> None:
+        before = len(self.state.cues)
+        super().add_cue()
+        if self.current_show is not None and len(self.state.cues) > before:
+            place = self.cue_index
+            self.current_show.renumber(lambda k: k + (k >= place))
+
+    def move_cue(self, start: int, end: int) -> None:
+        super().move_cue(start, end)
+        if self.current_show is not None:
+            order = list(range(len(self.state.cues)))
+            order.insert(end, order.pop(start))
+            self.current_show.renumber(order.index)
+
+    def delete_cue(self) -> None:
+        show, place = self.current_show, self.cue_index
+        if show is not None and place == show.index:
+            show.message = "The audience sees this cue: go to another one first."
+            return
+        super().delete_cue()
+        if show is not None:
+            show.clock.by_cue.pop(place, None)
+            show.renumber(lambda k: k - (k > place))
 
     def losses(self) -> list[str]:
         losses = super().losses()
@@ -280,15 +256,17 @@ class ShowCommands(SessionFiles):
             show.index, show.blank, show.message = index, "", ""
             show.loading, show.awaited, show.gliding = "", math.inf, False
             show.arrived = show.touched = None
+            show.failed = False
             self._note_cue(index)
+        self._rest()
+        self.scheduler.try_again()
         path = self._model_of(cue)
         if path is None:
-            name = Path(cue.checkpoint).name
-            self.notify("warning", f"{name}, the model of this cue, is not here; open it first.")
-            path = self.model.path if self.model else ""
-        self._rest()
+            self._give_up(f"Cue {index + 1} cannot be shown: {self.cue_problem(cue)}.")
+            return
         here = self.model.path if self.model else None
-        if here == path or (here is None and show is None):
+        is_here = here == path and (show is None or self.worker.loading is None)
+        if is_here or (here is None and show is None):
             self._arrive(cue)
             return
         if show is not None:
@@ -299,9 +277,18 @@ class ShowCommands(SessionFiles):
             self.worker.load(path, True, lambda: self._load_failed(path))
 
     def _load_failed(self, path: str) -> None:
-        """Keeps the last cue's picture if the model of the next one cannot be loaded."""
         if self.current_show is not None and self.current_show.loading == path:
-            self.current_show.loading = ""
+            self._give_up()
+
+    def _give_up(self, sentence: str = "") -> None:
+        """Leaves the audience the picture that it sees where a cue cannot be shown; `sentence` says
+        why, unless the speaker has been told."""
+        show = self.current_show
+        if show is not None:
+            show.loading, show.awaited, show.gliding = "", math.inf, False
+            show.failed, show.fade = True, None
+        if sentence:
+            self.notify("error", sentence)
 
     def _note_cue(self, index: int | None) -> None:
         """Passes the show's progress to the automatic saving."""
@@ -323,18 +310,6 @@ class ShowCommands(SessionFiles):
             self.current_show.clock.begun -= gone
             self._note_cue(cue)
 
-    def _model_of(self, cue: Cue) -> str | None:
-        """Path of a cue's model; None if it may not be opened, see `named_files`."""
-        if not cue.checkpoint:
-            return files.default_checkpoint()
-        folder = Path(self.session_path).parent if self.session_path else files.CHECKPOINTS
-        known = list(self.preferences.recent)
-        found = named_files.located_again(cue.checkpoint, folder, known)
-        if found:
-            self._was_at[cue.checkpoint] = found
-        # A file that has disappeared since may still be in the worker's memory.
-        return found or self._was_at.get(cue.checkpoint)
-
     def _rest(self) -> None:
         """Stops everything that moves by itself."""
         self.animator.stop_glide()
@@ -346,8 +321,11 @@ class ShowCommands(SessionFiles):
         """Begins the transition to a cue once its model is loaded."""
         now, show = time.perf_counter(), self.current_show
         end = replace(cue.applied_to(self.state), checkpoint=self.state.checkpoint)
+        if second_of(end) == second_of(self.state) and self.state.compare is not None:
+            end = _with_second(end, self.state.compare.weights)
         begins = show is not None and not show.seen  # nobody knows what was here before
-        can_glide = not (other_model or begins) and _views(end) == _views(self.state)
+        same = second_of(end) == second_of(self.state) and _views(end) == _views(self.state)
+        can_glide = same and not (other_model or begins)
         if show is None:
             self.animator.glide_to(self.state, end, now)
         elif cue.transition == "glide" and cue.seconds > 0 and can_glide:
@@ -371,14 +349,17 @@ class ShowCommands(SessionFiles):
         show.clock.tick(show.index, now)
         cue = self.state.cues[show.index]
         if show.loading:
-            if self.model is not None and self.model.path == show.loading:
+            is_here = self.model is not None and self.model.path == show.loading
+            if is_here and self.worker.loading is None:
                 show.loading = ""
                 self._arrive(cue, other_model=True)
-            elif self.job is None:
-                show.loading = ""  # it failed, and the speaker was told
+            elif self.job is None and self.worker.loading is None:
+                self._give_up()  # it failed, which the speaker has been told of
         if show.awaited < math.inf:
-            self.ask(False, now)  # a cached picture is shown within this frame
-            if self._is_shown_fully() or now > show.awaited:
+            self.ask(False, now)  # what is kept is shown in this very frame
+            if problem := self._arrival_problem():
+                self._give_up(f"Cue {show.index + 1} cannot be shown: {problem}")
+            elif self._is_shown_fully() or now > show.awaited:
                 show.awaited = math.inf
                 self._begin_to_play(cue)
         elif show.gliding and not self.animator.gliding:
@@ -412,6 +393,12 @@ class ShowCommands(SessionFiles):
         full = self.result is not None and self.result.request.preview is None
         return full and self.is_up_to_date
 
+    def _arrival_problem(self) -> str:
+        """Why the picture of the state will not come, as a sentence; empty where it may."""
+        full = replace(layouts.full_request(self.state), probe=self.interface.probe)
+        failed = self.scheduler.has_failed(full)
+        return "its picture cannot be rendered." if failed else ""
+
     def _begin_to_play(self, cue: Cue) -> None:
         interface = self.interface
         if cue.plays == "clip":
@@ -436,15 +423,6 @@ class ShowCommands(SessionFiles):
     def wants_values(self) -> bool:
         return super().wants_values and self.current_show is None
 
-    def cue_image(self, cue: Cue) -> AtlasImage | None:
-        """A cue's small picture; None until it has been rendered."""
-        path = cue.checkpoint or files.default_checkpoint()
-        if self.model is None:
-            return None
-        self._weights[self.model.path] = self.model.weights
-        weights = self._weights.get(path, "another model")
-        return self.small_pictures.image(small_picture(cue), model=weights)
-
     def keep_prepared(self, event: Prepared) -> None:
         """Stores a picture that was rendered with another model, for the cues that show it."""
         self.scheduler.pictures.put(event.result, event.weights)
@@ -464,7 +442,7 @@ class ShowCommands(SessionFiles):
         loaded with its first pictures."""
         state, model = self.state, self.model
         rate = self.scheduler.step_rate
-        wanted = (state.cues, state.keyframes, show.index, model, rate)
+        wanted = (state.cues, state.keyframes, show.index, model, rate, second_of(state))
         if model is None or wanted == self._ahead_of:
             return
         self._ahead_of, self._ahead = wanted, ()
@@ -472,16 +450,22 @@ class ShowCommands(SessionFiles):
         if show.kiosk:
             following += state.cues[: show.index]
         for k, cue in enumerate(following):
-            path = self._model_of(cue)
-            if path == model.path and k == 0:
-                found = first_pictures(cue, state, self.interface, rate, model.moves)
-                self._ahead = self._affordable(found)
-            elif path and path != model.path:
-                found = first_pictures(cue, state, self.interface, FRAME_RATE, True)
-                if self._loading_ahead != (path, found):
-                    self._loading_ahead = path, found
-                    self.worker.load_ahead(path, found)
-                return
+            path, second = self._model_of(cue), second_of(cue)
+            if path is None:
+                continue
+            if path == model.path and second in ("", second_of(state)):
+                if k == 0:
+                    known = _with_second(cue, state.compare.weights if state.compare else "")
+                    found = first_pictures(known, state, self.interface, rate, model.moves)
+                    self._ahead = self._affordable(found)
+                continue
+            rates = (rate, model.moves) if path == model.path else (FRAME_RATE, True)
+            waits = _with_second(cue, NEXT_SECOND)
+            job = LoadAhead(path, first_pictures(waits, state, self.interface, *rates), second)
+            if job != self._loading_ahead:
+                self._loading_ahead = job
+                self.worker.start(job)
+            return
 
     def _affordable(self, requests: tuple[RenderRequest, ...]) -> tuple[RenderRequest, ...]:
         """As many of the pictures as can be rendered in the time allowed for a clip at rest."""

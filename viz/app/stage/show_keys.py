@@ -1,9 +1,10 @@
-"""The keyboard and the clicker during a show: other keys act only with Ctrl."""
+"""The keyboard, the clicker and the mouse during a show: other keys act only with Ctrl."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import glfw
@@ -11,6 +12,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from viz.app.commands import Commands
+from viz.app.stage.running_show import Show
 
 _K = imgui.Key
 _TYPING = 1.0
@@ -93,6 +95,8 @@ def rows() -> list[tuple[str, str, str]]:
         *found,
         ("During a show", "Number, Enter", "Go to that cue"),
         ("During a show", "Ctrl + any other key", "As without a show"),
+        ("During a show", "Ctrl + mouse", "As without a show; without Ctrl only while frozen"),
+        ("In the list of cues", "Alt+↑, Alt+↓", "Move the cue that has the focus ring"),
         ("In a kiosk", "Ctrl+Shift+Q", "Quit"),
     ]
 
@@ -110,6 +114,66 @@ def handle(commands: Commands) -> None:
             imgui.is_key_pressed(k, False) for k in key.keys
         ):
             key.act(commands)
+
+
+def _end_drag() -> None:
+    """Takes what is held out of the hand, without the movement of this frame."""
+    imgui.internal.clear_active_id()
+    imgui.get_current_context().deactivated_item_data.id_ = 0
+
+
+class MouseGuard:
+    """Holds the mouse back during a show: in the speaker's window it changes what the audience sees
+    only while Ctrl is held, and never while a cue arrives. While the audience's picture is held, as
+    by Z, it is free."""
+
+    def __init__(self) -> None:
+        self._is_open, self._takes_ctrl = True, False
+        self._show: Show | None = None
+        self._cue: int | None = None
+
+    def update(self, show: Show | None) -> None:
+        """Follows the show by a frame."""
+        io, self._show = imgui.get_io(), show
+        down, cue = any(map(imgui.is_mouse_down, range(3))), show.index if show else None
+        comes, self._cue = cue != self._cue or not (show and show.stands), cue
+        if show is None or comes:
+            if show is not None and self._is_open and down:
+                _end_drag()
+            self._is_open, self._takes_ctrl = show is None, False
+            return
+        # What was begun with Ctrl held may end without it.
+        if not down or any(map(imgui.is_mouse_clicked, range(3))):
+            self._is_open = show.holds or io.key_ctrl
+        # As without a show; Ctrl and the right button bind an input, which needs both.
+        right = imgui.is_mouse_down(1) or imgui.is_mouse_released(1)
+        self._takes_ctrl = not right
+
+    @contextmanager
+    def region(self, fade: bool = True) -> Iterator[None]:
+        """A part of the window that the mouse is held back from, faded meanwhile if so wished."""
+        io, style = imgui.get_io(), imgui.get_style()
+        ctrl, alpha = io.key_ctrl, style.disabled_alpha
+        style.disabled_alpha = alpha if fade else 1.0
+        imgui.begin_disabled(not self._is_open)
+        style.disabled_alpha = alpha
+        io.key_ctrl = ctrl and not self._takes_ctrl
+        try:
+            yield
+        finally:
+            io.key_ctrl = ctrl
+            imgui.end_disabled()
+            self._tell()
+
+    def _tell(self) -> None:
+        """Says why nothing happens, once something was tried."""
+        tried = imgui.is_mouse_clicked(0) or imgui.get_io().mouse_wheel
+        refused = imgui.get_current_context().hovered_id_is_disabled
+        closed = self._show is not None and self._show.stands and not self._is_open
+        if tried and refused and closed and self._show is not None:
+            self._show.message = (
+                "During a show the mouse acts here with Ctrl held, or while frozen."
+            )
 
 
 def press(commands: Commands, code: int) -> None:

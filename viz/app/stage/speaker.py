@@ -61,7 +61,8 @@ def draw(commands: Commands, audience: Audience) -> None:
 def _chip(show: Show, place: tuple[float, float, float, float]) -> None:
     colors = style.palette()
     word = show.word
-    fill = {"LIVE": colors.success, "FROZEN": colors.warning}.get(word, colors.error)
+    fills = {"LIVE": colors.success, "FROZEN": colors.warning, "STARTING": colors.warning}
+    fill = fills.get(word, colors.error)
     draw, pad = imgui.get_window_draw_list(), style.px(6)
     with style.font("bold", style.SMALL_SIZE):
         extent = imgui.calc_text_size(word)
@@ -83,8 +84,9 @@ def _words(commands: Commands, show: Show, room: float, bottom: float) -> None:
         imgui.text_disabled(ellipsis(f"Next: {_name(following)}", room))
     else:
         imgui.text_disabled("Last cue")
+    kept = "The audience keeps the last picture." if show.failed else ""
     notice = show.message or ("Loading the model…" if show.loading else "")
-    text = "\n".join(filter(None, (notice, cues[index].note)))
+    text = "\n".join(filter(None, (notice, kept, cues[index].note)))
     corner = imgui.get_cursor_screen_pos()
     place = (corner.x, corner.y, corner.x + room, max(bottom, corner.y + 1))
     imgui.begin_child(f"Note {index}", (room, place[3] - place[1]))  # each begins at its top

@@ -283,7 +283,7 @@ class Viewport:
         if len(found) == 2:
             self._difference.draw(tile, found[0], found[1], state.display)
             names = compare_view.model_labels(commands)
-            compare_view.draw_difference_label(tile, state.display, names)
+            overlays.draw_label(tile, compare_view.difference_label(state.display, names))
         else:
             self._draw_tile(0, tile, slots[0], shots[0].camera, state)
         record_rect("Tile 0", tile)

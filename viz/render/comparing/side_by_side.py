@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from viz.render.messages import NEXT_SECOND
 from viz.render.renderer import Renderer
 from viz.state.comparing.sharing import CodeSizes, fitted
 from viz.state.errors import UserError
@@ -32,6 +33,12 @@ def renderer_of(renderer: Renderer, shot: Shot) -> tuple[Renderer, Shot]:
     if other is renderer:  # the same file on both sides
         return renderer, shot
     return other, fitted(shot, _sizes(renderer), _sizes(other))
+
+
+def with_second(request: RenderRequest, weights: str) -> RenderRequest:
+    """A request that was made before the second model was loaded, with its fingerprint."""
+    shots = (replace(s, model=weights) if s.model == NEXT_SECOND else s for s in request.shots)
+    return replace(request, shots=tuple(shots))
 
 
 def _sizes(renderer: Renderer) -> CodeSizes:
