@@ -39,6 +39,11 @@ def fov_from_focal(focal: float) -> float:
     return math.degrees(2 * math.atan(0.5 / focal))
 
 
+def wrapped(degrees: float) -> float:
+    """The same angle from -180 up to 180 degrees."""
+    return (degrees + 180) % 360 - 180
+
+
 def _look_at(position: np.ndarray, target: np.ndarray, side: Vector) -> np.ndarray:
     """Rotation [3, 3] of a level camera; `side` is its right axis where it looks along y."""
     forward = target - position

@@ -136,18 +136,28 @@ def _quantiles(jitter: Jitter, count: int, cdf: Tensor) -> Tensor:
     return u.expand(rows, count).contiguous()
 
 
+def density(sigma: Tensor) -> Tensor:
+    """Density, 1 / world units, of the network's sigma."""
+    return F.softplus(sigma - 1)
+
+
+def opacity(sigma: Tensor, length: Tensor | float) -> Tensor:
+    """Opacity, 0 to 1, of a length of matter in world units, from the network's sigma."""
+    return 1 - torch.exp(-density(sigma) * length)
+
+
 def compositing_weights(depths: Tensor, sigma: Tensor) -> Tensor:
     """Share of each span between neighbouring samples in the ray's colour.
 
     Args:
         depths: rising [M, R, S].
-        sigma: before its softplus [M, R, S]; the density of a span is softplus(mean sigma - 1).
+        sigma: before its softplus [M, R, S]; that of a span is the mean of its two ends.
 
     Returns:
         [M, R, S - 1]; each ray sums to its opacity.
     """
-    density = F.softplus(0.5 * (sigma[..., 1:] + sigma[..., :-1]) - 1)
-    alpha = 1 - torch.exp(-density * (depths[..., 1:] - depths[..., :-1]))
+    between = 0.5 * (sigma[..., 1:] + sigma[..., :-1])
+    alpha = opacity(between, depths[..., 1:] - depths[..., :-1])
     passed = torch.cumprod(1 - alpha + 1e-10, dim=-1)
     return alpha * F.pad(passed[..., :-1], (1, 0), value=1.0)
 

@@ -89,9 +89,9 @@ def test_the_distance_of_shifted_gaussians(tiny_generator, config):
     patches = torch.randn(4000, 3, PATCH**2, generator=torch.Generator().manual_seed(0))
     level = Level(torch.zeros(3), torch.ones(3), torch.zeros(DIRECTIONS, QUANTILES))
     assert distance(session, level, patches) == pytest.approx((2 / np.pi) ** 0.5, rel=0.02)
-    from training.metrics.sliced import _directions
+    from training.metrics.sliced import unit_directions
 
-    directions = _directions(session)
+    directions = unit_directions(session)
     real = replace(level, quantiles=quantiles(patches.flatten(1), directions))
     assert distance(session, real, patches) == 0
     expected = 0.5 * directions.sum(dim=1).abs().mean().item()

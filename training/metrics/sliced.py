@@ -109,7 +109,7 @@ def distance(session: Session, real: Level, patches: Tensor) -> float:
         patches: of the others [M, 3, PATCH * PATCH].
     """
     own = session.world.share(DIRECTIONS)
-    found = quantiles(real.normalised(patches), _directions(session)[own.start :: own.step])
+    found = quantiles(real.normalised(patches), unit_directions(session)[own.start :: own.step])
     change = (found - real.quantiles[own.start :: own.step]).abs().double().mean(dim=1).sum()
     session.world.sum_([change])
     return change.item() / DIRECTIONS
@@ -232,13 +232,13 @@ def _level(session: Session, patches: Tensor) -> Level:
     deviation = patches.std(dim=(0, 2)).clamp_min(_LEAST_DEVIATION)
     plain = Level(mean, deviation, patches.new_zeros(DIRECTIONS, QUANTILES))
     own = session.world.share(DIRECTIONS)
-    part = quantiles(plain.normalised(patches), _directions(session)[own.start :: own.step])
+    part = quantiles(plain.normalised(patches), unit_directions(session)[own.start :: own.step])
     plain.quantiles[own.start :: own.step] = part
     session.world.sum_([plain.quantiles])
     return plain
 
 
-def _directions(session: Session) -> Tensor:
+def unit_directions(session: Session) -> Tensor:
     """Unit vectors [DIRECTIONS, 3 * PATCH * PATCH]."""
     rng = random_numbers(session.config.seed, Stream.DIRECTIONS)
     vectors = torch.from_numpy(rng.standard_normal((DIRECTIONS, 3 * PATCH**2), np.float32))

@@ -204,10 +204,13 @@ class ToRGB(nn.Module):
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
+    def styles(self, w: Tensor) -> Tensor:
+        """Factors on the input channels [N, I] for w [N, w_dim]."""
+        return self.affine(w) / math.sqrt(self.weight.shape[1])
+
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x [N, I, H, W], w [N, w_dim] -> [N, O, H, W], float32 under autocast too: pictures of
         the blocks are summed up."""
-        styles = self.affine(w) / math.sqrt(x.shape[1])
-        x = modulated_conv2d(x, self.weight, styles, demodulate=False)
+        x = modulated_conv2d(x, self.weight, self.styles(w), demodulate=False)
         x = x + self.bias[:, None, None]
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)

@@ -18,7 +18,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from training.camera import Camera
+from training.camera import Camera, wrapped
 from training.replacing import replacing
 from training.synthetic import synthetic_clips
 from training.synthetic.expression import MOTION_DIM, expr_weights, head_pose
@@ -172,7 +172,7 @@ def _angles(config: GenerateConfig, aside: float, up: float) -> tuple[float, flo
 
 def _angles_around(aside: float, up: float) -> tuple[float, float]:
     """Yaw from -180 to 180 and pitch of a camera anywhere, likewise."""
-    yaw = (aside * _AROUND_YAW_STD + 180) % 360 - 180
+    yaw = wrapped(aside * _AROUND_YAW_STD)
     pitch = np.clip(up * _AROUND_PITCH_STD, -_AROUND_PITCH_LIMIT, _AROUND_PITCH_LIMIT)
     return float(yaw), float(pitch)
 

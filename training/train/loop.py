@@ -27,15 +27,13 @@ from training.networks.generator import Generator
 from training.reasons import first_line
 from training.train import losses, published_state
 from training.train.run_folder import (
-    Health,
     RunError,
     RunFolder,
     TrainingState,
-    resumed,
-    stop_on_signals,
 )
 from training.train.step import PHASES, Clips, Draws, Phase, Schedule, Step
 from training.train.train_config import TrainConfig
+from training.train.training_run import TrainingRun
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +111,7 @@ def networks_of(config: TrainConfig) -> tuple[Generator, ImageDiscriminator, Vid
     )
 
 
-class Trainer:
+class Trainer(TrainingRun):
     """One run.
 
     Args:
@@ -132,8 +130,7 @@ class Trainer:
         folder: RunFolder,
         judge: Callable[[Generator], Judge] | None = None,
     ) -> None:
-        self.config, self.data, self.world = config, data, world
-        self.folder = folder
+        self.config, self.data = config, data
         goes_on = config.resume and bool(folder.states())
         self.networks = Networks.build(config, world.device, anew=not goes_on)
         options, nets = config.optimizer, self.networks
@@ -146,12 +143,12 @@ class Trainer:
         parts = {**modules, "G_ema": nets.G_ema}
         if config.start_from and not goes_on:
             published_state.take_over(config.start_from, parts, self.optimizers)
-        self.state = TrainingState(
+        state = TrainingState(
             parts,
             {f"optimizer {name}": (o, modules[name]) for name, o in self.optimizers.items()},
             update=config.begin_at,
         )
-        self.health = Health(self.state, folder)
+        super().__init__(config, world, folder, state)
         self.judge = judge(nets.G_ema) if judge is not None and config.score_every else None
         self.step = Step(config, nets.G, nets.D_image, nets.D_video)
         if config.compile:
@@ -159,62 +156,15 @@ class Trainer:
         self._loss_scale = _HALF_SCALE if config.precision == "float16" else 1.0
         self.seconds: dict[Phase, float] = dict.fromkeys(PHASES, 0.0)
         """Time spent in each phase since the start, seconds."""
-        self._stopping, self._restored = False, False
-        self._unsaved: str | None = None
-        """Why the newest state could not be written, in the first process."""
 
-    def restore(self) -> None:
-        """Restores the newest state of the run to resume; only the first call has an effect.
+    @property
+    def total(self) -> int:
+        return self.config.updates
 
-        Raises:
-            RunError: when the run to resume does not fit, or is not there for every process.
-        """
-        if self._restored or not self.config.resume:
-            return
-        self._restored = True
-        found = self.folder.restore(self.state)
-        if self.world.first:
-            log.info(resumed(found, self.folder))
-        if not self.world.agree(self.state.update):
-            raise RunError(
-                f"The processes do not find the same states in {self.folder.path}: "
-                "it must be on a disk that all of them share."
-            )
-
-    def run(self) -> Iterator[dict[str, float]]:
-        """Trains, and yields the losses of each update.
-
-        SIGTERM and SIGINT end the run after the current update, with its state saved.
-
-        Raises:
-            RunError: when the run to resume cannot be used, the training diverges, or its last
-                state cannot be written.
-        """
-        self.restore()
-        config, state = self.config, self.state
-        last = config.updates
-        if config.stop_after is not None:
-            last = min(last, state.update + config.stop_after)
-        stopping, due, first = False, False, state.update
-        with stop_on_signals(self.stop):
-            # A signal may reach some of the processes only, and all of them must save.
-            while state.update < last and not (stopping := self.world.any(self._stopping)):
-                with self._profiled(state.update + 1 - first):
-                    values = self.update()
-                self.health.note(values.values())
-                if self._is_scored():
-                    values |= self._score()
-                due |= state.update % config.save_every == 0 or state.update == last
-                if due and not self.health.failing:
-                    self.save()
-                    due = False
-                yield values
-            if stopping or due:
-                self.health.require()
-                self.save()
-        if self.world.any(self._unsaved is not None):
-            reason = self._unsaved or "the first process says why"
-            raise RunError(f"The last state of the run is not saved: {reason}.")
+    def advance(self, number: int) -> dict[str, float]:
+        with self._profiled(number):
+            values = super().advance(number)
+        return values | self._score() if self._is_scored() else values
 
     @contextlib.contextmanager
     def _profiled(self, number: int) -> Iterator[None]:
@@ -317,25 +267,9 @@ class Trainer:
             for buffer, average in buffers:
                 average.copy_(buffer)
 
-    def save(self) -> None:
-        """Writes the state and the generator. A full disk is reported and does not end the run,
-        unless it is the last state that cannot be written.
-
-        Raises:
-            RunError: when the state is not finite.
-        """
-        if self.world.first:
-            self._unsaved = None
-            try:
-                self.folder.save(self.state, self.config.keep)
-                notes = f"Training, {self.state.update} updates."
-                checkpoint.save(self.folder.generator, self.networks.G_ema, notes=notes)
-            except (OSError, checkpoint.CheckpointError) as e:
-                self._unsaved = str(e).rstrip(".")
-                log.warning("The state at update %d is not saved: %s", self.state.update, e)
-        else:  # which must end as well
-            self.folder.require_finite(self.state)
-        self.world.barrier()
+    def write_generator(self) -> None:
+        notes = f"Training, {self.state.update} updates."
+        checkpoint.save(self.folder.generator, self.networks.G_ema, notes=notes)
 
     def _is_scored(self) -> bool:
         if self.judge is None:
@@ -366,10 +300,6 @@ class Trainer:
             checkpoint.save(self.folder.best, self.networks.G_ema, notes=notes, metadata=facts)
         except (OSError, checkpoint.CheckpointError) as e:
             log.warning("The best generator, of update %d, is not saved: %s", number, e)
-
-    def stop(self) -> None:
-        """Asks the run to end after the current update."""
-        self._stopping = True
 
     def _synchronize(self) -> None:
         if self.world.device.type == "cuda":

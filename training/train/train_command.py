@@ -10,24 +10,20 @@ that is resumed keeps the settings in its folder, but for those that are given a
 
 from __future__ import annotations
 
-import logging
-import sys
 import time
-from collections import defaultdict
 from functools import partial
 
 import torch
 import tyro
 from tqdm import tqdm
 
-from training.checkpoint import CheckpointError
-from training.data import DatasetError
-from training.distributed import DeviceError, World, world
+from training.distributed import World
 from training.metrics import MetricsError
 from training.metrics.detectors import DetectorError
 from training.train.kept_settings import require_same_networks, to_resume
 from training.train.logs import Logs
 from training.train.loop import Trainer, networks_of
+from training.train.run_command import Means, exit_status
 from training.train.run_folder import RunError, RunFolder
 from training.train.score import Score
 from training.train.step import PHASES
@@ -37,17 +33,7 @@ from training.train.train_config import DESCRIPTIONS, PRESETS, TrainConfig
 
 def main(arguments: list[str] | None = None) -> int:
     """Trains as the command line says; the exit status is 1 if the user must fix something."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        config = parse(sys.argv[1:] if arguments is None else arguments)
-        with world(config.device) as here:
-            train(config, here)
-    except (
-        *(CheckpointError, DatasetError, DetectorError, DeviceError, MetricsError, RunError),
-    ) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return exit_status(arguments, parse, train, (DetectorError, MetricsError))
 
 
 def parse(arguments: list[str]) -> TrainConfig:
@@ -119,7 +105,7 @@ def _follow(trainer: Trainer, data: DataStream, logs: Logs | None) -> None:
     bar = tqdm(
         total=config.updates, initial=first, disable=logs is None, unit="update", smoothing=0.05
     )
-    recent: defaultdict[str, list[float]] = defaultdict(list)
+    means = Means()
     for values in trainer.run():
         bar.update(state.update - bar.n)
         if logs is None:
@@ -127,15 +113,13 @@ def _follow(trainer: Trainer, data: DataStream, logs: Logs | None) -> None:
         scores = {name: values[name] for name in values if name.startswith("score/")}
         if scores:
             logs.numbers(state.update, scores)
-        for name in values.keys() - scores.keys():
-            recent[name].append(values[name])
+        means.add({name: values[name] for name in values.keys() - scores.keys()})
         if state.update % config.log_every == 0:
             kimg = (state.update - first) * config.batch / 1000
             rate = (time.perf_counter() - begun) / kimg
-            means = {name: sum(found) / len(found) for name, found in recent.items()}
-            recent.clear()
-            bar.set_postfix_str(_summary(means, state.update * config.batch / 1000, rate))
-            logs.numbers(state.update, means | _facts(trainer, data, rate))
+            shown = means.take()
+            bar.set_postfix_str(_summary(shown, state.update * config.batch / 1000, rate))
+            logs.numbers(state.update, shown | _facts(trainer, data, rate))
         if config.sample_every and state.update % config.sample_every == 0:
             logs.samples(state.update, trainer.networks.G_ema)
     bar.close()

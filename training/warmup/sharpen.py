@@ -23,15 +23,11 @@ import copy
 import itertools
 import logging
 import math
-import sys
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-import tyro
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -39,21 +35,18 @@ from tqdm import tqdm
 from training import checkpoint
 from training.data import DatasetError
 from training.data.sampling import open_source
-from training.distributed import World, world
+from training.distributed import World
 from training.terminal import run_command
 from training.train import losses
-from training.train.kept_settings import to_resume
-from training.train.logs import Logs
+from training.train.run_command import command, follow
 from training.train.run_folder import (
-    Health,
     RunError,
     RunFolder,
     TrainingState,
-    resumed,
-    stop_on_signals,
 )
 from training.train.step import Draws
 from training.train.train_config import AmpPrecision
+from training.train.training_run import TrainingRun
 from training.warmup.known_codes import Codes
 from training.warmup.picture_parts import Parts
 from training.warmup.raw_pictures import RawClips, RawPictures
@@ -159,7 +152,7 @@ class PatchDiscriminator(nn.Module):
         return self.layers(4 * _detail(x))[:, 0]
 
 
-class Sharpening:
+class Sharpening(TrainingRun):
     """One run.
 
     Args:
@@ -174,7 +167,7 @@ class Sharpening:
     """
 
     def __init__(self, config: SharpenConfig, here: World, folder: RunFolder) -> None:
-        self.config, self.here, self.folder = config, here, folder
+        self.config = config
         source = open_source(Path(config.data))
         self.origin = checkpoint.read(config.start_from)
         self.G = checkpoint.build(self.origin, here.device)
@@ -203,75 +196,40 @@ class Sharpening:
         self.S = copy.deepcopy(self.average).train().requires_grad_(True)
         self.adam = torch.optim.Adam(self.S.parameters(), config.lr, betas=_BETAS)
         self.adam_D = torch.optim.Adam(self.D.parameters(), config.discriminator_lr, betas=_BETAS)
-        self.state = TrainingState(
+        state = TrainingState(
             {"S": self.S, "S_ema": self.average, "D": self.D},
             {"adam": (self.adam, self.S), "adam_D": (self.adam_D, self.D)},
         )
         if config.compile:
             self.S.compile(dynamic=False)
-        self.health = Health(self.state, folder)
-        self._stopping = False
+        super().__init__(config, here, folder, state)
 
-    def restore(self) -> None:
-        """Restores the newest state of the run to resume.
+    @property
+    def total(self) -> int:
+        return self.config.updates
 
-        Raises:
-            RunError: when no state can be used.
-        """
-        if self.config.resume:
-            log.info(resumed(self.folder.restore(self.state), self.folder))
-
-    def stop(self) -> None:
-        """Asks the run to end after the current update."""
-        self._stopping = True
-
-    def run(self) -> Iterator[dict[str, float]]:
-        """Renders what is enlarged, trains, and yields the losses of each update; SIGTERM and
-        SIGINT end it, with its state saved.
-
-        Raises:
-            RunError: when the training diverges, or the state cannot be written.
-            DatasetError: when a clip cannot be used.
-        """
-        config, state = self.config, self.state
-        last = config.updates
-        if config.stop_after is not None:
-            last = min(last, state.update + config.stop_after)
-        with stop_on_signals(self.stop):
-            self._render()
-            while state.update < last and not self._stopping:
-                values = self.update()
-                self.health.note(values.values())
-                due = state.update % config.save_every == 0 or state.update == last
-                if (due or self._stopping) and not self.health.failing:
-                    self.save()
-                yield values
-            self.health.require()
-
-    def _render(self) -> None:
-        """Makes the raw pictures that are missing.
+    def prepare(self) -> bool:
+        """Makes the raw pictures that are missing, with a progress bar.
 
         Raises:
             RunError: when they cannot be written.
             DatasetError: when a clip cannot be used.
         """
         try:
-            self._make_raw_pictures()
+            with tqdm(total=len(self.raw.names), unit="clip", desc="Raw pictures") as bar:
+                for done in self.raw.make():
+                    bar.update(done - bar.n)
+                    if self.stopping:
+                        return False
         except (OSError, SafetensorError) as error:  # safetensors' own error for a full disk
             reason = (isinstance(error, OSError) and error.strerror) or str(error).rstrip(".")
             raise RunError(f"{self.raw.folder} cannot be written: {reason}.") from error
-
-    def _make_raw_pictures(self) -> None:
-        with tqdm(total=len(self.raw.names), unit="clip", desc="Raw pictures") as bar:
-            for done in self.raw.make():
-                bar.update(done - bar.n)
-                if self._stopping:
-                    return
+        return True
 
     def update(self) -> dict[str, float]:
         """One update of both networks."""
         config, number = self.config, self.state.update
-        draws = Draws((config.seed, number), self.here.device)
+        draws = Draws((config.seed, number), self.world.device)
         chosen = torch.randint(len(self.raw.names), (config.batch,), generator=draws.cpu)
         clips = self.raw.read(chosen.tolist())
         whole = clips.features.shape[-1]
@@ -329,17 +287,12 @@ class Sharpening:
         w = clips.w.repeat_interleave(len(features) // len(clips.w), dim=0)
         with torch.no_grad():
             raw = self.G.raw_image(features, w[:, None].expand(-1, self.G.config.num_ws, -1))
-        with self._autocast():
+        with self.autocast():
             return self.S(features, raw, w, clips.features.shape[-1]).float()
 
     def _judged(self, pictures: Tensor) -> Tensor:
-        with self._autocast():
+        with self.autocast():
             return self.D(pictures).float()
-
-    def _autocast(self):
-        enabled = self.config.precision != "float32"
-        dtype = getattr(torch, self.config.precision) if enabled else torch.bfloat16
-        return torch.autocast(self.here.device.type, dtype, enabled=enabled)
 
     def _view_error(self, clips: RawClips, parts: Parts, image: Tensor, inside: Tensor) -> Tensor:
         """Difference of the last frame's parts [n, 3, H, W] and what the turned camera sees."""
@@ -353,21 +306,11 @@ class Sharpening:
             counts.sum().clamp_min(1)
         )
 
-    def save(self) -> None:
-        """Writes the state and the generator with the averaged super-resolution.
-
-        Raises:
-            RunError: when the state is not finite, or cannot be written.
-        """
+    def write_generator(self) -> None:
+        """Writes the generator with the averaged super-resolution."""
         notes = "\n".join(self.origin.notes)
-        try:
-            self.folder.save(self.state, self.config.keep)
-            checkpoint.save(
-                self.folder.generator, self.G, notes=notes, metadata=self.origin.metadata
-            )
-        except (OSError, checkpoint.CheckpointError) as error:
-            reason = str(error).rstrip(".")
-            raise RunError(f"The state of the run cannot be saved: {reason}.") from error
+        metadata = self.origin.metadata
+        checkpoint.save(self.folder.generator, self.G, notes=notes, metadata=metadata)
 
 
 def _detail_error(image: Tensor, target: Tensor, inside: Tensor) -> Tensor:
@@ -423,45 +366,13 @@ def train(config: SharpenConfig, here: World) -> None:
     """
     folder = RunFolder(config.out)
     folder.begin(config, config.resume)
-    sharpening, logs = Sharpening(config, here, folder), Logs(folder.logs)
-    sharpening.restore()
-    recent: defaultdict[str, list[float]] = defaultdict(list)
-    bar = tqdm(total=config.updates, initial=sharpening.state.update, unit="update")
-    try:
-        for values in sharpening.run():
-            number = sharpening.state.update
-            bar.update(number - bar.n)
-            for name, value in values.items():
-                recent[name].append(value)
-            if number % config.log_every == 0:
-                means = {name: sum(found) / len(found) for name, found in recent.items()}
-                recent.clear()
-                bar.set_postfix_str(" ".join(f"{k} {v:.4f}" for k, v in means.items()))
-                logs.numbers(number, means)
-    finally:
-        bar.close()
-        logs.close()
+    follow(Sharpening(config, here, folder), config.log_every)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Trains as the command line says; the exit status is 1 if the user must fix something."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        kept = to_resume(arguments, SharpenConfig(data="", start_from=""))
-        config = tyro.cli(
-            SharpenConfig,
-            args=arguments,
-            default=tyro.MISSING_NONPROP if kept is None else kept,
-            prog="python -m training.warmup.sharpen",
-            description=__doc__,
-        )
-        with world(config.device) as here:
-            train(config, here)
-    except (DatasetError, RunError, checkpoint.CheckpointError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    defaults, prog = SharpenConfig(data="", start_from=""), "python -m training.warmup.sharpen"
+    return command(defaults, arguments, train, prog, __doc__)
 
 
 if __name__ == "__main__":

@@ -14,34 +14,30 @@ import copy
 import logging
 import math
 import re
-import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-import tyro
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from training import checkpoint
 from training.config import GeneratorConfig
 from training.data import Batch, DataConfig, DatasetError, Loader
-from training.distributed import World, world
+from training.distributed import World
 from training.networks.generator import Generator
-from training.train.kept_settings import require_same_networks, to_resume
+from training.train.kept_settings import require_same_networks
 from training.train.logs import Logs
+from training.train.run_command import command, follow
 from training.train.run_folder import (
-    Health,
-    RunError,
     RunFolder,
     TrainingState,
-    resumed,
-    stop_on_signals,
 )
 from training.train.step import Draws
 from training.train.train_config import PRESETS, AmpPrecision
+from training.train.training_run import TrainingRun
 from training.warmup import held_out, lessons
 from training.warmup.known_codes import Codes, prepare
 from training.warmup.optimizers import Matrices, hidden_weights, muon
@@ -134,7 +130,7 @@ class WarmupConfig:
         return self.updates + (self.superresolution_updates if has_second else 0)
 
 
-class Warmup:
+class Warmup(TrainingRun):
     """One run of both stages.
 
     Args:
@@ -147,7 +143,7 @@ class Warmup:
     """
 
     def __init__(self, config: WarmupConfig, here: World, folder: RunFolder) -> None:
-        self.config, self.here, self.folder = config, here, folder
+        self.config = config
         data = DataConfig(path=Path(config.data), mirror=False, workers=config.workers)
         side, raw = config.generator.image_resolution, config.generator.rendering.raw_resolution
         if side % raw:
@@ -180,7 +176,7 @@ class Warmup:
         )
         for group, name in zip(self.optimizers[1].param_groups, hidden, strict=True):
             group["enlarges"] = _enlarges(name)
-        self.state = TrainingState(
+        state = TrainingState(
             {"G": self.G, "G_ema": self.G_ema},
             {
                 "optimizer": (self.optimizers[0], self.G),
@@ -192,10 +188,7 @@ class Warmup:
             self.G.decoder.compile(dynamic=False)
             if self.G.superresolution is not None:
                 self.G.superresolution.compile(dynamic=False)
-        self.health = Health(self.state, folder)
-        self._stopping, self._restored = False, False
-        self._unsaved: str | None = None
-        """Why the newest state could not be written."""
+        super().__init__(config, here, folder, state)
 
     def _groups(self, hidden: Collection[str]) -> list[dict]:
         """The parameters trained by Adam: all but the hidden weights, grouped by what determines
@@ -219,63 +212,25 @@ class Warmup:
             return taught * config.mapping_lr
         return taught if _READS_MOTION.search(name) else 1.0
 
-    def restore(self) -> None:
-        """Restores the newest state of the run to resume; only the first call has an effect.
+    @property
+    def total(self) -> int:
+        return self.config.total
 
-        Raises:
-            RunError: when no state can be used.
-        """
-        if self.config.resume and not self._restored:
-            self._restored = True
-            log.info(resumed(self.folder.restore(self.state), self.folder))
-
-    def run(self) -> Iterator[dict[str, float]]:
-        """Trains, and yields the losses of each update; SIGTERM and SIGINT end it, with its state
-        saved.
-
-        Raises:
-            RunError: when the run to resume cannot be used, the training diverges, or its last
-                state cannot be written.
-        """
-        self.restore()
-        config, state = self.config, self.state
-        last = config.total
-        if config.stop_after is not None:
-            last = min(last, state.update + config.stop_after)
-        due = False
-        with stop_on_signals(self.stop):
-            if state.update == 0 and config.teach and not config.start_from:
-                self._teach()
-            while state.update < last and not self._stopping:
-                values = self.update()
-                self.health.note(values.values())
-                due |= state.update % config.save_every == 0 or state.update == last
-                if due and not self.health.failing:
-                    self.save()
-                    due = False
-                yield values
-            if (self._stopping or due) and state.update:
-                self.health.require()
-                self.save()
-        if self._unsaved is not None:
-            raise RunError(f"The last state of the run is not saved: {self._unsaved}.")
-
-    def stop(self) -> None:
-        """Asks the run to end after the current update."""
-        self._stopping = True
-
-    def _teach(self) -> None:
-        """Teaches the layers that read the codes what these mean, with a progress bar. If it is
-        interrupted, the run starts over."""
+    def prepare(self) -> bool:
+        """Teaches a new run's layers that read the codes what these mean, with a progress bar. If
+        it is interrupted, the run starts over."""
         steps = self.config.teach
-        draws = Draws((self.config.seed, 0, 1), self.here.device)
+        if self.state.update or not steps or self.config.start_from:
+            return True
+        draws = Draws((self.config.seed, 0, 1), self.world.device)
         with tqdm(total=lessons.length(self.G, steps), unit="step", desc="Lessons") as bar:
             for what in lessons.teach_heads(self.G, self.codes, steps, draws):
-                if self._stopping:
-                    return
+                if self.stopping:
+                    return False
                 bar.set_postfix_str(what, refresh=False)
                 bar.update()
         self.G_ema.load_state_dict(self.G.state_dict())
+        return True
 
     def update(self) -> dict[str, float]:
         """One update of the current stage."""
@@ -285,8 +240,8 @@ class Warmup:
         if self.loader.position != position:  # the run continues where another stopped
             self.loader.close()
             self.loader.position = position
-        batch = next(self.loader).to(self.here.device)
-        draws = Draws((config.seed, number), self.here.device)
+        batch = next(self.loader).to(self.world.device)
+        draws = Draws((config.seed, number), self.world.device)
         if self.G.superresolution is not None:
             self.G.superresolution.requires_grad_(not on_rays)
         losses = self._losses(batch, draws, pictures=not on_rays)
@@ -327,10 +282,10 @@ class Warmup:
     @torch.no_grad()
     def _average_w(self) -> None:
         """Finds the average person, which truncation pulls towards."""
-        z = Draws((self.config.seed,), self.here.device).normal(_AVERAGED, self.G_ema.config.z_dim)
+        z = Draws((self.config.seed,), self.world.device).normal(_AVERAGED, self.G_ema.config.z_dim)
         self.G_ema.backbone.mapping.w_avg.copy_(self.G_ema.mapping(z)[:, 0].mean(dim=0))
 
-    def _scene(self, batch: Batch, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
+    def scene(self, batch: Batch, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
         """ws, planes and cameras of both frames of a batch's n clips, [2n, ...] each."""
         assert batch.identity is not None
         assert batch.motion is not None
@@ -339,20 +294,15 @@ class Warmup:
         noise = draws.normal(count, config.motion_dim)
         z_motion = self.codes.z_motion(batch.motion, noise).repeat_interleave(2, dim=0)
         ws = self.G.mapping(z).repeat_interleave(2, dim=0)
-        with self._autocast():
+        with self.autocast():
             planes = self.G.planes(ws, z_motion, batch.t.flatten(0, 1))
         return ws, planes.float(), batch.cameras.flatten(0, 1)
-
-    def _autocast(self):
-        enabled = self.config.precision != "float32"
-        dtype = getattr(torch, self.config.precision) if enabled else torch.bfloat16
-        return torch.autocast(self.here.device.type, dtype, enabled=enabled)
 
     def _losses(self, batch: Batch, draws: Draws, pictures: bool) -> dict[str, Tensor]:
         """Losses of random rays and, if wanted, of a part of final pictures."""
         config = self.config.loss
         targets = Targets.draw(batch, config, draws)
-        ws, planes, c = self._scene(batch, draws)
+        ws, planes, c = self.scene(batch, draws)
         side = batch.images.shape[-1]
         losses = ray_losses(self.G, planes, ws, c, side, targets, config, draws)
         if not pictures:
@@ -365,28 +315,17 @@ class Warmup:
         images = batch.images.flatten(0, 1)[own]
         parts = Parts.draw(images, whole, config, draws).of_frames(2)
         features, raw = render_parts(self.G, planes[own], ws[own], c[own], parts)
-        with self._autocast():
+        with self.autocast():
             image = self.G.superresolution(features, raw, ws[own, -1], whole)
         target = parts.cut(images).float() / 127.5 - 1
         inside = parts.inside(side // whole)
         return losses | picture_losses(image.float(), target, inside, config)
 
-    def save(self) -> None:
-        """Writes the state and the averaged generator. A full disk is reported and does not end the
-        run, unless it is the last state that cannot be written.
-
-        Raises:
-            RunError: when the state is not finite.
-        """
+    def write_generator(self) -> None:
+        """Writes the averaged generator."""
         self._average_w()
-        self._unsaved = None
-        try:
-            self.folder.save(self.state, self.config.keep)
-            notes = f"Supervised warm-up, {self.state.update} updates."
-            checkpoint.save(self.folder.generator, self.G_ema, notes=notes)
-        except (OSError, checkpoint.CheckpointError) as e:
-            self._unsaved = str(e).rstrip(".")
-            log.warning("The state at update %d is not saved: %s", self.state.update, e)
+        notes = f"Supervised warm-up, {self.state.update} updates."
+        checkpoint.save(self.folder.generator, self.G_ema, notes=notes)
 
 
 def _enlarges(name: str) -> bool:
@@ -405,49 +344,23 @@ def train(config: WarmupConfig, here: World) -> None:
     if config.resume:
         require_same_networks(folder, config, lambda settings: [Generator(settings.generator)])
     folder.begin(config, config.resume)
-    warmup, logs = Warmup(config, here, folder), Logs(folder.logs)
-    warmup.restore()
-    bar = tqdm(total=config.total, initial=warmup.state.update, unit="update", smoothing=0.05)
-    recent: defaultdict[str, list[float]] = defaultdict(list)
+    warmup = Warmup(config, here, folder)
+
+    def log_samples(number: int, logs: Logs) -> None:
+        if number % config.save_every:
+            return
+        logs.samples(number, warmup.G_ema)
+        if config.held_out:
+            found = held_out.measure(warmup.G_ema, warmup.codes, Path(config.held_out))
+            logs.numbers(number, found)
+
     try:
-        for values in warmup.run():
-            number = warmup.state.update
-            bar.update(number - bar.n)
-            for name, value in values.items():
-                recent[name].append(value)
-            if number % config.log_every == 0:
-                means = {name: sum(found) / len(found) for name, found in recent.items()}
-                recent.clear()
-                bar.set_postfix_str(" ".join(f"{k} {v:.4f}" for k, v in means.items()))
-                logs.numbers(number, means)
-            if number % config.save_every == 0:
-                logs.samples(number, warmup.G_ema)
-                if config.held_out:
-                    logs.numbers(
-                        number, held_out.measure(warmup.G_ema, warmup.codes, Path(config.held_out))
-                    )
+        follow(warmup, config.log_every, log_samples)
     finally:
-        bar.close()
         warmup.loader.close()
-        logs.close()
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Trains as the command line says; the exit status is 1 if the user must fix something."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        kept = to_resume(arguments, WarmupConfig(data=""))
-        config = tyro.cli(
-            WarmupConfig,
-            args=arguments,
-            default=tyro.MISSING_NONPROP if kept is None else kept,
-            prog="python -m training.warmup",
-            description=__doc__,
-        )
-        with world(config.device) as here:
-            train(config, here)
-    except (DatasetError, RunError, checkpoint.CheckpointError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    prog = "python -m training.warmup"
+    return command(WarmupConfig(data=""), arguments, train, prog, __doc__)

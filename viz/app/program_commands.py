@@ -105,7 +105,7 @@ class ProgramCommands:
         state: SessionState | None = None,
     ) -> None:
         self.worker, self.shell = worker, shell
-        self._notify = notify
+        self.notify = notify
         self._settings = settings
         self.preferences = preferences.load(settings)
         self._bookmarks = dict(self.preferences.bookmarks)
@@ -282,16 +282,6 @@ class ProgramCommands:
         self._bookmarks = dict(kept.bookmarks)
         self._remembers = True
         return True
-
-    def notify(
-        self,
-        level: controls.Level,
-        sentence: str,
-        details: str = "",
-        buttons: controls.Buttons = (),
-    ) -> None:
-        """Shows a sentence."""
-        self._notify(level, sentence, details, buttons)
 
     def report(self, sentence: str, error: Exception) -> None:
         """Reports an internal error."""

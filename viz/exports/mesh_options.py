@@ -13,10 +13,6 @@ from viz.state.settings import Range
 from viz.state.types import FRAMES, ClipTime, Coordinate
 
 Texture = Literal["vertex", "atlas"]
-TEXTURES: dict[Texture, str] = {
-    "vertex": "Colour at each vertex",
-    "atlas": "Texture, painted from views",
-}
 MeshFormat = Literal["glb", "ply", "obj", "stl"]
 MESH_FORMATS: dict[MeshFormat, str] = {
     "glb": "GLB: Blender, browsers, slides",

@@ -10,6 +10,7 @@ from viz.exports.frame_options import FrameOptions, VideoOptions
 from viz.headless.export_source import Source
 from viz.state.driving import driven
 from viz.state.driving.drive import Drive
+from viz.state.person import LAST_SEED
 from viz.state.settings import Fraction, Range
 
 
@@ -29,7 +30,7 @@ class DriveOptions:
     person: str = ""
     """Person file (.person), or ws (.npy, .npz), to move. Without one, the session's person, or the
     model's first recommended one."""
-    seed: Annotated[int, Range(0, 2**32 - 1)] | None = None
+    seed: Annotated[int, Range(0, LAST_SEED)] | None = None
     """Seed of the person instead."""
     session: Path | None = None
     """Session whose person, view and quality are taken: a .json, or anything that this program

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
-from viz.state.person import Shift
+from viz.state.person import LAST_SEED, Shift
 from viz.state.settings import Range
 from viz.state.types import Keyframe, Probe
 
@@ -118,7 +118,7 @@ class Interface:
     gallery_around: bool = False
     """Whether its people and motions are variations of one of them, instead of consecutive
     seeds."""
-    gallery_first: Annotated[int, Range(0, 2**32 - 1)] = 0
+    gallery_first: Annotated[int, Range(0, LAST_SEED)] = 0
     """Seed that the gallery begins with."""
     gallery_radius: Annotated[float, Range(0.02, 1, "%")] = 0.3
     """How far its people differ from the one in the middle: the share of a random other person in

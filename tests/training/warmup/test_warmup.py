@@ -197,7 +197,7 @@ def test_parts_of_final_pictures_are_as_in_the_whole(wide, tmp_path):
 def test_a_part_holds_what_the_whole_raw_picture_shows_there(wide, tmp_path):
     warmup = start(in_two_stages(wide, tmp_path / "run", batch=2))
     G, batch = warmup.G, next(warmup.loader)
-    ws, planes, c = warmup._scene(batch, Draws((1,), G.device))
+    ws, planes, c = warmup.scene(batch, Draws((1,), G.device))
     parts = Parts.draw(batch.images.flatten(0, 1), 16, warmup.config.loss, Draws((3,), G.device))
     with torch.no_grad():
         whole = G.render(planes[0::2], ws[0::2], c[0::2]).features
@@ -252,7 +252,7 @@ def test_the_layers_that_read_the_codes_are_taught_first(tmp_path, capsys):
     assert list(stopped.run()) == []
     whole = start(replace(config, resume=True))
     begun = {name: x.clone() for name, x in whole.G.state_dict().items()}
-    whole._teach()
+    whole.prepare()
     taught = whole.G.state_dict()
     changed = {name for name, x in taught.items() if not torch.equal(x, begun[name])}
     assert {name.split(".")[1] for name in changed} == {"mapping", "synthesis"}

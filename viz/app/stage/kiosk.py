@@ -13,11 +13,11 @@ from gui_utils.controls import layout, style
 from gui_utils.controls.layout import ink, press_area, record
 from gui_utils.controls.view_gestures import viewport_input
 from gui_utils.gl.quads import Box
+from training.camera import wrapped
 from viz.app.commands import Commands
 from viz.app.stage.audience import Audience
 from viz.app.stage.running_show import Show
 from viz.app.viewport.camera_gestures import turned
-from viz.app.viewport.trained_views import wrapped
 
 _JITTER = 8.0
 """Movement in design pixels up to which the mouse counts as still, as when the table shakes."""

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from gui_utils.controls.view_gestures import Gesture
+from training.camera import wrapped
 from viz.state.settings import setting
 from viz.state.types import Orbit
 
@@ -26,7 +27,7 @@ def turned(orbit: Orbit, dx: float, dy: float) -> Orbit:
     """
     cos, sin = math.cos(math.radians(orbit.roll)), math.sin(math.radians(orbit.roll))
     across, down = cos * dx - sin * dy, sin * dx + cos * dy
-    yaw = (orbit.yaw - TURN * across + 180) % 360 - 180
+    yaw = wrapped(orbit.yaw - TURN * across)
     return replace(orbit, yaw=yaw, pitch=_PITCH.clamp(orbit.pitch + TURN * down))
 
 

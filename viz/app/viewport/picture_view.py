@@ -17,7 +17,7 @@ from gui_utils.controls.layout import record_rect
 from gui_utils.controls.view_gestures import axis_gizmo, viewport_input
 from gui_utils.gl.mesh_view import MeshView
 from gui_utils.gl.texture import Texture
-from training.camera import Camera
+from training.camera import Camera, wrapped
 from viz.app.commands import Commands
 from viz.app.comparing import compare_view
 from viz.app.comparing.compare_view import DifferenceView
@@ -452,8 +452,8 @@ def _labels(state: SessionState, commands: Commands) -> list[str]:
         return list(compare_view.model_labels(commands))
     if state.display.layout == "yaws":
         yaws = [state.orbit.yaw + yaw for yaw in layouts.tile_yaws(state)]
-        wrapped = [round((yaw + 180) % 360 - 180) for yaw in yaws]
-        return [f"{yaw:+d}°".replace("-", "\u2212") if yaw else "0°" for yaw in wrapped]
+        degrees = [round(wrapped(yaw)) for yaw in yaws]
+        return [f"{yaw:+d}°".replace("-", "\u2212") if yaw else "0°" for yaw in degrees]
     if state.display.layout == "times":
         return [f"t {t:.2f}".replace("-", "\u2212") for t in layouts.tile_times(state)]
     return []

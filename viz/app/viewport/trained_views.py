@@ -11,6 +11,7 @@ from imgui_bundle import imgui
 from gui_utils.controls import style
 from gui_utils.controls.layout import ink, record_rect
 from gui_utils.controls.view_gestures import Gesture
+from training.camera import wrapped
 from viz.app.viewport import overlays
 from viz.app.viewport.overlays import Rect
 from viz.state.types import Orbit
@@ -105,11 +106,6 @@ class TrainedViews:
                 at = (x, center[1] - height / 2)
                 overlays.pill(at, _STOPPED, icon=icons.ICON_FA_CIRCLE_INFO, level="accent")
                 record_rect(_STOPPED, (*at, at[0] + width, at[1] + height))
-
-
-def wrapped(degrees: float) -> float:
-    """The same angle within half a turn."""
-    return (degrees + 180) % 360 - 180
 
 
 def _clamped(degrees: float, limit: float) -> float:

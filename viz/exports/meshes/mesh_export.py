@@ -17,8 +17,8 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
+from training.rendering import density
 from training.replacing import part_beside
 from viz.exports import writing
 from viz.exports.embedding import FOLDER_SIDECAR, SIDECAR_SUFFIX
@@ -169,7 +169,7 @@ def export_volume(
             for start in range(0, options.resolution, step):
                 yield "Writing the volume", start / options.resolution
                 sigma = field.over(axes[0][start : start + step], axes[1], axes[2])
-                values = F.softplus(sigma - 1) if options.quantity == "density" else sigma
+                values = density(sigma) if options.quantity == "density" else sigma
                 limit = float(np.finfo(number).max)
                 values = values.clamp(-limit, limit).cpu().numpy()
                 file.write(values.astype(number).tobytes())

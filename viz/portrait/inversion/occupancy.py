@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from training.networks.generator import Generator
+from training.rendering import opacity
 
 _POINTS = 12288
 _STEP = 1 / 24
@@ -43,7 +43,7 @@ class Occupancy:
         """A person's opacity at the points [P], by the decoder of `G` if given."""
         sigma, _ = (G or self.G).sample(planes, self.points)
         span = _STEP * self.G.config.rendering.box_warp
-        return 1 - torch.exp(-F.softplus(sigma[0] - 1) * span)
+        return opacity(sigma[0], span)
 
     def excess(self, planes: Tensor, G: Generator | None = None) -> Tensor:
         """Mean excess of a person's opacity over that of the people included."""

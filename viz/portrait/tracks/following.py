@@ -9,6 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
+from training.camera import wrapped
 from viz.portrait.camera.camera_fit import CameraFit, fit_camera
 from viz.portrait.camera.face_template import FaceTemplate
 from viz.portrait.faces.face import Face
@@ -133,8 +134,7 @@ def _numbers(fits: Sequence[CameraFit]) -> np.ndarray:
 
 def _fit(row: Iterable[float]) -> CameraFit:
     yaw, pitch, x, y, side, angle, residual = (float(v) for v in row)
-    angle = (angle + 180) % 360 - 180
-    return CameraFit(yaw, pitch, (x, y), float(np.exp(side)), angle, residual)
+    return CameraFit(yaw, pitch, (x, y), float(np.exp(side)), wrapped(angle), residual)
 
 
 def _filled(values: np.ndarray, found: np.ndarray) -> np.ndarray:

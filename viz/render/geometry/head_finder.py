@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from training.networks.generator import Generator
+from training.rendering import opacity
 from training.replacing import replacing
 from training.user_folders import user_folder
 from viz.state.types import Head
@@ -91,8 +92,7 @@ def filled_cells(G: Generator) -> np.ndarray:
     axis = (torch.arange(_CELLS, device=device) + 0.5) * step - config.rendering.box_warp / 2
     points = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), dim=-1)
     sigma = G.sample(planes, points.reshape(1, -1, 3))[0].float()
-    opacity = 1 - torch.exp(-step * torch.nn.functional.softplus(sigma - 1))
-    return (opacity > _SOLID).reshape(_CELLS, _CELLS, _CELLS).cpu().numpy()
+    return (opacity(sigma, step) > _SOLID).reshape(_CELLS, _CELLS, _CELLS).cpu().numpy()
 
 
 def _span(profile: np.ndarray, axis: np.ndarray) -> tuple[float, float] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from training.camera import wrapped
 from viz.state.person import Latent, LatentShare, Motion, MotionShare
 from viz.state.settings import setting
 from viz.state.types import FRAME_RATE, Orbit, SessionState
@@ -34,7 +35,7 @@ def blend_orbits(a: Orbit, b: Orbit, weight: float) -> Orbit:
         return b
 
     def turn(start: float, end: float) -> float:
-        return start + ((end - start + 180) % 360 - 180) * weight
+        return start + wrapped(end - start) * weight
 
     return Orbit(
         turn(a.yaw, b.yaw),
@@ -204,7 +205,7 @@ def eight_swing(step: int, steps: int, yaw: float, pitch: float) -> tuple[float,
 def _turned(orbit: Orbit, yaw: float, pitch: float) -> Orbit:
     return replace(
         orbit,
-        yaw=(orbit.yaw + yaw + 180) % 360 - 180,
+        yaw=wrapped(orbit.yaw + yaw),
         pitch=_PITCH.clamp(orbit.pitch + pitch),
     )
 

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from training.camera import wrapped
 from viz.state.animation import clip_time
 from viz.state.animation.blending import blend_latents, blend_motions, ease, step_of
 from viz.state.driving import driven
@@ -103,7 +104,7 @@ class _Leg:
 
 def _shorter(degrees: float) -> float:
     """The equivalent turn of at most 180 degrees; half a turn keeps its direction."""
-    return degrees if abs(degrees) <= 180 else (degrees + 180) % 360 - 180
+    return degrees if abs(degrees) <= 180 else wrapped(degrees)
 
 
 def _numbers(key: Keyframe) -> tuple[float, ...]:
@@ -181,11 +182,7 @@ def _camera(leg: _Leg, before: _Leg | None, after: _Leg | None, part: float) -> 
         ]
         found.append(start + _cubic(step, slopes[0], slopes[1], leg, part))
     yaw, pitch, roll, radius, fov, x, y, z, lead = found
-    return Orbit(_wrapped(yaw), pitch, _wrapped(roll), radius, fov, (x, y, z), lead)
-
-
-def _wrapped(degrees: float) -> float:
-    return degrees if -180 <= degrees <= 180 else (degrees + 180) % 360 - 180
+    return Orbit(_shorter(yaw), pitch, _shorter(roll), radius, fov, (x, y, z), lead)
 
 
 def _neighbours(

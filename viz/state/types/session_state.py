@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
+from training.camera import wrapped
 from viz.state.comparing.comparison import Comparison
 from viz.state.comparing.differences import DifferenceKind
 from viz.state.driving.drive import Drive
@@ -270,7 +271,7 @@ class SessionState:
         drive = self.drive
         if drive is None or drive.driven is None or not (drive.yaw or drive.pitch):
             return self.orbit
-        yaw = (self.orbit.yaw + drive.yaw + 180) % 360 - 180
+        yaw = wrapped(self.orbit.yaw + drive.yaw)
         pitch = setting(Orbit, "pitch").range.clamp(self.orbit.pitch + drive.pitch)
         return replace(self.orbit, yaw=yaw, pitch=pitch)
 

@@ -11,7 +11,6 @@ neighbours need, too.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -228,7 +227,7 @@ class CpuToRGB:
     def bind(self, w: Tensor) -> BoundLayer:
         """Features [1, I, H, W] to a float32 picture [1, O, H, W], for w [1, w_dim]."""
         layer = self.layer
-        styles = layer.affine(w) / math.sqrt(layer.weight.shape[1])  # [1, I]
+        styles = layer.styles(w)  # [1, I]
         weight = layer.weight * styles[..., None, None]
         size = (self.size, self.size)
         run = Convolution(weight, layer.bias, self.dtype, padding=(0, 0), size=size)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -248,7 +247,7 @@ class Int8ToRGB:
     def bind(self, w: Tensor) -> BoundLayer:
         """Features [1, I, H, W] to a float32 picture [1, O, H, W], for w [1, w_dim]."""
         layer, passes = self.layer, self.passes
-        styles = layer.affine(w) / math.sqrt(layer.weight.shape[1])  # [1, I]
+        styles = layer.styles(w)  # [1, I]
         weight = layer.weight * styles[..., None, None]
         product: _Product | None = None
 

@@ -1,0 +1,124 @@
+"""What commands that train have in common: the command line, a progress bar and logs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import tyro
+from tqdm import tqdm
+
+from training import checkpoint
+from training.data.source import DatasetError
+from training.distributed import DeviceError, World, world
+from training.train.kept_settings import to_resume
+from training.train.logs import Logs
+from training.train.run_folder import RunError
+from training.train.training_run import RunSettings, TrainingRun
+
+Settings = TypeVar("Settings", bound=RunSettings)
+
+
+class Means:
+    """Means by name of the numbers since they were last taken."""
+
+    def __init__(self) -> None:
+        self._numbers: defaultdict[str, list[float]] = defaultdict(list)
+
+    def add(self, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            self._numbers[name].append(value)
+
+    def take(self) -> dict[str, float]:
+        means = {name: sum(found) / len(found) for name, found in self._numbers.items()}
+        self._numbers.clear()
+        return means
+
+
+def follow(
+    run: TrainingRun, log_every: int, saved: Callable[[int, Logs], None] | None = None
+) -> None:
+    """Trains with a progress bar, and logs the means of the losses.
+
+    Args:
+        run: of a single process.
+        log_every: updates from one log entry to the next.
+        saved: called with the number of each update after which the state was saved, for further
+            entries.
+
+    Raises:
+        RunError: see `TrainingRun.run`.
+    """
+    run.restore()
+    logs, means = Logs(run.folder.logs), Means()
+    bar = tqdm(total=run.total, initial=run.state.update, unit="update", smoothing=0.05)
+    try:
+        for values in run.run():
+            number = run.state.update
+            bar.update(number - bar.n)
+            means.add(values)
+            if number % log_every == 0:
+                shown = means.take()
+                bar.set_postfix_str(" ".join(f"{k} {v:.4f}" for k, v in shown.items()))
+                logs.numbers(number, shown)
+            if saved is not None:
+                saved(number, logs)
+    finally:
+        bar.close()
+        logs.close()
+
+
+def command(
+    defaults: Settings,
+    arguments: list[str] | None,
+    train: Callable[[Settings, World], None],
+    prog: str,
+    description: str | None,
+) -> int:
+    """Trains as a command line says, by one process; the exit status is 1 if the user must fix
+    something.
+
+    Args:
+        defaults: the settings, with any values for those that the user must give.
+        arguments: the command line; None takes this program's.
+        train: one session of a run.
+        prog: how the user calls the command.
+        description: what it does, for its help.
+    """
+
+    def parse(given: list[str]) -> Settings:
+        kept = to_resume(given, defaults)
+        default: Any = tyro.MISSING_NONPROP if kept is None else kept
+        return tyro.cli(
+            type(defaults), args=given, default=default, prog=prog, description=description
+        )
+
+    return exit_status(arguments, parse, train, (ValueError,))
+
+
+def exit_status(
+    arguments: list[str] | None,
+    parse: Callable[[list[str]], Settings],
+    train: Callable[[Settings, World], None],
+    further: tuple[type[Exception], ...] = (),
+) -> int:
+    """Trains, and prints what the user must fix; then the status is 1.
+
+    Args:
+        arguments: the command line; None takes this program's.
+        parse: the settings that a command line asks for.
+        train: one session of a run.
+        further: errors that are sentences for the user, besides the usual ones.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        settings = parse(sys.argv[1:] if arguments is None else arguments)
+        with world(settings.device) as here:
+            train(settings, here)
+    except (checkpoint.CheckpointError, DatasetError, DeviceError, RunError, *further) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
