@@ -81,17 +81,14 @@ def plot(
     label: str,
     values: Sequence[float] | np.ndarray | Iterable[float],
     *,
-    lo: float | None = 0,
-    hi: float | None = None,
-    unit: str = "",
     height: float = 56,
     fmt: str = "%.1f",
     tooltip: str = "",
 ) -> None:
     """A line of `values` (oldest first) with their last, mean and largest as numbers.
 
-    `lo` and `hi` are the vertical range, None takes it from the values; `height` is in
-    design pixels. Values that are not finite leave the line flat.
+    The vertical range begins at 0; `height` is in design pixels. Values that are not finite leave
+    the line flat.
     """
     visible, name = split_label(label)
     series = np.nan_to_num(np.fromiter(values, np.float64), posinf=0.0, neginf=0.0)
@@ -102,9 +99,8 @@ def plot(
     draw = imgui.get_window_draw_list()
     draw.add_text((low.x, low.y), ink(colors.text_dim), ellipsis(visible, width * 0.4))
     if series.size:
-        suffix = f" {unit}" if unit else ""
         numbers = (("now", series[-1]), ("mean", series.mean()), ("max", series.max()))
-        text = "   ".join(f"{word} {fmt % number}" for word, number in numbers) + suffix
+        text = "   ".join(f"{word} {fmt % number}" for word, number in numbers)
         with style.font("body", style.SMALL_SIZE):
             text = ellipsis(text, width * 0.6)
             x = low.x + width - imgui.calc_text_size(text).x
@@ -115,15 +111,11 @@ def plot(
     right = low.x + width
     draw.add_rect_filled((low.x, top), (right, bottom), ink(colors.raised), style.px(4))
     if series.size > 1:
-        floor = float(series.min()) if lo is None else lo
-        ceiling = float(series.max()) * 1.1 if hi is None else hi
-        _draw_line(series, (low.x, top, right, bottom), (floor, ceiling))
+        _draw_line(series, (low.x, top, right, bottom))
     explain(None, tooltip)
 
 
-def _draw_line(
-    series: np.ndarray, rect: tuple[float, float, float, float], limits: tuple[float, float]
-) -> None:
+def _draw_line(series: np.ndarray, rect: tuple[float, float, float, float]) -> None:
     left, top, right, bottom = rect
     pad = style.px(3)
     count = int(max((right - left) / style.px(2), 2))
@@ -131,8 +123,7 @@ def _draw_line(
         # Each column shows the largest of its values, so that no spike disappears.
         edges = np.linspace(0, series.size, count, endpoint=False).astype(int)
         series = np.maximum.reduceat(series, edges)
-    span = max(limits[1] - limits[0], 1e-12)
-    heights = np.clip((series - limits[0]) / span, 0.0, 1.0)
+    heights = np.clip(series / max(1.1 * series.max(), 1e-12), 0.0, 1.0)
     xs = np.linspace(left + pad, right - pad, series.size)
     ys = bottom - pad - heights * (bottom - top - 2 * pad)
     points: list[imgui.ImVec2Like] = [
@@ -147,7 +138,6 @@ def colorbar(
     lo: float,
     hi: float,
     *,
-    unit: str = "",
     size: tuple[float, float] | None = None,
     fmt: str = "%.3g",
 ) -> None:
@@ -168,7 +158,6 @@ def colorbar(
         y = low.y + height + style.px(3)
         for fraction in (0.0, 0.5, 1.0):
             text = fmt % (lo + (hi - lo) * fraction)
-            text += f" {unit}" if unit and fraction == 1.0 else ""
             text_width = imgui.calc_text_size(text).x
             at = (low.x + (width - text_width) * fraction, y)
             draw.add_text(at, ink(style.palette().text_dim), text)

@@ -367,17 +367,3 @@ def font(name: FontName = "body", size: float = BODY_SIZE) -> Iterator[None]:
         yield
     finally:
         imgui.pop_font()
-
-
-def contrast(first: int, second: int) -> float:
-    """Contrast ratio 1..21 of two opaque colours, as WCAG 2 defines it."""
-
-    def luminance(color: int) -> float:
-        linear = [
-            channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
-            for channel in rgba(color)[:3]
-        ]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    dark, light = sorted((luminance(first), luminance(second)))
-    return (light + 0.05) / (dark + 0.05)

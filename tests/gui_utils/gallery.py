@@ -210,10 +210,10 @@ def draw_readouts(state: State) -> None:
             )
     with controls.section("Speed", icon=icons.ICON_FA_GAUGE_HIGH) as is_open:
         if is_open:
-            controls.plot("Frame time", state.times, unit="ms", tooltip="Work per frame.")
+            controls.plot("Frame time", state.times, tooltip="Work per frame.")
             ramp = np.linspace(0, 255, 256)
             lut = np.stack([ramp, 90 + ramp * 0.4, 255 - ramp], -1).astype(np.uint8)
-            controls.colorbar(lut, 2.2, 3.3, unit="m")
+            controls.colorbar(lut, 2.2, 3.3)
             controls.progress("Recording 48 frames", 0.62, detail="30 of 48 frames, 4 s left")
             controls.progress("Loading the checkpoint", None, cancel=False)
 

@@ -203,9 +203,9 @@ def test_displays_draw_and_progress_cancels(driver: Driver) -> None:
     state = SimpleNamespace(cancelled=False)
 
     def draw() -> None:
-        controls.plot("Time", [1, 2, float("nan"), 5], unit="ms")
+        controls.plot("Time", [1, 2, float("nan"), 5])
         controls.plot("Nothing", [])
-        controls.colorbar(np.zeros((256, 3), np.uint8), 0, 1, unit="m", size=(100, 8))
+        controls.colorbar(np.zeros((256, 3), np.uint8), 0, 1, size=(100, 8))
         controls.hint("A hint.")
         controls.progress("Endless", None, cancel=False)
         state.cancelled |= controls.progress("Work", 0.4, detail="4 of 10")

@@ -39,7 +39,7 @@ CONTROLS = {
     "pad": lambda t: controls.pad(t, (0, 0), tooltip=t, caption=lambda x, y: t),
     "hint": controls.hint,
     "key_value": lambda t: controls.key_value([(t, t)]),
-    "plot": lambda t: controls.plot(t, [1, 2], unit=t, tooltip=t),
+    "plot": lambda t: controls.plot(t, [1, 2], tooltip=t),
     "progress": lambda t: controls.progress(t, 0.5, detail=t),
 }
 

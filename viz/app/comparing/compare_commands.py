@@ -50,7 +50,7 @@ class CompareCommands(ShowCommands):
         self._measuring = False
         self._asked_second = ""
         """The file that the worker was last asked to load for it."""
-        self._loading_second = False
+        self.loading_second = False
         self._retries = 0
         self._expected_weights = ""
         """Fingerprint of the weights that an opened export was made with."""
@@ -158,11 +158,6 @@ class CompareCommands(ShowCommands):
     # What is shown of it ----------------------------------------------------------------------
 
     @property
-    def loading_second(self) -> bool:
-        """Whether the second model is being loaded."""
-        return self._loading_second
-
-    @property
     def not_shared(self) -> str:
         """What the second model cannot take over, as one sentence; empty if it can take over
         everything."""
@@ -219,7 +214,7 @@ class CompareCommands(ShowCommands):
         # One at a time, and not before the first model's picture, which would have to wait; the
         # audience of a show waits for both.
         first_is_here = self.result is not None or self.current_show is not None
-        may_load = not self._loading_second and (first_is_here or not path)
+        may_load = not self.loading_second and (first_is_here or not path)
         if path != self._asked_second and may_load:
             self._ask_for_second(path)
         if compare is None:
@@ -243,14 +238,14 @@ class CompareCommands(ShowCommands):
         if not path:
             self.second, self.figures = None, None
             self._second_watch.begin("")
-        self._loading_second = True
+        self.loading_second = True
         self.worker.start(LoadSecond(path), lambda _: self._second_ended(), self._second_failed)
 
     def _second_ended(self) -> None:
-        self._loading_second = False
+        self.loading_second = False
 
     def _second_failed(self) -> None:
-        self._loading_second = False
+        self.loading_second = False
         name = Path(self._asked_second).name
         self.second_problem = f"{name} could not be loaded to compare."
 
@@ -287,7 +282,7 @@ class CompareCommands(ShowCommands):
     def second_lost(self) -> None:
         """The worker was restarted and no longer has a second model."""
         self.second, self.figures, self._figures_of = None, None, None
-        self._loading_second = False
+        self.loading_second = False
         if self._retries < _MOST_RETRIES:
             self._retries += 1
             self._asked_second, self.second_problem = "", ""
@@ -299,7 +294,7 @@ class CompareCommands(ShowCommands):
 
     def _watch_second(self, now: float) -> None:
         """Loads the second model again when its file changes, and reports when the file is gone."""
-        if self.second is None or self._loading_second or self.current_show is not None:
+        if self.second is None or self.loading_second or self.current_show is not None:
             return
         found = self._second_watch.look(now)
         if found == "gone":
