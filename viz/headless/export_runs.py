@@ -19,7 +19,6 @@ from viz.exports.frame_options import MovingOptions
 from viz.exports.pictures.frames import require_folder
 from viz.exports.recipes import Recipe, same
 from viz.exports.table import EXPORTERS, Run
-from viz.headless.data_cameras import DataCameras
 from viz.headless.export_source import (
     Item,
     Source,
@@ -113,6 +112,9 @@ def export(
     if source.session is None:
         mine = [replace(i, state=around_head(i.state, model.info.head)) for i in mine]
     if source.cameras is not None:
+        # Only here, as it loads SciPy and all metrics, which takes as long as a picture.
+        from viz.headless.data_cameras import DataCameras
+
         cameras = DataCameras(source.cameras)
         mine = [replace(i, state=cameras.filmed(i.state, i.number)) for i in mine]
     batch = _Batch(renderer, name, options, source, many)
