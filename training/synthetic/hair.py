@@ -27,7 +27,7 @@ _EARS = (np.abs(np.abs(AZIMUTHS) - 95) < 27)[:, None] & ((ELEVATIONS < 20) & (EL
 _THICKNESS: dict[HairStyle, tuple[float, float]] = {
     "short": (1.1, 0.8),
     "swept": (1.5, 1.0),
-    "curly": (2.4, 2.2),
+    "curly": (2.0, 1.6),
     "tied": (0.7, 0.3),
     "bob": (1.2, 0.6),
     "long": (1.0, 0.7),
