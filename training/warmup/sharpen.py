@@ -14,8 +14,8 @@ the loss of detail) took the detail of 48 unseen people from 58 to 68 % of the d
 PSNR and 2.5 points less of the explained change. Contours, eyes and mouths were crisper, but hair
 on white got thin dark outlines and a faint halo, and of eight people the warping error
 (`training.metrics`, warp_visible) rose 1.05 times and the flicker of two 1.27 times, so the bundled
-model is not from it. Weights between the old ones and these flicker less for what they show: at 40 %
-of the way detail was 63 %, PSNR 0.08 dB lower, and the flicker of two people 1.07 times.
+model is not from it. Weights between the old ones and these flicker less for what they show: at
+40 % of the way detail was 63 %, PSNR 0.08 dB lower, and the flicker of two people 1.07 times.
 """
 
 from __future__ import annotations
