@@ -10,6 +10,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 
 
+_NICENESS = 2
+"""By how much the window goes before: where both want the processor, its frames are in time."""
+
+
 def run(connection: Connection, device: str, memory: SharedMemory | None) -> None:
     """Serves the window until it ends.
 
@@ -20,6 +24,8 @@ def run(connection: Connection, device: str, memory: SharedMemory | None) -> Non
     """
     # Ctrl+C in a terminal reaches both processes; the window alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
     if sys.stderr is not None:
         faulthandler.enable()
     from training.user_folders import user_folder

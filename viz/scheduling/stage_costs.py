@@ -36,9 +36,12 @@ class StageCost:
     """Assumed share of the fixed part while only one amount of work was measured, 0..1."""
     _seen: OrderedDict[float, deque[float]] = field(default_factory=OrderedDict)
     """Milliseconds by amount of work; the one measured last comes last."""
+    _line: tuple[float, float, float] | None = None
+    """Mean work, mean milliseconds and slope of the line through what was measured."""
 
     def add(self, work: float, milliseconds: float) -> None:
         """Learns from a measurement; `work` is positive, 1 for the full picture."""
+        self._line = None
         self._seen.setdefault(work, deque(maxlen=_MEASURED)).append(milliseconds)
         self._seen.move_to_end(work)
         while len(self._seen) > _WORKS:
@@ -57,6 +60,11 @@ class StageCost:
         """Expected milliseconds for an amount of work; 0 while nothing was measured."""
         if not self._seen:
             return 0.0
+        self._line = self._line or self._fit()
+        x, y, slope = self._line
+        return y + slope * (work - x)
+
+    def _fit(self) -> tuple[float, float, float]:
         points = list(self._points())
         total = sum(weight for weight, _, _ in points)
         x = sum(weight * w for weight, w, _ in points) / total
@@ -67,7 +75,7 @@ class StageCost:
         prior = _PRIOR * x * x
         slope = (along + prior * assumed) / (spread + prior)
         # More work never takes less time, and no work never takes negative time.
-        return y + min(max(slope, 0.0), y / x) * (work - x)
+        return x, y, min(max(slope, 0.0), y / x)
 
     def _points(self) -> Iterator[tuple[float, float, float]]:
         """Weight, work and median milliseconds of each amount of work."""

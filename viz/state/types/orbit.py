@@ -61,6 +61,7 @@ class Orbit:
     """How far the pivot lies in front of the point that the camera circles, in world units: 0.2 in
     the published cameras, 0 where the camera circles the pivot itself."""
 
+    @functools.lru_cache(maxsize=64)  # noqa: B019 - orbits are small, and each frame asks often
     def camera(self) -> Camera:
         """The camera at this place."""
         return _camera(self)
