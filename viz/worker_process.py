@@ -9,7 +9,6 @@ import sys
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 
-
 _NICENESS = 2
 """By how much the window goes before: where both want the processor, its frames are in time."""
 
