@@ -173,8 +173,9 @@ def _read(path: str) -> FontFile | None:
             runs = _runs(file, *tables[b"cmap"])
     except (OSError, ValueError, KeyError, IndexError, struct.error):
         return None
-    outlines = bool(tables.keys() & {b"glyf", b"CFF ", b"CFF2"})
-    return FontFile(path, outlines, runs[1], runs[0])
+    outlines = tables.keys() & {b"glyf", b"CFF ", b"CFF2"}
+    pictures = tables.keys() & {b"sbix", b"CBDT"}  # where outlines lie beside them, they are empty
+    return FontFile(path, bool(outlines) and not pictures, runs[1], runs[0])
 
 
 def _tables(file: BinaryIO) -> dict[bytes, tuple[int, int]]:
