@@ -46,6 +46,18 @@ def test_irises():
     assert np.abs(iris.reshape(5, 3).numpy() - OUTPUTS["iris"]).max() < 64e-4
 
 
+def test_a_network_that_is_called_often_gives_the_same():
+    """It is traced after some calls, also where gradients are wanted later."""
+    net, picture = face_net("iris_landmark"), face(64)
+    with torch.inference_mode():
+        found = [net(picture + 0.0) for _ in range(15)]
+        other = net(picture.flip(-1))
+    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(found[0], found[-1], strict=True))
+    assert not torch.allclose(other[0], found[0][0], atol=0.1)
+    wanted = picture.clone().requires_grad_()
+    assert net(wanted)[0].sum().requires_grad
+
+
 def test_gradients_reach_the_picture():
     """The mouth's landmarks depend on the pixels around the mouth more than on the background."""
     picture = face(192).requires_grad_()

@@ -38,7 +38,8 @@ def cut(pixels: Tensor, square: Square, size: int, outside: Outside = "black") -
     x = (square.centre[0] + square.side * (cos * u - sin * v)) / whole
     y = (square.centre[1] + square.side * (sin * u + cos * v)) / whole
     mode = "zeros" if outside == "black" else "border"
-    return F.avg_pool2d(_sampled(pixels, x, y, mode), finer)
+    found = _sampled(pixels, x, y, mode)
+    return found if finer == 1 else F.avg_pool2d(found, finer)
 
 
 def put_back(picture: Tensor, square: Square, height: int, width: int) -> tuple[Tensor, Tensor]:
