@@ -33,6 +33,8 @@ from viz.state.person import UNFINISHED_SUFFIX
 
 _KEEP_SECONDS = 60.0
 """Seconds between saved states, in case the process ends."""
+_VERSION = "2"
+"""Of the states: raise it when the same numbers no longer stand for the same person."""
 _LANDMARKS = "landmarks"
 _SAME_FACE = 0.5
 """Difference in pixels up to which landmarks count as those of one face: with another number of
@@ -80,6 +82,7 @@ def make_person(
     template = yield from find_template(G)
     mark = weights_mark(G.state_dict())
     about = {
+        "version": _VERSION,
         "photo": hashlib.sha256(photo.pixels.numpy().tobytes()).hexdigest(),
         "weights": mark,
         "options": msgspec.json.encode(options).decode(),

@@ -15,6 +15,7 @@ from training.metrics.geometry import project
 from training.networks.generator import Generator
 from viz.portrait.camera.camera_fit import CameraFit
 from viz.portrait.inversion.code_search import CodeSearch, FittedShot, camera_of, planes
+from viz.portrait.inversion.code_space import CodeSpace
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import FittedPerson, Inversion, refined_fit
 from viz.portrait.inversion.likeness import Likeness
@@ -99,6 +100,19 @@ def test_what_a_person_holds_shows_its_picture(generator, photo):
         image = G.superresolve(raw, ws)[0].clamp(-1, 1) * 127.5 + 127.5
     assert np.abs(image.permute(1, 2, 0).numpy() - person.picture).max() < 2.5
     assert all(not name.startswith("backbone.mapping") for name in person.tuned)
+
+
+def test_codes_stand_for_the_same_person_on_another_device(generator, monkeypatch):
+    """Whose decomposition may turn any axis the other way."""
+    people = torch.randn((2, 3), generator=torch.Generator().manual_seed(5))
+    here = CodeSpace.of(generator, 0)
+    svd = torch.linalg.svd
+    monkeypatch.setattr(
+        torch.linalg, "svd", lambda *a, **k: (lambda u, s, v: (-u, s, -v))(*svd(*a, **k))
+    )
+    there = CodeSpace.of(generator, 0)
+    assert torch.equal(people @ here.directions[:3], people @ there.directions[:3])
+    assert torch.equal(here.motions, there.motions)
 
 
 def test_the_seed_decides(generator, photo):

@@ -42,7 +42,7 @@ class CodeSpace:
             # For a small model, all directions; those without variance would divide by 0.
             count = min(_MOST_DIRECTIONS, int((lengths > 1e-4 * lengths[0]).sum()))
             scales = lengths[:count, None] / len(w) ** 0.5
-            return cls(mean, axes[:count] * scales, read_directions(G))
+            return cls(mean, _oriented(axes[:count]) * scales, read_directions(G))
 
     def ws(self, people: Tensor) -> Tensor:
         """Latents [num_ws, w_dim] of one person's coordinates [num_ws, K]."""
@@ -66,4 +66,10 @@ def read_directions(G: Generator) -> Tensor:
         return torch.zeros((0, G.config.motion_dim), device=G.device)
     weights = torch.cat([layer.weight * layer.gain for layer in layers])
     _, strengths, axes = torch.linalg.svd(weights, full_matrices=False)
-    return axes[strengths > _LEAST_READ * strengths[0]]
+    return _oriented(axes[strengths > _LEAST_READ * strengths[0]])
+
+
+def _oriented(axes: Tensor) -> Tensor:
+    """Axes [K, D] with their largest number positive: devices and libraries differ in the sign,
+    and an inversion that was stopped may continue on another one."""
+    return axes * axes.gather(1, axes.abs().argmax(dim=1, keepdim=True)).sign()
