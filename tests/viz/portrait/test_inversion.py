@@ -186,7 +186,7 @@ def test_gradients_are_those_of_the_loss(small_config, photo, step):
     search = CodeSearch(G, Likeness(target), FIT.yaw, FIT.pitch, options)
     with torch.no_grad():  # away from 0, where the motion layers bend
         search.motion += torch.randn(
-            search.motion.shape, generator=torch.Generator().manual_seed(2)
+            search.motion.shape, generator=torch.Generator().manual_seed(5)
         )
     for name, value in search.values.items():
         draws = torch.Generator().manual_seed(3)
