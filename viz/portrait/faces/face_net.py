@@ -129,8 +129,9 @@ class _Quick:
     def _trace(self, x: Tensor) -> Callable[[Tensor], list[Tensor]]:
         with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # sizes become constants, as they are
-            traced = torch.jit.trace(_Plain(self._net), torch.zeros(x.shape), check_trace=False)
-            return torch.jit.freeze(traced.eval())
+            plain: Any = _Plain(self._net).eval()
+            traced: Any = torch.jit.trace(plain, torch.zeros(x.shape), check_trace=False)
+            return torch.jit.freeze(traced)
 
 
 class _Plain(nn.Module):
