@@ -13,6 +13,8 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from viz.render.messages import (
     Event,
     Failed,
     Finished,
+    LoadAhead,
     Loaded,
     LoadModel,
     Progress,
@@ -77,6 +80,16 @@ class _End:
     """Whether it ended before it was ready."""
 
 
+@dataclass
+class _Spare:
+    """A worker that waits to take over."""
+
+    number: int
+    line: WorkerLine
+    memory: SharedMemory | None
+    ready: Ready | None = None
+
+
 class WorkerConnection:
     """Requests pictures and jobs from a worker, and reports the results.
 
@@ -102,19 +115,50 @@ class WorkerConnection:
         self._restoring: int | None = None
         self._ends: deque[_End] = deque(maxlen=_FEW)
         self._memory = shared_memory()
-        self._line_number = 0
+        self._lines = 0
+        self._spare: _Spare | None = None
         self._line: WorkerLine | None = None
         self._open_line()
 
     def _open_line(self) -> None:
-        self._line_number += 1
-        number = self._line_number
+        """Begins with another worker: the spare one, or a new one."""
+        spare, self._spare = self._spare, None
+        if spare is None:
+            self._line_number, self._line = self._new_line(self._memory)
+            return
+        _free(self._memory)
+        self._line_number, self._line, self._memory = spare.number, spare.line, spare.memory
+        if spare.ready is not None:
+            self._events.put((spare.number, spare.ready))
+
+    def _new_line(self, memory: SharedMemory | None) -> tuple[int, WorkerLine]:
+        self._lines += 1
+        number = self._lines
 
         def heard(event: Event | None) -> None:
             self._events.put((number, event))
             self.wake()
 
-        self._line = WorkerLine(self._launch, self._wanted_device, self._memory, heard)
+        return number, WorkerLine(self._launch, self._wanted_device, memory, heard)
+
+    def keep_spare(self, wanted: bool) -> None:
+        """Keeps a second worker waiting, which takes over where this one ends: to start one takes
+        seconds. It has no model, but the memory of a process. Workers in threads have none."""
+        if wanted and self._spare is None and isinstance(self.host, BaseProcess):
+            memory = shared_memory()
+            self._spare = _Spare(*self._new_line(memory), memory)
+        elif not wanted and self._spare is not None:
+            spare, self._spare = self._spare, None
+            spare.line.host.terminate()
+            _free(spare.memory)
+
+    def _hear_spare(self, event: Event | None) -> None:
+        assert self._spare is not None
+        if isinstance(event, Ready):
+            self._spare.ready = event
+        elif event is None:
+            _free(self._spare.memory)
+            self._spare = None
 
     def _send(self, message: Any) -> None:
         if self._line is not None:
@@ -230,9 +274,11 @@ class WorkerConnection:
         with contextlib.suppress(queue.Empty):
             while True:
                 number, event = self._events.get_nowait()
-                if number != self._line_number:
+                if self._spare is not None and number == self._spare.number:
+                    self._hear_spare(event)
+                elif number != self._line_number:
                     continue  # from a worker that is gone
-                if event is None:
+                elif event is None:
                     events += self._worker_ended()
                 else:
                     events += self._take_in(event)
@@ -354,6 +400,8 @@ class WorkerConnection:
         """Starts a worker, and sends it the loaded model and the queue."""
         self._open_line()
         self._meshes = ()
+        # What was loaded ahead is gone; it is asked for again in its time.
+        self._pending = [p for p in self._pending if not isinstance(p.job, LoadAhead)]
         for pending in self._pending:
             pending.begun, pending.fraction, pending.detail = False, None, ""
         if self._restoring is not None:
@@ -374,11 +422,18 @@ class WorkerConnection:
         if line is not None:
             line.send(Quit())
             line.end(timeout)
-        if self._memory is not None:
-            self._memory.close()
-            with contextlib.suppress(FileNotFoundError):
-                self._memory.unlink()
-            self._memory = None
+        self.keep_spare(False)
+        _free(self._memory)
+        self._memory = None
+
+
+def _free(memory: SharedMemory | None) -> None:
+    """Gives shared memory back."""
+    if memory is not None:
+        with contextlib.suppress(BufferError):  # a picture in it is still shown
+            memory.close()
+        with contextlib.suppress(FileNotFoundError):
+            memory.unlink()
 
 
 def _remove_half_files(job: Job) -> None:

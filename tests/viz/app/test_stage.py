@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from multiprocessing import active_children
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -318,21 +319,33 @@ def test_one_window_is_enough(show: AppDriver) -> None:
 
 def test_the_worker_may_end(start: app_driver.Start, model: Path) -> None:
     desk = start(model, launch=in_process(run))
-    desk.settle()
+    desk.settle(60.0)
     show = with_cues(desk)
     screen = begin(show)
     before = screen.read_pixels()
     process = show.commands.worker.host
     assert isinstance(process, BaseProcess)
+    show.until(lambda: len(renderers()) == 2)
+    waiting = renderers() - {process}
     process.kill()
     show.commands.state.quality = replace(show.commands.state.quality, depth_samples=5)
     show.frames(3)
     assert np.array_equal(screen.read_pixels(), before)
     show.key("Next")
     show.until(lambda: show.commands.worker.host is not process)
+    assert show.commands.worker.host in waiting, "to start another one takes seconds"
+    show.settle(60.0)
     arrive(show)
     assert index(show) == 1
     assert np.array_equal(screen.read_pixels(), show.picture())
+    show.until(lambda: len(renderers()) == 2)
+    show.key("Escape", "Escape")
+    show.until(lambda: len(renderers()) == 1)
+
+
+def renderers() -> set[BaseProcess]:
+    """The processes of workers."""
+    return {child for child in active_children() if child.name == "renderer"}
 
 
 def test_a_closed_window_does_not_end_the_show(show: AppDriver) -> None:

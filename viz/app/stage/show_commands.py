@@ -131,6 +131,7 @@ class ShowCommands(CueCommands):
                 for k, cue in enumerate(self.state.cues)
             )
         self.current_show = None
+        self.worker.keep_spare(False)
         self._note_cue(None)
         self._rest()
         later, self._later = self._later, []
@@ -367,6 +368,8 @@ class ShowCommands(CueCommands):
             self._begin_to_play(cue)
         if show.stands:
             self._prepare(show)
+            if self.job is None:
+                self.worker.keep_spare(True)
             if show.kiosk:
                 self._go_on_alone(show, cue, now)
 
