@@ -79,7 +79,7 @@ def run_app(options: AppOptions) -> int:
     if opened is not None and not options.checkpoint:
         app.commands.bring_model(opened, options.kiosk or options.session)
     if options.compare:
-        app.commands.compare_with(options.compare)
+        app.commands.begin_comparing(options.compare)
     if options.person:
         person = str(expanded(options.person))
         app.commands.open_person(person, with_model=not (options.checkpoint or options.session))

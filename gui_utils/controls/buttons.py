@@ -11,7 +11,9 @@ from gui_utils.controls import style
 from gui_utils.controls.layout import (
     begin_row,
     ellipsis,
+    found_by,
     ink,
+    offer,
     press_area,
     record,
     reset_clicked,
@@ -66,6 +68,10 @@ def combo(
                 imgui.pop_id()
         imgui.end_combo()
     record(row.name)
+    found_by(*captions, *captions.values())
+    for option, caption in captions.items():
+        if offer(f"{row.name}/{caption}", tooltip, option):
+            new = option
     _chevron(low.x + row.width - style.px(15), low.y + row.height / 2)
     if (reset_clicked() or row.reset) and default is not None:
         new = default
@@ -141,6 +147,7 @@ def segmented(
         pressed = press_area(f"##{caption}", (width, row.height))
         if record(f"{row.name}/{caption}", presses=True) or pressed:
             new = option
+        found_by(option)
         if reset_clicked() and default is not None:
             new = default
         text = colors.text_dim

@@ -131,6 +131,15 @@ def arrow_steps(*, vertical: bool = False) -> tuple[int, int]:
     return across, imgui.is_key_pressed(_K.down_arrow) - imgui.is_key_pressed(_K.up_arrow)
 
 
+def row_steps() -> int:
+    """How often the last item, a row of a list, was moved down by Alt and an arrow key; below 0 for
+    upwards."""
+    if not (has_focus_ring() and imgui.get_io().key_alt):
+        return 0
+    claim(_K.up_arrow, _K.down_arrow)
+    return imgui.is_key_pressed(_K.down_arrow) - imgui.is_key_pressed(_K.up_arrow)
+
+
 def pressed_by_key() -> bool:
     """Whether the last item was activated in this frame by Space or Enter, not by the mouse."""
     by_key = imgui.get_current_context().active_id_source == imgui.internal.InputSource.keyboard

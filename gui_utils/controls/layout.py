@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
@@ -39,6 +40,8 @@ class Control:
     """Whether it is pressed, not set to a value: a button, a switch."""
     about: str = ""
     """Its tooltip."""
+    also: str = ""
+    """Other words that find it: the values that it can take."""
     subject: object = None
     """What it sets, see `tag`."""
 
@@ -124,8 +127,39 @@ def tag(subject: object) -> None:
     """Note what the control just drawn sets, for `indexing` and `mark_controls`."""
     for mark in _marks if _search.index is None and rects else ():
         mark(subject, next(reversed(rects.values())))
+    _note(subject=subject)
+
+
+def found_by(*words: object) -> None:
+    """Note other words that find the control just drawn, for `indexing`."""
+    _note(also=" ".join(map(str, words)))
+
+
+def offer(name: str, about: str, *words: object) -> bool:
+    """Offer to set the last item to one of its values, under a name of its own, where controls are
+    indexed or one is looked for: a list that drops down shows its values only while it is open.
+
+    Returns:
+        Whether the value is to be set now.
+    """
+    if _search.index is None and not _search.sought:
+        return False
+    full = "/".join((*_prefix, name))
+    if _search.index is None:
+        if full == _search.sought:
+            _search.sought = ""
+            _reach_item(False)
+            return True
+        return False
+    if not imgui.get_item_id():
+        return False
+    _search.index[full] = Control(True, printable(about), " ".join(map(str, words)))
+    return full == _search.pressed and not _is_disabled()
+
+
+def _note(**changes: Any) -> None:
     if _search.index is not None and _search.last:
-        _search.index[_search.last] = replace(_search.index[_search.last], subject=subject)
+        _search.index[_search.last] = replace(_search.index[_search.last], **changes)
 
 
 def reset_clicked() -> bool:
@@ -265,6 +299,13 @@ def press_area(name: str, size: tuple[float, float], repeats: bool = False) -> b
     return pressed
 
 
+def held_by_mouse() -> bool:
+    """Whether the mouse holds the last item, or has let it go in this very frame, which may bring
+    its last move."""
+    held = imgui.is_item_active() or imgui.is_item_deactivated()
+    return held and (imgui.is_mouse_down(0) or imgui.is_mouse_released(0))
+
+
 @contextmanager
 def reserved(shown: bool, rows: float = 1.0) -> Iterator[bool]:
     """Reserve space for rows that come and go, so that nothing below them jumps.
@@ -332,10 +373,7 @@ def tooltip(row: Row | None, text: str, *facts: str) -> None:
     so that it hides none of its controls, else below or above the item.
     """
     if _search.index is not None:
-        if _search.last:
-            _search.index[_search.last] = replace(
-                _search.index[_search.last], about=printable(text)
-            )
+        _note(about=printable(text))
         return
     lines = [printable(fact) for fact in facts if fact]
     if not (text or lines):

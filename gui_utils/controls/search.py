@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,11 @@ _K = imgui.Key
 _WIDTH, _ROWS = 560.0, 11
 _MOST = 60
 """Most matches shown; typing another letter narrows them down."""
+_ABOUT_LINES = 3
+"""Lines kept free for the sentence on the selected entry."""
+_WORDS = re.compile(r"\w+")
+_SURE = 2.0
+"""Score of a word from which on it fits by more than scattered letters."""
 
 
 @dataclass(frozen=True)
@@ -30,61 +36,83 @@ class Choice:
     """Key that does the same: "Ctrl+S"."""
     about: str = ""
     """A sentence, shown while the entry is selected."""
+    also: str = ""
+    """Other words that find it."""
 
 
-def match(query: str, text: str) -> float | None:
-    """How well a text fits what was typed; None if it does not.
-
-    Each word of the query must be in the text letter by letter, in order but with gaps allowed.
-    Letters that follow one another and beginnings of words count more.
-    """
-    text = text.casefold()
-    scores = [_word_score(word, text) for word in query.casefold().split()]
-    found = [score for score in scores if score is not None]
-    return sum(found) if len(found) == len(scores) else None
-
-
-def _word_score(word: str, text: str) -> float | None:
-    best = None
-    start = text.find(word[0])
-    while start >= 0:
-        score, at = _letter_score(text, start, start), start
-        for letter in word[1:]:
-            following = text.find(letter, at + 1)
-            if following < 0:
-                break
-            score += _letter_score(text, following, at + 1)
-            at = following
-        else:
-            best = score if best is None else max(best, score)
-        start = text.find(word[0], start + 1)
-    return best
-
-
-def _letter_score(text: str, at: int, expected: int) -> float:
-    """Score of a letter at a position; `expected` is the position right after the previous
-    letter."""
-    begins = at == 0 or not text[at - 1].isalnum()
-    return (2.0 if begins else 0.0) + (1.5 if at == expected else -0.05 * (at - expected))
+def _words(text: str) -> list[str]:
+    return _WORDS.findall(text.casefold())
 
 
 def best_matches(query: str, choices: Sequence[Choice]) -> list[Choice]:
     """The choices that fit what was typed, the best first; all in their own order for an empty
     query.
 
-    Matches in names come before matches in groups, and matches only in sentences come last.
+    Each word of the query must fit: best as a word of the name, then as the beginning of one, as
+    another word that finds the choice, in its group, or in its sentence. Letters that are merely
+    scattered over the name count only where no choice fits better.
     """
-    words = query.casefold().split()
-    scored = []
+    query_words = _words(query)
+    if not query_words:
+        return [] if query.strip() else list(choices)
+    scored: list[tuple[float, int, Choice]] = []
+    unsure: list[tuple[float, int, Choice]] = []
     for choice in choices:
-        name = match(query, choice.name)
-        group = match(query, f"{choice.name} {choice.group}")
-        if name is not None or group is not None:
-            score = name + 1.0 if name is not None else group or 0.0
-            scored.append((0, -score, len(choice.name) if words else 0, choice))
-        elif all(word in choice.about.casefold() for word in words):
-            scored.append((1, 0.0, 0, choice))
-    return [choice for *_, choice in sorted(scored, key=lambda item: item[:3])]
+        name = _words(choice.name)
+        scores = [_word_score(word, name, choice) for word in query_words]
+        if 0.0 in scores:
+            continue
+        # Of two that hold all words, what has a key is meant, or else the one with fewer others.
+        common = bool(choice.keys) + len(query_words) / max(len(name), len(query_words))
+        found = scored if min(scores) >= _SURE else unsure
+        found.append((-sum(scores) - common, len(choice.name), choice))
+    ordered = sorted(scored or unsure, key=lambda item: item[:2])
+    return [choice for *_, choice in ordered]
+
+
+def _word_score(word: str, name: Sequence[str], choice: Choice) -> float:
+    """How well a word of the query fits a choice, whose name has these words; 0 if it does not."""
+    places = ((name, 10.0), (_words(choice.also), 7.0), (_words(choice.group), 5.0))
+    score = max(_fit(word, words) * best for words, best in places)
+    if score:
+        return score
+    if _begins(word, name):
+        return 6.0
+    if len(word) > 2:
+        if word in choice.name.casefold():
+            return 4.0
+        if about := _fit(word, _words(choice.about)):
+            return 3.0 * about
+    text = f"{choice.name} {choice.group}".casefold()
+    return 1.0 if _scattered(word, text) else 0.0
+
+
+def _fit(word: str, words: Sequence[str]) -> float:
+    """1 for one of the words, less for the beginning of one or for its plural, 0 for none."""
+    if word in words:
+        return 1.0
+    if any(known.startswith(word) for known in words):
+        return 0.8
+    plural = len(word) > 3 and word.endswith("s")
+    return 0.75 if plural and word[:-1] in words else 0.0
+
+
+def _begins(word: str, words: Sequence[str]) -> bool:
+    """Whether a word is put together from beginnings of several others, in their order: "randpers"
+    for "random person"."""
+    if not word:
+        return True
+    if not words:
+        return False
+    first, rest = words[0], words[1:]
+    taken = range(len(word), -1, -1)
+    return any(first.startswith(word[:k]) and _begins(word[k:], rest) for k in taken)
+
+
+def _scattered(word: str, text: str) -> bool:
+    """Whether the letters follow one another in a text, with gaps allowed."""
+    letters = iter(text)
+    return all(letter in letters for letter in word)
 
 
 class SearchList:
@@ -134,10 +162,23 @@ class SearchList:
         clicked = self._rows(row, moved=self._move())
         imgui.end_child()
         selected = self._found[self._selected] if self._found else None
-        about = selected.about if selected else "Nothing matches."
-        with style.font("body", style.SMALL_SIZE):
-            imgui.text_disabled(ellipsis(about, imgui.get_content_region_avail().x))
+        self._about(selected.about if selected else "Nothing matches.")
         return selected if enter else clicked
+
+    @staticmethod
+    def _about(text: str) -> None:
+        """The sentence below the list, whose place is kept so that nothing moves."""
+        low = imgui.get_cursor_pos()
+        with style.font("body", style.SMALL_SIZE):
+            height = _ABOUT_LINES * imgui.get_text_line_height()
+            imgui.push_style_color(imgui.Col_.text, style.palette().text_dim)
+            imgui.push_text_wrap_pos(0.0)
+            imgui.text_unformatted(_fitted(text, imgui.get_content_region_avail().x, height))
+            imgui.pop_text_wrap_pos()
+            imgui.pop_style_color()
+        record("About")
+        imgui.set_cursor_pos(low)
+        imgui.dummy((0.0, height))
 
     def _field(self) -> None:
         imgui.set_next_item_width(-1.0)
@@ -202,3 +243,19 @@ class SearchList:
         if choice.keys:
             imgui.set_cursor_screen_pos((low[0] + room + style.px(16), low[1]))
             draw_key_caps(choice.keys)
+
+
+def _fitted(text: str, width: float, height: float) -> str:
+    """A text without the last sentences, or else words, that have no room when it is wrapped."""
+
+    def fits(part: str) -> bool:
+        return imgui.calc_text_size(part, wrap_width=width).y <= height + 1
+
+    text = printable(text)
+    while not fits(text) and ". " in text:
+        text = text.rpartition(". ")[0] + "."
+    if fits(text):
+        return text
+    while not fits(text + "\u2026") and " " in text:
+        text = text.rpartition(" ")[0]
+    return text + "\u2026"

@@ -34,6 +34,9 @@ _FLAGS = (
 )
 
 
+_KEYS = "Enter takes what is marked; Backspace goes to the parent folder."
+_LETTERS_SECONDS = 1.0
+"""Time after which a letter typed over the list begins another name."""
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 
 
@@ -65,6 +68,9 @@ class Browser:
         self._entries: list[Entry] = []
         self._chosen = -1
         self._scroll_to_chosen = False
+        self._list_frame: int | None = None
+        """Frame in which the list got the keyboard; None while a field or a button has it."""
+        self._letters, self._letters_until = "", 0.0
         self._problem = ""
         self._list_was_open = False
         self._name = "" if is_folder(path) else path.name
@@ -114,7 +120,7 @@ class Browser:
 
     def _draw_path(self) -> list[str] | None:
         if icon_button(icons.ICON_FA_ARROW_UP, tooltip="Parent folder (Backspace)", name="Up"):
-            self._go(self._folder.parent)
+            self._go_up()
         imgui.same_line()
         if icon_button(icons.ICON_FA_HOUSE, tooltip="Home folder", name="Home"):
             self._go(absolute("~", self._folder))
@@ -174,6 +180,7 @@ class Browser:
         draw = imgui.get_window_draw_list()
         text_y = low.y + (height - imgui.get_font_size()) / 2
         icon = icons.ICON_FA_FOLDER if entry.is_folder else icons.ICON_FA_FILE
+        icon = icons.ICON_FA_CHECK if entry.is_here else icon
         tint = colors.accent if entry.is_folder else colors.text_dim
         draw.add_text((low.x + style.px(6), text_y), ink(tint), icon)
         date_width = style.px(84) if width > style.px(420) else 0.0
@@ -185,7 +192,7 @@ class Browser:
             size = size_text(entry.size)
             x = low.x + width - date_width - style.px(8) - imgui.calc_text_size(size).x
             draw.add_text((x, text_y), ink(colors.text_dim), size)
-        if date_width:
+        if date_width and not entry.is_here:
             date = date_text(entry.modified)
             x = low.x + width - style.px(6) - imgui.calc_text_size(date).x
             draw.add_text((x, text_y), ink(colors.text_dim), date)
@@ -206,19 +213,27 @@ class Browser:
         hint = "Folder name" if self._kind == "folder" else "File name"
         shown = printable(self._name)
         entered, shown = imgui.input_text_with_hint("##name", hint, shown, flags)
-        self._name = merge_edit(self._name, shown)
+        before, self._name = self._name, merge_edit(self._name, shown)
         record("Name")
+        if self._list_frame is not None:  # the Tab key goes on from here
+            imgui.internal.set_focus_id(imgui.get_item_id(), imgui.internal.get_current_window())
+        if self._name != before and self._kind != "save":
+            index = self._first(self._name)
+            self._chosen, self._scroll_to_chosen = -1 if index is None else index, True
         if several:
             imgui.same_line()
             captions = {index: name for index, (name, _) in enumerate(self._filters)}
             changed, self._filter = combo("##Filter", self._filter, captions)
             if changed:
                 self._go(self._folder)
-        return self._accept(self._name) if entered else None
+        return self._accept_name() if entered else None
 
     def _draw_buttons(self) -> list[str] | None:
-        imgui.push_style_color(imgui.Col_.text, style.palette().warning)
-        imgui.text_unformatted(ellipsis(self._note(), imgui.get_content_region_avail().x))
+        note = self._note()
+        colors = style.palette()
+        imgui.push_style_color(imgui.Col_.text, colors.warning if note else colors.text_dim)
+        keys = "" if self._kind == "save" else _KEYS
+        imgui.text_unformatted(ellipsis(note or keys, imgui.get_content_region_avail().x))
         imgui.pop_style_color()
         action = {"open": "Open", "folder": "Choose"}.get(self._kind, "Save")
         if self._kind == "save" and self._exists():
@@ -242,8 +257,8 @@ class Browser:
         path = self._folder
         if self._name.strip():
             path = self._resolve(self._name)
-        elif 0 <= self._chosen < len(self._entries):
-            path = self._folder / self._entries[self._chosen].name
+        elif self._marked is not None:
+            path = self._path_of(self._marked)
         if is_folder(path):
             return [str(path)]
         self._refuse(f"There is no folder {path.name} here.")
@@ -271,13 +286,44 @@ class Browser:
             if imgui.is_key_pressed(key):
                 last = len(self._entries) - 1
                 self._choose(min(max(self._chosen + step, 0), last), scroll=True)
-        if imgui.is_any_item_active() or keyboard.focus_ring():
+        if imgui.is_key_pressed(imgui.Key.tab) or (
+            imgui.is_any_item_active() and imgui.get_io().want_text_input
+        ):
+            self._list_frame = None
+        if self._list_frame is None:
             return None
+        # Whatever Dear ImGui takes for focused meanwhile, these keys belong to the list.
+        imgui.set_nav_cursor_visible(False)
+        keyboard.claim(imgui.Key.enter, imgui.Key.keypad_enter, imgui.Key.space)
+        if self._list_frame == imgui.get_frame_count():
+            return None  # the key that led here
         if imgui.is_key_pressed(imgui.Key.backspace, False):
-            self._go(self._folder.parent)
-        if keyboard.enter_pressed() and 0 <= self._chosen < len(self._entries):
-            return self._enter(self._entries[self._chosen])
+            self._go_up()
+        elif keyboard.enter_pressed():
+            marked = self._marked
+            return self._accept(self._name) if marked is None else self._enter(marked)
+        elif typed := "".join(map(chr, imgui.get_io().input_queue_characters)).strip():
+            self._look_for(typed)
         return None
+
+    def _look_for(self, typed: str) -> None:
+        """Mark the first entry that begins with the letters typed one soon after the other."""
+        now = imgui.get_time()
+        self._letters = typed if now > self._letters_until else self._letters + typed
+        self._letters_until = now + _LETTERS_SECONDS
+        index = self._first(self._letters)
+        if index is not None:
+            self._choose(index, scroll=True)
+
+    def _first(self, typed: str) -> int | None:
+        """The first entry whose name begins so."""
+        typed = typed.strip().casefold()
+        names = ("" if entry.is_here else entry.name.casefold() for entry in self._entries)
+        return next((k for k, name in enumerate(names) if typed and name.startswith(typed)), None)
+
+    @property
+    def _marked(self) -> Entry | None:
+        return self._entries[self._chosen] if 0 <= self._chosen < len(self._entries) else None
 
     def _choose(self, index: int, scroll: bool = False) -> None:
         if not 0 <= index < len(self._entries):
@@ -285,6 +331,7 @@ class Browser:
         self._chosen = index
         self._scroll_to_chosen = scroll
         self._problem = ""
+        self._list_frame = imgui.get_frame_count()
         if scroll:
             # A focused text field would keep its own text, and Enter now belongs to the entry.
             imgui.internal.clear_active_id()
@@ -292,18 +339,50 @@ class Browser:
         if not self._entries[index].is_folder:
             self._name = self._entries[index].name
 
+    def _path_of(self, entry: Entry) -> Path:
+        return self._folder if entry.is_here else self._folder / entry.name
+
     def _enter(self, entry: Entry) -> list[str] | None:
+        path = self._path_of(entry)
+        if entry.is_here:
+            return [str(path)]
         if entry.is_folder:
-            self._go(self._folder / entry.name)
+            self._go_into(path)
             return None
         self._name = entry.name
-        return self._take(self._folder / entry.name)
+        return self._take(path)
+
+    def _go_into(self, folder: Path) -> None:
+        """Show another folder, whose first entry Enter takes next; or the name, to save there."""
+        self._go(folder)
+        if self._folder != folder:
+            return
+        self._list_frame = imgui.get_frame_count()
+        if self._kind != "save":
+            self._name = ""
+            self._choose(0, scroll=True)
+
+    def _go_up(self) -> None:
+        """Show the parent folder, with the present one marked."""
+        before = self._folder
+        self._go(before.parent)
+        names = [entry.name for entry in self._entries]
+        if self._kind != "save" and before.name in names and not keyboard.focus_ring():
+            self._choose(names.index(before.name), scroll=True)
 
     def _resolve(self, typed: str) -> Path:
         """The path that was typed, relative ones in the folder on show; "~" is the home folder."""
         # Spaces around a name are dropped unless a file has exactly that name.
         name = typed if any(entry.name == typed for entry in self._entries) else typed.strip()
         return absolute(name, self._folder)
+
+    def _accept_name(self) -> list[str] | None:
+        """Take what the name's field says, or the marked entry that it begins to spell."""
+        path, marked = self._resolve(self._name), self._marked
+        is_there = bool(self._name.strip()) and (is_folder(path) or is_file(path))
+        if marked is not None and self._kind != "save" and not is_there:
+            return self._enter(marked)
+        return self._accept(self._name)
 
     def _accept(self, typed: str) -> list[str] | None:
         """Go to the folder that was typed, or take the file."""
@@ -312,7 +391,7 @@ class Browser:
         path = self._resolve(typed)
         if is_folder(path):
             self._name = ""
-            self._go(path)
+            self._go_into(path)
             return None
         if typed.strip().endswith(_SEPARATORS):
             self._refuse(f"There is no folder {path}.")
@@ -366,5 +445,8 @@ class Browser:
             self._refuse(f"{folder} cannot be read: {reason}.")
             return
         self._problem = ""
-        self._folder, self._entries, self._chosen = folder, entries, -1
+        if self._kind == "folder":
+            entries.insert(0, Entry("This folder", is_folder=True, is_here=True))
+        self._folder, self._entries = folder, entries
+        self._chosen = 0 if self._kind == "folder" else -1
         self._typed = str(folder)

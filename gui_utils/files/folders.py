@@ -47,6 +47,8 @@ class Entry:
     is_folder: bool
     size: int = 0
     modified: float = 0.0
+    is_here: bool = False
+    """Whether it stands for the folder that is listed."""
 
 
 def list_folder(folder: Path, patterns: Sequence[str]) -> list[Entry]:

@@ -102,7 +102,7 @@ class Driver:
         # A server hands events over in its own time, and Dear ImGui takes some one per frame.
         time.sleep(0.005)
         self.frames(2)
-        self.until(lambda: imgui.get_current_context().input_events_queue.size() == 0)  # pyright: ignore[reportAttributeAccessIssue]
+        self.until(lambda: imgui.get_current_context().input_events_queue.size() == 0, 10.0)  # pyright: ignore[reportAttributeAccessIssue]
         self.frames(2)
 
     def at(self, key: str, x: float = 0.5, y: float = 0.5) -> tuple[int, int]:

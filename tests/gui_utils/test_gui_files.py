@@ -69,6 +69,70 @@ def test_open_by_keyboard(driver: Driver, folder: Path) -> None:
     assert state.answer == [str(folder / "a.pkl")]
 
 
+def test_enter_goes_into_folders_and_takes_what_is_in_them(driver: Driver, folder: Path) -> None:
+    (folder / "inner" / "deeper").mkdir()
+    _, state = show(driver, "open", folder)
+    driver.xdo("key", "Down")
+    driver.xdo("key", "Return")
+    assert "Files/deeper" in controls.rects
+    driver.xdo("key", "Return")
+    assert "Files/deeper" not in controls.rects, "its first entry was marked"
+    driver.xdo("key", "BackSpace")
+    driver.xdo("key", "Down")
+    driver.xdo("key", "Return")
+    assert state.answer == [str(folder / "inner" / "d.pkl")], "where one came from is marked"
+
+
+def test_a_folder_is_chosen_by_keyboard(driver: Driver, folder: Path) -> None:
+    (folder / "inner" / "deeper").mkdir()
+    _, state = show(driver, "folder", folder)
+    driver.xdo("key", "Down")
+    driver.xdo("key", "Return")
+    assert "Files/deeper" in controls.rects
+    assert state.answer is None
+    driver.xdo("key", "Return")
+    assert state.answer == [str(folder / "inner")], "the folder itself comes first"
+    _, state = show(driver, "folder", folder)
+    driver.xdo("key", "Return")
+    assert state.answer == [str(folder)]
+
+
+def test_a_folder_is_chosen_by_typing(driver: Driver, folder: Path) -> None:
+    _, state = show(driver, "folder", folder)
+    driver.xdo("type", "inn")
+    driver.xdo("key", "Return")
+    driver.xdo("key", "Return")
+    assert state.answer == [str(folder / "inner")]
+
+
+def test_letters_mark_the_entry_that_they_begin(driver: Driver, folder: Path) -> None:
+    _, state = show(driver, "open", folder)
+    driver.xdo("key", "Down")
+    driver.xdo("type", "b.s")
+    driver.xdo("key", "Return")
+    assert state.answer == [str(folder / "b.safetensors")]
+    _, state = show(driver, "open", folder)
+    driver.xdo("type", "a")
+    driver.xdo("key", "Return")
+    assert state.answer == [str(folder / "a.pkl")], "what begins so was marked while typing"
+
+
+def test_tab_leads_to_the_buttons(driver: Driver, folder: Path) -> None:
+    dialog, state = show(driver, "open", folder)
+    driver.xdo("key", "Down")
+    driver.xdo("key", "Tab", "Tab", "Tab", "Return")
+    assert not dialog.is_open
+    assert state.answer == []
+
+
+def test_another_folder_to_save_in(driver: Driver, folder: Path) -> None:
+    _, state = show(driver, "save", folder / "new.pkl")
+    driver.xdo("key", "Down")
+    driver.xdo("key", "Return")
+    driver.xdo("key", "Return")
+    assert state.answer == [str(folder / "inner" / "new.pkl")]
+
+
 def test_open_by_typed_path(driver: Driver, folder: Path) -> None:
     _, state = show(driver, "open", folder)
     driver.click("Files/Path")

@@ -22,6 +22,55 @@ _TIMELINE_WIDTH = 1200.0
 
 Act = Callable[[], object]
 
+_ALSO = {
+    "Play or pause": "animate animation stop",
+    "Random person": "seed new another face sample",
+    "Random motion": "seed new another expression sample",
+    "Star the person": "favourite keep",
+    "Star the motion": "favourite keep",
+    "Gallery": "thumbnails people motions browse seeds favourites",
+    "Reset the camera": "centre front home",
+    "Frame the head": "zoom fit centre",
+    "Auto-orbit": "turntable rotate spin turn",
+    "Values under the pointer": "inspect pixel probe depth normal colour",
+    "Ruler between two points": "measure distance length centimetres",
+    "Hide the interface": "clean",
+    "Hide the panels": "sidebar",
+    "Start the show": "presentation talk slides",
+    "Keep what is shown as a cue": "slide presentation",
+    "Save the picture": "screenshot capture export png",
+    "Open": "load model checkpoint session file",
+    "Compare with another model": "second difference side by side",
+    "Undo": "back revert",
+    "Quit": "exit close",
+    "All keys": "help shortcuts mouse",
+    "Appearance": "person seed face latent truncation style mixing",
+    "Directions": "solo swing play rename reorder hide star pca ganspace sefa sliders",
+    "Portrait": "photo inversion invert face",
+    "Motion": "expression seed",
+    "Motion track": "video drive driving",
+    "Live": "webcam drive face",
+    "View": "layout mesh depth normals opacity background",
+    "Compare": "second model difference psnr ssim flip",
+    "Camera": "yaw pitch zoom orbit",
+    "Path": "keyframes animation",
+    "Consistency": "flicker warping metrics figures",
+    "Capture": "screenshot session autosave",
+    "Export": "video frames mesh points volume mp4 gif obj glb ply",
+    "Show": "presentation talk cues slides kiosk",
+    "Model": "checkpoint weights",
+    "Quality": "resolution samples precision",
+    "Layers": "activations features",
+    "Performance": "speed fps timing memory",
+    "Control": "midi osc gamepad knobs",
+    "Settings": "preferences options theme",
+    "Field of view": "zoom fov",
+    "Distance": "zoom dolly radius",
+    "Target rate": "fps speed",
+    "Frame rate": "fps",
+}
+"""Other words that find a command, a panel or a control, by its name."""
+
 
 @dataclass(frozen=True)
 class PaletteEntry:
@@ -154,13 +203,17 @@ def _entries(commands: Commands) -> list[PaletteEntry]:
         choice = controls.Choice(f"Show {group}", "Sidebar", about=titles)
         found.append(PaletteEntry(choice, partial(commands.show_group, group)))
     for panel in PANELS:
-        choice = controls.Choice(panel.title, "Panel", about="Opens the panel and goes there.")
+        about = "Opens the panel and goes there."
+        also = _ALSO.get(panel.title, "")
+        choice = controls.Choice(panel.title, "Panel", about=about, also=also)
         found.append(PaletteEntry(choice, partial(_reach, commands, panel.title)))
     for name, control in index(commands).items():
         title, *parts = _parts(name)
         # Controls without a tooltip are part of another control, or read-only.
         if parts and control.about and not parts[-1].isdigit():
-            choice = controls.Choice(": ".join(parts), title, about=control.about)
+            names = ": ".join(parts)
+            also = f"{control.also} {_ALSO.get(names, '')}"
+            choice = controls.Choice(names, title, about=control.about, also=also)
             target = target_of(name, control, commands)
             found.append(PaletteEntry(choice, partial(_reach, commands, name), target))
     return found
@@ -171,8 +224,8 @@ def _named(commands: Commands) -> list[PaletteEntry]:
     found: list[PaletteEntry] = []
 
     def add(name: str, group: str, keys: str, act: Act) -> None:
-        target = Target("command", name, name)
-        found.append(PaletteEntry(controls.Choice(name, group, keys), act, target))
+        choice = controls.Choice(name, group, keys, also=_ALSO.get(name, ""))
+        found.append(PaletteEntry(choice, act, Target("command", name, name)))
 
     for key in shortcuts.KEYS:
         if key.caption and key.chord != shortcuts.PALETTE:

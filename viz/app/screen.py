@@ -38,8 +38,10 @@ BAR_HEIGHT = 40.0
 TIMELINE_HEIGHT = 68.0
 SIDEBAR_LIMITS = setting(Interface, "sidebar_width").range.ends
 GRIP_WIDTH = 4.0
-STATUS_WIDTH = 230.0
-"""Design pixels."""
+STATUS_WIDTH, TITLE_WIDTH = 360.0, 200.0
+"""Of the status at most, and what it leaves to the title at least."""
+STATUS_END = 84.0
+"""Of the percentage and the button to cancel at its end; all in design pixels."""
 STATUS_DELAY = 0.4
 """Seconds that something must take before the bar shows it."""
 
@@ -349,7 +351,8 @@ def draw_bar(commands: Commands) -> None:
         _title(commands, imgui.get_content_region_avail().x)
         return
     # Space for the status is always reserved, so that nothing moves when it appears.
-    status = style.px(STATUS_WIDTH) if room > style.px(STATUS_WIDTH + 150) else 0.0
+    status = min(style.px(STATUS_WIDTH), room - style.px(TITLE_WIDTH))
+    status = status if status > style.px(STATUS_WIDTH / 2) else 0.0
     _title(commands, room - status - gap)
     if status:
         imgui.set_cursor_pos((left.x + room - status, left.y))
@@ -392,6 +395,8 @@ def _status(commands: Commands, width: float) -> None:
         imgui.begin_child("##job", (width, style.px(BAR_HEIGHT - 8)), 0, _NO_SCROLL)
         left = commands.job_left
         name = job.name if left is None else f"{seconds_left(left)} · {job.name}"
+        if imgui.calc_text_size(name).x > width - style.px(STATUS_END):
+            name = job.name
         if controls.progress(f"{name}##{job.name}", job.fraction, cancel=True):
             commands.cancel_job()
         imgui.end_child()

@@ -139,6 +139,8 @@ class WorkerEvents:
         commands = self._commands
         log.error("%s\n%s", event.sentence, event.details)
         sentence = event.sentence
+        if commands.second_refused(event):
+            return
         if event.idle and event.request is not None:
             commands.thumbnails.failed(event.request, sentence)
             return

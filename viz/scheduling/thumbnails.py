@@ -73,7 +73,7 @@ class Thumbnails:
         return len(self._under_way)
 
     def picture(
-        self, request: RenderRequest, urgency: int = 0, model: str = ""
+        self, request: RenderRequest, urgency: int = 0, model: str = "", *, asks: bool = True
     ) -> np.ndarray | None:
         """The picture of a request, uint8 [h, w, 3]; None while it has not been rendered.
 
@@ -83,13 +83,14 @@ class Thumbnails:
                 and among equal ones earlier requests.
             model: fingerprint of the weights (`ModelInfo.weights`); empty for the present model.
                 Nothing is rendered for others.
+            asks: whether it is to be rendered where it is not there.
         """
         model = model or self._model
         key = model, request, _stamps(request)
         found = self._pictures.get(key)
         if found is not None:
             self._pictures.move_to_end(key)
-        elif model == self._model and key not in self._problems:
+        elif asks and model == self._model and key not in self._problems:
             self._wanted[request] = min(urgency, self._wanted.get(request, urgency))
         return found
 

@@ -132,15 +132,17 @@ def neighbour(choices: Iterable[Choice], chosen: Choice, step: int) -> Choice:
 
 
 def compose(state: SessionState, pictures: list[np.ndarray]) -> np.ndarray:
-    """Puts a layout's pictures together, uint8 [H, W, 3]; smaller ones are padded with black."""
+    """Puts a layout's pictures together, uint8 [H, W, 3]; smaller ones are enlarged as in the
+    window."""
     pictures = [p for p in seen_pictures(state.display, pictures) if p is not None]
+    squares = state.display.nearest
     if has_divider(state.display) and len(pictures) == 2:
-        before, after = (_padded(p, _largest(pictures)) for p in pictures)
+        before, after = (_enlarged(p, _largest(pictures), squares) for p in pictures)
         edge = round(state.display.split * after.shape[1])
         return np.concatenate([before[:, :edge], after[:, edge:]], axis=1)
     if state.display.layout == "single" and len(pictures) == 2:
-        return _with_inset(*pictures)
-    return tiled(pictures, grid_shape(state)[1])
+        return _with_inset(*pictures, squares)
+    return tiled(pictures, grid_shape(state)[1], squares)
 
 
 def inset_place(tile: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
@@ -151,34 +153,53 @@ def inset_place(tile: tuple[float, float, float, float]) -> tuple[float, float, 
     return right - side, bottom - side, right, bottom
 
 
-def _with_inset(picture: np.ndarray, small: np.ndarray) -> np.ndarray:
+def _with_inset(picture: np.ndarray, small: np.ndarray, squares: bool) -> np.ndarray:
     height, width = picture.shape[:2]
     left, top, right, bottom = map(round, inset_place((0, 0, width, height)))
     whole = picture.copy()
     if right > left:
-        whole[top:bottom, left:right] = _resampled(small, right - left)
+        size = bottom - top, right - left
+        whole[top:bottom, left:right] = _enlarged(small, size, squares)
     return whole
 
 
-def _resampled(picture: np.ndarray, side: int) -> np.ndarray:
-    """A square picture [h, h, C] of another side, by bilinear interpolation as OpenGL does it."""
-    at = (np.arange(side) + 0.5) * picture.shape[0] / side - 0.5
-    at = at.clip(0, picture.shape[0] - 1)
-    low = np.floor(at).astype(int)
-    high = np.minimum(low + 1, picture.shape[0] - 1)
-    part = (at - low).astype(np.float32)
-    rows = picture[low] + (picture[high].astype(np.float32) - picture[low]) * part[:, None, None]
-    mixed = rows[:, low] + (rows[:, high] - rows[:, low]) * part[:, None]
-    if picture.dtype == np.uint8:
-        return np.floor(mixed + 0.5).astype(np.uint8)
-    return mixed
+def _enlarged(picture: np.ndarray, size: tuple[int, int], squares: bool) -> np.ndarray:
+    """A picture [h, w, C] in another height and width, as the window draws it: by bilinear
+    interpolation as OpenGL does it, or with pixels as squares where it becomes larger."""
+    if picture.shape[:2] == size:
+        return picture
+    if squares and size[0] > picture.shape[0]:
+        rows, columns = (
+            ((np.arange(new) + 0.5) * old / new).astype(int)
+            for new, old in zip(size, picture.shape, strict=False)
+        )
+        return picture[rows[:, None], columns]
+    if picture.shape[2] == 4:  # colours that nobody sees must not bleed in
+        alpha = picture[..., 3:]
+        mixed = _interpolated(np.concatenate([picture[..., :3] * alpha, alpha], axis=2), size)
+        mixed[..., :3] /= np.maximum(mixed[..., 3:], 1e-6)
+        return mixed
+    mixed = _interpolated(picture.astype(np.float32), size)
+    return np.floor(mixed + 0.5).astype(np.uint8) if picture.dtype == np.uint8 else mixed
 
 
-def tiled(pictures: list[np.ndarray], columns: int) -> np.ndarray:
+def _interpolated(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bilinear interpolation, float32 [h, w, C] to [H, W, C]."""
+    for axis, (new, old) in enumerate(zip(size, picture.shape, strict=False)):
+        at = ((np.arange(new) + 0.5) * old / new - 0.5).clip(0, old - 1)
+        low = np.floor(at).astype(int)
+        part = (at - low).astype(np.float32).reshape(-1, *[1] * (2 - axis))
+        first = picture.take(low, axis)
+        last = picture.take(np.minimum(low + 1, old - 1), axis)
+        picture = first + (last - first) * part
+    return picture
+
+
+def tiled(pictures: list[np.ndarray], columns: int, squares: bool = False) -> np.ndarray:
     """Pictures [h, w, C] in rows of `columns`, [H, W, C], the last row centred; the rest is
-    zero."""
+    zero. Smaller ones are enlarged smoothly, or with pixels as `squares`."""
     size = _largest(pictures)
-    tiles = [_padded(p, size) for p in pictures]
+    tiles = [_enlarged(p, size, squares) for p in pictures]
     starts = range(0, len(tiles), columns)
     lines = [np.concatenate(tiles[k : k + columns], axis=1) for k in starts]
     free = columns * size[1] - lines[-1].shape[1]
@@ -188,12 +209,3 @@ def tiled(pictures: list[np.ndarray], columns: int) -> np.ndarray:
 
 def _largest(pictures: list[np.ndarray]) -> tuple[int, int]:
     return max(p.shape[0] for p in pictures), max(p.shape[1] for p in pictures)
-
-
-def _padded(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The picture enlarged by whole factors as far as it fits, centred in `size`."""
-    factor = min(size[0] // picture.shape[0], size[1] // picture.shape[1])
-    picture = picture.repeat(factor, axis=0).repeat(factor, axis=1)
-    height, width = size[0] - picture.shape[0], size[1] - picture.shape[1]
-    pads = [(height // 2, height - height // 2), (width // 2, width - width // 2), (0, 0)]
-    return np.pad(picture, pads)

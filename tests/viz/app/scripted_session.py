@@ -2,8 +2,9 @@
 
 python -m tests.viz.app.scripted_session FOLDER SECONDS [MODEL ...]
 
-Each change is a line in FOLDER/changes.txt: the clock time, the seed of the person shown and the
-file of the model shown. The session saves itself every SECONDS. The models are opened in turn.
+Each change is a line in FOLDER/changes.txt: the clock time, the seed of the person shown, the file
+of the model shown, and of one that is being loaded. The session saves itself every SECONDS. The
+models are opened in turn.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ def run(folder: Path, every: float, models: list[str]) -> None:
     with (folder / "changes.txt").open("a", buffering=1) as log:
         for seed in range(1, 1_000_000):
             commands.state.latent = Latent.at(seed)
-            if models and commands.job is None and commands.stage_runs and seed % 40 == 0:
+            if models and commands.job is None and commands.stage_runs and seed % 20 == 0:
                 loaded += 1
                 commands.open_model(models[loaded % len(models)])
             app.window.wake()
             app.frame()
             model = commands.model.path if commands.model else ""
-            log.write(f"{time.time()} {commands.history.present.latent.seed} {model}\n")
+            seen = commands.history.present.latent.seed
+            log.write(f"{time.time()} {seen} {model} {commands.worker.loading or ''}\n")
             time.sleep(0.02)
 
 

@@ -94,3 +94,36 @@ def test_a_layer_s_colours_hold_still_while_the_clip_plays(start: Start, model: 
     assert shown.probe.range is not None
     assert (shown.lo, shown.hi) == shown.probe.range
     assert np.ptp(shown.picture.astype(int), axis=-1).max() == 0, "grey"
+
+
+def test_a_saved_grid_is_what_the_window_shows(start: Start, model: Path, tmp_path: Path) -> None:
+    """At the size of its pictures, the window has the pixels of the file: also where it enlarges
+    maps, which are smaller."""
+    desk = start(model, size=(260, 260))
+    desk.settle(60.0)
+    desk.commands.toggle_interface()
+    for nearest in (False, True):
+        desk.commands.state.display = replace(
+            desk.commands.state.display,
+            layout="grid",
+            grid=("image", "depth", "opacity", "normals"),
+            nearest=nearest,
+        )
+        desk.settle()
+        desk.app.toasts.clear()
+        desk.frames(3)
+        window = desk.window.read_pixels().astype(int)
+        desk.commands.capture("picture")
+        desk.run_jobs()
+        path = max((tmp_path / "pictures").glob("*.png"), key=lambda path: path.stat().st_mtime_ns)
+        with Image.open(path) as image:
+            saved = np.asarray(image).astype(int)
+        side = len(saved) // 2
+        middle = slice(side // 3, 2 * side // 3)  # between names and legends
+        for index in range(4):
+            row, column = divmod(index, 2)
+            left, top, right, bottom = map(round, controls.rects[f"Tile {index}"])
+            assert right - left == side
+            cell = saved[row * side :, column * side :][middle, :side]
+            shown = window[top:bottom, left:right][middle]
+            assert np.abs(cell - shown).max() <= 2

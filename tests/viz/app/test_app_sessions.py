@@ -17,7 +17,7 @@ import pytest
 
 from gui_utils import controls
 from tests.conftest import ROOT
-from tests.viz.app import app_driver
+from tests.viz.app import app_driver, kill_at_change
 from tests.viz.app.app_driver import AppDriver, Start
 from viz.app.sessions.autosave import Autosave, Origin, SavedSession
 from viz.exports import embedding
@@ -88,6 +88,16 @@ def test_a_killed_session_loses_no_more_than_it_may(tmp_path: Path) -> None:
         found = Autosave(killed.folder / "sessions").find_crashed()
         saved = 0 if found is None else seed_in(found)
         assert killed.due <= saved <= killed.last
+
+
+@pytest.mark.usefixtures("display")
+@pytest.mark.parametrize("offset", [-0.05, 0.02])
+def test_a_kill_at_a_change_of_model_loses_no_more_than_the_change(
+    model: Path, tmp_path: Path, offset: float
+) -> None:
+    other = tmp_path / "other.safetensors"
+    shutil.copy(model, other)
+    kill_at_change.kill(tmp_path / "killed", [model, other], offset)
 
 
 def test_the_next_start_goes_on_where_it_was(start: Start, tmp_path: Path) -> None:

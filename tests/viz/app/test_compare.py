@@ -201,10 +201,14 @@ def test_the_generators_of_a_run_are_looked_through(
     desk.see_toast(run[0].name)
     assert len(desk.pictures()) == 1
     assert run[0].name in commands.second_problem
+    assert len(commands.second_problem) < 160
+    assert "Cannot load" in commands.second_details, "all of it can be unfolded"
+    assert {toast.level for toast in desk.app.toasts} == {"warning"}, "which go by themselves"
     desk.frames(3)
     assert "Compare/Try again" in controls.rects
     commands.show_generator(1)
     assert np.array_equal(both(desk)[1], earlier)
+    assert not commands.second_problem + commands.second_details
     run[1].unlink()
     assert np.array_equal(both(desk)[1], earlier), "it stays in memory"
 
@@ -225,6 +229,17 @@ def test_the_generators_of_a_run_are_looked_through(
     desk.until(lambda: commands.second_problem)
     assert "gone.safetensors" in commands.second_problem
     assert len(desk.pictures()) == 1
+
+
+def test_a_window_that_begins_by_comparing_has_nothing_to_undo(
+    start: Start, model: Path, other: Path
+) -> None:
+    desk = start(model)
+    desk.commands.begin_comparing(str(other))
+    desk.settle(60.0)
+    both(desk)
+    assert not desk.commands.can_undo()
+    assert not desk.commands.unsaved
 
 
 def test_comparing_survives_the_end_of_the_renderer(start: Start, model: Path, other: Path) -> None:

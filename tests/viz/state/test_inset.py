@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from viz.state import layouts
 from viz.state.types import Display, SessionState
@@ -23,6 +24,23 @@ def test_it_is_the_last_shot_of_one_view_alone() -> None:
         plain = replace(display, inset="none")
         shots = layouts.shots(replace(state, display=display))
         assert shots == layouts.shots(replace(state, display=plain))
+
+
+@pytest.mark.parametrize("nearest", [False, True])
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_smaller_pictures_of_a_grid_fill_their_places(kind: type, nearest: bool) -> None:
+    state = SessionState(display=Display(layout="grid", nearest=nearest))
+    ramp = np.arange(0, 200, 8).astype(kind)[None, :, None] * np.ones((25, 1, 3), kind)
+    large = np.full((100, 100, 3), 9, kind)
+    whole = layouts.compose(state, [large, ramp, ramp, ramp])
+    assert whole.shape == (200, 200, 3)
+    assert whole.dtype == kind
+    enlarged = Image.fromarray(ramp.astype(np.uint8)).resize(
+        (100, 100), Image.Resampling.NEAREST if nearest else Image.Resampling.BILINEAR
+    )
+    for place in (whole[:100, 100:], whole[100:, :100], whole[100:, 100:]):
+        assert np.abs(place.astype(float) - np.asarray(enlarged, float)).max() <= 1
+    assert (len(np.unique(whole[0, 100:, 0])) == 25) == nearest
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])

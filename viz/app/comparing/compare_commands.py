@@ -19,7 +19,7 @@ from viz.app.program_commands import Question
 from viz.app.stage.show_commands import ShowCommands
 from viz.exports import embedding
 from viz.exports.export_jobs import FiguresJob
-from viz.render.messages import LoadedSecond, LoadSecond
+from viz.render.messages import Failed, LoadedSecond, LoadSecond
 from viz.scheduling.loops import LoopFinder
 from viz.state import files, layouts, named_files
 from viz.state.comparing.comparison import Comparison
@@ -32,6 +32,8 @@ _LOOK_SECONDS = 2.0
 """Seconds between checks for generators that a run has saved."""
 _MOST_RETRIES = 2
 """How often loading a model is retried because the renderer was restarted."""
+_LONGEST_REASON = 100
+"""Letters."""
 
 
 class CompareCommands(ShowCommands):
@@ -42,7 +44,9 @@ class CompareCommands(ShowCommands):
         self.second: ModelInfo | None = None
         """The second model, once it is loaded."""
         self.second_problem = ""
-        """Why there is none although the session names one, as a sentence."""
+        """Why there is none although the session names one, as a short sentence."""
+        self.second_details = ""
+        """All that is wrong with its file; empty where the sentence says it."""
         self.figures: Figures | None = None
         """How much the two pictures shown differ; None while unknown."""
         self._figures_of: RenderResult | None = None
@@ -51,6 +55,8 @@ class CompareCommands(ShowCommands):
         self._asked_second = ""
         """The file that the worker was last asked to load for it."""
         self.loading_second = False
+        self._second_job = 0
+        """Number of the job that loads it."""
         self._retries = 0
         self._expected_weights = ""
         """Fingerprint of the weights that an opened export was made with."""
@@ -70,6 +76,13 @@ class CompareCommands(ShowCommands):
         self.state.display = replace(self.state.display, layout="models")
         if self.interface.panels_visible:
             self.open_panel("Compare")
+
+    def begin_comparing(self, path: str) -> None:
+        """Begins with a second model beside the one shown: there is nothing to undo yet."""
+        self.compare_with(path)
+        self.history.amend(self.state)
+        if not self.session_path:
+            self.mark_saved()
 
     def _set_compared(self, file: str) -> None:
         self._retries = 0
@@ -231,7 +244,7 @@ class CompareCommands(ShowCommands):
     def _ask_for_second(self, path: str) -> None:
         if not path and self.current_show is not None:
             return  # another cue may need it
-        self._asked_second, self.second_problem = path, ""
+        self._asked_second, self.second_problem, self.second_details = path, "", ""
         if path and not Path(path).is_absolute():
             self.second_problem = f"{path}, which the session compares with, is not here."
             return
@@ -239,7 +252,9 @@ class CompareCommands(ShowCommands):
             self.second, self.figures = None, None
             self._second_watch.begin("")
         self.loading_second = True
-        self.worker.start(LoadSecond(path), lambda _: self._second_ended(), self._second_failed)
+        self._second_job = self.worker.start(
+            LoadSecond(path), lambda _: self._second_ended(), self._second_failed
+        )
 
     def _second_ended(self) -> None:
         self.loading_second = False
@@ -248,6 +263,17 @@ class CompareCommands(ShowCommands):
         self.loading_second = False
         name = Path(self._asked_second).name
         self.second_problem = f"{name} could not be loaded to compare."
+
+    def second_refused(self, event: Failed) -> bool:
+        """Tells why the second model could not be loaded, if that is what failed. The notice goes
+        by itself: the panel and the picture tell of it for as long as it lasts."""
+        if event.number is None or event.number != self._second_job:
+            return False
+        name = Path(self._asked_second).name
+        self.second_problem = f"{name} cannot be compared with: {_short_reason(event, name)}."
+        self.second_details = "\n".join(filter(None, (event.sentence, event.details)))
+        self.notify("warning", self.second_problem, self.second_details)
+        return True
 
     def second_loaded(self, event: LoadedSecond) -> None:
         """Takes over the second model from the worker."""
@@ -326,3 +352,16 @@ class CompareCommands(ShowCommands):
             self._measuring = False
 
         self.worker.start(FiguresJob(first, second), take, ended)
+
+
+def _short_reason(event: Failed, name: str) -> str:
+    """The first of the reasons why a file could not be loaded, without a full stop."""
+    first, *more = event.sentence.splitlines()
+    for start in (f"{name}: ", " failed: ", " stopped: "):
+        first = first.partition(start)[2] or first
+    if more:
+        first = more[0].removeprefix("- ")
+    reason = first.partition(". ")[0].rstrip(".")
+    if len(reason) > _LONGEST_REASON:
+        reason = reason[:_LONGEST_REASON].rpartition(" ")[0] + "\u2026"
+    return f"{reason}, and more" if len(more) > 1 else reason

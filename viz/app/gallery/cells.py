@@ -67,6 +67,7 @@ def draw_cell(
     *,
     plays: bool = False,
     explains: bool = True,
+    asks: bool = True,
 ) -> None:
     """Draws a cell over the last item, which receives the mouse.
 
@@ -77,12 +78,13 @@ def draw_cell(
         side: side of its picture, Dear ImGui units; the caption is below it.
         plays: whether a moving picture plays; under the mouse it always does.
         explains: whether it has a tooltip.
+        asks: whether missing pictures are to be rendered now.
     """
     colors, draw = style.palette(), imgui.get_window_draw_list()
     corner, rounding = (low[0] + side, low[1] + side), style.px(4)
     hovered = imgui.is_item_hovered()
     moving = plays or hovered or cell.selected
-    image, problem = _image(pictures, cell, moving)
+    image, problem = _image(pictures, cell, moving, asks)
     draw.add_rect_filled(low, corner, layout.ink(colors.frame), rounding)
     if image is not None:
         white = layout.ink(style.hex_color("#ffffff"))
@@ -104,10 +106,12 @@ def draw_cell(
         draw.add_text((round(x), round(corner[1] + style.px(2))), layout.ink(tint), shown)
 
 
-def _image(pictures: SmallPictures, cell: Cell, moving: bool) -> tuple[AtlasImage | None, str]:
+def _image(
+    pictures: SmallPictures, cell: Cell, moving: bool, asks: bool
+) -> tuple[AtlasImage | None, str]:
     """The picture to draw now, or the reason why there is none."""
     requests = cell.requests
-    first = pictures.image(requests[0], model=cell.model)
+    first = pictures.image(requests[0], model=cell.model, asks=asks)
     if first is None:
         return None, pictures.thumbnails.problem(requests[0])
     if not moving or len(requests) == 1:

@@ -18,10 +18,12 @@ class SmallPictures:
         self.thumbnails = thumbnails
         self._atlas: Atlas | None = None
 
-    def image(self, request: RenderRequest, urgency: int = 0, model: str = "") -> AtlasImage | None:
+    def image(
+        self, request: RenderRequest, urgency: int = 0, model: str = "", *, asks: bool = True
+    ) -> AtlasImage | None:
         """The picture of a request for Dear ImGui, valid in this frame; None until it has been
         rendered. The arguments are those of `Thumbnails.picture`."""
-        pixels = self.thumbnails.picture(request, urgency, model)
+        pixels = self.thumbnails.picture(request, urgency, model, asks=asks)
         if pixels is None:
             return None
         if self._atlas is None:

@@ -76,7 +76,7 @@ def _about(commands: Commands) -> None:
             Button(
                 "Try again",
                 commands.retry_second,
-                "Loads the second model's file again.",
+                commands.second_details or "Loads the second model's file again.",
                 icon=icons.ICON_FA_ROTATE,
             )
         )

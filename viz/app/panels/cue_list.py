@@ -95,8 +95,7 @@ def _row(k: int, cue: Cue, is_shown: bool, commands: Commands, acts: _Acts) -> N
         acts.focused = k
     if pressed and (hovered or acts.focused == k):
         acts.pressed = k
-    # The frame of the release may bring the last move with it.
-    acts.held |= imgui.is_item_active() or imgui.is_item_deactivated()
+    acts.held |= layout.held_by_mouse()
     if not imgui.is_item_visible():
         return
     problem = commands.cue_problem(cue)

@@ -176,6 +176,7 @@ def _strip(commands: Commands, direction: Direction, here: Shift) -> float | Non
     present = commands.history.present  # not while dragging
     side, pressed = style.px(_PICTURE), None
     requests = step_pictures(present.latent, present.motion, here, direction.moves)
+    asks = not (commands.dragging or commands.scrubbing)  # the picture in the hand comes first
     for number, (amount, request) in enumerate(zip(PICTURED, requests, strict=True)):
         if number:
             imgui.same_line(0.0, style.px(2))
@@ -185,7 +186,7 @@ def _strip(commands: Commands, direction: Direction, here: Shift) -> float | Non
         layout.record(f"{direction.name}/{amount:+.0f}", presses=True)
         if imgui.is_item_visible():
             cell = Cell("", (request,), f"{direction.name} at {amount:+.0f}: press to go there.")
-            draw_cell(commands.small_pictures, cell, (low.x, low.y), side)
+            draw_cell(commands.small_pictures, cell, (low.x, low.y), side, asks=asks)
     return pressed
 
 

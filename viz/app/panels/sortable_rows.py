@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import layout, style
+from gui_utils.controls import keyboard, layout, style
 
 _ROW = 26.0
 _SIGN = 24.0
@@ -39,7 +39,10 @@ def sortable_rows(
     name: str, captions: Sequence[str], chosen: int, signs: Sequence[Sequence[Sign]]
 ) -> RowEvent | None:
     """Draws one row per caption, the chosen one filled; returns what the user did in this frame.
-    Rectangles are recorded as "name 1", and those of icons as "name 1/Star"."""
+    Rows are dragged, or moved by Alt and the arrow keys. Rectangles are recorded as
+    "name 1", and those of icons as "name 1/Star"."""
+    if layout.is_indexing():
+        return None  # rows change too much to be found by name
     height, gap = style.px(_ROW), style.px(2)
     storage, dragged = imgui.get_state_storage(), imgui.get_id(f"dragged {name}")
     top = imgui.get_cursor_screen_pos().y
@@ -49,8 +52,7 @@ def sortable_rows(
         imgui.push_id(f"{name} {k}")
         pressed = _row(f"{name} {k + 1}", caption, k == chosen, len(signs[k]))
         hovered = imgui.is_item_hovered()
-        # The frame of the release may include the last movement.
-        held = imgui.is_item_active() or imgui.is_item_deactivated()
+        held, steps = layout.held_by_mouse(), keyboard.row_steps()
         if imgui.is_item_activated():
             storage.set_int(dragged, k)
         under = int((imgui.get_mouse_pos().y - top) // (height + gap))
@@ -59,6 +61,9 @@ def sortable_rows(
         if held and under != came_from:
             event = RowEvent(came_from, to=under)
             storage.set_int(dragged, under)
+        elif steps and 0 <= k + steps < len(captions):
+            event = RowEvent(k, to=k + steps)
+            layout.reach(f"{layout.scope_name()}/{name} {k + steps + 1}")
         elif pressed and hovered:
             event = RowEvent(k)
         for number, sign in enumerate(signs[k]):

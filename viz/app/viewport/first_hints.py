@@ -5,7 +5,7 @@ from __future__ import annotations
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils.controls import style
-from gui_utils.controls.layout import record_rect
+from gui_utils.controls.layout import record_rect, rects
 from viz.app.commands import Commands
 from viz.app.viewport.overlays import MARGIN, Rect, pill, pill_size
 
@@ -32,16 +32,27 @@ def draw_hints(area: Rect, commands: Commands) -> None:
     left = [name for name in _HINTS if name not in commands.preferences.learned]
     hints = [_HINTS[name] for name in left if name != "scrub" or model.moves]
     sizes = [pill_size(text, icon) for icon, text in hints]
-    gap, margin = style.px(_GAP), style.px(MARGIN)
+    gap = style.px(_GAP)
     total = sum(width for width, _ in sizes) + gap * (len(sizes) - 1)
-    middle = (area[0] + area[2]) / 2
+    middle, top = (area[0] + area[2]) / 2, _top(area, commands)
     in_a_row = total <= area[2] - area[0] - 2 * style.px(_SIDES)
     x = middle - total / 2
     for index, ((icon, text), (width, height)) in enumerate(zip(hints, sizes, strict=True)):
-        y = area[1] + margin + (0 if in_a_row else index * (height + style.px(6)))
+        y = top + (0 if in_a_row else index * (height + style.px(6)))
         at = (x if in_a_row else middle - width / 2, y)
         if width > area[2] - area[0] or y > (area[1] + area[3]) / 2:
             continue  # the picture comes first
         pill(at, text, icon=icon, level="accent")
         record_rect(f"Hint/{text}", (*at, at[0] + width, at[1] + height))
         x += width + gap
+
+
+def _top(area: Rect, commands: Commands) -> float:
+    """Where the hints begin: below the names of pictures, and the button above them."""
+    margin, height = style.px(MARGIN), pill_size("")[1]
+    top = area[1] + margin
+    tile = rects.get("Tile 0")
+    if commands.state.display.layout == "single" or tile is None:
+        return top
+    below = tile[1] + margin + height + style.px(_GAP)
+    return below if tile[1] < top + height else top

@@ -116,7 +116,7 @@ class FrameRenderer:
                 yield
             cells.append(picture)
         if self.look.views:
-            return layouts.tiled(cells, len(cells))
+            return layouts.tiled(cells, len(cells), state.display.nearest)
         return layouts.compose(state, cells)
 
     def _mesh(self, state: SessionState, shot: Shot) -> np.ndarray:
