@@ -99,8 +99,8 @@ def test_people_and_views_stand_side_by_side(renderer):
     four = replace(STATE, latent=Latent(x=4.0))
     assert np.array_equal(grid[side:, :side], frame(renderer, four))
     depth = frame(renderer, four, Look(views=("depth",)))
-    enlarged = depth.repeat(side // len(depth), 0).repeat(side // len(depth), 1)
-    assert np.array_equal(grid[side:, side:], enlarged)
+    smooth = Image.fromarray(depth).resize((side, side), Image.Resampling.BILINEAR)
+    assert np.abs(grid[side:, side:].astype(int) - np.asarray(smooth)).max() <= 1, "as in a window"
     assert frame(renderer, STATE, Look(people=(1, 2, 3, 4))).shape == (2 * side, 2 * side, 3)
     three = frame(renderer, STATE, Look(people=(1, 2, 3), columns=2))
     assert three.shape == (2 * side, 2 * side, 3)

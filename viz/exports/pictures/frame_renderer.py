@@ -175,10 +175,10 @@ class FrameRenderer:
         renderer, shot = renderer_of(self.renderer, shot)
         picture = renderer.image(shot, state.quality) if full else raw.image
         picture = picture.float() * 0.5 + 0.5
-        alpha = map_pictures.alpha_of(raw, picture.shape[-2:])
         if not alone:
-            return picture, alpha
+            return picture, torch.ones_like(picture[:, :1])
         backdrop = renderer.backdrop(shot, state.quality)
+        alpha = map_pictures.alpha_of(raw, picture, backdrop)
         head = map_pictures.head_alone(picture, alpha, backdrop)
         faint = alpha < map_pictures.FAINT
         return torch.where(faint, backdrop, head / alpha.clamp_min(map_pictures.FAINT)), alpha

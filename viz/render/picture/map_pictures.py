@@ -4,7 +4,9 @@ The model composites the head over an empty background: with opacity a and foreg
 raw picture is exactly C = a F + (1 - a) B, where B is the last layer's colour for a ray that hits
 nothing. So C - (1 - a) B is the head alone, and any background can be added to it. The
 super-resolution is not linear; its B is the picture that it makes of an empty raw picture, and its
-a is the enlarged raw opacity. Depth and normals are those of the surface hit.
+a is the enlarged raw opacity, but along the outline, which it sharpens: there, a is the one that
+puts C closest to a F + (1 - a) B, with the colour F of the head nearby. Depth and normals are those
+of the surface hit.
 """
 
 from __future__ import annotations
@@ -20,6 +22,15 @@ from viz.state.maps.map_settings import MapSettings
 
 FAINT = 1 / 255
 """Opacity below which a colour cannot be told from the background."""
+_SOLID, _EMPTY = 0.95, 0.02
+"""Opacities of what lies inside and outside of the outline."""
+_REACH = 7
+"""Raw pixels, odd: side of the square from which the head's colour at an outline is taken."""
+_LEAST_CONTRAST = 0.15
+"""Distance between the colours of head and background from which on they tell the opacity."""
+_RESIDUE = 0.06
+"""Distance to their nearest mixture above which a colour tells nothing: it has another part of the
+head in it."""
 
 
 def colored(place: Tensor, table: np.ndarray) -> Tensor:
@@ -43,12 +54,36 @@ def opacity_places(raw: RawRender, maps: MapSettings) -> Tensor:
     return ((raw.opacity[0, 0].float() - low) / max(high - low, 1e-6)).clamp(0, 1)
 
 
-def alpha_of(raw: RawRender, size: torch.Size | tuple[int, int]) -> Tensor:
-    """Opacity at the pixels of a picture [1, 1, H, W]."""
-    opacity = raw.opacity.float()
+def alpha_of(raw: RawRender, picture: Tensor, backdrop: Tensor) -> Tensor:
+    """Opacity at the pixels of a picture [1, 1, H, W].
+
+    Args:
+        raw: what the rays met.
+        picture: about 0..1 [1, 3, H, W]: the raw one, or what the super-resolution made of it.
+        backdrop: what the model paints where nothing is, as the picture.
+    """
+    opacity, size = raw.opacity.float(), picture.shape[-2:]
     if opacity.shape[-2:] == size:
         return opacity
-    return F.interpolate(opacity, tuple(size), mode="bilinear", align_corners=False)
+
+    def enlarged(x: Tensor) -> Tensor:
+        return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
+
+    def nearby(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, _REACH, 1, _REACH // 2, count_include_pad=False)
+
+    solid = (opacity > _SOLID).float()
+    share = nearby(solid)
+    head = nearby(solid * (raw.image.float() * 0.5 + 0.5)) / share.clamp_min(1e-6)
+    highest, lowest = (sign * F.max_pool2d(sign * opacity, 3, 1, 1) for sign in (1, -1))
+    outline = ((highest > _EMPTY) & (lowest < _SOLID) & (share > 0)).float()
+    contrast = enlarged(head) - backdrop
+    strength = contrast.square().sum(1, keepdim=True)
+    told = ((picture - backdrop) * contrast).sum(1, keepdim=True) / strength.clamp_min(1e-6)
+    left = (picture - backdrop - told * contrast).square().sum(1, keepdim=True)
+    trust = enlarged(outline) * strength / (strength + _LEAST_CONTRAST**2)
+    trust *= _RESIDUE**2 / (left + _RESIDUE**2)
+    return torch.lerp(enlarged(opacity), told.clamp(0, 1), trust)
 
 
 def head_alone(picture: Tensor, alpha: Tensor, backdrop: Tensor) -> Tensor:

@@ -216,9 +216,9 @@ class PictureJob:
             picture = self.image(shot) if shot.view == "image" else raw.image
             if own:
                 return to_uint8(picture)
-            alpha = map_pictures.alpha_of(raw, picture.shape[-2:])
-            picture = picture.float() * 0.5 + 0.5
-            head = map_pictures.head_alone(picture, alpha, self.backdrop(shot))
+            picture, backdrop = picture.float() * 0.5 + 0.5, self.backdrop(shot)
+            alpha = map_pictures.alpha_of(raw, picture, backdrop)
+            head = map_pictures.head_alone(picture, alpha, backdrop)
         else:
             if shot.view == "normals":
                 assert raw.normals is not None
