@@ -141,7 +141,7 @@ def compose(state: SessionState, pictures: list[np.ndarray]) -> np.ndarray:
         edge = round(state.display.split * after.shape[1])
         return np.concatenate([before[:, :edge], after[:, edge:]], axis=1)
     if state.display.layout == "single" and len(pictures) == 2:
-        return _with_inset(*pictures, squares)
+        return _with_inset(pictures[0], pictures[1], squares)
     return tiled(pictures, grid_shape(state)[1], squares)
 
 
