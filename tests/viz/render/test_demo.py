@@ -53,6 +53,19 @@ def picture(G: Generator, state: SessionState) -> np.ndarray:
     return found
 
 
+def test_another_background_lies_right_up_to_the_outline(demo: Generator) -> None:
+    """Where the picture shows nothing of the head, neither does the one before a colour."""
+    state = replace(STATE, latent=Latent.at(17), orbit=Orbit())
+    display = replace(state.display, background="color", background_color=(0.0, 1.0, 0.0))
+    own, green = picture(demo, state), picture(demo, replace(state, display=display))
+    empty = own.min(axis=2) > 246
+    far = np.abs(green.astype(int) - (0, 255, 0)).max(axis=2) > 24
+    assert empty.sum() > 20_000
+    assert (empty & far).sum() < 100, "no halo"
+    hair = own.max(axis=2) < 90
+    assert np.abs(green.astype(int) - own)[hair].mean() < 3, "nor does the colour shine through"
+
+
 def test_it_is_small_and_tells_what_it_is() -> None:
     assert Path(DEMO).stat().st_size < 25e6
     with safe_open(DEMO, framework="np") as file:
