@@ -102,6 +102,8 @@ def test_a_saved_grid_is_what_the_window_shows(start: Start, model: Path, tmp_pa
     desk = start(model, size=(260, 260))
     desk.settle(60.0)
     desk.commands.toggle_interface()
+    for hint in ("turn", "scrub", "random"):  # they would lie on the pictures
+        desk.commands.learn(hint)
     for nearest in (False, True):
         desk.commands.state.display = replace(
             desk.commands.state.display,

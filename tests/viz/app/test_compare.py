@@ -203,7 +203,7 @@ def test_the_generators_of_a_run_are_looked_through(
     assert run[0].name in commands.second_problem
     assert len(commands.second_problem) < 160
     assert "Cannot load" in commands.second_details, "all of it can be unfolded"
-    assert {toast.level for toast in desk.app.toasts} == {"warning"}, "which go by themselves"
+    assert "error" not in {toast.level for toast in desk.app.toasts}, "it goes by itself"
     desk.frames(3)
     assert "Compare/Try again" in controls.rects
     commands.show_generator(1)
