@@ -61,8 +61,7 @@ def kill_session(folder: Path, seconds: float, every: float = EVERY) -> Killed:
         time.sleep(seconds)
         killed = time.time()
         os.killpg(process.pid, signal.SIGKILL)
-    lines = [line.split() for line in changes.read_text().splitlines() if line.endswith(" ")]
-    seeds = [(float(line[0]), int(line[1])) for line in lines]
+    seeds = [(line.time, line.seed) for line in kill_at_change.logged(folder)]
     slack = 0.5  # a frame, and the writing
     due = [seed for moment, seed in seeds if moment < killed - every - slack]
     return Killed(folder, max(due, default=0), seeds[-1][1] + 1)
