@@ -50,6 +50,10 @@ class DriveOptions:
     """Degrees by which the camera is turned around the head in addition."""
     pitch: Annotated[float, Range(-89, 89, "°")] = 0.0
     """Degrees by which it is raised in addition."""
+    fit: bool = False
+    """First fits the track's cameras and expressions to this person, best one made from a photo of
+    the driver, which takes about a second for each frame; the new track is saved beside the
+    output."""
     into_video: bool = False
     """Puts the head back into the frames of the track's video, with matched colours."""
     video: Path | None = None

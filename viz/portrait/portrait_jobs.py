@@ -83,6 +83,19 @@ class TrackVideoJob(Job):
 
 
 @dataclass(frozen=True)
+class FitTrackJob(Job):
+    """Fits the track of a session to its person; its outcome is the new track."""
+
+    state: SessionState
+    path: str
+    """The new track; one that is there is replaced."""
+
+    @property
+    def name(self) -> str:
+        return f"Fitting {Path(self.path).stem}"
+
+
+@dataclass(frozen=True)
 class IntoVideoJob(Job):
     """Puts the person of a session, moved by its track, into the track's video; the result is the
     file."""
@@ -124,6 +137,12 @@ def _track_video(job: TrackVideoJob, renderer: Renderer) -> ReportingSteps[Path]
     return tracking.make_track(renderer.G, Path(job.video), job.options, Path(job.path))
 
 
+def _fit_track(job: FitTrackJob, renderer: Renderer) -> ReportingSteps[Path]:
+    from viz.portrait.tracks import person_fit
+
+    return person_fit.fit_track(renderer, job.state, Path(job.path))
+
+
 def _into_video(job: IntoVideoJob, renderer: Renderer) -> ReportingSteps[Path]:
     from viz.portrait.tracks import pasted_video
 
@@ -137,6 +156,7 @@ JOBS: dict[type[Any], Callable[[Any, Any], ReportingSteps[Any]]] = {
     MakePersonJob: _make_person,
     LearnFacesJob: _learn_faces,
     TrackVideoJob: _track_video,
+    FitTrackJob: _fit_track,
     IntoVideoJob: _into_video,
 }
 """How to run each job, for `viz.render.worker.Worker`."""

@@ -130,6 +130,17 @@ def _driving(state: SessionState, drive: Drive, commands: Commands) -> None:
         drive = slider("Head turns", drive, "turning")
     if drive != state.drive:
         state.drive = drive
+    button_row(
+        Button(
+            "Fit to this person",
+            commands.fit_track,
+            "Makes another track whose cameras and expressions bring the face of the person shown "
+            "as close as possible to the driver's: best for a person made from a photo of the "
+            "driver. Takes about a second for each frame.",
+            icon=icons.ICON_FA_CROSSHAIRS,
+            enabled=track is not None and commands.job is None,
+        )
+    )
     heading("Export")
     button_row(
         Button(

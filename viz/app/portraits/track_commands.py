@@ -10,7 +10,7 @@ from pathlib import Path
 from gui_utils.files.file_dialogs import Filters
 from viz.app.sessions.session_files import SessionFiles, completed
 from viz.exports import embedding, naming
-from viz.portrait.portrait_jobs import IntoVideoJob, TrackVideoJob
+from viz.portrait.portrait_jobs import FitTrackJob, IntoVideoJob, TrackVideoJob
 from viz.portrait.tracks.track_options import TrackOptions
 from viz.state import named_files
 from viz.state.animation import path_editing
@@ -76,6 +76,21 @@ class TrackCommands(SessionFiles):
         """Lets the clip move the person again, without a track."""
         self.interface.playing = False
         self.state.drive = None
+
+    def fit_track(self) -> None:
+        """Makes a motion track of the present one whose cameras and expressions are fitted to the
+        person shown."""
+        drive = self.state.drive
+        if drive is None or self.track is None:
+            return
+        name = f"{Path(drive.track).stem} fitted"
+        path = naming.unused(Path(self.preferences.capture_folder) / f"{name}{TRACK_SUFFIX}")
+
+        def done(made: str) -> None:
+            self.notify("success", f"{Path(made).name} is ready.", made)
+            self.open_track(made)
+
+        self.worker.start(FitTrackJob(self.state.snapshot(), str(path)), done)
 
     def show_track_frame(self, frame: int) -> None:
         """Shows a frame of the track, which then drives the person."""

@@ -91,7 +91,7 @@ def fit_camera(
     errors = _errors(template.points, observed, weights, angles)
     residual = math.sqrt(float((weights * errors**2).sum() / weights.sum()))
     projected = _projected(template.points, *angles)
-    factor, shift = _similarity(projected, observed, weights)
+    factor, shift = similarity(projected, observed, weights)
     middle = factor * (0.5 + 0.5j) + shift
     return CameraFit(
         yaw=float(angles[0]),
@@ -117,7 +117,7 @@ def _projected(points: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
     return u + 1j * v
 
 
-def _similarity(
+def similarity(
     source: np.ndarray, target: np.ndarray, weights: np.ndarray
 ) -> tuple[complex, complex]:
     """The factor and shift that best map complex points `source` to `target`: Procrustes."""
@@ -128,13 +128,18 @@ def _similarity(
     return factor, goal - factor * middle
 
 
+def differences(shown: np.ndarray, observed: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Complex distances in picture sides from points that a picture shows to landmarks, which the
+    best similarity lays on each other [n]."""
+    factor, shift = similarity(shown, observed, weights)
+    return (observed - shift) / factor - shown
+
+
 def _differences(
     points: np.ndarray, observed: np.ndarray, weights: np.ndarray, angles: np.ndarray
 ) -> np.ndarray:
-    """Complex distances in picture sides from the projected template to the landmarks."""
-    projected = _projected(points, *angles)
-    factor, shift = _similarity(projected, observed, weights)
-    return (observed - shift) / factor - projected
+    """The same of the projected template."""
+    return differences(_projected(points, *angles), observed, weights)
 
 
 def _errors(

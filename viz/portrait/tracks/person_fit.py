@@ -1,0 +1,240 @@
+"""Cameras and motion codes under which a person's own pictures show a driver's landmarks.
+
+A `MotionMap` gives every person the same codes, measured from the driver's face at rest: good for
+anybody, exact for nobody. For one person, who may be the driver, the generator itself is asked:
+its picture is rendered, its landmarks are found as the driver's were, and camera and code are moved
+by the method of Levenberg and Marquardt until both agree. How the points follow them is measured
+once, and learnt on from frame to frame by Broyden's updates (1965), so that a frame takes a few
+pictures instead of one for each direction.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from viz.portrait.camera.camera_fit import CameraFit, differences, similarity
+from viz.portrait.camera.face_template import LIPS, FaceTemplate
+from viz.portrait.camera.self_calibration import expected_face, find_template
+from viz.portrait.inversion.code_space import read_directions
+from viz.portrait.tracks.expressions import LIDS, POINTS, face_points
+from viz.portrait.tracks.following import smoothed
+from viz.portrait.tracks.pasted_video import fit_of
+from viz.portrait.tracks.track_options import TrackOptions
+from viz.render.renderer import Renderer
+from viz.state.driving import driven
+from viz.state.driving.drive import Drive, code_text
+from viz.state.driving.motion_track import MotionTrack, write_track
+from viz.state.errors import UserError
+from viz.state.jobs import Steps
+from viz.state.types import Orbit, SessionState
+
+_ANGLES = 6.0
+"""Degrees of yaw and pitch that count as much as a unit of a code's number."""
+_PROBE = 0.25
+"""Step by which is measured how the points follow."""
+_FIRST_ROUNDS, _ROUNDS = 10, 3
+"""Steps in the first frame, which has nothing to begin with, and in the others."""
+_PRIOR = 6e-4
+"""Crop sides of error that a unit away from what the track says is worth."""
+_AGAIN = 0.008
+"""Error in crop sides above which it is measured again how the points follow."""
+
+
+def fit_track(renderer: Renderer, state: SessionState, path: Path) -> Steps[Path]:
+    """Steps of fitting the track of a session to its person, and of saving it as another one.
+
+    Args:
+        renderer: of the model.
+        state: with the person and the track.
+        path: the new track; one that is there is replaced.
+
+    Returns:
+        the path.
+
+    Raises:
+        UserError: when there is no track, or it cannot be written.
+    """
+    if state.drive is None or not state.drive.track:
+        raise UserError("No motion track drives the person: open one first.")
+    track = driven.load(state.drive.track)
+    template = yield from find_template(renderer.G)
+    write_track(path, (yield from fitted(renderer, state, track, template)))
+    return path
+
+
+def fitted(
+    renderer: Renderer, state: SessionState, track: MotionTrack, template: FaceTemplate
+) -> Steps[MotionTrack]:
+    """Steps of finding the cameras, crops and codes under which the person of a session has the
+    landmarks of a track.
+
+    Args:
+        renderer: of the model.
+        state: with the person.
+        track: whose landmarks are to be met.
+        template: of the model's faces.
+    """
+    head, weights, options = _Head(renderer, state, template), _weights(), TrackOptions()
+    first = np.concatenate(
+        [track.cameras / _ANGLES, track.codes.astype(np.float64) @ head.axes.T], axis=1
+    )
+    away, slopes = np.zeros(first.shape[1]), None
+    numbers, fits = [], []
+    for k, points in enumerate(track.points):
+        yield f"Fitting the person, frame {k + 1} of {len(track)}", k / len(track)
+        observed = _complex(fit_of(track, k).square.to_picture(points.astype(np.float64)))
+        search = _Search(head, observed, weights, first[k], slopes)
+        search.begin(first[k] + away)
+        for _ in range(_ROUNDS if k else _FIRST_ROUNDS):
+            search.step()
+        slopes = search.slopes
+        # The person's head may stand otherwise than the average one: then it does in all frames.
+        away = search.x - first[k]
+        numbers.append(search.x)
+        fits.append(_camera(search, weights, fit_of(track, k)))
+    codes = gaussian_filter1d(
+        np.stack(numbers)[:, 2:], options.motion_smoothing, axis=0, mode="nearest"
+    )
+    fits = smoothed(fits, options.camera_smoothing)
+    squares = [(fit_of(track, k).square, fit.square) for k, fit in enumerate(fits)]
+    return replace(
+        track,
+        codes=(codes @ head.axes).astype(np.float32),
+        cameras=np.array([(f.yaw, f.pitch) for f in fits], np.float32),
+        crops=np.array([(*f.centre, f.side, f.angle) for f in fits], np.float32),
+        points=np.stack(
+            [
+                new.from_picture(old.to_picture(points.astype(np.float64)))
+                for points, (old, new) in zip(track.points, squares, strict=True)
+            ]
+        ).astype(np.float32),
+    )
+
+
+class _Head:
+    """Landmarks of a person as a function of yaw, pitch and code, all in comparable units."""
+
+    def __init__(self, renderer: Renderer, state: SessionState, template: FaceTemplate) -> None:
+        self.axes = read_directions(renderer.G).cpu().double().numpy()
+        self._renderer, self._template = renderer, template
+        self._state = replace(state, orbit=Orbit())
+
+    def points(self, x: np.ndarray) -> np.ndarray | None:
+        """Complex [478], in picture sides; None where no face is seen."""
+        yaw, pitch = (float(v) * _ANGLES for v in x[:2])
+        code = (x[2:] @ self.axes).astype(np.float32)
+        shot = replace(self._state, drive=Drive(code_text(code), yaw, pitch)).shot("image")
+        image = self._renderer.image(shot, self._state.quality)[0]
+        pixels = (image.float() * 0.5 + 0.5).clamp(0, 1)
+        face = expected_face(pixels, self._template, yaw, pitch)
+        return None if face is None else _complex(face_points(face)) / pixels.shape[-1]
+
+    def slopes(self, x: np.ndarray, here: np.ndarray) -> np.ndarray:
+        """How the points follow each number, complex [478, n]."""
+        columns = []
+        for step in _PROBE * np.eye(len(x)):
+            there = self.points(x + step)
+            columns.append(np.zeros_like(here) if there is None else (there - here) / _PROBE)
+        return np.stack(columns, axis=1)
+
+
+class _Search:
+    """The numbers of one frame."""
+
+    def __init__(
+        self,
+        head: _Head,
+        observed: np.ndarray,
+        weights: np.ndarray,
+        prior: np.ndarray,
+        slopes: np.ndarray | None,
+    ) -> None:
+        self._head, self.observed, self._weights, self._prior = head, observed, weights, prior
+        self.slopes = slopes
+        self.x, self.shown, self.cost = prior, np.zeros(POINTS, complex), math.inf
+        self._damping = 1e-6
+        self._fresh = False
+
+    def begin(self, x: np.ndarray) -> None:
+        for start in (x, self._prior):
+            shown = self._head.points(start)
+            if shown is not None:
+                self.x, self.shown, self.cost = start, shown, self._cost(start, shown)
+                break
+
+    def step(self) -> None:
+        """Tries one step."""
+        if not math.isfinite(self.cost):
+            return  # no face is seen: the frame keeps what the map gave
+        if self.slopes is None or (self.error > _AGAIN and not self._fresh):
+            self.slopes, self._fresh = self._head.slopes(self.x, self.shown), True
+        move = self._move()
+        if np.abs(move).max() < 0.01:
+            return
+        shown = self._head.points(self.x + move)
+        if shown is None:
+            self._damping *= 10
+            return
+        missed = shown - self.shown - self.slopes @ move
+        self.slopes = self.slopes + np.outer(missed, move) / (move @ move)
+        cost = self._cost(self.x + move, shown)
+        if cost < self.cost:
+            self.x, self.shown, self.cost = self.x + move, shown, cost
+            self._damping /= 3
+        else:
+            self._damping *= 10
+
+    @property
+    def error(self) -> float:
+        """Root mean square distance of the points, in crop sides."""
+        return math.sqrt(float(self._weights @ abs(self._apart(self.shown)) ** 2))
+
+    def _apart(self, shown: np.ndarray) -> np.ndarray:
+        return differences(shown, self.observed, self._weights)
+
+    def _cost(self, x: np.ndarray, shown: np.ndarray) -> float:
+        away = _PRIOR**2 * float(np.square(x - self._prior).sum())
+        return float(self._weights @ abs(self._apart(shown)) ** 2) + away
+
+    def _move(self) -> np.ndarray:
+        assert self.slopes is not None
+        here, small = self._apart(self.shown), 1e-3
+        columns = [(self._apart(self.shown + small * s) - here) / small for s in self.slopes.T]
+        rows = np.stack(columns)
+        square = np.real((rows * self._weights) @ rows.conj().T)
+        square += (_PRIOR**2 + self._damping) * np.eye(len(square))
+        down = -np.real((rows * self._weights) @ here.conj()) - _PRIOR**2 * (self.x - self._prior)
+        return np.clip(np.linalg.solve(square, down), -1.0, 1.0)
+
+
+def _camera(search: _Search, weights: np.ndarray, fit: CameraFit) -> CameraFit:
+    """Camera and crop under which what is shown lies on what was observed; `fit` where no face is
+    shown."""
+    if not math.isfinite(search.cost):
+        return fit
+    factor, shift = similarity(search.shown, search.observed, weights)
+    middle = factor * (0.5 + 0.5j) + shift
+    return replace(
+        fit,
+        yaw=float(search.x[0]) * _ANGLES,
+        pitch=float(search.x[1]) * _ANGLES,
+        centre=(float(middle.real), float(middle.imag)),
+        side=float(abs(factor)),
+        angle=math.degrees(float(np.angle(factor))),
+    )
+
+
+def _complex(points: np.ndarray) -> np.ndarray:
+    return points[:, 0].astype(np.float64) + 1j * points[:, 1].astype(np.float64)
+
+
+def _weights() -> np.ndarray:
+    """How much each point matters [478]; their sum is 1."""
+    weights = np.ones(POINTS)
+    weights[list(LIPS)], weights[list(LIDS)] = 2.0, 4.0
+    return weights / weights.sum()
