@@ -270,7 +270,8 @@ class Screen:
         with self._guard.region(fade=False):
             commands.dragging = self.viewport.draw(commands.state, commands)
         beside = commands.portrait.shown or self._shows_gallery or layouts.compares(commands.state)
-        if commands.result is not None and not beside:
+        rests = commands.result is not None and commands.current_show is None
+        if rests and not beside:
             draw_hints(regions(commands).viewport, commands)
 
     def _draw_audience(self) -> None:
