@@ -55,7 +55,7 @@ from viz.render.open_models import OpenModel, OpenModels
 from viz.render.picture.thumbnail_store import ThumbnailStore
 from viz.render.renderer import Renderer
 from viz.state.errors import SupersededError, UserError
-from viz.state.files import file_stamp
+from viz.state.files import Stamp, file_stamp
 from viz.state.jobs import Job, Report, ReportingSteps, Steps
 from viz.state.types import MeshData, RenderRequest, RenderResult
 
@@ -207,7 +207,8 @@ class Worker:
             self._device = pick_device(self._device_name)
         except UserError as error:
             self._device = pick_device("auto")
-            notes = (f"{error} {_device_words(self._device)} is used instead.",)
+            device = "CPU" if self._device.type == "cpu" else f"GPU {self._device}"
+            notes = (f"{error} The {device} is used instead.",)
         if self._device.type == "cuda":
             torch.cuda.set_device(self._device)  # set per thread; timers use it
         self._tell(Ready(str(self._device), notes))
@@ -434,9 +435,7 @@ class Worker:
             self._return_device_memory()
             return
         stamp = file_stamp(job.path)
-        found = models.to_compare(job.path, stamp)
-        if found is None:
-            found = OpenModel.of((yield from load_model(job.path, self._device)), stamp)
+        found = yield from self._opened(job.path, stamp)
         models.compare(found)
         self._tell(LoadedSecond(found.info, stamp))
 
@@ -461,13 +460,15 @@ class Worker:
             self._tell(Prepared(result, job.path, first.info.weights))
 
     def _open_ahead(self, path: str) -> Steps[OpenModel]:
-        stamp, models = file_stamp(path), self._models
-        found = models.to_compare(path, stamp)
-        if found is None:
-            found = OpenModel.of((yield from load_model(path, self._device)), stamp)
-        if found not in (models.shown, models.second):
-            models.keep(found)
+        found = yield from self._opened(path, file_stamp(path))
+        if found not in (self._models.shown, self._models.second):
+            self._models.keep(found)
         return found
+
+    def _opened(self, path: str, stamp: Stamp | None) -> Steps[OpenModel]:
+        """A model that is in memory, or is loaded now."""
+        found = self._models.to_compare(path, stamp)
+        return found or OpenModel.of((yield from load_model(path, self._device)), stamp)
 
     def _fail_job(self, task: _Task, error: Exception) -> None:
         if isinstance(error, UserError):
@@ -499,7 +500,3 @@ def _return_memory() -> None:
 def _place(mesh: MeshData | None, meshes: tuple[MeshData | None, ...]) -> int | None:
     """Index of a mesh among others; None if it is not one of them, or is None."""
     return next((k for k, other in enumerate(meshes) if other is mesh is not None), None)
-
-
-def _device_words(device: torch.device) -> str:
-    return "The CPU" if device.type == "cpu" else f"The GPU {device}"

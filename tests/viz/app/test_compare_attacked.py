@@ -146,7 +146,7 @@ def test_all_goes_on_beside_it(desk: AppDriver, other: Path, model: Path) -> Non
     alone = Cue.of(replace(commands.state, compare=None), transition="cut")
     commands.state.cues = (alone, Cue.of(commands.state, transition="cut"))
     commands.cue_index = 0
-    commands.interface.audience = "window"
+    commands.interface.audience, commands.interface.audience_names = "window", False
     screen = begin(desk)
     desk.key("Next")
     arrive(desk)
