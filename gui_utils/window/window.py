@@ -19,7 +19,9 @@ from OpenGL import GL as gl  # noqa: N811 - the usual name
 from gui_utils import controls
 from gui_utils.controls import redraw, style
 from gui_utils.controls.guard import quiet_recovery
+from gui_utils.gl.quads import Box, Quad, QuadPainter
 from gui_utils.gl.software import is_software
+from gui_utils.gl.texture import Texture
 from gui_utils.window.display import DisplayError
 from gui_utils.window.missing_glyphs import FindFonts, MissingGlyphs
 from gui_utils.window.placed_window import PlacedWindow
@@ -82,6 +84,8 @@ class Window(PlacedWindow):
         self._ui_scale = min(max(float(ui_scale), 0.5), 3.0)
         self._drops: list[str] = []
         self._fills: list[tuple[tuple[float, float, float, float], int]] = []
+        self._images: list[Quad] = []
+        self._painter: QuadPainter | None = None
         self._callbacks: list[Callable[..., None]] = []
         self._settle = _SETTLE_FRAMES
         self._woken = False
@@ -142,6 +146,7 @@ class Window(PlacedWindow):
         imgui.new_frame()
         self._in_frame = True
         self._fills.clear()
+        self._images.clear()
         controls.begin_frame()
 
     def wait(self, timeout: float) -> bool:
@@ -172,6 +177,17 @@ class Window(PlacedWindow):
         bottom in Dear ImGui units.
         """
         self._fills.append((rect, color))
+
+    def paint(self, image: Texture, rect: Box, part: Box = (0.0, 0.0, 1.0, 1.0)) -> None:
+        """Paint a part of an opaque image behind what Dear ImGui draws in this frame.
+
+        Where the processor draws, this takes a third of the time of `draw_list.add_image`. The
+        image is made with `for_quads`; `rect` is in Dear ImGui units, `part` is 0..1.
+        """
+        across, down = imgui.get_io().display_framebuffer_scale
+        left, top, right, bottom = rect
+        place = (left * across, top * down, right * across, bottom * down)
+        self._images.append(Quad(image.name, place, part))
 
     @property
     def busy(self) -> bool:
@@ -363,6 +379,9 @@ class Window(PlacedWindow):
             gl.glClearColor(*style.rgba(color)[:3], 1.0)
             gl.glClear(gl.GL_COLOR_BUFFER_BIT)
         gl.glDisable(gl.GL_SCISSOR_TEST)
+        if self._images:
+            self._painter = self._painter or QuadPainter()
+            self._painter.draw(self._images, (width, height))
         imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
 
     def _wait(self, timeout: float) -> None:

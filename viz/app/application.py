@@ -93,7 +93,7 @@ class App:
         fallbacks = [path for path in dict.fromkeys((brought, "")) if path != wanted]
         self._events = WorkerEvents(self.commands, fallbacks)
         self.audience = Audience(self.commands, self.window)
-        self.screen = Screen(self.commands, self.audience)
+        self.screen = Screen(self.commands, self.audience, self.window)
         self.dialogs = Dialogs(self.commands, builtin_dialogs)
         self._control_menu = ControlMenu(self.commands)
         self._virtual_camera: VirtualCamera | None = None

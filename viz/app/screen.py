@@ -15,6 +15,7 @@ from gui_utils.controls import style
 from gui_utils.controls.layout import ellipsis, record
 from gui_utils.controls.text import printable
 from gui_utils.gl.texture import Texture
+from gui_utils.window.window import Window
 from viz.app.commands import Commands
 from viz.app.gallery.gallery_view import Gallery, gallery_edge
 from viz.app.live.camera_sign import CameraSign
@@ -124,10 +125,11 @@ class Screen:
     Args:
         commands: what the controls run and show.
         audience: what it sees during a show.
+        window: what it is drawn in.
     """
 
-    def __init__(self, commands: Commands, audience: Audience) -> None:
-        self.viewport, self.timeline, self.photo = Viewport(), Timeline(), PhotoPane()
+    def __init__(self, commands: Commands, audience: Audience, window: Window) -> None:
+        self.viewport, self.timeline, self.photo = Viewport(window), Timeline(), PhotoPane()
         self.camera_sign = CameraSign()
         self.gallery = Gallery()
         self._showed_gallery = False

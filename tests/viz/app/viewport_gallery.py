@@ -187,7 +187,7 @@ class Scene:
         self.window = Window("Viewport", **arguments)
         self.window.max_fps = 500
         self.commands = sample_commands()
-        self.viewport = Viewport()
+        self.viewport = Viewport(self.window)
         self.timeline = Timeline()
         self.ready: tuple[bool, ...] = ()
         self.dragging: list[bool] = []
@@ -298,7 +298,7 @@ class Scene:
         """Begin anew: nothing shown, nothing pressed, the pointer out of the way."""
         self.viewport.close()
         self.commands = sample_commands()
-        self.viewport, self.timeline = Viewport(), Timeline()
+        self.viewport, self.timeline = Viewport(self.window), Timeline()
         self.xdo("mousemove", 2, 2)
         self.dragging.clear()
         self.scrubbing.clear()

@@ -17,6 +17,7 @@ from gui_utils.controls.layout import record_rect
 from gui_utils.controls.view_gestures import axis_gizmo, viewport_input
 from gui_utils.gl.mesh_view import MeshView
 from gui_utils.gl.texture import Texture
+from gui_utils.window.window import Window
 from training.camera import Camera, wrapped
 from viz.app.commands import Commands
 from viz.app.comparing import compare_view
@@ -123,16 +124,16 @@ class _Slot:
         self.mesh, self.legend = mesh, legend
         self.picture, self._uploaded = picture, None
 
-    def image(self, side: int, nearest: bool) -> imgui.ImTextureRef | None:
+    def image(self, side: int, nearest: bool) -> Texture | None:
         """The picture for a square of `side` pixels, uploaded when it is first shown.
 
-        Dear ImGui's renderer always blends pixels when enlarging, so square pixels are made here.
+        It is always drawn smoothly, so square pixels are made here.
         """
         if self.picture is None:
             return None
         size = side if nearest and side > max(self.picture.shape[:2]) else 0
         if self._texture is None:
-            self._texture = Texture()
+            self._texture = Texture(for_quads=True)
         if self._uploaded != size:
             pixels = self.picture
             if size:
@@ -140,7 +141,7 @@ class _Slot:
                 pixels = np.asarray(enlarged)
             self._texture.update(pixels)
             self._uploaded = size
-        return self._texture.ref
+        return self._texture
 
     def delete(self) -> None:
         """Free the GPU memory."""
@@ -161,11 +162,15 @@ class _MeshTile:
 class Viewport:
     """Shows render results in the present layout; needs the window's OpenGL context.
 
+    Args:
+        window: where pictures are painted, behind all else.
+
     Raises:
         RuntimeError: The graphics driver rejects the mesh shaders (on the first mesh).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, window: Window) -> None:
+        self._window = window
         self._slots: list[_Slot] = []
         self._shown = 0
         self._request: RenderRequest | None = None
@@ -347,19 +352,18 @@ class Viewport:
         if x1 <= x0:
             return
         draw = imgui.get_window_draw_list()
-        image: imgui.ImTextureRef | None = None
+        u0, u1 = (x0 - left) / (right - left), (x1 - left) / (right - left)
         if slot is None or slot.view is None:
             draw.add_rect_filled((x0, top), (x1, bottom), style.palette().background)
         elif slot.mesh is not None:
-            image = self._draw_mesh(index, tile, slot.mesh, camera, state)
             if state.display.background == "checkerboard":
-                u0, u1 = part
-                draw.add_image(self._checks(), (x0, top), (x1, bottom), (u0, 0.0), (u1, 1.0))
-        else:
-            image = slot.image(_pixels(right - left), state.display.nearest)
-        if image is not None:
-            u0, u1 = (x0 - left) / (right - left), (x1 - left) / (right - left)
-            draw.add_image(image, (x0, top), (x1, bottom), (u0, 0.0), (u1, 1.0))
+                ends = (part[0], 0.0), (part[1], 1.0)
+                draw.add_image(self._checks(), (x0, top), (x1, bottom), *ends)
+            image = self._draw_mesh(index, tile, slot.mesh, camera, state)
+            if image is not None:
+                draw.add_image(image, (x0, top), (x1, bottom), (u0, 0.0), (u1, 1.0))
+        elif picture := slot.image(_pixels(right - left), state.display.nearest):
+            self._window.paint(picture, (x0, top, x1, bottom), (u0, 0.0, u1, 1.0))
         if slot is not None and slot.shot is not None:
             visible = (x0, top, x1, bottom)
             self._sights.append(
