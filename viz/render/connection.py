@@ -117,6 +117,8 @@ class WorkerConnection:
         self._memory = shared_memory()
         self._lines = 0
         self._spare: _Spare | None = None
+        self._lost_spares = 0
+        """How many have ended by themselves since none was wanted."""
         self._line: WorkerLine | None = None
         self._open_line()
 
@@ -143,14 +145,27 @@ class WorkerConnection:
 
     def keep_spare(self, wanted: bool) -> None:
         """Keeps a second worker waiting, which takes over where this one ends: to start one takes
-        seconds. It has no model, but the memory of a process. Workers in threads have none."""
-        if wanted and self._spare is None and isinstance(self.host, BaseProcess):
-            memory = shared_memory()
+        seconds. It has no model, but the memory of a process. Workers in threads have none.
+
+        Where the system ends a few of them, or lets none begin, there is no room for one.
+        """
+        if not wanted:
+            spare, self._spare, self._lost_spares = self._spare, None, 0
+            if spare is not None:
+                spare.line.host.terminate()
+                _free(spare.memory)
+        elif self._spare is None and isinstance(self.host, BaseProcess):
+            self._start_spare()
+
+    def _start_spare(self) -> None:
+        if self._lost_spares >= _FEW:
+            return
+        memory = shared_memory()
+        try:
             self._spare = _Spare(*self._new_line(memory), memory)
-        elif not wanted and self._spare is not None:
-            spare, self._spare = self._spare, None
-            spare.line.host.terminate()
-            _free(spare.memory)
+        except OSError:
+            _free(memory)
+            self._lost_spares = _FEW
 
     def _hear_spare(self, event: Event | None) -> None:
         assert self._spare is not None
@@ -159,6 +174,7 @@ class WorkerConnection:
         elif event is None:
             _free(self._spare.memory)
             self._spare = None
+            self._lost_spares += 1
 
     def _send(self, message: Any) -> None:
         if self._line is not None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -33,7 +35,7 @@ from viz.render.messages import (
     pack,
     unpack,
 )
-from viz.render.worker_host import in_process
+from viz.render.worker_host import Host, in_process
 from viz.state import layouts
 from viz.state.person import Latent
 from viz.state.types import RenderResult, SessionState
@@ -174,5 +176,36 @@ def test_a_worker_that_cannot_start_is_told_and_not_tried_for_ever():
         failed = wait(worker, Failed)
         assert "cannot be started" in failed.sentence
         assert worker.host is None
+    finally:
+        worker.close()
+
+
+def test_spare_workers_that_end_or_cannot_begin_are_not_tried_for_ever():
+    serve, die = in_process(fragile_worker.serve), in_process(fragile_worker.die)
+    begun: list[Host] = []
+
+    def launch(connection: Connection, device: str, memory: SharedMemory | None) -> Host:
+        if len(begun) > 8:
+            raise OSError("no room for another process")
+        begun.append((die if begun else serve)(connection, device, memory))
+        return begun[-1]
+
+    def listening() -> int:
+        return sum(thread.name == "worker _listen" for thread in threading.enumerate())
+
+    worker = WorkerConnection(launch, "cpu")
+    try:
+        wait(worker, Ready)
+        for most in (4, 7):  # three in one show, three in the next
+            until(worker, lambda most=most: worker.keep_spare(True) or len(begun) == most)
+            until(worker, lambda: listening() == 1)
+            worker.poll()
+            worker.keep_spare(True)
+            assert len(begun) == most
+            worker.keep_spare(False)
+        begun += begun[:2]
+        worker.keep_spare(True)
+        worker.submit(request(0.5))
+        assert wait(worker, Failed).sentence == "No torch."
     finally:
         worker.close()

@@ -32,6 +32,7 @@ _PATIENCE = 10.0
 """Seconds that a cue's first picture may take before the show continues without it."""
 _ENDING = 1.5
 """Seconds within which a second Escape ends a show."""
+_ESCAPED = "Press Escape again to end the show."
 _LONGEST_TALK = 86_400.0
 """Seconds after which the clock of a show interrupted by a crash is no longer resumed."""
 _INSTEAD_OF_GLIDE = 0.5
@@ -112,9 +113,10 @@ class ShowCommands(CueCommands):
         return show is not None and (not show.stands or show.touched is not None)
 
     def hand_over(self, now: float) -> None:
-        """Lets a visitor of a kiosk take over, or extends that; `now` is the clock time."""
+        """Lets a visitor of a kiosk take over, or extends that; `now` is the clock time. A picture
+        that stands in for a cue follows the visitor as any other."""
         if self.current_show is not None:
-            self.current_show.touched = now
+            self.current_show.touched, self.current_show.failed = now, False
 
     def scrub_to(self, part: float) -> None:
         """Stops playback, and shows a frame of the clip: 0 is the first one, 1 the last."""
@@ -183,7 +185,7 @@ class ShowCommands(CueCommands):
             self.end_show()
         else:
             self.current_show.escaped = now
-            self.current_show.message = "Press Escape again to end the show."
+            self.current_show.message = _ESCAPED
 
     def next_cue(self) -> None:
         """Goes to the next cue; if the picture is covered, uncovers it instead."""
@@ -348,6 +350,8 @@ class ShowCommands(CueCommands):
             return
         show.index = min(show.index, len(self.state.cues) - 1)
         show.clock.tick(show.index, now)
+        if show.message == _ESCAPED and now - show.escaped > _ENDING:
+            show.message = ""
         cue = self.state.cues[show.index]
         if show.loading:
             is_here = self.model is not None and self.model.path == show.loading
@@ -368,7 +372,7 @@ class ShowCommands(CueCommands):
             self._begin_to_play(cue)
         if show.stands:
             self._prepare(show)
-            if self.job is None:
+            if self.job is None and self.worker.loading is None:
                 self.worker.keep_spare(True)
             if show.kiosk:
                 self._go_on_alone(show, cue, now)
