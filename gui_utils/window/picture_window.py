@@ -37,8 +37,8 @@ class PictureWindow:
         title: Caption.
         monitor: Name of the monitor to cover, as `monitors.names` gives it; empty for a window
             with a frame.
-        pressed: Takes keys pressed while this window has the keyboard: GLFW's number of the key,
-            and the text that it types. A click is the key 0, a right click -1.
+        pressed: Takes keys pressed while this window has the keyboard, by GLFW's numbers. A click
+            is the key 0, a right click -1.
 
     Raises:
         RuntimeError: No second window can open, or the driver rejects the shaders.
@@ -183,7 +183,7 @@ class PictureWindow:
         self._painter.draw(quads, size)
 
     def _on_key(self, _: object, key: int, __: int, action: int, ___: int) -> None:
-        if action != glfw.RELEASE:
+        if action == glfw.PRESS:  # a key that is held must not end a show, or run through it
             self._parent.wake()
             self._pressed(key)
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import glfw
 import numpy as np
 import pytest
 
 from gui_utils import controls
+from gui_utils.controls import keyboard
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver
 from tests.viz.app.test_stage import arrive, begin, index, with_cues
@@ -122,6 +124,32 @@ def test_nothing_comes_in_or_pops_up(show: AppDriver, tmp_path: Path) -> None:
     show.drop(other)
     show.run_jobs()
     assert show.commands.state.latent == Latent.at(50)
+
+
+def test_the_clicker_acts_whatever_has_the_keyboard(show: AppDriver) -> None:
+    controls.open_sections.update({panel: panel == "Show" for panel in controls.open_sections})
+    show.commands.interface.panel_group = "Output"
+    show.resize(1000, 900)
+    show.key("Tab")
+    assert keyboard.focus_ring()
+    screen = begin(show)
+    show.key("Next")
+    assert index(show) == 1
+    show.click("Show/Note")
+    show.xdo("type", "Ada")
+    show.key("Next")
+    assert index(show) == 2
+    show.xdo("type", "ss")
+    assert [cue.note for cue in show.commands.state.cues] == ["", "Ada", ""]
+
+    show.xdo("windowfocus", glfw.get_x11_window(screen.handle))
+    show.key("2", "Return")
+    assert index(show) == 1
+    show.during("mousemove", 5, 5, "keydown", "Escape", "sleep", "0.9", "keyup", "Escape")
+    assert show.commands.current_show is not None, "it was pressed once"
+    show.key("Home")
+    arrive(show)
+    assert index(show) == 0
 
 
 def test_a_failing_window_asks_nothing_during_a_show(show: AppDriver) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
 
 from gui_utils import controls
 from viz.app.commands import Commands
@@ -93,6 +94,7 @@ def _chosen(commands: Commands) -> None:
         ),
         Button("Delete", commands.delete_cue, "Deletes this cue. Undo brings it back."),
     )
+    imgui.push_id(commands.cue_index)  # what is being typed must not reach the next cue
     changed = _text("Name", cue, "name")
     changed = segmented("Transition", changed, "transition", TRANSITIONS)
     with controls.reserved(changed.transition != "cut") as shown:
@@ -110,6 +112,7 @@ def _chosen(commands: Commands) -> None:
     changed = slider("Planned", changed, "planned")
     for label, name in (("Title", "title"), ("Subtitle", "line"), ("Note", "note")):
         changed = _text(label, changed, name)
+    imgui.pop_id()
     if changed != cue:
         commands.edit_cue(changed)
 

@@ -15,8 +15,16 @@ from viz.app.commands import Commands
 from viz.app.stage.running_show import Show
 
 _K = imgui.Key
+_CLICKER = (_K.page_down, _K.page_up)
+"""Keys that clickers send, and that type nothing."""
 _TYPING = 1.0
 """Seconds after the last digit at which the number counts as complete."""
+
+_DIGITS = (
+    *range(glfw.KEY_0, glfw.KEY_9 + 1),
+    *range(glfw.KEY_KP_0, glfw.KEY_KP_9 + 1),
+)
+"""GLFW's numbers of the digits and of those of the keypad, both from 0 on."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,10 @@ SHOW_KEYS: tuple[ShowKey, ...] = (
         "Page Down, →, ↓, Space, Enter",
         "Next cue",
         (_K.page_down, _K.right_arrow, _K.down_arrow, _K.space),
-        (glfw.KEY_PAGE_DOWN, glfw.KEY_RIGHT, glfw.KEY_DOWN, glfw.KEY_SPACE, glfw.KEY_ENTER, 0),
+        (
+            *(glfw.KEY_PAGE_DOWN, glfw.KEY_RIGHT, glfw.KEY_DOWN, glfw.KEY_SPACE),
+            *(glfw.KEY_ENTER, glfw.KEY_KP_ENTER, 0),
+        ),
         lambda do: do.next_cue(),
     ),
     ShowKey(
@@ -102,17 +113,19 @@ def rows() -> list[tuple[str, str, str]]:
 
 
 def handle(commands: Commands) -> None:
-    """Acts on keys pressed in the speaker's window in this frame."""
+    """Acts on keys pressed in the speaker's window in this frame; of a clicker's keys also where a
+    text field has the keyboard."""
     show, io = commands.current_show, imgui.get_io()
-    if show is None or controls.wants_keyboard() or io.key_alt or io.key_super:
+    if show is None or io.key_alt or io.key_super:
         return
-    _jump(commands)
+    types = controls.wants_keyboard()
+    if not types:
+        _jump(commands)
     if io.key_ctrl:
         return
     for key in SHOW_KEYS:
-        if commands.current_show is not None and any(
-            imgui.is_key_pressed(k, False) for k in key.keys
-        ):
+        keys = [k for k in key.keys if not types or k in _CLICKER]
+        if commands.current_show is not None and any(imgui.is_key_pressed(k, False) for k in keys):
             key.act(commands)
 
 
@@ -178,9 +191,15 @@ class MouseGuard:
 
 def press(commands: Commands, code: int) -> None:
     """Acts on a key or click in the audience's window."""
-    for key in SHOW_KEYS:
-        if code in key.codes:
-            key.act(commands)
+    show = commands.current_show
+    if show is not None and code in _DIGITS:
+        _type(show, str(_DIGITS.index(code) % 10))
+    elif show is not None and show.typed and code in (glfw.KEY_ENTER, glfw.KEY_KP_ENTER):
+        _go_to_typed(commands, show)
+    else:
+        for key in SHOW_KEYS:
+            if code in key.codes:
+                key.act(commands)
 
 
 def _jump(commands: Commands) -> None:
@@ -192,16 +211,24 @@ def _jump(commands: Commands) -> None:
         c for c in map(chr, imgui.get_io().input_queue_characters) if c in "0123456789"
     )
     if digits:
-        show.typed, show.typed_at = (show.typed + digits)[-4:], now
-        show.message = f"Go to cue {show.typed}"
+        _type(show, digits)
     entered = any(imgui.is_key_pressed(k, False) for k in (_K.enter, _K.keypad_enter))
     if show.typed and (entered or now - show.typed_at > _TYPING):
-        number, show.typed, show.message = int(show.typed), "", ""
-        if 1 <= number <= len(commands.state.cues):
-            commands.go_to_cue(number - 1)
-        else:
-            show.message = f"There is no cue {number}."
+        _go_to_typed(commands, show)
     elif entered:
         commands.next_cue()
     if show.typed:
         controls.request_frame("number of a cue", 0.2)
+
+
+def _type(show: Show, digits: str) -> None:
+    show.typed, show.typed_at = (show.typed + digits)[-4:], time.perf_counter()
+    show.message = f"Go to cue {show.typed}"
+
+
+def _go_to_typed(commands: Commands, show: Show) -> None:
+    number, show.typed, show.message = int(show.typed), "", ""
+    if 1 <= number <= len(commands.state.cues):
+        commands.go_to_cue(number - 1)
+    else:
+        show.message = f"There is no cue {number}."
