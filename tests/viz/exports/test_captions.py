@@ -8,6 +8,7 @@ from pathlib import Path
 import imgui_bundle
 import numpy as np
 import pytest
+from PIL import features
 
 from viz.exports.captions.caption_pictures import picture
 from viz.exports.captions.system_fonts import font_with, outlines_for, own_font
@@ -72,3 +73,12 @@ def test_a_caption_is_no_larger_than_the_screen(text: str) -> None:
         assert 0 < width <= SIZE[0] and 0 < height <= SIZE[1]
     longer, short = drawn("word " * 30), drawn("word")
     assert longer.shape[0] > short.shape[0] and longer.shape[1] > short.shape[1]
+
+
+def test_a_sentence_from_right_to_left_has_its_marks_at_the_left() -> None:
+    letter = "\u05e9"
+    if font_with(letter, outlines=True) is None or not features.check("raqm"):
+        pytest.skip("nothing here can draw Hebrew")
+    row = drawn(f"{letter}........")
+    columns = np.flatnonzero((row[: row.shape[0] // 2, :, 0] > 128).any(axis=0))
+    assert columns.min() > row.shape[1] / 2, "the letter comes first, at the right"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import functools
 import unicodedata
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -15,6 +16,9 @@ _HEIGHTS: dict[Weight, float] = {"bold": 0.055, "body": 0.034}
 """Of the title and of the line below it, as parts of the screen's height."""
 MARGIN = 0.045
 """Distance to the edge, as a part of the screen's height."""
+LEAST_ROOM, LINE = 0.2, 0.003
+"""Least width of a picture that bears a model's name, and width of the line between two models, as
+parts of the screen's height."""
 _PLATE, _INK = (0, 0, 0, 150), (255, 255, 255, 255)
 _UNKNOWN = "\ufffd"
 """Takes the place of characters that no font of the computer has."""
@@ -63,6 +67,31 @@ def pasted(canvas: Image.Image, caption: Image.Image) -> Image.Image:
     return canvas
 
 
+def with_names(
+    canvas: Image.Image, names: Sequence[str], places: Sequence[tuple[int, int, int, int]]
+) -> Image.Image:
+    """A picture with the names of compared models in the upper outer corners of theirs, and a line
+    between two that touch, as before the audience.
+
+    Args:
+        canvas: the picture.
+        names: one for each place; those without room are left out.
+        places: left, top, right and bottom of the models' pictures, pixels.
+    """
+    for k, (name, (left, top, right, _)) in enumerate(zip(names, places, strict=False)):
+        room = right - left
+        if room <= LEAST_ROOM * canvas.height:
+            continue
+        made = Image.fromarray(picture("", name, (room, canvas.height)))
+        if made.width <= room:
+            canvas.paste(made, (left if k == 0 else right - made.width, top), made)
+    if len(names) == len(places) == 2 and places[0][2] == places[1][0]:
+        half = max(round(LINE * canvas.height / 2), 1)
+        edge, top, bottom = places[1][0], places[1][1], places[1][3]
+        canvas.paste(_INK[:3], (edge - half, top, edge + half, bottom))
+    return canvas
+
+
 def _step(height: int) -> int:
     """From one line to the next."""
     return round(height * 1.25)
@@ -104,10 +133,16 @@ def _joins(character: str) -> bool:
 
 
 def _pieces(text: str, weight: Weight) -> list[Piece]:
-    """A text in pieces of one font each; what no font has is replaced."""
-    own = own_font(weight)
+    """A text in pieces of one font each; what no font has is replaced. Where the first letter is
+    written from right to left, its font takes all characters that it has: the order of words,
+    digits and brackets can only be right within a piece."""
+    own = program = own_font(weight)
     if text.isascii():
         return [(text, own)]
+    ways = ((c, unicodedata.bidirectional(c)) for c in text)
+    first, way = next(((c, way) for c, way in ways if way in ("L", "R", "AL")), ("", "L"))
+    if way != "L":
+        own = font_with(first, outlines=True) or program
     pieces: list[Piece] = []
     for character in text:
         before = pieces[-1][1] if pieces else own
@@ -115,11 +150,12 @@ def _pieces(text: str, weight: Weight) -> list[Piece]:
         # A space between two words written from right to left belongs to them.
         stays = joins or (character.isspace() and before.outlines)
         stays = stays and before.has(character)
-        font = before if stays else own if own.has(character) else font_with(character)
+        known = next((font for font in (own, program) if font.has(character)), None)
+        font = before if stays else known or font_with(character)
         if joins and font is not before:
             continue
         if font is None:
-            character, font = _UNKNOWN, own
+            character, font = _UNKNOWN, program
         if pieces and font is before:
             pieces[-1] = pieces[-1][0] + character, font
         else:
