@@ -78,10 +78,7 @@ def create_window(title: str, size: tuple[int, int], visible: bool, maximized: b
         (glfw.VISIBLE, visible),
         (glfw.MAXIMIZED, maximized),
         (glfw.FOCUS_ON_SHOW, glfw.TRUE),
-        (
-            glfw.AUTO_ICONIFY,
-            glfw.FALSE,
-        ),  # a fullscreen picture stays when something takes the focus
+        (glfw.AUTO_ICONIFY, glfw.FALSE),  # fullscreen stays when something takes the focus
     ):
         glfw.window_hint(hint, value)
     glfw.window_hint_string(glfw.X11_CLASS_NAME, title)

@@ -80,9 +80,6 @@ class Regions:
 def regions(commands: Commands, audience_is_here: bool = False) -> Regions:
     """The present division of the window: the picture takes precedence if room is short. If the
     audience sees this very window, there is only its picture and the speaker's strip.
-
-    Where the audience looks at this very window, there is nothing but its picture and the
-    speaker's strip.
     """
     area = imgui.get_main_viewport().size
     if not commands.interface.sidebar_visible:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import glfw
@@ -95,6 +96,17 @@ def test_a_kiosk_goes_on_by_itself_and_hands_over(start: app_driver.Start, model
     arrive(desk)
     assert index(desk) == 1
     assert desk.commands.state.latent == cues[1].latent
+
+    interface.kiosk_idle = 1000.0
+    gone = replace(cues[2], checkpoint="/nowhere/gone.safetensors")
+    desk.commands.state.cues = (*cues[:2], gone)
+    desk.commands.go_to_cue(2)
+    assert show.failed
+    desk.drag("Kiosk", (40, 0))
+    desk.settle()
+    desk.frames(2)
+    assert desk.commands.state.orbit.yaw != cues[1].orbit.yaw
+    assert desk.app.audience.scene.result is desk.commands.result, "the visitor sees what turns"
     desk.key("ctrl+shift+q")
     assert desk.commands.quitting
 

@@ -18,6 +18,7 @@ from tests.viz.app.app_driver import AppDriver
 from tests.viz.app.test_stage import arrive, begin, faded_in, index, with_cues
 from training.checkpoint import save
 from training.networks.generator import Generator
+from viz.app.stage.virtual_camera import pictures
 from viz.render.messages import LoadSecond
 from viz.render.models import load_model
 from viz.render.renderer import Renderer
@@ -114,6 +115,8 @@ def test_a_compared_model_is_there_before_its_key(desk: AppDriver, other: Path) 
     assert not np.array_equal(named[:8, :20], expected[:8, :20]), "the first model's name"
     assert not np.array_equal(named[:8, -20:], expected[:8, -20:]), "the second one's"
     assert np.array_equal(named[-20:, : side // 4], expected[-20:, : side // 4])
+    conference = np.asarray(pictures(show.app.audience.scene, (side, side))).astype(int)
+    assert np.abs(conference - named).max() <= 1, "the virtual camera shows the same"
     other.write_bytes(b"nothing that a model is made of")
     show.key("Prior")
     arrive(show)

@@ -185,7 +185,8 @@ def save(path: Path, bindings: tuple[Binding, ...]) -> None:
 def load(path: Path) -> tuple[Binding, ...]:
     """Reads a file of bindings.
 
-    Raises: UserError: when it cannot be read or is not a valid file of bindings, with the reason.
+    Raises:
+        UserError: when it cannot be read or is not a valid file of bindings, with the reason.
     """
     problem = named_files.problem_of(path, _LARGEST)
     try:

@@ -104,15 +104,19 @@ class Audience:
         if show is None:
             if result is not self._before_show.result and _fits(result, commands.state):
                 self._before_show = CameraScene(result, commands.state.display)
-            return replace(self._before_show, ground=self.ground)
+            return replace(self._before_show, ground=self.ground, names=_names(commands))
         if show.blank:
             return CameraScene(ground=self.ground)
         one = commands.interface.audience_view == "one"
-        words = ("", "") if show.touched is not None else self._words
+        words, names = self._words, self._names
+        if show.touched is not None:
+            words, names = ("", ""), ()
         before = (
             CameraScene(old.shown, old.display, one, self.ground) if self._fade[1] > 0 else None
         )
-        return CameraScene(board.shown, board.display, one, self.ground, words, before, self._fade)
+        return CameraScene(
+            board.shown, board.display, one, self.ground, words, names, before, self._fade
+        )
 
     def quads(self, size: tuple[int, int], now: float, own: bool = False) -> list[Quad]:
         """The audience's picture for a screen of `size` pixels; `own` if it is the audience's own

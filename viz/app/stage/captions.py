@@ -8,10 +8,7 @@ import numpy as np
 
 from gui_utils.gl.quads import Box, Quad
 from gui_utils.gl.texture import Texture
-from viz.exports.captions.caption_pictures import MARGIN, picture
-
-_LINE = 0.003
-"""Width of the line between two models, as a part of the screen's height."""
+from viz.exports.captions.caption_pictures import LEAST_ROOM, LINE, MARGIN, picture
 
 
 class Caption:
@@ -77,7 +74,8 @@ class ModelNames:
         for k, (name, place, caption) in enumerate(zip(names, places, self._names, strict=False)):
             left, top, right, _ = place
             room = round(right - left)
-            image = caption.image("", name, (max(room, 1), height)) if room > 0.2 * height else None
+            has_room = room > LEAST_ROOM * height
+            image = caption.image("", name, (max(room, 1), height)) if has_room else None
             if image is not None and image.width <= room:
                 start = left if k == 0 else right - image.width
                 low = (start, top, start + image.width, top + image.height)
@@ -90,7 +88,7 @@ class ModelNames:
         if self._line is None:
             self._line = Texture()
             self._line.update(np.full((1, 1, 3), 255, np.uint8))
-        half = max(round(_LINE * height / 2), 1)
+        half = max(round(LINE * height / 2), 1)
         return Quad(self._line.name, (place[0] - half, place[1], place[0] + half, place[3]))
 
     def close(self) -> None:

@@ -144,7 +144,7 @@ class CueCommands(SessionFiles):
 
     def cue_image(self, cue: Cue) -> AtlasImage | None:
         """A cue's small picture; None until it has been rendered."""
-        path = cue.checkpoint or files.default_checkpoint()
+        path = self._was_at.get(cue.checkpoint, cue.checkpoint) or files.default_checkpoint()
         if self.model is None:
             return None
         self._weights[self.model.path] = self.model.weights

@@ -84,7 +84,8 @@ def _words(commands: Commands, show: Show, room: float, bottom: float) -> None:
         imgui.text_disabled(ellipsis(f"Next: {_name(following)}", room))
     else:
         imgui.text_disabled("Last cue")
-    kept = "The audience keeps the last picture." if show.failed else ""
+    held = "keeps the last picture" if show.seen else "sees no picture yet"
+    kept = f"The audience {held}." if show.failed else ""
     notice = show.message or ("Loading the model…" if show.loading else "")
     text = "\n".join(filter(None, (notice, kept, cues[index].note)))
     corner = imgui.get_cursor_screen_pos()

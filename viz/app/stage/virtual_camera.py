@@ -12,7 +12,7 @@ from PIL import Image
 
 from training.reasons import first_line
 from viz.app.stage.board import placed
-from viz.exports.captions.caption_pictures import pasted, picture
+from viz.exports.captions.caption_pictures import pasted, picture, with_names
 from viz.exports.pictures import mesh_pictures
 from viz.state.layouts import seen_pictures
 from viz.state.types import Display, RenderResult
@@ -44,6 +44,8 @@ class CameraScene:
     """Colour around the pictures, 0..1."""
     words: tuple[str, str] = ("", "")
     """Title and second line of the caption."""
+    names: tuple[str, ...] = ()
+    """What is written over the pictures of compared models."""
     before: CameraScene | None = None
     """The scene that its pictures fade in over; None if there is no fade."""
     fade: tuple[float, float] = (0.0, 0.0)
@@ -145,7 +147,8 @@ def pictures(scene: CameraScene, size: tuple[int, int]) -> Image.Image:
     shots, meshes = scene.result.request.shots, scene.result.meshes
     area = (0.0, 0.0, float(size[0]), float(size[1]))
     found = seen_pictures(scene.display, scene.result.pictures)
-    for place in placed(scene.display, len(found), area, scene.one):
+    places = placed(scene.display, len(found), area, scene.one)
+    for place in places:
         left, top, right, _ = map(round, place.tile)
         side = max(right - left, 1)
         pixels = found[place.index]
@@ -160,4 +163,8 @@ def pictures(scene: CameraScene, size: tuple[int, int]) -> Image.Image:
         picture = Image.fromarray(pixels).resize((side, side), way)
         start, end = (round(side * part) for part in place.part)
         canvas.paste(picture.crop((start, 0, end, side)), (left + start, top))
-    return canvas
+    tiles = [
+        (round(x0), round(y0), round(x1), round(y1))
+        for x0, y0, x1, y1 in (place.shown for place in places)
+    ]
+    return with_names(canvas, scene.names, tiles)
