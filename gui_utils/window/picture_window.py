@@ -67,6 +67,7 @@ class PictureWindow:
         )
         if not self._handle:
             raise RuntimeError("No second window can open on this display.")
+        self._covered: monitors.Rect | None = None
         self.monitor = ""
         """Name of the monitor that it covers; empty while it is a window with a frame."""
         self.cover(monitor)
@@ -114,7 +115,14 @@ class PictureWindow:
             glfw.set_window_monitor(self._handle, found, 0, 0, *size, mode.refresh_rate)
             glfw.set_input_mode(self._handle, glfw.CURSOR, glfw.CURSOR_HIDDEN)
             self.monitor = monitor
+            self._covered = monitors.monitor_rect(found)
         self._exposed = True
+
+    @property
+    def fits(self) -> bool:
+        """Whether its monitor still has the place and size that it covers."""
+        found: Any = monitors.by_name(self.monitor)
+        return found is None or monitors.monitor_rect(found) == self._covered
 
     @property
     def size(self) -> tuple[int, int]:

@@ -67,7 +67,8 @@ def two_monitors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
         if not number:
             pytest.skip("an X server with the dummy driver does not start here")
         monkeypatch.setenv("DISPLAY", f":{number}")
-        _xrandr("--addmode", "DUMMY1", "800x600")
+        for size in ("800x600", "640x480"):
+            _xrandr("--addmode", "DUMMY1", size)
         plug_in()
         yield
     finally:
@@ -81,8 +82,8 @@ def _xrandr(*words: str) -> None:
     subprocess.run(["xrandr"], check=True, timeout=20, stdout=subprocess.DEVNULL)
 
 
-def plug_in() -> None:
-    _xrandr("--output", "DUMMY1", "--mode", "800x600", "--right-of", "DUMMY0")
+def plug_in(size: str = "800x600") -> None:
+    _xrandr("--output", "DUMMY1", "--mode", size, "--right-of", "DUMMY0")
 
 
 def test_the_second_monitor_is_pulled_out_and_plugged_in(
@@ -119,3 +120,8 @@ def test_the_second_monitor_is_pulled_out_and_plugged_in(
     show.until(lambda: not show.window.fullscreen)
     arrive(show)
     assert not np.array_equal(audience.screen.read_pixels()[:, 100:700], side)
+
+    plug_in("640x480")  # as a projector does that finds another resolution
+    show.until(lambda: audience.screen is not None and audience.screen.size == (640, 480))
+    assert audience.screen is not None
+    assert audience.screen.monitor == "DUMMY1"

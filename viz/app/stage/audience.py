@@ -244,7 +244,7 @@ class Audience:
             except RuntimeError as error:
                 self._commands.notify("error", str(error))
                 self._commands.interface.audience = HERE
-        elif self._screen.monitor != monitor:
+        elif self._screen.monitor != monitor or not self._screen.fits:
             self._screen.cover(monitor)
 
     def _target(self) -> str:
