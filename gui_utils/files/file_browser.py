@@ -213,10 +213,14 @@ class Browser:
         hint = "Folder name" if self._kind == "folder" else "File name"
         shown = printable(self._name)
         entered, shown = imgui.input_text_with_hint("##name", hint, shown, flags)
-        before, self._name = self._name, merge_edit(self._name, shown)
+        before = self._name
+        if self._list_frame is None:  # a field that was just left returns its text once more
+            self._name = merge_edit(self._name, shown)
         record("Name")
         if self._list_frame is not None:  # the Tab key goes on from here
             imgui.internal.set_focus_id(imgui.get_item_id(), imgui.internal.get_current_window())
+            # After typing, this would hide the mouse from all else.
+            imgui.get_current_context().nav_highlight_item_under_nav = False
         if self._name != before and self._kind != "save":
             index = self._first(self._name)
             self._chosen, self._scroll_to_chosen = -1 if index is None else index, True
@@ -248,16 +252,18 @@ class Browser:
         if self._kind == "folder":
             if button(action, width=92, primary=True):
                 return self._choose_folder()
-        elif button(action, width=92, primary=True, enabled=bool(self._name.strip())):
-            return self._accept(self._name)
+        elif button(action, width=92, primary=True, enabled=self._can_take()):
+            return self._accept_name()
         return None
+
+    def _can_take(self) -> bool:
+        """Whether there is anything to take: a name, or a marked entry to open."""
+        return bool(self._name.strip()) or (self._kind != "save" and self._marked is not None)
 
     def _choose_folder(self) -> list[str] | None:
         """The folder that is named, else the marked one, else the one on show."""
-        path = self._folder
-        if self._name.strip():
-            path = self._resolve(self._name)
-        elif self._marked is not None:
+        path = self._resolve(self._name) if self._name.strip() else self._folder
+        if self._marked is not None and not (self._name.strip() and is_folder(path)):
             path = self._path_of(self._marked)
         if is_folder(path):
             return [str(path)]
@@ -302,14 +308,15 @@ class Browser:
         elif keyboard.enter_pressed():
             marked = self._marked
             return self._accept(self._name) if marked is None else self._enter(marked)
-        elif typed := "".join(map(chr, imgui.get_io().input_queue_characters)).strip():
+        elif typed := "".join(map(chr, imgui.get_io().input_queue_characters)):
             self._look_for(typed)
         return None
 
     def _look_for(self, typed: str) -> None:
         """Mark the first entry that begins with the letters typed one soon after the other."""
         now = imgui.get_time()
-        self._letters = typed if now > self._letters_until else self._letters + typed
+        letters = "" if now > self._letters_until else self._letters
+        self._letters = (letters + typed).lstrip()
         self._letters_until = now + _LETTERS_SECONDS
         index = self._first(self._letters)
         if index is not None:
@@ -317,7 +324,7 @@ class Browser:
 
     def _first(self, typed: str) -> int | None:
         """The first entry whose name begins so."""
-        typed = typed.strip().casefold()
+        typed = typed.lstrip().casefold()
         names = ("" if entry.is_here else entry.name.casefold() for entry in self._entries)
         return next((k for k, name in enumerate(names) if typed and name.startswith(typed)), None)
 
@@ -336,8 +343,9 @@ class Browser:
             # A focused text field would keep its own text, and Enter now belongs to the entry.
             imgui.internal.clear_active_id()
             imgui.set_nav_cursor_visible(False)
-        if not self._entries[index].is_folder:
-            self._name = self._entries[index].name
+        entry = self._entries[index]
+        if self._kind != "save" or not entry.is_folder:
+            self._name = "" if entry.is_folder else entry.name
 
     def _path_of(self, entry: Entry) -> Path:
         return self._folder if entry.is_here else self._folder / entry.name

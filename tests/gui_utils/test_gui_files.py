@@ -117,6 +117,28 @@ def test_letters_mark_the_entry_that_they_begin(driver: Driver, folder: Path) ->
     assert state.answer == [str(folder / "a.pkl")], "what begins so was marked while typing"
 
 
+def test_what_is_marked_is_taken_and_not_the_name_before(driver: Driver, folder: Path) -> None:
+    (folder / "inner two").mkdir()
+    _, state = show(driver, "folder", folder)
+    driver.xdo("type", "inner")
+    driver.xdo("key", "Down")
+    driver.click("Files/Choose")
+    assert state.answer == [str(folder / "inner two")]
+    _, state = show(driver, "open", folder)
+    driver.click("Files/a.pkl")
+    driver.click("Files/inner")
+    driver.click("Files/Open")
+    assert state.answer is None
+    driver.click("Files/d.pkl")
+    driver.click("Files/Open")
+    assert state.answer == [str(folder / "inner" / "d.pkl")]
+    _, state = show(driver, "open", folder)
+    driver.xdo("key", "Down")
+    driver.xdo("type", "inner t")
+    driver.xdo("key", "Return")
+    assert "Files/d.pkl" not in controls.rects, "a blank is a letter of a name"
+
+
 def test_tab_leads_to_the_buttons(driver: Driver, folder: Path) -> None:
     dialog, state = show(driver, "open", folder)
     driver.xdo("key", "Down")
