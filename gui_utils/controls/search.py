@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ _MOST = 60
 """Most matches shown; typing another letter narrows them down."""
 _ABOUT_LINES = 3
 """Lines kept free for the sentence on the selected entry."""
+_MOST_LETTERS = 400
+"""More of it than these lines hold: the details of a failure may be long."""
 _WORDS = re.compile(r"\w+")
 _SURE = 2.0
 """Score of a word from which on it fits by more than scattered letters."""
@@ -40,8 +43,9 @@ class Choice:
     """Other words that find it."""
 
 
-def _words(text: str) -> list[str]:
-    return _WORDS.findall(text.casefold())
+@functools.lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(_WORDS.findall(text.casefold()))
 
 
 def best_matches(query: str, choices: Sequence[Choice]) -> list[Choice]:
@@ -100,13 +104,15 @@ def _fit(word: str, words: Sequence[str]) -> float:
 def _begins(word: str, words: Sequence[str]) -> bool:
     """Whether a word is put together from beginnings of several others, in their order: "randpers"
     for "random person"."""
-    if not word:
-        return True
-    if not words:
-        return False
-    first, rest = words[0], words[1:]
-    taken = range(len(word), -1, -1)
-    return any(first.startswith(word[:k]) and _begins(word[k:], rest) for k in taken)
+    reached = {0}
+    for known in words:
+        reached |= {
+            end
+            for start in reached
+            for end in range(start + 1, len(word) + 1)
+            if known.startswith(word[start:end])
+        }
+    return len(word) in reached
 
 
 def _scattered(word: str, text: str) -> bool:
@@ -251,7 +257,7 @@ def _fitted(text: str, width: float, height: float) -> str:
     def fits(part: str) -> bool:
         return imgui.calc_text_size(part, wrap_width=width).y <= height + 1
 
-    text = printable(text)
+    text = printable(text)[:_MOST_LETTERS]
     while not fits(text) and ". " in text:
         text = text.rpartition(". ")[0] + "."
     if fits(text):
