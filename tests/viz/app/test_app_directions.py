@@ -102,6 +102,11 @@ def test_named_directions_are_stepped_along(start: Start, named: Path, tmp_path:
     low, high = (desk.at(f"Directions/Row {k}") for k in (3, 2))
     desk.during("mousemove", *low, "mousedown", 1, "mousemove", *high, "sleep", 0.1, "mouseup", 1)
     assert names(desk) == ["Skin", "Blink", "Smile"]
+    low, high = (desk.at(f"Directions/Row {k}") for k in (2, 1))
+    desk.during("mousemove", *low, "mousedown", 1, "mousemove", *high, "sleep", 0.1, "mouseup", 1)
+    press(desk, "Row 1/Star")
+    assert names(desk) == ["Skin", "Blink", "Smile"], "none goes above a starred one"
+    press(desk, "Row 1/Star")
     step = desk.commands.listed_directions("named")[1].shift(1.0)
     press(desk, "Row 2")
     desk.click("Directions/Name")

@@ -232,7 +232,9 @@ def _arrange(commands: Commands, kind: DirectionKind, shown: Sequence[Direction]
     """The list while it is being arranged: rows to drag, star, hide and rename."""
     shelf, interface = commands.direction_shelf, commands.interface
     chosen = next((k for k, d in enumerate(shown) if d.key == commands.chosen_direction), 0)
-    event = sortable_rows("Row", [d.name for d in shown], chosen, [_signs(d, shelf) for d in shown])
+    names, signs = [d.name for d in shown], [_signs(d, shelf) for d in shown]
+    starred = sum(d.key in shelf.starred for d in shown)
+    event = sortable_rows("Row", names, chosen, signs, on_top=starred)
     if event is not None:
         direction = shown[event.row]
         commands.chosen_direction = direction.key

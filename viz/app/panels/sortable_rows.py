@@ -32,15 +32,19 @@ class RowEvent:
     to: int | None = None
     """Index of the place that it was dragged to."""
     sign: int | None = None
-    """Name of the icon that was pressed."""
+    """Index of the icon that was pressed."""
 
 
 def sortable_rows(
-    name: str, captions: Sequence[str], chosen: int, signs: Sequence[Sequence[Sign]]
+    name: str,
+    captions: Sequence[str],
+    chosen: int,
+    signs: Sequence[Sequence[Sign]],
+    on_top: int = 0,
 ) -> RowEvent | None:
-    """Draws one row per caption, the chosen one filled; returns what the user did in this frame.
-    Rows are dragged, or moved by Alt and the arrow keys. Rectangles are recorded as
-    "name 1", and those of icons as "name 1/Star"."""
+    """Draws one row per caption, the chosen one outlined; returns what the user did in this frame.
+    Rows are dragged, or moved by Alt and the arrow keys. The first `on_top` rows stay above all
+    others. Rectangles are recorded as "name 1", and those of icons as "name 1/Star"."""
     if layout.is_indexing():
         return None  # rows change too much to be found by name
     height, gap = style.px(_ROW), style.px(2)
@@ -56,14 +60,14 @@ def sortable_rows(
         if imgui.is_item_activated():
             storage.set_int(dragged, k)
         under = int((imgui.get_mouse_pos().y - top) // (height + gap))
-        under = min(max(under, 0), len(captions) - 1)
         came_from = storage.get_int(dragged)
+        under = _place(came_from, under, on_top, len(captions))
         if held and under != came_from:
             event = RowEvent(came_from, to=under)
             storage.set_int(dragged, under)
-        elif steps and 0 <= k + steps < len(captions):
-            event = RowEvent(k, to=k + steps)
-            layout.reach(f"{layout.scope_name()}/{name} {k + steps + 1}")
+        elif steps and (to := _place(k, k + steps, on_top, len(captions))) != k:
+            event = RowEvent(k, to=to)
+            layout.reach(f"{layout.scope_name()}/{name} {to + 1}")
         elif pressed and hovered:
             event = RowEvent(k)
         for number, sign in enumerate(signs[k]):
@@ -74,6 +78,12 @@ def sortable_rows(
     imgui.pop_style_var()
     imgui.dummy((0.0, gap))
     return event
+
+
+def _place(row: int, to: int, on_top: int, count: int) -> int:
+    """The place nearest to the one asked for that a row can take."""
+    first, end = (0, on_top) if row < on_top else (on_top, count)
+    return min(max(to, first), end - 1)
 
 
 def _row(name: str, caption: str, chosen: bool, signs: int) -> bool:
