@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -75,13 +74,26 @@ def seed_in(kept: SavedSession) -> int:
     return session.from_json(kept.path.read_text("utf-8")).latent.seed
 
 
-@pytest.mark.usefixtures("display")
-def test_a_killed_session_loses_no_more_than_it_may(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def ended(display: str, tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    """A session that was killed after several saves; tests work on copies, as a start costs
+    seconds."""
+    del display
+    return kill_session(tmp_path_factory.mktemp("killed"), 1.5)
+
+
+@pytest.fixture
+def killed(ended: Killed, tmp_path: Path) -> Killed:
+    """That session in the folder of the test's settings."""
+    shutil.copytree(ended.folder, tmp_path, dirs_exist_ok=True)
+    return replace(ended, folder=tmp_path)
+
+
+def test_a_killed_session_loses_no_more_than_it_may(ended: Killed, tmp_path: Path) -> None:
     """Whenever it is killed: what was changed before the last save was due is there, and no file
     is broken."""
-    chance = random.Random(1)
-    for index in range(3):
-        killed = kill_session(tmp_path / str(index), chance.uniform(0, 2.5))
+    early = kill_session(tmp_path / "early", 0.7)
+    for killed in (early, ended):
         for kept in kept_in(killed.folder):
             seed_in(kept)
         found = Autosave(killed.folder / "sessions").find_crashed()
@@ -99,8 +111,7 @@ def test_a_kill_at_a_change_of_model_loses_no_more_than_the_change(
     kill_at_change.kill(tmp_path / "killed", [model, other], offset)
 
 
-def test_the_next_start_goes_on_where_it_was(start: Start, tmp_path: Path) -> None:
-    killed = kill_session(tmp_path, 1.5)
+def test_the_next_start_goes_on_where_it_was(start: Start, killed: Killed, tmp_path: Path) -> None:
     (newest, *_) = kept_in(tmp_path)
     desk = start()
     desk.until(lambda: "Continue where it ended?/Go on" in controls.rects)
@@ -115,8 +126,8 @@ def test_the_next_start_goes_on_where_it_was(start: Start, tmp_path: Path) -> No
     assert not desk.app.dialogs.is_open, "an orderly end is nothing to ask about"
 
 
+@pytest.mark.usefixtures("killed")
 def test_who_does_not_go_on_is_not_asked_again(start: Start, tmp_path: Path) -> None:
-    kill_session(tmp_path, 1.5)
     begun = seed_in(kept_in(tmp_path)[0])
     desk = start(panels=("Capture",), size=(900, 700))
     desk.click("Continue where it ended?/Not now")
@@ -130,8 +141,8 @@ def test_who_does_not_go_on_is_not_asked_again(start: Start, tmp_path: Path) -> 
     assert desk.commands.state.latent.seed == begun
 
 
+@pytest.mark.usefixtures("killed")
 def test_an_unanswered_question_is_asked_again(start: Start, tmp_path: Path) -> None:
-    kill_session(tmp_path, 1.5)
     desk = start()
     desk.until(lambda: "Continue where it ended?/Go on" in controls.rects)
     desk.window.close_requested = True

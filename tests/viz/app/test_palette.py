@@ -106,6 +106,7 @@ def test_what_fits_best_comes_first() -> None:
     assert found("stp") == ["Save the picture"]
     assert found("layout next") == ["Next layout"]
     assert found("xyz") == []
+    assert not best_matches("a" * 30 + "b", [Choice("a " * 60)]), "at once, whatever the name"
     assert [c.name for c in best_matches("far", [Choice("Radius", about="How far it is.")])] == [
         "Radius"
     ]
