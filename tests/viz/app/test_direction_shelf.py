@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.named_directions import MOST, NamedDirection, encoded
+from training.named_directions import NamedDirection, encoded
 from viz.app.exploring.direction_shelf import (
+    MOST_LOADED,
     Direction,
     DirectionShelf,
     load_shelf,
@@ -68,13 +69,16 @@ def test_what_is_damaged_is_left_out(tmp_path: Path, content: Any) -> None:
     assert shelf.arranged(directions("b", "a")) == directions("b", "a")
 
 
-def test_loaded_directions_replace_those_of_their_name_and_are_bounded() -> None:
+def test_loaded_directions_replace_those_of_their_name_and_are_bounded(tmp_path: Path) -> None:
     shelf = DirectionShelf()
     shelf.add([AGE])
     other = NamedDirection("Age", "person", encoded(np.arange(3)))
     shelf.add([other])
     assert shelf.own == [other]
-    many = [NamedDirection(str(k), "person", AGE.vector) for k in range(MOST)]
-    with pytest.raises(UserError, match=f"At most {MOST}"):
+    many = [NamedDirection(str(k), "person", AGE.vector) for k in range(MOST_LOADED)]
+    with pytest.raises(UserError, match=f"At most {MOST_LOADED}"):
         shelf.add(many)
     assert shelf.own == [other]
+    shelf.add(many[:120])  # the bundled model's named and found directions are about 100
+    save_shelf(tmp_path / "shelf.json", shelf)
+    assert load_shelf(tmp_path / "shelf.json", DIMS).own == [other, *many[:120]]

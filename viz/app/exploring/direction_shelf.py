@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from training.named_directions import LONGEST_NAME, MOST, NamedDirection, checked
+from training.named_directions import LONGEST_NAME, NamedDirection, checked
 from viz.state import settings
 from viz.state.errors import UserError
 from viz.state.files import write_beside
 from viz.state.person import Shift
+
+MOST_LOADED = 512
+"""More than `save_named` writes for any model: all that was saved can be loaded again."""
 
 DirectionKind = Literal["named", "components", "factors", "motions"]
 
@@ -82,8 +85,8 @@ class DirectionShelf:
             UserError: when there would be too many.
         """
         own = {(d.code, d.name): d for d in (*self.own, *new)}
-        if len(own) > MOST:
-            raise UserError(f"At most {MOST} loaded directions are kept: remove some first.")
+        if len(own) > MOST_LOADED:
+            raise UserError(f"At most {MOST_LOADED} loaded directions are kept: remove some first.")
         self.own = list(own.values())
 
 
@@ -100,7 +103,7 @@ def load_shelf(path: Path, dims: dict[str, int]) -> DirectionShelf:
         return DirectionShelf()
     shelf = DirectionShelf(**settings.fitting_fields(DirectionShelf, data))
     sound: list[NamedDirection] = []
-    for direction in shelf.own[:MOST]:
+    for direction in shelf.own[:MOST_LOADED]:
         try:
             sound.append(checked(asdict(direction), dims))
         except ValueError:
