@@ -68,9 +68,10 @@ def combo(
                 imgui.pop_id()
         imgui.end_combo()
     record(row.name)
-    found_by(*captions, *captions.values())
+    words = {option: option if isinstance(option, str) else "" for option in captions}
+    found_by(*words.values(), *captions.values())
     for option, caption in captions.items():
-        if offer(f"{row.name}/{caption}", tooltip, option):
+        if offer(f"{row.name}/{caption}", tooltip, words[option]):
             new = option
     _chevron(low.x + row.width - style.px(15), low.y + row.height / 2)
     if (reset_clicked() or row.reset) and default is not None:

@@ -68,6 +68,7 @@ _ALSO = {
     "Distance": "zoom dolly radius",
     "Target rate": "fps speed",
     "Frame rate": "fps",
+    "Truncation ψ": "psi",
 }
 """Other words that find a command, a panel or a control, by its name."""
 

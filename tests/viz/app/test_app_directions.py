@@ -70,11 +70,11 @@ def test_named_directions_are_stepped_along(start: Start, named: Path, tmp_path:
     assert not np.array_equal(before, smiling)
     press(desk, "Skin/-2")
     both = desk.picture()
-    desk.until(lambda: "Directions/motion 0/Solo" in controls.rects)
-    press(desk, "motion 0/Solo")
+    desk.until(lambda: "Directions/Smile in use/Solo" in controls.rects)
+    press(desk, "Smile in use/Solo")
     assert np.array_equal(desk.picture(), smiling), "the other step is left out"
     assert commands.state.latent.shifts[0].muted
-    press(desk, "motion 0/Solo")
+    press(desk, "Smile in use/Solo")
     assert np.array_equal(desk.picture(), both)
 
     steps = commands.history.steps

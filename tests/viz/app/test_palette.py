@@ -75,6 +75,12 @@ def test_all_keys_and_settings_are_listed(desk: AppDriver) -> None:
     }
     for name in ("Yaw", "Field of view", "Raw pixels", "Theme: Light", "Speed", "Frame rate"):
         assert name in names
+    for words, name in (
+        ("fov", "Field of view"),
+        ("psi", "Truncation ψ"),
+        ("turntable", "Auto-orbit"),
+    ):
+        assert best_matches(words, listed)[0].name == name
     desk.key("Escape")
     assert not desk.app.dialogs.is_open
     assert not any(name.startswith("##") for name in controls.rects)

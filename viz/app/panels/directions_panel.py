@@ -278,7 +278,9 @@ def _in_use(state: SessionState, commands: Commands) -> None:
         for owner, moves in ((state.latent, False), (state.motion, True)):
             for index, shift in enumerate(owner.shifts):
                 imgui.table_next_column()
-                _step_in_use(commands, shift, moves, f"{'motion' if moves else 'latent'} {index}")
+                imgui.push_id(f"{moves} {index}")
+                _step_in_use(commands, shift, moves)
+                imgui.pop_id()
     any_used = bool(state.latent.shifts or state.motion.shifts)
     button_row(
         Button(
@@ -303,8 +305,9 @@ def _in_use(state: SessionState, commands: Commands) -> None:
     )
 
 
-def _step_in_use(commands: Commands, shift: Shift, moves: bool, key: str) -> None:
+def _step_in_use(commands: Commands, shift: Shift, moves: bool) -> None:
     name = commands.name_of(shift)
+    key = f"{name} in use"
     layers = f" ({_span(shift.layers)})" if shift.layers else ""
     muted = " It is muted." if shift.muted else ""
     about = f"{name}{layers}: right-click to reset.{muted}"
