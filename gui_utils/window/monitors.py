@@ -9,11 +9,19 @@ Rect = tuple[int, int, int, int]
 COMFORTABLE = (1280, 800)
 
 
+def mode_of(monitor: Any) -> Any:
+    """GLFW's present mode of a monitor; None for one that was pulled out just now."""
+    try:
+        return glfw.get_video_mode(monitor)
+    except ValueError:  # GLFW has none, and the binding reads it all the same
+        return None
+
+
 def monitor_rect(monitor: Any) -> Rect:
-    """Left, top, width and height of a monitor."""
+    """Left, top, width and height of a monitor; empty for one that was pulled out just now."""
     left, top = glfw.get_monitor_pos(monitor)
-    mode = glfw.get_video_mode(monitor)
-    return left, top, mode.size.width, mode.size.height
+    mode = mode_of(monitor)
+    return (left, top, mode.size.width, mode.size.height) if mode else (left, top, 0, 0)
 
 
 def names() -> list[str]:

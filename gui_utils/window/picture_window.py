@@ -102,7 +102,8 @@ class PictureWindow:
     def cover(self, monitor: str) -> None:
         """Covers a monitor; without a monitor of that name it becomes a window with a frame."""
         found: Any = monitors.by_name(monitor)
-        if found is None:
+        mode = monitors.mode_of(found) if found else None
+        if mode is None:
             if glfw.get_window_monitor(self._handle):
                 no_monitor: Any = None
                 place = (64, 64, *_WINDOWED)
@@ -110,7 +111,6 @@ class PictureWindow:
             glfw.set_input_mode(self._handle, glfw.CURSOR, glfw.CURSOR_NORMAL)
             self.monitor = ""
         else:
-            mode = glfw.get_video_mode(found)
             size = (mode.size.width, mode.size.height)
             glfw.set_window_monitor(self._handle, found, 0, 0, *size, mode.refresh_rate)
             glfw.set_input_mode(self._handle, glfw.CURSOR, glfw.CURSOR_HIDDEN)

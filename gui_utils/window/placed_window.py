@@ -34,6 +34,7 @@ class PlacedWindow:
     ) -> None:
         self._vsync = vsync
         self._before_fullscreen: tuple[monitors.Rect, bool] | None = None
+        self._covered: monitors.Rect | None = None
         init_glfw()
         self.handle: Any = create_window(
             title, monitors.limit_size(size or monitors.default_size()), visible, maximized
@@ -58,10 +59,7 @@ class PlacedWindow:
             if monitor is None:
                 return
             self._before_fullscreen = (self._normal, self._is_maximized())
-            mode = glfw.get_video_mode(monitor)
-            glfw.set_window_monitor(
-                self.handle, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate
-            )
+            self._cover(monitor)
         elif self._before_fullscreen is not None:
             rect, maximized = self._before_fullscreen
             self._before_fullscreen = None
@@ -72,6 +70,25 @@ class PlacedWindow:
         # Some drivers forget the swap interval when the window changes monitor.
         glfw.swap_interval(1 if self._vsync else 0)
         self._on_event()
+
+    def follow_monitor(self) -> None:
+        """Cover the monitor again where a fullscreen window no longer does: it has another
+        resolution or place, or was off for a while."""
+        if not self.fullscreen:
+            return
+        covered: Any = glfw.get_window_monitor(self.handle)
+        monitor: Any = covered or monitors.monitor_at(self._rect())
+        if monitor and (not covered or monitors.monitor_rect(monitor) != self._covered):
+            self._cover(monitor)
+            self._on_event()
+
+    def _cover(self, monitor: Any) -> None:
+        mode = monitors.mode_of(monitor)
+        if mode is not None:
+            self._covered = monitors.monitor_rect(monitor)
+            glfw.set_window_monitor(
+                self.handle, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate
+            )
 
     @property
     def monitor(self) -> str:

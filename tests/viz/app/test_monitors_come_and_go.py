@@ -67,8 +67,9 @@ def two_monitors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
         if not number:
             pytest.skip("an X server with the dummy driver does not start here")
         monkeypatch.setenv("DISPLAY", f":{number}")
-        for size in ("800x600", "640x480"):
-            _xrandr("--addmode", "DUMMY1", size)
+        for monitor in ("DUMMY0", "DUMMY1"):
+            for size in ("800x600", "640x480"):
+                _xrandr("--addmode", monitor, size)
         plug_in()
         yield
     finally:
@@ -125,3 +126,13 @@ def test_the_second_monitor_is_pulled_out_and_plugged_in(
     show.until(lambda: audience.screen is not None and audience.screen.size == (640, 480))
     assert audience.screen is not None
     assert audience.screen.monitor == "DUMMY1"
+
+    show.commands.interface.audience = "here"
+    show.until(lambda: audience.is_here and show.window.fullscreen)
+    _xrandr("--output", "DUMMY0", "--mode", "640x480")
+    show.until(lambda: show.window.framebuffer_size == (640, 480))
+    plug_in()
+    _xrandr("--output", "DUMMY0", "--off")
+    show.until(lambda: show.window.monitor == "DUMMY1")
+    show.until(lambda: show.window.framebuffer_size == (800, 600))
+    assert show.window.fullscreen

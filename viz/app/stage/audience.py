@@ -235,6 +235,7 @@ class Audience:
             if not self._entered_fullscreen:
                 self._entered_fullscreen = True
                 self._window.fullscreen = True
+            self._window.follow_monitor()
             return
         self._leave_fullscreen()
         monitor = "" if target == FRAMED else target
