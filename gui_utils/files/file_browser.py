@@ -404,7 +404,7 @@ class Browser:
         if typed.strip().endswith(_SEPARATORS):
             self._refuse(f"There is no folder {path}.")
             return None
-        self._name = path.name
+        self._name = path.name if path.parent == self._folder else str(path)
         return self._take(path)
 
     def _take(self, path: Path) -> list[str] | None:
@@ -429,7 +429,8 @@ class Browser:
             reason = getattr(error, "strerror", None) or error
             return f"{path.name} cannot be used: {reason}."
         if self._kind == "open" and not is_file(path):
-            return f"There is no file {path.name} here."
+            is_here = path.parent == self._folder
+            return f"There is no file {path.name} here." if is_here else f"There is no file {path}."
         return ""
 
     def _refuse(self, problem: str) -> None:

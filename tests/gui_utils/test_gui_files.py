@@ -171,6 +171,10 @@ def test_missing_file_keeps_the_dialog_and_escape_cancels(driver: Driver, folder
     driver.type("none.pkl")
     assert state.answer is None
     assert dialog.is_open
+    driver.click("Files/Path")
+    driver.type(str(folder / "inner" / "a.pkl"))
+    driver.click("Files/Open")
+    assert state.answer is None, "a file of that name in the folder on show is another one"
     driver.xdo("key", "Escape")
     if dialog.is_open:
         driver.xdo("key", "Escape")
