@@ -188,7 +188,7 @@ class App:
             return False
         if now - self._drawn > _PASSING_SECONDS:
             return False
-        asked = self.window.wait(self._patience())
+        asked = self.window.wait(self._patience()) or commands.control.inbox.has_values
         now = time.perf_counter()
         try:
             self._events.poll(now)

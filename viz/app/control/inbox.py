@@ -31,6 +31,11 @@ class Inbox:
         words, value = self._last
         return words if value is None else f"{words}: {value:.4g}"
 
+    @property
+    def has_values(self) -> bool:
+        """Whether values wait for a frame."""
+        return bool(self._values)
+
     def receive(self, key: str, *values: float, text: str = "") -> None:
         """Takes values of an input, in order.
 
