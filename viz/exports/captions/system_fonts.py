@@ -100,7 +100,6 @@ def _own_path(weight: Weight) -> str:
     return str(Path(next(iter(folders or [""]))) / "assets" / "fonts" / "Roboto" / _OWN[weight])
 
 
-@functools.lru_cache(4096)
 def font_with(character: str, outlines: bool = False) -> FontFile | None:
     """The best font of this computer that has a character; None where no font has it.
 
