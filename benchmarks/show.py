@@ -159,7 +159,11 @@ class ShowBench(Bench):
 
     def turning(self, seconds: float) -> tuple[float, ...]:
         """Likewise of a head that the mouse turns: each picture is rendered for it."""
-        return _by_picture(self.orbit(3, seconds))
+        press("keydown", "ctrl")  # without it the mouse changes nothing during a show
+        try:
+            return _by_picture(self.orbit(3, seconds))
+        finally:
+            press("keyup", "ctrl")
 
 
 def _by_picture(row: MovementRow) -> tuple[float, float]:
