@@ -9,6 +9,7 @@ from viz.app.commands import Commands
 from viz.app.file_watcher import FileWatch
 from viz.render.messages import (
     Cancelled,
+    Dropped,
     Event,
     Failed,
     Loaded,
@@ -64,6 +65,8 @@ class WorkerEvents:
             commands.second_loaded(event)
         elif isinstance(event, Failed):
             self._failed(event)
+        elif isinstance(event, Dropped):
+            commands.scheduler.dropped(event.request)
         elif isinstance(event, Cancelled):
             commands.notify("info", f"{event.name}: stopped.")
             self._fall_back()

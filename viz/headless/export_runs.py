@@ -28,7 +28,7 @@ from viz.headless.export_source import (
     opened_session,
 )
 from viz.headless.ranks import Ranks, from_environment
-from viz.render import models, person_file
+from viz.render import memory, models, person_file
 from viz.render.comparing import second_model
 from viz.render.models import Model
 from viz.render.renderer import Renderer
@@ -206,6 +206,7 @@ def load(path: str, device: torch.device) -> Model:
     Raises:
         UserError: when it cannot be used.
     """
+    memory.keep_freed()
     return finish(models.load_model(path, device))
 
 

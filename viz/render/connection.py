@@ -187,11 +187,16 @@ class WorkerConnection:
 
     # What is asked for ------------------------------------------------------------------------
 
-    def submit(self, request: RenderRequest) -> None:
+    def submit(self, request: RenderRequest, waits: bool = False) -> None:
         """Requests a picture in place of any that is waiting. An unfinished full picture is
-        dropped; an unfinished preview is not, or a continuous drag would never show one."""
+        dropped; an unfinished preview is not, or a continuous drag would never show one.
+
+        Args:
+            request: what to show.
+            waits: whether an unfinished full picture is finished first, too.
+        """
         self._request = request
-        self._send(Render(request))
+        self._send(Render(request, waits))
 
     def submit_idle(self, requests: tuple[RenderRequest, ...], appends: bool = False) -> None:
         """Requests pictures to be rendered in idle time, one after the other; they are lost if the

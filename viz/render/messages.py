@@ -30,6 +30,8 @@ class Render:
     """Requests a picture in place of any that is waiting."""
 
     request: RenderRequest
+    waits: bool = False
+    """Whether the picture under way is finished first, even if it is a full one."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Dropped:
-    """A full picture was abandoned for a newer request."""
+    """A picture was abandoned, or not begun, for a newer request."""
 
     request: RenderRequest
 

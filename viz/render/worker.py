@@ -8,7 +8,6 @@ progress and either can be stopped.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import logging
 import math
@@ -24,6 +23,7 @@ from typing import Any
 import psutil
 import torch
 
+from viz.render import memory
 from viz.render.comparing import side_by_side
 from viz.render.messages import (
     ArrayRing,
@@ -119,7 +119,7 @@ class Worker:
         self._device_name = device
         self._device = torch.device("cpu")
         self._changed = threading.Condition()
-        self._slot: RenderRequest | None = None
+        self._slot: Render | None = None
         self._requested = 0.0
         """When a picture to show was requested last; see `time.monotonic`."""
         self._idle: deque[RenderRequest] = deque()
@@ -139,6 +139,7 @@ class Worker:
 
     def serve(self) -> None:
         """Serves the window until it sends `Quit` or is gone."""
+        memory.keep_freed()
         threading.Thread(target=self._listen, name="listener", daemon=True).start()
         self._choose_device()
         with torch.inference_mode():
@@ -163,9 +164,9 @@ class Worker:
             message = replace(message, requests=tuple(self._not_stored(message.requests)))
         with self._changed:
             if isinstance(message, Render):
-                if self._slot is not None and self._slot.preview is None:
-                    self._tell(Dropped(self._slot))
-                self._slot, self._requested = message.request, time.monotonic()
+                if self._slot is not None:
+                    self._tell(Dropped(self._slot.request))
+                self._slot, self._requested = message, time.monotonic()
             elif isinstance(message, RenderIdle):
                 if not message.appends:
                     self._idle.clear()
@@ -224,12 +225,12 @@ class Worker:
                 self._changed.wait(min(pauses, default=None))
             if self._stop:
                 return False
-            request = None
+            message = None
             if self._has_request:
-                request, self._slot = self._slot, None
+                message, self._slot = self._slot, None
         if self.renderer is not None:
-            if request is not None:
-                self._render(self.renderer, request)
+            if message is not None:
+                self._render(self.renderer, message.request)
             if self._idle_pause == 0:
                 self._render_idle(self.renderer)
         if self._job_pause == 0:
@@ -312,7 +313,9 @@ class Worker:
 
     def _render(self, renderer: Renderer, request: RenderRequest) -> None:
         def check() -> None:
-            if self._stop or (request.preview is None and self._slot is not None):
+            slot = self._slot
+            replaced = slot is not None and not slot.waits and request.preview is None
+            if self._stop or replaced:
                 raise SupersededError
 
         try:
@@ -487,14 +490,7 @@ class Worker:
         with self._changed:
             self._running = None
         self._tell(event)
-        _return_memory()
-
-
-def _return_memory() -> None:
-    """Gives what is free back to the system. The C library of Linux keeps it otherwise: 700 MB
-    after a person was made."""
-    with contextlib.suppress(AttributeError, OSError, TypeError):  # other systems have no such call
-        ctypes.CDLL(None).malloc_trim(0)
+        memory.give_back()
 
 
 def _place(mesh: MeshData | None, meshes: tuple[MeshData | None, ...]) -> int | None:

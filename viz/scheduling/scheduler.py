@@ -16,6 +16,7 @@ The window's loop uses it like this:
     # events of the worker
     shown = scheduler.answered(result)                  # a result to show, or None
     scheduler.failed(request)                           # Failed, or a request that was lost
+    scheduler.dropped(request)                          # Dropped
     scheduler.forget(model)                             # Loaded
     # the timeline's bar
     ready = scheduler.ready(finder.clip(state, interface))
@@ -23,6 +24,7 @@ The window's loop uses it like this:
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -41,9 +43,13 @@ MOST_FILL_SECONDS = 6.0
 """A clip that would take longer than this, in seconds, is not rendered ahead at rest."""
 _QUICK_MS = 150.0
 """A full picture that takes no longer needs no preview before it, unless something moves."""
-_SAVES = 0.75
-"""Largest fraction of the full picture's time that a preview in a loop may take. The full picture
-is rendered later anyway, so that the preview must be much faster to be of use."""
+_MOST_UNDER_WAY = 2
+"""Pictures of a loop that are requested at the same time: one that is rendered, one that waits."""
+_LOOP_RATE = 12.5
+"""Most previews per second that a loop aims at: full pictures soon take their places, and until
+then detail matters more."""
+_LOOP_FLOOR = 0.75
+"""Least `Preview.scale` of a loop's previews: nothing is dragged that would hide less detail."""
 _SMOOTH_RATE = 60.0
 """Steps per second of automatic motion where full pictures are rendered quickly."""
 _SMOOTH_MS = (10.0, 14.0)
@@ -69,14 +75,14 @@ class RequestScheduler:
     """Turns what the state shows into requests, or into cached pictures.
 
     Args:
-        submit: takes a request; the newest wins. Each is followed by a call of `answered` or
-            `failed`, or by none if a newer one replaced it.
+        submit: takes a request, and whether it waits for the one under way instead of replacing it.
+            Each is followed by a call of `answered`, `failed` or `dropped`.
         pictures: the cache of pictures.
     """
 
     def __init__(
         self,
-        submit: Callable[[RenderRequest], None],
+        submit: Callable[[RenderRequest, bool], None],
         pictures: PictureCache | None = None,
     ) -> None:
         self._submit = submit
@@ -110,8 +116,8 @@ class RequestScheduler:
         self._asked: RenderRequest | None = None
         self._wanted: RenderRequest | None = None
         self._changed = 0.0
-        self._pending: RenderRequest | None = None
         self._under_way: dict[RenderRequest, _Purpose] = {}
+        """What was requested and neither answered nor dropped, the oldest first."""
         self._displayed: RenderResult | None = None
         self._displayed_since = -math.inf
         self._complete: tuple[Loop, int] | None = None
@@ -208,7 +214,7 @@ class RequestScheduler:
             self._ask_playing(full, interface, now, upcoming)
         if not (is_full or playing):
             self._ask(full, moving, interface, now, whole)
-        if upcoming is not None and may_fill and self._pending is None:
+        if upcoming is not None and may_fill and self._has_room:
             self._fill(upcoming, is_full and not moving, interface, now)
         if kept is None or not usable or kept is self._displayed:
             return None
@@ -245,25 +251,35 @@ class RequestScheduler:
             return
         if not self._is_quick(full, upcoming.loop.rate) and self._gap(upcoming, interface) is None:
             return  # the picture before it suffices
-        pending = self._pending
-        if pending is not None and _full(pending) == full:  # it is already being rendered ahead
-            self._under_way[pending] = _Purpose(now, shows=True, repeats=True)
-            self._asked, self.waiting_since = pending, now
-            return
+        for request in self._under_way:
+            if _full(request) == full:  # it is already being rendered ahead
+                self._show_coming(request, now, repeats=True)
+                return
         self._submit_shown(self._preview(full, interface, upcoming.loop), now, repeats=True)
 
     def _submit_shown(self, request: RenderRequest, now: float, repeats: bool = False) -> None:
-        self._asked, self.waiting_since = request, now
-        if request == self._pending:  # to be kept so far
-            self._under_way[request] = _Purpose(now, True, repeats)
+        if request in self._under_way:  # to be kept so far
+            self._show_coming(request, now, repeats)
         else:
+            self._asked, self.waiting_since = request, now
             self._send(request, _Purpose(now, True, repeats))
 
-    def _send(self, request: RenderRequest, purpose: _Purpose) -> None:
-        self._under_way.pop(request, None)
+    def _show_coming(self, request: RenderRequest, now: float, repeats: bool) -> None:
+        """Shows a picture that is under way once it comes."""
+        self._asked, self.waiting_since = request, now
+        known = self._under_way[request]
+        self._under_way[request] = replace(known, since=now, shows=True, repeats=repeats)
+
+    def _send(self, request: RenderRequest, purpose: _Purpose, *, waits: bool = False) -> None:
         self._under_way[request] = purpose
-        self._pending = request
-        self._submit(request)
+        self._submit(request, waits)
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether a picture of a loop may be requested now. One waits while another one of the loop
+        is rendered, so that the renderer need not wait for the window."""
+        under_way = self._under_way.values()
+        return len(under_way) < _MOST_UNDER_WAY and all(p.repeats for p in under_way)
 
     def _preview(
         self, full: RenderRequest, interface: Interface, loop: Loop | None = None
@@ -271,13 +287,16 @@ class RequestScheduler:
         # With previews switched off it leaves nothing out, but is still sent as a preview: each
         # newer request drops an unfinished full picture, so that a long drag would show none.
         chosen = Preview()
-        if interface.previews:
-            rate = min(interface.target_rate, loop.rate) if loop else interface.target_rate
-            chosen = self._previews.choose(full, rate, interface.preview_floor)
-            spent = self._previews.milliseconds(full, chosen)
+        if interface.previews and loop:
+            rate = min(interface.target_rate, loop.rate, _LOOP_RATE)
             whole = self.full_ms(full)
-            if loop and spent is not None and whole is not None and spent > _SAVES * whole:
+            if whole is not None and whole <= 1000 / rate:
                 chosen = FINEST
+            else:
+                floor = max(interface.preview_floor, _LOOP_FLOOR)
+                chosen = self._previews.choose(full, rate, floor)
+        elif interface.previews:
+            chosen = self._previews.choose(full, interface.target_rate, interface.preview_floor)
         return replace(full, preview=chosen)
 
     def spare(
@@ -291,7 +310,7 @@ class RequestScheduler:
             now: clock time, seconds.
             upcoming: what plays; the renderer is idle once all its pictures are kept.
         """
-        if self._pending is not None or self._asked is None:
+        if self._under_way or self._asked is None:
             return
         if upcoming is not None and upcoming.playing:
             if self._complete != (upcoming.loop, self.pictures.version):
@@ -343,7 +362,7 @@ class RequestScheduler:
             request = self._preview(gap, interface, loop)
         elif upcoming.playing:
             # Pictures that would be too late in this round are left for the next one.
-            late = math.ceil(spent / 1000 * loop.rate)
+            late = math.ceil((1 + len(self._under_way)) * spent / 1000 * loop.rate)
             request = next(self._missing(loop, upcoming.index + late), None)
         elif rests and now - self._changed >= FILL_SECONDS:
             missing = list(self._missing(loop, upcoming.index))
@@ -352,14 +371,15 @@ class RequestScheduler:
             request = next(iter(missing), None)
         else:
             return
-        if request is None:
+        if request is not None:
+            self._send(request, _Purpose(now, shows=False, repeats=True), waits=True)
+        elif not self._under_way:
             self._complete = loop, self.pictures.version
-        else:
-            self._send(request, _Purpose(now, shows=False, repeats=True))
 
     def _missing(self, loop: Loop, index: int) -> Iterator[RenderRequest]:
-        """Requests of a loop whose full pictures have yet to be rendered."""
-        return (request for request in loop.ahead(index) if not self._has(request))
+        """Requests of a loop whose full pictures have yet to be requested."""
+        under_way = self._under_way
+        return (r for r in loop.ahead(index) if not self._has(r) and r not in under_way)
 
     def _gap(self, upcoming: Upcoming, interface: Interface) -> RenderRequest | None:
         """The next picture that a loop lacks to be shown from the cache at the target rate, or at
@@ -371,9 +391,9 @@ class RequestScheduler:
         if spent is not None:
             able = min(spent / 1000, 1 / _LEAST_RATE)
             apart = max(apart, math.ceil(loop.rate * able))
-        missing = 0
+        missing, coming = 0, {_full(request) for request in self._under_way}
         for request in loop.ahead(upcoming.index):
-            missing = 0 if self.pictures.has(request) else missing + 1
+            missing = 0 if self.pictures.has(request) or request in coming else missing + 1
             if missing >= apart:
                 return request
         return None
@@ -406,11 +426,11 @@ class RequestScheduler:
             None if it was rendered for later, or something newer is shown.
         """
         request = result.request
-        purpose = self._under_way.get(request)
-        while request in self._under_way:  # older ones have been replaced
-            del self._under_way[next(iter(self._under_way))]
-        if request == self._pending:
-            self._pending = None
+        before = list(itertools.takewhile(lambda other: other != request, self._under_way))
+        purpose = self._under_way.pop(request, None)
+        if purpose is not None:
+            for older in before:  # they have been replaced
+                del self._under_way[older]
         if request == self._asked:
             self.waiting_since = None
         self._previews.measured(result)
@@ -427,8 +447,6 @@ class RequestScheduler:
 
     def failed(self, request: RenderRequest | None = None) -> None:
         """Notes that a requested picture will not come; None means all that are under way."""
-        if request is None or request == self._pending:
-            self._pending = None
         if request is None or request == self._asked:
             self.waiting_since = None
         if request is None:
@@ -436,6 +454,12 @@ class RequestScheduler:
         else:
             self._under_way.pop(request, None)
             self._failed.add(_full(request))  # so that it is not tried over and over
+
+    def dropped(self, request: RenderRequest) -> None:
+        """Notes that a requested picture will not come, as a newer request took its place."""
+        purpose = self._under_way.pop(request, None)
+        if purpose is not None and purpose.shows and request == self._asked:
+            self._asked, self.waiting_since = None, None
 
 
 def _full(request: RenderRequest) -> RenderRequest:

@@ -17,7 +17,7 @@ from tests.viz.render import worker_desk
 from tests.viz.render.worker_desk import PATIENCE, STEPS, Desk, Job, request, stages_of, until, wait
 from tests.viz.render.worker_thread import WorkerThread
 from viz.render.connection import WorkerConnection
-from viz.render.messages import Failed, Finished, Loaded, Ready, Rendered
+from viz.render.messages import Dropped, Failed, Finished, Loaded, Ready, Rendered
 from viz.state import layouts
 from viz.state.person import Latent
 from viz.state.types import Preview, Quality, RenderRequest, SessionState
@@ -87,7 +87,9 @@ def test_the_newest_request_wins_and_none_is_answered_late(ready: Desk):
     assert ready.poll() == []
 
 
-def test_previews_finish_and_full_pictures_give_way(ready: Desk, monkeypatch: pytest.MonkeyPatch):
+def test_full_pictures_give_way_to_what_does_not_wait_for_them(
+    ready: Desk, monkeypatch: pytest.MonkeyPatch
+):
     started, go_on = threading.Event(), threading.Event()
     renderer = ready.renderer
     stages = stages_of(renderer)
@@ -98,7 +100,8 @@ def test_previews_finish_and_full_pictures_give_way(ready: Desk, monkeypatch: py
         assert go_on.wait(PATIENCE)
         return planes(*arguments, **options)
 
-    for preview, is_answered in ((None, False), (Preview(), True)):
+    cases = ((None, False, False), (Preview(), False, True), (None, True, True))
+    for preview, waits, is_answered in cases:
         renderer.cache.clear()
         monkeypatch.setattr(stages, "planes", slow_planes)
         started.clear()
@@ -106,9 +109,11 @@ def test_previews_finish_and_full_pictures_give_way(ready: Desk, monkeypatch: py
         first, second = request(0.1, preview), request(0.9)
         ready.submit(first)
         assert started.wait(PATIENCE)
-        ready.submit(second)
+        ready.submit(second, waits)
         monkeypatch.setattr(stages, "planes", planes)
         go_on.set()
+        if not is_answered:
+            assert wait(ready, Dropped).request == first
         answers = [wait(ready, Rendered).result.request]
         while answers[-1] != second:
             answers.append(wait(ready, Rendered).result.request)

@@ -62,7 +62,7 @@ def test_what_stands_still_or_is_a_mesh_is_one_picture() -> None:
 
 
 def test_pictures_of_a_model_wait_for_its_return() -> None:
-    scheduler = RequestScheduler(lambda _: None)
+    scheduler = RequestScheduler(lambda *_: None)
     one, two = (replace(sample_model(), weights=name) for name in ("one", "two"))
     request = layouts.full_request(SessionState())
     scheduler.forget(one)

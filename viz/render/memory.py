@@ -1,0 +1,24 @@
+"""What the C library does with memory that tensors have freed. Only Linux's has these calls."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+
+_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
+"""Options of `mallopt`."""
+
+
+def keep_freed() -> None:
+    """Keeps up to 256 MB of it for the next tensors. By default large activations go back to the
+    system and come again with each picture, empty pages first: an eighth of its time."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(_MMAP_THRESHOLD, 2**25)  # the most that it takes
+        library.mallopt(_TRIM_THRESHOLD, 2**28)
+
+
+def give_back() -> None:
+    """Gives all of it back to the system: 700 MB after a person was made."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
