@@ -178,10 +178,11 @@ def _previews(renderer: Renderer, task: str, quality: Quality, rate: float) -> s
 
 
 def _mesh(G: Generator, renderer: Renderer, quality: Quality, resolution: int) -> TaskRow:
-    """A mesh of the first person, and the grid of densities that a plain one begins with."""
+    """A mesh of the first person, and the surface on a grid of which every point is evaluated."""
     shot = replace(shots("first", 0), view="mesh")
-    planes = renderer.planes(shot, quality)
-    sigma = geometry.sigma_grid(G, planes, 32)
+    field = geometry.DensityField(G, renderer.planes(shot, quality))
+    axis = torch.linspace(-field.box / 2, field.box / 2, 32, device=field.device)
+    sigma = field.over(axis, axis, axis).cpu().numpy()
     level = float(np.logaddexp(0, np.quantile(sigma, 0.9) - 1))  # some surface in any model
     quality = replace(quality, mesh_resolution=resolution, mesh_level=level)
     row = TaskRow(f"mesh {resolution}")
@@ -189,7 +190,8 @@ def _mesh(G: Generator, renderer: Renderer, quality: Quality, resolution: int) -
     renderer.render(RenderRequest((shot,), quality))
     row.ours.append((time.perf_counter() - begin) * 1000)
     begin = time.perf_counter()
-    geometry.isosurface(geometry.sigma_grid(G, planes, resolution), geometry.sigma_level(level), 1)
+    grid = geometry.Grid.cube(field.box, resolution)
+    finish(geometry.surface_steps(field, grid, geometry.sigma_level(level), sparse=False))
     row.plain.append((time.perf_counter() - begin) * 1000)
     return row
 

@@ -72,6 +72,12 @@ def imported(path: Path, at_run_time: bool = False) -> set[str]:
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
                 found.add(full if full in MODULES else str(node.module))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "deferred":
+            (place,) = node.args  # viz.exports.table.deferred: "module:function"
+            module, name = ast.literal_eval(place).split(":")
+            code = ast.parse(MODULES[module].read_text("utf-8")).body
+            assert name in {getattr(part, "name", "") for part in code}, f"{place} is gone"
+            found.add(module)
     return found
 
 

@@ -15,7 +15,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from viz.exports.embedding import session_text
 from viz.state import named_files, session
+from viz.state.errors import UserError
 from viz.state.files import Stamp, file_stamp
 from viz.state.types import SessionState
 
@@ -71,6 +73,15 @@ def same(first: str, second: str) -> bool:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     return one == other
+
+
+def made(path: Path, recipe: str) -> bool:
+    """Whether a file that exists was made by a recipe."""
+    try:
+        found = session_text(path)
+    except UserError:
+        return False
+    return found is not None and same(found, recipe)
 
 
 def version() -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from viz.exports import frame_layout
 from viz.exports.frame_options import FrameOptions, PictureOptions, VideoOptions
@@ -22,14 +23,9 @@ from viz.exports.mesh_options import (
 )
 from viz.exports.options import Estimate, Occasion, Options
 from viz.exports.shows import cue_takes, show_options
+from viz.state.jobs import Steps
 
-if TYPE_CHECKING:
-    from viz.render.renderer import Renderer
-    from viz.state.jobs import Steps
-    from viz.state.types import SessionState
-
-
-Run = Callable[..., "Steps[Path]"]
+Run = Callable[..., Steps[Path]]
 """run(renderer, state, options, path, *, overwrite=False)."""
 
 
@@ -65,61 +61,15 @@ class Exporter:
     is stopped. `run` then takes share=(number, count): which of how many processes this is."""
 
 
-def _picture(*args: Any, **options: Any) -> Steps[Path]:
-    from viz.exports.pictures import frames
+def deferred(place: str) -> Callable[..., Any]:
+    """The function "module:name" of another file, which is imported when it is first called: what
+    it needs, such as torch, takes seconds to import."""
+    module, name = place.split(":")
 
-    return frames.export_picture(*args, **options)
+    def run(*args: Any, **options: Any) -> Any:
+        return getattr(import_module(module), name)(*args, **options)
 
-
-def _frames(*args: Any, **options: Any) -> Steps[Path]:
-    from viz.exports.pictures import frames
-
-    return frames.export_frames(*args, **options)
-
-
-def _video(*args: Any, **options: Any) -> Steps[Path]:
-    from viz.exports.video import video_export
-
-    return video_export.export_video(*args, **options)
-
-
-def _mesh(*args: Any, **options: Any) -> Steps[Path]:
-    from viz.exports.meshes import mesh_export
-
-    return mesh_export.export_mesh(*args, **options)
-
-
-def _mesh_sequence(
-    renderer: Renderer,
-    state: SessionState,
-    options: MeshSequenceOptions,
-    path: Path,
-    *,
-    overwrite: bool = False,
-) -> Steps[Path]:
-    from viz.exports.meshes import mesh_export
-
-    return mesh_export.export_mesh_sequence(
-        renderer, state, options.mesh, options.sequence, path, overwrite=overwrite
-    )
-
-
-def _points(*args: Any, **options: Any) -> Steps[Path]:
-    from viz.exports.meshes import mesh_export
-
-    return mesh_export.export_points(*args, **options)
-
-
-def _volume(*args: Any, **options: Any) -> Steps[Path]:
-    from viz.exports.meshes import mesh_export
-
-    return mesh_export.export_volume(*args, **options)
-
-
-def _show(*args: Any, **options: Any) -> Steps[Path]:
-    from viz.exports.shows import show_export
-
-    return show_export.export_show(*args, **options)
+    return run
 
 
 EXPORTERS: dict[str, Exporter] = {
@@ -131,7 +81,7 @@ EXPORTERS: dict[str, Exporter] = {
             "The moment shown, as a PNG.",
             (".png",),
             PictureOptions,
-            _picture,
+            deferred("viz.exports.pictures.frames:export_picture"),
             frame_layout.estimate_picture,
             frame_layout.problems_of_picture,
             command="render",
@@ -149,7 +99,7 @@ EXPORTERS: dict[str, Exporter] = {
             "A movement as a folder of numbered PNGs.",
             ("",),
             FrameOptions,
-            _frames,
+            deferred("viz.exports.pictures.frames:export_frames"),
             frame_layout.estimate_movement,
             frame_layout.problems_of_movement,
             examples=(
@@ -165,7 +115,7 @@ EXPORTERS: dict[str, Exporter] = {
             "A movement as MP4, MOV, GIF or WebP.",
             (".mp4", ".mov", ".gif", ".webp"),
             VideoOptions,
-            _video,
+            deferred("viz.exports.video.video_export:export_video"),
             frame_layout.estimate_movement,
             frame_layout.problems_of_movement,
             examples=(
@@ -180,7 +130,7 @@ EXPORTERS: dict[str, Exporter] = {
             "The surface of the moment shown.",
             tuple(f".{name}" for name in MESH_FORMATS),
             MeshOptions,
-            _mesh,
+            deferred("viz.exports.meshes.mesh_export:export_mesh"),
             estimate_grid,
             examples=(
                 "--output head.glb",
@@ -195,7 +145,7 @@ EXPORTERS: dict[str, Exporter] = {
             "The surface over the clip: an animated GLB, or a folder of numbered meshes.",
             (".glb", ""),
             MeshSequenceOptions,
-            _mesh_sequence,
+            deferred("viz.exports.meshes.mesh_export:export_mesh_sequence"),
             estimate_sequence,
             examples=("--output head.glb", "--format obj --frames 8 --output heads"),
         ),
@@ -205,7 +155,7 @@ EXPORTERS: dict[str, Exporter] = {
             "Coloured points on the surface.",
             (".ply",),
             PointOptions,
-            _points,
+            deferred("viz.exports.meshes.mesh_export:export_points"),
             estimate_grid,
             examples=("--output head.ply", "--count 50000 --output head.ply"),
             moment=True,
@@ -216,7 +166,7 @@ EXPORTERS: dict[str, Exporter] = {
             "The density at each point of a grid.",
             (".npy",),
             VolumeOptions,
-            _volume,
+            deferred("viz.exports.meshes.mesh_export:export_volume"),
             estimate_volume,
             examples=("--output head.npy", "--resolution 512 --half --output head.npy"),
             moment=True,
@@ -227,7 +177,7 @@ EXPORTERS: dict[str, Exporter] = {
             "The cues, one after the other, as a web page or as a video.",
             show_options.SUFFIXES,
             show_options.ShowOptions,
-            _show,
+            deferred("viz.exports.shows.show_export:export_show"),
             cue_takes.estimate,
             show_options.problems,
             examples=(

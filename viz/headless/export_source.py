@@ -77,6 +77,17 @@ class Item:
     """Its index among the command's exports."""
 
 
+def named_model(checkpoint: str) -> str:
+    """Path of the model that a command names, or of the one that comes with the program.
+
+    Raises:
+        UserError: when there is none.
+    """
+    if found := files.model_file(checkpoint) or files.default_checkpoint():
+        return found
+    raise UserError("There is no model: name one with --checkpoint.")
+
+
 def opened_session(source: Source) -> Opened:
     """The session that the command names, or the one that the program starts with.
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from training.networks.generator import Generator
 from viz.headless.export_runs import load, pick_device
+from viz.headless.export_source import named_model
 from viz.headless.invert_command import InvertOptions
+from viz.headless.progress_bar import shown
 from viz.headless.ranks import Ranks, from_environment
 from viz.portrait import photo_faces
 from viz.portrait.face_marks import FaceMark, PhotoFaces
@@ -20,7 +19,7 @@ from viz.portrait.faces.face import NO_FACE
 from viz.portrait.person_making import make_person
 from viz.state import files, settings
 from viz.state.errors import UserError
-from viz.state.jobs import Report, ReportingSteps, finish
+from viz.state.jobs import finish
 from viz.state.person import PERSON_SUFFIX, UNFINISHED_SUFFIX
 
 
@@ -53,9 +52,7 @@ def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = F
             print(f"{path} already exists: add --overwrite to make it again.")
     if not waiting:
         return True
-    checkpoint = files.model_file(options.checkpoint) or files.default_checkpoint()
-    if not checkpoint:
-        raise UserError("There is no model: name one with --checkpoint.")
+    checkpoint = named_model(options.checkpoint)
     device = pick_device(options.device, ranks)
     model = load(checkpoint, device)
     try:
@@ -107,30 +104,11 @@ def _make(
         G, photo, face.landmarks, options.inversion, path, model, anew=options.overwrite
     )
     try:
-        _drive(steps, photo.name, show)
+        shown(steps, photo.name, show)
     except KeyboardInterrupt:
         if path.with_suffix(UNFINISHED_SUFFIX).exists():
             print("Stopped. Run the same command again to continue.", file=sys.stderr)
         raise
-
-
-def _drive(steps: ReportingSteps[Any], name: str, show: bool) -> None:
-    with (
-        closing(steps),
-        tqdm(
-            total=1.0,
-            desc=name,
-            disable=not show,
-            bar_format="{l_bar}{bar}| {elapsed}<{postfix}",
-            mininterval=0.2 if sys.stderr.isatty() else 10,
-        ) as bar,
-    ):
-        for step in steps:
-            report = step if isinstance(step, Report) else Report(*step)
-            left = report.seconds_left
-            ahead = "?" if left is None else tqdm.format_interval(left)
-            bar.set_postfix_str(f"{ahead} {report.detail}", refresh=False)
-            bar.update((report.fraction or 0.0) - bar.n)
 
 
 def _face(photo: Path, number: int) -> FaceMark:

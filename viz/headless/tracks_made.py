@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
 from pathlib import Path
 
-from tqdm import tqdm
-
 from training.user_folders import expanded
+from viz.headless.export_runs import load
+from viz.headless.export_source import named_model
+from viz.headless.progress_bar import shown
 from viz.headless.track_command import TrackCommandOptions
 from viz.portrait.tracks import tracking
 from viz.render import models
 from viz.state.driving.motion_track import TRACK_SUFFIX, MotionTrack, read_track
 from viz.state.errors import UserError
-from viz.state.files import default_checkpoint, model_file
-from viz.state.jobs import Steps, T, finish
-
-_SCALE = 1000
 
 
 def make_track(options: TrackCommandOptions) -> tuple[Path, str]:
@@ -40,9 +36,9 @@ def make_track(options: TrackCommandOptions) -> tuple[Path, str]:
     if not video.exists():
         raise UserError(f"There is no file {video}.")
     device = models.pick_device(options.device)
-    checkpoint = model_file(options.checkpoint) or default_checkpoint()
-    model = finish(models.load_model(checkpoint, device))
-    _shown(tracking.make_track(model.G, video, options.track, path), video.name)
+    model = load(named_model(options.checkpoint), device)
+    steps = tracking.make_track(model.G, video, options.track, path)
+    shown(steps, video.name, show=sys.stderr.isatty())
     return path, _sentence(read_track(path))
 
 
@@ -51,15 +47,3 @@ def _sentence(track: MotionTrack) -> str:
     missing = f"the face was missing in {lost} of them" if lost else "the face was found in all"
     frames = "1 frame" if len(track) == 1 else f"{len(track)} frames"
     return f"{frames}, {track.fps:g} a second; {missing}."
-
-
-def _shown(steps: Steps[T], name: str) -> T:
-    """Drives steps to their end and shows their progress on a terminal."""
-    with closing(steps), tqdm(total=_SCALE, desc=name, disable=not sys.stderr.isatty()) as bar:
-        while True:
-            try:
-                detail, fraction = next(steps)
-            except StopIteration as end:
-                return end.value
-            bar.set_postfix_str(detail)
-            bar.update(int((fraction or 0) * _SCALE) - bar.n)

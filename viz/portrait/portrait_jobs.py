@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+from viz.exports.table import deferred
 from viz.portrait.face_marks import Box, Point
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.tracks.track_options import TrackOptions
 from viz.state.jobs import Job, ReportingSteps
 from viz.state.types import SessionState
-
-if TYPE_CHECKING:
-    from viz.render.renderer import Renderer
 
 
 @dataclass(frozen=True)
@@ -22,15 +20,13 @@ class FindFacesJob(Job):
     """Finds the faces of a photo, or the one at a place marked by the user. Reports the photo as
     shown; the result is for `PhotoFaces.of_text`."""
 
+    title: ClassVar[str] = "Looking for faces in {path.name}"
+
     path: str
     box: Box | None = None
     """Box of a face that was marked by hand."""
     eyes: tuple[Point, Point] | None = None
     """Eyes of that face."""
-
-    @property
-    def name(self) -> str:
-        return f"Looking for faces in {Path(self.path).name}"
 
 
 @dataclass(frozen=True)
@@ -39,6 +35,7 @@ class MakePersonJob(Job):
     the file. If it is stopped, the file holds the result so far, and the same job resumes from
     there."""
 
+    title: ClassVar[str] = "Making {path.stem}"
     advice: ClassVar[str] = "Start it again: it continues where it stopped."
     photo: str
     landmarks: tuple[Point, ...] = field(repr=False)
@@ -49,21 +46,14 @@ class MakePersonJob(Job):
     model: str = ""
     """Name of the model's file."""
 
-    @property
-    def name(self) -> str:
-        return f"Making {Path(self.path).stem}"
-
 
 @dataclass(frozen=True)
 class LearnFacesJob(Job):
     """Learns the positions and motion of the model's faces from its own pictures, unless that is
     known. The result is the fingerprint of its weights, under which it is stored."""
 
+    title: ClassVar[str] = "Learning this model's faces"
     loses: ClassVar[bool] = False
-
-    @property
-    def name(self) -> str:
-        return "Learning this model's faces"
 
 
 @dataclass(frozen=True)
@@ -71,28 +61,23 @@ class TrackVideoJob(Job):
     """Makes a motion track of a video, or of a folder of frames; the result is the file. If it is
     stopped, the same job continues at the frame that it had reached."""
 
+    title: ClassVar[str] = "Following {video.name}"
     advice: ClassVar[str] = "Open the video again: it continues where it stopped."
     video: str
     path: str
     """The track; an existing one is replaced."""
     options: TrackOptions = field(default_factory=TrackOptions)
 
-    @property
-    def name(self) -> str:
-        return f"Following {Path(self.video).name}"
-
 
 @dataclass(frozen=True)
 class FitTrackJob(Job):
     """Fits the track of a session to its person; its outcome is the new track."""
 
+    title: ClassVar[str] = "Fitting {path.stem}"
+
     state: SessionState
     path: str
     """The new track; one that is there is replaced."""
-
-    @property
-    def name(self) -> str:
-        return f"Fitting {Path(self.path).stem}"
 
 
 @dataclass(frozen=True)
@@ -100,63 +85,34 @@ class IntoVideoJob(Job):
     """Puts the person of a session, moved by its track, into the track's video; the result is the
     file."""
 
+    title: ClassVar[str] = "Exporting {path.name}"
+
     state: SessionState
     path: str
     """The video to write; an existing one is replaced."""
     film: str = ""
     """The track's video; empty to search for it."""
 
-    @property
-    def name(self) -> str:
-        return f"Exporting {Path(self.path).name}"
 
-
-def _find_faces(job: FindFacesJob, _: Renderer) -> ReportingSteps[str]:
-    from viz.portrait import photo_faces
-
-    return photo_faces.find(Path(job.path), job.box, job.eyes)
-
-
-def _make_person(job: MakePersonJob, renderer: Renderer) -> ReportingSteps[Path]:
-    from viz.portrait import person_making
-
-    return person_making.make_person(
-        renderer.G, Path(job.photo), job.landmarks, job.options, Path(job.path), job.model
-    )
-
-
-def _learn_faces(_: LearnFacesJob, renderer: Renderer) -> ReportingSteps[str]:
-    from viz.portrait.tracks import tracking
-
-    return tracking.learn(renderer.G)
-
-
-def _track_video(job: TrackVideoJob, renderer: Renderer) -> ReportingSteps[Path]:
-    from viz.portrait.tracks import tracking
-
-    return tracking.make_track(renderer.G, Path(job.video), job.options, Path(job.path))
-
-
-def _fit_track(job: FitTrackJob, renderer: Renderer) -> ReportingSteps[Path]:
-    from viz.portrait.tracks import person_fit
-
-    return person_fit.fit_track(renderer, job.state, Path(job.path))
-
-
-def _into_video(job: IntoVideoJob, renderer: Renderer) -> ReportingSteps[Path]:
-    from viz.portrait.tracks import pasted_video
-
-    return pasted_video.export_into_video(
-        renderer, job.state, Path(job.path), job.film, overwrite=True
-    )
-
+_find_faces = deferred("viz.portrait.photo_faces:find")
+_make_person = deferred("viz.portrait.person_making:make_person")
+_learn = deferred("viz.portrait.tracks.tracking:learn")
+_make_track = deferred("viz.portrait.tracks.tracking:make_track")
+_fit_track = deferred("viz.portrait.tracks.person_fit:fit_track")
+_export_into_video = deferred("viz.portrait.tracks.pasted_video:export_into_video")
 
 JOBS: dict[type[Any], Callable[[Any, Any], ReportingSteps[Any]]] = {
-    FindFacesJob: _find_faces,
-    MakePersonJob: _make_person,
-    LearnFacesJob: _learn_faces,
-    TrackVideoJob: _track_video,
-    FitTrackJob: _fit_track,
-    IntoVideoJob: _into_video,
+    FindFacesJob: lambda job, _: _find_faces(Path(job.path), job.box, job.eyes),
+    MakePersonJob: lambda job, renderer: _make_person(
+        renderer.G, Path(job.photo), job.landmarks, job.options, Path(job.path), job.model
+    ),
+    LearnFacesJob: lambda _, renderer: _learn(renderer.G),
+    TrackVideoJob: lambda job, renderer: _make_track(
+        renderer.G, Path(job.video), job.options, Path(job.path)
+    ),
+    FitTrackJob: lambda job, renderer: _fit_track(renderer, job.state, Path(job.path)),
+    IntoVideoJob: lambda job, renderer: _export_into_video(
+        renderer, job.state, Path(job.path), job.film, overwrite=True
+    ),
 }
 """How to run each job, for `viz.render.worker.Worker`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -67,10 +68,16 @@ class Job:
     advice: ClassVar[str] = "Start it again."
     """What the user can do if the worker ended meanwhile."""
 
+    title: ClassVar[str] = ""
+    """What is being done, for the user. "{path.name}" stands for the name of the file in the field
+    `path`, "{path.stem}" for that without its ending."""
+
     @property
     def name(self) -> str:
-        """What is being done, for the user: "Loading NAME"."""
-        raise NotImplementedError
+        """The title with its names filled in: "Loading NAME"."""
+        return self.title.format(
+            **{key: Path(text) for key, text in vars(self).items() if isinstance(text, str)}
+        )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,13 @@ import trimesh
 from tests.viz.render.known_head import CENTER, known_head, radius_at
 from training.camera import FRONTAL
 from viz.exports import embedding, writing
-from viz.exports.mesh_options import MeshOptions, PointOptions, SequenceOptions, VolumeOptions
+from viz.exports.mesh_options import (
+    MeshOptions,
+    MeshSequenceOptions,
+    PointOptions,
+    SequenceOptions,
+    VolumeOptions,
+)
 from viz.exports.meshes import mesh_export, mesh_surface
 from viz.exports.meshes.mesh_raster import depth_map, project
 from viz.render.geometry import surface_colors
@@ -136,7 +142,11 @@ def test_all_stls_of_a_clip_have_one_scale(moving, tmp_path):
     for kind in ("ply", "stl"):
         sequence = SequenceOptions(3, format=kind)
         path = tmp_path / kind
-        run(mesh_export.export_mesh_sequence(moving, MOVING, FAST, sequence, path))
+        run(
+            mesh_export.export_mesh_sequence(
+                moving, MOVING, MeshSequenceOptions(sequence, FAST), path
+            )
+        )
         meshes = [read(path / f"frame_{k:04d}.{kind}")[0] for k in range(3)]
         sizes[kind] = [np.ptp(mesh, axis=0) for mesh in meshes]
     scales = [b[[0, 2, 1]] / a for a, b in zip(sizes["ply"], sizes["stl"], strict=True)]
@@ -279,7 +289,11 @@ def meshes_alone(renderer: Renderer, folder: Path, options: MeshOptions, times) 
 
 def test_a_clip_becomes_an_animation(moving, tmp_path):
     path, options = tmp_path / "clip.glb", replace(FAST, largest=False)
-    run(mesh_export.export_mesh_sequence(moving, MOVING, options, SequenceOptions(4), path))
+    run(
+        mesh_export.export_mesh_sequence(
+            moving, MOVING, MeshSequenceOptions(SequenceOptions(4), options), path
+        )
+    )
     found = load_glb(path)
     assert len(found.meshes) == len(found.nodes) == len(found.scenes[0].nodes) == 4
     frames = [array(found, mesh.primitives[0].attributes.POSITION) for mesh in found.meshes]
@@ -307,7 +321,7 @@ def test_a_clip_becomes_an_animation(moving, tmp_path):
 def test_a_clip_becomes_numbered_files(moving, tmp_path):
     path, options = tmp_path / "clip", replace(FAST, largest=False)
     three, two = SequenceOptions(3), SequenceOptions(2, format="obj")
-    run(mesh_export.export_mesh_sequence(moving, MOVING, options, three, path))
+    run(mesh_export.export_mesh_sequence(moving, MOVING, MeshSequenceOptions(three, options), path))
     names = ["frame_0000.ply", "frame_0001.ply", "frame_0002.ply", "session.json"]
     assert sorted(p.name for p in path.iterdir()) == names
     assert list(tmp_path.iterdir()) == [path]
@@ -317,8 +331,16 @@ def test_a_clip_becomes_numbered_files(moving, tmp_path):
     for mine in ("notes.txt", "frame_0002.png"):  # such as another export's frames
         (path / mine).write_text("mine")
     with pytest.raises(writing.ExistsError):
-        run(mesh_export.export_mesh_sequence(moving, MOVING, options, two, path))
-    run(mesh_export.export_mesh_sequence(moving, MOVING, options, two, path, overwrite=True))
+        run(
+            mesh_export.export_mesh_sequence(
+                moving, MOVING, MeshSequenceOptions(two, options), path
+            )
+        )
+    run(
+        mesh_export.export_mesh_sequence(
+            moving, MOVING, MeshSequenceOptions(two, options), path, overwrite=True
+        )
+    )
     names = ["frame_0000.obj", "frame_0001.obj", "frame_0002.png", "notes.txt", "session.json"]
     assert sorted(p.name for p in path.iterdir()) == names
 
@@ -368,14 +390,13 @@ def test_what_exists_is_not_replaced_unasked(renderer, tmp_path):
         run(mesh_export.export_mesh(renderer, state(), FAST, path))
 
 
+TWO_MESHES = MeshSequenceOptions(SequenceOptions(2), FAST)
 EXPORTS = {
     "head.glb": lambda r, p: mesh_export.export_mesh(r, state(), FAST, p),
     "head.obj": lambda r, p: mesh_export.export_mesh(r, state(), FAST, p),
     "head.stl": lambda r, p: mesh_export.export_mesh(r, state(), replace(FAST, triangles=900), p),
-    "clip.glb": lambda r, p: mesh_export.export_mesh_sequence(
-        r, state(), FAST, SequenceOptions(2), p
-    ),
-    "clip": lambda r, p: mesh_export.export_mesh_sequence(r, state(), FAST, SequenceOptions(2), p),
+    "clip.glb": lambda r, p: mesh_export.export_mesh_sequence(r, state(), TWO_MESHES, p),
+    "clip": lambda r, p: mesh_export.export_mesh_sequence(r, state(), TWO_MESHES, p),
     "points.ply": lambda r, p: mesh_export.export_points(r, state(), PointOptions(100, 64), p),
     "volume.npy": lambda r, p: mesh_export.export_volume(r, state(), VolumeOptions(64), p),
 }

@@ -14,13 +14,12 @@ from viz.render.geometry import (
     Grid,
     extract_mesh,
     head_finder,
-    isosurface,
-    sigma_grid,
     sigma_level,
     surface_steps,
 )
 from viz.render.geometry.bounds import BoxBounds
 from viz.render.geometry.head_finder import find_head
+from viz.render.geometry.surface import OUTSIDE, SurfaceBuilder
 from viz.render.renderer import Renderer
 from viz.state.errors import UserError
 from viz.state.jobs import finish
@@ -38,6 +37,22 @@ def rough_planes(generator, scale: float = 4.0) -> torch.Tensor:
     config, draws = generator.config, torch.Generator().manual_seed(3)
     shape = (1, 3, config.plane_channels, config.plane_resolution, config.plane_resolution)
     return scale * torch.randn(shape, generator=draws)
+
+
+def sigma_grid(G, planes: torch.Tensor, resolution: int) -> np.ndarray:
+    """Sigma [R, R, R] at the corners of a grid over the model's box, by the model itself."""
+    points = torch.from_numpy(grid(resolution, G.config.rendering.box_warp)).float()
+    sigma = G.sample(planes, points.reshape(1, -1, 3))[0]
+    return sigma.reshape(points.shape[:3]).numpy()
+
+
+def isosurface(sigma: np.ndarray, level: float, box: float) -> tuple[np.ndarray, np.ndarray]:
+    """The surface of a whole grid, from slabs of 16 layers."""
+    builder = SurfaceBuilder(Grid.cube(box, len(sigma)))
+    distance = np.pad(sigma - np.float32(level), 1, constant_values=OUTSIDE)
+    for start in range(0, len(distance) - 1, 16):
+        builder.add((start, 0, 0), distance[start : start + 17])
+    return builder.finish()
 
 
 def known_field() -> DensityField:
@@ -96,7 +111,7 @@ def test_values_on_the_level_leave_no_cracks():
 
 def test_no_surface_names_the_densities_there_are():
     with pytest.raises(UserError, match="between"):
-        isosurface(np.zeros((8, 8, 8), np.float32), sigma_level(10), 1.0)
+        finish(surface_steps(known_field(), Grid.cube(1.0, 20), sigma_level(1e6)))
 
 
 @pytest.mark.parametrize("density", [0.01, 1.0, 10.0, 500.0])

@@ -1,6 +1,7 @@
 """Two models in one request: each picture is that of its model alone, and neither disturbs the
 other's caches."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from viz.render.comparing import figures, side_by_side
 from viz.render.renderer import Renderer
 from viz.state import layouts
 from viz.state.comparing.comparison import Comparison
+from viz.state.comparing.measured import Figures
 from viz.state.errors import UserError
 from viz.state.jobs import finish
 from viz.state.maps.map_settings import MapSettings
@@ -142,7 +144,8 @@ def test_figures_are_those_of_numpy_and_scikit_image():
     random = np.random.default_rng(0)
     first = random.integers(0, 256, (32, 32, 3), np.uint8)
     second = np.clip(first + random.normal(0, 20, first.shape), 0, 255).astype(np.uint8)
-    found = finish(figures.measure(*map(figures.from_bytes, (first.tobytes(), second.tobytes()))))
+    text = finish(figures.compared(first.tobytes(), second.tobytes()))
+    found = Figures(**json.loads(text))
     mean = np.mean((first.astype(float) - second) ** 2)
     assert found.psnr == pytest.approx(10 * np.log10(255**2 / mean), abs=1e-9)
     similar = structural_similarity(first, second, channel_axis=-1, data_range=255)

@@ -70,9 +70,6 @@ class MomentJob(Job):
     """Measures how well the views of a state agree; the outcome is for `msgspec.json`, as
     `MomentFigures`."""
 
+    title: ClassVar[str] = MEASURING
     loses: ClassVar[bool] = False
     state: SessionState
-
-    @property
-    def name(self) -> str:
-        return MEASURING

@@ -26,7 +26,6 @@ from viz.exports.mesh_options import (
     MeshOptions,
     MeshSequenceOptions,
     PointOptions,
-    SequenceOptions,
     VolumeOptions,
 )
 from viz.exports.meshes import mesh_surface, mesh_texture
@@ -82,7 +81,8 @@ def export_mesh(
     surface = yield from _between(_surface(renderer, state, options), 0.0, 0.95)
     if path.suffix.lower() == ".stl":
         surface = for_printing(surface, printing_scale(surface, options.stl_size))
-    yield from _saving(write_mesh(surface, path, recipe, unlit=options.unlit), 0.95, 1.0)
+    steps = write_mesh(surface, path, recipe, unlit=options.unlit)
+    yield from mesh_surface.told("Writing", steps, 0.95, 1.0)
     return path
 
 
@@ -189,8 +189,7 @@ def export_volume(
 def export_mesh_sequence(
     renderer: Renderer,
     state: SessionState,
-    options: MeshOptions,
-    sequence: SequenceOptions,
+    options: MeshSequenceOptions,
     path: Path,
     *,
     overwrite: bool = False,
@@ -200,24 +199,21 @@ def export_mesh_sequence(
     Args:
         renderer: of the model.
         state: who and how; its own time does not matter.
-        options: of each mesh.
-        sequence: which moments.
+        options: of each mesh, and which moments.
         path: a .glb for one animated file, or a folder of numbered files. Other files in the folder
             are kept.
         overwrite: whether files that exist may be replaced.
     """
-    whole = MeshSequenceOptions(sequence, options)
     animated = path.suffix.lower() == ".glb"
-    name = path if animated else Path(f"{path.name}.{sequence.format}")
-    problems = [*whole.problems_with(path), *options.problems_with(name)]
+    name = path if animated else Path(f"{path.name}.{options.sequence.format}")
+    problems = [*options.problems_with(path), *options.mesh.problems_with(name)]
     if problems:
         raise UserError(" ".join(dict.fromkeys(problems)))
     _check_free(path, overwrite)
     folder = path.parent if animated else path
-    recipe = Recipe.of(renderer, state, "mesh sequence", whole).text(state, folder)
-    if animated:
-        return (yield from _animation(renderer, state, options, sequence, path, recipe))
-    return (yield from _numbered(renderer, state, options, sequence, path, recipe))
+    recipe = Recipe.of(renderer, state, "mesh sequence", options).text(state, folder)
+    write = _animation if animated else _numbered
+    return (yield from write(renderer, state, options, path, recipe))
 
 
 def _moment_of_clip(
@@ -232,15 +228,14 @@ def _moment_of_clip(
 def _animation(
     renderer: Renderer,
     state: SessionState,
-    options: MeshOptions,
-    sequence: SequenceOptions,
+    options: MeshSequenceOptions,
     path: Path,
     recipe: str,
 ) -> Steps[Path]:
-    times = sequence.times()
-    with new_glb(path, recipe, unlit=options.unlit) as writer:
+    times = options.sequence.times()
+    with new_glb(path, recipe, unlit=options.mesh.unlit) as writer:
         for k in range(len(times)):
-            surface = yield from _moment_of_clip(renderer, state, options, times, k)
+            surface = yield from _moment_of_clip(renderer, state, options.mesh, times, k)
             writer.add(surface, f"frame_{k:04d}")
         writer.animate(frame_seconds(times))
     return path
@@ -255,20 +250,21 @@ def frame_seconds(times: list[float]) -> float:
 def _numbered(
     renderer: Renderer,
     state: SessionState,
-    options: MeshOptions,
-    sequence: SequenceOptions,
+    options: MeshSequenceOptions,
     path: Path,
     recipe: str,
 ) -> Steps[Path]:
+    mesh, ending = options.mesh, options.sequence.format
     with _new_folder(path) as folder:
-        times, scale = sequence.times(), None
+        times, scale = options.sequence.times(), None
         for k in range(len(times)):
-            surface = yield from _moment_of_clip(renderer, state, options, times, k)
-            if sequence.format == "stl":  # all with the scale of the first one
-                scale = scale or printing_scale(surface, options.stl_size)
+            surface = yield from _moment_of_clip(renderer, state, mesh, times, k)
+            if ending == "stl":  # all with the scale of the first one
+                scale = scale or printing_scale(surface, mesh.stl_size)
                 surface = for_printing(surface, scale)
-            file = folder / f"frame_{k:04d}.{sequence.format}"
-            yield from _saving(write_mesh(surface, file, recipe, unlit=options.unlit))
+            file = folder / f"frame_{k:04d}.{ending}"
+            writing_steps = write_mesh(surface, file, recipe, unlit=mesh.unlit)
+            yield from with_progress(writing_steps, lambda _: ("Writing", None))
             # One session for the whole folder will do.
             file.with_name(file.name + SIDECAR_SUFFIX).unlink(missing_ok=True)
         (folder / FOLDER_SIDECAR).write_text(recipe, "utf-8")
@@ -327,15 +323,6 @@ def _between(steps: Steps[T], start: float, end: float) -> Steps[T]:
         return detail, None if fraction is None else start + (end - start) * fraction
 
     return with_progress(steps, progress)
-
-
-def _saving(
-    steps: Generator[float, None, T], start: float | None = None, end: float = 1.0
-) -> Steps[T]:
-    """Steps of writing a file, with its name in the progress."""
-    return with_progress(
-        steps, lambda done: ("Writing", None if start is None else start + (end - start) * done)
-    )
 
 
 def _check(

@@ -6,12 +6,11 @@ import re
 from pathlib import Path
 
 from viz.exports import recipes, schedule, writing
-from viz.exports.embedding import FOLDER_SIDECAR, PNG_KEY, session_text
+from viz.exports.embedding import FOLDER_SIDECAR, PNG_KEY
 from viz.exports.frame_options import FrameOptions, PictureOptions
 from viz.exports.pictures import png
 from viz.exports.pictures.frame_renderer import FrameRenderer
 from viz.exports.recipes import Recipe
-from viz.exports.schedule import Take
 from viz.render.renderer import Renderer
 from viz.state.errors import UserError
 from viz.state.files import reason, write_beside
@@ -74,38 +73,23 @@ def export_frames(
     if problems:
         raise UserError(" ".join(problems))
     take = schedule.take(state, options.movement)
-    yield from write_frames(renderer, state, take, options, path, overwrite, share)
-    return path
-
-
-def write_frames(
-    renderer: Renderer,
-    state: SessionState,
-    take: Take,
-    options: FrameOptions,
-    folder: Path,
-    overwrite: bool,
-    share: tuple[int, int],
-) -> Steps[Path]:
-    """Steps of saving the frames of a take; see `export_frames`."""
     yield "Checking the folder", 0.0
-    recipe = Recipe.of(renderer, state, "frames", options)
-    paths = frame_paths(folder, take.count)
+    recipe, paths = Recipe.of(renderer, state, "frames", options), frame_paths(path, take.count)
     missing = [
         k
         for k in range(share[0], take.count, share[1])
-        if not _is_made(paths[k], recipe.text(take.at(k), folder), overwrite)
+        if not _is_made(paths[k], recipe.text(take.at(k), path), overwrite)
     ]
-    _prepare_folder(folder, recipe.text(state, folder), set(paths), overwrite, first=share[0] == 0)
+    _prepare_folder(path, recipe.text(state, path), set(paths), overwrite, first=share[0] == 0)
     frames = FrameRenderer(renderer, options.look, options.bits)
     done = len(range(share[0], take.count, share[1])) - len(missing)
     for number, k in enumerate(missing, start=done):
         moment, fraction = take.at(k), number / (done + len(missing))
         pixels = yield from frames.steps(moment, f"Frame {k + 1} of {take.count}", fraction)
-        texts = {PNG_KEY: recipe.text(moment, folder)}
+        texts = {PNG_KEY: recipe.text(moment, path)}
         with writing.new_file(paths[k]) as part, part.open("wb") as file:
             png.write(file, pixels, texts)
-    return folder
+    return path
 
 
 def frame_paths(folder: Path, count: int) -> list[Path]:
@@ -118,11 +102,7 @@ def _is_made(path: Path, recipe: str, overwrite: bool) -> bool:
     """Whether the frame exists already, made by this recipe."""
     if not writing.exists(path):
         return False
-    try:
-        found = session_text(path)
-    except UserError:
-        found = None
-    if found is not None and recipes.same(found, recipe):
+    if recipes.made(path, recipe):
         return True
     if overwrite:
         return False

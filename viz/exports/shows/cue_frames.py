@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from viz.render.renderer import Renderer
 from viz.state import files, layouts, named_files
 from viz.state.comparing.comparison import Comparison
 from viz.state.errors import UserError
+from viz.state.jobs import Steps
 from viz.state.types import Cue, SessionState
 
-Rendering = Generator[tuple[str, float | None], None, np.ndarray]
 _CACHE_BYTES = 2**28
 
 
@@ -44,7 +43,9 @@ class CueFrames:
         self._compared: dict[tuple[str, str], Comparison] = {}
         """Comparisons whose second model is loaded, by both models."""
 
-    def steps(self, cue: Cue, state: SessionState, detail: str, fraction: float) -> Rendering:
+    def steps(
+        self, cue: Cue, state: SessionState, detail: str, fraction: float
+    ) -> Steps[np.ndarray]:
         """Steps of rendering a state of a cue; returns uint8 [H, W, 3].
 
         Raises:
@@ -54,12 +55,9 @@ class CueFrames:
         if layouts.compares(state):
             compare = yield from self._second(renderer, cue)
             state = replace(state, compare=compare)
-        pixels = yield from FrameRenderer(renderer, Look(), 8).steps(state, detail, fraction)
-        return pixels
+        return (yield from FrameRenderer(renderer, Look()).steps(state, detail, fraction))
 
-    def _second(
-        self, renderer: Renderer, cue: Cue
-    ) -> Generator[tuple[str, float | None], None, Comparison]:
+    def _second(self, renderer: Renderer, cue: Cue) -> Steps[Comparison]:
         """What the cue compares with, loaded."""
         compare = cue.compare or Comparison()
         key = cue.checkpoint, compare.path
@@ -68,7 +66,7 @@ class CueFrames:
             self._compared[key] = yield from bring(renderer, replace(compare, path=path))
         return replace(compare, weights=self._compared[key].weights)
 
-    def _renderer(self, cue: Cue) -> Generator[tuple[str, float | None], None, Renderer]:
+    def _renderer(self, cue: Cue) -> Steps[Renderer]:
         name = cue.checkpoint
         if name not in self._renderers:
             model = yield from load_model(_path_of(cue), self._first.G.device)

@@ -11,7 +11,6 @@ from viz.exports import schedule, writing
 from viz.exports.frame_options import VideoOptions, problem_of_rate
 from viz.exports.pictures.frame_renderer import FrameRenderer
 from viz.exports.recipes import Recipe
-from viz.exports.schedule import Take
 from viz.exports.video import encoders
 from viz.exports.video.sound import SUFFIXES, add_sound, film_with_sound
 from viz.render.renderer import Renderer
@@ -37,14 +36,6 @@ def export_video(
     take = schedule.take(state, options.movement)
     if too_fast := problem_of_rate(path.suffix, take.frame_rate):
         raise UserError(too_fast)
-    yield from write_video(renderer, state, take, options, path)
-    return path
-
-
-def write_video(
-    renderer: Renderer, state: SessionState, take: Take, options: VideoOptions, path: Path
-) -> Steps[Path]:
-    """Steps of saving the frames of a take; see `export_video`."""
     encoders.require_codec(options, path)
     text = Recipe.of(renderer, state, "video", options).text(state, path.parent)
     # ProRes stores 10 bits: more than the screen's 8.

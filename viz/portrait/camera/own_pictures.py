@@ -10,7 +10,7 @@ from training.camera import Camera
 from training.networks.generator import Generator
 from viz.render.inference.plan import Plan
 from viz.render.inference.select import can_prepare, open_stages
-from viz.render.inference.stage_interface import RaySettings
+from viz.render.inference.stage_interface import RaySettings, no_check
 
 _PSI = 0.8
 """Truncation: people whom the landmark network does not find too unusual."""
@@ -57,24 +57,12 @@ class OwnPictures:
         Returns:
             float32 [3, H, W] in 0..1, on the generator's device.
         """
-        G, options = self._G, self._G.config.rendering
-        c = torch.from_numpy(Camera.orbit(yaw=yaw, pitch=pitch).numbers())[None].to(G.device)
-        settings = RaySettings(
-            c,
-            torch.tensor([[options.ray_start, options.ray_end]], device=G.device),
-            options.raw_resolution,
-            options.depth_samples,
-            options.importance_samples,
-        )
-        field = self._stages.planes(ws, motion, _nothing)
-        raw = self._stages.render(field, ws, settings, _nothing)
-        image = self._stages.superresolve(raw, ws, _nothing)
+        settings = RaySettings.trained(self._G, Camera.orbit(yaw=yaw, pitch=pitch))
+        field = self._stages.planes(ws, motion, no_check)
+        raw = self._stages.render(field, ws, settings, no_check)
+        image = self._stages.superresolve(raw, ws, no_check)
         return (image[0].float() * 0.5 + 0.5).clamp(0, 1)
 
     def _normal(self, size: int) -> Tensor:
         values = self.draws.standard_normal((1, size), np.float32)
         return torch.from_numpy(values).to(self._G.device)
-
-
-def _nothing() -> None:
-    """Checks nothing."""

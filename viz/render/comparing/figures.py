@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import asdict
 
 import numpy as np
 from skimage.metrics import structural_similarity
@@ -16,11 +18,14 @@ _LEAST_SIDE = 7
 """Pixels of the window over which structural similarity compares."""
 
 
-def from_bytes(pixels: bytes) -> np.ndarray:
-    """A square picture, uint8 [h, h, 3], from its pixels row by row."""
-    levels = np.frombuffer(pixels, np.uint8)
-    side = math.isqrt(levels.size // 3)
-    return levels.reshape(side, side, 3)
+def compared(first: bytes, second: bytes) -> Steps[str]:
+    """Steps of `measure` on the pixels of two pictures, row by row; the figures as JSON."""
+    pictures = []
+    for pixels in (first, second):
+        levels = np.frombuffer(pixels, np.uint8)
+        side = math.isqrt(levels.size // 3)
+        pictures.append(levels.reshape(side, side, 3))
+    return json.dumps(asdict((yield from measure(*pictures))))
 
 
 def measure(first: np.ndarray, second: np.ndarray) -> Steps[Figures]:

@@ -15,7 +15,6 @@ from viz.render.geometry.density_field import DensityField
 from viz.render.geometry.grid import Grid
 from viz.render.geometry.pieces import tidy
 from viz.render.geometry.sparse import surface_steps
-from viz.render.geometry.surface import isosurface
 from viz.state.types import MeshData
 
 __all__ = [
@@ -23,8 +22,6 @@ __all__ = [
     "Grid",
     "attributes",
     "extract_mesh",
-    "isosurface",
-    "sigma_grid",
     "sigma_level",
     "surface_colors",
     "surface_steps",
@@ -39,35 +36,6 @@ _SKIN_SAMPLES = 5
 def sigma_level(density: float) -> float:
     """Sigma, before its softplus, at which the density is `density` (positive)."""
     return 1 + density + math.log(-math.expm1(-density))
-
-
-def sigma_grid(
-    G: generator.Generator,
-    planes: Tensor,
-    resolution: int,
-    check: Callable[[], None] = lambda: None,
-) -> np.ndarray:
-    """Sigma at the corners of a cubic grid over the model's box, by `G.sample`.
-
-    Args:
-        G: the model.
-        planes: [1, 3, C, H, W].
-        resolution: R, points along each side; the first and the last lie on the box's faces.
-        check: called between chunks; an exception from it abandons the grid.
-
-    Returns:
-        float32 [R, R, R], indexed x, y, z.
-    """
-    half = G.config.rendering.box_warp / 2
-    axis = torch.linspace(-half, half, resolution, device=planes.device)
-    slabs = []
-    depth = max(1, 16 * _POINTS_AT_ONCE // resolution**2)
-    for x in axis.split(depth):
-        check()
-        points = torch.stack(torch.meshgrid(x, axis, axis, indexing="ij"), dim=-1)
-        sigma = G.sample(planes, points.reshape(1, -1, 3))[0]
-        slabs.append(sigma.reshape(points.shape[:3]).float().cpu())
-    return torch.cat(slabs).numpy()
 
 
 def surface_colors(

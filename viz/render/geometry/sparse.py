@@ -40,7 +40,8 @@ def surface_steps(
         sparse: whether to skip boxes that the bounds decide; the mesh is the same either way.
 
     Returns:
-        As `viz.render.geometry.surface.isosurface`.
+        vertices float32 [V, 3] in world units and faces int32 [F, 3], counter-clockwise seen from
+        outside; the surface is closed where it leaves the box.
 
     Raises:
         UserError: when nothing reaches the level.

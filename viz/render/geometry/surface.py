@@ -7,8 +7,6 @@ vertices.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from skimage.measure import marching_cubes
 
@@ -18,7 +16,6 @@ from viz.state.errors import UserError
 OUTSIDE = -1.0
 """Value minus level given to points that count as outside."""
 _LEAST = 1e-7
-_LAYER = 16
 
 _CENTRE, _CORNER = 3, 4  # kinds of vertices, after those on edges along x, y and z
 
@@ -115,36 +112,6 @@ class SurfaceBuilder:
         faces = place.reshape(-1).astype(np.int32)[np.concatenate(self._faces)]
         a, b, c = faces.T
         return vertices, np.ascontiguousarray(faces[(a != b) & (b != c) & (c != a)])
-
-
-def isosurface(
-    sigma: np.ndarray, level: float, box: float, check: Callable[[], None] = lambda: None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Surface of a whole grid over a cube centred on the origin.
-
-    It is closed where it leaves the box.
-
-    Args:
-        sigma: float32 [R, R, R], indexed x, y, z.
-        level: value on the surface.
-        box: side of the cube, world units.
-        check: called between layers; an exception from it abandons the surface.
-
-    Returns:
-        vertices float32 [V, 3] in world units and faces int32 [F, 3], counter-clockwise seen
-        from outside (where sigma is lower).
-
-    Raises:
-        UserError: when nothing reaches the level, or everything is beyond it.
-    """
-    if not sigma.min() < level < sigma.max():
-        raise no_surface(float(sigma.min()), float(sigma.max()))
-    builder = SurfaceBuilder(Grid.cube(box, sigma.shape[0]))
-    distance = np.pad(sigma.astype(np.float32) - np.float32(level), 1, constant_values=OUTSIDE)
-    for start in range(0, distance.shape[0] - 1, _LAYER):
-        check()
-        builder.add((start, 0, 0), distance[start : start + _LAYER + 1])
-    return builder.finish()
 
 
 def no_surface(low: float, high: float) -> UserError:

@@ -14,13 +14,12 @@ import json
 import logging
 import platform
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from training.camera import FRONTAL
 from training.checkpoint import weights_mark
 from training.networks import generator as networks
 from training.reasons import first_line
@@ -28,7 +27,7 @@ from training.user_folders import user_folder
 from viz.render.inference import calibration, format_trials, kept_plans
 from viz.render.inference.plan import Format, Plan
 from viz.render.inference.select import can_prepare, prepared
-from viz.render.inference.stage_interface import RaySettings, Stages
+from viz.render.inference.stage_interface import RaySettings, Stages, no_check
 from viz.render.inference.stages import ReferenceStages
 
 log = logging.getLogger(__name__)
@@ -155,15 +154,14 @@ def check_pictures(stages: Stages, G: networks.Generator) -> list[Tensor]:
     if config.has_motion:
         draws = torch.Generator().manual_seed(0)
         motion = 0.5 * torch.randn(1, config.motion_dim, generator=draws).to(device)
-    settings = RaySettings(
-        torch.from_numpy(FRONTAL.numbers())[None].to(device),
-        torch.tensor([[options.ray_start, options.ray_end]], device=device),
-        min(_SIDE, options.raw_resolution),
-        min(_SAMPLES, options.depth_samples),
-        min(_SAMPLES, options.importance_samples),
+    settings = replace(
+        RaySettings.trained(G),
+        resolution=min(_SIDE, options.raw_resolution),
+        depth_samples=min(_SAMPLES, options.depth_samples),
+        importance_samples=min(_SAMPLES, options.importance_samples),
     )
-    raw = stages.render(stages.planes(ws, motion, _nothing), ws, settings, _nothing)
-    image = stages.superresolve(raw, ws, _nothing)
+    raw = stages.render(stages.planes(ws, motion, no_check), ws, settings, no_check)
+    image = stages.superresolve(raw, ws, no_check)
     return [x.float().cpu() for x in (raw.image, 2 * raw.opacity - 1, image)]
 
 
@@ -193,7 +191,3 @@ def _keep(mark: Path) -> None:
     with contextlib.suppress(OSError):  # then the next load checks again
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()
-
-
-def _nothing() -> None:
-    """Checks nothing."""

@@ -17,7 +17,6 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from training.camera import FRONTAL
 from training.networks import generator as networks
 from training.reasons import first_line
 from viz.render.inference.convolutions import can_fuse
@@ -26,7 +25,7 @@ from viz.render.inference.cpu.background import wait_for
 from viz.render.inference.gpu.device_stages import DeviceStages
 from viz.render.inference.plan import Format, Plan
 from viz.render.inference.radiance_field import PlaneField
-from viz.render.inference.stage_interface import RaySettings, Stages
+from viz.render.inference.stage_interface import RaySettings, Stages, no_check
 from viz.render.inference.stages import PreparedStages, ReferenceStages
 
 log = logging.getLogger(__name__)
@@ -93,7 +92,7 @@ def _with_half_formats(G: networks.Generator) -> Plan:
 
 def _int8_pays(G: networks.Generator, plan: Plan) -> bool:
     """Whether a preview's super-resolution is much faster in 8-bit integers, and close enough."""
-    wait_for(int8.compiled(), _nothing)
+    wait_for(int8.compiled(), no_check)
     try:
         test = Trial(G, PreparedStages(G, replace(plan, int8_previews=True)), int8=True)
         _race((test, "superresolution"), (test, "int8"))
@@ -181,7 +180,7 @@ class Trial:
 
     @torch.inference_mode()
     def _begin(self, stages: Stages, int8: bool) -> None:
-        G, options, device = self.G, self.G.config.rendering, self.G.device
+        G, device = self.G, self.G.device
         draws = torch.Generator().manual_seed(0)
         z = torch.randn(1, G.config.z_dim, generator=draws)
         ws = G.mapping(z.to(device), truncation_psi=0.7)
@@ -189,27 +188,23 @@ class Trial:
         if G.config.has_motion:
             motion = 0.5 * torch.randn(1, G.config.motion_dim, generator=draws).to(device)
         stages.prepare(ws)
-        settings = RaySettings(
-            torch.from_numpy(FRONTAL.numbers())[None].to(device),
-            torch.tensor([[options.ray_start, options.ray_end]], device=device),
-            options.raw_resolution if self.whole else min(_RAYS, options.raw_resolution),
-            options.depth_samples,
-            options.importance_samples,
-        )
-        field = self._first("backbone", lambda: stages.planes(ws, motion, _nothing))
+        settings = RaySettings.trained(G)
+        if not self.whole:
+            settings = replace(settings, resolution=min(_RAYS, settings.resolution))
+        field = self._first("backbone", lambda: stages.planes(ws, motion, no_check))
         exact = ReferenceStages(G, Plan(reference=True))  # planes are judged by exact rays
-        raw = exact.render(PlaneField(field.planes()), ws, settings, _nothing)
+        raw = exact.render(PlaneField(field.planes()), ws, settings, no_check)
         self.pictures["backbone"] = raw.image
         if self.whole:
-            raw = self._first("rays", lambda: stages.render(field, ws, settings, _nothing))
+            raw = self._first("rays", lambda: stages.render(field, ws, settings, no_check))
             self.pictures["rays"] = raw.image
         self.pictures["superresolution"] = self._first(
-            "superresolution", lambda: stages.superresolve(raw, ws, _nothing)
+            "superresolution", lambda: stages.superresolve(raw, ws, no_check)
         )
         if int8:
-            stages.prepare_int8(raw, ws, _nothing)
+            stages.prepare_int8(raw, ws, no_check)
             self.pictures["int8"] = self._first(
-                "int8", lambda: stages.superresolve(raw, ws, _nothing, int8=True)
+                "int8", lambda: stages.superresolve(raw, ws, no_check, int8=True)
             )
 
     def _first(self, stage: str, run: Callable[[], T]) -> T:
@@ -246,7 +241,3 @@ def psnr(picture: Tensor, exact: Tensor) -> float:
     """PSNR of two pictures as they are shown, in dB; colours are clamped to -1..1."""
     error = float((picture.clamp(-1, 1) - exact.clamp(-1, 1)).square().mean())
     return 10 * math.log10(4 / error) if error else math.inf
-
-
-def _nothing() -> None:
-    """Checks nothing."""

@@ -6,12 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
-from training.networks.generator import RawRender
+from training.camera import FRONTAL, Camera
+from training.networks.generator import Generator, RawRender
 
 Check = Callable[[], None]
 """Called between parts of the work; an exception from it abandons the work."""
+
+
+def no_check() -> None:
+    """The `Check` of work that nothing abandons."""
+
 
 PEOPLE = 3
 """People whose modulated weights are kept: two in before / after, and one more."""
@@ -47,6 +54,18 @@ class RaySettings:
     wait: bool = True
     """Whether to wait for functions that are still compiling; if not, the networks cast the
     rays."""
+
+    @classmethod
+    def trained(cls, G: Generator, camera: Camera = FRONTAL) -> RaySettings:
+        """Those that the model was trained with."""
+        options = G.config.rendering
+        return cls(
+            torch.from_numpy(camera.numbers())[None].to(G.device),
+            torch.tensor([[options.ray_start, options.ray_end]], device=G.device),
+            options.raw_resolution,
+            options.depth_samples,
+            options.importance_samples,
+        )
 
 
 @dataclass(frozen=True)

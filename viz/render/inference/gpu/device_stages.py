@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from training import rendering
-from training.camera import FRONTAL, rays
+from training.camera import rays
 from training.networks.generator import Generator, RawRender
 from training.reasons import first_line
 from viz.render.inference.gpu import kernel
@@ -25,7 +25,7 @@ from viz.render.inference.gpu.gpu_layers import GpuBackend, GpuLayer, GpuToRGB
 from viz.render.inference.gpu.graphs import CapturedGraph, GraphPool
 from viz.render.inference.plan import Plan
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
-from viz.render.inference.stage_interface import PEOPLE, Check, RadianceField, RaySettings
+from viz.render.inference.stage_interface import PEOPLE, Check, RadianceField, RaySettings, no_check
 from viz.render.inference.synthesis import BackboneStage, SuperresolutionStage
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class _Networks:
     def planes(self, setting: Hashable, row: Tensor, *motion: Tensor) -> tuple[Tensor, ...]:
         del setting
         moved = motion[0] if motion else None
-        image = self.backbone(self.backbone.bind(row), moved, _nothing)
+        image = self.backbone(self.backbone.bind(row), moved, no_check)
         planes = image.reshape(1, 3, self.G.config.plane_channels, *image.shape[2:])
         if self.texels == torch.float16:
             planes = planes.clamp(-_LARGEST, _LARGEST)
@@ -130,7 +130,7 @@ class _Networks:
         del setting
         stage = self.superresolution
         assert stage is not None
-        return (stage(stage.bind(row), features, image, _nothing),)
+        return (stage(stage.bind(row), features, image, no_check),)
 
 
 class DeviceStages:
@@ -202,20 +202,13 @@ class DeviceStages:
     def prepare(self, ws: Tensor) -> None:
         """Runs all stages for a person as often as it takes to record them, so that their first
         picture of the usual size is not slow."""
-        options, config = self.G.config.rendering, self.G.config
-        device = self.G.device
+        config, device = self.G.config, self.G.device
         motion = torch.zeros(1, config.motion_dim, device=device) if config.has_motion else None
-        settings = RaySettings(
-            torch.from_numpy(FRONTAL.numbers())[None].to(device),
-            torch.tensor([[options.ray_start, options.ray_end]], device=device),
-            options.raw_resolution,
-            options.depth_samples,
-            options.importance_samples,
-        )
+        settings = RaySettings.trained(self.G)
         for _ in range(2):
             self.people.clear()
-            raw = self.render(self.planes(ws, motion, _nothing), ws, settings, _nothing)
-            self.superresolve(raw, ws, _nothing)
+            raw = self.render(self.planes(ws, motion, no_check), ws, settings, no_check)
+            self.superresolve(raw, ws, no_check)
 
     def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> Texels:
         check()
@@ -309,7 +302,3 @@ def _tensors(value: object) -> Iterator[Tensor]:
     elif type(value).__module__.startswith(__name__.rpartition(".gpu.")[0]):
         for part in vars(value).values():
             yield from _tensors(part)
-
-
-def _nothing() -> None:
-    """Checks nothing."""

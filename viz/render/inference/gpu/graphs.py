@@ -110,21 +110,14 @@ class CapturedGraph:
         """Number of recordings kept."""
         return sum(recording is not None for recording in self._known.values())
 
-    def __call__(self, setting: Hashable, *inputs: Tensor, own: bool = True) -> tuple[Tensor, ...]:
-        """The function's results.
-
-        Args:
-            setting: its first argument.
-            inputs: its other ones.
-            own: whether results are the caller's; otherwise they may only be used until anything
-                else is replayed at this place.
-        """
+    def __call__(self, setting: Hashable, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """The function's results for a setting and tensors; they are the caller's own."""
         with self.place.entered():
             if not self.place.records or self._failed:
                 return self.function(setting, *inputs)
             key = (setting, *((tuple(x.shape), x.dtype) for x in inputs))
             try:
-                return self._recorded(key, setting, inputs, own)
+                return self._recorded(key, setting, inputs)
             except Exception as error:  # drivers and libraries have many reasons not to record
                 # If the function itself is at fault, or memory is short, the error occurs again.
                 results = self.function(setting, *inputs)
@@ -135,7 +128,7 @@ class CapturedGraph:
                 return results
 
     def _recorded(
-        self, key: Hashable, setting: Hashable, inputs: tuple[Tensor, ...], own: bool
+        self, key: Hashable, setting: Hashable, inputs: tuple[Tensor, ...]
     ) -> tuple[Tensor, ...]:
         """The results of a recording, or of the warm-up and recording that precede it."""
         if key not in self._known:
@@ -151,7 +144,7 @@ class CapturedGraph:
         for held, x in zip(recording.inputs, inputs, strict=True):
             held.copy_(x)
         recording.graph.replay()
-        return tuple(x.clone() for x in recording.outputs) if own else recording.outputs
+        return tuple(x.clone() for x in recording.outputs)
 
     def _keep(self, key: Hashable, recording: _Recording | None) -> None:
         self._known[key] = recording

@@ -1,0 +1,36 @@
+"""The progress of long work on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from viz.state.jobs import Report, ReportingSteps
+
+T = TypeVar("T")
+
+
+def shown(steps: ReportingSteps[T], name: str, show: bool = True) -> T:
+    """Drives steps to their end and returns their result.
+
+    Args:
+        steps: of the work.
+        name: stands before the bar.
+        show: whether progress is shown; where output goes into a file, every ten seconds.
+    """
+    interval = 0.2 if sys.stderr.isatty() else 10
+    with closing(steps), tqdm(total=1.0, desc=name, disable=not show, mininterval=interval) as bar:
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                return end.value
+            report = step if isinstance(step, Report) else Report(*step)
+            left = report.seconds_left
+            ahead = "{remaining}" if left is None else tqdm.format_interval(left)
+            bar.bar_format = f"{{l_bar}}{{bar}}| {{elapsed}}<{ahead}{{postfix}}"
+            bar.set_postfix_str(report.detail, refresh=False)
+            bar.update((report.fraction or 0.0) - bar.n)
