@@ -9,7 +9,7 @@ import torch
 from training.camera import FRONTAL, Camera
 from training.config import GeneratorConfig, RenderingConfig
 from training.networks.generator import Generator, parameter_count
-from training.networks.layers import modulated_conv2d
+from training.networks.layers import modulated_conv2d, resample_filter
 
 
 def cameras(*yaws: float) -> torch.Tensor:
@@ -290,6 +290,21 @@ def test_strong_styles_do_not_leave_float16(count):
     with torch.autocast("cpu", torch.float16):
         close = modulated_conv2d(x, weight, styles)
     assert (close - exact).abs().max() < 0.01 * exact.abs().max()
+
+
+@pytest.mark.parametrize("up", [False, True])
+def test_frozen_weights_change_neither_pictures_nor_gradients(up):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1, 6, 5, 5, generator=generator).requires_grad_()
+    weight = torch.randn(4, 6, 3, 3, generator=generator)
+    styles = torch.randn(1, 6, generator=generator).requires_grad_()
+    kernel = resample_filter() if up else None
+    found = []
+    for frozen in (weight, weight.clone().requires_grad_()):
+        y = modulated_conv2d(x, frozen, styles, up_kernel=kernel)
+        found.append([y, *torch.autograd.grad(y.square().sum(), [x, styles])])
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("count", [1, 2])

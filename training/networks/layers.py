@@ -97,8 +97,9 @@ def modulated_conv2d(
             energy = weight.square().sum(dim=(2, 3))  # [O, I]
             demodulation = (styles.square() @ energy.t() + 1e-8).rsqrt()  # [N, O]
     # One sample: scaling the weights is cheaper than scaling the picture. Several samples would
-    # need as many copies of the weights, so there the picture is scaled instead.
-    scale_weights = x.shape[0] == 1
+    # need as many copies of the weights, so there the picture is scaled instead; likewise where
+    # only the styles have gradients, which then need none of the weights.
+    scale_weights = x.shape[0] == 1 and (weight.requires_grad or not styles.requires_grad)
     if scale_weights:
         weight = weight * styles.reshape(1, -1, 1, 1)
         if demodulation is not None:
