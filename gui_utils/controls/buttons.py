@@ -42,7 +42,8 @@ def combo(
     default: Value | None = None,
     tooltip: str = "",
 ) -> tuple[bool, Value]:
-    """One of several values from a list that drops down; a mapping gives their captions."""
+    """One of several values from a list that drops down; a mapping gives their captions. A right
+    click resets it to the default, if that is one of them."""
     captions = _captions(options)
     row = begin_row(label)
     imgui.push_id(row.name)
@@ -74,12 +75,13 @@ def combo(
         if offer(f"{row.name}/{caption}", tooltip, words[option]):
             new = option
     _chevron(low.x + row.width - style.px(15), low.y + row.height / 2)
-    if (reset_clicked() or row.reset) and default is not None:
-        new = default
+    defaults = [option for option in captions if option == default]
+    if (reset_clicked() or row.reset) and defaults:
+        new = defaults[0]
     if not is_open:
-        origin = "" if default is None else f"default {captions.get(default, default)}"
+        facts = (f"default {captions[defaults[0]]}", _RESET_HINT) if defaults else ()
         cut = shown if imgui.calc_text_size(shown).x > room else ""
-        explain(row, tooltip, cut, origin, _RESET_HINT if default is not None else "")
+        explain(row, tooltip, cut, *facts)
     imgui.pop_id()
     return new != value, new
 

@@ -120,8 +120,6 @@ class Window(PlacedWindow):
             glfw.terminate()
             raise
 
-    # Frames
-
     def begin_frame(self, timeout: float = 0.0) -> None:
         """Begin a frame once something new may be seen, or `timeout` seconds have passed.
 
@@ -254,8 +252,6 @@ class Window(PlacedWindow):
             gl.glDeleteRenderbuffers(1, [buffer])
         return np.ascontiguousarray(pixels[::-1])
 
-    # Window state
-
     @property
     def keyboard_moves_focus(self) -> bool:
         """Whether the keyboard reaches controls; False leaves all keys to the application."""
@@ -332,8 +328,6 @@ class Window(PlacedWindow):
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    # Internals
 
     def _init_imgui(self) -> None:
         io = imgui.get_io()

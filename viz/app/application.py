@@ -133,8 +133,6 @@ class App:
         if show is None or not show.kiosk:  # where they would only accumulate
             self.toasts.add(level, sentence, details, buttons=buttons)
 
-    # The loop --------------------------------------------------------------------------------
-
     def run(self) -> None:
         """Runs until the user quits, in the window or with Ctrl+C in the terminal."""
 

@@ -57,8 +57,6 @@ class Commands(
 ):
     """All commands, including those for files and exports."""
 
-    # Opening ----------------------------------------------------------------------------------
-
     def open_all(self, paths: Sequence[str], compares: bool = False) -> None:
         """Opens dropped files; the last one of several models or sessions is used.
 
@@ -103,25 +101,25 @@ class Commands(
             self.open_model(path)
 
     def open_dialog(self) -> None:
-        """Asks for a file: a model, a session, a person or a motion track."""
+        """Opens a model: PV3D and EG3D checkpoints can be read, and this program's own format.
+        Sessions, people and motion tracks open likewise, and so does a file dropped on the window.
+        """
         known = (*MODEL_FILES, *_SESSIONS, f"*{PERSON_SUFFIX}", f"*{TRACK_SUFFIX}")
         filters = (("Models, sessions, people and tracks", known), ("All files", ("*",)))
         title = "Open a model, a session, a person or a motion track"
         self._ask_for_file("open", title, filters, self.open)
 
     def open_session_dialog(self) -> None:
-        """Asks for a session, or an export that holds one."""
+        """Opens a session, or the one in a file that was exported."""
         filters = (("Sessions and what was exported", _SESSIONS),)
         self._ask_for_file("open", "Open a session", filters, self.open)
 
     def open_ws_dialog(self) -> None:
-        """Asks for a ws file to show."""
+        """Shows the person of a file with ws, .npz or .npy, instead of a seed."""
         self._ask_for_file("open", "Load ws", _NUMPY, self.open)
 
-    # Saving -----------------------------------------------------------------------------------
-
     def save_ws_dialog(self) -> None:
-        """Asks where to save the ws of the person shown (.npz with the key ws, or .npy)."""
+        """Saves the ws of the person shown, as .npz (with the key ws) or .npy."""
         name = f"seed{self.state.latent.seed:04d}_ws.npz"
         self._ask_for_file("save", "Save the ws of this person", _NUMPY, self._save_ws, name)
 
@@ -175,10 +173,11 @@ class Commands(
         title = "Folder for saved pictures"
         self._ask_for_file("folder", title, (), take, self.capture_folder)
 
-    # Exporting --------------------------------------------------------------------------------
-
     def export(self) -> None:
-        """Exports the present state as `exports` says, asking before anything is replaced."""
+        """Exports what is shown; you can go on working meanwhile.
+
+        `exports` has the options. Nothing is replaced without a question.
+        """
         choices = self.exports
         path = choices.target(self.state, self.capture_folder, self._model_name).absolute()
         options = choices.current

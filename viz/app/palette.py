@@ -229,7 +229,7 @@ def _named(commands: Commands) -> list[PaletteEntry]:
         found.append(PaletteEntry(choice, act, Target("command", name, name)))
 
     for key in shortcuts.KEYS:
-        if key.caption and key.chord != shortcuts.PALETTE:
+        if key.listed and key.act is not Commands.open_palette:
             add(key.meaning, key.group, key.caption, partial(key.act, commands))
     for key in show_keys.SHOW_KEYS:
         keys = key.caption if commands.current_show else ""  # they act only during a show

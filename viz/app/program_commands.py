@@ -257,8 +257,6 @@ class ProgramCommands:
         """Makes a picture the newest one."""
         self.result = result
 
-    # The program ------------------------------------------------------------------------------
-
     def remember(self) -> bool:
         """Writes the settings, and tells the user once if that fails; returns whether they were
         written."""
@@ -355,8 +353,6 @@ class ProgramCommands:
         elif self.shell.fullscreen:
             self.shell.fullscreen = False
 
-    # Models and jobs --------------------------------------------------------------------------
-
     @property
     def job(self) -> JobStatus | None:
         """The present job, if any."""
@@ -385,6 +381,7 @@ class ProgramCommands:
         self.worker.load(self.asked_model)
 
     def reload_model(self) -> None:
+        """Reads the model's file again."""
         self.worker.load(self.model.path if self.model else "")
 
     def cancel_job(self) -> None:

@@ -322,10 +322,11 @@ def _child(name, size, content, padding=(0, 0), fill=False) -> None:
 
 def draw_bar(commands: Commands) -> None:
     """The model at the left, the present job, and the most used actions at the right."""
+    history = commands.history
     buttons: list[tuple[str, str, Callable[[], None], bool]] = [
         (icons.ICON_FA_FOLDER_OPEN, "Open (Ctrl+O)", commands.open_dialog, True),
-        (icons.ICON_FA_ROTATE_LEFT, "Undo (Ctrl+Z)", commands.undo, commands.can_undo()),
-        (icons.ICON_FA_ROTATE_RIGHT, "Redo (Ctrl+Shift+Z)", commands.redo, commands.can_redo()),
+        (icons.ICON_FA_ROTATE_LEFT, "Undo (Ctrl+Z)", commands.undo, history.can_undo),
+        (icons.ICON_FA_ROTATE_RIGHT, "Redo (Ctrl+Shift+Z)", commands.redo, history.can_redo),
         (icons.ICON_FA_CAMERA, "Save the picture (S)", lambda: commands.capture("picture"), True),
         (icons.ICON_FA_EXPAND, "Fullscreen (F)", commands.toggle_fullscreen, True),
         (

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from imgui_bundle import imgui
 
@@ -12,6 +15,10 @@ from viz.app.commands import Commands
 from viz.app.control import key_inputs
 from viz.app.stage import show_keys
 
+_K = imgui.Key
+_MODIFIERS = {"Ctrl": imgui.Key.mod_ctrl.value, "Shift": imgui.Key.mod_shift.value}
+_ARROWS = {"←": _K.left_arrow, "→": _K.right_arrow}
+
 
 @dataclass(frozen=True)
 class Key:
@@ -19,137 +26,76 @@ class Key:
 
     group: str
     caption: str
-    """As shown to the user: "Ctrl+Z"; empty for an alternative key."""
+    """The combination as shown to the user: "Ctrl+Z"."""
     meaning: str
-    chord: int
     act: Callable[[Commands], object]
     repeats: bool = False
     """Whether holding it down repeats the action."""
+    listed: bool = True
+    """False for an alternative key."""
 
+    @cached_property
+    def modifiers(self) -> int:
+        """The modifiers that are held with it, as Dear ImGui's flags."""
+        return sum(_MODIFIERS[name] for name in self.caption.split("+")[:-1])
 
-_K = imgui.Key
-_CTRL, _SHIFT = imgui.Key.mod_ctrl.value, imgui.Key.mod_shift.value
+    @cached_property
+    def base(self) -> imgui.Key:
+        """The key itself."""
+        name = self.caption.rpartition("+")[2]
+        return _ARROWS.get(name) or _K[name.lower()]
 
-PALETTE = _CTRL | _K.k.value
+    def is_pressed(self, modifiers: int) -> bool:
+        """Whether it is pressed in this frame with exactly these modifiers."""
+        return self.modifiers == modifiers and imgui.is_key_pressed(self.base, self.repeats)
+
 
 KEYS: tuple[Key, ...] = (
-    Key("Clip", "Space", "Play or pause", _K.space.value, lambda do: do.toggle_play()),
-    Key("Clip", "←", "One frame back", _K.left_arrow.value, lambda do: do.step(-1), repeats=True),
-    Key(
-        "Clip", "→", "One frame forward", _K.right_arrow.value, lambda do: do.step(1), repeats=True
-    ),
-    Key("Clip", "Home", "First frame", _K.home.value, lambda do: do.go_to_start()),
-    Key("Clip", "End", "Last frame", _K.end.value, lambda do: do.go_to_end()),
-    Key("Path", "K", "Add a keyframe", _K.k.value, lambda do: do.add_keyframe()),
-    Key(
-        "Path",
-        "Shift+K",
-        "Update the keyframe",
-        _SHIFT | _K.k.value,
-        lambda do: do.update_keyframe(),
-    ),
-    Key("Path", "P", "Play or pause the path", _K.p.value, lambda do: do.toggle_path()),
-    Key(
-        "Path",
-        "Ctrl+←",
-        "Previous keyframe",
-        _CTRL | _K.left_arrow.value,
-        lambda do: do.go_to_keyframe(-1),
-        repeats=True,
-    ),
-    Key(
-        "Path",
-        "Ctrl+→",
-        "Next keyframe",
-        _CTRL | _K.right_arrow.value,
-        lambda do: do.go_to_keyframe(1),
-        repeats=True,
-    ),
-    Key("Path", "Delete", "Delete the keyframe", _K.delete.value, lambda do: do.delete_keyframe()),
-    Key("People", "R", "Random person", _K.r.value, lambda do: do.random_person()),
-    Key("People", "M", "Random motion", _K.m.value, lambda do: do.random_motion()),
-    Key("People", "A", "Star the person", _K.a.value, lambda do: do.star_person()),
-    Key("People", "Shift+A", "Star the motion", _SHIFT | _K.a.value, lambda do: do.star_motion()),
-    Key("People", "G", "Gallery", _K.g.value, lambda do: do.toggle_gallery()),
-    Key("View", "C", "Reset the camera", _K.c.value, lambda do: do.reset_camera()),
-    Key("View", "Shift+C", "Frame the head", _SHIFT | _K.c.value, lambda do: do.frame_head()),
-    Key("View", "O", "Auto-orbit", _K.o.value, lambda do: do.toggle_orbit()),
-    Key("View", "B", "Keep this picture as “before”", _K.b.value, lambda do: do.set_before()),
-    Key("View", "V", "Next view", _K.v.value, lambda do: do.next_view()),
-    Key("View", "Shift+V", "Previous view", _SHIFT | _K.v.value, lambda do: do.next_view(-1)),
-    Key("View", "L", "Next layout", _K.l.value, lambda do: do.next_layout()),
-    Key("View", "Shift+L", "Previous layout", _SHIFT | _K.l.value, lambda do: do.next_layout(-1)),
-    Key("View", "I", "Values under the pointer", _K.i.value, lambda do: do.toggle_inspect()),
-    Key(
-        "View",
-        "Shift+I",
-        "Ruler between two points",
-        _SHIFT | _K.i.value,
-        lambda do: do.toggle_inspect("ruler"),
-    ),
-    Key("View", "F", "Fullscreen", _K.f.value, lambda do: do.toggle_fullscreen()),
-    Key("View", "H", "Hide the interface", _K.h.value, lambda do: do.toggle_interface()),
-    Key("View", "Shift+H", "Hide the panels", _SHIFT | _K.h.value, lambda do: do.toggle_panels()),
-    Key(
-        "View",
-        "Ctrl+Tab",
-        "Next group of panels",
-        _CTRL | _K.tab.value,
-        lambda do: do.next_group(),
-    ),
-    Key(
-        "View",
-        "Ctrl+Shift+Tab",
-        "Previous group of panels",
-        _CTRL | _SHIFT | _K.tab.value,
-        lambda do: do.next_group(-1),
-    ),
-    Key("Show", "F5", "Start the show", _K.f5.value, lambda do: do.start_show()),
-    Key(
-        "Show",
-        "Shift+F5",
-        "Keep what is shown as a cue",
-        _SHIFT | _K.f5.value,
-        lambda do: do.add_cue(),
-    ),
-    Key("Program", "N", "Go to the newest notice", _K.n.value, lambda do: do.reach_notice()),
-    Key("Session", "S", "Save the picture", _K.s.value, lambda do: do.capture("picture")),
-    Key("Session", "Ctrl+O", "Open", _CTRL | _K.o.value, lambda do: do.open_dialog()),
-    Key(
-        "Session",
-        "Ctrl+Shift+O",
-        "Compare with another model",
-        _CTRL | _SHIFT | _K.o.value,
-        lambda do: do.compare_dialog(),
-    ),
-    Key(
-        "Session",
-        "Ctrl+S",
-        "Save the session",
-        _CTRL | _K.s.value,
-        lambda do: do.save_session(),
-    ),
-    Key(
-        "Session",
-        "Ctrl+Shift+S",
-        "Save the session as",
-        _CTRL | _SHIFT | _K.s.value,
-        lambda do: do.save_session_dialog(),
-    ),
-    Key("Session", "Ctrl+Q", "Quit", _CTRL | _K.q.value, lambda do: do.quit()),
-    Key("Session", "Ctrl+Z", "Undo", _CTRL | _K.z.value, lambda do: do.undo(), repeats=True),
-    Key(
-        "Session",
-        "Ctrl+Shift+Z",
-        "Redo",
-        _CTRL | _SHIFT | _K.z.value,
-        lambda do: do.redo(),
-        repeats=True,
-    ),
-    Key("Session", "", "Redo", _CTRL | _K.y.value, lambda do: do.redo(), repeats=True),
-    Key("Program", "Ctrl+K", "Find a command or a setting", PALETTE, lambda do: do.open_palette()),
+    Key("Clip", "Space", "Play or pause", Commands.toggle_play),
+    Key("Clip", "←", "One frame back", lambda do: do.step(-1), repeats=True),
+    Key("Clip", "→", "One frame forward", lambda do: do.step(1), repeats=True),
+    Key("Clip", "Home", "First frame", Commands.go_to_start),
+    Key("Clip", "End", "Last frame", Commands.go_to_end),
+    Key("Path", "K", "Add a keyframe", Commands.add_keyframe),
+    Key("Path", "Shift+K", "Update the keyframe", Commands.update_keyframe),
+    Key("Path", "P", "Play or pause the path", Commands.toggle_path),
+    Key("Path", "Ctrl+←", "Previous keyframe", lambda do: do.go_to_keyframe(-1), repeats=True),
+    Key("Path", "Ctrl+→", "Next keyframe", lambda do: do.go_to_keyframe(1), repeats=True),
+    Key("Path", "Delete", "Delete the keyframe", Commands.delete_keyframe),
+    Key("People", "R", "Random person", Commands.random_person),
+    Key("People", "M", "Random motion", Commands.random_motion),
+    Key("People", "A", "Star the person", Commands.star_person),
+    Key("People", "Shift+A", "Star the motion", Commands.star_motion),
+    Key("People", "G", "Gallery", Commands.toggle_gallery),
+    Key("View", "C", "Reset the camera", Commands.reset_camera),
+    Key("View", "Shift+C", "Frame the head", Commands.frame_head),
+    Key("View", "O", "Auto-orbit", Commands.toggle_orbit),
+    Key("View", "B", "Keep this picture as “before”", Commands.set_before),
+    Key("View", "V", "Next view", lambda do: do.next_view()),
+    Key("View", "Shift+V", "Previous view", lambda do: do.next_view(-1)),
+    Key("View", "L", "Next layout", lambda do: do.next_layout()),
+    Key("View", "Shift+L", "Previous layout", lambda do: do.next_layout(-1)),
+    Key("View", "I", "Values under the pointer", lambda do: do.toggle_inspect()),
+    Key("View", "Shift+I", "Ruler between two points", lambda do: do.toggle_inspect("ruler")),
+    Key("View", "F", "Fullscreen", Commands.toggle_fullscreen),
+    Key("View", "H", "Hide the interface", Commands.toggle_interface),
+    Key("View", "Shift+H", "Hide the panels", Commands.toggle_panels),
+    Key("View", "Ctrl+Tab", "Next group of panels", lambda do: do.next_group()),
+    Key("View", "Ctrl+Shift+Tab", "Previous group of panels", lambda do: do.next_group(-1)),
+    Key("Show", "F5", "Start the show", Commands.start_show),
+    Key("Show", "Shift+F5", "Keep what is shown as a cue", Commands.add_cue),
+    Key("Program", "N", "Go to the newest notice", Commands.reach_notice),
+    Key("Session", "S", "Save the picture", lambda do: do.capture("picture")),
+    Key("Session", "Ctrl+O", "Open", Commands.open_dialog),
+    Key("Session", "Ctrl+Shift+O", "Compare with another model", Commands.compare_dialog),
+    Key("Session", "Ctrl+S", "Save the session", Commands.save_session),
+    Key("Session", "Ctrl+Shift+S", "Save the session as", Commands.save_session_dialog),
+    Key("Session", "Ctrl+Q", "Quit", Commands.quit),
+    Key("Session", "Ctrl+Z", "Undo", Commands.undo, repeats=True),
+    Key("Session", "Ctrl+Shift+Z", "Redo", Commands.redo, repeats=True),
+    Key("Session", "Ctrl+Y", "Redo", Commands.redo, repeats=True, listed=False),
+    Key("Program", "Ctrl+K", "Find a command or a setting", Commands.open_palette),
 )
-
 STEPPING = (_K.left_arrow, _K.right_arrow)
 """Keys that change the state while they are held."""
 
@@ -168,7 +114,7 @@ MOUSE: tuple[tuple[str, str, str], ...] = (
 
 def help_rows() -> list[tuple[str, str, str]]:
     """All keys and mouse gestures as (group, keys, meaning)."""
-    rows = [(key.group, key.caption, key.meaning) for key in KEYS if key.caption]
+    rows = [(key.group, key.caption, key.meaning) for key in KEYS if key.listed]
     rows += [
         ("Program", "? or F1", "This list"),
         ("Program", "Esc", "Show the interface, or leave fullscreen"),
@@ -176,6 +122,19 @@ def help_rows() -> list[tuple[str, str, str]]:
         ("Bookmarks", "Ctrl+1 to 9", "Store a bookmark"),
     ]
     return [*rows, *MOUSE, *show_keys.rows()]
+
+
+def explained(act: Callable[..., object]) -> str:
+    """A command in words, for tooltips: what its docstring begins with, and its key."""
+    act = act.func if isinstance(act, functools.partial) else act
+    return _explained(getattr(act, "__func__", act))
+
+
+@functools.cache
+def _explained(act: Callable[..., object]) -> str:
+    paragraph = (inspect.getdoc(act) or "").partition("\n\n")[0]
+    keys = [f"Key {key.caption}." for key in KEYS if key.act is act]
+    return " ".join([*paragraph.split(), *keys[:1]])
 
 
 def handle(commands: Commands) -> None:
@@ -189,21 +148,21 @@ def handle(commands: Commands) -> None:
         return
     ctrl = _is_held(io.key_ctrl, _K.left_ctrl, _K.right_ctrl)
     shift = _is_held(io.key_shift, _K.left_shift, _K.right_shift)
-    modifiers = (_CTRL if ctrl else 0) | (_SHIFT if shift else 0)
+    modifiers = ctrl * _MODIFIERS["Ctrl"] | shift * _MODIFIERS["Shift"]
     if commands.is_kiosk:
-        if modifiers == _CTRL | _SHIFT and imgui.is_key_pressed(_K.q, False):
+        if ctrl and shift and imgui.is_key_pressed(_K.q, False):
             commands.quitting = True
         return
     if commands.current_show is not None:
         show_keys.handle(commands)
         if not ctrl:
             return
-        if not any(_chord_is(key, modifiers) for key in KEYS):
-            modifiers &= ~_CTRL
+        if not any(key.is_pressed(modifiers) for key in KEYS):
+            modifiers &= ~_MODIFIERS["Ctrl"]
     for key in KEYS:
-        base = imgui.Key(key.chord & ~(_CTRL | _SHIFT))
-        taken = controls.wants_keyboard(base, with_ctrl=bool(key.chord & _CTRL))
-        if _chord_is(key, modifiers) and not taken:
+        with_ctrl = bool(key.modifiers & _MODIFIERS["Ctrl"])
+        taken = controls.wants_keyboard(key.base, with_ctrl=with_ctrl)
+        if key.is_pressed(modifiers) and not taken:
             key.act(commands)
     if controls.wants_keyboard():
         return
@@ -218,13 +177,6 @@ def handle(commands: Commands) -> None:
         commands.open_help()
     if imgui.is_key_pressed(_K.escape, False):
         commands.leave()
-
-
-def _chord_is(key: Key, modifiers: int) -> bool:
-    """Whether a key is pressed in this frame with exactly its modifiers."""
-    base = imgui.Key(key.chord & ~(_CTRL | _SHIFT))
-    held = key.chord & (_CTRL | _SHIFT) == modifiers
-    return held and imgui.is_key_pressed(base, key.repeats)
 
 
 def _is_held(now: bool, *keys: imgui.Key) -> bool:

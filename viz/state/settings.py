@@ -192,9 +192,6 @@ def _range_of(kind: Any) -> Range | None:
     return next((numbers for numbers in found if numbers), None)
 
 
-# Checking values --------------------------------------------------------------------------------
-
-
 def problems(value: Any) -> list[str]:
     """A sentence on each setting of a dataclass, at any depth, whose value is not allowed."""
     return list(_problems(type(value), value, ""))
@@ -243,9 +240,6 @@ def _shown(value: Any) -> str:
         return f"{value:g}"
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:40]}\u2026"
-
-
-# Reading plain data -----------------------------------------------------------------------------
 
 
 def read(kind: type[T], plain: Any) -> T:

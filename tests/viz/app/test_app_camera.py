@@ -36,7 +36,7 @@ def test_it_begins_on_an_orbit_around_the_head(desk: AppDriver) -> None:
     state, home = desk.commands.state, Orbit.around(desk.model.head)
     assert state.orbit == home
     assert np.array_equal(state.shot().camera.numbers(), FRONTAL.numbers())
-    assert not desk.commands.can_undo()
+    assert not desk.commands.history.can_undo
     state.orbit = replace(home, yaw=60.0, pivot=(0.1, 0.0, 0.0))
     desk.frames()
     desk.key("c")

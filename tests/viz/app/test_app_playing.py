@@ -135,11 +135,11 @@ def test_undo_and_redo_restore_states_exactly(desk: AppDriver) -> None:
     for state in reversed(states[:-1]):
         desk.key("ctrl+z")
         assert desk.commands.state == state
-    assert not desk.commands.can_undo()
+    assert not desk.commands.history.can_undo
     for state in states[1:]:
         desk.key("ctrl+shift+z")
         assert desk.commands.state == state
-    assert not desk.commands.can_redo()
+    assert not desk.commands.history.can_redo
 
 
 def test_undo_works_while_the_camera_orbits_by_itself(desk: AppDriver) -> None:

@@ -137,7 +137,7 @@ def test_a_dropped_checkpoint_opens(start: Start, model: Path) -> None:
     assert desk.picture().shape == (side, side, 3)
     assert list(desk.commands.recent) == [str(model)]
     assert desk.commands.state.checkpoint == str(model)
-    assert not desk.commands.can_undo(), "opening a model is no step"
+    assert not desk.commands.history.can_undo, "opening a model is no step"
     run = run_of(model)
     desk.drop(run)
     desk.until(lambda: desk.model.path == str(run / "generator.safetensors"), 10)

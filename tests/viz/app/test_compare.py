@@ -237,7 +237,7 @@ def test_a_window_that_begins_by_comparing_has_nothing_to_undo(
     desk.commands.begin_comparing(str(other))
     desk.settle(60.0)
     both(desk)
-    assert not desk.commands.can_undo()
+    assert not desk.commands.history.can_undo
     assert not desk.commands.unsaved
 
 

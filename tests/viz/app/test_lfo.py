@@ -42,7 +42,7 @@ def test_a_setting_moves_by_itself(start: Callable[..., AppDriver], model: Path)
         )
     )
     assert lo <= min(seen) < max(seen) <= hi
-    assert not commands.can_undo(), "it is no change that the user made"
+    assert not commands.history.can_undo, "it is no change that the user made"
     desk.frames(2)
     sign = "Camera/LFO at orbit.yaw"
     assert controls.rects[sign][2] <= controls.rects["Camera/Yaw"][0], "it stands before the slider"

@@ -70,7 +70,7 @@ def test_all_keys_and_settings_are_listed(desk: AppDriver) -> None:
     desk.key("ctrl+k")
     listed = desk.app.dialogs.palette.listed
     names = {choice.name for choice in listed}
-    assert {key.meaning for key in shortcuts.KEYS if key.caption} - names == {
+    assert {key.meaning for key in shortcuts.KEYS if key.listed} - names == {
         "Find a command or a setting"
     }
     for name in ("Yaw", "Field of view", "Raw pixels", "Theme: Light", "Speed", "Frame rate"):

@@ -151,7 +151,7 @@ def test_the_program_opens_on_it(start: Start) -> None:
     desk.settle()
     info, state = desk.model, desk.commands.state
     assert (state.latent.seed, state.motion.seed) == (info.people[0], info.motions[0])
-    assert not desk.commands.can_undo(), "the program chose them, not the user"
+    assert not desk.commands.history.can_undo, "the program chose them, not the user"
     assert not any("Untrained" in name for name in controls.rects)
     before = desk.picture()
     requests = [of_person(Latent.at(seed)) for seed in info.people]

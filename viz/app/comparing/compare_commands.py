@@ -64,8 +64,6 @@ class CompareCommands(ShowCommands):
         self._run: tuple[str, float, list[Path]] = ("", 0.0, [])
         """The file whose run was searched, when, and the generators found."""
 
-    # What the user does -----------------------------------------------------------------------
-
     def compare_with(self, path: str) -> None:
         """Shows a model beside the one shown, or the newest one of a training run's folder."""
         file = str(expanded(files.compared_file(path)).absolute())
@@ -91,12 +89,13 @@ class CompareCommands(ShowCommands):
         self.state.compare = replace(self.state.compare or Comparison(), path=file)
 
     def compare_dialog(self) -> None:
-        """Asks for the model to compare with."""
+        """Opens a second model beside the one shown, with the same codes, time and camera; dropping
+        its file with Shift held does the same."""
         filters: Filters = (("Models", MODEL_FILES), ("All files", ("*",)))
         self._ask_for_file("open", "Compare with", filters, self.compare_with)
 
     def compare_run_dialog(self) -> None:
-        """Asks for the folder of a training run to compare with."""
+        """Opens the folder of a training run, whose saved generators can be looked through."""
         title = "Compare with a training run"
         self._ask_for_file("folder", title, (), self.compare_with)
 
@@ -107,7 +106,7 @@ class CompareCommands(ShowCommands):
             self.state.display = replace(self.state.display, layout="single")
 
     def swap_compared(self) -> None:
-        """Swaps the two models."""
+        """Shows the second model as the first one, and the first as the second."""
         first, second = self.model, self.second
         if first is None or second is None or not first.path:
             return
@@ -168,8 +167,6 @@ class CompareCommands(ShowCommands):
         self.question = Question("Compare the models?", sentence, choices, answered, choices[1])
         return True
 
-    # What is shown of it ----------------------------------------------------------------------
-
     @property
     def not_shared(self) -> str:
         """What the second model cannot take over, as one sentence; empty if it can take over
@@ -207,8 +204,6 @@ class CompareCommands(ShowCommands):
         path = Path(self.state.compare.path) if self.state.compare else Path()
         found = self.run_generators
         return found.index(path) if path in found else None
-
-    # What becomes of it -----------------------------------------------------------------------
 
     def ask(self, moving: bool, now: float) -> None:
         """Requests the picture of the state; see `SessionCommands.ask`."""

@@ -80,7 +80,7 @@ class ControlCommands(SessionFiles):
         self.control.learn(None)
 
     def choose_control(self) -> None:
-        """Asks which setting or command to bind the next input to."""
+        """Chooses a command or a setting from a list, and binds the next input to it."""
         self.control.choosing = self.palette_open = True
 
     def forget_control(self, *forgotten: Binding) -> None:
@@ -96,11 +96,11 @@ class ControlCommands(SessionFiles):
             self.control.change(changed)
 
     def reset_controls(self) -> None:
-        """Restores the default bindings."""
+        """Removes all bindings and restores those of a gamepad."""
         self.control.change(CONTROLS)
 
     def open_controls_dialog(self) -> None:
-        """Asks for a file of bindings to load."""
+        """Loads bindings from a file."""
 
         def take(path: str) -> None:
             self.control.save()  # unsaved changes belong to the previous file
@@ -115,7 +115,7 @@ class ControlCommands(SessionFiles):
         self._ask_for_file("open", "Open bindings", _BINDINGS, take)
 
     def save_controls_dialog(self) -> None:
-        """Asks for a file to keep the bindings in from now on."""
+        """Saves the bindings to a file, which also keeps later changes."""
 
         def take(path: str) -> None:
             target = str(Path(completed(path, ".json")).absolute())

@@ -140,8 +140,6 @@ class LiveControl:
         """
         self.inbox.wake, self._commands, self._press = wake, commands, press
 
-    # What is open -----------------------------------------------------------------------------
-
     def configure(self, wanted: ControlSettings) -> None:
         """Opens and closes inputs as the settings say."""
         before, self.settings = self.settings, wanted
@@ -182,8 +180,6 @@ class LiveControl:
         """Closes all inputs."""
         self.configure(ControlSettings(file=self.settings.file))
         self._outbox.close()
-
-    # Bindings ---------------------------------------------------------------------------------
 
     @property
     def path(self) -> Path:
@@ -282,8 +278,6 @@ class LiveControl:
         """Polls the gamepads, only possible on the window's thread; returns whether one has
         moved."""
         return self.gamepads is not None and self.gamepads.poll()
-
-    # Each frame -------------------------------------------------------------------------------
 
     def is_moving(self, now: float) -> bool:
         """Whether an input moves settings, as a drag of the mouse does."""
@@ -435,8 +429,6 @@ class LiveControl:
         if value != self._read(path):
             path.write(self._controlled.state, self._controlled.interface, value)
         self._moved = now
-
-    # Feedback ---------------------------------------------------------------------------------
 
     def _answer(self, received: dict[str, list[float]]) -> None:
         """Sends controllers the values of their settings when these have changed."""

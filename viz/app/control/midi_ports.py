@@ -74,8 +74,6 @@ class MidiPorts:
             with contextlib.suppress(OSError):
                 self._line.shutdown(socket.SHUT_RDWR)
 
-    # Inside -----------------------------------------------------------------------------------
-
     def _watch_devices(self) -> None:
         try:
             import mido

@@ -94,8 +94,6 @@ class OscPort:
         if self._socket is not None:
             self._socket.close()
 
-    # Inside -----------------------------------------------------------------------------------
-
     def _run(self, line: socket.socket) -> None:
         while not self._closing:
             # Closed meanwhile, interrupted, or the receiver of an echo is not there.

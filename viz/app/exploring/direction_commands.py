@@ -66,7 +66,7 @@ class DirectionCommands(SessionFiles):
         return self.found_directions if is_found else None
 
     def find_directions(self) -> None:
-        """Finds the directions of the model in the background, or reads those found before."""
+        """Looks for the directions that the model has learnt: seconds, once for each model."""
         model = self.model
         if model is None or self.seeks_directions or self.directions is not None:
             return
@@ -100,8 +100,6 @@ class DirectionCommands(SessionFiles):
             and self._sought_for != model.weights  # only once: it may have been stopped
         ):
             self.find_directions()
-
-    # Lists of them ----------------------------------------------------------------------------
 
     @property
     def direction_shelf(self) -> DirectionShelf:
@@ -186,8 +184,6 @@ class DirectionCommands(SessionFiles):
     def _shelf_path(self, model: ModelInfo) -> Path:
         return shelf_path(self._settings.parent, model.weights)
 
-    # Steps along them -------------------------------------------------------------------------
-
     def step_along(self, shift: Shift, moves: bool) -> None:
         """Takes a step along a direction, of the motion code or of w. At the beginning of the clip
         expressions have no effect: then its end is shown, and the user is told."""
@@ -230,15 +226,14 @@ class DirectionCommands(SessionFiles):
         state.motion = replace(state.motion, shifts=muted(state.motion.shifts))
 
     def clear_shifts(self) -> None:
-        """Removes all steps along directions."""
+        """Resets all directions."""
         self.interface.swing = None
         self.state.latent = replace(self.state.latent, shifts=())
         self.state.motion = replace(self.state.motion, shifts=())
 
-    # Files of them ----------------------------------------------------------------------------
-
     def load_direction_dialog(self) -> None:
-        """Asks for directions that were saved here, or found by another tool."""
+        """Adds directions saved by this program (.npz), or a direction in w found by another tool
+        (.npy)."""
         self._ask_for_file("open", "Load directions", _NUMPY, self._load_directions)
 
     def _load_directions(self, path: str) -> None:
@@ -257,7 +252,7 @@ class DirectionCommands(SessionFiles):
         self.notify("success", f"Loaded {count}: they are listed under Named.")
 
     def save_directions_dialog(self) -> None:
-        """Asks where to save all listed directions."""
+        """Saves all directions that are listed, with their names, as .npz."""
         filters = (("Directions of NumPy", ("*.npz",)),)
         name = "directions.npz"
         self._ask_for_file("save", "Save the directions", filters, self._save_directions, name)

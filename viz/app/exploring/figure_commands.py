@@ -37,7 +37,7 @@ class MomentCommands(SessionFiles):
         self.worker.start(MomentJob(state), done, ended)
 
     def copy_moment_figures(self) -> None:
-        """Copies the figures to the clipboard, for a spreadsheet."""
+        """Copies the figures as a table with tabs, for a spreadsheet."""
         if self.moment_figures is not None:
             self.shell.clipboard = self.moment_figures.text()
             self.notify("success", "The figures are on the clipboard.")

@@ -40,8 +40,6 @@ class GalleryCommands(SessionCommands):
     _by_code: tuple[favourites.Favourites, Mapping[Code, Favourite]] = ((), {})
     """Favourites, and the same by the code that they keep."""
 
-    # The gallery ------------------------------------------------------------------------------
-
     def toggle_gallery(self) -> None:
         """Shows the gallery beside the picture and gives it the keyboard focus, or hides it."""
         if self.interface.gallery_shown:
@@ -77,11 +75,11 @@ class GalleryCommands(SessionCommands):
         return nearby.around(centre, seed, interface.gallery_radius) if number else centre
 
     def shuffle_gallery(self) -> None:
-        """Moves to other people or motions."""
+        """Jumps to a random seed."""
         self.interface.gallery_first = random.randrange(LAST_SEED + 1 - _MOST_CELLS)
 
     def centre_gallery(self) -> None:
-        """Shows variations of the present person or motion."""
+        """Centres the gallery on what is shown now, which becomes its first picture."""
         self.gallery_centre, self.interface.gallery_around = None, True
 
     def pictures_of(self, code: Code) -> tuple[RenderRequest, ...]:
@@ -113,8 +111,6 @@ class GalleryCommands(SessionCommands):
         state = self.state
         own = state.latent if isinstance(code, Latent) else state.motion
         self.take_code(nearby.towards(own, code))
-
-    # Favourites -------------------------------------------------------------------------------
 
     def toggle_favourite(self, code: Code) -> None:
         """Adds a person or a motion to the favourites, or removes it."""
@@ -151,8 +147,6 @@ class GalleryCommands(SessionCommands):
         """Writes the favourites beside the settings if they have changed."""
         if self.state.favourites is not self.favourites_file.known:
             self.guarded(lambda: self.favourites_file.save(self.state.favourites))
-
-    # History ----------------------------------------------------------------------------------
 
     def take_seen(self, entry: Seen) -> None:
         """Shows an entry of the history again, from the same camera; loads its model if another one

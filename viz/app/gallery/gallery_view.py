@@ -87,8 +87,6 @@ class Gallery:
                 self._draw_seen(commands)
         commands.gallery_reached = False
 
-    # Pages ------------------------------------------------------------------------------------
-
     def _draw_codes(self, commands: Commands) -> None:
         interface, model = commands.interface, commands.model
         motions = interface.gallery_page == "motions"
@@ -227,8 +225,6 @@ class Gallery:
         else:
             commands.take_code(code)
 
-    # The grid ---------------------------------------------------------------------------------
-
     def _grid(
         self,
         commands: Commands,
@@ -316,18 +312,11 @@ def _places(commands: Commands) -> None:
         slider("Radius", interface, "gallery_radius")
     else:
         seed("First seed", interface, "gallery_first")
-    elsewhere = Button(
-        "Random", commands.shuffle_gallery, "Jumps to a random seed.", icons.ICON_FA_DICE
-    )
+    elsewhere = Button("Random", commands.shuffle_gallery, icon=icons.ICON_FA_DICE)
     if not interface.gallery_around:
         button_row(elsewhere)
         return
-    here = Button(
-        "Around this one",
-        commands.centre_gallery,
-        "Centres the gallery on what is shown now, which becomes its first picture.",
-        icons.ICON_FA_CROSSHAIRS,
-    )
+    here = Button("Around this one", commands.centre_gallery, icon=icons.ICON_FA_CROSSHAIRS)
     button_row(here, elsewhere)
 
 

@@ -61,8 +61,6 @@ class CameraLink:
                 found.append(event)
         return found
 
-    # On separate threads ---------------------------------------------------------------------
-
     def _run(self, other: Connection) -> None:
         self.process.start()
         other.close()  # the process has its own

@@ -120,8 +120,6 @@ class LiveCommands(SessionFiles):
         """Whether a face moves the person."""
         return self._driven is not None
 
-    # The camera -------------------------------------------------------------------------------
-
     def look_for_webcams(self) -> None:
         """Lists the webcams, once and in the background."""
         if not self._looked_for_webcams:
@@ -141,7 +139,7 @@ class LiveCommands(SessionFiles):
         threading.Thread(target=look, name="webcams", daemon=True).start()
 
     def live_video_dialog(self) -> None:
-        """Asks for a video to use in place of a webcam."""
+        """Opens a video in place of a webcam; it plays in real time, again and again."""
         self._ask_for_file("open", "A video in place of a webcam", _VIDEOS, self.open_live_video)
 
     def open_live_video(self, path: str) -> None:
@@ -199,7 +197,8 @@ class LiveCommands(SessionFiles):
             self.close_camera()
 
     def calibrate(self) -> None:
-        """Takes the present face as the neutral one."""
+        """Takes your face now as the neutral one: look ahead with your mouth closed and press.
+        Until then, the calmest face of the first seconds counts as neutral."""
         if self.live is not None and self.live.seen is not None and self._link is not None:
             self._link.send(Calibrate())
             self.live.calibrated = True
@@ -215,8 +214,6 @@ class LiveCommands(SessionFiles):
             path = naming.unused(Path(self.preferences.capture_folder) / f"live{TRACK_SUFFIX}")
             self._link.send(SaveTrack(str(path)))
             self.live.recording = None
-
-    # As pictures come -------------------------------------------------------------------------
 
     def follow_camera(self, now: float) -> bool:
         """Processes what the camera has seen between two frames of the window, and requests the

@@ -60,12 +60,7 @@ def _seed(state: SessionState, commands: Commands) -> None:
         )
     interface = commands.interface
     button_row(
-        Button(
-            "Random",
-            commands.random_person,
-            "Shows a person drawn at random. Key R.",
-            icon=icons.ICON_FA_DICE,
-        ),
+        Button("Random", commands.random_person, icon=icons.ICON_FA_DICE),
         Button(
             "Animate",
             partial(_toggle_animation, interface),
@@ -198,16 +193,6 @@ def _files(state: SessionState, commands: Commands) -> None:
     ):
         state.latent = replace(state.latent, ws_file="", expression=0.0)
     button_row(
-        Button(
-            "Save ws",
-            commands.save_ws_dialog,
-            "Saves the ws of the person shown, as .npz or .npy.",
-            icon=icons.ICON_FA_FLOPPY_DISK,
-        ),
-        Button(
-            "Load ws",
-            commands.open_ws_dialog,
-            "Shows the person of a file with ws, .npz or .npy, instead of a seed.",
-            icon=icons.ICON_FA_FOLDER_OPEN,
-        ),
+        Button("Save ws", commands.save_ws_dialog, icon=icons.ICON_FA_FLOPPY_DISK),
+        Button("Load ws", commands.open_ws_dialog, icon=icons.ICON_FA_FOLDER_OPEN),
     )

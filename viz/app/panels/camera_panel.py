@@ -81,42 +81,13 @@ def _auto_orbit(interface: Interface) -> None:
 
 def _conditioning(state: SessionState, commands: Commands) -> None:
     choice("Camera", state, "conditioning", CONDITIONINGS)
-    button_row(
-        Button(
-            "Set to this view",
-            commands.set_conditioning,
-            "Makes the current camera the conditioning camera.",
-            icon=icons.ICON_FA_THUMBTACK,
-        )
-    )
+    button_row(Button("Set to this view", commands.set_conditioning, icon=icons.ICON_FA_THUMBTACK))
 
 
 def _clipboard(commands: Commands) -> None:
     button_row(
-        Button(
-            "Copy",
-            commands.copy_camera,
-            "Copies the camera to the clipboard as JSON.",
-            icon=icons.ICON_FA_COPY,
-        ),
-        Button(
-            "Paste",
-            commands.paste_camera,
-            "Sets the camera from JSON on the clipboard.",
-            icon=icons.ICON_FA_PASTE,
-        ),
-        Button(
-            "Reset",
-            commands.reset_camera,
-            "Returns to the frontal camera of the training pictures. Key C.",
-            icon=icons.ICON_FA_ROTATE_LEFT,
-        ),
+        Button("Copy", commands.copy_camera, icon=icons.ICON_FA_COPY),
+        Button("Paste", commands.paste_camera, icon=icons.ICON_FA_PASTE),
+        Button("Reset", commands.reset_camera, icon=icons.ICON_FA_ROTATE_LEFT),
     )
-    button_row(
-        Button(
-            "Frame the head",
-            commands.frame_head,
-            "Brings the whole head into the picture, seen from where the camera is. Key Shift+C.",
-            icon=icons.ICON_FA_EXPAND,
-        )
-    )
+    button_row(Button("Frame the head", commands.frame_head, icon=icons.ICON_FA_EXPAND))

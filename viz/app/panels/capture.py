@@ -7,7 +7,7 @@ from functools import partial
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
-from viz.app.commands import Commands
+from viz.app.commands import CaptureKind, Commands
 from viz.app.panels.widgets import (
     Button,
     button_row,
@@ -19,6 +19,13 @@ from viz.app.panels.widgets import (
 )
 from viz.state.types import RenderResult, SessionState
 
+_KINDS: tuple[tuple[CaptureKind, str, str], ...] = (
+    ("picture", "Saves the picture shown, as computed: .png. Key S.", icons.ICON_FA_IMAGE),
+    ("raw", "Saves the picture before the super-resolution: .png.", icons.ICON_FA_TABLE_CELLS),
+    ("depth", "Saves the depth as a 16-bit grey picture: .png.", icons.ICON_FA_MOUNTAIN),
+    ("window", "Saves the whole window with its controls: .png.", icons.ICON_FA_DISPLAY),
+)
+"""What can be saved, in words and as an icon."""
 _EARLIER = "Earlier sessions"
 _DIGITS = tuple(range(1, 10))
 
@@ -42,50 +49,19 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
 
 
 def _pictures(commands: Commands) -> None:
-    button_row(
-        Button(
-            "Picture",
-            partial(commands.capture, "picture"),
-            "Saves the picture shown, as computed: .png. Key S.",
-            icon=icons.ICON_FA_IMAGE,
-            lit=True,
-        ),
-        Button(
-            "Raw",
-            partial(commands.capture, "raw"),
-            "Saves the volume-rendered picture before the super-resolution: .png.",
-            icon=icons.ICON_FA_TABLE_CELLS,
-        ),
-    )
-    button_row(
-        Button(
-            "Depth",
-            partial(commands.capture, "depth"),
-            "Saves the depth as a grey picture of 16 bits: .png.",
-            icon=icons.ICON_FA_MOUNTAIN,
-        ),
-        Button(
-            "Window",
-            partial(commands.capture, "window"),
-            "Saves the whole window with its controls: .png.",
-            icon=icons.ICON_FA_DISPLAY,
-        ),
-    )
+    buttons = [
+        Button(kind.capitalize(), partial(commands.capture, kind), about, icon, lit=not k)
+        for k, (kind, about, icon) in enumerate(_KINDS)
+    ]
+    button_row(*buttons[:2])
+    button_row(*buttons[2:])
 
 
 def _session(commands: Commands) -> None:
     button_row(
-        Button(
-            "Save",
-            commands.save_session,
-            "Saves everything that defines what is shown to the session's file. Ctrl+S.",
-        ),
-        Button(
-            "Save as",
-            commands.save_session_dialog,
-            "Saves the session to another file. Ctrl+Shift+S.",
-        ),
-        Button("Open", commands.open_session_dialog, "Goes back to a saved session."),
+        Button("Save", commands.save_session),
+        Button("Save as", commands.save_session_dialog),
+        Button("Open", commands.open_session_dialog),
         Button(
             "Earlier",
             partial(_open_earlier, commands),
@@ -95,18 +71,8 @@ def _session(commands: Commands) -> None:
     )
     _earlier_popup(commands)
     button_row(
-        Button(
-            "Undo",
-            commands.undo,
-            "Undoes the last change. Ctrl+Z.",
-            enabled=commands.can_undo(),
-        ),
-        Button(
-            "Redo",
-            commands.redo,
-            "Redoes the change that was undone. Ctrl+Shift+Z.",
-            enabled=commands.can_redo(),
-        ),
+        Button("Undo", commands.undo, enabled=commands.history.can_undo),
+        Button("Redo", commands.redo, enabled=commands.history.can_redo),
     )
 
 

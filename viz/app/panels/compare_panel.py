@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.comparing.compare_view import figures_text
-from viz.app.panels.setting_controls import choice, segmented, slider
+from viz.app.panels.setting_controls import choice, optional, segmented, slider
 from viz.app.panels.widgets import Button, button_row, files_row, heading
 from viz.state.comparing.comparison import Comparison
 from viz.state.person import Latent
@@ -24,20 +25,13 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         Button(
             "Open",
             commands.compare_dialog,
-            "Opens a second model beside the one shown: the same codes, time and camera. "
-            "Ctrl+Shift+O, or drop its file with Shift held.",
             icon=icons.ICON_FA_FOLDER_OPEN,
             lit=state.compare is None,
         ),
         "models",
         commands.recent,
         commands.compare_with,
-        Button(
-            "Run",
-            commands.compare_run_dialog,
-            "Opens the folder of a training run, whose saved generators can be looked through.",
-            icon=icons.ICON_FA_FOLDER_TREE,
-        ),
+        Button("Run", commands.compare_run_dialog, icon=icons.ICON_FA_FOLDER_TREE),
     )
     if state.compare is None:
         controls.hint("No second model is open.")
@@ -46,16 +40,10 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         Button(
             "Swap",
             commands.swap_compared,
-            "Shows the second model as the first one, and the first as the second.",
             icon=icons.ICON_FA_RIGHT_LEFT,
             enabled=commands.second is not None,
         ),
-        Button(
-            "Close",
-            commands.stop_comparing,
-            "Closes the second model.",
-            icon=icons.ICON_FA_XMARK,
-        ),
+        Button("Close", commands.stop_comparing, icon=icons.ICON_FA_XMARK),
     )
     if commands.state.compare is None:
         return  # just closed
@@ -110,14 +98,14 @@ def _generators(commands: Commands) -> None:
     button_row(
         Button(
             "Earlier",
-            lambda: commands.step_generator(-1),
+            partial(commands.step_generator, -1),
             "Compares with the generator that the run saved before this one.",
             icon=icons.ICON_FA_CHEVRON_LEFT,
             enabled=index > 0,
         ),
         Button(
             "Later",
-            lambda: commands.step_generator(1),
+            partial(commands.step_generator, 1),
             "Compares with the generator that the run saved after this one.",
             icon=icons.ICON_FA_CHEVRON_RIGHT,
             enabled=index < len(found) - 1,
@@ -126,12 +114,11 @@ def _generators(commands: Commands) -> None:
 
 
 def _mode(state: SessionState) -> None:
-    shows = state.display.layout == "models"
-    if not shows:
+    if state.display.layout != "models":
         button_row(
             Button(
                 "Show both",
-                lambda: _show(state),
+                partial(_show, state),
                 "Shows both models; the layout shows the first one alone now.",
                 icon=icons.ICON_FA_SCALE_BALANCED,
                 lit=True,
@@ -148,17 +135,11 @@ def _show(state: SessionState) -> None:
 
 def _truncation(state: SessionState, compare: Comparison) -> Comparison:
     """Truncation of the second model, which can follow that of the first."""
-    _, follows = controls.segmented(
-        "Truncation",
-        compare.psi is None,
-        {True: "As the first", False: "Own"},
-        default=True,
-        tooltip="Whether the second model has a truncation of its own.",
-    )
-    if follows:
-        return replace(compare, psi=None)
+    about = "Whether the second model has a truncation of its own."
+    captions = ("As the first", "Own")
+    compare = optional("Truncation", compare, "psi", captions, about, state.latent.psi)
     if compare.psi is None:
-        compare = replace(compare, psi=state.latent.psi)
+        return compare
     return slider("Second \u03c8", compare, "psi", default=setting(Latent, "psi").default)
 
 

@@ -112,26 +112,18 @@ def _bindings(commands: Commands) -> None:
             )
         commands.edit_control(binding, edited)
     button_row(
-        Button(
-            "Bind\u2026",
-            commands.choose_control,
-            "Chooses a command or a setting from the list, and binds the next input to it.",
-        ),
+        Button("Bind\u2026", commands.choose_control),
         Button(
             "Forget",
             lambda: commands.forget_control(*([binding] if binding else [])),
             "Removes this binding.",
             enabled=binding is not None,
         ),
-        Button(
-            "Defaults",
-            commands.reset_controls,
-            "Removes all bindings and restores those of a gamepad.",
-        ),
+        Button("Defaults", commands.reset_controls),
     )
     button_row(
-        Button("Open", commands.open_controls_dialog, "Loads bindings from a file."),
-        Button("Save as", commands.save_controls_dialog, "Saves the bindings to a file."),
+        Button("Open", commands.open_controls_dialog),
+        Button("Save as", commands.save_controls_dialog),
     )
     controls.key_value((("File", Path(control.path).name),))
 

@@ -99,12 +99,7 @@ def _not_found(commands: Commands) -> None:
         controls.hint("They are found while the program has nothing else to do.")
         return
     button_row(
-        Button(
-            "Find directions",
-            commands.find_directions,
-            "Looks for the directions that the model has learnt: seconds, once for each model.",
-            icon=icons.ICON_FA_MAGNIFYING_GLASS,
-        )
+        Button("Find directions", commands.find_directions, icon=icons.ICON_FA_MAGNIFYING_GLASS)
     )
 
 
@@ -283,25 +278,9 @@ def _in_use(state: SessionState, commands: Commands) -> None:
                 imgui.pop_id()
     any_used = bool(state.latent.shifts or state.motion.shifts)
     button_row(
-        Button(
-            "Load",
-            commands.load_direction_dialog,
-            "Adds directions saved by this program (.npz), or a direction in w found by another "
-            "tool (.npy).",
-            icon=icons.ICON_FA_FOLDER_OPEN,
-        ),
-        Button(
-            "Save",
-            commands.save_directions_dialog,
-            "Saves all directions that are listed, with their names, as .npz.",
-            icon=icons.ICON_FA_FLOPPY_DISK,
-        ),
-        Button(
-            "Clear",
-            commands.clear_shifts,
-            "Resets all directions.",
-            enabled=any_used,
-        ),
+        Button("Load", commands.load_direction_dialog, icon=icons.ICON_FA_FOLDER_OPEN),
+        Button("Save", commands.save_directions_dialog, icon=icons.ICON_FA_FLOPPY_DISK),
+        Button("Clear", commands.clear_shifts, enabled=any_used),
     )
 
 

@@ -11,13 +11,19 @@ from gui_utils import controls
 from gui_utils.files.folders import size_text
 from viz.app.commands import Commands
 from viz.app.panels import export_frames, export_meshes, export_plain
-from viz.app.panels.widgets import Button, button_row, disabled, heading, value_with_button
+from viz.app.panels.widgets import (
+    Button,
+    button_row,
+    disabled,
+    heading,
+    job_progress,
+    value_with_button,
+)
 from viz.exports.choices import (
     FOLDER,
     ExportChoices,
     estimate,
     problems,
-    seconds_left,
     seconds_text,
 )
 from viz.exports.frame_options import FrameOptions, PictureOptions, VideoOptions
@@ -117,17 +123,12 @@ def _start(state: SessionState, choices: ExportChoices, commands: Commands) -> N
             controls.hint(" \u00b7 ".join(facts))
     job = commands.job
     if job is not None and job.name.startswith(_JOB):
-        left = commands.job_left
-        parts = [job.detail, "" if left is None else seconds_left(left)]
-        detail = " \u00b7 ".join(part for part in parts if part)
-        if controls.progress(f"{job.name}##Export job", job.fraction, detail=detail):
-            commands.cancel_job()
+        job_progress(f"{job.name}##Export job", commands)
         return
     button_row(
         Button(
             "Export",
             commands.export,
-            "Exports the present state; you can go on working meanwhile.",
             icon=icons.ICON_FA_FILE_EXPORT,
             enabled=not found_problems and job is None,
             lit=True,

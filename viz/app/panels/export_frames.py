@@ -8,7 +8,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from viz.app.commands import Commands
-from viz.app.panels.setting_controls import choice, segmented, slider, toggle
+from viz.app.panels.setting_controls import choice, optional, segmented, slider, toggle
 from viz.app.panels.widgets import cells, heading
 from viz.exports.frame_options import (
     CODECS,
@@ -26,12 +26,10 @@ from viz.exports.schedule import ORBIT_SECONDS, clip_rounds, frame_rate
 from viz.exports.shows.show_options import ShowOptions
 from viz.state.errors import UserError
 from viz.state.person import parse_seeds, seeds_text
-from viz.state.settings import setting
 from viz.state.types import LOOP_MODES, VIEWS, SessionState
 
 _RATES = (12.0, 24.0, 25.0, 30.0, 50.0, 60.0)
 _HEIGHTS = (256, 512, 720, 1080, 1440, 2160)
-_AS_RENDERED = 0
 _BITS = {8: "8", 16: "16"}
 
 
@@ -123,14 +121,7 @@ def _clip(state: SessionState, movement: Movement) -> Movement:
     if movement.rounds is not None:
         automatic = clip_rounds(state, replace(movement, rounds=None))
     movement = slider("Rounds", movement, "rounds", none=automatic)
-    _, loop = controls.combo(
-        "Repeats",
-        movement.loop or "",
-        {"": "As it plays here", **LOOP_MODES},
-        default="",
-        tooltip=setting(Movement, "loop").sentence,
-    )
-    return replace(movement, loop=next((mode for mode in LOOP_MODES if mode == loop), None))
+    return choice("Repeats", movement, "loop", {None: "As it plays here", **LOOP_MODES})
 
 
 def _orbit(movement: Movement) -> Movement:
@@ -146,17 +137,15 @@ def _orbit(movement: Movement) -> Movement:
 def _length(movement: Movement) -> Movement:
     """A length in seconds, or None for the movement's own length."""
     still = movement.moving == "still"
-    _, own = controls.segmented(
-        "Length",
-        movement.seconds is not None,
-        {False: "One frame" if still else "Default", True: "Set"},
-        default=False,
-        tooltip="Default: as long as the path or the rounds of the clip take, or 4 seconds for "
-        "each round of an orbit.",
+    about = (
+        "Default: as long as the path or the rounds of the clip take, or 4 seconds for each round "
+        "of an orbit."
     )
-    if not own:
-        return replace(movement, seconds=None, frames=None)
-    movement = replace(movement, seconds=movement.seconds or ORBIT_SECONDS, frames=None)
+    captions = ("One frame" if still else "Default", "Set")
+    movement = optional("Length", movement, "seconds", captions, about, ORBIT_SECONDS)
+    movement = replace(movement, frames=None)
+    if movement.seconds is None:
+        return movement
     return slider("Seconds", movement, "seconds", default=ORBIT_SECONDS)
 
 
@@ -177,17 +166,10 @@ def _look(look: Look, transparent: bool) -> Look:
         view = views[clicked - 1]
         rest = tuple(other for other in look.views if other != view)
         look = replace(look, views=rest if view in look.views else (*look.views, view))
-    heights = {_AS_RENDERED: "As rendered"} | {h: f"{h} px" for h in _HEIGHTS}
-    if look.height is not None:
-        heights.setdefault(look.height, f"{look.height} px")
-    _, height = controls.combo(
-        "Height",
-        look.height or _AS_RENDERED,
-        heights,
-        default=_AS_RENDERED,
-        tooltip=setting(Look, "height").sentence,
-    )
-    look = replace(look, height=height or None, people=_people(look.people))
+    known = (*_HEIGHTS, *filter(None, (look.height,)))
+    heights = {None: "As rendered"} | {height: f"{height} px" for height in known}
+    look = choice("Height", look, "height", heights)
+    look = replace(look, people=_people(look.people))
     if not transparent:
         return replace(look, background="shown")
     _, see_through = controls.toggle(

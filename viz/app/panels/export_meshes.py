@@ -9,7 +9,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
 from viz.app.commands import Commands
-from viz.app.panels.setting_controls import choice, segmented, slider, toggle
+from viz.app.panels.setting_controls import choice, optional, segmented, slider, toggle
 from viz.app.panels.widgets import Button, button_row, fold, heading
 from viz.exports.mesh_options import (
     MESH_FORMATS,
@@ -71,16 +71,9 @@ def _toggle_mesh(state: SessionState, shown: bool) -> None:
 
 
 def _grid(options: _Gridded) -> _Gridded:
-    declared = setting(type(options), "resolution")
     grids = sorted({*_GRIDS, options.resolution})
-    _, resolution = controls.combo(
-        "Resolution",
-        options.resolution,
-        {side: f"{side}\u00b3" for side in grids},
-        default=declared.default,
-        tooltip=declared.sentence,
-    )
-    return replace(options, resolution=resolution)
+    captions = {side: f"{side}\u00b3" for side in grids}
+    return choice("Resolution", options, "resolution", captions)
 
 
 def _texture(options: MeshOptions) -> MeshOptions:
@@ -94,16 +87,10 @@ def _texture(options: MeshOptions) -> MeshOptions:
 
 
 def _triangles(options: MeshOptions) -> MeshOptions:
-    _, limited = controls.segmented(
-        "Triangles",
-        options.triangles is not None,
-        {False: "All", True: "At most"},
-        default=False,
-        tooltip="Simplifies the mesh to fewer triangles and keeps its shape.",
-    )
-    if not limited:
-        return replace(options, triangles=None)
-    options = replace(options, triangles=options.triangles or _THINNED)
+    about = "Simplifies the mesh to fewer triangles and keeps its shape."
+    options = optional("Triangles", options, "triangles", ("All", "At most"), about, _THINNED)
+    if options.triangles is None:
+        return options
     return slider("At most", options, "triangles", default=_THINNED)
 
 

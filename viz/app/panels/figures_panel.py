@@ -51,7 +51,6 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
             Button(
                 "Copy",
                 commands.copy_moment_figures,
-                "Copies the figures as a table with tabs, for a spreadsheet.",
                 icon=icons.ICON_FA_COPY,
                 enabled=found is not None,
             ),

@@ -11,8 +11,7 @@ from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.live.live_commands import LiveCamera
 from viz.app.panels.setting_controls import slider, toggle
-from viz.app.panels.widgets import Button, button_row, heading
-from viz.exports.choices import seconds_left
+from viz.app.panels.widgets import Button, button_row, heading, job_progress
 from viz.state.types import RenderResult, SessionState
 
 _PRIVACY = (
@@ -47,7 +46,6 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         Button(
             "Other video" if thing == "video" else "Video",
             commands.live_video_dialog,
-            "Opens a video in place of a webcam; it plays in real time, again and again.",
             icon=icons.ICON_FA_FILM,
             enabled=model is not None,
             lit=lacks,
@@ -85,11 +83,7 @@ def _learning(commands: Commands) -> None:
     job = commands.job
     if commands.camera_on or job is None:
         return
-    left = commands.job_left
-    parts = [job.detail, "" if left is None else seconds_left(left)]
-    detail = " \u00b7 ".join(part for part in parts if part)
-    if controls.progress(f"{job.name}##Learning", job.fraction, detail=detail):
-        commands.cancel_job()
+    job_progress(f"{job.name}##Learning", commands)
     controls.hint(f"This is done once for each model; then the {commands.live_thing} opens.")
 
 
@@ -104,8 +98,6 @@ def _face(live: LiveCamera, commands: Commands) -> None:
         Button(
             "Neutral face",
             commands.calibrate,
-            "Takes your face now as the neutral one: look ahead with your mouth closed and press. "
-            "Until then, the calmest face of the first seconds counts as neutral.",
             icon=icons.ICON_FA_FACE_MEH,
             enabled=has_face,
             lit=not live.calibrated,

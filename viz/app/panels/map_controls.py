@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gui_utils import controls
-from viz.app.panels.setting_controls import choice, number, segmented
+from viz.app.panels.setting_controls import choice, number, optional, segmented
 from viz.app.panels.widgets import heading
 from viz.state.maps.colormaps import COLOR_MAPS
 from viz.state.maps.map_settings import BACKGROUNDS, MapView
-from viz.state.settings import setting
+from viz.state.settings import Setting, setting
 from viz.state.types import Display, ModelInfo, Probe, ProbeResult, RenderResult, SessionState
 
 _RAY_RANGE = (2.25, 3.3)
 _LEAST_SPAN = 0.01
 """Smallest difference between the ends of a range."""
+_AUTO = ("Auto", "Set")
+
 Ends = tuple[float, float]
 
 
@@ -40,12 +42,9 @@ def maps_section(
     heading("Maps")
     rays = state.orbit.camera().ray_range(*(model.ray_range if model else _RAY_RANGE))
     display = choice("Depth colours", state.display, "depth_colors", COLOR_MAPS)
-    ends = _map_range("Depth", display, "depth", _shown(result, "depth") or rays, rays)
-    display = choice(
-        "Opacity colours", replace(display, depth_range=ends), "opacity_colors", COLOR_MAPS
-    )
-    ends = _map_range("Opacity", display, "opacity", (0.0, 1.0), (0.0, 1.0))
-    return replace(display, opacity_range=ends)
+    display = _map_range(display, "depth", _shown(result, "depth") or rays, rays)
+    display = choice("Opacity colours", display, "opacity_colors", COLOR_MAPS)
+    return _map_range(display, "opacity", (0.0, 1.0), (0.0, 1.0))
 
 
 def probe_colors(probe: Probe, seen: ProbeResult | None) -> Probe:
@@ -53,11 +52,11 @@ def probe_colors(probe: Probe, seen: ProbeResult | None) -> Probe:
     probe = choice("Colours", probe, "colors", COLOR_MAPS)
     declared = setting(Probe, "range")
     least, most = (seen.least, seen.most) if seen else declared.range.ends
-    is_auto = _auto_switch("Range", probe.range is None, declared.sentence, declared.note)
-    if is_auto:
-        return replace(probe, range=None)
-    found = (seen.lo, seen.hi) if seen else (least, most)
-    low, high = probe.range or found
+    begin = (seen.lo, seen.hi) if seen else (least, most)
+    probe = optional("Range", probe, "range", _AUTO, _about_auto(declared), begin)
+    if probe.range is None:
+        return probe
+    low, high = probe.range
     slack = max(most - least, 1e-6) / 2
     ends = min(least - slack, low), max(most + slack, high)
     new_low = number("From", low, declared.range, "Value of the darkest colour.", least, ends)
@@ -74,40 +73,27 @@ def _shown(result: RenderResult | None, view: MapView) -> Ends | None:
     return next(found, None)
 
 
-def _map_range(
-    title: str, display: Display, view: MapView, found: Ends, default: Ends
-) -> Ends | None:
-    """The range of a map; None where it is found automatically.
-
-    Args:
-        title: title title of the map.
-        display: the settings.
-        view: the map.
-        found: the initial range when one is set.
-        default: the settings that a reset restores.
-    """
+def _map_range(display: Display, view: MapView, begin: Ends, default: Ends) -> Display:
+    """The range of a map, automatic or set: to `begin` at first; a reset restores `default`."""
     name = f"{view}_range"
-    declared, chosen = setting(Display, name), getattr(display, name)
-    if _auto_switch(f"{title} range", chosen is None, declared.sentence, declared.note):
-        return None
-    low, high = chosen or found
+    declared = setting(Display, name)
+    label = f"{view.capitalize()} range"
+    display = optional(label, display, name, _AUTO, _about_auto(declared), begin)
+    chosen: Ends | None = getattr(display, name)
+    if chosen is None:
+        return display
+    low, high = chosen
     about = declared.sentence
     first, second = ("Near", "Far") if view == "depth" else ("Least", "Most")
     ends = declared.range.ends
     new_low = number(first, low, declared.range, f"First end. {about}", default[0], ends)
     new_high = number(second, high, declared.range, f"Second end. {about}", default[1], ends)
-    return _ordered((low, high), (new_low, new_high), _LEAST_SPAN)
+    ordered = _ordered((low, high), (new_low, new_high), _LEAST_SPAN)
+    return replace(display, **{name: ordered})
 
 
-def _auto_switch(label: str, is_auto: bool, about: str, note: str) -> bool:
-    _, chosen = controls.segmented(
-        label,
-        is_auto,
-        {True: "Auto", False: "Set"},
-        default=True,
-        tooltip=f"{about} {note.replace('None takes', 'Auto takes')}",
-    )
-    return chosen
+def _about_auto(declared: Setting) -> str:
+    return f"{declared.sentence} {declared.note.replace('None takes', 'Auto takes')}"
 
 
 def _ordered(before: Ends, ends: Ends, span: float) -> Ends:

@@ -16,21 +16,13 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     del state, result
     model = commands.model
     files_row(
-        Button(
-            "Open",
-            commands.open_dialog,
-            "Opens a model file; dropping it on the window does the same. PV3D and EG3D "
-            "checkpoints can be read, and this program's own format. Ctrl+O.",
-            icon=icons.ICON_FA_FOLDER_OPEN,
-            lit=True,
-        ),
+        Button("Open", commands.open_dialog, icon=icons.ICON_FA_FOLDER_OPEN, lit=True),
         "models",
         commands.recent,
         commands.open_model,
         Button(
             "Reload",
             commands.reload_model,
-            "Reads the model's file again.",
             icon=icons.ICON_FA_ROTATE,
             enabled=model is not None and bool(model.path),
         ),

@@ -36,14 +36,7 @@ def _seed(state: SessionState, commands: Commands) -> None:
     state.motion = seed_and_pad(
         state.motion, "motion code z_motion", "a motion", "neighbours blend"
     )
-    button_row(
-        Button(
-            "Random",
-            commands.random_motion,
-            "Shows a motion drawn at random. Key M.",
-            icon=icons.ICON_FA_DICE,
-        )
-    )
+    button_row(Button("Random", commands.random_motion, icon=icons.ICON_FA_DICE))
     state.motion = slider("Strength", state.motion, "strength")
     if state.latent.is_portrait:
         state.latent = slider("As in the photo", state.latent, "expression", default=1.0)

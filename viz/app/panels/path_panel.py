@@ -33,14 +33,12 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         Button(
             "Add key",
             commands.add_keyframe,
-            "Adds a keyframe: the person, the motion, the time in the clip and the camera. Key K.",
             icon=icons.ICON_FA_PLUS,
             lit=not state.keyframes,
         ),
         Button(
             "Pause" if playing else "Play",
-            partial(path_editing.toggle_play, state, interface),
-            "Plays the path from its playhead. Key P.",
+            commands.toggle_path,
             icon=icons.ICON_FA_PAUSE if playing else icons.ICON_FA_PLAY,
             enabled=path_editing.can_play(state),
         ),
@@ -99,19 +97,10 @@ def _key(state: SessionState, commands: Commands, index: int) -> None:
     button_row(
         Button(
             "Update",
-            partial(path_editing.update, state, interface),
-            "Updates this keyframe to what is shown. Shift+K.",
+            commands.update_keyframe,
             enabled=path_editing.is_off(state, interface),
             lit=path_editing.is_off(state, interface),
         ),
-        Button(
-            "Duplicate",
-            partial(path_editing.duplicate, state, interface),
-            "Adds a copy of this keyframe after it.",
-        ),
-        Button(
-            "Delete",
-            partial(path_editing.remove, state, interface),
-            "Deletes this keyframe. Key Delete.",
-        ),
+        Button("Duplicate", partial(path_editing.duplicate, state, interface)),
+        Button("Delete", partial(path_editing.remove, state, interface)),
     )

@@ -18,10 +18,10 @@ from viz.app.panels.widgets import (
     files_row,
     fold,
     heading,
+    job_progress,
     value_with_button,
 )
 from viz.app.portraits.photo_at_work import Portrait
-from viz.exports.choices import seconds_left
 from viz.state.files import CHECKPOINTS
 from viz.state.types import RenderResult, SessionState
 
@@ -60,20 +60,13 @@ def _open(commands: Commands) -> None:
         Button(
             "Open a photo",
             commands.open_photo_dialog,
-            "Opens a photo of a face to make a person of it; dropping it on the window does the "
-            "same. A neutral face, from the front or half from the side, works best.",
             icon=icons.ICON_FA_IMAGE,
             enabled=not commands.portrait.making,
             lit=not commands.portrait.path,
         )
     )
     files_row(
-        Button(
-            "Open a person",
-            commands.open_person_dialog,
-            "Shows the person of a person file; dropping it on the window does the same.",
-            icon=icons.ICON_FA_FOLDER_OPEN,
-        ),
+        Button("Open a person", commands.open_person_dialog, icon=icons.ICON_FA_FOLDER_OPEN),
         "people",
         commands.recent_people,
         commands.open_person,
@@ -136,7 +129,6 @@ def _face(portrait: Portrait, commands: Commands) -> None:
         Button(
             "Mark by hand",
             commands.add_face,
-            "Puts a box on the photo; drag it to a face that was not found.",
             icon=icons.ICON_FA_DRAW_POLYGON,
             enabled=not busy,
         )
@@ -145,15 +137,8 @@ def _face(portrait: Portrait, commands: Commands) -> None:
 
 def _making(portrait: Portrait, commands: Commands) -> None:
     heading("Person")
-    job = commands.job
     if portrait.making:
-        if job is not None:
-            left = commands.job_left
-            parts = [job.detail, "" if left is None else seconds_left(left)]
-            detail = " \u00b7 ".join(part for part in parts if part)
-            name = Path(portrait.making).stem
-            if controls.progress(f"Making {name}##Making", job.fraction, detail=detail):
-                commands.cancel_job()
+        job_progress(f"Making {Path(portrait.making).stem}##Making", commands)
         controls.hint("If you stop, the person found so far is kept, and you can resume later.")
         return
     _, name = controls.text_input(
@@ -194,7 +179,7 @@ def _making(portrait: Portrait, commands: Commands) -> None:
             if unfinished
             else "Makes the person of the chosen face; you can go on working meanwhile.",
             icon=icons.ICON_FA_PLAY,
-            enabled=ready and job is None,
+            enabled=ready and commands.job is None,
             lit=True,
         )
     )
@@ -216,11 +201,4 @@ def _shown(state: SessionState, commands: Commands) -> None:
         state.latent = replace(state.latent, ws_file="", expression=0.0)
         return
     state.latent = setting_controls.slider("Expression", state.latent, "expression", default=1.0)
-    button_row(
-        Button(
-            "As in the photo",
-            commands.view_as_photo,
-            "Shows the person from the photo's camera, with its expression, at the clip's start.",
-            icon=icons.ICON_FA_CAMERA,
-        )
-    )
+    button_row(Button("As in the photo", commands.view_as_photo, icon=icons.ICON_FA_CAMERA))

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.panels.setting_controls import choice, slider, toggle
 from viz.app.panels.widgets import disabled, heading, preview_hint, times
-from viz.state.settings import setting
-from viz.state.types import PRECISIONS, ModelInfo, Quality, RenderResult, SessionState
+from viz.state.types import PRECISIONS, ModelInfo, RenderResult, SessionState
 
 RAW_RESOLUTIONS = (16, 32, 48, 64, 96, 128, 192, 256)
-_AS_TRAINED = 0
 
 
 def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
@@ -28,17 +23,9 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
 
 def _raw_resolution(state: SessionState, model: ModelInfo | None) -> None:
     trained = model.raw_resolution if model else None
-    choices = {_AS_TRAINED: f"As trained ({trained})" if trained else "As trained"}
-    choices |= {side: times(side, side) for side in RAW_RESOLUTIONS if side != trained}
-    changed, side = controls.combo(
-        "Raw pixels",
-        state.quality.raw_resolution or _AS_TRAINED,
-        choices,
-        default=_AS_TRAINED,
-        tooltip=setting(Quality, "raw_resolution").sentence,
-    )
-    if changed:
-        state.quality = replace(state.quality, raw_resolution=side or None)
+    captions = {None: f"As trained ({trained})" if trained else "As trained"}
+    captions |= {side: times(side, side) for side in RAW_RESOLUTIONS if side != trained}
+    state.quality = choice("Raw pixels", state.quality, "raw_resolution", captions)
 
 
 def _samples(state: SessionState, model: ModelInfo | None) -> None:

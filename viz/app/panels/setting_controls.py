@@ -181,6 +181,17 @@ def segmented(label: str, owner: Owner, name: str, captions: Mapping[Any, str]) 
     return _pick(controls.segmented, label, owner, name, captions)
 
 
+def optional(
+    label: str, owner: Owner, name: str, captions: tuple[str, str], about: str, begin: Any
+) -> Owner:
+    """Whether a setting is None or has a value of its own, as two buttons with these captions;
+    `begin` is the value that it has at first, `about` the tooltip."""
+    value = getattr(owner, name)
+    kinds = {False: captions[0], True: captions[1]}
+    changed, own = controls.segmented(label, value is not None, kinds, default=False, tooltip=about)
+    return _with(owner, name, begin if own else None) if changed else owner
+
+
 def _pick(
     control: Any,
     label: str,

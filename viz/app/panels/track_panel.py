@@ -17,9 +17,9 @@ from viz.app.panels.widgets import (
     files_row,
     fold,
     heading,
+    job_progress,
     value_with_button,
 )
-from viz.exports.choices import seconds_left
 from viz.state.driving.drive import Drive
 from viz.state.types import RenderResult, SessionState
 
@@ -50,20 +50,13 @@ def _open(commands: Commands) -> None:
         Button(
             "Open a video",
             commands.open_video_dialog,
-            "Follows the face of a video and makes a motion track of it, which moves the person "
-            "shown; dropping the video on the window does the same.",
             icon=icons.ICON_FA_FILM,
             enabled=not commands.following and commands.job is None,
             lit=commands.state.drive is None,
         )
     )
     files_row(
-        Button(
-            "Open a track",
-            commands.open_track_dialog,
-            "Moves the person shown by a motion track; dropping it on the window does the same.",
-            icon=icons.ICON_FA_FOLDER_OPEN,
-        ),
+        Button("Open a track", commands.open_track_dialog, icon=icons.ICON_FA_FOLDER_OPEN),
         "tracks",
         commands.recent_tracks,
         commands.open_track,
@@ -80,14 +73,7 @@ def _following(commands: Commands) -> None:
                 "Smooth motion", options, "motion_smoothing", ends=(0, 4)
             )
         return
-    job = commands.job
-    if job is not None:
-        left = commands.job_left
-        parts = [job.detail, "" if left is None else seconds_left(left)]
-        detail = " \u00b7 ".join(part for part in parts if part)
-        name = Path(commands.following).name
-        if controls.progress(f"Following {name}##Following", job.fraction, detail=detail):
-            commands.cancel_job()
+    job_progress(f"Following {Path(commands.following).name}##Following", commands)
     controls.hint("If you stop, opening the same video again resumes.")
 
 
@@ -134,9 +120,6 @@ def _driving(state: SessionState, drive: Drive, commands: Commands) -> None:
         Button(
             "Fit to this person",
             commands.fit_track,
-            "Makes another track whose cameras and expressions bring the face of the person shown "
-            "as close as possible to the driver's: best for a person made from a photo of the "
-            "driver. Takes about a second for each frame.",
             icon=icons.ICON_FA_CROSSHAIRS,
             enabled=track is not None and commands.job is None,
         )
@@ -146,8 +129,6 @@ def _driving(state: SessionState, drive: Drive, commands: Commands) -> None:
         Button(
             "Into the video",
             commands.into_video_dialog,
-            "Saves the track's video, including its sound, with the driver's head replaced by "
-            "that of the person shown, seen from the video's camera.",
             icon=icons.ICON_FA_CLAPPERBOARD,
             enabled=track is not None and commands.job is None,
         )

@@ -80,7 +80,6 @@ def _before(state: SessionState, commands: Commands) -> None:
         Button(
             "Set before",
             commands.set_before,
-            "Keeps the picture shown as the left side of the before / after layout. Key B.",
             icon=icons.ICON_FA_TABLE_COLUMNS,
             lit=splits and state.before is None,
         )

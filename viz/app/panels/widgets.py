@@ -14,7 +14,10 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls import layout, style
 from gui_utils.controls.text import printable
+from viz.app.commands import Commands
 from viz.app.performance_log import PerformanceLog
+from viz.app.shortcuts import explained
+from viz.exports.choices import seconds_left
 from viz.state.types import SessionState
 
 _GAP = 6.0
@@ -28,7 +31,8 @@ class Button:
 
     label: str
     press: Callable[[], object]
-    tooltip: str
+    tooltip: str = ""
+    """Empty takes the command's own words: the first paragraph of its docstring, and its key."""
     icon: str = ""
     enabled: bool = True
     lit: bool = False
@@ -54,7 +58,7 @@ def button_row(*buttons: Button) -> None:
         if controls.button(
             button.label,
             icon=(button.icon or None) if with_icons else None,
-            tooltip=button.tooltip,
+            tooltip=button.tooltip or explained(button.press),
             enabled=button.enabled,
             width=width / style.scale(),
             primary=button.lit,
@@ -198,6 +202,16 @@ def end_of(text: str, width: float) -> str:
 def preview_hint(log: PerformanceLog) -> None:
     """What the last preview left out; before the first one the line is there too."""
     controls.hint(f"Last preview: {log.preview_level or 'none'}.")
+
+
+def job_progress(title: str, commands: Commands) -> None:
+    """A bar for the present job, with the time left and a button that stops it."""
+    job, left = commands.job, commands.job_left
+    if job is not None:
+        parts = (job.detail, "" if left is None else seconds_left(left))
+        detail = " \u00b7 ".join(filter(None, parts))
+        if controls.progress(title, job.fraction, detail=detail):
+            commands.cancel_job()
 
 
 def driven_hint(state: SessionState) -> None:

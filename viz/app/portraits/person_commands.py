@@ -24,7 +24,7 @@ class PersonCommands(SessionFiles):
         return [p for p in self.preferences.ws if Path(p).suffix.lower() == PERSON_SUFFIX]
 
     def open_person_dialog(self) -> None:
-        """Asks for a person file to show."""
+        """Shows the person of a person file; dropping it on the window does the same."""
         self._ask_for_file("open", "Open a person", PEOPLE, self.open_person)
 
     def open_person(self, path: str, *, with_model: bool = False) -> None:

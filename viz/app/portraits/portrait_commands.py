@@ -36,10 +36,9 @@ class PortraitCommands(PersonCommands):
         super().__init__(*arguments, **options)
         self.portrait = Portrait()
 
-    # The photo --------------------------------------------------------------------------------
-
     def open_photo_dialog(self) -> None:
-        """Asks for a photo."""
+        """Opens a photo of a face to make a person of it; dropping it on the window does the same.
+        A neutral face, seen from the front or at up to about 45°, works best."""
         self._ask_for_file("open", "Open a photo", _PHOTOS, self.open_photo)
 
     def open_photo(self, path: str) -> None:
@@ -69,7 +68,7 @@ class PortraitCommands(PersonCommands):
         self.portrait.mark(face)
 
     def add_face(self) -> None:
-        """Adds a mark in the middle of the photo, to be dragged to a face."""
+        """Puts a box on the photo; drag it to a face that was not found."""
         found = self.portrait.found
         if found is not None:
             self.portrait.chosen = len(found.faces)
@@ -107,8 +106,6 @@ class PortraitCommands(PersonCommands):
                     self.close_photo()
 
         portrait.job = self.worker.start(job, done, ended)
-
-    # The person -------------------------------------------------------------------------------
 
     @property
     def person_target(self) -> Path:
@@ -161,7 +158,7 @@ class PortraitCommands(PersonCommands):
             self.view_as_photo()
 
     def view_as_photo(self) -> None:
-        """Shows the person as in the photo: its camera and expression."""
+        """Shows the person from the photo's camera, with its expression, at the clip's start."""
 
         def view() -> None:
             about = person_file.head(self.state.latent.ws_file)

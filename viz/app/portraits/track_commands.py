@@ -47,7 +47,7 @@ class TrackCommands(SessionFiles):
         return driven.loaded(self.state.drive)
 
     def open_track_dialog(self) -> None:
-        """Asks for a motion track to drive the person with."""
+        """Moves the person shown by a motion track; dropping it on the window does the same."""
         self._ask_for_file("open", "Open a motion track", _TRACKS, self.open_track)
 
     def open_track(self, path: str) -> None:
@@ -78,8 +78,9 @@ class TrackCommands(SessionFiles):
         self.state.drive = None
 
     def fit_track(self) -> None:
-        """Makes a motion track of the present one whose cameras and expressions are fitted to the
-        person shown."""
+        """Makes another track whose cameras and expressions bring the face of the person shown as
+        close as possible to the driver's: best for a person made from a photo of the driver. Takes
+        about a second for each frame."""
         drive = self.state.drive
         if drive is None or self.track is None:
             return
@@ -100,10 +101,9 @@ class TrackCommands(SessionFiles):
             with suppress(UserError):
                 self.state.drive = driven.at(replace(drive, active=True), frame)
 
-    # Videos -----------------------------------------------------------------------------------
-
     def open_video_dialog(self) -> None:
-        """Asks for a video of a face."""
+        """Follows the face of a video and makes a motion track of it, which moves the person shown;
+        dropping the video on the window does the same."""
         self._ask_for_file("open", "Open a video of a face", _VIDEOS, self.open_video)
 
     def open_video(self, path: str) -> None:
@@ -130,8 +130,11 @@ class TrackCommands(SessionFiles):
         self.worker.start(TrackVideoJob(path, str(target), self.track_options), done, ended)
 
     def into_video_dialog(self) -> None:
-        """Asks where to save the track's video with the head of the person shown; first asks for
-        the video if it was not found."""
+        """Saves the track's video, including its sound, with the driver's head replaced by that of
+        the person shown, seen from the video's camera.
+
+        First asks for the video if it was not found.
+        """
         drive, track = self.state.drive, self.track
         if drive is None or track is None:
             return

@@ -159,8 +159,6 @@ class Autosave:
         self._due = 0.0
         self._writer: threading.Thread | None = None
 
-    # Saving -----------------------------------------------------------------------------------
-
     def begin(self, state: SessionState) -> None:
         """Sets the session as it began: saving that would be useless."""
         self._known, self._tried = state.snapshot(), state.checkpoint
@@ -236,8 +234,6 @@ class Autosave:
                 part.write_text(text, "utf-8")
             self._seen_written = seen
 
-    # What is kept -----------------------------------------------------------------------------
-
     def sessions(self) -> list[SavedSession]:
         """All saved sessions, newest first."""
         try:
@@ -258,8 +254,6 @@ class Autosave:
         for path in self.folder.glob(f"*{_SEEN}"):
             if path.name.removesuffix(_SEEN) not in runs:
                 path.unlink(missing_ok=True)
-
-    # Windows that were killed -----------------------------------------------------------------
 
     def find_crashed(self) -> SavedSession | None:
         """The newest session of a window that was killed. Other windows do not find it while this

@@ -34,10 +34,12 @@ class SessionCommands(ViewCommands):
         self.state.favourites = favourites.joined(ours, state.favourites)
 
     def undo(self) -> None:
+        """Undoes the last change."""
         self.note()
         self._restore(self.history.undo())
 
     def redo(self) -> None:
+        """Makes the change again that was undone."""
         self.note()
         self._restore(self.history.redo())
 
@@ -57,12 +59,6 @@ class SessionCommands(ViewCommands):
         self.history.amend(state)
         self.animator.stop_glide()
         self.state = keep_moving_parts(state, self.state, self.interface)
-
-    def can_undo(self) -> bool:
-        return self.history.can_undo
-
-    def can_redo(self) -> bool:
-        return self.history.can_redo
 
     def store_bookmark(self, digit: int) -> None:
         """Stores the state under a digit, 1 to 9, for this and later sessions."""

@@ -52,8 +52,6 @@ class SessionFiles(PathCommands):
         if self.file_question is None:  # one at a time: an answer must not go to another question
             self.file_question = FileQuestion(kind, title, filters, chosen, name)
 
-    # Opening ----------------------------------------------------------------------------------
-
     def _open_session(self, path: str) -> None:
         kept = SavedSession.at(Path(path).absolute())
         if kept is not None and kept.path.parent == self.autosave.folder.absolute():
@@ -74,8 +72,6 @@ class SessionFiles(PathCommands):
         state.checkpoint = self._shown_path  # until the other one is loaded, which may fail
         self.is_new = False
         self.take_state(state)
-
-    # Automatically saved sessions ------------------------------------------------------------
 
     def offer_crashed(self) -> bool:
         """Asks whether to continue with the session of a window that ended unexpectedly; returns
@@ -187,11 +183,11 @@ class SessionFiles(PathCommands):
         if path and path != (self.model.path if self.model else self.asked_model):
             self.open_model(path)
 
-    # Saving -----------------------------------------------------------------------------------
-
     def save_session(self) -> None:
-        """Saves the session to its file, or asks where; also asks if another program or window has
-        changed the file."""
+        """Saves everything that defines what is shown to the session's file, or asks where.
+
+        Also asks if another program or window has changed the file.
+        """
         path = self.session_path
         if not path:
             self.save_session_dialog()
@@ -216,7 +212,7 @@ class SessionFiles(PathCommands):
         )
 
     def save_session_dialog(self) -> None:
-        """Asks where to save the session, beginning with the file that it came from."""
+        """Saves the session to another file."""
         filters = (("Sessions", ("*.json",)),)
         name = self.session_path or "session.json"
         self._ask_for_file("save", "Save the session", filters, self._save_session, name)
@@ -233,8 +229,6 @@ class SessionFiles(PathCommands):
         session.save_session(path, self.state)
         self.mark_saved()
         self.notify("success", f"Saved {path.name}.", str(path))
-
-    # The end ----------------------------------------------------------------------------------
 
     def quit(self) -> None:
         """Ends the program; asks first if something would be lost."""

@@ -11,8 +11,6 @@ from viz.state.types import Keyframe
 class PathCommands(SessionCommands):
     """Commands for playback of the clip, and for the path and its keyframes."""
 
-    # The clip and the path --------------------------------------------------------------------
-
     def toggle_play(self) -> None:
         """Plays or pauses the clip, or the motion track that drives the person; one that plays once
         and has ended starts again."""
@@ -46,8 +44,10 @@ class PathCommands(SessionCommands):
             self.state.t = max(self.state.playback.start, self.state.playback.end)
 
     def add_keyframe(self) -> None:
-        """Stores what is shown as a keyframe of the path, and tells the user if that is between
-        others, as after a pause."""
+        """Adds a keyframe: the person, the motion, the time in the clip and the camera.
+
+        A notice says so if it lies between others, as after a pause.
+        """
         self.animator.stop_glide()
         index = path_editing.add(self.state, self.interface)
         keys = self.state.keyframes
@@ -94,7 +94,7 @@ class PathCommands(SessionCommands):
         )
 
     def update_keyframe(self) -> None:
-        """Stores what is shown in the keyframe under the path's playhead."""
+        """Updates the keyframe under the path's playhead to what is shown."""
         if path_editing.current(self.state, self.interface) is None:
             self.notify("info", "The path's playhead is not on a keyframe: press K to add one.")
         path_editing.update(self.state, self.interface)
@@ -110,7 +110,7 @@ class PathCommands(SessionCommands):
         path_editing.go(self.state, self.interface, step)
 
     def toggle_path(self) -> None:
-        """Plays or pauses the path."""
+        """Plays the path from its playhead, or pauses it."""
         if not path_editing.can_play(self.state):
             self.notify("info", "There is no path yet: press K to add what is shown as a keyframe.")
         self.animator.stop_glide()

@@ -164,8 +164,6 @@ class PathLane:
             imgui.open_popup("##path menu")
         return x + style.px(_GROUP_GAP - _GAP / 2)
 
-    # The lane --------------------------------------------------------------------------------
-
     def _lane(
         self,
         state: SessionState,
@@ -248,8 +246,6 @@ class PathLane:
             goal = scale.seconds(mouse - self._grip)
             self._held = path_editing.move(state, self._held, goal)
             interface.path_time = state.keyframes[self._held].time
-
-    # The menu --------------------------------------------------------------------------------
 
     def _menu(self, state: SessionState, interface: Interface) -> None:
         """Rarely used commands for the keyframe under the playhead and for the whole path."""

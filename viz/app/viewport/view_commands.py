@@ -24,14 +24,14 @@ class ViewCommands(ProgramCommands):
     """Commands for who is shown, and how."""
 
     def random_person(self) -> None:
-        """Shows another person, and another motion unless it is locked."""
+        """Shows a person drawn at random, and another motion unless it is locked."""
         self.learn("random")
         self._new_person()
         if not self.interface.lock_motion:
             self._new_motion()
 
     def random_motion(self) -> None:
-        """Shows another motion, and another person unless it is locked."""
+        """Shows a motion drawn at random, and another person unless that is locked."""
         self.learn("random")
         self._new_motion()
         if not self.interface.lock_person:
@@ -49,7 +49,7 @@ class ViewCommands(ProgramCommands):
         self.notify("success", "The camera was copied to the clipboard.")
 
     def paste_camera(self) -> None:
-        """Sets the camera from the clipboard."""
+        """Sets the camera from JSON on the clipboard."""
 
         def paste() -> None:
             camera = session.camera_from_json(self.shell.clipboard)
@@ -60,12 +60,12 @@ class ViewCommands(ProgramCommands):
         self.guarded(paste)
 
     def set_conditioning(self) -> None:
-        """Makes the view's camera the conditioning camera."""
+        """Makes the current camera the conditioning camera."""
         self.state.conditioning = "set"
         self.state.conditioning_orbit = self.state.orbit
 
     def set_before(self) -> None:
-        """Keeps the picture shown as the left side of before / after."""
+        """Keeps the picture shown as the left side of the before / after layout."""
         self.state.before = self.state.shot()
         self.state.display = replace(self.state.display, layout="split")
 
@@ -95,11 +95,11 @@ class ViewCommands(ProgramCommands):
         return Orbit() if self.state.orbit.lead else Orbit.around(head)
 
     def reset_camera(self) -> None:
-        """Glides back to the frontal camera."""
+        """Returns to the frontal camera of the training pictures."""
         self._turn_to(self.home)
 
     def frame_head(self) -> None:
-        """Frames the whole head in the middle of the picture, seen from the present direction."""
+        """Brings the whole head into the picture, seen from where the camera is."""
         if self.model is not None:
             self._turn_to(self.state.orbit.framing(self.model.head))
 

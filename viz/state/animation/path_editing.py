@@ -119,7 +119,7 @@ def edit(state: SessionState, index: int, key: Keyframe) -> None:
 
 
 def duplicate(state: SessionState, interface: Interface) -> None:
-    """Adds a copy of the key under the playhead after it."""
+    """Adds a copy of the keyframe under the playhead after it."""
     index = current(state, interface)
     if index is not None:
         key = state.keyframes[index]
@@ -128,7 +128,7 @@ def duplicate(state: SessionState, interface: Interface) -> None:
 
 
 def remove(state: SessionState, interface: Interface) -> None:
-    """Removes the key under the playhead; the view stays."""
+    """Deletes the keyframe under the playhead; what is shown stays."""
     index = current(state, interface)
     if index is not None:
         state.keyframes = (*state.keyframes[:index], *state.keyframes[index + 1 :])
