@@ -2,4 +2,4 @@
 
 # This goes before any import of glfw: it makes the glfw package load the very library that the
 # Dear ImGui backends use.
-import imgui_bundle  # noqa: F401
+import imgui_bundle

@@ -5,10 +5,19 @@ A control draws its label at the left and its widget at the right of the current
 panel, and "Text##name" tells equal texts apart.
 """
 
-from gui_utils.controls.buttons import button, combo, icon_button, segmented, text_input, toggle
-from gui_utils.controls.color_field import color
-from gui_utils.controls.curve import curve
+from gui_utils.controls.buttons import (
+    button,
+    color,
+    combo,
+    icon_button,
+    segmented,
+    text_input,
+    toggle,
+)
 from gui_utils.controls.displays import colorbar, draw_colors, hint, key_value, plot, progress
+from gui_utils.controls.floating.modals import confirm, key_help
+from gui_utils.controls.floating.notices import Buttons, Level, Toasts
+from gui_utils.controls.floating.search import Choice, SearchList
 from gui_utils.controls.guard import guarded
 from gui_utils.controls.keyboard import digit_pressed, wants_keyboard
 from gui_utils.controls.layout import (
@@ -20,51 +29,7 @@ from gui_utils.controls.layout import (
     section,
     show_section,
 )
-from gui_utils.controls.modals import confirm, key_help
-from gui_utils.controls.notices import Buttons, Level, Toasts
 from gui_utils.controls.numbers import drag_int, slider, slider_int, vector
-from gui_utils.controls.pad import pad
+from gui_utils.controls.pads import curve, pad
 from gui_utils.controls.redraw import request_frame
-from gui_utils.controls.search import Choice, SearchList
-from gui_utils.controls.text import printable
-
-__all__ = [
-    "Buttons",
-    "Choice",
-    "Level",
-    "SearchList",
-    "Toasts",
-    "begin_frame",
-    "button",
-    "color",
-    "colorbar",
-    "combo",
-    "confirm",
-    "curve",
-    "digit_pressed",
-    "drag_int",
-    "draw_colors",
-    "guarded",
-    "hint",
-    "icon_button",
-    "key_help",
-    "key_value",
-    "open_sections",
-    "pad",
-    "plot",
-    "printable",
-    "progress",
-    "rects",
-    "request_frame",
-    "reserved",
-    "scope",
-    "section",
-    "segmented",
-    "show_section",
-    "slider",
-    "slider_int",
-    "text_input",
-    "toggle",
-    "vector",
-    "wants_keyboard",
-]
+from gui_utils.controls.style import printable

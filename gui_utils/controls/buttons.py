@@ -1,4 +1,4 @@
-"""Controls that choose: switches, lists, buttons and text."""
+"""Controls that choose: switches, lists, buttons, text and colours."""
 
 from __future__ import annotations
 
@@ -19,13 +19,23 @@ from gui_utils.controls.layout import (
     reset_clicked,
     scope,
     split_label,
+    text_in,
 )
 from gui_utils.controls.layout import tooltip as explain
-from gui_utils.controls.text import merge_edit, printable
+from gui_utils.controls.style import merge_edit, printable
 
 Value = TypeVar("Value", bound=Hashable)
 
+Color = tuple[float, float, float]
+"""Red, green and blue, 0..1."""
+
 _RESET_HINT = "Right click to reset."
+_COLOR_FLAGS = (
+    imgui.ColorEditFlags_.display_hex
+    | imgui.ColorEditFlags_.no_options
+    | imgui.ColorEditFlags_.no_tooltip
+    | imgui.ColorEditFlags_.no_drag_drop
+)
 
 
 def _captions(options: Sequence[Value] | Mapping[Value, str]) -> dict[Value, str]:
@@ -164,9 +174,7 @@ def segmented(
                 rounding - inset / 2,
             )
         shown = ellipsis(caption, width - style.px(6))
-        size = imgui.calc_text_size(shown)
-        x, y = left + (width - size.x) / 2, low.y + (row.height - size.y) / 2
-        draw.add_text((round(x), round(y)), ink(text), shown)
+        text_in((left, low.y, left + width, bottom), shown, text)
         explain(row if index == 0 else None, tooltip, caption if shown != caption else "")
     if row.reset and default is not None:
         new = default
@@ -229,9 +237,7 @@ def icon_button(
     draw = imgui.get_window_draw_list()
     draw.add_rect_filled((low.x, low.y), (low.x + side, low.y + side), ink(fill), style.px(5))
     tint = colors.accent if active else colors.text if hovered else colors.text_dim
-    size = imgui.calc_text_size(icon)
-    x, y = low.x + (side - size.x) / 2, low.y + (side - size.y) / 2
-    draw.add_text((round(x), round(y)), ink(tint), icon)
+    text_in((low.x, low.y, low.x + side, low.y + side), icon, tint)
     pressed |= record(name, presses=True)
     if not enabled:
         imgui.end_disabled()
@@ -263,3 +269,20 @@ def text_input(
         explain(row, tooltip)
     imgui.pop_id()
     return changed, new
+
+
+def color(
+    label: str, value: Color, *, default: Color | None = None, tooltip: str = ""
+) -> tuple[bool, Color]:
+    """A colour as red, green and blue in 0..1: typed as "#rrggbb", or picked by a click on the
+    field that shows it. A right click resets it."""
+    row = begin_row(label)
+    imgui.set_next_item_width(row.width)
+    changed, picked = imgui.color_edit3(f"##{row.name}", [*value], _COLOR_FLAGS)
+    record(row.name)
+    if (reset_clicked() or row.reset) and default is not None:
+        return value != default, default
+    code = "" if default is None else "#" + "".join(f"{round(255 * part):02x}" for part in default)
+    explain(row, tooltip, f"default {code}" if code else "")
+    red, green, blue = (round(255 * min(max(part, 0.0), 1.0)) / 255 for part in picked)
+    return (True, (red, green, blue)) if changed else (False, value)

@@ -24,7 +24,7 @@ from gui_utils.controls.layout import (
 )
 from gui_utils.controls.layout import tooltip as explain
 from gui_utils.controls.redraw import request_frame
-from gui_utils.controls.text import printable
+from gui_utils.controls.style import printable
 
 _COPIED_SECONDS = 1.2
 _PROGRESS_SECONDS = 1 / 30
@@ -33,12 +33,10 @@ _copied: dict[str, float] = {}
 
 def hint(text: str) -> None:
     """Dim small text, wrapped at the panel's width."""
-    imgui.push_style_color(imgui.Col_.text, style.palette().text_dim)
-    with style.font("body", style.SMALL_SIZE):
+    with style.font("body", style.SMALL_SIZE), style.text_color(style.palette().text_dim):
         imgui.push_text_wrap_pos(0.0)
         imgui.text_unformatted(printable(text))
         imgui.pop_text_wrap_pos()
-    imgui.pop_style_color()
 
 
 def key_value(rows: Iterable[tuple[str, object]]) -> None:

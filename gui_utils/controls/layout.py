@@ -13,7 +13,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils.controls import keyboard, redraw, style
-from gui_utils.controls.text import printable
+from gui_utils.controls.style import printable
 
 rects: dict[str, tuple[float, float, float, float]] = {}
 """Left, top, right, bottom in window coordinates of what this frame drew, by "Section/Label"."""
@@ -327,6 +327,13 @@ def ink(color: int) -> int:
     return color if alpha >= 1.0 else style.with_alpha(color, alpha)
 
 
+def text_in(rect: tuple[float, float, float, float], text: str, color: int) -> None:
+    """Draw text or an icon in the middle of a rectangle (left, top, right, bottom)."""
+    size = imgui.calc_text_size(text)
+    x, y = (rect[0] + rect[2] - size.x) / 2, (rect[1] + rect[3] - size.y) / 2
+    imgui.get_window_draw_list().add_text((round(x), round(y)), ink(color), text)
+
+
 @dataclass
 class Row:
     """The line of a control: where its widget goes, and what happened on its label."""
@@ -392,11 +399,9 @@ def tooltip(row: Row | None, text: str, *facts: str) -> None:
                 imgui.text_unformatted(row.label_cut)
         if text:
             imgui.text_unformatted(printable(text))
-        with style.font("body", style.SMALL_SIZE):
+        with style.font("body", style.SMALL_SIZE), style.text_color(style.palette().text_dim):
             for line in lines:
-                imgui.push_style_color(imgui.Col_.text, style.palette().text_dim)
                 imgui.text_unformatted(line)
-                imgui.pop_style_color()
         imgui.pop_text_wrap_pos()
         imgui.end_tooltip()
     imgui.pop_style_color()
@@ -497,10 +502,7 @@ def section(title: str, *, icon: str = "", default_open: bool = True) -> Iterato
         draw.add_text((x, text_y), ink(colors.text), ellipsis(title, corner[0] - x - style.px(28)))
     chevron = icons.ICON_FA_CHEVRON_DOWN if is_open else icons.ICON_FA_CHEVRON_RIGHT
     with style.font("body", 11):
-        size = imgui.calc_text_size(chevron)
-        chevron_x = corner[0] - style.px(17) - size.x / 2
-        chevron_y = position.y + (height - size.y) / 2
-        draw.add_text((chevron_x, chevron_y), ink(colors.text_dim), chevron)
+        text_in((corner[0] - style.px(34), position.y, *corner), chevron, colors.text_dim)
     with scope(title):
         if is_open:
             imgui.dummy((0.0, 0.0))

@@ -17,6 +17,7 @@ from gui_utils.controls.layout import (
     press_area,
     record,
     reset_clicked,
+    text_in,
     tooltip,
 )
 
@@ -203,10 +204,7 @@ def _draw_field(
             )
     if active:
         draw.add_rect((left, top), (right, bottom), ink(colors.accent), rounding)
-    shown = ellipsis(text, right - left - style.px(8))
-    size = imgui.calc_text_size(shown)
-    x = (left + right - size.x) / 2
-    draw.add_text((round(x), round((top + bottom - size.y) / 2)), ink(colors.text), shown)
+    text_in(rect, ellipsis(text, right - left - style.px(8)), colors.text)
 
 
 def slider(

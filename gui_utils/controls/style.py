@@ -1,4 +1,4 @@
-"""Fonts, themes and sizes: the look of every control.
+"""Fonts, themes and sizes: the look of every control; and text as Dear ImGui can take it.
 
 Sizes in this package are *design pixels*: pixels of a display at scale 1. :func:`px` turns them
 into the units Dear ImGui draws in, at the scale the window applied last.
@@ -6,6 +6,7 @@ into the units Dear ImGui draws in, at the scale the window applied last.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,11 @@ _FONT_FILES: dict[FontName, str] = {
     "bold": "Roboto/Roboto-Bold.ttf",
     "mono": "Inconsolata-Medium.ttf",
 }
+
+_UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
+
+met: set[str] = set()
+"""Characters beyond ASCII that have passed through `printable`."""
 
 
 def hex_color(code: str) -> int:
@@ -360,6 +366,16 @@ def font_of(name: FontName) -> imgui.ImFont:
 
 
 @contextmanager
+def text_color(color: int) -> Iterator[None]:
+    """Draw Dear ImGui's own text within the block in this colour."""
+    imgui.push_style_color(imgui.Col_.text, color)
+    try:
+        yield
+    finally:
+        imgui.pop_style_color()
+
+
+@contextmanager
 def font(name: FontName = "body", size: float = BODY_SIZE) -> Iterator[None]:
     """Draw text within the block in this font, `size` in design pixels."""
     imgui.push_font(font_of(name), size)
@@ -367,3 +383,26 @@ def font(name: FontName = "body", size: float = BODY_SIZE) -> Iterator[None]:
         yield
     finally:
         imgui.pop_font()
+
+
+def printable(text: str) -> str:
+    """`text` with U+FFFD for each character that UTF-8 cannot hold, and for each NUL.
+
+    A file name that is not UTF-8 holds lone surrogates, and drawing those raises `TypeError`;
+    a NUL would end the text early. Every text that may hold a file's name or an error's message
+    passes through here before it is drawn, measured, used as an id or copied.
+    """
+    if text.isascii() and "\0" not in text:
+        return text
+    shown = _UNPRINTABLE.sub("\ufffd", text)
+    met.update(shown)
+    return shown
+
+
+def merge_edit(original: str, shown: str) -> str:
+    """What the user made of `original` in a field that was given `printable(original)`.
+
+    What was left as it was keeps the characters that could not be shown.
+    """
+    start = printable(original)
+    return original + shown[len(start) :] if shown.startswith(start) else shown

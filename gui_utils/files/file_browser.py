@@ -12,8 +12,9 @@ from imgui_bundle import imgui
 
 from gui_utils.controls import keyboard, style
 from gui_utils.controls.buttons import button, combo, icon_button
+from gui_utils.controls.floating.modals import modal
 from gui_utils.controls.layout import ellipsis, ink, record, scope
-from gui_utils.controls.text import merge_edit, printable
+from gui_utils.controls.style import merge_edit, printable
 from gui_utils.files.folders import (
     Entry,
     absolute,
@@ -23,16 +24,6 @@ from gui_utils.files.folders import (
     list_folder,
     size_text,
 )
-
-_POPUP = "###file_browser"
-_FLAGS = (
-    imgui.WindowFlags_.no_title_bar
-    | imgui.WindowFlags_.no_resize
-    | imgui.WindowFlags_.no_move
-    | imgui.WindowFlags_.no_saved_settings
-    | imgui.WindowFlags_.no_scrollbar
-)
-
 
 _KEYS = "Enter takes what is marked; Backspace goes to the parent folder."
 _LETTERS_SECONDS = 1.0
@@ -80,27 +71,17 @@ class Browser:
 
     def draw(self) -> list[str] | None:
         """Draw the dialog: the chosen path in a list, an empty list when cancelled, else None."""
-        area = imgui.get_main_viewport()
-        if not imgui.is_popup_open(_POPUP):
-            imgui.open_popup(_POPUP)
-        width = min(style.px(660), area.size.x - style.px(12))
-        height = min(style.px(500), area.size.y - style.px(12))
-        imgui.set_next_window_pos(area.get_center(), imgui.Cond_.always, (0.5, 0.5))
-        imgui.set_next_window_size((width, height))
-        imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(16), style.px(14)))
-        shown, _ = imgui.begin_popup_modal(_POPUP, None, _FLAGS)
-        imgui.pop_style_var()
-        if not shown:
-            return None
-        with scope("Files"):
-            answer = self._draw_parts()
-        if answer is None and not self._list_was_open:
-            answer = self._keys()
-        # A key that closes the list of file types must not close the dialog as well.
-        self._list_was_open = _list_is_open()
-        if answer is not None:
-            imgui.close_current_popup()
-        imgui.end_popup()
+        with modal("###file_browser", (660, 500), (16, 14)) as shown:
+            if not shown:
+                return None
+            with scope("Files"):
+                answer = self._draw_parts()
+            if answer is None and not self._list_was_open:
+                answer = self._keys()
+            # A key that closes the list of file types must not close the dialog as well.
+            self._list_was_open = _list_is_open()
+            if answer is not None:
+                imgui.close_current_popup()
         return answer
 
     def _draw_parts(self) -> list[str] | None:
@@ -235,10 +216,9 @@ class Browser:
     def _draw_buttons(self) -> list[str] | None:
         note = self._note()
         colors = style.palette()
-        imgui.push_style_color(imgui.Col_.text, colors.warning if note else colors.text_dim)
         keys = "" if self._kind == "save" else _KEYS
-        imgui.text_unformatted(ellipsis(note or keys, imgui.get_content_region_avail().x))
-        imgui.pop_style_color()
+        with style.text_color(colors.warning if note else colors.text_dim):
+            imgui.text_unformatted(ellipsis(note or keys, imgui.get_content_region_avail().x))
         action = {"open": "Open", "folder": "Choose"}.get(self._kind, "Save")
         if self._kind == "save" and self._exists():
             action = "Replace"

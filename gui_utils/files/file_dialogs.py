@@ -13,7 +13,7 @@ from typing import Literal
 from imgui_bundle import portable_file_dialogs as desktop
 
 from gui_utils.controls.guard import guarded
-from gui_utils.controls.text import printable
+from gui_utils.controls.style import printable
 from gui_utils.files.file_browser import Browser
 from gui_utils.files.folders import absolute, is_folder
 

@@ -11,7 +11,7 @@ import glfw
 from OpenGL import GL as gl  # noqa: N811 - the usual name
 from OpenGL.error import Error as OpenGLError
 
-from gui_utils.controls.text import printable
+from gui_utils.controls.style import printable
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from gui_utils.controls import layout, style, text
+from gui_utils.controls import layout, style
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +41,9 @@ class MissingGlyphs:
                 if path not in self._merged and len(self._merged) < _MOST:
                     self._merged.add(path)
                     self._merge(path)
-        if len(text.met) == len(self._seen):
+        if len(style.met) == len(self._seen):
             return
-        own, new = style.font_of("body"), text.met - self._seen
+        own, new = style.font_of("body"), style.met - self._seen
         self._seen |= new
         lacking = [c for c in new if not own.is_glyph_in_font(ord(c))]
         if lacking:

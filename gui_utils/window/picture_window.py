@@ -10,7 +10,7 @@ import glfw
 import numpy as np
 from OpenGL import GL as gl  # noqa: N811 - the usual name
 
-from gui_utils.controls.text import printable
+from gui_utils.controls.style import printable
 from gui_utils.gl.quads import Quad, QuadPainter
 from gui_utils.window import monitors
 from gui_utils.window.window import Window

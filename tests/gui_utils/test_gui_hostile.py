@@ -13,7 +13,7 @@ import pytest
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls.text import merge_edit, printable
+from gui_utils.controls.style import merge_edit, printable
 from gui_utils.files import file_browser
 from gui_utils.files.file_dialogs import DialogError, FileDialog
 from tests.gui_utils.conftest import Driver

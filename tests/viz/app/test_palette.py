@@ -6,7 +6,7 @@ import pytest
 
 from gui_utils import controls
 from gui_utils.controls import keyboard
-from gui_utils.controls.search import Choice, best_matches
+from gui_utils.controls.floating.search import Choice, best_matches
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver
 from viz.app import shortcuts

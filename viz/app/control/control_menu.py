@@ -7,7 +7,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import layout, style
-from gui_utils.controls.notices import FLOATING
+from gui_utils.controls.floating.notices import FLOATING
 from viz.app import palette
 from viz.app.commands import Commands
 from viz.app.control.bindings import WAVES, Target

@@ -11,7 +11,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import keyboard, layout, style
-from gui_utils.controls.text import printable
+from gui_utils.controls.style import printable
 from gui_utils.gl.atlas import AtlasImage
 from viz.app.gallery.small_pictures import SmallPictures
 from viz.state.types import RenderRequest
@@ -90,7 +90,7 @@ def draw_cell(
         white = layout.ink(style.hex_color("#ffffff"))
         draw.add_image_rounded(image.ref, low, corner, image.low, image.high, white, rounding)
     elif problem:
-        _draw_icon(icons.ICON_FA_TRIANGLE_EXCLAMATION, low, side, layout.ink(colors.text_dim))
+        layout.text_in((*low, *corner), icons.ICON_FA_TRIANGLE_EXCLAMATION, colors.text_dim)
     if explains:
         layout.tooltip(None, cell.about, "" if image else problem)
     if cell.keeps and (cell.starred or hovered):
@@ -146,14 +146,8 @@ def _draw_star(low: Place, side: float, starred: bool) -> None:
     over = imgui.is_item_hovered() and star_pressed()
     color = style.hex_color("#ffd35a") if starred or over else style.hex_color("#ffffffb0")
     with style.font("body", 0.5 * corner / style.scale()):
-        at = (low[0] + side - corner, low[1])
-        _draw_icon(icons.ICON_FA_STAR, at, corner, layout.ink(color))
-
-
-def _draw_icon(icon: str, low: Place, side: float, color: int) -> None:
-    size = imgui.calc_text_size(icon)
-    at = (round(low[0] + (side - size.x) / 2), round(low[1] + (side - size.y) / 2))
-    imgui.get_window_draw_list().add_text(at, color, icon)
+        right, top = low[0] + side, low[1]
+        layout.text_in((right - corner, top, right, top + corner), icons.ICON_FA_STAR, color)
 
 
 def cell_rows(pictures: SmallPictures, name: str, cells: Sequence[Cell]) -> int | None:

@@ -9,7 +9,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import layout, style
-from gui_utils.controls.text import printable
+from gui_utils.controls.style import printable
 from viz.app.commands import Commands
 from viz.app.panels.map_controls import probe_colors
 from viz.app.panels.setting_controls import slider, toggle

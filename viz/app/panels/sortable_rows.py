@@ -111,8 +111,6 @@ def _sign(name: str, sign: Sign, height: float) -> bool:
     layout.tooltip(None, sign.tooltip)
     colors = style.palette()
     bright = colors.text if imgui.is_item_hovered() else colors.text_dim
-    tint = layout.ink(colors.accent if sign.lit else bright)
-    size = imgui.calc_text_size(sign.icon)
-    at = (low.x + (width - size.x) / 2, low.y + (height - size.y) / 2)
-    imgui.get_window_draw_list().add_text((round(at[0]), round(at[1])), tint, sign.icon)
+    tint = colors.accent if sign.lit else bright
+    layout.text_in((low.x, low.y, low.x + width, low.y + height), sign.icon, tint)
     return pressed

@@ -13,7 +13,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import layout, style
-from gui_utils.controls.text import printable
+from gui_utils.controls.style import printable
 from viz.app.commands import Commands
 from viz.app.performance_log import PerformanceLog
 from viz.app.shortcuts import explained
@@ -116,9 +116,7 @@ def _cell(caption: str, size: tuple[float, float], lit: bool) -> bool:
     corner = (low.x + size[0], low.y + size[1])
     draw.add_rect_filled((low.x, low.y), corner, layout.ink(fill), style.px(4))
     with style.font("body", style.SMALL_SIZE):
-        extent = imgui.calc_text_size(caption)
-        at = (low.x + (size[0] - extent.x) / 2, low.y + (size[1] - extent.y) / 2)
-        draw.add_text((round(at[0]), round(at[1])), layout.ink(text), caption)
+        layout.text_in((low.x, low.y, *corner), caption, text)
     return pressed
 
 

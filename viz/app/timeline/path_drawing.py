@@ -12,7 +12,7 @@ from imgui_bundle import imgui
 
 from gui_utils.controls import style
 from gui_utils.controls.layout import ellipsis, ink, record_rect
-from gui_utils.controls.text import printable
+from gui_utils.controls.style import printable
 from viz.app.panels.widgets import counted
 from viz.app.timeline.lane_tooltip import tell_above
 from viz.state.animation import camera_path, path_editing

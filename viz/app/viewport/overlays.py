@@ -10,8 +10,8 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.controls.layout import ellipsis, record, record_rect
-from gui_utils.controls.text import printable
+from gui_utils.controls.layout import ellipsis, record, record_rect, text_in
+from gui_utils.controls.style import printable
 from viz.app.commands import Commands
 
 Rect = tuple[float, float, float, float]
@@ -127,10 +127,7 @@ def _draw_split_line(x: float, tile: Rect, lit: bool) -> None:
     draw.add_circle_filled(center, radius, style.with_alpha(colors.popup, 0.96), 32)
     draw.add_circle(center, radius, line, 32, style.px(1.5))
     with style.font("body", 12):
-        icon = icons.ICON_FA_ARROWS_LEFT_RIGHT
-        size = imgui.calc_text_size(icon)
-        at = (round(center[0] - size.x / 2), round(center[1] - size.y / 2))
-        draw.add_text(at, colors.text, icon)
+        text_in((x, top, x, bottom), icons.ICON_FA_ARROWS_LEFT_RIGHT, colors.text)
 
 
 def draw_split_labels(
@@ -184,8 +181,4 @@ def draw_waiting(area: Rect, commands: Commands) -> None:
 
 def draw_note(area: Rect, text: str) -> None:
     """Dim text in the middle of an area."""
-    shown = ellipsis(text, area[2] - area[0] - style.px(16))
-    size = imgui.calc_text_size(shown)
-    at = ((area[0] + area[2] - size.x) / 2, (area[1] + area[3] - size.y) / 2)
-    draw = imgui.get_window_draw_list()
-    draw.add_text((round(at[0]), round(at[1])), style.palette().text_dim, shown)
+    text_in(area, ellipsis(text, area[2] - area[0] - style.px(16)), style.palette().text_dim)

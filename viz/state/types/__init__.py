@@ -4,6 +4,8 @@ Everything but `SessionState` is frozen, so a value can be kept, compared, hashe
 handed to the worker without copying.
 """
 
+# pyright: reportUnusedImport=false
+
 from viz.state.person import Latent, Motion
 from viz.state.types.clip import (
     CLIP_SECONDS,
@@ -61,54 +63,3 @@ from viz.state.types.session_state import (
     SessionState,
     Transition,
 )
-
-__all__ = [
-    "CLIP_SECONDS",
-    "CONDITIONINGS",
-    "CUE_PLAYS",
-    "DIFFERENCES",
-    "EASES",
-    "FRAMES",
-    "FRAME_RATE",
-    "INSETS",
-    "LAYOUTS",
-    "LOOP_MODES",
-    "MESH_STYLES",
-    "MODELS_MODES",
-    "PATH_CLIPS",
-    "PRECISIONS",
-    "TRAINED_TURN",
-    "TRANSITIONS",
-    "VIEWS",
-    "ClipTime",
-    "Coordinate",
-    "Cue",
-    "CuePlay",
-    "Display",
-    "Ease",
-    "Head",
-    "Keyframe",
-    "Latent",
-    "LayerInfo",
-    "Layout",
-    "LoopMode",
-    "MeshData",
-    "MeshStyle",
-    "ModelInfo",
-    "Motion",
-    "Orbit",
-    "PathOptions",
-    "PixelValues",
-    "Playback",
-    "Precision",
-    "Preview",
-    "Probe",
-    "ProbeResult",
-    "Quality",
-    "RenderRequest",
-    "RenderResult",
-    "SessionState",
-    "Shot",
-    "Transition",
-    "View",
-]

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from imgui_bundle import imgui
 
 from gui_utils.controls import keyboard, style
+from gui_utils.controls.floating.modals import clicked_outside, draw_key_caps, key_caps_width, modal
 from gui_utils.controls.layout import ellipsis, ink, record, scope
-from gui_utils.controls.modals import clicked_outside, draw_key_caps, key_caps_width
-from gui_utils.controls.notices import FLOATING
-from gui_utils.controls.text import printable
+from gui_utils.controls.style import printable
 
 _K = imgui.Key
 _WIDTH, _ROWS = 560.0, 11
@@ -138,25 +137,14 @@ class SearchList:
 
     def draw(self) -> tuple[bool, Choice | None]:
         """Draws it; whether it stays open, and the entry that was taken."""
-        name = f"###{self._title}"
-        if not imgui.is_popup_open(name):
-            imgui.open_popup(name)
-        area = imgui.get_main_viewport()
-        top = (area.get_center().x, area.pos.y + area.size.y * 0.14)
-        imgui.set_next_window_pos(top, imgui.Cond_.always, (0.5, 0.0))
-        width = min(style.px(_WIDTH), area.size.x - style.px(16))
-        imgui.set_next_window_size((width, 0.0))
-        imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(10), style.px(10)))
-        shown, _ = imgui.begin_popup_modal(name, None, FLOATING)
-        imgui.pop_style_var()
-        if not shown:
-            return False, None
-        with scope(self._title):
-            taken = self._content(area.size.y)
-        leaves = imgui.is_key_pressed(_K.escape, False) or clicked_outside()
-        if taken is not None or leaves:
-            imgui.close_current_popup()
-        imgui.end_popup()
+        with modal(f"###{self._title}", (_WIDTH, 0), (10, 10), top=0.14) as shown:
+            if not shown:
+                return False, None
+            with scope(self._title):
+                taken = self._content(imgui.get_main_viewport().size.y)
+            leaves = imgui.is_key_pressed(_K.escape, False) or clicked_outside()
+            if taken is not None or leaves:
+                imgui.close_current_popup()
         return taken is None and not leaves, taken
 
     def _content(self, room: float) -> Choice | None:
@@ -177,11 +165,11 @@ class SearchList:
         low = imgui.get_cursor_pos()
         with style.font("body", style.SMALL_SIZE):
             height = _ABOUT_LINES * imgui.get_text_line_height()
-            imgui.push_style_color(imgui.Col_.text, style.palette().text_dim)
-            imgui.push_text_wrap_pos(0.0)
-            imgui.text_unformatted(_fitted(text, imgui.get_content_region_avail().x, height))
-            imgui.pop_text_wrap_pos()
-            imgui.pop_style_color()
+            fitted = _fitted(text, imgui.get_content_region_avail().x, height)
+            with style.text_color(style.palette().text_dim):
+                imgui.push_text_wrap_pos(0.0)
+                imgui.text_unformatted(fitted)
+                imgui.pop_text_wrap_pos()
         record("About")
         imgui.set_cursor_pos(low)
         imgui.dummy((0.0, height))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 
 from imgui_bundle import icons_fontawesome_6 as icons
@@ -10,9 +11,39 @@ from imgui_bundle import imgui
 
 from gui_utils.controls import keyboard, style
 from gui_utils.controls.buttons import button, icon_button
+from gui_utils.controls.floating.notices import FLOATING
 from gui_utils.controls.layout import ink, scope
-from gui_utils.controls.notices import FLOATING
-from gui_utils.controls.text import printable
+from gui_utils.controls.style import printable
+
+
+@contextmanager
+def modal(
+    name: str, size: tuple[float, float], padding: tuple[float, float], top: float | None = None
+) -> Iterator[bool]:
+    """A window over a dimmed background that keeps the mouse from all others; the block gets
+    whether it is there, and draws its content only then.
+
+    Args:
+        name: Of the popup.
+        size: Width and height in design pixels, as far as there is room; height 0 fits the content.
+        padding: Design pixels.
+        top: Its upper edge, as a fraction of the main window's height; None centres it.
+    """
+    if not imgui.is_popup_open(name):
+        imgui.open_popup(name)
+    area, margin = imgui.get_main_viewport(), style.px(12)
+    middle = area.get_center()
+    y, pivot = (middle.y, 0.5) if top is None else (area.pos.y + area.size.y * top, 0.0)
+    imgui.set_next_window_pos((middle.x, y), imgui.Cond_.always, (0.5, pivot))
+    width = min(style.px(size[0]), area.size.x - margin)
+    imgui.set_next_window_size((width, min(style.px(size[1]), area.size.y - margin)))
+    pad = (style.px(padding[0]), style.px(padding[1]))
+    imgui.push_style_var(imgui.StyleVar_.window_padding, pad)
+    shown, _ = imgui.begin_popup_modal(name, None, FLOATING)
+    imgui.pop_style_var()
+    yield shown
+    if shown:
+        imgui.end_popup()
 
 
 def key_help(rows: Sequence[tuple[str, str, str]]) -> bool:
@@ -25,29 +56,19 @@ def key_help(rows: Sequence[tuple[str, str, str]]) -> bool:
     """
     rows = [(printable(group), printable(keys), printable(text)) for group, keys, text in rows]
     area = imgui.get_main_viewport()
-    center = area.get_center()
-    name = "###key_help"
-    if not imgui.is_popup_open(name):
-        imgui.open_popup(name)
     groups = [(group, list(items)) for group, items in groupby(rows, key=lambda row: row[0])]
     columns = 2 if area.size.x > style.px(820) and len(groups) > 1 else 1
-    imgui.set_next_window_pos(center, imgui.Cond_.always, (0.5, 0.5))
     limit = (area.size.x - style.px(24), area.size.y - style.px(24))
-    wanted = style.px(780 if columns == 2 else 420)
-    imgui.set_next_window_size((min(wanted, limit[0]), 0.0))
     imgui.set_next_window_size_constraints((0.0, 0.0), limit)
-    imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(22), style.px(18)))
-    shown, _ = imgui.begin_popup_modal(name, None, FLOATING)
-    imgui.pop_style_var()
-    if not shown:
-        return False
-    is_open = _key_help_header()
-    _key_columns(groups, columns)
-    if imgui.is_key_pressed(imgui.Key.escape, False) or clicked_outside():
-        is_open = False
-    if not is_open:
-        imgui.close_current_popup()
-    imgui.end_popup()
+    with modal("###key_help", (780 if columns == 2 else 420, 0), (22, 18)) as shown:
+        if not shown:
+            return False
+        is_open = _key_help_header()
+        _key_columns(groups, columns)
+        if imgui.is_key_pressed(imgui.Key.escape, False) or clicked_outside():
+            is_open = False
+        if not is_open:
+            imgui.close_current_popup()
     return is_open
 
 
@@ -80,11 +101,8 @@ def _key_columns(groups: list[tuple[str, list[tuple[str, str, str]]]], columns: 
 
 
 def _key_group(group: str, items: list[tuple[str, str, str]]) -> None:
-    colors = style.palette()
-    imgui.push_style_color(imgui.Col_.text, colors.accent)
-    with style.font("bold", style.SMALL_SIZE):
+    with style.font("bold", style.SMALL_SIZE), style.text_color(style.palette().accent):
         imgui.text_unformatted(group)
-    imgui.pop_style_color()
     for _, keys, meaning in items:
         low = imgui.get_cursor_screen_pos()
         draw_key_caps(keys)
@@ -165,31 +183,21 @@ def confirm(
     if default not in choices:
         raise ValueError(f"The default {default!r} is not one of the choices {', '.join(choices)}.")
     title = printable(title)
-    name = f"###confirm{title}"
-    if not imgui.is_popup_open(name):
-        imgui.open_popup(name)
-    area = imgui.get_main_viewport()
-    imgui.set_next_window_pos(area.get_center(), imgui.Cond_.always, (0.5, 0.5))
-    width = min(style.px(400), area.size.x - style.px(16))
-    imgui.set_next_window_size((width, 0.0))
-    imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(20), style.px(16)))
-    shown, _ = imgui.begin_popup_modal(name, None, FLOATING)
-    imgui.pop_style_var()
-    if not shown:
-        return None
-    imgui.push_text_wrap_pos(0.0)
-    with style.font("bold", style.TITLE_SIZE):
-        imgui.text_unformatted(title)
-    imgui.dummy((0.0, 0.0))
-    imgui.text_unformatted(printable(sentence))
-    imgui.pop_text_wrap_pos()
-    imgui.dummy((0.0, style.px(6)))
-    answer = _choice_buttons(title, choices, default)
-    if imgui.is_key_pressed(imgui.Key.escape, False) and not imgui.is_window_appearing():
-        answer = choices[-1]
-    if answer is not None:
-        imgui.close_current_popup()
-    imgui.end_popup()
+    with modal(f"###confirm{title}", (400, 0), (20, 16)) as shown:
+        if not shown:
+            return None
+        imgui.push_text_wrap_pos(0.0)
+        with style.font("bold", style.TITLE_SIZE):
+            imgui.text_unformatted(title)
+        imgui.dummy((0.0, 0.0))
+        imgui.text_unformatted(printable(sentence))
+        imgui.pop_text_wrap_pos()
+        imgui.dummy((0.0, style.px(6)))
+        answer = _choice_buttons(title, choices, default)
+        if imgui.is_key_pressed(imgui.Key.escape, False) and not imgui.is_window_appearing():
+            answer = choices[-1]
+        if answer is not None:
+            imgui.close_current_popup()
     return answer
 
 

@@ -17,7 +17,7 @@ from gui_utils.controls.buttons import button, icon_button
 from gui_utils.controls.keyboard import focus_ring
 from gui_utils.controls.layout import ink, record_rect, scope
 from gui_utils.controls.redraw import request_frame
-from gui_utils.controls.text import printable
+from gui_utils.controls.style import printable
 
 Level = Literal["info", "success", "warning", "error"]
 Buttons = Sequence[tuple[str, Callable[[], object]]]
@@ -219,9 +219,8 @@ class Toasts:
         text_top = top + (side - imgui.get_font_size()) / 2
         right = imgui.get_window_width() - style.px(8)
         imgui.set_cursor_pos((style.px(14), text_top))
-        imgui.push_style_color(imgui.Col_.text, tint)
-        imgui.text_unformatted(_ICONS[toast.level])
-        imgui.pop_style_color()
+        with style.text_color(tint):
+            imgui.text_unformatted(_ICONS[toast.level])
         imgui.set_cursor_pos((style.px(38), text_top))
         imgui.push_text_wrap_pos(right - side - style.px(4))
         times = f"  (\u00d7{toast.repeats})" if toast.repeats > 1 else ""

@@ -1,0 +1,1 @@
+"""What lies over the window: dialogs, notices, and a list to search."""
