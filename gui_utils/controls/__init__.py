@@ -15,20 +15,19 @@ from gui_utils.controls.buttons import (
     toggle,
 )
 from gui_utils.controls.displays import colorbar, draw_colors, hint, key_value, plot, progress
+from gui_utils.controls.finding import (
+    begin_frame,
+    open_sections,
+    rects,
+    scope,
+    show_section,
+)
 from gui_utils.controls.floating.modals import confirm, key_help
 from gui_utils.controls.floating.notices import Buttons, Level, Toasts
 from gui_utils.controls.floating.search import Choice, SearchList
 from gui_utils.controls.guard import guarded
 from gui_utils.controls.keyboard import digit_pressed, wants_keyboard
-from gui_utils.controls.layout import (
-    begin_frame,
-    open_sections,
-    rects,
-    reserved,
-    scope,
-    section,
-    show_section,
-)
+from gui_utils.controls.layout import reserved, section
 from gui_utils.controls.numbers import drag_int, slider, slider_int, vector
 from gui_utils.controls.pads import curve, pad
 from gui_utils.controls.redraw import request_frame

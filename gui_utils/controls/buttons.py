@@ -8,16 +8,18 @@ from typing import TypeVar
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.layout import (
-    begin_row,
-    ellipsis,
+from gui_utils.controls.finding import (
     found_by,
-    ink,
     offer,
-    press_area,
     record,
     reset_clicked,
     scope,
+)
+from gui_utils.controls.layout import (
+    begin_row,
+    ellipsis,
+    ink,
+    press_area,
     split_label,
     text_in,
 )

@@ -12,14 +12,12 @@ from imgui_bundle import imgui
 
 from gui_utils.controls import style
 from gui_utils.controls.buttons import icon_button
+from gui_utils.controls.finding import record, record_rect, scope
 from gui_utils.controls.layout import (
     begin_row,
     ellipsis,
     ink,
     press_area,
-    record,
-    record_rect,
-    scope,
     split_label,
 )
 from gui_utils.controls.layout import tooltip as explain

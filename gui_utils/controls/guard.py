@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from imgui_bundle import imgui
 
-from gui_utils.controls import layout
+from gui_utils.controls import finding
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class _Saved:
         self._wraps = window.dc.text_wrap_pos_stack.size()
         self._widths = window.dc.item_width_stack.size()
         self._indent = window.dc.indent.x
-        self._scopes = layout.scope_depth()
+        self._scopes = finding.scope_depth()
         self._popups = _drawn_popups()
 
     def restore(self) -> None:
@@ -111,7 +111,7 @@ class _Saved:
             imgui.unindent(window.dc.indent.x - self._indent)
         context.next_window_data.clear_flags()
         context.next_item_data.clear_flags()
-        layout.cut_scopes(self._scopes)
+        finding.cut_scopes(self._scopes)
 
 
 def _drawn_popups() -> int:

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from imgui_bundle import imgui
 
 from gui_utils.controls import keyboard, style
+from gui_utils.controls.finding import record, reset_clicked
 from gui_utils.controls.layout import (
     Row,
     begin_row,
     ellipsis,
     ink,
     press_area,
-    record,
-    reset_clicked,
     text_in,
     tooltip,
 )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from imgui_bundle import imgui
 
-from gui_utils.controls import layout
+from gui_utils.controls import finding
 
 _heights: dict[str, float] = {}
 """Heights of the contents of such parts in the last frame, Dear ImGui units."""
@@ -22,10 +22,10 @@ def scrolled(name: str, most: float) -> Generator[bool]:
         name: unique within the panel; the rectangle is recorded under it.
         most: greatest height, as a fraction of the window's.
     """
-    if layout.is_indexing():
+    if finding.is_indexing():
         yield True
         return
-    key = f"{layout.scope_name()}/{name}"
+    key = f"{finding.scope_name()}/{name}"
     limit = most * imgui.get_main_viewport().size.y
     height = max(min(_heights.get(key, limit), limit), 1.0)
     seen = imgui.begin_child(f"##{name}", (0.0, height), imgui.ChildFlags_.nav_flattened)
@@ -34,4 +34,4 @@ def scrolled(name: str, most: float) -> Generator[bool]:
         _heights[key] = imgui.get_cursor_pos_y() - imgui.get_style().item_spacing.y
     imgui.end_child()  # after a failure `controls.guarded` does so, as a table may be open in it
     low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
-    layout.record_rect(name, (low.x, low.y, high.x, high.y))
+    finding.record_rect(name, (low.x, low.y, high.x, high.y))

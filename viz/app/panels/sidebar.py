@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import layout, style
+from gui_utils.controls import finding, layout, style
 from viz.app.commands import Commands
 from viz.app.panels import GROUPS, PANELS, Panel
 from viz.state.interface import PanelGroup
@@ -28,7 +28,7 @@ def draw(commands: Commands, guarded: Callable[[], AbstractContextManager[None]]
         commands: what the panels do.
         guarded: wraps the panels that the mouse is held back from during a show.
     """
-    sought = layout.sought_section()
+    sought = finding.sought_section()
     for panel in PANELS:
         if panel.title == sought:
             commands.interface.panel_group = panel.group
@@ -78,7 +78,7 @@ def _tab(group: PanelGroup, height: float, chosen: bool) -> bool:
     """A group's icon above its name; returns whether it was pressed."""
     low, width = imgui.get_cursor_screen_pos(), style.px(RAIL_WIDTH)
     pressed = layout.press_area(f"##{group}", (width, height))
-    layout.record(group, presses=True)
+    finding.record(group, presses=True)
     titles = [panel.title for panel in PANELS if panel.group == group]
     layout.tooltip(None, ", ".join(titles))
     colors, draw_list = style.palette(), imgui.get_window_draw_list()

@@ -10,7 +10,8 @@ from typing import Literal
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.layout import ink, record, record_rect
+from gui_utils.controls.finding import record, record_rect
+from gui_utils.controls.layout import ink
 from viz.app.timeline.lane_tooltip import tell_above
 from viz.state.animation import clip_time
 from viz.state.animation.clip_time import EXTENT, Clock

@@ -12,7 +12,8 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.controls.layout import ellipsis, ink, record, record_rect, tooltip
+from gui_utils.controls.finding import record, record_rect
+from gui_utils.controls.layout import ellipsis, ink, tooltip
 from viz.app.commands import Commands
 from viz.state.driving import driven
 from viz.state.driving.drive import Drive

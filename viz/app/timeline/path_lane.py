@@ -11,7 +11,8 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.controls.layout import ink, press_area, record, record_rect, tooltip
+from gui_utils.controls.finding import record, record_rect
+from gui_utils.controls.layout import ink, press_area, tooltip
 from viz.app.timeline import path_drawing as lane
 from viz.app.timeline.path_drawing import KEY_SIZE, Scale
 from viz.state.animation import camera_path, path_editing

@@ -12,7 +12,13 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.controls.layout import ellipsis, ink, press_area, record, record_rect, tooltip
+from gui_utils.controls.finding import record, record_rect
+from gui_utils.controls.layout import (
+    ellipsis,
+    ink,
+    press_area,
+    tooltip,
+)
 from gui_utils.controls.numbers import parse_number
 from viz.app.commands import Commands
 from viz.app.timeline import driver_lane, path_lane
