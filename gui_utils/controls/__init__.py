@@ -15,13 +15,7 @@ from gui_utils.controls.buttons import (
     toggle,
 )
 from gui_utils.controls.displays import colorbar, draw_colors, hint, key_value, plot, progress
-from gui_utils.controls.finding import (
-    begin_frame,
-    open_sections,
-    rects,
-    scope,
-    show_section,
-)
+from gui_utils.controls.finding import begin_frame, open_sections, rects, scope, show_section
 from gui_utils.controls.floating.modals import confirm, key_help
 from gui_utils.controls.floating.notices import Buttons, Level, Toasts
 from gui_utils.controls.floating.search import Choice, SearchList

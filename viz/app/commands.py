@@ -26,12 +26,7 @@ from viz.app.sessions.session_files import ARRAYS, completed, sidecar
 from viz.app.stage.show_commands import ShowCommands
 from viz.exports import embedding, naming, writing
 from viz.exports.choices import problems
-from viz.exports.export_jobs import (
-    CaptureJob,
-    ExportJob,
-    SaveWsJob,
-    WindowCaptureJob,
-)
+from viz.exports.export_jobs import CaptureJob, ExportJob, SaveWsJob, WindowCaptureJob
 from viz.state import files, named_files
 from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.person import PERSON_SUFFIX

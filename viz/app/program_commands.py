@@ -33,12 +33,7 @@ from viz.state.interface import PANEL_GROUPS, Interface, PanelGroup
 from viz.state.jobs import JobStatus
 from viz.state.kept import favourites
 from viz.state.kept.seen import SeenList
-from viz.state.types import (
-    ModelInfo,
-    RenderRequest,
-    RenderResult,
-    SessionState,
-)
+from viz.state.types import ModelInfo, RenderRequest, RenderResult, SessionState
 
 log = logging.getLogger(__name__)
 

@@ -13,14 +13,7 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls import finding, keyboard, layout, style
 from viz.app.commands import Commands
-from viz.app.gallery.cells import (
-    GAP,
-    Cell,
-    caption_height,
-    columns_for,
-    draw_cell,
-    star_pressed,
-)
+from viz.app.gallery.cells import GAP, Cell, caption_height, columns_for, draw_cell, star_pressed
 from viz.app.gallery.gallery_commands import GalleryPage
 from viz.app.panels.setting_controls import seed, segmented, slider
 from viz.app.panels.widgets import Button, button_row, counted

@@ -19,13 +19,7 @@ from viz.app.panels.widgets import (
     job_progress,
     value_with_button,
 )
-from viz.exports.choices import (
-    FOLDER,
-    ExportChoices,
-    estimate,
-    problems,
-    seconds_text,
-)
+from viz.exports.choices import FOLDER, ExportChoices, estimate, problems, seconds_text
 from viz.exports.frame_options import FrameOptions, PictureOptions, VideoOptions
 from viz.exports.mesh_options import MeshOptions, MeshSequenceOptions, PointOptions, VolumeOptions
 from viz.exports.shows.show_options import ShowOptions

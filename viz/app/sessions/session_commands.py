@@ -12,10 +12,7 @@ from viz.state.animation import path_editing
 from viz.state.animation.animator import keep_moving_parts
 from viz.state.driving import driven
 from viz.state.kept import favourites
-from viz.state.types import (
-    PathOptions,
-    SessionState,
-)
+from viz.state.types import PathOptions, SessionState
 
 
 class SessionCommands(ViewCommands):

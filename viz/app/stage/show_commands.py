@@ -18,13 +18,7 @@ from viz.scheduling.scheduler import MOST_FILL_SECONDS
 from viz.state import layouts
 from viz.state.animation import clip_time
 from viz.state.settings import setting
-from viz.state.types import (
-    FRAME_RATE,
-    Cue,
-    RenderRequest,
-    SessionState,
-    View,
-)
+from viz.state.types import FRAME_RATE, Cue, RenderRequest, SessionState, View
 
 Shown = TypeVar("Shown", Cue, SessionState)
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
 from gui_utils.controls.finding import record, record_rect
 from gui_utils.controls.layout import ink
-from viz.app.timeline.lane_tooltip import tell_above
+from viz.app.timeline.lanes import Lane, RangeHandles, Side, playhead_outline, tell_above
 from viz.state.animation import clip_time
 from viz.state.animation.clip_time import EXTENT, Clock
 from viz.state.types import CLIP_SECONDS, FRAMES, Playback, SessionState
@@ -29,23 +28,16 @@ _LEAST_RANGE = 1 / (FRAMES - 1)
 
 
 @dataclass(frozen=True)
-class _Scale:
-    """Positions of times on the track, Dear ImGui units."""
-
-    left: float
-    right: float
-    top: float
-    bottom: float
+class _Scale(Lane):
+    """Positions of times on the track."""
 
     def x(self, t: float) -> float:
         """Position of a time; times beyond the track are moved to its ends."""
-        fraction = (t - EXTENT[0]) / (EXTENT[1] - EXTENT[0])
-        return self.left + (self.right - self.left) * min(max(fraction, 0.0), 1.0)
+        return self.at((t - EXTENT[0]) / (EXTENT[1] - EXTENT[0]))
 
     def t(self, x: float) -> float:
         """Time at a position, within the track."""
-        fraction = (x - self.left) / max(self.right - self.left, 1.0)
-        return EXTENT[0] + (EXTENT[1] - EXTENT[0]) * min(max(fraction, 0.0), 1.0)
+        return EXTENT[0] + (EXTENT[1] - EXTENT[0]) * self.part(x)
 
     @property
     def frame(self) -> float:
@@ -57,7 +49,7 @@ class Track:
     """The part of the timeline that is being dragged."""
 
     def __init__(self) -> None:
-        self._grip = 0.0
+        self._handles = RangeHandles()
 
     def draw(
         self,
@@ -99,41 +91,31 @@ class Track:
         _draw_lane(scale, state.playback)
         _draw_ready(scale, ready)
         _draw_frames(scale)
-        _draw_marker(scale, state.playback.start, 1, starts)
-        _draw_marker(scale, state.playback.end, -1, ends)
+        foot, reach = style.px(11), style.px(10)
+        scale.flag(scale.x(state.playback.start), 1, foot, reach, starts)
+        scale.flag(scale.x(state.playback.end), -1, foot, reach, ends)
         if hovered and not scrubbing:
             _draw_ghost(scale, mouse)
         _draw_playhead(scale, state.t, hovered or scrubbing)
         return scrubbing
 
-    def _marker(self, side: Literal["start", "end"], state: SessionState, scale: _Scale) -> bool:
+    def _marker(self, side: Side, state: SessionState, scale: _Scale) -> bool:
         """The handle of one end of the range; returns whether it is highlighted."""
         t = state.playback.start if side == "start" else state.playback.end
-        inward = 1 if side == "start" else -1
-        x = scale.x(t)
-        reach = style.px(12)
-        left = x - (style.px(4) if inward > 0 else reach)
-        imgui.set_cursor_screen_pos((left, scale.bottom))
-        imgui.invisible_button(f"##{side}", (reach + style.px(4), style.px(_FOOT)))
-        record("In" if side == "start" else "Out")
-        hovered, held = imgui.is_item_hovered(), imgui.is_item_active()
-        mouse = imgui.get_mouse_pos().x
-        if imgui.is_item_activated():
-            self._grip = mouse - x
-        elif held:
-            t = _picked(scale, mouse - self._grip)
+        dragged, lit = self._handles.draw(side, scale.x(t), scale.bottom, style.px(_FOOT))
+        if dragged is not None:
+            t = _picked(scale, dragged)
         if imgui.is_item_clicked(1):
             t = 0.0 if side == "start" else 1.0
-        if hovered or held:
-            imgui.set_mouse_cursor(imgui.MouseCursor_.resize_ew)
+        if lit:
             word = "starts" if side == "start" else "ends"
             lines = [f"Playing {word} here: {_about(t)}", "Right click to reset, Ctrl for frames."]
             _tell(lines, t, scale)
         _set_end(state, side, t)
-        return hovered or held
+        return lit
 
 
-def _set_end(state: SessionState, side: Literal["start", "end"], t: float) -> None:
+def _set_end(state: SessionState, side: Side, t: float) -> None:
     """Move one end of the range; it stops short of the other."""
     range_ = state.playback
     if side == "start" and t != range_.start:
@@ -223,26 +205,10 @@ def _draw_frames(scale: _Scale) -> None:
                 draw.add_text((round(at[0]), round(at[1])), ink(colors.text_dim), text)
 
 
-def _draw_marker(scale: _Scale, t: float, inward: int, lit: bool) -> None:
-    """A flag under the lane that points into the range."""
-    colors = style.palette()
-    draw = imgui.get_window_draw_list()
-    color = ink(colors.text if lit else colors.accent)
-    x, bottom = round(scale.x(t)), scale.bottom
-    foot, reach = style.px(11), style.px(10) * inward
-    half = style.px(1)
-    draw.add_rect_filled((x - half, scale.top), (x + half, bottom + foot), color)
-    draw.add_triangle_filled(
-        (x, bottom + style.px(1)), (x, bottom + foot), (x + reach, bottom + foot), color
-    )
-
-
 def _draw_ghost(scale: _Scale, mouse: float) -> None:
     """A mark where a click would go."""
     t = _picked(scale, mouse)
-    x = round(scale.x(t))
-    color = ink(style.with_alpha(style.palette().text, 0.6))
-    imgui.get_window_draw_list().add_line((x, scale.top), (x, scale.bottom), color, style.px(1))
+    scale.line(scale.x(t))
     _tell([_about(t), "Drag to scrub, Ctrl for whole frames."], t, scale)
 
 
@@ -256,11 +222,5 @@ def _draw_playhead(scale: _Scale, t: float, lit: bool) -> None:
     draw.add_rect_filled((x - 2 * half, scale.top), (x + 2 * half, scale.bottom), shadow)
     draw.add_rect_filled((x - half, scale.top - head), (x + half, scale.bottom), color)
     top, shoulder = scale.top - style.px(14), scale.top - style.px(6)
-    outline: list[imgui.ImVec2Like] = [
-        (x - head, top),
-        (x + head, top),
-        (x + head, shoulder),
-        (x, scale.top + style.px(1)),
-        (x - head, shoulder),
-    ]
+    outline = playhead_outline(x, top, shoulder, scale.top + style.px(1))
     draw.add_convex_poly_filled(outline, color)

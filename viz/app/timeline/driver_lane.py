@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 from imgui_bundle import icons_fontawesome_6 as icons
@@ -13,8 +13,10 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.controls.finding import record, record_rect
-from gui_utils.controls.layout import ellipsis, ink, tooltip
+from gui_utils.controls.layout import ellipsis, ink, text_in, tooltip
 from viz.app.commands import Commands
+from viz.app.timeline import lanes
+from viz.app.timeline.lanes import Lane, RangeHandles, Side
 from viz.state.driving import driven
 from viz.state.driving.drive import Drive
 from viz.state.driving.motion_track import MotionTrack
@@ -38,29 +40,24 @@ def height(state: SessionState) -> float:
 
 
 @dataclass(frozen=True)
-class _Scale:
-    """Positions of frames on the lane, Dear ImGui units."""
+class _Scale(Lane):
+    """Positions of frames on the lane."""
 
-    left: float
-    right: float
-    top: float
-    bottom: float
     last: int
     """Index of the track's last frame."""
 
     def x(self, frame: float) -> float:
-        return self.left + (self.right - self.left) * frame / max(self.last, 1)
+        return self.at(frame / max(self.last, 1))
 
     def frame(self, x: float) -> int:
-        part = (x - self.left) / max(self.right - self.left, 1.0)
-        return round(min(max(part, 0.0), 1.0) * self.last)
+        return round(self.part(x) * self.last)
 
 
 class DriverLane:
     """The lane of a motion track; call `draw` once per frame while there is one."""
 
     def __init__(self) -> None:
-        self._grip = 0.0
+        self._handles = RangeHandles()
         self._curves: tuple[object, list[list[imgui.ImVec2Like]]] = (None, [])
 
     def draw(
@@ -91,7 +88,9 @@ class DriverLane:
                 return False
             if readout:
                 if found is not None:
-                    _readout(drive, found, (right - readout, middle), readout)
+                    place, last = (right - readout, middle), len(found) - 1
+                    frame, seconds = f"{drive.frame} / {last}", f"{drive.frame / found.fps:.2f} s"
+                    lanes.readout("Frame", place, readout, frame, seconds)
                 right -= readout + style.px(_GROUP_GAP)
             end = max(track[0], left + style.px(60))
             _buttons(drive, commands, (left, end - style.px(_GROUP_GAP)), middle)
@@ -101,7 +100,9 @@ class DriverLane:
             edge = min(style.px(_EDGE), (right - end) / 6)
             place = (round(end) + edge, middle - half, round(right) - edge, middle + half)
             if found is None:
-                _sentence(place)
+                text = ellipsis(_MISSING, place[2] - place[0])
+                text_in(place, text, style.palette().warning)
+                record_rect("Missing", place)
                 return False
             scale = _Scale(place[0], place[2], place[1], place[3], len(found) - 1)
             return self._lane(state, commands, found, scale)
@@ -121,7 +122,7 @@ class DriverLane:
             commands.animator.clock.direction = 1
         if held or imgui.is_item_deactivated():
             commands.show_track_frame(scale.frame(mouse))
-        lit = [self._marker(side, state, track, scale) for side in ("first", "last")]
+        lit = [self._marker(side, state, track, scale) for side in get_args(Side)]
         drive = state.drive
         if drive is None:
             return False
@@ -129,48 +130,33 @@ class DriverLane:
         _draw_lane(scale, (first, last), drive.active)
         self._draw_curves(track, scale, drive.active)
         for frame, inward, is_lit in ((first, 1, lit[0]), (last, -1, lit[1])):
-            _draw_marker(scale, frame, inward, is_lit)
+            scale.flag(scale.x(frame), inward, style.px(_FOOT), style.px(8), is_lit)
         if hovered and not held:
             _tell(scale.frame(mouse), track, scale)
         _draw_playhead(scale, drive.frame, drive.active, hovered or held)
         return held
 
-    def _marker(
-        self,
-        side: Literal["first", "last"],
-        state: SessionState,
-        track: MotionTrack,
-        scale: _Scale,
-    ) -> bool:
+    def _marker(self, side: Side, state: SessionState, track: MotionTrack, scale: _Scale) -> bool:
         """The handle of one end of the playback range; returns whether it is highlighted."""
         drive = state.drive
         if drive is None:
             return False
         ends = driven.ends(drive, track)
-        frame = ends[0] if side == "first" else ends[1]
-        x, reach, back = scale.x(frame), style.px(12), style.px(4)
-        imgui.set_cursor_screen_pos((x - (back if side == "first" else reach), scale.bottom))
-        imgui.invisible_button(f"##{side}", (reach + back, style.px(_FOOT + 3)))
-        record("In" if side == "first" else "Out")
-        hovered, held = imgui.is_item_hovered(), imgui.is_item_active()
-        mouse = imgui.get_mouse_pos().x
-        chosen = frame
-        if imgui.is_item_activated():
-            self._grip = mouse - x
-        elif held or imgui.is_item_deactivated():  # the release may include the last movement
-            chosen = scale.frame(mouse - self._grip)
+        frame = ends[0] if side == "start" else ends[1]
+        height = style.px(_FOOT + 3)
+        dragged, lit = self._handles.draw(side, scale.x(frame), scale.bottom, height)
+        chosen = frame if dragged is None else scale.frame(dragged)
         if imgui.is_item_clicked(1):
-            chosen = 0 if side == "first" else scale.last
-        if hovered or held:
-            imgui.set_mouse_cursor(imgui.MouseCursor_.resize_ew)
-            word = "starts" if side == "first" else "ends"
+            chosen = 0 if side == "start" else scale.last
+        if lit:
+            word = "starts" if side == "start" else "ends"
             tooltip(None, f"Playing {word} at frame {frame}.", "Right click to reset.")
-        if chosen != frame and side == "first":
+        if chosen != frame and side == "start":
             state.drive = replace(drive, first=min(chosen, ends[1]))
         elif chosen != frame:
             chosen = max(chosen, ends[0])
             state.drive = replace(drive, last=None if chosen == scale.last else chosen)
-        return hovered or held
+        return lit
 
     def _draw_curves(self, track: MotionTrack, scale: _Scale, active: bool) -> None:
         """Curves of how far the eyes and the mouth are open over the track."""
@@ -228,33 +214,9 @@ def _buttons(drive: Drive, commands: Commands, span: tuple[float, float], middle
             record_rect("Name", (*at, right, at[1] + imgui.get_font_size()))
 
 
-def _sentence(place: tuple[float, float, float, float]) -> None:
-    left, top, right, bottom = place
-    text = ellipsis(_MISSING, right - left)
-    at = (round(left), round((top + bottom - imgui.get_font_size()) / 2))
-    imgui.get_window_draw_list().add_text(at, ink(style.palette().warning), text)
-    record_rect("Missing", place)
-
-
-def _readout(drive: Drive, track: MotionTrack, at: tuple[float, float], width: float) -> None:
-    """The frame number, and its time below."""
-    colors, draw = style.palette(), imgui.get_window_draw_list()
-    x, middle = round(at[0]), at[1]
-    line = style.px(18)
-    with style.font("mono"):
-        lift = (line - imgui.get_font_size()) / 2
-        top = f"{drive.frame} / {len(track) - 1}"
-        draw.add_text((x, round(middle - line + lift)), ink(colors.text), top)
-        under = f"{drive.frame / track.fps:.2f} s"
-        draw.add_text((x, round(middle + lift)), ink(colors.text_dim), under)
-    record_rect("Frame", (x, middle - line, x + width, middle + line))
-
-
 def _tell(frame: int, track: MotionTrack, scale: _Scale) -> None:
     """A mark where a click would go."""
-    x = round(scale.x(frame))
-    color = ink(style.with_alpha(style.palette().text, 0.6))
-    imgui.get_window_draw_list().add_line((x, scale.top), (x, scale.bottom), color, style.px(1))
+    scale.line(scale.x(frame))
     missing = "" if track.found[frame] else "No face was found here: the motion is interpolated."
     lines = "Drag to scrub. Lines: the eyes, and the mouth in colour."
     tooltip(None, f"Frame {frame}, {frame / track.fps:.2f} s", missing, lines)
@@ -269,20 +231,6 @@ def _draw_lane(scale: _Scale, ends: tuple[int, int], active: bool) -> None:
     first, last = scale.x(ends[0]), scale.x(ends[1])
     draw.add_rect_filled((first, scale.top), (last, scale.bottom), ink(fill))
     draw.add_rect(*box, ink(colors.border), rounding)
-
-
-def _draw_marker(scale: _Scale, frame: int, inward: int, lit: bool) -> None:
-    """A flag under the lane that points into the playback range."""
-    colors, draw = style.palette(), imgui.get_window_draw_list()
-    color = ink(colors.text if lit else colors.accent)
-    x, foot, half = round(scale.x(frame)), style.px(_FOOT), style.px(1)
-    draw.add_rect_filled((x - half, scale.top), (x + half, scale.bottom + foot), color)
-    draw.add_triangle_filled(
-        (x, scale.bottom + style.px(1)),
-        (x, scale.bottom + foot),
-        (x + style.px(8) * inward, scale.bottom + foot),
-        color,
-    )
 
 
 def _draw_playhead(scale: _Scale, frame: int, active: bool, lit: bool) -> None:

@@ -15,7 +15,7 @@ from gui_utils.controls.finding import record_rect
 from gui_utils.controls.layout import ellipsis, ink
 from gui_utils.controls.style import printable
 from viz.app.panels.widgets import counted
-from viz.app.timeline.lane_tooltip import tell_above
+from viz.app.timeline.lanes import Lane, playhead_outline, tell_above
 from viz.state.animation import camera_path, path_editing
 from viz.state.interface import Interface
 from viz.state.types import Keyframe, SessionState
@@ -33,13 +33,9 @@ _EMPTY_SHORT = "Press K to add the first keyframe."
 
 
 @dataclass(frozen=True)
-class Scale:
-    """Positions of times on the lane, Dear ImGui units."""
+class Scale(Lane):
+    """Positions of times on the lane."""
 
-    left: float
-    right: float
-    top: float
-    bottom: float
     span: float
     """Seconds from end to end."""
 
@@ -48,11 +44,10 @@ class Scale:
         return (self.top + self.bottom) / 2
 
     def x(self, seconds: float) -> float:
-        return self.left + (self.right - self.left) * min(max(seconds / self.span, 0.0), 1.0)
+        return self.at(seconds / self.span)
 
     def seconds(self, x: float) -> float:
-        fraction = (x - self.left) / max(self.right - self.left, 1.0)
-        seconds = self.span * min(max(fraction, 0.0), 1.0)
+        seconds = self.span * self.part(x)
         if imgui.get_io().key_ctrl:
             return round(seconds / _SNAP) * _SNAP
         return round(seconds, 2)
@@ -153,18 +148,12 @@ def draw_playhead(scale: Scale, interface: Interface, off: bool, lit: bool) -> N
     draw = imgui.get_window_draw_list()
     x = round(scale.x(interface.path_time))
     color = ink(colors.warning if off else colors.accent if lit else colors.text)
-    half, head = style.px(1), style.px(6)
+    half = style.px(1)
     top, shoulder = scale.top - style.px(13), scale.top - style.px(6)
     for upper, lower in ((scale.top, scale.middle - style.px(8)), (scale.middle + style.px(8), 0)):
         end = lower or scale.bottom
         draw.add_rect_filled((x - half, upper), (x + half, end), color)
-    outline: list[imgui.ImVec2Like] = [
-        (x - head, top),
-        (x + head, top),
-        (x + head, shoulder),
-        (x, scale.top),
-        (x - head, shoulder),
-    ]
+    outline = playhead_outline(x, top, shoulder, scale.top)
     if off:
         draw.add_convex_poly_filled(outline, ink(colors.background))
         draw.add_polyline(outline, color, style.px(1.5), imgui.ImDrawFlags_.closed)
@@ -189,9 +178,7 @@ def tell(state: SessionState, scale: Scale, near: int | None, mouse: float) -> N
     lines = [f"{seconds:.2f} s", "Drag to move along the path, with Ctrl in quarter seconds."]
     x = mouse
     if near is None:
-        color = ink(style.with_alpha(style.palette().text, 0.6))
-        line = ((round(x), scale.top), (round(x), scale.bottom))
-        imgui.get_window_draw_list().add_line(*line, color, style.px(1))
+        scale.line(x)
     else:
         key = state.keyframes[near]
         x = scale.x(key.time)

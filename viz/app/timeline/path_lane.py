@@ -12,8 +12,9 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.controls.finding import record, record_rect
-from gui_utils.controls.layout import ink, press_area, tooltip
+from gui_utils.controls.layout import ink, tooltip
 from viz.app.timeline import path_drawing as lane
+from viz.app.timeline.lanes import play_button, readout
 from viz.app.timeline.path_drawing import KEY_SIZE, Scale
 from viz.state.animation import camera_path, path_editing
 from viz.state.interface import Interface
@@ -63,7 +64,7 @@ class PathLane:
         interface: Interface,
         rect: tuple[float, float, float, float],
         track: tuple[float, float],
-        readout: float,
+        width: float,
         add: Callable[[], object],
     ) -> bool:
         """Draw into `rect` (left, top, right, bottom).
@@ -73,7 +74,7 @@ class PathLane:
             interface: has the path's playhead.
             rect: area of the whole line.
             track: left and right of the clip's track below, to align with if it fits.
-            readout: width of the time at the line's end, 0 for none.
+            width: of the time at the line's end, 0 for none.
             add: stores what is shown as a keyframe.
 
         Returns:
@@ -83,9 +84,9 @@ class PathLane:
         middle = round((top + bottom) / 2) + style.px(5)
         with controls.scope("Path"):
             end = self._buttons(state, interface, (left, right), middle, add)
-            if readout:
-                _readout(state, interface, (right - readout, middle), readout)
-                right -= readout + style.px(_GROUP_GAP)
+            if width:
+                _readout(state, interface, (right - width, middle), width)
+                right -= width + style.px(_GROUP_GAP)
             if track[0] >= end:
                 end = track[0]
             held = False
@@ -331,27 +332,9 @@ def _caption(text: str) -> None:
 
 
 def _play_button(at: tuple[float, float], playing: bool, enabled: bool) -> bool:
-    """Smaller than the clip's play button, and hollow, to tell the two apart."""
-    side = style.px(_PLAY_SIZE)
-    x, y = round(at[0]), round(at[1] - side / 2)
+    """Smaller than the clip's play button, and hollow."""
     imgui.begin_disabled(not enabled)
-    imgui.set_cursor_screen_pos((x, y))
-    pressed = press_area("##play path", (side, side))
-    hovered = imgui.is_item_hovered()
-    record("Play path")
-    colors = style.palette()
-    draw = imgui.get_window_draw_list()
-    center = (x + side / 2, y + side / 2)
-    if playing or hovered:
-        draw.add_circle_filled(center, side / 2, ink(colors.fill if playing else colors.frame), 40)
-    tint = colors.on_fill if playing else colors.accent
-    draw.add_circle(center, side / 2 - style.px(0.75), ink(tint), 40, style.px(1.5))
-    icon = icons.ICON_FA_PAUSE if playing else icons.ICON_FA_PLAY
-    with style.font("body", 13):
-        size = imgui.calc_text_size(icon)
-        nudge = 0.0 if playing else style.px(1)
-        place = (round(center[0] - size.x / 2 + nudge), round(center[1] - size.y / 2 - style.px(1)))
-        draw.add_text(place, ink(tint), icon)
+    pressed = play_button("Play path", at, _PLAY_SIZE, playing, filled=False)
     imgui.end_disabled()
     about = "Pauses the path (P)." if playing else "Plays the path (P)."
     tooltip(None, about if enabled else "A path needs two keyframes before it can play.")
@@ -362,20 +345,15 @@ def _readout(
     state: SessionState, interface: Interface, at: tuple[float, float], width: float
 ) -> None:
     """The playhead's time, and the path's length below."""
-    colors = style.palette()
-    draw = imgui.get_window_draw_list()
-    x, middle = round(at[0]), at[1]
-    line = style.px(18)
     here = path_editing.current(state, interface)
-    with style.font("mono"):
-        lift = (line - imgui.get_font_size()) / 2
-        top = f"{interface.path_time:.2f} s" if state.keyframes else "no keyframes"
-        draw.add_text((x, round(middle - line + lift)), ink(colors.text), top)
-        under = f"of {camera_path.duration(state):.2f} s" if state.keyframes else ""
-        draw.add_text((x, round(middle + lift)), ink(colors.text_dim), under)
-        if here is not None:
-            text = f"key {here + 1}"
+    top = f"{interface.path_time:.2f} s" if state.keyframes else "no keyframes"
+    under = f"of {camera_path.duration(state):.2f} s" if state.keyframes else ""
+    readout("Time", at, width, top, under)
+    if here is not None:
+        x, text = round(at[0]), f"key {here + 1}"
+        with style.font("mono"):
             right = x + width - imgui.calc_text_size(text).x
             if right > x + imgui.calc_text_size(top + " ").x:
-                draw.add_text((right, round(middle - line + lift)), ink(colors.accent), text)
-    record_rect("Time", (x, middle - line, x + width, middle + line))
+                y = round(at[1] - (style.px(18) + imgui.get_font_size()) / 2)
+                color = ink(style.palette().accent)
+                imgui.get_window_draw_list().add_text((right, y), color, text)

@@ -13,17 +13,13 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.controls.finding import record, record_rect
-from gui_utils.controls.layout import (
-    ellipsis,
-    ink,
-    press_area,
-    tooltip,
-)
+from gui_utils.controls.layout import ellipsis, ink, press_area, text_in, tooltip
 from gui_utils.controls.numbers import parse_number
 from viz.app.commands import Commands
 from viz.app.timeline import driver_lane, path_lane
 from viz.app.timeline.clip_track import Track
 from viz.app.timeline.driver_lane import DriverLane
+from viz.app.timeline.lanes import play_button
 from viz.app.timeline.path_drawing import LABEL_WIDTH, draw_label
 from viz.app.timeline.path_lane import PathLane
 from viz.state.animation import clip_time, path_editing
@@ -216,7 +212,9 @@ class Timeline:
                 self._readout(state, parts, (span[1] - readout, middle), readout)
         imgui.end_disabled()
         if still:
-            _sentence((left, right), middle)
+            place = (left, middle, right, middle)
+            text_in(place, ellipsis(_STILL, right - left), style.palette().text_dim)
+            record_rect("Timeline/Still", place)
         return (left, right), scrubbing
 
     def _transport(
@@ -241,8 +239,10 @@ class Timeline:
             commands.go_to_start()
         if parts.steps and icon(icons.ICON_FA_BACKWARD_STEP, "Previous frame", "Left"):
             commands.step(-1)
-        if _play_button((x, middle), commands.interface.playing):
+        playing = commands.interface.playing
+        if play_button("Play", (x, middle), _PLAY_SIZE, playing):
             commands.toggle_play()
+        tooltip(None, "Pause (Space)" if playing else "Play (Space)")
         x += style.px(_PLAY_SIZE + _GAP)
         if parts.steps and icon(icons.ICON_FA_FORWARD_STEP, "Next frame", "Right"):
             commands.step(1)
@@ -314,30 +314,6 @@ def _let_clip_move(state: SessionState) -> None:
 _TYPE_HINT = "Double click to type a time."
 
 
-def _play_button(at: tuple[float, float], playing: bool) -> bool:
-    side = style.px(_PLAY_SIZE)
-    x, y = round(at[0]), round(at[1] - side / 2)
-    imgui.set_cursor_screen_pos((x, y))
-    pressed = press_area("##play", (side, side))
-    record("Play")
-    colors = style.palette()
-    fill = colors.fill
-    if imgui.is_item_hovered():
-        fill = colors.fill_active if imgui.is_item_active() else colors.fill_hover
-    draw = imgui.get_window_draw_list()
-    draw.add_circle_filled((x + side / 2, y + side / 2), side / 2, ink(fill), 48)
-    icon = icons.ICON_FA_PAUSE if playing else icons.ICON_FA_PLAY
-    with style.font("body", style.TITLE_SIZE):
-        size = imgui.calc_text_size(icon)
-        # A triangle's centroid is left of its box's middle; icons sit low, to align with text.
-        nudge = 0.0 if playing else style.px(1.5)
-        lift = style.px(1.5)
-        at = (round(x + (side - size.x) / 2 + nudge), round(y + (side - size.y) / 2 - lift))
-        draw.add_text(at, ink(colors.on_fill), icon)
-    tooltip(None, "Pause (Space)" if playing else "Play (Space)")
-    return pressed
-
-
 def _loop_buttons(state: SessionState, parts: BarParts, at: tuple[float, float]) -> float:
     """The loop modes from `at` (left, middle); returns where they end."""
     if parts.loop == "none":
@@ -391,13 +367,3 @@ def _path_button(commands: Commands, parts: BarParts, at: tuple[float, float]) -
         interface.path_lane = not shown
         path_editing.pause(interface)
     return at[0] + side + style.px(_GROUP_GAP)
-
-
-def _sentence(span: tuple[float, float], middle: float) -> None:
-    """Shows why the bar is disabled, in place of the track."""
-    left, right = span
-    shown = ellipsis(_STILL, right - left)
-    size = imgui.calc_text_size(shown)
-    at = (round((left + right - size.x) / 2), round(middle - size.y / 2))
-    imgui.get_window_draw_list().add_text(at, style.palette().text_dim, shown)
-    record_rect("Timeline/Still", (*at, at[0] + size.x, at[1] + size.y))

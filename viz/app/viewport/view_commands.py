@@ -10,14 +10,7 @@ import numpy as np
 from viz.app.program_commands import ProgramCommands
 from viz.state import layouts, session, settings
 from viz.state.animation import path_editing
-from viz.state.types import (
-    LAYOUTS,
-    VIEWS,
-    Head,
-    Latent,
-    Motion,
-    Orbit,
-)
+from viz.state.types import LAYOUTS, VIEWS, Head, Latent, Motion, Orbit
 
 
 class ViewCommands(ProgramCommands):

@@ -16,16 +16,8 @@ from viz.state.types.clip import (
     LoopMode,
     Playback,
 )
-from viz.state.types.model_info import (
-    LayerInfo,
-    ModelInfo,
-)
-from viz.state.types.orbit import (
-    TRAINED_TURN,
-    Coordinate,
-    Head,
-    Orbit,
-)
+from viz.state.types.model_info import LayerInfo, ModelInfo
+from viz.state.types.orbit import TRAINED_TURN, Coordinate, Head, Orbit
 from viz.state.types.pictures import (
     PRECISIONS,
     VIEWS,
