@@ -19,16 +19,12 @@ _reported: dict[str, str] = {}
 
 def guarded(name: str, draw: Callable[[], object]) -> Exception | None:
     """Call `draw`; where it raises, put Dear ImGui back as it was before and return the exception.
+    `name` is what is drawn, as a user would call it: "the panel Camera".
 
     Windows, popups, tables, groups, ids, styles, fonts, clip rectangles and indents that `draw`
-    left open are closed, and popups that it had opened are dismissed. The exception carries
-    `name` as a note and is logged with its traceback, once for as long as the same part fails in
-    the same way. The caller should then close, fold or disable the part: drawn again, it would
-    fail again.
-
-    Args:
-        name: What is drawn, as a user would call it: "the panel Camera".
-        draw: Draws it.
+    left open are closed, and popups that it had opened are dismissed. The exception carries `name`
+    as a note and is logged with its traceback, once for as long as the same part fails in the same
+    way. The caller should then close, fold or disable the part: drawn again, it would fail again.
 
     Raises:
         RuntimeError: Called outside of a frame.

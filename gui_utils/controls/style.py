@@ -99,118 +99,67 @@ class Palette:
     axis_z: int
 
 
-def _palette(**codes: str) -> Palette:
-    return Palette(**{name: hex_color(code) for name, code in codes.items()})
+_COLORS: dict[str, tuple[str, str]] = {
+    "canvas": ("#0f1012", "#dfe2e7"),
+    "background": ("#1a1b1f", "#f6f7f9"),
+    "raised": ("#232529", "#eaedf1"),
+    "popup": ("#212327", "#ffffff"),
+    "frame": ("#2b2e34", "#e6e9ee"),
+    "frame_hover": ("#343840", "#dce0e7"),
+    "frame_active": ("#3c414a", "#d2d8e1"),
+    "border": ("#373a42", "#cdd2da"),
+    "text": ("#e8eaed", "#1b1e23"),
+    "text_dim": ("#a4aab5", "#555c68"),
+    "accent": ("#7fb0ff", "#1d58c9"),
+    "accent_soft": ("#4c8dff55", "#3478f050"),
+    "fill": ("#2c63d6", "#2a63d6"),
+    "fill_hover": ("#366fe2", "#2258c8"),
+    "fill_active": ("#2558c4", "#1c4bad"),
+    "on_fill": ("#ffffff", "#ffffff"),
+    "info": ("#7fb0ff", "#1d58c9"),
+    "success": ("#5fce8b", "#13713c"),
+    "warning": ("#f2b84b", "#8a5700"),
+    "error": ("#ff8078", "#c02a22"),
+    "shade": ("#000000a0", "#1b1e2370"),
+    "grid": ("#ffffff2c", "#00000026"),
+    "axis_x": ("#f0686a", "#d03b3d"),
+    "axis_y": ("#7cc95c", "#3f8f2b"),
+    "axis_z": ("#5b98ff", "#2a63d6"),
+}
+"""Of the dark and of the light theme."""
 
 
-_PALETTES: dict[str, Palette] = {
-    "dark": _palette(
-        canvas="#0f1012",
-        background="#1a1b1f",
-        raised="#232529",
-        popup="#212327",
-        frame="#2b2e34",
-        frame_hover="#343840",
-        frame_active="#3c414a",
-        border="#373a42",
-        text="#e8eaed",
-        text_dim="#a4aab5",
-        accent="#7fb0ff",
-        accent_soft="#4c8dff55",
-        fill="#2c63d6",
-        fill_hover="#366fe2",
-        fill_active="#2558c4",
-        on_fill="#ffffff",
-        info="#7fb0ff",
-        success="#5fce8b",
-        warning="#f2b84b",
-        error="#ff8078",
-        shade="#000000a0",
-        grid="#ffffff2c",
-        axis_x="#f0686a",
-        axis_y="#7cc95c",
-        axis_z="#5b98ff",
-    ),
-    "light": _palette(
-        canvas="#dfe2e7",
-        background="#f6f7f9",
-        raised="#eaedf1",
-        popup="#ffffff",
-        frame="#e6e9ee",
-        frame_hover="#dce0e7",
-        frame_active="#d2d8e1",
-        border="#cdd2da",
-        text="#1b1e23",
-        text_dim="#555c68",
-        accent="#1d58c9",
-        accent_soft="#3478f050",
-        fill="#2a63d6",
-        fill_hover="#2258c8",
-        fill_active="#1c4bad",
-        on_fill="#ffffff",
-        info="#1d58c9",
-        success="#13713c",
-        warning="#8a5700",
-        error="#c02a22",
-        shade="#1b1e2370",
-        grid="#00000026",
-        axis_x="#d03b3d",
-        axis_y="#3f8f2b",
-        axis_z="#2a63d6",
-    ),
+_PALETTES = {
+    theme: Palette(**{name: hex_color(codes[k]) for name, codes in _COLORS.items()})
+    for k, theme in enumerate(("dark", "light"))
 }
 
-# Dear ImGui's own widgets (menus, text fields, tables) take these palette entries.
-_IMGUI_COLORS: dict[str, str] = {
+_IMGUI_COLORS = {
     "text": "text",
-    "text_disabled": "text_dim",
-    "window_bg": "background",
-    "popup_bg": "popup",
-    "border": "border",
-    "frame_bg": "frame",
-    "frame_bg_hovered": "frame_hover",
-    "frame_bg_active": "frame_active",
-    "title_bg": "raised",
-    "title_bg_active": "raised",
-    "title_bg_collapsed": "raised",
-    "menu_bar_bg": "background",
-    "scrollbar_grab": "frame_hover",
-    "scrollbar_grab_hovered": "frame_active",
-    "scrollbar_grab_active": "text_dim",
-    "check_mark": "accent",
-    "slider_grab": "accent",
-    "slider_grab_active": "accent",
-    "button": "frame",
-    "button_hovered": "frame_hover",
-    "button_active": "frame_active",
-    "header": "accent_soft",
-    "header_hovered": "frame_hover",
-    "header_active": "frame_active",
-    "separator": "border",
-    "separator_hovered": "accent",
-    "separator_active": "accent",
-    "resize_grip": "frame",
-    "resize_grip_hovered": "frame_hover",
-    "resize_grip_active": "accent",
-    "input_text_cursor": "accent",
-    "tab": "background",
-    "tab_hovered": "frame_hover",
-    "tab_selected": "raised",
-    "tab_selected_overline": "accent",
-    "tab_dimmed": "background",
-    "tab_dimmed_selected": "raised",
-    "plot_lines": "accent",
-    "plot_histogram": "accent",
-    "table_header_bg": "raised",
-    "table_border_strong": "border",
-    "table_border_light": "border",
-    "text_link": "accent",
-    "text_selected_bg": "accent_soft",
-    "tree_lines": "border",
-    "drag_drop_target": "accent",
-    "nav_cursor": "accent",
-    "modal_window_dim_bg": "shade",
+    "text_dim": "text_disabled scrollbar_grab_active",
+    "background": "window_bg menu_bar_bg tab tab_dimmed",
+    "popup": "popup_bg",
+    "border": "border separator table_border_strong table_border_light tree_lines",
+    "frame": "frame_bg button resize_grip",
+    "frame_hover": (
+        "frame_bg_hovered scrollbar_grab button_hovered header_hovered resize_grip_hovered "
+        "tab_hovered"
+    ),
+    "frame_active": "frame_bg_active scrollbar_grab_hovered button_active header_active",
+    "raised": (
+        "title_bg title_bg_active title_bg_collapsed tab_selected tab_dimmed_selected "
+        "table_header_bg"
+    ),
+    "accent": (
+        "check_mark slider_grab slider_grab_active separator_hovered separator_active "
+        "resize_grip_active input_text_cursor tab_selected_overline plot_lines plot_histogram "
+        "text_link drag_drop_target nav_cursor"
+    ),
+    "accent_soft": "header text_selected_bg",
+    "shade": "modal_window_dim_bg",
 }
+"""The colours of Dear ImGui's own widgets (menus, text fields, tables) that take an entry of the
+palette."""
 _CLEAR_COLORS = ("child_bg", "scrollbar_bg", "table_row_bg", "border_shadow")
 
 _SIZES: dict[str, float | tuple[float, float]] = {
@@ -280,8 +229,9 @@ def apply(theme: ThemeName, scale: float) -> None:
     """
     colors = palette(theme)
     style = imgui.get_style()
-    for name, entry in _IMGUI_COLORS.items():
-        style.set_color_(getattr(imgui.Col_, name), rgba(getattr(colors, entry)))
+    for entry, names in _IMGUI_COLORS.items():
+        for name in names.split():
+            style.set_color_(getattr(imgui.Col_, name), rgba(getattr(colors, entry)))
     for name in _CLEAR_COLORS:
         style.set_color_(getattr(imgui.Col_, name), (0.0, 0.0, 0.0, 0.0))
     for name, size in _SIZES.items():

@@ -61,10 +61,7 @@ def show_folder(path: str | os.PathLike[str]) -> bool:
 
 class FileDialog:
     """A dialog to open or save a file: the desktop's, or else a browser drawn in the window.
-
-    Args:
-        builtin: True always takes the browser in the window, None only without desktop dialogs.
-    """
+    If `builtin` is True, it is always the browser; if None, only without desktop dialogs."""
 
     def __init__(self, builtin: bool | None = None) -> None:
         self._builtin = not has_desktop_dialogs() if builtin is None else builtin

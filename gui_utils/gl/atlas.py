@@ -39,13 +39,10 @@ class _Cell:
 
 
 class Atlas:
-    """Images of at most `side` x `side` pixels; larger ones are reduced.
+    """Images of at most `side` x `side` pixels; larger ones are reduced. Holds at least `most`
+    images.
 
     Create and use it on the window's thread while the window is open.
-
-    Args:
-        side: of a cell, pixels.
-        most: cells at most, rounded up to whole textures.
     """
 
     def __init__(self, side: int = 128, most: int = 1024) -> None:

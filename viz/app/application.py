@@ -226,11 +226,8 @@ class App:
             self.commands.quitting = True
 
     def close(self, orderly: bool = True) -> None:
-        """Remembers the session and the settings, and ends the worker.
-
-        Args:
-            orderly: False after a failure, so that the next start offers to continue.
-        """
+        """Remembers the session and the settings, and ends the worker. After a failure it is not
+        `orderly`, and the next start offers to continue."""
         if not self.commands.keep_session() and orderly:
             self.commands.autosave.close()
         self.commands.remember()

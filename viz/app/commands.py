@@ -53,12 +53,8 @@ class Commands(
     """All commands, including those for files and exports."""
 
     def open_all(self, paths: Sequence[str], compares: bool = False) -> None:
-        """Opens dropped files; the last one of several models or sessions is used.
-
-        Args:
-            paths: the files.
-            compares: whether to show a model beside the current one.
-        """
+        """Opens dropped files; the last one of several models or sessions is used. With
+        `compares`, a model is shown beside the current one."""
         photos = [p for p in paths if is_photo(p)]
         films = [p for p in paths if is_video(p)]
         tracks = [p for p in paths if _is_track(p)]

@@ -10,12 +10,8 @@ from viz.app.palette import CommandPalette
 
 
 class Dialogs:
-    """Draws the commands' questions and returns the answers.
-
-    Args:
-        commands: hold the questions.
-        builtin: True always uses the file browser drawn in the window.
-    """
+    """Draws the commands' questions and returns the answers. If `builtin`, the file browser
+    drawn in the window is always used."""
 
     def __init__(self, commands: Commands, builtin: bool | None = None) -> None:
         self._commands = commands

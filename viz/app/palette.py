@@ -85,11 +85,7 @@ class PaletteEntry:
 
 class CommandPalette:
     """Searches commands and settings, then runs or shows the chosen one; or has the next input
-    bound to it, if requested.
-
-    Args:
-        commands: the commands to list.
-    """
+    bound to it, if requested."""
 
     def __init__(self, commands: Commands) -> None:
         self._commands = commands

@@ -29,6 +29,7 @@ from viz.app.stage.show_keys import MouseGuard
 from viz.app.timeline import driver_lane, path_lane
 from viz.app.timeline.timeline_view import Timeline
 from viz.app.viewport.first_hints import draw_hints
+from viz.app.viewport.overlays import Rect
 from viz.app.viewport.picture_view import Viewport
 from viz.exports.choices import seconds_left
 from viz.state import layouts
@@ -70,7 +71,7 @@ class Regions:
     """Height of the speaker's strip below the timeline."""
 
     @property
-    def viewport(self) -> tuple[float, float, float, float]:
+    def viewport(self) -> Rect:
         """Left, top, right and bottom of the picture's region."""
         grip = style.px(GRIP_WIDTH) if self.sidebar else 0.0
         right = max(self.width - self.sidebar - grip, 1.0)
@@ -118,13 +119,7 @@ def _timeline_height(commands: Commands, room: float) -> float:
 
 
 class Screen:
-    """Draws everything but notices and dialogs.
-
-    Args:
-        commands: what the controls run and show.
-        audience: what it sees during a show.
-        window: what it is drawn in.
-    """
+    """Draws everything but notices and dialogs."""
 
     def __init__(self, commands: Commands, audience: Audience, window: Window) -> None:
         self.viewport, self.timeline, self.photo = Viewport(window), Timeline(), PhotoPane()
@@ -148,7 +143,7 @@ class Screen:
         self._commands.small_pictures.close()
 
     @property
-    def toast_area(self) -> tuple[float, float, float, float]:
+    def toast_area(self) -> Rect:
         """The area for notices: on the picture, so that they hide no controls."""
         return regions(self._commands, self._audience.is_here).viewport
 
@@ -189,11 +184,9 @@ class Screen:
         commands = self._commands
         left, top, right, bottom = parts.viewport
         if parts.bar:
-            imgui.set_cursor_screen_pos((0.0, 0.0))
-            size = (parts.width, parts.bar)
-            content = functools.partial(self._guarded, "the bar", lambda: draw_bar(commands))
+            place = (0.0, 0.0, parts.width, parts.bar)
             with self._guard.region():
-                _child("##bar", size, content, (10, 5), fill=True)
+                self._part("bar", "the bar", place, lambda: draw_bar(commands), (10, 5))
         edge = left
         if self._showed_gallery and not self._shows_gallery:
             # otherwise the bar's first button would get the focus ring
@@ -201,49 +194,50 @@ class Screen:
         self._showed_gallery = self._shows_gallery
         if self._shows_gallery:
             edge = gallery_edge(parts.viewport)
-            imgui.set_cursor_screen_pos((left, top))
-            size = (edge - left, bottom - top)
-            gallery = functools.partial(self.gallery.draw, commands)
-            content = functools.partial(self._guarded, "the gallery", gallery)
+            place = (left, top, edge, bottom)
             with self._guard.region():
-                _child("##gallery", size, content, (8, 8), fill=True)
+                draw_gallery = functools.partial(self.gallery.draw, commands)
+                self._part("gallery", "the gallery", place, draw_gallery, (8, 8))
         elif commands.portrait.shown and not self._audience.is_here:
             edge = round((left + right) / 2)  # photo and picture have the same size
-            imgui.set_cursor_screen_pos((left, top))
-            size = (edge - left, bottom - top)
-            photo = functools.partial(self.photo.draw, commands)
             with self._guard.region(fade=False):
-                _child("##photo", size, lambda: self._guarded("the photo", photo))
-        imgui.set_cursor_screen_pos((edge, top))
-        size, place = (right - edge, bottom - top), (edge, top, right, bottom)
+                draw_photo = functools.partial(self.photo.draw, commands)
+                self._part("photo", "the photo", (left, top, edge, bottom), draw_photo)
+        place = (edge, top, right, bottom)
         draw = self._draw_audience if self._audience.is_here else self._draw_viewport
 
         def picture() -> None:
             self._guarded("the picture", draw)
             self.camera_sign.draw(place, commands, alone=self._audience.is_here)
 
-        _child("##viewport", size, picture)
+        _child("##viewport", place, picture)
         if parts.speaker:
-            imgui.set_cursor_screen_pos((left, parts.height - parts.speaker))
-            size = (right - left, parts.speaker)
             strip = functools.partial(speaker.draw, commands, self._audience)
-            content = functools.partial(self._guarded, "the speaker's view", strip)
-            _child("##speaker", size, content, (12, 10), fill=True)
+            under = (left, parts.height - parts.speaker, right, parts.height)
+            self._part("speaker", "the speaker's view", under, strip, (12, 10))
         if parts.timeline:
-            imgui.set_cursor_screen_pos((left, bottom))
-            size = (right - left, parts.timeline)
-            content = functools.partial(self._guarded, "the timeline", self._draw_timeline)
+            under = (left, bottom, right, bottom + parts.timeline)
             with self._guard.region():
-                _child("##timeline", size, content, (12, 6), fill=True)
+                self._part("timeline", "the timeline", under, self._draw_timeline, (12, 6))
         else:
             commands.scrubbing = False
         if parts.sidebar:
             edge = parts.width - parts.sidebar
             _splitter(commands, (right, top, edge, parts.height))
-            imgui.set_cursor_screen_pos((edge, top))
-            size = (parts.sidebar, parts.height - top)
             content = functools.partial(sidebar.draw, commands, self._guard.region)
-            _child("##sidebar", size, content, fill=True)
+            _child("##sidebar", (edge, top, parts.width, parts.height), content, fill=True)
+
+    def _part(
+        self,
+        name: str,
+        words: str,
+        place: Rect,
+        draw: Callable[[], object],
+        padding: tuple[float, float] | None = None,
+    ) -> None:
+        """A part of the window; with a padding it has a background. `words` name it to the user."""
+        content = functools.partial(self._guarded, words, draw)
+        _child(f"##{name}", place, content, padding or (0, 0), fill=padding is not None)
 
     @property
     def _shows_gallery(self) -> bool:
@@ -298,8 +292,16 @@ class Screen:
         )
 
 
-def _child(name, size, content, padding=(0, 0), fill=False) -> None:
+def _child(
+    name: str,
+    place: Rect,
+    content: Callable[[], object],
+    padding: tuple[float, float] = (0, 0),
+    fill: bool = False,
+) -> None:
     """A region of the window with its content, which has the default item spacing."""
+    imgui.set_cursor_screen_pos(place[:2])
+    size = (place[2] - place[0], place[3] - place[1])
     imgui.push_style_var(
         imgui.StyleVar_.window_padding, (style.px(padding[0]), style.px(padding[1]))
     )
@@ -413,7 +415,7 @@ def _status(commands: Commands, width: float) -> None:
         record("Rendering")
 
 
-def _splitter(commands: Commands, place: tuple[float, float, float, float]) -> None:
+def _splitter(commands: Commands, place: Rect) -> None:
     """The bar between picture and panels; dragging it resizes them."""
     left, top, right, bottom = place
     imgui.set_cursor_screen_pos((left, top))

@@ -28,12 +28,8 @@ log = logging.getLogger(__name__)
 
 
 class WorkerEvents:
-    """Handles the worker's events.
-
-    Args:
-        commands: the commands to apply them to.
-        fallbacks: models to try in turn if the first one cannot be used.
-    """
+    """Handles the worker's events. The `fallbacks` are models to try in turn if the first one
+    cannot be used."""
 
     def __init__(self, commands: Commands, fallbacks: list[str]) -> None:
         self._commands, self._fallbacks = commands, fallbacks

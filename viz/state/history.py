@@ -8,11 +8,7 @@ _MOST_STEPS = 200
 
 
 class History:
-    """The states before and after the current one.
-
-    Args:
-        state: the session's first state.
-    """
+    """The states before and after the current one."""
 
     def __init__(self, state: SessionState) -> None:
         self._present = state.snapshot()

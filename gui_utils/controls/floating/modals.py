@@ -48,12 +48,10 @@ def modal(
 
 
 def key_help(rows: Sequence[tuple[str, str, str]]) -> bool:
-    """Show a list of keys over a dimmed window; False once it is closed.
+    """Show a list of keys over a dimmed window; False once it is closed. `rows` are group, keys
+    ("Ctrl+S") and meaning; the rows of a group follow one another.
 
     Call it each frame while it is open. Escape, a click outside or the cross closes it.
-
-    Args:
-        rows: Group, keys ("Ctrl+S") and meaning; the rows of a group follow one another.
     """
     rows = [(printable(group), printable(keys), printable(text)) for group, keys, text in rows]
     area = imgui.get_main_viewport()

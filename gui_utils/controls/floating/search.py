@@ -123,12 +123,7 @@ def _scattered(word: str, text: str) -> bool:
 
 class SearchList:
     """The list while it is open. Typing searches, the arrow keys select, Enter takes, Escape
-    leaves; the mouse does as well.
-
-    Args:
-        title: what is searched, shown in the empty field.
-        choices: all entries.
-    """
+    leaves; the mouse does as well."""
 
     def __init__(self, title: str, choices: Sequence[Choice]) -> None:
         self._title, self._choices = title, choices

@@ -54,7 +54,7 @@ def looked(desk: AppDriver, photo: Path) -> None:
 
 
 def begun(desk: AppDriver, options: InversionOptions) -> None:
-    desk.commands.set_portrait_options(options)
+    desk.commands.portrait.options = options
     desk.frames(3)
     desk.click("Portrait/Start")
     desk.until(lambda: desk.commands.portrait.making)
@@ -130,7 +130,7 @@ def test_what_the_command_left_unfinished_goes_on(desk, photo, model, tmp_path, 
         patch.setattr(Inversion, "run", interrupted)
         program.main(["invert", *words])
     looked(desk, photo)
-    desk.commands.set_portrait_options(FEW)
+    desk.commands.portrait.options = FEW
     desk.frames(3)
     details: set[str] = set()
     desk.click("Portrait/Go on")
@@ -152,10 +152,10 @@ def test_a_person_goes_on_after_the_renderer_was_killed(start, model, photo, tmp
     desk.settle()
     looked(desk, photo)
     commands, portrait = desk.commands, desk.commands.portrait
-    commands.name_person("whole")
+    commands.portrait.name = "whole"
     begun(desk, SOME)
     desk.until(lambda: not portrait.making, 120)
-    commands.name_person("parts")
+    commands.portrait.name = "parts"
     begun(desk, SOME)
     searching = lambda: commands.job is not None and "Searching" in commands.job.detail  # noqa: E731
     desk.until(searching, 60)

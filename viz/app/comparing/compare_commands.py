@@ -140,12 +140,7 @@ class CompareCommands(ShowCommands):
 
     def ask_which_side(self, path: str, others: Sequence[str] = ()) -> bool:
         """Asks what to do with a dropped model if that is unclear: while two are compared, or when
-        two models were dropped. Returns whether it asks.
-
-        Args:
-            path: the model.
-            others: models dropped together with it.
-        """
+        two models were dropped. Returns whether it asks."""
         name = Path(path).name
         if len(others) == 1:
             sentence = f"{Path(others[0]).name} and {name} can be shown side by side."

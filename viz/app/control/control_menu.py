@@ -20,11 +20,7 @@ _TOP = 0.12
 
 
 class ControlMenu:
-    """Draws the menu and the prompt over the rest of the window.
-
-    Args:
-        commands: the commands to bind.
-    """
+    """Draws the menu and the prompt over the rest of the window."""
 
     def __init__(self, commands: Commands) -> None:
         self._commands = commands

@@ -20,11 +20,7 @@ BUTTONS = (
 
 
 class Gamepads:
-    """Reads all gamepads that are connected; for the window's thread.
-
-    Args:
-        inbox: receives the changes.
-    """
+    """Reads all gamepads that are connected; for the window's thread."""
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox

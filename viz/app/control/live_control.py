@@ -85,12 +85,8 @@ class _Track:
 
 
 class LiveControl:
-    """Applies the bindings; runs on the window's thread and never blocks it.
-
-    Args:
-        controlled: holds the settings.
-        folder: where the bindings are kept.
-    """
+    """Applies the bindings; runs on the window's thread and never blocks it. The bindings are kept
+    in `folder`."""
 
     def __init__(self, controlled: Controlled, folder: Path) -> None:
         self._controlled = controlled
@@ -237,11 +233,7 @@ class LiveControl:
 
     def add_wave(self, shape: str, target: Target) -> None:
         """Lets a setting move by itself, around its present value, in place of any other LFO on it.
-
-        Args:
-            shape: one of `bindings.WAVES`.
-            target: the setting, a number.
-        """
+        `shape` is one of `bindings.WAVES`."""
         made = first_wave(shape, target, self._controlled.state, self._controlled.interface)
         here = [b for b in self.of(target) if b.waves]
         self._waves.forget(made)

@@ -25,12 +25,8 @@ class Waves:
         """Periods completed, by setting: editing a binding does not interrupt its oscillation."""
 
     def position(self, binding: Binding, seconds: float) -> float:
-        """Advances an oscillator; returns its position, 0..1, which starts in the middle.
-
-        Args:
-            binding: the oscillator.
-            seconds: time since its last position.
-        """
+        """Advances an oscillator; returns its position, 0..1, which starts in the middle. `seconds`
+        is the time since its last position."""
         place = binding.target.place
         rounds = self._rounds.get(place, 0.0) + seconds / _PERIODS.clamp(binding.period)
         self._rounds[place] = rounds
@@ -52,14 +48,7 @@ def _height(place: str, turn: int) -> float:
 
 
 def first_wave(shape: str, target: Target, state: SessionState, interface: Interface) -> Binding:
-    """An oscillator around the present value of a setting.
-
-    Args:
-        shape: one of `bindings.WAVES`.
-        target: the setting, a number.
-        state: the session.
-        interface: the interface's settings.
-    """
+    """An oscillator around the present value of a setting. `shape` is one of `bindings.WAVES`."""
     path = target.setting
     value = path.read(state, interface) if path is not None else None
     if path is None or value is None:

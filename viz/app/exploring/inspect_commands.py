@@ -30,12 +30,8 @@ class InspectCommands(SessionFiles):
         self.notify("success", f"The colour {code} was copied to the clipboard.")
 
     def measure(self, point: Point, shot: Shot) -> None:
-        """Sets an end of the ruler; if both are set already, removes it.
-
-        Args:
-            point: world coordinates.
-            shot: the picture of the surface that it lies on.
-        """
+        """Sets an end of the ruler; if both are set already, removes it. `point` is in world
+        coordinates, on the surface that `shot` shows."""
         if len(self.ruler) == 2:
             self.ruler = ()
         elif self.ruler and self.ruler_fits(shot):

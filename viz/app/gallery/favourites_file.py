@@ -21,11 +21,8 @@ class _File:
 
 
 class FavouritesFile:
-    """Reads and writes the favourites; changes written by other windows meanwhile are kept.
-
-    Args:
-        path: path of the file, which need not exist.
-    """
+    """Reads and writes the favourites; changes written by other windows meanwhile are kept. The
+    file need not exist."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

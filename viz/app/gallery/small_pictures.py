@@ -8,11 +8,7 @@ from viz.state.types import RenderRequest
 
 
 class SmallPictures:
-    """Draws `Thumbnails`; needs the window's OpenGL context once a picture has arrived.
-
-    Args:
-        thumbnails: the pictures.
-    """
+    """Draws `Thumbnails`; needs the window's OpenGL context once a picture has arrived."""
 
     def __init__(self, thumbnails: Thumbnails) -> None:
         self.thumbnails = thumbnails

@@ -27,13 +27,8 @@ class CameraSign:
         self._pixels: np.ndarray | None = None
 
     def draw(self, area: Rect, commands: Commands, *, alone: bool = False) -> None:
-        """Draws it in the lower right corner of an area, while the camera is open.
-
-        Args:
-            area: where the picture is.
-            commands: hold the camera.
-            alone: draws the red dot without the small picture.
-        """
+        """Draws it in the lower right corner of an area, while the camera is open. `alone` leaves
+        out the small picture."""
         live = commands.live
         if not commands.camera_on or live is None:
             return

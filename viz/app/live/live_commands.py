@@ -217,11 +217,8 @@ class LiveCommands(SessionFiles):
 
     def follow_camera(self, now: float) -> bool:
         """Processes what the camera has seen between two frames of the window, and requests the
-        person's picture at once; returns whether a frame must be drawn before that picture arrives.
-
-        Args:
-            now: time of a clock, seconds.
-        """
+        person's picture at once; returns whether a frame must be drawn before that picture
+        arrives."""
         self.advance_live()
         if self.live_drives:
             self.ask(True, now)

@@ -141,7 +141,7 @@ def _making(portrait: Portrait, commands: Commands) -> None:
         job_progress(f"Making {Path(portrait.making).stem}##Making", commands)
         controls.hint("If you stop, the person found so far is kept, and you can resume later.")
         return
-    _, name = controls.text_input(
+    _, portrait.name = controls.text_input(
         "Name",
         portrait.name,
         placeholder=Path(portrait.path).stem,
@@ -149,7 +149,6 @@ def _making(portrait: Portrait, commands: Commands) -> None:
         tooltip="Name of the person and of the person file, which goes into the folder of saved "
         "pictures. If empty, the photo's name.",
     )
-    commands.name_person(name)
     options = portrait.options
     _, tuning = controls.segmented(
         "Likeness",
@@ -167,7 +166,7 @@ def _making(portrait: Portrait, commands: Commands) -> None:
             options = setting_controls.slider("Fitting", options, "tuning_steps")
             options = setting_controls.slider("Locality", options, "locality")
         options = setting_controls.slider("Prior", options, "prior")
-    commands.set_portrait_options(options)
+    portrait.options = options
     unfinished = commands.person_unfinished
     ready = portrait.face is not None and not portrait.looking and not portrait.corrected
     button_row(

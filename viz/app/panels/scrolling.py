@@ -16,12 +16,8 @@ _heights: dict[str, float] = {}
 @contextmanager
 def scrolled(name: str, most: float) -> Generator[bool]:
     """Draws the block as high as it is, or in a region that scrolls. The block receives whether it
-    is visible, and draws nothing if not.
-
-    Args:
-        name: unique within the panel; the rectangle is recorded under it.
-        most: greatest height, as a fraction of the window's.
-    """
+    is visible, and draws nothing if not. `name` is unique within the panel; `most` is the greatest
+    height, as a fraction of the window's."""
     if finding.is_indexing():
         yield True
         return

@@ -61,13 +61,8 @@ _ONE_OF: dict[Kind, str] = {"people": "person", "motions": "motion"}
 
 
 def recommended(code: Latent | Motion, kind: Kind, commands: Commands) -> int | None:
-    """Small pictures of the recommended seeds, if there are any; returns the seed that was clicked.
-
-    Args:
-        code: the code shown now, whose picture is framed.
-        kind: which of the model's lists.
-        commands: hold the model and the pictures.
-    """
+    """Small pictures of the recommended seeds, if there are any; returns the seed that was
+    clicked."""
     seeds = getattr(commands.model, kind, ())
     if not seeds:
         return None

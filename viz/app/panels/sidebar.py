@@ -22,12 +22,8 @@ _MARK = 3.0
 
 
 def draw(commands: Commands, guarded: Callable[[], AbstractContextManager[None]]) -> None:
-    """Draws the group that is shown, or the one whose panel is looked for, and the rail.
-
-    Args:
-        commands: what the panels do.
-        guarded: wraps the panels that the mouse is held back from during a show.
-    """
+    """Draws the group that is shown, or the one whose panel is looked for, and the rail. `guarded`
+    wraps the panels that the mouse is held back from during a show."""
     sought = finding.sought_section()
     for panel in PANELS:
         if panel.title == sought:

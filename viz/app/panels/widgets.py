@@ -226,11 +226,7 @@ def driven_hint(state: SessionState) -> None:
 
 def pick_from_popup(name: str, rows: Iterable[tuple[str, str, str]]) -> str | None:
     """A list that opens at the cursor after `imgui.open_popup(name)`; returns the key picked.
-
-    Args:
-        name: of the popup.
-        rows: a key each, which is the tooltip as well, a title and a smaller line below it.
-    """
+    `rows` are a key each, which is the tooltip as well, a title and a smaller line below it."""
     corner = imgui.get_cursor_screen_pos()
     imgui.set_next_window_pos((corner.x, corner.y - style.px(2)))
     width, tall = imgui.get_content_region_avail().x, imgui.get_main_viewport().size.y * 0.6

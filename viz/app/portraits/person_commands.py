@@ -28,12 +28,8 @@ class PersonCommands(SessionFiles):
         self._ask_for_file("open", "Open a person", PEOPLE, self.open_person)
 
     def open_person(self, path: str, *, with_model: bool = False) -> None:
-        """Shows the person of a person file, or of a file of ws.
-
-        Args:
-            path: the file.
-            with_model: whether the person's model may replace the loaded one.
-        """
+        """Shows the person of a person file, or of a file of ws. `with_model` allows the person's
+        model to replace the loaded one."""
         path = str(Path(path).absolute())
 
         def done(model: str) -> None:

@@ -12,7 +12,6 @@ from viz.app.portraits.person_commands import PersonCommands
 from viz.app.portraits.photo_at_work import Portrait, around
 from viz.exports import embedding, naming
 from viz.portrait.face_marks import FaceMark, PhotoFaces
-from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.portrait_jobs import FindFacesJob, MakePersonJob
 from viz.render import person_file
 from viz.render.messages import Progress
@@ -120,12 +119,6 @@ class PortraitCommands(PersonCommands):
     def person_unfinished(self) -> bool:
         """Whether that file was stopped and can be resumed."""
         return _is_unfinished(self.person_target)
-
-    def set_portrait_options(self, options: InversionOptions) -> None:
-        self.portrait.options = options
-
-    def name_person(self, name: str) -> None:
-        self.portrait.name = name
 
     def make_person(self) -> None:
         """Makes the person from the chosen face."""

@@ -133,9 +133,6 @@ class Autosave:
 
     A window holds a lock there from its first save until it closes normally. A lock file that no
     process holds was left by a window that was killed.
-
-    Args:
-        folder: folder for the sessions, which need not exist.
     """
 
     def __init__(self, folder: Path) -> None:

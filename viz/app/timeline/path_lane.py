@@ -267,7 +267,8 @@ class PathLane:
         key = state.keyframes[index]
         _caption(f"Keyframe {index + 1} of {len(state.keyframes)}, {key.time:.2f} s")
         for ease in EASES:
-            if _item(_EASE_NAMES[ease], key.ease == ease, _EASE_TIPS[ease]):
+            name, about = _EASES[ease]
+            if _item(name, key.ease == ease, about):
                 path_editing.edit(state, index, replace(key, ease=ease))
         about = "Adds a whole turn to the right, or to the left, on the way to the next keyframe."
         for turns, side in ((1, "right"), (-1, "left")):
@@ -287,15 +288,10 @@ class PathLane:
                 act()
 
 
-_EASE_NAMES: dict[Ease, str] = {
-    "smooth": "Smooth to the next keyframe",
-    "linear": "Straight to the next keyframe",
-    "hold": "Hold until the next keyframe",
-}
-_EASE_TIPS: dict[Ease, str] = {
-    "smooth": "Smoothly through this keyframe to the next one.",
-    "linear": "Straight to the next keyframe, with sharp corners.",
-    "hold": "Holds this view, then jumps to the next keyframe.",
+_EASES: dict[Ease, tuple[str, str]] = {
+    "smooth": ("Smooth to the next keyframe", "Smoothly through this keyframe to the next one."),
+    "linear": ("Straight to the next keyframe", "With sharp corners at the keyframes."),
+    "hold": ("Hold until the next keyframe", "Holds this view, then jumps to the next keyframe."),
 }
 
 

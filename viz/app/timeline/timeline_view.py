@@ -31,15 +31,10 @@ HEIGHT = 64.0
 """Height of the whole bar, design pixels."""
 SPEEDS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 
-_LOOP_ICONS: dict[LoopMode, str] = {
-    "loop": icons.ICON_FA_REPEAT,
-    "ping-pong": icons.ICON_FA_ARROW_RIGHT_ARROW_LEFT,
-    "once": icons.ICON_FA_ARROW_RIGHT_TO_BRACKET,
-}
-_LOOP_TIPS: dict[LoopMode, str] = {
-    "loop": "from the end of the range back to its start.",
-    "ping-pong": "forwards, then backwards, and again.",
-    "once": "to the end of the range, then stop.",
+_LOOPS: dict[LoopMode, tuple[str, str]] = {
+    "loop": (icons.ICON_FA_REPEAT, "from the end of the range back to its start."),
+    "ping-pong": (icons.ICON_FA_ARROW_RIGHT_ARROW_LEFT, "forwards, then backwards, and again."),
+    "once": (icons.ICON_FA_ARROW_RIGHT_TO_BRACKET, "to the end of the range, then stop."),
 }
 _STILL = "This model makes still pictures: there is no clip to play."
 _PLAY_SIZE = 38.0
@@ -326,9 +321,10 @@ def _loop_buttons(state: SessionState, parts: BarParts, at: tuple[float, float])
     for index, option in enumerate(shown):
         imgui.set_cursor_screen_pos((round(x), top))
         active = parts.loop == "all" and option == mode
-        about = f"{LOOP_MODES[option]}: {_LOOP_TIPS[option]}"
+        icon, about = _LOOPS[option]
+        about = f"{LOOP_MODES[option]}: {about}"
         name = LOOP_MODES[option] if parts.loop == "all" else "Loop mode"
-        if controls.icon_button(_LOOP_ICONS[option], tooltip=about, active=active, name=name):
+        if controls.icon_button(icon, tooltip=about, active=active, name=name):
             following = modes[(modes.index(mode) + 1) % len(modes)]
             chosen = option if parts.loop == "all" else following
             state.playback = replace(state.playback, loop=chosen)

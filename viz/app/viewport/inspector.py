@@ -52,14 +52,8 @@ class Inspector:
         self._pressed: tuple[float, float] | None = None
 
     def draw(self, area: Rect, sights: list[Sight], hovered: bool, commands: Commands) -> None:
-        """Draw the ruler and the values, and take clicks.
-
-        Args:
-            area: the viewport.
-            sights: its pictures; later ones lie on top of earlier ones.
-            hovered: whether the pointer is over the viewport and not over anything drawn on it.
-            commands: the commands for clicks.
-        """
+        """Draw the ruler and the values, and take clicks. Of `sights`, later ones lie on top;
+        `hovered` is whether the pointer is over the viewport and not over anything drawn on it."""
         self.reading = None
         if commands.interface.inspect == "off":
             return

@@ -41,13 +41,8 @@ class Legend:
     """Values at the ends of the colours."""
 
     def draw(self, tile: Rect, name: str, keep_left: float = 0.0) -> None:
-        """Draws it in the bottom right corner of a tile; nothing if there is no room.
-
-        Args:
-            tile: the picture.
-            name: name under which its rectangle is recorded.
-            keep_left: width at the left to leave free, Dear ImGui units.
-        """
+        """Draws it in the bottom right corner of a tile; nothing if there is no room. Its rectangle
+        is recorded as `name`; `keep_left` Dear ImGui units at the left stay free."""
         width = tile[2] - tile[0] - keep_left
         is_small = tile[2] - tile[0] < style.px(_LEAST_TILE)
         is_small |= width - style.px(2 * MARGIN) < style.px(_LEAST_WIDTH)

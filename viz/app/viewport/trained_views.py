@@ -38,14 +38,8 @@ class TrainedViews:
     def held(
         self, before: Orbit, after: Orbit, gesture: Gesture, limits: tuple[float, float] | None
     ) -> Orbit:
-        """The orbit after a frame's gesture, stopped at the limits if necessary.
-
-        Args:
-            before: the orbit before the gesture.
-            after: the orbit after the gesture.
-            gesture: the gesture of this frame.
-            limits: trained yaw and pitch to either side, degrees; None for no stop.
-        """
+        """The orbit after a frame's gesture, stopped at the limits if necessary. `limits` are the
+        trained yaw and pitch to either side in degrees; None stops nothing."""
         turns = gesture.active or any(gesture.orbit)
         if turns and not self._active:
             angles = (wrapped(before.yaw), before.pitch)
@@ -70,14 +64,8 @@ class TrainedViews:
         return stopped
 
     def draw(self, tile: Rect, left: float, orbit: Orbit, limits: tuple[float, float]) -> None:
-        """The ring with a dot for the camera, during a drag or while the camera is outside.
-
-        Args:
-            tile: area of the picture.
-            left: width already used at its left edge, Dear ImGui units.
-            orbit: the camera.
-            limits: trained yaw and pitch to either side, degrees.
-        """
+        """The ring with a dot for the camera, during a drag or while the camera is outside. `left`
+        Dear ImGui units of the tile are taken already; `limits` are as in `held`."""
         across, up = wrapped(orbit.yaw) / limits[0], orbit.pitch / limits[1]
         share = max(abs(across), abs(up))
         beyond = share > 1 + _NEAR

@@ -35,11 +35,6 @@ def fitted(shot: Shot, own: CodeSizes, second: CodeSizes) -> Shot:
     Seeds, blends, truncation, time and camera serve for all models. Left out are people's files of
     other sizes and all person files (.person), which belong to one model's weights (their place on
     the pad remains), directions of other lengths, and a driver's motion of another length.
-
-    Args:
-        shot: made for the first model.
-        own: sizes of the first model's codes.
-        second: sizes of the other model's codes.
     """
     same_ws = (own.num_ws, own.w_dim) == (second.num_ws, second.w_dim)
     driven = shot.driven

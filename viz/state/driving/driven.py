@@ -50,6 +50,12 @@ def loaded(drive: Drive | None) -> MotionTrack | None:
     return None
 
 
+def _in_use(drive: Drive | None) -> tuple[Drive, MotionTrack] | None:
+    """The drive and its track where the track moves the person; None where something else does."""
+    track = loaded(drive)
+    return (drive, track) if drive is not None and track is not None and drive.active else None
+
+
 def film_of(path: str, track: MotionTrack) -> str:
     """Path of the video that a track was made of: a file of that name beside the track, or one that
     was opened here before; empty where there is none."""
@@ -57,11 +63,8 @@ def film_of(path: str, track: MotionTrack) -> str:
 
 
 def begin(path: str, like: Drive | None = None) -> Drive:
-    """A track that drives from its first frame on.
-
-    Args:
-        path: of the track.
-        like: what drove until now, whose strength, smoothing and the like are kept.
+    """A track that drives from its first frame on. The strength, smoothing and so on of `like`,
+    which drove until now, are kept.
 
     Raises:
         UserError: when it cannot be read.
@@ -110,7 +113,7 @@ def settled(state: SessionState) -> None:
 
 def plays(state: SessionState) -> bool:
     """Whether a track takes the place of the clip where something plays."""
-    return state.drive is not None and state.drive.active and loaded(state.drive) is not None
+    return _in_use(state.drive) is not None
 
 
 def ends(drive: Drive, track: MotionTrack) -> tuple[int, int]:
@@ -135,14 +138,8 @@ def as_clip(drive: Drive, track: MotionTrack, playback: Playback) -> Playback:
 def play(
     state: SessionState, track: MotionTrack, seconds: float, clock: Clock
 ) -> tuple[Drive, bool]:
-    """What drives `seconds` later, and whether it goes on playing.
-
-    Args:
-        state: has the drive, and how it loops.
-        track: its track.
-        seconds: time elapsed.
-        clock: of the track; edited in place.
-    """
+    """What drives `seconds` later, and whether it goes on playing. Edits the track's clock in
+    place."""
     drive = state.drive
     assert drive is not None
     clip = as_clip(drive, track, state.playback)
@@ -163,20 +160,17 @@ def restart(state: SessionState, clock: Clock) -> None:
 def step(state: SessionState, count: int) -> bool:
     """Moves the track that drives by some frames, or back if negative; False where none drives.
     Edits the state in place."""
-    if state.drive is None or not plays(state):
-        return False
-    state.drive = at(state.drive, state.drive.frame + count)
-    return True
+    if used := _in_use(state.drive):
+        state.drive = at(used[0], used[0].frame + count)
+    return used is not None
 
 
 def go_to_end(state: SessionState, which: int) -> bool:
     """Goes to the first (0) or the last (1) frame that plays of the track that drives; False where
     none drives. Edits the state in place."""
-    drive, track = state.drive, loaded(state.drive)
-    if drive is None or track is None or not drive.active:
-        return False
-    state.drive = at(drive, ends(drive, track)[which])
-    return True
+    if used := _in_use(state.drive):
+        state.drive = at(used[0], ends(*used)[which])
+    return used is not None
 
 
 def frames(drive: Drive, track: MotionTrack, playback: Playback) -> list[int]:
@@ -187,23 +181,22 @@ def frames(drive: Drive, track: MotionTrack, playback: Playback) -> list[int]:
 def after(state: SessionState, seconds: float) -> SessionState:
     """The state `seconds` after its track began to play, as `play` shows it; unchanged where no
     track drives."""
-    track = loaded(state.drive)
-    if state.drive is None or track is None or not state.drive.active:
+    used = _in_use(state.drive)
+    if used is None:
         return state
-    clip = as_clip(state.drive, track, state.playback)
+    clip = as_clip(*used, state.playback)
     t, _ = clip_time.play(clip.start, seconds, clip, Clock())
-    return replace(state, drive=at(state.drive, round(clip_time.frame_of(t))))
+    return replace(state, drive=at(used[0], round(clip_time.frame_of(t))))
 
 
 def spread(state: SessionState, count: int) -> list[SessionState]:
     """States that show frames of the track, spread evenly over those that play; empty where no
     track drives."""
-    track = loaded(state.drive)
-    if state.drive is None or track is None or not state.drive.active:
+    used = _in_use(state.drive)
+    if used is None:
         return []
-    first, last = ends(state.drive, track)
-    numbers = np.linspace(first, last, count).round().astype(int).tolist()
-    return [replace(state, drive=at(state.drive, k)) for k in numbers]
+    numbers = np.linspace(*ends(*used), count).round().astype(int).tolist()
+    return [replace(state, drive=at(used[0], k)) for k in numbers]
 
 
 def with_moment(drive: Drive | None, like: Drive | None) -> Drive | None:

@@ -36,13 +36,8 @@ def blended(code: Code, other: Code, weight: float) -> Code:
 
 @functools.lru_cache(4096)
 def around(code: Code, number: int, radius: float) -> Code:
-    """One of the neighbours of a code: some way towards a random other one.
-
-    Args:
-        code: in the middle.
-        number: which neighbour, from 0.
-        radius: 0 is the code itself, 1 the other one.
-    """
+    """One of the neighbours of a code: some way towards a random other one. `number` counts them
+    from 0; at a `radius` of 0 it is the code itself, at 1 the other one."""
     return blended(code, at_seed(number, code), radius)
 
 

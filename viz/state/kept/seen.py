@@ -55,10 +55,6 @@ class SeenList:
     def stands(self, shown: Seen | None, now: float) -> Seen | None:
         """Notes what is shown by its full picture, in each frame; None while it is not there.
 
-        Args:
-            shown: what is shown.
-            now: clock time, seconds.
-
         Returns:
             the entry if it has become the newest, or has changed its camera or time.
         """
