@@ -15,7 +15,6 @@ from gui_utils.controls.buttons import (
     toggle,
 )
 from gui_utils.controls.displays import colorbar, draw_colors, hint, key_value, plot, progress
-from gui_utils.controls.finding import begin_frame, open_sections, rects, scope, show_section
 from gui_utils.controls.floating.modals import confirm, key_help
 from gui_utils.controls.floating.notices import Buttons, Level, Toasts
 from gui_utils.controls.floating.search import Choice, SearchList
@@ -25,4 +24,5 @@ from gui_utils.controls.layout import reserved, section
 from gui_utils.controls.numbers import drag_int, slider, slider_int, vector
 from gui_utils.controls.pads import curve, pad
 from gui_utils.controls.redraw import request_frame
+from gui_utils.controls.registry import begin_frame, open_sections, rects, scope, show_section
 from gui_utils.controls.style import printable

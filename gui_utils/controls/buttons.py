@@ -8,9 +8,9 @@ from typing import TypeVar
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.finding import found_by, offer, record, reset_clicked, scope
 from gui_utils.controls.layout import begin_row, ellipsis, ink, press_area, split_label, text_in
 from gui_utils.controls.layout import tooltip as explain
+from gui_utils.controls.registry import found_by, offer, record, reset_clicked, scope
 from gui_utils.controls.style import merge_edit, printable
 
 Value = TypeVar("Value", bound=Hashable)

@@ -12,10 +12,10 @@ from imgui_bundle import imgui
 
 from gui_utils.controls import style
 from gui_utils.controls.buttons import icon_button
-from gui_utils.controls.finding import record, record_rect, scope
 from gui_utils.controls.layout import begin_row, ellipsis, ink, press_area, split_label
 from gui_utils.controls.layout import tooltip as explain
 from gui_utils.controls.redraw import request_frame
+from gui_utils.controls.registry import record, record_rect, scope
 from gui_utils.controls.style import printable
 
 _COPIED_SECONDS = 1.2

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from imgui_bundle import imgui
 
-from gui_utils.controls import finding
+from gui_utils.controls import registry
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class _Saved:
         self._wraps = window.dc.text_wrap_pos_stack.size()
         self._widths = window.dc.item_width_stack.size()
         self._indent = window.dc.indent.x
-        self._scopes = finding.scope_depth()
+        self._scopes = registry.scope_depth()
         self._popups = _drawn_popups()
 
     def restore(self) -> None:
@@ -107,7 +107,7 @@ class _Saved:
             imgui.unindent(window.dc.indent.x - self._indent)
         context.next_window_data.clear_flags()
         context.next_item_data.clear_flags()
-        finding.cut_scopes(self._scopes)
+        registry.cut_scopes(self._scopes)
 
 
 def _drawn_popups() -> int:

@@ -12,7 +12,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils.controls import redraw, style
-from gui_utils.controls.finding import (
+from gui_utils.controls.registry import (
     arrived,
     is_indexing,
     note_about,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from imgui_bundle import imgui
 
 from gui_utils.controls import keyboard, style
-from gui_utils.controls.finding import record, reset_clicked
 from gui_utils.controls.layout import Row, begin_row, ellipsis, ink, press_area, text_in, tooltip
+from gui_utils.controls.registry import record, reset_clicked
 
 _TYPE_HINT = "Double click to type, right click to reset."
 _DRAG_HINT = "Drag to change (Shift: finer, Alt: faster). " + _TYPE_HINT

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from imgui_bundle import imgui
 
 from gui_utils.controls import keyboard, style
-from gui_utils.controls.finding import record, reset_clicked
 from gui_utils.controls.layout import begin_row, ink, press_area
 from gui_utils.controls.layout import tooltip as explain
+from gui_utils.controls.registry import record, reset_clicked
 from gui_utils.controls.style import printable
 
 CELL = 60.0

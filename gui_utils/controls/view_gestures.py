@@ -8,8 +8,8 @@ import numpy as np
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.finding import record
 from gui_utils.controls.layout import ink
+from gui_utils.controls.registry import record
 
 _BUTTONS = (
     imgui.ButtonFlags_.mouse_button_left

@@ -12,9 +12,9 @@ from imgui_bundle import imgui
 
 from gui_utils.controls import keyboard, style
 from gui_utils.controls.buttons import button, combo, icon_button
-from gui_utils.controls.finding import record, scope
 from gui_utils.controls.floating.modals import modal
 from gui_utils.controls.layout import ellipsis, ink
+from gui_utils.controls.registry import record, scope
 from gui_utils.controls.style import merge_edit, printable
 from gui_utils.files.folders import (
     Entry,

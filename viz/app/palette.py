@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from gui_utils import controls
-from gui_utils.controls import finding
+from gui_utils.controls import registry
 from viz.app import shortcuts
 from viz.app.commands import Commands
 from viz.app.control.bindings import Target
@@ -135,23 +135,23 @@ def press(commands: Commands, name: str) -> None:
     title = name.partition("/")[0]
     timeline = all(panel.title != title for panel in PANELS)
     width = _TIMELINE_WIDTH if timeline else commands.interface.sidebar_width
-    with finding.pressing(name, width):
+    with registry.pressing(name, width):
         if timeline:
             Timeline().draw(commands.state, commands, commands.animator.clock)
         else:
             _draw_panels(commands, [panel for panel in PANELS if panel.title == title])
 
 
-def index(commands: Commands) -> dict[str, finding.Control]:
+def index(commands: Commands) -> dict[str, registry.Control]:
     """The controls of all panels, open or not, and of the timeline, as they would be drawn now."""
-    with finding.indexing(_TIMELINE_WIDTH) as timeline:
+    with registry.indexing(_TIMELINE_WIDTH) as timeline:
         Timeline().draw(commands.state, commands, commands.animator.clock)
-    with finding.indexing(commands.interface.sidebar_width) as others:
+    with registry.indexing(commands.interface.sidebar_width) as others:
         _draw_panels(commands, PANELS)
     return others | timeline
 
 
-def target_of(name: str, control: finding.Control, commands: Commands) -> Target | None:
+def target_of(name: str, control: registry.Control, commands: Commands) -> Target | None:
     """The target of an input bound to the control "Panel/Label"; None if it is neither a setting
     nor a button."""
     title, *parts = _parts(name)
@@ -247,4 +247,4 @@ def _named(commands: Commands) -> list[PaletteEntry]:
 def _reach(commands: Commands, name: str) -> None:
     """Shows a panel, and gives one of its controls the keyboard focus."""
     commands.interface.sidebar_visible = commands.interface.panels_visible = True
-    finding.reach(name)
+    registry.reach(name)

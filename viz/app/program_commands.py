@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gui_utils import controls
-from gui_utils.controls import finding, keyboard
+from gui_utils.controls import keyboard, registry
 from training.user_folders import expanded
 from viz.app import preferences
 from viz.app.gallery.favourites_file import FavouritesFile
@@ -339,7 +339,7 @@ class ProgramCommands:
         if shown, moves along."""
         self.show_group(layouts.neighbour(PANEL_GROUPS, self.interface.panel_group, step))
         if keyboard.focus_ring():
-            finding.reach(f"Rail/{self.interface.panel_group}")
+            registry.reach(f"Rail/{self.interface.panel_group}")
 
     def leave(self) -> None:
         """Leaves the hidden interface, then fullscreen."""

@@ -12,8 +12,8 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.controls.finding import record
 from gui_utils.controls.layout import ellipsis
+from gui_utils.controls.registry import record
 from gui_utils.controls.style import printable
 from gui_utils.gl.texture import Texture
 from gui_utils.window.window import Window

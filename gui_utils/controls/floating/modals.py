@@ -11,9 +11,9 @@ from imgui_bundle import imgui
 
 from gui_utils.controls import keyboard, style
 from gui_utils.controls.buttons import button, icon_button
-from gui_utils.controls.finding import scope
 from gui_utils.controls.floating.notices import FLOATING
 from gui_utils.controls.layout import ink
+from gui_utils.controls.registry import scope
 from gui_utils.controls.style import printable
 
 

@@ -14,10 +14,10 @@ from imgui_bundle import imgui
 
 from gui_utils.controls import style
 from gui_utils.controls.buttons import button, icon_button
-from gui_utils.controls.finding import record_rect, scope
 from gui_utils.controls.keyboard import focus_ring
 from gui_utils.controls.layout import ink
 from gui_utils.controls.redraw import request_frame
+from gui_utils.controls.registry import record_rect, scope
 from gui_utils.controls.style import printable
 
 Level = Literal["info", "success", "warning", "error"]

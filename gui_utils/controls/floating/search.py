@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from imgui_bundle import imgui
 
 from gui_utils.controls import keyboard, style
-from gui_utils.controls.finding import record, scope
 from gui_utils.controls.floating.modals import clicked_outside, draw_key_caps, key_caps_width, modal
 from gui_utils.controls.layout import ellipsis, ink
+from gui_utils.controls.registry import record, scope
 from gui_utils.controls.style import printable
 
 _K = imgui.Key

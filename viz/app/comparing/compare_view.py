@@ -11,7 +11,7 @@ from PIL import Image
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.controls.finding import record_rect
+from gui_utils.controls.registry import record_rect
 from gui_utils.gl.texture import Texture
 from viz.app.commands import Commands
 from viz.app.viewport.overlays import MARGIN, Badge, Rect

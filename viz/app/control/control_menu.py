@@ -6,7 +6,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import finding, layout, style
+from gui_utils.controls import layout, registry, style
 from gui_utils.controls.floating.notices import FLOATING
 from viz.app import palette
 from viz.app.commands import Commands
@@ -29,7 +29,7 @@ class ControlMenu:
     def begin(self) -> None:
         """Has the controls that this frame draws show which of them move by themselves."""
         if self._commands.control.waving:
-            finding.mark_controls(self._mark)
+            registry.mark_controls(self._mark)
 
     def _mark(self, subject: object, rect: tuple[float, float, float, float]) -> None:
         """Draws the sign of an LFO before the control that it moves; a click stops it."""
@@ -43,7 +43,7 @@ class ControlMenu:
             low = (rect[0] - size.x - style.px(12), (rect[1] + rect[3] - size.y) / 2)
             high = (rect[0] - style.px(4), low[1] + size.y)
             imgui.get_window_draw_list().add_text(low, layout.ink(style.palette().accent), icon)
-            finding.record_rect(f"{_SIGN} {path.name}", (*low, *high))
+            registry.record_rect(f"{_SIGN} {path.name}", (*low, *high))
             if imgui.is_window_hovered() and imgui.is_mouse_hovering_rect(low, high):
                 imgui.set_tooltip(f"Moves by itself ({binding.input}). Click to stop it.")
                 if imgui.is_mouse_clicked(imgui.MouseButton_.left):
@@ -58,7 +58,7 @@ class ControlMenu:
             self._commands.report("The menu for inputs failed and was closed.", error)
 
     def _draw(self) -> None:
-        asked = finding.take_menu()
+        asked = registry.take_menu()
         if asked:
             found = palette.index(self._commands).get(asked)
             self._target = palette.target_of(asked, found, self._commands) if found else None
@@ -87,7 +87,7 @@ class ControlMenu:
                 rows.append((f"Forget {binding.input}", forget))
             for caption, act in rows:
                 picked, _ = imgui.selectable(controls.printable(caption), False)
-                finding.record(caption)
+                registry.record(caption)
                 if picked:
                     act()
         imgui.end_popup()

@@ -10,7 +10,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import finding, keyboard, layout, style
+from gui_utils.controls import keyboard, layout, registry, style
 from gui_utils.controls.style import printable
 from gui_utils.gl.atlas import AtlasImage
 from viz.app.gallery.small_pictures import SmallPictures
@@ -165,7 +165,7 @@ def cell_rows(pictures: SmallPictures, name: str, cells: Sequence[Cell]) -> int 
         low = imgui.get_cursor_screen_pos()
         if layout.press_area(f"##{index}", (side, height)):
             pressed = index
-        finding.record(f"{name}/{cell.caption}")
+        registry.record(f"{name}/{cell.caption}")
         if imgui.is_item_visible():
             draw_cell(pictures, cell, (low.x, low.y), side)
     imgui.pop_style_var()

@@ -11,7 +11,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import finding, keyboard, layout, style
+from gui_utils.controls import keyboard, layout, registry, style
 from viz.app.commands import Commands
 from viz.app.gallery.cells import GAP, Cell, caption_height, columns_for, draw_cell, star_pressed
 from viz.app.gallery.gallery_commands import GalleryPage
@@ -262,7 +262,7 @@ class Gallery:
         imgui.end_child()
         if about:
             controls.hint(about)
-            finding.record("About")
+            registry.record("About")
         self._reached = -1
         return visible
 
@@ -278,8 +278,8 @@ class Gallery:
         low = imgui.get_cursor_screen_pos()
         pressed = layout.press_area(f"##{number}", size)
         if number == self._reached:
-            finding.focus_item()
-        finding.record(str(number))
+            registry.focus_item()
+        registry.record(str(number))
         if pressed:
             press(number)
         if imgui.is_item_visible():

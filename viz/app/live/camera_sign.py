@@ -7,7 +7,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.finding import record_rect
+from gui_utils.controls.registry import record_rect
 from gui_utils.gl.texture import Texture
 from viz.app.commands import Commands
 from viz.app.viewport.overlays import MARGIN, Rect, pill, pill_size

@@ -8,7 +8,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import finding, keyboard, layout, style
+from gui_utils.controls import keyboard, layout, registry, style
 from viz.app.commands import Commands
 from viz.app.panels.scrolling import scrolled
 from viz.app.stage.running_show import clock_text
@@ -88,7 +88,7 @@ def _row(k: int, cue: Cue, is_shown: bool, commands: Commands, acts: _Acts) -> N
     height = style.px(_ROW)
     pressed = layout.press_area("##cue", (width, height))
     hovered = imgui.is_item_hovered()
-    finding.record(f"Cue {k + 1}")
+    registry.record(f"Cue {k + 1}")
     if imgui.is_item_activated():
         acts.activated = k
     if imgui.is_item_focused() and keyboard.focus_ring():
@@ -147,7 +147,7 @@ def _move_by_key(row: int, count: int, commands: Commands) -> None:
         place = row + step
         if imgui.is_key_pressed(key) and 0 <= place < count:
             commands.move_cue(row, place)
-            finding.reach(f"Show/Cue {place + 1}")
+            registry.reach(f"Show/Cue {place + 1}")
 
 
 def _icon(cue: Cue) -> str:

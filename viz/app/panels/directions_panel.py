@@ -10,7 +10,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import finding, layout, style
+from gui_utils.controls import layout, registry, style
 from viz.app.commands import Commands
 from viz.app.exploring.direction_shelf import Direction, DirectionKind, DirectionShelf
 from viz.app.exploring.step_pictures import PICTURED, step_pictures
@@ -178,7 +178,7 @@ def _strip(commands: Commands, direction: Direction, here: Shift) -> float | Non
         low = imgui.get_cursor_screen_pos()
         if layout.press_area(f"##picture {number}", (side, side)):
             pressed = amount
-        finding.record(f"{direction.name}/{amount:+.0f}", presses=True)
+        registry.record(f"{direction.name}/{amount:+.0f}", presses=True)
         if imgui.is_item_visible():
             cell = Cell("", (request,), f"{direction.name} at {amount:+.0f}: press to go there.")
             draw_cell(commands.small_pictures, cell, (low.x, low.y), side, asks=asks)

@@ -6,7 +6,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import finding, layout, style
+from gui_utils.controls import layout, registry, style
 from viz.app.commands import Commands
 from viz.app.panels.widgets import Button, button_row, disabled
 from viz.exports.figures.figure_job import MEASURING, MomentFigures, figure_text
@@ -76,7 +76,7 @@ def _progress(commands: Commands) -> None:
 def _table(found: MomentFigures) -> None:
     row = layout.begin_row("Flicker")
     imgui.text_unformatted(figure_text(found.flicker))
-    finding.record(row.name)
+    registry.record(row.name)
     layout.tooltip(row, _FLICKER)
     flags = imgui.TableFlags_.row_bg | imgui.TableFlags_.borders_outer
     with style.font("body", style.SMALL_SIZE):
@@ -93,4 +93,4 @@ def _table(found: MomentFigures) -> None:
                 imgui.table_next_column()
                 imgui.text_unformatted(text)
         imgui.end_table()
-    finding.record("Table")
+    registry.record("Table")

@@ -8,7 +8,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import finding, layout, style
+from gui_utils.controls import layout, registry, style
 from gui_utils.controls.style import printable
 from viz.app.commands import Commands
 from viz.app.panels.map_controls import probe_colors
@@ -94,7 +94,7 @@ def _table_row(layer: LayerInfo, interface: Interface) -> None:
         end_of(layer.name, room), chosen, imgui.SelectableFlags_.span_all_columns
     )
     imgui.pop_id()
-    finding.record(layer.name)
+    registry.record(layer.name)
     parameters = f"{layer.parameters:,} parameters".replace(",", " ")
     layout.tooltip(None, layer.name, layer.kind, parameters)
     if clicked:
@@ -110,7 +110,7 @@ def _probe(layer: LayerInfo, probe: Probe, seen: ProbeResult | None, commands: C
         width = imgui.get_content_region_avail().x
         rows, columns = here.picture.shape[:2]
         imgui.image(texture, (width, min(width * rows / max(columns, 1), 2 * width)))
-        finding.record("Activation")
+        registry.record("Activation")
         controls.colorbar(color_table(here.probe.colors), here.lo, here.hi)
     else:
         controls.hint("The activation appears with the next picture.")
@@ -143,4 +143,4 @@ def _numbers(seen: ProbeResult) -> None:
             draw_list.add_text((x, low.y), layout.ink(colors.text_dim), name)
             draw_list.add_text((x, low.y + line), layout.ink(colors.text), f"{number:.3g}")
         imgui.dummy((4 * width, 2 * line))
-    finding.record("Numbers")
+    registry.record("Numbers")

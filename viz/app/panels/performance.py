@@ -5,7 +5,7 @@ from __future__ import annotations
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import finding, layout, style
+from gui_utils.controls import layout, registry, style
 from gui_utils.files.folders import size_text
 from viz.app.commands import Commands
 from viz.app.panels.widgets import heading, preview_hint
@@ -99,7 +99,7 @@ def _bar(caption: str, milliseconds: float | None, longest: float, about: str) -
         at = (low.x + row.width - extent.x, middle - extent.y / 2)
         draw_list.add_text((round(at[0]), round(at[1])), layout.ink(tint), text)
     imgui.dummy((row.width, line))
-    finding.record(row.name)
+    registry.record(row.name)
     layout.tooltip(
         row,
         about,

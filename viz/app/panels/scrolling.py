@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from imgui_bundle import imgui
 
-from gui_utils.controls import finding
+from gui_utils.controls import registry
 
 _heights: dict[str, float] = {}
 """Heights of the contents of such parts in the last frame, Dear ImGui units."""
@@ -18,10 +18,10 @@ def scrolled(name: str, most: float) -> Generator[bool]:
     """Draws the block as high as it is, or in a region that scrolls. The block receives whether it
     is visible, and draws nothing if not. `name` is unique within the panel; `most` is the greatest
     height, as a fraction of the window's."""
-    if finding.is_indexing():
+    if registry.is_indexing():
         yield True
         return
-    key = f"{finding.scope_name()}/{name}"
+    key = f"{registry.scope_name()}/{name}"
     limit = most * imgui.get_main_viewport().size.y
     height = max(min(_heights.get(key, limit), limit), 1.0)
     seen = imgui.begin_child(f"##{name}", (0.0, height), imgui.ChildFlags_.nav_flattened)
@@ -30,4 +30,4 @@ def scrolled(name: str, most: float) -> Generator[bool]:
         _heights[key] = imgui.get_cursor_pos_y() - imgui.get_style().item_spacing.y
     imgui.end_child()  # after a failure `controls.guarded` does so, as a table may be open in it
     low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
-    finding.record_rect(name, (low.x, low.y, high.x, high.y))
+    registry.record_rect(name, (low.x, low.y, high.x, high.y))

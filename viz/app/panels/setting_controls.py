@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gui_utils import controls
-from gui_utils.controls import finding
+from gui_utils.controls import registry
 from viz.state.interface import Interface
 from viz.state.settings import Range, setting
 from viz.state.types import SessionState
@@ -59,7 +59,7 @@ def slider(
         raise TypeError(f"{name} is None, which a slider cannot show.")
     back = next((v for v in (default, declared.default, none) if v is not None), None)
     new = number(label, value, numbers, declared.sentence, back, ends, isinstance(value, int))
-    finding.tag((owner, name))
+    registry.tag((owner, name))
     if new == value:
         return owner
     return _with(owner, name, None if none is not None and new == none else new)
@@ -132,7 +132,7 @@ def seed(label: str, owner: Owner, name: str) -> Owner:
         default=declared.default,
         tooltip=declared.sentence,
     )
-    finding.tag((owner, name))
+    registry.tag((owner, name))
     return _with(owner, name, new) if changed else owner
 
 
@@ -165,7 +165,7 @@ def toggle(label: str, owner: Owner, name: str) -> Owner:
     changed, new = controls.toggle(
         label, getattr(owner, name), default=declared.default, tooltip=declared.sentence
     )
-    finding.tag((owner, name))
+    registry.tag((owner, name))
     return _with(owner, name, new) if changed else owner
 
 
@@ -209,5 +209,5 @@ def _pick(
         tooltip=f"{declared.sentence} Key {key} takes the next one." if key else declared.sentence,
     )
     if control is controls.combo:  # each button of a row is a control of its own
-        finding.tag((owner, name))
+        registry.tag((owner, name))
     return _with(owner, name, new) if changed else owner

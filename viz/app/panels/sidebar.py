@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import finding, layout, style
+from gui_utils.controls import layout, registry, style
 from viz.app.commands import Commands
 from viz.app.panels import GROUPS, PANELS, Panel
 from viz.state.interface import PanelGroup
@@ -24,7 +24,7 @@ _MARK = 3.0
 def draw(commands: Commands, guarded: Callable[[], AbstractContextManager[None]]) -> None:
     """Draws the group that is shown, or the one whose panel is looked for, and the rail. `guarded`
     wraps the panels that the mouse is held back from during a show."""
-    sought = finding.sought_section()
+    sought = registry.sought_section()
     for panel in PANELS:
         if panel.title == sought:
             commands.interface.panel_group = panel.group
@@ -74,7 +74,7 @@ def _tab(group: PanelGroup, height: float, chosen: bool) -> bool:
     """A group's icon above its name; returns whether it was pressed."""
     low, width = imgui.get_cursor_screen_pos(), style.px(RAIL_WIDTH)
     pressed = layout.press_area(f"##{group}", (width, height))
-    finding.record(group, presses=True)
+    registry.record(group, presses=True)
     titles = [panel.title for panel in PANELS if panel.group == group]
     layout.tooltip(None, ", ".join(titles))
     colors, draw_list = style.palette(), imgui.get_window_draw_list()

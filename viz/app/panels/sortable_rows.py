@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import finding, keyboard, layout, style
+from gui_utils.controls import keyboard, layout, registry, style
 
 _ROW = 26.0
 _SIGN = 24.0
@@ -45,7 +45,7 @@ def sortable_rows(
     """Draws one row per caption, the chosen one outlined; returns what the user did in this frame.
     Rows are dragged, or moved by Alt and the arrow keys. The first `on_top` rows stay above all
     others. Rectangles are recorded as "name 1", and those of icons as "name 1/Star"."""
-    if finding.is_indexing():
+    if registry.is_indexing():
         return None  # rows change too much to be found by name
     height, gap = style.px(_ROW), style.px(2)
     storage, dragged = imgui.get_state_storage(), imgui.get_id(f"dragged {name}")
@@ -67,7 +67,7 @@ def sortable_rows(
             storage.set_int(dragged, under)
         elif steps and (to := _place(k, k + steps, on_top, len(captions))) != k:
             event = RowEvent(k, to=to)
-            finding.reach(f"{finding.scope_name()}/{name} {to + 1}")
+            registry.reach(f"{registry.scope_name()}/{name} {to + 1}")
         elif pressed and hovered:
             event = RowEvent(k)
         for number, sign in enumerate(signs[k]):
@@ -91,7 +91,7 @@ def _row(name: str, caption: str, chosen: bool, signs: int) -> bool:
     width = imgui.get_content_region_avail().x - signs * style.px(_SIGN)
     low = imgui.get_cursor_screen_pos()
     pressed = layout.press_area("##row", (width, height))
-    finding.record(name)
+    registry.record(name)
     colors, draw = style.palette(), imgui.get_window_draw_list()
     fill = colors.frame_active if imgui.is_item_hovered() else colors.frame
     high = (low.x + width, low.y + height)
@@ -107,7 +107,7 @@ def _row(name: str, caption: str, chosen: bool, signs: int) -> bool:
 def _sign(name: str, sign: Sign, height: float) -> bool:
     low, width = imgui.get_cursor_screen_pos(), style.px(_SIGN)
     pressed = layout.press_area(f"##{sign.name}", (width, height))
-    finding.record(f"{name}/{sign.name}", presses=True)
+    registry.record(f"{name}/{sign.name}", presses=True)
     layout.tooltip(None, sign.tooltip)
     colors = style.palette()
     bright = colors.text if imgui.is_item_hovered() else colors.text_dim

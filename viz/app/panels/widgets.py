@@ -12,7 +12,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import finding, layout, style
+from gui_utils.controls import layout, registry, style
 from gui_utils.controls.style import printable
 from viz.app.commands import Commands
 from viz.app.performance_log import PerformanceLog
@@ -92,7 +92,7 @@ def cells(
         if index % columns:
             imgui.same_line(0.0, gap)
         pressed = _cell(caption, (across, style.px(_CELL_HEIGHT)), index in lit)
-        if finding.record(f"{name}/{caption}", presses=True) or pressed:
+        if registry.record(f"{name}/{caption}", presses=True) or pressed:
             clicked = index
         layout.tooltip(None, tooltip(index))
     imgui.pop_style_var()
@@ -137,18 +137,18 @@ def heading(text: str) -> None:
 
 def fold(title: str) -> bool:
     """A line that shows or hides what follows it; closed at first, and remembered like panels."""
-    key = f"{finding.scope_name()}/{title}"
+    key = f"{registry.scope_name()}/{title}"
     is_open = controls.open_sections.setdefault(key, False)
-    if finding.opens_folds():
+    if registry.opens_folds():
         is_open = True
-        if not finding.is_indexing():
+        if not registry.is_indexing():
             controls.open_sections[key] = True
     low = imgui.get_cursor_screen_pos()
     width = imgui.get_content_region_avail().x
     height = imgui.get_frame_height()
     if layout.press_area(f"##fold {title}", (width, height)):
         is_open = controls.open_sections[key] = not is_open
-    finding.record(title)
+    registry.record(title)
     colors = style.palette()
     color = layout.ink(colors.text if imgui.is_item_hovered() else colors.text_dim)
     draw = imgui.get_window_draw_list()
@@ -175,7 +175,7 @@ def value_with_button(label: str, text: str, icon: str, tooltip: str, full_text:
     draw = imgui.get_window_draw_list()
     draw.add_text((low.x, round(y)), layout.ink(style.palette().text), shown)
     imgui.dummy((room, side))
-    finding.record(row.name)
+    registry.record(row.name)
     layout.tooltip(row, full_text or text)
     imgui.same_line(0.0, style.px(_GAP))
     return controls.icon_button(icon, tooltip=tooltip, name=f"{row.name}/button")
@@ -279,7 +279,7 @@ def _two_lines(key: str, title: str, line: str) -> bool:
     low = imgui.get_cursor_screen_pos()
     room = imgui.get_content_region_avail().x
     picked, _ = imgui.selectable(f"##{printable(key)}", False, 0, (0.0, 2 * height))
-    finding.record(key)
+    registry.record(key)
     layout.tooltip(None, key)
     draw_list = imgui.get_window_draw_list()
     draw_list.add_text((low.x, low.y), colors.text, layout.ellipsis(title, room))

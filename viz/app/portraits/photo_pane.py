@@ -9,7 +9,7 @@ import numpy as np
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.finding import record, record_rect, scope
+from gui_utils.controls.registry import record, record_rect, scope
 from gui_utils.gl.texture import Texture
 from viz.app.commands import Commands
 from viz.app.portraits.photo_at_work import Portrait, with_box, with_eye

@@ -9,9 +9,9 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import finding, layout, style
-from gui_utils.controls.finding import record
+from gui_utils.controls import layout, registry, style
 from gui_utils.controls.layout import ink, press_area
+from gui_utils.controls.registry import record
 from gui_utils.controls.view_gestures import viewport_input
 from gui_utils.gl.quads import Box
 from training.camera import wrapped
@@ -95,7 +95,7 @@ def _opening(commands: Commands, show: Show, place: Box) -> None:
     imgui.push_text_wrap_pos(imgui.get_cursor_pos_x() + room)
     imgui.text_disabled(controls.printable(show.message[:240] or f"{step}\u2026"))
     imgui.pop_text_wrap_pos()
-    finding.record_rect("Opening", (x, corner[1], x + room, y))
+    registry.record_rect("Opening", (x, corner[1], x + room, y))
 
 
 def _turn(commands: Commands, dx: float, dy: float) -> None:

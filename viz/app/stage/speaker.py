@@ -11,8 +11,8 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.controls.finding import record_rect
 from gui_utils.controls.layout import ellipsis, ink
+from gui_utils.controls.registry import record_rect
 from viz.app.commands import Commands
 from viz.app.stage.audience import Audience
 from viz.app.stage.running_show import Show, clock_text

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.finding import record, record_rect
 from gui_utils.controls.layout import ink
+from gui_utils.controls.registry import record, record_rect
 from viz.app.timeline.lanes import Lane, RangeHandles, Side, playhead_outline, tell_above
 from viz.state.animation import clip_time
 from viz.state.animation.clip_time import EXTENT, Clock

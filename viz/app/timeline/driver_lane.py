@@ -12,8 +12,8 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.controls.finding import record, record_rect
 from gui_utils.controls.layout import ellipsis, ink, text_in, tooltip
+from gui_utils.controls.registry import record, record_rect
 from viz.app.commands import Commands
 from viz.app.timeline import lanes
 from viz.app.timeline.lanes import Lane, RangeHandles, Side

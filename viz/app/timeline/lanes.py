@@ -10,8 +10,8 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.finding import record, record_rect
 from gui_utils.controls.layout import ink, press_area
+from gui_utils.controls.registry import record, record_rect
 
 Side = Literal["start", "end"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.finding import record_rect
 from gui_utils.controls.layout import ellipsis, ink
+from gui_utils.controls.registry import record_rect
 from gui_utils.controls.style import printable
 from viz.app.panels.widgets import counted
 from viz.app.timeline.lanes import Lane, playhead_outline, tell_above

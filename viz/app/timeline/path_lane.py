@@ -11,8 +11,8 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.controls.finding import record, record_rect
 from gui_utils.controls.layout import ink, tooltip
+from gui_utils.controls.registry import record, record_rect
 from viz.app.timeline import path_drawing as lane
 from viz.app.timeline.lanes import play_button, readout
 from viz.app.timeline.path_drawing import KEY_SIZE, Scale

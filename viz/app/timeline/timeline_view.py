@@ -12,9 +12,9 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.controls.finding import record, record_rect
 from gui_utils.controls.layout import ellipsis, ink, press_area, text_in, tooltip
 from gui_utils.controls.numbers import parse_number
+from gui_utils.controls.registry import record, record_rect
 from viz.app.commands import Commands
 from viz.app.timeline import driver_lane, path_lane
 from viz.app.timeline.clip_track import Track

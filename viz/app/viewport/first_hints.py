@@ -5,7 +5,7 @@ from __future__ import annotations
 from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils.controls import style
-from gui_utils.controls.finding import record_rect, rects
+from gui_utils.controls.registry import record_rect, rects
 from viz.app.commands import Commands
 from viz.app.viewport.overlays import MARGIN, Rect, pill, pill_size
 

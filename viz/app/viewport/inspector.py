@@ -9,7 +9,7 @@ import numpy as np
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.finding import record_rect
+from gui_utils.controls.registry import record_rect
 from viz.app.commands import Commands
 from viz.app.viewport.overlays import Rect, pill, pill_size
 from viz.app.viewport.readings import Point, Reading, place_of, read

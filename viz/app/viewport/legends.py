@@ -8,8 +8,8 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.controls.finding import record_rect
 from gui_utils.controls.layout import tooltip
+from gui_utils.controls.registry import record_rect
 from viz.app.viewport.overlays import MARGIN, Rect
 from viz.state.maps.map_settings import MapSettings, MapView
 from viz.state.types import Shot

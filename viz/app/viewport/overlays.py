@@ -10,8 +10,8 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.controls.finding import record, record_rect
 from gui_utils.controls.layout import ellipsis, text_in
+from gui_utils.controls.registry import record, record_rect
 from gui_utils.controls.style import printable
 from viz.app.commands import Commands
 

@@ -8,7 +8,7 @@ import numpy as np
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.finding import record_rect
+from gui_utils.controls.registry import record_rect
 from training.camera import Camera
 from viz.app.viewport.overlays import Rect
 from viz.state.animation import camera_path, path_editing

@@ -13,7 +13,7 @@ from imgui_bundle import imgui
 from PIL import Image
 
 from gui_utils.controls import style
-from gui_utils.controls.finding import record_rect
+from gui_utils.controls.registry import record_rect
 from gui_utils.controls.view_gestures import axis_gizmo, viewport_input
 from gui_utils.gl.mesh_view import MeshView
 from gui_utils.gl.texture import Texture

@@ -9,8 +9,8 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
-from gui_utils.controls.finding import record_rect
 from gui_utils.controls.layout import ink
+from gui_utils.controls.registry import record_rect
 from gui_utils.controls.view_gestures import Gesture
 from training.camera import wrapped
 from viz.app.viewport import overlays
