@@ -19,7 +19,7 @@ from viz.app.exploring.figure_commands import MomentCommands
 from viz.app.exploring.inspect_commands import InspectCommands
 from viz.app.gallery.gallery_commands import GalleryCommands
 from viz.app.live.live_commands import LiveCommands
-from viz.app.portraits.portrait_commands import PortraitCommands, is_photo
+from viz.app.portraits.portrait_commands import is_photo
 from viz.app.portraits.track_commands import TrackCommands, is_video
 from viz.app.program_commands import Question
 from viz.app.sessions.session_files import ARRAYS, completed, sidecar
@@ -41,7 +41,6 @@ _SESSIONS = ("*.json", *(f"*{suffix}" for suffix in embedding.EXPORT_SUFFIXES))
 class Commands(
     CompareCommands,
     LiveCommands,
-    PortraitCommands,
     TrackCommands,
     ShowCommands,
     DirectionCommands,

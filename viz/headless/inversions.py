@@ -1,4 +1,4 @@
-"""Finds the people of photos without a window."""
+"""Finds the people of photos and videos without a window."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from viz.headless.ranks import Ranks, from_environment
 from viz.portrait import photo_faces
 from viz.portrait.face_marks import FaceMark, PhotoFaces
 from viz.portrait.faces.face import NO_FACE
-from viz.portrait.person_making import make_person
+from viz.portrait.person_making import make_driver, make_person
 from viz.state import files, settings
+from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.errors import UserError
 from viz.state.jobs import finish
 from viz.state.person import PERSON_SUFFIX, UNFINISHED_SUFFIX
 
 
 def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = False) -> bool:
-    """Makes person files of photos; as many processes as there are share them.
+    """Makes person files of photos and of the videos of motion tracks; as many processes as there
+    are share them.
 
     Args:
         options: of the command.
@@ -99,10 +101,12 @@ def _make(
     Raises:
         UserError: when the photo cannot be used or the file cannot be written.
     """
-    face = _face(photo, options.face)
-    steps = make_person(
-        G, photo, face.landmarks, options.inversion, path, model, anew=options.overwrite
-    )
+    how, anew = options.inversion, options.overwrite
+    if photo.suffix.lower() == TRACK_SUFFIX:
+        steps = make_driver(G, photo, "", how, path, model, anew=anew)
+    else:
+        face = _face(photo, options.face)
+        steps = make_person(G, photo, face.landmarks, how, path, model, anew=anew)
     try:
         shown(steps, photo.name, show)
     except KeyboardInterrupt:

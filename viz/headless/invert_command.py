@@ -1,4 +1,4 @@
-"""`invert`: photos become person files. No torch here, so that --help is quick."""
+"""`invert`: photos and videos become person files. No torch here, so that --help is quick."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class InvertOptions:
     """
 
     photos: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Pictures of faces, from the front or half from the side. Neutral ones are best."""
+    """Pictures of faces, from the front or half from the side. Neutral ones are best. A motion
+    track (.track) stands for several frames of its video, which show one person."""
     output: Path
     """Folder of the person files; each is named after its photo."""
     checkpoint: str = ""

@@ -1,4 +1,5 @@
-"""Makes a person file from a face in a photo, step by step: it can be stopped and resumed.
+"""Makes a person file from a face in a photo, or in a video, step by step: it can be stopped and
+resumed.
 
 Until it is finished, everything that the next steps depend on is stored beside the person file,
 with the ending .unfinished; the same photo, face, model and options resume from there.
@@ -10,6 +11,7 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -20,20 +22,24 @@ from torch import Tensor
 from training.checkpoint import weights_mark
 from training.networks.generator import Generator
 from viz.portrait.camera.camera_fit import fit_camera
+from viz.portrait.camera.face_template import FaceTemplate
 from viz.portrait.camera.self_calibration import find_template
 from viz.portrait.faces.photo import read_photo
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import FittedPerson, Inversion
+from viz.portrait.inversion.photo_target import FacePhoto
 from viz.portrait.inversion.unfinished import keep, kept
+from viz.portrait.key_frames import read_key_frames
 from viz.render import person_file
 from viz.render.person_file import PersonFile
+from viz.state.driving import driven
 from viz.state.errors import UserError
 from viz.state.jobs import Report, ReportingSteps
 from viz.state.person import UNFINISHED_SUFFIX
 
 _KEEP_SECONDS = 60.0
 """Seconds between saved states, in case the process ends."""
-_VERSION = "2"
+_VERSION = "3"
 """Of the states: raise it when the same numbers no longer stand for the same person."""
 _LANDMARKS = "landmarks"
 _SAME_FACE = 0.5
@@ -56,7 +62,8 @@ def make_person(
     *,
     anew: bool = True,
 ) -> ReportingSteps[Path]:
-    """Steps of making a person file; if they are stopped early, it holds the result so far.
+    """Steps of making a person file of a photo; if they are stopped early, it holds the result so
+    far.
 
     Args:
         G: the model, which stays as it is.
@@ -74,28 +81,92 @@ def make_person(
         UserError: when the photo cannot be used or a file cannot be written.
     """
     yield "Reading", None
-    if any(weight.is_inference() for weight in G.parameters()):
-        raise UserError("The model is untrained and cannot show a person: open a trained one.")
+    _require_trained(G)
     points = np.array(landmarks, np.float32)
     with torch.inference_mode(False):  # otherwise no gradient could flow through it
         photo = read_photo(source)
     template = yield from find_template(G)
+    photos = [FacePhoto(photo.pixels, points, fit_camera(template, points))]
+    return (yield from _made(G, template, photos, options, path, model, anew))
+
+
+def make_driver(
+    G: Generator,
+    track: Path,
+    film: str,
+    options: InversionOptions,
+    path: Path,
+    model: str = "",
+    *,
+    anew: bool = True,
+) -> ReportingSteps[Path]:
+    """Likewise of the person in the video of a motion track, from several of its frames.
+
+    Args:
+        G: the model, which stays as it is.
+        track: the motion track.
+        film: its video; empty to search for it beside the track and among opened files.
+        options: of the inversion.
+        path: the person file; one that is there is replaced.
+        model: name of the model's file.
+        anew: whether to replace a person file that cannot be resumed.
+
+    Returns:
+        the path.
+
+    Raises:
+        UserError: when the track or its video cannot be used, or a file cannot be written.
+    """
+    yield "Reading", None
+    _require_trained(G)
+    moves = driven.load(str(track.absolute()))
+    if moves.weights != weights_mark(G.state_dict()):
+        raise UserError(f"{track.name} was made with another model: track the video again.")
+    film = film or driven.require_film(str(track.absolute()), moves)
+    template = yield from find_template(G)
+    photos = read_key_frames(moves, Path(film), template)
+    return (yield from _made(G, template, photos, options, path, model, anew))
+
+
+def _require_trained(G: Generator) -> None:
+    if any(weight.is_inference() for weight in G.parameters()):
+        raise UserError("The model is untrained and cannot show a person: open a trained one.")
+
+
+def _made(
+    G: Generator,
+    template: FaceTemplate,
+    photos: Sequence[FacePhoto],
+    options: InversionOptions,
+    path: Path,
+    model: str,
+    anew: bool,
+) -> ReportingSteps[Path]:
+    """Steps of making the person file of the person in some photos."""
     mark = weights_mark(G.state_dict())
+    content = hashlib.sha256()
+    for photo in photos:
+        content.update(photo.pixels.numpy().tobytes())
     about = {
         "version": _VERSION,
-        "photo": hashlib.sha256(photo.pixels.numpy().tobytes()).hexdigest(),
+        "photo": content.hexdigest(),
         "weights": mark,
         "options": msgspec.json.encode(options).decode(),
     }
     state_path = path.with_suffix(UNFINISHED_SUFFIX)
+    points = np.stack([photo.landmarks for photo in photos])
     state, points = _kept(state_path, about, points)
     if state is None and path.exists() and not anew:
         raise UserError(
             f"{path} is unfinished and belongs to another photo, face, model or other options: "
             "choose another folder, or allow it to be overwritten."
         )
-    fit = fit_camera(template, points)
-    made = Inversion(G, photo.pixels, points, fit, options, state)
+    if state is not None:
+        photos = [
+            replace(photo, landmarks=marks, fit=fit_camera(template, marks))
+            for photo, marks in zip(photos, points, strict=True)
+        ]
+    made = Inversion(G, photos, options, state)
 
     def write() -> None:
         person_file.write(path, _content(made.person(), mark, model, path.stem))
@@ -128,8 +199,8 @@ def make_person(
 def _kept(
     path: Path, about: Mapping[str, str], points: np.ndarray
 ) -> tuple[dict[str, Tensor] | None, np.ndarray]:
-    """The stored state, with the landmarks that it started with; None with the given landmarks if
-    there is none for the same face."""
+    """The stored state, with the landmarks that it started with [N, 468, 2 or 3]; None with the
+    given landmarks if there is none for the same face."""
     state = kept(path, about)
     if state is not None and _LANDMARKS in state:
         before = state.pop(_LANDMARKS).numpy()

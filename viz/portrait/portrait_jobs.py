@@ -48,6 +48,22 @@ class MakePersonJob(Job):
 
 
 @dataclass(frozen=True)
+class MakeDriverJob(Job):
+    """Makes the person file of the person in the video of a motion track, likewise."""
+
+    title: ClassVar[str] = MakePersonJob.title
+    advice: ClassVar[str] = MakePersonJob.advice
+    track: str
+    film: str
+    """The track's video."""
+    options: InversionOptions
+    path: str
+    """The person file; an existing one is replaced."""
+    model: str = ""
+    """Name of the model's file."""
+
+
+@dataclass(frozen=True)
 class LearnFacesJob(Job):
     """Learns the positions and motion of the model's faces from its own pictures, unless that is
     known. The result is the fingerprint of its weights, under which it is stored."""
@@ -96,6 +112,7 @@ class IntoVideoJob(Job):
 
 _find_faces = deferred("viz.portrait.photo_faces:find")
 _make_person = deferred("viz.portrait.person_making:make_person")
+_make_driver = deferred("viz.portrait.person_making:make_driver")
 _learn = deferred("viz.portrait.tracks.tracking:learn")
 _make_track = deferred("viz.portrait.tracks.tracking:make_track")
 _fit_track = deferred("viz.portrait.tracks.person_fit:fit_track")
@@ -105,6 +122,9 @@ JOBS: dict[type[Any], Callable[[Any, Any], ReportingSteps[Any]]] = {
     FindFacesJob: lambda job, _: _find_faces(Path(job.path), job.box, job.eyes),
     MakePersonJob: lambda job, renderer: _make_person(
         renderer.G, Path(job.photo), job.landmarks, job.options, Path(job.path), job.model
+    ),
+    MakeDriverJob: lambda job, renderer: _make_driver(
+        renderer.G, Path(job.track), job.film, job.options, Path(job.path), job.model
     ),
     LearnFacesJob: lambda _, renderer: _learn(renderer.G),
     TrackVideoJob: lambda job, renderer: _make_track(

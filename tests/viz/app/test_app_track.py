@@ -13,10 +13,12 @@ from PIL import Image
 from gui_utils import controls
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver
+from tests.viz.portrait.made_videos import write_video
 from tests.viz.state.test_driving import made_track
 from training.checkpoint import load_generator, weights_mark
 from training.networks.generator import Generator
 from viz import program
+from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.state.driving.drive import Drive
 from viz.state.driving.motion_track import MotionTrack, write_track
 
@@ -116,6 +118,23 @@ def test_window_export_and_command_line_show_the_same(desk, track, model, tmp_pa
     assert program.main(["drive", *common, *how, "--output", str(tmp_path / "frames")]) == 0
     made = sorted((tmp_path / "frames").glob("*.png"))
     assert len(made) == 12 and np.array_equal(pixels(made[3]), picture)
+
+
+def test_the_driver_is_made_from_the_video_and_moved_by_the_track(desk, track, model, tmp_path):
+    frames = [np.full((100, 100, 3), 9 * k, np.uint8) for k in range(12)]
+    write_video(tmp_path / "a.mp4", frames)
+    turns = np.arange(478)
+    oval = 0.5 + 0.3 * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    seen = np.tile(oval, (12, 1, 1)).astype(np.float32)
+    write_track(track, replace(track_of(load_generator(model)), points=seen))
+    dropped(desk, track)
+    desk.commands.portrait.options = InversionOptions(candidates=1, code_steps=1, tuning=False)
+    desk.click("Motion track/Make the driver")
+    desk.see_toast("a person is ready", 60)
+    state = desk.commands.state
+    assert Path(state.latent.ws_file) == tmp_path / "pictures" / "a person.person"
+    assert state.latent.expression == 0 and drive(desk).track == str(track)
+    desk.settle()
 
 
 def pixels(path: Path) -> np.ndarray:

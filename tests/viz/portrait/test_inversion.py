@@ -20,7 +20,7 @@ from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import FittedPerson, Inversion, refined_fit
 from viz.portrait.inversion.likeness import Likeness
 from viz.portrait.inversion.occupancy import Occupancy
-from viz.portrait.inversion.photo_target import PhotoTarget
+from viz.portrait.inversion.photo_target import FacePhoto, PhotoTarget
 from viz.portrait.inversion.weight_tuning import WeightTuning
 
 Photo = tuple[torch.Tensor, np.ndarray]
@@ -54,7 +54,7 @@ def photo() -> Photo:
 def inversion(
     G: Generator, photo: Photo, options: InversionOptions = FEW, state: State = None
 ) -> Inversion:
-    return Inversion(G, photo[0], photo[1], FIT, options, state)
+    return Inversion(G, [FacePhoto(photo[0], photo[1], FIT)], options, state)
 
 
 def finished(
@@ -137,6 +137,32 @@ def test_a_stopped_inversion_keeps_its_person_and_goes_on_as_if_uninterrupted(
     assert same(whole, finished(generator, photo, FEW, stopped.state()))
 
 
+def test_several_photos_give_one_person(generator, photo):
+    """Whose codes, and whose tuned weights, depend on each of them; stopped likewise."""
+    pixels, marks = photo
+    frames = [
+        FacePhoto(pixels, marks, FIT),
+        FacePhoto(pixels.flip(0), marks + 3, dataclasses.replace(FIT, yaw=-9.0)),
+    ]
+
+    def made(photos: list[FacePhoto], state: State = None) -> Inversion:
+        return Inversion(generator, photos, FEW, state)
+
+    def finish(inversion: Inversion) -> FittedPerson:
+        for _ in inversion.run():
+            pass
+        return inversion.person()
+
+    both, alone = finish(made(frames)), finish(made(frames[:1]))
+    assert both.fit != alone.fit and not torch.equal(both.ws, alone.ws)
+    stopped = made(frames)
+    running = stopped.run()
+    for _ in range(8):
+        next(running)
+    running.close()
+    assert same(both, finish(made(frames, stopped.state())))
+
+
 def test_progress_rises_to_the_end_and_shows_pictures(generator, photo):
     told = list(inversion(generator, photo).run())
     fractions = [progress.fraction for progress in told]
@@ -181,9 +207,9 @@ def test_gradients_are_those_of_the_loss(small_config, photo, step):
     plain = dataclasses.replace(small_config.rendering, importance_samples=0, white_background=True)
     torch.manual_seed(0)
     G = Generator(dataclasses.replace(small_config, rendering=plain)).eval().requires_grad_(False)
-    target = PhotoTarget.of(photo[0], photo[1], FIT, G.config.image_resolution, True)
-    options = InversionOptions(candidates=1, code_steps=10)
-    search = CodeSearch(G, Likeness(target), FIT.yaw, FIT.pitch, options)
+    one = FacePhoto(photo[0], photo[1], FIT)
+    likeness = Likeness(PhotoTarget.of(one, G.config.image_resolution, True))
+    search = CodeSearch(G, [one], [likeness], InversionOptions(candidates=1, code_steps=10))
     with torch.no_grad():  # away from 0, where the motion layers bend
         search.motion += torch.randn(
             search.motion.shape, generator=torch.Generator().manual_seed(5)
@@ -249,7 +275,7 @@ def test_other_expressions_change_as_the_photo_does(generator):
     def asked(picture: torch.Tensor) -> float:
         target = PhotoTarget(picture, None, torch.ones_like(picture[:, :1]), oval)
         occupancy = Occupancy.empty(generator, 0)
-        tuning = WeightTuning(generator, Likeness(target), shot, occupancy, FEW)
+        tuning = WeightTuning(generator, [Likeness(target)], [shot], occupancy, FEW)
         _, expressions = tuning.losses(0)
         return float(expressions.detach())
 

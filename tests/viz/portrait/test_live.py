@@ -20,8 +20,9 @@ from viz.portrait.live import camera_sources
 from viz.portrait.live.camera_input import CameraInput
 from viz.portrait.live.face_driver import FaceDriver, FaceMotion, Recording
 from viz.portrait.live.face_tracker import FaceTracker
-from viz.portrait.live.live_messages import SetDriving
+from viz.portrait.live.live_messages import Pace, SetDriving
 from viz.portrait.live.one_euro import OneEuroFilter
+from viz.portrait.live.watching import Beat
 from viz.portrait.tracks.expressions import eye_opening, face_points, mouth_opening
 from viz.portrait.tracks.motion_map import POINTS, MotionMap, kept_motion_map, solve
 from viz.portrait.tracks.opening_controls import OpeningControls, kept_controls
@@ -102,6 +103,22 @@ def test_the_filter_keeps_its_value_where_time_stands_still():
     assert 1 < smooth(np.array([9.0, 2.0]), 5.1)[0] < 9
     smooth.forget()
     assert smooth(np.array([7.0, 7.0]), 5.2).tolist() == [7, 7]
+
+
+def test_motions_are_ready_when_the_renderer_is():
+    """Pictures take 100 ms to render, and 20 ms to look at."""
+    beat = Beat()
+    for k in range(40):
+        assert beat.wait(k / 50) <= 0  # no pace yet
+        beat.looked(k / 50, 0.02, moved=True)
+    beat.follow(Pace(due=1.1, interval=0.1))
+    assert beat.wait(1.0) == pytest.approx(0.08, abs=1e-3)
+    beat.looked(1.1, 0.02, moved=False)  # the face holds still: one is still due
+    assert beat.wait(1.11) < 0
+    beat.looked(1.12, 0.02, moved=True)
+    assert beat.wait(1.12) == pytest.approx(1.2 - 0.02 - 1.12, abs=1e-3)
+    beat.follow(Pace(due=99.0, interval=9.0))  # the renderer hangs: the face is still followed
+    assert beat.wait(1.2) < 0.2
 
 
 # The camera -----------------------------------------------------------------------------------

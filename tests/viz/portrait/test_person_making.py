@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 from skimage import data
 
 from tests.viz.app.app_driver import sharpened
+from tests.viz.portrait.made_videos import write_video
+from tests.viz.state.test_driving import made_track
 from training.checkpoint import weights_mark
 from training.networks.generator import Generator
 from viz.portrait import person_making, photo_faces
@@ -18,7 +21,9 @@ from viz.portrait.camera import self_calibration
 from viz.portrait.face_marks import FaceMark, PhotoFaces
 from viz.portrait.faces.face import NO_FACE
 from viz.portrait.inversion.inversion_options import InversionOptions
+from viz.portrait.key_frames import key_frames
 from viz.render import person_file
+from viz.state.driving.motion_track import MotionTrack, write_track
 from viz.state.errors import UserError
 from viz.state.jobs import Report, finish
 from viz.state.person import UNFINISHED_SUFFIX
@@ -123,6 +128,49 @@ def test_stopped_before_anything_is_found_nothing_is_written(small, photo, tmp_p
     next(steps)
     steps.close()
     assert not path.exists()
+
+
+def moved_track(G: Generator) -> MotionTrack:
+    """Frame 4 is calm; 0 and 8 are turned to the sides; the mouth is open in 6; 2 was lost."""
+    frames = np.arange(9)
+    amounts = np.zeros((9, 2), np.float32)
+    amounts[6, 1] = 1.0
+    oval = np.stack([np.cos(frames[:1] + np.arange(478)), np.sin(np.arange(478))], axis=1)
+    dim = G.config.motion_dim
+    return replace(
+        made_track(9),
+        cameras=np.stack([5.0 * (frames - 4), 0 * frames], axis=1).astype(np.float32),
+        amounts=amounts,
+        found=frames != 2,
+        points=np.tile(0.5 + 0.3 * oval, (9, 1, 1)).astype(np.float32),
+        codes=np.zeros((9, dim), np.float32),
+        rest=np.zeros(dim, np.float32),
+        controls=np.zeros((2, dim), np.float32),
+        weights=weights_mark(G.state_dict()),
+    )
+
+
+def test_key_frames_begin_with_the_calmest_and_show_every_side(small):
+    track = moved_track(small)
+    chosen = key_frames(track)
+    assert chosen[0] == 4 and {0, 6, 8} < set(chosen) and 2 not in chosen
+    still = replace(track, cameras=0 * track.cameras, amounts=0 * track.amounts)
+    assert len(key_frames(still)) == 1
+
+
+def test_the_driver_of_a_track_becomes_a_person(small, tmp_path):
+    film = write_video(tmp_path / "a.mp4", [np.full((100, 100, 3), 9 * k, "u1") for k in range(9)])
+    path, track = tmp_path / "a.track", moved_track(small)
+    write_track(path, track)
+    made = finish(person_making.make_driver(small, path, "", FEW, tmp_path / "a.person"))
+    person = person_file.read(str(made))
+    assert person.tuned and abs(person.yaw) < 15
+    film.unlink()
+    with pytest.raises(UserError, match=r"video a\.mp4 was not found"):
+        finish(person_making.make_driver(small, path, "", FEW, tmp_path / "b.person"))
+    write_track(path, replace(track, weights="0" * 16))
+    with pytest.raises(UserError, match="another model"):
+        finish(person_making.make_driver(small, path, "", FEW, tmp_path / "b.person"))
 
 
 def test_the_untrained_model_is_refused(photo, tmp_path, small_config):

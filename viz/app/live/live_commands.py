@@ -24,6 +24,7 @@ from viz.portrait.live.live_messages import (
     CameraFailed,
     CameraOpened,
     CameraTask,
+    Pace,
     Record,
     SaveTrack,
     SeenFace,
@@ -47,6 +48,8 @@ _LEAST_RATE = 20.0
 """Target rate of previews, pictures per second."""
 _RATE_SECONDS = 2.0
 """Seconds over which rates and lags are averaged."""
+_EARLY = 0.01
+"""Seconds by which the next motion is to be ready before the renderer can use it."""
 
 
 @dataclass(eq=False)
@@ -314,3 +317,8 @@ class LiveCommands(SessionFiles):
         recent = [(at, lag) for at, lag in self._shown if now - at < _RATE_SECONDS]
         self.live.rate = (len(recent) - 1) / max(now - recent[0][0], 1e-3)
         self.live.lag = sum(lag for _, lag in recent) / len(recent)
+        if self._link is not None:
+            takes = result.total_ms / 1000
+            # Without a newer motion the renderer waits; otherwise it renders that now.
+            waits = self.state.drive is not None and self.state.drive.code == code
+            self._link.send(Pace(now if waits else now + takes - _EARLY, takes))

@@ -118,11 +118,17 @@ def _driving(state: SessionState, drive: Drive, commands: Commands) -> None:
         state.drive = drive
     button_row(
         Button(
+            "Make the driver",
+            commands.make_driver,
+            icon=icons.ICON_FA_USER_PLUS,
+            enabled=track is not None and commands.job is None,
+        ),
+        Button(
             "Fit to this person",
             commands.fit_track,
             icon=icons.ICON_FA_CROSSHAIRS,
             enabled=track is not None and commands.job is None,
-        )
+        ),
     )
     heading("Export")
     button_row(

@@ -112,7 +112,12 @@ class PortraitCommands(PersonCommands):
         replaced."""
         portrait = self.portrait
         name = naming.safe_name(portrait.name) or naming.safe_name(Path(portrait.path).stem)
-        path = Path(self.preferences.capture_folder) / f"{name or 'person'}{PERSON_SUFFIX}"
+        return self._target(f"{name or 'person'}{PERSON_SUFFIX}")
+
+    def _target(self, name: str) -> Path:
+        """A file in the folder for pictures: an unfinished one is resumed, and no other file is
+        replaced."""
+        path = Path(self.preferences.capture_folder) / name
         return path if _is_unfinished(path) else naming.unused(path)
 
     @property

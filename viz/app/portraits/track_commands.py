@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from gui_utils.files.file_dialogs import Filters
-from viz.app.sessions.session_files import SessionFiles, completed
+from viz.app.portraits.portrait_commands import PortraitCommands
+from viz.app.sessions.session_files import completed
 from viz.exports import embedding, naming
-from viz.portrait.portrait_jobs import FitTrackJob, IntoVideoJob, TrackVideoJob
+from viz.portrait.portrait_jobs import FitTrackJob, IntoVideoJob, MakeDriverJob, TrackVideoJob
 from viz.portrait.tracks.track_options import TrackOptions
-from viz.state import named_files
 from viz.state.animation import path_editing
 from viz.state.driving import driven
 from viz.state.driving.motion_track import TRACK_SUFFIX, MotionTrack
 from viz.state.errors import UserError
-from viz.state.person import UNFINISHED_SUFFIX
+from viz.state.person import PERSON_SUFFIX
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg")
 """Extensions of files that may be videos of a face."""
@@ -28,8 +28,8 @@ _VIDEOS: Filters = (
 )
 
 
-class TrackCommands(SessionFiles):
-    """Commands that turn videos into motion tracks, and let tracks drive the person."""
+class TrackCommands(PortraitCommands):
+    """Commands that turn videos into motion tracks and people, and let tracks drive the person."""
 
     track_options = TrackOptions()
     """Options for following the next video."""
@@ -79,8 +79,8 @@ class TrackCommands(SessionFiles):
 
     def fit_track(self) -> None:
         """Makes another track whose cameras and expressions bring the face of the person shown as
-        close as possible to the driver's: best for a person made from a photo of the driver. Takes
-        about a second for each frame."""
+        close as possible to the driver's: best for the driver, or for a person made from a photo of
+        the driver. Takes about a second for each frame."""
         drive = self.state.drive
         if drive is None or self.track is None:
             return
@@ -92,6 +92,33 @@ class TrackCommands(SessionFiles):
             self.open_track(made)
 
         self.worker.start(FitTrackJob(self.state.snapshot(), str(path)), done)
+
+    def make_driver(self) -> None:
+        """Makes the person in the track's video from several of its frames, as from a photo, and
+        shows it moved by the track. Takes some minutes; what was stopped is resumed.
+
+        First asks for the video if it was not found.
+        """
+        drive, model = self.state.drive, self.model
+        if drive is None or model is None:
+            return
+
+        def start(film: str) -> None:
+            path = self._target(f"{_name(film)} person{PERSON_SUFFIX}")
+            options = self.portrait.options
+            job = MakeDriverJob(drive.track, film, options, str(path), model.name)
+            self.worker.start(job, done)
+
+        def done(made: str) -> None:
+            self.notify("success", f"{Path(made).stem} is ready.", made)
+            self.when_free(lambda: self._show_driver(made))
+
+        self._with_film(start)
+
+    def _show_driver(self, path: str) -> None:
+        """Shows a person, moved by the track as before."""
+        self._show_person(path)
+        self.state.latent = replace(self.state.latent, expression=0.0)
 
     def show_track_frame(self, frame: int) -> None:
         """Shows a frame of the track, which then drives the person."""
@@ -113,7 +140,7 @@ class TrackCommands(SessionFiles):
             self.notify("info", "A video is being followed: stop that first, or wait for it.")
             return
         path = str(Path(path).absolute())
-        target = self._track_target(path)
+        target = self._target(f"{_name(path)}{TRACK_SUFFIX}")
         self.following = path
         self.preferences.loaded_ws(path)  # exports use its sound and its frames
         self.remember()
@@ -135,41 +162,46 @@ class TrackCommands(SessionFiles):
 
         First asks for the video if it was not found.
         """
+        self._with_film(self._ask_into_video)
+
+    def _with_film(self, then: Callable[[str], None]) -> None:
+        """Calls `then` with the track's video, for which the user is asked if it was not found."""
         drive, track = self.state.drive, self.track
         if drive is None or track is None:
             return
+
+        def take(film: str) -> None:
+            self.preferences.loaded_ws(film)  # its sound is found again
+            self.remember()
+            then(film)
+
         film = driven.film_of(drive.track, track)
         if film:
-            self._ask_into_video(film)
+            take(film)
         else:
             title = f"Choose the video {track.source}, which the track was made of"
-            self._ask_for_file("open", title, _VIDEOS, self._ask_into_video)
+            self._ask_for_file("open", title, _VIDEOS, take)
 
     def _ask_into_video(self, film: str) -> None:
-        self.preferences.loaded_ws(film)  # its sound is found again
-        self.remember()
         state = self.state.snapshot()
 
         def start(path: str) -> None:
             job = IntoVideoJob(state, completed(path, ".mp4", ".mov"), film)
             self.worker.start(job, self._tell_pasted)
 
-        name = f"{naming.safe_name(Path(film).stem) or 'video'} driven.mp4"
+        name = f"{_name(film)} driven.mp4"
         filters: Filters = (("Videos", ("*.mp4", "*.mov")),)
         self._ask_for_file("save", "Save the video", filters, start, name)
 
     def _tell_pasted(self, path: str) -> None:
         self.notify("success", f"Saved {Path(path).name}.", path)
 
-    def _track_target(self, video: str) -> Path:
-        """The track of a video, in the folder for pictures: an unfinished one is resumed, and no
-        other file is replaced."""
-        name = naming.safe_name(Path(video).stem) or "video"
-        path = Path(self.preferences.capture_folder) / f"{name}{TRACK_SUFFIX}"
-        stopped = not named_files.problem_of(path.with_suffix(UNFINISHED_SUFFIX))
-        return path if stopped else naming.unused(path)
-
 
 def is_video(path: str) -> bool:
     """Whether a file is a video that holds no session."""
     return embedding.is_foreign(path, VIDEOS)
+
+
+def _name(video: str) -> str:
+    """What files made of a video are called."""
+    return naming.safe_name(Path(video).stem) or "video"

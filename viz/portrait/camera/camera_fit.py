@@ -31,6 +31,8 @@ _STEPS = 12
 """Most Gauss-Newton steps in a round."""
 _PROBE, _CLOSE = 0.05, 0.02
 """Degrees over which slopes are measured, and step size below which a round ends."""
+_SAME_SLOPES = 1.0
+"""Degrees within which slopes need not be measured again."""
 _DAMPING = 1e-9
 """Penalty, squared picture sides per squared degree, so that a face without information stays in
 place."""
@@ -170,15 +172,14 @@ def _nearby(
 ) -> np.ndarray:
     """The best yaw and pitch near `angles` by the Gauss-Newton method, which for two numbers is
     many times faster than a general search."""
+    slopes, square, measured = None, np.eye(2), angles
     for _ in range(_STEPS):
         here = _differences(points, observed, weights, angles)
-        slopes = np.stack(
-            [
-                (_differences(points, observed, weights, angles + step) - here) / _PROBE
-                for step in _PROBE * np.eye(2)
-            ]
-        )
-        square = np.real((slopes * weights) @ slopes.conj().T) + _DAMPING * np.eye(2)
+        if slopes is None or np.abs(angles - measured).max() > _SAME_SLOPES:
+            steps = _PROBE * np.eye(2)
+            moved = [_differences(points, observed, weights, angles + step) for step in steps]
+            slopes, measured = (np.stack(moved) - here) / _PROBE, angles
+            square = np.real((slopes * weights) @ slopes.conj().T) + _DAMPING * np.eye(2)
         step = np.linalg.solve(square, -np.real((slopes * weights) @ here.conj()))
         angles = np.clip(angles + np.clip(step, -_SCALE, _SCALE), *_BOUNDS)
         if np.abs(step).max() < _CLOSE:

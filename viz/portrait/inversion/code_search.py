@@ -1,10 +1,10 @@
-"""The first half of an inversion: finds the person, the motion and the camera that reproduce the
-photo, within what the model knows."""
+"""The first half of an inversion: finds the person, and for each photo the motion and the camera,
+that reproduce the photos, within what the model knows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ from viz.portrait.inversion.code_space import CodeSpace
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.likeness import Likeness, mouth_opening
 from viz.portrait.inversion.occupancy import Occupancy
+from viz.portrait.inversion.photo_target import FacePhoto
 from viz.portrait.inversion.stepping import Stepping
 
 _START_PSI = 0.8
@@ -74,21 +75,36 @@ def camera_of(view: Tensor) -> Tensor:
 
 
 class CodeSearch(Stepping):
-    """Fits codes and view to a photo by gradient descent, starting at the most similar random
-    person."""
+    """Fits codes and views to photos of one person by gradient descent, a photo in each step,
+    starting at the random person most similar to the first one.
+
+    Args:
+        G: the generator.
+        photos: of the person.
+        likenesses: to each photo.
+        options: of the inversion.
+    """
 
     def __init__(
-        self, G: Generator, likeness: Likeness, yaw: float, pitch: float, options: InversionOptions
+        self,
+        G: Generator,
+        photos: Sequence[FacePhoto],
+        likenesses: Sequence[Likeness],
+        options: InversionOptions,
     ) -> None:
-        self.G, self.likeness, self.options = G, likeness, options
+        self.G, self.likenesses, self.options = G, likenesses, options
         self.space = CodeSpace.of(G, options.seed)
         device, config = G.device, G.config
-        self.start_view = torch.tensor([[yaw, pitch, 0, 0, 0, 0]], device=device)
+        views = [[photo.fit.yaw, photo.fit.pitch, 0, 0, 0, 0] for photo in photos]
+        self.start_view = torch.tensor(views, dtype=torch.float32, device=device)
         self.spreads = torch.tensor(_VIEW_SPREADS, device=device)
         self.people = torch.zeros((config.num_ws, len(self.space.directions)), device=device)
-        self.motion = torch.zeros((1, len(self.space.motions)), device=device)
-        self.view = torch.zeros((1, 6), device=device)
-        """Offset from the first estimate, in its standard deviations."""
+        self.motion = torch.zeros((len(photos), len(self.space.motions)), device=device)
+        for row, photo in zip(self.motion, photos, strict=True):
+            if photo.motion is not None:
+                row.copy_(self.space.motions @ torch.from_numpy(photo.motion).to(row))
+        self.view = torch.zeros((len(photos), 6), device=device)
+        """Offsets from the first estimates, in their standard deviations."""
         self.rest_opening = torch.zeros((), device=device)
         """Mouth opening of the model's people at rest."""
         self.occupancy = Occupancy.empty(G, options.seed)
@@ -101,47 +117,48 @@ class CodeSearch(Stepping):
         """Number of steps that use only small raw pictures."""
         return round(_COARSE_SHARE * self.steps)
 
-    def shot(self) -> FittedShot:
-        """The present result."""
-        view = self.start_view + self.view * self.spreads
+    def shot(self, number: int = 0) -> FittedShot:
+        """The present result for one of the photos."""
+        one = slice(number, number + 1)
+        view = self.start_view[one] + self.view[one] * self.spreads
         ws = self.space.ws(self.people)[None]
-        return FittedShot(ws, self.space.motion(self.motion), camera_of(view))
+        return FittedShot(ws, self.space.motion(self.motion[one]), camera_of(view))
 
     @torch.no_grad()
     def choose_start(self) -> Iterator[float]:
-        """Compares random people with the photo and starts at the most similar one. Yields the
-        fraction done."""
+        """Compares random people with the first photo and starts at the most similar one. Yields
+        the fraction done."""
         config, count = self.G.config, self.options.candidates
         draws = torch.Generator().manual_seed(self.options.seed + 1)
         z = torch.randn((count, config.z_dim), generator=draws).to(self.G.device)
         w = self.space.mean + _START_PSI * (self.G.mapping(z)[:, 0] - self.space.mean)
-        still = self.space.motion(torch.zeros_like(self.motion))
-        c = camera_of(self.start_view)
+        still = self.space.motion(torch.zeros_like(self.motion[:1]))
+        c, likeness = camera_of(self.start_view[:1]), self.likenesses[0]
         best, openings = math.inf, []
         for k in range(count):
             ws = w[k, None, None].expand(1, config.num_ws, -1)
             now = planes(self.G, ws, still)
             self.occupancy.add(now)
             raw = self._render(now, FittedShot(ws, still, c), True)
-            loss = float(self.likeness.picture(raw.image))
+            loss = float(likeness.picture(raw.image))
             if loss < best:
                 best = loss
                 self.people.copy_(self.space.coordinates(w[k]).expand_as(self.people))
             if k < _MOUTHS:
-                points = self.likeness.points(self.G.superresolve(raw, ws))
+                points = likeness.points(self.G.superresolve(raw, ws))
                 openings.append(mouth_opening(points))
             yield (k + 1) / count
         self.rest_opening.copy_(torch.cat(openings).median())
 
     def losses(self, step: int) -> Iterator[Tensor]:
-        coarse = step < self.coarse_steps
-        yield self._unlike(step, coarse) + self._priors()
+        coarse, number = step < self.coarse_steps, step % len(self.likenesses)
+        yield self._unlike(step, coarse, number) + self._priors(number)
         if self.G.config.has_motion and not coarse and step % _REST_EVERY == 0:
             yield self._rest(self.shot())
 
-    def _unlike(self, step: int, coarse: bool) -> Tensor:
-        """Loss of the present result against the photo."""
-        shot, likeness = self.shot(), self.likeness
+    def _unlike(self, step: int, coarse: bool, number: int) -> Tensor:
+        """Loss of the present result against a photo."""
+        shot, likeness = self.shot(number), self.likenesses[number]
         now = planes(self.G, shot.ws, shot.motion)
         jitter = torch.Generator(self.G.device).manual_seed(self.options.seed * 10007 + step)
         raw = self._render(now, shot, coarse, jitter)
@@ -152,14 +169,14 @@ class CodeSearch(Stepping):
             loss = loss + likeness.picture(image).mean() + likeness.face(image)
         return loss
 
-    def _priors(self) -> Tensor:
-        people = self.people
+    def _priors(self, number: int) -> Tensor:
+        people, motion = self.people, self.motion[number]
         apart = (people - people.mean(dim=0)).square().mean()
         return (
             self.options.prior * people.square().mean()
             + _SPREAD * apart
-            + _MOTION_PRIOR * self.motion.square().sum() / max(self.motion.shape[1], 1)
-            + _VIEW_PRIOR * self.view.square().mean()
+            + _MOTION_PRIOR * motion.square().sum() / max(len(motion), 1)
+            + _VIEW_PRIOR * self.view[number].square().mean()
         )
 
     def _rest(self, shot: FittedShot) -> Tensor:
@@ -167,7 +184,7 @@ class CodeSearch(Stepping):
         still = FittedShot(shot.ws, torch.zeros_like(shot.motion), shot.c.detach())
         raw = self._render(planes(self.G, still.ws, still.motion), still, True)
         image = self.G.superresolve(raw, still.ws)
-        opening = mouth_opening(self.likeness.points(image))
+        opening = mouth_opening(self.likenesses[0].points(image))
         return _REST * (opening - self.rest_opening).relu().mean()
 
     def _render(

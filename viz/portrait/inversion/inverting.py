@@ -1,4 +1,4 @@
-"""Turns a photo into a person: all stages, with progress and a state from which to resume."""
+"""Turns photos into a person: all stages, with progress and a state from which to resume."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from viz.portrait.camera.camera_fit import CameraFit
 from viz.portrait.inversion.code_search import CodeSearch, FittedShot, camera_of, planes
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.likeness import Likeness
-from viz.portrait.inversion.photo_target import PhotoTarget
+from viz.portrait.inversion.photo_target import FacePhoto, PhotoTarget
 from viz.portrait.inversion.weight_tuning import WeightTuning
 
 Stage = Literal["comparing", "searching", "fitting"]
@@ -44,7 +44,8 @@ class InversionProgress:
 
 @dataclass(frozen=True, eq=False)
 class FittedPerson:
-    """The result of an inversion; all tensors on the processor."""
+    """The result of an inversion; all tensors on the processor. Motion, fit, picture and figures
+    are those of the first photo."""
 
     ws: Tensor
     """float32 [num_ws, w_dim]."""
@@ -62,35 +63,32 @@ class FittedPerson:
 
 
 class Inversion:
-    """Finds the person in a photo.
+    """Finds the person in a photo, or in several.
 
     `run` can be stopped at any time: `person` gives the result so far, and another Inversion of the
-    same photo, model and options that is given `state` continues exactly where this one stopped.
+    same photos, model and options that is given `state` continues exactly where this one stopped.
     """
 
     @torch.inference_mode(False)
     def __init__(
         self,
         G: Generator,
-        pixels: Tensor,
-        landmarks: np.ndarray,
-        fit: CameraFit,
+        photos: Sequence[FacePhoto],
         options: InversionOptions | None = None,
         state: Mapping[str, Tensor] | None = None,
     ) -> None:
         """
         Args:
             G: any generator, without gradients; it is not changed.
-            pixels: the photo [3, H, W] in 0..1.
-            landmarks: of the face, in the photo's pixels [468, 2 or 3].
-            fit: the face's camera and crop, as `fit_camera` finds them.
+            photos: of one person, at least one. Several that differ in head pose and expression
+                show what belongs to the person.
             options: None for the usual ones.
             state: the `state` of an inversion that was stopped.
         """
         self.G, self.options = G, options or InversionOptions()
-        self._pixels, self._landmarks, self._first = pixels.to(G.device), landmarks, fit
-        self._likeness = Likeness(self._target(fit))
-        self._search = CodeSearch(G, self._likeness, fit.yaw, fit.pitch, self.options)
+        self._photos = [replace(photo, pixels=photo.pixels.to(G.device)) for photo in photos]
+        likenesses = [self._likeness(photo) for photo in self._photos]
+        self._search = CodeSearch(G, self._photos, likenesses, self.options)
         self._tuning: WeightTuning | None = None
         self._compared = 0.0
         if state is not None:
@@ -121,9 +119,9 @@ class Inversion:
         """The person as found so far."""
         tuning = self._tuning
         if tuning is None:
-            likeness, shot, fit, G = self._refined()
+            likeness, shot, fit, G = *self._refined(0), self.G
         else:
-            likeness, shot, fit, G = tuning.likeness, tuning.shot, self._fit(), tuning.G
+            likeness, shot, fit, G = tuning.likenesses[0], tuning.shots[0], self._fit(0), tuning.G
         image = _image(G, shot)
         return FittedPerson(
             ws=shot.ws[0].cpu(),
@@ -153,30 +151,31 @@ class Inversion:
             self._tuning = self._begin_tuning()
             self._tuning.restore(parts["tuning"])
 
-    def _target(self, fit: CameraFit) -> PhotoTarget:
+    def _likeness(self, photo: FacePhoto) -> Likeness:
         config = self.G.config
         white, size = config.rendering.white_background, config.image_resolution
-        return PhotoTarget.of(self._pixels, self._landmarks, fit, size, white)
+        return Likeness(PhotoTarget.of(photo, size, white))
 
     @torch.no_grad()
-    def _fit(self) -> CameraFit:
-        """The camera and crop that the search has found."""
+    def _fit(self, number: int) -> CameraFit:
+        """The camera and crop that the search has found for a photo."""
         search = self._search
         view = search.start_view + search.view * search.spreads
-        return refined_fit(self._first, view[0].double().tolist())
+        return refined_fit(self._photos[number].fit, view[number].double().tolist())
 
     @torch.no_grad()
-    def _refined(self) -> tuple[Likeness, FittedShot, CameraFit, Generator]:
-        """The result of the search with its view made part of the crop: the likeness to it, the
-        shot, the fit, and the generator."""
-        fit, shot = self._fit(), self._search.shot()
+    def _refined(self, number: int) -> tuple[Likeness, FittedShot, CameraFit]:
+        """The result of the search for a photo, with its view made part of the crop: the likeness
+        to it, the shot, and the fit."""
+        fit, shot = self._fit(number), self._search.shot(number)
         view = shot.c.new_tensor([[fit.yaw, fit.pitch, 0, 0, 0, 0]])
         shot = FittedShot(shot.ws.detach().clone(), shot.motion.detach().clone(), camera_of(view))
-        return Likeness(self._target(fit)), shot, fit, self.G
+        return self._likeness(replace(self._photos[number], fit=fit)), shot, fit
 
     def _begin_tuning(self) -> WeightTuning:
-        likeness, shot, _, G = self._refined()
-        return WeightTuning(G, likeness, shot, self._search.occupancy, self.options)
+        found = [self._refined(number) for number in range(len(self._photos))]
+        likenesses, shots = [each[0] for each in found], [each[1] for each in found]
+        return WeightTuning(self.G, likenesses, shots, self._search.occupancy, self.options)
 
     def _progress(self, stage: Stage, clock: _Clock) -> InversionProgress:
         done, whole = self._done(), self._cost(1.0, self._search.steps, self.options.tuning_steps)
@@ -188,7 +187,7 @@ class Inversion:
     @torch.no_grad()
     def _picture(self) -> np.ndarray:
         tuning = self._tuning
-        G, shot = (self.G, self._search.shot()) if tuning is None else (tuning.G, tuning.shot)
+        G, shot = (self.G, self._search.shot()) if tuning is None else (tuning.G, tuning.shots[0])
         return _uint8(_image(G, shot))
 
     def _done(self) -> float:

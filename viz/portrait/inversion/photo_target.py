@@ -1,4 +1,4 @@
-"""The target of an inversion: the photo's crop, prepared once."""
+"""What an inversion is to reproduce: photos of a face, and their crops, prepared once."""
 
 from __future__ import annotations
 
@@ -17,6 +17,20 @@ _FACE_WEIGHT = 4.0
 """Weight of a pixel of the face relative to one beside it."""
 
 
+@dataclass(frozen=True, eq=False)
+class FacePhoto:
+    """A photo of the person, or a frame of a video."""
+
+    pixels: Tensor
+    """[3, H, W] in 0..1."""
+    landmarks: np.ndarray
+    """Of the face, in the photo's pixels [468, 2 or 3]."""
+    fit: CameraFit
+    """The face's camera and crop, as `fit_camera` finds them."""
+    motion: np.ndarray | None = None
+    """The motion code at t = 1 at which a search begins [motion_dim]; None for the face at rest."""
+
+
 @dataclass(frozen=True)
 class PhotoTarget:
     """A photo as the generator should reproduce it. S is the side of its final pictures."""
@@ -32,26 +46,23 @@ class PhotoTarget:
     """[468, 2] in 0..1 of the crop."""
 
     @classmethod
-    def of(
-        cls, pixels: Tensor, landmarks: np.ndarray, fit: CameraFit, size: int, on_white: bool
-    ) -> PhotoTarget:
+    def of(cls, photo: FacePhoto, size: int, on_white: bool) -> PhotoTarget:
         """Cuts a photo's crop and segments the person in it.
 
         Args:
-            pixels: the photo [3, H, W] in 0..1, on the device of the result.
-            landmarks: of the face, in its pixels [468, 2 or 3].
-            fit: where the crop is.
+            photo: with pixels on the device of the result.
             size: S.
             on_white: whether the model's backgrounds are white, so that the photo's must be
                 removed.
         """
-        cut = crop(pixels, fit, size)
+        cut = crop(photo.pixels, photo.fit, size)
         picture, person = cut.picture, None
         if on_white:
             person = matte(picture)
             picture = picture * person + 1 - person
             person = person[None, None]
-        points = torch.from_numpy(fit.square.from_picture(landmarks[:, :2].astype(np.float64)))
+        landmarks = photo.landmarks[:, :2].astype(np.float64)
+        points = torch.from_numpy(photo.fit.square.from_picture(landmarks))
         known = (cut.inside > 0.99).to(picture)
         return cls(picture[None] * 2 - 1, person, known[None, None], points.to(picture))
 

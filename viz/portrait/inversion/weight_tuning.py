@@ -1,10 +1,10 @@
-"""The second half of an inversion: fits the model's weights to the photo, starting at the person
+"""The second half of an inversion: fits the model's weights to the photos, starting at the person
 found (pivotal tuning, Roich et al., 2021, arXiv 2106.05744)."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -53,40 +53,52 @@ def tuned_names(G: Generator) -> list[str]:
 
 
 class WeightTuning(Stepping):
-    """Fits a copy of a generator to a photo, while preserving other views, the empty space around
-    the head, and the motions."""
+    """Fits a copy of a generator to photos of one person, one in each step, while preserving other
+    views, the empty space around the head, and the motions.
+
+    Args:
+        G: the generator, which is not changed.
+        likenesses: to each photo.
+        shots: what the search has found for each photo, of one person.
+        occupancy: of the model's people.
+        options: of the inversion.
+    """
 
     def __init__(
         self,
         G: Generator,
-        likeness: Likeness,
-        shot: FittedShot,
+        likenesses: Sequence[Likeness],
+        shots: Sequence[FittedShot],
         occupancy: Occupancy,
         options: InversionOptions,
     ) -> None:
         self.occupancy = occupancy
-        self.before, self.likeness, self.shot, self.options = G, likeness, shot, options
+        self.before, self.likenesses, self.shots, self.options = G, likenesses, shots, options
         self.G = copy.deepcopy(G)
         parameters = dict(self.G.named_parameters())
         values = {name: parameters[name] for name in tuned_names(G)}
         super().__init__(values, {"": _RATE}, options.tuning_steps)
         with torch.no_grad():
-            self._planes = planes(G, shot.ws, shot.motion)
-            self._shown = self._pictures(G, self._planes)
+            self._planes = [planes(G, shot.ws, shot.motion) for shot in shots]
+            pairs = zip(self._planes, shots, strict=True)
+            self._shown = [self._pictures(G, now, shot) for now, shot in pairs]
 
     def losses(self, step: int) -> Iterator[Tensor]:
         draws = torch.Generator().manual_seed(self.options.seed * 10007 + step)
         jitter = torch.Generator(self.G.device).manual_seed(self.options.seed * 10007 + step)
-        shot, likeness = self.shot, self.likeness
+        number = step % len(self.shots)
+        shot, likeness = self.shots[number], self.likenesses[number]
         now = planes(self.G, shot.ws, shot.motion)
         raw = self.G.render(now, shot.ws, shot.c, jitter=jitter)
         image = self.G.superresolve(raw, shot.ws)
         loss = likeness.picture(raw.image).mean() + likeness.picture(image).mean()
         loss = loss + likeness.opacity(raw) + likeness.face(image)
-        change = self._view(now, draws) + _EMPTY * self.occupancy.excess(now, self.G)
+        change = self._view(now, self._planes[number], draws)
+        change = change + _EMPTY * self.occupancy.excess(now, self.G)
         yield loss + self.options.locality * change
         if self.G.config.has_motion and step % _EXPRESSIONS_EVERY == 0:
-            yield _EXPRESSIONS * self._expression(step // _EXPRESSIONS_EVERY, draws)
+            rests = step // _EXPRESSIONS_EVERY % 2 == 0
+            yield _EXPRESSIONS * self._expression(number, rests, draws)
 
     def differences(self) -> dict[str, Tensor]:
         """Changes of the weights, in half precision on the processor, by name."""
@@ -96,36 +108,38 @@ class WeightTuning(Stepping):
             for name, value in self.values.items()
         }
 
-    def _expression(self, number: int, draws: torch.Generator) -> Tensor:
+    def _expression(self, number: int, rests: bool, draws: torch.Generator) -> Tensor:
         """Loss of the face at rest, or of a random expression, against what the photo implies: its
         former picture, plus the photo's changes where the expression moves nothing, and with
         surrounding colours elsewhere. This keeps a smile in the photo from becoming part of the
         face at rest."""
-        motion = torch.randn(self.shot.motion.shape, generator=draws).to(self.G.device)
-        motion = motion * (number % 2) * torch.rand(1, generator=draws).to(self.G.device)
+        shot = self.shots[number]
+        motion = torch.randn(shot.motion.shape, generator=draws).to(self.G.device)
+        motion = motion * (not rests) * torch.rand(1, generator=draws).to(self.G.device)
         with torch.no_grad():
-            before = self._pictures(self.before, planes(self.before, self.shot.ws, motion))
-        now = self._pictures(self.G, planes(self.G, self.shot.ws, motion))
+            before = self._pictures(self.before, planes(self.before, shot.ws, motion), shot)
+        now = self._pictures(self.G, planes(self.G, shot.ws, motion), shot)
         losses = []
-        for shown, old, new in zip(self._shown, before, now, strict=True):
-            wanted, weights = self.likeness.level(new.shape[-1])
+        for shown, old, new in zip(self._shown[number], before, now, strict=True):
+            wanted, weights = self.likenesses[number].level(new.shape[-1])
             target = old + _carried(old - shown, wanted - shown, weights > 0)
             losses.append(((new - target).abs() * weights).mean())
         return torch.stack(losses).sum()
 
-    def _pictures(self, G: Generator, planes: Tensor) -> tuple[Tensor, Tensor]:
-        """The raw and the final picture from the photo's camera."""
-        raw = G.render(planes, self.shot.ws, self.shot.c)
-        return raw.image, G.superresolve(raw, self.shot.ws)
+    def _pictures(self, G: Generator, planes: Tensor, shot: FittedShot) -> tuple[Tensor, Tensor]:
+        """The raw and the final picture from a photo's camera."""
+        raw = G.render(planes, shot.ws, shot.c)
+        return raw.image, G.superresolve(raw, shot.ws)
 
-    def _view(self, now: Tensor, draws: torch.Generator) -> Tensor:
-        """Loss of changes in a random view: of its opacity, its depth and, a little, its colours.
-        This removes matter that floats beside the head."""
+    def _view(self, now: Tensor, before: Tensor, draws: torch.Generator) -> Tensor:
+        """Loss of changes in a random view, against the planes from before the tuning: of its
+        opacity, its depth and, a little, its colours. This removes matter that floats beside the
+        head."""
         turn = torch.rand((1, 2), generator=draws) * 2 - 1
         angles = F.pad(turn * torch.tensor([_YAWS, _PITCHES]), (0, 1)).to(now.device)
         c = orbits(angles)
         with torch.no_grad():
-            old = self._small(self.before, self._planes, c)
+            old = self._small(self.before, before, c)
         new = self._small(self.G, now, c)
         head = old.opacity * _largest_part(old.opacity)
         depth = ((new.depth - old.depth) * head).square().mean()
@@ -136,7 +150,7 @@ class WeightTuning(Stepping):
         options = G.config.rendering
         return G.render(
             planes,
-            self.shot.ws,
+            self.shots[0].ws,
             c,
             resolution=min(_VIEW_SIDE, options.raw_resolution),
             depth_samples=min(_VIEW_SAMPLES, options.depth_samples),

@@ -1,9 +1,5 @@
 """Pictures of a webcam, or of a video used in its place, in real time. A thread reads them; a
-reader gets the newest picture, and earlier ones are dropped. Nothing is stored.
-
-A thread reads them; whoever takes one gets the newest, and those before it are gone. Nothing is
-stored.
-"""
+reader gets the newest picture, and earlier ones are dropped. Nothing is stored."""
 
 from __future__ import annotations
 

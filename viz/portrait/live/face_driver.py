@@ -36,7 +36,7 @@ minute."""
 _USUAL_BLINK, _USUAL_BLINKS = 0.5, 4
 """Assumed opening of closed eyes, as a fraction of that at rest, with the weight of so many
 pictures, until enough are known of this face."""
-_TREMBLE = 0.03
+_TREMBLE = 0.004
 """Change of a code's numbers, which have about unit variance, that is ignored: a face that holds
 still gets its full picture."""
 _RECORD_FPS = 25.0
@@ -83,7 +83,7 @@ class FaceDriver:
         self._samples: list[_Lifted] = []
         self._neutral: _Lifted | None = None
         self._calibrated = False
-        self._remembered: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
+        self._remembered, self._noted = np.zeros((_REMEMBERED, 2)), 0
         self._code = np.zeros(0, np.float32)
         self._strength = 1.0
         self._others = OneEuroFilter(1.0, 1.0)
@@ -158,8 +158,11 @@ class FaceDriver:
         self, openings: tuple[float, float], neutral: np.ndarray, time: float
     ) -> np.ndarray:
         """How far to apply the controls [2]."""
-        self._remembered.append(openings)
-        eyes, mouth = np.array([*self._remembered, self._openings(np.array(openings), time)]).T
+        self._remembered[self._noted % _REMEMBERED] = openings
+        self._noted += 1
+        known = self._remembered[: self._noted]
+        now = self._openings(np.array(openings), time)
+        eyes, mouth = np.append(known, now[None], axis=0).T
         eyes, mouth = eyes / max(float(eye_opening(neutral)), 1e-6), mouth - mouth_opening(neutral)
         known = np.append(eyes, [_USUAL_BLINK] * _USUAL_BLINKS)
         return self._controls.amounts(eyes[-1:], mouth[-1:], (known, mouth))[0]

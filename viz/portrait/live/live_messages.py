@@ -33,6 +33,17 @@ class SetDriving:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """When the renderer can use the next motion. Looking at more of the camera's pictures would
+    take the processor from it."""
+
+    due: float
+    """In seconds of `time.perf_counter`, which processes share."""
+    interval: float
+    """Seconds until the one after it is due."""
+
+
+@dataclass(frozen=True)
 class Calibrate:
     """Takes the present face as the neutral one."""
 
@@ -107,7 +118,7 @@ class CameraFailed:
 KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        *(SetDriving, Calibrate, Record, SaveTrack, CloseCamera),
+        *(SetDriving, Pace, Calibrate, Record, SaveTrack, CloseCamera),
         *(CameraOpened, SeenFace, TrackSaved, CameraFailed),
     )
 }

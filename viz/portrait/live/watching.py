@@ -24,6 +24,7 @@ from viz.portrait.live.live_messages import (
     CameraOpened,
     CameraTask,
     CloseCamera,
+    Pace,
     Record,
     SaveTrack,
     SeenFace,
@@ -42,6 +43,34 @@ _PATIENCE = 0.1
 """Seconds between checks for the window's messages while no picture arrives."""
 _SILENCE = 8.0
 """Seconds without a picture after which the camera is given up."""
+_SLOWEST = 0.15
+"""Most seconds between two pictures that are looked at."""
+_BUSY_SHARE = 0.2
+"""Weight of the newest picture in the mean time that one takes."""
+
+
+class Beat:
+    """When the camera is looked at: so that each motion is ready as the renderer can use it, from a
+    picture as new as possible. Until a `Pace` is known, as often as possible."""
+
+    def __init__(self) -> None:
+        self._due, self._interval, self._busy = 0.0, 0.0, 0.0
+
+    def follow(self, pace: Pace) -> None:
+        """Keeps to a pace, until told another."""
+        self._interval = min(pace.interval, _SLOWEST)
+        self._due = pace.due
+
+    def wait(self, now: float) -> float:
+        """Seconds until a picture is to be looked at; none if negative."""
+        return min(self._due - self._busy - now, _SLOWEST)
+
+    def looked(self, now: float, busy: float, moved: bool) -> None:
+        """Notes that a picture was looked at until `now`, for `busy` seconds, and whether it gave
+        another motion: otherwise one is still due."""
+        self._busy += _BUSY_SHARE * (busy - self._busy)
+        if moved:
+            self._due = max(self._due + self._interval, now)
 
 
 class Watcher:
@@ -54,8 +83,10 @@ class Watcher:
 
     def __init__(self, connection: Connection, task: CameraTask) -> None:
         self._connection, self._task = connection, task
-        self._tracker = FaceTracker()
+        self._tracker, self._beat = FaceTracker(), Beat()
         self._recording: Recording | None = None
+        self._last: np.ndarray | None = None
+        """The last picture's motion code."""
         self._size = (0, 0)
 
     def serve(self) -> None:
@@ -93,6 +124,10 @@ class Watcher:
         last = time.monotonic()
         with torch.inference_mode():
             while self._obey(driver, camera.name):
+                wait = self._beat.wait(time.perf_counter())
+                if wait > 0 and self._recording is None:
+                    self._connection.poll(wait)
+                    continue
                 frame = camera.take(_PATIENCE)
                 if frame is not None:
                     last = time.monotonic()
@@ -108,6 +143,8 @@ class Watcher:
                 return False
             if isinstance(message, SetDriving):
                 driver.set(message)
+            elif isinstance(message, Pace):
+                self._beat.follow(message)
             elif isinstance(message, Calibrate):
                 driver.calibrate()
             elif isinstance(message, Record):
@@ -144,7 +181,10 @@ class Watcher:
                 self._recording.add(driven)
             marks = driven.points[:468] / np.array([width, height], np.float32)
             seen = replace(seen, landmarks=marks, code=driven.code, turn=driven.turn)
-        self._tell(replace(seen, busy=time.perf_counter() - begun))
+        now = time.perf_counter()
+        self._beat.looked(now, now - begun, seen.code is not self._last)
+        self._last = seen.code
+        self._tell(replace(seen, busy=now - begun))
 
     def _tell(self, message: Any) -> None:
         with contextlib.suppress(BrokenPipeError):  # noticed when the next message is read

@@ -68,12 +68,7 @@ def export_into_video(
     if drive is None or not drive.track:
         raise UserError("No motion track drives the person: open one first.")
     track = driven.load(drive.track)
-    film = film or driven.film_of(drive.track, track)
-    if not film:
-        raise UserError(
-            f"The track's video {track.source} was not found: put it beside the track, or choose "
-            "it."
-        )
+    film = film or driven.require_film(drive.track, track)
     state = replace(
         state,
         orbit=Orbit(),
@@ -126,7 +121,7 @@ def _colors(
         done = 0.1 * len(pairs) / len(numbers)
         head = yield from frames.steps(moment.at(number), "Comparing colours", done)
         picture = _tensor(head, renderer)
-        pixels = _frame(film, track, first + number).to(picture)
+        pixels = frame_of(film, track, first + number).to(picture)
         there = crop(pixels, fit_of(track, first + number), picture.shape[-1])
         pairs.append((picture, there.picture))
     return Colors.between(pairs)
@@ -142,7 +137,7 @@ def _backdrop(
     behind = None
     for number in numbers:
         yield "Looking behind the head", 0.1
-        pixels = _frame(film, track, first + number).to(device)
+        pixels = frame_of(film, track, first + number).to(device)
         behind = behind or Backdrop(pixels)
         behind.add(pixels, fit_of(track, first + number))
     assert behind is not None
@@ -154,8 +149,12 @@ def _spread(count: int, most: int) -> list[int]:
     return np.unique(np.linspace(0, count - 1, most).round().astype(int)).tolist()
 
 
-def _frame(film: Path, track: MotionTrack, number: int) -> Tensor:
-    """A frame of the track's video [3, H, W]."""
+def frame_of(film: Path, track: MotionTrack, number: int) -> Tensor:
+    """A frame of the track's video [3, H, W] in 0..1.
+
+    Raises:
+        UserError: when it cannot be read, or has another size than the track's.
+    """
     with open_film(film, track.first + number, 1) as one:
         pixels = next(iter(one.frames()))
     _require_size(pixels, track, str(film))

@@ -85,9 +85,12 @@ def fitted(
     )
     away, slopes = np.zeros(first.shape[1]), None
     numbers, fits = [], []
-    for k, points in enumerate(track.points):
-        yield f"Fitting the person, frame {k + 1} of {len(track)}", k / len(track)
-        observed = _complex(fit_of(track, k).square.to_picture(points.astype(np.float64)))
+    seen = [
+        _complex(fit_of(track, k).square.to_picture(points.astype(np.float64)))
+        for k, points in enumerate(track.points)
+    ]
+    for k, observed in enumerate(seen):
+        yield f"Fitting the person, frame {k + 1} of {len(track)}", 0.8 * k / len(track)
         search = _Search(head, observed, weights, first[k], slopes)
         search.begin(first[k] + away)
         for _ in range(_ROUNDS if k else _FIRST_ROUNDS):
@@ -100,7 +103,18 @@ def fitted(
     codes = gaussian_filter1d(
         np.stack(numbers)[:, 2:], options.motion_smoothing, axis=0, mode="nearest"
     )
-    fits = smoothed(fits, options.camera_smoothing)
+    fits = list(smoothed(fits, options.camera_smoothing))
+    # Where the head is seen is known far better than how it is turned: the crop follows what the
+    # smoothed numbers show.
+    for k, (fit, code) in enumerate(zip(fits, codes, strict=True)):
+        yield f"Placing the head, frame {k + 1} of {len(track)}", 0.8 + 0.2 * k / len(track)
+        shown = head.points(np.append([fit.yaw / _ANGLES, fit.pitch / _ANGLES], code))
+        if shown is not None and track.found[k]:
+            fits[k] = _placed(fit, shown, seen[k], weights)
+    crops = smoothed(fits, options.motion_smoothing)
+    fits = [
+        replace(crop, yaw=fit.yaw, pitch=fit.pitch) for fit, crop in zip(fits, crops, strict=True)
+    ]
     squares = [(fit_of(track, k).square, fit.square) for k, fit in enumerate(fits)]
     return replace(
         track,
@@ -217,12 +231,19 @@ def _camera(search: _Search, weights: np.ndarray, fit: CameraFit) -> CameraFit:
     shown."""
     if not math.isfinite(search.cost):
         return fit
-    factor, shift = similarity(search.shown, search.observed, weights)
+    yaw, pitch = (float(v) * _ANGLES for v in search.x[:2])
+    placed = _placed(fit, search.shown, search.observed, weights)
+    return replace(placed, yaw=yaw, pitch=pitch)
+
+
+def _placed(
+    fit: CameraFit, shown: np.ndarray, observed: np.ndarray, weights: np.ndarray
+) -> CameraFit:
+    """A camera with the crop that lays what it shows on what was observed."""
+    factor, shift = similarity(shown, observed, weights)
     middle = factor * (0.5 + 0.5j) + shift
     return replace(
         fit,
-        yaw=float(search.x[0]) * _ANGLES,
-        pitch=float(search.x[1]) * _ANGLES,
         centre=(float(middle.real), float(middle.imag)),
         side=float(abs(factor)),
         angle=math.degrees(float(np.angle(factor))),

@@ -62,6 +62,21 @@ def film_of(path: str, track: MotionTrack) -> str:
     return located(track.source, Path(path).parent, opened_before())
 
 
+def require_film(path: str, track: MotionTrack) -> str:
+    """Likewise.
+
+    Raises:
+        UserError: when it is not found.
+    """
+    film = film_of(path, track)
+    if not film:
+        raise UserError(
+            f"The track's video {track.source} was not found: put it beside the track, or choose "
+            "it."
+        )
+    return film
+
+
 def begin(path: str, like: Drive | None = None) -> Drive:
     """A track that drives from its first frame on. The strength, smoothing and so on of `like`,
     which drove until now, are kept.
