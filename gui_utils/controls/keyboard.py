@@ -19,9 +19,9 @@ _MOVES = (
     *(_K.home, _K.end, _K.page_up, _K.page_down),
 )
 _RING_KEYS = frozenset((*_MOVES, _K.tab, _K.space, _K.enter, _K.keypad_enter, _K.escape))
-_DIGITS = (_K._1, _K._2, _K._3, _K._4, _K._5, _K._6, _K._7, _K._8, _K._9)
+_DIGITS = (_K._0, _K._1, _K._2, _K._3, _K._4, _K._5, _K._6, _K._7, _K._8, _K._9)
 _KEYPAD = (
-    *(_K.keypad1, _K.keypad2, _K.keypad3, _K.keypad4, _K.keypad5),
+    *(_K.keypad0, _K.keypad1, _K.keypad2, _K.keypad3, _K.keypad4, _K.keypad5),
     *(_K.keypad6, _K.keypad7, _K.keypad8, _K.keypad9),
 )
 # Dear ImGui names a key after the character on it where that is one of these.
@@ -161,13 +161,13 @@ def enter_pressed() -> bool:
 
 
 def digit_pressed() -> int | None:
-    """The digit 1..9 whose key was pressed in this frame, whatever the modifiers; else None.
+    """The digit 0..9 whose key was pressed in this frame, whatever the modifiers; else None.
 
     Counts the keys of the digit row by where they lie as well as by what is on them: on a French
     keyboard the row gives digits only with Shift, and Dear ImGui takes its keys 4 and 6 for an
     apostrophe and a minus. The keypad counts too.
     """
-    for digit, (key, keypad) in enumerate(zip(_DIGITS, _KEYPAD, strict=True), start=1):
+    for digit, (key, keypad) in enumerate(zip(_DIGITS, _KEYPAD, strict=True)):
         named = glfw.get_key_name(glfw.KEY_0 + digit, 0) or ""
         for candidate in (key, keypad, _NAMED.get(named, key)):
             if imgui.is_key_pressed(candidate, False):

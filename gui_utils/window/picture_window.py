@@ -18,6 +18,8 @@ from gui_utils.window.window import Window
 Color = tuple[float, float, float]
 
 _WINDOWED = (960, 540)
+_NO_TEXT = glfw.MOD_CONTROL | glfw.MOD_ALT | glfw.MOD_SUPER
+"""Modifiers with which a key types no character."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +39,22 @@ class PictureWindow:
         title: Caption.
         monitor: Name of the monitor to cover, as `monitors.names` gives it; empty for a window
             with a frame.
-        pressed: Takes keys pressed while this window has the keyboard, by GLFW's numbers. A click
-            is the key 0, a right click -1.
+        pressed: Takes keys pressed while this window has the keyboard, by GLFW's numbers, and the
+            character that a key types, or "". A click is the key 0, a right click -1.
 
     Raises:
         RuntimeError: No second window can open, or the driver rejects the shaders.
     """
 
     def __init__(
-        self, parent: Window, title: str, monitor: str, pressed: Callable[[int], None]
+        self, parent: Window, title: str, monitor: str, pressed: Callable[[int, str], None]
     ) -> None:
         self.closed = False
         """Whether the user has closed it."""
         self._parent = parent
         self._pressed = pressed
+        self._typing = 0
+        """The key that was pressed and whose character comes next; 0 for none."""
         self._exposed = True
         self._shown: _Shown | None = None
         for hint, value in (
@@ -86,14 +90,16 @@ class PictureWindow:
         self._size = glfw.get_framebuffer_size(self._handle)
         actions = (
             self._on_key,
+            self._on_character,
             self._on_button,
             self._on_close,
             self._on_refresh,
             self._on_size,
         )
         self._callbacks = tuple(map(parent.as_callback, actions))
-        key, button, close, refresh, resized = self._callbacks
+        key, character, button, close, refresh, resized = self._callbacks
         glfw.set_key_callback(self._handle, key)
+        glfw.set_char_callback(self._handle, character)
         glfw.set_mouse_button_callback(self._handle, button)
         glfw.set_window_close_callback(self._handle, close)
         glfw.set_window_refresh_callback(self._handle, refresh)
@@ -190,15 +196,25 @@ class PictureWindow:
         gl.glClear(gl.GL_COLOR_BUFFER_BIT)
         self._painter.draw(quads, size)
 
-    def _on_key(self, _: object, key: int, __: int, action: int, ___: int) -> None:
-        if action == glfw.PRESS:  # a key that is held must not end a show, or run through it
+    def _on_key(self, _: object, key: int, code: int, action: int, held: int) -> None:
+        if action != glfw.PRESS:  # a key that is held must not end a show, or run through it
+            return
+        self._parent.wake()
+        types = not held & _NO_TEXT and glfw.get_key_name(key, code)
+        self._typing = key if types else 0
+        if not types:
+            self._pressed(key, "")
+
+    def _on_character(self, _: object, code: int) -> None:
+        key, self._typing = self._typing, 0
+        if key:
             self._parent.wake()
-            self._pressed(key)
+            self._pressed(key, chr(code))
 
     def _on_button(self, _: object, button: int, action: int, __: int) -> None:
         if action == glfw.PRESS and button in (0, 1):
             self._parent.wake()
-            self._pressed(-button)
+            self._pressed(-button, "")
 
     def _on_close(self, _: object) -> None:
         glfw.set_window_should_close(self._handle, False)

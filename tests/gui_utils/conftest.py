@@ -148,6 +148,19 @@ class Driver:
 
 
 @pytest.fixture
+def layout(display: str) -> Iterator[Callable[[str], None]]:
+    """Sets the keyboard's layout, and the American one in the end."""
+    if shutil.which("setxkbmap") is None:
+        pytest.skip("setxkbmap is not installed, so no other keyboard can be had")
+
+    def choose(name: str) -> None:
+        subprocess.run(["setxkbmap", "-display", display, name], check=True, timeout=20)
+
+    yield choose
+    choose("us")
+
+
+@pytest.fixture
 def make_driver(display: str) -> Iterator[Callable[..., Driver]]:
     """Opens drivers, one at a time, and closes what is left."""
     del display

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -166,19 +164,6 @@ def test_keys_of_an_open_list_and_of_a_text_are_no_shortcuts(panel: Panel) -> No
     assert (panel.shortcuts, panel.digits) == ([], [])
     panel.press("r", "3", "Escape")
     assert (panel.shortcuts, panel.digits) == (["r", "Escape"], [3])
-
-
-@pytest.fixture
-def layout(display: str) -> Iterator[Callable[[str], None]]:
-    """Sets the keyboard's layout, and the American one in the end."""
-    if shutil.which("setxkbmap") is None:
-        pytest.skip("setxkbmap is not installed, so no other keyboard can be had")
-
-    def choose(name: str) -> None:
-        subprocess.run(["setxkbmap", "-display", display, name], check=True, timeout=20)
-
-    yield choose
-    choose("us")
 
 
 @pytest.mark.parametrize("name", ["fr", "us", "de"])

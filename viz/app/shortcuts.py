@@ -83,7 +83,7 @@ KEYS: tuple[Key, ...] = (
     Key("View", "Ctrl+Tab", "Next group of panels", lambda do: do.next_group()),
     Key("View", "Ctrl+Shift+Tab", "Previous group of panels", lambda do: do.next_group(-1)),
     Key("Show", "F5", "Start the show", Commands.start_show),
-    Key("Show", "Shift+F5", "Keep what is shown as a cue", Commands.add_cue),
+    Key("Show", "Shift+F5", "Keep what is shown as a cue", Commands.keep_as_cue),
     Key("Program", "N", "Go to the newest notice", Commands.reach_notice),
     Key("Session", "S", "Save the picture", lambda do: do.capture("picture")),
     Key("Session", "Ctrl+O", "Open", Commands.open_dialog),
@@ -167,7 +167,7 @@ def handle(commands: Commands) -> None:
     if controls.wants_keyboard():
         return
     digit = controls.digit_pressed()
-    if digit is not None:
+    if digit:  # bookmarks begin at 1
         if ctrl:
             commands.store_bookmark(digit)
         else:

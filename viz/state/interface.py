@@ -140,9 +140,9 @@ class Interface:
     talk_minutes: Annotated[float, Range(0, 600, "min", slider=(0, 90), step=1)] = 0.0
     """Length of the talk, for the speaker's clock. 0 shows only the time elapsed."""
     kiosk_pause: Annotated[float, Range(1, 3600, "s", slider=(1, 60), step=1)] = 8.0
-    """How long a cue without a planned time stands in a kiosk."""
+    """How long a kiosk shows a cue that has no planned time."""
     kiosk_idle: Annotated[float, Range(5, 3600, "s", slider=(5, 300), step=5)] = 60.0
-    """How long after a visitor's last touch a kiosk continues by itself."""
+    """How long after a visitor's last touch a kiosk goes on by itself."""
     inspect: Inspect = "off"
     """Shows the values under the pointer, where a click copies the colour (key I), or measures
     between two clicked points of the surface (Shift+I)."""

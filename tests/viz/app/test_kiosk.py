@@ -144,7 +144,7 @@ def test_a_rehearsal_keeps_the_time_of_each_cue(desk: AppDriver) -> None:
     assert used[2] == 0
     show.commands.interface.talk_minutes = 1
     show.frames(3)
-    show.click("Show/Plan as used")
+    show.click("Show/Use as plan")
     planned = [cue.planned for cue in show.commands.state.cues]
     assert sum(planned) == pytest.approx(60, abs=0.5)
     assert planned[0] / planned[1] == pytest.approx(used[0] / used[1], rel=0.2)

@@ -3,6 +3,7 @@ many cues."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from gui_utils import controls
 from gui_utils.controls import keyboard
+from tests.gui_utils import conftest as gui
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver
 from tests.viz.app.test_stage import arrive, begin, index, with_cues
@@ -25,6 +27,7 @@ desk, display, model, start = (
     app_driver.model,
     app_driver.start,
 )
+layout = gui.layout
 
 
 @pytest.fixture
@@ -150,6 +153,35 @@ def test_the_clicker_acts_whatever_has_the_keyboard(show: AppDriver) -> None:
     show.key("Home")
     arrive(show)
     assert index(show) == 0
+
+
+def test_keys_do_what_their_labels_say(show: AppDriver, layout: Callable[[str], None]) -> None:
+    screen = begin(show)
+    standing = show.commands.current_show
+    assert standing is not None
+    show.resize(400, 300)  # smaller frames are drawn sooner
+    b, comma, period, slash, w, y, z = 56, 59, 60, 61, 25, 29, 52  # after the American labels
+    labels = {
+        "fr": [(z, "white"), (period, "black"), (w, "black freezes"), (58, "white freezes")],
+        "de": [(y, "freezes"), (z, "freezes"), (w, "white freezes")],
+        "ru": [(b, "black"), (slash, "")],  # their letters are none of these: by where they lie
+    }
+    for window in (show.window.handle, screen.handle):
+        show.xdo("windowfocus", "--sync", glfw.get_x11_window(window))
+        for name, steps in labels.items():
+            layout(name)
+            show.frames(5)
+            standing.blank, standing.frozen = "", False
+            for code, expected in steps:
+                show.xdo("key", code)
+                seen = f"{standing.blank}{' freezes' if standing.frozen else ''}".strip()
+                assert seen == expected, (name, code)
+            if name == "fr":
+                show.xdo("keydown", "shift", "key", comma, "keyup", "shift")
+                assert standing.blank == "black", "Shift and the semicolon type a period"
+                show.xdo("key", 11, "key", "Return")  # the digits lie above é and à
+                assert index(show) == 1
+        show.key("Home")
 
 
 def test_a_failing_window_asks_nothing_during_a_show(show: AppDriver) -> None:

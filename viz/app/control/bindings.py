@@ -146,7 +146,7 @@ CONTROLS: tuple[Binding, ...] = (
     _press("B", "Random motion"),
     _press("X", "Auto-orbit"),
     _press("Y", "Random person"),
-    _press("left bumper", "Cue before"),
+    _press("left bumper", "Previous cue"),
     _press("right bumper", "Next cue"),
     _press("back", "Undo"),
     _press("start", "Next view"),

@@ -99,7 +99,7 @@ def _row(k: int, cue: Cue, is_shown: bool, commands: Commands, acts: _Acts) -> N
     if not imgui.is_item_visible():
         return
     problem = commands.cue_problem(cue)
-    layout.tooltip(None, problem and f"{problem}: the audience keeps the picture before.")
+    layout.tooltip(None, problem and f"{problem}: the audience keeps the previous picture.")
     colors, draw = style.palette(), imgui.get_window_draw_list()
     fill = colors.fill if is_shown else colors.frame_hover if hovered else colors.frame
     high = (low.x + width, low.y + height)

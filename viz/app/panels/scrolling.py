@@ -27,7 +27,9 @@ def scrolled(name: str, most: float) -> Generator[bool]:
     seen = imgui.begin_child(f"##{name}", (0.0, height), imgui.ChildFlags_.nav_flattened)
     yield seen
     if seen:
-        _heights[key] = imgui.get_cursor_pos_y() - imgui.get_style().item_spacing.y
+        # Without the space below the last item, which the block may have set for itself.
+        drawn = imgui.internal.get_current_window().dc
+        _heights[key] = drawn.cursor_max_pos.y - drawn.cursor_start_pos.y
     imgui.end_child()  # after a failure `controls.guarded` does so, as a table may be open in it
     low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
     registry.record_rect(name, (low.x, low.y, high.x, high.y))

@@ -23,15 +23,15 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     del result
     if not state.cues:
         controls.hint(
-            "Keep views as cues and give them as a show: full screen or on a second monitor, with "
-            "a clicker."
+            "Save views as cues and present them as a show: full screen or on a second monitor, "
+            "with a clicker."
         )
     running = commands.current_show is not None
     button_row(
         Button(
             "Add cue",
             commands.add_cue,
-            "Keeps what is shown, and what moves, as a cue after the chosen one. Shift+F5.",
+            "Saves what is shown, and what is moving, as a cue after the selected one. Shift+F5.",
             icon=icons.ICON_FA_PLUS,
             lit=not state.cues,
         ),
@@ -40,7 +40,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
             commands.end_show if running else commands.start_show,
             "Ends the show. Esc twice."
             if running
-            else "Starts the show at the chosen cue, or at the first if the last is chosen. F5.",
+            else "Starts the show at the selected cue, or at the first if that is the last. F5.",
             icon=icons.ICON_FA_STOP if running else icons.ICON_FA_PERSON_CHALKBOARD,
             enabled=bool(state.cues),
             lit=bool(state.cues),
@@ -48,8 +48,8 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         Button(
             "Rehearse",
             commands.rehearse,
-            "Runs the show from the first cue for you alone, and records how long each cue stood. "
-            "P pauses the clock.",
+            "Runs the show from the first cue and records how long you spend on each. P pauses the "
+            "clock.",
             icon=icons.ICON_FA_STOPWATCH,
             enabled=bool(state.cues) and not running,
         ),
@@ -72,10 +72,10 @@ def _rehearsal(state: SessionState, commands: Commands) -> None:
     if whole.used:
         button_row(
             Button(
-                "Plan as used",
+                "Use as plan",
                 commands.plan_as_used,
-                "Makes the times of the last rehearsal the plan; if the length of the talk is "
-                "set, they are scaled to fill it.",
+                "Makes the times of the last rehearsal the plan, scaled to the length of the talk "
+                "if that is set.",
                 enabled=commands.current_show is None,
             )
         )
@@ -90,7 +90,7 @@ def _chosen(commands: Commands) -> None:
         Button(
             "Update",
             commands.update_cue,
-            "Updates this cue to what is shown; its texts and transition stay.",
+            "Replaces what this cue shows with the present view; its texts and transition stay.",
         ),
         Button("Delete", commands.delete_cue, "Deletes this cue. Undo brings it back."),
     )
@@ -125,15 +125,15 @@ def _text(label: str, cue: Cue, name: str) -> Cue:
 
 def _audience(commands: Commands) -> None:
     interface = commands.interface
-    places = {"": "Second monitor", "here": "This window", "window": "Its own window"}
+    places = {"": "Second monitor", "here": "This window", "window": "A separate window"}
     places |= {name: name for name in commands.shell.monitor_names}
     if interface.audience not in places:
-        places[interface.audience] = f"{interface.audience} (not here)"
+        places[interface.audience] = f"{interface.audience} (not connected)"
     changed, place = controls.combo(
         "Shown on",
         interface.audience,
         {key: controls.printable(text) for key, text in places.items()},
-        tooltip=setting(type(interface), "audience").sentence,
+        tooltip="Where the audience sees the show. Without a second monitor, that is this window.",
     )
     if changed:
         interface.audience = place

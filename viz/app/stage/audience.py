@@ -257,8 +257,8 @@ class Audience:
         others = [name for name in there if name != own]
         return others[0] if others else HERE
 
-    def _press(self, key: int) -> None:
-        show_keys.press(self._commands, key)
+    def _press(self, key: int, character: str) -> None:
+        show_keys.press(self._commands, key, character)
 
     def _end(self) -> None:
         self._close_screen()

@@ -48,6 +48,11 @@ class CueCommands(SessionFiles):
         cues.insert(place, self._present_cue(f"Cue {len(cues) + 1}"))
         self.state.cues, self.cue_index = tuple(cues), place
 
+    def keep_as_cue(self) -> None:
+        """Adds a cue and says so, as the list may be out of sight."""
+        self.add_cue()
+        self.notify("success", f"Added cue {self.cue_index + 1} to the Show panel.")
+
     def update_cue(self) -> None:
         """Stores what is shown in the chosen cue; its texts and transition stay."""
         cue = self.chosen_cue

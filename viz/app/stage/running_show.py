@@ -122,6 +122,8 @@ class Show:
             return "HELD"
         if not self.seen:
             return "STARTING"
+        if self.on_its_way:
+            return "LOADING"
         return "REHEARSAL" if self.rehearsal else "LIVE"
 
 

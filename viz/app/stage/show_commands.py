@@ -157,7 +157,9 @@ class ShowCommands(CueCommands):
     def delete_cue(self) -> None:
         show, place = self.current_show, self.cue_index
         if show is not None and place == show.index:
-            show.message = "The audience sees this cue: go to another one first."
+            show.message = (
+                "The audience is seeing this cue: go to another one before you delete it."
+            )
             return
         super().delete_cue()
         if show is not None:
@@ -220,7 +222,7 @@ class ShowCommands(CueCommands):
         if show is None:
             return
         if show.clock.paused is None:
-            show.message = "P pauses the clock first, then T starts it again."
+            show.message = "Pause the clock with P first; T then restarts it."
         else:
             show.clock.restart(time.perf_counter())
             self._note_cue(show.index)

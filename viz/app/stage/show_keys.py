@@ -20,11 +20,18 @@ _CLICKER = (_K.page_down, _K.page_up)
 _TYPING = 1.0
 """Seconds after the last digit at which the number counts as complete."""
 
+_CHARACTERS = "0123456789"
 _DIGITS = (
     *range(glfw.KEY_0, glfw.KEY_9 + 1),
     *range(glfw.KEY_KP_0, glfw.KEY_KP_9 + 1),
 )
 """GLFW's numbers of the digits and of those of the keypad, both from 0 on."""
+_TYPING_KEYS = tuple(
+    imgui.Key(number)
+    for first, last in ((_K._0, _K.z), (_K.apostrophe, _K.grave_accent), (_K.keypad0, _K.oem102))
+    for number in range(first.value, last.value + 1)
+)
+"""Keys that type a character on some keyboard."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,8 @@ class ShowKey:
     codes: tuple[int, ...]
     """GLFW's key numbers in the audience's window; 0 is a click and -1 a right click."""
     act: Callable[[Commands], object]
+    characters: str = ""
+    """Characters that act whichever key types them, as keyboards differ."""
 
 
 SHOW_KEYS: tuple[ShowKey, ...] = (
@@ -53,7 +62,7 @@ SHOW_KEYS: tuple[ShowKey, ...] = (
     ),
     ShowKey(
         "Page Up, ←, ↑, Backspace",
-        "Cue before",
+        "Previous cue",
         (_K.page_up, _K.left_arrow, _K.up_arrow, _K.backspace),
         (glfw.KEY_PAGE_UP, glfw.KEY_LEFT, glfw.KEY_UP, glfw.KEY_BACKSPACE, -1),
         lambda do: do.previous_cue(),
@@ -68,22 +77,38 @@ SHOW_KEYS: tuple[ShowKey, ...] = (
     ),
     ShowKey(
         "B",
-        "Black, and back (also .)",
+        "Black screen on or off (also .)",
         (_K.b, _K.period),
         (glfw.KEY_B, glfw.KEY_PERIOD),
         lambda do: do.blank("black"),
+        "b.",
     ),
     ShowKey(
         "W",
-        "White, and back (also ,)",
+        "White screen on or off (also ,)",
         (_K.w, _K.comma),
         (glfw.KEY_W, glfw.KEY_COMMA),
         lambda do: do.blank("white"),
+        "w,",
     ),
-    ShowKey("Z", "Freeze, and go on", (_K.z,), (glfw.KEY_Z,), lambda do: do.toggle_freeze()),
-    ShowKey("P", "Pause the clock, and go on", (_K.p,), (glfw.KEY_P,), lambda do: do.pause_clock()),
     ShowKey(
-        "T", "The paused clock begins again", (_K.t,), (glfw.KEY_T,), lambda do: do.restart_clock()
+        "Z",
+        "Freeze or release the picture",
+        (_K.z,),
+        (glfw.KEY_Z,),
+        lambda do: do.toggle_freeze(),
+        "z",
+    ),
+    ShowKey(
+        "P", "Pause or resume the clock", (_K.p,), (glfw.KEY_P,), lambda do: do.pause_clock(), "p"
+    ),
+    ShowKey(
+        "T",
+        "Restart the paused clock at 0",
+        (_K.t,),
+        (glfw.KEY_T,),
+        lambda do: do.restart_clock(),
+        "t",
     ),
     ShowKey(
         "H",
@@ -91,6 +116,7 @@ SHOW_KEYS: tuple[ShowKey, ...] = (
         (_K.h,),
         (glfw.KEY_H,),
         lambda do: do.toggle_speaker(),
+        "h",
     ),
     ShowKey(
         "Esc twice", "End the show", (_K.escape,), (glfw.KEY_ESCAPE,), lambda do: do.escape_show()
@@ -105,9 +131,9 @@ def rows() -> list[tuple[str, str, str]]:
     return [
         *found,
         ("During a show", "Number, Enter", "Go to that cue"),
-        ("During a show", "Ctrl + any other key", "As without a show"),
-        ("During a show", "Ctrl + mouse", "As without a show; without Ctrl only while frozen"),
-        ("In the list of cues", "Alt+↑, Alt+↓", "Move the cue that has the focus ring"),
+        ("During a show", "Ctrl + any other key", "Works as usual"),
+        ("During a show", "Ctrl + mouse", "Works as usual; without Ctrl only while frozen"),
+        ("In the list of cues", "Alt+↑, Alt+↓", "Move the cue with the focus ring"),
         ("In a kiosk", "Ctrl+Shift+Q", "Quit"),
     ]
 
@@ -123,10 +149,27 @@ def handle(commands: Commands) -> None:
         _jump(commands)
     if io.key_ctrl:
         return
+    labelled = [] if types else _labelled(_typed())
     for key in SHOW_KEYS:
         keys = [k for k in key.keys if not types or k in _CLICKER]
-        if commands.current_show is not None and any(imgui.is_key_pressed(k, False) for k in keys):
+        if labelled and key.characters:
+            pressed = key in labelled
+        else:
+            pressed = any(imgui.is_key_pressed(k, False) for k in keys)
+        if pressed and commands.current_show is not None:
             key.act(commands)
+
+
+def _typed() -> str:
+    """The characters of keys pressed in this frame; none of a key that is held."""
+    characters = "".join(map(chr, imgui.get_io().input_queue_characters))
+    pressed = characters and any(imgui.is_key_pressed(key, False) for key in _TYPING_KEYS)
+    return characters if pressed else ""
+
+
+def _labelled(characters: str) -> list[ShowKey]:
+    """The keys of a show that have characters on them."""
+    return [key for key in SHOW_KEYS if any(c in key.characters for c in characters.lower())]
 
 
 def _end_drag() -> None:
@@ -185,18 +228,25 @@ class MouseGuard:
         closed = self._show is not None and self._show.stands and not self._is_open
         if tried and refused and closed and self._show is not None:
             self._show.message = (
-                "During a show the mouse acts here with Ctrl held, or while frozen."
+                "During a show, hold Ctrl to use the mouse here, or freeze the picture first (Z)."
             )
 
 
-def press(commands: Commands, code: int) -> None:
-    """Acts on a key or click in the audience's window."""
+def press(commands: Commands, code: int, character: str = "") -> None:
+    """Acts on a key or click in the audience's window; `character` is what the key types, or ""."""
     show = commands.current_show
-    if show is not None and code in _DIGITS:
+    if show is None:
+        return
+    if character and character in _CHARACTERS:
+        _type(show, character)
+    elif labelled := _labelled(character):
+        labelled[0].act(commands)
+    elif code in _DIGITS:
         _type(show, str(_DIGITS.index(code) % 10))
-    elif show is not None and show.typed and code in (glfw.KEY_ENTER, glfw.KEY_KP_ENTER):
+    elif show.typed and code in (glfw.KEY_ENTER, glfw.KEY_KP_ENTER):
         _go_to_typed(commands, show)
-    else:
+    # By where the key lies only in alphabets without B and W, and for clickers that send a period.
+    elif not character or not character.isascii() or code == glfw.KEY_PERIOD:
         for key in SHOW_KEYS:
             if code in key.codes:
                 key.act(commands)
@@ -207,10 +257,7 @@ def _jump(commands: Commands) -> None:
     the next cue."""
     show, now = commands.current_show, time.perf_counter()
     assert show is not None
-    digits = "".join(
-        c for c in map(chr, imgui.get_io().input_queue_characters) if c in "0123456789"
-    )
-    if digits:
+    if digits := _digits():
         _type(show, digits)
     entered = any(imgui.is_key_pressed(k, False) for k in (_K.enter, _K.keypad_enter))
     if show.typed and (entered or now - show.typed_at > _TYPING):
@@ -219,6 +266,18 @@ def _jump(commands: Commands) -> None:
         commands.next_cue()
     if show.typed:
         controls.request_frame("number of a cue", 0.2)
+
+
+def _digits() -> str:
+    """The digits typed in this frame: by the characters, or on a French keyboard, whose digits need
+    Shift, by where their keys lie."""
+    io = imgui.get_io()
+    typed = "".join(map(chr, io.input_queue_characters))
+    digits = "".join(c for c in typed if c in _CHARACTERS)
+    if digits or not typed or io.key_shift or _labelled(typed):
+        return digits
+    digit = controls.digit_pressed()
+    return "" if digit is None else str(digit)
 
 
 def _type(show: Show, digits: str) -> None:

@@ -62,7 +62,8 @@ def draw(commands: Commands, audience: Audience) -> None:
 def _chip(show: Show, place: tuple[float, float, float, float]) -> None:
     colors = style.palette()
     word = show.word
-    fills = {"LIVE": colors.success, "FROZEN": colors.warning, "STARTING": colors.warning}
+    fills = dict.fromkeys(("FROZEN", "STARTING", "LOADING"), colors.warning)
+    fills |= {"LIVE": colors.success, "REHEARSAL": colors.accent}
     fill = fills.get(word, colors.error)
     draw, pad = imgui.get_window_draw_list(), style.px(6)
     with style.font("bold", style.SMALL_SIZE):

@@ -25,8 +25,8 @@ MISSING = (
     'The virtual camera needs the package pyvirtualcam: pip install "pv3d-visualizer[camera]".'
 )
 _NO_DEVICE = (
-    "No virtual camera is installed on this computer. On Linux, load one by "
-    "`sudo modprobe v4l2loopback`; on Windows and macOS, OBS Studio brings one."
+    "No virtual camera is installed on this computer. On Linux, load one with "
+    "`sudo modprobe v4l2loopback`; on Windows and macOS, OBS Studio includes one."
 )
 
 

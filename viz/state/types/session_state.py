@@ -190,11 +190,11 @@ class Cue:
     plays: CuePlay = "nothing"
     """What moves while the cue is shown."""
     title: str = ""
-    """Caption that the audience reads, in large letters."""
+    """Caption for the audience, in large letters."""
     line: str = ""
     """Second, smaller line of the caption."""
     note: str = ""
-    """For the speaker alone."""
+    """Note that only the speaker sees."""
     planned: Annotated[float, Range(0, 7200, "s", slider=(0, 600), step=1)] = 0.0
     """Planned duration of the cue; 0 for none."""
     used: Annotated[float, Range(0, 86_400, "s")] = 0.0
