@@ -16,6 +16,10 @@ from gui_utils.gl.texture import Texture
 
 _PAGE_SIDE = 2048
 """Pixels; every OpenGL 3.3 driver has textures of this size."""
+_MOST_PAGES = 4
+_SIDE = 128
+"""Of a cell, pixels."""
+_ACROSS = _PAGE_SIDE // _SIDE
 
 
 @dataclass(frozen=True)
@@ -39,16 +43,12 @@ class _Cell:
 
 
 class Atlas:
-    """Images of at most `side` x `side` pixels; larger ones are reduced. Holds at least `most`
-    images.
+    """Images of at most 128 x 128 pixels; larger ones are reduced.
 
     Create and use it on the window's thread while the window is open.
     """
 
-    def __init__(self, side: int = 128, most: int = 1024) -> None:
-        self._side = side
-        self._across = _PAGE_SIDE // side
-        self._most = -(-most // self._across**2) * self._across**2
+    def __init__(self) -> None:
         self._pages: list[Texture] = []
         self._cells: OrderedDict[int, _Cell] = OrderedDict()
         """By the identity of their pixels, the one drawn least recently first."""
@@ -81,8 +81,8 @@ class Atlas:
         """A free cell; the one drawn least recently if all are taken."""
         if self._free:
             return self._free.pop()
-        count = self._across**2
-        if len(self._pages) * count < self._most:
+        count = _ACROSS**2
+        if len(self._pages) < _MOST_PAGES:
             page = Texture()
             page.update(np.zeros((_PAGE_SIDE, _PAGE_SIDE, 3), np.uint8))
             first = len(self._pages) * count
@@ -96,13 +96,13 @@ class Atlas:
         return oldest.place
 
     def _upload(self, place: int, pixels: np.ndarray) -> AtlasImage:
-        if max(pixels.shape[:2]) > self._side:
+        if max(pixels.shape[:2]) > _SIDE:
             picture = Image.fromarray(pixels)
-            picture.thumbnail((self._side, self._side), Image.Resampling.LANCZOS)
+            picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
             pixels = np.asarray(picture)
         height, width = pixels.shape[:2]
-        page, index = divmod(place, self._across**2)
-        y, x = (self._side * k for k in divmod(index, self._across))
+        page, index = divmod(place, _ACROSS**2)
+        y, x = (_SIDE * k for k in divmod(index, _ACROSS))
         texture = self._pages[page]
         texture.replace(x, y, pixels)
         # Half a pixel inside, so that smooth enlargement takes nothing from the neighbours.

@@ -12,6 +12,7 @@ from OpenGL.GL import shaders
 
 from gui_utils.gl.saved_state import saved_state
 from gui_utils.gl.software import is_software
+from gui_utils.gl.texture import read_rgb
 
 Mode = Literal["shaded", "colored", "wireframe", "normals"]
 
@@ -273,13 +274,9 @@ class MeshView:
 
     def read_pixels(self) -> np.ndarray:
         """What was drawn last, uint8 [H, W, 3], top row first."""
-        width, height = self._size
-        pixels = np.empty((height, width, 3), np.uint8)
         with saved_state():
             gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._framebuffers[1])
-            gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
-            gl.glReadPixels(0, 0, width, height, gl.GL_RGB, gl.GL_UNSIGNED_BYTE, pixels)
-        return pixels
+            return read_rgb(*self._size)
 
     def delete(self) -> None:
         """Free it; further calls do nothing."""

@@ -110,6 +110,35 @@ class Texture:
             self._name = 0
 
 
+def read_rgb(width: int, height: int) -> np.ndarray:
+    """The pixels of the bound framebuffer, uint8 [H, W, 3], its lowest row first."""
+    pixels = np.empty((height, width, 3), np.uint8)
+    gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
+    gl.glReadPixels(0, 0, width, height, gl.GL_RGB, gl.GL_UNSIGNED_BYTE, pixels)
+    return pixels
+
+
+class ShownPicture:
+    """A picture on the GPU that is uploaded when it is first shown."""
+
+    def __init__(self) -> None:
+        self._texture: Texture | None = None
+        self._pixels: np.ndarray | None = None
+
+    def ref(self, pixels: np.ndarray) -> imgui.ImTextureRef:
+        """The picture of an array, uint8 [H, W, 3], which must not change any more."""
+        self._texture = self._texture or Texture()
+        if self._pixels is not pixels:
+            self._texture.update(pixels)
+            self._pixels = pixels
+        return self._texture.ref
+
+    def delete(self) -> None:
+        """Free the GPU memory."""
+        if self._texture is not None:
+            self._texture.delete()
+
+
 class _bound:  # noqa: N801 - reads as a verb in `with`
     """Bind a texture for a block, then the one that was bound before."""
 

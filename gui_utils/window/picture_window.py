@@ -12,6 +12,7 @@ from OpenGL import GL as gl  # noqa: N811 - the usual name
 
 from gui_utils.controls.style import printable
 from gui_utils.gl.quads import Quad, QuadPainter
+from gui_utils.gl.texture import read_rgb
 from gui_utils.window import monitors
 from gui_utils.window.window import Window
 
@@ -171,10 +172,8 @@ class PictureWindow:
         glfw.make_context_current(self._handle)
         try:
             self._draw((width, height))
-            pixels = np.empty((height, width, 3), np.uint8)
-            gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
             gl.glReadBuffer(gl.GL_BACK)
-            gl.glReadPixels(0, 0, width, height, gl.GL_RGB, gl.GL_UNSIGNED_BYTE, pixels)
+            pixels = read_rgb(width, height)
         finally:
             glfw.make_context_current(self._parent.handle)
         return np.ascontiguousarray(pixels[::-1])

@@ -21,7 +21,7 @@ from gui_utils.controls import redraw, style
 from gui_utils.controls.guard import quiet_recovery
 from gui_utils.gl.quads import Box, Quad, QuadPainter
 from gui_utils.gl.software import is_software
-from gui_utils.gl.texture import Texture
+from gui_utils.gl.texture import Texture, read_rgb
 from gui_utils.window.display import DisplayError
 from gui_utils.window.missing_glyphs import FindFonts, MissingGlyphs
 from gui_utils.window.placed_window import PlacedWindow
@@ -243,9 +243,7 @@ class Window(PlacedWindow):
                 gl.GL_FRAMEBUFFER, gl.GL_COLOR_ATTACHMENT0, gl.GL_RENDERBUFFER, buffer
             )
             self._draw(width, height)
-            pixels = np.empty((height, width, 3), np.uint8)
-            gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
-            gl.glReadPixels(0, 0, width, height, gl.GL_RGB, gl.GL_UNSIGNED_BYTE, pixels)
+            pixels = read_rgb(width, height)
         finally:
             gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
             gl.glDeleteFramebuffers(1, [framebuffer])

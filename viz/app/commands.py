@@ -5,9 +5,9 @@ Panels, shortcuts, dialogs and tests call these; the window's loop shows what co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -115,7 +115,7 @@ class Commands(
 
     def _save_ws(self, path: str) -> None:
         target = completed(path, ".npz", ".npy")
-        self.worker.start(SaveWsJob(self.state.snapshot(), target), self._tell_saved)
+        self.worker.start(SaveWsJob(self.state.snapshot(), target), self.tell_saved)
 
     def capture(self, kind: CaptureKind) -> None:
         """Saves a picture of the present state; a picture of the window is saved once it has been
@@ -124,7 +124,7 @@ class Commands(
             self.window_capture = True
             return
         path = self._capture_path(kind)
-        self.worker.start(CaptureJob(kind, self.state.snapshot(), str(path)), self._tell_saved)
+        self.worker.start(CaptureJob(kind, self.state.snapshot(), str(path)), self.tell_saved)
 
     def capture_window(self, pixels: np.ndarray) -> None:
         """Saves the window's pixels, uint8 [H, W, 3]."""
@@ -135,7 +135,7 @@ class Commands(
             (height, width),
             np.ascontiguousarray(pixels).tobytes(),
         )
-        self.worker.start(job, self._tell_saved)
+        self.worker.start(job, self.tell_saved)
 
     def _capture_path(self, kind: CaptureKind) -> Path:
         name = naming.default_name(self.state, kind, self._model_name)
@@ -144,9 +144,6 @@ class Commands(
     @property
     def _model_name(self) -> str:
         return self.model.name if self.model else ""
-
-    def _tell_saved(self, path: str) -> None:
-        self.notify("success", f"Saved {Path(path).name}.", path)
 
     @property
     def capture_folder(self) -> str:
@@ -170,29 +167,33 @@ class Commands(
         """
         choices = self.exports
         path = choices.target(self.state, self.capture_folder, self._model_name).absolute()
-        options = choices.current
+        options, state = choices.current, self.state.snapshot()
+
+        def start(path: Path, overwrite: bool = False) -> None:
+            job = ExportJob.of(choices.what, options, state, path, overwrite=overwrite)
+            self.worker.start(job, self._tell_exported)
+
+        def begin() -> None:
+            if writing.exists(path):
+                self._ask_to_replace(path, start)
+            else:
+                start(path)
+
         found = problems(choices, self.state, self.model, path)
         if found:
             self.notify("error", found[0])
         else:
-            self.guarded(lambda: self._export_to(choices.what, options, path))
+            self.guarded(begin)
         self.remember()
 
-    def _export_to(self, what: str, options: Any, path: Path) -> None:
-        if writing.exists(path):
-            self._ask_to_replace(what, options, path)
-        else:
-            self._export(what, options, path)
-
-    def _ask_to_replace(self, what: str, options: Any, path: Path) -> None:
+    def _ask_to_replace(self, path: Path, start: Callable[..., object]) -> None:
         kind = "folder" if path.is_dir() else "file"
-        state = self.state.snapshot()
 
         def answered(choice: str) -> None:
             if choice == "Keep both":
-                self._start_export(ExportJob.of(what, options, state, naming.unused(path)))
+                start(naming.unused(path))
             elif choice == "Replace":
-                self._start_export(ExportJob.of(what, options, state, path, overwrite=True))
+                start(path, overwrite=True)
 
         self.question = Question(
             f"Replace the {kind}?",
@@ -201,12 +202,6 @@ class Commands(
             answered,
             default="Keep both",
         )
-
-    def _export(self, what: str, options: Any, path: Path) -> None:
-        self._start_export(ExportJob.of(what, options, self.state, path))
-
-    def _start_export(self, job: ExportJob) -> None:
-        self.worker.start(job, self._tell_exported)
 
     def _tell_exported(self, path: str) -> None:
         def show() -> None:

@@ -284,6 +284,10 @@ class ProgramCommands:
             log.error("%s\n%s", sentence, details)
         self.notify("error", sentence, details)
 
+    def tell_saved(self, path: str | Path) -> None:
+        """Tells the user that a file was saved."""
+        self.notify("success", f"Saved {Path(path).name}.", str(path))
+
     def guarded(self, act: Callable[[], object]) -> None:
         """Runs an action whose failure the user can fix."""
         try:

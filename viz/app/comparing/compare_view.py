@@ -9,17 +9,13 @@ from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 from PIL import Image
 
-from gui_utils import controls
-from gui_utils.controls import style
 from gui_utils.controls.registry import record_rect
 from gui_utils.gl.texture import Texture
 from viz.app.commands import Commands
-from viz.app.viewport.overlays import MARGIN, Badge, Rect
+from viz.app.viewport.overlays import Badge, Rect
 from viz.state.comparing.differences import difference
 from viz.state.comparing.measured import Figures
 from viz.state.types import Display, SessionState
-
-_OFFER = "Open a second model to compare"
 
 
 class DifferenceView:
@@ -92,21 +88,3 @@ def badges(state: SessionState, commands: Commands) -> list[Badge]:
         return []
     text = "   ".join(f"{name} {value}" for name, value in figures_text(commands.figures))
     return [Badge(text, icons.ICON_FA_SCALE_BALANCED, "info")]
-
-
-def offer_second(tile: Rect, commands: Commands) -> None:
-    """A button over a single picture that asks for the second model."""
-    room = tile[2] - tile[0] - style.px(2 * MARGIN)
-    with style.font("body", style.SMALL_SIZE):
-        width = imgui.calc_text_size(_OFFER).x + style.px(40)
-        if width > room:
-            return
-        imgui.set_cursor_screen_pos(((tile[0] + tile[2] - width) / 2, tile[1] + style.px(MARGIN)))
-        if controls.button(
-            f"{_OFFER}##Offer",
-            icon=icons.ICON_FA_SCALE_BALANCED,
-            width=width / style.scale(),
-            tooltip="Shows another checkpoint beside this one, with the same codes, time and "
-            "camera.",
-        ):
-            commands.compare_dialog()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class ControlCommands(SessionFiles):
         """Opens and closes inputs."""
         if wanted != self.control.settings:
             self.control.configure(wanted)
-            self.preferences.control = self.control.plain()
+            self.preferences.control = asdict(wanted)
             self.remember()
 
     @property
@@ -122,6 +122,6 @@ class ControlCommands(SessionFiles):
             self.set_control(replace(self.control.settings, file=target))
             self.control.change(self.control.bindings)
             self.control.save()
-            self.notify("success", f"Saved {Path(target).name}.", target)
+            self.tell_saved(target)
 
         self._ask_for_file("save", "Save bindings", _BINDINGS, take, "controls.json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -163,10 +163,6 @@ class LiveControl:
     def is_open(self) -> bool:
         """Whether any input is switched on."""
         return bool(self.midi or self.osc or self.gamepads)
-
-    def plain(self) -> dict[str, Any]:
-        """The settings as plain data."""
-        return asdict(self.settings)
 
     def restore(self, plain: dict[str, Any]) -> None:
         """Opens what was open when the program was closed; unusable settings are ignored."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
 from gui_utils.controls.registry import record_rect
-from gui_utils.gl.texture import Texture
+from gui_utils.gl.texture import ShownPicture
 from viz.app.commands import Commands
 from viz.app.viewport.overlays import MARGIN, Rect, pill, pill_size
 from viz.portrait.live.live_messages import SeenFace
@@ -23,8 +22,7 @@ class CameraSign:
     """Draws the indicator; needs the window's OpenGL context."""
 
     def __init__(self) -> None:
-        self._texture: Texture | None = None
-        self._pixels: np.ndarray | None = None
+        self._picture = ShownPicture()
 
     def draw(self, area: Rect, commands: Commands, *, alone: bool = False) -> None:
         """Draws it in the lower right corner of an area, while the camera is open. `alone` leaves
@@ -43,21 +41,16 @@ class CameraSign:
 
     def close(self) -> None:
         """Frees the GPU memory."""
-        if self._texture is not None:
-            self._texture.delete()
+        self._picture.delete()
 
     def _draw_picture(self, seen: SeenFace, right: float, bottom: float) -> float:
         """Draws the small picture with the face's points; returns its top edge."""
-        self._texture = self._texture or Texture()
-        if self._pixels is not seen.picture:
-            self._texture.update(seen.picture)
-            self._pixels = seen.picture
         rows, columns = seen.picture.shape[:2]
         width = style.px(_WIDTH) * min(1.0, columns / rows)
         height = width * rows / columns
         left, top = right - width, bottom - height
         draw, colors = imgui.get_window_draw_list(), style.palette()
-        draw.add_image(self._texture.ref, (left, top), (right, bottom))
+        draw.add_image(self._picture.ref(seen.picture), (left, top), (right, bottom))
         draw.add_rect((left, top), (right, bottom), style.with_alpha(colors.border, 0.8))
         for x, y in seen.landmarks[::3].tolist():
             dot = (left + x * width, top + y * height)

@@ -263,7 +263,7 @@ class LiveCommands(SessionFiles):
             if event.code is not None:
                 self._drive(event, event.code)
         elif isinstance(event, TrackSaved):
-            self.notify("success", f"Saved {Path(event.path).name}.", event.path)
+            self.tell_saved(event.path)
         elif isinstance(event, CameraFailed):
             self.notify("error", event.sentence, event.details)
             if event.over:

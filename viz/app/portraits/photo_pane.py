@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from imgui_bundle import imgui
 
 from gui_utils.controls import style
 from gui_utils.controls.registry import record, record_rect, scope
-from gui_utils.gl.texture import Texture
+from gui_utils.gl.texture import ShownPicture
 from viz.app.commands import Commands
 from viz.app.portraits.photo_at_work import Portrait, with_box, with_eye
 from viz.app.viewport import overlays
@@ -31,7 +30,7 @@ class PhotoPane:
     """Draws the photo, and the person while it is being made; needs the window's OpenGL context."""
 
     def __init__(self) -> None:
-        self._photo, self._live = _Picture(), _Picture()
+        self._photo, self._live = ShownPicture(), ShownPicture()
 
     def draw(self, commands: Commands) -> None:
         """Fills the current window's content region with the photo; dragging corrects its face."""
@@ -70,25 +69,6 @@ class PhotoPane:
         """Frees the GPU memory."""
         self._photo.delete()
         self._live.delete()
-
-
-class _Picture:
-    """A picture on the GPU, uploaded when it changes."""
-
-    def __init__(self) -> None:
-        self._texture: Texture | None = None
-        self._pixels: np.ndarray | None = None
-
-    def ref(self, pixels: np.ndarray) -> imgui.ImTextureRef:
-        self._texture = self._texture or Texture()
-        if self._pixels is not pixels:
-            self._texture.update(pixels)
-            self._pixels = pixels
-        return self._texture.ref
-
-    def delete(self) -> None:
-        if self._texture is not None:
-            self._texture.delete()
 
 
 class _Marks:

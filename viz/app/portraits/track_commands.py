@@ -187,14 +187,11 @@ class TrackCommands(PortraitCommands):
 
         def start(path: str) -> None:
             job = IntoVideoJob(state, completed(path, ".mp4", ".mov"), film)
-            self.worker.start(job, self._tell_pasted)
+            self.worker.start(job, self.tell_saved)
 
         name = f"{_name(film)} driven.mp4"
         filters: Filters = (("Videos", ("*.mp4", "*.mov")),)
         self._ask_for_file("save", "Save the video", filters, start, name)
-
-    def _tell_pasted(self, path: str) -> None:
-        self.notify("success", f"Saved {Path(path).name}.", path)
 
 
 def is_video(path: str) -> bool:

@@ -221,14 +221,14 @@ class SessionFiles(PathCommands):
         path = completed(path, ".json")
         session.save_session(path, self.state)
         self.mark_saved(path)
-        self.notify("success", f"Saved {Path(path).name}.", path)
+        self.tell_saved(path)
 
     def rescue(self) -> None:
         """Saves the session beside the settings, as a last resort."""
         path = self._settings.with_name("rescued session.json")
         session.save_session(path, self.state)
         self.mark_saved()
-        self.notify("success", f"Saved {path.name}.", str(path))
+        self.tell_saved(path)
 
     def quit(self) -> None:
         """Ends the program; asks first if something would be lost."""

@@ -223,14 +223,8 @@ def _tell(frame: int, track: MotionTrack, scale: _Scale) -> None:
 
 
 def _draw_lane(scale: _Scale, ends: tuple[int, int], active: bool) -> None:
-    colors, draw = style.palette(), imgui.get_window_draw_list()
-    rounding = style.px(4)
-    box = ((scale.left, scale.top), (scale.right, scale.bottom))
-    draw.add_rect_filled(*box, ink(colors.raised), rounding)
-    fill = colors.accent_soft if active else colors.frame
-    first, last = scale.x(ends[0]), scale.x(ends[1])
-    draw.add_rect_filled((first, scale.top), (last, scale.bottom), ink(fill))
-    draw.add_rect(*box, ink(colors.border), rounding)
+    fill = style.palette().accent_soft if active else style.palette().frame
+    scale.ground(scale.x(ends[0]), scale.x(ends[1]), fill)
 
 
 def _draw_playhead(scale: _Scale, frame: int, active: bool, lit: bool) -> None:

@@ -33,6 +33,15 @@ class Lane:
         """The fraction at a position, 0..1."""
         return min(max((x - self.left) / max(self.right - self.left, 1.0), 0.0), 1.0)
 
+    def ground(self, first: float, last: float, fill: int) -> None:
+        """Draws the lane itself, with a band between two positions."""
+        colors, draw, rounding = style.palette(), imgui.get_window_draw_list(), style.px(4)
+        box = ((self.left, self.top), (self.right, self.bottom))
+        draw.add_rect_filled(*box, ink(colors.raised), rounding)
+        if last > first:
+            draw.add_rect_filled((first, self.top), (last, self.bottom), ink(fill))
+        draw.add_rect(*box, ink(colors.border), rounding)
+
     def line(self, x: float) -> None:
         """Draws a faint line across the lane: where a click would go."""
         color = ink(style.with_alpha(style.palette().text, 0.6))

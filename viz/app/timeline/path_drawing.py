@@ -69,15 +69,8 @@ def draw_label(at: tuple[float, float], icon: str, text: str, lit: bool) -> None
 
 
 def draw_lane(scale: Scale, state: SessionState, interface: Interface) -> None:
-    colors = style.palette()
-    draw = imgui.get_window_draw_list()
-    rounding = style.px(4)
-    box = ((scale.left, scale.top), (scale.right, scale.bottom))
-    draw.add_rect_filled(*box, ink(colors.raised), rounding)
-    if state.keyframes:
-        first, end = scale.x(0.0), scale.x(camera_path.duration(state))
-        draw.add_rect_filled((first, scale.top), (end, scale.bottom), ink(colors.frame), rounding)
-    draw.add_rect(*box, ink(colors.border), rounding)
+    end = camera_path.duration(state) if state.keyframes else 0.0
+    scale.ground(scale.left, scale.x(end), style.palette().frame)
     _draw_ruler(scale)
     keys = state.keyframes
     for key, following in pairwise(keys):

@@ -3,9 +3,9 @@ and the time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
@@ -77,29 +77,27 @@ class BarParts:
             total += style.px(_SPEED_WIDTH + _GROUP_GAP)
         if self.path:
             total += button + style.px(_GROUP_GAP)
-        letters = {"full": 16, "short": 8, "none": 0}[self.readout]
-        if letters:
-            total += letters * letter + style.px(_GROUP_GAP)
+        if self.letters:
+            total += self.letters * letter + style.px(_GROUP_GAP)
         return total
+
+    @property
+    def letters(self) -> int:
+        """Width of the readout in digits."""
+        return {"full": 16, "short": 8, "none": 0}[self.readout]
 
 
 def choose_parts(width: float, button: float, letter: float) -> BarParts:
     """As many parts as fit beside the track in `width` Dear ImGui units."""
     parts = BarParts()
-    concessions: tuple[Callable[[BarParts], BarParts], ...] = (
-        lambda p: replace(p, loop="one"),
-        lambda p: replace(p, ends=False),
-        lambda p: replace(p, readout="short"),
-        lambda p: replace(p, speed=False),
-        lambda p: replace(p, steps=False),
-        lambda p: replace(p, loop="none"),
-        lambda p: replace(p, readout="none"),
-        lambda p: replace(p, path=False),
+    concessions: tuple[dict[str, Any], ...] = (
+        *({"loop": "one"}, {"ends": False}, {"readout": "short"}, {"speed": False}),
+        *({"steps": False}, {"loop": "none"}, {"readout": "none"}, {"path": False}),
     )
-    for concede in concessions:
+    for concession in concessions:
         if parts.width(button, letter) + style.px(_TRACK_WIDTH) <= width:
             break
-        parts = concede(parts)
+        parts = replace(parts, **concession)
     return parts
 
 
@@ -146,12 +144,12 @@ class Timeline:
         right = low.x + size.x
         parts = choose_parts(right - left, imgui.get_frame_height(), letter)
         middle = top + height / 2
-        readout = {"full": 16, "short": 8, "none": 0}[parts.readout] * letter
+        readout = parts.letters * letter
         if named:
             plays = commands.interface.playing and not driven.plays(state)
             draw_label((low.x, middle), icons.ICON_FA_FILM, "Clip", plays)
-        place = (left, right), middle
-        track, scrubbing = self._clip(state, commands, clock, parts, *place, ready)
+        span = (left, right)
+        track, scrubbing = self._clip(state, commands, clock, parts, span, middle, readout, ready)
         if driver:
             rect = (left, top - driver, right, top)
             scrubbing |= self._driver.draw(state, commands, rect, track, readout)
@@ -180,14 +178,12 @@ class Timeline:
         parts: BarParts,
         span: tuple[float, float],
         middle: float,
+        readout: float,
         ready: Sequence[bool],
     ) -> tuple[tuple[float, float], bool]:
         """The clip's line; returns left and right of its track, and whether it is being
         scrubbed."""
         still = commands.model is not None and not commands.model.moves
-        with style.font("mono"):
-            letter = imgui.calc_text_size("0").x
-        readout = {"full": 16, "short": 8, "none": 0}[parts.readout] * letter
         right = span[1] - readout - (style.px(_GROUP_GAP) if readout else 0.0)
         scrubbing = False
         imgui.begin_disabled(still)

@@ -11,7 +11,7 @@ from imgui_bundle import imgui
 from gui_utils.controls import style
 from gui_utils.controls.registry import record_rect
 from viz.app.commands import Commands
-from viz.app.viewport.overlays import Rect, pill, pill_size
+from viz.app.viewport.overlays import Rect, pill, pill_size, plate
 from viz.app.viewport.readings import Point, Reading, place_of, read
 from viz.state.types import PixelValues, Shot
 
@@ -148,9 +148,7 @@ def _draw_values(
         x = _beside(at[0], width, (area[0], area[2]))
         y = _beside(at[1], height, (area[1], area[3]))
         corner = (x + width, y + height)
-        rounding = style.px(6)
-        draw.add_rect_filled((x, y), corner, style.with_alpha(colors.popup, 0.93), rounding)
-        draw.add_rect((x, y), corner, style.with_alpha(colors.border, 0.9), rounding)
+        plate((x, y, *corner), 0.93, style.px(6))
         for index, (name, text) in enumerate(rows):
             top = round(y + pad + index * line)
             draw.add_text((x + pad, top), colors.text_dim, name)

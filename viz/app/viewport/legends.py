@@ -10,7 +10,7 @@ from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.controls.layout import tooltip
 from gui_utils.controls.registry import record_rect
-from viz.app.viewport.overlays import MARGIN, Rect
+from viz.app.viewport.overlays import MARGIN, Rect, plate
 from viz.state.maps.map_settings import MapSettings, MapView
 from viz.state.types import Shot
 
@@ -114,8 +114,5 @@ def draw_normals_legend(tile: Rect, name: str, keep_left: float = 0.0) -> None:
 
 
 def _plate(low: tuple[float, float], high: tuple[float, float], name: str) -> None:
-    """A background on which text can be read over any picture."""
-    colors, draw, rounding = style.palette(), imgui.get_window_draw_list(), style.px(6)
-    draw.add_rect_filled(low, high, style.with_alpha(colors.popup, 0.9), rounding)
-    draw.add_rect(low, high, style.with_alpha(colors.border, 0.8), rounding)
+    plate((*low, *high), 0.9, style.px(6))
     record_rect(name, (*low, *high))

@@ -33,6 +33,14 @@ class Badge:
     """Palette colour of the icon."""
 
 
+def plate(rect: Rect, opacity: float, rounding: float) -> None:
+    """A background on which text can be read over any picture."""
+    colors, draw = style.palette(), imgui.get_window_draw_list()
+    low, high = rect[:2], rect[2:]
+    draw.add_rect_filled(low, high, style.with_alpha(colors.popup, opacity), rounding)
+    draw.add_rect(low, high, style.with_alpha(colors.border, 0.8), rounding)
+
+
 def pill_size(text: str, icon: str = "") -> tuple[float, float]:
     """Width and height of a pill, Dear ImGui units."""
     with style.font("body", style.SMALL_SIZE):
@@ -46,11 +54,8 @@ def pill(at: tuple[float, float], text: str, *, icon: str = "", level: str = "te
     """Small text on a rounded background, readable on any picture; `at` is its top left corner."""
     width, height = pill_size(text, icon)
     x, y = round(at[0]), round(at[1])
-    colors = style.palette()
-    draw = imgui.get_window_draw_list()
-    corner = (x + width, y + height)
-    draw.add_rect_filled((x, y), corner, style.with_alpha(colors.popup, 0.88), height / 2)
-    draw.add_rect((x, y), corner, style.with_alpha(colors.border, 0.8), height / 2)
+    colors, draw = style.palette(), imgui.get_window_draw_list()
+    plate((x, y, x + width, y + height), 0.88, height / 2)
     with style.font("body", style.SMALL_SIZE):
         text_y = round(y + (height - imgui.get_font_size()) / 2)
         pen = x + style.px(8)
@@ -147,21 +152,16 @@ def draw_split_labels(
         pill((x + gap, y), names[1])
 
 
-def before_button(tile: Rect) -> bool:
-    """A button that keeps the picture as "before"; returns whether it was pressed."""
-    label = "Keep this picture as \u201cbefore\u201d"
+def top_button(tile: Rect, label: str, icon: str, tooltip: str) -> bool:
+    """A button at the top of a picture, "Text##name", if there is room; returns whether it was
+    pressed."""
     room = tile[2] - tile[0] - style.px(2 * MARGIN)
     with style.font("body", style.SMALL_SIZE):
-        width = imgui.calc_text_size(label).x + style.px(40)
+        width = imgui.calc_text_size(label.partition("##")[0]).x + style.px(40)
         if width > room:
             return False
         imgui.set_cursor_screen_pos(((tile[0] + tile[2] - width) / 2, tile[1] + style.px(MARGIN)))
-        return controls.button(
-            f"{label}##Keep",
-            icon=icons.ICON_FA_THUMBTACK,
-            width=width / style.scale(),
-            tooltip="Both sides show the same. Keep this picture as the left side, then change it.",
-        )
+        return controls.button(label, icon=icon, width=width / style.scale(), tooltip=tooltip)
 
 
 def draw_waiting(area: Rect, commands: Commands) -> None:

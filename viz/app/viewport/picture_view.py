@@ -277,7 +277,7 @@ class Viewport:
             if not (has_inset and index == 0):  # the inset's area
                 _draw_legend(index, tile, slot, 0.0 if index else kept)
         if state.display.layout == "models" and state.compare is None:
-            compare_view.offer_second(tiles[0], commands)
+            _offer_second(tiles[0], commands)
         return False
 
     def _draw_difference(
@@ -318,7 +318,12 @@ class Viewport:
         if moved != state.display.split:
             state.display = replace(state.display, split=moved)
         unset = state.display.layout == "split" and state.before is None
-        if unset and overlays.before_button(tile):
+        if unset and overlays.top_button(
+            tile,
+            "Keep this picture as \u201cbefore\u201d##Keep",
+            icons.ICON_FA_THUMBTACK,
+            "Both sides show the same. Keep this picture as the left side, then change it.",
+        ):
             commands.set_before()
         return held
 
@@ -435,6 +440,13 @@ class Viewport:
             self._previews_since = now
         since = self._previews_since
         return since is not None and now - since > _LASTING
+
+
+def _offer_second(tile: Rect, commands: Commands) -> None:
+    label = "Open a second model to compare##Offer"
+    about = "Shows another checkpoint beside this one, with the same codes, time and camera."
+    if overlays.top_button(tile, label, icons.ICON_FA_SCALE_BALANCED, about):
+        commands.compare_dialog()
 
 
 def _places(area: Rect, state: SessionState) -> list[Rect]:
