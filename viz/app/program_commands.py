@@ -372,6 +372,10 @@ class ProgramCommands:
         """Paths of models opened before, newest first."""
         return self.preferences.recent
 
+    def recent_files(self, suffix: str) -> list[str]:
+        """Paths of person files, or of motion tracks, opened before, newest first."""
+        return [p for p in self.preferences.ws if Path(p).suffix.lower() == suffix]
+
     def open_model(self, path: str) -> None:
         """Loads a model, or the newest one of a training run's folder; empty for the untrained
         one."""

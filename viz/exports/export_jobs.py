@@ -112,7 +112,7 @@ class FindDirectionsJob(Job):
 @dataclass(frozen=True)
 class FiguresJob(Job):
     """Measures how much two pictures differ; the result is JSON of
-    `viz.state.comparing.measured.Figures`."""
+    `viz.state.comparing.comparison.Figures`."""
 
     title: ClassVar[str] = "Comparing the pictures"
     loses: ClassVar[bool] = False

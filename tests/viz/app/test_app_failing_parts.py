@@ -16,7 +16,7 @@ from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
 from viz.app import panels, screen
 from viz.app.panels import sidebar
-from viz.app.panels.scrolling import scrolled
+from viz.app.panels.widgets import scrolled
 from viz.app.stage import speaker
 
 desk, display, model, start = (

@@ -68,7 +68,7 @@ def test_a_track_is_dropped_scrubbed_trimmed_undone_and_played(desk, track):
     dropped(desk, track)
     first = desk.picture()
     assert not np.array_equal(first, before)
-    assert "talk" in desk.commands.recent_tracks[0]
+    assert "talk" in desk.commands.recent_files(".track")[0]
     desk.move("Track/Lane", x=0.5)
     desk.click("Track/Lane", x=0.5)
     assert 4 <= drive(desk).frame <= 7 and not np.array_equal(desk.picture(), first)

@@ -13,8 +13,8 @@ from tests.viz.exports.export_driver import frame
 from viz.exports.frame_options import Look
 from viz.render.renderer import Renderer
 from viz.state import layouts
-from viz.state.maps.backgrounds import background
 from viz.state.maps.colormaps import color_table
+from viz.state.maps.map_settings import background
 from viz.state.types import Display, Orbit, Preview, Quality, SessionState, View
 
 renderer = export_driver.renderer

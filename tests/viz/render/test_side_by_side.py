@@ -15,8 +15,7 @@ from training.perceptual import flip
 from viz.render.comparing import figures, side_by_side
 from viz.render.renderer import Renderer
 from viz.state import layouts
-from viz.state.comparing.comparison import Comparison
-from viz.state.comparing.measured import Figures
+from viz.state.comparing.comparison import Comparison, Figures
 from viz.state.errors import UserError
 from viz.state.jobs import finish
 from viz.state.maps.map_settings import MapSettings

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from viz.state import settings
-from viz.state.maps.backgrounds import GREYS, background
 from viz.state.maps.colormaps import COLOR_MAPS, ColorMap, color_table
-from viz.state.maps.map_settings import MapSettings
+from viz.state.maps.map_settings import GREYS, MapSettings, background
 from viz.state.types import Display
 
 KNOWN = {

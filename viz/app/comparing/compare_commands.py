@@ -22,8 +22,7 @@ from viz.exports.export_jobs import FiguresJob
 from viz.render.messages import Failed, LoadedSecond, LoadSecond
 from viz.scheduling.loops import LoopFinder
 from viz.state import files, layouts, named_files
-from viz.state.comparing.comparison import Comparison
-from viz.state.comparing.measured import Figures
+from viz.state.comparing.comparison import Comparison, Figures
 from viz.state.comparing.sharing import not_shared
 from viz.state.types import ModelInfo, RenderResult, SessionState
 

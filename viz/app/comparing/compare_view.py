@@ -13,8 +13,8 @@ from gui_utils.controls.registry import record_rect
 from gui_utils.gl.texture import Texture
 from viz.app.commands import Commands
 from viz.app.viewport.overlays import Badge, Rect
+from viz.state.comparing.comparison import Figures
 from viz.state.comparing.differences import difference
-from viz.state.comparing.measured import Figures
 from viz.state.types import Display, SessionState
 
 

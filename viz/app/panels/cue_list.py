@@ -10,7 +10,7 @@ from imgui_bundle import imgui
 from gui_utils import controls
 from gui_utils.controls import keyboard, layout, registry, style
 from viz.app.commands import Commands
-from viz.app.panels.scrolling import scrolled
+from viz.app.panels.widgets import scrolled
 from viz.app.stage.running_show import clock_text
 from viz.state.types import Cue, SessionState
 

@@ -16,10 +16,17 @@ from viz.app.exploring.direction_shelf import Direction, DirectionKind, Directio
 from viz.app.exploring.step_pictures import PICTURED, step_pictures
 from viz.app.gallery.cells import Cell, draw_cell
 from viz.app.panels.appearance import LAYER_GROUPS, layer_resolution
-from viz.app.panels.scrolling import scrolled
 from viz.app.panels.setting_controls import choice, toggle
 from viz.app.panels.sortable_rows import Sign, sortable_rows
-from viz.app.panels.widgets import Button, button_row, disabled, driven_hint, fold, heading
+from viz.app.panels.widgets import (
+    Button,
+    button_row,
+    disabled,
+    driven_hint,
+    fold,
+    heading,
+    scrolled,
+)
 from viz.state.interface import Interface, Swing
 from viz.state.person import Shift, amount_along
 from viz.state.settings import setting

@@ -23,6 +23,7 @@ from viz.app.panels.widgets import (
 )
 from viz.app.portraits.photo_at_work import Portrait
 from viz.state.files import CHECKPOINTS
+from viz.state.person import PERSON_SUFFIX
 from viz.state.types import RenderResult, SessionState
 
 _LIKENESS = {
@@ -68,7 +69,7 @@ def _open(commands: Commands) -> None:
     files_row(
         Button("Open a person", commands.open_person_dialog, icon=icons.ICON_FA_FOLDER_OPEN),
         "people",
-        commands.recent_people,
+        commands.recent_files(PERSON_SUFFIX),
         commands.open_person,
     )
 

@@ -21,6 +21,7 @@ from viz.app.panels.widgets import (
     value_with_button,
 )
 from viz.state.driving.drive import Drive
+from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.types import RenderResult, SessionState
 
 _MOVED_BY = {True: "Track", False: "Clip"}
@@ -58,7 +59,7 @@ def _open(commands: Commands) -> None:
     files_row(
         Button("Open a track", commands.open_track_dialog, icon=icons.ICON_FA_FOLDER_OPEN),
         "tracks",
-        commands.recent_tracks,
+        commands.recent_files(TRACK_SUFFIX),
         commands.open_track,
     )
 

@@ -24,6 +24,9 @@ _GAP = 6.0
 _CELL_WIDTH = 18.0
 _CELL_HEIGHT = 24.0
 
+_contents: dict[str, float] = {}
+"""Heights of the contents of such parts in the last frame, Dear ImGui units."""
+
 
 @dataclass(frozen=True)
 class Button:
@@ -296,6 +299,28 @@ def disabled(when: bool) -> Generator[None]:
         yield
     finally:
         imgui.end_disabled()
+
+
+@contextmanager
+def scrolled(name: str, most: float) -> Generator[bool]:
+    """Draws the block as high as it is, or in a region that scrolls. The block receives whether it
+    is visible, and draws nothing if not. `name` is unique within the panel; `most` is the greatest
+    height, as a fraction of the window's."""
+    if registry.is_indexing():
+        yield True
+        return
+    key = f"{registry.scope_name()}/{name}"
+    limit = most * imgui.get_main_viewport().size.y
+    height = max(min(_contents.get(key, limit), limit), 1.0)
+    seen = imgui.begin_child(f"##{name}", (0.0, height), imgui.ChildFlags_.nav_flattened)
+    yield seen
+    if seen:
+        # Without the space below the last item, which the block may have set for itself.
+        drawn = imgui.internal.get_current_window().dc
+        _contents[key] = drawn.cursor_max_pos.y - drawn.cursor_start_pos.y
+    imgui.end_child()  # after a failure `controls.guarded` does so, as a table may be open in it
+    low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
+    registry.record_rect(name, (low.x, low.y, high.x, high.y))
 
 
 def times(*numbers: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +16,6 @@ PEOPLE: Filters = (("People", (f"*{PERSON_SUFFIX}",)),)
 
 class PersonCommands(SessionFiles):
     """Commands for person files and ws files."""
-
-    @property
-    def recent_people(self) -> Sequence[str]:
-        """Paths of person files opened before, newest first."""
-        return [p for p in self.preferences.ws if Path(p).suffix.lower() == PERSON_SUFFIX]
 
     def open_person_dialog(self) -> None:
         """Shows the person of a person file; dropping it on the window does the same."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -35,11 +35,6 @@ class TrackCommands(PortraitCommands):
     """Options for following the next video."""
     following = ""
     """The video being followed; empty while none is."""
-
-    @property
-    def recent_tracks(self) -> Sequence[str]:
-        """Paths of motion tracks opened before, newest first."""
-        return [p for p in self.preferences.ws if Path(p).suffix.lower() == TRACK_SUFFIX]
 
     @property
     def track(self) -> MotionTrack | None:

@@ -33,15 +33,17 @@ class PathCommands(SessionCommands):
 
     def go_to_start(self) -> None:
         """Stops playback and shows the first frame of the playback range."""
-        self.interface.playing = False
-        if not driven.go_to_end(self.state, 0):
-            self.state.t = min(self.state.playback.start, self.state.playback.end)
+        self._go_to_end(0)
 
     def go_to_end(self) -> None:
         """Stops playback and shows the last frame of the playback range."""
+        self._go_to_end(1)
+
+    def _go_to_end(self, which: int) -> None:
         self.interface.playing = False
-        if not driven.go_to_end(self.state, 1):
-            self.state.t = max(self.state.playback.start, self.state.playback.end)
+        if not driven.go_to_end(self.state, which):
+            playback = self.state.playback
+            self.state.t = sorted((playback.start, playback.end))[which]
 
     def add_keyframe(self) -> None:
         """Adds a keyframe: the person, the motion, the time in the clip and the camera.

@@ -31,8 +31,7 @@ from viz.app.viewport.path_overlay import PathOverlay
 from viz.app.viewport.trained_views import TrainedViews
 from viz.scheduling.previews import leaves_nothing_out
 from viz.state import layouts
-from viz.state.maps.backgrounds import CHECKS, GREYS, background
-from viz.state.maps.map_settings import MapSettings
+from viz.state.maps.map_settings import CHECKS, GREYS, MapSettings, background
 from viz.state.types import (
     VIEWS,
     Display,

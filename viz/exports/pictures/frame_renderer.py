@@ -29,7 +29,7 @@ from viz.render.renderer import Renderer
 from viz.state import layouts
 from viz.state.errors import UserError
 from viz.state.jobs import Steps, with_progress
-from viz.state.maps.backgrounds import background
+from viz.state.maps.map_settings import background
 from viz.state.person import Latent
 from viz.state.types import RenderRequest, SessionState, Shot
 

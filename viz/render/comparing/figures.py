@@ -10,8 +10,8 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 from training.perceptual import flip
+from viz.state.comparing.comparison import Figures
 from viz.state.comparing.differences import matched
-from viz.state.comparing.measured import Figures
 from viz.state.jobs import Steps
 
 _LEAST_SIDE = 7

@@ -17,8 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.networks.generator import RawRender
-from viz.state.maps.backgrounds import background
-from viz.state.maps.map_settings import MapSettings
+from viz.state.maps.map_settings import MapSettings, background
 
 FAINT = 1 / 255
 """Opacity below which a colour cannot be told from the background."""

@@ -1,4 +1,4 @@
-"""Which second model a session shows beside the first one."""
+"""Which second model a session shows beside the first one, and how much their pictures differ."""
 
 from __future__ import annotations
 
@@ -27,3 +27,16 @@ class Comparison:
     def unloaded(self) -> Comparison:
         """The same without a loaded model, for later."""
         return replace(self, weights="")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How much two pictures differ."""
+
+    psnr: float
+    """Peak signal-to-noise ratio over all pixels and channels, dB; infinite for equal pictures."""
+    ssim: float
+    """Structural similarity (Wang et al., 2004), 1 for equal pictures; NaN below 7 pixels."""
+    flip: float | None
+    """FLIP (Andersson et al., 2020): what a viewer notices who flips between the pictures, 0 to 1;
+    None where its package is not installed."""

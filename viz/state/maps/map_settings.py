@@ -22,6 +22,11 @@ BACKGROUNDS: dict[Background, str] = {
 }
 WHITE = (1.0, 1.0, 1.0)
 
+CHECKS = 32
+"""Squares of the checkerboard side by side."""
+GREYS = (0.6, 0.8)
+"""Of the checkerboard, 0..1."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MapSettings:
@@ -53,3 +58,15 @@ class MapSettings:
         if view == "depth":
             return color_table(self.depth_colors)[::-1]
         return color_table(self.opacity_colors)
+
+
+def background(maps: MapSettings, size: tuple[int, int]) -> np.ndarray:
+    """The checkerboard or the colour, float32 [H, W, 3] in 0..1, for a size (H, W)."""
+    height, width = size
+    picture = np.empty((height, width, 3), np.float32)
+    if maps.background == "color":
+        picture[:] = maps.background_color
+        return picture
+    rows, columns = (np.arange(n) * CHECKS // n for n in size)
+    picture[:] = np.array(GREYS)[(rows[:, None] + columns) % 2][..., None]
+    return picture
