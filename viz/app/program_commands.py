@@ -81,15 +81,8 @@ class Question:
 
 
 class ProgramCommands:
-    """The program around the session: pictures, settings, notices, models and jobs.
-
-    Args:
-        worker: renders and runs jobs.
-        shell: the window.
-        notify: shows sentences.
-        settings: the preferences file.
-        state: session to begin with.
-    """
+    """The program around the session: pictures, settings, notices, models and jobs. `settings` is
+    the preferences file."""
 
     def __init__(
         self,
@@ -180,12 +173,8 @@ class ProgramCommands:
         )
 
     def ask(self, moving: bool, now: float) -> None:
-        """Requests the picture of the state, or shows it if it is cached.
-
-        Args:
-            moving: whether the state changes from frame to frame.
-            now: time of a clock, seconds.
-        """
+        """Requests the picture of the state, or shows it if it is cached. It is `moving` where it
+        changes from frame to frame."""
         if self.model is None:
             return
         self.animator.rate = self.scheduler.step_rate

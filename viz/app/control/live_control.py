@@ -127,13 +127,7 @@ class LiveControl:
         commands: Callable[[], Mapping[str, Callable[[], object]]],
         press: Callable[[str], object],
     ) -> None:
-        """Connects inputs to the window.
-
-        Args:
-            wake: asks for a frame, from any thread.
-            commands: all commands by name.
-            press: presses a button of a panel by its name.
-        """
+        """Connects inputs to the window. `wake` asks for a frame, from any thread."""
         self.inbox.wake, self._commands, self._press = wake, commands, press
 
     def configure(self, wanted: ControlSettings) -> None:

@@ -51,12 +51,8 @@ class MidiPorts:
         return " ".join(dict.fromkeys(filter(None, self._states)))
 
     def send(self, key: str, position: float) -> None:
-        """Moves a motor fader, or lights a lamp.
-
-        Args:
-            key: the input, as bindings name it; ignored if no device has it.
-            position: 0..1.
-        """
+        """Moves a motor fader, or lights a lamp. `position` is in 0..1; an input that no device has
+        is ignored."""
         message = None
         with contextlib.suppress(ValueError):  # a number or channel that MIDI does not have
             message = _message(self._mido, key, position) if self._mido else None

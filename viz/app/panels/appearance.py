@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from imgui_bundle import icons_fontawesome_6 as icons
 
@@ -20,6 +19,7 @@ from viz.app.panels.widgets import (
     disabled,
     fold,
     heading,
+    person_file_row,
     times,
     value_with_button,
 )
@@ -183,15 +183,8 @@ def _mix(state: SessionState, layers: set[int]) -> None:
 
 
 def _files(state: SessionState, commands: Commands) -> None:
-    path = state.latent.ws_file
-    if path and value_with_button(
-        "Person" if state.latent.is_portrait else "Loaded ws",
-        Path(path).name,
-        icons.ICON_FA_XMARK,
-        "Closes the file and shows the seed again.",
-        full_text=path,
-    ):
-        state.latent = replace(state.latent, ws_file="", expression=0.0)
+    if state.latent.ws_file:
+        person_file_row("Person" if state.latent.is_portrait else "Loaded ws", state)
     button_row(
         Button("Save ws", commands.save_ws_dialog, icon=icons.ICON_FA_FLOPPY_DISK),
         Button("Load ws", commands.open_ws_dialog, icon=icons.ICON_FA_FOLDER_OPEN),

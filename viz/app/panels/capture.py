@@ -13,9 +13,9 @@ from viz.app.panels.widgets import (
     button_row,
     cells,
     disabled,
+    folder_row,
     heading,
     pick_from_popup,
-    value_with_button,
 )
 from viz.state.types import RenderResult, SessionState
 
@@ -35,13 +35,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     del state
     with disabled(commands.model is None or result is None):
         _pictures(commands)
-    if value_with_button(
-        "Folder",
-        commands.capture_folder,
-        icons.ICON_FA_FOLDER_OPEN,
-        "Chooses the folder that pictures are saved to.",
-    ):
-        commands.capture_folder_dialog()
+    folder_row(commands)
     heading("Session")
     _session(commands)
     heading("Bookmarks")

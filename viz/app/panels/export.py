@@ -11,14 +11,7 @@ from gui_utils import controls
 from gui_utils.files.folders import size_text
 from viz.app.commands import Commands
 from viz.app.panels import export_frames, export_meshes, export_plain
-from viz.app.panels.widgets import (
-    Button,
-    button_row,
-    disabled,
-    heading,
-    job_progress,
-    value_with_button,
-)
+from viz.app.panels.widgets import Button, button_row, disabled, folder_row, heading, job_progress
 from viz.exports.choices import FOLDER, ExportChoices, estimate, problems, seconds_text
 from viz.exports.frame_options import FrameOptions, PictureOptions, VideoOptions
 from viz.exports.mesh_options import MeshOptions, MeshSequenceOptions, PointOptions, VolumeOptions
@@ -91,13 +84,7 @@ def _where(state: SessionState, choices: ExportChoices, commands: Commands) -> N
         default="",
         tooltip=f"Name of the {word} without its ending. If empty, {automatic}.",
     )
-    if value_with_button(
-        "Folder",
-        commands.capture_folder,
-        icons.ICON_FA_FOLDER_OPEN,
-        "Chooses the folder that pictures and exports are saved to.",
-    ):
-        commands.capture_folder_dialog()
+    folder_row(commands)
 
 
 def _start(state: SessionState, choices: ExportChoices, commands: Commands) -> None:

@@ -19,6 +19,7 @@ from viz.app.panels.widgets import (
     fold,
     heading,
     job_progress,
+    person_file_row,
     value_with_button,
 )
 from viz.app.portraits.photo_at_work import Portrait
@@ -187,18 +188,9 @@ def _making(portrait: Portrait, commands: Commands) -> None:
 
 def _shown(state: SessionState, commands: Commands) -> None:
     """The person file being shown."""
-    path = state.latent.ws_file
     if not state.latent.is_portrait:
         return
     heading("Shown")
-    if value_with_button(
-        "Person",
-        Path(path).stem,
-        icons.ICON_FA_XMARK,
-        "Closes the person and shows the seed again.",
-        full_text=path,
-    ):
-        state.latent = replace(state.latent, ws_file="", expression=0.0)
-        return
+    person_file_row("Person", state)
     state.latent = setting_controls.slider("Expression", state.latent, "expression", default=1.0)
     button_row(Button("As in the photo", commands.view_as_photo, icon=icons.ICON_FA_CAMERA))

@@ -75,16 +75,8 @@ def number(
     whole: bool = False,
 ) -> float | int:
     """A slider for a number that is not a setting; returns the number after the user's changes.
-
-    Args:
-        label: caption.
-        value: the number.
-        numbers: its range.
-        about: its meaning.
-        default: the value that a reset restores.
-        ends: ends of the slider, if not those of the range.
-        whole: whether it is a whole number.
-    """
+    `default` is what a reset restores; `ends` are those of the slider, if not those of the
+    range."""
     lo, hi = ends or numbers.ends
     if whole and not numbers.logarithmic:
         return controls.slider_int(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -253,15 +253,8 @@ def files_row(
     show: Callable[[str], object],
     *others: Button,
 ) -> None:
-    """Buttons that open a file or a recent one, and further buttons beside them.
-
-    Args:
-        open_file: opens a file by a dialog.
-        kind: plural for the files, such as "models".
-        recent: paths of recent files, newest first.
-        show: opens a recent file.
-        others: further buttons of the row.
-    """
+    """Buttons that open a file or a recent one, and further buttons beside them. `kind` is the
+    plural for the files, such as "models"; `recent` are the newest first."""
     name, paths = f"Recent {kind}", [Path(path) for path in recent]
     lists = Button(
         "Recent",
@@ -321,6 +314,21 @@ def scrolled(name: str, most: float) -> Generator[bool]:
     imgui.end_child()  # after a failure `controls.guarded` does so, as a table may be open in it
     low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
     registry.record_rect(name, (low.x, low.y, high.x, high.y))
+
+
+def folder_row(commands: Commands) -> None:
+    """The folder that pictures and exports are saved to."""
+    about = "Chooses the folder that pictures and exports are saved to."
+    if value_with_button("Folder", commands.capture_folder, icons.ICON_FA_FOLDER_OPEN, about):
+        commands.capture_folder_dialog()
+
+
+def person_file_row(label: str, state: SessionState) -> None:
+    """The file of the person shown, and a button that closes it."""
+    path = state.latent.ws_file
+    about = "Closes the file and shows the seed again."
+    if value_with_button(label, Path(path).name, icons.ICON_FA_XMARK, about, full_text=path):
+        state.latent = replace(state.latent, ws_file="", expression=0.0)
 
 
 def times(*numbers: int) -> str:

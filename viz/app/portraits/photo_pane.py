@@ -72,12 +72,8 @@ class PhotoPane:
 
 
 class _Marks:
-    """The marks of faces over a photo.
-
-    Args:
-        place: where the photo lies in the window.
-        width: width of the photo in the pixels that faces are marked in.
-    """
+    """The marks of faces over a photo. `width` is the photo's in the pixels that faces are marked
+    in."""
 
     def __init__(self, place: Rect, width: int) -> None:
         self._left, self._top = place[:2]

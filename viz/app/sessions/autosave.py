@@ -161,13 +161,8 @@ class Autosave:
         self._known, self._tried = state.snapshot(), state.checkpoint
 
     def tick(self, state: SessionState, origin: Origin, now: float) -> None:
-        """Saves the session in the background if it has changed and a save is due.
-
-        Args:
-            state: the user's state, without what moves by itself.
-            origin: where it belongs.
-            now: seconds of any clock.
-        """
+        """Saves the session in the background if it has changed and a save is due. `state` is the
+        user's, without what moves by itself."""
         if self._writer is not None and self._writer.is_alive():
             return
         other_model = state.checkpoint != self._tried

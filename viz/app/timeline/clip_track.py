@@ -60,16 +60,8 @@ class Track:
         ready: Sequence[bool] = (),
     ) -> bool:
         """Draw between the left and right of `span` around `middle`; returns whether it is
-        scrubbed.
-
-        Args:
-            state: has the time and the playback range; edited in place.
-            clock: the clip's clock; runs forwards again after scrubbing.
-            span: left and right, Dear ImGui units.
-            middle: y of the lane's middle, Dear ImGui units.
-            ready: whether the picture of each frame is cached at full quality; empty if not to be
-                shown.
-        """
+        scrubbed. The clip's clock runs forwards again after scrubbing; `ready` is as in
+        `Timeline.draw`."""
         left, right = round(span[0]), round(span[1])
         lane = style.px(_LANE)
         top = round(middle - lane / 2)

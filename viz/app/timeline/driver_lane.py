@@ -68,14 +68,8 @@ class DriverLane:
         track: tuple[float, float],
         readout: float,
     ) -> bool:
-        """Draws into `rect` (left, top, right, bottom).
-
-        Args:
-            state: has the track; edited in place.
-            commands: the commands for its buttons.
-            rect: area of the whole line.
-            track: left and right of the clip's track below, to align with.
-            readout: width of the frame number at the line's end, 0 for none.
+        """Draws into `rect` (left, top, right, bottom). It is aligned with the clip's `track`
+        below; `readout` is the width of the frame number, 0 for none.
 
         Returns:
             Whether the playhead or a marker is being dragged, so that playback waits.

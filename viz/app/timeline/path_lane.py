@@ -67,15 +67,8 @@ class PathLane:
         width: float,
         add: Callable[[], object],
     ) -> bool:
-        """Draw into `rect` (left, top, right, bottom).
-
-        Args:
-            state: has the path; edited in place.
-            interface: has the path's playhead.
-            rect: area of the whole line.
-            track: left and right of the clip's track below, to align with if it fits.
-            width: of the time at the line's end, 0 for none.
-            add: stores what is shown as a keyframe.
+        """Draw into `rect` (left, top, right, bottom). It is aligned with the clip's `track` below
+        if that fits; `width` is that of the time at its end, 0 for none.
 
         Returns:
             Whether the playhead or a keyframe is being dragged, so that playback waits.

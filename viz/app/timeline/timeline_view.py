@@ -115,14 +115,8 @@ class Timeline:
     def draw(
         self, state: SessionState, commands: Commands, clock: Clock, ready: Sequence[bool] = ()
     ) -> bool:
-        """Draw the bar across the content region, and the path's lane if there is room.
-
-        Args:
-            state: has the clip and the path; edited in place.
-            commands: the commands for the buttons.
-            clock: the clip's clock.
-            ready: whether the picture of each frame is cached at full quality; empty if not to
-                be shown.
+        """Draw the bar across the content region, and the path's lane if there is room. `ready`
+        says whether each frame's picture is cached at full quality; empty shows nothing of it.
 
         Returns:
             Whether a playhead is being dragged, so that playback should wait.

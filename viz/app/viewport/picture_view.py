@@ -161,9 +161,6 @@ class _MeshTile:
 class Viewport:
     """Shows render results in the present layout; needs the window's OpenGL context.
 
-    Args:
-        window: where pictures are painted, behind all else.
-
     Raises:
         RuntimeError: The graphics driver rejects the mesh shaders (on the first mesh).
     """

@@ -79,18 +79,11 @@ class Animator:
         dragging: bool = False,
         scrubbing: bool = False,
     ) -> SessionState:
-        """The state `seconds` later, at the clock time `now`.
+        """The state `seconds` later, at the clock time `now`. The state is edited in place, and
+        playback that ends is switched off.
 
         A change by the user to what is gliding or following the path takes over: the glide ends,
         and the path pauses.
-
-        Args:
-            state: the state now, edited in place.
-            interface: says what moves; playback that ends is switched off.
-            seconds: time elapsed.
-            now: clock time, seconds.
-            dragging: whether the user holds the camera.
-            scrubbing: whether the user holds the playhead.
         """
         self._let_go(state, interface)
         together = self.plays_together(state, interface)
