@@ -16,7 +16,7 @@ ACTS = frozenset(
     for kind in Commands.__mro__
     for name, value in vars(kind).items()
     if callable(value) and not name.startswith("_")
-) - {"can_undo", "can_redo", "bookmarks", "notify", "listed_directions", "is_solo", "cue_problem"}
+) - {"bookmarks", "recent_files", "notify", "listed_directions", "is_solo", "cue_problem"}
 """Names of all that commands do; what they only tell is left out."""
 
 
