@@ -89,8 +89,8 @@ class Board:
         self._sides: dict[tuple[int, bool], int] = {}
         """Sides to which up-to-date textures were enlarged; 0 if they were not."""
         self._meshes: list[MeshData | None] = []
-        self._views: dict[tuple[int, bool], MeshView] = {}
-        self._uploaded: dict[tuple[int, bool], MeshData] = {}
+        self._views: dict[int, MeshView] = {}
+        self._uploaded: dict[int, MeshData] = {}
 
     def show(self, result: RenderResult, display: Display) -> None:
         """Sets the result, and the layout that it belongs to."""
@@ -126,7 +126,7 @@ class Board:
         side = max(round(tile[2] - tile[0]), 1)
         mesh = self._meshes[index]
         if mesh is not None:
-            return self._draw_mesh(index, own, side, mesh)
+            return self._draw_mesh(index, side, mesh)
         picture = self._pictures[index]
         if picture is None:
             picture = np.zeros((1, 1, 3), np.uint8)
@@ -142,15 +142,14 @@ class Board:
             self._textures[key].update(picture)
         return self._textures[key].name
 
-    def _draw_mesh(self, index: int, own: bool, side: int, mesh: MeshData) -> int:
-        key = index, own
-        if key not in self._views:
-            self._views[key] = MeshView()
-        view = self._views[key]
+    def _draw_mesh(self, index: int, side: int, mesh: MeshData) -> int:
+        if index not in self._views:
+            self._views[index] = MeshView()
+        view = self._views[index]
         camera, mode = self._shots[index].camera, self.display.mesh_style
         ground = (*mesh_ground(self.display)[:3], 1.0)
-        if self._uploaded.get(key) is not mesh:
-            self._uploaded[key] = mesh
+        if self._uploaded.get(index) is not mesh:
+            self._uploaded[index] = mesh
             view.set_mesh(mesh.vertices, mesh.faces, mesh.normals, mesh.colors)
         view.draw(
             camera.projection(), camera.position, size=(side, side), mode=mode, background=ground
