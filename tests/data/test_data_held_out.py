@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.data.tiny_frames import frame_picture
-from training.data import DataConfig, DatasetError, Loader, open_source
+from training.data import DatasetError, Loader, open_source
 from training.data.held_out_clips import is_held_out, part
 
 
@@ -38,8 +38,7 @@ def test_a_share_is_about_that_of_the_people():
 def test_training_sees_nothing_that_is_held_out(write_set):
     path = write_set(clips=24, change=renamed)
     held = part(open_source(path), 0.3, held_out=True).names
-    config = DataConfig(path, workers=0, held_out_share=0.3)
-    with Loader.open(config, 16, 4) as loader:
+    with Loader.open(path, 16, 4, held_out_share=0.3) as loader:
         names = loader.dataset.source.names
         seen = {names[clip] for _ in range(12) for clip in next(loader).clip.tolist()}
     assert len(seen) == 24 - len(held)

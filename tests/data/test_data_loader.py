@@ -14,14 +14,14 @@ import torch
 
 from tests.data.tiny_frames import SIDE, frame_camera, frame_picture
 from training.camera import rays
-from training.data import ClipDataset, DataConfig, DatasetError, Loader, open_source
+from training.data import ClipDataset, DatasetError, Loader, open_source
 from training.data.picture_files import resize
 
 TRAINER = """
 import multiprocessing, pathlib, sys, time
-from training.data import DataConfig, Loader
+from training.data import Loader
 
-loader = Loader.open(DataConfig(pathlib.Path(sys.argv[1]), workers=2, start_method="fork"), 8, 2)
+loader = Loader.open(pathlib.Path(sys.argv[1]), 8, 2, workers=2, start_method="fork")
 next(loader)
 print(*(process.pid for process in multiprocessing.active_children()), flush=True)
 time.sleep(float(sys.argv[2]))
@@ -221,7 +221,7 @@ def test_bad_cameras_and_short_clips_are_skipped(write_set):
 
 def test_clips_left_out_at_opening_are_counted(write_set, caplog):
     path = write_set(clips=3, change=lambda index: index["clips"][0].pop("cameras"))
-    with caplog.at_level(logging.WARNING), Loader.open(DataConfig(path, workers=0), 8, 2) as loader:
+    with caplog.at_level(logging.WARNING), Loader.open(path, 8, 2) as loader:
         assert list(loader.skipped) == ["000000"]
         assert next(loader).images.shape == (2, 2, 3, 8, 8)
     assert "1 clips are left out" in caplog.text
@@ -230,11 +230,6 @@ def test_clips_left_out_at_opening_are_counted(write_set, caplog):
 def test_pictures_are_not_enlarged(write_set):
     with pytest.raises(DatasetError, match=r"16 px; 32 px cannot"):
         ClipDataset(open_source(write_set()), 32)
-
-
-def test_bad_settings_are_refused():
-    with pytest.raises(ValueError, match=r"stride is 0.*; workers is -2.*; prefetch is 0"):
-        DataConfig(stride=0, workers=-2, prefetch=0)
 
 
 def test_index_written_by_others_may_have_more_keys(write_set):

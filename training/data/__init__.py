@@ -1,6 +1,6 @@
 """Training data: clips on disk become endless, resumable batches of frame pairs."""
 
-from training.data.loader import DataConfig, Loader
+from training.data.loader import Loader
 from training.data.sampling import Batch, ClipDataset, Sample, open_source
 from training.data.source import ClipError, ClipSource, DatasetError, Problem
 from training.data.times import CLIP_FRAMES, draw_times, pair_indices
@@ -11,7 +11,6 @@ __all__ = [
     "ClipDataset",
     "ClipError",
     "ClipSource",
-    "DataConfig",
     "DatasetError",
     "Loader",
     "Problem",

@@ -9,9 +9,8 @@ import signal
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -19,47 +18,13 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from training.data.held_out_clips import part
 from training.data.sampling import Batch, ClipDataset, open_source
 from training.data.source import DatasetError
-from training.data.workers import core_count, settle_worker
+from training.data.workers import settle_worker
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class DataConfig:
-    """Training data and how they are read."""
-
-    path: Path = Path("data")
-    """Data set: a folder or uncompressed zip with dataset.json, or the published VoxCeleb folder.
-    `python -m training.dataset check PATH` checks it."""
-    mirror: bool = True
-    """Whether half of the samples are mirrored, their cameras with them. Turn it off where identity
-    numbers are used: a mirrored person has others."""
-    stride: int = 1
-    """Frames from one to the next of a 16-frame window in longer videos."""
-    held_out_share: float = 0.0
-    """Share of the people who are left out, see `held_out_clips`."""
-    workers: int = -1
-    """Decoding processes for each training process; 0 decodes in the training process, -1 chooses
-    by the machine's cores."""
-    prefetch: int = 4
-    """Batches that each worker reads ahead."""
-    start_method: Literal["auto", "fork", "spawn", "forkserver"] = "auto"
-    """How worker processes start; auto is the system's usual way."""
-
-    def problems(self) -> list[str]:
-        """Every reason why these values cannot be used, as sentences; empty when they can."""
-        found = []
-        if self.stride < 1:
-            found.append(f"stride is {self.stride}; it must be at least 1")
-        if self.workers < -1:
-            found.append(f"workers is {self.workers}; it must be 0 or more, or -1")
-        if self.prefetch < 1:
-            found.append(f"prefetch is {self.prefetch}; it must be at least 1")
-        return found
-
-    def __post_init__(self) -> None:
-        if problems := self.problems():
-            raise ValueError("; ".join(problems))
+_PREFETCH = 4
+"""Batches that each worker reads ahead."""
 
 
 class Loader:
@@ -80,7 +45,6 @@ class Loader:
         world_size: int = 1,
         position: int = 0,
         workers: int = 0,
-        prefetch: int = 4,
         start_method: str = "auto",
     ) -> None:
         """
@@ -91,7 +55,6 @@ class Loader:
             world_size: number of processes.
             position: samples that all processes together have had; continues from there.
             workers: decoding processes; 0 decodes here.
-            prefetch: batches that each worker reads ahead.
             start_method: "auto" or a start method of multiprocessing.
         """
         self.dataset = dataset
@@ -110,7 +73,7 @@ class Loader:
             batch_sampler=self._batches,
             collate_fn=_unchanged,
             num_workers=workers,
-            prefetch_factor=prefetch if several else None,
+            prefetch_factor=_PREFETCH if several else None,
             pin_memory=torch.cuda.is_available(),
             worker_init_fn=_start_worker if several else None,
             multiprocessing_context=None if start_method == "auto" or not several else start_method,
@@ -125,38 +88,30 @@ class Loader:
     @classmethod
     def open(
         cls,
-        config: DataConfig,
+        path: Path,
         resolution: int,
         batch_size: int,
         *,
+        mirror: bool = True,
+        held_out_share: float = 0.0,
         seed: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-        position: int = 0,
+        **options: Any,
     ) -> Self:
-        """Loader for a configuration; the arguments are those of ClipDataset and Loader.
+        """Loader for the data set at a path.
+
+        Args:
+            path: a folder or uncompressed zip with dataset.json, or the published VoxCeleb folder.
+            resolution, mirror, seed: see `ClipDataset`. Mirrored people have other identity numbers
+                than those that are stored.
+            held_out_share: share of the people who are left out, see `held_out_clips`.
+            batch_size, options: see `Loader`.
 
         Raises:
             DatasetError: when the data set cannot be used.
         """
-        dataset = ClipDataset(
-            part(open_source(config.path), config.held_out_share, held_out=False),
-            resolution,
-            seed=seed,
-            mirror=config.mirror,
-            stride=config.stride,
-        )
-        workers = _default_workers(world_size) if config.workers < 0 else config.workers
-        return cls(
-            dataset,
-            batch_size,
-            rank=rank,
-            world_size=world_size,
-            position=position,
-            workers=workers,
-            prefetch=config.prefetch,
-            start_method=config.start_method,
-        )
+        source = part(open_source(path), held_out_share, held_out=False)
+        dataset = ClipDataset(source, resolution, seed=seed, mirror=mirror)
+        return cls(dataset, batch_size, **options)
 
     def __iter__(self) -> Self:
         return self
@@ -243,9 +198,3 @@ def _close_at_exit(loader: weakref.ref[Loader]) -> None:
     """Ends the workers normally before multiprocessing waits for them to end."""
     if alive := loader():
         alive.close()
-
-
-def _default_workers(world_size: int) -> int:
-    """Half of the cores available to this process, 1 to 8."""
-    devices = max(torch.cuda.device_count(), 1)
-    return min(max(core_count() // min(world_size, devices) // 2, 1), 8)

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training.data import Batch, DataConfig, Loader
+from training.data import Batch, Loader
 from training.distributed import World
 from training.train.step import Clips, Draws
 from training.train.train_config import TrainConfig
@@ -31,14 +31,12 @@ class DataStream:
         self._config, self._world = config, world
         self._parts = config.batch // config.micro_batch // world.size
         self._loader = Loader.open(
-            DataConfig(
-                path=Path(config.data),
-                mirror=config.flip,
-                workers=config.workers,
-                held_out_share=config.score.held_out_share,
-            ),
+            Path(config.data),
             config.generator.image_resolution,
             config.batch // world.size,
+            mirror=config.flip,
+            held_out_share=config.score.held_out_share,
+            workers=config.workers,
             seed=config.seed,
             rank=world.rank,
             world_size=world.size,

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from training import checkpoint
 from training.config import GeneratorConfig
-from training.data import Batch, DataConfig, DatasetError, Loader
+from training.data import Batch, DatasetError, Loader
 from training.distributed import World
 from training.networks.generator import Generator
 from training.train.kept_settings import require_same_networks
@@ -144,14 +144,16 @@ class Warmup(TrainingRun):
 
     def __init__(self, config: WarmupConfig, here: World, folder: RunFolder) -> None:
         self.config = config
-        data = DataConfig(path=Path(config.data), mirror=False, workers=config.workers)
         side, raw = config.generator.image_resolution, config.generator.rendering.raw_resolution
         if side % raw:
             raise ValueError(
                 f"The final picture, {side} px, must be a whole multiple of the raw one, {raw} px: "
                 "choose another raw resolution."
             )
-        self.loader = Loader.open(data, side, config.batch, seed=config.seed)
+        data, workers = Path(config.data), config.workers
+        self.loader = Loader.open(
+            data, side, config.batch, mirror=False, seed=config.seed, workers=workers
+        )
         first = self.loader.dataset[0]
         if first.identity is None or first.motion is None or first.depth is None:
             raise DatasetError(

@@ -21,7 +21,7 @@ from tests.training.warmup.balls import (
 from training.camera import Camera
 from training.checkpoint import CheckpointError, load_generator
 from training.config import RenderingConfig
-from training.data import DataConfig, DatasetError, Loader
+from training.data import DatasetError, Loader
 from training.networks.generator import Generator
 from training.synthetic.expression import MOTION_DIM
 from training.synthetic.traits import IDENTITY_DIM
@@ -101,7 +101,7 @@ def test_truncation_pulls_towards_the_average_person(balls, tmp_path):
 
 
 def test_rays_go_where_something_happens(balls):
-    loader = Loader.open(DataConfig(path=balls, mirror=False, workers=0), SIDE, 8)
+    loader = Loader.open(balls, SIDE, 8, mirror=False)
     batch = next(loader)
     draws = Draws((0,), torch.device("cpu"))
     config = WarmupLossConfig(rays=400, detail=0.25, moving=0.25)
