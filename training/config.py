@@ -83,7 +83,7 @@ class RenderingConfig:
         return found
 
     def __post_init__(self) -> None:
-        _raise_if(self.problems())
+        raise_if(self.problems())
 
 
 @dataclass(frozen=True)
@@ -147,8 +147,7 @@ class GeneratorConfig:
             for name in positive
             if not getattr(self, name) > 0
         ]
-        if self.motion_dim < 0:
-            found.append(f"motion_dim is {self.motion_dim}; it must be 0 or more")
+        found += too_small(self, motion_dim=0)
         if not (is_power_of_two(self.plane_resolution) and 8 <= self.plane_resolution <= 2048):
             found.append(
                 f"plane_resolution is {self.plane_resolution}; it must be a power of two, 8 to 2048"
@@ -157,8 +156,7 @@ class GeneratorConfig:
             found.append(
                 f"channel_base {self.channel_base} leaves no channels at {self.plane_resolution} px"
             )
-        if self.feature_channels < 3:
-            found.append(f"feature_channels is {self.feature_channels}; it must be at least 3")
+        found += too_small(self, feature_channels=3)
         if self.superresolution not in get_args(SuperresolutionVariant):
             found.append(
                 f"superresolution is {self.superresolution!r}; it must be one of "
@@ -174,7 +172,7 @@ class GeneratorConfig:
         return found
 
     def __post_init__(self) -> None:
-        _raise_if(self.problems())
+        raise_if(self.problems())
 
     @property
     def has_motion(self) -> bool:
@@ -221,7 +219,7 @@ class GeneratorConfig:
         channels: Any = data.get("superresolution_channels")
         if isinstance(channels, list):
             data["superresolution_channels"] = tuple(cast(list[Any], channels))
-        _raise_if(_type_problems(cls, data) + _type_problems(RenderingConfig, rendering))
+        raise_if(_type_problems(cls, data) + _type_problems(RenderingConfig, rendering))
         return cls(**data, rendering=RenderingConfig(**rendering))
 
 
@@ -252,12 +250,8 @@ class DiscriminatorConfig:
             )
         elif self.channel_base < self.resolution:
             problems.append(f"channel_base {self.channel_base} leaves no channels")
-        problems += [
-            f"{name} is {getattr(self, name)}; it must be at least 1"
-            for name in ("channel_max", "mapping_layers", "group_size")
-            if getattr(self, name) < 1
-        ]
-        _raise_if(problems)
+        problems += too_small(self, channel_max=1, mapping_layers=1, group_size=1)
+        raise_if(problems)
 
     @property
     def block_resolutions(self) -> tuple[int, ...]:
@@ -275,7 +269,17 @@ def _table(data: Any, name: str) -> dict[str, Any]:
     return dict(cast(dict[str, Any], data))
 
 
-def _raise_if(problems: list[str]) -> None:
+def too_small(settings: object, **least: int) -> list[str]:
+    """Which of a dataclass's numbers are below the least that they may be, as sentences."""
+    return [
+        f"{name} is {getattr(settings, name)}; it must be at least {low}"
+        for name, low in least.items()
+        if getattr(settings, name) < low
+    ]
+
+
+def raise_if(problems: list[str]) -> None:
+    """Raises a ValueError that lists all problems, if there are any."""
     if problems:
         raise ValueError("; ".join(problems))
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from training.config import raise_if, too_small
 from training.data.times import CLIP_FRAMES
 from training.metrics.detectors import CropBox
 from training.metrics.geometry import TOLERANCE
@@ -85,25 +86,10 @@ class MetricsConfig:
     """Where statistics of real clips are kept; the user's cache folder if not given."""
 
     def __post_init__(self) -> None:
-        least = {
-            "clips": 2,
-            "pictures": 1,
-            "views": 1,
-            "orbits": 1,
-            "batch": 1,
-            "stride": 1,
-            "side": 8,
-        }
-        least["orbit_frames"] = 2
-        found = [
-            f"{name} is {getattr(self, name)}; it must be at least {low}"
-            for name, low in least.items()
-            if getattr(self, name) < low
-        ]
+        found = too_small(self, clips=2, pictures=1, views=1, orbits=1, batch=1, stride=1, side=8)
+        found += too_small(self, orbit_frames=2, seed=0)
         if not 0 <= self.held_out_share < 1:
             found.append(f"held_out_share is {self.held_out_share}; it must be 0 to below 1")
-        if self.seed < 0:
-            found.append(f"seed is {self.seed}; it must be 0 or more")
         if not (math.isfinite(self.tolerance) and self.tolerance > 0):
             found.append(f"tolerance is {self.tolerance}; it must be positive and finite")
         found += [
@@ -111,8 +97,7 @@ class MetricsConfig:
             for name in ("yaw", "orbit_angle")
             if not math.isfinite(getattr(self, name))
         ]
-        if found:
-            raise ValueError("; ".join(found))
+        raise_if(found)
 
     @property
     def names(self) -> list[str]:

@@ -184,11 +184,28 @@ class HeadRenderer:
         """Of the identity that is drawn; None before there is one."""
         self._rest = self._posed = self.head.vertices
         self._faces = np.zeros_like(self.head.triangles, np.float32)
+        self._programs: dict[str, moderngl.Program] = {}
         self._make_targets()
         self._make_head()
-        self._make_cap()
-        self._make_shirt()
-        self._make_glasses()
+        self._cap_buffer, self._cap = self._mesh(
+            "cap",
+            _grid_triangles(hair.COLUMNS, hair.ROWS),
+            hair.COLUMNS * hair.ROWS,
+            "3f 3f 2f 1f 1f 1f",
+            *("position", "normal", "strand", "lift", "tip", "occlusion"),
+        )
+        self._hangs: bool | None = None
+        cloth = _grid_triangles(garment.COLUMNS, garment.ROWS)
+        self._shirt_buffer, self._shirt = self._mesh(
+            "cloth",
+            cloth,
+            garment.COLUMNS * garment.ROWS,
+            "3f 3f 2f",
+            *("position", "normal", "weave"),
+        )
+        self._glasses_buffer, self._glasses = self._mesh(
+            "glasses", glasses.triangles(), glasses.VERTICES, "3f 3f", "position", "normal"
+        )
 
     def _make_targets(self) -> None:
         size, context = (self.resolution, self.resolution), self._context
@@ -209,20 +226,12 @@ class HeadRenderer:
         count, masks = len(head.vertices), head.masks
         self._pose_buffer = context.buffer(reserve=24 * count, dynamic=True)
         paint = context.buffer(reserve=32 * count)
-        _write(
-            paint,
-            head.vertices,
-            head.labels,
-            self.baked.occlusion,
-            masks.lips,
-            masks.liner,
-            masks.blush,
-        )
+        marks = (masks.lips, masks.liner, masks.blush)
+        _write(paint, head.vertices, head.labels, self.baked.occlusion, *marks)
         self._person_buffer = context.buffer(reserve=8 * count, dynamic=True)
         self._skin_indices = context.buffer(reserve=head.triangles.nbytes, dynamic=True)
-        self._skin_program = context.program(shaders.SKIN_VERTEX, shaders.SKIN_FRAGMENT)
-        self._skin = context.vertex_array(
-            self._skin_program,
+        self._skin = self._array(
+            "skin",
             [
                 (self._pose_buffer, "3f 3f", "position", "normal"),
                 (paint, "3f 1f 1f 1f 1f 1f", "rest", "part", "occlusion", "lips", "liner", "blush"),
@@ -231,13 +240,12 @@ class HeadRenderer:
             self._skin_indices,
         )
         left, right = head.eyes
-        self._skin_program["eye_left"] = tuple(left.tolist())
-        self._skin_program["eye_right"] = tuple(right.tolist())
-        self._stubble_program = context.program(shaders.STUBBLE_VERTEX, shaders.STUBBLE_FRAGMENT)
+        self._programs["skin"]["eye_left"] = tuple(left.tolist())
+        self._programs["skin"]["eye_right"] = tuple(right.tolist())
         self._stubble_indices = context.buffer(reserve=head.triangles.nbytes, dynamic=True)
         self._stubble_count = 0
-        self._stubble = context.vertex_array(
-            self._stubble_program,
+        self._stubble = self._array(
+            "stubble",
             [
                 (self._pose_buffer, "3f 3f", "position", "normal"),
                 (paint, "3f 4x 1f 12x", "rest", "occlusion"),
@@ -246,47 +254,21 @@ class HeadRenderer:
             self._stubble_indices,
         )
 
-    def _make_cap(self) -> None:
-        context = self._context
-        self._cap_buffer = context.buffer(reserve=44 * hair.COLUMNS * hair.ROWS, dynamic=True)
-        self._cap_program = context.program(shaders.CAP_VERTEX, shaders.CAP_FRAGMENT)
-        indices = context.buffer(_grid_triangles(hair.COLUMNS, hair.ROWS).tobytes())
-        names = ("position", "normal", "strand", "lift", "tip", "occlusion")
-        self._cap = context.vertex_array(
-            self._cap_program, [(self._cap_buffer, "3f 3f 2f 1f 1f 1f", *names)], indices
-        )
-        self._hangs: bool | None = None
+    def _array(
+        self, name: str, content: list[tuple[Any, ...]], indices: moderngl.Buffer
+    ) -> moderngl.VertexArray:
+        """A vertex array that is drawn by the shaders of a name."""
+        program = self._programs[name] = self._context.program(*shaders.SOURCES[name])
+        return self._context.vertex_array(program, content, indices)
 
-    def _make_shirt(self) -> None:
-        context = self._context
-        size = 32 * garment.COLUMNS * garment.ROWS
-        self._shirt_buffer = context.buffer(reserve=size, dynamic=True)
-        self._shirt_program = context.program(shaders.CLOTH_VERTEX, shaders.CLOTH_FRAGMENT)
-        indices = context.buffer(_grid_triangles(garment.COLUMNS, garment.ROWS).tobytes())
-        self._shirt = context.vertex_array(
-            self._shirt_program,
-            [(self._shirt_buffer, "3f 3f 2f", "position", "normal", "weave")],
-            indices,
-        )
-
-    def _make_glasses(self) -> None:
-        context = self._context
-        self._glasses_buffer = context.buffer(reserve=24 * glasses.VERTICES, dynamic=True)
-        self._glasses_program = context.program(shaders.GLASSES_VERTEX, shaders.GLASSES_FRAGMENT)
-        indices = context.buffer(glasses.triangles().tobytes())
-        self._glasses = context.vertex_array(
-            self._glasses_program, [(self._glasses_buffer, "3f 3f", "position", "normal")], indices
-        )
-
-    @property
-    def _programs(self) -> tuple[moderngl.Program, ...]:
-        return (
-            self._skin_program,
-            self._stubble_program,
-            self._cap_program,
-            self._shirt_program,
-            self._glasses_program,
-        )
+    def _mesh(
+        self, name: str, triangles: np.ndarray, count: int, floats: str, *attributes: str
+    ) -> tuple[moderngl.Buffer, moderngl.VertexArray]:
+        """A mesh of `count` vertices: the buffer that each person fills, and what draws it."""
+        size = 4 * count * sum(int(part[0]) for part in floats.split())
+        buffer = self._context.buffer(reserve=size, dynamic=True)
+        indices = self._context.buffer(triangles.tobytes())
+        return buffer, self._array(name, [(buffer, floats, *attributes)], indices)
 
     def close(self) -> None:
         """Release the OpenGL context; the renderer is of no use afterwards."""
@@ -335,7 +317,7 @@ class HeadRenderer:
         lights = asdict(_LAMPS[traits.lamps])
         x, y, z = lights["key"]
         lights["key"] = (x + 0.2 * aside, y + 0.12 * height, z)
-        for program in self._programs:
+        for program in self._programs.values():
             _set(
                 program,
                 **lights,
@@ -374,7 +356,7 @@ class HeadRenderer:
         gape = float(np.clip(2.5 * weights.get("jawOpen", 0.0), 0, 1))
         with self._context:
             _write(self._pose_buffer, to_world(self._posed), normals)
-            _set(self._skin_program, gape=gape)
+            _set(self._programs["skin"], gape=gape)
 
     def landmarks(self, camera: Camera) -> np.ndarray:
         """The 68 landmarks of the posed face in the picture, float64 [68, 2].
@@ -406,7 +388,7 @@ class HeadRenderer:
         context, size = self._context, self.resolution
         matrix = tuple(camera.projection(NEAR, FAR).T.ravel().tolist())
         eye = tuple(camera.position.tolist())
-        for program in self._programs:
+        for program in self._programs.values():
             program["matrix"] = matrix
             program["eye"] = eye
         self._drawn.use()
@@ -440,12 +422,12 @@ class HeadRenderer:
     def _draw_cap(self) -> None:
         """The hair, and over it a thin layer of loose strands that softens its outline."""
         for raised, sparse in ((0.0, 0.0), (0.12, 1.0)):
-            _set(self._cap_program, raise_=SCALE * raised, sparse=sparse, turn=int(2 * sparse))
+            _set(self._programs["cap"], raise_=SCALE * raised, sparse=sparse, turn=int(2 * sparse))
             self._cap.render()
 
     def _draw_stubble(self) -> None:
         if not self._stubble_count:
             return
         for i, height in enumerate(_SHELLS):
-            _set(self._stubble_program, height=height, turn=i)
+            _set(self._programs["stubble"], height=height, turn=i)
             self._stubble.render(vertices=self._stubble_count)

@@ -320,3 +320,12 @@ void main() {
   emit(c / (1. + .18 * c) * 1.08, position_);
 }"""
 )
+
+SOURCES: dict[str, tuple[str, str]] = {
+    "skin": (SKIN_VERTEX, SKIN_FRAGMENT),
+    "cap": (CAP_VERTEX, CAP_FRAGMENT),
+    "stubble": (STUBBLE_VERTEX, STUBBLE_FRAGMENT),
+    "cloth": (CLOTH_VERTEX, CLOTH_FRAGMENT),
+    "glasses": (GLASSES_VERTEX, GLASSES_FRAGMENT),
+}
+"""Vertex and fragment shader of each program."""

@@ -38,34 +38,44 @@ class Means:
         return means
 
 
+def _plainly(values: dict[str, float]) -> tuple[str, dict[str, float]]:
+    return " ".join(f"{name} {value:.4f}" for name, value in values.items()), {}
+
+
 def follow(
-    run: TrainingRun, log_every: int, saved: Callable[[int, Logs], None] | None = None
+    run: TrainingRun,
+    log_every: int,
+    then: Callable[[Logs, dict[str, float]], None] = lambda logs, values: None,
+    told: Callable[[dict[str, float]], tuple[str, dict[str, float]]] = _plainly,
 ) -> None:
-    """Trains with a progress bar, and logs the means of the losses.
+    """Trains; the first process shows a progress bar and logs the means of the losses.
 
     Args:
-        run: of a single process.
+        run: what is trained.
         log_every: updates from one log entry to the next.
-        saved: called with the number of each update after which the state was saved, for further
-            entries.
+        then: called with the values of each update, for further entries.
+        told: gives, for the means of the losses, the words beside the bar and further numbers to
+            log.
 
     Raises:
         RunError: see `TrainingRun.run`.
     """
     run.restore()
-    logs, means = Logs(run.folder.logs), Means()
-    bar = tqdm(total=run.total, initial=run.state.update, unit="update", smoothing=0.05)
+    logs, means, state = Logs(run.folder.logs), Means(), run.state
+    hidden = not run.world.first
+    bar = tqdm(total=run.total, initial=state.update, disable=hidden, unit="update", smoothing=0.05)
     try:
         for values in run.run():
-            number = run.state.update
-            bar.update(number - bar.n)
-            means.add(values)
-            if number % log_every == 0:
+            if hidden:
+                continue
+            bar.update(state.update - bar.n)
+            means.add({k: v for k, v in values.items() if not k.startswith("score/")})
+            if state.update % log_every == 0:
                 shown = means.take()
-                bar.set_postfix_str(" ".join(f"{k} {v:.4f}" for k, v in shown.items()))
-                logs.numbers(number, shown)
-            if saved is not None:
-                saved(number, logs)
+                words, further = told(shown)
+                bar.set_postfix_str(words)
+                logs.numbers(state.update, shown | further)
+            then(logs, values)
     finally:
         bar.close()
         logs.close()

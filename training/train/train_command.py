@@ -15,7 +15,6 @@ from functools import partial
 
 import torch
 import tyro
-from tqdm import tqdm
 
 from training.distributed import World
 from training.metrics import MetricsError
@@ -23,7 +22,7 @@ from training.metrics.detectors import DetectorError
 from training.train.kept_settings import require_same_networks, to_resume
 from training.train.logs import Logs
 from training.train.loop import Trainer, networks_of
-from training.train.run_command import Means, exit_status
+from training.train.run_command import exit_status, follow
 from training.train.run_folder import RunError, RunFolder
 from training.train.score import Score
 from training.train.step import PHASES
@@ -86,43 +85,31 @@ def train(config: TrainConfig, here: World) -> None:
         folder.begin(config, config.resume)
     here.barrier()
     data = DataStream(config, here)
-    logs = Logs(folder.logs) if here.first else None
     try:
         judge = partial(Score, config, here, folder.path)
-        trainer = Trainer(config, data, here, folder, judge)
-        _follow(trainer, data, logs)
+        _follow(Trainer(config, data, here, folder, judge), data)
     finally:
         data.close()
-        if logs is not None:
-            logs.close()
 
 
-def _follow(trainer: Trainer, data: DataStream, logs: Logs | None) -> None:
-    """Runs the trainer with a progress bar and log entries in the first process."""
+def _follow(trainer: Trainer, data: DataStream) -> None:
+    """Runs the trainer; the first process shows and logs how it goes."""
     config, state = trainer.config, trainer.state
     trainer.restore()
     begun, first = time.perf_counter(), state.update
-    bar = tqdm(
-        total=config.updates, initial=first, disable=logs is None, unit="update", smoothing=0.05
-    )
-    means = Means()
-    for values in trainer.run():
-        bar.update(state.update - bar.n)
-        if logs is None:
-            continue
+
+    def told(values: dict[str, float]) -> tuple[str, dict[str, float]]:
+        rate = 1000 * (time.perf_counter() - begun) / ((state.update - first) * config.batch)
+        words = _summary(values, state.update * config.batch / 1000, rate)
+        return words, _facts(trainer, data, rate)
+
+    def then(logs: Logs, values: dict[str, float]) -> None:
         scores = {name: values[name] for name in values if name.startswith("score/")}
-        if scores:
-            logs.numbers(state.update, scores)
-        means.add({name: values[name] for name in values.keys() - scores.keys()})
-        if state.update % config.log_every == 0:
-            kimg = (state.update - first) * config.batch / 1000
-            rate = (time.perf_counter() - begun) / kimg
-            shown = means.take()
-            bar.set_postfix_str(_summary(shown, state.update * config.batch / 1000, rate))
-            logs.numbers(state.update, shown | _facts(trainer, data, rate))
+        logs.numbers(state.update, scores)
         if config.sample_every and state.update % config.sample_every == 0:
             logs.samples(state.update, trainer.networks.G_ema)
-    bar.close()
+
+    follow(trainer, config.log_every, then, told)
 
 
 def _summary(values: dict[str, float], kimg: float, rate: float) -> str:

@@ -6,7 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from training.config import DiscriminatorConfig, GeneratorConfig, RenderingConfig
+from training.config import (
+    DiscriminatorConfig,
+    GeneratorConfig,
+    RenderingConfig,
+    raise_if,
+    too_small,
+)
 
 AmpPrecision = Literal["float32", "bfloat16", "float16"]
 
@@ -161,21 +167,12 @@ class TrainConfig:
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
 
     def __post_init__(self) -> None:
-        problems = [
-            f"{name} is {getattr(self, name)}; it must be at least 1"
-            for name in ("updates", "batch", "micro_batch", "log_every", "save_every", "keep")
-            if getattr(self, name) < 1
-        ]
-        problems += [
-            f"{name} is {getattr(self, name)}; it must be at least 0"
-            for name in ("begin_at", "sample_every", "score_every", "seed", "workers")
-            if getattr(self, name) < 0
-        ]
-        problems += [
-            f"loss.{name} is {getattr(self.loss, name)}; it must be at least 1"
-            for name in ("r1_interval", "density_interval")
-            if getattr(self.loss, name) < 1
-        ]
+        problems = too_small(self, updates=1, batch=1, micro_batch=1)
+        problems += too_small(self, log_every=1, save_every=1, keep=1)
+        problems += too_small(self, begin_at=0, sample_every=0, score_every=0, seed=0, workers=0)
+        of_loss = too_small(self.loss, r1_interval=1, density_interval=1)
+        of_score = too_small(self.score, samples=2)
+        problems += [f"loss.{text}" for text in of_loss] + [f"score.{text}" for text in of_score]
         if self.micro_batch == 1 and max(self.loss.swap_start, self.loss.swap_end) > 0:
             problems.append(
                 "micro_batch is 1, and the mapping's cameras are swapped between the clips of a "
@@ -184,8 +181,6 @@ class TrainConfig:
         if not 0 <= self.score.held_out_share < 1:
             share = self.score.held_out_share
             problems.append(f"score.held_out_share is {share}; it must be 0 to below 1")
-        if self.score.samples < 2:
-            problems.append(f"score.samples is {self.score.samples}; it must be at least 2")
         if self.micro_batch > 0 and self.batch % self.micro_batch:
             problems.append(
                 f"batch {self.batch} is not a multiple of micro_batch {self.micro_batch}"
@@ -201,8 +196,7 @@ class TrainConfig:
                 problems.append(
                     f"a micro-batch of {count} {what} cannot be split into groups of {group}"
                 )
-        if problems:
-            raise ValueError("; ".join(problems))
+        raise_if(problems)
 
 
 _RES64 = TrainConfig(batch=16, micro_batch=2, precision="float16")

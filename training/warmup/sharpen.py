@@ -34,6 +34,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from training import checkpoint
+from training.config import raise_if, too_small
 from training.data import DatasetError
 from training.data.sampling import open_source
 from training.distributed import World
@@ -118,14 +119,8 @@ class SharpenConfig:
     )
 
     def __post_init__(self) -> None:
-        names = ("clips", "updates", "batch", "view_every", "r1_every", "log_every", "save_every")
-        problems = [
-            f"{name} is {getattr(self, name)}; it must be at least 1"
-            for name in (*names, "keep")
-            if getattr(self, name) < 1
-        ]
-        if problems:
-            raise ValueError("; ".join(problems))
+        problems = too_small(self, clips=1, updates=1, batch=1, view_every=1, r1_every=1)
+        raise_if(problems + too_small(self, log_every=1, save_every=1, keep=1))
 
 
 class PatchDiscriminator(nn.Module):

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from training import checkpoint
-from training.config import GeneratorConfig
+from training.config import GeneratorConfig, raise_if, too_small
 from training.data import Batch, DatasetError, Loader
 from training.distributed import World
 from training.networks.generator import Generator
@@ -111,17 +111,11 @@ class WarmupConfig:
     generator: GeneratorConfig = PRESETS["demo"].generator
 
     def __post_init__(self) -> None:
-        least = dict.fromkeys(("batch", "log_every", "save_every", "keep"), 1)
-        least |= dict.fromkeys(
-            ("updates", "superresolution_updates", "teach", "seed", "workers"), 0
+        problems = too_small(self, batch=1, log_every=1, save_every=1, keep=1)
+        problems += too_small(
+            self, updates=0, superresolution_updates=0, teach=0, seed=0, workers=0
         )
-        problems = [
-            f"{name} is {getattr(self, name)}; it must be at least {low}"
-            for name, low in least.items()
-            if getattr(self, name) < low
-        ]
-        if problems:
-            raise ValueError("; ".join(problems))
+        raise_if(problems)
 
     @property
     def total(self) -> int:
@@ -348,7 +342,8 @@ def train(config: WarmupConfig, here: World) -> None:
     folder.begin(config, config.resume)
     warmup = Warmup(config, here, folder)
 
-    def log_samples(number: int, logs: Logs) -> None:
+    def log_samples(logs: Logs, _: dict[str, float]) -> None:
+        number = warmup.state.update
         if number % config.save_every:
             return
         logs.samples(number, warmup.G_ema)
