@@ -11,12 +11,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from training.checkpoint import eg3d, native, pv3d
 from training.checkpoint.checkpoint_errors import CheckpointError
-from training.checkpoint.contents import Checkpoint, Format, Weights, build, weights_mark
+from training.checkpoint.contents import Checkpoint, Format, Weights, build, mark_of, weights_mark
 from training.checkpoint.native import annotate, save
 from training.checkpoint.stored import NotAFileError, OpenFile
 from training.checkpoint.unknown import describe
@@ -30,13 +31,17 @@ __all__ = [
     "annotate",
     "build",
     "load_generator",
+    "mark_of",
     "read",
+    "read_metadata",
     "save",
     "start_from",
     "weights_mark",
 ]
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _HEAD_SIZE = 512
 
@@ -64,6 +69,22 @@ READERS: tuple[Reader, ...] = (
 """Every readable format; the first whose `sniff` agrees reads the file."""
 
 
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The texts that a checkpoint of this program has beside its tensors, which stay unread; none
+    for other formats.
+
+    Raises:
+        CheckpointError: when the file cannot be read.
+    """
+    return _opened(Path(path), _metadata_of)
+
+
+def _metadata_of(path: Path, file: OpenFile) -> dict[str, str]:
+    is_native = native.sniff(file.read(_HEAD_SIZE))
+    file.seek(0)
+    return native.read_metadata(path, file) if is_native else {}
+
+
 def read(path: str | os.PathLike[str], weights: Weights = "ema") -> Checkpoint:
     """Reads a checkpoint of any known format and checks all of it.
 
@@ -76,10 +97,13 @@ def read(path: str | os.PathLike[str], weights: Weights = "ema") -> Checkpoint:
     Raises:
         CheckpointError: saying everything that is wrong with the file.
     """
-    path = Path(path)
+    return _opened(Path(path), lambda path, file: _read_open(path, file, weights))
+
+
+def _opened(path: Path, use: Callable[[Path, OpenFile], T]) -> T:
     try:
         with OpenFile(path) as file:
-            return _read_open(path, file, weights)
+            return use(path, file)
     except FileNotFoundError as error:
         raise CheckpointError(path, ["there is no such file"]) from error
     except NotAFileError as error:  # a pipe or a device

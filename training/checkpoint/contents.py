@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from training.checkpoint.checkpoint_errors import CheckpointError, listed, shown
@@ -175,6 +176,16 @@ def weights_mark(tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"{name} {tuple(tensor.shape)}".encode())
         digest.update(some.astype("<f4").tobytes())
     return digest.hexdigest()
+
+
+_marks: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
+
+
+def mark_of(G: nn.Module) -> str:
+    """`weights_mark` of a generator whose weights do not change any more; found once."""
+    if G not in _marks:
+        _marks[G] = weights_mark(G.state_dict())
+    return _marks[G]
 
 
 def is_finite(tensor: Tensor) -> bool:

@@ -70,10 +70,19 @@ def read(path: Path, file: OpenFile, weights: Weights) -> Checkpoint:
         CheckpointError: listing what is wrong.
         OSError: if the file cannot be read.
     """
+    return _read_tensors(path, *_described(path, file))
+
+
+def read_metadata(path: Path, file: OpenFile) -> dict[str, str]:
+    """The texts in a file of this program; errors as in `read`."""
+    return _described(path, file)[0]
+
+
+def _described(path: Path, file: OpenFile) -> tuple[dict[str, str], dict[str, TensorSource]]:
     metadata, sources = _header_of(path, file)
     if "update" in metadata and metadata.get("format") != FORMAT:
-        metadata, sources = _of_state(path, metadata["update"], sources)
-    return _read_tensors(path, metadata, sources)
+        return _of_state(path, metadata["update"], sources)
+    return metadata, sources
 
 
 def _header_of(path: Path, file: OpenFile) -> tuple[dict[str, str], dict[str, TensorSource]]:

@@ -41,10 +41,10 @@ class Recipe:
     @classmethod
     def of(cls, renderer: Renderer, state: SessionState, kind: str, options: Any) -> Recipe:
         """The recipe of an export of a state by a renderer's model."""
-        from training.checkpoint import weights_mark
+        from training.checkpoint import mark_of
 
         plan = dataclasses.asdict(renderer.plan(state.quality))
-        return cls(kind, options, weights_mark(renderer.G.state_dict()), plan)
+        return cls(kind, options, mark_of(renderer.G), plan)
 
     def text(self, state: SessionState, folder: Path) -> str:
         """The recipe with the session that is exported to a folder, as JSON in one line. Paths of

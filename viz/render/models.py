@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from training import named_directions
-from training.checkpoint import Checkpoint, CheckpointError, build, read, weights_mark
+from training.checkpoint import CheckpointError, build, mark_of, read, read_metadata, weights_mark
 from training.config import GeneratorConfig, RenderingConfig
 from training.distributed import DeviceError, device_named
 from training.networks.generator import Generator, parameter_count
@@ -140,13 +140,10 @@ def recommended(path: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if not path:
         return (), ()
     try:
-        return _recommended(read(path))
+        metadata = read_metadata(path)
     except CheckpointError as e:
         raise UserError(str(e)) from e
-
-
-def _recommended(checkpoint: Checkpoint) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    people, motions = (recommendations(checkpoint.metadata, k) for k in ("people", "motions"))
+    people, motions = (recommendations(metadata, kind) for kind in ("people", "motions"))
     return tuple(people), tuple(motions)
 
 
@@ -192,7 +189,7 @@ def _give_shape(G: Generator) -> None:
 
 def _info(G: Generator, path: str, kind: str, notes: tuple[str, ...]) -> ModelInfo:
     config, options = G.config, G.config.rendering
-    mark = weights_mark(G.state_dict())
+    mark = mark_of(G)
     return ModelInfo(
         name=Path(path).name if path else "Untrained model",
         path=path,

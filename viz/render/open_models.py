@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import psutil
 import torch
 
+from viz.render.inference.cpu import int8
 from viz.render.models import Model
 from viz.render.renderer import Renderer
 from viz.state.files import Stamp
@@ -31,6 +32,8 @@ class OpenModel:
         """A model that was just loaded from a file with that stamp."""
         renderer = Renderer(model.G, _cache_budget(model.G.device), reference=model.reference)
         pays = renderer.plan(Quality()).int8_previews
+        if pays:
+            int8.compiled()  # in the background, for the first preview
         return cls(renderer, replace(model.info, int8_previews=pays), stamp)
 
 

@@ -12,12 +12,11 @@ import copy
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 
-from training.checkpoint import weights_mark
+from training.checkpoint import mark_of
 from training.networks.generator import Generator
 from viz.render import person_file
 from viz.render.inference.plan import Plan
@@ -52,9 +51,6 @@ class OtherModelError(UserError):
         self.weights = weights
 
 
-_marks: WeakKeyDictionary[Generator, str] = WeakKeyDictionary()
-
-
 def mix_of(latent: Latent, num_ws: int) -> Mix:
     """The tuned people in a blend.
 
@@ -76,9 +72,7 @@ def read_for(path: str, G: Generator) -> PersonFile:
         UserError: when it cannot be read, is another model's, or does not fit.
     """
     person, name, config = person_file.read(path), Path(path).name, G.config
-    if G not in _marks:
-        _marks[G] = weights_mark(G.state_dict())
-    if person.weights != _marks[G]:
+    if person.weights != mark_of(G):
         model = f" ({person.model})" if person.model else ""
         raise OtherModelError(
             f"{name} was made with another model{model}: open that one first.",

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from training.checkpoint import weights_mark
+from training.checkpoint import mark_of
 from viz.exports.embedding import save_png
 from viz.exports.frame_options import PictureOptions
 from viz.exports.naming import unused
@@ -110,7 +110,7 @@ def save(renderer: Renderer, state: SessionState, kind: CaptureKind, path: Path)
         pixels = raw_picture(renderer, state)
     yield "Writing", 0.9
     path = unused(path)
-    weights = weights_mark(renderer.G.state_dict())
+    weights = mark_of(renderer.G)
     save_png(path, pixels, capture_text(state, path.parent, weights), **texts)
     return path
 
@@ -125,7 +125,7 @@ def save_window(
     """
     yield "Writing", 0.5
     path = unused(path)
-    weights = weights_mark(renderer.G.state_dict())
+    weights = mark_of(renderer.G)
     recipe = capture_text(state, path.parent, weights)
     save_png(path, np.frombuffer(pixels, np.uint8).reshape(*size, 3), recipe)
     return path

@@ -7,7 +7,6 @@ import zlib
 from fractions import Fraction
 from typing import IO, Any
 
-import av
 import numpy as np
 from PIL import Image, PngImagePlugin
 
@@ -44,6 +43,9 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 def _encoded(pixels: np.ndarray) -> bytes:
     """A PNG of uint16 [H, W, 3 or 4] by FFmpeg, as Pillow writes no colours of 16 bits."""
+    # Only here: it takes a tenth of the time of a whole picture to import.
+    import av
+
     name = "rgb48" if pixels.shape[2] == 3 else "rgba64"
     encoder: Any = av.CodecContext.create("png", "w")
     encoder.height, encoder.width = pixels.shape[:2]

@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from training.camera import FOCAL_LENGTH, Camera
-from training.checkpoint import weights_mark
+from training.checkpoint import mark_of
 from training.networks.generator import Generator
 from viz.portrait.camera import learnt_files
 from viz.portrait.camera.camera_fit import fit_camera, project
@@ -51,7 +51,7 @@ def template(G: Generator) -> FaceTemplate:
 
 def find_template(G: Generator) -> Steps[FaceTemplate]:
     """Steps of finding a generator's template; none if it is known."""
-    mark = weights_mark(G.state_dict())
+    mark = mark_of(G)
     known = kept_template(mark)
     if known is None:
         known = yield from _measure(G)

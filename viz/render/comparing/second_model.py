@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from training.checkpoint import weights_mark
+from training.checkpoint import mark_of
 from viz.render.models import load_model
 from viz.render.renderer import Renderer
 from viz.state.comparing.comparison import Comparison
@@ -28,7 +28,7 @@ def bring(renderer: Renderer, compare: Comparison) -> Steps[Comparison]:
     """
     model = yield from load_model(compare.path, renderer.G.device)
     weights = model.info.weights
-    if weights == weights_mark(renderer.G.state_dict()):
+    if weights == mark_of(renderer.G):
         second = renderer
     else:
         second = Renderer(model.G, _CACHE_BYTES, reference=model.reference)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.checkpoint import weights_mark
+from training.checkpoint import mark_of
 from training.networks.backbone import MotionTimeFuser
 from training.networks.layers import FullyConnected
 from training.user_folders import user_folder
@@ -48,7 +48,7 @@ def cached(G: Generator) -> Steps[str]:
     Raises:
         UserError: when the file cannot be written.
     """
-    path = cache_path(weights_mark(G.state_dict()))
+    path = cache_path(mark_of(G))
     try:
         direction_files.load(path)
     except UserError:

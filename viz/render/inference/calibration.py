@@ -10,7 +10,7 @@ import torch
 
 from training.networks import generator as networks
 from viz.render.inference import format_trials, kept_plans
-from viz.render.inference.cpu import int8, winograd
+from viz.render.inference.cpu import winograd
 from viz.render.inference.cpu.rays import compiled
 from viz.render.inference.format_trials import PlanSteps
 from viz.render.inference.plan import Plan
@@ -43,6 +43,4 @@ def find(G: networks.Generator) -> PlanSteps:
         for name in {plan.backbone, plan.superresolution}:
             winograd.compiled(G, getattr(torch, name))
         compiled(G.decoder)
-        if plan.int8_previews:
-            int8.compiled()
     return plan

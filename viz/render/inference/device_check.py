@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training.checkpoint import weights_mark
+from training.checkpoint import mark_of
 from training.networks import generator as networks
 from training.reasons import first_line
 from training.user_folders import user_folder
@@ -182,7 +182,7 @@ def _mark(G: networks.Generator, plan: Plan) -> Path:
         found = kept_plans.gpu(G.device) | {"cuda": str(torch.version.cuda)}
     else:
         found = {"device": str(G.device), "system": platform.platform(), "torch": torch.__version__}
-    known = [_VERSION, found, asdict(plan), G.config.to_dict(), weights_mark(G.state_dict())]
+    known = [_VERSION, found, asdict(plan), G.config.to_dict(), mark_of(G)]
     name = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:24]
     return user_folder("cache") / "device_check" / name
 
