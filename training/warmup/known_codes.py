@@ -108,10 +108,6 @@ class Codes:
         That part carries no information, but its hundreds of random numbers would drown the few
         dozen known ones for thousands of updates, the more so as Adam steps just as far along
         directions whose gradients are noise.
-
-        That part carries no information, but its hundreds of random numbers would drown the few
-        dozen known ones for thousands of updates, the more so as Adam steps just as far along
-        directions whose gradients are noise.
         """
         for weight, basis in self._readers(G):
             weight.copy_(weight @ basis.t() @ basis)

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from viz.exports import writing
-from viz.exports.embedding import Opened, session_text
+from viz.exports import recipes, writing
+from viz.exports.embedding import Opened
 from viz.exports.frame_options import MovingOptions
 from viz.exports.pictures.frames import require_folder
-from viz.exports.recipes import Recipe, same
+from viz.exports.recipes import Recipe
 from viz.exports.table import EXPORTERS, Run
 from viz.headless.export_source import (
     Item,
@@ -25,6 +25,7 @@ from viz.headless.export_source import (
     around_head,
     base_state,
     items,
+    named_model,
     opened_session,
 )
 from viz.headless.ranks import Ranks, from_environment
@@ -32,7 +33,7 @@ from viz.render import memory, models, person_file
 from viz.render.comparing import second_model
 from viz.render.models import Model
 from viz.render.renderer import Renderer
-from viz.state import files, named_files
+from viz.state import named_files
 from viz.state.comparing.comparison import Comparison
 from viz.state.driving import driven
 from viz.state.driving.drive import Drive
@@ -168,9 +169,7 @@ def _model_of(opened: Opened) -> str:
     """
     named = opened.state.checkpoint
     if not named:
-        if not (brought := files.default_checkpoint()):
-            raise UserError("There is no model: name one with --checkpoint.")
-        return brought
+        return named_model("")
     if opened.weights:
         if found := finish(models.find(opened.weights, opened.candidates)):
             return found
@@ -287,11 +286,7 @@ class _Batch:
         if self.exporter.splits:
             require_folder(path, recipe, overwrite)
             return False
-        try:
-            found = session_text(path)
-        except UserError:
-            found = None
-        if found is not None and same(found, recipe):
+        if recipes.made(path, recipe):
             return True
         writing.check(self.options, path, overwrite)
         return False

@@ -19,26 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from training.replacing import remove_abandoned
-from viz.render.messages import (
-    Cancel,
-    Cancelled,
-    Dropped,
-    Event,
-    Failed,
-    Finished,
-    LoadAhead,
-    Loaded,
-    LoadModel,
-    Progress,
-    Quit,
-    Ready,
-    Render,
-    Rendered,
-    RenderIdle,
-    Restarted,
-    Start,
-    pack,
-)
+from viz.render import messages
 from viz.render.worker_host import Host, Launch, WorkerLine, end_reason, shared_memory
 from viz.state.errors import UserError
 from viz.state.jobs import Job, JobStatus
@@ -62,8 +43,8 @@ class _Pending:
     detail: str = ""
     seconds_left: float | None = None
 
-    def message(self) -> Start:
-        return Start(self.number, type(self.job).__name__, pack(self.job))
+    def message(self) -> messages.Start:
+        return messages.Start(self.number, type(self.job).__name__, messages.pack(self.job))
 
 
 @dataclass(frozen=True)
@@ -87,7 +68,7 @@ class _Spare:
     number: int
     line: WorkerLine
     memory: SharedMemory | None
-    ready: Ready | None = None
+    ready: messages.Ready | None = None
 
 
 class WorkerConnection:
@@ -106,7 +87,7 @@ class WorkerConnection:
         """Name of the device that models are on; empty until the worker is ready."""
         self._launch, self._wanted_device = launch, device
         self.wake = wake
-        self._events: queue.SimpleQueue[tuple[int, Event | None]] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[tuple[int, messages.Event | None]] = queue.SimpleQueue()
         self._pending: list[_Pending] = []
         self._numbers = 0
         self._request: RenderRequest | None = None
@@ -137,7 +118,7 @@ class WorkerConnection:
         self._lines += 1
         number = self._lines
 
-        def heard(event: Event | None) -> None:
+        def heard(event: messages.Event | None) -> None:
             self._events.put((number, event))
             self.wake()
 
@@ -167,9 +148,9 @@ class WorkerConnection:
             _free(memory)
             self._lost_spares = _FEW
 
-    def _hear_spare(self, event: Event | None) -> None:
+    def _hear_spare(self, event: messages.Event | None) -> None:
         assert self._spare is not None
-        if isinstance(event, Ready):
+        if isinstance(event, messages.Ready):
             self._spare.ready = event
         elif event is None:
             _free(self._spare.memory)
@@ -196,7 +177,7 @@ class WorkerConnection:
             waits: whether an unfinished full picture is finished first, too.
         """
         self._request = request
-        self._send(Render(request, waits))
+        self._send(messages.Render(request, waits))
 
     def submit_idle(self, requests: tuple[RenderRequest, ...], appends: bool = False) -> None:
         """Requests pictures to be rendered in idle time, one after the other; they are lost if the
@@ -206,7 +187,7 @@ class WorkerConnection:
             requests: the most urgent one first.
             appends: whether they follow those requested before, instead of replacing them.
         """
-        self._send(RenderIdle(requests, appends))
+        self._send(messages.RenderIdle(requests, appends))
 
     def start(
         self,
@@ -242,12 +223,12 @@ class WorkerConnection:
             keep: whether the current one stays in memory, for a quick return to it.
             ended: called within `poll` if it failed or was stopped.
         """
-        self.start(LoadModel(path, keep), ended=ended)
+        self.start(messages.LoadModel(path, keep), ended=ended)
 
     @property
     def loading(self) -> str | None:
         """Path of the model that `load` was called for last; None once that has ended."""
-        asked = [p.job.path for p in self._pending if isinstance(p.job, LoadModel)]
+        asked = [p.job.path for p in self._pending if isinstance(p.job, messages.LoadModel)]
         return asked[-1] if asked else None
 
     def cancel(self, idle: bool = False) -> None:
@@ -258,7 +239,7 @@ class WorkerConnection:
         """
         shown = self._shown(idle)
         if shown is not None:
-            self._send(Cancel(shown.number))
+            self._send(messages.Cancel(shown.number))
 
     @property
     def status(self) -> JobStatus | None:
@@ -289,9 +270,9 @@ class WorkerConnection:
 
     # What came of it --------------------------------------------------------------------------
 
-    def poll(self) -> list[Event]:
+    def poll(self) -> list[messages.Event]:
         """What happened since the last call, oldest first; `done` of finished jobs runs here."""
-        events: list[Event] = []
+        events: list[messages.Event] = []
         with contextlib.suppress(queue.Empty):
             while True:
                 number, event = self._events.get_nowait()
@@ -305,36 +286,36 @@ class WorkerConnection:
                     events += self._take_in(event)
         return events
 
-    def _take_in(self, event: Event) -> list[Event]:
-        if isinstance(event, Ready):
+    def _take_in(self, event: messages.Event) -> list[messages.Event]:
+        if isinstance(event, messages.Ready):
             self.device = event.device
-        elif isinstance(event, Rendered) and not event.idle:
+        elif isinstance(event, messages.Rendered) and not event.idle:
             self._forget_request(event.result.request)
             return [self._with_meshes(event)]
-        elif isinstance(event, Dropped):
+        elif isinstance(event, messages.Dropped):
             self._forget_request(event.request)
-        elif isinstance(event, Loaded):
+        elif isinstance(event, messages.Loaded):
             again = self._restoring is not None
             self._model = event.info.path
-            return [Loaded(event.info, event.stamp, again)]
-        elif isinstance(event, Progress):
+            return [messages.Loaded(event.info, event.stamp, again)]
+        elif isinstance(event, messages.Progress):
             for pending in self._pending:
                 if pending.number == event.number:
                     pending.begun = True
                     pending.fraction, pending.detail = event.fraction, event.detail
                     pending.seconds_left = event.seconds_left
-        elif isinstance(event, Finished):
+        elif isinstance(event, messages.Finished):
             pending = self._end(event.number)
             return self._finish(pending, event) if pending is not None else []
-        elif isinstance(event, (Failed, Cancelled)):
+        elif isinstance(event, (messages.Failed, messages.Cancelled)):
             ended = None if event.number is None else self._end(event.number)
             if ended is not None:
                 ended.ended()
-            if isinstance(event, Failed) and event.request is not None and not event.idle:
+            if isinstance(event, messages.Failed) and event.request is not None and not event.idle:
                 self._forget_request(event.request)
         return [event]
 
-    def _with_meshes(self, event: Rendered) -> Rendered:
+    def _with_meshes(self, event: messages.Rendered) -> messages.Rendered:
         """The event, with meshes that the worker left out because the previous picture had them."""
         before, pairs = self._meshes, zip(event.result.meshes, event.same_meshes, strict=True)
         self._meshes = tuple(mesh if k is None else before[k] for mesh, k in pairs)
@@ -352,7 +333,7 @@ class WorkerConnection:
             self._restoring = None
         return found
 
-    def _finish(self, pending: _Pending, event: Finished) -> list[Event]:
+    def _finish(self, pending: _Pending, event: messages.Finished) -> list[messages.Event]:
         try:
             pending.done(event.value)
         except Exception as error:  # later events are still handled
@@ -360,12 +341,12 @@ class WorkerConnection:
             if isinstance(error, UserError):
                 sentence = str(error)
             details = "".join(traceback.format_exception(error))
-            return [Failed(sentence, details, number=event.number)]
+            return [messages.Failed(sentence, details, number=event.number)]
         return [event]
 
     # When the worker ends ---------------------------------------------------------------------
 
-    def _worker_ended(self) -> list[Event]:
+    def _worker_ended(self) -> list[messages.Event]:
         """Starts another worker, and drops what the last one was doing if that keeps ending it."""
         line, self._line = self._line, None
         if line is None:
@@ -378,24 +359,24 @@ class WorkerConnection:
         self.device = ""
         if self._ends_alike(lambda end: end.at_start or None):
             sentence = f"The renderer cannot be started: {reason}. Open a model to try again."
-            return [Failed(sentence)]
-        events: list[Event] = []
+            return [messages.Failed(sentence)]
+        events: list[messages.Event] = []
         if begun is not None:
             events += self._job_ended(begun, reason)
         if self._ends_alike(lambda end: end.request):
             sentence = f"This picture cannot be rendered here: {reason}, three times."
-            events.append(Failed(sentence, request=self._request))
+            events.append(messages.Failed(sentence, request=self._request))
             self._request = None
         self._recover()
-        return [*events, Restarted(f"The renderer was restarted: {reason}.")]
+        return [*events, messages.Restarted(f"The renderer was restarted: {reason}.")]
 
-    def _job_ended(self, begun: _Pending, reason: str) -> list[Event]:
+    def _job_ended(self, begun: _Pending, reason: str) -> list[messages.Event]:
         """Handles the job during which the worker ended: a model is loaded again, others fail."""
         if begun.job.background:  # nobody waits for it
             self._end(begun.number)
             begun.ended()
             return []
-        loads = isinstance(begun.job, LoadModel)
+        loads = isinstance(begun.job, messages.LoadModel)
         if loads and not self._ends_alike(lambda end: end.job):
             return []
         restored = begun.number == self._restoring
@@ -407,7 +388,7 @@ class WorkerConnection:
             _remove_half_files(begun.job)
             begun.ended()
             sentence = f"{begun.job.name} stopped: {reason}. {begun.job.advice}"
-        return [Failed(sentence, number=begun.number)]
+        return [messages.Failed(sentence, number=begun.number)]
 
     def _ends_alike(self, what: Callable[[_End], Any]) -> bool:
         """Whether the last few ends came soon after each other, with the same thing under way."""
@@ -422,26 +403,28 @@ class WorkerConnection:
         self._open_line()
         self._meshes = ()
         # What was loaded ahead is gone; it is asked for again in its time.
-        self._pending = [p for p in self._pending if not isinstance(p.job, LoadAhead)]
+        self._pending = [p for p in self._pending if not isinstance(p.job, messages.LoadAhead)]
         for pending in self._pending:
             pending.begun, pending.fraction, pending.detail = False, None, ""
         if self._restoring is not None:
             self._end(self._restoring)
-        loads = any(isinstance(p.job, LoadModel) for p in self._pending)
+        loads = any(isinstance(p.job, messages.LoadModel) for p in self._pending)
         if self._model is not None and not loads:
             self._numbers += 1
             self._restoring = self._numbers
-            self._pending.insert(0, _Pending(self._numbers, LoadModel(self._model), lambda _: None))
+            self._pending.insert(
+                0, _Pending(self._numbers, messages.LoadModel(self._model), lambda _: None)
+            )
         for pending in self._pending:
             self._send(pending.message())
         if self._request is not None:
-            self._send(Render(self._request))
+            self._send(messages.Render(self._request))
 
     def close(self, timeout: float = 5.0) -> None:
         """Ends the worker after its current step; terminates it after `timeout` seconds."""
         line, self._line = self._line, None
         if line is not None:
-            line.send(Quit())
+            line.send(messages.Quit())
             line.end(timeout)
         self.keep_spare(False)
         _free(self._memory)

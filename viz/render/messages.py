@@ -245,6 +245,7 @@ class LoadAhead(Job):
     """The job of loading the model that will be needed next, and of rendering pictures with it,
     while the current one is shown."""
 
+    title: ClassVar[str] = "Loading {path.name} for later"
     loses: ClassVar[bool] = False
     background: ClassVar[bool] = True
     path: str
@@ -253,10 +254,6 @@ class LoadAhead(Job):
     model have `NEXT_SECOND` in place of its fingerprint."""
     second: str = ""
     """Path of the model that will be compared with it; empty for none."""
-
-    @property
-    def name(self) -> str:
-        return f"Loading {Path(self.path).name} for later"
 
 
 @dataclass(frozen=True)

@@ -23,33 +23,8 @@ from typing import Any
 import psutil
 import torch
 
-from viz.render import memory
+from viz.render import memory, messages
 from viz.render.comparing import side_by_side
-from viz.render.messages import (
-    ArrayRing,
-    Cancel,
-    Cancelled,
-    Dropped,
-    Event,
-    Failed,
-    Finished,
-    LoadAhead,
-    Loaded,
-    LoadedSecond,
-    LoadModel,
-    LoadSecond,
-    Prepared,
-    Progress,
-    Quit,
-    Ready,
-    Render,
-    Rendered,
-    RenderIdle,
-    Start,
-    decode,
-    encode,
-    unpack,
-)
 from viz.render.models import load_model, pick_device
 from viz.render.open_models import OpenModel, OpenModels
 from viz.render.picture.thumbnail_store import ThumbnailStore
@@ -107,19 +82,19 @@ class Worker:
         connection: Connection,
         jobs: Mapping[type[Any], RunJob] | None = None,
         device: str = "auto",
-        ring: ArrayRing | None = None,
+        ring: messages.ArrayRing | None = None,
         store: ThumbnailStore | None = None,
     ) -> None:
         self._models = OpenModels()
         self._connection, self._ring, self._store = connection, ring, store
         self._sending = threading.Lock()
         self._jobs = dict(jobs or {})
-        loading = (LoadModel, LoadAhead, LoadSecond)
+        loading = (messages.LoadModel, messages.LoadAhead, messages.LoadSecond)
         self._kinds = {kind.__name__: kind for kind in (*loading, *self._jobs)}
         self._device_name = device
         self._device = torch.device("cpu")
         self._changed = threading.Condition()
-        self._slot: Render | None = None
+        self._slot: messages.Render | None = None
         self._requested = 0.0
         """When a picture to show was requested last; see `time.monotonic`."""
         self._idle: deque[RenderRequest] = deque()
@@ -154,29 +129,29 @@ class Worker:
     def _listen(self) -> None:
         try:
             while not self._stop:
-                self._take_in(decode(self._connection.recv_bytes()))
+                self._take_in(messages.decode(self._connection.recv_bytes()))
         except (EOFError, OSError):
-            self._take_in(Quit())  # the window is gone
+            self._take_in(messages.Quit())  # the window is gone
         self._connection.close()
 
     def _take_in(self, message: Any) -> None:
-        if isinstance(message, RenderIdle):
+        if isinstance(message, messages.RenderIdle):
             message = replace(message, requests=tuple(self._not_stored(message.requests)))
         with self._changed:
-            if isinstance(message, Render):
+            if isinstance(message, messages.Render):
                 if self._slot is not None:
-                    self._tell(Dropped(self._slot.request))
+                    self._tell(messages.Dropped(self._slot.request))
                 self._slot, self._requested = message, time.monotonic()
-            elif isinstance(message, RenderIdle):
+            elif isinstance(message, messages.RenderIdle):
                 if not message.appends:
                     self._idle.clear()
                 self._idle.extend(message.requests)
-            elif isinstance(message, Start):
-                job = unpack(message.job, self._kinds[message.kind])
+            elif isinstance(message, messages.Start):
+                job = messages.unpack(message.job, self._kinds[message.kind])
                 self._waiting.append(_Task(message.number, job))
-            elif isinstance(message, Cancel):
+            elif isinstance(message, messages.Cancel):
                 self._cancel(message.number)
-            elif isinstance(message, Quit):
+            elif isinstance(message, messages.Quit):
                 self._stop, self._slot = True, None
                 self._idle.clear()
             self._changed.notify()
@@ -191,14 +166,14 @@ class Worker:
             if found is None:
                 yield request
             else:
-                self._tell(Rendered(RenderResult(request, (found,)), 0, idle=True))
+                self._tell(messages.Rendered(RenderResult(request, (found,)), 0, idle=True))
 
     def _cancel(self, number: int) -> None:
         if self._running is not None and self._running.number == number:
             self._running.cancelled = True
         for task in [task for task in self._waiting if task.number == number]:
             self._waiting.remove(task)
-            self._tell(Cancelled(number, task.job.name))
+            self._tell(messages.Cancelled(number, task.job.name))
 
     # On the working thread --------------------------------------------------------------------
 
@@ -212,7 +187,7 @@ class Worker:
             notes = (f"{error} The {device} is used instead.",)
         if self._device.type == "cuda":
             torch.cuda.set_device(self._device)  # set per thread; timers use it
-        self._tell(Ready(str(self._device), notes))
+        self._tell(messages.Ready(str(self._device), notes))
 
     def _work_once(self) -> bool:
         """One picture, one for later where it is time for it, and one step of a job; False once it
@@ -290,7 +265,7 @@ class Worker:
                 self._free_memory()
             sentence = str(error) or type(error).__name__
             details = "" if isinstance(error, UserError) else traceback.format_exc()
-            self._tell(Failed(sentence, details, request, idle=True))
+            self._tell(messages.Failed(sentence, details, request, idle=True))
         else:
             self._tell(self._rendered(renderer, result, idle=True))
             picture = result.pictures[0]
@@ -307,9 +282,9 @@ class Worker:
         it."""
         return self._slot is not None and self.renderer is not None
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: messages.Event) -> None:
         with self._sending, contextlib.suppress(OSError):  # the window may be gone
-            self._connection.send_bytes(encode(event, self._ring))
+            self._connection.send_bytes(messages.encode(event, self._ring))
 
     def _render(self, renderer: Renderer, request: RenderRequest) -> None:
         def check() -> None:
@@ -321,17 +296,19 @@ class Worker:
         try:
             result = side_by_side.render(renderer, request, check)
         except SupersededError:
-            self._tell(Dropped(request))
+            self._tell(messages.Dropped(request))
         except UserError as e:
-            self._tell(Failed(str(e), request=request))
+            self._tell(messages.Failed(str(e), request=request))
         except (torch.OutOfMemoryError, MemoryError):
             self._free_memory()
             sentence = "There is not enough memory for this picture."
-            self._tell(Failed(sentence, traceback.format_exc(), request, out_of_memory=True))
+            self._tell(
+                messages.Failed(sentence, traceback.format_exc(), request, out_of_memory=True)
+            )
         except Exception as e:
             renderer.cache.clear()
             text = f"The picture could not be rendered: {str(e) or type(e).__name__}"
-            self._tell(Failed(text, traceback.format_exc(), request))
+            self._tell(messages.Failed(text, traceback.format_exc(), request))
         else:
             self._shown_seconds = result.total_ms / 1000
             same = tuple(_place(mesh, self._meshes) for mesh in result.meshes)
@@ -343,8 +320,10 @@ class Worker:
             result = replace(result, meshes=fresh)
             self._tell(replace(self._rendered(renderer, result), same_meshes=same))
 
-    def _rendered(self, renderer: Renderer, result: RenderResult, idle: bool = False) -> Rendered:
-        return Rendered(
+    def _rendered(
+        self, renderer: Renderer, result: RenderResult, idle: bool = False
+    ) -> messages.Rendered:
+        return messages.Rendered(
             result,
             renderer.cache.used_bytes,
             dict(renderer.stage_runs),
@@ -380,36 +359,38 @@ class Worker:
                     self._waiting.append(running)
                 self._running = task
         if task is not running:
-            self._tell(Progress(task.number, None))
+            self._tell(messages.Progress(task.number, None))
         try:
             if task.steps is None:
                 task.steps = self._begin(task.job)
             if task.cancelled:
                 task.steps.close()
-                self._end_job(Cancelled(task.number, task.job.name))
+                self._end_job(messages.Cancelled(task.number, task.job.name))
                 return
             step = next(task.steps)
             report = step if isinstance(step, Report) else Report(*step)
         except StopIteration as end:
-            self._end_job(Finished(task.number, "" if end.value is None else str(end.value)))
+            self._end_job(
+                messages.Finished(task.number, "" if end.value is None else str(end.value))
+            )
         except Exception as error:
             self._fail_job(task, error)
         else:
             told = (report.fraction, report.detail, report.picture, report.seconds_left)
-            self._tell(Progress(task.number, *told))
+            self._tell(messages.Progress(task.number, *told))
 
     def _begin(self, job: Any) -> ReportingSteps[Any]:
-        if isinstance(job, LoadModel):
+        if isinstance(job, messages.LoadModel):
             return self._load(job)
-        if isinstance(job, LoadAhead):
+        if isinstance(job, messages.LoadAhead):
             return self._load_ahead(job)
-        if isinstance(job, LoadSecond):
+        if isinstance(job, messages.LoadSecond):
             return self._load_second(job)
         if self.renderer is None:
             raise UserError("No model is loaded yet: wait for it, or open one.")
         return self._jobs[type(job)](job, self.renderer)
 
-    def _load(self, job: LoadModel) -> Steps:
+    def _load(self, job: messages.LoadModel) -> Steps:
         stamp = file_stamp(job.path)  # a file changed during the reading counts as newer
         models = self._models
         kept = models.to_show(job.path, stamp)
@@ -428,9 +409,9 @@ class Worker:
             assert model is not None
             kept = OpenModel.of(model, stamp)
         models.show(kept)
-        self._tell(Loaded(kept.info, stamp))
+        self._tell(messages.Loaded(kept.info, stamp))
 
-    def _load_second(self, job: LoadSecond) -> Steps:
+    def _load_second(self, job: messages.LoadSecond) -> Steps:
         models = self._models
         if not job.path:
             models.compare(None)
@@ -440,9 +421,9 @@ class Worker:
         stamp = file_stamp(job.path)
         found = yield from self._opened(job.path, stamp)
         models.compare(found)
-        self._tell(LoadedSecond(found.info, stamp))
+        self._tell(messages.LoadedSecond(found.info, stamp))
 
-    def _load_ahead(self, job: LoadAhead) -> Steps:
+    def _load_ahead(self, job: messages.LoadAhead) -> Steps:
         first, requests = (yield from self._open_ahead(job.path)), job.requests
         if job.second:
             second = yield from self._open_ahead(job.second)
@@ -460,7 +441,7 @@ class Worker:
             except Exception as error:  # the user is told when the picture is wanted
                 log.warning("A picture could not be rendered ahead: %s", error)
                 return
-            self._tell(Prepared(result, job.path, first.info.weights))
+            self._tell(messages.Prepared(result, job.path, first.info.weights))
 
     def _open_ahead(self, path: str) -> Steps[OpenModel]:
         found = yield from self._opened(path, file_stamp(path))
@@ -475,7 +456,7 @@ class Worker:
 
     def _fail_job(self, task: _Task, error: Exception) -> None:
         if isinstance(error, UserError):
-            self._end_job(Failed(str(error), number=task.number))
+            self._end_job(messages.Failed(str(error), number=task.number))
             return
         reason = str(error) or type(error).__name__
         short = isinstance(error, (torch.OutOfMemoryError, MemoryError))
@@ -484,9 +465,9 @@ class Worker:
             reason = "there is not enough memory."
         details = "".join(traceback.format_exception(error))
         sentence = f"{task.job.name} failed: {reason}"
-        self._end_job(Failed(sentence, details, number=task.number, out_of_memory=short))
+        self._end_job(messages.Failed(sentence, details, number=task.number, out_of_memory=short))
 
-    def _end_job(self, event: Event) -> None:
+    def _end_job(self, event: messages.Event) -> None:
         with self._changed:
             self._running = None
         self._tell(event)
