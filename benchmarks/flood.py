@@ -21,7 +21,6 @@ from statistics import median
 from typing import Annotated, Any
 
 import mido
-import numpy as np
 import tyro
 from mido.sockets import PortServer
 from pythonosc.udp_client import SimpleUDPClient
@@ -71,20 +70,6 @@ def send(kind: str, port: int, rate: float, on: Any, ready: Any) -> None:
 class FloodBench(Bench):
     """The application while messages come."""
 
-    def frames(self) -> tuple[float, float]:
-        """Milliseconds a frame, by the clock and of the processor's time of this process."""
-        shown = self.commands.result
-        assert shown is not None
-        flipped = (np.ascontiguousarray(p[:, ::-1]) for p in shown.pictures if p is not None)
-        pictures = shown, replace(shown, pictures=tuple(flipped))
-        clock, spent = time.perf_counter(), time.process_time()
-        for k in range(_FRAMES):
-            self.commands.show(replace(pictures[k % 2]))
-            self.app.window.wake()
-            self.app.frame()
-        taken = time.perf_counter() - clock, time.process_time() - spent
-        return 1000 * taken[0] / _FRAMES, 1000 * taken[1] / _FRAMES
-
     @contextmanager
     def flood(self, kind: str, rate: float) -> Any:
         """Has messages sent while the event that it gives is set."""
@@ -123,10 +108,10 @@ def main(options: FloodOptions) -> int:
                 for _ in range(options.pairs):
                     on.clear()
                     time.sleep(0.05)
-                    quiet = bench.frames()
+                    quiet = bench.timed(_FRAMES, bench.mirrored())
                     before, begun = bench.commands.control.inbox.count, time.perf_counter()
                     on.set()
-                    loud = bench.frames()
+                    loud = bench.timed(_FRAMES, bench.mirrored())
                     came = bench.commands.control.inbox.count - before
                     rate = came / (time.perf_counter() - begun)
                     found.append((*quiet, *loud, loud[0] / quiet[0], loud[1] / quiet[1], rate))

@@ -25,14 +25,13 @@ from statistics import median
 from typing import Annotated
 
 import glfw
-import numpy as np
 import tyro
 
 from benchmarks.window import Bench, MovementRow, WindowTimingOptions, press
 from training.terminal import run_command
 from viz.state import files
 from viz.state.person import Latent
-from viz.state.types import Cue, CuePlay, Orbit, RenderResult
+from viz.state.types import Cue, CuePlay, Orbit
 
 _FRAMES = 80
 """Frames of each measurement."""
@@ -134,18 +133,6 @@ class ShowBench(Bench):
         finally:
             self.app.audience.update = update
 
-    def frames(self, count: int, pictures: Sequence[RenderResult]) -> tuple[float, float]:
-        """Milliseconds a frame, by the clock and of the processor's time, of frames that follow
-        one another as the window's rate allows; each shows the next of some pictures, if any."""
-        clock, spent = time.perf_counter(), time.process_time()
-        for k in range(count):
-            if pictures:
-                self.commands.show(replace(pictures[k % len(pictures)]))
-            self.app.window.wake()
-            self.app.frame()
-        taken = time.perf_counter() - clock, time.process_time() - spent
-        return 1000 * taken[0] / count, 1000 * taken[1] / count
-
     def pairs(self, measure: Callable[[], tuple[float, ...]], count: int) -> list[Pair]:
         """Measures with one window and with both in turns."""
         found: list[Pair] = []
@@ -158,7 +145,7 @@ class ShowBench(Bench):
     def clip(self, seconds: float) -> tuple[float, ...]:
         """Milliseconds between two new pictures of a clip, and the processor's time of one, with
         that of the renderer."""
-        return _by_picture(self.run(MovementRow("clip", 0), seconds, lambda _: None))
+        return _by_picture(self.run(MovementRow("clip", 0), seconds))
 
     def turning(self, seconds: float) -> tuple[float, ...]:
         """Likewise of a head that the mouse turns: each picture is rendered for it."""
@@ -192,17 +179,14 @@ def costs_at(
     bench: ShowBench, size: tuple[int, int], options: ShowTimingOptions
 ) -> dict[str, list[Pair]]:
     """What the audience's window costs at a size."""
-    shown, name = bench.commands.result, f"{size[0]} x {size[1]}"
-    assert shown is not None
-    flipped = (np.ascontiguousarray(p[:, ::-1]) for p in shown.pictures if p is not None)
-    mirrored = replace(shown, pictures=tuple(flipped))
+    name, both = f"{size[0]} x {size[1]}", bench.mirrored()
     costs: dict[str, list[Pair]] = {}
     costs[f"{name}, clip"] = bench.pairs(lambda: bench.clip(options.seconds), options.pairs)
     bench.commands.toggle_play()
     bench.until(bench.is_settled)
     costs[f"{name}, turning"] = bench.pairs(lambda: bench.turning(options.seconds), options.pairs)
     bench.until(bench.is_settled)
-    own, new = bench.app.window.max_fps, (shown, mirrored)
+    own, new = bench.app.window.max_fps, both
     for words, rate, pictures in (
         ("same picture", _UNLIMITED, ()),
         ("new pictures", _UNLIMITED, new),
@@ -210,7 +194,7 @@ def costs_at(
     ):
         bench.app.window.max_fps = rate
         costs[f"{name}, {words}"] = bench.pairs(
-            lambda pictures=pictures: bench.frames(_FRAMES, pictures), options.pairs
+            lambda pictures=pictures: bench.timed(_FRAMES, pictures), options.pairs
         )
     bench.app.window.max_fps = own
     bench.commands.toggle_play()

@@ -18,13 +18,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Annotated
 
+import numpy as np
 import psutil
 import tyro
 
@@ -137,7 +138,9 @@ class Bench:
             return False
         return result.request.shots[0] == commands.state.shot()
 
-    def run(self, row: MovementRow, seconds: float, each: Callable[[float], object]) -> MovementRow:
+    def run(
+        self, row: MovementRow, seconds: float, each: Callable[[float], object] = lambda _: None
+    ) -> MovementRow:
         """Draws frames for a time, calling `each` with the seconds since the beginning, and fills
         in what was seen."""
         processes = [psutil.Process(), *psutil.Process().children()]
@@ -178,18 +181,36 @@ class Bench:
                 for name in sorted(stages)
             }
 
+    def mirrored(self) -> tuple[RenderResult, RenderResult]:
+        """What is shown, and its mirror image: a picture that is new each time."""
+        shown = self.commands.result
+        assert shown is not None
+        flipped = (np.ascontiguousarray(p[:, ::-1]) for p in shown.pictures if p is not None)
+        return shown, replace(shown, pictures=tuple(flipped))
+
+    def timed(self, count: int, pictures: Sequence[RenderResult] = ()) -> tuple[float, float]:
+        """Milliseconds a frame, by the clock and of this process's processor time, of frames that
+        follow one another at once; each shows the next of some pictures, if there are any."""
+        clock, spent = time.perf_counter(), time.process_time()
+        for k in range(count):
+            if pictures:
+                self.commands.show(replace(pictures[k % len(pictures)]))
+            self.app.window.wake()
+            self.app.frame()
+        taken = time.perf_counter() - clock, time.process_time() - spent
+        return 1000 * taken[0] / count, 1000 * taken[1] / count
+
     # Movements --------------------------------------------------------------------------------
 
     def play(self, person: int, loops: int) -> list[MovementRow]:
         """The first loop of Play, and what is shown after some loops."""
         self.rest(person)
         self.commands.toggle_play()
-        rows = [self.run(MovementRow("play: loop 1", person), _LOOP_SECONDS, _nothing)]
-        rows += [
-            self.run(MovementRow(f"play: loop {loop}", person), _LOOP_SECONDS, _nothing)
-            for loop in range(2, loops + 1)
+        rows = [
+            self.run(MovementRow(f"play: loop {loop}", person), _LOOP_SECONDS)
+            for loop in range(1, loops + 1)
         ]
-        rows.append(self.run(MovementRow("play: after", person), 3.0, _nothing))
+        rows.append(self.run(MovementRow("play: after", person), 3.0))
         self.commands.toggle_play()
         return rows
 
@@ -227,7 +248,7 @@ class Bench:
             Keyframe(float(time), latent, motion, 0.5, Orbit(yaw=float(yaw))) for time, yaw in keys
         )
         self.commands.toggle_path()
-        row = self.run(MovementRow("path", person), seconds, _nothing)
+        row = self.run(MovementRow("path", person), seconds)
         self.commands.toggle_path()
         state.keyframes = ()
         return row
@@ -281,10 +302,6 @@ class Bench:
         press("mousemove", 5, 5)
         self.until(self.is_settled)
         commands.scheduler.pictures.clear()  # nor what was rendered ahead at rest
-
-
-def _nothing(_: float) -> None:
-    """Only draws frames."""
 
 
 def press(*words: object) -> None:
