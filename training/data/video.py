@@ -99,19 +99,15 @@ class Video:
 
 
 @contextmanager
-def open_video(path: Path, threads: int = 1) -> Iterator[Video]:
-    """The video at `path`, closed at the end of the block.
-
-    Args:
-        path: any file that FFmpeg reads.
-        threads: decoding threads; 1 where several workers read at once.
+def open_video(path: Path) -> Iterator[Video]:
+    """The video at `path`, any file that FFmpeg reads, closed at the end of the block.
 
     Raises:
         ClipError: when it is missing or no video.
         DatasetError: when PyAV is not installed.
     """
     with _open(path) as (container, stream):
-        stream.codec_context.thread_count = threads
+        stream.codec_context.thread_count = 1  # several workers may read at once
         from av.error import FFmpegError
 
         try:

@@ -56,10 +56,10 @@ class Logs:
         for name, value in values.items():
             self._write(SummaryWriter.add_scalar, name, value, update)
 
-    def samples(self, update: int, G: Generator, seed: int = 0) -> None:
+    def samples(self, update: int, G: Generator) -> None:
         """A sheet of people over time, one of people from several sides, and a short clip."""
         device = G.device
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(0)
         z = torch.randn(_PEOPLE, G.config.z_dim, generator=generator).to(device)
         z_motion = torch.randn(_PEOPLE, max(G.config.motion_dim, 1), generator=generator).to(device)
         with torch.no_grad():
