@@ -5,7 +5,7 @@
 Needs a display with xdotool. It types paths into file dialogs and answers them, so start it where
 nothing can be overwritten, such as in a container; its own files go into a temporary folder.
 Reported are tracebacks, parts of the window that failed, an end that was not asked for and a window
-that takes no keys any more, with the inputs that led there, and the memory of both processes. The
+that takes no keys any more, with the inputs that led to them, and the memory of both processes. The
 exit status is 1 where something was found.
 """
 
@@ -49,9 +49,9 @@ _TEXTS = (
 )
 _SIZES = ((1280, 800), (1000, 700), (700, 500), (400, 300), (200, 150), (1600, 1000))
 _RECENT = 15
-"""Inputs that a finding tells."""
+"""Latest inputs that are reported with a finding."""
 _LOOK = 30.0
-"""Seconds from one look whether the window still works to the next."""
+"""Seconds between two checks that the window still works."""
 _PATIENCE = 60.0
 """Seconds for a key to have its effect before the window counts as dead: machines may be loaded."""
 
@@ -71,7 +71,7 @@ class RandomInputOptions:
 
 
 class Trial:
-    """The application, and the hands that do anything.
+    """The application under random input.
 
     Args:
         options: what is tried.
@@ -115,8 +115,8 @@ class Trial:
         self.commands.quitting = self._asked_to_end = False
 
     def look(self) -> None:
-        """Notes whether the window does not work any more: leaving all that is open, R has to show
-        another person."""
+        """Notes whether the window still works: once everything open is closed, R must show another
+        person."""
         self._xdo(*(word for key in ("shift", "ctrl") for word in ("keyup", key)))
         self._xdo("mouseup", 1, "mouseup", 3)
         commands = self.commands
@@ -245,7 +245,7 @@ class Trial:
 
 
 def main(options: RandomInputOptions) -> int:
-    """Tries for as long as the options say, and tells what was found."""
+    """Tries random input for the chosen time and reports what was found."""
     model = str(Path(options.checkpoint).absolute()) if options.checkpoint else ""
     options = replace(options, checkpoint=model, drops=tuple(p.absolute() for p in options.drops))
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):

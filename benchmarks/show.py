@@ -1,4 +1,4 @@
-"""What an audience waits for, and what its window costs.
+"""How long an audience waits, and what its window costs.
 
     python -m benchmarks.show                          the bundled model, and a copy of it
     python -m benchmarks.show a.ckpt b.ckpt --json show.json
@@ -125,7 +125,7 @@ class ShowBench(Bench):
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Leaves the audience's window as it is: what one window costs."""
+        """Does not update the audience's window meanwhile, so that one window is measured."""
         update = self.app.audience.update
         self.app.audience.update = lambda now: None
         try:

@@ -130,7 +130,7 @@ class Bench:
         while not done():
             self.frame()
             if time.perf_counter() > end:
-                raise TimeoutError("The window did not come so far in time.")
+                raise TimeoutError("The window took too long.")
 
     def is_settled(self) -> bool:
         commands, result = self.commands, self.commands.result
@@ -293,7 +293,7 @@ class Bench:
         return row
 
     def rest(self, person: int) -> None:
-        """Shows a person from the front at the clip's beginning, with no pictures cached."""
+        """Shows a person from the front at the start of the clip, with no pictures cached."""
         commands = self.commands
         commands.scheduler.pictures.clear()
         commands.state.latent = Latent(x=float(person))

@@ -166,7 +166,7 @@ class WorkerConnection:
         """The worker's process; None after it was closed or could not be restarted."""
         return None if self._line is None else self._line.host
 
-    # What is asked for ------------------------------------------------------------------------
+    # Requests ---------------------------------------------------------------------------------
 
     def submit(self, request: RenderRequest, waits: bool = False) -> None:
         """Requests a picture in place of any that is waiting. An unfinished full picture is
@@ -268,7 +268,7 @@ class WorkerConnection:
         some = (p for p in self._pending if p.job.idle == idle)
         return next((p for p in some if p.number != self._restoring), None)
 
-    # What came of it --------------------------------------------------------------------------
+    # Events -----------------------------------------------------------------------------------
 
     def poll(self) -> list[messages.Event]:
         """What happened since the last call, oldest first; `done` of finished jobs runs here."""

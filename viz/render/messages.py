@@ -49,7 +49,7 @@ class Start:
     """Queues a job; jobs run one after the other."""
 
     number: int
-    """Tells jobs apart."""
+    """Identifies the job."""
     kind: str
     """Name of the job's class."""
     job: bytes

@@ -99,7 +99,7 @@ class Worker:
         """When a picture to show was requested last; see `time.monotonic`."""
         self._idle: deque[RenderRequest] = deque()
         self._idle_due = 0.0
-        """From when on a picture for later may keep others waiting."""
+        """Time from which on a picture for later may delay others."""
         self._shown_seconds = 0.0
         """How long the last picture to show took."""
         self._waiting: list[_Task] = []
@@ -157,7 +157,7 @@ class Worker:
             self._changed.notify()
 
     def _not_stored(self, requests: Sequence[RenderRequest]) -> Iterator[RenderRequest]:
-        """Tells of the pictures that are on disk, whatever else is under way; yields the others."""
+        """Reports at once the pictures that are on disk; yields the other requests."""
         shown, store = self._models.shown, self._store
         for request in requests:
             found = None
@@ -190,8 +190,8 @@ class Worker:
         self._tell(messages.Ready(str(self._device), notes))
 
     def _work_once(self) -> bool:
-        """One picture, one for later where it is time for it, and one step of a job; False once it
-        is time to end."""
+        """Renders one picture, one for later if it is due, and does one step of a job; False when
+        the worker is to end."""
         with self._changed:
             while not (self._stop or self._has_request):
                 pauses = [p for p in (self._idle_pause, self._job_pause) if p is not None]

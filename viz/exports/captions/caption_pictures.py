@@ -32,7 +32,7 @@ Piece = tuple[str, FontFile]
 @functools.lru_cache(4)
 def picture(title: str, line: str, size: tuple[int, int]) -> np.ndarray:
     """The caption as uint8 [H, W, 4], no larger than the screen: long lines are broken, and what
-    has no room is left out."""
+    does not fit is left out."""
     rows: list[tuple[list[Piece], Weight, int]] = []
     room = round(size[0] - 2 * MARGIN * size[1])
     for text, (weight, part) in zip((title, line), _HEIGHTS.items(), strict=True):
@@ -101,8 +101,8 @@ def _step(height: int) -> int:
 
 
 def _broken(text: str, weight: Weight, height: int, room: tuple[int, int]) -> list[list[Piece]]:
-    """Rows that fit into a room of some pixels across and down, broken at spaces, and within a word
-    that is too long; what comes behind them is left out."""
+    """Rows that fit into a box of `room` pixels (width, height), broken at spaces, or within a word
+    that is too long; the rest is left out."""
     rows: list[str] = []
     most = max(room[1] // _step(height), 1)
 

@@ -21,7 +21,7 @@ class CueTake:
 
     take: Take
     repeats: bool = True
-    """Whether it begins anew behind its last frame; else that one stays."""
+    """Whether it starts again after its last frame; otherwise that one stays."""
 
     def at(self, frame: int) -> SessionState:
         """State of a frame, however long the cue stands."""

@@ -30,7 +30,7 @@ _HIGHEST_CHIN = -0.1
 _ENDS = (0.005, 0.995)
 """Shares of the profile where it is taken to begin and to end, as specks may lie beyond."""
 _MOST = 0.2
-"""How far from the box's middle a head may be; what is found further out is no head."""
+"""Largest distance of a head from the middle of the box; anything farther out is no head."""
 
 
 _VERSION = 1

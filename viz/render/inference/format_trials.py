@@ -1,8 +1,8 @@
-"""Measures which formats a model's stages are fastest in, where the picture stays close.
+"""Measures in which formats a model's stages are fastest while the picture stays close.
 
 A half format is taken for a stage where it saves a noticeable time and a test picture stays close
-to that of float32, and so are 8-bit integers for previews. What is compared runs in turns, so that
-a load that comes or goes meanwhile slows all of it.
+to that of float32, and so are 8-bit integers for previews. Candidates run in turns, so that a
+changing load slows all of them alike.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ class Stages(Protocol):
             raw: of these stages.
             ws: of its person.
             check: see `Check`.
-            scale: factor on H and W that a preview may have; stages may take no notice of it.
+            scale: factor on H and W that a preview may have; stages may ignore it.
             int8: whether 8-bit integers will do, if `prepare_int8` said so.
         """
         ...

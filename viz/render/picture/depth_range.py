@@ -1,4 +1,4 @@
-"""Between which distances a camera sees the surface: the ends of the depth colours.
+"""The distances between which a camera sees the surface: the ends of the depth colours.
 
 They are found once for a model, on its average person at rest, and then depend only on the camera's
 position. So they are constant while a clip plays or people change, vary smoothly while the camera

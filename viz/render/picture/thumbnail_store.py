@@ -31,7 +31,7 @@ _TABLE = (
 
 
 class ThumbnailStore:
-    """Pictures by their model and request. Whatever is wrong with the disk, it only has none.
+    """Pictures by their model and request. Where the disk fails, there are none, and no error.
 
     May be used from several threads; several processes may share a file.
 
@@ -112,13 +112,13 @@ class ThumbnailStore:
                 log.info("Small pictures are not kept on disk: %s", error)
                 return
             except (sqlite3.DatabaseError, OSError) as error:
-                log.info("Small pictures on disk are damaged, and begun anew: %s", error)
+                log.info("The small pictures on disk are damaged and replaced: %s", error)
                 if attempt == 0:
                     self._remove()
 
     def _give_up(self, error: Exception) -> None:
         """Goes on without pictures after a fault, and leaves none to the next start."""
-        log.info("Small pictures on disk are damaged, and removed: %s", error)
+        log.info("The small pictures on disk are damaged and removed: %s", error)
         if self._file is not None:
             with suppress(sqlite3.Error):
                 self._file.close()
@@ -150,7 +150,7 @@ def _size(file: sqlite3.Connection) -> int:
 
 
 def _key(model: str, request: RenderRequest) -> bytes | None:
-    """Under which a request is kept; None where a file has a say in it."""
+    """The key of a request; None if its picture depends on a file."""
     latent = request.shots[0].latent
     people = (latent, *(other.latent for other in latent.others))
     if not model or any(who.ws_file for who in people):

@@ -194,7 +194,7 @@ class DeviceStages:
                 raise
             reason = first_line(error)
             log.warning("The networks run without Triton, more slowly: %s", reason)
-            with contextlib.suppress(RuntimeError):  # the device may still tell of the failure
+            with contextlib.suppress(RuntimeError):  # the device may still report the failure
                 self._place.settle()  # recordings that may still run are dropped
             self._lay_out(kernels=False)
             return run()[0]

@@ -155,7 +155,7 @@ class CapturedGraph:
                 self._known.popitem(last=False)
 
     def _drop_all(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the device may still tell of the failure
+        with contextlib.suppress(RuntimeError):  # the device may still report the failure
             self.place.settle()
         self._known.clear()
         self.place.renew()
