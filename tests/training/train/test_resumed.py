@@ -110,7 +110,7 @@ def test_time_left_is_counted_from_where_the_run_goes_on(begun, monkeypatch):
         def close(self):
             pass
 
-    monkeypatch.setattr("training.train.train_command.tqdm", Bar)
+    monkeypatch.setattr("training.train.run_command.tqdm", Bar)
     assert main(["--resume", "--out", str(begun), "--updates", "4"]) == 0
     (bar,) = bars
     assert bar.options["initial"] == 1
