@@ -54,6 +54,7 @@ def export(
     source: Source,
     options: Any,
     *,
+    ranks: Ranks | None = None,
     show: bool = False,
     drive: Drive | None = None,
     seed: int | None = None,
@@ -65,6 +66,7 @@ def export(
         name: name of the exporter.
         source: what is exported, and where to.
         options: the exporter's options.
+        ranks: this process's share; None reads it from the environment.
         show: whether progress is shown.
         drive: what drives the person; None for what the session says.
         seed: of the person shown, in the output itself; None for whom the session shows.
@@ -76,7 +78,7 @@ def export(
     Raises:
         UserError: when something cannot be read, rendered or written.
     """
-    ranks = from_environment()
+    ranks = ranks or from_environment()
     opened = opened_session(source)
     state = base_state(source, opened.state)
     state.drive = drive or state.drive

@@ -12,7 +12,7 @@ from viz.headless.export_runs import load, pick_device
 from viz.headless.export_source import named_model
 from viz.headless.invert_command import InvertOptions
 from viz.headless.progress_bar import shown
-from viz.headless.ranks import from_environment
+from viz.headless.ranks import Ranks, from_environment
 from viz.portrait import photo_faces
 from viz.portrait.face_marks import FaceMark, PhotoFaces
 from viz.portrait.faces.face import NO_FACE
@@ -24,12 +24,13 @@ from viz.state.jobs import finish
 from viz.state.person import PERSON_SUFFIX, UNFINISHED_SUFFIX
 
 
-def invert(options: InvertOptions, *, show: bool = False) -> bool:
+def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = False) -> bool:
     """Makes person files of photos and of the videos of motion tracks; as many processes as there
     are share them.
 
     Args:
         options: of the command.
+        ranks: this process's share; None reads it from the environment.
         show: whether progress and what was saved are told.
 
     Returns:
@@ -43,7 +44,7 @@ def invert(options: InvertOptions, *, show: bool = False) -> bool:
         raise UserError(f"The command cannot be used: {' '.join(problems)}")
     if not options.photos:
         raise UserError("Name at least one photo.")
-    ranks = from_environment()
+    ranks = ranks or from_environment()
     waiting = []
     for photo, path in ranks.share(targets(options)):
         unfinished = path.with_suffix(UNFINISHED_SUFFIX).exists()
