@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -178,14 +177,9 @@ def weights_mark(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-_marks: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
-
-
 def mark_of(G: nn.Module) -> str:
-    """`weights_mark` of a generator whose weights do not change any more; found once."""
-    if G not in _marks:
-        _marks[G] = weights_mark(G.state_dict())
-    return _marks[G]
+    """`weights_mark` of a generator."""
+    return weights_mark(G.state_dict())
 
 
 def is_finite(tensor: Tensor) -> bool:
