@@ -46,6 +46,8 @@ _VIDEOS: Filters = (
 )
 _LEAST_RATE = 20.0
 """Target rate of previews, pictures per second."""
+_LEAST_SIDE = 1.0
+"""Least quality of previews: of smaller ones, closed eyes cannot be told from open ones."""
 _RATE_SECONDS = 2.0
 """Seconds over which rates and lags are averaged."""
 _EARLY = 0.01
@@ -301,8 +303,11 @@ class LiveCommands(SessionFiles):
 
     @property
     def _pace(self) -> Interface:
+        if not self.live_drives:
+            return self.interface
         rate = max(self.interface.target_rate, _LEAST_RATE)
-        return replace(self.interface, target_rate=rate) if self.live_drives else self.interface
+        floor = max(self.interface.preview_floor, _LEAST_SIDE)
+        return replace(self.interface, target_rate=rate, preview_floor=floor)
 
     def show(self, result: RenderResult) -> None:
         super().show(result)

@@ -36,7 +36,7 @@ minute."""
 _USUAL_BLINK, _USUAL_BLINKS = 0.5, 4
 """Assumed opening of closed eyes, as a fraction of that at rest, with the weight of so many
 pictures, until enough are known of this face."""
-_TREMBLE = 0.004
+_TREMBLE = 0.005
 """Change of a code's numbers, which have about unit variance, that is ignored: a face that holds
 still gets its full picture."""
 _RECORD_FPS = 25.0
