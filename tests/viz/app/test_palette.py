@@ -73,6 +73,9 @@ def test_all_keys_and_settings_are_listed(desk: AppDriver) -> None:
     assert {key.meaning for key in shortcuts.KEYS if key.listed} - names == {
         "Find a command or a setting"
     }
+    about = {(choice.group, choice.name): choice.about for choice in listed}
+    assert about["Appearance", "Random"].startswith("Shows a person"), "the command's own words"
+    assert about["Appearance", "Random"].endswith("Key R."), "and its key"
     for name in ("Yaw", "Field of view", "Raw pixels", "Theme: Light", "Speed", "Frame rate"):
         assert name in names
     for words, name in (
