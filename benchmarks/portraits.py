@@ -39,7 +39,7 @@ from viz.portrait.faces.photo import read_photo
 from viz.portrait.inversion.code_search import planes
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import FittedPerson, Inversion
-from viz.portrait.inversion.photo_target import PhotoTarget
+from viz.portrait.inversion.photo_target import FacePhoto, PhotoTarget
 from viz.portrait.inversion.unfinished import keep, kept
 from viz.portrait.tracks.expressions import eye_opening, face_points, mouth_opening
 from viz.render.latents import z_motion_from_seed
@@ -99,8 +99,8 @@ class Portraits:
         before = sheet.with_name(f"{photo.stem}-codes.unfinished")
         codes = about | {"options": msgspec.json.encode(replace(options, tuning=False)).decode()}
         state = kept(path, about) or (kept(before, codes) if tuning else None)
-        fit = fit_camera(self.template, face.landmarks)
-        made = Inversion(self.G, picture, face.landmarks, fit, options, state)
+        seen = FacePhoto(picture, face.landmarks, fit_camera(self.template, face.landmarks))
+        made = Inversion(self.G, [seen], options, state)
         begun = time.monotonic(), time.process_time()
         kept_at = begun[0]
         for step in made.run():
@@ -112,7 +112,7 @@ class Portraits:
         person = made.person()
         config = self.G.config
         size, on_white = config.image_resolution, config.rendering.white_background
-        target = PhotoTarget.of(picture, face.landmarks, person.fit, size, on_white)
+        target = PhotoTarget.of(replace(seen, fit=person.fit), size, on_white)
         figures, rows = self._examined(person, target.picture)
         figures = {"person": name, "seconds": seconds, "cpu": cpu, **person.figures, **figures}
         rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}

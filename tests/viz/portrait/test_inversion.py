@@ -14,6 +14,7 @@ from training.config import GeneratorConfig
 from training.metrics.geometry import project
 from training.networks.generator import Generator
 from viz.portrait.camera.camera_fit import CameraFit
+from viz.portrait.faces.face import LEFT_LIDS, RIGHT_LIDS
 from viz.portrait.inversion.code_search import CodeSearch, FittedShot, camera_of, planes
 from viz.portrait.inversion.code_space import CodeSpace
 from viz.portrait.inversion.inversion_options import InversionOptions
@@ -258,9 +259,8 @@ def test_the_better_crop_shows_what_the_search_saw():
     assert np.allclose(FIT.square.to_picture(moved), better.square.to_picture(still), atol=1e-3)
 
 
-def test_other_expressions_change_as_the_photo_does(generator):
-    """A tint of the photo is expected of the face at rest too; a photo that shows what the codes
-    show already asks for nothing."""
+def shown_by(generator: Generator) -> tuple[FittedShot, torch.Tensor]:
+    """Somebody's expression, and its picture."""
     draws = torch.Generator().manual_seed(3)
     config = generator.config
     ws = generator.mapping(torch.randn((1, config.z_dim), generator=draws))
@@ -268,14 +268,44 @@ def test_other_expressions_change_as_the_photo_does(generator):
     shot = FittedShot(ws, motion, camera_of(torch.zeros((1, 6))))
     with torch.no_grad():
         raw = generator.render(planes(generator, ws, motion), ws, shot.c)
-        shown = generator.superresolve(raw, ws)
+        return shot, generator.superresolve(raw, ws)
+
+
+def with_eyes(right: float, left: float) -> torch.Tensor:
+    """Landmarks of an oval face whose eyes have these heights, in their widths."""
     turns = torch.linspace(0, 2 * math.pi, 468)
-    oval = 0.5 + 0.2 * torch.stack([turns.cos(), turns.sin()], dim=1)
+    points = 0.5 + 0.2 * torch.stack([turns.cos(), turns.sin()], dim=1)
+    for lids, height, middle in ((RIGHT_LIDS, right, 0.4), (LEFT_LIDS, left, 0.6)):
+        turns = torch.linspace(0, 2 * math.pi, len(lids))
+        points[list(lids), 0] = middle + 0.05 * turns.cos()
+        points[list(lids), 1] = 0.45 + 0.05 * height * turns.sin()
+    return points
+
+
+def target_of(picture: torch.Tensor, landmarks: torch.Tensor) -> PhotoTarget:
+    return PhotoTarget(picture, None, torch.ones_like(picture[:, :1]), landmarks)
+
+
+def test_only_open_eyes_belong_to_the_face_at_rest():
+    picture = torch.zeros((1, 3, 64, 64))
+    winking = target_of(picture, with_eyes(0.4, 0.1))
+    (place,) = winking.open_eyes().nonzero()[:, 2:].float().mean(dim=0, keepdim=True) / 64
+    assert place.tolist() == pytest.approx([0.45, 0.4], abs=0.02)
+    likeness = Likeness(winking)
+    assert float(likeness.eyes(picture)) == 0
+    assert float(likeness.eyes(picture + 0.4)) == pytest.approx(0.4)
+    assert float(Likeness(target_of(picture, with_eyes(0.1, 0.1))).eyes(picture + 0.4)) == 0
+
+
+def test_other_expressions_change_as_the_photo_does(generator):
+    """A tint of the photo is expected of the face at rest too; a photo that shows what the codes
+    show already asks for nothing."""
+    shot, shown = shown_by(generator)
 
     def asked(picture: torch.Tensor) -> float:
-        target = PhotoTarget(picture, None, torch.ones_like(picture[:, :1]), oval)
+        likeness = Likeness(target_of(picture, with_eyes(0.1, 0.1)))
         occupancy = Occupancy.empty(generator, 0)
-        tuning = WeightTuning(generator, [Likeness(target)], [shot], occupancy, FEW)
+        tuning = WeightTuning(generator, [likeness], [shot], occupancy, FEW)
         _, expressions = tuning.losses(0)
         return float(expressions.detach())
 

@@ -29,20 +29,22 @@ _COARSE_SHARE = 0.4
 """Fraction of the steps that use only small raw pictures: they find most, at a quarter of the
 cost."""
 _RATES = {"people": 0.08, "motion": 0.08, "view": 0.04}
-_SPREAD = 0.15
+_SPREAD = 0.05
 """Weight of differences between the latents of one person's layers."""
 _MOTION_PRIOR = 0.01
 _VIEW_SPREADS = (10.0, 10.0, 4.0, 0.08, 0.04, 0.04)
 """Standard deviations of the first estimate of the view: yaw, pitch and roll in degrees, the
 logarithm of the crop's side, and the crop's centre in sides."""
 _VIEW_PRIOR = 0.05
-_EMPTY = 20.0
+_EMPTY = 60.0
 """Weight of matter where none of the compared people has any."""
 _MOUTHS = 16
 """Number of people whose mouth opening at rest is measured."""
 _REST_EVERY = 4
 _REST = 10.0
 """Weight of a mouth that is open at rest although those of the model's people are closed."""
+_REST_EYES = 1.0
+"""Weight of eyes at rest that are unlike the photo's open ones."""
 
 
 @dataclass(frozen=True)
@@ -180,12 +182,14 @@ class CodeSearch(Stepping):
         )
 
     def _rest(self, shot: FittedShot) -> Tensor:
-        """A smile in the photo belongs to its motion, not to the person at rest."""
+        """A smile in the photo belongs to its motion, not to the person at rest; open eyes to
+        both."""
         still = FittedShot(shot.ws, torch.zeros_like(shot.motion), shot.c.detach())
         raw = self._render(planes(self.G, still.ws, still.motion), still, True)
         image = self.G.superresolve(raw, still.ws)
         opening = mouth_opening(self.likenesses[0].points(image))
-        return _REST * (opening - self.rest_opening).relu().mean()
+        eyes = self.likenesses[0].eyes(image).mean()
+        return _REST * (opening - self.rest_opening).relu().mean() + _REST_EYES * eyes
 
     def _render(
         self, now: Tensor, shot: FittedShot, coarse: bool, jitter: torch.Generator | None = None

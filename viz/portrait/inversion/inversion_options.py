@@ -21,7 +21,7 @@ class InversionOptions:
     takes as long again and makes the person's file as large as the model."""
     tuning_steps: Annotated[int, Range(0, 5000, slider=(0, 600), step=10)] = 240
     """Steps of fitting the weights."""
-    prior: Annotated[float, Range(0, 1, slider=(0, 0.3))] = 0.05
+    prior: Annotated[float, Range(0, 1, slider=(0, 0.3))] = 0.02
     """How strongly the person is pulled towards what the model was trained on: more keeps other
     views and motions clean, less comes closer to the photo."""
     locality: Annotated[float, Range(0, 20, slider=(0, 10), step=0.1)] = 2.0

@@ -24,6 +24,8 @@ _LANDMARKS = 10.0
 _FEATURES = 0.05
 _FACE_SCALE = 1.5
 """Side of the landmark network's square, in sides of the face."""
+_EYES_SIDE = 64
+"""Side of the pictures in which eyes are compared."""
 _INNER_LIPS = ((82, 87), (13, 14), (312, 317))
 """Pairs of upper and lower points on the inner lips."""
 _FACE_ENDS = (10, 152)
@@ -38,6 +40,7 @@ class Likeness:
         self._levels: dict[int, tuple[Tensor, Tensor]] = {}
         self._weights = target.weights()
         self._face = target.face() * target.known
+        self._eyes = target.open_eyes()
         points = target.landmarks.cpu().numpy() * target.picture.shape[-1]
         self._square = Square.around(points, eye_angle(points), _FACE_SCALE)
         with torch.no_grad():
@@ -76,6 +79,19 @@ class Likeness:
             start=apart.new_zeros(()),
         )
         return _LANDMARKS * apart + _FEATURES * unlike
+
+    def eyes(self, image: Tensor) -> Tensor:
+        """Mean difference of colours, which span 2, from the photo's open eyes in pictures [N, 3,
+        s, s], which need not be sharp [N]; 0 if the photo has none."""
+        side = min(image.shape[-1], _EYES_SIDE)
+        wanted, _ = self.level(side)
+        where = self.open_eyes(side)
+        apart = (F.interpolate(image, (side, side), mode="area") - wanted).abs() * where
+        return apart.mean(dim=(1, 2, 3)) / where.mean().clamp_min(1e-4)
+
+    def open_eyes(self, side: int) -> Tensor:
+        """Where the photo's open eyes are, 0 to 1 [1, 1, side, side]."""
+        return F.interpolate(self._eyes, (side, side), mode="area")
 
     def points(self, image: Tensor) -> Tensor:
         """Landmarks of final pictures [N, 468, 2], in 0..1 of the crop."""

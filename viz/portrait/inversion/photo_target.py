@@ -11,10 +11,15 @@ from torch import Tensor
 
 from viz.portrait.camera.camera_fit import CameraFit
 from viz.portrait.camera.cropping import crop
+from viz.portrait.faces.face import LEFT_LIDS, RIGHT_LIDS
 from viz.portrait.faces.matting import matte
 
 _FACE_WEIGHT = 4.0
 """Weight of a pixel of the face relative to one beside it."""
+_LEAST_OPEN = 0.2
+"""Height of an eye, in its widths, below which it counts as closed."""
+_EYE = (0.75, 0.5)
+"""Half width and half height of the region of an eye, in its widths."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +83,21 @@ class PhotoTarget:
             cos, sin = torch.cos(angle), torch.sin(angle)
             inside &= u * cos + v * sin <= (points @ torch.stack([cos, sin])).max()
         return inside.to(self.picture)[None, None]
+
+    def open_eyes(self) -> Tensor:
+        """1 in and around each eye that is open in the photo, falling softly to 0 [1, 1, S, S]."""
+        side = self.picture.shape[-1]
+        centres = (torch.arange(side, device=self.landmarks.device) + 0.5) / side
+        v, u = torch.meshgrid(centres, centres, indexing="ij")
+        eyes = torch.zeros_like(u)
+        for lids in (RIGHT_LIDS, LEFT_LIDS):
+            points = self.landmarks[list(lids)]
+            low, high = points.amin(dim=0), points.amax(dim=0)
+            (x, y), (width, height) = (low + high) / 2, high - low
+            if height > _LEAST_OPEN * width:
+                away = torch.hypot((u - x) / (_EYE[0] * width), (v - y) / (_EYE[1] * width))
+                eyes = torch.maximum(eyes, (3 - 3 * away).clamp(0, 1))
+        return eyes[None, None].to(self.picture) * self.known
 
     def weights(self) -> Tensor:
         """Weight of each pixel [1, 1, S, S], with soft edges."""

@@ -25,17 +25,21 @@ _RATE = 7e-3
 _KEPT = (".mapping.", "motion_time_fuser", "noise_strength")
 """Parts of names of weights that are not tuned: they determine identity, motion and noise
 strength."""
-_VIEW_SIDE, _VIEW_SAMPLES = 48, 16
-"""Pixels, and samples per pass, of the pictures in which changes are penalised."""
+_SAMPLES = 16
+"""Samples of both passes along a ray, where changes are penalised."""
+_VIEW_SIDE = 48
+"""Side of the views in which changes are penalised, pixels."""
 _YAWS, _PITCHES = 45.0, 15.0
 """Largest yaw and pitch of the views to be preserved, degrees."""
 _DEPTH, _COLOUR = 20.0, 0.1
 """Weights of a view's depth and colours relative to its opacity."""
-_EMPTY = 20.0
+_EMPTY = 60.0
 """Weight of matter in space that was empty and that none of the model's people occupy."""
 _EXPRESSIONS = 1.0
 """Weight of changes to other expressions."""
-_EXPRESSIONS_EVERY = 2
+_REST_EVERY, _OTHERS_EVERY = 2, 4
+"""Steps between those that preserve the face at rest, and those that preserve a random
+expression."""
 _SEEN = 0.05
 """Opacity above which something is visible."""
 _MOVING, _MOVING_REACH = 0.2, 0.02
@@ -43,6 +47,9 @@ _MOVING, _MOVING_REACH = 0.2, 0.02
 the margin around it, in picture sides."""
 _CARRIED = 0.06
 """Distance over which the photo's colours are carried into moved parts, in picture sides."""
+_MOVED = 2.0
+"""Additional weight of parts that an expression moves: the photo's own, such as teeth, spread to
+other expressions there."""
 
 
 def tuned_names(G: Generator) -> list[str]:
@@ -82,6 +89,10 @@ class WeightTuning(Stepping):
             self._planes = [planes(G, shot.ws, shot.motion) for shot in shots]
             pairs = zip(self._planes, shots, strict=True)
             self._shown = [self._pictures(G, now, shot) for now, shot in pairs]
+        still = torch.zeros_like(shots[0].motion)
+        numbers = range(len(shots)) if G.config.has_motion else ()
+        # Another photo may look elsewhere: the eyes at rest are those of the first.
+        self._at_rest = [self._expected(still, number, number == 0) for number in numbers]
 
     def losses(self, step: int) -> Iterator[Tensor]:
         draws = torch.Generator().manual_seed(self.options.seed * 10007 + step)
@@ -96,9 +107,13 @@ class WeightTuning(Stepping):
         change = self._view(now, self._planes[number], draws)
         change = change + _EMPTY * self.occupancy.excess(now, self.G)
         yield loss + self.options.locality * change
-        if self.G.config.has_motion and step % _EXPRESSIONS_EVERY == 0:
-            rests = step // _EXPRESSIONS_EVERY % 2 == 0
-            yield _EXPRESSIONS * self._expression(number, rests, draws)
+        number = step // _OTHERS_EVERY % len(self.shots)
+        if self._at_rest and step % _REST_EVERY == 0:
+            yield self._unlike(torch.zeros_like(shot.motion), number, self._at_rest[number])
+        elif self._at_rest and step % _OTHERS_EVERY == 1:
+            motion = torch.randn(shot.motion.shape, generator=draws)
+            motion = (motion * torch.rand(1, generator=draws)).to(self.G.device)
+            yield self._unlike(motion, number, self._expected(motion, number))
 
     def differences(self) -> dict[str, Tensor]:
         """Changes of the weights, in half precision on the processor, by name."""
@@ -108,27 +123,43 @@ class WeightTuning(Stepping):
             for name, value in self.values.items()
         }
 
-    def _expression(self, number: int, rests: bool, draws: torch.Generator) -> Tensor:
-        """Loss of the face at rest, or of a random expression, against what the photo implies: its
-        former picture, plus the photo's changes where the expression moves nothing, and with
-        surrounding colours elsewhere. This keeps a smile in the photo from becoming part of the
-        face at rest."""
+    @torch.no_grad()
+    def _expected(
+        self, motion: Tensor, number: int, eyes: bool = False
+    ) -> list[tuple[Tensor, Tensor]]:
+        """What a photo implies for another expression, as pictures and the weights of their pixels:
+        the expression as it was, with the photo's changes where it moves nothing, and with those of
+        their surroundings elsewhere. This keeps a smile in the photo from becoming part of the face
+        at rest. The photo's open eyes become part of it, if wanted: those found by the search are
+        often of another shape, so that expressions would move them too."""
         shot = self.shots[number]
-        motion = torch.randn(shot.motion.shape, generator=draws).to(self.G.device)
-        motion = motion * (not rests) * torch.rand(1, generator=draws).to(self.G.device)
-        with torch.no_grad():
-            before = self._pictures(self.before, planes(self.before, shot.ws, motion), shot)
-        now = self._pictures(self.G, planes(self.G, shot.ws, motion), shot)
-        losses = []
-        for shown, old, new in zip(self._shown[number], before, now, strict=True):
-            wanted, weights = self.likenesses[number].level(new.shape[-1])
-            target = old + _carried(old - shown, wanted - shown, weights > 0)
-            losses.append(((new - target).abs() * weights).mean())
-        return torch.stack(losses).sum()
+        before = self._pictures(self.before, planes(self.before, shot.ws, motion), shot)
+        expected = []
+        for shown, old in zip(self._shown[number], before, strict=True):
+            likeness, side = self.likenesses[number], old.shape[-1]
+            wanted, weights = likeness.level(side)
+            stays = _staying(old - shown) * (weights > 0)
+            picture = old + _carried(wanted - shown, stays)
+            if eyes:
+                where = likeness.open_eyes(side)
+                picture = torch.lerp(picture, wanted, where)
+                stays = stays * (1 - where)
+            expected.append((picture, weights * (1 + _MOVED * (1 - stays))))
+        return expected
+
+    def _unlike(self, motion: Tensor, number: int, expected: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """Loss of an expression against what is expected."""
+        shot = self.shots[number]
+        shown = self._pictures(self.G, planes(self.G, shot.ws, motion), shot)
+        losses = [
+            ((new - picture).abs() * weights).mean()
+            for new, (picture, weights) in zip(shown, expected, strict=True)
+        ]
+        return _EXPRESSIONS * torch.stack(losses).sum()
 
     def _pictures(self, G: Generator, planes: Tensor, shot: FittedShot) -> tuple[Tensor, Tensor]:
         """The raw and the final picture from a photo's camera."""
-        raw = G.render(planes, shot.ws, shot.c)
+        raw = self._render(G, planes, shot.c, None)
         return raw.image, G.superresolve(raw, shot.ws)
 
     def _view(self, now: Tensor, before: Tensor, draws: torch.Generator) -> Tensor:
@@ -147,14 +178,17 @@ class WeightTuning(Stepping):
         return (new.opacity - head).square().mean() + _DEPTH * depth + _COLOUR * colour
 
     def _small(self, G: Generator, planes: Tensor, c: Tensor) -> RawRender:
+        return self._render(G, planes, c, min(_VIEW_SIDE, G.config.rendering.raw_resolution))
+
+    def _render(self, G: Generator, planes: Tensor, c: Tensor, side: int | None) -> RawRender:
         options = G.config.rendering
         return G.render(
             planes,
             self.shots[0].ws,
             c,
-            resolution=min(_VIEW_SIDE, options.raw_resolution),
-            depth_samples=min(_VIEW_SAMPLES, options.depth_samples),
-            importance_samples=min(_VIEW_SAMPLES, options.importance_samples),
+            resolution=side,
+            depth_samples=min(_SAMPLES, options.depth_samples),
+            importance_samples=min(_SAMPLES, options.importance_samples),
         )
 
 
@@ -170,21 +204,23 @@ def _largest_part(opacity: Tensor) -> Tensor:
     return torch.from_numpy(largest).to(opacity)[None, None]
 
 
-def _carried(moved: Tensor, change: Tensor, known: Tensor) -> Tensor:
+def _staying(moved: Tensor) -> Tensor:
+    """Where an expression that changes a picture by `moved` [1, 3, s, s] moves nothing, 0 to 1 [1,
+    1, s, s]."""
+    reach = 2 * max(round(_MOVING_REACH * moved.shape[-1]), 1) + 1
+    moves = F.max_pool2d(moved.abs().mean(dim=1, keepdim=True), reach, 1, reach // 2)
+    return (1 - F.avg_pool2d(moves, reach, 1, reach // 2) / _MOVING).clamp(0, 1)
+
+
+def _carried(change: Tensor, stays: Tensor) -> Tensor:
     """Transfers a change of a picture to another expression of the same face.
 
     Args:
-        moved: how the expression changes the picture [1, 3, s, s].
-        change: the change to transfer; where the expression moves something, a blur of the
-            surrounding change is used [1, 3, s, s].
-        known: where the change is known [1, 1, s, s].
+        change: the change to transfer [1, 3, s, s].
+        stays: where it applies [1, 1, s, s]; elsewhere a blur of the surrounding change is used.
     """
-    side = moved.shape[-1]
-    reach = 2 * max(round(_MOVING_REACH * side), 1) + 1
-    moves = F.max_pool2d(moved.abs().mean(dim=1, keepdim=True), reach, 1, reach // 2)
-    stays = (1 - F.avg_pool2d(moves, reach, 1, reach // 2) / _MOVING).clamp(0, 1) * known
-    sigma = max(_CARRIED * side, 1.0)
-    offsets = torch.arange(-round(2 * sigma), round(2 * sigma) + 1, device=moved.device)
+    sigma = max(_CARRIED * change.shape[-1], 1.0)
+    offsets = torch.arange(-round(2 * sigma), round(2 * sigma) + 1, device=change.device)
     kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
     kernel = kernel / kernel.sum()
     both = torch.cat([change * stays, stays], dim=1).transpose(0, 1)
