@@ -76,7 +76,7 @@ def in_parts(
 
 def program_ends(error: Exception) -> bool:
     """Whether work failed only because the program ends and begins nothing any more."""
-    return isinstance(error, RuntimeError) and "interpreter shutdown" in str(error)
+    return isinstance(error, RuntimeError) and "cannot schedule new futures" in str(error)
 
 
 def wait_for(future: Future[T], check: Check) -> T:
