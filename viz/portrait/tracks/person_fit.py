@@ -7,8 +7,9 @@ by the method of Levenberg and Marquardt until both agree. How the points follow
 once, and learnt on from frame to frame by Broyden's updates (1965), so that a frame takes a few
 pictures instead of one for each direction.
 
-Eyes close as the track says: the borders of closed lids are hard to see in a generator's picture,
-so that a fit to them would lose blinks.
+The borders of closed lids are hard to see in a generator's picture, so they do not count, and the
+part of a code that closes the eyes stays as in the track. Blinks are lost all the same where the
+other parts move far.
 """
 
 from __future__ import annotations
