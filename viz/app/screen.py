@@ -259,7 +259,8 @@ class Screen:
     def _draw_viewport(self) -> None:
         commands = self._commands
         commands.dragging = False
-        if self.photo.draw_live(commands.portrait):
+        with_photo = commands.portrait.shown and not self._shows_gallery
+        if with_photo and self.photo.draw_live(commands.portrait):
             return
         with self._guard.region(fade=False):
             commands.dragging = self.viewport.draw(commands.state, commands)
