@@ -81,10 +81,14 @@ def test_a_face_drives_the_person_and_is_recorded(
     track = read_track(tmp_path / "pictures" / "live.track")
     assert track.source == "talk.mp4" and track.weights == desk.model.weights
     assert np.ptp(track.codes, axis=0).max() > 0.05
+    desk.click("Live/Record")
+    codes.clear()
+    desk.until(varied, 30)
     link = commands.camera_link
     assert link is not None
     desk.click("Live")  # a closed panel closes the camera
     desk.until(lambda: commands.live is None)
+    desk.see_toast("Saved live_2.track", 20)
     desk.until(lambda: not link.process.is_alive(), 20)
     desk.frames(2)
     assert "Video on" not in controls.rects

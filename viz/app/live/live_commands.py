@@ -24,6 +24,7 @@ from viz.portrait.live.live_messages import (
     CameraFailed,
     CameraOpened,
     CameraTask,
+    CloseCamera,
     Pace,
     Record,
     SaveTrack,
@@ -70,6 +71,8 @@ class LiveCamera:
     """Whether the user has shown the face at rest."""
     recording: float | None = None
     """Clock time at which the recording began; None while nothing is recorded."""
+    saving: bool = False
+    """Whether a recording is being saved."""
     rate: float = 0.0
     """Pictures of the person shown per second."""
     lag: float = 0.0
@@ -88,6 +91,8 @@ class LiveCommands(SessionFiles):
     camera_process: Serve = staticmethod(run)
     """The function that runs in the camera's process."""
     _link: CameraLink | None = None
+    _last_saves: tuple[CameraLink, ...] = ()
+    """Closed cameras whose recordings are still being saved."""
     _driven: Drive | None = None
     """The last motion that the face asked for; None while it drives nothing."""
     _own: Drive | None = None
@@ -189,7 +194,10 @@ class LiveCommands(SessionFiles):
         """Closes the camera and restores the motion from before. A recording is saved."""
         if self.live is not None and self.live.recording is not None:
             self.toggle_recording()
-        if self._link is not None:
+        if self._link is not None and self.live is not None and self.live.saving:
+            self._link.send(CloseCamera())  # ending the process could cut the saving short
+            self._last_saves += (self._link,)
+        elif self._link is not None:
             self._link.close()
         self._link = self.live = None
         self._let_go()
@@ -218,7 +226,7 @@ class LiveCommands(SessionFiles):
         else:
             path = naming.unused(Path(self.preferences.capture_folder) / f"live{TRACK_SUFFIX}")
             self._link.send(SaveTrack(str(path)))
-            self.live.recording = None
+            self.live.recording, self.live.saving = None, True
 
     def follow_camera(self, now: float) -> bool:
         """Processes what the camera has seen between two frames of the window, and requests the
@@ -231,6 +239,7 @@ class LiveCommands(SessionFiles):
 
     def advance_live(self) -> None:
         """Processes what the camera has seen, and moves the person."""
+        self._tell_last_saves()
         if self.live is None:
             return
         if not controls.open_sections.get(PANEL, False):
@@ -255,6 +264,23 @@ class LiveCommands(SessionFiles):
         for event in self._link.poll():
             self._take_event(event)
 
+    def _tell_last_saves(self) -> None:
+        for link in self._last_saves:
+            for event in link.poll():
+                if isinstance(event, (TrackSaved, CameraFailed)):
+                    self._last_saves = tuple(k for k in self._last_saves if k is not link)
+                    self._tell_saving(event)
+                    link.close()
+                    break
+
+    def _tell_saving(self, event: TrackSaved | CameraFailed) -> None:
+        if isinstance(event, TrackSaved):
+            self.tell_saved(event.path)
+        elif event.over:
+            self.notify("error", "The recording was lost: the camera failed.", event.details)
+        else:
+            self.notify("error", event.sentence, event.details)
+
     def _take_event(self, event: Any) -> None:
         if self.live is None:
             return
@@ -265,10 +291,13 @@ class LiveCommands(SessionFiles):
             if event.code is not None:
                 self._drive(event, event.code)
         elif isinstance(event, TrackSaved):
+            self.live.saving = False
             self.tell_saved(event.path)
         elif isinstance(event, CameraFailed):
+            self.live.saving = False
             self.notify("error", event.sentence, event.details)
             if event.over:
+                self.live.recording = None  # nobody is left to save it
                 self.close_camera()
 
     def _drive(self, seen: SeenFace, code: np.ndarray) -> None:
