@@ -12,6 +12,7 @@ from PIL import Image
 from skimage import data
 
 from tests.viz.portrait.made_videos import write_sound, write_video
+from training.checkpoint import load_generator
 from viz import program
 from viz.portrait.camera.camera_fit import CameraFit
 from viz.portrait.camera.cropping import crop
@@ -27,10 +28,11 @@ from viz.portrait.tracks.motion_map import MotionMap
 from viz.portrait.tracks.opening_controls import OpeningControls
 from viz.portrait.tracks.pasting import Backdrop, Colors, into_frame
 from viz.portrait.tracks.track_options import TrackOptions
-from viz.portrait.tracks.tracking import track_of
+from viz.portrait.tracks.tracking import make_track, track_of
 from viz.state.driving.motion_track import MotionTrack, read_track, write_track
 from viz.state.errors import UserError
-from viz.state.jobs import finish
+from viz.state.files import CHECKPOINTS
+from viz.state.jobs import Steps, finish
 
 FRAMES = 8
 TEMPLATE = canonical_template()
@@ -264,6 +266,23 @@ def test_a_video_without_a_face(tmp_path):
     still = [np.full((96, 96, 3), 90, np.uint8)] * 3
     with pytest.raises(UserError, match="No face was found in a"):
         followed(write_video(tmp_path / "a.mp4", still))
+
+
+def test_what_has_no_face_leaves_nothing_unfinished(tmp_path):
+    G = load_generator(CHECKPOINTS / "demo.safetensors")
+    video = write_video(tmp_path / "a.mp4", [np.full((96, 96, 3), 90, np.uint8)] * 4)
+
+    def steps() -> Steps[Path]:
+        return make_track(G, video, TrackOptions(), tmp_path / "a.track")
+
+    stopped = steps()
+    while "frame 3" not in next(stopped)[0]:
+        pass
+    stopped.close()
+    assert (tmp_path / "a.unfinished").exists()
+    with pytest.raises(UserError, match="No face was found"):
+        finish(steps())
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
 def test_the_command_names_what_is_missing(tmp_path, capsys):

@@ -25,6 +25,7 @@ from viz.portrait.tracks.motion_map import MotionMap, find_motion_map
 from viz.portrait.tracks.opening_controls import OpeningControls, find_controls
 from viz.portrait.tracks.track_options import TrackOptions
 from viz.state.driving.motion_track import MotionTrack, write_track
+from viz.state.errors import UserError
 from viz.state.files import file_stamp
 from viz.state.jobs import Steps
 from viz.state.person import UNFINISHED_SUFFIX
@@ -52,17 +53,22 @@ def make_track(G: Generator, video: Path, options: TrackOptions, path: Path) -> 
         "weights": weights_mark(G.state_dict()),
         "options": repr(options),
     }
-    trail = kept_trail.kept(unfinished, about) or Trail()
-    before, whole = len(trail.faces), False
+    kept = kept_trail.kept(unfinished, about)
+    trail = kept or Trail()
+    before, whole, hopeless = len(trail.faces), False, False
     try:
         track = yield from track_video(G, video, options, trail)
         write_track(path, track)
         whole = True
+    except UserError:
+        # Without any face, the same call would end the same way.
+        hopeless = not any(face is not None for face in trail.faces)
+        raise
     finally:
         with contextlib.suppress(OSError):
-            if whole:
+            if whole or (hopeless and kept is not None):
                 unfinished.unlink(missing_ok=True)
-            elif len(trail.faces) > before:
+            elif not hopeless and len(trail.faces) > before:
                 kept_trail.keep(unfinished, trail, about)
     return path
 
