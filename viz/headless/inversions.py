@@ -17,7 +17,7 @@ from viz.portrait import photo_faces
 from viz.portrait.face_marks import FaceMark, PhotoFaces
 from viz.portrait.faces.face import NO_FACE
 from viz.portrait.person_making import make_driver, make_person
-from viz.state import files, settings
+from viz.state import files, named_files, settings
 from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.errors import UserError
 from viz.state.jobs import finish
@@ -45,15 +45,19 @@ def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = F
     if not options.photos:
         raise UserError("Name at least one photo.")
     ranks = ranks or from_environment()
-    waiting = []
+    waiting, all_made = [], True
     for photo, path in ranks.share(targets(options)):
+        if problem := named_files.problem_of(photo):
+            all_made = False
+            print(f"{photo} cannot be read: {problem}.", file=sys.stderr)
+            continue
         unfinished = path.with_suffix(UNFINISHED_SUFFIX).exists()
         if options.overwrite or unfinished or not path.exists():
             waiting.append((photo, path))
         elif show:
             print(f"{path} already exists: add --overwrite to make it again.")
     if not waiting:
-        return True
+        return all_made
     checkpoint = named_model(options.checkpoint)
     device = pick_device(options.device, ranks)
     model = load(checkpoint, device)
@@ -63,13 +67,13 @@ def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = F
         raise UserError(
             f"The folder {options.output} cannot be made: {files.reason(error)}."
         ) from error
-    all_made = True
     for photo, path in waiting:
         try:
             _make(model.G, photo, path, Path(checkpoint).name, options, show and not ranks.rank)
         except UserError as error:
             all_made = False
-            print(f"{photo.name}: {error}", file=sys.stderr)
+            named = photo.name in str(error)
+            print(error if named else f"{photo.name}: {error}", file=sys.stderr)
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise UserError(
                 "There is not enough memory for this model here: try --device cpu, or a smaller "

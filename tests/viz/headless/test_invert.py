@@ -66,6 +66,14 @@ def test_photos_become_person_files_that_the_exports_show(folder, tmp_path, caps
     assert (out / "photo.person").read_bytes() == before
 
 
+def test_missing_photos_are_told_before_the_model_is_loaded(folder, tmp_path, capsys):
+    gone = folder / "gone.jpg"
+    out = tmp_path / "people"
+    assert program.main(["invert", str(gone), "--checkpoint", "none", "--output", str(out)]) == 1
+    assert capsys.readouterr().err == f"{gone} cannot be read: no such file or directory.\n"
+    assert not out.exists()
+
+
 @pytest.fixture(scope="module")
 def whole(folder: Path) -> PersonFile:
     """The person of the photo, made in one go."""
