@@ -78,7 +78,7 @@ def combo(
     if (reset_clicked() or row.reset) and defaults:
         new = defaults[0]
     if not is_open:
-        facts = (f"default {captions[defaults[0]]}", _RESET_HINT) if defaults else ()
+        facts = (f"default: {captions[defaults[0]]}", _RESET_HINT) if defaults else ()
         cut = shown if imgui.calc_text_size(shown).x > room else ""
         explain(row, tooltip, cut, *facts)
     imgui.pop_id()

@@ -100,16 +100,18 @@ class Commands(
         self._ask_for_file("open", title, filters, self.open)
 
     def open_session_dialog(self) -> None:
-        """Opens a session, or the one in a file that was exported."""
+        """Opens a session file, or the session inside an exported file."""
         filters = (("Sessions and what was exported", _SESSIONS),)
         self._ask_for_file("open", "Open a session", filters, self.open)
 
     def open_ws_dialog(self) -> None:
-        """Shows the person of a file with ws, .npz or .npy, instead of a seed."""
+        """Shows the person of a .npz or .npy file of intermediate latent codes (ws) instead of a
+        seed."""
         self._ask_for_file("open", "Load ws", _NUMPY, self.open)
 
     def save_ws_dialog(self) -> None:
-        """Saves the ws of the person shown, as .npz (with the key ws) or .npy."""
+        """Saves the intermediate latent codes (ws) of the person shown for other programs: .npz,
+        under the key ws, or .npy."""
         name = f"seed{self.state.latent.seed:04d}_ws.npz"
         self._ask_for_file("save", "Save the ws of this person", _NUMPY, self._save_ws, name)
 

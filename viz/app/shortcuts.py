@@ -84,7 +84,6 @@ KEYS: tuple[Key, ...] = (
     Key("View", "Ctrl+Shift+Tab", "Previous group of panels", lambda do: do.next_group(-1)),
     Key("Show", "F5", "Start the show", Commands.start_show),
     Key("Show", "Shift+F5", "Keep what is shown as a cue", Commands.keep_as_cue),
-    Key("Program", "N", "Go to the newest notice", Commands.reach_notice),
     Key("Session", "S", "Save the picture", lambda do: do.capture("picture")),
     Key("Session", "Ctrl+O", "Open", Commands.open_dialog),
     Key("Session", "Ctrl+Shift+O", "Compare with another model", Commands.compare_dialog),
@@ -95,6 +94,7 @@ KEYS: tuple[Key, ...] = (
     Key("Session", "Ctrl+Shift+Z", "Redo", Commands.redo, repeats=True),
     Key("Session", "Ctrl+Y", "Redo", Commands.redo, repeats=True, listed=False),
     Key("Program", "Ctrl+K", "Find a command or a setting", Commands.open_palette),
+    Key("Program", "N", "Go to the newest notice", Commands.reach_notice),
 )
 STEPPING = (_K.left_arrow, _K.right_arrow)
 """Keys that change the state while they are held."""

@@ -77,7 +77,7 @@ class Movement(Options):
     None: 25, at which clips were trained, or the rate of the motion track that drives the person.
     """
     rounds: Annotated[int, Range(1, MOST_FRAMES, "\u00d7", slider=(1, 20))] | None = None
-    """How often the clip or the orbit repeats in that time.
+    """How often the clip or the orbit repeats.
 
     None: a clip as often as it does at the session's speed, or as `at_least` takes; an orbit once.
     """

@@ -330,7 +330,8 @@ class ArrayRing:
 
 def _buffer(memory: SharedMemory) -> memoryview:
     buffer = memory.buf
-    assert buffer is not None, "the memory was closed"
+    if buffer is None:
+        raise ValueError("The memory was closed.")
     return buffer
 
 

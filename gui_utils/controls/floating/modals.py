@@ -106,7 +106,8 @@ def _key_group(group: str, items: list[tuple[str, str, str]]) -> None:
         low = imgui.get_cursor_screen_pos()
         draw_key_caps(keys)
         imgui.same_line()
-        imgui.set_cursor_screen_pos((low.x + style.px(128), low.y))
+        indent = max(style.px(128), key_caps_width(keys) + style.px(6))
+        imgui.set_cursor_screen_pos((low.x + indent, low.y))
         imgui.align_text_to_frame_padding()
         imgui.push_text_wrap_pos(0.0)
         imgui.text_unformatted(meaning)
@@ -121,7 +122,11 @@ def key_caps_width(keys: str) -> float:
 
 
 def _caps(keys: str) -> list[str]:
-    return [part or "+" for part in (keys.split("+") if len(keys) > 1 else [keys])]
+    """The keys of a caption: "Ctrl+S" has two, "Alt+↑, Alt+↓" four."""
+    if len(keys) == 1:
+        return [keys]
+    ways = keys.split(", ")
+    return [part.strip() or "+" for way in ways for part in way.split("+")]
 
 
 def _cap_width(part: str) -> float:

@@ -42,9 +42,9 @@ def test_a_long_drag_shows_previews_and_ends_with_the_full_picture(desk: AppDriv
     desk.during(*moves)
     moment = desk.commands.state.t  # others are rendered ahead, for the clip
     shown = [r for r in desk.results[count:] if r.request.shots[0].t == moment]
-    assert len(shown) > 20, "previews keep coming"
+    assert len(shown) > 10, "previews keep coming"
     assert all(result.request.preview is not None for result in shown)
-    assert len({result.request.shots[0].camera for result in shown}) > 20
+    assert len({result.request.shots[0].camera for result in shown}) > 10
     desk.xdo("mouseup", 1)
     last = desk.settle()
     assert last.request.preview is None

@@ -106,7 +106,7 @@ def test_a_name_that_is_taken_is_asked_about(panel: AppDriver) -> None:
 def test_a_video_goes_along_the_path_while_the_window_goes_on(panel: AppDriver) -> None:
     commands = panel.commands
     choose(panel, "video")
-    panel.click("Export/Format/WEBP")
+    panel.click("Export/Format/WebP")
     panel.click("Export/Moves/Path")
     assert commands.exports.current.movement.moving == "path"
     commands.state.keyframes = (

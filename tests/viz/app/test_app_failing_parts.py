@@ -69,7 +69,9 @@ def a_photo(desk: AppDriver, patch: pytest.MonkeyPatch) -> None:
 
 def a_show(desk: AppDriver, audience: str) -> None:
     desk.commands.interface.audience = audience
-    desk.key("shift+F5", "F5")
+    desk.key("shift+F5")
+    desk.app.toasts.clear()
+    desk.key("F5")
 
 
 def a_strip(desk: AppDriver, patch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.controls import keyboard, layout
+from gui_utils.controls import keyboard, registry
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
 from viz.app.panels import PANELS
@@ -86,7 +86,7 @@ def test_each_panel_is_used_by_keyboard_alone(
 ) -> None:
     assert list(USES) == [panel.title for panel in PANELS]
     rects = Rects()
-    monkeypatch.setattr(layout, "rects", rects)
+    monkeypatch.setattr(registry, "rects", rects)
     monkeypatch.setattr(controls, "rects", rects)
     desk = start(model, size=(760, 480))  # all panels are closed
     desk.until(lambda: desk.commands.result is not None, 60.0)

@@ -40,7 +40,7 @@ class ControlSettings:
     midi: bool = False
     """Reads all connected MIDI devices, and drives their motor faders and lamps."""
     midi_address: str = ""
-    """MIDI over the network, as host:port of a `mido-serve` program; empty for none."""
+    """MIDI over the network, as host:port of a mido-serve program; empty for none."""
     osc: bool = False
     """Listens for OSC messages from this computer."""
     osc_port: Annotated[int, Range(1024, 65535)] = 9000

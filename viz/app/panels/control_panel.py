@@ -102,7 +102,10 @@ def _bindings(commands: Commands) -> None:
     binding = control.chosen
     if binding is not None:
         _, binding = controls.combo(
-            "##Binding", binding, captions, tooltip="All bindings, the newest last."
+            "##Binding",
+            binding,
+            captions,
+            tooltip="The binding to show below; the newest comes last.",
         )
         control.chosen = binding
         edited = _edited(binding)

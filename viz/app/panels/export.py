@@ -21,7 +21,7 @@ from viz.state.types import RenderResult, SessionState
 
 _JOB = "Exporting"
 """Prefix of the names of export jobs."""
-_FOLDER_CAPTION = "A folder"
+_CAPTIONS = {FOLDER: "A folder", ".webp": "WebP"}
 _CONTROLS: dict[type[Any], Callable[..., Any]] = {
     PictureOptions: export_frames.draw_picture,
     FrameOptions: export_frames.draw_frames,
@@ -63,11 +63,14 @@ def _what(choices: ExportChoices) -> None:
     suffixes = choices.exporter.suffixes
     if len(suffixes) > 1:
         captions = {
-            suffix: suffix.removeprefix(".").upper() if suffix else _FOLDER_CAPTION
-            for suffix in suffixes
+            suffix: _CAPTIONS.get(suffix, suffix.removeprefix(".").upper()) for suffix in suffixes
         }
         _, suffix = controls.segmented(
-            "##Format", choices.suffix, captions, default=suffixes[0], tooltip="Kind of file."
+            "##Format",
+            choices.suffix,
+            captions,
+            default=suffixes[0],
+            tooltip="Kind of file, as its ending says.",
         )
         choices.suffixes[choices.what] = suffix
 
@@ -76,13 +79,13 @@ def _where(state: SessionState, choices: ExportChoices, commands: Commands) -> N
     model = commands.model.name if commands.model else ""
     named = ExportChoices(choices.what, options=choices.options, suffixes=choices.suffixes)
     automatic = named.target(state, commands.capture_folder, model).name
-    word = "folder" if choices.suffix == FOLDER else "file"
+    about = "Name of the folder." if choices.suffix == FOLDER else "File name without its ending."
     _, choices.name = controls.text_input(
         "Name",
         choices.name,
         placeholder=automatic,
         default="",
-        tooltip=f"Name of the {word} without its ending. If empty, {automatic}.",
+        tooltip=f"{about} If empty, {automatic}.",
     )
     folder_row(commands)
 

@@ -88,6 +88,8 @@ def _texture(options: MeshOptions) -> MeshOptions:
 
 def _triangles(options: MeshOptions) -> MeshOptions:
     about = "Simplifies the mesh to fewer triangles and keeps its shape."
+    if options.texture == "atlas":
+        about += " With a texture, which holds the fine detail, All is at most 100,000."
     options = optional("Triangles", options, "triangles", ("All", "At most"), about, _THINNED)
     if options.triangles is None:
         return options

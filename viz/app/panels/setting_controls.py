@@ -97,7 +97,7 @@ def number(
         factor * hi,
         default=None if default is None else factor * default,
         unit=numbers.unit,
-        fmt=_format(numbers, factor),
+        fmt="%.0f" if whole else _format(numbers, factor),
         log=numbers.logarithmic,
         tooltip=about,
         typed=(factor * numbers.lo, factor * numbers.hi),
