@@ -78,6 +78,8 @@ def run_app(options: AppOptions) -> int:
         return 1
     if opened is not None and not options.checkpoint:
         app.commands.bring_model(opened, options.kiosk or options.session)
+    if options.session and not options.kiosk:
+        app.commands.mark_restored(str(expanded(options.session)))
     if options.compare:
         app.commands.begin_comparing(options.compare)
     if options.person:

@@ -59,7 +59,7 @@ class SessionFiles(PathCommands):
             return
         opened = embedding.read_session(sidecar(path) or path, self._known_files)
         self._take_opened(opened)
-        self.mark_saved(path if Path(path).suffix.lower() == ".json" else "")
+        self.mark_restored(path)
         self.bring_model(opened, path)
         self.notify("success", f"Opened {Path(path).name}.")
 
@@ -273,6 +273,12 @@ class SessionFiles(PathCommands):
         path = self.session_path if path is None else path
         stamp = files.file_stamp(path) if path else None
         self.origin = replace(self.origin, file=path, stamp=stamp, saved=self.state.snapshot())
+
+    def mark_restored(self, path: str) -> None:
+        """Notes that the session was read from a file; it is saved to it again if it is a session
+        file, and not an export that holds one."""
+        own = Path(path).suffix.lower() == ".json"
+        self.mark_saved(str(Path(path).absolute()) if own else "")
 
     def keep_session(self) -> str:
         """Saves the session for the next start if it has changes or is to be reopened; returns why
