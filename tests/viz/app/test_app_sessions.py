@@ -228,6 +228,12 @@ def test_saving_asks_where_the_file_has_changed(desk: AppDriver, tmp_path: Path)
     desk.key("ctrl+s")
     desk.click("Replace the session?/Replace")
     desk.until(lambda: embedding.open_session(path) == desk.commands.state)
+    given = tmp_path / "given.json"  # on the command line
+    session.save_session(given, desk.commands.state)
+    desk.commands.mark_restored(str(given))
+    desk.key("r")
+    desk.key("ctrl+s")
+    desk.until(lambda: embedding.open_session(given) == desk.commands.state)
 
 
 def test_a_folder_that_cannot_be_written_is_told_once(desk: AppDriver, tmp_path: Path) -> None:
