@@ -98,6 +98,15 @@ def wants_keyboard(key: imgui.Key | None = None, *, with_ctrl: bool = False) -> 
     return any(_state.ring) and (key is None or key in _RING_KEYS)
 
 
+def is_held(modifier: str) -> bool:
+    """Whether a modifier, one of "Ctrl", "Shift", "Alt" and "Super", belongs to the keys of this
+    frame: in a slow frame it may have been released right after the key, and Ctrl+S must not
+    become S."""
+    name = modifier.lower()
+    sides = (_K[f"left_{name}"], _K[f"right_{name}"])
+    return getattr(imgui.get_io(), f"key_{name}") or any(map(imgui.is_key_released, sides))
+
+
 def focus_ring() -> bool:
     """Whether the focus ring is shown, on whichever control."""
     return imgui.get_current_context().nav_cursor_visible

@@ -196,10 +196,11 @@ class PictureWindow:
         self._painter.draw(quads, size)
 
     def _on_key(self, _: object, key: int, code: int, action: int, held: int) -> None:
-        if action != glfw.PRESS:  # a key that is held must not end a show, or run through it
+        # A key that is held must not end a show, or run through it; Ctrl+B must not be B.
+        if action != glfw.PRESS or held & _NO_TEXT:
             return
         self._parent.wake()
-        types = not held & _NO_TEXT and glfw.get_key_name(key, code)
+        types = glfw.get_key_name(key, code)
         self._typing = key if types else 0
         if not types:
             self._pressed(key, "")

@@ -129,6 +129,67 @@ def test_nothing_comes_in_or_pops_up(show: AppDriver, tmp_path: Path) -> None:
     assert show.commands.state.latent == Latent.at(50)
 
 
+def test_keys_with_ctrl_and_undo_leave_the_show_alone(show: AppDriver) -> None:
+    screen, commands = begin(show), show.commands
+    standing = commands.current_show
+    assert standing is not None
+    show.resize(400, 300)
+    cues = commands.state.cues
+    assert [cue.name for cue in cues] == ["Cue 1", "Cue 2", "Cue 3"]
+    for window in (show.window.handle, screen.handle):
+        show.xdo("windowfocus", "--sync", glfw.get_x11_window(window))
+        show.xdo("key", "--delay", 0, "ctrl+b", "ctrl+w")  # more quickly than a frame
+        assert not standing.blank
+    show.xdo("windowfocus", "--sync", glfw.get_x11_window(show.window.handle))
+    while commands.history.can_undo:
+        show.xdo("key", "--delay", 0, "ctrl+z")
+        assert not standing.frozen
+        assert commands.state.cues == cues
+    assert commands.current_show is standing
+    assert "list of cues" in standing.message
+    show.key("ctrl+y")
+    assert commands.state.cues == cues
+
+    show.key("9", "Return")
+    assert standing.message == "There is no cue 9."
+    show.key("b")
+    assert standing.blank and not standing.message
+    show.key("Next")
+    assert index(show) == 1 and not standing.blank
+
+    show.commands.move_cue(0, 2)
+    assert commands.state.cues == (cues[1], cues[2], cues[0])
+    assert commands.cue_index == index(show) == 0, "both stay on the cue that is shown"
+    commands.update_cue()
+    assert [cue.latent for cue in commands.state.cues[1:]] == [cues[2].latent, cues[0].latent]
+    commands.move_cue(0, 1)
+    assert commands.cue_index == index(show) == 1
+    commands.cue_index = 2
+    commands.delete_cue()
+    commands.add_cue()
+    assert sorted(cue.name for cue in commands.state.cues) == ["Cue 1", "Cue 2", "Cue 3"]
+
+
+def test_a_path_that_a_cue_plays_is_no_loss(show: AppDriver) -> None:
+    commands = show.commands
+    commands.add_keyframe()
+    commands.state.orbit = replace(commands.state.orbit, yaw=5.0)
+    commands.add_keyframe()
+    commands.state.cues = tuple(replace(cue, plays="path") for cue in commands.state.cues)
+    show.key("F5")
+    show.until(lambda: commands.interface.path_playing)
+    standing = commands.current_show
+    assert standing is not None
+    for _ in range(2):
+        show.key("Next")
+        show.until(lambda: commands.interface.path_playing)
+        show.frames(3)
+        assert not standing.message
+    show.key("Escape", "Escape")
+    show.frames(3)
+    assert not [name for name in controls.rects if name.endswith("/Bring it back")]
+
+
 def test_the_clicker_acts_whatever_has_the_keyboard(show: AppDriver) -> None:
     controls.open_sections.update({panel: panel == "Show" for panel in controls.open_sections})
     show.commands.interface.panel_group = "Output"

@@ -7,6 +7,7 @@ import functools
 from imgui_bundle import imgui
 
 from gui_utils import controls
+from gui_utils.controls.keyboard import is_held
 from viz.app.control.live_control import LiveControl
 
 _K = imgui.Key
@@ -32,11 +33,7 @@ def _keys() -> dict[str, imgui.Key]:
 def handle(control: LiveControl) -> bool:
     """Passes on keys pressed in this frame that are bound or being learnt; returns whether their
     usual actions are to be suppressed."""
-    held = "".join(
-        f"{name}+"
-        for name, on in (("Ctrl", imgui.get_io().key_ctrl), ("Shift", imgui.get_io().key_shift))
-        if on
-    )
+    held = "".join(f"{name}+" for name in ("Ctrl", "Shift") if is_held(name))
     if control.learning is not None:
         if imgui.is_key_pressed(_K.escape, False):
             control.learn(None)

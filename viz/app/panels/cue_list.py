@@ -54,7 +54,7 @@ def _rows(state: SessionState, commands: Commands) -> None:
         imgui.push_item_flag(imgui.ItemFlags_.no_tab_stop, k != shown)
         _row(k, cue, k == shown, commands, acts)
         imgui.pop_item_flag()
-        if is_new and k == shown:
+        if is_new and k == shown and not imgui.is_mouse_down(0):  # not under a row that is dragged
             imgui.set_scroll_here_y(0.5)
         imgui.pop_id()
     imgui.pop_style_var()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,9 @@ class CueCommands(SessionFiles):
         """Stores what is shown, and what moves, as a cue after the chosen one."""
         cues = list(self.state.cues)
         place = min(self.cue_index + 1, len(cues))
-        cues.insert(place, self._present_cue(f"Cue {len(cues) + 1}"))
+        names = {cue.name for cue in cues}
+        name = next(name for k in itertools.count(1) if (name := f"Cue {k}") not in names)
+        cues.insert(place, self._present_cue(name))
         self.state.cues, self.cue_index = tuple(cues), place
 
     def keep_as_cue(self) -> None:
@@ -91,10 +95,17 @@ class CueCommands(SessionFiles):
             self.state.cues = tuple(cues)
 
     def move_cue(self, start: int, end: int) -> None:
-        """Moves a cue to another place in the list."""
-        cues = list(self.state.cues)
-        cues.insert(end, cues.pop(start))
-        self.state.cues, self.cue_index = tuple(cues), end
+        """Moves a cue to another place in the list; the chosen one stays chosen."""
+        cues = self.state.cues
+        order = list(range(len(cues)))
+        order.insert(end, order.pop(start))
+        self.cue_index = min(self.cue_index, len(cues) - 1)
+        self.state.cues = tuple(cues[k] for k in order)
+        self._renumber(order.index)
+
+    def _renumber(self, number: Callable[[int], int]) -> None:
+        """Follows cues that were moved in the list; `number` maps their old indices to new ones."""
+        self.cue_index = number(self.cue_index)
 
     def delete_cue(self) -> None:
         """Deletes the chosen cue."""

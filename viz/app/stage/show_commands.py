@@ -147,12 +147,11 @@ class ShowCommands(CueCommands):
             place = self.cue_index
             self.current_show.renumber(lambda k: k + (k >= place))
 
-    def move_cue(self, start: int, end: int) -> None:
-        super().move_cue(start, end)
+    def _renumber(self, number: Callable[[int], int]) -> None:
+        super()._renumber(number)
         if self.current_show is not None:
-            order = list(range(len(self.state.cues)))
-            order.insert(end, order.pop(start))
-            self.current_show.renumber(order.index)
+            self.current_show.renumber(number)
+            self._note_cue(self.current_show.index)
 
     def delete_cue(self) -> None:
         show, place = self.current_show, self.cue_index
@@ -165,6 +164,21 @@ class ShowCommands(CueCommands):
         if show is not None:
             show.clock.by_cue.pop(place, None)
             show.renumber(lambda k: k - (k > place))
+
+    def _restore(self, state: SessionState | None) -> None:
+        """As in `SessionCommands`, but a running show keeps its cues, as its clock and the audience
+        are at one of them."""
+        show = self.current_show
+        if state is not None and show is not None and state.cues != self.state.cues:
+            show.message = "Undo and redo leave the list of cues as it is during a show."
+            state.cues = self.state.cues
+        super()._restore(state)
+
+    def _tell_of_lost_view(self) -> None:
+        """As in `PathCommands`, but a show's paths begin where its cues do, which loses nothing."""
+        if self.current_show is not None:
+            self.interface.unkeyed = None
+        super()._tell_of_lost_view()
 
     def losses(self) -> list[str]:
         losses = super().losses()
@@ -184,11 +198,11 @@ class ShowCommands(CueCommands):
             self.current_show.message = _ESCAPED
 
     def next_cue(self) -> None:
-        """Goes to the next cue; if the picture is covered, uncovers it instead."""
+        """Goes to the next cue, and uncovers the audience's picture."""
         self._step_cue(1)
 
     def previous_cue(self) -> None:
-        """Goes to the previous cue."""
+        """Goes to the previous cue, and uncovers the audience's picture."""
         self._step_cue(-1)
 
     def _step_cue(self, step: int) -> None:

@@ -11,6 +11,7 @@ import glfw
 from imgui_bundle import imgui
 
 from gui_utils import controls
+from gui_utils.controls.keyboard import is_held
 from viz.app.commands import Commands
 from viz.app.stage.running_show import Show
 
@@ -141,13 +142,13 @@ def rows() -> list[tuple[str, str, str]]:
 def handle(commands: Commands) -> None:
     """Acts on keys pressed in the speaker's window in this frame; of a clicker's keys also where a
     text field has the keyboard."""
-    show, io = commands.current_show, imgui.get_io()
-    if show is None or io.key_alt or io.key_super:
+    show, ctrl = commands.current_show, is_held("Ctrl")
+    if show is None or is_held("Alt") or is_held("Super"):
         return
     types = controls.wants_keyboard()
     if not types:
-        _jump(commands)
-    if io.key_ctrl:
+        _jump(commands, ctrl)
+    if ctrl:
         return
     labelled = [] if types else _labelled(_typed())
     for key in SHOW_KEYS:
@@ -156,8 +157,15 @@ def handle(commands: Commands) -> None:
             pressed = key in labelled
         else:
             pressed = any(imgui.is_key_pressed(k, False) for k in keys)
-        if pressed and commands.current_show is not None:
-            key.act(commands)
+        if pressed:
+            _act(commands, key)
+
+
+def _act(commands: Commands, key: ShowKey) -> None:
+    """Acts on a key of the show; what was told before, and a number begun, are over."""
+    if commands.current_show is not None:
+        commands.current_show.typed = commands.current_show.message = ""
+        key.act(commands)
 
 
 def _typed() -> str:
@@ -240,7 +248,7 @@ def press(commands: Commands, code: int, character: str = "") -> None:
     if character and character in _CHARACTERS:
         _type(show, character)
     elif labelled := _labelled(character):
-        labelled[0].act(commands)
+        _act(commands, labelled[0])
     elif code in _DIGITS:
         _type(show, str(_DIGITS.index(code) % 10))
     elif show.typed and code in (glfw.KEY_ENTER, glfw.KEY_KP_ENTER):
@@ -249,20 +257,21 @@ def press(commands: Commands, code: int, character: str = "") -> None:
     elif not character or not character.isascii() or code == glfw.KEY_PERIOD:
         for key in SHOW_KEYS:
             if code in key.codes:
-                key.act(commands)
+                _act(commands, key)
 
 
-def _jump(commands: Commands) -> None:
+def _jump(commands: Commands, ctrl: bool) -> None:
     """Digits form the number of a cue, which is used after Enter or after a moment; Enter alone is
-    the next cue."""
+    the next cue, but not with Ctrl."""
     show, now = commands.current_show, time.perf_counter()
     assert show is not None
     if digits := _digits():
         _type(show, digits)
-    entered = any(imgui.is_key_pressed(k, False) for k in (_K.enter, _K.keypad_enter))
+    entered = not ctrl and any(imgui.is_key_pressed(k, False) for k in (_K.enter, _K.keypad_enter))
     if show.typed and (entered or now - show.typed_at > _TYPING):
         _go_to_typed(commands, show)
     elif entered:
+        show.message = ""
         commands.next_cue()
     if show.typed:
         controls.request_frame("number of a cue", 0.2)

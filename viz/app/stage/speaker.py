@@ -181,4 +181,5 @@ def _buttons(commands: Commands, show: Show, room: float) -> None:
                 imgui.same_line()
             name = tooltip.split(" (")[0]
             if controls.icon_button(icon, tooltip=tooltip, name=name, active=lit):
+                show.message = ""
                 act()

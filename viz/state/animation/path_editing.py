@@ -8,7 +8,7 @@ from viz.state.animation import camera_path
 from viz.state.animation.clip_time import SteppedTime
 from viz.state.interface import Interface
 from viz.state.settings import setting
-from viz.state.types import FRAME_RATE, Keyframe, SessionState
+from viz.state.types import FRAME_RATE, Cue, Keyframe, SessionState
 
 SPACING = 2.0
 """Seconds from the last key to one that is added after it."""
@@ -62,18 +62,18 @@ def show(state: SessionState, interface: Interface, seconds: float) -> None:
 
 
 def _is_unkeyed(state: SessionState, interface: Interface) -> bool:
-    """Whether the current view was set by the user and is in no key. The clip's time, which changes
-    for many reasons, is ignored."""
+    """Whether the current view was set by the user and is in no key or cue. The clip's time, which
+    changes for many reasons, is ignored."""
     if not state.keyframes or interface.auto_orbit or interface.animate_person:
         return False
     here, shown = _view(state), interface.path_view
     if shown is not None and here == _view(shown):
         return False
-    known = [*state.keyframes, camera_path.state_at(state, interface.path_time)]
+    known = [*state.keyframes, *state.cues, camera_path.state_at(state, interface.path_time)]
     return here not in map(_view, known)
 
 
-def _view(shown: SessionState | Keyframe) -> tuple[object, ...]:
+def _view(shown: SessionState | Keyframe | Cue) -> tuple[object, ...]:
     return shown.latent, shown.motion, shown.orbit
 
 
