@@ -94,6 +94,21 @@ def test_a_track_is_dropped_scrubbed_trimmed_undone_and_played(desk, track):
     assert np.array_equal(desk.picture(), before)
 
 
+def test_a_fitted_track_takes_the_place_of_its_own_only(desk, model, tmp_path):
+    for name in ("talk", "other"):
+        write_track(tmp_path / f"{name}.track", track_of(load_generator(model), 2))
+    dropped(desk, tmp_path / "talk.track")
+    desk.commands.fit_track()
+    desk.commands.open_track(str(tmp_path / "other.track"))
+    desk.see_toast("talk fitted.track is ready", 60)
+    assert Path(drive(desk).track).name == "other.track"
+    desk.run_jobs()
+    desk.frames(4)
+    (button,) = [name for name in controls.rects if name.endswith("/Open") and "Toast" in name]
+    desk.click(button)
+    assert Path(drive(desk).track).name == "talk fitted.track"
+
+
 def test_window_export_and_command_line_show_the_same(desk, track, model, tmp_path):
     dropped(desk, track)
     state = desk.commands.state

@@ -83,10 +83,24 @@ class TrackCommands(PortraitCommands):
         path = naming.unused(Path(self.preferences.capture_folder) / f"{name}{TRACK_SUFFIX}")
 
         def done(made: str) -> None:
-            self.notify("success", f"{Path(made).name} is ready.", made)
-            self.open_track(made)
+            self.when_free(lambda: self._take_fitted(made, drive.track))
 
         self.worker.start(FitTrackJob(self.state.snapshot(), str(path)), done)
+
+    def _take_fitted(self, made: str, origin: str) -> None:
+        """Opens a fitted track in place of the one it was made from, `origin`; offers it if that is
+        no longer open."""
+
+        def take() -> bool:
+            self.open_track(made)
+            return True
+
+        sentence, now = f"{Path(made).name} is ready.", self.state.drive
+        if now is not None and now.track == origin:
+            self.notify("success", sentence, made)
+            take()
+        else:
+            self.notify("success", sentence, made, (("Open", take),))
 
     def make_driver(self) -> None:
         """Makes the person in the track's video from several of its frames, as from a photo, and
