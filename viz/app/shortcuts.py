@@ -11,6 +11,7 @@ from functools import cached_property
 from imgui_bundle import imgui
 
 from gui_utils import controls
+from gui_utils.controls.keyboard import is_held
 from viz.app.commands import Commands
 from viz.app.control import key_inputs
 from viz.app.stage import show_keys
@@ -144,10 +145,9 @@ def handle(commands: Commands) -> None:
     only with it.
     """
     io = imgui.get_io()
-    if io.key_alt or io.key_super or key_inputs.handle(commands.control):
+    if is_held("Alt") or is_held("Super") or key_inputs.handle(commands.control):
         return
-    ctrl = _is_held(io.key_ctrl, _K.left_ctrl, _K.right_ctrl)
-    shift = _is_held(io.key_shift, _K.left_shift, _K.right_shift)
+    ctrl, shift = is_held("Ctrl"), is_held("Shift")
     modifiers = ctrl * _MODIFIERS["Ctrl"] | shift * _MODIFIERS["Shift"]
     if commands.is_kiosk:
         if ctrl and shift and imgui.is_key_pressed(_K.q, False):
@@ -177,9 +177,3 @@ def handle(commands: Commands) -> None:
         commands.open_help()
     if imgui.is_key_pressed(_K.escape, False):
         commands.leave()
-
-
-def _is_held(now: bool, *keys: imgui.Key) -> bool:
-    """Whether a modifier belongs to the keys of this frame: in a slow frame it may have been
-    released right after the key, and Ctrl+S must not become S."""
-    return now or any(map(imgui.is_key_released, keys))
