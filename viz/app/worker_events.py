@@ -64,7 +64,7 @@ class WorkerEvents:
         elif isinstance(event, Dropped):
             commands.scheduler.dropped(event.request)
         elif isinstance(event, Cancelled):
-            commands.notify("info", f"{event.name}: stopped.")
+            commands.notify("info", f"{event.name}: stopped. {event.advice}".rstrip())
             self._fall_back()
         elif isinstance(event, Ready):
             for note in event.notes:

@@ -181,7 +181,7 @@ def _made(
         for step in made.run():
             begun = begun or step.stage != "comparing"
             yield Report(_STAGES[step.stage], step.fraction, step.picture, step.seconds_left)
-            if time.monotonic() - kept_at > _KEEP_SECONDS:
+            if begun and time.monotonic() - kept_at > _KEEP_SECONDS:
                 keep_state()
                 kept_at = time.monotonic()
         yield "Writing", 1.0

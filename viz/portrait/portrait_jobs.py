@@ -12,7 +12,19 @@ from viz.portrait.face_marks import Box, Point
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.tracks.track_options import TrackOptions
 from viz.state.jobs import Job, ReportingSteps
+from viz.state.person import UNFINISHED_SUFFIX
 from viz.state.types import SessionState
+
+
+class ResumableJob(Job):
+    """A job that, when stopped, stores beside its file what it needs to resume."""
+
+    path: str
+    """The file it makes."""
+
+    @property
+    def can_resume(self) -> bool:
+        return Path(self.path).with_suffix(UNFINISHED_SUFFIX).is_file()
 
 
 @dataclass(frozen=True)
@@ -30,7 +42,7 @@ class FindFacesJob(Job):
 
 
 @dataclass(frozen=True)
-class MakePersonJob(Job):
+class MakePersonJob(ResumableJob):
     """Makes the person file of a face in a photo. Reports the person as found so far; the result is
     the file. If it is stopped, the file holds the result so far, and the same job resumes from
     there."""
@@ -48,7 +60,7 @@ class MakePersonJob(Job):
 
 
 @dataclass(frozen=True)
-class MakeDriverJob(Job):
+class MakeDriverJob(ResumableJob):
     """Makes the person file of the person in the video of a motion track, likewise."""
 
     title: ClassVar[str] = MakePersonJob.title
@@ -73,7 +85,7 @@ class LearnFacesJob(Job):
 
 
 @dataclass(frozen=True)
-class TrackVideoJob(Job):
+class TrackVideoJob(ResumableJob):
     """Makes a motion track of a video, or of a folder of frames; the result is the file. If it is
     stopped, the same job continues at the frame that it had reached."""
 

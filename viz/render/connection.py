@@ -311,6 +311,9 @@ class WorkerConnection:
             ended = None if event.number is None else self._end(event.number)
             if ended is not None:
                 ended.ended()
+            if isinstance(event, messages.Cancelled) and ended is not None:
+                advice = ended.job.advice if ended.job.can_resume else ""
+                return [replace(event, advice=advice)]
             if isinstance(event, messages.Failed) and event.request is not None and not event.idle:
                 self._forget_request(event.request)
         return [event]

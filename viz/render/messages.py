@@ -186,6 +186,8 @@ class Cancelled:
 
     number: int
     name: str
+    advice: str = ""
+    """How to resume it, a sentence; empty if it would start over. Added on the window's side."""
 
 
 @dataclass(frozen=True)

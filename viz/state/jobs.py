@@ -73,6 +73,11 @@ class Job:
     `path`, "{path.stem}" for that without its ending."""
 
     @property
+    def can_resume(self) -> bool:
+        """Whether the same job, started again, would continue where it was stopped."""
+        return False
+
+    @property
     def name(self) -> str:
         """The title with its names filled in: "Loading NAME"."""
         return self.title.format(

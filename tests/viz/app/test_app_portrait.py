@@ -97,9 +97,13 @@ def test_a_stopped_person_is_kept_and_goes_on(desk, photo, tmp_path):
     looked(desk, photo)
     begun(desk, MANY)
     portrait = desk.commands.portrait
-    desk.until(lambda: portrait.live is not None, 60)
+    desk.until(lambda: "Found so far" in controls.rects, 60)
+    desk.click("Portrait/Beside the picture")  # to go on working
+    desk.frames(2)
+    assert "Found so far" not in controls.rects and "Tile 0" in controls.rects
     desk.until(lambda: "Searching" in (desk.commands.job.detail if desk.commands.job else ""), 60)
     desk.commands.cancel_job()
+    desk.see_toast("Making ada: stopped. Start it again: it continues where it stopped.", 60)
     desk.until(lambda: not portrait.making, 60)
     path = tmp_path / "pictures" / "ada.person"
     assert desk.commands.state.latent.ws_file == str(path)

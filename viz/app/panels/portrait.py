@@ -37,7 +37,8 @@ _CONSENT = (
 )
 _STYLE = (
     "The model that comes with the program was trained on synthetic people: it gives a likeness in "
-    "its own style. Lifelike people need published weights."
+    "its own style. For a lifelike person, open a model that was trained on videos of real "
+    "people: checkpoints/README.md says where to get one."
 )
 
 
@@ -89,7 +90,8 @@ def _photo(portrait: Portrait, commands: Commands) -> None:
         "Beside the picture",
         portrait.beside,
         default=True,
-        tooltip="Shows the photo beside the picture, to mark the face and to compare.",
+        tooltip="Shows the photo beside the picture, to mark the face and to compare. While a "
+        "person is being made, the picture is that person; switch this off to go on working.",
     )
     if portrait.crop is not None:
         _, portrait.whole = controls.toggle(
@@ -141,7 +143,10 @@ def _making(portrait: Portrait, commands: Commands) -> None:
     heading("Person")
     if portrait.making:
         job_progress(f"Making {Path(portrait.making).stem}##Making", commands)
-        controls.hint("If you stop, the person found so far is kept, and you can resume later.")
+        controls.hint(
+            "Once the search has begun, you can stop and resume later: the person found so far is "
+            "kept."
+        )
         return
     _, portrait.name = controls.text_input(
         "Name",
