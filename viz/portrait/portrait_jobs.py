@@ -63,7 +63,7 @@ class MakePersonJob(ResumableJob):
 class MakeDriverJob(ResumableJob):
     """Makes the person file of the person in the video of a motion track, likewise."""
 
-    title: ClassVar[str] = MakePersonJob.title
+    title: ClassVar[str] = "Making the driver"
     advice: ClassVar[str] = MakePersonJob.advice
     track: str
     film: str
@@ -101,7 +101,7 @@ class TrackVideoJob(ResumableJob):
 class FitTrackJob(Job):
     """Fits the track of a session to its person; its outcome is the new track."""
 
-    title: ClassVar[str] = "Fitting {path.stem}"
+    title: ClassVar[str] = "Fitting the track to the person"
 
     state: SessionState
     path: str

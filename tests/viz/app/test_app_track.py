@@ -145,6 +145,7 @@ def test_the_driver_is_made_from_the_video_and_moved_by_the_track(desk, track, m
     dropped(desk, track)
     desk.commands.portrait.options = InversionOptions(candidates=1, code_steps=1, tuning=False)
     desk.click("Motion track/Make the driver")
+    desk.until(lambda: "Motion track/Working" in controls.rects, 20)
     desk.see_toast("a person is ready", 60)
     state = desk.commands.state
     assert Path(state.latent.ws_file) == tmp_path / "pictures" / "a person.person"

@@ -20,6 +20,7 @@ from viz.app.panels.widgets import (
     heading,
     job_progress,
     person_file_row,
+    unless_busy,
     value_with_button,
 )
 from viz.app.portraits.photo_at_work import Portrait
@@ -31,6 +32,7 @@ _LIKENESS = {
     False: "Quick",
     True: "Close",
 }
+MAY_STOP = "Once the search has begun, you can stop and resume later: the person so far is kept."
 _CONSENT = (
     "Make a person only of someone who agrees to it: a person file can be made to say and do "
     "things that they never did."
@@ -143,10 +145,7 @@ def _making(portrait: Portrait, commands: Commands) -> None:
     heading("Person")
     if portrait.making:
         job_progress(f"Making {Path(portrait.making).stem}##Making", commands)
-        controls.hint(
-            "Once the search has begun, you can stop and resume later: the person found so far is "
-            "kept."
-        )
+        controls.hint(MAY_STOP)
         return
     _, portrait.name = controls.text_input(
         "Name",
@@ -171,24 +170,23 @@ def _making(portrait: Portrait, commands: Commands) -> None:
         options = setting_controls.slider("Search", options, "code_steps")
         if tuning:
             options = setting_controls.slider("Fitting", options, "tuning_steps")
-            options = setting_controls.slider("Locality", options, "locality")
-        options = setting_controls.slider("Prior", options, "prior")
+            options = setting_controls.slider("Unseen sides", options, "locality")
+        options = setting_controls.slider("Naturalness", options, "prior")
     portrait.options = options
     unfinished = commands.person_unfinished
     ready = portrait.face is not None and not portrait.looking and not portrait.corrected
-    button_row(
-        Button(
-            "Go on" if unfinished else "Start",
-            commands.make_person,
-            "Continues with the person that was stopped; if the photo, the face or the steps have "
-            "changed, it starts over."
-            if unfinished
-            else "Makes the person of the chosen face; you can go on working meanwhile.",
-            icon=icons.ICON_FA_PLAY,
-            enabled=ready and commands.job is None,
-            lit=True,
-        )
+    start = Button(
+        "Go on" if unfinished else "Start",
+        commands.make_person,
+        "Continues with the person that was stopped; if the photo, the face or the steps have "
+        "changed, it starts over."
+        if unfinished
+        else "Makes the person of the chosen face; you can go on working meanwhile.",
+        icon=icons.ICON_FA_PLAY,
+        enabled=ready,
+        lit=True,
     )
+    button_row(unless_busy(start, commands))
 
 
 def _shown(state: SessionState, commands: Commands) -> None:

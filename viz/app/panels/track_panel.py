@@ -9,6 +9,7 @@ from imgui_bundle import icons_fontawesome_6 as icons
 
 from gui_utils import controls
 from viz.app.commands import Commands
+from viz.app.panels.portrait import MAY_STOP
 from viz.app.panels.setting_controls import slider
 from viz.app.panels.widgets import (
     Button,
@@ -18,8 +19,10 @@ from viz.app.panels.widgets import (
     fold,
     heading,
     job_progress,
+    unless_busy,
     value_with_button,
 )
+from viz.portrait.portrait_jobs import FitTrackJob, MakeDriverJob
 from viz.state.driving.drive import Drive
 from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.types import RenderResult, SessionState
@@ -48,12 +51,14 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
 
 def _open(commands: Commands) -> None:
     button_row(
-        Button(
-            "Open a video",
-            commands.open_video_dialog,
-            icon=icons.ICON_FA_FILM,
-            enabled=not commands.following and commands.job is None,
-            lit=commands.state.drive is None,
+        unless_busy(
+            Button(
+                "Open a video",
+                commands.open_video_dialog,
+                icon=icons.ICON_FA_FILM,
+                lit=commands.state.drive is None,
+            ),
+            commands,
         )
     )
     files_row(
@@ -118,26 +123,28 @@ def _driving(state: SessionState, drive: Drive, commands: Commands) -> None:
     if drive != state.drive:
         state.drive = drive
     button_row(
-        Button(
-            "Make the driver",
-            commands.make_driver,
-            icon=icons.ICON_FA_USER_PLUS,
-            enabled=track is not None and commands.job is None,
-        ),
-        Button(
-            "Fit to this person",
-            commands.fit_track,
-            icon=icons.ICON_FA_CROSSHAIRS,
-            enabled=track is not None and commands.job is None,
-        ),
+        *(
+            unless_busy(Button(label, press, icon=icon, enabled=track is not None), commands)
+            for label, press, icon in (
+                ("Make the driver", commands.make_driver, icons.ICON_FA_USER_PLUS),
+                ("Fit to this person", commands.fit_track, icons.ICON_FA_CROSSHAIRS),
+            )
+        )
     )
+    if commands.job is not None and commands.job.name in (MakeDriverJob.title, FitTrackJob.title):
+        job_progress(f"{commands.job.name}##Working", commands)
+        if commands.job.name == MakeDriverJob.title:
+            controls.hint(MAY_STOP)
     heading("Export")
     button_row(
-        Button(
-            "Into the video",
-            commands.into_video_dialog,
-            icon=icons.ICON_FA_CLAPPERBOARD,
-            enabled=track is not None and commands.job is None,
+        unless_busy(
+            Button(
+                "Into the video",
+                commands.into_video_dialog,
+                icon=icons.ICON_FA_CLAPPERBOARD,
+                enabled=track is not None,
+            ),
+            commands,
         )
     )
     controls.hint(_EXPORTS)

@@ -42,6 +42,15 @@ class Button:
     """Drawn filled: switched on, or the main one of its row."""
 
 
+def unless_busy(button: Button, commands: Commands) -> Button:
+    """A button that starts a job: while another is under way it is disabled, and says why."""
+    job = commands.job
+    if job is None:
+        return button
+    busy = f"{job.name} is under way: stop it first, or wait for it."
+    return replace(button, enabled=False, tooltip=busy)
+
+
 def button_row(*buttons: Button) -> None:
     """Buttons of equal width that fill the line; icons are dropped if the captions do not fit
     beside them."""

@@ -104,7 +104,8 @@ class TrackCommands(PortraitCommands):
 
     def make_driver(self) -> None:
         """Makes the person in the track's video from several of its frames, as from a photo, and
-        shows it moved by the track. Takes some minutes; what was stopped is resumed.
+        shows it moved by the track, with the Likeness and Steps chosen under Portrait. Takes some
+        minutes; what was stopped is resumed.
 
         First asks for the video if it was not found.
         """

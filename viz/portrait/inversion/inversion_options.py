@@ -22,9 +22,10 @@ class InversionOptions:
     tuning_steps: Annotated[int, Range(0, 5000, slider=(0, 600), step=10)] = 240
     """Steps of fitting the weights."""
     prior: Annotated[float, Range(0, 1, slider=(0, 0.3))] = 0.02
-    """How strongly the person is pulled towards what the model was trained on: more keeps other
-    views and motions clean, less comes closer to the photo."""
+    """How strongly the person is pulled towards faces that the model knows: more looks cleaner from
+    other sides and in motion, less comes closer to the photo."""
     locality: Annotated[float, Range(0, 20, slider=(0, 10), step=0.1)] = 2.0
-    """How strongly unseen views and motions are preserved while the weights are fitted."""
+    """How strongly sides and expressions that the photo does not show are protected during the
+    fitting: raise it if they look distorted, lower it to come closer to the photo."""
     seed: Annotated[int, Range(0, 2**31 - 1, step=1)] = 0
     """Decides every random draw: the same seed gives the same person."""
