@@ -30,7 +30,8 @@ class AppOptions:
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
     """Model to open: .safetensors, PV3D's .ckpt, EG3D's .pkl, or the folder of a training run.
-    Without one, the bundled model."""
+    Without one, the bundled model. A photo, a video, or any other file opens as if dropped on the
+    window."""
     person: str = ""
     """Person file (.person) to show. Its model is opened as well, if none is named."""
     session: str = ""
@@ -56,6 +57,10 @@ def run_app(options: AppOptions) -> int:
     opened, state = None, None
     if options.checkpoint.lower().endswith(PERSON_SUFFIX):
         options = replace(options, checkpoint="", person=options.checkpoint)
+    other = expanded(options.checkpoint)
+    is_other = other.is_file() and other.suffix.lower() not in named_files.MODELS
+    if is_other:
+        options = replace(options, checkpoint="")
     options = replace(options, checkpoint=files.model_file(options.checkpoint))
     second = files.compared_file(options.compare)
     for path in (options.checkpoint, options.person, second):
@@ -85,6 +90,8 @@ def run_app(options: AppOptions) -> int:
     if options.person:
         person = str(expanded(options.person))
         app.commands.open_person(person, with_model=not (options.checkpoint or options.session))
+    if is_other:
+        app.commands.open(str(other))
     app.run()
     return 0
 

@@ -32,7 +32,7 @@ LARGEST_WS = 2**26
 LARGEST_PERSON = 2**30
 """Bytes; a person file has its own weights."""
 IS_FOLDER = "it is a folder"
-_MODELS = {".safetensors", ".ckpt", ".pt", ".pth", ".pkl"}
+MODELS = {".safetensors", ".ckpt", ".pt", ".pth", ".pkl"}
 _MOST_NEIGHBOURS = 20
 
 
@@ -142,7 +142,7 @@ def why_not(name: str) -> str:
 def neighbours(folder: Path) -> list[str]:
     """Model files in a folder, the newest first."""
     try:
-        found = [path for path in folder.absolute().iterdir() if path.suffix.lower() in _MODELS]
+        found = [path for path in folder.absolute().iterdir() if path.suffix.lower() in MODELS]
         found = [path for path in found if not problem_of(path, LARGEST_MODEL)]
         found.sort(key=lambda path: -path.stat().st_mtime)
     except OSError:
