@@ -175,7 +175,9 @@ def test_a_path_that_a_cue_plays_is_no_loss(show: AppDriver) -> None:
     commands.add_keyframe()
     commands.state.orbit = replace(commands.state.orbit, yaw=5.0)
     commands.add_keyframe()
-    commands.state.cues = tuple(replace(cue, plays="path") for cue in commands.state.cues)
+    commands.state.cues = tuple(
+        replace(cue, plays="path", transition="glide", seconds=0.1) for cue in commands.state.cues
+    )
     show.key("F5")
     show.until(lambda: commands.interface.path_playing)
     standing = commands.current_show
