@@ -33,6 +33,7 @@ class FindFacesJob(Job):
     shown; the result is for `PhotoFaces.of_text`."""
 
     title: ClassVar[str] = "Looking for faces in {path.name}"
+    loses: ClassVar[bool] = False
 
     path: str
     box: Box | None = None

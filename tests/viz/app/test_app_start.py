@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 import glfw
 import numpy as np
 import pytest
+from PIL import Image
 
 from gui_utils import controls
 from tests.gui_utils import conftest as gui
@@ -57,7 +59,7 @@ def start_process(folder: Path, *words: str) -> tuple[subprocess.Popen, int]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    model = "generator" if words else "demo"
+    model = "demo" if words[0].endswith(".png") else "generator"
     name = rf"^{model}\.safetensors - PV3D visualizer$"
     search = ["xdotool", "search", "--all", "--pid", str(process.pid), "--name", name]
     deadline = time.monotonic() + 60
@@ -88,8 +90,10 @@ def end(process: subprocess.Popen) -> str:
 
 @pytest.mark.parametrize("way", ["close button", "Ctrl+C"])
 def test_the_real_program_ends_cleanly(display: str, tmp_path: Path, model: Path, way: str) -> None:
-    words = [str(run_of(model))] if way == "Ctrl+C" else []
-    process, window = start_process(tmp_path, *words)
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (64, 64)).save(photo)
+    named = photo if way == "close button" else run_of(model)  # a photo opens as if dropped
+    process, window = start_process(tmp_path, str(named))
     if way == "Ctrl+C":
         process.send_signal(signal.SIGINT)
     else:
@@ -97,7 +101,8 @@ def test_the_real_program_ends_cleanly(display: str, tmp_path: Path, model: Path
     output = end(process)
     assert "Traceback" not in output
     assert process.returncode == 0
-    assert (tmp_path / "config" / "pv3d-visualizer" / "settings.json").is_file()
+    kept = json.loads((tmp_path / "config" / "pv3d-visualizer" / "settings.json").read_text())
+    assert kept["sections"].get("Portrait", False) == (way == "close button")
 
 
 def test_closing_while_a_model_loads_does_not_hang(start: Start) -> None:
