@@ -45,11 +45,13 @@ _QUICK_MS = 150.0
 """A full picture that takes no longer needs no preview before it, unless something moves."""
 _MOST_UNDER_WAY = 2
 """Pictures of a loop that are requested at the same time: one that is rendered, one that waits."""
-_LOOP_RATE = 12.5
-"""Most previews per second that a loop aims at: full pictures soon take their places, and until
-then detail matters more."""
-_LOOP_FLOOR = 0.75
-"""Least `Preview.scale` of a loop's previews: nothing is dragged that would hide less detail."""
+_SHORT_SECONDS = 2.0
+"""Length of a loop whose previews full pictures replace so soon that detail matters more in them
+than their rate."""
+_SHORT_RATE = 12.5
+"""Most previews per second that such a loop aims at."""
+_SHORT_FLOOR = 0.75
+"""Least `Preview.scale` of such a loop's previews."""
 _SMOOTH_RATE = 60.0
 """Steps per second of automatic motion where full pictures are rendered quickly."""
 _SMOOTH_MS = (10.0, 14.0)
@@ -287,16 +289,15 @@ class RequestScheduler:
         # With previews switched off it leaves nothing out, but is still sent as a preview: each
         # newer request drops an unfinished full picture, so that a long drag would show none.
         chosen = Preview()
-        if interface.previews and loop:
-            rate = min(interface.target_rate, loop.rate, _LOOP_RATE)
+        if interface.previews:
+            rate, floor = interface.target_rate, interface.preview_floor
+            if loop:
+                rate = min(rate, loop.rate)
+            if loop and len(loop) <= _SHORT_SECONDS * loop.rate:
+                rate, floor = min(rate, _SHORT_RATE), max(floor, _SHORT_FLOOR)
             whole = self.full_ms(full)
-            if whole is not None and whole <= 1000 / rate:
-                chosen = FINEST
-            else:
-                floor = max(interface.preview_floor, _LOOP_FLOOR)
-                chosen = self._previews.choose(full, rate, floor)
-        elif interface.previews:
-            chosen = self._previews.choose(full, interface.target_rate, interface.preview_floor)
+            quick = loop and whole is not None and whole <= 1000 / rate
+            chosen = FINEST if quick else self._previews.choose(full, rate, floor)
         return replace(full, preview=chosen)
 
     def spare(
