@@ -23,6 +23,7 @@ from viz.app.worker_events import WorkerEvents
 from viz.exports.captions.system_fonts import outlines_for
 from viz.render.connection import WorkerConnection
 from viz.render.worker_host import Launch, in_process
+from viz.scheduling.step_times import StepTimes
 from viz.state import files
 from viz.state.types import SessionState
 from viz.worker_process import run as run_worker
@@ -101,7 +102,8 @@ class App:
         self._title = ""
         self._failure: Exception | None = None
         """Why the last frame failed, if the whole frame did."""
-        self.last_update = self._step_due = time.perf_counter()
+        self.last_update = time.perf_counter()
+        self._steps = StepTimes(self.last_update)
         """When the state was last advanced; see `time.perf_counter`."""
         self._drawn = self._wheel_until = self._pointer_moved = 0.0
         self._pointer = (0.0, 0.0)
@@ -190,7 +192,7 @@ class App:
         now = time.perf_counter()
         try:
             self._events.poll(now)
-            commands.advance(self._passed(now), now)
+            self._advance(self._passed(now), now)
             commands.ask(True, now)
         except Exception as error:
             self._fail(error)
@@ -198,6 +200,15 @@ class App:
             self.window.wake()  # the frame's own wait is over
             return False
         return True
+
+    def _advance(self, seconds: float, now: float) -> None:
+        """Moves the state on by `seconds`."""
+        commands = self.commands
+        before = commands.state.shot()
+        commands.advance(seconds, now)
+        if commands.moves_by_itself:
+            changed = commands.state.shot() != before
+            self._steps.taken(now, commands.scheduler.step_rate, changed)
 
     def _passed(self, now: float) -> float:
         """Seconds since the state last went on, which it does now. A frame that took long (a window
@@ -262,11 +273,7 @@ class App:
         scheduler, now = self.commands.scheduler, time.perf_counter()
         longest = _IDLE_SECONDS
         if self.commands.moves_by_itself:
-            # Evenly spaced, however long a frame takes: a picture that arrives meanwhile is drawn
-            # too.
-            if now >= self._step_due:
-                self._step_due = max(self._step_due, now - 0.1) + 1 / scheduler.step_rate
-            longest = max(self._step_due - now, 0.0)
+            longest = self._steps.wait(now, scheduler.step_rate)  # or until a picture arrives
         elif self.commands.control.is_moving(now):
             longest = self.commands.control.step_seconds
         elif self.dialogs.is_open or self.commands.job is not None or scheduler.waiting_since:
@@ -307,7 +314,7 @@ class App:
             controls.request_frame("inputs wait for a cue", 0.05)
         commands.guarded(lambda: commands.control.update(now, seconds, waits, holds))
         self.window.poll = commands.control.poll if commands.control.gamepads else None
-        commands.advance(seconds, now)
+        self._advance(seconds, now)
         commands.advance_show(now)
         self.window.keyboard_moves_focus = commands.current_show is None
         if commands.moves_by_itself:  # a cached picture appears within this frame
