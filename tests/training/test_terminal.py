@@ -24,7 +24,7 @@ COMMANDS = (
     ("training.checkpoint.__main__", "private/a.ckpt a.safetensors"),
     ("viz.program", "render --checkpoint private/a.ckpt --output a.png"),
     ("viz.program", "render --person private/a.person --output a.png"),
-    ("viz.program", "invert a.jpg --output private/people"),
+    ("viz.program", "invert private/a.jpg --output people"),
     ("viz.program", "track private/a.mp4"),
     ("viz.program", "track private/a.mp4 --output a.safetensors"),
 )
