@@ -10,12 +10,14 @@ import tyro
 from training.data.check import CheckOptions, check
 from training.data.convert import ConvertOptions, convert
 from training.data.source import DatasetError
-from training.terminal import run_command
+from training.terminal import examples, run_command
 
 Command = (
     Annotated[CheckOptions, tyro.conf.subcommand("check")]
     | Annotated[ConvertOptions, tyro.conf.subcommand("convert")]
 )
+
+_PROG = "python -m training.dataset"
 
 
 def run_check(options: CheckOptions) -> int:
@@ -40,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = tyro.cli(
         Command,  # pyright: ignore[reportArgumentType, reportCallIssue]
         args=arguments,
-        prog="python -m training.dataset",
+        prog=_PROG,
+        description="Check or convert the data that a model is trained on.\n\n"
+        + examples(_PROG, "check clips.zip", "convert videos clips.zip --cameras frontal"),
         config=(tyro.conf.DisallowNone,),
     )
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import io
 import os
 import signal
@@ -12,6 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+import tyro
+
 _READER_GONE = 128 + 13  # as shells report SIGPIPE
 _PLACES = {
     errno.EACCES: "permission denied",
@@ -19,6 +22,8 @@ _PLACES = {
     errno.ENAMETOOLONG: "its name is too long",
 }
 """Errors for a file or folder named by the user that cannot be used."""
+OPTIONAL = tyro.conf.arg(help_behavior_hint="(optional)")
+"""Mark of a list that may be empty, whose default would otherwise be shown as nothing."""
 _ENDINGS = ("SIGTERM", "SIGHUP")
 """Signals of schedulers, and of terminals that are closed."""
 
@@ -92,6 +97,18 @@ def with_lists(
 
 def _option(word: str) -> str:
     return word.replace("_", "-")
+
+
+def examples(program: str, *lines: str) -> str:
+    """Command lines after a program's name, formatted for a help text; empty without any."""
+    if not lines:
+        return ""
+    return "\n".join(("Examples:", *(f"  {program} {line}".rstrip() for line in lines)))
+
+
+def described(config: type, program: str, *lines: str) -> str:
+    """A command's help text: the docstring of its settings, and examples."""
+    return f"{inspect.getdoc(config)}\n\n{examples(program, *lines)}"
 
 
 def typed_name() -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 import sys
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 import tyro
 
-from training.terminal import typed_name
+from training.terminal import described, typed_name
 from training.user_folders import expanded
 from viz.headless.drive_command import DriveOptions
 from viz.headless.invert_command import InvertOptions
@@ -62,10 +61,9 @@ def run_app(options: AppOptions) -> int:
     if is_other:
         options = replace(options, checkpoint="")
     options = replace(options, checkpoint=files.model_file(options.checkpoint))
-    second = files.compared_file(options.compare)
-    for path in (options.checkpoint, options.person, second):
-        if path and (problem := named_files.problem_of(expanded(path))):
-            raise UserError(f"Cannot load {path}: {problem}.")
+    named_files.require_files(
+        options.checkpoint, options.person, files.compared_file(options.compare)
+    )
     if session := options.kiosk or options.session:
         opened = read_session(session, named_files.opened_before())
         state = replace(opened.state, checkpoint=opened.model)
@@ -119,6 +117,7 @@ def run_invert(options: InvertOptions) -> int:
 
 def run_track(options: TrackCommandOptions) -> int:
     """Makes a motion track of a video."""
+    options.check()
     from viz.headless.tracks_made import make_track
 
     path, sentence = make_track(options)
@@ -128,6 +127,7 @@ def run_track(options: TrackCommandOptions) -> int:
 
 def run_drive(options: DriveOptions) -> int:
     """Moves a person by a motion track."""
+    options.check()
     from viz.headless.driven_exports import drive
 
     print(f"Saved {drive(options, show=True)}")
@@ -196,14 +196,11 @@ def _run(arguments: list[str]) -> int:
             return 2
         name, rest = "app", arguments
     options, command = COMMANDS[name]
-    description = inspect.getdoc(options) or ""
-    if name in _EXAMPLES:
-        description += f"\n\n{command_line.examples(*_EXAMPLES[name])}"
     parsed = tyro.cli(
         tyro.conf.OmitArgPrefixes[tyro.conf.DisallowNone[options]],
         args=rest,
         prog=typed_name() if name == "app" else f"{typed_name()} {name}",
-        description=description,
+        description=described(options, typed_name(), *_EXAMPLES.get(name, ())),
         registry=command_line.registry,
     )
     return command(parsed)

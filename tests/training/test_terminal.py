@@ -100,7 +100,11 @@ def test_names_that_no_file_can_have_get_a_sentence(
 @pytest.mark.parametrize(("module", "words"), HELPS)
 def test_helps_say_in_words_what_may_be_left_out(status_of, module: str, words: str, capsys):
     assert status_of(module, f"{words} --help".strip()) == 0
-    assert "{None}" not in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "{None}" not in told
+    assert "(default: )" not in told
+    if not words:
+        assert told.index("Examples:") < told.index("-h, --help")
 
 
 def test_a_command_that_ends_early_says_only_why(tmp_path: Path) -> None:

@@ -1,7 +1,4 @@
-"""Writes any readable checkpoint in this program's own format.
-
-python -m training.checkpoint network_snapshot.ckpt model.safetensors --half
-"""
+"""Writes any readable checkpoint in this program's own format."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ import tyro
 
 from training.checkpoint import CheckpointError, build, read, save
 from training.checkpoint.contents import Weights
-from training.terminal import run_command, with_lists
+from training.terminal import OPTIONAL, described, run_command, with_lists
 
 
 @dataclass(frozen=True)
@@ -30,20 +27,21 @@ class ConvertConfig:
     """Which generator, where the source has two: the averaged one or the one being trained."""
     half: bool = False
     """Store float16: half the size."""
-    notes: tuple[str, ...] = ()
+    notes: Annotated[tuple[str, ...], OPTIONAL] = ()
     """Sentences for whoever opens the model; the source's if not given."""
-    people: tuple[int, ...] = ()
+    people: Annotated[tuple[int, ...], OPTIONAL] = ()
     """Seeds of people that the program recommends; the source's if not given."""
-    motions: tuple[int, ...] = ()
+    motions: Annotated[tuple[int, ...], OPTIONAL] = ()
     """Seeds of motions that it recommends; the source's if not given."""
-    people_words: tuple[str, ...] = ()
+    people_words: Annotated[tuple[str, ...], OPTIONAL] = ()
     """A word for each of these people, in the same order; the source's if not given."""
-    motions_words: tuple[str, ...] = ()
+    motions_words: Annotated[tuple[str, ...], OPTIONAL] = ()
     """A word for each of these motions."""
     overwrite: bool = False
     """Whether an existing file may be replaced."""
 
 
+_PROG = "python -m training.checkpoint"
 _LISTS = ("--people", "--motions")
 
 
@@ -77,7 +75,12 @@ def convert(config: ConvertConfig) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """The command line; the exit status is 1 if the user must fix something."""
     typed = with_lists(sys.argv[1:] if arguments is None else arguments, _LISTS)
-    config = tyro.cli(ConvertConfig, args=typed, prog="python -m training.checkpoint")
+    config = tyro.cli(
+        ConvertConfig,
+        args=typed,
+        prog=_PROG,
+        description=described(ConvertConfig, _PROG, "snapshot.ckpt model.safetensors --half"),
+    )
     try:
         convert(config)
     except CheckpointError as error:

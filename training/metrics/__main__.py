@@ -1,7 +1,4 @@
-"""Command line: `python -m training.metrics --checkpoint G --metrics chamfer,warp`.
-
-Under torchrun (`torchrun --nproc-per-node 8 -m training.metrics ...`) the processes share the work.
-"""
+"""`python -m training.metrics`; under torchrun the processes share the work."""
 
 from __future__ import annotations
 
@@ -17,7 +14,9 @@ from training.metrics.detectors import DetectorError
 from training.metrics.evaluate import evaluate
 from training.metrics.metric_options import MetricsConfig
 from training.metrics.metric_session import MetricsError
-from training.terminal import run_command
+from training.terminal import described, run_command
+
+_PROG = "python -m training.metrics"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,7 +26,13 @@ def main(arguments: list[str] | None = None) -> int:
     config = tyro.cli(
         MetricsConfig,
         args=arguments,
-        prog="python -m training.metrics",
+        prog=_PROG,
+        description=described(
+            MetricsConfig,
+            _PROG,
+            "--checkpoint model.safetensors --metrics chamfer,warp",
+            "--checkpoint runs/first/generator.safetensors --data clips.zip --metrics swd",
+        ),
         config=(tyro.conf.DisallowNone,),
     )
     try:

@@ -25,7 +25,9 @@ from training.synthetic.expression import MOTION_DIM, expr_weights, head_pose
 from training.synthetic.head_renderer import Background, HeadRenderer, background
 from training.synthetic.ict import ModelError, cached_compact, load_model
 from training.synthetic.traits import IDENTITY_DIM, identity_from_u
+from training.terminal import described
 
+_PROG = "python -m training.synthetic"
 MODEL_VARIABLE = "PV3D_ICT_MODEL"
 """Environment variable used if --model is not given."""
 
@@ -361,7 +363,12 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     config = tyro.cli(
         GenerateConfig,
-        prog="python -m training.synthetic",
+        prog=_PROG,
+        description=described(
+            GenerateConfig,
+            _PROG,
+            "heads.zip --model ICT-FaceKit --people 1000 --clips-per-person 2",
+        ),
         args=arguments,
         config=(tyro.conf.DisallowNone,),
     )

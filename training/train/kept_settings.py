@@ -20,20 +20,22 @@ if TYPE_CHECKING:
 Settings = TypeVar("Settings", bound="DataclassInstance")
 """A dataclass with the fields `resume` and `out`."""
 
-_OF_A_SITTING = ("resume", "stop_after", "profile")
+_OF_A_SESSION = ("resume", "stop_after", "profile")
 """Settings of one session, not of the run: they are not taken from the folder."""
 _OF_NETWORKS = ("generator.", "discriminator.")
 
 
-def to_resume(arguments: Sequence[str], defaults: Settings) -> Settings | None:
+def to_resume(arguments: Sequence[str], defaults: Settings, complete: bool) -> Settings | None:
     """The settings that a command line's options change; None when it begins a new run.
 
     Args:
         arguments: the command line, without the program's name.
         defaults: of a new run.
+        complete: whether the arguments suffice to begin a new run.
 
     Raises:
-        RunError: when the folder has states, but no settings that can be read.
+        RunError: when there is no run to resume and the arguments do not suffice for a new one, or
+            the folder has states but no settings that can be read.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--resume", action="store_true")
@@ -43,8 +45,13 @@ def to_resume(arguments: Sequence[str], defaults: Settings) -> Settings | None:
         return None
     kept = read_settings(RunFolder(known.out), type(defaults))
     if kept is None:
-        return None
-    anew = {f.name: f.default for f in dataclasses.fields(kept) if f.name in _OF_A_SITTING}
+        if complete or {"-h", "--help"} & set(arguments):
+            return None
+        raise RunError(
+            f"There is no run to resume in {known.out}: name its folder with --out, or begin a new "
+            "run as the examples of --help do."
+        )
+    anew = {f.name: f.default for f in dataclasses.fields(kept) if f.name in _OF_A_SESSION}
     return dataclasses.replace(kept, **anew, out=known.out)
 
 
@@ -60,7 +67,7 @@ def read_settings(folder: RunFolder, kind: type[Settings]) -> Settings | None:
     """
     path = folder.path / "config.json"
     try:
-        # By `json`: names of files that are not UTF-8 are no text for msgspec.
+        # Parsed by `json`, because msgspec rejects file names that are not UTF-8.
         return msgspec.convert(json.loads(path.read_bytes()), kind)
     except FileNotFoundError as e:
         if not folder.states():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import sys
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import MISSING
 from typing import Any, TypeVar
 
 import tyro
@@ -100,7 +102,13 @@ def command(
     """
 
     def parse(given: list[str]) -> Settings:
-        kept = to_resume(given, defaults)
+        named = {word.partition("=")[0].replace("-", "_") for word in given}
+        required = {
+            f"__{f.name}"
+            for f in dataclasses.fields(defaults)
+            if f.default is f.default_factory is MISSING
+        }
+        kept = to_resume(given, defaults, required <= named)
         default: Any = tyro.MISSING_NONPROP if kept is None else kept
         return tyro.cli(
             type(defaults), args=given, default=default, prog=prog, description=description

@@ -1,11 +1,13 @@
 """Trains PV3D.
 
+Examples:
     python -m training.train tiny --data clips.zip --out runs/first
     torchrun --nproc-per-node 8 -m training.train voxceleb-res64 --data voxceleb --out runs/big
     python -m training.train --out runs/first --resume
 
-The first word names a preset, whose settings the options change: `tiny --help` lists them. A run
-that is resumed keeps the settings in its folder, but for those that are given again.
+The first word names a preset, whose settings the options change: `tiny --help` lists them. With
+--resume no preset is needed: the run in the folder --out goes on with its own settings, except for
+those given again.
 """
 
 from __future__ import annotations
@@ -40,11 +42,14 @@ def parse(arguments: list[str]) -> TrainConfig:
     given again; its preset need not be named.
 
     Raises:
-        RunError: when the settings of the run to resume cannot be used.
+        RunError: when no preset is named, or the settings of the run to resume cannot be used.
     """
-    kept = to_resume(arguments, TrainConfig())
+    named = bool(DESCRIPTIONS.keys() & set(arguments))
+    kept = to_resume(arguments, TrainConfig(), named)
+    if kept is None and not named and arguments and not {"-h", "--help"} & set(arguments):
+        raise RunError(f"No preset is named: begin with one of {', '.join(DESCRIPTIONS)}.")
     presets = {name: (text, kept or PRESETS[name]) for name, text in DESCRIPTIONS.items()}
-    if kept is not None and not presets.keys() & set(arguments):
+    if kept is not None and not named:
         arguments = [next(iter(presets)), *arguments]
     return tyro.extras.overridable_config_cli(
         presets,

@@ -1,8 +1,6 @@
 """Measures how well a supervised generator shows people, motions and cameras that it was not
 trained on.
 
-    python -m training.warmup.held_out runs/warmup --data held_out.zip
-
 The data set holds the numbers of its people and motions, as `training.synthetic` writes them; with
 landmarks (`--landmarks`) the region of eyes and mouth is also measured by itself, in views from the
 front.
@@ -32,10 +30,11 @@ from training.data.source import Annotations, Pictures
 from training.distributed import training_device
 from training.networks.generator import Frame, Generator
 from training.perceptual import flip
-from training.terminal import run_command
+from training.terminal import described, run_command
 from training.train.step import Draws
 from training.warmup.known_codes import Codes
 
+_PROG = "python -m training.warmup.held_out"
 _EYES_AND_MOUTH = slice(36, 68)
 _MARGIN = 0.02
 """Margin around the landmarks, as a fraction of the picture."""
@@ -194,7 +193,8 @@ class HeldOutConfig:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; the exit status is 1 if the user must fix something."""
-    config = tyro.cli(HeldOutConfig, args=arguments, prog="python -m training.warmup.held_out")
+    description = described(HeldOutConfig, _PROG, "runs/warmup --data held_out.zip")
+    config = tyro.cli(HeldOutConfig, args=arguments, prog=_PROG, description=description)
     generator = config.run / "generator.safetensors" if config.run.is_dir() else config.run
     try:
         G = load_generator(generator, device=training_device(config.device))

@@ -1,7 +1,4 @@
 """Writes named directions into the file of a generator that was trained on synthetic heads.
-
-    python -m training.warmup.name_directions demo.safetensors --model ICT-FaceKit
-
 Each direction of `training.warmup.meanings` is first tried on people. Only those are written that
 change the picture where they should and nowhere else, and that are monotone. The weights stay as
 they are.
@@ -29,7 +26,7 @@ from training.synthetic.expression import MOTION_DIM
 from training.synthetic.head_model import HeadModel
 from training.synthetic.ict import load_model
 from training.synthetic.traits import IDENTITY_DIM
-from training.terminal import run_command
+from training.terminal import described, run_command
 from training.warmup.known_codes import Codes
 from training.warmup.meanings import (
     POSES,
@@ -43,6 +40,7 @@ from training.warmup.meanings import (
     trait_direction,
 )
 
+_PROG = "python -m training.warmup.name_directions"
 _PEOPLE = 8
 _AMOUNTS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 _LEAST_RATIO, _LEAST_CHANGE = 3.0, 0.01
@@ -257,9 +255,8 @@ def name_directions(config: NamingConfig) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; the exit status is 1 if the user must fix something."""
-    config = tyro.cli(
-        NamingConfig, args=arguments, prog="python -m training.warmup.name_directions"
-    )
+    description = described(NamingConfig, _PROG, "demo.safetensors --model ICT-FaceKit")
+    config = tyro.cli(NamingConfig, args=arguments, prog=_PROG, description=description)
     try:
         name_directions(config)
     except (CheckpointError, ValueError) as error:

@@ -1,5 +1,6 @@
 """Sharpens a generator's super-resolution with a discriminator, after the supervised warm-up.
 
+Examples:
     python -m training.warmup --data heads.zip --out runs/warm
     python -m training.warmup.sharpen --data heads.zip --out runs/sharp \
         --start-from runs/warm/generator.safetensors

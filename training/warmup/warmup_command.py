@@ -1,5 +1,6 @@
 """Supervised warm-up: a small, good model in little time, on data whose people are known.
 
+Examples:
     python -m training.synthetic heads.zip --model ICT --people 5000 --still --shared-cameras
     python -m training.warmup --data heads.zip --out runs/warm
     python -m training.train demo --data heads.zip --start-from runs/warm/generator.safetensors

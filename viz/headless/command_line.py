@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import tyro
 from tyro.constructors import (
@@ -13,7 +13,7 @@ from tyro.constructors import (
     StructTypeInfo,
 )
 
-from training.terminal import typed_name, with_lists
+from training.terminal import OPTIONAL, examples, typed_name, with_lists
 from viz.exports.frame_options import MOST_TILES
 from viz.exports.options import Options
 from viz.exports.table import EXPORTERS
@@ -45,6 +45,7 @@ def run(command: str, arguments: list[str]) -> int:
         UserError: when the arguments make no sense, or the export cannot be made.
     """
     source, options = parse(command, arguments)
+    source.require_files()
     from viz.headless.export_runs import export
 
     made = export(COMMANDS[command], source, options, show=True)
@@ -53,13 +54,6 @@ def run(command: str, arguments: list[str]) -> int:
     elif made:  # each of several processes reports its own
         print(f"Saved {len(made)} exports in {source.output}")
     return 0
-
-
-def examples(*lines: str) -> str:
-    """Command lines, formatted for a help text; nothing where there are none."""
-    if not lines:
-        return ""
-    return "\n".join(("Examples:", *(f"  {typed_name()} {line}".rstrip() for line in lines)))
 
 
 def parse(command: str, arguments: list[str]) -> tuple[Source, Any]:
@@ -77,7 +71,7 @@ def parse(command: str, arguments: list[str]) -> tuple[Source, Any]:
         args=arguments,
         prog=f"{typed_name()} {command}",
         description=f"{exporter.help} Made without a window, as the application makes it.\n\n"
-        + examples(*(f"{command} {words}" for words in exporter.examples)),
+        + examples(typed_name(), *(f"{command} {words}" for words in exporter.examples)),
         registry=registry,
     )
     return parsed.source, parsed.export
@@ -116,13 +110,11 @@ def _settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
     if not (isinstance(kind, type) and issubclass(kind, (Options, InversionOptions))):
         return None
     hints = settings.hints(kind)
-    fields = tuple(
-        StructFieldSpec(
-            name=field.name,
-            type=hints[field.name],
-            default=getattr(info.default, field.name, settings.setting(kind, field.name).default),
-            helptext=settings.setting(kind, field.name).help,
-        )
-        for field in dataclasses.fields(kind)
-    )
-    return StructConstructorSpec(instantiate=kind, fields=fields)
+    fields: list[StructFieldSpec] = []
+    for field in dataclasses.fields(kind):
+        setting = settings.setting(kind, field.name)
+        hint: Any = hints[field.name]
+        default = getattr(info.default, field.name, setting.default)
+        hint = Annotated[hint, OPTIONAL] if default == () else hint
+        fields.append(StructFieldSpec(field.name, hint, default, helptext=setting.help))
+    return StructConstructorSpec(instantiate=kind, fields=tuple(fields))

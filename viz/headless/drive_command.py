@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 from viz.exports.frame_options import FrameOptions, VideoOptions
 from viz.headless.export_source import Source
+from viz.state import named_files, settings
 from viz.state.driving import driven
 from viz.state.driving.drive import Drive
+from viz.state.errors import UserError
 from viz.state.person import LAST_SEED
 from viz.state.settings import Fraction, Range
 
@@ -63,19 +65,35 @@ class DriveOptions:
     overwrite: bool = False
     """Whether an existing export may be replaced."""
 
+    def check(self) -> None:
+        """Checks the options and the files that they name, before torch and the model are loaded.
+
+        Raises:
+            UserError: saying what is wrong.
+        """
+        if problems := settings.problems(self):
+            raise UserError(" ".join(problems))
+        if self.person and self.seed is not None:
+            raise UserError("--seed and --person both choose who is shown: leave one out.")
+        if self.video is not None and not self.into_video:
+            raise UserError("--video is for --into-video: add that, or leave it out.")
+        named_files.require_files(self.track, self.video)
+        self.drive()
+        self.source().require_files()
+
     def drive(self) -> Drive:
         """What drives the person.
 
         Raises:
             UserError: when the track cannot be read.
         """
-        settings = Drive(
+        drive = Drive(
             strength=self.strength,
             blend=self.blend,
             smoothing=self.smoothing,
             turning=self.turning,
         )
-        return driven.begin(str(self.track.absolute()), settings)
+        return driven.begin(str(self.track.absolute()), drive)
 
     def source(self) -> Source:
         """Whom the export shows, and where it goes."""

@@ -15,26 +15,21 @@ from viz.headless.export_runs import export
 from viz.portrait.tracks.pasted_video import export_into_video
 from viz.portrait.tracks.person_fit import fit_track
 from viz.render.renderer import Renderer
-from viz.state import settings
 from viz.state.driving import driven
 from viz.state.driving.motion_track import TRACK_SUFFIX
-from viz.state.errors import UserError
 from viz.state.jobs import Steps
 from viz.state.types import SessionState
 
 
 def drive(options: DriveOptions, *, show: bool = False) -> Path:
-    """Runs the command; the path that was written.
+    """Runs the command with options that `DriveOptions.check` accepts.
+
+    Returns:
+        the path that was written.
 
     Raises:
         UserError: when something cannot be read, rendered or written.
     """
-    if problems := settings.problems(options):
-        raise UserError(" ".join(problems))
-    if options.person and options.seed is not None:
-        raise UserError("--seed and --person both choose who is shown: leave one out.")
-    if options.video is not None and not options.into_video:
-        raise UserError("--video is for --into-video: add that, or leave it out.")
     name, exported = options.exporter()
     film = "" if options.video is None else str(options.video.absolute())
     run = partial(_into_video, film=film) if options.into_video else EXPORTERS[name].run

@@ -66,6 +66,18 @@ class Source:
     """Whether existing files may be replaced. Without it, finished ones are kept: an export of
     frames or of several seeds resumes where it stopped."""
 
+    def require_files(self) -> None:
+        """Checks the files that are named, before torch and the model are loaded.
+
+        Raises:
+            UserError: naming one that cannot be read.
+        """
+        for path in filter(None, (self.session, self.cameras)):
+            if (problem := named_files.problem_of(path)) not in ("", named_files.IS_FOLDER):
+                raise UserError(f"Cannot load {path}: {problem}.")
+        models = files.model_file(self.checkpoint), files.compared_file(self.compare)
+        named_files.require_files(*models, self.person)
+
 
 @dataclass(frozen=True)
 class Item:

@@ -20,7 +20,9 @@ class InvertOptions:
     A person file of somebody needs that person's consent.
     """
 
-    photos: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    photos: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(help_behavior_hint="(required)")
+    ]
     """Pictures of faces, from the front or half from the side. Neutral ones are best. A motion
     track (.track) stands for several frames of its video, which show one person."""
     output: Path

@@ -8,7 +8,11 @@ from typing import Annotated
 
 import tyro
 
+from training.user_folders import expanded
 from viz.portrait.tracks.track_options import TrackOptions
+from viz.state import files, named_files
+from viz.state.driving.motion_track import TRACK_SUFFIX
+from viz.state.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -31,3 +35,25 @@ class TrackCommandOptions:
     """Whether an existing track may be replaced."""
     track: tyro.conf.OmitArgPrefixes[TrackOptions] = field(default_factory=TrackOptions)
     """How the face is followed."""
+
+    @property
+    def path(self) -> Path:
+        """Where the track is saved."""
+        video = expanded(self.video)
+        return expanded(self.output) if self.output else video.with_name(video.stem + TRACK_SUFFIX)
+
+    def check(self) -> None:
+        """Checks the files that are named, before torch and the model are loaded.
+
+        Raises:
+            UserError: saying what is wrong.
+        """
+        if self.path.exists() and not self.overwrite:
+            raise UserError(
+                f"{self.path} exists: add --overwrite to replace it, or choose another name."
+            )
+        if not self.path.parent.is_dir():
+            raise UserError(f"There is no folder {self.path.parent}: make it first.")
+        if not expanded(self.video).exists():
+            raise UserError(f"There is no file {self.video}.")
+        named_files.require_files(files.model_file(self.checkpoint))

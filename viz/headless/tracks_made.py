@@ -12,12 +12,11 @@ from viz.headless.progress_bar import shown
 from viz.headless.track_command import TrackCommandOptions
 from viz.portrait.tracks import tracking
 from viz.render import models
-from viz.state.driving.motion_track import TRACK_SUFFIX, MotionTrack, read_track
-from viz.state.errors import UserError
+from viz.state.driving.motion_track import MotionTrack, read_track
 
 
 def make_track(options: TrackCommandOptions) -> tuple[Path, str]:
-    """Makes and saves a track.
+    """Makes and saves a track, with options that `TrackCommandOptions.check` accepts.
 
     Returns:
         the track's path, and a sentence on the frames and faces found.
@@ -25,16 +24,7 @@ def make_track(options: TrackCommandOptions) -> tuple[Path, str]:
     Raises:
         UserError: when something cannot be read, shows no face, or cannot be written.
     """
-    video = expanded(options.video)
-    path = (
-        expanded(options.output) if options.output else video.with_name(video.stem + TRACK_SUFFIX)
-    )
-    if path.exists() and not options.overwrite:
-        raise UserError(f"{path} exists: add --overwrite to replace it, or choose another name.")
-    if not path.parent.is_dir():
-        raise UserError(f"There is no folder {path.parent}: make it first.")
-    if not video.exists():
-        raise UserError(f"There is no file {video}.")
+    video, path = expanded(options.video), options.path
     device = models.pick_device(options.device)
     model = load(named_model(options.checkpoint), device)
     steps = tracking.make_track(model.G, video, options.track, path)

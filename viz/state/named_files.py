@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath, PureWindowsPath
 
-from training.user_folders import user_folder
+from training.user_folders import expanded, user_folder
 from viz.state import settings
 from viz.state.comparing.comparison import Comparison
 from viz.state.driving.drive import Drive
@@ -78,6 +78,17 @@ def problem_of(path: str | os.PathLike[str], most_bytes: int | None = None) -> s
     if most_bytes is not None and status.st_size > most_bytes:
         return "it is too large"
     return ""
+
+
+def require_files(*names: str | os.PathLike[str] | None) -> None:
+    """Checks files that the user names; empty names are skipped. Nothing is opened.
+
+    Raises:
+        UserError: naming the first that cannot be read.
+    """
+    for name in filter(None, names):
+        if problem := problem_of(expanded(name)):
+            raise UserError(f"Cannot load {name}: {problem}.")
 
 
 def located(

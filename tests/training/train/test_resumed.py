@@ -12,6 +12,7 @@ from tests.training.train.tiny_run import trainer, write_clips
 from training.train.run_folder import RunError, RunFolder
 from training.train.run_generators import newest_generator
 from training.train.train_command import main, parse
+from training.warmup.warmup_command import main as warmup_main
 
 STEPS = ["--updates", "2", "--save-every", "1", "--score-every", "0", "--sample-every", "0"]
 
@@ -79,6 +80,22 @@ def test_settings_that_cannot_be_read_are_no_reason_for_others(tmp_path):
 def test_a_new_run_may_be_asked_to_resume(tmp_path):
     config = parse(["tiny", "--resume", "--out", str(tmp_path / "new"), "--batch", "8"])
     assert (config.resume, config.batch) == (True, 8)
+
+
+@pytest.mark.parametrize("command", [main, warmup_main])
+def test_resuming_where_no_run_is_gets_a_sentence(command, tmp_path, capsys):
+    assert command(["--out", str(tmp_path / "nope"), "--resume"]) == 1
+    said = capsys.readouterr().err
+    assert f"There is no run to resume in {tmp_path / 'nope'}" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [["--out", "nope"], ["tiniest"]])
+def test_a_missing_preset_is_named(words, capsys):
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert "No preset is named: begin with one of voxceleb-res64" in said
+    assert len(said.splitlines()) == 1
 
 
 def test_the_weights_to_start_from_are_not_needed_again(tmp_path):

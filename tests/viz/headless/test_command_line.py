@@ -53,6 +53,35 @@ def test_help_does_not_wait_for_torch():
     assert "--orbit-shape" in done.stdout
 
 
+def test_missing_files_are_told_before_torch_is_loaded(tmp_path):
+    names = ("session", "checkpoint", "person", "compare", "cameras")
+    lines = [
+        *(["render", f"--{name}", "nope", "--output", "x.png"] for name in names),
+        ["drive", "--track", "nope", "--output", "x.mp4"],
+        ["track", "nope"],
+    ]
+    code = (
+        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom viz import program\n"
+        f"for words in {lines}: assert program.main(words) == 1\n"
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = done.stderr.splitlines()
+    assert told[:-1] == ["Cannot load nope: no such file or directory."] * (len(lines) - 1)
+    assert told[-1] == "There is no file nope."
+
+
+def test_lists_without_a_default_are_called_optional(capsys):
+    with pytest.raises(SystemExit):
+        program.main(["render", "--help"])
+    told = capsys.readouterr().out
+    assert "(optional)" in told
+    assert "(default: )" not in told
+
+
 def test_a_reader_may_leave_before_the_end():
     with subprocess.Popen(
         [sys.executable, "visualizer.py", "video", "--help"],

@@ -41,6 +41,8 @@ _ALIKE = 40.0
 """Difference of colours, 0..255, over which it does so."""
 _ALONE = 0.1
 """Total weight of neighbours below which a point keeps its own colour."""
+_PICTURES_SHARE = 0.8
+"""Fraction of the progress up to the last picture."""
 _BORDER = 0.04
 """Fraction of a picture's side over which it fades out at its edges."""
 
@@ -94,14 +96,16 @@ def painted(
     texels, places, normals = _texels(surface, size)
     total = np.zeros(len(texels), np.float32)
     colors = np.zeros((len(texels), 3), np.float32)
+    painting = f"Painting from {len(directions)} pictures"
     for k, (yaw, pitch) in enumerate(directions):
-        yield f"Painting from {len(directions)} pictures", k / len(directions)
+        yield painting, _PICTURES_SHARE * k / len(directions)
         view = view_from(renderer, state, surface, Orbit(yaw=yaw, pitch=pitch).camera())
-        yield f"Painting from {len(directions)} pictures", (k + 0.5) / len(directions)
+        yield painting, _PICTURES_SHARE * (k + 0.5) / len(directions)
         weights, seen = _look(view, places, normals, 1.5 * moment.field.box / options.resolution)
         total += weights
         colors += weights[:, None] * seen
-    yield "Colours that no picture shows", None
+    filling = "Colours that no picture shows"
+    yield filling, _PICTURES_SHARE
     colors /= np.maximum(total, 1e-12)[:, None]
     lacking = np.flatnonzero(total < _ENOUGH)
     shown = np.random.default_rng(0).permutation(np.flatnonzero(total >= _ENOUGH))[:_MOST_ANCHORS]
@@ -109,13 +113,14 @@ def painted(
     own = _own_colors(renderer, moment, places[shown], normals[shown])
     change = ColorChange(places[shown] / box, own, colors[shown] - own)
     for start in range(0, len(lacking), _COLORS_AT_ONCE):
-        yield "Colours that no picture shows", start / len(lacking)
+        done = start / len(lacking)
+        yield filling, _PICTURES_SHARE + (1 - _PICTURES_SHARE) * done
         some = lacking[start : start + _COLORS_AT_ONCE]
         own = _own_colors(renderer, moment, places[some], normals[some])
         own += change.at(places[some] / box, own)
         share = (total[some] / _ENOUGH)[:, None]
         colors[some] = share * colors[some] + (1 - share) * own
-    yield "Closing seams", None
+    yield "Closing seams", 1.0
     texture = np.zeros((size * size, 3), np.float32)
     texture[texels] = colors
     known = np.zeros(size * size, bool)
