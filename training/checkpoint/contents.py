@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ Format = Literal["native", "pv3d", "eg3d"]
 Weights = Literal["ema", "raw"]
 _FILTER = "resample_filter"
 _NUMBERS_A_TENSOR = 4096
+_MARKS: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
 _WRAPPERS = {"_orig_mod", "module", "_fsdp_wrapped_module"}
 """Names that torch.compile and parallel training put between those of the networks."""
 
@@ -178,8 +180,10 @@ def weights_mark(tensors: Mapping[str, Tensor]) -> str:
 
 
 def mark_of(G: nn.Module) -> str:
-    """`weights_mark` of a generator."""
-    return weights_mark(G.state_dict())
+    """`weights_mark` of a generator whose weights no longer change: it is made once."""
+    if G not in _MARKS:
+        _MARKS[G] = weights_mark(G.state_dict())
+    return _MARKS[G]
 
 
 def is_finite(tensor: Tensor) -> bool:
