@@ -205,3 +205,26 @@ def test_a_tooltip_hides_no_control_of_its_panel(
         assert tip[0] >= left + width
     else:
         assert tip[1] >= bottom
+
+
+def test_a_tooltip_hides_no_notice(driver: Driver) -> None:
+    toasts = controls.Toasts()
+    toasts.add("error", "The file is damaged.")
+
+    def draw() -> None:
+        if with_tooltip:
+            imgui.set_next_window_pos((0, 0))
+            imgui.set_tooltip("\n".join(["Turn the head. " * 40] * 40))
+        toasts.draw()
+
+    with_tooltip = False
+    driver.overlay = draw
+    driver.until(lambda: not toasts.animating)
+    left, top, right, bottom = map(round, controls.rects["Toasts/The file is damaged."])
+    before = driver.window.read_pixels()
+    with_tooltip = True
+    driver.frames()
+    after = driver.window.read_pixels()
+    assert (after != before).any(), "the tooltip is there"
+    inner = slice(top + 8, bottom - 8), slice(left + 8, right - 8)
+    assert (after[inner] == before[inner]).all()

@@ -190,7 +190,8 @@ class Toasts:
         imgui.push_style_var(imgui.StyleVar_.alpha, opacity)
         imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(12), style.px(10)))
         imgui.push_style_color(imgui.Col_.window_bg, colors.popup)
-        flags = FLOATING | imgui.WindowFlags_.always_auto_resize
+        # Dear ImGui draws tooltips over all else: this keeps a notice over theirs.
+        flags = FLOATING | imgui.WindowFlags_.always_auto_resize | imgui.WindowFlags_.tooltip
         if toast.number != self._reached:
             flags |= imgui.WindowFlags_.no_nav
         elif self._reaching:
