@@ -217,6 +217,17 @@ def test_undo_brings_a_view_back_that_no_key_holds(walk: AppDriver) -> None:
     assert commands.state.orbit == taken
 
 
+def test_undo_of_a_moved_key_takes_the_playhead_back(walk: AppDriver) -> None:
+    interface = walk.commands.interface
+    before = [key.time for key in walk.commands.state.keyframes]
+    walk.click("Path/Key 2")
+    walk.drag("Path/Key 2", (60, 0))
+    assert interface.path_time > before[2]
+    walk.key("ctrl+z")
+    assert [key.time for key in walk.commands.state.keyframes] == before
+    assert interface.path_time == before[2]
+
+
 def test_a_key_between_others_is_told_of_and_can_go_to_the_end(walk: AppDriver) -> None:
     commands = walk.commands
     walk.key("p")

@@ -55,7 +55,8 @@ class SessionCommands(ViewCommands):
         state.checkpoint = self.state.checkpoint  # opening a model is not an undo step
         self.history.amend(state)
         self.animator.stop_glide()
-        self.state = keep_moving_parts(state, self.state, self.interface)
+        before, self.state = self.state, keep_moving_parts(state, self.state, self.interface)
+        path_editing.follow(before, self.state, self.interface)
 
     def store_bookmark(self, digit: int) -> None:
         """Stores the state under a digit, 1 to 9, for this and later sessions."""

@@ -148,6 +148,16 @@ def move(state: SessionState, index: int, seconds: float) -> int:
     return _insert(state, rest, key)
 
 
+def follow(before: SessionState, state: SessionState, interface: Interface) -> None:
+    """Has the playhead, after undo or redo, follow its key to where that stands now; it stays
+    within the path."""
+    index, now = current(before, interface), interface.path_time
+    keys = () if index is None else before.keyframes[index : index + 1]
+    places = [k.time for key in keys for k in state.keyframes if replace(k, time=key.time) == key]
+    nearest = min(places, key=lambda time: abs(time - now), default=now)
+    interface.path_time = min(nearest, camera_path.duration(state))
+
+
 def stretch(state: SessionState, interface: Interface, seconds: float) -> None:
     """Scales all times by one factor, so that the path lasts `seconds`."""
     total = camera_path.duration(state)
