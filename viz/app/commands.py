@@ -169,7 +169,7 @@ class Commands(
         """
         choices = self.exports
         path = choices.target(self.state, self.capture_folder, self._model_name).absolute()
-        options, state = choices.current, self.state.snapshot()
+        options, state = choices.fitting, self.state.snapshot()
 
         def start(path: Path, overwrite: bool = False) -> None:
             job = ExportJob.of(choices.what, options, state, path, overwrite=overwrite)

@@ -48,6 +48,11 @@ class ExportChoices:
         self.options[self.what] = options
 
     @property
+    def fitting(self) -> Any:
+        """Its options as its kind of file takes them."""
+        return self.current.for_files(self.suffix)
+
+    @property
     def suffix(self) -> str:
         """The suffix of its files, such as ".mp4", or `FOLDER`."""
         chosen = self.suffixes.get(self.what)
@@ -103,7 +108,7 @@ def estimate(
     """
     picture_ms = sum(ms for stage, ms in stage_ms.items() if stage not in ("mapping", "mesh"))
     occasion = Occasion(state, model, choices.suffix, picture_ms)
-    return choices.exporter.estimate(choices.current, occasion)
+    return choices.exporter.estimate(choices.fitting, occasion)
 
 
 def problems(
@@ -117,7 +122,7 @@ def problems(
         model: the loaded model.
         path: path to write to.
     """
-    options, occasion = choices.current, Occasion(state, model, choices.suffix)
+    options, occasion = choices.fitting, Occasion(state, model, choices.suffix)
     return [*options.problems_with(path), *choices.exporter.problems(options, occasion)]
 
 

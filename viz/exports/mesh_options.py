@@ -3,7 +3,7 @@ made of these."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -85,6 +85,9 @@ class MeshOptions(Options):
 
     def conflicts(self) -> list[str]:
         return _box_conflicts(self.crop)
+
+    def for_files(self, suffix: str) -> MeshOptions:
+        return self if suffix in (".glb", ".obj") else replace(self, texture="vertex")
 
     def misfits(self, path: Path) -> list[str]:
         kind = path.suffix.lower().removeprefix(".")
@@ -178,6 +181,10 @@ class MeshSequenceOptions(Options):
 
     sequence: SequenceOptions = field(default_factory=SequenceOptions)
     mesh: MeshOptions = field(default_factory=MeshOptions)
+
+    def for_files(self, suffix: str) -> MeshSequenceOptions:
+        mesh = self.mesh.for_files(suffix or f".{self.sequence.format}")
+        return MeshSequenceOptions(self.sequence, mesh)
 
     def misfits(self, path: Path) -> list[str]:
         suffix = path.suffix.lower()

@@ -27,6 +27,11 @@ class Options:
         """The sentences of `problems` and of `misfits`."""
         return [*self.problems(), *self.misfits(path)]
 
+    def for_files(self, suffix: str) -> Options:
+        """The options with those left at their defaults that files of this suffix do not have."""
+        del suffix
+        return self
+
     def misfits(self, path: Path) -> list[str]:
         """Sentences on options that a file of this name cannot satisfy."""
         del path

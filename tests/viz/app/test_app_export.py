@@ -180,6 +180,17 @@ def test_the_level_of_a_mesh_is_seen_before_it_is_exported(panel: AppDriver) -> 
     assert panel.commands.state.display.view == "image"
 
 
+def test_formats_without_textures_leave_the_choice_of_colours(panel: AppDriver) -> None:
+    choices = panel.commands.exports
+    choose(panel, "mesh")
+    panel.click("Export/Colours/Texture")
+    panel.click("Export/Format/STL")
+    assert "Export/Colours/Texture" not in controls.rects
+    assert choices.fitting.texture == "vertex"
+    panel.click("Export/Format/GLB")
+    assert choices.fitting.texture == "atlas"
+
+
 def test_an_exported_volume_opens_its_session(panel: AppDriver) -> None:
     commands = panel.commands
     commands.exports.what = "volume"

@@ -34,13 +34,10 @@ def draw_mesh(
 ) -> MeshOptions:
     _surface(state, commands)
     options = replace(_grid(options), level=None)
-    kind = suffix.removeprefix(".")
-    if kind in ("glb", "obj"):
+    if suffix in (".glb", ".obj"):
         options = _texture(options)
-    elif options.texture != "vertex":
-        options = replace(options, texture="vertex")
-    options = toggle("Largest piece", _triangles(options), "largest")
-    if kind == "stl":
+    options = toggle("Largest piece", _triangles(options, suffix), "largest")
+    if suffix == ".stl":
         options = slider("Size", options, "stl_size")
     if fold("More"):
         options = toggle("Fill holes", options, "fill_holes")
@@ -86,9 +83,9 @@ def _texture(options: MeshOptions) -> MeshOptions:
     return slider("Spread", options, "texture_spread")
 
 
-def _triangles(options: MeshOptions) -> MeshOptions:
+def _triangles(options: MeshOptions, suffix: str) -> MeshOptions:
     about = "Simplifies the mesh to fewer triangles and keeps its shape."
-    if options.texture == "atlas":
+    if options.for_files(suffix).texture == "atlas":
         about += " With a texture, which holds the fine detail, All is at most 100,000."
     options = optional("Triangles", options, "triangles", ("All", "At most"), about, _THINNED)
     if options.triangles is None:
