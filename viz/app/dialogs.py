@@ -64,7 +64,7 @@ class Dialogs:
         assert question is not None
         try:
             if not self._files.is_open:
-                self._files.open(question.kind, question.title, question.filters, question.name)
+                self._files.open(question.kind, question.title, question.filters, question.path)
             answer = self._files.poll()
         except DialogError as error:
             commands.notify("error", str(error))

@@ -78,6 +78,8 @@ class Preferences:
     control: dict[str, Any] = field(default_factory=dict[str, Any])
     """`viz.app.control.live_control.ControlSettings` as a table."""
     capture_folder: str = field(default_factory=_pictures)
+    last_folder: str = ""
+    """Folder of the file that a dialog chose last."""
 
     def opened(self, path: str) -> None:
         """Moves a model to the top of the recent ones."""

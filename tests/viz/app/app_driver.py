@@ -195,7 +195,9 @@ class AppDriver(gui.Driver):
         one a frame."""
         self.until(lambda: "Files/Path" in controls.rects)
         self.click("Files/Path")
-        self.type(os.path.relpath(path))
+        assert self.commands.file_question is not None
+        begins = self.commands.file_question.path
+        self.type(os.path.relpath(path, begins if begins.is_dir() else begins.parent))
 
     def see_toast(self, words: str, seconds: float = 10.0) -> Any:
         """The notice that holds these words, once it shows."""

@@ -18,7 +18,7 @@ from viz.exports import embedding
 from viz.exports.frame_options import PictureOptions
 from viz.headless import Source
 from viz.headless.export_runs import export
-from viz.state import session
+from viz.state import files, session
 from viz.state.errors import UserError
 from viz.state.person import Latent
 from viz.state.types import Orbit
@@ -162,6 +162,22 @@ def test_a_session_is_saved_and_opened_by_dialogs(desk: AppDriver, tmp_path: Pat
     desk.choose(tmp_path / "mine.json")
     desk.see_toast("Opened mine.json")
     assert desk.commands.state == state
+
+
+def test_dialogs_begin_where_files_are(
+    desk: AppDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert desk.commands.dialog_folder == tmp_path, "the working folder"
+    for unlikely in (Path(tmp_path.anchor), files.CHECKPOINTS.parent):
+        monkeypatch.chdir(unlikely)
+        assert desk.commands.dialog_folder == Path.home()
+    folder = tmp_path / "sessions"
+    folder.mkdir()
+    session.save_session(folder / "mine.json", desk.commands.state)
+    desk.key("ctrl+o")
+    desk.choose(folder / "mine.json")
+    desk.see_toast("Opened mine.json")
+    assert desk.commands.dialog_folder == folder, "the one used last"
 
 
 def test_a_session_s_name_may_have_a_dot(desk: AppDriver, tmp_path: Path) -> None:

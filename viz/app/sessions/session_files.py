@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gui_utils.files.file_dialogs import Filters, Kind
+from gui_utils.files.folders import absolute, is_folder
 from viz.app.program_commands import Question
 from viz.app.sessions.autosave import SavedSession
 from viz.app.timeline.path_commands import PathCommands
@@ -31,8 +32,8 @@ class FileQuestion:
     title: str
     filters: Filters
     chosen: Callable[[str], None]
-    name: str = ""
-    """Suggested name, or the initial folder when choosing a folder."""
+    path: Path
+    """The folder to begin in, or a file to suggest."""
 
 
 class SessionFiles(PathCommands):
@@ -49,8 +50,22 @@ class SessionFiles(PathCommands):
         chosen: Callable[[str], None],
         name: str = "",
     ) -> None:
+        def take(path: str) -> None:
+            self.preferences.last_folder = str(Path(path).parent)
+            chosen(path)
+
         if self.file_question is None:  # one at a time: an answer must not go to another question
-            self.file_question = FileQuestion(kind, title, filters, chosen, name)
+            self.file_question = FileQuestion(kind, title, filters, take, self.dialog_folder / name)
+
+    @property
+    def dialog_folder(self) -> Path:
+        """Where a file dialog begins: in the folder used last, or in the working folder; in the
+        home folder where that is the program's own, or the root of a disk."""
+        last, here = self.preferences.last_folder, absolute(".")
+        if last and is_folder(Path(last)):
+            return Path(last)
+        unlikely = here in (files.CHECKPOINTS.resolve().parent, Path(here.anchor))
+        return Path.home() if unlikely else here
 
     def _open_session(self, path: str) -> None:
         kept = SavedSession.at(Path(path).absolute())
