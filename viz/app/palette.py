@@ -221,15 +221,18 @@ def _named(commands: Commands) -> list[PaletteEntry]:
     found: list[PaletteEntry] = []
 
     def add(name: str, group: str, keys: str, act: Act) -> None:
-        choice = controls.Choice(name, group, keys, also=_ALSO.get(name, ""))
+        about, also = shortcuts.sentence(act), _ALSO.get(name, "")
+        choice = controls.Choice(name, group, keys, about, also)
         found.append(PaletteEntry(choice, act, Target("command", name, name)))
 
     for key in shortcuts.KEYS:
-        if key.listed and key.act is not Commands.open_palette:
-            add(key.meaning, key.group, key.caption, partial(key.act, commands))
+        if key.listed and key.command is not Commands.open_palette:
+            act = partial(key.command, commands, *key.arguments)
+            add(key.meaning, key.group, key.caption, act)
     for key in show_keys.SHOW_KEYS:
         keys = key.caption if commands.current_show else ""  # they act only during a show
-        add(key.meaning, "During a show", keys, partial(key.act, commands))
+        act = partial(key.command, commands, *key.arguments)
+        add(key.meaning, "During a show", keys, act)
     for number in range(1, len(commands.state.cues) + 1):
         add(f"Go to cue {number}", "Show", "", partial(commands.go_to_cue, number - 1))
     add("All keys", "Program", "?", commands.open_help)

@@ -293,6 +293,7 @@ class ProgramCommands:
         self.notice_reached = True
 
     def open_help(self) -> None:
+        """Lists all keys and mouse gestures."""
         self.help_open = True
 
     def learn(self, hint: str) -> None:
@@ -302,12 +303,15 @@ class ProgramCommands:
             self.remember()
 
     def open_palette(self) -> None:
+        """Finds any command or setting by name, whichever panel it is in."""
         self.palette_open = True
 
     def toggle_fullscreen(self) -> None:
+        """Switches between the window and the full screen."""
         self.shell.fullscreen = not self.shell.fullscreen
 
     def toggle_interface(self) -> None:
+        """Hides everything but the picture, or shows it again."""
         self.interface.sidebar_visible = not self.interface.sidebar_visible
         if not self.interface.sidebar_visible:
             self.notify("info", "H or Esc brings the interface back.")
@@ -377,4 +381,5 @@ class ProgramCommands:
         self.worker.load(self.model.path if self.model else "")
 
     def cancel_job(self) -> None:
+        """Stops the present job."""
         self.worker.cancel()

@@ -29,7 +29,9 @@ class Key:
     caption: str
     """The combination as shown to the user: "Ctrl+Z"."""
     meaning: str
-    act: Callable[[Commands], object]
+    command: Callable[..., object]
+    arguments: tuple[object, ...] = ()
+    """Of the command, after `Commands`."""
     repeats: bool = False
     """Whether holding it down repeats the action."""
     listed: bool = True
@@ -46,6 +48,10 @@ class Key:
         name = self.caption.rpartition("+")[2]
         return _ARROWS.get(name) or _K[name.lower()]
 
+    def act(self, commands: Commands) -> None:
+        """Runs the command."""
+        self.command(commands, *self.arguments)
+
     def is_pressed(self, modifiers: int) -> bool:
         """Whether it is pressed in this frame with exactly these modifiers."""
         return self.modifiers == modifiers and imgui.is_key_pressed(self.base, self.repeats)
@@ -53,15 +59,15 @@ class Key:
 
 KEYS: tuple[Key, ...] = (
     Key("Clip", "Space", "Play or pause", Commands.toggle_play),
-    Key("Clip", "←", "One frame back", lambda do: do.step(-1), repeats=True),
-    Key("Clip", "→", "One frame forward", lambda do: do.step(1), repeats=True),
+    Key("Clip", "←", "One frame back", Commands.step, (-1,), repeats=True),
+    Key("Clip", "→", "One frame forward", Commands.step, (1,), repeats=True),
     Key("Clip", "Home", "First frame", Commands.go_to_start),
     Key("Clip", "End", "Last frame", Commands.go_to_end),
     Key("Path", "K", "Add a keyframe", Commands.add_keyframe),
     Key("Path", "Shift+K", "Update the keyframe", Commands.update_keyframe),
     Key("Path", "P", "Play or pause the path", Commands.toggle_path),
-    Key("Path", "Ctrl+←", "Previous keyframe", lambda do: do.go_to_keyframe(-1), repeats=True),
-    Key("Path", "Ctrl+→", "Next keyframe", lambda do: do.go_to_keyframe(1), repeats=True),
+    Key("Path", "Ctrl+←", "Previous keyframe", Commands.go_to_keyframe, (-1,), repeats=True),
+    Key("Path", "Ctrl+→", "Next keyframe", Commands.go_to_keyframe, (1,), repeats=True),
     Key("Path", "Delete", "Delete the keyframe", Commands.delete_keyframe),
     Key("People", "R", "Random person", Commands.random_person),
     Key("People", "M", "Random motion", Commands.random_motion),
@@ -72,20 +78,20 @@ KEYS: tuple[Key, ...] = (
     Key("View", "Shift+C", "Frame the head", Commands.frame_head),
     Key("View", "O", "Auto-orbit", Commands.toggle_orbit),
     Key("View", "B", "Keep this picture as “before”", Commands.set_before),
-    Key("View", "V", "Next view", lambda do: do.next_view()),
-    Key("View", "Shift+V", "Previous view", lambda do: do.next_view(-1)),
-    Key("View", "L", "Next layout", lambda do: do.next_layout()),
-    Key("View", "Shift+L", "Previous layout", lambda do: do.next_layout(-1)),
-    Key("View", "I", "Values under the pointer", lambda do: do.toggle_inspect()),
-    Key("View", "Shift+I", "Ruler between two points", lambda do: do.toggle_inspect("ruler")),
+    Key("View", "V", "Next view", Commands.next_view),
+    Key("View", "Shift+V", "Previous view", Commands.next_view, (-1,)),
+    Key("View", "L", "Next layout", Commands.next_layout),
+    Key("View", "Shift+L", "Previous layout", Commands.next_layout, (-1,)),
+    Key("View", "I", "Values under the pointer", Commands.toggle_inspect),
+    Key("View", "Shift+I", "Ruler between two points", Commands.toggle_inspect, ("ruler",)),
     Key("View", "F", "Fullscreen", Commands.toggle_fullscreen),
     Key("View", "H", "Hide the interface", Commands.toggle_interface),
     Key("View", "Shift+H", "Hide the panels", Commands.toggle_panels),
-    Key("View", "Ctrl+Tab", "Next group of panels", lambda do: do.next_group()),
-    Key("View", "Ctrl+Shift+Tab", "Previous group of panels", lambda do: do.next_group(-1)),
+    Key("View", "Ctrl+Tab", "Next group of panels", Commands.next_group),
+    Key("View", "Ctrl+Shift+Tab", "Previous group of panels", Commands.next_group, (-1,)),
     Key("Show", "F5", "Start the show", Commands.start_show),
-    Key("Show", "Shift+F5", "Keep what is shown as a cue", Commands.keep_as_cue),
-    Key("Session", "S", "Save the picture", lambda do: do.capture("picture")),
+    Key("Show", "Shift+F5", "Keep what is shown as a cue", Commands.add_cue),
+    Key("Session", "S", "Save the picture", Commands.capture, ("picture",)),
     Key("Session", "Ctrl+O", "Open", Commands.open_dialog),
     Key("Session", "Ctrl+Shift+O", "Compare with another model", Commands.compare_dialog),
     Key("Session", "Ctrl+S", "Save the session", Commands.save_session),
@@ -125,17 +131,40 @@ def help_rows() -> list[tuple[str, str, str]]:
     return [*rows, *MOUSE, *show_keys.rows()]
 
 
-def explained(act: Callable[..., object]) -> str:
-    """A command in words, for tooltips: what its docstring begins with, and its key."""
-    act = act.func if isinstance(act, functools.partial) else act
-    return _explained(getattr(act, "__func__", act))
+def explained(act: Callable[..., object], words: str = "") -> str:
+    """A tooltip: what a command does, or other `words`, and the command's key."""
+    command, arguments = _parts(act)
+    caption = next((c for a, c in _captions().get(command, ()) if a == arguments), "")
+    key = f"Key {caption}." if caption else ""
+    return f"{words or sentence(act)} {key}".rstrip()
+
+
+def sentence(act: Callable[..., object]) -> str:
+    """What a command does: the first paragraph of its docstring."""
+    return _paragraph(_parts(act)[0])
+
+
+def _parts(act: Callable[..., object]) -> tuple[Callable[..., object], tuple[object, ...]]:
+    """A command and its arguments from a bound method or a `partial` of one."""
+    arguments = ()
+    if isinstance(act, functools.partial):
+        act, arguments = act.func, act.args
+    return getattr(act, "__func__", act), arguments
 
 
 @functools.cache
-def _explained(act: Callable[..., object]) -> str:
-    paragraph = (inspect.getdoc(act) or "").partition("\n\n")[0]
-    keys = [f"Key {key.caption}." for key in KEYS if key.act is act]
-    return " ".join([*paragraph.split(), *keys[:1]])
+def _paragraph(command: Callable[..., object]) -> str:
+    return " ".join((inspect.getdoc(command) or "").partition("\n\n")[0].split())
+
+
+@functools.cache
+def _captions() -> dict[Callable[..., object], list[tuple[tuple[object, ...], str]]]:
+    """Arguments and captions of the keys of each command."""
+    found: dict[Callable[..., object], list[tuple[tuple[object, ...], str]]] = {}
+    for key in (*KEYS, *show_keys.SHOW_KEYS):
+        caption = key.caption.partition(", ")[0]
+        found.setdefault(key.command, []).append((key.arguments, caption))
+    return found
 
 
 def handle(commands: Commands) -> None:

@@ -76,6 +76,7 @@ def test_all_keys_and_settings_are_listed(desk: AppDriver) -> None:
     about = {(choice.group, choice.name): choice.about for choice in listed}
     assert about["Appearance", "Random"].startswith("Shows a person"), "the command's own words"
     assert about["Appearance", "Random"].endswith("Key R."), "and its key"
+    assert [name for (_, name), words in about.items() if not words] == []
     for name in ("Yaw", "Field of view", "Raw pixels", "Theme: Light", "Speed", "Frame rate"):
         assert name in names
     for words, name in (

@@ -445,6 +445,11 @@ def test_a_show_goes_on_after_a_kill(show: AppDriver) -> None:
     arrive(show)
     saved = show.commands.autosave
     show.until(lambda: saved.sessions() and saved.sessions()[0].origin.cue == 1)
+    show.commands.cue_index = 0
+    show.commands.add_cue()
+    assert show.commands.origin.cue == index(show) == 2
+    show.commands.delete_cue()
+    assert show.commands.origin.cue == index(show) == 1
     show.key("Escape", "Escape")
     kept = next(k for k in saved.sessions() if k.origin.cue == 1)
     show.commands.resume(kept)

@@ -20,7 +20,7 @@ from viz.app.panels.widgets import (
 from viz.state.types import RenderResult, SessionState
 
 _KINDS: tuple[tuple[CaptureKind, str, str], ...] = (
-    ("picture", "Saves the picture shown, as computed: .png. Key S.", icons.ICON_FA_IMAGE),
+    ("picture", "Saves the picture shown, as computed: .png.", icons.ICON_FA_IMAGE),
     ("raw", "Saves the picture before the super-resolution: .png.", icons.ICON_FA_TABLE_CELLS),
     ("depth", "Saves the depth as a 16-bit grey picture: .png.", icons.ICON_FA_MOUNTAIN),
     ("window", "Saves the whole window with its controls: .png.", icons.ICON_FA_DISPLAY),

@@ -11,6 +11,7 @@ from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.panels.setting_controls import segmented, slider, toggle
 from viz.app.panels.widgets import Button, button_row, disabled, heading
+from viz.app.shortcuts import explained
 from viz.state.animation import camera_path, path_editing
 from viz.state.settings import setting
 from viz.state.types import EASES, PATH_CLIPS, Keyframe, RenderResult, SessionState
@@ -102,5 +103,9 @@ def _key(state: SessionState, commands: Commands, index: int) -> None:
             lit=path_editing.is_off(state, interface),
         ),
         Button("Duplicate", partial(path_editing.duplicate, state, interface)),
-        Button("Delete", partial(path_editing.remove, state, interface)),
+        Button(
+            "Delete",
+            partial(path_editing.remove, state, interface),
+            explained(commands.delete_keyframe),
+        ),
     )

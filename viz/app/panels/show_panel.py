@@ -12,6 +12,7 @@ from viz.app.commands import Commands
 from viz.app.panels import cue_list
 from viz.app.panels.setting_controls import choice, segmented, slider, toggle
 from viz.app.panels.widgets import Button, button_row, heading
+from viz.app.shortcuts import explained
 from viz.state.settings import setting
 from viz.state.types import CUE_PLAYS, INSETS, TRANSITIONS, Cue, RenderResult, SessionState
 
@@ -31,16 +32,15 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         Button(
             "Add cue",
             commands.add_cue,
-            "Saves what is shown, and what is moving, as a cue after the selected one. Shift+F5.",
             icon=icons.ICON_FA_PLUS,
             lit=not state.cues,
         ),
         Button(
             "End" if running else "Start",
             commands.end_show if running else commands.start_show,
-            "Ends the show. Esc twice."
+            explained(commands.escape_show, "Ends the show; its last view stays.")
             if running
-            else "Starts the show at the selected cue, or at the first if that is the last. F5.",
+            else "",
             icon=icons.ICON_FA_STOP if running else icons.ICON_FA_PERSON_CHALKBOARD,
             enabled=bool(state.cues),
             lit=bool(state.cues),
@@ -48,8 +48,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         Button(
             "Rehearse",
             commands.rehearse,
-            "Runs the show from the first cue and records how long you spend on each. P pauses the "
-            "clock.",
+            f"{explained(commands.rehearse)} {explained(commands.pause_clock)}",
             icon=icons.ICON_FA_STOPWATCH,
             enabled=bool(state.cues) and not running,
         ),
@@ -74,8 +73,6 @@ def _rehearsal(state: SessionState, commands: Commands) -> None:
             Button(
                 "Use as plan",
                 commands.plan_as_used,
-                "Makes the times of the last rehearsal the plan, scaled to the length of the talk "
-                "if that is set.",
                 enabled=commands.current_show is None,
             )
         )
@@ -87,12 +84,8 @@ def _chosen(commands: Commands) -> None:
         return
     heading(f"Cue {commands.cue_index + 1}")
     button_row(
-        Button(
-            "Update",
-            commands.update_cue,
-            "Replaces what this cue shows with the present view; its texts and transition stay.",
-        ),
-        Button("Delete", commands.delete_cue, "Deletes this cue. Undo brings it back."),
+        Button("Update", commands.update_cue),
+        Button("Delete", commands.delete_cue),
     )
     imgui.push_id(commands.cue_index)  # what is being typed must not reach the next cue
     changed = _text("Name", cue, "name")

@@ -35,7 +35,8 @@ class Button:
     label: str
     press: Callable[[], object]
     tooltip: str = ""
-    """Empty takes the command's own words: the first paragraph of its docstring, and its key."""
+    """Empty takes the command's own words: the first paragraph of its docstring. Its key follows
+    either."""
     icon: str = ""
     enabled: bool = True
     lit: bool = False
@@ -70,7 +71,7 @@ def button_row(*buttons: Button) -> None:
         if controls.button(
             button.label,
             icon=(button.icon or None) if with_icons else None,
-            tooltip=button.tooltip or explained(button.press),
+            tooltip=explained(button.press, button.tooltip),
             enabled=button.enabled,
             width=width / style.scale(),
             primary=button.lit,

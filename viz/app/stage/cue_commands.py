@@ -44,21 +44,19 @@ class CueCommands(SessionFiles):
         """When these were looked for; clock time, seconds."""
 
     def add_cue(self) -> None:
-        """Stores what is shown, and what moves, as a cue after the chosen one."""
+        """Saves what is shown, and what is moving, as a cue after the chosen one."""
         cues = list(self.state.cues)
         place = min(self.cue_index + 1, len(cues))
         names = {cue.name for cue in cues}
         name = next(name for k in itertools.count(1) if (name := f"Cue {k}") not in names)
         cues.insert(place, self._present_cue(name))
         self.state.cues, self.cue_index = tuple(cues), place
-
-    def keep_as_cue(self) -> None:
-        """Adds a cue and says so, as the list may be out of sight."""
-        self.add_cue()
-        self.notify("success", f"Added cue {self.cue_index + 1} to the Show panel.")
+        self._renumber(lambda k: k + (k >= place))
+        self.notify("success", f"Added cue {place + 1} to the Show panel.")
 
     def update_cue(self) -> None:
-        """Stores what is shown in the chosen cue; its texts and transition stay."""
+        """Replaces what the chosen cue shows with the present view; its texts and transition
+        stay."""
         cue = self.chosen_cue
         if cue is not None:
             shown = self._present_cue(cue.name)
@@ -101,19 +99,21 @@ class CueCommands(SessionFiles):
         order.insert(end, order.pop(start))
         self.cue_index = min(self.cue_index, len(cues) - 1)
         self.state.cues = tuple(cues[k] for k in order)
+        self.cue_index = order.index(self.cue_index)
         self._renumber(order.index)
 
     def _renumber(self, number: Callable[[int], int]) -> None:
-        """Follows cues that were moved in the list; `number` maps their old indices to new ones."""
-        self.cue_index = number(self.cue_index)
+        """Follows changes of the list's order; `number` maps old indices of cues to new ones."""
 
     def delete_cue(self) -> None:
         """Deletes the chosen cue."""
         cues = list(self.state.cues)
         if cues:
-            del cues[min(self.cue_index, len(cues) - 1)]
+            place = min(self.cue_index, len(cues) - 1)
+            del cues[place]
             self.state.cues = tuple(cues)
-            self.cue_index = max(min(self.cue_index, len(cues) - 1), 0)
+            self.cue_index = max(min(place, len(cues) - 1), 0)
+            self._renumber(lambda k: k - (k > place))
 
     def _model_of(self, cue: Cue) -> str | None:
         """Path of a cue's model; None if it may not be opened, see `named_files`."""

@@ -61,11 +61,11 @@ class ShowCommands(CueCommands):
     # The show ---------------------------------------------------------------------------------
 
     def start_show(self, at: int | None = None) -> None:
-        """Starts a show.
+        """Starts the show at the chosen cue, or at the first one if the last is chosen, as it is
+        after adding cues.
 
         Args:
-            at: index of the cue that comes first; None for the chosen one, or for the first one if
-                the last is chosen, as it is after adding cues.
+            at: index of the cue to start at instead.
         """
         if not self.state.cues:
             self.notify(
@@ -82,7 +82,7 @@ class ShowCommands(CueCommands):
                 self.notify("warning", " ".join(problems))
 
     def rehearse(self) -> None:
-        """Starts a show from the first cue and stores the times of the cues at its end."""
+        """Starts the show from the first cue and records how long you spend on each cue."""
         if self.current_show is None:
             self.start_show(0)
         if self.current_show is not None:
@@ -140,15 +140,7 @@ class ShowCommands(CueCommands):
         else:
             self._later.append(act)
 
-    def add_cue(self) -> None:
-        before = len(self.state.cues)
-        super().add_cue()
-        if self.current_show is not None and len(self.state.cues) > before:
-            place = self.cue_index
-            self.current_show.renumber(lambda k: k + (k >= place))
-
     def _renumber(self, number: Callable[[int], int]) -> None:
-        super()._renumber(number)
         if self.current_show is not None:
             self.current_show.renumber(number)
             self._note_cue(self.current_show.index)
@@ -160,10 +152,9 @@ class ShowCommands(CueCommands):
                 "The audience is seeing this cue: go to another one before you delete it."
             )
             return
-        super().delete_cue()
         if show is not None:
             show.clock.by_cue.pop(place, None)
-            show.renumber(lambda k: k - (k > place))
+        super().delete_cue()
 
     def _restore(self, state: SessionState | None) -> None:
         """As in `SessionCommands`, but a running show keeps its cues, as its clock and the audience
@@ -187,7 +178,7 @@ class ShowCommands(CueCommands):
         return losses
 
     def escape_show(self) -> None:
-        """Ends the show when called twice within a moment."""
+        """Ends the show if called again within 1.5 seconds."""
         if self.current_show is None:
             return
         now = time.perf_counter()
@@ -204,6 +195,10 @@ class ShowCommands(CueCommands):
     def previous_cue(self) -> None:
         """Goes to the previous cue, and uncovers the audience's picture."""
         self._step_cue(-1)
+
+    def go_to_last_cue(self) -> None:
+        """Goes to the last cue, and uncovers the audience's picture."""
+        self.go_to_cue(len(self.state.cues) - 1)
 
     def _step_cue(self, step: int) -> None:
         if self.current_show is None:

@@ -45,9 +45,23 @@ class ShowKey:
     """The keys in the speaker's window."""
     codes: tuple[int, ...]
     """GLFW's key numbers in the audience's window; 0 is a click and -1 a right click."""
-    act: Callable[[Commands], object]
+    command: Callable[..., object]
+    arguments: tuple[object, ...] = ()
+    """Of the command, after `Commands`."""
     characters: str = ""
     """Characters that act whichever key types them, as keyboards differ."""
+
+    def act(self, commands: Commands) -> None:
+        """Runs the command."""
+        self.command(commands, *self.arguments)
+
+
+def _key(characters: str, meaning: str, command: Callable[..., object], *words: str) -> ShowKey:
+    """A key that types any of these characters; the first is its caption."""
+    marks = {".": _K.period, ",": _K.comma}
+    keys = tuple(marks.get(c) or _K[c] for c in characters)
+    codes = tuple(ord(c.upper()) for c in characters)  # as GLFW numbers them
+    return ShowKey(characters[0].upper(), meaning, keys, codes, command, words, characters)
 
 
 SHOW_KEYS: tuple[ShowKey, ...] = (
@@ -59,69 +73,24 @@ SHOW_KEYS: tuple[ShowKey, ...] = (
             *(glfw.KEY_PAGE_DOWN, glfw.KEY_RIGHT, glfw.KEY_DOWN, glfw.KEY_SPACE),
             *(glfw.KEY_ENTER, glfw.KEY_KP_ENTER, 0),
         ),
-        lambda do: do.next_cue(),
+        Commands.next_cue,
     ),
     ShowKey(
         "Page Up, ←, ↑, Backspace",
         "Previous cue",
         (_K.page_up, _K.left_arrow, _K.up_arrow, _K.backspace),
         (glfw.KEY_PAGE_UP, glfw.KEY_LEFT, glfw.KEY_UP, glfw.KEY_BACKSPACE, -1),
-        lambda do: do.previous_cue(),
+        Commands.previous_cue,
     ),
-    ShowKey("Home", "First cue", (_K.home,), (glfw.KEY_HOME,), lambda do: do.go_to_cue(0)),
-    ShowKey(
-        "End",
-        "Last cue",
-        (_K.end,),
-        (glfw.KEY_END,),
-        lambda do: do.go_to_cue(len(do.state.cues) - 1),
-    ),
-    ShowKey(
-        "B",
-        "Black screen on or off (also .)",
-        (_K.b, _K.period),
-        (glfw.KEY_B, glfw.KEY_PERIOD),
-        lambda do: do.blank("black"),
-        "b.",
-    ),
-    ShowKey(
-        "W",
-        "White screen on or off (also ,)",
-        (_K.w, _K.comma),
-        (glfw.KEY_W, glfw.KEY_COMMA),
-        lambda do: do.blank("white"),
-        "w,",
-    ),
-    ShowKey(
-        "Z",
-        "Freeze or release the picture",
-        (_K.z,),
-        (glfw.KEY_Z,),
-        lambda do: do.toggle_freeze(),
-        "z",
-    ),
-    ShowKey(
-        "P", "Pause or resume the clock", (_K.p,), (glfw.KEY_P,), lambda do: do.pause_clock(), "p"
-    ),
-    ShowKey(
-        "T",
-        "Restart the paused clock at 0",
-        (_K.t,),
-        (glfw.KEY_T,),
-        lambda do: do.restart_clock(),
-        "t",
-    ),
-    ShowKey(
-        "H",
-        "Hide or show the speaker's view",
-        (_K.h,),
-        (glfw.KEY_H,),
-        lambda do: do.toggle_speaker(),
-        "h",
-    ),
-    ShowKey(
-        "Esc twice", "End the show", (_K.escape,), (glfw.KEY_ESCAPE,), lambda do: do.escape_show()
-    ),
+    ShowKey("Home", "First cue", (_K.home,), (glfw.KEY_HOME,), Commands.go_to_cue, (0,)),
+    ShowKey("End", "Last cue", (_K.end,), (glfw.KEY_END,), Commands.go_to_last_cue),
+    _key("b.", "Black screen on or off (also .)", Commands.blank, "black"),
+    _key("w,", "White screen on or off (also ,)", Commands.blank, "white"),
+    _key("z", "Freeze or release the picture", Commands.toggle_freeze),
+    _key("p", "Pause or resume the clock", Commands.pause_clock),
+    _key("t", "Restart the paused clock at 0", Commands.restart_clock),
+    _key("h", "Hide or show the speaker's view", Commands.toggle_speaker),
+    ShowKey("Esc twice", "End the show", (_K.escape,), (glfw.KEY_ESCAPE,), Commands.escape_show),
 )
 """The keys of a show."""
 

@@ -25,7 +25,7 @@ class PathCommands(SessionCommands):
         self.interface.playing = playing
 
     def step(self, frames: int) -> None:
-        """Stops playback and moves by some frames, back if negative."""
+        """Stops playback and shows the next frame; negative numbers of frames go back."""
         self.interface.playing = False
         path_editing.pause(self.interface)
         if not driven.step(self.state, frames):
@@ -107,7 +107,7 @@ class PathCommands(SessionCommands):
             path_editing.remove(self.state, self.interface)
 
     def go_to_keyframe(self, step: int) -> None:
-        """Shows the path's next keyframe, or for a negative step the previous one."""
+        """Goes to the path's next keyframe, or for a negative step to the previous one."""
         self.animator.stop_glide()
         path_editing.go(self.state, self.interface, step)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
@@ -13,6 +14,8 @@ from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.controls.layout import ink, tooltip
 from gui_utils.controls.registry import record, record_rect
+from viz.app.commands import Commands
+from viz.app.shortcuts import explained
 from viz.app.timeline import path_drawing as lane
 from viz.app.timeline.lanes import play_button, readout
 from viz.app.timeline.path_drawing import KEY_SIZE, Scale
@@ -51,7 +54,7 @@ class PathLane:
 
     def __init__(self) -> None:
         self._held: int | None = None
-        self._grip = 0.0
+        self._grip = self._pressed = 0.0
         self._moved = False
         self._span = 0.0
         self._menu_key: int | None = None
@@ -61,11 +64,10 @@ class PathLane:
     def draw(
         self,
         state: SessionState,
-        interface: Interface,
+        commands: Commands,
         rect: tuple[float, float, float, float],
         track: tuple[float, float],
         width: float,
-        add: Callable[[], object],
     ) -> bool:
         """Draw into `rect` (left, top, right, bottom). It is aligned with the clip's `track` below
         if that fits; `width` is that of the time at its end, 0 for none.
@@ -74,90 +76,69 @@ class PathLane:
             Whether the playhead or a keyframe is being dragged, so that playback waits.
         """
         left, top, right, bottom = rect
-        middle = round((top + bottom) / 2) + style.px(5)
+        middle, interface = round((top + bottom) / 2) + style.px(5), commands.interface
         with controls.scope("Path"):
-            end = self._buttons(state, interface, (left, right), middle, add)
+            end = self._buttons(state, commands, (left, right), middle)
             if width:
                 _readout(state, interface, (right - width, middle), width)
                 right -= width + style.px(_GROUP_GAP)
-            if track[0] >= end:
-                end = track[0]
-            held = False
-            self.hovered = False
+            end = max(end, track[0])
+            held = self.hovered = False
             if right - end >= style.px(_LEAST_LANE):
                 held = self._lane(state, interface, (end, right), middle)
-            self._menu(state, interface)
+            self._menu(state, commands)
         return held
 
     def _buttons(
-        self,
-        state: SessionState,
-        interface: Interface,
-        span: tuple[float, float],
-        middle: float,
-        add: Callable[[], object],
+        self, state: SessionState, commands: Commands, span: tuple[float, float], middle: float
     ) -> float:
         """Transport and editing buttons from the left of `span`; returns where they end."""
-        side = imgui.get_frame_height()
+        side, interface = imgui.get_frame_height(), commands.interface
         left, right = span
         x = left
         here = path_editing.current(state, interface)
         off = path_editing.is_off(state, interface) and not interface.path_playing
-        roomy = right - left > style.px(560)
+        roomy, some = right - left > style.px(560), bool(state.keyframes)
 
         def icon(
-            image: str, name: str, about: str, enabled: bool = True, lit: bool = False
-        ) -> bool:
+            image: str, name: str, act: Callable[[], None], enabled: bool, lit: bool = False
+        ) -> None:
             nonlocal x
+            if not roomy:
+                return
             imgui.set_cursor_screen_pos((round(x), round(middle - side / 2)))
             x += side + style.px(_GAP / 2)
-            return controls.icon_button(
-                image, tooltip=about, active=lit and enabled, enabled=enabled, name=name
-            )
+            if controls.icon_button(
+                image, tooltip=explained(act), active=lit and enabled, enabled=enabled, name=name
+            ):
+                act()
 
-        some, plays = bool(state.keyframes), path_editing.can_play(state)
-        if roomy and icon(
-            icons.ICON_FA_CHEVRON_LEFT,
-            "Previous keyframe",
-            "Goes to the previous keyframe (Ctrl+Left).",
-            some,
-        ):
-            path_editing.go(state, interface, -1)
+        before, after = (partial(commands.go_to_keyframe, step) for step in (-1, 1))
+        icon(icons.ICON_FA_CHEVRON_LEFT, "Previous keyframe", before, some)
         x += style.px(_GAP / 2)
-        if _play_button((x, middle), interface.path_playing, plays):
-            path_editing.toggle_play(state, interface)
+        _play_button((x, middle), commands)
         x += style.px(_PLAY_SIZE + _GAP)
         if right - left < style.px(_LEAST_WIDTH):
             return x
-        if roomy and icon(
-            icons.ICON_FA_CHEVRON_RIGHT,
-            "Next keyframe",
-            "Goes to the next keyframe (Ctrl+Right).",
-            some,
-        ):
-            path_editing.go(state, interface, 1)
+        icon(icons.ICON_FA_CHEVRON_RIGHT, "Next keyframe", after, some)
         x += style.px(_GROUP_GAP - _GAP)
-        about = "Adds a keyframe: the person, the motion, the time in the clip and the camera (K)."
         imgui.set_cursor_screen_pos((round(x), round(middle - side / 2)))
+        about = explained(commands.add_keyframe)
         if controls.button(
             "Key##Add key", icon=icons.ICON_FA_PLUS, tooltip=about, primary=off and here is None
         ):
-            add()
+            commands.add_keyframe()
         x += imgui.get_item_rect_size().x + style.px(_GAP)
-        about = "Updates the keyframe under the playhead to what is shown (Shift+K)."
-        if roomy and icon(
-            icons.ICON_FA_ARROWS_ROTATE, "Update key", about, here is not None and off, lit=True
-        ):
-            path_editing.update(state, interface)
-        about = "Deletes the keyframe under the playhead (Delete)."
-        if roomy and icon(icons.ICON_FA_TRASH_CAN, "Delete key", about, here is not None):
-            path_editing.remove(state, interface)
-        if icon(
-            icons.ICON_FA_ELLIPSIS, "Menu", "More: transitions between keyframes, copies, the loop."
-        ):
-            self._menu_key = path_editing.current(state, interface)
+        stands = here is not None
+        update = commands.update_keyframe
+        icon(icons.ICON_FA_ARROWS_ROTATE, "Update key", update, stands and off, lit=True)
+        icon(icons.ICON_FA_TRASH_CAN, "Delete key", commands.delete_keyframe, stands)
+        imgui.set_cursor_screen_pos((round(x), round(middle - side / 2)))
+        about = "More: transitions between keyframes, copies, the loop."
+        if controls.icon_button(icons.ICON_FA_ELLIPSIS, tooltip=about, name="Menu"):
+            self._menu_key = here
             imgui.open_popup("##path menu")
-        return x + style.px(_GROUP_GAP - _GAP / 2)
+        return x + side + style.px(_GROUP_GAP)
 
     def _lane(
         self,
@@ -223,7 +204,7 @@ class PathLane:
         path_editing.pause(interface)
         interface.playing = False
         self._held, self._moved = near, False
-        mouse = imgui.get_mouse_pos().x
+        mouse = self._pressed = imgui.get_mouse_pos().x
         if near is not None:
             self._grip = mouse - scale.x(state.keyframes[near].time)
             path_editing.show(state, interface, state.keyframes[near].time)
@@ -236,13 +217,14 @@ class PathLane:
             if state.keyframes and imgui.is_item_active():
                 path_editing.show(state, interface, scale.seconds(mouse))
             return
-        self._moved |= imgui.is_mouse_dragging(0)
+        # In the frame of the release, which may bring all of the movement, nothing is dragged.
+        self._moved |= abs(mouse - self._pressed) >= imgui.get_io().mouse_drag_threshold
         if self._moved and self._held < len(state.keyframes):
             goal = scale.seconds(mouse - self._grip)
             self._held = path_editing.move(state, self._held, goal)
             interface.path_time = state.keyframes[self._held].time
 
-    def _menu(self, state: SessionState, interface: Interface) -> None:
+    def _menu(self, state: SessionState, commands: Commands) -> None:
         """Rarely used commands for the keyframe under the playhead and for the whole path."""
         imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(10), style.px(8)))
         imgui.push_style_var(imgui.StyleVar_.item_spacing, (style.px(10), style.px(7)))
@@ -250,35 +232,33 @@ class PathLane:
             index = self._menu_key
             with controls.scope("Menu"):
                 if index is not None and index < len(state.keyframes):
-                    self._key_items(state, interface, index)
+                    _key_items(state, commands, index)
                     imgui.separator()
-                _path_items(state, interface)
+                _path_items(state, commands.interface)
             imgui.end_popup()
         imgui.pop_style_var(2)
 
-    def _key_items(self, state: SessionState, interface: Interface, index: int) -> None:
-        key = state.keyframes[index]
-        _caption(f"Keyframe {index + 1} of {len(state.keyframes)}, {key.time:.2f} s")
-        for ease in EASES:
-            name, about = _EASES[ease]
-            if _item(name, key.ease == ease, about):
-                path_editing.edit(state, index, replace(key, ease=ease))
-        about = "Adds a whole turn to the right, or to the left, on the way to the next keyframe."
-        for turns, side in ((1, "right"), (-1, "left")):
-            name = f"A turn to the {side} on the way"
-            if _item(name, key.turns == turns, about):
-                path_editing.edit(
-                    state, index, replace(key, turns=0 if key.turns == turns else turns)
-                )
-        imgui.separator()
-        actions: tuple[tuple[str, str, Callable[[], None]], ...] = (
-            ("Update to what is shown", "Shift+K", lambda: path_editing.update(state, interface)),
-            ("Duplicate", "", lambda: path_editing.duplicate(state, interface)),
-            ("Delete", "Delete", lambda: path_editing.remove(state, interface)),
-        )
-        for name, shortcut, act in actions:
-            if _item(name, False, "", shortcut):
-                act()
+
+def _key_items(state: SessionState, commands: Commands, index: int) -> None:
+    key = state.keyframes[index]
+    with style.font("bold", style.SMALL_SIZE):
+        imgui.text_disabled(f"Keyframe {index + 1} of {len(state.keyframes)}, {key.time:.2f} s")
+    for ease in EASES:
+        name, about = _EASES[ease]
+        if _item(name, key.ease == ease, about):
+            path_editing.edit(state, index, replace(key, ease=ease))
+    about = "Adds a whole turn to the right, or to the left, on the way to the next keyframe."
+    for turns, side in ((1, "right"), (-1, "left")):
+        if _item(f"A turn to the {side} on the way", key.turns == turns, about):
+            turned = replace(key, turns=0 if key.turns == turns else turns)
+            path_editing.edit(state, index, turned)
+    imgui.separator()
+    if _item("Update to what is shown", False, explained(commands.update_keyframe)):
+        commands.update_keyframe()
+    if _item("Duplicate", False, "Adds a copy of the keyframe after it."):
+        path_editing.duplicate(state, commands.interface)
+    if _item("Delete", False, explained(commands.delete_keyframe)):
+        commands.delete_keyframe()
 
 
 _EASES: dict[Ease, tuple[str, str]] = {
@@ -308,26 +288,22 @@ def _path_items(state: SessionState, interface: Interface) -> None:
     imgui.end_disabled()
 
 
-def _item(name: str, chosen: bool, about: str, shortcut: str = "") -> bool:
-    pressed, _ = imgui.menu_item(name, shortcut, chosen)
+def _item(name: str, chosen: bool, about: str) -> bool:
+    pressed, _ = imgui.menu_item(name, "", chosen)
     record(name)
     tooltip(None, about)
     return pressed
 
 
-def _caption(text: str) -> None:
-    with style.font("bold", style.SMALL_SIZE):
-        imgui.text_disabled(text)
-
-
-def _play_button(at: tuple[float, float], playing: bool, enabled: bool) -> bool:
+def _play_button(at: tuple[float, float], commands: Commands) -> None:
     """Smaller than the clip's play button, and hollow."""
+    enabled = path_editing.can_play(commands.state)
     imgui.begin_disabled(not enabled)
-    pressed = play_button("Play path", at, _PLAY_SIZE, playing, filled=False)
+    if play_button("Play path", at, _PLAY_SIZE, commands.interface.path_playing, filled=False):
+        commands.toggle_path()
     imgui.end_disabled()
-    about = "Pauses the path (P)." if playing else "Plays the path (P)."
+    about = explained(commands.toggle_path)
     tooltip(None, about if enabled else "A path needs two keyframes before it can play.")
-    return pressed
 
 
 def _readout(

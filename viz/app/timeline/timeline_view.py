@@ -3,8 +3,9 @@ and the time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from imgui_bundle import icons_fontawesome_6 as icons
@@ -16,6 +17,7 @@ from gui_utils.controls.layout import ellipsis, ink, press_area, text_in, toolti
 from gui_utils.controls.numbers import parse_number
 from gui_utils.controls.registry import record, record_rect
 from viz.app.commands import Commands
+from viz.app.shortcuts import explained
 from viz.app.timeline import driver_lane, path_lane
 from viz.app.timeline.clip_track import Track
 from viz.app.timeline.driver_lane import DriverLane
@@ -154,8 +156,7 @@ class Timeline:
         self._path.hovered = False
         if path:
             rect = (left, low.y, right, low.y + path)
-            add = commands.add_keyframe
-            scrubbing |= self._path.draw(state, commands.interface, rect, track, readout, add)
+            scrubbing |= self._path.draw(state, commands, rect, track, readout)
             if named:
                 at = (low.x, (rect[1] + rect[3]) / 2 + style.px(5))
                 draw_label(at, icons.ICON_FA_ROUTE, "Path", commands.interface.path_playing)
@@ -214,25 +215,26 @@ class Timeline:
         side = imgui.get_frame_height()
         x, middle = at
 
-        def icon(image: str, name: str, key: str) -> bool:
+        def icon(image: str, name: str, act: Callable[[], None]) -> None:
             nonlocal x
             imgui.set_cursor_screen_pos((round(x), round(middle - side / 2)))
             x += side + style.px(_GAP)
-            return controls.icon_button(image, tooltip=f"{name} ({key})", name=name)
+            if controls.icon_button(image, tooltip=explained(act, f"{name}."), name=name):
+                act()
 
-        if parts.ends and icon(icons.ICON_FA_BACKWARD_FAST, "Start of the range", "Home"):
-            commands.go_to_start()
-        if parts.steps and icon(icons.ICON_FA_BACKWARD_STEP, "Previous frame", "Left"):
-            commands.step(-1)
+        if parts.ends:
+            icon(icons.ICON_FA_BACKWARD_FAST, "Start of the range", commands.go_to_start)
+        if parts.steps:
+            icon(icons.ICON_FA_BACKWARD_STEP, "Previous frame", partial(commands.step, -1))
         playing = commands.interface.playing
         if play_button("Play", (x, middle), _PLAY_SIZE, playing):
             commands.toggle_play()
-        tooltip(None, "Pause (Space)" if playing else "Play (Space)")
+        tooltip(None, explained(commands.toggle_play, "Pause." if playing else "Play."))
         x += style.px(_PLAY_SIZE + _GAP)
-        if parts.steps and icon(icons.ICON_FA_FORWARD_STEP, "Next frame", "Right"):
-            commands.step(1)
-        if parts.ends and icon(icons.ICON_FA_FORWARD_FAST, "End of the range", "End"):
-            commands.go_to_end()
+        if parts.steps:
+            icon(icons.ICON_FA_FORWARD_STEP, "Next frame", partial(commands.step, 1))
+        if parts.ends:
+            icon(icons.ICON_FA_FORWARD_FAST, "End of the range", commands.go_to_end)
         return x - style.px(_GAP) + style.px(_GROUP_GAP)
 
     def _readout(
@@ -347,7 +349,7 @@ def _path_button(commands: Commands, parts: BarParts, at: tuple[float, float]) -
         return at[0]
     side, interface = imgui.get_frame_height(), commands.interface
     imgui.set_cursor_screen_pos((round(at[0]), round(at[1] - side / 2)))
-    about = "Camera and time path: shows its keyframes. K adds what is shown as a keyframe."
+    about = f"Shows the camera and time path. {explained(commands.add_keyframe)}"
     shown = interface.path_lane
     if controls.icon_button(icons.ICON_FA_ROUTE, tooltip=about, active=shown, name="Path lane"):
         interface.path_lane = not shown

@@ -109,6 +109,7 @@ class ViewCommands(ProgramCommands):
         self.animator.glide_camera(self.state, orbit, time.perf_counter())
 
     def toggle_orbit(self) -> None:
+        """Swings the camera around the head on a slow figure of eight, or stops it."""
         self.interface.auto_orbit = not self.interface.auto_orbit
 
 
