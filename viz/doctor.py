@@ -74,11 +74,8 @@ def _python() -> Finding:
 
 def _torch() -> Finding:
     build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "without CUDA"
-    return Finding("PyTorch", True, f"{torch.__version__}, {build}, {_threads()}")
-
-
-def _threads() -> str:
-    return f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
+    threads = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
+    return Finding("PyTorch", True, f"{torch.__version__}, {build}, {threads}")
 
 
 def _device() -> Finding:
@@ -181,7 +178,7 @@ def _checkpoint() -> Finding:
 def _encoders() -> Finding:
     missing = encoders.missing()
     if not missing:
-        return Finding("Video", True, "all encoders are here")
+        return Finding("Video", True, "all encoders are available")
     text = f"no encoder for {', '.join(missing)}"
     mend = "Other formats can be exported; PyAV's own wheels have them all: pip install av."
     return Finding("Video", False, text, mend, needed=False)

@@ -10,7 +10,7 @@ from imgui_bundle import imgui
 from gui_utils.controls import style
 from gui_utils.controls.layout import begin_row, ellipsis, ink, press_area, split_label, text_in
 from gui_utils.controls.layout import tooltip as explain
-from gui_utils.controls.registry import found_by, offer, record, reset_clicked, scope
+from gui_utils.controls.registry import note, offer, record, reset_clicked, scope
 from gui_utils.controls.style import merge_edit, printable
 
 Value = TypeVar("Value", bound=Hashable)
@@ -69,7 +69,7 @@ def combo(
         imgui.end_combo()
     record(row.name)
     words = {option: option if isinstance(option, str) else "" for option in captions}
-    found_by(*words.values(), *captions.values())
+    note(also=" ".join((*words.values(), *captions.values())))
     for option, caption in captions.items():
         if offer(f"{row.name}/{caption}", tooltip, words[option]):
             new = option
@@ -149,7 +149,7 @@ def segmented(
         pressed = press_area(f"##{caption}", (width, row.height))
         if record(f"{row.name}/{caption}", presses=True) or pressed:
             new = option
-        found_by(option)
+        note(also=str(option))
         if reset_clicked() and default is not None:
             new = default
         text = colors.text_dim

@@ -159,17 +159,12 @@ def draw_colors(lut: np.ndarray, rect: tuple[float, float, float, float]) -> Non
     """Fills a rectangle with a colour scale, uint8 [256, 3], from left to right."""
     left, top, right, bottom = rect
     draw, steps = imgui.get_window_draw_list(), 64
-    packed = _packed(lut, steps)
+    picked = lut[np.linspace(0, 255, steps + 1).round().astype(int)].astype(np.uint32)
+    packed = (picked[:, 0] | picked[:, 1] << 8 | picked[:, 2] << 16 | 0xFF000000).tolist()
     for index in range(steps):
         first, second = ink(packed[index]), ink(packed[index + 1])
         x0, x1 = (left + (right - left) * k / steps for k in (index, index + 1))
         draw.add_rect_filled_multi_color((x0, top), (x1, bottom), first, second, second, first)
-
-
-def _packed(lut: np.ndarray, steps: int) -> list[int]:
-    picked = lut[np.linspace(0, 255, steps + 1).round().astype(int)].astype(np.uint32)
-    packed = picked[:, 0] | picked[:, 1] << 8 | picked[:, 2] << 16 | 0xFF000000
-    return packed.tolist()
 
 
 def progress(label: str, fraction: float | None, *, detail: str = "", cancel: bool = True) -> bool:

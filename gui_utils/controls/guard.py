@@ -18,8 +18,8 @@ _reported: dict[str, str] = {}
 
 
 def guarded(name: str, draw: Callable[[], object]) -> Exception | None:
-    """Call `draw`; where it raises, put Dear ImGui back as it was before and return the exception.
-    `name` is what is drawn, as a user would call it: "the panel Camera".
+    """Calls `draw`; if it raises, restores Dear ImGui's state and returns the exception. `name` is
+    what is drawn, as a user would call it: "the panel Camera".
 
     Windows, popups, tables, groups, ids, styles, fonts, clip rectangles and indents that `draw`
     left open are closed, and popups that it had opened are dismissed. The exception carries `name`
@@ -63,7 +63,7 @@ def _report(name: str, error: Exception) -> None:
 
 @contextmanager
 def quiet_recovery() -> Iterator[None]:
-    """Let Dear ImGui close what was left open without raising or logging about each piece."""
+    """Lets Dear ImGui close what was left open without raising or logging about each piece."""
     io = imgui.get_io()
     io.config_error_recovery_enable_assert = False
     io.config_error_recovery_enable_debug_log = False

@@ -55,7 +55,7 @@ _state = _State()
 
 
 def begin_frame() -> None:
-    """Note who has the keyboard; called after `imgui.new_frame`, before anything is drawn."""
+    """Notes who has the keyboard; called after `imgui.new_frame`, before anything is drawn."""
     left = imgui.is_key_pressed(_K.escape, False) and not imgui.get_current_context().nav_id
     if left or any(imgui.is_mouse_clicked(button) for button in range(3)):
         # Dear ImGui itself hides the ring only for a click on a control.
@@ -77,7 +77,7 @@ def begin_frame() -> None:
 
 
 def only_tab_moves() -> None:
-    """Keep the arrow keys, Home, End and the page keys from moving the ring in the next frame."""
+    """Keeps the arrow keys, Home, End and the page keys from moving the ring in the next frame."""
     owner = imgui.get_id("##application")
     for key in _MOVES:
         imgui.internal.set_key_owner(key, owner)
@@ -118,7 +118,7 @@ def has_focus_ring() -> bool:
 
 
 def claim(*keys: imgui.Key) -> None:
-    """Keep keys for the last item, which has the focus ring, so that they do not move it."""
+    """Keeps keys for the last item, which has the focus ring, so that they do not move it."""
     item = imgui.get_item_id()
     for key in keys:
         imgui.internal.set_key_owner(key, item)
@@ -156,7 +156,7 @@ def pressed_by_key() -> bool:
 
 
 def activate_next(label: str) -> None:
-    """Give the text field `label`, which is drawn next, the keyboard within this frame.
+    """Gives the text field `label`, which is drawn next, the keyboard within this frame.
 
     `imgui.set_keyboard_focus_here` takes effect two frames later, and what is typed until then is
     lost.

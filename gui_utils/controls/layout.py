@@ -15,7 +15,7 @@ from gui_utils.controls import redraw, style
 from gui_utils.controls.registry import (
     arrived,
     is_indexing,
-    note_about,
+    note,
     open_sections,
     record,
     reset_clicked,
@@ -36,7 +36,7 @@ def split_label(label: str) -> tuple[str, str]:
 
 
 def press_area(name: str, size: tuple[float, float], repeats: bool = False) -> bool:
-    """Put a button that draws nothing at the cursor; whether it was pressed, by mouse or key.
+    """Puts a button that draws nothing at the cursor; whether it was pressed, by mouse or key.
 
     The Tab key stops at it, unlike at `imgui.invisible_button`. `size` is in Dear ImGui units;
     with `repeats`, holding it down presses it again and again.
@@ -59,7 +59,7 @@ def held_by_mouse() -> bool:
 
 @contextmanager
 def reserved(shown: bool, rows: float = 1.0) -> Iterator[bool]:
-    """Reserve space for rows that come and go, so that nothing below them jumps.
+    """Reserves space for rows that come and go, so that nothing below them jumps.
 
     The block gets `shown` and draws its rows only then; it always takes the height of at least
     `rows` controls.
@@ -79,7 +79,7 @@ def ink(color: int) -> int:
 
 
 def text_in(rect: tuple[float, float, float, float], text: str, color: int) -> None:
-    """Draw text or an icon in the middle of a rectangle (left, top, right, bottom)."""
+    """Draws text or an icon in the middle of a rectangle (left, top, right, bottom)."""
     size = imgui.calc_text_size(text)
     x, y = (rect[0] + rect[2] - size.x) / 2, (rect[1] + rect[3] - size.y) / 2
     imgui.get_window_draw_list().add_text((round(x), round(y)), ink(color), text)
@@ -98,7 +98,7 @@ class Row:
 
 
 def begin_row(label: str, height: float | None = None) -> Row:
-    """Draw the label and put the cursor where the widget starts.
+    """Draws the label and puts the cursor where the widget starts.
 
     `height` is the widget's, in Dear ImGui units; the label stays on the first line.
     """
@@ -125,13 +125,13 @@ def begin_row(label: str, height: float | None = None) -> Row:
 
 
 def tooltip(row: Row | None, text: str, *facts: str) -> None:
-    """Explain the last item, or the row it belongs to, once the pointer has rested on it.
+    """Explains the last item, or the row it belongs to, once the pointer has rested on it.
 
     `facts` follow the text as dim lines. The tooltip lies beside the panel where there is room,
     so that it hides none of its controls, else below or above the item.
     """
     if is_indexing():
-        note_about(text)
+        note(about=printable(text))
         return
     lines = [printable(fact) for fact in facts if fact]
     if not (text or lines):
@@ -170,7 +170,7 @@ def tooltip_due() -> bool:
 
 
 def _place_tooltip() -> None:
-    """Put the next tooltip beside the panel of the last item, or below or above the item."""
+    """Puts the next tooltip beside the panel of the last item, or below or above the item."""
     view = imgui.get_main_viewport()
     low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
     gap, needed = style.px(_TOOLTIP_GAP), style.px(_TOOLTIP_WIDTH + 20)

@@ -32,9 +32,11 @@ class _Edit:
 
 
 @dataclass
-class _Drag:
-    """The one field that is being dragged, or was the last to be."""
+class _InUse:
+    """The one field that is being dragged or typed into, or was the last to be."""
 
+    edit: _Edit | None = None
+    """None unless it is being typed into."""
     item: int = 0
     position: float = 0.0
     before: float = 0.0
@@ -58,13 +60,7 @@ class _Field:
     typed: str | None = None
 
 
-@dataclass
-class _State:
-    edit: _Edit | None = None
-
-
-_state = _State()
-_drag = _Drag()
+_used = _InUse()
 
 
 def _facts(lo: float | None, hi: float | None, default: float | None, show: Callable) -> str:
@@ -90,13 +86,13 @@ def parse_number(text: str) -> float | None:
 
 
 def _type(item: int, width: float) -> str | None:
-    """Draw the text field of the item that is being typed into; the text once it is committed."""
-    edit = _state.edit
+    """Draws the text field of the item that is being typed into; the text once it is committed."""
+    edit = _used.edit
     assert edit is not None
     frame = imgui.get_frame_count()
     if frame - edit.frame > 1:
         # It was hidden meanwhile: what was typed no longer has a place.
-        _state.edit = None
+        _used.edit = None
         return None
     edit.frame = frame
     imgui.set_next_item_width(width)
@@ -104,7 +100,7 @@ def _type(item: int, width: float) -> str | None:
     entered, edit.text = imgui.input_text(_TYPED, edit.text, flags)
     if not entered and not imgui.is_item_deactivated():
         return None
-    _state.edit = None
+    _used.edit = None
     if entered or imgui.is_key_pressed(imgui.Key.escape):
         # The focus returns to the number, as its text field is gone with the next frame.
         imgui.internal.set_focus_id(item, imgui.internal.get_current_window())
@@ -113,14 +109,14 @@ def _type(item: int, width: float) -> str | None:
 
 
 def _open(item: int, width: float, raw: str) -> None:
-    """Put the text field in the place of the item just drawn.
+    """Puts the text field in the place of the item just drawn.
 
     It has the keyboard within this frame, so that no digit typed after a double click is lost or
     taken for a shortcut.
     """
     imgui.set_cursor_screen_pos(imgui.get_item_rect_min())
     keyboard.activate_next(_TYPED)
-    _state.edit = _Edit(item, raw, imgui.get_frame_count())
+    _used.edit = _Edit(item, raw, imgui.get_frame_count())
     _type(item, width)
     text = imgui.internal.get_input_text_state(imgui.get_item_id())
     if text is not None:
@@ -131,12 +127,12 @@ def _open(item: int, width: float, raw: str) -> None:
 def _field(
     name: str, width: float, text: str, value: float, raw: str, fill: float | None = None
 ) -> _Field:
-    """Draw a framed value, and say how the mouse and the keyboard changed it.
+    """Draws a framed value; returns how the mouse and the keyboard changed it.
 
     `raw` is the value as text to edit. `fill` 0..1 draws a slider's bar.
     """
     item = imgui.get_id(name)
-    if _state.edit is not None and _state.edit.item == item:
+    if _used.edit is not None and _used.edit.item == item:
         return _Field(typed=_type(item, width))
     press_area(name, (width, imgui.get_frame_height()))
     # Only the mouse counts here, not the item that has the focus ring.
@@ -151,15 +147,15 @@ def _field(
     if hovered or active:
         imgui.set_mouse_cursor(imgui.MouseCursor_.resize_ew)
     if by_mouse and not twice and not imgui.get_io().key_ctrl:
-        _drag.item, _drag.before, _drag.raw = item, value, raw
+        _used.item, _used.before, _used.raw = item, value, raw
         result.grabbed = True
-    elif _drag.item == item and (active or imgui.is_item_deactivated()):
+    elif _used.item == item and (active or imgui.is_item_deactivated()):
         # The frame in which the button is released may contain the last movement.
         result.moved = imgui.get_io().mouse_delta.x
     _draw_field((low.x, low.y, high.x, high.y), text, fill, hovered, active)
-    if twice and _drag.item == item:
+    if twice and _used.item == item:
         result.restored, result.moved = True, 0.0
-        _open(item, width, _drag.raw)
+        _open(item, width, _used.raw)
     elif by_key or (hovered and imgui.is_mouse_clicked(0) and not result.grabbed):
         result.moved = 0.0
         _open(item, width, raw)
@@ -299,7 +295,7 @@ def _finite(value: float, default: float | None, lo: float | None) -> float:
 
 
 def _tip(row: Row | None, text: str, *facts: str) -> None:
-    """Explain the last item unless it is in use: the value being changed must not be hidden."""
+    """Explains the last item unless it is in use: the value being changed must not be hidden."""
     if not imgui.is_item_active():
         tooltip(row, text, *facts)
 
@@ -322,13 +318,13 @@ def _slide(
     field = _field("##value", row.width, scale.show(value), value, raw, fraction)
     new = value
     if field.grabbed:
-        _drag.position = (imgui.get_mouse_pos().x - left) / row.width
-        new = min(max(scale.value(_drag.position, lo, hi), lo), hi)
+        _used.position = (imgui.get_mouse_pos().x - left) / row.width
+        new = min(max(scale.value(_used.position, lo, hi), lo), hi)
     elif field.moved:
-        _drag.position += field.moved / row.width * min(_rate(), 1.0)
-        new = min(max(scale.value(_drag.position, lo, hi), lo), hi)
+        _used.position += field.moved / row.width * min(_rate(), 1.0)
+        new = min(max(scale.value(_used.position, lo, hi), lo), hi)
     elif field.restored:
-        new = _drag.before
+        new = _used.before
     elif field.typed is not None:
         number = parse_number(field.typed)
         if number is not None:
@@ -394,11 +390,11 @@ def drag_int(
 def _dragged(field: _Field, value: float, speed: float) -> float:
     """The value a relative drag leads to: `speed` for each few pixels."""
     if field.grabbed:
-        _drag.position = float(value)
+        _used.position = float(value)
     if not field.moved:
         return value
-    _drag.position += field.moved / style.px(_DRAG_STEP) * speed * _rate()
-    return _drag.position
+    _used.position += field.moved / style.px(_DRAG_STEP) * speed * _rate()
+    return _used.position
 
 
 def _step_button(name: str, side: float, plus: bool = False) -> bool:

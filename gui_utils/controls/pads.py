@@ -109,7 +109,7 @@ def _visible(value: float, span: float) -> range:
 def _draw_point(
     draw: imgui.ImDrawList, point: tuple[float, float], weight: float, text: str
 ) -> None:
-    """Draw a lattice point, larger the more it weighs in the blend at the cross hair."""
+    """Draws a lattice point, larger the more it weighs in the blend at the cross hair."""
     colors = style.palette()
     color = colors.accent if weight > 0.001 else colors.text_dim
     draw.add_circle_filled(point, style.px(2.0 + 4.0 * math.sqrt(weight)), ink(color), 16)

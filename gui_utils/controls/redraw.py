@@ -8,12 +8,12 @@ _due: dict[str, float] = {}
 
 
 def begin_frame() -> None:
-    """Forget the requests of the last frame: whoever still needs frames asks again."""
+    """Forgets the requests of the last frame: whoever still needs frames asks again."""
     _due.clear()
 
 
 def request_frame(reason: str, seconds: float = 0.0) -> None:
-    """Ask for another frame at most `seconds` from now; 0 asks for one at once.
+    """Asks for another frame at most `seconds` from now; 0 asks for one at once.
 
     `reason` names what moves, such as "tooltip"; of several requests for the same reason the
     earliest counts.

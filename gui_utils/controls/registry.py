@@ -65,7 +65,7 @@ _search = _Search()
 
 
 def begin_frame() -> None:
-    """Forget the records of the last frame; the window calls it as a frame begins."""
+    """Forgets the records of the last frame; the window calls it as a frame begins."""
     rects.clear()
     _prefix.clear()
     _marks.clear()
@@ -77,7 +77,7 @@ def begin_frame() -> None:
 
 
 def record(name: str, *, presses: bool = False) -> bool:
-    """Remember the rectangle of the last item under the current section.
+    """Remembers the rectangle of the last item under the current section.
 
     `presses` tells that the item is pressed, not set to a value.
 
@@ -107,24 +107,19 @@ def _is_disabled() -> bool:
 
 
 def mark_controls(mark: Mark) -> None:
-    """Have `mark` called, within this frame, for each control that tells what it sets."""
+    """Has `mark` called, within this frame, for each control that tells what it sets."""
     _marks.append(mark)
 
 
 def tag(subject: object) -> None:
-    """Note what the control just drawn sets, for `indexing` and `mark_controls`."""
+    """Notes what the control just drawn sets, for `indexing` and `mark_controls`."""
     for mark in _marks if _search.index is None and rects else ():
         mark(subject, next(reversed(rects.values())))
-    _note(subject=subject)
-
-
-def found_by(*words: object) -> None:
-    """Note other words that find the control just drawn, for `indexing`."""
-    _note(also=" ".join(map(str, words)))
+    note(subject=subject)
 
 
 def offer(name: str, about: str, *words: object) -> bool:
-    """Offer to set the last item to one of its values, under a name of its own, where controls are
+    """Offers to set the last item to one of its values, under a name of its own, where controls are
     indexed or one is looked for: a list that drops down shows its values only while it is open.
 
     Returns:
@@ -145,11 +140,6 @@ def offer(name: str, about: str, *words: object) -> bool:
     return full == _search.pressed and not _is_disabled()
 
 
-def note_about(text: str) -> None:
-    """Note the tooltip of the control just drawn, for `indexing`."""
-    _note(about=printable(text))
-
-
 def arrived(title: str) -> bool:
     """Whether `show_section` waits for this section, which is then no longer looked for."""
     found = title == _search.section
@@ -158,7 +148,8 @@ def arrived(title: str) -> bool:
     return found
 
 
-def _note(**changes: Any) -> None:
+def note(**changes: Any) -> None:
+    """Notes fields of the `Control` just drawn, for `indexing`."""
     if _search.index is not None and _search.last:
         _search.index[_search.last] = replace(_search.index[_search.last], **changes)
 
@@ -176,12 +167,12 @@ def take_menu() -> str:
 
 
 def record_rect(name: str, rect: tuple[float, float, float, float]) -> None:
-    """Remember a rectangle under the current section."""
+    """Remembers a rectangle under the current section."""
     rects["/".join((*_prefix, name))] = rect
 
 
 def _reach_item(press: bool) -> None:
-    """Give the last item the focus ring, scroll it into view, and press it if requested."""
+    """Gives the last item the focus ring, scrolls to it, and presses it if requested."""
     imgui.set_scroll_here_y(0.4)
     focus_item()
     if press:
@@ -190,14 +181,14 @@ def _reach_item(press: bool) -> None:
 
 
 def focus_item() -> None:
-    """Give the last item the focus ring."""
+    """Gives the last item the focus ring."""
     imgui.internal.set_focus_id(imgui.get_item_id(), imgui.internal.get_current_window())
     imgui.set_nav_cursor_visible(True)
 
 
 def reach(name: str) -> None:
-    """Give the control "Section/Label" the keyboard once it is drawn in one of the next frames, and
-    press it if it is a button or a switch. Its section is opened."""
+    """Gives the control "Section/Label" the keyboard once it is drawn in one of the next frames,
+    and presses it if it is a button or a switch. Its section is opened."""
     _search.sought, _search.frames = name, _SEARCH_FRAMES
     title = name.partition("/")[0]
     if title in open_sections:
@@ -206,7 +197,7 @@ def reach(name: str) -> None:
 
 
 def show_section(title: str) -> None:
-    """Open a section, and scroll to it once it is drawn in one of the next frames."""
+    """Opens a section, and scrolls to it once it is drawn in one of the next frames."""
     _search.section, _search.frames = title, _SEARCH_FRAMES
     open_sections[title] = True
     redraw.request_frame("reached section")
@@ -230,7 +221,7 @@ def is_indexing() -> bool:
 
 @contextmanager
 def indexing(width: float) -> Iterator[dict[str, Control]]:
-    """Find by name the controls that the block draws, without showing or operating them.
+    """Finds by name the controls that the block draws, without showing or operating them.
 
     `width` is that of the area where they are drawn, in design pixels.
     """
@@ -249,7 +240,7 @@ def indexing(width: float) -> Iterator[dict[str, Control]]:
 
 @contextmanager
 def pressing(name: str, width: float) -> Iterator[None]:
-    """Press the button or switch "Section/Label" when the block draws it, out of sight; one that
+    """Presses the button or switch "Section/Label" when the block draws it, out of sight; one that
     is disabled is left alone."""
     _search.pressed = name
     try:
@@ -261,7 +252,7 @@ def pressing(name: str, width: float) -> Iterator[None]:
 
 @contextmanager
 def scope(name: str) -> Iterator[None]:
-    """Prefix recorded rectangles with `name`."""
+    """Prefixes recorded rectangles with `name`."""
     depth = scope_depth()
     _prefix.append(name)
     try:
@@ -281,5 +272,5 @@ def scope_depth() -> int:
 
 
 def cut_scopes(depth: int) -> None:
-    """Leave the scopes beyond the first `depth`."""
+    """Leaves the scopes beyond the first `depth`."""
     del _prefix[depth:]

@@ -1,6 +1,6 @@
 """Fonts, themes and sizes: the look of every control; and text as Dear ImGui can take it.
 
-Sizes in this package are *design pixels*: pixels of a display at scale 1. :func:`px` turns them
+Sizes in this package are *design pixels*: pixels of a display at scale 1. `px` turns them
 into the units Dear ImGui draws in, at the scale the window applied last.
 """
 
@@ -223,7 +223,7 @@ def px(design_pixels: float) -> float:
 
 
 def apply(theme: ThemeName, scale: float) -> None:
-    """Set colours and sizes of the current Dear ImGui context; safe to repeat between frames.
+    """Sets colours and sizes of the current Dear ImGui context; safe to repeat between frames.
 
     `scale` is in Dear ImGui units per design pixel, above 0.
     """
@@ -254,7 +254,7 @@ def apply(theme: ThemeName, scale: float) -> None:
 
 
 def load_fonts() -> None:
-    """Load the package's fonts, icons merged into each, into the current Dear ImGui context.
+    """Loads the package's fonts, icons merged into each, into the current Dear ImGui context.
 
     Raises `FileNotFoundError` when imgui-bundle was installed without its assets.
     """
@@ -274,7 +274,7 @@ def load_fonts() -> None:
 
 
 def merge_font(path: str) -> None:
-    """Take the characters that the loaded fonts lack from a file of the system.
+    """Takes the characters that the loaded fonts lack from a file of the system.
 
     Raises `RuntimeError` where it is no font that can be drawn at any size.
     """
@@ -295,7 +295,7 @@ def _line_height(path: str) -> float:
 
 
 def forget_fonts() -> None:
-    """Drop the references to fonts of a context that is about to be destroyed."""
+    """Drops the references to fonts of a context that is about to be destroyed."""
     _current.fonts = None
 
 
@@ -317,7 +317,7 @@ def font_of(name: FontName) -> imgui.ImFont:
 
 @contextmanager
 def text_color(color: int) -> Iterator[None]:
-    """Draw Dear ImGui's own text within the block in this colour."""
+    """Draws Dear ImGui's own text within the block in this colour."""
     imgui.push_style_color(imgui.Col_.text, color)
     try:
         yield
@@ -327,7 +327,7 @@ def text_color(color: int) -> Iterator[None]:
 
 @contextmanager
 def font(name: FontName = "body", size: float = BODY_SIZE) -> Iterator[None]:
-    """Draw text within the block in this font, `size` in design pixels."""
+    """Draws text within the block in this font, `size` in design pixels."""
     imgui.push_font(font_of(name), size)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Viewports: mouse gestures over them, fitting content into them, and a gizmo of the axes."""
+"""Viewports: mouse gestures over them, and a gizmo of the axes."""
 
 from __future__ import annotations
 
@@ -20,36 +20,30 @@ _BUTTONS = (
 
 @dataclass(frozen=True)
 class Gesture:
-    """What the mouse did over a viewport in one frame.
-
-    Attributes:
-        orbit: Left drag (dx, dy), in fractions of the viewport's height; y grows downwards.
-        pan: Drag with the right or middle button, or left with Shift, likewise.
-        zoom: Wheel ticks, positive away from the user.
-        dolly: Wheel ticks with Ctrl held.
-        reset: A double click with the left button.
-        active: A button that was pressed over the viewport is down.
-        hovered: The pointer is over the viewport.
-        pointer: Pointer position within the viewport, 0..1 from its top left corner; clamped.
-    """
+    """What the mouse did over a viewport in one frame."""
 
     orbit: tuple[float, float] = (0.0, 0.0)
+    """Left drag (dx, dy), in fractions of the viewport's height; y grows downwards."""
     pan: tuple[float, float] = (0.0, 0.0)
+    """Drag with the right or middle button, or left with Shift, likewise."""
     zoom: float = 0.0
+    """Wheel ticks, positive away from the user."""
     dolly: float = 0.0
+    """Wheel ticks with Ctrl held."""
     reset: bool = False
+    """Whether the left button was double-clicked."""
     active: bool = False
+    """Whether a button that was pressed over the viewport is down."""
     hovered: bool = False
-    pointer: tuple[float, float] = (0.5, 0.5)
+    """Whether the pointer is over the viewport."""
 
 
 def viewport_input(rect_id: str, size: tuple[float, float]) -> Gesture:
-    """Read the mouse over an area of `size` Dear ImGui units at the cursor.
+    """Reads the mouse over an area of `size` Dear ImGui units at the cursor.
 
     The area is recorded as `rect_id`; draw content over or under it with the draw list.
     """
     width, height = max(size[0], 1.0), max(size[1], 1.0)
-    low = imgui.get_cursor_screen_pos()
     imgui.set_next_item_allow_overlap()
     imgui.invisible_button(f"##{rect_id}", (width, height), _BUTTONS)
     record(rect_id)
@@ -71,31 +65,14 @@ def viewport_input(rect_id: str, size: tuple[float, float]) -> Gesture:
             orbit = move
         else:
             pan = move
-    mouse = imgui.get_mouse_pos()
-    pointer = (
-        min(max((mouse.x - low.x) / width, 0.0), 1.0),
-        min(max((mouse.y - low.y) / height, 0.0), 1.0),
-    )
     reset = hovered and imgui.is_mouse_double_clicked(0)
-    return Gesture(orbit, pan, zoom, dolly, reset, active, hovered, pointer)
-
-
-def fit(size: tuple[float, float], content_aspect: float) -> tuple[float, float, float, float]:
-    """Left, top, width and height of the largest content of this aspect (width / height).
-
-    It is centred in `size`. Raises `ValueError` unless the aspect is positive.
-    """
-    if content_aspect <= 0:
-        raise ValueError(f"An aspect is positive, not {content_aspect}.")
-    width = min(size[0], size[1] * content_aspect)
-    height = width / content_aspect
-    return (size[0] - width) / 2, (size[1] - height) / 2, width, height
+    return Gesture(orbit, pan, zoom, dolly, reset, active, hovered)
 
 
 def axis_gizmo(
     center: tuple[float, float], radius: float, rotation_world_to_camera: np.ndarray
 ) -> None:
-    """Draw the world's axes as the camera sees them, into the current window's draw list.
+    """Draws the world's axes as the camera sees them, into the current window's draw list.
 
     `center` and `radius` are in Dear ImGui units. The rotation is [3, 3]; the camera looks
     along its z, with x to the right and y down. Axes that point away are dimmed.

@@ -26,7 +26,7 @@ from gui_utils.files.folders import (
     size_text,
 )
 
-_KEYS = "Enter takes what is marked; Backspace goes to the parent folder."
+_KEYS = "Enter opens the selected entry; Backspace goes to the parent folder."
 _LETTERS_SECONDS = 1.0
 """Time after which a letter typed over the list begins another name."""
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
@@ -39,7 +39,7 @@ def _list_is_open() -> bool:
 
 
 class Browser:
-    """One dialog; call :meth:`draw` each frame until it answers.
+    """One dialog; call `draw` each frame until it answers.
 
     Args:
         kind: "open", "save" or "folder".
@@ -71,7 +71,7 @@ class Browser:
         self._go(self._folder)
 
     def draw(self) -> list[str] | None:
-        """Draw the dialog: the chosen path in a list, an empty list when cancelled, else None."""
+        """Draws the dialog: the chosen path in a list, an empty list when cancelled, else None."""
         with modal("###file_browser", (660, 500), (16, 14)) as shown:
             if not shown:
                 return None
@@ -230,16 +230,13 @@ class Browser:
         if button("Cancel", width=92):
             return []
         imgui.same_line()
-        if self._kind == "folder":
-            if button(action, width=92, primary=True):
-                return self._choose_folder()
-        elif button(action, width=92, primary=True, enabled=self._can_take()):
+        if self._kind == "folder" and button(action, width=92, primary=True):
+            return self._choose_folder()
+        # A name, or a marked entry to open.
+        can_take = bool(self._name.strip()) or (self._kind != "save" and self._marked is not None)
+        if self._kind != "folder" and button(action, width=92, primary=True, enabled=can_take):
             return self._accept_name()
         return None
-
-    def _can_take(self) -> bool:
-        """Whether there is anything to take: a name, or a marked entry to open."""
-        return bool(self._name.strip()) or (self._kind != "save" and self._marked is not None)
 
     def _choose_folder(self) -> list[str] | None:
         """The folder that is named, else the marked one, else the one on show."""
@@ -265,7 +262,7 @@ class Browser:
         return names_file and is_file(self._with_suffix(path))
 
     def _keys(self) -> list[str] | None:
-        """Act on the keys that the dialog takes wherever the focus is."""
+        """Acts on the keys that the dialog takes wherever the focus is."""
         if imgui.is_key_pressed(imgui.Key.escape, False):
             return []
         for key, step in ((imgui.Key.down_arrow, 1), (imgui.Key.up_arrow, -1)):
@@ -294,7 +291,7 @@ class Browser:
         return None
 
     def _look_for(self, typed: str) -> None:
-        """Mark the first entry that begins with the letters typed one soon after the other."""
+        """Marks the first entry that begins with the letters typed one soon after the other."""
         now = imgui.get_time()
         letters = "" if now > self._letters_until else self._letters
         self._letters = (letters + typed).lstrip()
@@ -342,7 +339,7 @@ class Browser:
         return self._take(path)
 
     def _go_into(self, folder: Path) -> None:
-        """Show another folder, whose first entry Enter takes next; or the name, to save there."""
+        """Shows another folder, whose first entry Enter takes next; or the name, to save there."""
         self._go(folder)
         if self._folder != folder:
             return
@@ -352,7 +349,7 @@ class Browser:
             self._choose(0, scroll=True)
 
     def _go_up(self) -> None:
-        """Show the parent folder, with the present one marked."""
+        """Shows the parent folder, with the present one marked."""
         before = self._folder
         self._go(before.parent)
         names = [entry.name for entry in self._entries]
@@ -366,7 +363,7 @@ class Browser:
         return absolute(name, self._folder)
 
     def _accept_name(self) -> list[str] | None:
-        """Take what the name's field says, or the marked entry that it begins to spell."""
+        """Takes what the name's field says, or the marked entry that it begins to spell."""
         path, marked = self._resolve(self._name), self._marked
         is_there = bool(self._name.strip()) and (is_folder(path) or is_file(path))
         if marked is not None and self._kind != "save" and not is_there:
@@ -374,7 +371,7 @@ class Browser:
         return self._accept(self._name)
 
     def _accept(self, typed: str) -> list[str] | None:
-        """Go to the folder that was typed, or take the file."""
+        """Goes to the folder that was typed, or takes the file."""
         if not typed.strip():
             return None
         path = self._resolve(typed)
@@ -415,7 +412,7 @@ class Browser:
         return ""
 
     def _refuse(self, problem: str) -> None:
-        """Show the problem and unmark the entry, or the same Enter would open that."""
+        """Shows the problem and deselects the entry, which the same Enter would open otherwise."""
         self._problem, self._chosen = problem, -1
 
     def _with_suffix(self, path: Path) -> Path:
@@ -427,7 +424,7 @@ class Browser:
         return path.with_name(path.name + patterns[0][1:])
 
     def _go(self, folder: Path) -> None:
-        """Show another folder; where it cannot be read, say so and stay."""
+        """Shows another folder; if it cannot be read, says so and stays."""
         try:
             entries = list_folder(folder, self._filters[self._filter][1])
         except (OSError, ValueError) as error:

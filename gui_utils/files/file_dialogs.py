@@ -42,7 +42,7 @@ def has_desktop_dialogs() -> bool:
 
 
 def show_folder(path: str | os.PathLike[str]) -> bool:
-    """Open a folder in the desktop's file manager; False where there is none."""
+    """Opens a folder in the desktop's file manager; False where there is none."""
     folder = str(Path(path).absolute())
     if sys.platform == "win32":
         os.startfile(folder)
@@ -80,7 +80,7 @@ class FileDialog:
         filters: Filters = (),
         default_path: str | os.PathLike[str] = "",
     ) -> None:
-        """Show the dialog; does nothing while one is open.
+        """Shows the dialog; does nothing while one is open.
 
         Args:
             kind: What to choose.
@@ -147,7 +147,7 @@ class FileDialog:
         return answer
 
     def cancel(self) -> None:
-        """Close the dialog without an answer."""
+        """Closes the dialog without an answer."""
         if self._dialog is not None:
             self._dialog.kill()
         self._dialog = None

@@ -110,7 +110,8 @@ class MeshView:
         self._buffers = [int(name) for name in gl.glGenBuffers(4)]
         self._framebuffers = [int(name) for name in gl.glGenFramebuffers(2)]
         self._renderbuffers = [int(name) for name in gl.glGenRenderbuffers(2)]
-        self._texture = int(gl.glGenTextures(1))
+        self.texture = int(gl.glGenTextures(1))
+        """OpenGL's name of the image that was drawn last."""
         with saved_state():
             gl.glBindVertexArray(self._vertex_array)
             self._program = _compile()
@@ -118,11 +119,6 @@ class MeshView:
             name: gl.glGetUniformLocation(self._program, name)
             for name in ("view_projection", "camera", "mode", "flat_color")
         }
-
-    @property
-    def texture(self) -> int:
-        """OpenGL's name of the image that was drawn last."""
-        return self._texture
 
     @property
     def triangles(self) -> int:
@@ -136,7 +132,7 @@ class MeshView:
         normals: np.ndarray,
         colors: np.ndarray | None = None,
     ) -> None:
-        """Upload a mesh: vertices and normals [V, 3], faces [F, 3] of indices, colours [V, 3].
+        """Uploads a mesh: vertices and normals [V, 3], faces [F, 3] of indices, colours [V, 3].
 
         Colours are uint8; None draws mode "colored" in grey. No faces empties the view. Raises
         `ValueError` for other shapes and for indices outside 0..V-1.
@@ -174,7 +170,7 @@ class MeshView:
         mode: Mode | str = "shaded",
         background: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0),
     ) -> imgui.ImTextureRef:
-        """Draw the mesh if anything changed, and return its image for Dear ImGui, upright.
+        """Draws the mesh if anything changed, and returns its image for Dear ImGui, upright.
 
         `view_projection` [4, 4] takes world points to OpenGL's clip space (y up, depth -w..w):
         `clip = view_projection @ [x, y, z, 1]`. `camera_position` [3] is in world space.
@@ -187,7 +183,7 @@ class MeshView:
         camera = tuple(float(x) for x in camera_position)
         wanted = (matrix.tobytes(), camera, width, height, mode, tuple(background))
         if wanted == self._drawn:
-            return imgui.ImTextureRef(self._texture)
+            return imgui.ImTextureRef(self.texture)
         with saved_state():
             if (width, height) != self._size:
                 self._resize(width, height)
@@ -209,7 +205,7 @@ class MeshView:
                 self._draw_triangles(mode, background)
             self._resolve(width, height)
         self._drawn = wanted
-        return imgui.ImTextureRef(self._texture)
+        return imgui.ImTextureRef(self.texture)
 
     def _draw_triangles(self, mode: str, background: tuple[float, float, float, float]) -> None:
         if mode != "wireframe":
@@ -233,7 +229,7 @@ class MeshView:
         gl.glDrawElements(gl.GL_TRIANGLES, self._count, gl.GL_UNSIGNED_INT, ctypes.c_void_p(0))
 
     def _resize(self, width: int, height: int) -> None:
-        gl.glBindTexture(gl.GL_TEXTURE_2D, self._texture)
+        gl.glBindTexture(gl.GL_TEXTURE_2D, self.texture)
         gl.glTexImage2D(
             gl.GL_TEXTURE_2D,
             0,
@@ -251,7 +247,7 @@ class MeshView:
             gl.glTexParameteri(gl.GL_TEXTURE_2D, axis, gl.GL_CLAMP_TO_EDGE)
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._framebuffers[1])
         gl.glFramebufferTexture2D(
-            gl.GL_FRAMEBUFFER, gl.GL_COLOR_ATTACHMENT0, gl.GL_TEXTURE_2D, self._texture, 0
+            gl.GL_FRAMEBUFFER, gl.GL_COLOR_ATTACHMENT0, gl.GL_TEXTURE_2D, self.texture, 0
         )
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._framebuffers[0])
         parts = (
@@ -279,7 +275,7 @@ class MeshView:
             return read_rgb(*self._size)
 
     def delete(self) -> None:
-        """Free it; further calls do nothing."""
+        """Frees it; further calls do nothing."""
         if not self._program:
             return
         gl.glDeleteProgram(self._program)
@@ -287,7 +283,7 @@ class MeshView:
         gl.glDeleteBuffers(4, self._buffers)
         gl.glDeleteFramebuffers(2, self._framebuffers)
         gl.glDeleteRenderbuffers(2, self._renderbuffers)
-        gl.glDeleteTextures([self._texture])
+        gl.glDeleteTextures([self.texture])
         self._program = 0
 
 

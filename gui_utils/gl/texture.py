@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 from imgui_bundle import imgui
 from OpenGL import GL as gl  # noqa: N811 - the usual name
+from PIL import Image
 
 Filter = Literal["linear", "nearest"]
 
@@ -36,8 +37,9 @@ class Texture:
         self.height = 0
         self._allocated = (0, 0, 0)
         self._for_quads = for_quads
-        self._name = int(gl.glGenTextures(1))
-        with _bound(self._name):
+        self.name = int(gl.glGenTextures(1))
+        """OpenGL's name of the image."""
+        with _bound(self.name):
             for axis in (gl.GL_TEXTURE_WRAP_S, gl.GL_TEXTURE_WRAP_T):
                 gl.glTexParameteri(gl.GL_TEXTURE_2D, axis, gl.GL_CLAMP_TO_EDGE)
             gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MAX_LEVEL, 0)
@@ -45,7 +47,7 @@ class Texture:
             gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR)
 
     def update(self, pixels: np.ndarray) -> None:
-        """Upload uint8 [H, W, 3 or 4], top row first; a strided array is copied first.
+        """Uploads uint8 [H, W, 3 or 4], top row first; a strided array is copied first.
 
         Raises `ValueError` for another type or shape.
         """
@@ -68,7 +70,7 @@ class Texture:
         internal, order = (
             (gl.GL_RGBA, gl.GL_BGRA) if self._for_quads else (_SIZED[channels], layout)
         )
-        with _bound(self._name):
+        with _bound(self.name):
             # Rows of odd widths do not start on 4 byte boundaries.
             gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
             gl.glPixelStorei(gl.GL_UNPACK_ROW_LENGTH, 0)
@@ -81,11 +83,11 @@ class Texture:
         self._allocated = (width, height, channels)
 
     def replace(self, x: int, y: int, pixels: np.ndarray) -> None:
-        """Upload a part, uint8 [h, w, 3], with its top left corner at a pixel of an image that
+        """Uploads a part, uint8 [h, w, 3], with its top left corner at a pixel of an image that
         has three channels and smooth pixels."""
         height, width = pixels.shape[:2]
         data = np.ascontiguousarray(pixels)
-        with _bound(self._name):
+        with _bound(self.name):
             gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
             gl.glPixelStorei(gl.GL_UNPACK_ROW_LENGTH, 0)
             gl.glTexSubImage2D(
@@ -94,20 +96,15 @@ class Texture:
             gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 4)
 
     @property
-    def name(self) -> int:
-        """OpenGL's name of the image."""
-        return self._name
-
-    @property
     def ref(self) -> imgui.ImTextureRef:
         """What `imgui.image` and `draw_list.add_image` take."""
-        return imgui.ImTextureRef(self._name)
+        return imgui.ImTextureRef(self.name)
 
     def delete(self) -> None:
-        """Free the image; further calls do nothing."""
-        if self._name:
-            gl.glDeleteTextures([self._name])
-            self._name = 0
+        """Frees the image; further calls do nothing."""
+        if self.name:
+            gl.glDeleteTextures([self.name])
+            self.name = 0
 
 
 def read_rgb(width: int, height: int) -> np.ndarray:
@@ -116,6 +113,14 @@ def read_rgb(width: int, height: int) -> np.ndarray:
     gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
     gl.glReadPixels(0, 0, width, height, gl.GL_RGB, gl.GL_UNSIGNED_BYTE, pixels)
     return pixels
+
+
+def enlarged(pixels: np.ndarray, side: int) -> np.ndarray:
+    """A picture uint8 [H, W, 3] at a larger `side`, its pixels as squares; 0 leaves it as it is."""
+    if not side:
+        return pixels
+    squares = Image.fromarray(pixels).resize((side, side), Image.Resampling.NEAREST)
+    return np.asarray(squares)
 
 
 class ShownPicture:
@@ -134,7 +139,7 @@ class ShownPicture:
         return self._texture.ref
 
     def delete(self) -> None:
-        """Free the GPU memory."""
+        """Frees the GPU memory."""
         if self._texture is not None:
             self._texture.delete()
 

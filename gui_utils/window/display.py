@@ -21,7 +21,7 @@ class DisplayError(RuntimeError):
 
 
 def init_glfw() -> None:
-    """Start GLFW. Raises :class:`DisplayError` without a display."""
+    """Starts GLFW. Raises `DisplayError` without a display."""
     glfw.set_error_callback(_log_glfw_error)
     if not glfw.init():
         raise DisplayError(_no_display_sentence())

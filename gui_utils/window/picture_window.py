@@ -67,28 +67,29 @@ class PictureWindow:
         ):
             glfw.window_hint(hint, value)
         no_monitor: Any = None
-        self._handle: Any = glfw.create_window(
+        self.handle: Any = glfw.create_window(
             *_WINDOWED, printable(title), no_monitor, parent.handle
         )
-        if not self._handle:
+        """GLFW's window."""
+        if not self.handle:
             raise RuntimeError("No second window can open on this display.")
         self._covered: monitors.Rect | None = None
         self.monitor = ""
         """Name of the monitor that it covers; empty while it is a window with a frame."""
         self.cover(monitor)
-        glfw.show_window(self._handle)
-        glfw.make_context_current(self._handle)
+        glfw.show_window(self.handle)
+        glfw.make_context_current(self.handle)
         try:
             # The first window waits for the display; a second wait would halve the rate.
             glfw.swap_interval(0)
             self._painter = QuadPainter()
         except RuntimeError:
-            glfw.destroy_window(self._handle)
+            glfw.destroy_window(self.handle)
             raise
         finally:
             glfw.make_context_current(parent.handle)
         # Asked for in each frame, it would wait for the display server to show the last one.
-        self._size = glfw.get_framebuffer_size(self._handle)
+        self._size = glfw.get_framebuffer_size(self.handle)
         actions = (
             self._on_key,
             self._on_character,
@@ -99,28 +100,28 @@ class PictureWindow:
         )
         self._callbacks = tuple(map(parent.as_callback, actions))
         key, character, button, close, refresh, resized = self._callbacks
-        glfw.set_key_callback(self._handle, key)
-        glfw.set_char_callback(self._handle, character)
-        glfw.set_mouse_button_callback(self._handle, button)
-        glfw.set_window_close_callback(self._handle, close)
-        glfw.set_window_refresh_callback(self._handle, refresh)
-        glfw.set_framebuffer_size_callback(self._handle, resized)
+        glfw.set_key_callback(self.handle, key)
+        glfw.set_char_callback(self.handle, character)
+        glfw.set_mouse_button_callback(self.handle, button)
+        glfw.set_window_close_callback(self.handle, close)
+        glfw.set_window_refresh_callback(self.handle, refresh)
+        glfw.set_framebuffer_size_callback(self.handle, resized)
 
     def cover(self, monitor: str) -> None:
         """Covers a monitor; without a monitor of that name it becomes a window with a frame."""
         found: Any = monitors.by_name(monitor)
         mode = monitors.mode_of(found) if found else None
         if mode is None:
-            if glfw.get_window_monitor(self._handle):
+            if glfw.get_window_monitor(self.handle):
                 no_monitor: Any = None
                 place = (64, 64, *_WINDOWED)
-                glfw.set_window_monitor(self._handle, no_monitor, *place, glfw.DONT_CARE)
-            glfw.set_input_mode(self._handle, glfw.CURSOR, glfw.CURSOR_NORMAL)
+                glfw.set_window_monitor(self.handle, no_monitor, *place, glfw.DONT_CARE)
+            glfw.set_input_mode(self.handle, glfw.CURSOR, glfw.CURSOR_NORMAL)
             self.monitor = ""
         else:
             size = (mode.size.width, mode.size.height)
-            glfw.set_window_monitor(self._handle, found, 0, 0, *size, mode.refresh_rate)
-            glfw.set_input_mode(self._handle, glfw.CURSOR, glfw.CURSOR_HIDDEN)
+            glfw.set_window_monitor(self.handle, found, 0, 0, *size, mode.refresh_rate)
+            glfw.set_input_mode(self.handle, glfw.CURSOR, glfw.CURSOR_HIDDEN)
             self.monitor = monitor
             self._covered = monitors.monitor_rect(found)
         self._exposed = True
@@ -136,11 +137,6 @@ class PictureWindow:
         """Width and height in pixels, at least 1."""
         width, height = self._size
         return max(width, 1), max(height, 1)
-
-    @property
-    def handle(self) -> Any:
-        """GLFW's window."""
-        return self._handle
 
     def show(self, quads: Sequence[Quad], ground: Color, version: object) -> bool:
         """Draws the images if that changes what is seen.
@@ -158,10 +154,10 @@ class PictureWindow:
         if wanted == self._shown and not self._exposed:
             return False
         self._shown, self._exposed = wanted, False
-        glfw.make_context_current(self._handle)
+        glfw.make_context_current(self.handle)
         try:
             self._draw(size)
-            glfw.swap_buffers(self._handle)
+            glfw.swap_buffers(self.handle)
         finally:
             glfw.make_context_current(self._parent.handle)
         return True
@@ -169,7 +165,7 @@ class PictureWindow:
     def read_pixels(self) -> np.ndarray:
         """What was shown last as uint8 [H, W, 3], top row first; it is drawn once more."""
         width, height = self.size
-        glfw.make_context_current(self._handle)
+        glfw.make_context_current(self.handle)
         try:
             self._draw((width, height))
             gl.glReadBuffer(gl.GL_BACK)
@@ -180,10 +176,10 @@ class PictureWindow:
 
     def close(self) -> None:
         """Destroys the window."""
-        glfw.make_context_current(self._handle)
+        glfw.make_context_current(self.handle)
         self._painter.delete()
         glfw.make_context_current(self._parent.handle)
-        glfw.destroy_window(self._handle)
+        glfw.destroy_window(self.handle)
 
     def _draw(self, size: tuple[int, int]) -> None:
         if self._shown is None:
@@ -217,7 +213,7 @@ class PictureWindow:
             self._pressed(-button, "")
 
     def _on_close(self, _: object) -> None:
-        glfw.set_window_should_close(self._handle, False)
+        glfw.set_window_should_close(self.handle, False)
         self.closed = True
         self._parent.wake()
 

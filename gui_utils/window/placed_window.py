@@ -11,6 +11,9 @@ from gui_utils import controls
 from gui_utils.window import monitors
 from gui_utils.window.display import can_place, create_window, init_glfw
 
+_LEAST = (200, 150)
+"""Smallest width and height, screen coordinates."""
+
 
 class PlacedWindow:
     """A window with an OpenGL 3.3 context, and where it stands.
@@ -26,13 +29,10 @@ class PlacedWindow:
         title: str,
         size: tuple[int, int] | None,
         position: tuple[int, int] | None,
-        min_size: tuple[int, int],
         *,
         maximized: bool,
         visible: bool,
-        vsync: bool,
     ) -> None:
-        self._vsync = vsync
         self._before_fullscreen: tuple[monitors.Rect, bool] | None = None
         self._covered: monitors.Rect | None = None
         init_glfw()
@@ -40,9 +40,9 @@ class PlacedWindow:
             title, monitors.limit_size(size or monitors.default_size()), visible, maximized
         )
         """GLFW's window, for calls that have no method here."""
-        self._place(position, min_size, maximized)
+        self._place(position, maximized)
         glfw.make_context_current(self.handle)
-        glfw.swap_interval(1 if vsync else 0)
+        glfw.swap_interval(1)
         self._normal: monitors.Rect = self._rect()
 
     @property
@@ -68,11 +68,11 @@ class PlacedWindow:
             if maximized:
                 glfw.maximize_window(self.handle)
         # Some drivers forget the swap interval when the window changes monitor.
-        glfw.swap_interval(1 if self._vsync else 0)
+        glfw.swap_interval(1)
         self._on_event()
 
     def follow_monitor(self) -> None:
-        """Cover the monitor again where a fullscreen window no longer does: it has another
+        """Covers the monitor again where a fullscreen window no longer does: it has another
         resolution or place, or was off for a while."""
         if not self.fullscreen:
             return
@@ -128,17 +128,15 @@ class PlacedWindow:
         return {"size": (width, height), "position": (left, top), "maximized": maximized}
 
     def set_title(self, title: str) -> None:
-        """Change the caption."""
+        """Changes the caption."""
         glfw.set_window_title(self.handle, controls.printable(title))
 
     def hide(self) -> None:
-        """Take the window off the screen, for example while the program shuts down."""
+        """Takes the window off the screen, for example while the program shuts down."""
         glfw.hide_window(self.handle)
 
-    def _place(
-        self, position: tuple[int, int] | None, min_size: tuple[int, int], maximized: bool
-    ) -> None:
-        glfw.set_window_size_limits(self.handle, *min_size, glfw.DONT_CARE, glfw.DONT_CARE)
+    def _place(self, position: tuple[int, int] | None, maximized: bool) -> None:
+        glfw.set_window_size_limits(self.handle, *_LEAST, glfw.DONT_CARE, glfw.DONT_CARE)
         size = glfw.get_window_size(self.handle)
         if position is not None and not monitors.on_screen(position, size):
             position = None

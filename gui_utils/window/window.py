@@ -47,8 +47,6 @@ class Window(PlacedWindow):
         maximized: Open maximized.
         theme: "dark" or "light".
         ui_scale: The user's factor on the monitor's scale, clamped to 0.5..3.
-        min_size: Smallest width and height in screen coordinates.
-        vsync: Wait for the display on each swap.
         visible: False keeps the window hidden (drawing and `read_pixels` work all the same).
         find_fonts: Gives paths of fonts that have some characters, which the interface's own fonts
             lack; called on another thread.
@@ -66,8 +64,6 @@ class Window(PlacedWindow):
         maximized: bool = False,
         theme: style.ThemeName = "dark",
         ui_scale: float = 1.0,
-        min_size: tuple[int, int] = (200, 150),
-        vsync: bool = True,
         visible: bool = True,
         find_fonts: FindFonts = lambda _: (),
     ) -> None:
@@ -98,15 +94,7 @@ class Window(PlacedWindow):
         self._glyphs = MissingGlyphs(find_fonts, self.wake)
 
         style.palette(theme)  # an unknown name must fail before anything opens
-        super().__init__(
-            title,
-            size,
-            position,
-            min_size,
-            maximized=maximized,
-            visible=visible,
-            vsync=vsync,
-        )
+        super().__init__(title, size, position, maximized=maximized, visible=visible)
         renderer = gl.glGetString(gl.GL_RENDERER)
         self.gl_renderer = renderer.decode(errors="replace") if renderer else "unknown"
         self._install_callbacks()
@@ -121,7 +109,7 @@ class Window(PlacedWindow):
             raise
 
     def begin_frame(self, timeout: float = 0.0) -> None:
-        """Begin a frame once something new may be seen, or `timeout` seconds have passed.
+        """Begins a frame once something new may be seen, or `timeout` seconds have passed.
 
         That is input, `wake` from another thread, and what controls asked for with
         `controls.request_frame` while the last frame was drawn. Keeps to `max_fps`. A frame that
@@ -148,7 +136,7 @@ class Window(PlacedWindow):
         controls.begin_frame()
 
     def wait(self, timeout: float) -> bool:
-        """Wait as `begin_frame` does, for work between two frames.
+        """Waits as `begin_frame` does, for work between two frames.
 
         Returns:
             Whether input or a control asks for a frame, which a mere `wake` does not.
@@ -158,7 +146,7 @@ class Window(PlacedWindow):
         return bool(self.frame_requests)
 
     def end_frame(self) -> None:
-        """Draw the frame and show it."""
+        """Draws the frame and shows it."""
         imgui.render()
         self._in_frame = False
         width, height = self.framebuffer_size
@@ -168,7 +156,7 @@ class Window(PlacedWindow):
         self.frame_times.append(time.perf_counter() - self._work_start)
 
     def fill(self, rect: tuple[float, float, float, float], color: int) -> None:
-        """Paint an opaque rectangle behind everything that this frame draws.
+        """Paints an opaque rectangle behind everything that this frame draws.
 
         Where the processor draws, this costs next to nothing, while the background of a Dear
         ImGui window blends a texture over each of its pixels. `rect` is left, top, right and
@@ -177,7 +165,7 @@ class Window(PlacedWindow):
         self._fills.append((rect, color))
 
     def paint(self, image: Texture, rect: Box, part: Box = (0.0, 0.0, 1.0, 1.0)) -> None:
-        """Paint a part of an opaque image behind what Dear ImGui draws in this frame.
+        """Paints a part of an opaque image behind what Dear ImGui draws in this frame.
 
         Where the processor draws, this takes a third of the time of `draw_list.add_image`. The
         image is made with `for_quads`; `rect` is in Dear ImGui units, `part` is 0..1.
@@ -208,7 +196,7 @@ class Window(PlacedWindow):
         return wanted
 
     def wake(self) -> None:
-        """Ask for one frame, ending a wait in `begin_frame` at once; for any thread."""
+        """Asks for one frame, ending a wait in `begin_frame` at once; for any thread."""
         self._woken = True
         if self._open:
             glfw.post_empty_event()
@@ -303,7 +291,7 @@ class Window(PlacedWindow):
         return content / (system or 1.0) * self._ui_scale
 
     def close(self) -> None:
-        """Destroy the window and its context; further calls do nothing."""
+        """Destroys the window and its context; further calls do nothing."""
         if not self._open:
             return
         self._open = False
@@ -343,7 +331,7 @@ class Window(PlacedWindow):
         self._apply_style()
 
     def _drop_frame(self) -> None:
-        """End a frame that an exception cut short, closing what it left open."""
+        """Ends a frame that an exception cut short, closing what it left open."""
         if not self._in_frame:
             return
         self._in_frame = False
@@ -378,8 +366,8 @@ class Window(PlacedWindow):
 
     def _wait(self, timeout: float) -> None:
         now = time.perf_counter()
-        # With vsync the buffer swap sets the pace, and aiming a little early misses no refresh.
-        interval = (0.9 if self._vsync else 1.0) / max(self.max_fps, 1.0)
+        # The buffer swap sets the pace, and aiming a little early misses no refresh.
+        interval = 0.9 / max(self.max_fps, 1.0)
         due = self._frame_start + interval
         end = now + timeout
         while True:
@@ -431,7 +419,7 @@ class Window(PlacedWindow):
             install(self.handle, callback)
 
     def as_callback(self, action: Callable[..., None]) -> Callable[..., None]:
-        """Wrap an action for GLFW, as no exception can pass through its C code.
+        """Wraps an action for GLFW, as no exception can pass through its C code.
 
         An exception is logged, and kept for the application in `callback_errors`.
         """

@@ -61,7 +61,7 @@ class Driver:
     """A window that draws `content` in one panel, and the hands that use it."""
 
     def __init__(self, **arguments: Any) -> None:
-        arguments = {"size": (420, 520), "position": (0, 0), "vsync": False, **arguments}
+        arguments = {"size": (420, 520), "position": (0, 0), **arguments}
         self.window = Window("Test", **arguments)
         self.window.max_fps = 500
         self.content: Callable[[], object] = lambda: None

@@ -268,7 +268,8 @@ class Gallery:
         state = self.state
         state.gesture = view_gestures.viewport_input("viewport", (size.x, size.y))
         state.yaw += state.gesture.orbit[0]
-        left, top, width, height = view_gestures.fit((size.x, size.y), 1.0)
+        side = min(size.x, size.y)
+        left, top, width, height = (size.x - side) / 2, (size.y - side) / 2, side, side
         view, projected = look_at(state.yaw, 3.0, 1.0)
         eye = -view[:3, :3].T @ view[:3, 3]
         background = style.rgba(style.palette().canvas)

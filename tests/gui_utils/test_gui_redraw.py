@@ -220,6 +220,7 @@ def test_a_tooltip_hides_no_notice(driver: Driver) -> None:
     with_tooltip = False
     driver.overlay = draw
     driver.until(lambda: not toasts.animating)
+    driver.frames()
     left, top, right, bottom = map(round, controls.rects["Toasts/The file is damaged."])
     before = driver.window.read_pixels()
     with_tooltip = True

@@ -16,7 +16,7 @@ from viz.app import palette, preferences, shortcuts
 from viz.app.commands import Commands
 from viz.app.control.control_menu import ControlMenu
 from viz.app.dialogs import Dialogs
-from viz.app.screen import Screen
+from viz.app.screen import Screen, regions
 from viz.app.stage.audience import Audience
 from viz.app.stage.virtual_camera import VirtualCamera
 from viz.app.worker_events import WorkerEvents
@@ -25,6 +25,7 @@ from viz.render.connection import WorkerConnection
 from viz.render.worker_host import Launch, in_process
 from viz.scheduling.step_times import StepTimes
 from viz.state import files
+from viz.state.named_files import settings_path
 from viz.state.types import SessionState
 from viz.worker_process import run as run_worker
 
@@ -72,7 +73,7 @@ class App:
         worker: WorkerConnection | None = None,
         kiosk: bool = False,
     ) -> None:
-        settings = settings or preferences.default_path()
+        settings = settings or settings_path()
         # Started first, as the worker takes longest to start: it does so while the window opens.
         worker = worker or WorkerConnection(launch or in_process(run_worker), device)
         try:
@@ -98,7 +99,12 @@ class App:
         self.dialogs = Dialogs(self.commands, builtin_dialogs)
         self._control_menu = ControlMenu(self.commands)
         self._virtual_camera: VirtualCamera | None = None
-        self._connect_control()
+        self.commands.control.connect(
+            self.window.wake,
+            lambda: palette.acts(self.commands),
+            lambda name: palette.press(self.commands, name),
+        )
+        self.commands.open_control()
         self._title = ""
         self._failure: Exception | None = None
         """Why the last frame failed, if the whole frame did."""
@@ -111,16 +117,6 @@ class App:
         self.commands.open_model(wanted)
         if kiosk:
             self.commands.start_kiosk()
-
-    def _connect_control(self) -> None:
-        """Connects inputs to commands, panels and the loop, and reopens those that were open."""
-        commands = self.commands
-        commands.control.connect(
-            self.window.wake,
-            lambda: palette.acts(commands),
-            lambda name: palette.press(commands, name),
-        )
-        commands.open_control()
 
     def _notify(
         self,
@@ -342,7 +338,8 @@ class App:
             commands.notice_reached = False
             self.toasts.reach()
         if commands.current_show is None:  # the speaker's strip has the last one
-            self._draw_notices(self.screen.toast_area)
+            # On the picture, so that they hide no controls.
+            self._draw_notices(regions(commands, self.audience.is_here).viewport)
         self._hide_pointer(now)
         if imgui.get_io().mouse_wheel:
             self._wheel_until = now + _WHEEL_SECONDS

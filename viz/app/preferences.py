@@ -12,7 +12,6 @@ from viz.exports.choices import ExportChoices
 from viz.state import settings
 from viz.state.files import write_beside
 from viz.state.interface import Interface
-from viz.state.named_files import settings_path
 from viz.state.settings import Range
 
 _MOST_RECENT = 10
@@ -115,11 +114,6 @@ class Preferences:
             if name in _KEPT:
                 setattr(interface, name, value)
         exports.restore(self.exports)
-
-
-def default_path() -> Path:
-    """Where the settings are kept."""
-    return settings_path()
 
 
 def load(path: Path) -> Preferences:

@@ -277,6 +277,11 @@ class ProgramCommands:
         """Tells the user that a file was saved."""
         self.notify("success", f"Saved {Path(path).name}.", str(path))
 
+    def tell_removed(self, model: ModelInfo) -> None:
+        """Tells the user that a model's file is gone."""
+        sentence = f"{model.name} was removed from the disk. It stays loaded until you quit."
+        self.notify("warning", sentence)
+
     def guarded(self, act: Callable[[], object]) -> None:
         """Runs an action whose failure the user can fix."""
         try:
@@ -361,6 +366,11 @@ class ProgramCommands:
         return (time.perf_counter() - since) * (1 - job.fraction) / job.fraction
 
     @property
+    def model_path(self) -> str:
+        """Path of the loaded model; empty for none and for the untrained one."""
+        return self.model.path if self.model else ""
+
+    @property
     def recent(self) -> Sequence[str]:
         """Paths of models opened before, newest first."""
         return self.preferences.recent
@@ -378,7 +388,7 @@ class ProgramCommands:
 
     def reload_model(self) -> None:
         """Reads the model's file again."""
-        self.worker.load(self.model.path if self.model else "")
+        self.worker.load(self.model_path)
 
     def cancel_job(self) -> None:
         """Stops the present job."""

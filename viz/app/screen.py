@@ -22,6 +22,7 @@ from viz.app.gallery.gallery_view import Gallery, gallery_edge
 from viz.app.live.camera_sign import CameraSign
 from viz.app.panels import sidebar
 from viz.app.portraits.photo_pane import PhotoPane
+from viz.app.shortcuts import explained
 from viz.app.stage import speaker
 from viz.app.stage.audience import Audience
 from viz.app.stage.kiosk import Kiosk
@@ -141,11 +142,6 @@ class Screen:
         self.camera_sign.close()
         self._layer_texture.delete()
         self._commands.small_pictures.close()
-
-    @property
-    def toast_area(self) -> Rect:
-        """The area for notices: on the picture, so that they hide no controls."""
-        return regions(self._commands, self._audience.is_here).viewport
 
     def draw(self) -> None:
         """Draws the window's content, with the newest picture in it."""
@@ -327,27 +323,22 @@ def _child(
 def draw_bar(commands: Commands) -> None:
     """The model at the left, the present job, and the most used actions at the right."""
     history = commands.history
-    buttons: list[tuple[str, str, Callable[[], None], bool]] = [
-        (icons.ICON_FA_FOLDER_OPEN, "Open (Ctrl+O)", commands.open_dialog, True),
-        (icons.ICON_FA_ROTATE_LEFT, "Undo (Ctrl+Z)", commands.undo, history.can_undo),
-        (icons.ICON_FA_ROTATE_RIGHT, "Redo (Ctrl+Shift+Z)", commands.redo, history.can_redo),
-        (icons.ICON_FA_CAMERA, "Save the picture (S)", lambda: commands.capture("picture"), True),
-        (icons.ICON_FA_EXPAND, "Fullscreen (F)", commands.toggle_fullscreen, True),
-        (
-            icons.ICON_FA_TABLE_CELLS,
-            "Gallery (G)",
-            commands.toggle_gallery,
-            commands.interface.sidebar_visible,
-        ),
-        (
-            icons.ICON_FA_TABLE_COLUMNS,
-            "Panels (Shift+H)",
-            commands.toggle_panels,
-            _has_room(imgui.get_main_viewport().size.x),
-        ),
-        (icons.ICON_FA_MAGNIFYING_GLASS, "Find (Ctrl+K)", commands.open_palette, True),
-        (icons.ICON_FA_CIRCLE_QUESTION, "All keys (?)", commands.open_help, True),
-    ]
+    beside, has_room = (
+        commands.interface.sidebar_visible,
+        _has_room(imgui.get_main_viewport().size.x),
+    )
+    save = functools.partial(commands.capture, "picture")
+    buttons: tuple[tuple[str, str, Callable[[], None], bool], ...] = (
+        (icons.ICON_FA_FOLDER_OPEN, "Open", commands.open_dialog, True),
+        (icons.ICON_FA_ROTATE_LEFT, "Undo", commands.undo, history.can_undo),
+        (icons.ICON_FA_ROTATE_RIGHT, "Redo", commands.redo, history.can_redo),
+        (icons.ICON_FA_CAMERA, "Save the picture", save, True),
+        (icons.ICON_FA_EXPAND, "Fullscreen", commands.toggle_fullscreen, True),
+        (icons.ICON_FA_TABLE_CELLS, "Gallery", commands.toggle_gallery, beside),
+        (icons.ICON_FA_TABLE_COLUMNS, "Panels", commands.toggle_panels, has_room),
+        (icons.ICON_FA_MAGNIFYING_GLASS, "Find", commands.open_palette, True),
+        (icons.ICON_FA_CIRCLE_QUESTION, "All keys", commands.open_help, True),
+    )
     left = imgui.get_cursor_pos()
     gap = imgui.get_style().item_spacing.x
     actions = len(buttons) * (imgui.get_frame_height() + gap) - gap
@@ -364,11 +355,10 @@ def draw_bar(commands: Commands) -> None:
         _status(commands, status)
     imgui.set_cursor_pos((left.x + room + gap, left.y))
     with controls.scope("Bar"):
-        for k, (icon, tooltip, act, enabled) in enumerate(buttons):
+        for k, (icon, name, act, enabled) in enumerate(buttons):
             if k:
                 imgui.same_line()
-            name = tooltip.split(" (")[0]
-            if controls.icon_button(icon, tooltip=tooltip, name=name, enabled=enabled):
+            if controls.icon_button(icon, tooltip=explained(act), name=name, enabled=enabled):
                 act()
 
 

@@ -111,11 +111,10 @@ class WorkerEvents:
         if info.path:
             commands.preferences.opened(info.path)
             commands.remember()
+            # Notes of the bundled model would be repeated at each start.
             told = info.path == files.default_checkpoint() or commands.current_show is not None
             for note in () if told else info.notes:
-                commands.notify(
-                    "info", note
-                )  # notes of the bundled model would be repeated each time
+                commands.notify("info", note)
 
     def _introduce(self, info: ModelInfo) -> None:
         """Starts with a person and a motion that the model's makers recommend, and with a camera
@@ -169,10 +168,7 @@ class WorkerEvents:
             return
         found = self._watch.look(now)
         if found == "gone":
-            sentence = (
-                f"{commands.model.name} was removed from the disk. It stays loaded until you quit."
-            )
-            commands.notify("warning", sentence)
+            commands.tell_removed(commands.model)
         elif found == "changed" and commands.interface.reload_on_change:
             commands.reload_model()
 

@@ -11,28 +11,24 @@ class History:
     """The states before and after the current one."""
 
     def __init__(self, state: SessionState) -> None:
-        self._present = state.snapshot()
+        self.present = state.snapshot()
+        """The state recorded last."""
         self._past: list[SessionState] = []
         self._future: list[SessionState] = []
-
-    @property
-    def present(self) -> SessionState:
-        """The state recorded last."""
-        return self._present
 
     def track(self, state: SessionState, busy: bool) -> None:
         """Records the current state. While `busy` (a drag, playback) nothing is recorded, so that a
         whole drag becomes one step."""
-        if busy or state == self._present:
+        if busy or state == self.present:
             return
-        self._past.append(self._present)
+        self._past.append(self.present)
         del self._past[:-_MOST_STEPS]
         self._future.clear()
-        self._present = state.snapshot()
+        self.present = state.snapshot()
 
     def amend(self, state: SessionState) -> None:
         """Replaces the current state without adding a step, for changes made by the program."""
-        self._present = state.snapshot()
+        self.present = state.snapshot()
 
     def undo(self) -> SessionState | None:
         """The state before, or None when there is none."""
@@ -58,6 +54,6 @@ class History:
     def _move(self, source: list[SessionState], target: list[SessionState]) -> SessionState | None:
         if not source:
             return None
-        target.append(self._present)
-        self._present = source.pop()
-        return self._present.snapshot()
+        target.append(self.present)
+        self.present = source.pop()
+        return self.present.snapshot()

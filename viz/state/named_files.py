@@ -143,11 +143,11 @@ def why_not(name: str) -> str:
     if is_remote(name):
         return "is on another machine"
     if not Path(name).is_absolute():
-        return "is not here"
+        return "was not found"
     problem = problem_of(name, LARGEST_MODEL)
     if not problem:
         return "was never opened here: open it yourself if you trust it"
-    return "is not here" if problem.startswith("no such file") else f"cannot be read: {problem}"
+    return "was not found" if problem.startswith("no such file") else f"cannot be read: {problem}"
 
 
 def neighbours(folder: Path) -> list[str]:

@@ -134,7 +134,8 @@ def setting(owner: type[Any], name: str) -> Setting:
     default = field.default
     if field.default_factory is not dataclasses.MISSING:
         default = field.default_factory()
-    paragraphs = _docstrings(_declarer(owner, name)).get(name, "").split("\n\n")
+    declarer = next(kind for kind in owner.__mro__ if name in inspect.get_annotations(kind))
+    paragraphs = _docstrings(declarer).get(name, "").split("\n\n")
     sentence, *rest = (" ".join(paragraph.split()) for paragraph in paragraphs)
     return Setting(
         name,
@@ -143,11 +144,6 @@ def setting(owner: type[Any], name: str) -> Setting:
         " ".join(rest),
         _range_of(hints(owner)[name]),
     )
-
-
-def _declarer(owner: type[Any], name: str) -> type[Any]:
-    """The class that declares a field: this one or one of its bases."""
-    return next(kind for kind in owner.__mro__ if name in inspect.get_annotations(kind))
 
 
 @functools.cache
@@ -315,7 +311,7 @@ def _in_words(message: str, kind: Any, plain: Any) -> str:
         more = f" of {expected['length']}" if expected["length"] else ""
         return f"{place} is {_shown(plain)}; it must be {wanted}{more}."
     if what.startswith("Invalid enum value"):
-        choices = typing.get_args(_bare(kind))
+        choices = typing.get_args(bare(kind))
         return f"{place} is {_shown(plain)}; choose {_choices(choices)}."
     missing = re.match(r"Object missing required field `(\w+)`", what)
     if missing:
@@ -325,15 +321,15 @@ def _in_words(message: str, kind: Any, plain: Any) -> str:
 
 def _step(kind: Any, name: str) -> Any:
     """The type of a field or, without a name, of a list's items."""
-    kind = _bare(kind)
+    kind = bare(kind)
     return hints(kind)[name] if name else typing.get_args(kind)[0]
 
 
-def _bare(kind: Any) -> Any:
+def bare(kind: Any) -> Any:
     """A type without `Annotated` and `| None`."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
-        return _bare(arguments[0])
+        return bare(arguments[0])
     if origin in (types.UnionType, typing.Union):
-        return _bare(_without_none(arguments))
+        return bare(_without_none(arguments))
     return kind

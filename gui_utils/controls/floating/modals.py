@@ -48,7 +48,7 @@ def modal(
 
 
 def key_help(rows: Sequence[tuple[str, str, str]]) -> bool:
-    """Show a list of keys over a dimmed window; False once it is closed. `rows` are group, keys
+    """Shows a list of keys over a dimmed window; False once it is closed. `rows` are group, keys
     ("Ctrl+S") and meaning; the rows of a group follow one another.
 
     Call it each frame while it is open. Escape, a click outside or the cross closes it.
@@ -83,7 +83,7 @@ def _key_help_header() -> bool:
 
 
 def _key_columns(groups: list[tuple[str, list[tuple[str, str, str]]]], columns: int) -> None:
-    """Draw one or two columns of about equal height, with the groups whole and in order."""
+    """Draws one or two columns of about equal height, with the groups whole and in order."""
     if not imgui.begin_table("##keys", columns, imgui.TableFlags_.pad_outer_x):
         return
     lines = [len(items) + 2 for _, items in groups]
@@ -134,7 +134,7 @@ def _cap_width(part: str) -> float:
 
 
 def draw_key_caps(keys: str) -> None:
-    """Draw the names of keys as key caps: "Ctrl+S" becomes two."""
+    """Draws the names of keys as key caps: "Ctrl+S" becomes two."""
     colors = style.palette()
     draw = imgui.get_window_draw_list()
     low = imgui.get_cursor_screen_pos()
@@ -165,7 +165,7 @@ def clicked_outside() -> bool:
 def confirm(
     title: str, sentence: str, choices: Sequence[str], *, default: str | None = None
 ) -> str | None:
-    """Ask a question over a dimmed window: the choice taken, None while there is none.
+    """Asks a question over a dimmed window: the choice taken, None while there is none.
 
     Call it each frame until it answers. Tab and Shift+Tab move between the choices, and no other
     key does, so that keys meant for the picture do not lead away from the default; Escape takes the
@@ -206,7 +206,7 @@ def confirm(
 
 
 def _choice_buttons(title: str, choices: Sequence[str], default: str) -> str | None:
-    """Draw the buttons at the right end, the first choice outermost; the choice taken."""
+    """Draws the buttons at the right end, the first choice outermost; the choice taken."""
     answer, focused = None, False
     keyboard.only_tab_moves()
     pad, gap = imgui.get_style().frame_padding.x, imgui.get_style().item_spacing.x

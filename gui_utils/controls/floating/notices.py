@@ -71,7 +71,7 @@ class Toast:
 
 
 class Toasts:
-    """Notices at the bottom right; call :meth:`draw` once per frame, after all else."""
+    """Notices at the bottom right; call `draw` once per frame, after all else."""
 
     def __init__(self) -> None:
         self._toasts: list[Toast] = []
@@ -97,7 +97,7 @@ class Toasts:
         timeout: float | None = None,
         buttons: Buttons = (),
     ) -> None:
-        """Show a notice. One that is on show already counts its repeats instead.
+        """Shows a notice. One that is on show already counts its repeats instead.
 
         Args:
             level: Gives its colour and icon.
@@ -124,11 +124,11 @@ class Toasts:
         del self._toasts[:-_MOST]
 
     def clear(self) -> None:
-        """Dismiss all."""
+        """Dismisses all."""
         self._toasts.clear()
 
     def reach(self) -> None:
-        """Put the focus ring on the newest notice's first button; Tab goes through the others,
+        """Puts the focus ring on the newest notice's first button; Tab goes through the others,
         and Escape goes back. The notice stays on show meanwhile."""
         if not self._toasts:
             return
@@ -149,7 +149,7 @@ class Toasts:
         return max(min((t.left - _FADE_SECONDS for t in self._toasts), default=math.inf), 0.0)
 
     def draw(self, area: tuple[float, float, float, float] | None = None) -> None:
-        """Draw the cards over everything, the newest at the bottom.
+        """Draws the cards over everything, the newest at the bottom.
 
         `area` is the left, top, right and bottom of where they may lie, so that they hide no
         controls; None takes the whole window.
@@ -181,7 +181,7 @@ class Toasts:
         self._reaching = False
 
     def _draw_card(self, toast: Toast, width: float) -> bool:
-        """Draw one card; whether it was dismissed."""
+        """Draws one card; whether it was dismissed."""
         colors = style.palette()
         tint = getattr(colors, toast.level)
         age = time.perf_counter() - toast.born
@@ -255,7 +255,7 @@ class Toasts:
         return done
 
     def _take_ring(self, toast: Toast) -> None:
-        """Put the focus ring on the last item if this notice should have it."""
+        """Puts the focus ring on the last item if this notice should have it."""
         if self._reaching and toast.number == self._reached:
             imgui.internal.focus_item()
             imgui.set_nav_cursor_visible(True)

@@ -87,8 +87,9 @@ def _word_score(word: str, name: Sequence[str], choice: Choice) -> float:
             return 4.0
         if about := _fit(word, _words(choice.about)):
             return 3.0 * about
-    text = f"{choice.name} {choice.group}".casefold()
-    return 1.0 if _scattered(word, text) else 0.0
+    letters = iter(f"{choice.name} {choice.group}".casefold())
+    scattered = all(letter in letters for letter in word)  # in this order, with gaps allowed
+    return 1.0 if scattered else 0.0
 
 
 def _fit(word: str, words: Sequence[str]) -> float:
@@ -113,12 +114,6 @@ def _begins(word: str, words: Sequence[str]) -> bool:
             if known.startswith(word[start:end])
         }
     return len(word) in reached
-
-
-def _scattered(word: str, text: str) -> bool:
-    """Whether the letters follow one another in a text, with gaps allowed."""
-    letters = iter(text)
-    return all(letter in letters for letter in word)
 
 
 class SearchList:

@@ -210,7 +210,7 @@ def test_a_session_brings_its_model(start: Start, model: Path, tmp_path: Path) -
     beside.unlink()
     desk.drop(path)
     desk.see_toast(
-        "The session's model elsewhere/small.safetensors is not here; the one shown stays."
+        "The session's model elsewhere/small.safetensors was not found; the one shown stays."
     )
     assert desk.commands.state.checkpoint == str(beside)
 

@@ -114,7 +114,7 @@ def test_a_kill_at_a_change_of_model_loses_no_more_than_the_change(
 def test_the_next_start_goes_on_where_it_was(start: Start, killed: Killed, tmp_path: Path) -> None:
     (newest, *_) = kept_in(tmp_path)
     desk = start()
-    desk.until(lambda: "Continue where it ended?/Go on" in controls.rects)
+    desk.until(lambda: "Continue the last session?/Go on" in controls.rects)
     assert Autosave(tmp_path / "sessions").find_crashed() is None, "no other window asks as well"
     desk.key("Return")
     desk.until(lambda: desk.commands.state.latent.seed == seed_in(newest))
@@ -130,7 +130,7 @@ def test_the_next_start_goes_on_where_it_was(start: Start, killed: Killed, tmp_p
 def test_who_does_not_go_on_is_not_asked_again(start: Start, tmp_path: Path) -> None:
     begun = seed_in(kept_in(tmp_path)[0])
     desk = start(panels=("Capture",), size=(900, 700))
-    desk.click("Continue where it ended?/Not now")
+    desk.click("Continue the last session?/Not now")
     desk.settle()
     assert desk.commands.state.latent == Latent()
     desk = start(panels=("Capture",), size=(900, 700))
@@ -144,7 +144,7 @@ def test_who_does_not_go_on_is_not_asked_again(start: Start, tmp_path: Path) -> 
 @pytest.mark.usefixtures("killed")
 def test_an_unanswered_question_is_asked_again(start: Start, tmp_path: Path) -> None:
     desk = start()
-    desk.until(lambda: "Continue where it ended?/Go on" in controls.rects)
+    desk.until(lambda: "Continue the last session?/Go on" in controls.rects)
     desk.window.close_requested = True
     desk.frames(2)
     assert desk.commands.quitting
@@ -209,7 +209,7 @@ def test_a_model_that_is_gone_leaves_the_session(start: Start, model: Path, tmp_
     desk.close()
     model.unlink()
     desk = start()
-    desk.see_toast(f"The session's model {model} is not here")
+    desk.see_toast(f"The session's model {model} was not found")
     desk.settle()
     assert desk.commands.state.latent.seed == seed
 

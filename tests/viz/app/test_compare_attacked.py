@@ -62,7 +62,7 @@ def test_files_that_go_and_change_and_memory_that_ends(
     assert np.array_equal(before[0], after[0])
     assert not np.array_equal(before[1], after[1])
     other.unlink()
-    desk.see_toast("second.safetensors is gone from the disk")
+    desk.see_toast("second.safetensors was removed from the disk")
     desk.key("r")
     both(desk)
 

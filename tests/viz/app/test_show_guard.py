@@ -283,7 +283,7 @@ def test_a_list_of_many_cues(desk: AppDriver) -> None:
 
     assert is_seen(1) and not is_seen(60)
     fields = controls.rects["Show/Name"]
-    assert desk.commands.cue_problem(gone) == "gone.safetensors is not here"
+    assert desk.commands.cue_problem(gone) == "gone.safetensors was not found"
     desk.key("F5")
     for number in (30, 60, 2):
         desk.commands.go_to_cue(number - 1)

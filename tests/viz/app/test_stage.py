@@ -264,12 +264,12 @@ def test_a_model_that_is_gone_leaves_the_picture(show: AppDriver) -> None:
     screen = begin(show)
     standing = show.commands.current_show
     assert standing is not None
-    assert standing.message == "Cue 2 cannot be shown: gone.safetensors is not here."
+    assert standing.message == "Cue 2 cannot be shown: gone.safetensors was not found."
     first = screen.read_pixels()
     show.key("Next")
     show.run_for(0.1)
     assert standing.word == "HELD"
-    assert standing.message == "Cue 2 cannot be shown: gone.safetensors is not here."
+    assert standing.message == "Cue 2 cannot be shown: gone.safetensors was not found."
     assert np.array_equal(screen.read_pixels(), first), "picture and caption are the first cue's"
     show.key("Next")
     arrive(show)

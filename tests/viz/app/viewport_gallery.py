@@ -183,7 +183,7 @@ class Scene:
     """A window with the viewport over the timeline, and the hands that use it."""
 
     def __init__(self, **arguments: Any) -> None:
-        arguments = {"size": (800, 560), "position": (0, 0), "vsync": False, **arguments}
+        arguments = {"size": (800, 560), "position": (0, 0), **arguments}
         self.window = Window("Viewport", **arguments)
         self.window.max_fps = 500
         self.commands = sample_commands()

@@ -235,7 +235,7 @@ class CompareCommands(ShowCommands):
             return  # another cue may need it
         self._asked_second, self.second_problem, self.second_details = path, "", ""
         if path and not Path(path).is_absolute():
-            self.second_problem = f"{path}, which the session compares with, is not here."
+            self.second_problem = f"{path}, which the session compares with, was not found."
             return
         if not path:
             self.second, self.figures = None, None
@@ -313,8 +313,7 @@ class CompareCommands(ShowCommands):
             return
         found = self._second_watch.look(now)
         if found == "gone":
-            sentence = f"{self.second.name} is gone from the disk. It stays loaded until you quit."
-            self.notify("warning", sentence)
+            self.tell_removed(self.second)
         elif found == "changed" and self.interface.reload_on_change:
             self._asked_second = ""
 

@@ -7,10 +7,9 @@ import math
 import numpy as np
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
-from PIL import Image
 
 from gui_utils.controls.registry import record_rect
-from gui_utils.gl.texture import Texture
+from gui_utils.gl.texture import Texture, enlarged
 from viz.app.commands import Commands
 from viz.app.viewport.overlays import Badge, Rect
 from viz.state.comparing.comparison import Figures
@@ -22,33 +21,27 @@ class DifferenceView:
     """The difference of two pictures on the GPU, updated only when something changes."""
 
     def __init__(self) -> None:
-        self._texture: Texture | None = None
+        self._texture = Texture()
         self._of: tuple[np.ndarray, ...] = ()
         self._how: tuple[str, float, int] = ("", 0.0, 0)
 
     def draw(self, tile: Rect, first: np.ndarray, second: np.ndarray, display: Display) -> None:
-        """Draw the difference of two pictures, uint8 [h, h, 3], into a square."""
+        """Draws the difference of two pictures, uint8 [h, h, 3], into a square."""
         side = round((tile[2] - tile[0]) * imgui.get_io().display_framebuffer_scale.x)
         how = display.difference, display.gain, side if display.nearest else 0
         same = len(self._of) == 2 and self._of[0] is first and self._of[1] is second
         if not same or self._how != how:
             picture = difference(first, second, display.difference, display.gain)
             self._of, self._how = (first, second), how
-            if display.nearest and side > picture.shape[0]:  # Dear ImGui would blend the pixels
-                squares = Image.fromarray(picture).resize((side, side), Image.Resampling.NEAREST)
-                picture = np.asarray(squares)
-            self._texture = self._texture or Texture()
-            self._texture.update(picture)
-        if self._texture is not None:
-            draw = imgui.get_window_draw_list()
-            draw.add_image(self._texture.ref, tile[:2], tile[2:])
-            record_rect("Difference", tile)
+            # Dear ImGui would blend the pixels.
+            squares = display.nearest and side > picture.shape[0]
+            self._texture.update(enlarged(picture, side if squares else 0))
+        imgui.get_window_draw_list().add_image(self._texture.ref, tile[:2], tile[2:])
+        record_rect("Difference", tile)
 
     def close(self) -> None:
-        """Free what is on the GPU."""
-        if self._texture is not None:
-            self._texture.delete()
-            self._texture, self._of = None, ()
+        """Frees the GPU memory."""
+        self._texture.delete()
 
 
 def model_labels(commands: Commands) -> tuple[str, str]:

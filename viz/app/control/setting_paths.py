@@ -8,14 +8,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from viz.state.interface import Interface
-from viz.state.settings import Range, Setting, hints, setting
+from viz.state.settings import Range, Setting, bare, hints, setting
 from viz.state.types import SessionState
 
 _INTERFACE = "interface"
@@ -40,18 +39,14 @@ class SettingPath:
 
     def read(self, state: SessionState, interface: Interface) -> Any:
         """Its value; None if the setting is left to the model."""
-        owner: Any = {"state": state, _INTERFACE: interface}
-        value = owner[_INTERFACE if self._steps[0] == _INTERFACE else "state"]
-        for step in self._steps[self._steps[0] == _INTERFACE :]:
-            value = getattr(value, step)
-        return value
+        return _part(self._steps, state, interface)
 
     def write(self, state: SessionState, interface: Interface, value: Any) -> None:
         """Sets it; the value must be allowed."""
-        if self._steps[0] == _INTERFACE:
-            setattr(interface, self._steps[1], value)
+        first, *rest = self._steps
+        if first == _INTERFACE:
+            setattr(interface, rest[0], value)
         else:
-            first, *rest = self._steps
             setattr(state, first, _with(getattr(state, first), rest, value))
 
     def allowed(self, value: float) -> Any:
@@ -94,7 +89,7 @@ class SettingPath:
     def is_of(self, owner: Any, name: str, state: SessionState, interface: Interface) -> bool:
         """Whether it is the setting `name` of an owner that is a part of the state, or the
         interface."""
-        above, _, last = self.name.rpartition(".")
+        *above, last = self._steps
         return last == name and _part(above, state, interface) is owner
 
     @functools.cached_property
@@ -122,7 +117,7 @@ def _paths(owner: type[Any], prefix: str) -> Iterator[SettingPath]:
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
             yield from _paths(hint, f"{name}.")
             continue
-        declared, kind = setting(owner, field.name), _value_type(hint)
+        declared, kind = setting(owner, field.name), bare(hint)
         if kind is bool and field.name not in _COMMANDED:
             yield SettingPath(name, "switch", declared)
         elif typing.get_origin(kind) is Literal:
@@ -131,28 +126,12 @@ def _paths(owner: type[Any], prefix: str) -> Iterator[SettingPath]:
             yield SettingPath(name, "number", declared, whole=kind is int)
 
 
-def _value_type(hint: Any) -> Any:
-    """The type of a single value, without its range and without None."""
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        rest = [kind for kind in typing.get_args(hint) if kind is not type(None)]
-        return _value_type(rest[0]) if len(rest) == 1 else None
-    if typing.get_origin(hint) is typing.Annotated:
-        return _value_type(typing.get_args(hint)[0])
-    return hint
-
-
 def path_of(owner: Any, name: str, state: SessionState, interface: Interface) -> SettingPath | None:
     """The setting `name` of a part of the state or the interface; None if it cannot be reached."""
     found = (p for p in setting_paths().values() if p.is_of(owner, name, state, interface))
     return next(found, None)
 
 
-def _part(name: str, state: SessionState, interface: Interface) -> Any:
-    if not name:
-        return state
-    if name == _INTERFACE:
-        return interface
-    part: Any = state
-    for step in name.split("."):
-        part = getattr(part, step)
-    return part
+def _part(steps: list[str], state: SessionState, interface: Interface) -> Any:
+    inside = steps[:1] == [_INTERFACE]
+    return functools.reduce(getattr, steps[inside:], interface if inside else state)

@@ -34,8 +34,8 @@ _NAMES: dict[DirectionKind, str] = {
 _REST_SECONDS = 2.0
 """Idle seconds after which the model's directions are searched for."""
 _AT_REST = (
-    "At the beginning of the clip every face is at rest, whatever its expression: the end of the "
-    "clip is shown now."
+    "At the beginning of the clip every face is at rest, whatever its expression, so the end of "
+    "the clip is shown instead."
 )
 _NUMPY = (("Directions of NumPy", ("*.npz", "*.npy")),)
 
@@ -244,7 +244,8 @@ class DirectionCommands(SessionFiles):
             loaded = direction_files.load_named(file, dims)
         else:
             vector = direction_files.load_vector(file, dims["person"])
-            loaded = [NamedDirection(_short(file.stem), "person", encoded(vector))]
+            name = file.stem if file.stem.isprintable() else "Loaded"
+            loaded = [NamedDirection(name, "person", encoded(vector))]
         self.direction_shelf.add(loaded)
         self._keep_shelf()
         self.interface.direction_kind = "named"
@@ -278,7 +279,3 @@ def _toggle(keys: list[str], key: str) -> None:
         keys.remove(key)
     else:
         keys.append(key)
-
-
-def _short(name: str) -> str:
-    return name if name.isprintable() else "Loaded"

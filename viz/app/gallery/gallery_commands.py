@@ -95,10 +95,6 @@ class GalleryCommands(SessionCommands):
                     self.thumbnails.put(requests[0], picture)
         return requests
 
-    def shows_code(self, code: Code) -> bool:
-        """Whether a person or a motion is the one shown."""
-        return code in (self.state.latent, self.state.motion)
-
     def take_code(self, code: Code) -> None:
         """Shows a person or a motion."""
         if isinstance(code, Latent):

@@ -20,7 +20,6 @@ from viz.app.panels.widgets import Button, button_row, counted
 from viz.scheduling.thumbnails import of_state
 from viz.state.kept import favourites
 from viz.state.kept.favourites import Code
-from viz.state.kept.seen import Seen
 
 PAGES: dict[GalleryPage, str] = {
     "people": "People",
@@ -102,11 +101,14 @@ class Gallery:
             caption = "" if interface.gallery_around else str(counted(code.seed))
             return _cell(commands, code, caption)
 
-        def press(number: int) -> None:
-            self._press(commands, commands.gallery_code(number))
-
-        captions = not interface.gallery_around
-        seen = self._grid(commands, self._count, cell, press, plays=motions, captions=captions)
+        seen = self._grid(
+            commands,
+            self._count,
+            cell,
+            lambda number: self._press(commands, commands.gallery_code(number)),
+            plays=motions,
+            captions=not interface.gallery_around,
+        )
         if seen.stop + _MORE // 2 > self._count:
             self._count += _MORE
         # Neighbouring rows are rendered next.
@@ -204,11 +206,7 @@ class Gallery:
                 model=entry.weights,
             )
 
-        def press(number: int) -> None:
-            entry: Seen = entries[number]
-            commands.take_seen(entry)
-
-        self._grid(commands, len(entries), cell, press)
+        self._grid(commands, len(entries), cell, lambda k: commands.take_seen(entries[k]))
 
     def _press(self, commands: Commands, code: Code) -> None:
         if star_pressed():
@@ -234,7 +232,8 @@ class Gallery:
         flags = imgui.ChildFlags_.nav_flattened
         name = f"##{commands.interface.gallery_page}"  # each page keeps its own scroll position
         about, self._about = self._about, ""
-        foot = _foot_height()
+        with style.font("body", style.SMALL_SIZE):  # two lines on the picture under the mouse
+            foot = 2 * imgui.get_text_line_height() + imgui.get_style().item_spacing.y
         imgui.begin_child(name, (available.x, max(available.y - foot, 1.0)), flags)
         if self._scrolls_up:
             self._scrolls_up = False
@@ -291,12 +290,6 @@ class Gallery:
             draw_cell(pictures, drawn, (low.x, low.y), size[0], plays=plays, explains=False)
 
 
-def _foot_height() -> float:
-    """Height of two lines of text on the picture under the mouse, Dear ImGui units."""
-    with style.font("body", style.SMALL_SIZE):
-        return 2 * imgui.get_text_line_height() + imgui.get_style().item_spacing.y
-
-
 def _places(commands: Commands) -> None:
     """Controls for where the people or motions of an endless page lie."""
     interface = commands.interface
@@ -318,7 +311,7 @@ def _cell(commands: Commands, code: Code, caption: str) -> Cell:
         caption,
         commands.pictures_of(code),
         f"{favourites.name_of(code)}. {_HOW}",
-        lit=commands.shows_code(code),
+        lit=code in (commands.state.latent, commands.state.motion),
         starred=commands.favourite_of(code) is not None,
         keeps=True,
     )

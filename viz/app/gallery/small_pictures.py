@@ -12,7 +12,7 @@ class SmallPictures:
 
     def __init__(self, thumbnails: Thumbnails) -> None:
         self.thumbnails = thumbnails
-        self._atlas: Atlas | None = None
+        self._atlas = Atlas()
 
     def image(
         self, request: RenderRequest, urgency: int = 0, model: str = "", *, asks: bool = True
@@ -20,14 +20,8 @@ class SmallPictures:
         """The picture of a request for Dear ImGui, valid in this frame; None until it has been
         rendered. The arguments are those of `Thumbnails.picture`."""
         pixels = self.thumbnails.picture(request, urgency, model, asks=asks)
-        if pixels is None:
-            return None
-        if self._atlas is None:
-            self._atlas = Atlas()
-        return self._atlas.image(pixels)
+        return None if pixels is None else self._atlas.image(pixels)
 
     def close(self) -> None:
         """Frees the GPU memory."""
-        if self._atlas is not None:
-            self._atlas.delete()
-            self._atlas = None
+        self._atlas.delete()

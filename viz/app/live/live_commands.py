@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from gui_utils import controls
-from gui_utils.files.file_dialogs import Filters
 from viz.app.live.camera_link import CameraLink, Serve
+from viz.app.portraits.track_commands import VIDEO_FILES
 from viz.app.sessions.session_files import SessionFiles
 from viz.camera_process import run
 from viz.exports import naming
@@ -41,10 +41,6 @@ from viz.state.types import RenderResult, SessionState
 
 PANEL = "Live"
 """Title of the panel; closing it closes the camera."""
-_VIDEOS: Filters = (
-    ("Videos", ("*.mp4", "*.mov", "*.mkv", "*.webm", "*.avi", "*.m4v", "*.mpg")),
-    ("All files", ("*",)),
-)
 _LEAST_RATE = 20.0
 """Target rate of previews, pictures per second."""
 _LEAST_SIDE = 1.0
@@ -90,7 +86,8 @@ class LiveCommands(SessionFiles):
     _looked_for_webcams = False
     camera_process: Serve = staticmethod(run)
     """The function that runs in the camera's process."""
-    _link: CameraLink | None = None
+    camera_link: CameraLink | None = None
+    """The process that reads the camera; None while there is none."""
     _last_saves: tuple[CameraLink, ...] = ()
     """Closed cameras whose recordings are still being saved."""
     _driven: Drive | None = None
@@ -116,14 +113,9 @@ class LiveCommands(SessionFiles):
             self.open_camera()
 
     @property
-    def camera_link(self) -> CameraLink | None:
-        """The process that reads the camera; None while there is none."""
-        return self._link
-
-    @property
     def camera_on(self) -> bool:
         """Whether the device is open, or about to be."""
-        return self._link is not None
+        return self.camera_link is not None
 
     @property
     def live_drives(self) -> bool:
@@ -150,7 +142,9 @@ class LiveCommands(SessionFiles):
 
     def live_video_dialog(self) -> None:
         """Opens a video in place of a webcam; it plays in real time, again and again."""
-        self._ask_for_file("open", "A video in place of a webcam", _VIDEOS, self.open_live_video)
+        self._ask_for_file(
+            "open", "A video in place of a webcam", VIDEO_FILES, self.open_live_video
+        )
 
     def open_live_video(self, path: str) -> None:
         """Opens a video in place of a webcam."""
@@ -188,18 +182,18 @@ class LiveCommands(SessionFiles):
         task = CameraTask(self.interface.live_source, self.interface.live_mirrored, mark)
         self._times, self._shown = deque(maxlen=64), deque(maxlen=256)
         self._sent = None
-        self._link = CameraLink(type(self).camera_process, task, self.shell.nudge)
+        self.camera_link = CameraLink(type(self).camera_process, task, self.shell.nudge)
 
     def close_camera(self) -> None:
         """Closes the camera and restores the motion from before. A recording is saved."""
         if self.live is not None and self.live.recording is not None:
             self.toggle_recording()
-        if self._link is not None and self.live is not None and self.live.saving:
-            self._link.send(CloseCamera())  # ending the process could cut the saving short
-            self._last_saves += (self._link,)
-        elif self._link is not None:
-            self._link.close()
-        self._link = self.live = None
+        if self.camera_link is not None and self.live is not None and self.live.saving:
+            self.camera_link.send(CloseCamera())  # ending the process could cut the saving short
+            self._last_saves += (self.camera_link,)
+        elif self.camera_link is not None:
+            self.camera_link.close()
+        self.camera_link = self.live = None
         self._let_go()
 
     def toggle_camera(self) -> None:
@@ -212,20 +206,20 @@ class LiveCommands(SessionFiles):
     def calibrate(self) -> None:
         """Takes your face now as the neutral one: look ahead with your mouth closed and press.
         Until then, the calmest face of the first seconds counts as neutral."""
-        if self.live is not None and self.live.seen is not None and self._link is not None:
-            self._link.send(Calibrate())
+        if self.live is not None and self.live.seen is not None and self.camera_link is not None:
+            self.camera_link.send(Calibrate())
             self.live.calibrated = True
 
     def toggle_recording(self) -> None:
         """Starts a recording, or ends it and saves it as a motion track."""
-        if self._link is None or self.live is None:
+        if self.camera_link is None or self.live is None:
             return
         if self.live.recording is None:
-            self._link.send(Record())
+            self.camera_link.send(Record())
             self.live.recording = time.perf_counter()
         else:
             path = naming.unused(Path(self.preferences.capture_folder) / f"live{TRACK_SUFFIX}")
-            self._link.send(SaveTrack(str(path)))
+            self.camera_link.send(SaveTrack(str(path)))
             self.live.recording, self.live.saving = None, True
 
     def follow_camera(self, now: float) -> bool:
@@ -255,13 +249,13 @@ class LiveCommands(SessionFiles):
             return
         if self.live.problem is not None:
             self._learn(self.live)
-        if self._link is None:
+        if self.camera_link is None:
             return  # it is being checked, or the model's faces are being learnt
         how = SetDriving(self.interface.live_strength, self.interface.live_smoothing)
         if how != self._sent:
-            self._link.send(how)
+            self.camera_link.send(how)
             self._sent = how
-        for event in self._link.poll():
+        for event in self.camera_link.poll():
             self._take_event(event)
 
     def _tell_last_saves(self) -> None:
@@ -351,8 +345,8 @@ class LiveCommands(SessionFiles):
         recent = [(at, lag) for at, lag in self._shown if now - at < _RATE_SECONDS]
         self.live.rate = (len(recent) - 1) / max(now - recent[0][0], 1e-3)
         self.live.lag = sum(lag for _, lag in recent) / len(recent)
-        if self._link is not None:
+        if self.camera_link is not None:
             takes = result.total_ms / 1000
             # Without a newer motion the renderer waits; otherwise it renders that now.
             waits = self.state.drive is not None and self.state.drive.code == code
-            self._link.send(Pace(now if waits else now + takes - _EARLY, takes))
+            self.camera_link.send(Pace(now if waits else now + takes - _EARLY, takes))

@@ -23,7 +23,6 @@ from viz.app.panels.widgets import (
     times,
     value_with_button,
 )
-from viz.state.interface import Interface
 from viz.state.person import Latent
 from viz.state.settings import setting
 from viz.state.types import ModelInfo, RenderResult, SessionState
@@ -42,7 +41,9 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     del result
     with disabled(commands.model is None):
         _seed(state, commands)
-        _recommended(state, commands)
+        seed = recommended(state.latent, "people", commands)
+        if seed is not None:
+            state.latent = Latent.at(seed, state.latent)
         _truncation(state, commands.model)
         heading("Style mixing")
         _mixing(state, commands.model)
@@ -63,7 +64,7 @@ def _seed(state: SessionState, commands: Commands) -> None:
         Button("Random", commands.random_person, icon=icons.ICON_FA_DICE),
         Button(
             "Animate",
-            partial(_toggle_animation, interface),
+            partial(setattr, interface, "animate_person", not interface.animate_person),
             "Lets the person wander over the pad; press again to stop.",
             icon=icons.ICON_FA_PAUSE if interface.animate_person else icons.ICON_FA_PLAY,
             enabled=interface.animate_person or not state.latent.ws_file,
@@ -78,29 +79,11 @@ def _blended(state: SessionState) -> None:
     others = state.latent.others
     if not (others or state.keyframes):  # a playing path has blends only now and then
         return
-    shares = [f"seed {counted(other.latent.seed)}: {other.share:.0%}" for other in others]
+    shares = ", ".join(f"seed {counted(o.latent.seed)}: {o.share:.0%}" for o in others)
+    about = "Shows this person alone. Between two keyframes of a path, their people blend."
     with controls.reserved(bool(others)) as shown:
-        if shown and _is_let_go(", ".join(shares)):
+        if shown and value_with_button("Blended with", shares, icons.ICON_FA_XMARK, about):
             state.latent = replace(state.latent, others=())
-
-
-def _is_let_go(shares: str) -> bool:
-    return value_with_button(
-        "On the way to",
-        shares,
-        icons.ICON_FA_XMARK,
-        "Shows this person alone; between two keyframes of a path, their people blend.",
-    )
-
-
-def _recommended(state: SessionState, commands: Commands) -> None:
-    seed = recommended(state.latent, "people", commands)
-    if seed is not None:
-        state.latent = Latent.at(seed, state.latent)
-
-
-def _toggle_animation(interface: Interface) -> None:
-    interface.animate_person = not interface.animate_person
 
 
 def _truncation(state: SessionState, model: ModelInfo | None) -> None:

@@ -10,7 +10,6 @@ from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.panels.setting_controls import choice, slider, toggle, vector
 from viz.app.panels.widgets import Button, button_row, disabled, heading
-from viz.state.interface import Interface
 from viz.state.types import CONDITIONINGS, Orbit, RenderResult, SessionState
 
 PRESETS: dict[str, tuple[float, float, str]] = {
@@ -30,13 +29,24 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     with disabled(commands.model is None):
         state.orbit = _orbit(state.orbit, commands.home)
         _circled(commands)
-        _clipboard(commands)
+        button_row(
+            Button("Copy", commands.copy_camera, icon=icons.ICON_FA_COPY),
+            Button("Paste", commands.paste_camera, icon=icons.ICON_FA_PASTE),
+            Button("Reset", commands.reset_camera, icon=icons.ICON_FA_ROTATE_LEFT),
+        )
+        button_row(Button("Frame the head", commands.frame_head, icon=icons.ICON_FA_EXPAND))
         heading("Presets")
         _presets(commands)
         heading("Orbit")
-        _auto_orbit(commands.interface)
+        interface = commands.interface
+        toggle("Auto-orbit", interface, "auto_orbit")
+        slider("Period", interface, "orbit_period")
+        slider("Yaw swing", interface, "orbit_yaw")
+        slider("Pitch swing", interface, "orbit_pitch")
         heading("Conditioning camera")
-        _conditioning(state, commands)
+        choice("Camera", state, "conditioning", CONDITIONINGS)
+        pin = icons.ICON_FA_THUMBTACK
+        button_row(Button("Set to this view", commands.set_conditioning, icon=pin))
 
 
 def _orbit(orbit: Orbit, home: Orbit) -> Orbit:
@@ -70,24 +80,3 @@ def _presets(commands: Commands) -> None:
     ]
     button_row(*buttons[:3])
     button_row(*buttons[3:])
-
-
-def _auto_orbit(interface: Interface) -> None:
-    toggle("Auto-orbit", interface, "auto_orbit")
-    slider("Period", interface, "orbit_period")
-    slider("Yaw swing", interface, "orbit_yaw")
-    slider("Pitch swing", interface, "orbit_pitch")
-
-
-def _conditioning(state: SessionState, commands: Commands) -> None:
-    choice("Camera", state, "conditioning", CONDITIONINGS)
-    button_row(Button("Set to this view", commands.set_conditioning, icon=icons.ICON_FA_THUMBTACK))
-
-
-def _clipboard(commands: Commands) -> None:
-    button_row(
-        Button("Copy", commands.copy_camera, icon=icons.ICON_FA_COPY),
-        Button("Paste", commands.paste_camera, icon=icons.ICON_FA_PASTE),
-        Button("Reset", commands.reset_camera, icon=icons.ICON_FA_ROTATE_LEFT),
-    )
-    button_row(Button("Frame the head", commands.frame_head, icon=icons.ICON_FA_EXPAND))

@@ -71,7 +71,7 @@ def _session(commands: Commands) -> None:
 
 
 def _open_earlier(commands: Commands) -> None:
-    if commands.earlier:
+    if commands.autosave.sessions():
         imgui.open_popup(_EARLIER)
     else:
         commands.notify("info", "No session has been saved automatically yet.")
@@ -80,7 +80,7 @@ def _open_earlier(commands: Commands) -> None:
 def _earlier_popup(commands: Commands) -> None:
     if not imgui.is_popup_open(_EARLIER):
         return
-    earlier = {str(kept.path): kept for kept in commands.earlier}
+    earlier = {str(kept.path): kept for kept in commands.autosave.sessions()}
     rows = [(path, kept.when, kept.about) for path, kept in earlier.items()]
     found = pick_from_popup(_EARLIER, rows)
     if found is not None:

@@ -124,7 +124,7 @@ def _mode(state: SessionState) -> None:
                 lit=True,
             )
         )
-    state.display = choice("As", state.display, "models", MODELS_MODES)
+    state.display = choice("Shown as", state.display, "models", MODELS_MODES)
     if state.display.models == "split":
         state.display = slider("Divider", state.display, "split")
 

@@ -23,7 +23,6 @@ _MOST_HEIGHT = 0.4
 _EDGE = 0.5
 _SPEED = 12.0
 """Distance to the list's ends at which a dragged row scrolls it, in rows, and rows a second."""
-_MOVES = ((imgui.Key.up_arrow, -1), (imgui.Key.down_arrow, 1))
 
 
 def draw(state: SessionState, commands: Commands) -> None:
@@ -69,8 +68,10 @@ def _rows(state: SessionState, commands: Commands) -> None:
             commands.move_cue(row, under)
             storage.set_int(dragged, under)
         _scroll_with_mouse(step)
-    elif acts.focused is not None:
-        _move_by_key(acts.focused, len(state.cues), commands)
+    elif acts.focused is not None and acts.steps:
+        place = min(max(acts.focused + acts.steps, 0), len(state.cues) - 1)
+        commands.move_cue(acts.focused, place)
+        registry.reach(f"Show/Cue {place + 1}")
 
 
 @dataclass
@@ -80,6 +81,7 @@ class _Acts:
     pressed: int | None = None
     activated: int | None = None
     focused: int | None = None
+    steps: int = 0
     held: bool = False
 
 
@@ -91,8 +93,8 @@ def _row(k: int, cue: Cue, is_shown: bool, commands: Commands, acts: _Acts) -> N
     registry.record(f"Cue {k + 1}")
     if imgui.is_item_activated():
         acts.activated = k
-    if imgui.is_item_focused() and keyboard.focus_ring():
-        acts.focused = k
+    if keyboard.has_focus_ring():
+        acts.focused, acts.steps = k, keyboard.row_steps()
     if pressed and (hovered or acts.focused == k):
         acts.pressed = k
     acts.held |= layout.held_by_mouse()
@@ -136,18 +138,6 @@ def _scroll_with_mouse(step: float) -> None:
         seconds = min(imgui.get_io().delta_time, 0.1)
         imgui.set_scroll_y(imgui.get_scroll_y() + way * _SPEED * step * seconds)
         controls.request_frame("dragged cue", 1 / 30)
-
-
-def _move_by_key(row: int, count: int, commands: Commands) -> None:
-    """Alt and an arrow key move the row that has the focus ring, which goes along."""
-    if not imgui.get_io().key_alt:
-        return
-    for key, step in _MOVES:
-        imgui.internal.set_key_owner(key, imgui.get_id("cues"))  # the ring would move as well
-        place = row + step
-        if imgui.is_key_pressed(key) and 0 <= place < count:
-            commands.move_cue(row, place)
-            registry.reach(f"Show/Cue {place + 1}")
 
 
 def _icon(cue: Cue) -> str:

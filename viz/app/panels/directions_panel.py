@@ -178,7 +178,7 @@ def _strip(commands: Commands, direction: Direction, here: Shift) -> float | Non
     present = commands.history.present  # not while dragging
     side, pressed = style.px(_PICTURE), None
     requests = step_pictures(present.latent, present.motion, here, direction.moves)
-    asks = not (commands.dragging or commands.scrubbing)  # the picture in the hand comes first
+    asks = not (commands.dragging or commands.scrubbing)  # what is dragged comes first
     for number, (amount, request) in enumerate(zip(PICTURED, requests, strict=True)):
         if number:
             imgui.same_line(0.0, style.px(2))

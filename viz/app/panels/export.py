@@ -70,7 +70,7 @@ def _what(choices: ExportChoices) -> None:
             choices.suffix,
             captions,
             default=suffixes[0],
-            tooltip="Kind of file, as its ending says.",
+            tooltip="Format of the file.",
         )
         choices.suffixes[choices.what] = suffix
 

@@ -157,7 +157,7 @@ def _look(look: Look, transparent: bool) -> Look:
     def about(index: int) -> str:
         if index == 0:
             return "Exports what the viewport shows, with its layout."
-        return f"{VIEWS[views[index - 1]]}. Several chosen views stand side by side."
+        return f"{VIEWS[views[index - 1]]}. Several views are shown side by side."
 
     clicked = cells("Views", names, lit, about, width=70)
     if clicked == 0:

@@ -62,7 +62,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         return
     _table(found)
     if commands.moment_is_old:
-        controls.hint("Of what was shown when they were measured: something has changed since.")
+        controls.hint("Measured on an earlier view: something has changed since.")
 
 
 def _progress(commands: Commands) -> None:

@@ -9,7 +9,6 @@ from viz.app.commands import Commands
 from viz.app.panels.seeds import blend_rows, recommended, seed_and_pad
 from viz.app.panels.setting_controls import slider, toggle
 from viz.app.panels.widgets import Button, button_row, disabled, driven_hint, heading
-from viz.state.interface import Interface
 from viz.state.person import Motion
 from viz.state.types import RenderResult, SessionState
 
@@ -29,7 +28,8 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
         heading("Blend")
         state.motion = blend_rows(state.motion)
         heading("Locks")
-        _locks(commands.interface)
+        toggle("Lock motion", commands.interface, "lock_motion")
+        toggle("Lock person", commands.interface, "lock_person")
 
 
 def _seed(state: SessionState, commands: Commands) -> None:
@@ -40,8 +40,3 @@ def _seed(state: SessionState, commands: Commands) -> None:
     state.motion = slider("Strength", state.motion, "strength")
     if state.latent.is_portrait:
         state.latent = slider("As in the photo", state.latent, "expression", default=1.0)
-
-
-def _locks(interface: Interface) -> None:
-    toggle("Lock motion", interface, "lock_motion")
-    toggle("Lock person", interface, "lock_person")

@@ -97,8 +97,8 @@ def _driving(state: SessionState, drive: Drive, commands: Commands) -> None:
     track = commands.track
     if track is None:
         controls.hint(
-            "The track's file is not here: the moment is shown as it was saved. Open the track to "
-            "play it."
+            "The track's file was not found: the moment is shown as it was saved. Open the track "
+            "to play it."
         )
     else:
         noun = "frame" if len(track) == 1 else "frames"

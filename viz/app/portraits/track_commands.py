@@ -22,7 +22,7 @@ from viz.state.person import PERSON_SUFFIX
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg")
 """Extensions of files that may be videos of a face."""
 _TRACKS: Filters = (("Motion tracks", (f"*{TRACK_SUFFIX}",)),)
-_VIDEOS: Filters = (
+VIDEO_FILES: Filters = (
     ("Videos", tuple(f"*{suffix}" for suffix in VIDEOS)),
     ("All files", ("*",)),
 )
@@ -141,7 +141,7 @@ class TrackCommands(PortraitCommands):
     def open_video_dialog(self) -> None:
         """Follows the face of a video and makes a motion track of it, which moves the person shown;
         dropping the video on the window does the same."""
-        self._ask_for_file("open", "Open a video of a face", _VIDEOS, self.open_video)
+        self._ask_for_file("open", "Open a video of a face", VIDEO_FILES, self.open_video)
 
     def open_video(self, path: str) -> None:
         """Follows the face of a video in the background; its motion track drives the person once it
@@ -190,7 +190,7 @@ class TrackCommands(PortraitCommands):
             take(film)
         else:
             title = f"Choose the video {track.source}, which the track was made of"
-            self._ask_for_file("open", title, _VIDEOS, take)
+            self._ask_for_file("open", title, VIDEO_FILES, take)
 
     def _ask_into_video(self, film: str) -> None:
         state = self.state.snapshot()

@@ -84,7 +84,7 @@ class SessionFiles(PathCommands):
 
     def _take_opened(self, opened: embedding.Opened) -> None:
         state = opened.state.snapshot()
-        state.checkpoint = self._shown_path  # until the other one is loaded, which may fail
+        state.checkpoint = self.model_path  # until the other one is loaded, which may fail
         self.is_new = False
         self.take_state(state)
 
@@ -103,7 +103,7 @@ class SessionFiles(PathCommands):
                 self.autosave.leave_crashed()
 
         self.question = Question(
-            "Continue where it ended?",
+            "Continue the last session?",
             f"The visualizer ended unexpectedly. {kept.when} it saved this session, which stays "
             f"among the earlier ones: {kept.about}.",
             ("Go on", "Not now"),
@@ -111,11 +111,6 @@ class SessionFiles(PathCommands):
             default="Go on",
         )
         return True
-
-    @property
-    def earlier(self) -> list[SavedSession]:
-        """Automatically saved sessions, newest first."""
-        return self.autosave.sessions()
 
     def resume(self, kept: SavedSession) -> None:
         """Shows an automatically saved session, with its file and its unsaved changes."""
@@ -155,10 +150,6 @@ class SessionFiles(PathCommands):
         self.origin, self._resumed = kept.origin, True
         self.seen.add(reversed(kept.seen))
         return opened
-
-    @property
-    def _shown_path(self) -> str:
-        return self.model.path if self.model else ""
 
     def bring_model(self, opened: embedding.Opened, path: str) -> None:
         """Loads the model of a session that came from `path`: the file that it names, or one with

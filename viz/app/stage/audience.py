@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeGuard
 
 import numpy as np
@@ -24,7 +25,7 @@ from viz.app.stage.board import Board
 from viz.app.stage.captions import Caption, ModelNames
 from viz.app.stage.virtual_camera import CameraScene
 from viz.state import layouts
-from viz.state.types import Cue, RenderResult, SessionState
+from viz.state.types import RenderResult, SessionState
 
 TITLE = "PV3D visualizer: audience"
 HERE, FRAMED = "here", "window"
@@ -50,11 +51,12 @@ class Audience:
         self._caption, self._model_names = Caption(), ModelNames()
         self._names: tuple[str, ...] = ()
         self._words = ("", "")
-        self._solid: Texture | None = None
+        self._solid = Texture()
         self._seen: RenderResult | None = None
         self._fade = (0.0, 0.0)
         """Clock time at which a fade began, and its seconds."""
-        self._screen: PictureWindow | None = None
+        self.screen: PictureWindow | None = None
+        """The audience's own window."""
         self._looked = 0.0
         self._entered_fullscreen = False
         self._awake = Awake()
@@ -63,12 +65,7 @@ class Audience:
     @property
     def is_here(self) -> bool:
         """Whether the audience sees the speaker's window, as there is no other."""
-        return self._commands.current_show is not None and self._screen is None
-
-    @property
-    def screen(self) -> PictureWindow | None:
-        """The audience's own window."""
-        return self._screen
+        return self._commands.current_show is not None and self.screen is None
 
     def update(self, now: float) -> None:
         """Updates the audience's picture for a frame of the show."""
@@ -79,12 +76,12 @@ class Audience:
         self._awake.hold()
         self._place_screen(now)
         self._take_picture(now)
-        if self._screen is not None:
-            size = self._screen.size
+        if self.screen is not None:
+            size = self.screen.size
             boards = (board.version for board in self._boards)
             version = (*boards, self._caption.version, self._model_names.version)
-            self._screen.show(self.quads(size, now, own=True), self.ground, version)
-        if self._fading(now):
+            self.screen.show(self.quads(size, now, own=True), self.ground, version)
+        if now - self._fade[0] < self._fade[1]:
             request_frame("fade", _FRAME)
 
     @property
@@ -140,8 +137,6 @@ class Audience:
 
     def _ground_image(self) -> int:
         """OpenGL name of a texture in the background colour."""
-        if self._solid is None:
-            self._solid = Texture()
         pixel = np.array(self.ground) * 255
         self._solid.update(pixel.astype(np.uint8).reshape(1, 1, 3))
         return self._solid.name
@@ -153,7 +148,7 @@ class Audience:
 
     def draw_small(self, place: Box, now: float) -> None:
         """Draws the audience's picture into a rectangle of the speaker's window."""
-        size = self._screen.size if self._screen else self._window.framebuffer_size
+        size = self.screen.size if self.screen else self._window.framebuffer_size
         left, top, right, bottom = place
         scale = min((right - left) / size[0], (bottom - top) / size[1])
         left += ((right - left) - scale * size[0]) / 2
@@ -191,13 +186,7 @@ class Audience:
             board.close()
         self._caption.close()
         self._model_names.close()
-        if self._solid is not None:
-            self._solid.delete()
-
-    # Inside -----------------------------------------------------------------------------------
-
-    def _fading(self, now: float) -> bool:
-        return now - self._fade[0] < self._fade[1]
+        self._solid.delete()
 
     def _take_picture(self, now: float) -> None:
         commands = self._commands
@@ -207,7 +196,8 @@ class Audience:
         begins = not waits and commands.is_up_to_date
         if show.holds and not begins:
             return
-        display, words = commands.state.display, _words(commands.state.cues[show.index])
+        cue = commands.state.cues[show.index]
+        display, words = commands.state.display, (cue.title, cue.line)
         self._names = _names(commands)
         if (display, words) == (self._boards[0].display, self._words) and result is self._seen:
             return
@@ -227,7 +217,7 @@ class Audience:
             return
         self._looked = now
         target = self._target()
-        if self._screen is not None and self._screen.closed:
+        if self.screen is not None and self.screen.closed:
             self._commands.interface.audience = HERE
             target = HERE
         if target == HERE:
@@ -239,14 +229,15 @@ class Audience:
             return
         self._leave_fullscreen()
         monitor = "" if target == FRAMED else target
-        if self._screen is None:
+        if self.screen is None:
+            press = partial(show_keys.press, self._commands)
             try:
-                self._screen = PictureWindow(self._window, TITLE, monitor, self._press)
+                self.screen = PictureWindow(self._window, TITLE, monitor, press)
             except RuntimeError as error:
                 self._commands.notify("error", str(error))
                 self._commands.interface.audience = HERE
-        elif self._screen.monitor != monitor or not self._screen.fits:
-            self._screen.cover(monitor)
+        elif self.screen.monitor != monitor or not self.screen.fits:
+            self.screen.cover(monitor)
 
     def _target(self) -> str:
         """Where the audience's picture goes now: a monitor's name, `HERE` or `FRAMED`."""
@@ -256,9 +247,6 @@ class Audience:
         own = self._window.monitor
         others = [name for name in there if name != own]
         return others[0] if others else HERE
-
-    def _press(self, key: int, character: str) -> None:
-        show_keys.press(self._commands, key, character)
 
     def _end(self) -> None:
         self._close_screen()
@@ -276,9 +264,9 @@ class Audience:
             self._window.fullscreen = False
 
     def _close_screen(self) -> None:
-        if self._screen is not None:
-            self._screen.close()
-            self._screen = None
+        if self.screen is not None:
+            self.screen.close()
+            self.screen = None
 
 
 def gaps(quads: Sequence[Quad], area: Box) -> list[Box]:
@@ -330,7 +318,3 @@ def _names(commands: Commands) -> tuple[str, ...]:
     if layouts.shows_difference(state.display):
         return (compare_view.difference_label(state.display, names),)
     return names
-
-
-def _words(cue: Cue) -> tuple[str, str]:
-    return cue.title, cue.line

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from gui_utils.gl.mesh_view import MeshView
 from gui_utils.gl.quads import Box, Quad
-from gui_utils.gl.texture import Texture
+from gui_utils.gl.texture import Texture, enlarged
 from viz.app.viewport.picture_view import mesh_ground, tile_places
 from viz.state.layouts import has_divider, inset_place, seen_pictures
 from viz.state.types import Display, MeshData, RenderResult, Shot
@@ -130,16 +129,13 @@ class Board:
         picture = self._pictures[index]
         if picture is None:
             picture = np.zeros((1, 1, 3), np.uint8)
-        enlarged = side if self.display.nearest and side > max(picture.shape[:2]) else 0
+        size = side if self.display.nearest and side > max(picture.shape[:2]) else 0
         key = index, own
         if key not in self._textures:
             self._textures[key] = Texture(for_quads=own)
-        if self._sides.get(key) != enlarged:
-            self._sides[key] = enlarged
-            if enlarged:
-                squares = Image.fromarray(picture).resize((side, side), Image.Resampling.NEAREST)
-                picture = np.asarray(squares)
-            self._textures[key].update(picture)
+        if self._sides.get(key) != size:
+            self._sides[key] = size
+            self._textures[key].update(enlarged(picture, size))
         return self._textures[key].name
 
     def _draw_mesh(self, index: int, side: int, mesh: MeshData) -> int:

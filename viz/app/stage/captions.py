@@ -15,7 +15,7 @@ class Caption:
     """Draws a title and a line below it; needs the window's OpenGL context."""
 
     def __init__(self) -> None:
-        self._texture: Texture | None = None
+        self._texture = Texture()
         self._drawn: tuple[object, ...] = ()
         self.version = 0
         """Grows whenever the image changes."""
@@ -34,8 +34,6 @@ class Caption:
         """The caption as an image for a screen of `size` pixels; None if it is empty."""
         if not (title.strip() or line.strip()):
             return None
-        if self._texture is None:
-            self._texture = Texture()
         wanted = (title, line, size)
         if wanted != self._drawn:
             self._texture.update(picture(title, line, size))
@@ -44,9 +42,8 @@ class Caption:
         return self._texture
 
     def close(self) -> None:
-        """Frees what lies on the GPU."""
-        if self._texture is not None:
-            self._texture.delete()
+        """Frees the GPU memory."""
+        self._texture.delete()
 
 
 class ModelNames:
@@ -55,7 +52,8 @@ class ModelNames:
 
     def __init__(self) -> None:
         self._names = Caption(), Caption()
-        self._line: Texture | None = None
+        self._line = Texture()
+        self._line.update(np.full((1, 1, 3), 255, np.uint8))
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -81,19 +79,13 @@ class ModelNames:
                 low = (start, top, start + image.width, top + image.height)
                 quads.append(Quad(image.name, low, see_through=True))
         if len(names) == len(places) == 2 and places[0][2] == places[1][0]:
-            quads.append(self._divider(places[1], height))
+            x, top, _, bottom = places[1]
+            half = max(round(LINE * height / 2), 1)
+            quads.append(Quad(self._line.name, (x - half, top, x + half, bottom)))
         return quads
 
-    def _divider(self, place: Box, height: int) -> Quad:
-        if self._line is None:
-            self._line = Texture()
-            self._line.update(np.full((1, 1, 3), 255, np.uint8))
-        half = max(round(LINE * height / 2), 1)
-        return Quad(self._line.name, (place[0] - half, place[1], place[0] + half, place[3]))
-
     def close(self) -> None:
-        """Frees what lies on the GPU."""
+        """Frees the GPU memory."""
         for name in self._names:
             name.close()
-        if self._line is not None:
-            self._line.delete()
+        self._line.delete()

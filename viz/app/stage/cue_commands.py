@@ -72,11 +72,10 @@ class CueCommands(SessionFiles):
             "wander": interface.animate_person,
         }
         moving = next((kind for kind, on in plays.items() if on), "nothing")
-        path = self.model.path if self.model else ""
-        checkpoint = "" if path == files.default_checkpoint() else path
+        bundled = self.model_path == files.default_checkpoint()
         cue = Cue.of(self.state, name=name, plays=moving)
         compare = self.state.compare and self.state.compare.unloaded
-        return replace(cue, checkpoint=checkpoint, compare=compare)
+        return replace(cue, checkpoint="" if bundled else self.model_path, compare=compare)
 
     @property
     def chosen_cue(self) -> Cue | None:
@@ -136,18 +135,14 @@ class CueCommands(SessionFiles):
         if now - self._looked >= _LOOK_SECONDS:
             self._missing.clear()
             self._looked = now
-        for name in _models_of(cue):
+        for name in filter(None, (cue.checkpoint, second_of(cue))):
             if name not in self._missing:
-                self._missing[name] = self._why_missing(name)
+                here = name == self.model_path or self._located(name)
+                why = f"{Path(name).name} {named_files.why_not(name)}"
+                self._missing[name] = "" if here else why
             if self._missing[name]:
                 return self._missing[name]
         return ""
-
-    def _why_missing(self, name: str) -> str:
-        here = name == (self.model.path if self.model else "")
-        if here or self._located(name):
-            return ""
-        return f"{Path(name).name} {named_files.why_not(name)}"
 
     def cue_problems(self) -> list[str]:
         """Sentences on the cues that cannot be shown, as models of theirs are not there."""
@@ -166,11 +161,6 @@ class CueCommands(SessionFiles):
         self._weights[self.model.path] = self.model.weights
         weights = self._weights.get(path, "another model")
         return self.small_pictures.image(small_picture(cue), model=weights)
-
-
-def _models_of(cue: Cue) -> list[str]:
-    """Names of the models that a cue shows, but for the bundled one."""
-    return [name for name in (cue.checkpoint, second_of(cue)) if name]
 
 
 def _cues(numbers: list[int]) -> str:

@@ -149,12 +149,6 @@ def _labelled(characters: str) -> list[ShowKey]:
     return [key for key in SHOW_KEYS if any(c in key.characters for c in characters.lower())]
 
 
-def _end_drag() -> None:
-    """Takes what is held out of the hand, without the movement of this frame."""
-    imgui.internal.clear_active_id()
-    imgui.get_current_context().deactivated_item_data.id_ = 0
-
-
 class MouseGuard:
     """Holds the mouse back during a show: in the speaker's window it changes what the audience sees
     only while Ctrl is held, and never while a cue arrives. While the audience's picture is held, as
@@ -172,7 +166,9 @@ class MouseGuard:
         comes, self._cue = cue != self._cue or not (show and show.stands), cue
         if show is None or comes:
             if show is not None and self._is_open and down:
-                _end_drag()
+                # Ends the drag without the movement of this frame.
+                imgui.internal.clear_active_id()
+                imgui.get_current_context().deactivated_item_data.id_ = 0
             self._is_open, self._takes_ctrl = show is None, False
             return
         # What was begun with Ctrl held may end without it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
@@ -14,6 +15,7 @@ from gui_utils.controls import style
 from gui_utils.controls.layout import ellipsis, ink
 from gui_utils.controls.registry import record_rect
 from viz.app.commands import Commands
+from viz.app.shortcuts import explained
 from viz.app.stage.audience import Audience
 from viz.app.stage.running_show import Show, clock_text
 from viz.state.types import Cue
@@ -55,7 +57,7 @@ def draw(commands: Commands, audience: Audience) -> None:
     _words(commands, show, room, buttons - style.px(4))
     _clock(commands, show, (left, low.y), right, now)
     imgui.set_cursor_screen_pos((left, buttons))
-    _buttons(commands, show, right - left)
+    _buttons(commands, show)
     controls.request_frame("clock of the talk", 1.0)
 
 
@@ -157,29 +159,20 @@ def _behind(cues: Sequence[Cue], show: Show) -> float | None:
     return sum(used[:-1]) - sum(planned[:-1]) + max(used[-1] - planned[-1], 0.0)
 
 
-def _buttons(commands: Commands, show: Show, room: float) -> None:
+def _buttons(commands: Commands, show: Show) -> None:
+    black = partial(commands.blank, "black")
+    end = explained(commands.escape_show, "Ends the show; its last view stays.")
     entries = (
-        (icons.ICON_FA_BACKWARD_STEP, "Previous cue (Page Up)", commands.previous_cue, False),
-        (icons.ICON_FA_FORWARD_STEP, "Next cue (Page Down)", commands.next_cue, False),
-        (
-            icons.ICON_FA_SQUARE,
-            "Black (B)",
-            lambda: commands.blank("black"),
-            show.blank == "black",
-        ),
-        (
-            icons.ICON_FA_SNOWFLAKE,
-            "Freeze the audience's picture (Z)",
-            commands.toggle_freeze,
-            show.frozen,
-        ),
-        (icons.ICON_FA_XMARK, "End the show (Esc twice)", commands.end_show, False),
+        (icons.ICON_FA_BACKWARD_STEP, "Previous cue", commands.previous_cue, False, ""),
+        (icons.ICON_FA_FORWARD_STEP, "Next cue", commands.next_cue, False, ""),
+        (icons.ICON_FA_SQUARE, "Black", black, show.blank == "black", "Black screen."),
+        (icons.ICON_FA_SNOWFLAKE, "Freeze", commands.toggle_freeze, show.frozen, ""),
+        (icons.ICON_FA_XMARK, "End the show", commands.end_show, False, end),
     )
     with controls.scope("Show"):
-        for k, (icon, tooltip, act, lit) in enumerate(entries):
+        for k, (icon, name, act, lit, about) in enumerate(entries):
             if k:
                 imgui.same_line()
-            name = tooltip.split(" (")[0]
-            if controls.icon_button(icon, tooltip=tooltip, name=name, active=lit):
+            if controls.icon_button(icon, tooltip=explained(act, about), name=name, active=lit):
                 show.message = ""
                 act()

@@ -110,26 +110,23 @@ class _Frames:
 
     def __init__(self, scene: CameraScene, last: _Frames | None = None) -> None:
         self.scene = scene
-        self._above, self._below = pictures(scene, SIZE), None
+        self._above = pictures(scene, SIZE)
+        self.below: Image.Image | None = None
+        """The scene that fades out."""
         if scene.before is not None:
             goes_on = last is not None and last.scene.fade == scene.fade
             known = last.below if last is not None and goes_on else None
-            self._below = known or pictures(scene.before, SIZE)
+            self.below = known or pictures(scene.before, SIZE)
         shown = any(words.strip() for words in scene.words)
         self._caption = Image.fromarray(picture(*scene.words, SIZE)) if shown else None
         self._whole: np.ndarray | None = None
 
-    @property
-    def below(self) -> Image.Image | None:
-        """The scene that fades out."""
-        return self._below
-
     def at(self, now: float) -> np.ndarray:
         """The frame at a clock time, uint8 [H, W, 3]."""
         begun, seconds = self.scene.fade
-        part = (now - begun) / seconds if self._below is not None and seconds > 0 else 1.0
-        if part < 1 and self._below is not None:
-            return self._with_caption(Image.blend(self._below, self._above, max(part, 0.0)))
+        part = (now - begun) / seconds if self.below is not None and seconds > 0 else 1.0
+        if part < 1 and self.below is not None:
+            return self._with_caption(Image.blend(self.below, self._above, max(part, 0.0)))
         if self._whole is None:
             self._whole = self._with_caption(self._above)
         return self._whole

@@ -59,7 +59,7 @@ class Track:
         middle: float,
         ready: Sequence[bool] = (),
     ) -> bool:
-        """Draw between the left and right of `span` around `middle`; returns whether it is
+        """Draws between the left and right of `span` around `middle`; returns whether it is
         scrubbed. The clip's clock runs forwards again after scrubbing; `ready` is as in
         `Timeline.draw`."""
         left, right = round(span[0]), round(span[1])
@@ -87,7 +87,9 @@ class Track:
         scale.flag(scale.x(state.playback.start), 1, foot, reach, starts)
         scale.flag(scale.x(state.playback.end), -1, foot, reach, ends)
         if hovered and not scrubbing:
-            _draw_ghost(scale, mouse)
+            t = _picked(scale, mouse)  # where a click would go
+            scale.line(scale.x(t))
+            _tell([_about(t), "Drag to scrub, Ctrl for whole frames."], t, scale)
         _draw_playhead(scale, state.t, hovered or scrubbing)
         return scrubbing
 
@@ -108,7 +110,7 @@ class Track:
 
 
 def _set_end(state: SessionState, side: Side, t: float) -> None:
-    """Move one end of the range; it stops short of the other."""
+    """Moves one end of the range; it stops short of the other."""
     range_ = state.playback
     if side == "start" and t != range_.start:
         state.playback = replace(range_, start=min(t, range_.end - _LEAST_RANGE))
@@ -195,13 +197,6 @@ def _draw_frames(scale: _Scale) -> None:
                 text = str(frame)
                 at = (x - imgui.calc_text_size(text).x / 2, scale.top - style.px(_RULER - 1))
                 draw.add_text((round(at[0]), round(at[1])), ink(colors.text_dim), text)
-
-
-def _draw_ghost(scale: _Scale, mouse: float) -> None:
-    """A mark where a click would go."""
-    t = _picked(scale, mouse)
-    scale.line(scale.x(t))
-    _tell([_about(t), "Drag to scrub, Ctrl for whole frames."], t, scale)
 
 
 def _draw_playhead(scale: _Scale, t: float, lit: bool) -> None:

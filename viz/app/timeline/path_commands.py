@@ -5,7 +5,6 @@ from __future__ import annotations
 from viz.app.sessions.session_commands import SessionCommands
 from viz.state.animation import clip_time, path_editing
 from viz.state.driving import driven
-from viz.state.types import Keyframe
 
 
 class PathCommands(SessionCommands):
@@ -78,22 +77,13 @@ class PathCommands(SessionCommands):
             return
 
         def bring() -> bool:
-            self._bring_back(view)
+            path_editing.pause(self.interface)
+            self.animator.stop_glide()
+            path_editing.take(self.state, view)
             return True
 
         sentence = "Going to the path replaced a view that is not a keyframe."
         self.notify("info", sentence, buttons=(("Bring it back", bring),))
-
-    def _bring_back(self, view: Keyframe) -> None:
-        path_editing.pause(self.interface)
-        self.animator.stop_glide()
-        state = self.state
-        state.latent, state.motion, state.t, state.orbit = (
-            view.latent,
-            view.motion,
-            view.t,
-            view.orbit,
-        )
 
     def update_keyframe(self) -> None:
         """Updates the keyframe under the path's playhead to what is shown."""

@@ -69,7 +69,7 @@ class PathLane:
         track: tuple[float, float],
         width: float,
     ) -> bool:
-        """Draw into `rect` (left, top, right, bottom). It is aligned with the clip's `track` below
+        """Draws into `rect` (left, top, right, bottom). It is aligned with the clip's `track` below
         if that fits; `width` is that of the time at its end, 0 for none.
 
         Returns:

@@ -117,7 +117,7 @@ class Timeline:
     def draw(
         self, state: SessionState, commands: Commands, clock: Clock, ready: Sequence[bool] = ()
     ) -> bool:
-        """Draw the bar across the content region, and the path's lane if there is room. `ready`
+        """Draws the bar across the content region, and the path's lane if there is room. `ready`
         says whether each frame's picture is cached at full quality; empty shows nothing of it.
 
         Returns:
@@ -193,7 +193,9 @@ class Timeline:
                 scrubbing = self._track.draw(state, clock, (left, right), middle, ready)
                 if scrubbing:
                     path_editing.pause(commands.interface)
-                    _let_clip_move(state)
+                    if state.drive is not None and state.drive.active and not state.drive.blend:
+                        # The track alone moved the person; now the clip does.
+                        state.drive = replace(state.drive, active=False)
             if readout:
                 self._readout(state, parts, (span[1] - readout, middle), readout)
         imgui.end_disabled()
@@ -290,12 +292,6 @@ class Timeline:
                 state.t = min(max(t, EXTENT[0]), EXTENT[1])
         if entered or imgui.is_item_deactivated():
             self._typed = None
-
-
-def _let_clip_move(state: SessionState) -> None:
-    """If only the motion track plays, dragging the clip makes the clip drive the person."""
-    if state.drive is not None and state.drive.active and not state.drive.blend:
-        state.drive = replace(state.drive, active=False)
 
 
 _TYPE_HINT = "Double click to type a time."

@@ -15,7 +15,7 @@ from viz.app.viewport.overlays import Rect, pill, pill_size, plate
 from viz.app.viewport.readings import Point, Reading, place_of, read
 from viz.state.types import PixelValues, Shot
 
-_WAITING = "Values appear with the full picture, at rest"
+_WAITING = "Values appear once the full picture is shown"
 _MESH = "A mesh has no pixels to read"
 _CLICK = 4.0
 """Longest movement of the pointer during a click, design pixels."""
@@ -52,15 +52,18 @@ class Inspector:
         self._pressed: tuple[float, float] | None = None
 
     def draw(self, area: Rect, sights: list[Sight], hovered: bool, commands: Commands) -> None:
-        """Draw the ruler and the values, and take clicks. Of `sights`, later ones lie on top;
+        """Draws the ruler and the values, and handles clicks. Of `sights`, later ones lie on top;
         `hovered` is whether the pointer is over the viewport and not over anything drawn on it."""
         self.reading = None
         if commands.interface.inspect == "off":
             return
         mouse = imgui.get_mouse_pos()
         at = (mouse.x, mouse.y)
-        sight = next((s for s in reversed(sights) if _holds(s.visible, at)), None)
-        sight = sight if hovered else None
+        sight = None
+        for other in sights if hovered else ():
+            left, top, right, bottom = other.visible
+            if left <= mouse.x < right and top <= mouse.y < bottom:
+                sight = other
         if sight is not None:
             self.reading = _read(sight, at)
             _draw_values(area, at, _rows(sight, self.reading), self.reading)
@@ -95,10 +98,6 @@ class Inspector:
         for sight in sights:
             if points and sight.picture is not None and commands.ruler_fits(sight.shot):
                 _draw_line(sight, points, commands.length_text(points))
-
-
-def _holds(rect: Rect, at: tuple[float, float]) -> bool:
-    return rect[0] <= at[0] < rect[2] and rect[1] <= at[1] < rect[3]
 
 
 def _read(sight: Sight, at: tuple[float, float]) -> Reading | None:

@@ -39,7 +39,7 @@ class PathOverlay:
         self._lines: list[np.ndarray] = []
 
     def draw(self, tile: Rect, state: SessionState, interface: Interface, camera: Camera) -> None:
-        """Draw over a picture of `camera`; nothing without keyframes or in a small picture."""
+        """Draws over a picture of `camera`; nothing without keyframes or in a small picture."""
         if not state.keyframes or tile[2] - tile[0] < style.px(120):
             return
         if state.keyframes is not self._keys or state.path != self._options:

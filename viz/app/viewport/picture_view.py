@@ -10,18 +10,18 @@ from itertools import zip_longest
 import numpy as np
 from imgui_bundle import icons_fontawesome_6 as icons
 from imgui_bundle import imgui
-from PIL import Image
 
 from gui_utils.controls import style
 from gui_utils.controls.registry import record_rect
 from gui_utils.controls.view_gestures import axis_gizmo, viewport_input
 from gui_utils.gl.mesh_view import MeshView
-from gui_utils.gl.texture import Texture
+from gui_utils.gl.texture import Texture, enlarged
 from gui_utils.window.window import Window
 from training.camera import Camera, wrapped
 from viz.app.commands import Commands
 from viz.app.comparing import compare_view
 from viz.app.comparing.compare_view import DifferenceView
+from viz.app.shortcuts import explained
 from viz.app.viewport import overlays
 from viz.app.viewport.camera_gestures import apply_gesture
 from viz.app.viewport.inspector import Inspector, Sight
@@ -116,7 +116,7 @@ class _Slot:
         legend: Legend | None,
         values: PixelValues | None,
     ) -> None:
-        """Store an answer; one with neither a picture nor a mesh changes nothing."""
+        """Stores an answer; one with neither a picture nor a mesh changes nothing."""
         if picture is None and mesh is None:
             return
         self.shot, self.is_full, self.values = shot, is_full, values
@@ -134,16 +134,12 @@ class _Slot:
         if self._texture is None:
             self._texture = Texture(for_quads=True)
         if self._uploaded != size:
-            pixels = self.picture
-            if size:
-                enlarged = Image.fromarray(pixels).resize((size, size), Image.Resampling.NEAREST)
-                pixels = np.asarray(enlarged)
-            self._texture.update(pixels)
+            self._texture.update(enlarged(self.picture, size))
             self._uploaded = size
         return self._texture
 
     def delete(self) -> None:
-        """Free the GPU memory."""
+        """Frees the GPU memory."""
         if self._texture is not None:
             self._texture.delete()
 
@@ -182,7 +178,7 @@ class Viewport:
         """Clock time since which only previews have been shown, without input from the user."""
 
     def show(self, result: RenderResult) -> None:
-        """Take a result's pictures and meshes; a shot that has neither keeps its earlier ones."""
+        """Takes a result's pictures and meshes; a shot that has neither keeps its earlier ones."""
         shots = result.request.shots
         while len(self._slots) < len(shots):
             self._slots.append(_Slot())
@@ -197,7 +193,7 @@ class Viewport:
         self._request = result.request
 
     def draw(self, state: SessionState, commands: Commands) -> bool:
-        """Fill the current window's content region; the mouse moves `state.orbit`.
+        """Fills the current window's content region; the mouse moves `state.orbit`.
 
         Returns:
             Whether a drag is under way, during which cheaper pictures suffice.
@@ -233,7 +229,7 @@ class Viewport:
         return gesture.active or held
 
     def close(self) -> None:
-        """Free the GPU memory."""
+        """Frees the GPU memory."""
         for slot in self._slots:
             slot.delete()
         self._difference.close()
@@ -273,7 +269,10 @@ class Viewport:
             if not (has_inset and index == 0):  # the inset's area
                 _draw_legend(index, tile, slot, 0.0 if index else kept)
         if state.display.layout == "models" and state.compare is None:
-            _offer_second(tiles[0], commands)
+            label = "Open a second model to compare##Offer"
+            about = explained(commands.compare_dialog)
+            if overlays.top_button(tiles[0], label, icons.ICON_FA_SCALE_BALANCED, about):
+                commands.compare_dialog()
         return False
 
     def _draw_difference(
@@ -436,13 +435,6 @@ class Viewport:
             self._previews_since = now
         since = self._previews_since
         return since is not None and now - since > _LASTING
-
-
-def _offer_second(tile: Rect, commands: Commands) -> None:
-    label = "Open a second model to compare##Offer"
-    about = "Shows another checkpoint beside this one, with the same codes, time and camera."
-    if overlays.top_button(tile, label, icons.ICON_FA_SCALE_BALANCED, about):
-        commands.compare_dialog()
 
 
 def _places(area: Rect, state: SessionState) -> list[Rect]:

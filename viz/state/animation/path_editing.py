@@ -23,6 +23,12 @@ def key_of(state: SessionState, seconds: float) -> Keyframe:
     return Keyframe(seconds, state.latent, state.motion, state.t, state.orbit)
 
 
+def take(state: SessionState, view: SessionState | Keyframe) -> None:
+    """Shows a view: its person, motion, time and camera."""
+    for name in ("latent", "motion", "t", "orbit"):
+        setattr(state, name, getattr(view, name))
+
+
 def index_at(state: SessionState, seconds: float) -> int | None:
     """The key at a time, the last of several; None where there is none."""
     found = [k for k, key in enumerate(state.keyframes) if abs(key.time - seconds) < _SAME]
@@ -51,13 +57,8 @@ def show(state: SessionState, interface: Interface, seconds: float) -> None:
         interface.unkeyed = key_of(state, 0.0)
     interface.path_time = max(seconds, 0.0)
     there = camera_path.state_at(state, interface.path_time)
-    state.latent, state.motion, state.t, state.orbit, state.drive = (
-        there.latent,
-        there.motion,
-        there.t,
-        there.orbit,
-        there.drive,
-    )
+    take(state, there)
+    state.drive = there.drive
     interface.path_view = key_of(state, 0.0)
 
 

@@ -115,14 +115,11 @@ def _clauses(state: SessionState, first: ModelInfo, second: ModelInfo) -> Iterat
         if len(kept.motion.shifts) < len(shot.motion.shifts):
             yield "directions of the motion code"
     if first.conditioned != second.conditioned:
-        yield f"the conditioning camera, which the {_which(first)} model does not take"
+        which = "second" if first.conditioned else "first"
+        yield f"the conditioning camera, which the {which} model does not take"
     if first.image_resolution != second.image_resolution:
         side = min(first.image_resolution, second.image_resolution)
         yield f"the resolution ({_sides(first, second)}: pictures are compared at {side} px)"
-
-
-def _which(first: ModelInfo) -> str:
-    return "second" if first.conditioned else "first"
 
 
 def _sides(first: ModelInfo, second: ModelInfo) -> str:

@@ -36,7 +36,7 @@ _WHOLE = ("rest", "controls")
 
 @dataclass(frozen=True, eq=False)
 class MotionTrack:
-    """How a face moves in F frames of a film. It holds no pictures."""
+    """How a face moves in F frames of a video. It holds no pictures."""
 
     codes: np.ndarray
     """Motion codes for t = 1, float32 [F, motion_dim]; the driver's resting face has the code
@@ -46,7 +46,7 @@ class MotionTrack:
     cameras: np.ndarray
     """Smoothed yaw and pitch in degrees, as in `Camera.orbit`, float32 [F, 2]."""
     crops: np.ndarray
-    """Smoothed crops in the film's pixels: centre x and y, side, and degrees clockwise, float32
+    """Smoothed crops in the video's pixels: centre x and y, side, and degrees clockwise, float32
     [F, 4]."""
     points: np.ndarray
     """468 landmarks and 10 points of the irises as they were found, in crop sides from 0 to 1,
@@ -63,13 +63,13 @@ class MotionTrack:
     fps: float
     """Frames a second."""
     size: tuple[int, int]
-    """Width and height of the film's frames in pixels."""
+    """Width and height of the video's frames in pixels."""
     source: str
-    """Name of the film's file, without its folder."""
+    """Name of the video's file, without its folder."""
     first: int
-    """Number of the track's first frame in the film."""
+    """Number of the track's first frame in the video."""
     weights: str
-    """Mark of the generator whose codes these are, see `training.checkpoint.weights_mark`."""
+    """Fingerprint of the generator whose codes these are, see `training.checkpoint.weights_mark`."""
 
     def __len__(self) -> int:
         return len(self.codes)

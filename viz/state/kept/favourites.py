@@ -19,7 +19,7 @@ class Favourite:
     """A person or a motion with a name; one of the two is None."""
 
     name: str = ""
-    """Empty for one that tells what it is; see `title`."""
+    """Empty for one named after its content; see `title`."""
     latent: Latent | None = None
     motion: Motion | None = None
 
@@ -30,7 +30,7 @@ class Favourite:
 
     @property
     def code(self) -> Code | None:
-        """What it keeps; None for one that keeps nothing, as only a damaged file has it."""
+        """What it keeps; None for an empty one, as found only in damaged files."""
         return self.latent or self.motion
 
     @property

@@ -1,4 +1,4 @@
-"""What was looked at: people and motions whose full picture stood for a moment."""
+"""What was looked at: people and motions whose full picture was shown for a moment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from viz.state.types import ClipTime, Orbit, SessionState
 
 MOST_SEEN = 200
 SECONDS = 1.0
-"""How long a full picture stands before it counts as looked at."""
+"""How long a full picture must be shown to count as looked at."""
 
 
 @dataclass(frozen=True)
