@@ -69,7 +69,8 @@ class MotionTrack:
     first: int
     """Number of the track's first frame in the video."""
     weights: str
-    """Fingerprint of the generator whose codes these are, see `training.checkpoint.weights_mark`."""
+    """Fingerprint of the generator whose codes these are; see
+    `training.checkpoint.weights_mark`."""
 
     def __len__(self) -> int:
         return len(self.codes)
