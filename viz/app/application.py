@@ -241,6 +241,7 @@ class App:
         self.commands.close_camera()
         self.window.hide()  # the worker may take a moment to finish its current step
         self.commands.worker.close()
+        self.commands.finish_recordings()
         self.commands.guarded(self.commands.control.save)
         self.commands.control.close()
         self._close_virtual_camera()

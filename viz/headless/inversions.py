@@ -21,7 +21,7 @@ from viz.state import files, named_files, settings
 from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.errors import UserError
 from viz.state.jobs import finish
-from viz.state.person import PERSON_SUFFIX, UNFINISHED_SUFFIX
+from viz.state.person import PERSON_SUFFIX, unfinished
 
 
 def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = False) -> bool:
@@ -51,8 +51,7 @@ def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = F
             all_made = False
             print(f"{photo} cannot be read: {problem}.", file=sys.stderr)
             continue
-        unfinished = path.with_suffix(UNFINISHED_SUFFIX).exists()
-        if options.overwrite or unfinished or not path.exists():
+        if options.overwrite or unfinished(path).exists() or not path.exists():
             waiting.append((photo, path))
         elif show:
             print(f"{path} already exists: add --overwrite to make it again.")
@@ -114,7 +113,7 @@ def _make(
     try:
         shown(steps, photo.name, show)
     except KeyboardInterrupt:
-        if path.with_suffix(UNFINISHED_SUFFIX).exists():
+        if unfinished(path).exists():
             print("Stopped. Run the same command again to continue.", file=sys.stderr)
         raise
 

@@ -35,7 +35,7 @@ from viz.render.person_file import PersonFile
 from viz.state.driving import driven
 from viz.state.errors import UserError
 from viz.state.jobs import Report, ReportingSteps
-from viz.state.person import UNFINISHED_SUFFIX
+from viz.state.person import unfinished
 
 _KEEP_SECONDS = 60.0
 """Seconds between saved states, in case the process ends."""
@@ -153,7 +153,7 @@ def _made(
         "weights": mark,
         "options": msgspec.json.encode(options).decode(),
     }
-    state_path = path.with_suffix(UNFINISHED_SUFFIX)
+    state_path = unfinished(path)
     points = np.stack([photo.landmarks for photo in photos])
     state, points = _kept(state_path, about, points)
     if state is None and path.exists() and not anew:

@@ -12,7 +12,7 @@ from viz.portrait.face_marks import Box, Point
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.tracks.track_options import TrackOptions
 from viz.state.jobs import Job, ReportingSteps
-from viz.state.person import UNFINISHED_SUFFIX
+from viz.state.person import unfinished
 from viz.state.types import SessionState
 
 
@@ -24,7 +24,7 @@ class ResumableJob(Job):
 
     @property
     def can_resume(self) -> bool:
-        return Path(self.path).with_suffix(UNFINISHED_SUFFIX).is_file()
+        return unfinished(Path(self.path)).is_file()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -16,13 +17,17 @@ LAST_SEED = 2**32 - 1
 """The greatest seed."""
 PERSON_SUFFIX = ".person"
 """Ending of person files; see `viz.render.person_file`."""
-UNFINISHED_SUFFIX = ".unfinished"
-"""Ending of the file beside an unfinished person file, from which it resumes."""
 SEEDS_A_ROW = 100
 """Layout of the pads: one place to the right is the next seed, one up is this many seeds on."""
 
 Seed = Annotated[int, Range(0, LAST_SEED)]
 PadPlace = Annotated[float, Range(-(10**10), 10**10)]
+
+
+def unfinished(path: Path) -> Path:
+    """The file beside an unfinished person file or motion track, from which it resumes:
+    NAME.person.unfinished or NAME.track.unfinished."""
+    return path.with_name(f"{path.name}.unfinished")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from viz.portrait.inversion.inverting import Inversion
 from viz.render import person_file
 from viz.render.worker_host import in_process
 from viz.state import session
-from viz.state.person import UNFINISHED_SUFFIX, Latent
+from viz.state.person import Latent, unfinished
 from viz.worker_process import run
 
 display, model, start = app_driver.display, app_driver.model, app_driver.start
@@ -147,7 +147,7 @@ def test_what_the_command_left_unfinished_goes_on(desk, photo, model, tmp_path, 
     desk.until(made, 120)
     assert not any("random people" in detail or "Searching" in detail for detail in details)
     assert person_file.read(str(path)).tuned
-    assert not path.with_suffix(UNFINISHED_SUFFIX).exists()
+    assert not unfinished(path).exists()
     desk.see_toast("ada is ready")
 
 

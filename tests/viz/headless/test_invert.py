@@ -105,7 +105,10 @@ def gone_on(folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[P
             yield progress
 
     monkeypatch.setattr(Inversion, "run", counted)
-    assert sorted(path.name for path in out.iterdir()) == ["photo.person", "photo.unfinished"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "photo.person",
+        "photo.person.unfinished",
+    ]
     assert invert(folder, out, ["photo.jpg"]) == 0
     assert [path.name for path in out.iterdir()] == ["photo.person"]
     return person_file.read(str(out / "photo.person")), len(steps)

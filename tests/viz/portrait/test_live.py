@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
+import threading
+from pathlib import Path
 
 import av
 import numpy as np
@@ -16,17 +19,26 @@ from viz.portrait.camera.face_template import canonical_template
 from viz.portrait.camera.own_pictures import OwnPictures
 from viz.portrait.camera.self_calibration import kept_template
 from viz.portrait.faces.face import LEFT_LIDS, RIGHT_LIDS, Face
-from viz.portrait.live import camera_sources
-from viz.portrait.live.camera_input import CameraInput
+from viz.portrait.live import camera_sources, watching
+from viz.portrait.live.camera_input import CameraFrame, CameraInput
 from viz.portrait.live.face_driver import FaceDriver, FaceMotion, Recording
 from viz.portrait.live.face_tracker import FaceTracker
-from viz.portrait.live.live_messages import Pace, SetDriving
+from viz.portrait.live.live_messages import (
+    KINDS,
+    CameraFailed,
+    CameraTask,
+    Pace,
+    Record,
+    SetDriving,
+    TrackSaved,
+)
 from viz.portrait.live.one_euro import OneEuroFilter
 from viz.portrait.live.watching import Beat
 from viz.portrait.tracks.expressions import eye_opening, face_points, mouth_opening
 from viz.portrait.tracks.motion_map import POINTS, MotionMap, kept_motion_map, solve
 from viz.portrait.tracks.opening_controls import OpeningControls, kept_controls
 from viz.render.latents import z_motion_from_seed
+from viz.render.messages import decode, encode
 from viz.state.driving.motion_track import read_track, write_track
 from viz.state.errors import UserError
 from viz.state.files import CHECKPOINTS
@@ -251,6 +263,47 @@ def test_what_was_played_becomes_a_track(tmp_path):
     assert track.crops[0] == pytest.approx([128, 128, 200, 0], abs=0.5)
     with pytest.raises(UserError, match="Nothing was recorded"):
         Recording().track(made, (256, 256), "Webcam", "0" * 16)
+
+
+@pytest.mark.parametrize("unplugged", [True, False])
+def test_a_camera_that_fails_loses_no_recording(tmp_path, monkeypatch, unplugged):
+    """It ends in the middle, by a sentence or by an error that nobody foresaw."""
+    G = load_generator(CHECKPOINTS / "demo.safetensors")
+    pictures = OwnPictures(G, seed=5)
+    code = torch.from_numpy(z_motion_from_seed(30, G.config.motion_dim))[None]
+    with torch.inference_mode():
+        seen = (pictures.picture(pictures.person(), code, 0, 0) * 255).byte().permute(1, 2, 0)
+
+    class Failing:
+        name = "Webcam"
+        taken = 0
+
+        def __init__(self, *_: object) -> None: ...
+
+        def close(self) -> None: ...
+
+        def take(self, _: float) -> CameraFrame:
+            self.taken += 1
+            if self.taken > 4:
+                raise UserError("Webcam no longer sends pictures.") if unplugged else ValueError
+            return CameraFrame(seen.numpy(), self.taken / 25)
+
+    monkeypatch.setattr(watching, "CameraInput", Failing)
+    (tmp_path / "live.track").write_bytes(b"an older one")
+    window, other = multiprocessing.Pipe()
+    window.send_bytes(encode(Record(str(tmp_path / "live.track"))))
+    task = CameraTask("", True, weights_mark(G.state_dict()))
+    thread = threading.Thread(target=watching.watch, args=(other, task))
+    thread.start()
+    told = []
+    while not (told and isinstance(told[-1], CameraFailed)) and window.poll(60):
+        told.append(decode(window.recv_bytes(), kinds=KINDS))
+    thread.join(10)
+    saved, failed = told[-2:]
+    assert isinstance(saved, TrackSaved) and isinstance(failed, CameraFailed) and failed.over
+    track = read_track(tmp_path / "live_2.track")
+    assert Path(saved.path).name == "live_2.track" and len(track) == saved.frames == 3
+    assert track.source == "Webcam"
 
 
 # What a model teaches -------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from viz.render import person_file
 from viz.state.driving.motion_track import MotionTrack, write_track
 from viz.state.errors import UserError
 from viz.state.jobs import Report, finish
-from viz.state.person import UNFINISHED_SUFFIX
+from viz.state.person import unfinished
 
 FEW = InversionOptions(candidates=2, code_steps=4, tuning_steps=3)
 
@@ -99,7 +99,7 @@ def test_a_person_that_was_stopped_is_there_and_goes_on_to_the_same_end(small, p
     marks = face_in(photo).landmarks
     whole, stopped = tmp_path / "whole.person", tmp_path / "stopped.person"
     finish(person_making.make_person(small, photo, marks, FEW, whole, "small"))
-    assert not whole.with_suffix(UNFINISHED_SUFFIX).exists()
+    assert not unfinished(whole).exists()
     steps = person_making.make_person(small, photo, marks, FEW, stopped, "small")
     for step in steps:
         if isinstance(step, Report) and step.detail.startswith("Searching"):
@@ -107,11 +107,11 @@ def test_a_person_that_was_stopped_is_there_and_goes_on_to_the_same_end(small, p
     steps.close()
     early = person_file.read(str(stopped))
     assert not early.tuned
-    assert stopped.with_suffix(UNFINISHED_SUFFIX).exists()
+    assert unfinished(stopped).exists()
     steps = person_making.make_person(small, photo, marks, FEW, stopped, "small")
     details = [step.detail if isinstance(step, Report) else step[0] for step in steps]
     assert "Comparing with random people" not in details
-    assert not stopped.with_suffix(UNFINISHED_SUFFIX).exists()
+    assert not unfinished(stopped).exists()
     one, other = person_file.read(str(whole)), person_file.read(str(stopped))
     assert np.array_equal(one.ws, other.ws)
     assert np.array_equal(one.motion, other.motion)

@@ -279,7 +279,7 @@ def test_what_has_no_face_leaves_nothing_unfinished(tmp_path):
     while "frame 3" not in next(stopped)[0]:
         pass
     stopped.close()
-    assert (tmp_path / "a.unfinished").exists()
+    assert (tmp_path / "a.track.unfinished").exists()
     with pytest.raises(UserError, match="No face was found"):
         finish(steps())
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

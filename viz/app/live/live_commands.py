@@ -17,7 +17,6 @@ from viz.app.live.camera_link import CameraLink, Serve
 from viz.app.portraits.track_commands import VIDEO_FILES
 from viz.app.sessions.session_files import SessionFiles
 from viz.camera_process import run
-from viz.exports import naming
 from viz.portrait.live.camera_sources import source_problem, webcams
 from viz.portrait.live.live_messages import (
     Calibrate,
@@ -47,6 +46,8 @@ _LEAST_SIDE = 1.0
 """Least quality of previews: of smaller ones, closed eyes cannot be told from open ones."""
 _RATE_SECONDS = 2.0
 """Seconds over which rates and lags are averaged."""
+_SAVING = 20.0
+"""Seconds that the program waits at its end for a recording to be saved."""
 _EARLY = 0.01
 """Seconds by which the next motion is to be ready before the renderer can use it."""
 
@@ -215,11 +216,11 @@ class LiveCommands(SessionFiles):
         if self.camera_link is None or self.live is None:
             return
         if self.live.recording is None:
-            self.camera_link.send(Record())
+            path = Path(self.preferences.capture_folder) / f"live{TRACK_SUFFIX}"
+            self.camera_link.send(Record(str(path)))
             self.live.recording = time.perf_counter()
         else:
-            path = naming.unused(Path(self.preferences.capture_folder) / f"live{TRACK_SUFFIX}")
-            self.camera_link.send(SaveTrack(str(path)))
+            self.camera_link.send(SaveTrack())
             self.live.recording, self.live.saving = None, True
 
     def follow_camera(self, now: float) -> bool:
@@ -258,6 +259,11 @@ class LiveCommands(SessionFiles):
         for event in self.camera_link.poll():
             self._take_event(event)
 
+    def finish_recordings(self) -> None:
+        """Waits until recordings of closed cameras are saved, before the program ends."""
+        for link in self._last_saves:
+            link.process.join(_SAVING)
+
     def _tell_last_saves(self) -> None:
         for link in self._last_saves:
             for event in link.poll():
@@ -285,14 +291,24 @@ class LiveCommands(SessionFiles):
             if event.code is not None:
                 self._drive(event, event.code)
         elif isinstance(event, TrackSaved):
-            self.live.saving = False
+            self._end_recording(self.live)
             self.tell_saved(event.path)
         elif isinstance(event, CameraFailed):
-            self.live.saving = False
-            self.notify("error", event.sentence, event.details)
+            lost = event.over and (self.live.recording is not None or self.live.saving)
+            self._end_recording(self.live)
+            sentence = f"{event.sentence} The recording was lost." if lost else event.sentence
+            self.notify("error", sentence, event.details)
             if event.over:
-                self.live.recording = None  # nobody is left to save it
                 self.close_camera()
+
+    @staticmethod
+    def _end_recording(live: LiveCamera) -> None:
+        """Notes that the recording that was ended was saved, or else the one under way, which is
+        saved when the camera fails."""
+        if live.saving:
+            live.saving = False
+        else:
+            live.recording = None
 
     def _drive(self, seen: SeenFace, code: np.ndarray) -> None:
         state, interface = self.state, self.interface

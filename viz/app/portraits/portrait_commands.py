@@ -17,7 +17,7 @@ from viz.render import person_file
 from viz.render.messages import Progress
 from viz.state import named_files
 from viz.state.errors import UserError
-from viz.state.person import PERSON_SUFFIX, UNFINISHED_SUFFIX
+from viz.state.person import PERSON_SUFFIX, unfinished
 from viz.state.types import Orbit
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic")
@@ -193,4 +193,4 @@ def is_photo(path: str) -> bool:
 
 
 def _is_unfinished(path: Path) -> bool:
-    return not named_files.problem_of(path.with_suffix(UNFINISHED_SUFFIX))
+    return not named_files.problem_of(unfinished(path))

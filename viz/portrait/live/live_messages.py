@@ -50,14 +50,16 @@ class Calibrate:
 
 @dataclass(frozen=True)
 class Record:
-    """Starts a recording."""
+    """Starts a recording, to be saved as a motion track. It is saved also if the camera fails or
+    the window is gone."""
+
+    path: str
+    """The track; if it exists, a number is added to the name."""
 
 
 @dataclass(frozen=True)
 class SaveTrack:
-    """Ends the recording and writes it as a motion track."""
-
-    path: str
+    """Ends the recording and saves it."""
 
 
 @dataclass(frozen=True)

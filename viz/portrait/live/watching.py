@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from viz.exports import naming
 from viz.portrait.camera.self_calibration import kept_template
 from viz.portrait.live.camera_input import CameraFrame, CameraInput
 from viz.portrait.live.face_driver import FaceDriver, Recording
@@ -84,7 +85,8 @@ class Watcher:
     def __init__(self, connection: Connection, task: CameraTask) -> None:
         self._connection, self._task = connection, task
         self._tracker, self._beat = FaceTracker(), Beat()
-        self._recording: Recording | None = None
+        self._recording: tuple[Recording, Path] | None = None
+        """What is being recorded, and where it is to be saved."""
         self._last: np.ndarray | None = None
         """The last picture's motion code."""
         self._size = (0, 0)
@@ -97,7 +99,10 @@ class Watcher:
             driver = self._driver()
             camera = CameraInput(self._task.source, self._task.mirrored)
             self._tell(CameraOpened(camera.name))
-            self._watch(camera, driver)
+            try:
+                self._watch(camera, driver)
+            finally:
+                self._save(driver, camera.name)
         except UserError as error:
             self._tell(CameraFailed(str(error)))
         except (EOFError, OSError):
@@ -148,16 +153,20 @@ class Watcher:
             elif isinstance(message, Calibrate):
                 driver.calibrate()
             elif isinstance(message, Record):
-                self._recording = Recording()
-            elif isinstance(message, SaveTrack) and self._recording is not None:
-                self._save(self._recording, driver, Path(message.path), source)
-                self._recording = None
+                self._recording = Recording(), Path(message.path)
+            elif isinstance(message, SaveTrack):
+                self._save(driver, source)
         return True
 
-    def _save(self, recording: Recording, driver: FaceDriver, path: Path, source: str) -> None:
+    def _save(self, driver: FaceDriver, source: str) -> None:
+        """Ends the recording, if there is one, and writes it."""
+        if self._recording is None:
+            return
+        (recording, path), self._recording = self._recording, None
         try:
             track = recording.track(driver, self._size, source, self._task.weights)
             path.parent.mkdir(parents=True, exist_ok=True)
+            path = naming.unused(path)
             write_track(path, track)
         except UserError as error:
             self._tell(CameraFailed(str(error), over=False))
@@ -178,7 +187,7 @@ class Watcher:
         else:
             driven = driver.drive(face, frame.time)
             if self._recording is not None:
-                self._recording.add(driven)
+                self._recording[0].add(driven)
             marks = driven.points[:468] / np.array([width, height], np.float32)
             seen = replace(seen, landmarks=marks, code=driven.code, turn=driven.turn)
         now = time.perf_counter()

@@ -7,9 +7,10 @@ by the method of Levenberg and Marquardt until both agree. How the points follow
 once, and learnt on from frame to frame by Broyden's updates (1965), so that a frame takes a few
 pictures instead of one for each direction.
 
-The borders of closed lids are hard to see in a generator's picture, so they do not count, and the
-part of a code that closes the eyes stays as in the track. Blinks are lost all the same where the
-other parts move far.
+The borders of closed lids are hard to see in a generator's picture, so lids count only where they
+are open, and the fit knows no blinks. What closes the eyes around the code at rest need not do so
+around a fitted one, as the generator is not linear; so as far as the track closes the eyes, the
+fitted code gives way to the track's own, which closes those of everybody.
 """
 
 from __future__ import annotations
@@ -83,12 +84,13 @@ def fitted(
         track: whose landmarks are to be met.
         template: of the model's faces.
     """
-    head, weights, options = _Head(renderer, state, template), _weights(), TrackOptions()
-    first = np.concatenate(
-        [track.cameras / _ANGLES, track.codes.astype(np.float64) @ head.axes.T], axis=1
-    )
+    head, options = _Head(renderer, state, template), TrackOptions()
+    closed = track.amounts[:, :1].clip(0, 1)
+    weights = [_weights(lids=not part) for part in closed[:, 0]]
+    blinking = track.codes.astype(np.float64) @ head.axes.T
+    still = blinking - track.amounts[:, :1] * (head.axes @ track.controls[0].astype(np.float64))
+    first = np.concatenate([track.cameras / _ANGLES, still], axis=1)
     away, slopes = np.zeros(first.shape[1]), None
-    blink = np.append([0.0, 0.0], head.axes @ track.controls[0].astype(np.float64))
     numbers, fits = [], []
     seen = [
         _complex(fit_of(track, k).square.to_picture(points.astype(np.float64)))
@@ -96,7 +98,7 @@ def fitted(
     ]
     for k, observed in enumerate(seen):
         yield f"Fitting the person, frame {k + 1} of {len(track)}", 0.8 * k / len(track)
-        search = _Search(head, observed, weights, first[k], blink, slopes)
+        search = _Search(head, observed, weights[k], first[k], slopes)
         search.begin(first[k] + away)
         for _ in range(_ROUNDS if k else _FIRST_ROUNDS):
             search.step()
@@ -104,10 +106,11 @@ def fitted(
         # The person's head may stand otherwise than the average one: then it does in all frames.
         away = search.x - first[k]
         numbers.append(search.x)
-        fits.append(_camera(search, weights, fit_of(track, k)))
+        fits.append(_camera(search, weights[k], fit_of(track, k)))
     codes = gaussian_filter1d(
         np.stack(numbers)[:, 2:], options.motion_smoothing, axis=0, mode="nearest"
     )
+    codes += closed * (blinking - codes)
     fits = list(smoothed(fits, options.camera_smoothing))
     # Where the head is seen is known far better than how it is turned: the crop follows what the
     # smoothed numbers show.
@@ -115,7 +118,7 @@ def fitted(
         yield f"Placing the head, frame {k + 1} of {len(track)}", 0.8 + 0.2 * k / len(track)
         shown = head.points(np.append([fit.yaw / _ANGLES, fit.pitch / _ANGLES], code))
         if shown is not None and track.found[k]:
-            fits[k] = _placed(fit, shown, seen[k], weights)
+            fits[k] = _placed(fit, shown, seen[k], weights[k])
     crops = smoothed(fits, options.motion_smoothing)
     fits = [
         replace(crop, yaw=fit.yaw, pitch=fit.pitch) for fit, crop in zip(fits, crops, strict=True)
@@ -171,12 +174,9 @@ class _Search:
         observed: np.ndarray,
         weights: np.ndarray,
         prior: np.ndarray,
-        blink: np.ndarray,
         slopes: np.ndarray | None,
     ) -> None:
         self._head, self.observed, self._weights, self._prior = head, observed, weights, prior
-        blink = blink / max(float(np.linalg.norm(blink)), 1e-9)
-        self._free = np.eye(len(blink)) - np.outer(blink, blink)
         self.slopes = slopes
         self.x, self.shown, self.cost = prior, np.zeros(POINTS, complex), math.inf
         self._damping = 1e-6
@@ -227,11 +227,10 @@ class _Search:
         assert self.slopes is not None
         here, small = self._apart(self.shown), 1e-3
         columns = [(self._apart(self.shown + small * s) - here) / small for s in self.slopes.T]
-        rows = self._free @ np.stack(columns)
+        rows = np.stack(columns)
         square = np.real((rows * self._weights) @ rows.conj().T)
         square += (_PRIOR**2 + self._damping) * np.eye(len(square))
-        away = self._free @ (self.x - self._prior)
-        down = -np.real((rows * self._weights) @ here.conj()) - _PRIOR**2 * away
+        down = -np.real((rows * self._weights) @ here.conj()) - _PRIOR**2 * (self.x - self._prior)
         move = np.linalg.solve(square, down)
         return move / max(1.0, float(np.abs(move).max()))
 
@@ -264,8 +263,8 @@ def _complex(points: np.ndarray) -> np.ndarray:
     return points[:, 0].astype(np.float64) + 1j * points[:, 1].astype(np.float64)
 
 
-def _weights() -> np.ndarray:
-    """How much each point matters [478]; their sum is 1."""
+def _weights(lids: bool) -> np.ndarray:
+    """How much each point matters [478], with or without the lids; their sum is 1."""
     weights = np.ones(POINTS)
-    weights[list(LIPS)], weights[[*LIDS, *range(468, POINTS)]] = 2.0, 0.0
+    weights[list(LIPS)], weights[list(LIDS)], weights[468:] = 2.0, 4.0 * lids, 0.0
     return weights / weights.sum()

@@ -28,7 +28,7 @@ from viz.state.driving.motion_track import MotionTrack, write_track
 from viz.state.errors import UserError
 from viz.state.files import file_stamp
 from viz.state.jobs import Steps
-from viz.state.person import UNFINISHED_SUFFIX
+from viz.state.person import unfinished
 
 _USUAL_FPS = 25.0
 
@@ -46,14 +46,14 @@ def make_track(G: Generator, video: Path, options: TrackOptions, path: Path) -> 
     Raises:
         UserError: as `track_video`, and when the track cannot be written.
     """
-    unfinished = path.with_suffix(UNFINISHED_SUFFIX)
+    kept_path = unfinished(path)
     about = {
         "video": str(video.absolute()),
         "stamp": str(file_stamp(str(video))),
         "weights": weights_mark(G.state_dict()),
         "options": repr(options),
     }
-    kept = kept_trail.kept(unfinished, about)
+    kept = kept_trail.kept(kept_path, about)
     trail = kept or Trail()
     before, whole, hopeless = len(trail.faces), False, False
     try:
@@ -67,9 +67,9 @@ def make_track(G: Generator, video: Path, options: TrackOptions, path: Path) -> 
     finally:
         with contextlib.suppress(OSError):
             if whole or (hopeless and kept is not None):
-                unfinished.unlink(missing_ok=True)
+                kept_path.unlink(missing_ok=True)
             elif not hopeless and len(trail.faces) > before:
-                kept_trail.keep(unfinished, trail, about)
+                kept_trail.keep(kept_path, trail, about)
     return path
 
 
