@@ -180,6 +180,19 @@ class Camera:
         """Horizontal field of view in degrees."""
         return fov_from_focal(self.intrinsics[0])
 
+    def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Projects points in world coordinates [P, 3].
+
+        Returns:
+            (x, y) in picture widths and heights from the upper left corner, float64 [P, 2]; depths
+            along the viewing direction, world units [P]. Points at depth 0 are not finite.
+        """
+        local = (points.astype(np.float64) - self.position) @ self.rotation
+        depth = local[:, 2]
+        lens = np.array(self.intrinsics).reshape(3, 3)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (local @ lens.T)[:, :2] / depth[:, None], depth
+
     def projection(self, near: float = 0.1, far: float = 100.0) -> np.ndarray:
         """OpenGL view-projection matrix, float32 [4, 4]: clip = matrix @ (x, y, z, 1).
 

@@ -21,7 +21,7 @@ from training.synthetic.garment import fit_shirt
 from training.synthetic.glasses import fit_glasses
 from training.synthetic.head_model import to_world
 from training.synthetic.head_renderer import HeadRenderer, background
-from training.synthetic.synthetic_clips import DEPTH_RANGE, decode_depth, encode_depth
+from training.synthetic.synthetic_clips import DEPTH_RANGE, encode_depth
 
 
 def _person(seed: int, **changes: object) -> Traits:
@@ -81,7 +81,8 @@ def test_distances_lie_on_the_mesh(renderer: HeadRenderer):
         camera = Camera.orbit(yaw, pitch)
         frame = renderer.draw(camera)
         origin, directions = rays(torch.from_numpy(camera.numbers())[None], renderer.resolution)
-        stored = decode_depth(encode_depth(frame.depth(DEPTH_RANGE[1])))
+        near, far = DEPTH_RANGE
+        stored = near + encode_depth(frame.depth(far)) / 65535 * (far - near)
         points = origin.numpy()[0] + directions.numpy()[0] * stored.reshape(-1, 1)
         head = (frame.alpha.ravel() == 1) & (points[:, 1] > -0.15)  # above the shirt
         assert head.sum() > 0.2 * head.size

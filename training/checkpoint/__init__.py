@@ -15,9 +15,16 @@ from typing import TypeVar
 
 import torch
 
-from training.checkpoint import eg3d, native, pv3d
+from training.checkpoint import native
 from training.checkpoint.checkpoint_errors import CheckpointError
+from training.checkpoint.containers import (
+    is_pickle,
+    is_torch_save,
+    read_pickle,
+    read_torch_save,
+)
 from training.checkpoint.contents import Checkpoint, Format, Weights, build, mark_of, weights_mark
+from training.checkpoint.found_generators import reader_of
 from training.checkpoint.native import annotate, save
 from training.checkpoint.stored import NotAFileError, OpenFile
 from training.checkpoint.unknown import describe
@@ -63,8 +70,14 @@ class Reader:
 
 READERS: tuple[Reader, ...] = (
     Reader("native", "PV3D visualizer", (".safetensors",), native.sniff, native.read),
-    Reader("pv3d", "PV3D training checkpoint", (".ckpt", ".pt", ".pth"), pv3d.sniff, pv3d.read),
-    Reader("eg3d", "EG3D network pickle", (".pkl",), eg3d.sniff, eg3d.read),
+    Reader(
+        "pv3d",
+        "PV3D training checkpoint",
+        (".ckpt", ".pt", ".pth"),
+        is_torch_save,
+        reader_of(read_torch_save),
+    ),
+    Reader("eg3d", "EG3D network pickle", (".pkl",), is_pickle, reader_of(read_pickle)),
 )
 """Every readable format; the first whose `sniff` agrees reads the file."""
 

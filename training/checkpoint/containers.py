@@ -17,6 +17,7 @@ from training.checkpoint.checkpoint_errors import shown
 from training.checkpoint.pickles import Findings, PickleError
 from training.checkpoint.stored import ITEM_SIZES, FilePart, OpenFile, Storage
 
+_LEGACY_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 
 
@@ -26,6 +27,16 @@ class Unpickled:
 
     root: Any
     findings: Findings
+
+
+def is_pickle(head: bytes) -> bool:
+    """Whether a file that starts with `head` is a pickle."""
+    return head[:1] == b"\x80"
+
+
+def is_torch_save(head: bytes) -> bool:
+    """Whether a file that starts with `head` was written by torch.save."""
+    return head.startswith((b"PK\x03\x04", _LEGACY_START))
 
 
 def read_pickle(file: OpenFile) -> Unpickled:

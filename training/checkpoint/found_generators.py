@@ -8,7 +8,7 @@ are taken out of the objects' recorded attributes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from training.checkpoint.contents import Checkpoint, Weights, check_kind, load_t
 from training.checkpoint.generator_options import GeneratorOptions, read_options
 from training.checkpoint.infer import infer, make_config
 from training.checkpoint.pickles import Inert, PickleError, mapping_of, source_of
-from training.checkpoint.stored import TensorSource
+from training.checkpoint.stored import OpenFile, TensorSource
 from training.config import GeneratorConfig
 
 _PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
@@ -115,6 +115,20 @@ def _walk(root: object) -> _Contents:
             elif (source := source_of(value)) is not None:
                 found.tensors.setdefault(plain_name(full), source)
     raise PickleError("it has more modules than any generator")
+
+
+def reader_of(
+    unpickle: Callable[[OpenFile], Unpickled],
+) -> Callable[[Path, OpenFile, Weights], Checkpoint]:
+    """The `read` of a format of checkpoints, from what unpickles its files."""
+
+    def read(path: Path, file: OpenFile, weights: Weights) -> Checkpoint:
+        try:
+            return read_generator(path, unpickle(file), weights)
+        except PickleError as error:
+            raise CheckpointError(path, [f"{error}. Copy or download it again."]) from error
+
+    return read
 
 
 def read_generator(path: Path, unpickled: Unpickled, weights: Weights) -> Checkpoint:

@@ -9,7 +9,6 @@ is as large as the target.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -32,10 +31,12 @@ from training.data.camera_numbers import require_cameras
 from training.data.clips import FORMAT, INDEX_NAME, VERSION
 from training.data.picture_files import encode_png, resize
 from training.data.source import ClipError, DatasetError, Problem
+from training.data.storage import stored
 from training.data.times import CLIP_FRAMES
 from training.data.video import Video, open_video
 from training.data.voxceleb import fit_cameras, read_cameras
 from training.data.workers import core_count, settle_worker
+from training.replacing import replacing
 
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg"}
 _CLIP_NAME = "clip.json"
@@ -298,15 +299,14 @@ def _rounded(values: np.ndarray) -> list[list[float]]:
 
 def _assemble(parts: list[Path], options: ConvertOptions) -> int:
     """Writes the zip from the parts in their order; returns the number of frames."""
-    temporary = options.output.with_name(options.output.name + ".tmp")
     clips: list[dict[str, Any]] = []
-    with zipfile.ZipFile(temporary, "w") as archive:
+    with replacing(options.output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for number, part in enumerate(parts):
             with zipfile.ZipFile(part) as source:
                 clip = json.loads(source.read(_CLIP_NAME))
                 frames = [f"{number:06d}/{k:05d}.png" for k in range(len(clip["cameras"]))]
                 for k, name in enumerate(frames):
-                    archive.writestr(_member(name), source.read(f"{k:05d}.png"))
+                    archive.writestr(stored(name), source.read(f"{k:05d}.png"))
             clips.append({"name": clip["name"], "frames": frames, "cameras": clip["cameras"]})
         index = {
             "format": FORMAT,
@@ -315,23 +315,8 @@ def _assemble(parts: list[Path], options: ConvertOptions) -> int:
             "fps": options.fps,
             "clips": clips,
         }
-        archive.writestr(_member(INDEX_NAME), json.dumps(index))
-    _flush(temporary)
-    temporary.replace(options.output)
+        archive.writestr(stored(INDEX_NAME), json.dumps(index))
     return sum(len(clip["frames"]) for clip in clips)
-
-
-def _member(name: str) -> zipfile.ZipInfo:
-    """A stored member without a date of its own, so that equal data give equal files."""
-    info = zipfile.ZipInfo(name)
-    info.external_attr = 0o644 << 16
-    return info
-
-
-def _flush(path: Path) -> None:
-    """Waits until the file is on the disk, not only in the system's memory."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _write_rejects(output: Path, rejects: list[Problem]) -> None:
@@ -340,6 +325,4 @@ def _write_rejects(output: Path, rejects: list[Problem]) -> None:
         path.unlink(missing_ok=True)
         return
     lines = [{"video": problem.clip, "reason": problem.reason} for problem in sorted(rejects)]
-    text = io.StringIO()
-    json.dump(lines, text, indent=1)
-    path.write_text(text.getvalue(), "utf-8")
+    path.write_text(json.dumps(lines, indent=1), "utf-8")

@@ -30,6 +30,14 @@ def require_safe_name(name: object) -> str:
     return name
 
 
+def stored(name: str) -> zipfile.ZipInfo:
+    """An uncompressed member of a zip without a date of its own, so that equal data give equal
+    files."""
+    info = zipfile.ZipInfo(name)
+    info.external_attr = 0o644 << 16
+    return info
+
+
 class Store(Protocol):
     """Read access to the files of a data set."""
 

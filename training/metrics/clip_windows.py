@@ -11,15 +11,15 @@ from enum import IntEnum
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from training.config import GeneratorConfig
+from training.data import picture_files
 from training.data.camera_numbers import require_cameras
-from training.data.picture_files import resize
 from training.data.sampling import ATTEMPTS
 from training.data.source import ClipError, ClipSource, DatasetError
 from training.data.times import CLIP_FRAMES
+from training.networks.discriminators import resize
 from training.networks.generator import Generator
 
 
@@ -113,7 +113,7 @@ class Windows:
             ClipError: when it cannot be read.
         """
         pictures = self.source.pictures(self.clip(k), self.frames(k)).images
-        scaled = np.stack([resize(picture, side) for picture in pictures])
+        scaled = np.stack([picture_files.resize(picture, side) for picture in pictures])
         return torch.from_numpy(scaled).movedim(-1, 1).contiguous()
 
     def cameras(self, k: int) -> np.ndarray:
@@ -163,16 +163,8 @@ def generate(
     for k in range(count):
         t = torch.full((len(ws), 1), k / max(count - 1, 1), device=ws.device)
         raw = G.render(G.planes(ws, codes.z_motion, t), ws, cameras[:, k])
-        frames.append(to_uint8(resized(G.superresolve(raw, ws), side)))
+        frames.append(to_uint8(resize(G.superresolve(raw, ws), side)))
     return torch.stack(frames, dim=1)
-
-
-def resized(pictures: Tensor, side: int) -> Tensor:
-    """Float [M, C, H, W] to [M, C, side, side], bilinear and antialiased."""
-    if pictures.shape[-2:] == (side, side):
-        return pictures
-    size = (side, side)
-    return F.interpolate(pictures, size=size, mode="bilinear", antialias=True, align_corners=False)
 
 
 def to_uint8(pictures: Tensor) -> Tensor:

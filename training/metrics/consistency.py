@@ -18,10 +18,11 @@ from torch import Tensor
 
 from training.camera import Camera
 from training.data.times import CLIP_FRAMES
-from training.metrics.clip_windows import Stream, draw_codes, random_numbers, resized, to_uint8
+from training.metrics.clip_windows import Stream, draw_codes, random_numbers, to_uint8
 from training.metrics.detectors import Detector, face_kind
 from training.metrics.geometry import View, chamfer_distance, clouds, flicker, warping_error
 from training.metrics.metric_session import Mean, Result, Session
+from training.networks.discriminators import resize
 from training.networks.generator import Generator
 
 
@@ -62,7 +63,7 @@ class Scene:
         picture = self.picture(camera) if picture is None else picture
         cameras = self._cameras(camera)
         geometry = self.G.render(self.planes, self.ws, cameras, resolution=side)
-        image = (resized(picture, side) * 0.5 + 0.5).clamp(0, 1)
+        image = (resize(picture, side) * 0.5 + 0.5).clamp(0, 1)
         return View(image, geometry.depth, geometry.opacity, cameras)
 
     def _cameras(self, camera: Camera) -> Tensor:

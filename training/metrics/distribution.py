@@ -28,7 +28,6 @@ from training.data.voxceleb import LIST_NAME
 from training.metrics.clip_windows import draw_codes, generate
 from training.metrics.detectors import IMAGE, VIDEO, Detector
 from training.metrics.frechet import Moments, frechet_distance
-from training.metrics.metric_options import MetricsConfig
 from training.metrics.metric_session import MetricsError, Result, Session
 from training.replacing import replacing
 from training.user_folders import user_folder
@@ -98,7 +97,11 @@ def real_moments(session: Session, detectors: dict[str, Detector], side: int) ->
         side: of the pictures, pixels.
     """
     world = session.world
-    paths = {name: cache_path(session, detectors[name], name, side) for name in detectors}
+    facts = {"version": CACHE_VERSION, "clips": session.config.clips, "side": side}
+    paths = {
+        name: cache_path(session, name, metric=name, detector=detector.sha256, **facts)
+        for name, detector in detectors.items()
+    }
     found = {}
     for name, path in paths.items():
         kept = read_moments(path, detectors[name].dim)
@@ -161,26 +164,13 @@ def ahead(function: Callable[[int], T], numbers: Iterable[int], depth: int) -> I
         pool.shutdown(cancel_futures=True)
 
 
-def cache_path(session: Session, detector: Detector, name: str, side: int) -> Path:
-    """File of the statistics, named by all that they depend on."""
+def cache_path(session: Session, name: str, **facts: object) -> Path:
+    """File of a metric's statistics of real clips, named by all that they depend on: the data set,
+    the seed and the stride, and further facts that JSON can hold."""
     config = session.config
-    facts = {
-        "version": CACHE_VERSION,
-        "metric": name,
-        "data": fingerprint(session.source),
-        "detector": detector.sha256,
-        "clips": config.clips,
-        "seed": config.seed,
-        "stride": config.stride,
-        "side": side,
-    }
+    facts |= {"data": fingerprint(session.source), "seed": config.seed, "stride": config.stride}
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
-    return cache_folder(config) / f"{name}-{key}.safetensors"
-
-
-def cache_folder(config: MetricsConfig) -> Path:
-    """Where statistics of real clips are kept."""
-    return config.cache or user_folder("cache") / "metrics"
+    return (config.cache or user_folder("cache") / "metrics") / f"{name}-{key}.safetensors"
 
 
 def fingerprint(source: ClipSource) -> str:

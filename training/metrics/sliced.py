@@ -9,8 +9,6 @@ own, so that wrong colours and contrast count.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,9 +22,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from training.data.sampling import ClipDataset
-from training.metrics.clip_windows import Stream, draw_codes, random_numbers, resized, to_uint8
-from training.metrics.distribution import ahead, cache_folder, fingerprint, write_tensors
+from training.metrics.clip_windows import Stream, draw_codes, random_numbers, to_uint8
+from training.metrics.distribution import ahead, cache_path, write_tensors
 from training.metrics.metric_session import MetricsError, Result, Session
+from training.networks.discriminators import resize
 
 CACHE_VERSION = 1
 """Increased whenever the same key would give different statistics."""
@@ -82,7 +81,14 @@ def measure(session: Session, names: list[str]) -> dict[str, Result]:
 def real_levels(session: Session) -> dict[int, Level]:
     """Statistics of the real pictures by a level's side, in every process; from the cache where
     they are there."""
-    path = _cache_path(session)
+    path = cache_path(
+        session,
+        "swd",
+        version=CACHE_VERSION,
+        pictures=session.config.pictures,
+        side=open_dataset(session).resolution,
+        sizes=[PATCH, PATCHES, DIRECTIONS, QUANTILES, COARSEST],
+    )
     kept = _read(path, session)
     # All processes must agree: one may not see the cache, or see it only now.
     if not session.world.any(kept is None) and kept is not None:
@@ -224,7 +230,7 @@ def _generated(session: Session, dataset: ClipDataset, numbers: Sequence[int]) -
     codes = draw_codes(G, config.seed, numbers)
     ws = G.mapping(codes.z, c[:, 0], truncation_psi=config.truncation_psi)
     raw = G.render(G.planes(ws, codes.z_motion, times[each, frame]), ws, c[each, frame])
-    return to_uint8(resized(G.superresolve(raw, ws), dataset.resolution))
+    return to_uint8(resize(G.superresolve(raw, ws), dataset.resolution))
 
 
 def _level(session: Session, patches: Tensor) -> Level:
@@ -243,22 +249,6 @@ def unit_directions(session: Session) -> Tensor:
     rng = random_numbers(session.config.seed, Stream.DIRECTIONS)
     vectors = torch.from_numpy(rng.standard_normal((DIRECTIONS, 3 * PATCH**2), np.float32))
     return F.normalize(vectors).to(session.G.device)
-
-
-def _cache_path(session: Session) -> Path:
-    """File of the statistics, named by all that they depend on."""
-    config = session.config
-    facts = {
-        "version": CACHE_VERSION,
-        "data": fingerprint(session.source),
-        "pictures": config.pictures,
-        "seed": config.seed,
-        "stride": config.stride,
-        "side": open_dataset(session).resolution,
-        "sizes": [PATCH, PATCHES, DIRECTIONS, QUANTILES, COARSEST],
-    }
-    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
-    return cache_folder(config) / f"swd-{key}.safetensors"
 
 
 def _read(path: Path, session: Session) -> dict[int, Level] | None:

@@ -7,23 +7,25 @@ import json
 import multiprocessing
 import os
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import tyro
+from tqdm import tqdm
 
 from training.camera import Camera, wrapped
+from training.config import too_small
+from training.data.workers import core_count, settle_worker
 from training.replacing import replacing
 from training.synthetic import synthetic_clips
 from training.synthetic.expression import MOTION_DIM, expr_weights, head_pose
 from training.synthetic.head_renderer import Background, HeadRenderer, background
-from training.synthetic.ict import ModelError, cached_compact, load_model
+from training.synthetic.ict import ModelError, Progress, cached_compact, load_model
 from training.synthetic.traits import IDENTITY_DIM, identity_from_u
 from training.terminal import described
 
@@ -84,20 +86,12 @@ class GenerateConfig:
 
     def problems(self) -> list[str]:
         """Every reason why these values cannot be used, as sentences; empty when they can."""
-        names = ("people", "clips_per_person", "views", "frames", "processes")
-        found = [
-            f"{name} is {getattr(self, name)}; it must be 1 or more"
-            for name in names
-            if getattr(self, name) < 1
-        ]
+        found = too_small(self, people=1, clips_per_person=1, views=1, frames=1, processes=1)
+        found += too_small(self, seed=0, yaw_std=0, pitch_std=0)
         if self.frames > 1000:
             found.append(f"frames is {self.frames}; it must be at most 1000")
         if not 16 <= self.resolution <= 4096:
             found.append(f"resolution is {self.resolution}; it must be 16 to 4096")
-        if self.seed < 0:
-            found.append(f"seed is {self.seed}; it must not be negative")
-        if min(self.yaw_std, self.pitch_std) < 0:
-            found.append("yaw_std and pitch_std must not be negative")
         if not 0 <= self.around <= 1:
             found.append(f"around is {self.around}; it must be 0 to 1")
         return found
@@ -210,26 +204,22 @@ def draw_clip(config: GenerateConfig, renderer: HeadRenderer, index: int) -> Non
     synthetic_clips.write_clip(config.folder, clip_name(index), pictures, record)
 
 
-class _Status:
-    """Progress on the terminal: rewritten in place there, a line every 15 s in a file."""
+def _interval() -> float:
+    """Seconds between two states of a progress bar: few lines where it goes into a file."""
+    return 0.2 if sys.stderr.isatty() else 15.0
 
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._next = 0.0
 
-    def show(self, text: str, last: bool = False) -> None:
-        now = time.monotonic()
-        if now < self._next and not last:
-            return
-        self._next = now + (0.2 if self._terminal else 15.0)
-        start, end = ("\r\x1b[K", "\n" if last else "") if self._terminal else ("", "\n")
-        print(start + text, end=end, file=sys.stderr, flush=True)
+@contextmanager
+def _preparations() -> Iterator[Progress]:
+    """What shows the progress of work that comes before and after drawing."""
+    layout = "{desc}: {percentage:3.0f}%"
+    with tqdm(total=1.0, bar_format=layout, leave=False, mininterval=_interval()) as bar:
 
-    def preparing(self, what: str, share: float) -> None:
-        self.show(f"{what}: {share:.0%}")
+        def show(what: str, share: float) -> None:
+            bar.set_description_str(what, refresh=False)
+            bar.update(share - bar.n)
 
-    def packing(self, share: float) -> None:
-        self.show(f"Packing: {share:.0%}")
+        yield show
 
 
 def _check_folder(config: GenerateConfig) -> None:
@@ -265,18 +255,11 @@ _worker: list[tuple[GenerateConfig, HeadRenderer]] = []
 
 def _start_worker(config: GenerateConfig, model: Path) -> None:
     """Set a drawing process up."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    share = max(1, (os.cpu_count() or 1) // config.processes)
+    settle_worker()
+    share = max(1, core_count() // config.processes)
     os.environ.setdefault("LP_NUM_THREADS", str(share))  # of Mesa's software renderer
     renderer = HeadRenderer(load_model(model), config.resolution, cache=config.cache)
     _worker.append((config, renderer))
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent:
-        parent.join()  # returns when the parent is gone, even if it was killed
-        os._exit(1)
 
 
 def _work(index: int) -> int:
@@ -284,13 +267,12 @@ def _work(index: int) -> int:
     return index
 
 
-def _draw_all(
-    config: GenerateConfig, model: Path, todo: list[int], status: _Status
-) -> Iterator[int]:
-    """Draw the clips `todo`, in this process or several; yields the index of each finished one."""
-    renderer = HeadRenderer(
-        load_model(model), config.resolution, cache=config.cache, progress=status.preparing
-    )
+def _draw_all(config: GenerateConfig, model: Path, todo: list[int]) -> Iterator[int]:
+    """Draws the clips `todo`, in this process or several; yields the index of each finished one."""
+    with _preparations() as show:
+        renderer = HeadRenderer(
+            load_model(model), config.resolution, cache=config.cache, progress=show
+        )
     if config.processes == 1:
         for index in todo:
             draw_clip(config, renderer, index)
@@ -328,35 +310,24 @@ def generate(config: GenerateConfig) -> None:
             "https://github.com/USC-ICT/ICT-FaceKit, or the compact file made from one."
         )
     _check_folder(config)
-    status = _Status()
-    model = cached_compact(given, config.cache, status.preparing)
+    with _preparations() as show:
+        model = cached_compact(given, config.cache, show)
     names = [clip_name(i) for i in range(config.clip_count)]
     todo = [
         i for i, name in enumerate(names) if not synthetic_clips.is_finished(config.folder, name)
     ]
-    kept = len(names) - len(todo)
-    began = time.monotonic()
+    count, interval = len(names), _interval()
     try:
-        for done, _ in enumerate(_draw_all(config, model, todo, status) if todo else (), start=1):
-            elapsed = time.monotonic() - began
-            left = elapsed / done * (len(todo) - done)
-            status.show(
-                f"{kept + done} of {len(names)} clips, {done * config.frames / elapsed:.1f} "
-                f"frames/s, {_span(left)} left",
-                last=done == len(todo),
-            )
+        with tqdm(total=count, initial=count - len(todo), unit="clip", mininterval=interval) as bar:
+            for _ in _draw_all(config, model, todo) if todo else ():
+                bar.update()
     finally:
         header = {"resolution": config.resolution, "fps": 25, "settings": config.content()}
         synthetic_clips.write_index(config.folder, names, header)
     if config.is_zip:
-        synthetic_clips.pack(config.folder, config.out, status.packing)
-    status.show(f"{config.out}: {len(names)} clips of {config.frames} frames.", last=True)
-
-
-def _span(seconds: float) -> str:
-    minutes, seconds = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}"
+        with _preparations() as show:
+            synthetic_clips.pack(config.folder, config.out, lambda share: show("Packing", share))
+    print(f"Saved {config.out}: {count} clips of {config.frames} frames", file=sys.stderr)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -363,11 +363,7 @@ class HeadRenderer:
 
         (x, y) with 0 to 1 across the picture, y down; hidden ones too.
         """
-        points = to_world(self._posed[self.head.morphable.landmarks]) - camera.position
-        seen = points @ camera.rotation  # right, down, forward
-        lens = np.array(camera.intrinsics).reshape(3, 3)
-        projected = seen @ lens.T
-        return projected[:, :2] / projected[:, 2:]
+        return camera.project(to_world(self._posed[self.head.morphable.landmarks]))[0]
 
     def mesh(self) -> tuple[np.ndarray, np.ndarray]:
         """The posed face without hair and shirt: vertices [V, 3], world units; triangles [T, 3]."""

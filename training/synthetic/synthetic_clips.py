@@ -34,6 +34,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from training.data.clips import FORMAT, VERSION
+from training.data.storage import stored
 from training.replacing import replacing
 
 DEPTH_RANGE = (1.8, 3.6)
@@ -48,12 +50,6 @@ def encode_depth(distance: np.ndarray) -> np.ndarray:
     near, far = DEPTH_RANGE
     share = np.clip((distance - near) / (far - near), 0, 1)
     return np.round(share * 65535).astype(np.uint16)
-
-
-def decode_depth(values: np.ndarray, depth_range: Iterable[float] = DEPTH_RANGE) -> np.ndarray:
-    """World units of the 16-bit values of a depth picture, float64 of the same shape."""
-    near, far = depth_range
-    return near + np.asarray(values, np.float64) / 65535 * (far - near)
 
 
 def write_clip(
@@ -99,7 +95,7 @@ def write_index(folder: Path, names: Iterable[str], header: dict[str, Any]) -> N
         for name in names
         if is_finished(folder, name)
     ]
-    index = {"format": "pv3d-clips", "version": 1, "depth_range": DEPTH_RANGE, **header}
+    index = {"format": FORMAT, "version": VERSION, "depth_range": DEPTH_RANGE, **header}
     with replacing(folder / "dataset.json") as part:
         part.write_text(json.dumps(index | {"clips": clips}))
 
@@ -117,7 +113,5 @@ def pack(folder: Path, target: Path, report: Callable[[float], None]) -> None:
     with replacing(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         for i, file in enumerate(files):
             report(i / len(files))
-            info = zipfile.ZipInfo(file, date_time=(1980, 1, 1, 0, 0, 0))
-            info.external_attr = 0o644 << 16
-            archive.writestr(info, (folder / file).read_bytes())
+            archive.writestr(stored(file), (folder / file).read_bytes())
     shutil.rmtree(folder)

@@ -26,11 +26,7 @@ from training.networks.discriminators import ImageDiscriminator, VideoDiscrimina
 from training.networks.generator import Generator
 from training.reasons import first_line
 from training.train import losses, published_state
-from training.train.run_folder import (
-    RunError,
-    RunFolder,
-    TrainingState,
-)
+from training.train.run_folder import RunError, RunFolder, TrainingState
 from training.train.step import PHASES, Clips, Draws, Phase, Schedule, Step
 from training.train.train_config import TrainConfig
 from training.train.training_run import TrainingRun

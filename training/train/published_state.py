@@ -16,10 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from training.checkpoint import CheckpointError
-from training.checkpoint.containers import read_torch_save
+from training.checkpoint.containers import is_torch_save, read_torch_save
 from training.checkpoint.contents import is_finite, plain_name
 from training.checkpoint.pickles import PickleError, mapping_of, source_of
-from training.checkpoint.pv3d import sniff
 from training.checkpoint.stored import OpenFile
 from training.train.run_folder import load_optimizer
 
@@ -54,7 +53,7 @@ def read_state(path: str | Path) -> PublishedState | None:
     path = Path(path)
     try:
         with OpenFile(path) as file:
-            if not sniff(file.read(512)):
+            if not is_torch_save(file.read(512)):
                 return None
             file.seek(0)
             return _read(path, mapping_of(read_torch_save(file).root))

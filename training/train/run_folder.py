@@ -188,13 +188,6 @@ def first_not_finite(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
     return next((name for name, tensor in tensors if not is_finite(tensor)), None)
 
 
-def resumed(state: Path | None, folder: RunFolder) -> str:
-    """What a run with --resume does, as a sentence."""
-    if state is None:
-        return f"{folder.path} has no saved state: the run starts from the beginning."
-    return f"The run continues from {state.name}."
-
-
 def changed_settings(
     before: dict[str, Any], now: dict[str, Any], counts: Callable[[str], bool]
 ) -> list[str]:
@@ -221,11 +214,6 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             found[prefix + name] = value
     return found
-
-
-def _decides(name: str) -> bool:
-    """Whether what a run computes depends on the setting of a dotted name."""
-    return name.rpartition(".")[2] not in _ANY_TIME
 
 
 def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
@@ -277,7 +265,9 @@ class RunFolder:
         text = json.dumps(dataclasses.asdict(config), indent=2)
         try:
             before = json.loads(path.read_text()) if self.states() and path.is_file() else {}
-            changes = changed_settings(before, json.loads(text), _decides)
+            changes = changed_settings(
+                before, json.loads(text), lambda name: name.rpartition(".")[2] not in _ANY_TIME
+            )
             if changes:
                 log.warning("The run continues with changed settings: %s.", ", ".join(changes))
             (self.path / "states").mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,6 @@ from training.train.run_folder import (
     RunError,
     RunFolder,
     TrainingState,
-    resumed,
     stop_on_signals,
 )
 
@@ -109,7 +108,11 @@ class TrainingRun(ABC):
         self._restored = True
         found = self.folder.restore(self.state)
         if self.world.first:
-            log.info(resumed(found, self.folder))
+            log.info(
+                f"The run continues from {found.name}."
+                if found
+                else f"{self.folder.path} has no saved state: the run starts from the beginning."
+            )
         if not self.world.agree(self.state.update):
             raise RunError(
                 f"The processes do not find the same states in {self.folder.path}: "

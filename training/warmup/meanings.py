@@ -228,6 +228,4 @@ def landmarks(head: HeadModel, u: np.ndarray, camera: Camera) -> np.ndarray:
     traits = identity_from_u(u)
     shape = head.identity_vertices(traits.shape, traits.age)
     posed = head.posed(shape, expr_weights(np.zeros(MOTION_DIM), 0))
-    points = to_world(posed[head.morphable.landmarks]) - camera.position
-    seen = points @ camera.rotation @ np.array(camera.intrinsics).reshape(3, 3).T
-    return seen[:, :2] / seen[:, 2:]
+    return camera.project(to_world(posed[head.morphable.landmarks]))[0]

@@ -42,11 +42,7 @@ from training.distributed import World
 from training.terminal import run_command
 from training.train import losses
 from training.train.run_command import command, follow
-from training.train.run_folder import (
-    RunError,
-    RunFolder,
-    TrainingState,
-)
+from training.train.run_folder import RunError, RunFolder, TrainingState
 from training.train.step import Draws
 from training.train.train_config import AmpPrecision
 from training.train.training_run import TrainingRun

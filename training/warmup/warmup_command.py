@@ -32,10 +32,7 @@ from training.networks.generator import Generator
 from training.train.kept_settings import require_same_networks
 from training.train.logs import Logs
 from training.train.run_command import command, follow
-from training.train.run_folder import (
-    RunFolder,
-    TrainingState,
-)
+from training.train.run_folder import RunFolder, TrainingState
 from training.train.step import Draws
 from training.train.train_config import PRESETS, AmpPrecision
 from training.train.training_run import TrainingRun

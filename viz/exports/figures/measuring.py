@@ -14,9 +14,9 @@ import msgspec
 import torch
 
 from training.camera import Camera
-from training.metrics.clip_windows import resized
 from training.metrics.geometry import View, chamfer_distance, clouds, flicker, warping_error
 from training.metrics.metric_options import MetricsConfig
+from training.networks.discriminators import resize
 from viz.exports.figures.figure_job import MomentFigures, TurnFigures
 from viz.render.renderer import Renderer
 from viz.state.jobs import Steps
@@ -76,7 +76,7 @@ def view_of(
     depth rendered at that size."""
     raw = renderer.raw(shot, replace(state.quality, raw_resolution=side))
     camera = torch.tensor(shot.camera.numbers(), device=raw.depth.device)[None]
-    image = (resized(picture.float(), side) * 0.5 + 0.5).clamp(0, 1)
+    image = (resize(picture.float(), side) * 0.5 + 0.5).clamp(0, 1)
     return View(image, raw.depth.float(), raw.opacity.float(), camera)
 
 

@@ -79,12 +79,8 @@ def project(camera: Camera, points: np.ndarray, size: int) -> tuple[np.ndarray, 
         places (x, y) in pixels, float64 [P, 2], and depths along the viewing direction, world
         units [P].
     """
-    local = (points.astype(np.float64) - camera.position) @ camera.rotation
-    depth = local[:, 2]
-    lens = np.array(camera.intrinsics).reshape(3, 3)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        places = (local @ lens.T)[:, :2] / depth[:, None] * size
-    return places, depth
+    places, depth = camera.project(points)
+    return places * size, depth
 
 
 def depth_map(camera: Camera, vertices: np.ndarray, faces: np.ndarray, size: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
-from training.camera import FOCAL_LENGTH, Camera
+from training.camera import Camera
 from viz.portrait.camera.face_template import FaceTemplate
 from viz.portrait.faces.squares import Square
 
@@ -107,16 +107,12 @@ def fit_camera(
 
 def project(points: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
     """Where `Camera.orbit(yaw, pitch)` sees points [n, 3], in picture sides from 0 to 1 [n, 2]."""
-    seen = _projected(points, yaw, pitch)
-    return np.stack([np.real(seen), np.imag(seen)], axis=1)
+    return Camera.orbit(yaw=yaw, pitch=pitch).project(points)[0]
 
 
 def _projected(points: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
     """The same as complex numbers [n]."""
-    camera = Camera.orbit(yaw=yaw, pitch=pitch)
-    seen = (points - camera.position) @ camera.rotation
-    u, v = (FOCAL_LENGTH * seen[:, k] / seen[:, 2] + 0.5 for k in (0, 1))
-    return u + 1j * v
+    return project(points, yaw, pitch) @ (1, 1j)
 
 
 def similarity(
