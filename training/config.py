@@ -15,17 +15,17 @@ SuperresolutionVariant = Literal["8XDC", "8X", "4X", "2X", "none"]
 
 @dataclass(frozen=True)
 class SuperresolutionLayout:
-    """Fixed shape of one of EG3D's super-resolution modules."""
+    """Layout of one of EG3D's super-resolution modules."""
 
     input_resolution: int
-    """Side of the feature picture that the first block takes; others are resized to it."""
+    """Side of the feature picture that the first block takes; inputs are resized to it."""
     first_block_up: bool
-    """Whether the first of the two blocks doubles the resolution. The second always does."""
+    """Whether the first of the two blocks doubles the resolution; the second always does."""
     default_channels: tuple[int, int]
     """Channels of the two blocks in the published modules."""
     resize_larger: bool = True
-    """Whether inputs larger than `input_resolution` are resized too (the 4X and 8X modules of
-    EG3D only ever enlarge)."""
+    """Whether inputs larger than `input_resolution` are resized, too; EG3D's 4X and 8X modules only
+    enlarge."""
 
     @property
     def output_resolution(self) -> int:
@@ -53,18 +53,18 @@ class RenderingConfig:
     depth_samples: int = 48
     """Stratified samples along a ray."""
     importance_samples: int = 48
-    """Samples drawn from the weights of the stratified ones; 0 leaves them out."""
+    """Samples drawn from the weights of the stratified ones; 0 for none."""
     ray_start: float = 2.25
-    """Distance from the camera at which a ray starts."""
+    """Distance from the camera at which rays start."""
     ray_end: float = 3.3
-    """Distance from the camera at which a ray ends."""
+    """Distance from the camera at which rays end."""
     box_warp: float = 1.0
     """Side of the cube, centred on the origin, that the tri-planes cover."""
     white_background: bool = False
-    """Whether what rays do not hit is white (1 in every feature) instead of empty (0)."""
+    """Whether rays end on white (1 in every feature) instead of 0."""
 
     def problems(self) -> list[str]:
-        """Every reason why these values cannot be used, as sentences; empty when they can."""
+        """Sentences on invalid values; empty if all are valid."""
         found: list[str] = []
         if not 1 <= self.raw_resolution <= 2048:
             found.append(f"raw_resolution is {self.raw_resolution}; it must be 1 to 2048")
@@ -97,15 +97,15 @@ class GeneratorConfig:
     mapping_layers: int = 2
     """Fully connected layers of the mapping network."""
     c_scale: float = 1.0
-    """Factor on the conditioning camera of the mapping network; 0 ignores that camera."""
+    """Factor on the mapping network's conditioning camera; 0 ignores it."""
     plane_resolution: int = 256
-    """Side of a tri-plane in texels: a power of two from 8."""
+    """Side of each plane in texels: a power of two, at least 8."""
     plane_channels: int = 32
-    """Channels of one tri-plane, which are also the decoder's inputs."""
+    """Channels of each plane, and inputs of the decoder."""
     channel_base: int = 32768
     """Channels of the backbone at resolution r are min(channel_base / r, channel_max)."""
     channel_max: int = 512
-    """Most channels of any backbone block."""
+    """Maximum number of channels of a backbone block."""
     conv_clamp: float | None = None
     """Bound on the backbone's activations; None for no bound."""
     motion_dim: int = 512
@@ -115,9 +115,9 @@ class GeneratorConfig:
     decoder_lr_mul: float = 1.0
     """Learning-rate multiplier of the decoder, part of its weight scaling."""
     feature_channels: int = 32
-    """Colour features that the decoder gives for a point, the super-resolution's input."""
+    """Colour features that the decoder outputs for a point; the super-resolution's input."""
     raw_layer: bool = True
-    """Whether a toRGB layer makes the raw picture; EG3D takes the first three features."""
+    """Whether a toRGB layer makes the raw picture; in EG3D it is the first three features."""
     superresolution: SuperresolutionVariant = "8XDC"
     """Which of EG3D's super-resolution modules; "none" shows the raw picture."""
     superresolution_channels: tuple[int, int] | None = None
@@ -131,7 +131,7 @@ class GeneratorConfig:
     """Rays and samples, as trained."""
 
     def problems(self) -> list[str]:
-        """Every reason why these values cannot be used, as sentences; empty when they can."""
+        """Sentences on invalid values; empty if all are valid."""
         positive = (
             "z_dim",
             "w_dim",
@@ -228,19 +228,19 @@ class DiscriminatorConfig:
     """Size of a discriminator; the defaults are the published ones."""
 
     resolution: int = 512
-    """Side of the pictures it judges: a power of two from 8."""
+    """Side of the pictures: a power of two, at least 8."""
     channel_base: int = 32768
     """Channels at resolution r are min(channel_base / r, channel_max)."""
     channel_max: int = 512
-    """Most channels of any block."""
+    """Maximum number of channels of a block."""
     conv_clamp: float | None = 256.0
     """Bound on the activations; None (or 1e9) for no bound."""
     mapping_layers: int = 8
-    """Fully connected layers of the camera's mapping."""
+    """Fully connected layers of the camera mapping."""
     group_size: int = 4
-    """Samples that minibatch deviation compares."""
+    """Group size of minibatch standard deviation."""
     half_blocks: int = 4
-    """Finest blocks that a training in a half format computes in it; coarser ones keep float32."""
+    """Number of blocks, the finest ones, that half-precision training computes in that format."""
 
     def __post_init__(self) -> None:
         problems: list[str] = []
@@ -270,7 +270,7 @@ def _table(data: Any, name: str) -> dict[str, Any]:
 
 
 def too_small(settings: object, **least: int) -> list[str]:
-    """Which of a dataclass's numbers are below the least that they may be, as sentences."""
+    """Sentences on a dataclass's numbers that are below their minimum."""
     return [
         f"{name} is {getattr(settings, name)}; it must be at least {low}"
         for name, low in least.items()

@@ -11,8 +11,8 @@ except ImportError:  # it has no wheels for some processors
 
 
 def flip(truth: np.ndarray, picture: np.ndarray) -> float | None:
-    """Mean FLIP of two pictures [H, W, 3] in 0..1: the difference noticed when alternating between
-    them, 0 to 1 (Andersson et al., 2020). None if its package is not installed."""
+    """Mean FLIP error of two pictures [H, W, 3] in 0..1: the difference that viewers perceive when
+    alternating between them, 0 to 1 (Andersson et al., 2020). None if it is not installed."""
     if flip_evaluator is None:
         return None
     truth, picture = (np.ascontiguousarray(x, dtype=np.float32) for x in (truth, picture))

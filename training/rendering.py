@@ -1,7 +1,7 @@
 """Volume rendering: depths along rays, sampling tri-planes, and compositing.
 
-Nothing here knows the networks: a field is any function from points to density and features, so
-that the mathematics can be tested on fields with known pictures.
+This module is independent of the networks: a field is any function from points to density and
+features, so the mathematics can be tested on fields with known pictures.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Jitter = float | torch.Generator | None
-"""Where in its step a random draw falls: a number in 0..1 that every draw takes, a torch.Generator
-for independent draws (training), or None for the fixed choice that covers a ray best."""
+"""Where samples lie within their intervals: a number in 0..1 for all of them, a torch.Generator for
+independent draws (training), or None for the deterministic choice that covers a ray best."""
 
 Field = Callable[[Tensor], tuple[Tensor, Tensor]]
 """points [M, P, 3] -> sigma before its softplus [M, P], features [M, P, C]."""
@@ -23,7 +23,7 @@ Field = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class RayResult:
-    """What composited rays hold; M cameras with R rays each."""
+    """Composited rays: M cameras with R rays each."""
 
     features: Tensor
     """[M, R, C], each channel scaled from 0..1 to -1..1; empty space is -1, or 1 on white."""
@@ -48,7 +48,7 @@ def sample_planes(planes: Tensor, points: Tensor, box_warp: float) -> Tensor:
     """
     count, _, channels, height, width = planes.shape
     x, y, z = (points * (2 / box_warp)).to(planes.dtype).unbind(-1)
-    # The second and the third are linear in the same two coordinates: their sum is sampled at once.
+    # The second and third depend linearly on the same two coordinates, so their sum is sampled.
     front, side, turned = planes.unbind(1)
     both = torch.stack([front, side + turned.transpose(-1, -2)], dim=1)
     grid = torch.stack([torch.stack(axes, dim=-1) for axes in ((x, y), (x, z))], dim=1)
@@ -65,17 +65,17 @@ def sample_planes(planes: Tensor, points: Tensor, box_warp: float) -> Tensor:
 def stratified_depths(
     ray_range: Tensor, num_rays: int, num_samples: int, jitter: Jitter = None
 ) -> Tensor:
-    """Depths at even steps along each ray, each shifted within its step.
+    """Depths in equal intervals along each ray, each shifted within its interval.
 
     Args:
         ray_range: start and end of the rays of each camera, world units [M, 2].
         num_rays: R.
         num_samples: S, at least 2.
-        jitter: None is the middle of each step, 0.5.
+        jitter: None is the middle of each interval, 0.5.
 
     Returns:
-        [M, R, S], rising along the last axis. As in the published models the last step begins at
-        the end of the range, so depths reach up to one step beyond it.
+        [M, R, S], ascending along the last axis. As in the published models, the last interval
+        begins at the end of the range, so depths reach up to one interval beyond it.
     """
     start, end = ray_range[:, :1], ray_range[:, 1:]
     step = (end - start) / (num_samples - 1)  # [M, 1]
@@ -91,17 +91,17 @@ def stratified_depths(
 def importance_depths(
     depths: Tensor, weights: Tensor, num_samples: int, jitter: Jitter = None
 ) -> Tensor:
-    """More depths where a first pass found something, by inverting its distribution.
+    """Additional depths where a first pass found matter, by inverse transform sampling.
 
     The weights are blurred (max over 2, then mean over 2, + 0.01) as in mip-NeRF (Barron et al.,
-    2021, arXiv 2103.13415), so that thin surfaces between two samples are found.
+    2021, arXiv 2103.13415), so that thin surfaces between two samples are not missed.
 
     Args:
-        depths: of the first pass, rising [M, R, S].
-        weights: of the spans between them [M, R, S - 1].
+        depths: of the first pass, ascending [M, R, S].
+        weights: of the intervals between them [M, R, S - 1].
         num_samples: K.
         jitter: None takes the quantiles (k + 0.5) / K, which cover the distribution evenly and
-            rise; a number takes that one quantile for every sample, as the parity data do.
+            ascend; a number takes that quantile for every sample, as the parity data do.
 
     Returns:
         [M, R, K], without gradient.
@@ -125,7 +125,7 @@ def importance_depths(
 
 
 def _quantiles(jitter: Jitter, count: int, cdf: Tensor) -> Tensor:
-    """Positions 0..1 at which each row of `cdf` is read [rows, count]."""
+    """Quantiles 0..1 at which to invert each row of `cdf`, [rows, count]."""
     rows, device, dtype = cdf.shape[0], cdf.device, cdf.dtype
     if isinstance(jitter, torch.Generator):
         return torch.rand((rows, count), generator=jitter, device=device, dtype=dtype)
@@ -137,21 +137,21 @@ def _quantiles(jitter: Jitter, count: int, cdf: Tensor) -> Tensor:
 
 
 def density(sigma: Tensor) -> Tensor:
-    """Density, 1 / world units, of the network's sigma."""
+    """Density, in 1 / world units, from the network's sigma."""
     return F.softplus(sigma - 1)
 
 
 def opacity(sigma: Tensor, length: Tensor | float) -> Tensor:
-    """Opacity, 0 to 1, of a length of matter in world units, from the network's sigma."""
+    """Opacity, 0 to 1, of an interval of a length in world units, from the network's sigma."""
     return 1 - torch.exp(-density(sigma) * length)
 
 
 def compositing_weights(depths: Tensor, sigma: Tensor) -> Tensor:
-    """Share of each span between neighbouring samples in the ray's colour.
+    """Weight of each interval between neighbouring samples in the ray's colour.
 
     Args:
-        depths: rising [M, R, S].
-        sigma: before its softplus [M, R, S]; that of a span is the mean of its two ends.
+        depths: ascending [M, R, S].
+        sigma: before its softplus [M, R, S]; that of an interval is the mean of its two ends.
 
     Returns:
         [M, R, S - 1]; each ray sums to its opacity.
@@ -165,17 +165,17 @@ def compositing_weights(depths: Tensor, sigma: Tensor) -> Tensor:
 def composite(
     depths: Tensor, sigma: Tensor, features: Tensor, *, white_background: bool = False
 ) -> RayResult:
-    """Blends the samples of each ray.
+    """Composites the samples of each ray.
 
     Args:
-        depths: rising [M, R, S].
+        depths: ascending [M, R, S].
         sigma: before its softplus [M, R, S].
         features: [M, R, S, C].
-        white_background: whether what the ray does not hit counts as 1 instead of 0.
+        white_background: whether rays end on 1 instead of 0.
     """
     weights = compositing_weights(depths, sigma)
     opacity = weights.sum(dim=-1)
-    # A span's feature is the mean of its two ends, so an end counts half of both its spans.
+    # An interval's feature is the mean of its ends, so each sample has half of both its intervals.
     halves = 0.5 * weights
     ends = F.pad(halves, (0, 1)) + F.pad(halves, (1, 0))  # [M, R, S]
     blended = (ends[..., None, :] @ features).squeeze(-2)  # [M, R, C]
@@ -183,7 +183,7 @@ def composite(
         blended = blended + (1 - opacity)[..., None]
     far, hit = depths[..., -1], opacity > 0
     depth = (weights * 0.5 * (depths[..., 1:] + depths[..., :-1])).sum(dim=-1)
-    # Dividing by 0 first and replacing the result would make the gradient not a number.
+    # Dividing by 0 and replacing the result afterwards would make the gradient NaN.
     depth = torch.where(hit, depth / torch.where(hit, opacity, 1), far)
     depth = torch.minimum(torch.maximum(depth, depths[..., 0]), far)
     return RayResult(blended * 2 - 1, depth, opacity)
@@ -204,11 +204,11 @@ def cast(
 
     Args:
         field: what is rendered.
-        origins: [M, 3], one a camera.
+        origins: [M, 3], one per camera.
         directions: unit vectors [M, R, 3].
         ray_range: start and end of the rays, world units [M, 2].
         depth_samples: samples of the first pass.
-        importance_samples: samples of the second; 0 leaves it out.
+        importance_samples: samples of the second; 0 to skip it.
         white_background: see `composite`.
         jitter: see `Jitter`.
     """
@@ -216,7 +216,7 @@ def cast(
     def sample(depths: Tensor) -> tuple[Tensor, Tensor]:
         points = origins[:, None, None] + depths[..., None] * directions[:, :, None]
         sigma, features = field(points.flatten(1, 2))
-        # Weights multiply up along the ray, which half precision cannot hold.
+        # Transmittance is a product along the ray, for which half precision is too coarse.
         return sigma.reshape(depths.shape).float(), features.reshape(*depths.shape, -1).float()
 
     depths = stratified_depths(ray_range, directions.shape[1], depth_samples, jitter)
@@ -239,8 +239,8 @@ def normals(density: Callable[[Tensor], Tensor], points: Tensor, step: float) ->
     Args:
         density: points [M, P, 3] -> sigma [M, P].
         points: where, in world coordinates [M, P, 3].
-        step: distance to each neighbour, world units. One texel of the planes suits: the
-            derivative of a bilinear sample jumps from texel to texel, a difference does not.
+        step: distance to each neighbour, world units. One texel of the planes is suitable: the
+            derivative of bilinear interpolation jumps between texels, a difference does not.
 
     Returns:
         Unit vectors pointing from dense to empty [M, P, 3]; zeros where the field is flat.

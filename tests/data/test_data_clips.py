@@ -103,7 +103,7 @@ def test_nothing_there(tmp_path):
         (lambda clip: clip["cameras"].__setitem__(0, "here"), "table of numbers"),
         (lambda clip: clip.update(name="000000"), "same name"),
         (lambda clip: clip.update(t=[0.5] * 15), "16 numbers from 0 to 1"),
-        (lambda clip: clip.update(t=[1 - k / 15 for k in range(16)]), "do not fall"),
+        (lambda clip: clip.update(t=[1 - k / 15 for k in range(16)]), "ascending order"),
         (lambda clip: clip.update(mask=["a.png"]), "list of 16"),
         (lambda clip: clip.update(identity=[1.0]), "other optional parts"),
     ],

@@ -158,7 +158,7 @@ def test_rejects_have_their_reasons(tmp_path, write_video, write_cameras):
     listed = json.loads(out.with_name("out.rejects.json").read_text("utf-8"))
     reasons = {entry["video"]: entry["reason"] for entry in listed}
     expected = {
-        "good.mp4": "has another's name",
+        "good.mp4": "has the same name as another video",
         "deep/short": "too short: 9 frames of 16",
         "wide": "not square; --crop center",
         "small": "only 32 of 64 pixels; --enlarge",

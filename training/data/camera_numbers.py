@@ -1,4 +1,4 @@
-"""Whether a data set's 25 numbers are a camera."""
+"""Checks that the 25 numbers of a data set's cameras are valid."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from training.data.source import ClipError
 
 
 def require_cameras(cameras: np.ndarray, first_frame: int = 0) -> None:
-    """Checks that every row of float [n, 25] is a camera.
+    """Checks that every row of float [n, 25] is a valid camera.
 
     Raises:
-        ClipError: naming the first frame whose numbers are not.
+        ClipError: naming the first frame whose camera is not.
     """
     for k, numbers in enumerate(cameras):
         try:
@@ -22,5 +22,5 @@ def require_cameras(cameras: np.ndarray, first_frame: int = 0) -> None:
 
 
 def _lowered(sentence: str) -> str:
-    """A sentence to stand after a colon, without its capital and full stop."""
+    """A sentence to follow a colon, without its capital and full stop."""
     return (sentence[:1].lower() + sentence[1:]).rstrip(".")

@@ -21,9 +21,9 @@ from training.data.times import CLIP_FRAMES
 from training.data.workers import core_count
 
 _AT_ONCE = 16
-"""Frames decoded at once, so that a long clip does not fill the memory."""
+"""Frames decoded at once, to limit memory on long clips."""
 _SHOWN = 20
-"""Clips of a kind that the report names."""
+"""Maximum number of clips that a list in the report names."""
 
 
 @dataclass(frozen=True)
@@ -33,25 +33,25 @@ class CheckOptions:
     path: Annotated[Path, tyro.conf.Positional]
     """Data set: a folder or zip with dataset.json, or the published VoxCeleb folder."""
     sample: int | None = None
-    """Decode one frame each of this many clips, not every frame of all: fast, but most damage stays
-    unseen."""
+    """Decode one frame of each of this many clips instead of every frame: fast, but misses most
+    damage."""
 
 
 @dataclass
 class DataReport:
-    """What was found."""
+    """Findings of a check."""
 
     lines: list[str] = field(default_factory=list)
     """Facts for the user."""
     problems: list[Problem] = field(default_factory=list)
     """Clips that cannot be used, and why."""
     notes: list[Problem] = field(default_factory=list)
-    """Clips that can be used although something about them is not right."""
+    """Clips that are usable despite a flaw, and which flaw."""
 
     def __str__(self) -> str:
         lines = list(self.lines)
         if self.notes:
-            lines += [f"{len(self.notes)} clips are used with a change:", *_shown(self.notes)]
+            lines += [f"{len(self.notes)} clips are adapted:", *_shown(self.notes)]
         verdict = f"{len(self.problems)} problems:" if self.problems else "no problems"
         return "\n".join([*lines, verdict, *_shown(self.problems)])
 
@@ -98,7 +98,7 @@ def check(options: CheckOptions) -> DataReport:
             cameras.append(notes.cameras[:: max(notes.frame_count // 4, 1)])
             decoded += count
     report.lines.append(f"{options.path}: {source.resolution} px")
-    report.lines.append(f"{clips + len(source.problems)} clips, {len(lengths)} with all they need")
+    report.lines.append(f"{clips + len(source.problems)} clips, {len(lengths)} usable")
     if lengths:
         report.lines.append(
             f"{sum(lengths)} frames, {min(lengths)} to {max(lengths)} a clip; {decoded} decoded"
@@ -108,7 +108,7 @@ def check(options: CheckOptions) -> DataReport:
 
 
 def _check_clip(source: ClipSource, clip: int) -> Annotations:
-    """The annotations, when they are right and the clip's files are there."""
+    """The annotations of a clip, once they and its files have been checked."""
     notes = source.annotations(clip)
     if notes.t is None and notes.frame_count < CLIP_FRAMES:
         raise ClipError(f"has {notes.frame_count} frames; {CLIP_FRAMES} are needed")
@@ -118,14 +118,14 @@ def _check_clip(source: ClipSource, clip: int) -> Annotations:
 
 
 def _decode(source: ClipSource, clip: int, frames: Sequence[int]) -> int:
-    """Decodes frames to see whether they can be; returns how many."""
+    """Decodes frames to check that they can be; returns how many."""
     for start in range(0, len(frames), _AT_ONCE):
         source.pictures(clip, frames[start : start + _AT_ONCE])
     return len(frames)
 
 
 def camera_lines(cameras: np.ndarray) -> list[str]:
-    """Where cameras [n, 25] stand and look, in sentences, with a note where it is unusual."""
+    """Sentences on where cameras [n, 25] are and look, with notes on anything unusual."""
     poses = cameras[:, :16].reshape(-1, 4, 4)
     positions, forward = poses[:, :3, 3], poses[:, :3, 2]
     radius = np.linalg.norm(positions, axis=1)
@@ -148,7 +148,7 @@ def camera_lines(cameras: np.ndarray) -> list[str]:
 def nearest_point(positions: np.ndarray, forward: np.ndarray) -> np.ndarray:
     """The point [3] with the least squared distance to lines from [n, 3] along unit [n, 3].
 
-    A little weight on PIVOT decides where the lines leave it open, as those of one camera do.
+    A small weight on PIVOT decides where the lines do not determine it, as with a single camera.
     """
     across = np.eye(3) - forward[:, :, None] * forward[:, None, :]  # [n, 3, 3]
     weight = 1e-6 * len(positions)

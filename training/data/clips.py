@@ -5,12 +5,12 @@
      "clips": [{"name": "000000",
                 "frames": ["000000/000.png", ...],
                 "cameras": [[25 numbers] per frame],
-                "t": [number per frame],          (optional; else from the place in the window)
+                "t": [number per frame],          (optional; default: position in the window)
                 "identity": [...], "motion": [...],                  (optional)
                 "depth": [16-bit PNG per frame],                     (optional)
                 "mask": [8-bit PNG per frame]}]}                     (optional)
 
-A depth value v stands for near + v / 65535 * (far - near).
+A depth value v means near + v / 65535 * (far - near).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FileNames = np.ndarray
 
 @dataclass(frozen=True)
 class ClipEntry:
-    """One clip of `dataset.json`, checked for its form."""
+    """One clip of `dataset.json`, validated."""
 
     name: str
     frames: FileNames
@@ -47,14 +47,15 @@ class ClipEntry:
     mask: FileNames | None
 
     def layout(self) -> tuple[object, ...]:
-        """Which optional parts there are; all clips of a data set have the same."""
+        """Which optional parts there are, and their lengths; the same for all clips of a data
+        set."""
         notes = self.annotations
         sizes = (None if v is None else len(v) for v in (notes.identity, notes.motion))
         return (*sizes, notes.t is not None, self.depth is not None, self.mask is not None)
 
 
 class PngClips:
-    """A data set of PNG frames; see the module for the format and ClipSource for the methods."""
+    """A data set of PNG frames; the module describes the format, ClipSource the methods."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -96,7 +97,7 @@ class PngClips:
         return (near + stored.astype(np.float32) * ((far - near) / 65535)).astype(np.float32)
 
     def _decode(self, names: FileNames, frames: Sequence[int], decode: Any) -> np.ndarray:
-        """Stacked pictures of `frames`; an error names the file."""
+        """Stacked pictures of `frames`; errors name the file."""
         wanted = [names[k].decode() for k in frames]
         pictures = [
             _with_name(name, decode, self._store.read(name), self.resolution) for name in wanted
@@ -126,10 +127,10 @@ def _decode_mask(data: bytes, side: int) -> np.ndarray:
 
 
 def _read_index(store: Store) -> dict[str, Any]:
-    """`dataset.json` with its head checked.
+    """The contents of `dataset.json`, with its header validated.
 
     Raises:
-        DatasetError: when it is missing or not of this format.
+        DatasetError: when it is missing or not in this format.
     """
     where = f"{store.path}/{INDEX_NAME}"
     if store.size(INDEX_NAME) is None:
@@ -181,7 +182,7 @@ def _is_number(value: object) -> bool:
 
 
 def _entries(clips: list[Any]) -> tuple[list[ClipEntry], list[Problem]]:
-    """The clips of the right form, and what is wrong with the others."""
+    """The valid clips, and what is wrong with the others."""
     entries: list[ClipEntry] = []
     problems: list[Problem] = []
     seen: set[str] = set()
@@ -205,7 +206,7 @@ def _entry(name: object, data: dict[str, Any]) -> ClipEntry:
     """One clip.
 
     Raises:
-        ClipError: when its form is wrong.
+        ClipError: when it is invalid.
         DatasetError: when a file name leaves the data set.
     """
     if not isinstance(name, str) or not name:
@@ -221,7 +222,7 @@ def _entry(name: object, data: dict[str, Any]) -> ClipEntry:
     if t is not None and not (
         t.shape == (count,) and np.all(np.diff(t) >= 0) and t[0] >= 0 and t[-1] <= 1
     ):
-        raise ClipError(f"needs t as {count} numbers from 0 to 1 that do not fall")
+        raise ClipError(f"needs t as {count} numbers from 0 to 1 in ascending order")
     identity, motion = _numbers(data, "identity"), _numbers(data, "motion")
     for part, values in (("identity", identity), ("motion", motion)):
         if values is not None and not (values.ndim == 1 and np.isfinite(values).all()):
@@ -248,7 +249,7 @@ def _file_names(data: dict[str, Any], key: str, count: int | None) -> FileNames 
 
 
 def _numbers(data: dict[str, Any], key: str) -> np.ndarray | None:
-    """The numbers under `key` as float32; None where there are none."""
+    """The numbers under `key` as float32; None if there are none."""
     if data.get(key) is None:
         return None
     try:

@@ -1,9 +1,9 @@
-"""Videos and their cameras into the project's data set format: `training.dataset convert`.
+"""Converts videos and their cameras into the project's data set format: `training.dataset convert`.
 
 Each video becomes one part file in a work folder beside the target; a part is complete or absent,
-and its name is a hash of everything that it was made from. A conversion that was killed therefore
-resumes where it stopped, with the same bytes as an uninterrupted one. Until the end the work folder
-is as large as the target.
+and named by a hash of everything that it was made from. So a conversion that was killed resumes
+where it stopped and gives the same bytes as an uninterrupted one. In the end the work folder is as
+large as the target.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from training.replacing import replacing
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg"}
 _CLIP_NAME = "clip.json"
 _SAME_RATE = 0.05
-"""Frame rates that differ by less than this share are taken as equal (23.976, 24 and 25)."""
+"""Frame rates whose ratio differs from 1 by less than this count as equal (23.976, 24 and 25)."""
 
 
 @dataclass(frozen=True)
 class ConvertOptions:
     """Convert videos into a data set. Videos that cannot be used are listed in OUT.rejects.json.
-    Run it again after an interruption and it goes on."""
+    If it is interrupted, run it again to resume."""
 
     videos: Annotated[Path, tyro.conf.Positional]
     """A video, or a folder that is searched for videos."""
@@ -59,22 +59,22 @@ class ConvertOptions:
     resolution: int = 256
     """Side of the frames in pixels."""
     fps: float = 25.0
-    """Frames a second; faster videos lose frames."""
+    """Frames per second; frames of faster videos are dropped."""
     crop: Literal["none", "center"] = "none"
-    """What to do with videos that are not square: reject them, or take their middle. Given cameras
-    are those of the whole picture and change with the crop."""
+    """What to do with videos that are not square: reject them, or crop the centre. Cameras are
+    those of the whole picture; they are adjusted to the crop."""
     min_frames: int = CLIP_FRAMES
     """Shortest clip to keep, in frames at `fps`."""
     enlarge: bool = False
     """Whether videos smaller than `resolution` are enlarged instead of rejected."""
     workers: int = 0
-    """Processes; 0 takes one for each core."""
+    """Number of processes; 0 for one per core."""
 
     def check(self) -> None:
-        """Checks that these options can be used.
+        """Checks the options.
 
         Raises:
-            DatasetError: saying which cannot.
+            DatasetError: for the first invalid one.
         """
         if self.output.suffix != ".zip":
             raise DatasetError(f"The output {self.output} must end in .zip.")
@@ -113,7 +113,7 @@ def convert(options: ConvertOptions) -> Converted:
     """Writes the data set and, where videos were rejected, the list of them.
 
     Raises:
-        DatasetError: when the options cannot be used, no video can, or the disk is full.
+        DatasetError: when the options are invalid, no video is usable, or the disk is full.
     """
     options.check()
     jobs, rejects = _find_jobs(options)
@@ -145,7 +145,7 @@ def convert(options: ConvertOptions) -> Converted:
 
 
 def _find_jobs(options: ConvertOptions) -> tuple[list[_Job], list[Problem]]:
-    """All videos by name in order, and those that share a name with another."""
+    """All videos in order of their names, and rejects that share a name with another."""
     root = options.videos
     files = [root] if root.is_file() else sorted(f for f in root.rglob("*") if f.is_file())
     base = root.parent if root.is_file() else root
@@ -157,7 +157,9 @@ def _find_jobs(options: ConvertOptions) -> tuple[list[_Job], list[Problem]]:
         name = file.relative_to(base).with_suffix("").as_posix()
         cameras = None if options.cameras == "frontal" else Path(options.cameras) / f"{name}.json"
         if name in jobs:
-            rejects.append(Problem(file.relative_to(base).as_posix(), "has another's name"))
+            rejects.append(
+                Problem(file.relative_to(base).as_posix(), "has the same name as another video")
+            )
         else:
             jobs[name] = _Job(name, file, cameras)
     if not jobs:
@@ -166,7 +168,7 @@ def _find_jobs(options: ConvertOptions) -> tuple[list[_Job], list[Problem]]:
 
 
 def _key(job: _Job, options: ConvertOptions) -> str:
-    """Hash of all that a part depends on."""
+    """Hash of everything that a part depends on."""
     facts: list[object] = [job.name, options.resolution, options.fps, options.crop]
     facts += [options.min_frames, options.enlarge]
     for file in (job.video, job.cameras):
@@ -177,7 +179,7 @@ def _key(job: _Job, options: ConvertOptions) -> str:
 
 
 def _run(jobs: list[_Job], parts: dict[str, Path], options: ConvertOptions) -> list[Problem]:
-    """Makes the parts that are missing, with a progress bar; returns what cannot be used."""
+    """Makes the missing parts, with a progress bar; returns the rejects."""
     left = [job for job in jobs if not parts[job.name].exists()]
     rejects: list[Problem] = []
     interval = 0.5 if sys.stderr.isatty() else 30
@@ -195,7 +197,7 @@ def _run(jobs: list[_Job], parts: dict[str, Path], options: ConvertOptions) -> l
 def _results(
     jobs: list[_Job], parts: dict[str, Path], options: ConvertOptions
 ) -> Iterator[tuple[_Job, str | None]]:
-    """Each finished video with the reason against it, or None."""
+    """Yields each finished video with the reason why it was rejected, or None."""
     workers = min(options.workers or core_count(), len(jobs))
     if workers <= 1:
         for job in jobs:
@@ -211,7 +213,7 @@ def _results(
 
 
 def _convert_video(job: _Job, part: Path, options: ConvertOptions) -> str | None:
-    """Writes the part of one video; returns the reason when it cannot be used."""
+    """Writes the part of one video; returns the reason if it is rejected."""
     temporary = part.with_name(f"{part.name}.{os.getpid()}")
     try:
         with open_video(job.video) as video:
@@ -235,17 +237,17 @@ def _convert_video(job: _Job, part: Path, options: ConvertOptions) -> str | None
 
 
 def frame_numbers(times: np.ndarray, fps: float) -> np.ndarray:
-    """Frames to take for `fps` frames a second: for each moment the nearest in time.
+    """Frames to keep for `fps` frames per second: at each time, the nearest one.
 
     Args:
-        times: seconds of the frames, float64 [F], rising from 0.
-        fps: frames a second to make.
+        times: seconds of the frames, float64 [F], ascending from 0.
+        fps: target frame rate.
 
     Returns:
-        int64 [n], rising.
+        int64 [n], ascending.
 
     Raises:
-        ClipError: when the video is slower than that; repeated frames would teach stuttering.
+        ClipError: when the video is slower, as the model would learn stutter from repeated frames.
     """
     length = float(times[-1])
     source = (len(times) - 1) / length if length > 0 else fps
@@ -258,7 +260,7 @@ def frame_numbers(times: np.ndarray, fps: float) -> np.ndarray:
 
 
 def square_box(video: Video, options: ConvertOptions) -> tuple[float, float, float, float]:
-    """(left, top, right, bottom) in stored pixels of the square to keep, as it is shown.
+    """(left, top, right, bottom) in stored pixels of the part to keep, which is square when shown.
 
     Raises:
         ClipError: when the video is not square and may not be cropped, or is too small.
@@ -293,12 +295,12 @@ def _cameras(job: _Job, video: Video, box: tuple[float, float, float, float]) ->
 
 
 def _rounded(values: np.ndarray) -> list[list[float]]:
-    """float32 [n, m] as numbers of at most 9 digits, which give the same float32 back."""
+    """float32 [n, m] as numbers of at most 9 digits, which round back to the same float32."""
     return [[float(f"{v:.9g}") for v in row] for row in values.tolist()]
 
 
 def _assemble(parts: list[Path], options: ConvertOptions) -> int:
-    """Writes the zip from the parts in their order; returns the number of frames."""
+    """Writes the zip from the parts, in order; returns the number of frames."""
     clips: list[dict[str, Any]] = []
     with replacing(options.output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for number, part in enumerate(parts):

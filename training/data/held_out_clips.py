@@ -1,4 +1,4 @@
-"""The part of a data set that training leaves out, for scores on unseen data."""
+"""Splits a data set into training data and people held out for scores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from training.data.source import Annotations, ClipSource, DatasetError, Pictures
 
 
 class Subset:
-    """Some clips of a data set as a data set; see ClipSource for the methods.
+    """A subset of a data set's clips; see ClipSource for the methods.
 
     Args:
         source: the data set.
@@ -37,12 +37,11 @@ def is_held_out(name: str, share: float) -> bool:
     """Whether the clip with a name is held out.
 
     Clips whose names agree up to the first underscore, such as those of a VoxCeleb speaker, are
-    either all held out or all not. The choice depends only on the name, so that it stays when clips
-    are added.
+    held out together. The choice depends only on the name, so adding clips does not change it.
 
     Args:
         name: name of the clip.
-        share: fraction of all people, 0 to 1.
+        share: fraction of people to hold out, 0 to 1.
     """
     person = name.partition("_")[0]
     return zlib.crc32(person.encode()) < share * 2**32

@@ -1,4 +1,4 @@
-"""Batches for one training process, read ahead by workers; its state is one number."""
+"""Batches for one training process, prefetched by workers; the only state is one number."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ logger = logging.getLogger(__name__)
 
 
 _PREFETCH = 4
-"""Batches that each worker reads ahead."""
+"""Batches that each worker prefetches."""
 
 
 class Loader:
-    """Endless batches for one of `world_size` processes, the same whatever the workers.
+    """Endless batches for one of `world_size` processes, independent of the number of workers.
 
     Batch b of rank r holds the samples k = b * N + i * world_size + r for i in 0 .. N/world_size,
-    where N is the number of samples in a step of all processes. So all processes together see the
-    samples that a single one with batches of N would, and groups of every n-th sample (as in
-    minibatch standard deviation) are the same.
+    where N is the number of samples in a step of all processes. Together, the processes see the
+    same samples as a single one with batches of N, and groups of every n-th sample (as in minibatch
+    standard deviation) are the same.
     """
 
     def __init__(
@@ -49,22 +49,22 @@ class Loader:
     ) -> None:
         """
         Args:
-            dataset: what is read.
+            dataset: the samples.
             batch_size: samples of one batch of this process.
             rank: number of this process.
             world_size: number of processes.
-            position: samples that all processes together have had; continues from there.
+            position: samples that all processes together have consumed; continues from there.
             workers: decoding processes; 0 decodes here.
             start_method: "auto" or a start method of multiprocessing.
         """
         self.dataset = dataset
         self.position = position
-        """Number of samples that all processes together have had: the only state needed for
-        resuming."""
+        """Number of samples that all processes together have consumed: the only state needed to
+        resume."""
         self.skipped: dict[str, str] = {p.clip: p.reason for p in dataset.source.problems}
         """Clips left out so far, with reasons."""
         self.waited = 0.0
-        """Seconds that the trainer has waited for batches; near 0 if decoding keeps up."""
+        """Seconds that training has waited for batches; near 0 if decoding keeps up."""
         self._step = batch_size * world_size
         self._batches = _Batches(position, batch_size, rank, world_size)
         several = workers > 0
@@ -101,9 +101,9 @@ class Loader:
 
         Args:
             path: a folder or uncompressed zip with dataset.json, or the published VoxCeleb folder.
-            resolution, mirror, seed: see `ClipDataset`. Mirrored people have other identity numbers
-                than those that are stored.
-            held_out_share: share of the people who are left out, see `held_out_clips`.
+            resolution, mirror, seed: see `ClipDataset`. The stored identity numbers do not describe
+                mirrored people.
+            held_out_share: fraction of people to leave out, see `held_out_clips`.
             batch_size, options: see `Loader`.
 
         Raises:
@@ -120,7 +120,7 @@ class Loader:
         """The next batch.
 
         Raises:
-            DatasetError: when no clip can be read any more.
+            DatasetError: when too many clips in a row cannot be read.
         """
         if self._iterator is None:
             self._batches.position = self.position
@@ -138,7 +138,7 @@ class Loader:
         return batch
 
     def close(self) -> None:
-        """Ends the workers; the next batch would start them again at `position`."""
+        """Ends the workers; the next batch restarts them at `position`."""
         self._iterator = None
 
     def __enter__(self) -> Self:
@@ -164,10 +164,10 @@ class _Batches(Sampler[list[int]]):
 
 
 class _Fetch(Dataset[Batch]):
-    """Whole batches, in the form that DataLoader's workers request.
+    """Whole batches, as DataLoader's workers request them.
 
-    An unusable data set comes back as a value: raised, it would reach the trainer with a worker's
-    traceback in its message.
+    An error about the data set is returned as a value: if raised, its message would contain a
+    worker's traceback.
     """
 
     def __init__(self, dataset: ClipDataset) -> None:
@@ -185,11 +185,11 @@ def _unchanged(batch: Any) -> Any:
 
 
 def _start_worker(_: int) -> None:
-    """Ignores a scheduler's SIGTERM, which reaches all processes, as the trainer saves its state
-    while its workers run. They end with it, or at a second SIGTERM."""
+    """Ignores a first SIGTERM, which schedulers send to all processes: workers must run until the
+    trainer has saved its state. They end with it, or at a second SIGTERM."""
     settle_worker()
-    # A spawned worker ends like a whole interpreter, and the thread that hands over its batches may
-    # then abort it inside torch. Nothing is left to do, so it may end at once.
+    # A spawned worker shuts down a whole interpreter, during which the thread that hands over
+    # batches may abort inside torch. Nothing is left to do, so it exits at once.
     atexit.register(os._exit, 0)
     signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 

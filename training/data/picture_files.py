@@ -17,8 +17,8 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 def check_png(data: bytes, side: int) -> None:
     """Checks that `data` is an undamaged PNG of side x side pixels.
 
-    The size is read before decoding, so that no header can ask for gigabytes; the checksums are
-    tested here, because the decoder skips them and would give noise for damaged bytes.
+    The size is checked before decoding, so that no header can request gigabytes. Checksums are
+    verified here, as the decoder skips them and would return noise for damaged bytes.
 
     Raises:
         ClipError: saying what is wrong.
@@ -81,12 +81,12 @@ def resize(
 ) -> np.ndarray:
     """uint8 [H, W, 3] or [H, W] to [side, side, ...], antialiased.
 
-    Whole divisions take the mean of each square of pixels; other sizes a triangle filter.
+    Integer factors average each square of pixels; others use a triangle filter.
 
     Args:
         image: the picture.
         side: pixels of the result.
-        box: (left, top, right, bottom) in pixels of the part to take; None for all of it.
+        box: (left, top, right, bottom) of the part to use, in pixels; None for all of it.
     """
     if box is None and image.shape[:2] == (side, side):
         return image
@@ -101,7 +101,8 @@ def resize(
 
 
 def pick(values: np.ndarray, side: int) -> np.ndarray:
-    """[n, H, W] to [n, side, side] by the nearest value: depths of two surfaces have no mean."""
+    """[n, H, W] to [n, side, side] by nearest neighbour, as depths of two surfaces cannot be
+    averaged."""
     height, width = values.shape[1:]
     if (height, width) == (side, side):
         return values

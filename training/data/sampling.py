@@ -20,9 +20,9 @@ from training.data.times import CLIP_FRAMES, pair_indices
 from training.data.voxceleb import VIDEO_FOLDER, VoxCelebClips
 
 ATTEMPTS = 100
-"""Clips tried for one sample before the data set is given up."""
+"""Clips tried for one sample before giving up on the data set."""
 _ORDERS_KEPT = 16
-"""Passes whose order is remembered: `cameras` may jump among some."""
+"""Passes whose order is cached, as `cameras` may jump between several."""
 _SAMPLE, _ORDER = 0, 1
 """Separate streams of random numbers under one seed."""
 
@@ -36,11 +36,11 @@ class Sample:
     cameras: Tensor
     """float32 [2, 25]."""
     t: Tensor
-    """float32 [2, 1], 0 to 1, not falling."""
+    """float32 [2, 1], 0 to 1, ascending."""
     clip: Tensor
     """int64 []: number of the clip in the data set."""
     mirrored: Tensor
-    """bool []: whether pictures and cameras are mirrored. identity and motion are as stored."""
+    """bool []: whether pictures and cameras are mirrored; identity and motion are as stored."""
     identity: Tensor | None = None
     """float32 [I], where the data set has it."""
     motion: Tensor | None = None
@@ -50,7 +50,7 @@ class Sample:
     mask: Tensor | None = None
     """uint8 [2, 1, H, W], 255 inside, where the data set has it."""
     skipped: tuple[Problem, ...] = ()
-    """Clips that could not be read and whose place this sample takes."""
+    """Unreadable clips that this sample replaces."""
 
 
 class Batch(Sample):
@@ -66,11 +66,11 @@ class Batch(Sample):
         return cls(**parts, skipped=tuple(p for sample in samples for p in sample.skipped))
 
     def pin_memory(self) -> Self:
-        """The same in page-locked memory, from where copies to a GPU need not be waited for."""
+        """A copy in page-locked memory, from which transfers to a GPU are asynchronous."""
         return self._mapped(lambda tensor: tensor.pin_memory())
 
     def to(self, device: torch.device | str) -> Self:
-        """The same on `device`; asynchronous from pinned memory."""
+        """A copy on `device`; asynchronous from pinned memory."""
         return self._mapped(lambda tensor: tensor.to(device, non_blocking=True))
 
     def _mapped(self, change: Callable[[Tensor], Tensor]) -> Self:
@@ -124,9 +124,9 @@ class ClipDataset(torch.utils.data.Dataset[Sample]):
         Args:
             source: the data set on disk.
             resolution: side of the samples' pictures in pixels, at most the data set's.
-            seed: 0 or more; chooses the sequence.
+            seed: 0 or more; determines the sequence.
             mirror: whether half of the samples are mirrored, cameras included.
-            stride: distance in frames of neighbouring frames of a 16-frame window.
+            stride: frames of the clip between neighbouring frames of a 16-frame window.
 
         Raises:
             DatasetError: when the data set's pictures are too small.
@@ -164,7 +164,7 @@ class ClipDataset(torch.utils.data.Dataset[Sample]):
         raise self._given_up(skipped)
 
     def _choices(self, k: int, skipped: list[Problem]) -> Iterator[tuple[int, _Choice]]:
-        """Clips for sample k in the order of preference; adds unusable ones to `skipped`."""
+        """Candidate clips for sample k, in order; adds unusable ones to `skipped`."""
         count = len(self.source.names)
         epoch, place = divmod(k, count)
         order = self._epoch_order(epoch)
@@ -190,7 +190,7 @@ class ClipDataset(torch.utils.data.Dataset[Sample]):
         return order
 
     def _choose(self, notes: Annotations, rng: np.random.Generator) -> _Choice:
-        """Frames of one clip; draws the same number of random numbers for every clip."""
+        """Chooses frames of one clip, always with the same number of random draws."""
         uniforms = torch.from_numpy(rng.random(2))
         place, chance = rng.random(2)
         if notes.t is not None:

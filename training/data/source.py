@@ -1,4 +1,4 @@
-"""What every kind of data set provides: clips, their annotations and pictures, and errors."""
+"""The interface of data sets: clips, their annotations and pictures, and errors."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True)
 class Annotations:
-    """What a data set says about the F frames of a clip, apart from the pictures."""
+    """Everything about a clip of F frames except its pictures."""
 
     cameras: np.ndarray
     """float32 [F, 25]: cam2world and intrinsics, not yet checked to be cameras."""
     t: np.ndarray | None = None
-    """float32 [F], 0 to 1, not falling; None where t follows from a frame's place in its window."""
+    """float32 [F], 0 to 1, ascending; None if t follows from a frame's position in its window."""
     identity: np.ndarray | None = None
-    """float32 [I]: numbers of the person, on synthetic data."""
+    """float32 [I]: numbers that describe the person, in synthetic data."""
     motion: np.ndarray | None = None
-    """float32 [M]: numbers of the movement, on synthetic data."""
+    """float32 [M]: numbers that describe the motion, in synthetic data."""
     landmarks: np.ndarray | None = None
-    """float32 [F, 68, 2]: points of the face, 0 to 1 across the picture and down it."""
+    """float32 [F, 68, 2]: (x, y) of facial landmarks, 0 to 1 from the picture's left and top."""
 
     @property
     def frame_count(self) -> int:
@@ -58,18 +58,18 @@ class Pictures:
 
 
 class ClipSource(Protocol):
-    """A data set on disk. Safe to share with forked, spawned and threaded workers."""
+    """A data set on disk, which forked, spawned and threaded workers can share."""
 
     path: Path
     """Folder or zip file."""
     resolution: int
     """Side of its square pictures in pixels."""
     names: list[str]
-    """One name per usable clip; a clip's number is its place here."""
+    """Name of each usable clip; a clip's number is its index here."""
     problems: list[Problem]
     """Clips that were left out when the data set was opened."""
     notes: list[Problem]
-    """Clips that are used although something about them is not right, as far as they were read."""
+    """Clips that are used despite a flaw, as far as they have been read."""
 
     def annotations(self, clip: int) -> Annotations:
         """Everything but the pictures of a clip.
@@ -80,7 +80,7 @@ class ClipSource(Protocol):
         ...
 
     def pictures(self, clip: int, frames: Sequence[int]) -> Pictures:
-        """Decoded frames of a clip; `frames` are numbers that do not fall.
+        """Decoded frames of a clip, given their numbers in ascending order.
 
         Raises:
             ClipError: when one cannot be decoded.
@@ -88,7 +88,7 @@ class ClipSource(Protocol):
         ...
 
     def verify(self, clip: int) -> None:
-        """Whether the clip's files are there and agree with its annotations, without decoding.
+        """Checks that the clip's files exist and match its annotations, without decoding.
 
         Raises:
             ClipError: saying what is wrong.

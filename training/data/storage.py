@@ -17,10 +17,10 @@ _LOCAL_HEADER = 30
 
 
 def require_safe_name(name: object) -> str:
-    """The name itself, when it is a relative path that stays inside the data set.
+    """The name, if it is a relative path within the data set.
 
     Raises:
-        DatasetError: for anything else; such a data set is broken or hostile.
+        DatasetError: for any other name, as in a broken or hostile data set.
     """
     if not isinstance(name, str) or not name or "\\" in name or "\0" in name or ":" in name:
         raise DatasetError(f"The data set names a file {name!r}, which is not a relative path.")
@@ -78,9 +78,8 @@ class FolderStore:
 class ZipStore:
     """Members of a zip that are stored without compression.
 
-    The table of contents is read once and kept as three arrays, which workers share or are sent
-    cheaply; only the file handle is opened anew in each process, because forked processes would
-    share its position.
+    The directory is read once and kept as three arrays, which are cheap to share with workers. Only
+    the file is opened separately in each process, as forked ones would share its position.
     """
 
     def __init__(self, path: Path) -> None:
@@ -139,7 +138,8 @@ class ZipStore:
         return index if index < len(self._names) and self._names[index] == wanted else None
 
     def _handle(self) -> tuple[IO[bytes], threading.Lock]:
-        """This process's handle; its lock comes with it, so that no fork inherits a held one."""
+        """This process's file and lock; the lock is new, too, so that no fork inherits a held
+        one."""
         if self._opened is None or self._opened[0] != os.getpid():
             handle = self.path.open("rb")
             self._opened = (os.getpid(), handle, threading.Lock())
@@ -150,7 +150,7 @@ def open_store(path: Path) -> Store:
     """The store that reads `path`.
 
     Raises:
-        DatasetError: when there is nothing there that can be read, or no whole uncompressed zip.
+        DatasetError: when it does not exist, or is not a complete uncompressed zip.
     """
     try:
         is_folder, is_file = path.is_dir(), path.is_file()

@@ -1,4 +1,4 @@
-"""Which two moments of a clip make a training pair, for real and generated clips alike."""
+"""The times of the two frames of a training pair, for real and generated clips alike."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 CLIP_FRAMES = 16
-"""Frames of a clip as the model knows it; frame k stands at t = k / (CLIP_FRAMES - 1)."""
+"""Frames of a clip as the model is trained; frame k is at t = k / (CLIP_FRAMES - 1)."""
 
 
 def pair_times(uniforms: Tensor) -> Tensor:
-    """Two moments of a clip: one from Beta(2, 1) and one from Beta(1, 2), in rising order.
+    """Two times in a clip: one from Beta(2, 1) and one from Beta(1, 2), sorted.
 
-    The two distributions put the moments far apart, but any pair may come. Their distribution
-    functions x^2 and 1 - (1 - x)^2 are inverted, so that two uniform numbers make one pair on every
+    These distributions favour times far apart, but any pair is possible. Their distribution
+    functions x^2 and 1 - (1 - x)^2 are inverted, so two uniform numbers give the same pair on every
     device.
 
     Args:
@@ -28,14 +28,14 @@ def pair_times(uniforms: Tensor) -> Tensor:
 
 
 def pair_indices(uniforms: Tensor, frames: int = CLIP_FRAMES) -> Tensor:
-    """Frame numbers of pairs, from `pair_times`; equal ones may come.
+    """Frame numbers of pairs, from `pair_times`; the two may be equal.
 
     Args:
         uniforms: [..., 2], 0 <= u < 1.
         frames: number of frames to choose from.
 
     Returns:
-        int64 [..., 2], 0 to frames - 1, rising.
+        int64 [..., 2], 0 to frames - 1, ascending.
     """
     return (pair_times(uniforms) * frames).long().clamp(max=frames - 1)
 
@@ -46,12 +46,12 @@ def draw_times(generator: torch.Generator, count: int, *, at_frames: bool = Fals
     Args:
         generator: source of the random numbers; the result is on its device.
         count: number of pairs.
-        at_frames: whether only the 16 times of a clip's frames are drawn, distributed as those of
-            real pairs. Otherwise every moment may come, as in the published run, so that what a
-            timeline shows between two frames has been trained.
+        at_frames: whether to draw only from the 16 times of a clip's frames, distributed as in real
+            pairs. Otherwise any time is possible, as in the published run, so that times between
+            frames are trained as well.
 
     Returns:
-        float32 [count, 2, 1], rising, 0 to 1.
+        float32 [count, 2, 1], ascending, 0 to 1.
     """
     uniforms = torch.rand(count, 2, generator=generator, device=generator.device)
     if at_frames:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Video:
     """An open video whose frames are numbered in the order in which they are shown.
 
-    The packets' times are read at opening, without decoding. They make the numbering exact also
-    where the frame rate varies or the header's frame count is wrong.
+    The packets' times are read on opening, without decoding, so the numbering is exact even if the
+    frame rate varies or the header's frame count is wrong.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
@@ -40,7 +40,7 @@ class Video:
         """Width of a pixel in pixel heights."""
         assert stream.time_base is not None
         self.times = (self._shown - self._shown[0]) * float(stream.time_base)
-        """Seconds from the first frame, float64 [F], rising."""
+        """Seconds from the first frame, float64 [F], ascending."""
 
     @property
     def frame_count(self) -> int:
@@ -52,14 +52,12 @@ class Video:
         return (self.frame_count - 1) / self.times[-1] if self.times[-1] > 0 else 0.0
 
     def frames(self, numbers: Sequence[int], turned: bool = False) -> Iterator[np.ndarray]:
-        """The pictures of `numbers`, which must not fall; uint8 [H, W, 3], RGB.
-
-        Decoding starts at the last key frame before the first of them.
+        """Decodes frames, uint8 [H, W, 3], RGB, from the last key frame before the first of them.
 
         Args:
-            numbers: of the frames.
-            turned: whether to rotate pictures that are stored rotated, as by phones, instead of
-                refusing them.
+            numbers: of the frames, in ascending order.
+            turned: whether to rotate pictures that are stored rotated, as phones do, instead of
+                rejecting them.
 
         Raises:
             ClipError: when one is missing or cannot be decoded.
@@ -76,7 +74,7 @@ class Video:
                     break
                 if frame.rotation and not turned:
                     raise ClipError(
-                        f"is stored turned by {frame.rotation} degrees; write it upright first "
+                        f"is stored rotated by {frame.rotation} degrees; convert it first "
                         "(`ffmpeg -i IN OUT` does)"
                     )
                 picture = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
@@ -93,7 +91,8 @@ class Video:
     def _start(self, pts: int) -> int:
         """Decoding time of the last key frame that is shown no later than `pts`.
 
-        Seeking to `pts` itself would not do: a key frame may be decoded before and shown after it.
+        Seeking to `pts` itself could go wrong: a key frame may be decoded before it but shown
+        after.
         """
         return max((key for key in self._keys if key[0] <= pts), default=self._keys[0])[1]
 

@@ -1,10 +1,10 @@
-"""The layout in which PV3D's VoxCeleb data are published: videos and one JSON of cameras each.
+"""Reads PV3D's published VoxCeleb layout: videos, each with a JSON file of cameras.
 
     recrop_faces/NAME.mp4                  square, 25 frames a second
     smoothed_camera2world/NAME.json        a list, per frame [..., the 25 camera numbers]
     voxceleb.list                          file names, one a line (optional)
 
-Reading it directly costs a seek and up to a key-frame interval of decoding per sample; converting
+Reading it directly takes a seek and decoding from the last key frame for each sample; converting
 it once (`python -m training.dataset convert`) makes training several times faster.
 """
 
@@ -31,11 +31,11 @@ LIST_NAME = "voxceleb.list"
 def fit_cameras(cameras: np.ndarray, frames: int) -> np.ndarray:
     """Cameras [frames, 25] for a video from those of its file, [F, 25].
 
-    Some of the published files hold one camera too few or too many. As in the published training,
-    the last one is then repeated or left out.
+    Some published files have one camera too few or too many. As in the published training, the last
+    one is then repeated or dropped.
 
     Raises:
-        ClipError: when the numbers differ by more, so that the cameras belong to other frames.
+        ClipError: when the counts differ by more, as the cameras then belong to other frames.
     """
     if abs(len(cameras) - frames) > 1 or not len(cameras):
         raise ClipError(f"has {frames} frames but {len(cameras)} cameras")
@@ -46,7 +46,7 @@ def read_cameras(path: Path) -> np.ndarray:
     """Cameras of a video, float32 [F, 25], from the published JSON.
 
     Raises:
-        ClipError: when the file is missing or of another form.
+        ClipError: when the file is missing or malformed.
     """
     try:
         data = json.loads(path.read_bytes())
@@ -64,7 +64,7 @@ def read_cameras(path: Path) -> np.ndarray:
 
 
 class VoxCelebClips:
-    """Videos with cameras; see the module for the layout and ClipSource for the methods."""
+    """Videos with cameras; the module describes the layout, ClipSource the methods."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -94,7 +94,11 @@ class VoxCelebClips:
             change = "the last one is repeated" if len(cameras) < count else "the last is ignored"
             reason = f"has {count} frames but {len(cameras)} cameras: {change}"
             if not self.notes:
-                logger.warning("The clip %s %s (said once).", self.names[clip], reason)
+                logger.warning(
+                    "The clip %s %s (only the first such clip is reported).",
+                    self.names[clip],
+                    reason,
+                )
             self.notes.append(Problem(self.names[clip], reason))
         return Annotations(fitted)
 
@@ -133,14 +137,14 @@ class VoxCelebClips:
 
 
 def _stems(folder: Path, suffix: str) -> set[str]:
-    """Names without `suffix` of a folder's files."""
+    """Names of a folder's files that end in `suffix`, without it."""
     if not folder.is_dir():
         raise DatasetError(f"The folder {folder} is missing.")
     return {file.name.removesuffix(suffix) for file in folder.iterdir() if file.suffix == suffix}
 
 
 def _listed(path: Path) -> list[str]:
-    """The names in the list file, without their endings; empty where there is no such file."""
+    """The names in the list file, without suffixes; empty if there is no such file."""
     try:
         lines = path.read_text("utf-8").split("\n")
     except FileNotFoundError:

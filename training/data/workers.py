@@ -16,10 +16,10 @@ def core_count() -> int:
 
 
 def settle_worker() -> None:
-    """Ties this process to its parent, which alone handles Ctrl+C.
+    """Ties this process to its parent, and leaves Ctrl+C to the parent.
 
-    The worker ends when its parent is killed. Neither process pools nor data loaders notice that in
-    every case (a worker that is still starting does not).
+    The worker ends when its parent is killed; process pools and data loaders do not ensure that,
+    for example while a worker is starting.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()

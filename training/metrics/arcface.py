@@ -19,7 +19,7 @@ STAGES = ((64, 3), (128, 4), (256, 14), (512, 3))
 
 
 class SqueezeExcitation(nn.Module):
-    """Scales each channel by a number that depends on all channels' means."""
+    """Scales each channel by a factor that depends on the means of all channels."""
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class ArcFaceBlock(nn.Module):
 
 
 class IRSE50(nn.Module):
-    """Faces to unit vectors; the cosine of two says how alike the faces are."""
+    """Maps faces to unit vectors; the cosine of two measures the faces' similarity."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,6 +1,5 @@
-"""Generated and real clips for the metrics: clip k depends on the seed and k alone.
-
-So any number of processes, in batches of any size, measure the same people.
+"""Generated and real clips for the metrics. Clip k depends only on the seed and k, so any number of
+processes, with batches of any size, measure the same people.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from training.networks.generator import Generator
 
 
 class Stream(IntEnum):
-    """Purposes of random numbers; each has its own stream under one seed."""
+    """Uses of random numbers; each has its own stream for a seed."""
 
     CODES = 1
     TIMES = 2
@@ -84,12 +83,11 @@ class Windows:
         self._order = random_numbers(seed, Stream.ORDER).permutation(clips)
 
     def clip(self, k: int) -> int:
-        """Number in the data set of the clip that window k is of: all clips in a random order, and
-        once more from the start when they are used up."""
+        """Number of the clip that window k is from: all clips in a random order, repeatedly."""
         return int(self._order[k % len(self._order)])
 
     def frames(self, k: int) -> list[int]:
-        """Frame numbers of window k. Windows of one clip do not overlap.
+        """Frame numbers of window k. Windows of the same clip do not overlap.
 
         Raises:
             ClipError: when the clip has no such window, or cannot be read.
@@ -117,7 +115,7 @@ class Windows:
         return torch.from_numpy(scaled).movedim(-1, 1).contiguous()
 
     def cameras(self, k: int) -> np.ndarray:
-        """Cameras float32 [16, 25] for generated clip k: those of a window anywhere in any clip.
+        """Cameras float32 [16, 25] for generated clip k, from a random window of a random clip.
 
         Raises:
             DatasetError: when none of the clips tried can be read.
@@ -145,17 +143,17 @@ class Windows:
 def generate(
     G: Generator, codes: ClipCodes, cameras: Tensor, *, side: int, truncation_psi: float = 1.0
 ) -> Tensor:
-    """Generated clips; frame k stands at t = k / (T - 1).
+    """Generated clips; frame k of T is at t = k / (T - 1).
 
     Args:
         G: the generator.
         codes: of N clips.
-        cameras: [N, T, 25]; the first of each clip also conditions its mapping.
-        side: of the pictures, pixels; smaller ones than the generator's are antialiased.
+        cameras: [N, T, 25]; the first of each clip also conditions the mapping.
+        side: of the pictures, pixels; resizing is antialiased.
         truncation_psi: see `Generator.mapping`.
 
     Returns:
-        uint8 [N, T, 3, side, side], as a clip that was saved and read again.
+        uint8 [N, T, 3, side, side], as if saved to a file and read again.
     """
     ws = G.mapping(codes.z, cameras[:, 0], truncation_psi=truncation_psi)
     frames = []

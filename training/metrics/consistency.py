@@ -1,9 +1,9 @@
-"""Metrics of one moment from several sides: identity_face, chamfer_mean, warp_visible, flicker.
+"""Multi-view consistency at one time: identity_face, chamfer_mean, warp_visible, flicker.
 
 The first three compare the frontal view with one turned by 30 degrees. All views of a person share
 one tri-plane, so only rendering and super-resolution can differ. They are stricter than the
-published metrics of `published_views`: no change over time is mixed in, hidden parts do not count,
-and outliers do.
+published metrics in `published_views`: changes over time and hidden parts do not count, outliers
+do.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from training.networks.generator import Generator
 
 
 class Scene:
-    """N people at one moment each, to be seen from any side.
+    """N people at one time each, to be rendered from any camera.
 
     Args:
         G: the generator.
@@ -47,7 +47,7 @@ class Scene:
 
     @torch.no_grad()
     def picture(self, camera: Camera) -> Tensor:
-        """Final pictures [N, 3, H, W], about -1 to 1, as rendered for looking at."""
+        """Final pictures [N, 3, H, W], about -1 to 1."""
         raw = self.G.render(self.planes, self.ws, self._cameras(camera))
         return self.G.superresolve(raw, self.ws)
 
@@ -56,9 +56,9 @@ class Scene:
         """Pictures resized to `side` pixels, and depth rendered at that resolution.
 
         Args:
-            camera: from where.
+            camera: the camera.
             side: pixels.
-            picture: the camera's `picture`, where it is at hand.
+            picture: the camera's `picture`, if already rendered.
         """
         picture = self.picture(camera) if picture is None else picture
         cameras = self._cameras(camera)
@@ -72,7 +72,7 @@ class Scene:
 
 
 def draw_scene(session: Session, numbers: Sequence[int]) -> Scene:
-    """People with these numbers, each at one of a clip's 16 moments."""
+    """People with these numbers, each at one of the 16 times of a clip's frames."""
     G, config = session.G, session.config
     codes = draw_codes(G, config.seed, numbers)
     frames = [random_numbers(config.seed, Stream.TIMES, k).integers(CLIP_FRAMES) for k in numbers]
@@ -81,7 +81,7 @@ def draw_scene(session: Session, numbers: Sequence[int]) -> Scene:
 
 
 class Pair:
-    """People from the front and from the side, rendered when a metric first needs them.
+    """Front and side views of people, rendered when a metric first needs them.
 
     Args:
         scene: the people.
@@ -106,7 +106,7 @@ class Pair:
 
 
 def measure_views(session: Session, names: list[str]) -> dict[str, Result]:
-    """Whichever of identity_face, chamfer_mean and warp_visible are named, from the same views.
+    """Those of identity_face, chamfer_mean and warp_visible that are named, from the same views.
 
     Raises:
         MetricsError, DetectorError: when the face recogniser is missing or cannot be used.
@@ -133,7 +133,7 @@ def _chamfer(pair: Pair) -> Tensor:
 
 
 def cosine(recogniser: Detector, first: Tensor, second: Tensor) -> Tensor:
-    """Likeness of faces in pictures uint8 [N, 3, H, W], cosines [N] from -1 to 1."""
+    """Similarity of the faces in pictures uint8 [N, 3, H, W]: cosines [N] from -1 to 1."""
     return F.cosine_similarity(recogniser(first), recogniser(second))
 
 
@@ -155,7 +155,7 @@ def small_orbit(angle: float, frames: int) -> list[Camera]:
 
     Args:
         angle: radius of the circle, degrees of yaw and of pitch.
-        frames: number of cameras; the last stands next to the first.
+        frames: number of cameras; the last is next to the first.
     """
     turns = [2 * pi * k / frames for k in range(frames)]
     return [Camera.orbit(angle * cos(turn), angle * sin(turn)) for turn in turns]

@@ -1,8 +1,8 @@
 """Networks supplied by the user that turn clips and pictures into features.
 
 A file of weights (torch.save of a state dict) is loaded as data into our own networks, and nothing
-in it is executed. A TorchScript file is a program: it is only loaded on request, and must be
-trusted as any other program that one runs.
+in it is executed. A TorchScript file is a program: it is loaded only on request, and must be
+trusted like any other program.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class CropBox:
             raise ValueError("a crop needs 0 <= left < right <= 1 and 0 <= top < bottom <= 1")
 
     def of(self, pictures: Tensor) -> Tensor:
-        """The part of pictures [N, C, H, W], to whole pixels."""
+        """Crops pictures [N, C, H, W], to whole pixels."""
         height, width = pictures.shape[2:]
         rows = slice(round(self.top * height), max(round(self.bottom * height), 1))
         columns = slice(round(self.left * width), max(round(self.right * width), 1))
@@ -63,8 +63,8 @@ def prepare_clips(clips: Tensor) -> Tensor:
 
 
 def prepare_faces(pictures: Tensor, crop: CropBox | None) -> Tensor:
-    """uint8 [N, 3, H, W] to float [N, 3, 112, 112], -1 to 1, of the crop; without one, of the whole
-    picture, and not antialiased, as the published evaluation does."""
+    """uint8 [N, 3, H, W] to float [N, 3, 112, 112], -1 to 1, of the crop. Without a crop, the
+    whole picture is used without antialiasing, as in the published evaluation."""
     size = (FACE_SIDE, FACE_SIDE)
     if crop is None:
         whole = F.interpolate(pictures.float(), size=size, mode="bilinear", align_corners=False)
@@ -75,18 +75,18 @@ def prepare_faces(pictures: Tensor, crop: CropBox | None) -> Tensor:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a detector takes, and in which form."""
+    """The input of a detector."""
 
     name: str
-    """Its name for the user."""
+    """Name to show to the user."""
     example: tuple[int, ...]
-    """Shape of a smallest uint8 input, used to test a file when it is loaded."""
+    """Shape of a minimal uint8 input, to test a detector when it is loaded."""
     prepare: Callable[[Tensor], Tensor] = lambda pictures: pictures
     """Converts uint8 RGB input to the network's input."""
     keywords: dict[str, bool] = field(default_factory=dict)
-    """Arguments of published TorchScript detectors, passed to those that accept them."""
+    """Keyword arguments of published TorchScript detectors, passed to networks that accept them."""
     network: Callable[[], nn.Module] | None = None
-    """Makes the network that a state dict belongs to; None if only TorchScript can be used."""
+    """Builds the network for a state dict; None if only TorchScript is supported."""
 
 
 VIDEO = Kind(
@@ -115,7 +115,7 @@ def face_kind(crop: CropBox | None) -> Kind:
 
 
 class Detector:
-    """A loaded detector: uint8 input of its kind to float32 features [N, dim].
+    """A loaded detector: maps uint8 input of its kind to float32 features [N, dim].
 
     Args:
         network: ready on `device`.
@@ -124,7 +124,7 @@ class Detector:
         sha256: of its file.
 
     Raises:
-        DetectorError: when it does not give one row of features for an example.
+        DetectorError: when its output for an example is not one row of features.
     """
 
     def __init__(self, network: Any, kind: Kind, device: torch.device, sha256: str = "") -> None:
@@ -140,7 +140,7 @@ class Detector:
         if features.ndim != 2 or len(features) != 1:
             raise DetectorError(f"it gives {list(features.shape)} for one input, not [1, features]")
         self.dim: int = features.shape[1]
-        """Features of one input."""
+        """Number of features per input."""
 
     @torch.no_grad()
     def __call__(self, pictures: Tensor) -> Tensor:
@@ -157,8 +157,8 @@ def load_detector(
         path: a state dict of the kind's network, or TorchScript.
         kind: `VIDEO`, `IMAGE` or a `face_kind`.
         device: where it is to run.
-        run_torchscript: whether a TorchScript file may be loaded. It is a program: what it does on
-            this machine is up to who wrote it.
+        run_torchscript: whether TorchScript files may be loaded; they are programs that can do
+            anything on this machine.
 
     Raises:
         DetectorError: when it cannot be used.
@@ -203,10 +203,10 @@ def _from_state(path: Path, kind: Kind) -> nn.Module:
     """The kind's network with the weights of a state dict.
 
     Raises:
-        DetectorError: when the file is none, or one of another network.
+        DetectorError: when the file is not a state dict, or belongs to a different network.
     """
     if kind.network is None:
-        raise DetectorError("it is not TorchScript, and other files are not known")
+        raise DetectorError("it is not TorchScript, the only supported format")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many types for damaged files
@@ -218,12 +218,12 @@ def _from_state(path: Path, kind: Kind) -> nn.Module:
     state = {str(name).removeprefix("module."): value for name, value in state.items()}
     network = kind.network()
     own = network.state_dict()
-    # Counters of batches are not needed, and files of old versions of torch lack them.
+    # Batch counters are not needed, and missing from files of old versions of torch.
     missing = [n for n in own if n not in state and not n.endswith("num_batches_tracked")]
     wrong = [n for n in own if n in state and own[n].shape != state[n].shape]
     if missing or wrong:
         facts = [f"{word} {listed(n)}" for word, n in (("lacks", missing), ("resizes", wrong)) if n]
-        raise DetectorError(f"it is of another network (it {', and '.join(facts)})")
+        raise DetectorError(f"it belongs to a different network (it {', and '.join(facts)})")
     network.load_state_dict({n: state[n] for n in own if n in state}, strict=False)
     return network
 

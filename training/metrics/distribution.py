@@ -35,7 +35,7 @@ from training.user_folders import user_folder
 logger = logging.getLogger(__name__)
 
 CACHE_VERSION = 2
-"""Increased whenever the same key would give different statistics."""
+"""Increased whenever the computation of the statistics changes."""
 _READERS = 4
 """Threads that decode real clips."""
 
@@ -46,8 +46,8 @@ def measure(session: Session, names: list[str]) -> dict[str, Result]:
     """fvd, fid or both, from the same clips.
 
     Raises:
-        MetricsError: when a detector or the data set is missing or unusable.
-        DetectorError, DatasetError: when one cannot be used.
+        MetricsError: when a detector or the data set is missing or has too few clips.
+        DetectorError, DatasetError: when one is unusable.
     """
     config, world = session.config, session.world
     detectors: dict[str, Detector] = {}
@@ -80,7 +80,7 @@ def measure(session: Session, names: list[str]) -> dict[str, Result]:
 
 
 def _add(moments: dict[str, Moments], detectors: dict[str, Detector], clips: Tensor) -> None:
-    """Takes in clips uint8 [N, T, 3, H, W]: whole ones for fvd, their frames for fid."""
+    """Adds clips uint8 [N, T, 3, H, W]: as a whole for fvd, frame by frame for fid."""
     for name, detector in detectors.items():
         features = detector(clips if name == "fvd" else clips.flatten(0, 1))
         if not features.isfinite().all():
@@ -89,7 +89,7 @@ def _add(moments: dict[str, Moments], detectors: dict[str, Detector], clips: Ten
 
 
 def real_moments(session: Session, detectors: dict[str, Detector], side: int) -> dict[str, Moments]:
-    """Statistics of real clips by metric, in every process; from the cache where they are there.
+    """Statistics of real clips by metric, in every process; from the cache if possible.
 
     Args:
         session: the measurement.
@@ -105,7 +105,7 @@ def real_moments(session: Session, detectors: dict[str, Detector], side: int) ->
     found = {}
     for name, path in paths.items():
         kept = read_moments(path, detectors[name].dim)
-        # All processes must agree: one may not see the cache, or see it only now.
+        # All processes must agree, as some may not see the cache, or see it later.
         if not world.any(kept is None) and kept is not None:
             found[name] = kept
     left = {name: detector for name, detector in detectors.items() if name not in found}
@@ -128,7 +128,7 @@ def _measure_real(
         try:
             return session.windows.real_clip(k, side)
         except ClipError as error:
-            if k < len(session.source.names):  # later turns only end where clips are short
+            if k < len(session.source.names):  # later, short clips merely run out of windows
                 skipped[session.source.names[session.windows.clip(k)]] = str(error)
             return None
 
@@ -150,7 +150,7 @@ def _measure_real(
 
 
 def ahead(function: Callable[[int], T], numbers: Iterable[int], depth: int) -> Iterator[T]:
-    """function(k) for each number in its order, computed by threads up to `depth` ahead."""
+    """function(k) for each number, in order, computed by threads up to `depth` items ahead."""
     waiting: deque[Future[T]] = deque()
     pool = ThreadPoolExecutor(_READERS)
     try:
@@ -174,8 +174,8 @@ def cache_path(session: Session, name: str, **facts: object) -> Path:
 
 
 def fingerprint(source: ClipSource) -> str:
-    """Hash that identifies a data set without reading its pictures: its path, the names of its
-    clips, and the size and date of the zip, or of the index in its folder."""
+    """Hash that identifies a data set without reading its pictures: of its path, the names of its
+    clips, and the size and date of the zip file or of the index in its folder."""
     path = source.path
     facts: list[object] = [str(path.resolve()), source.resolution, source.names]
     for file in (path, path / INDEX_NAME, path / LIST_NAME):
@@ -186,7 +186,7 @@ def fingerprint(source: ClipSource) -> str:
 
 
 def read_moments(path: Path, dim: int) -> Moments | None:
-    """Kept statistics of `dim` features; None where there are none that can be used."""
+    """Cached statistics of `dim` features; None if there are no usable ones."""
     try:
         state = load_file(path)
         moments = Moments(dim)
@@ -200,7 +200,7 @@ def read_moments(path: Path, dim: int) -> Moments | None:
 
 
 def write_moments(path: Path, moments: Moments) -> None:
-    """Keeps statistics, as `write_tensors` does."""
+    """Caches statistics, as `write_tensors` does."""
     state = {
         "count": torch.tensor(moments.count),
         "mean": moments.mean.contiguous(),
@@ -210,10 +210,10 @@ def write_moments(path: Path, moments: Moments) -> None:
 
 
 def write_tensors(path: Path, state: dict[str, Tensor]) -> None:
-    """Keeps statistics; a cache that cannot be written is reported, and no reason to stop."""
+    """Caches statistics; warns if they cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
             save_file(state, part)
     except (OSError, SafetensorError) as error:
-        logger.warning("The statistics of the real clips cannot be kept: %s", error)
+        logger.warning("The statistics of the real clips cannot be cached: %s", error)

@@ -28,13 +28,13 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Metric:
-    """What a metric is."""
+    """One metric."""
 
     description: str
     unit: str
     better: Literal["lower", "higher"]
     measure: Callable[[Session, list[str]], dict[str, Result]]
-    """Measures all metrics that name it at once, from the same samples."""
+    """Measures all metrics that share it at once, from the same samples."""
     needs: tuple[str, ...] = ()
     """Settings that must be given."""
 
@@ -44,39 +44,46 @@ _views, _orbits = consistency.measure_views, consistency.measure_orbits
 
 METRICS: dict[str, Metric] = {
     "identity": Metric(
-        "likeness of front and side at two moments, as published",
+        "similarity of front and side views at two times, as published",
         "cosine",
         "higher",
         _published,
         ("face_recogniser",),
     ),
     "chamfer": Metric(
-        "distance of front's and side's surfaces at two moments, as published",
+        "distance between front and side surfaces at two times, as published",
         "squared distance, summed",
         "lower",
         _published,
     ),
     "warp": Metric(
-        "difference of front and side carried to it at two moments, as published",
+        "difference between front and warped side views at two times, as published",
         "0 to 255",
         "lower",
         _published,
     ),
     "identity_face": Metric(
-        "likeness of front's and side's faces", "cosine", "higher", _views, ("face_recogniser",)
+        "similarity of the face in front and side views",
+        "cosine",
+        "higher",
+        _views,
+        ("face_recogniser",),
     ),
     "chamfer_mean": Metric(
-        "mean distance of front's and side's surfaces", "world units", "lower", _views
+        "mean distance between front and side surfaces", "world units", "lower", _views
     ),
     "warp_visible": Metric(
-        "difference of front and warped side where both see it", "0 to 1", "lower", _views
+        "difference between front and warped side views, visible pixels only",
+        "0 to 1",
+        "lower",
+        _views,
     ),
-    "flicker": Metric("change of a still scene on an orbit", "0 to 1", "lower", _orbits),
+    "flicker": Metric("change of a static scene along an orbit", "0 to 1", "lower", _orbits),
     "depth": Metric(
-        "depth error against the truth", "world units", "lower", truth.measure, ("data", "codes")
+        "depth error against ground truth", "world units", "lower", truth.measure, ("data", "codes")
     ),
     "swd": Metric(
-        "difference of pictures' patches",
+        "difference between the patches of pictures",
         "sliced Wasserstein distance x 1000",
         "lower",
         sliced.measure,
@@ -142,7 +149,7 @@ class MetricReport:
         }
 
     def __str__(self) -> str:
-        """A table: metric, value with its standard error, unit, and what it comes from."""
+        """A table: metric, value with standard error, unit, direction and samples."""
         rows = [_row(name, result) for name, result in self.results.items()]
         rows = [("metric", "value", "unit", "better", "samples"), *rows]
         widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
@@ -172,10 +179,10 @@ def evaluate(
     """Measures a generator; every process calls it and gets the same report.
 
     Args:
-        config: what and how.
-        world: this process among its siblings.
-        G: the generator, if not that of `config.checkpoint`, for example a running training's.
-        codes: for depth, where they are not those of `config.codes`.
+        config: settings.
+        world: this process, and the others that share the work.
+        G: the generator; None loads `config.checkpoint`.
+        codes: the codes for depth; None loads `config.codes`.
 
     Raises:
         MetricsError, DetectorError, DatasetError, CheckpointError: one sentence for the user.
@@ -196,10 +203,10 @@ def evaluate(
 
 
 def _check(config: MetricsConfig, names: list[str], codes: CodesOf | None) -> None:
-    """Checks that the metrics exist and have what they need: hours of others may come first.
+    """Checks that the metrics exist and have what they need, before hours are spent on others.
 
     Raises:
-        MetricsError: naming all that is missing.
+        MetricsError: naming everything that is missing.
     """
     unknown = [name for name in names if name not in METRICS]
     if unknown or not names:

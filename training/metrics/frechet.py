@@ -1,4 +1,4 @@
-"""Fréchet distance between two sets of features, seen as Gaussians (Dowson & Landau, 1982).
+"""Fréchet distance between two sets of features, modelled as Gaussians (Dowson & Landau, 1982).
 
     d^2 = |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))
 
@@ -122,8 +122,8 @@ def trace_of_root(cov1: Tensor, cov2: Tensor) -> Tensor:
 
     With S = R R^T, the product S1 S2 has the eigenvalues of the symmetric (R1^T R2)(R1^T R2)^T,
     whose roots are the singular values of R1^T R2. Taking these directly never forms the product,
-    so its null space costs no precision: a rounding error e of an eigenvalue would count as
-    sqrt(e), which is what makes general matrix roots fail on rank-deficient covariances.
+    so its null space costs no precision: a rounding error e of an eigenvalue would become sqrt(e),
+    which is why general matrix square roots fail on rank-deficient covariances.
     """
     return torch.linalg.svdvals(_root(cov1).T @ _root(cov2)).sum()
 

@@ -1,7 +1,7 @@
-"""How well views of one moment agree: point clouds, warped pictures, flicker and true depth.
+"""Geometric consistency of views: point clouds, warped pictures, flicker and depth errors.
 
-Pure functions on what cameras see; none of them needs trained weights. Depth is the distance along
-the ray, as `training.rendering` and the synthetic data have it, and lengths are world units.
+Pure functions of rendered views. Depth is the distance along the ray, as in `training.rendering`
+and the synthetic data, and lengths are in world units.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from torch import Tensor
 from training.camera import rays
 
 FOREGROUND = 0.5
-"""Opacity above which a pixel shows a surface."""
+"""Opacity above which a pixel counts as surface."""
 TOLERANCE = 0.02
-"""How far behind the surface that a camera sees a point may lie and still count as seen by it. It
-covers the slope of a surface within a pixel: at 256 px, 0.0025 wide, one that is turned 80 degrees
-away changes by 0.014."""
+"""How far behind the visible surface a point may lie and still count as visible. This allows for a
+surface's slope within a pixel: over one of 0.0025 (at 256 px), the depth of a surface tilted by 80
+degrees changes by 0.014."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What M cameras see of M scenes, h x w pixels."""
+    """Views of M scenes by one camera each, h x w pixels."""
 
     image: Tensor
     """[M, 3, h, w], 0 to 1."""
@@ -40,27 +40,26 @@ class View:
 
     @property
     def foreground(self) -> Tensor:
-        """Whether a pixel shows a surface, bool [M, 1, h, w]."""
+        """Pixels that show a surface, bool [M, 1, h, w]."""
         return self.opacity > FOREGROUND
 
 
 def back_project(depth: Tensor, cameras: Tensor) -> Tensor:
-    """World coordinates [M, h * w, 3] of what pixels show, from depth [M, 1, h, w] and the cameras
-    [M, 25]."""
+    """World coordinates [M, h * w, 3] of pixels with depth [M, 1, h, w] in cameras [M, 25]."""
     origins, directions = rays(cameras, (depth.shape[2], depth.shape[3]))
     return origins[:, None] + depth.flatten(1)[..., None] * directions
 
 
 def project(points: Tensor, cameras: Tensor) -> tuple[Tensor, Tensor]:
-    """Where cameras see points; the inverse of `back_project`.
+    """Projects points into cameras; the inverse of `back_project`.
 
     Args:
         points: world coordinates [M, P, 3].
         cameras: [M, 25].
 
     Returns:
-        places [M, P, 2] as fractions of the picture's width and height, (0, 0) its upper left
-        corner and NaN behind the camera; distances from the camera [M, P].
+        (x, y) as fractions of the picture's width and height from the upper left corner, NaN behind
+        the camera [M, P, 2]; distances from the camera [M, P].
     """
     pose = cameras[:, :16].reshape(-1, 4, 4)
     lens = cameras[:, 16:].reshape(-1, 3, 3)
@@ -74,11 +73,11 @@ def project(points: Tensor, cameras: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def warp(target: View, source: View, tolerance: float = TOLERANCE) -> tuple[Tensor, Tensor]:
-    """The source's picture as the target's cameras would see it.
+    """Warps the source's picture to the target's cameras.
 
-    Each pixel of the target is carried by the target's depth to the source, whose colour there it
-    takes. It counts as visible where both views show a surface, and the source sees nothing that
-    lies more than `tolerance` before the point.
+    Each pixel of the target is projected into the source by the target's depth and takes the colour
+    there. It counts as visible if both views show a surface, and the source's surface is not more
+    than `tolerance` in front of the point.
 
     Args:
         target, source: views of the same scenes.
@@ -92,7 +91,7 @@ def warp(target: View, source: View, tolerance: float = TOLERANCE) -> tuple[Tens
     inside = ((places > 0) & (places < 1)).all(dim=-1)  # False for NaN
     grid = (places.nan_to_num(-1) * 2 - 1).reshape(count, height, width, 2)
     image = F.grid_sample(source.image, grid, padding_mode="border", align_corners=False)
-    # The nearest pixel's depth: a mean over an outline would lie on neither side of it.
+    # Nearest neighbour: interpolated depth across an outline would lie on neither surface.
     seen = torch.cat([source.depth, source.foreground.to(source.depth)], dim=1)
     seen = F.grid_sample(seen, grid, mode="nearest", align_corners=False)  # [M, 2, h, w]
     unhidden = distance.reshape(count, 1, height, width) - seen[:, :1] < tolerance
@@ -114,19 +113,19 @@ def warping_error(target: View, source: View, tolerance: float = TOLERANCE) -> T
 
 
 def flicker(orbit: Sequence[View], tolerance: float = TOLERANCE) -> Tensor:
-    """How much a still scene changes from frame to frame as the camera goes round a small circle.
+    """How much a static scene changes between frames as the camera moves around a small circle.
 
-    Every frame is compared with the next one, warped to it by its depth, and the last with the
-    first; what is left is no movement, but detail that does not stick to the surface, as
-    super-resolution makes it. The warp's own blur sets a floor that depends on the resolution:
-    compare models at one.
+    Every frame is compared with the next, warped to it, and the last with the first. What remains
+    is not motion but detail that does not stick to the surface, as super-resolution produces. The
+    blur of warping sets a lower bound that depends on the resolution, so compare models at the same
+    one.
 
     Args:
         orbit: the frames, at least 2.
         tolerance: see `warp`.
 
     Returns:
-        [M], 0 to 1: the mean over the pairs with visible pixels; NaN where there is none.
+        [M], 0 to 1: the mean over the pairs with visible pixels; NaN if there are none.
     """
     following = [*orbit[1:], orbit[0]]
     pairs = zip(orbit, following, strict=True)
@@ -144,9 +143,9 @@ def clouds(view: View) -> list[np.ndarray]:
 def chamfer_distance(first: np.ndarray, second: np.ndarray) -> float:
     """Chamfer distance of two point clouds, world units.
 
-    The mean distance of a point to the other cloud's nearest one, averaged over the two directions;
-    distances, not their squares. Surfaces that only one camera sees count too, so even perfect
-    geometry has a distance above 0.
+    The mean (unsquared) distance of a point to the nearest one of the other cloud, averaged over
+    both directions. Surfaces that only one camera sees count too, so even perfect geometry has a
+    distance above 0.
 
     Args:
         first, second: float64 [P, 3] and [Q, 3].

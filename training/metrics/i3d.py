@@ -23,7 +23,7 @@ Triple = tuple[int, int, int]
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     """Zeros before and after an axis, so that ceil(size / stride) windows fit (TensorFlow's SAME).
 
-    The odd one goes behind: the padding depends on the size and cannot be a layer's constant.
+    An odd one goes after it. The padding depends on the size, so layers cannot store it.
     """
     windows = -(-size // stride)
     total = max((windows - 1) * stride + kernel - size, 0)
@@ -62,7 +62,7 @@ class Unit(nn.Module):
 
 
 class MaxPool(nn.Module):
-    """Largest value of each window. The padding's zeros never win over what follows a ReLU."""
+    """Max pooling. Padding with zeros has no effect, as inputs come from a ReLU."""
 
     def __init__(self, kernel: Triple, stride: Triple) -> None:
         super().__init__()

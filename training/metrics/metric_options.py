@@ -1,4 +1,5 @@
-"""Settings of a measurement. The dataclass makes the command line, and goes into the result."""
+"""Settings of a measurement. The command line is made from the dataclass, which is also saved with
+the result."""
 
 from __future__ import annotations
 
@@ -17,21 +18,21 @@ from training.metrics.geometry import TOLERANCE
 
 @dataclass(frozen=True)
 class MetricsConfig:
-    """Measure a generator. Without a data set and detectors, only its 3D consistency."""
+    """Measure a generator; without a data set and detectors, only its 3D consistency."""
 
     checkpoint: Path
     """Generator: any readable checkpoint."""
     data: Path | None = None
-    """Data set: real clips and the cameras of generated ones for swd, fvd and fid, true depth for
+    """Data set: real clips, and cameras of generated ones, for swd, fvd and fid; ground truth for
     depth."""
     held_out_share: float = 0.0
-    """Compare only with the people that a training with this --score.held-out-share left out; 0 for
+    """Compare only with the people whom training with this --score.held-out-share leaves out; 0 for
     all."""
     metrics: str = "chamfer,warp,flicker"
-    """Names separated by commas. swd, fvd, fid; identity, chamfer, warp as published, at two
-    moments of a clip; identity_face, chamfer_mean, warp_visible, flicker of one moment; depth."""
+    """Names separated by commas: swd, fvd, fid; identity, chamfer, warp as published, at two times
+    in a clip; identity_face, chamfer_mean, warp_visible, flicker at one time; depth."""
     out: Path | None = None
-    """Result file; beside the checkpoint as NAME.metrics.json if not given."""
+    """Result file; by default NAME.metrics.json beside the checkpoint."""
     video_detector: Path | None = None
     """For fvd: I3D of Kinetics-400. The published evaluation takes i3d_pretrained_400.pt, which
     the README of github.com/bytedance/pv3d says how to get; i3d_torchscript.pt works too."""
@@ -42,8 +43,8 @@ class MetricsConfig:
     """For identity and identity_face: ArcFace IR-SE50, model_ir_se50.pth, which the README of
     github.com/bytedance/pv3d links, or TorchScript that takes 112 px faces."""
     run_torchscript: bool = False
-    """Allow detectors in TorchScript files. Such a file is a program that runs on this machine; use
-    only those whose makers you trust."""
+    """Allow detectors in TorchScript files. These are programs that run on this machine: use only
+    those from sources you trust."""
     codes: Path | None = None
     """For depth: safetensors file with the matrices `identity` [numbers, z_dim] and `motion`
     [numbers, motion_dim] by which a supervised model was given the data set's numbers."""
@@ -52,38 +53,37 @@ class MetricsConfig:
     pictures: int = 2000
     """Generated pictures, and as many real ones, for swd."""
     views: int = 1000
-    """People seen from two sides for the metrics of identity, surfaces and warping (the published
-    chamfer is summed over 1,000, and scaled to them); clips for depth."""
+    """People rendered from two sides for the identity, Chamfer and warping metrics (the published
+    chamfer is a sum over 1,000, to which it is scaled); clips for depth."""
     orbits: int = 100
-    """People filmed by a circle of cameras for flicker."""
+    """People rendered from a circle of cameras for flicker."""
     batch: int = 4
-    """Clips or people at once in each process."""
+    """Clips or people that each process renders at once."""
     seed: int = 0
-    """Chooses people, cameras and real windows; one seed gives the same ones in any number of
-    processes."""
+    """Determines people, cameras and real windows, independently of the number of processes."""
     truncation_psi: float = 1.0
-    """Truncation; below 1, people are nearer to the average one."""
+    """Truncation; below 1, people are closer to the average."""
     weights: Literal["ema", "raw"] = "ema"
-    """Which generator of a checkpoint that has two."""
+    """Which generator, if the checkpoint has two."""
     stride: int = 1
-    """Frames of a data set's clip from one frame to the next of a 16-frame window."""
+    """Frames of the clip between neighbouring frames of a 16-frame window."""
     side: int = 256
-    """Side in pixels of the views that are compared in 3D."""
+    """Side of the views that are compared in 3D, pixels."""
     yaw: float = 30.0
-    """Degrees from the frontal view to the one it is compared with."""
+    """Yaw of the view that the frontal one is compared with, degrees."""
     orbit_angle: float = 3.0
-    """Radius in degrees of the circle that the camera takes for flicker."""
+    """Radius of the circle of cameras for flicker, degrees."""
     orbit_frames: int = CLIP_FRAMES
-    """Frames of that circle."""
+    """Cameras on that circle."""
     tolerance: float = TOLERANCE
-    """How far behind the visible surface a point counts as hidden, world units."""
+    """Distance behind the visible surface from which a point counts as hidden, world units."""
     face: CropBox = field(default_factory=CropBox)
-    """Where the face is in the picture, for identity_face. The default is the crop in common use
-    for pictures aligned as FFHQ's, 188 of 256 pixels."""
+    """Crop around the face, for identity_face. The default is the common crop for pictures aligned
+    as in FFHQ, 188 of 256 pixels."""
     device: str = "auto"
-    """auto is the process's GPU, or the CPU without one."""
+    """Where to compute; auto is the process's GPU, or the CPU if there is none."""
     cache: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER|None")] = None
-    """Where statistics of real clips are kept; the user's cache folder if not given."""
+    """Where to cache statistics of real clips; by default the user's cache folder."""
 
     def __post_init__(self) -> None:
         found = too_small(self, clips=2, pictures=1, views=1, orbits=1, batch=1, stride=1, side=8)

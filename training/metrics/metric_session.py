@@ -1,4 +1,4 @@
-"""What all metrics of one measurement share, and how single values are combined into a result."""
+"""What the metrics of one measurement share, and how values are combined into results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from training.metrics.metric_options import MetricsConfig
 from training.networks.generator import Generator
 
 CodesOf = Callable[[Annotations], tuple[Tensor, Tensor]]
-"""From the annotations of a clip to the z [z_dim] and z_motion [motion_dim] that show it."""
+"""Maps a clip's annotations to the z [z_dim] and z_motion [motion_dim] that reproduce it."""
 
 
 class MetricsError(Exception):
@@ -51,7 +51,7 @@ class Session:
     config: MetricsConfig
     world: World
     codes: CodesOf | None = None
-    """Codes of a supervised model, if not those of `config.codes`."""
+    """Codes of a supervised model; None for those of `config.codes`."""
     quiet: bool = False
     """Whether to hide progress bars."""
 
@@ -94,22 +94,21 @@ class Session:
                 bar.update(len(batch))
 
     def progress(self, count: int, task: str) -> tqdm:
-        """A bar with the time left, in the first process; few lines if the output goes to a
-        file."""
+        """A progress bar in the first process, updated rarely if the output goes to a file."""
         interval = 0.5 if sys.stderr.isatty() else 30
         hidden = self.quiet or not self.world.first
         return tqdm(total=count, desc=task, mininterval=interval, disable=hidden)
 
 
 class Mean:
-    """Mean of values that come in batches; NaNs are counted but left out."""
+    """Running mean; NaNs are counted but left out."""
 
     def __init__(self) -> None:
         self._sums = torch.zeros(4, dtype=torch.float64)
         """Count, sum, sum of squares, and number of NaNs."""
 
     def add(self, values: Tensor) -> None:
-        """Takes in [N] values."""
+        """Adds values [N]."""
         values = values.detach().cpu().double()
         known = values[~values.isnan()]
         left_out = len(values) - len(known)
@@ -118,8 +117,8 @@ class Mean:
         )
 
     def result(self, world: World, **facts: float) -> Result:
-        """The result of all processes together, with these facts; every process calls it and gets
-        the same."""
+        """The result over all processes, with these facts. Every process must call it and gets the
+        same result."""
         sums = self._sums.to(world.device)
         world.sum_([sums])
         count, total, squares, left_out = sums.tolist()

@@ -1,11 +1,12 @@
 """identity, chamfer and warp as the published evaluation of PV3D measures them.
 
-It shows each person at two moments of one clip, from the front and from the side, and compares four
-pairs of these views (identity: six), half of them or more across time. They thus measure, too, how
-far a person keeps shape and looks while moving. `consistency` has stricter measures of one moment.
+It renders each person at two times of a clip, from the front and from the side, and compares four
+pairs of these views (six for identity), at least half of them across time. So the metrics also
+measure how well shape and appearance are preserved in motion; `consistency` has stricter metrics at
+one time.
 
-What differs from the published scripts: samples lie in the middle of their steps along the rays
-instead of at random, and the far end of a ray is that of the ray's range.
+Differences from the published scripts: samples lie in the middle of their intervals along rays
+rather than at random, and rays end at the end of their range.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from training.metrics.metric_session import Mean, Result, Session
 from training.networks.generator import Generator
 
 PEOPLE = 1000
-"""People over whom the published Chamfer distance is summed."""
+"""Number of people over whom the published Chamfer distance is summed."""
 SIDE_PITCH = degrees(asin(2 * 0.05 / pi))
 """Elevation of the side view, degrees: the published sampler spaces elevations by their sine, and
 its side view is 0.05 of its units above the horizon."""
@@ -45,12 +46,12 @@ class PublishedView:
     """One view of N people, as the published evaluation stores it."""
 
     image: Tensor
-    """uint8 [N, 3, H, W], cut off rather than rounded."""
+    """uint8 [N, 3, H, W], truncated rather than rounded."""
     depth: Tensor
     """Distance along the ray [N, 1, h, w], h x w the raw resolution."""
     points: Tensor
-    """Where rays end, world coordinates [N, h * w, 3]: the mean over a ray, whose unused weight
-    lies at its far end."""
+    """Expected end points of rays, world coordinates [N, h * w, 3]; the transmitted weight counts
+    at the end of the range."""
     opacity: Tensor
     """[N, h * w]."""
     cameras: Tensor
@@ -58,7 +59,7 @@ class PublishedView:
 
 
 class FourViews:
-    """N people from the front and from the side, at two moments each.
+    """Front and side views of N people at two times each.
 
     Args:
         session: the measurement.
@@ -77,8 +78,7 @@ class FourViews:
 
     @cached_property
     def views(self) -> tuple[PublishedView, PublishedView, PublishedView, PublishedView]:
-        """First moment from the front, second from the side, first from the side, second from the
-        front."""
+        """Front at the first time, side at the second, side at the first, front at the second."""
         first, second = (self._planes(moment) for moment in range(2))
         return (
             self._view(*first, self._front),
@@ -99,7 +99,7 @@ class FourViews:
 
 @torch.no_grad()
 def published_view(G: Generator, ws: Tensor, planes: Tensor, camera: Camera) -> PublishedView:
-    """What one camera sees of N people, at the trained resolution."""
+    """One camera's view of N people, at the trained resolution."""
     c = torch.from_numpy(camera.numbers()).to(planes.device).expand(len(planes), -1)
     raw = G.render(planes, ws, c)
     image = G.superresolve(raw, ws).clamp(-1, 1)

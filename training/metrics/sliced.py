@@ -28,7 +28,7 @@ from training.metrics.metric_session import MetricsError, Result, Session
 from training.networks.discriminators import resize
 
 CACHE_VERSION = 1
-"""Increased whenever the same key would give different statistics."""
+"""Increased whenever the computation of the statistics changes."""
 PATCH = 7
 """Side of a patch, pixels."""
 PATCHES = 64
@@ -79,8 +79,8 @@ def measure(session: Session, names: list[str]) -> dict[str, Result]:
 
 
 def real_levels(session: Session) -> dict[int, Level]:
-    """Statistics of the real pictures by a level's side, in every process; from the cache where
-    they are there."""
+    """Statistics of the real pictures by each level's side, in every process; from the cache if
+    possible."""
     path = cache_path(
         session,
         "swd",
@@ -90,7 +90,7 @@ def real_levels(session: Session) -> dict[int, Level]:
         sizes=[PATCH, PATCHES, DIRECTIONS, QUANTILES, COARSEST],
     )
     kept = _read(path, session)
-    # All processes must agree: one may not see the cache, or see it only now.
+    # All processes must agree, as some may not see the cache, or see it later.
     if not session.world.any(kept is None) and kept is not None:
         return kept
     dataset = open_dataset(session)
@@ -107,12 +107,12 @@ def real_levels(session: Session) -> dict[int, Level]:
 
 
 def distance(session: Session, real: Level, patches: Tensor) -> float:
-    """Mean over the directions of the Wasserstein distance of the projections, in deviations.
+    """Mean Wasserstein distance of the projections over all directions, in standard deviations.
 
     Args:
         session: the measurement; its processes share the directions.
         real: the real pictures' statistics.
-        patches: of the others [M, 3, PATCH * PATCH].
+        patches: of the pictures to compare [M, 3, PATCH * PATCH].
     """
     own = session.world.share(DIRECTIONS)
     found = quantiles(real.normalised(patches), unit_directions(session)[own.start :: own.step])
@@ -122,7 +122,7 @@ def distance(session: Session, real: Level, patches: Tensor) -> float:
 
 
 def quantiles(vectors: Tensor, directions: Tensor) -> Tensor:
-    """Distributions of projections: [D, QUANTILES], rising.
+    """Quantiles of projections [D, QUANTILES], ascending.
 
     Args:
         vectors: [M, K].
@@ -140,10 +140,10 @@ def pyramid(pictures: Tensor) -> list[Tensor]:
     """Laplacian pyramid (Burt & Adelson, 1983), the finest level first.
 
     Args:
-        pictures: [N, C, H, H]; edges are mirrored.
+        pictures: [N, C, H, H]; padded by reflection.
 
     Returns:
-        What each level adds to the doubled next one; the last is a small picture.
+        the difference of each level from the next one enlarged; the last is a small picture.
     """
     levels = []
     while pictures.shape[-1] % 2 == 0 and pictures.shape[-1] >= 2 * COARSEST:
@@ -166,8 +166,12 @@ def _smooth(pictures: Tensor) -> Tensor:
 
 
 def cut(level: Tensor, places: Tensor) -> Tensor:
-    """Patches of pictures [N, 3, H, W] with their upper left corners at places in 0..1
-    [N, PATCHES, 2]: [N, PATCHES, 3, PATCH * PATCH]."""
+    """Patches [N, PATCHES, 3, PATCH * PATCH] of pictures [N, 3, H, W].
+
+    Args:
+        level: the pictures.
+        places: of the patches, 0..1 from the topmost and leftmost ones [N, PATCHES, 2].
+    """
     height, width = level.shape[2:]
     room = torch.tensor([height - PATCH + 1, width - PATCH + 1], device=level.device)
     first = (places * room).long()  # [N, PATCHES, 2]
@@ -185,8 +189,8 @@ def _patches(
     pictures: Callable[[Sequence[int]], Tensor],
     task: str,
 ) -> dict[int, Tensor]:
-    """Patches of all pictures by the level's side [pictures * PATCHES, 3, PATCH * PATCH]; the
-    processes share the work and get the same."""
+    """Patches of all pictures by level side [pictures * PATCHES, 3, PATCH * PATCH]. The processes
+    share the work and get the same result."""
     config, device = session.config, session.G.device
     side = dataset.resolution
     if side < PATCH:
@@ -206,21 +210,22 @@ def _patches(
 
 
 def open_dataset(session: Session) -> ClipDataset:
-    """Sample k is what picture k is compared with, or the camera and time that it takes."""
+    """The data set whose sample k provides real picture k, and camera and time of generated picture
+    k."""
     config = session.config
     side = min(session.source.resolution, session.G.config.image_resolution)
     return ClipDataset(session.source, side, seed=config.seed, mirror=False, stride=config.stride)
 
 
 def real_pictures(session: Session, dataset: ClipDataset, numbers: Sequence[int]) -> Tensor:
-    """Pictures uint8 [N, 3, H, W] of the data set: of every second sample the later frame."""
+    """Real pictures uint8 [N, 3, H, W]: the first frame of even samples, the second of odd ones."""
     samples = ahead(dataset.__getitem__, numbers, session.config.batch)
     return torch.stack([sample.images[k % 2] for k, sample in zip(numbers, samples, strict=True)])
 
 
 @torch.no_grad()
 def _generated(session: Session, dataset: ClipDataset, numbers: Sequence[int]) -> Tensor:
-    """Pictures uint8 [N, 3, H, W] of new people, seen as the real ones with these numbers."""
+    """Generated pictures uint8 [N, 3, H, W], with cameras and times of the real ones."""
     G, config = session.G, session.config
     found = [dataset.cameras(k) for k in numbers]
     c = torch.stack([cameras for cameras, _ in found]).to(G.device)  # [N, 2, 25]
@@ -252,7 +257,7 @@ def unit_directions(session: Session) -> Tensor:
 
 
 def _read(path: Path, session: Session) -> dict[int, Level] | None:
-    """Kept statistics; None where there are none that can be used."""
+    """Cached statistics; None if there are no usable ones."""
     try:
         state = load_file(path)
         sides = sorted({int(name.partition(".")[0]) for name in state}, reverse=True)

@@ -1,7 +1,7 @@
-"""Depth error against the truth, for supervised models on data sets that have depth and masks.
+"""Depth error against ground truth, for supervised models on data sets with depth and masks.
 
-An adversarial model cannot be made to show a given person of the data set. A supervised one can:
-its codes are functions of the data set's numbers, which the caller provides.
+An adversarially trained model cannot reproduce a given person of the data set. A supervised one
+can, as its codes are functions of the numbers that describe the person.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from training.warmup.known_codes import Codes
 
 
 def supervised_codes(path: Path, G: Generator, seed: int) -> CodesOf:
-    """Codes by the bases that a supervised warm-up wrote.
+    """Codes from the bases that a supervised warm-up saved.
 
-    The rest of a code, which no number determines, is drawn at random, as in training. Without it
-    the code would be shorter, and the mapping network, which scales codes to one length, would show
-    a more extreme person.
+    The component of a code that no number determines is random, as in training. Without it the code
+    would be shorter, and the mapping network, which normalises codes, would show a more extreme
+    person.
 
     Args:
         path: safetensors file with `identity` [numbers, z_dim] and `motion` [numbers, motion_dim].
         G: the generator.
-        seed: of that part; one person's is always the same.
+        seed: of that component, which is always the same for a person.
 
     Raises:
         MetricsError: when it cannot be used.
@@ -46,7 +46,9 @@ def supervised_codes(path: Path, G: Generator, seed: int) -> CodesOf:
 
     def codes(notes: Annotations) -> tuple[Tensor, Tensor]:
         if notes.identity is None or notes.motion is None:
-            raise MetricsError("The data set has no identity and motion numbers to make codes of.")
+            raise MetricsError(
+                "The data set has no identity and motion numbers from which to make codes."
+            )
         rng = random_numbers(seed, Stream.CODES, 0)
         numbers = torch.from_numpy(notes.identity)[None], torch.from_numpy(notes.motion)[None]
         z, z_motion = (
@@ -67,11 +69,11 @@ def supervised_codes(path: Path, G: Generator, seed: int) -> CodesOf:
 def measure(session: Session, names: list[str]) -> dict[str, Result]:
     """depth: the mean absolute error of rendered depth within the masks, in one frame of each clip.
 
-    The mapping sees the frontal camera, as in the supervised warm-up. Clips that cannot be read are
-    left out.
+    The mapping is conditioned on the frontal camera, as in the supervised warm-up. Unreadable clips
+    are left out.
 
     Raises:
-        MetricsError: when there are no codes, no depth, or they do not match.
+        MetricsError: when codes or depth are missing, or the codes do not match.
         DatasetError: when the data set cannot be used.
     """
     config, source = session.config, session.source

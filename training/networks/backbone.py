@@ -21,11 +21,12 @@ from training.networks.layers import (
 
 CAMERA_NUMBERS = 25
 LAST_MOTION_RESOLUTION = 32
-"""Blocks up to this resolution have a motion layer: they place the parts of the face."""
+"""Blocks up to this resolution, which determine where the parts of the face are, have a motion
+layer."""
 
 
 class Mapping(nn.Module):
-    """Appearance code and conditioning camera to the intermediate latent w."""
+    """Maps an appearance code and a conditioning camera to the intermediate latent w."""
 
     w_avg: Tensor
 
@@ -49,7 +50,7 @@ class Mapping(nn.Module):
 
 
 class MotionTimeFuser(nn.Module):
-    """Moves the features by motion code and time; at t = 0 the code has no effect."""
+    """Changes the features by motion code and time; at t = 0 the code has no effect."""
 
     def __init__(self, channels: int, motion_dim: int, w_dim: int, resolution: int) -> None:
         super().__init__()
@@ -65,10 +66,10 @@ class MotionTimeFuser(nn.Module):
 
 
 class SynthesisBlock(nn.Module):
-    """Two synthesis layers and a toRGB layer whose picture is added to the blocks' before.
+    """Two synthesis layers and a toRGB layer whose picture is added to that of earlier blocks.
 
-    The first block of the backbone (`in_channels` 0) starts from a learnt constant and has one
-    layer. `motion_dim` adds a motion layer: after conv1 in the first block, before it in others.
+    The backbone's first block (`in_channels` 0) starts from a learnt constant and has one layer.
+    `motion_dim` adds a motion layer: after conv1 in the first block, before it in the others.
     """
 
     resample_filter: Tensor
@@ -103,12 +104,13 @@ class SynthesisBlock(nn.Module):
 
     @property
     def num_layers(self) -> int:
-        """Synthesis layers; each takes its own w, and toRGB shares the next block's first."""
+        """Number of synthesis layers. Each has its own w; toRGB shares that of the next block's
+        first."""
         return 1 if self.conv0 is None else 2
 
     @property
     def noisy_layers(self) -> list[SynthesisLayer]:
-        """The layers that add noise, in the order of their use."""
+        """The layers that add noise, in order of execution."""
         fuser = self.motion_time_fuser
         moving = [] if fuser is None else [fuser.conv]
         if self.conv0 is None:
@@ -127,10 +129,10 @@ class SynthesisBlock(nn.Module):
 
         Args:
             x: features [N, in_channels, h, w]; None for the first block of the backbone.
-            image: picture of the blocks before [N, image_channels, h, w], or None.
+            image: picture of the earlier blocks [N, image_channels, h, w], or None.
             ws: [N, num_layers + 1, w_dim].
             motion: z_motion * t [N, motion_dim], for blocks with a motion layer.
-            noise: "const", "none", or a draw for each of `noisy_layers`.
+            noise: "const", "none", or random maps for each of `noisy_layers`.
 
         Returns:
             features [N, out_channels, H, W] and picture [N, image_channels, H, W].
@@ -184,8 +186,8 @@ class Synthesis(nn.Module):
         return [block for block in found if isinstance(block, SynthesisBlock)]
 
     def draw_noise(self, count: int, generator: torch.Generator) -> list[Tensor]:
-        """Noise for every layer that adds some, in the order of their use, [count, 1, H, W] each:
-        drawn before the layers run, as torch.compile knows no generators."""
+        """Random noise for every layer that adds some, in order of execution, [count, 1, H, W]
+        each. It is drawn in advance, as torch.compile does not support generators."""
         maps = [layer.noise_const for block in self.blocks for layer in block.noisy_layers]
         return [
             torch.randn((count, 1, *x.shape), generator=generator, device=x.device, dtype=x.dtype)
@@ -195,12 +197,12 @@ class Synthesis(nn.Module):
     def forward(
         self, ws: Tensor, motion: Tensor | None, noise: FixedNoise | Sequence[Tensor]
     ) -> Tensor:
-        """Planes.
+        """Synthesises the planes.
 
         Args:
             ws: [N, num_ws, w_dim].
             motion: [N, motion_dim].
-            noise: "const", "none", or what `draw_noise` gives.
+            noise: "const", "none", or the result of `draw_noise`.
 
         Returns:
             [N, 3 * plane_channels, H, W].

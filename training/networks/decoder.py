@@ -1,4 +1,4 @@
-"""Decoder of PV3D: from tri-plane features at a point to density and colour features."""
+"""PV3D's decoder: maps a point's tri-plane features to density and colour features."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Decoder(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x [..., in_channels] -> sigma [...], before its softplus, and features [..., C].
 
-        Features lie a little outside 0..1, so that the sigmoid never saturates at either end
-        (Mip-NeRF, arXiv 2103.13415).
+        Features may lie slightly outside 0..1, so that 0 and 1 are reached without saturating the
+        sigmoid (mip-NeRF, arXiv 2103.13415).
         """
         out = self.net(x)
         return out[..., 0], torch.sigmoid(out[..., 1:]) * 1.002 - 0.001

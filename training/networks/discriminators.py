@@ -1,4 +1,4 @@
-"""PV3D's two critics: single pictures, and pairs of frames of one clip.
+"""PV3D's two discriminators: for single pictures, and for pairs of frames of one clip.
 
 Both are StyleGAN2's residual discriminator with camera conditioning by projection. Parameter names
 are those of the published checkpoints.
@@ -93,7 +93,8 @@ class ResidualBlock(nn.Module):
 
 
 def minibatch_deviation(x: Tensor, group_size: int) -> Tensor:
-    """Appends to x [N, C, H, W] one channel that holds how much the samples of a group differ.
+    """Appends a channel to x [N, C, H, W] that holds the standard deviation within a group of
+    samples.
 
     Progressive growing of GANs (Karras et al., 2018, arXiv 1710.10196), section 3.
     """
@@ -108,7 +109,7 @@ def minibatch_deviation(x: Tensor, group_size: int) -> Tensor:
 
 
 class Epilogue(nn.Module):
-    """From 4x4 features to the numbers that the camera is projected on."""
+    """Maps 4x4 features to the vector that is projected on the camera's."""
 
     def __init__(self, channels: int, group_size: int, clamp: float | None) -> None:
         super().__init__()
@@ -118,15 +119,15 @@ class Epilogue(nn.Module):
         self.out = FullyConnected(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [N, C, 4, 4] -> [N, C], in the weights' format, under autocast too: the root of a small
-        variance has a gradient that float16 cannot hold, and there is little to save."""
+        """x [N, C, 4, 4] -> [N, C], in the weights' format even under autocast: the gradient of a
+        small variance's square root overflows float16, and little time would be saved."""
         with no_autocast(x):
             x = minibatch_deviation(x.to(self.conv.weight.dtype), self.group_size)
             return self.out(self.fc(self.conv(x).flatten(1)))
 
 
 class CameraMapping(nn.Module):
-    """Camera numbers to the vector that the features are projected on."""
+    """Maps cameras to the vector that the features are projected on."""
 
     def __init__(self, in_features: int, w_dim: int, num_layers: int) -> None:
         super().__init__()
@@ -179,8 +180,8 @@ class Discriminator(nn.Module):
 
 
 class ImageDiscriminator(Discriminator):
-    """EG3D's dual discriminator: it sees the final picture and the enlarged raw picture, so that
-    both agree."""
+    """EG3D's dual discriminator: it sees the final picture and the enlarged raw picture, which
+    makes them agree."""
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__(config, 6, CAMERA_NUMBERS)
@@ -191,7 +192,7 @@ class ImageDiscriminator(Discriminator):
 
 
 class VideoDiscriminator(Discriminator):
-    """Two frames of a clip and the time between them: it judges the motion."""
+    """Judges motion from two frames of a clip and the time between them."""
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__(config, 7, 2 * CAMERA_NUMBERS)

@@ -28,7 +28,7 @@ from training.networks.superresolution import Superresolution
 from training.rendering import Jitter
 
 _POINTS_AT_ONCE = 2**19
-"""Most points decoded at once without gradients: keeps a pass of any size under about 700 MB."""
+"""Maximum number of points decoded at once without gradients: limits a pass to about 700 MB."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class RawRender:
 
 @dataclass(frozen=True)
 class Frame:
-    """What `Generator.forward` gives."""
+    """Result of `Generator.forward`."""
 
     image: Tensor
     """Final picture [M, 3, H, W], about -1 to 1."""
@@ -58,7 +58,7 @@ class Frame:
 
 
 class Generator(nn.Module):
-    """Appearance, motion, time and camera to a picture, by way of tri-planes."""
+    """Renders appearance, motion, time and camera to a picture by way of tri-planes."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class Generator(nn.Module):
         Args:
             z: appearance codes [N, z_dim], N(0, 1).
             c0: conditioning cameras [N, 25]; None for the frontal one.
-            truncation_psi: 1 leaves w as it is, 0 gives the average person.
+            truncation_psi: 1 for no truncation, 0 for the average person.
             truncation_cutoff: number of leading layers that are truncated; None for all.
 
         Returns:
@@ -165,7 +165,7 @@ class Generator(nn.Module):
             ws: [N, num_ws, w_dim]; the raw layer uses the first.
             c: cameras [M, 25], M a multiple of N: the first M / N see the first planes, and so on.
             resolution: (height, width) in pixels or a side; None for the trained one.
-            jitter: where samples fall within their steps, see `rendering.Jitter`.
+            jitter: where samples lie within their intervals, see `rendering.Jitter`.
             depth_samples: of the first pass; None for the trained number.
             importance_samples: of the second pass; None for the trained number, 0 for none.
             ray_range: start and end of the rays of each camera, world units [M, 2]; None for the
@@ -184,7 +184,7 @@ class Generator(nn.Module):
         people, cameras = planes.shape[0], c.shape[0]
         if cameras % people or ws.shape[0] != people:
             raise ValueError(
-                f"{cameras} cameras and {ws.shape[0]} ws do not go with {people} tri-planes."
+                f"{cameras} cameras and {ws.shape[0]} ws do not match {people} tri-planes."
             )
         if ray_range is None:
             ray_range = c.new_tensor([[options.ray_start, options.ray_end]]).expand(cameras, 2)
@@ -249,7 +249,7 @@ class Generator(nn.Module):
         return self.superresolution(raw.features, raw.image, w)
 
     def sample(self, planes: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Density and colour features at points: the geometry.
+        """Density and colour features at points.
 
         Args:
             planes: [N, 3, C, H, W].
@@ -263,7 +263,7 @@ class Generator(nn.Module):
         return self.decoder(rendering.sample_planes(planes, points, box_warp))
 
     def point_colors(self, features: Tensor, ws: Tensor) -> Tensor:
-        """Colours of points, by the raw layer as it would show them on an opaque surface.
+        """Colours of points, as the raw layer would show them on an opaque surface.
 
         Args:
             features: [N, P, feature_channels], from `sample`.
@@ -288,7 +288,7 @@ class Generator(nn.Module):
         jitter: Jitter = None,
         noise: Noise = "const",
     ) -> Frame:
-        """All stages in a row; see each of them for the arguments."""
+        """Runs all stages; see each for its arguments."""
         ws = self.mapping(z, c0, truncation_psi=truncation_psi)
         raw = self.render(self.planes(ws, z_motion, t, noise=noise), ws, c, jitter=jitter)
         return Frame(self.superresolve(raw, ws), raw)
@@ -314,10 +314,10 @@ class Generator(nn.Module):
 
 
 def _one_each(w: Tensor, count: int) -> Tensor:
-    """w [N, D] -> [count, D], each row for count / N neighbouring cameras."""
+    """w [N, D] -> [count, D], each row repeated for count / N consecutive cameras."""
     return w if w.shape[0] == count else w.repeat_interleave(count // w.shape[0], dim=0)
 
 
 def parameter_count(module: nn.Module) -> int:
-    """Number of trained values in a module."""
+    """Number of parameters of a module."""
     return sum(math.prod(p.shape) for p in module.parameters())

@@ -13,19 +13,19 @@ from torch import Tensor, nn
 FixedNoise = Literal["const", "none"]
 """Per-pixel noise of the synthesis layers: their stored maps, or nothing."""
 Noise = FixedNoise | torch.Generator
-"""The same, or fresh draws from a generator."""
+"""Likewise, or random noise from a generator."""
 LayerNoise = FixedNoise | Tensor
-"""Noise of one layer; a tensor is a draw [N, 1, H, W]."""
+"""Noise of one layer; a tensor is random noise [N, 1, H, W]."""
 
 _LEAKY_SLOPE = 0.2
 _LEAKY_GAIN = math.sqrt(2)
 
 
 def no_autocast(x: Tensor) -> contextlib.AbstractContextManager[object]:
-    """Within it x's device computes in the tensors' own number format, whatever autocast says.
+    """Context in which x's device computes in the tensors' own number format, despite autocast.
 
-    What steers a convolution costs little and counts for all of its pixels, and the squares in a
-    demodulation can leave float16's range.
+    Styles and demodulation cost little and affect every pixel, and squares in the demodulation can
+    overflow float16.
     """
     kind = x.device.type
     if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
@@ -72,14 +72,14 @@ def modulated_conv2d(
     demodulate: bool = True,
     up_kernel: Tensor | None = None,
 ) -> Tensor:
-    """Convolution whose input channels are scaled sample by sample.
+    """Convolution whose input channels are scaled for each sample.
 
     Args:
         x: [N, I, H, W].
         weight: [O, I, k, k], k odd.
         styles: factors on the input channels [N, I].
         demodulate: whether to scale every output channel back to unit expected variance.
-        up_kernel: low-pass filter [4, 4]; given, the output is twice as large.
+        up_kernel: low-pass filter [4, 4]; if given, the output is twice as large.
 
     Returns:
         [N, O, H, W], or [N, O, 2H, 2W] with `up_kernel`.
@@ -89,16 +89,16 @@ def modulated_conv2d(
         half = _convolves_in_float16(x)
         with no_autocast(x):
             if half:
-                # Demodulation takes out what is divided by here, but for its 1e-8. Without it sums
-                # over the channels leave float16's range; StyleGAN2-ADA (arXiv 2006.06676) does it.
+                # Demodulation cancels these factors, up to its 1e-8. Without them, sums over the
+                # channels overflow float16; from StyleGAN2-ADA (arXiv 2006.06676).
                 fan_in = weight[0].numel()
                 weight = weight / weight.abs().amax(dim=(1, 2, 3), keepdim=True) / fan_in**0.5
                 styles = styles / styles.abs().amax(dim=1, keepdim=True)
             energy = weight.square().sum(dim=(2, 3))  # [O, I]
             demodulation = (styles.square() @ energy.t() + 1e-8).rsqrt()  # [N, O]
-    # One sample: scaling the weights is cheaper than scaling the picture. Several samples would
-    # need as many copies of the weights, so there the picture is scaled instead; likewise where
-    # only the styles have gradients, which then need none of the weights.
+    # For one sample, scaling the weights is cheaper than scaling the picture. Several samples would
+    # need a copy of the weights each, so the picture is scaled instead; likewise if only the styles
+    # have gradients, as the weights then need none.
     scale_weights = x.shape[0] == 1 and (weight.requires_grad or not styles.requires_grad)
     if scale_weights:
         weight = weight * styles.reshape(1, -1, 1, 1)
@@ -141,8 +141,8 @@ class FullyConnected(nn.Module):
 
     @property
     def gain(self) -> float:
-        """Factor on the stored weights (equalised learning rate, arXiv 1710.10196): those are drawn
-        with unit variance, so that Adam's steps are as large in every layer."""
+        """Factor on the stored weights (equalised learning rate, arXiv 1710.10196), which have unit
+        variance so that Adam's steps are equally large in every layer."""
         return self.lr_mul / math.sqrt(self.weight.shape[1])
 
     def effective(self) -> tuple[Tensor, Tensor]:
@@ -189,7 +189,7 @@ class SynthesisLayer(nn.Module):
         if noise != "none":
             noise = self.noise_const if isinstance(noise, str) else noise
             x = x + (noise * self.noise_strength).to(x.dtype)
-        # In x's format: float32 noise or bias would make all that follows float32 under autocast.
+        # In x's format: float32 noise or bias would turn the activations to float32 under autocast.
         return leaky_relu(x + self.bias[:, None, None].to(x.dtype), self.clamp)
 
 
@@ -210,8 +210,8 @@ class ToRGB(nn.Module):
         return self.affine(w) / math.sqrt(self.weight.shape[1])
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """x [N, I, H, W], w [N, w_dim] -> [N, O, H, W], float32 under autocast too: pictures of
-        the blocks are summed up."""
+        """x [N, I, H, W], w [N, w_dim] -> [N, O, H, W], float32 under autocast too, as the
+        blocks' pictures are summed."""
         x = modulated_conv2d(x, self.weight, self.styles(w), demodulate=False)
         x = x + self.bias[:, None, None]
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)

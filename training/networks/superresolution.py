@@ -10,7 +10,7 @@ from training.networks.backbone import SynthesisBlock
 
 
 class Superresolution(nn.Module):
-    """Feature picture and raw picture to the final picture."""
+    """Turns a feature picture and a raw picture into the final picture."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -31,13 +31,13 @@ class Superresolution(nn.Module):
     def forward(
         self, features: Tensor, image: Tensor, w: Tensor, whole: int | None = None
     ) -> Tensor:
-        """One picture from another.
+        """Computes the final picture.
 
         Args:
-            features: [N, C, h, w], any size: resized to what the module takes.
+            features: [N, C, h, w] of any size; resized to the module's input.
             image: raw picture [N, 3, h, w].
             w: the last intermediate latent [N, w_dim].
-            whole: side of the raw picture that these are a square part of; None for all of it.
+            whole: side of the raw picture of which these are a square crop; None for all of it.
 
         Returns:
             [N, 3, H, W], about -1 to 1; H = W = the layout's output resolution for the whole.
@@ -50,14 +50,14 @@ class Superresolution(nn.Module):
     def resized(
         self, features: Tensor, image: Tensor, whole: int | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Both pictures in the size that the blocks take; see `forward`."""
+        """Both pictures resized to the blocks' input; see `forward`."""
         side = self.side(features.shape[-1], whole)
         if side == features.shape[-1]:
             return features, image
         return self._resize(features, side), self._resize(image, side)
 
     def side(self, part: int, whole: int | None = None) -> int:
-        """Side of what the blocks take for pictures of a side `part`; see `forward`."""
+        """Side of the blocks' input for pictures of side `part`; see `forward`."""
         size = self.layout.input_resolution
         whole = part if whole is None else whole
         if whole > size and not self.layout.resize_larger:

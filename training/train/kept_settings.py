@@ -1,4 +1,4 @@
-"""The settings of a resumed run: those in its folder, changed by the command line."""
+"""The settings of a resumed run: those in its folder, overridden by the command line."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ Settings = TypeVar("Settings", bound="DataclassInstance")
 """A dataclass with the fields `resume` and `out`."""
 
 _OF_A_SESSION = ("resume", "stop_after", "profile")
-"""Settings of one session, not of the run: they are not taken from the folder."""
+"""Settings of one session rather than of the run: they are not read from the folder."""
 _OF_NETWORKS = ("generator.", "discriminator.")
 
 
 def to_resume(arguments: Sequence[str], defaults: Settings, complete: bool) -> Settings | None:
-    """The settings that a command line's options change; None when it begins a new run.
+    """The settings of the run to resume, for the command line to override; None for a new run.
 
     Args:
         arguments: the command line, without the program's name.
-        defaults: of a new run.
+        defaults: settings of a new run.
         complete: whether the arguments suffice to begin a new run.
 
     Raises:
@@ -87,10 +87,10 @@ def require_same_networks(
     Args:
         folder: of the run.
         config: the settings to continue with.
-        networks: makes the networks for settings.
+        networks: builds the networks for given settings.
 
     Raises:
-        RunError: naming the settings that must not change.
+        RunError: naming the settings that cannot change.
     """
     before = read_settings(folder, type(config))
     if before is None or not folder.states():
@@ -100,8 +100,8 @@ def require_same_networks(
     tables = (dataclasses.asdict(before), dataclasses.asdict(config))
     changes = changed_settings(*tables, lambda name: name.startswith(_OF_NETWORKS))
     raise RunError(
-        f"The run in {folder.path} has networks of other sizes ({', '.join(changes)}): leave these "
-        "settings out, or choose another --out for a new run."
+        f"The run in {folder.path} has networks of different sizes ({', '.join(changes)}): leave "
+        "these settings out, or choose another --out for a new run."
     )
 
 

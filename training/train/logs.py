@@ -1,4 +1,4 @@
-"""Numbers and pictures of a run for TensorBoard."""
+"""Logs numbers and pictures of a run for TensorBoard."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _CLIP_FRAMES = 16
 
 
 class Logs:
-    """Entries of one run, written by the first process only. Entries that cannot be written, as on
-    a full disk, are lost, which is reported once; the run goes on.
+    """TensorBoard entries of one run, written by the first process only. Entries that cannot be
+    written, as on a full disk, are dropped with one warning; the run goes on.
 
     Args:
-        folder: where TensorBoard looks.
+        folder: of the TensorBoard files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -74,7 +74,7 @@ class Logs:
         self._add_clip("clip", torch.cat(clip), update)
 
     def _add_clip(self, name: str, frames: Tensor, update: int) -> None:
-        """A moving picture of frames uint8 [T, 3, H, W]; TensorBoard shows GIFs as images."""
+        """Adds frames uint8 [T, 3, H, W] as a GIF, which TensorBoard shows as an image."""
         first, *rest = (Image.fromarray(f.permute(1, 2, 0).numpy()) for f in frames)
         file = io.BytesIO()
         first.save(file, "GIF", save_all=True, append_images=rest, duration=40, loop=0)
@@ -91,8 +91,8 @@ class Logs:
 
 
 def _pictures(G: Generator, z: Tensor, z_motion: Tensor, t: float, yaw: float) -> Tensor:
-    """uint8 [N, 3, H, W] of N people at one time from one side. They are rendered one by one, so
-    that a sheet needs no more memory than training does."""
+    """Pictures uint8 [N, 3, H, W] of N people at one time and yaw, rendered one by one so that a
+    sheet needs no more memory than training does."""
     c = torch.from_numpy(Camera.orbit(yaw).numbers())[None].to(G.device)
     time = torch.full((1, 1), t, device=G.device)
     found = []
@@ -104,6 +104,6 @@ def _pictures(G: Generator, z: Tensor, z_motion: Tensor, t: float, yaw: float) -
 
 
 def _sheet(columns: list[Tensor]) -> Tensor:
-    """Columns of pictures [N, 3, H, W] each, as one [3, N * H, columns * W]."""
+    """Joins columns of pictures [N, 3, H, W] into one picture [3, N * H, columns * W]."""
     rows = torch.cat(columns, dim=3)
     return torch.cat(list(rows), dim=1)

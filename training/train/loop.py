@@ -1,8 +1,8 @@
 """The training loop; read it from top to bottom.
 
 Each update runs the phases of `training.train.step`. The batch is cut into micro-batches, which the
-processes share; gradients are summed over both. No state of a random generator is stored: every
-draw is seeded by its place in the run, so a saved state consists of networks, optimisers and one
+processes share; gradients are summed over both. No random generator's state is stored: every draw
+is seeded by its position in the run, so a saved state consists of networks, optimisers and one
 counter.
 """
 
@@ -35,14 +35,14 @@ log = logging.getLogger(__name__)
 
 
 _HALF_SCALE = 2.0**12
-"""Factor on the losses in float16, taken out of the gradients again. StyleGAN uses none; here a
-quarter of the generator's gradient was lost without it (256 px, measured against float32), because
-most pixels' shares lie below the smallest number of the format. The largest share was about 0.02,
-which even with the factor is 800 times below the largest number."""
+"""Loss scale in float16; the gradients are divided by it. StyleGAN uses none, but here a quarter of
+the generator's gradient was lost without it (256 px, measured against float32): most pixels'
+contributions underflow. The largest was about 0.02, which even scaled is 800 times below
+overflow."""
 
 
 class ClipStream(Protocol):
-    """The loop's data; the same numbers always give the same micro-batch."""
+    """The loop's data; the same update and micro-batch numbers always give the same clips."""
 
     def clips(self, update: int, micro_batch: int) -> Clips:
         """Real clips, on the loop's device."""
@@ -59,10 +59,10 @@ class Judge(Protocol):
     name: str
     """Name of the metric."""
     of: str
-    """What exactly is measured: scores of different things cannot be compared."""
+    """What exactly is measured: only scores of the same thing can be compared."""
 
     def __call__(self) -> float:
-        """The score; lower is better. Every process calls it and gets the same."""
+        """The score; lower is better. Every process calls it and gets the same result."""
         ...
 
 
@@ -82,7 +82,7 @@ class Networks:
         Args:
             config: of the run.
             device: of the networks.
-            anew: whether they start a run, from the weights to start from if there are any.
+            anew: whether they begin a run, and so take the weights of `start_from`, if any.
 
         Raises:
             training.checkpoint.CheckpointError: when the weights to start from cannot be read.
@@ -99,7 +99,7 @@ class Networks:
 
 
 def networks_of(config: TrainConfig) -> tuple[Generator, ImageDiscriminator, VideoDiscriminator]:
-    """Networks of the sizes in the settings, with random weights."""
+    """Networks of the configured sizes, with random weights."""
     return (
         Generator(config.generator),
         ImageDiscriminator(config.discriminator),
@@ -115,7 +115,7 @@ class Trainer(TrainingRun):
         data: real clips and cameras.
         world: this process among its siblings.
         folder: folder for the states.
-        judge: makes the judge of the averaged generator, whose scores select the best one.
+        judge: makes a judge for the averaged generator; its scores select the best one.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class Trainer(TrainingRun):
 
     @contextlib.contextmanager
     def _profiled(self, number: int) -> Iterator[None]:
-        """Records what happens within it, if this update of the session is to be profiled."""
+        """Profiles the block if the session's update with this number is to be profiled."""
         if number != self.config.profile or not self.world.first:
             yield
             return
@@ -220,7 +220,7 @@ class Trainer(TrainingRun):
         return self._shared(phase, totals)
 
     def _apply(self, names: list[str], modules: list[nn.Module]) -> None:
-        """Sums gradients over the processes, replaces non-finite ones as the published loop does,
+        """Sums gradients over the processes, replaces non-finite values as the published loop does,
         and steps the optimisers."""
         parameters = [p for module in modules for p in module.parameters() if p.grad is not None]
         gradients = [p.grad for p in parameters if p.grad is not None]
@@ -233,7 +233,7 @@ class Trainer(TrainingRun):
             self.optimizers[name].step()
 
     def _shared(self, phase: Phase, totals: dict[str, Tensor]) -> dict[str, float]:
-        """Values summed over the processes, each of which has had a part of the batch."""
+        """Values summed over the processes, each of which has computed a part of the batch."""
         if self.world.size > 1 and not totals:
             raise RuntimeError(
                 f"No clips of {phase} are left for a process: use fewer, or a larger batch."
@@ -243,14 +243,14 @@ class Trainer(TrainingRun):
         return {name: tensor.item() for name, tensor in zip(totals, tensors, strict=True)}
 
     def _average_w(self, drawn: Tensor) -> None:
-        """Updates the running mean of w, which truncation pulls towards, with a sum [w_dim]."""
+        """Updates the running mean of w, towards which truncation pulls, from a sum [w_dim]."""
         self.world.sum_([drawn])
         beta = self.config.optimizer.w_avg_beta
         average = self.networks.G.backbone.mapping.w_avg
         average.lerp_(drawn / (2 * self.config.batch), 1 - beta)
 
     def _average(self) -> None:
-        """The running mean of the generator's weights."""
+        """Updates the moving average of the generator's weights."""
         options, config = self.config.optimizer, self.config
         half_life = options.ema_kimg * config.batch / 32
         seen = self.state.update * config.batch
@@ -271,12 +271,12 @@ class Trainer(TrainingRun):
         if self.judge is None:
             return False
         number, config = self.state.update, self.config
-        # Also after the first update, so that a missing detector is noticed at once and not after
-        # hours.
+        # Also after the first update, so that a missing detector is noticed at once rather than
+        # after hours.
         return number in (1, config.updates) or number % config.score_every == 0
 
     def _score(self) -> dict[str, float]:
-        """The averaged generator's score by name; keeps the generator if none was better."""
+        """The averaged generator's score by name; saves the generator if it is the best so far."""
         judge, state = self.judge, self.state
         assert judge is not None
         score = judge()

@@ -24,7 +24,7 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
 
 def r1_penalty(real_logits: Tensor, inputs: Sequence[Tensor]) -> Tensor:
-    """Squared gradient norm of the logits at real samples, summed over the inputs: [N].
+    """Squared norm of the logits' gradient at real samples, summed over the inputs: [N].
 
     Mescheder et al., 2018 (arXiv 1801.04406). The inputs must require gradients; the result can be
     differentiated once more. The loss is gamma / 2 times its mean.
@@ -41,12 +41,12 @@ def density_loss(sigma: Tensor, sigma_nearby: Tensor) -> Tensor:
 def swapped_cameras(
     c: Tensor, probability: float, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Conditioning cameras, some from another clip, so that they cannot give the pose away.
+    """Conditioning cameras, some swapped for another clip's, so that they do not reveal the pose.
 
     Args:
         c: cameras of both frames, clip by clip [2N, 25].
-        probability: that a clip takes another clip's cameras, 0..1.
-        generator: of the draws.
+        probability: probability that a clip takes another clip's cameras.
+        generator: source of the random numbers.
 
     Returns:
         [2N, 25]; both frames of a clip are swapped together.
@@ -59,9 +59,9 @@ def swapped_cameras(
 
 
 def blur(images: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of pictures [N, C, H, W]; black beyond the edge.
+    """Gaussian blur of pictures [N, C, H, W], zero-padded.
 
-    `sigma` is in pixels as EG3D counts it: a pixel at that distance weighs half of the middle.
+    `sigma` is in pixels as EG3D defines it: the distance at which the weight has fallen to half.
     """
     reach = math.floor(3 * sigma)
     if reach <= 0:
@@ -75,7 +75,7 @@ def blur(images: Tensor, sigma: float) -> Tensor:
 
 
 def ramp(kimg: float, start: float, end: float, length_kimg: float) -> float:
-    """Straight line from `start` at 0 to `end` at `length_kimg` thousand pictures, flat after."""
+    """Linear ramp from `start` at 0 to `end` at `length_kimg` thousand pictures, constant after."""
     if length_kimg <= 0:
         return end
     share = min(max(kimg / length_kimg, 0.0), 1.0)
@@ -86,11 +86,11 @@ def ema_weight(batch: int, images: int, half_life_kimg: float, ramp_up: float) -
     """Share that the moving average of the weights keeps at one update.
 
     Args:
-        batch: pictures an update.
+        batch: pictures in an update.
         images: pictures seen so far.
-        half_life_kimg: thousand pictures after which an old value counts half.
-        ramp_up: the half-life is at most this share of what was seen, so that the average does
-            not remember the beginning; 0 for none.
+        half_life_kimg: half-life in thousands of pictures.
+        ramp_up: bounds the half-life to this fraction of the pictures seen, so that the average
+            forgets the beginning; 0 for no bound.
     """
     half_life = half_life_kimg * 1000
     if ramp_up > 0:

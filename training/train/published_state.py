@@ -1,7 +1,7 @@
-"""The whole state of a published training from its checkpoint: networks and optimisers.
+"""Reads the full training state of a published checkpoint: networks and optimisers.
 
-The published training saves, beside the generators, both discriminators under our names and the
-state of one Adam each, whose numbers are in the order of the network's parameters.
+Besides the generators, published checkpoints hold both discriminators, whose parameters have the
+same names as ours, and one Adam state for each network, numbered in the order of its parameters.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 @dataclass(frozen=True)
 class PublishedState:
-    """The training state in a published checkpoint, by our names of the networks."""
+    """The training state in a published checkpoint, by our names for the networks."""
 
     networks: dict[str, dict[str, Tensor]]
     """Tensors by name, in the order of the file."""
     moments: dict[str, dict[int, dict[str, Tensor]]]
-    """For each optimiser: step, exp_avg and exp_avg_sq by the number of the parameter."""
+    """For each optimiser: step, exp_avg and exp_avg_sq by parameter number."""
 
 
 def read_state(path: str | Path) -> PublishedState | None:
-    """The training in a checkpoint; None when the file is of another kind or has no discriminators.
+    """The training state in a checkpoint; None for other files, or without discriminators.
 
     Raises:
         CheckpointError: when the file is damaged.
@@ -64,7 +64,7 @@ def read_state(path: str | Path) -> PublishedState | None:
 
 
 def _read(path: Path, root: Mapping[Any, Any] | None) -> PublishedState | None:
-    """The training in what an open file holds."""
+    """The training state in an unpickled file."""
     model = None if root is None else mapping_of(root.get("model"))
     if root is None or model is None:
         return None
@@ -81,15 +81,15 @@ def take_over(
     networks: Mapping[str, nn.Module],
     optimizers: Mapping[str, torch.optim.Optimizer],
 ) -> list[str]:
-    """Continues a published training: networks and optimisers of the same sizes are taken over.
+    """Continues a published run: loads the networks and optimisers whose sizes match.
 
     Args:
         path: the checkpoint.
-        networks: the run's, by the names of `GROUPS`.
+        networks: of the run, by the names in `GROUPS`.
         optimizers: likewise.
 
     Returns:
-        what was taken over, as "G" and "optimizer G"; nothing when the file has no discriminators.
+        what was loaded, such as "G" and "optimizer G"; nothing if the file has no discriminators.
 
     Raises:
         CheckpointError: when the file is damaged, or something in it is not finite.
@@ -101,7 +101,9 @@ def take_over(
     for part, module in networks.items():
         found = {n: x for n, x in state.networks[part].items() if n in module.state_dict()}
         if not _fits(module, found):
-            log.info("The %s of %s has other sizes, and starts from scratch.", GROUPS[part], path)
+            log.info(
+                "The %s of %s has different sizes and starts from scratch.", GROUPS[part], path
+            )
             continue
         module.load_state_dict(found, strict=False)
         taken.append(part)
@@ -159,12 +161,12 @@ def _fits(module: nn.Module, found: Mapping[str, Tensor]) -> bool:
 def _by_name(
     module: nn.Module, order: list[str], moments: dict[int, dict[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """Moments in the form for `load_optimizer`; empty if they belong to another network.
+    """Moments as `load_optimizer` takes them; empty if they belong to a different network.
 
     Args:
         module: the network.
-        order: names of its tensors in the order of the file, which is that of the parameters too.
-        moments: by the number of the parameter.
+        order: names of its tensors in file order, which is also that of the parameters.
+        moments: by parameter number.
     """
     parameters = dict(module.named_parameters())
     names = [name for name in order if name in parameters]

@@ -1,4 +1,4 @@
-"""What commands that train have in common: the command line, a progress bar and logs."""
+"""What the training commands have in common: the command line, a progress bar and logs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Settings = TypeVar("Settings", bound=RunSettings)
 
 
 class Means:
-    """Means by name of the numbers since they were last taken."""
+    """Means by name of the numbers added since the means were last taken."""
 
     def __init__(self) -> None:
         self._numbers: defaultdict[str, list[float]] = defaultdict(list)
@@ -40,23 +40,23 @@ class Means:
         return means
 
 
-def _plainly(values: dict[str, float]) -> tuple[str, dict[str, float]]:
+def _losses_text(values: dict[str, float]) -> tuple[str, dict[str, float]]:
     return " ".join(f"{name} {value:.4f}" for name, value in values.items()), {}
 
 
 def follow(
     run: TrainingRun,
     log_every: int,
-    then: Callable[[Logs, dict[str, float]], None] = lambda logs, values: None,
-    told: Callable[[dict[str, float]], tuple[str, dict[str, float]]] = _plainly,
+    after_update: Callable[[Logs, dict[str, float]], None] = lambda logs, values: None,
+    describe: Callable[[dict[str, float]], tuple[str, dict[str, float]]] = _losses_text,
 ) -> None:
     """Trains; the first process shows a progress bar and logs the means of the losses.
 
     Args:
         run: what is trained.
         log_every: updates from one log entry to the next.
-        then: called with the values of each update, for further entries.
-        told: gives, for the means of the losses, the words beside the bar and further numbers to
+        after_update: called with the values of each update, to log more.
+        describe: turns the means of the losses into the text beside the bar and further numbers to
             log.
 
     Raises:
@@ -74,10 +74,10 @@ def follow(
             means.add({k: v for k, v in values.items() if not k.startswith("score/")})
             if state.update % log_every == 0:
                 shown = means.take()
-                words, further = told(shown)
+                words, further = describe(shown)
                 bar.set_postfix_str(words)
                 logs.numbers(state.update, shown | further)
-            then(logs, values)
+            after_update(logs, values)
     finally:
         bar.close()
         logs.close()
@@ -90,15 +90,17 @@ def command(
     prog: str,
     description: str | None,
 ) -> int:
-    """Trains as a command line says, by one process; the exit status is 1 if the user must fix
-    something.
+    """Trains as the command line says, in one process.
 
     Args:
-        defaults: the settings, with any values for those that the user must give.
+        defaults: the default settings, with arbitrary values for those that the user must give.
         arguments: the command line; None takes this program's.
-        train: one session of a run.
-        prog: how the user calls the command.
-        description: what it does, for its help.
+        train: trains for one session of a run.
+        prog: the command as the user types it.
+        description: its help text.
+
+    Returns:
+        the exit status: 1 if there is something that the user must fix.
     """
 
     def parse(given: list[str]) -> Settings:
@@ -123,13 +125,16 @@ def exit_status(
     train: Callable[[Settings, World], None],
     further: tuple[type[Exception], ...] = (),
 ) -> int:
-    """Trains, and prints what the user must fix; then the status is 1.
+    """Trains, and prints what the user must fix.
 
     Args:
         arguments: the command line; None takes this program's.
         parse: the settings that a command line asks for.
-        train: one session of a run.
-        further: errors that are sentences for the user, besides the usual ones.
+        train: trains for one session of a run.
+        further: errors, besides the usual ones, whose messages are for the user.
+
+    Returns:
+        the exit status: 1 if something was printed.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:

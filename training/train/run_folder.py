@@ -1,16 +1,16 @@
-"""A run's folder: everything that a run needs to go on, and the generator for the visualizer.
+"""A run's folder: everything needed to resume the run, and the generator for the visualizer.
 
     config.json              the run's settings
     generator.safetensors    the averaged generator, which the visualizer opens and watches
-    best.safetensors         the one with the best score so far; the score is in its notes
-    states/000012000.state   all of the training at an update: the newest few are kept
-    statistics/              of the real pictures, for the score
+    best.safetensors         the averaged generator with the best score, which its notes give
+    states/000012000.state   the whole training state after an update; the newest few are kept
+    statistics/              statistics of the real pictures, for the score
     logs/                    TensorBoard
-    profiles/                of single updates, on request
+    profiles/                profiles of single updates, on request
 
 States are safetensors files: tensors and plain numbers, so that opening one cannot run code.
-Every file is written beside its place and renamed; a full disk leaves the old ones as they are.
-A state whose values are not all finite is never written, and never restored.
+Every file is written beside its target and renamed, so a full disk leaves the old ones intact.
+A state with a value that is not finite is never written and never restored.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ log = logging.getLogger(__name__)
 
 STATE_VERSION = "1"
 PATIENCE = 20
-"""Updates in a row whose losses may be other than finite before a run is given up. A single one is
-no reason: float16 overflows now and then, and the gradients are made finite."""
+"""Consecutive updates with a non-finite loss after which a run is given up. A single one does no
+harm: float16 overflows now and then, and non-finite gradients are replaced."""
 _SUFFIX = ".state"
 _ANY_TIME = {
     *("resume", "stop_after", "profile", "data", "out", "held_out", "device", "workers"),
@@ -85,7 +85,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, module: nn.Module) -> di
 def load_optimizer(
     optimizer: torch.optim.Optimizer, module: nn.Module, tensors: dict[str, Tensor]
 ) -> None:
-    """Gives an optimiser back its moments. Parameters without saved moments start anew."""
+    """Restores an optimiser's moments. Parameters without saved moments start from scratch."""
     for name, parameter in module.named_parameters():
         state = {
             key.removeprefix(f"{name}."): tensor
@@ -101,12 +101,12 @@ def load_optimizer(
 
 @dataclass
 class TrainingState:
-    """Everything that changes in the course of a training."""
+    """Everything that changes during training."""
 
     modules: dict[str, nn.Module]
     optimizers: dict[str, tuple[torch.optim.Optimizer, nn.Module]]
     update: int = 0
-    """Updates done. It is also the position in the data and seeds every draw."""
+    """Updates done. This is also the position in the data set, and it seeds every random draw."""
     best_score: float | None = None
     """Best score of the generators so far; lower is better."""
     score_of: str = ""
@@ -129,14 +129,14 @@ class TrainingState:
         """Restores everything.
 
         Raises:
-            RunError: when the tensors are those of other networks.
+            RunError: when the tensors belong to different networks.
         """
         for part, module in self.modules.items():
             try:
                 module.load_state_dict(_part(tensors, part))
             except RuntimeError as e:
                 raise RunError(
-                    f"The {part} of the saved state is a network of other sizes than these settings"
+                    f"The saved {part} has different sizes from the network that these settings"
                     " make."
                 ) from e
         for part, (optimizer, module) in self.optimizers.items():
@@ -154,13 +154,13 @@ class Health:
     def __init__(self, state: TrainingState, folder: RunFolder) -> None:
         self._state, self._folder = state, folder
         self.failing = 0
-        """Updates in a row, up to the last one, whose losses were not all finite."""
+        """Consecutive updates, up to the latest, whose losses were not all finite."""
 
     def note(self, losses: Iterable[float]) -> None:
-        """Takes in the losses of an update; every process must be given the same.
+        """Records the losses of an update; every process must be given the same ones.
 
         Raises:
-            RunError: when weights are not finite any more, or the losses have not been for
+            RunError: when a weight is no longer finite, or the losses have not been for
                 `PATIENCE` updates.
         """
         if all(map(math.isfinite, losses)):
@@ -195,7 +195,7 @@ def changed_settings(
 
     Args:
         before, now: nested tables, as JSON gives them.
-        counts: whether the setting of a dotted name is of interest.
+        counts: whether to compare the setting with a dotted name.
     """
     old, new = _flat(before), _flat(now)
     return [
@@ -206,7 +206,7 @@ def changed_settings(
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings of nested groups by dotted name."""
+    """Nested settings by dotted name."""
     found: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, dict):
@@ -225,7 +225,7 @@ class RunFolder:
     """The folder of one run.
 
     Args:
-        path: made where it is not there yet.
+        path: the folder; `begin` creates it.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -244,17 +244,17 @@ class RunFolder:
         return self.path / "logs"
 
     def profile(self, update: int) -> Path:
-        """Where the profile of an update goes; its folder is made."""
+        """Path for the profile of an update; its folder is created."""
         folder = self.path / "profiles"
         folder.mkdir(exist_ok=True)
         return folder / f"{update:09d}.json.gz"
 
     def begin(self, config: Any, resume: bool) -> None:
-        """Makes the folder and keeps the settings in it. Warns of settings that differ from those
-        with which the run was begun.
+        """Creates the folder and writes the settings to it. Warns of settings that differ from
+        those that the run was started with.
 
         Raises:
-            RunError: when there is a run already and `resume` is not set.
+            RunError: when the folder already holds a run and `resume` is not set.
         """
         if self.states() and not resume:
             raise RunError(
@@ -283,7 +283,12 @@ class RunFolder:
         return sorted((self.path / "states").glob(f"[0-9]*{_SUFFIX}"))
 
     def diverged(self, update: int, what: str) -> RunError:
-        """The error of a run of which `what` ("the losses are") not finite after an update."""
+        """The error for a run that has diverged.
+
+        Args:
+            update: the update after which it was noticed.
+            what: subject and verb of the sentence, such as "the losses are".
+        """
         states = self.states()
         way_back = (
             f"{states[-1].name} is the newest state: continue from it with --resume and a lower "
@@ -306,11 +311,11 @@ class RunFolder:
             raise self.diverged(state.update, f"{broken} is")
 
     def save(self, state: TrainingState, keep: int) -> Path:
-        """Writes a state, and removes all but the newest `keep` of those that lead up to it.
+        """Writes a state, and removes all but the newest `keep` of those up to it.
 
         Raises:
             OSError: when it cannot be written; the older states stay.
-            RunError: when it holds values that are not finite; the older states stay.
+            RunError: when a value is not finite; the older states stay.
         """
         path = self.path / "states" / f"{state.update:09d}{_SUFFIX}"
         metadata = {"version": STATE_VERSION, "update": str(state.update)}
@@ -324,17 +329,17 @@ class RunFolder:
         except SafetensorError as e:  # how safetensors reports a full disk
             raise OSError(str(e)) from e
         states = self.states()
-        # A later state is one that was unusable when the run continued from an earlier one.
+        # Later states were unusable: the run was resumed from an earlier one.
         kept = [other for other in states if other.name <= path.name][-keep:]
         for old in set(states) - set(kept):
             old.unlink(missing_ok=True)
         return path
 
     def restore(self, state: TrainingState) -> Path | None:
-        """Fills a state from the newest file that can be used; None where there is no file.
+        """Restores a state from the newest usable file; None if there are no files.
 
         Raises:
-            RunError: when no file can be used, or one belongs to another configuration.
+            RunError: when no file is usable, or one belongs to a different configuration.
         """
         states = self.states()
         for path in reversed(states):

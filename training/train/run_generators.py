@@ -1,4 +1,4 @@
-"""The generators in a training run's folder; without torch, for programs that open one."""
+"""The generators in a training run's folder. No torch here: the window uses this."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ AVERAGED = "generator.safetensors"
 BEST = "best.safetensors"
 """The one with the best score so far."""
 CODES = "codes.safetensors"
-"""How numbers become codes, in a run of `training.warmup`: not a generator."""
+"""The bases of codes (`training.warmup.known_codes`); not a generator."""
 STATES = "states"
 """Folder of the states in a run's folder."""
 STATE_SUFFIX = ".state"
@@ -20,8 +20,8 @@ _ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".pkl")
 
 
 def newest_generator(folder: str | Path) -> Path | None:
-    """The generator that was written last in the folder of a run of `training.train` or
-    `training.warmup`; None where there is none, or none that can be reached."""
+    """The generator written last in the folder of a run of `training.train` or `training.warmup`;
+    None if there is none, or the folder cannot be read."""
     try:
         found = [path for name in (AVERAGED, BEST) if (path := Path(folder) / name).is_file()]
         return max(found, key=lambda path: path.stat().st_mtime, default=None)
@@ -30,8 +30,8 @@ def newest_generator(folder: str | Path) -> Path | None:
 
 
 def saved_generators(folder: str | Path) -> list[Path]:
-    """Files in the folder of a run that can hold a generator, in the order of the training: those
-    with a number in their names (states, snapshots) by that number, then the others by their time.
+    """Files in a run's folder that may hold a generator, in the order of training: first those
+    with a number in their names (states, snapshots), by that number, then the others by date.
 
     Runs of `training.train` and `training.warmup` keep states in a folder of their own; published
     PV3D and EG3D runs keep numbered checkpoints side by side.

@@ -14,12 +14,12 @@ from training.train.train_config import TrainConfig
 class Score:
     """Measures one generator repeatedly, with the same people, cameras and real pictures.
 
-    It has random generators of its own, so that measuring does not change the training.
-    All processes call it, share the work and get the same number.
+    It uses its own random generators, so measuring does not affect training. All processes call
+    it, share the work and get the same number.
 
     Args:
         config: of the run.
-        world: this process among its siblings.
+        world: this process, and the others that share the work.
         folder: the run's folder, which stores the real pictures' statistics.
         G: the averaged generator.
 
@@ -34,7 +34,7 @@ class Score:
         self.of = f"{options.metric} of {options.samples} samples, seed {config.seed}"
         if options.held_out_share:
             self.of += f", {options.held_out_share:g} held out"
-        """What exactly is measured: scores of different things cannot be compared."""
+        """What exactly is measured: only scores of the same thing can be compared."""
         detector = Path(options.detector) if options.detector else None
         if options.metric != "swd" and detector is None:
             raise MetricsError(f"The score {options.metric} needs --score.detector.")

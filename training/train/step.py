@@ -1,7 +1,7 @@
-"""One update of PV3D's training: four phases, each a loss on a micro-batch of clips.
+"""One update of PV3D's training: four phases, each of which computes losses on micro-batches.
 
-Every random draw comes from generators seeded by (seed, update, phase, micro-batch), so a run is
-the same after a restart and on any number of processes.
+Every random draw comes from generators seeded by (seed, update, phase, micro-batch), so results do
+not depend on restarts or on the number of processes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from training.train.train_config import TrainConfig
 T = TypeVar("T")
 Phase = Literal["Gmain", "Greg", "Dmain", "Dreg"]
 PHASES: tuple[Phase, ...] = ("Gmain", "Greg", "Dmain", "Dreg")
-"""The phases in the order in which they run; the two regularisations not at every update."""
+"""The phases in the order in which they run; the two regularisations do not run at every update."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,15 @@ class Outcome:
     losses: dict[str, Tensor]
     """Scalars by name; their sum is minimised."""
     logits: dict[str, Tensor] = field(default_factory=dict)
-    """Mean logits of the discriminators by name, for the logs: a discriminator that tells real from
-    generated with ease has them far apart."""
+    """Mean logits of the discriminators by name, for the logs: they are far apart where a
+    discriminator easily tells real from generated."""
     w_sum: Tensor | None = None
-    """Sum of the w of generated clips [w_dim], for their running average."""
+    """Sum of w over the generated clips [w_dim], for its running mean."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Settings that change in the course of the training, at one update."""
+    """Settings that change during training, at one update."""
 
     swap_probability: float
     blur_sigma: float
@@ -87,14 +87,14 @@ class Draws:
         state = np.random.SeedSequence(key).generate_state(2, np.uint64)
         self.device = device
         self.cpu = torch.Generator().manual_seed(int(state[0] >> 1))
-        """For the few draws that decide what is generated: the same on every device."""
+        """For the few draws that determine what is generated: the same on every device."""
         self.local = torch.Generator(device).manual_seed(int(state[1] >> 1))
         """For the many draws along the rays and in the layers."""
         self.jitter: Jitter = self.local
-        """Where samples fall within their steps along the rays."""
+        """Where samples lie within their intervals along the rays."""
 
     def normal(self, *shape: int) -> Tensor:
-        """N(0, 1) of the shape: codes."""
+        """Codes of this shape, N(0, 1)."""
         return torch.randn(shape, generator=self.cpu).to(self.device)
 
     def times(self, count: int, at_frames: bool) -> Tensor:
@@ -102,11 +102,11 @@ class Draws:
         return draw_times(self.cpu, count, at_frames=at_frames).to(self.device)
 
     def points(self, *shape: int) -> Tensor:
-        """Points of the box of side 2, [*shape, 3] in -1..1."""
+        """Uniform points in a cube, [*shape, 3] in -1..1."""
         return 2 * torch.rand((*shape, 3), generator=self.local, device=self.device) - 1
 
     def offsets(self, *shape: int) -> Tensor:
-        """Directions and distances to points nearby, N(0, 1) [*shape, 3]."""
+        """Offsets to nearby points, N(0, 1) [*shape, 3]."""
         return torch.randn((*shape, 3), generator=self.local, device=self.device)
 
 
@@ -137,7 +137,7 @@ class Step:
         }
 
     def interval(self, phase: Phase) -> int:
-        """Updates from one run of the phase to the next."""
+        """Number of updates between two runs of the phase."""
         loss = self.config.loss
         return {"Greg": loss.density_interval, "Dreg": loss.r1_interval}.get(phase, 1)
 
@@ -147,9 +147,9 @@ class Step:
             return contextlib.nullcontext()
         return torch.autocast(self.G.device.type, getattr(torch, self.config.precision))
 
-    def _kept_small(self, compute: Callable[[], T], draws: Draws | None = None) -> T:
-        """The result of `compute`; with checkpointing its activations are not kept, and it runs
-        again in the backward pass, with the same draws."""
+    def _checkpointed(self, compute: Callable[[], T], draws: Draws | None = None) -> T:
+        """The result of `compute`. With gradient checkpointing its activations are discarded, and
+        it runs again in the backward pass, with the same draws."""
         if not (self.config.checkpointing and torch.is_grad_enabled()):
             return compute()
         local = None if draws is None else draws.local
@@ -163,11 +163,12 @@ class Step:
         return checkpoint(again, use_reentrant=False)  # pyright: ignore[reportReturnType]
 
     def _times(self, c: Tensor, draws: Draws) -> Tensor:
-        """Times [2n, 1] of generated clips that cameras c [2n, 25] see."""
+        """Times [2n, 1] of generated clips, one for each camera in c [2n, 25]."""
         return draws.times(c.shape[0] // 2, self.config.loss.times_at_frames).reshape(-1, 1)
 
     def _planes(self, c: Tensor, t: Tensor, schedule: Schedule, draws: Draws):
-        """ws and planes of new people in motion, seen by cameras c [2n, 25] at times t [2n, 1]."""
+        """ws and planes of random people and motions, for cameras c [2n, 25] and times
+        t [2n, 1]."""
         config, count = self.config.generator, c.shape[0] // 2
         z = draws.normal(count, config.z_dim).repeat_interleave(2, dim=0)
         z_motion = draws.normal(count, max(config.motion_dim, 1)).repeat_interleave(2, dim=0)
@@ -180,10 +181,11 @@ class Step:
             with self.autocast(self.config.half_backbone):
                 return self.G.planes(ws, moves, t, noise=noise).float()
 
-        return ws, self._kept_small(planes, draws)
+        return ws, self._checkpointed(planes, draws)
 
     def _fake(self, c: Tensor, schedule: Schedule, draws: Draws):
-        """Frames of new clips: ws, images [2n, 3, H, W], raw images [2n, 3, h, w], t [2n, 1]."""
+        """Frames of generated clips: ws, images [2n, 3, H, W], raw images [2n, 3, h, w],
+        t [2n, 1]."""
         t = self._times(c, draws)
         ws, planes = self._planes(c, t, schedule, draws)
 
@@ -193,11 +195,11 @@ class Step:
             with self.autocast():
                 return self.G.superresolve(raw, ws).float(), raw.image.float()
 
-        image, raw = self._kept_small(pictures, draws)
+        image, raw = self._checkpointed(pictures, draws)
         return ws, image, raw, t
 
     def _judge(self, image: Tensor, raw: Tensor, c: Tensor, t: Tensor, sigma: float):
-        """Logits of both discriminators, [2n, 1] and [n, 1], on pictures blurred by sigma."""
+        """Logits of both discriminators, [2n, 1] and [n, 1], for pictures blurred by sigma."""
         image = losses.blur(image, sigma)
 
         def image_logits() -> Tensor:
@@ -208,14 +210,14 @@ class Step:
             with self.autocast():
                 return self.D_video(frame_pairs(image, t), c.reshape(-1, 50)).float()
 
-        return self._kept_small(image_logits), self._kept_small(video_logits)
+        return self._checkpointed(image_logits), self._checkpointed(video_logits)
 
     def _real_raw(self, images: Tensor, schedule: Schedule) -> Tensor:
-        """Real frames as the volume renderer should show them; blurred like the final ones."""
+        """Real frames at the raw resolution, blurred like the final ones."""
         return losses.blur(resize(images, schedule.raw_resolution), schedule.blur_sigma)
 
     def generator_main(self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws) -> Outcome:
-        """The generator against both discriminators."""
+        """The generator's adversarial losses against both discriminators."""
         del clips
         _, image, raw, t = self._fake(c, schedule, draws)
         logits = self._judge(image, raw, c, t, schedule.blur_sigma)
@@ -230,7 +232,7 @@ class Step:
     def generator_density(
         self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws
     ) -> Outcome:
-        """Smooth density around random points of the box."""
+        """Density regularisation at random points of the box."""
         del clips
         loss = self.config.loss
         t = self._times(c, draws)
@@ -245,7 +247,7 @@ class Step:
     def discriminator_main(
         self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws
     ) -> Outcome:
-        """Both discriminators tell real from generated."""
+        """The discriminators' adversarial losses."""
         with torch.no_grad():
             ws, image, raw, t = self._fake(c, schedule, draws)
         sigma = schedule.blur_sigma
@@ -267,14 +269,14 @@ class Step:
     def discriminator_r1(
         self, clips: Clips, c: Tensor, schedule: Schedule, draws: Draws
     ) -> Outcome:
-        """R1 on real frames and pairs, in float32: squared gradients overflow half formats."""
+        """R1 on real frames and pairs, in float32, as squared gradients overflow float16."""
         del c, draws
         loss = self.config.loss
         images = losses.blur(clips.images, schedule.blur_sigma)
         raw = self._real_raw(clips.images, schedule).requires_grad_()
         pairs = frame_pairs(images, clips.t).requires_grad_()
         images = images.detach().requires_grad_()
-        # By `forward`, past torch.compile, which has no second derivatives.
+        # Calls `forward` directly: torch.compile does not support second derivatives.
         image_logits = self.D_image.forward(images, raw, clips.c)
         video_logits = self.D_video.forward(pairs, clips.c.reshape(-1, 50))
         image_penalty = losses.r1_penalty(image_logits, [images, raw])

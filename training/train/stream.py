@@ -1,4 +1,4 @@
-"""The data set as the training loop reads it: micro-batches on the loop's device."""
+"""Feeds the training loop: micro-batches of a data set on the loop's device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.train.step import Clips, Draws
 from training.train.train_config import TrainConfig
 
 _CAMERA_PASSES = 16
-"""Passes over the data set whose cameras generated clips may take: more pairs than clips."""
+"""Passes over the data set from which generated clips take cameras, as each has other pairs."""
 
 
 class DataStream:
@@ -21,7 +21,7 @@ class DataStream:
 
     Args:
         config: of the run.
-        world: this process among its siblings; each reads its own micro-batches only.
+        world: this process, and the others that share the work; each reads only its micro-batches.
 
     Raises:
         training.data.DatasetError: when the data set cannot be used.
@@ -55,8 +55,8 @@ class DataStream:
         return self._loader.waited
 
     def clips(self, update: int, micro_batch: int) -> Clips:
-        """Real clips; micro-batch j of an update holds every n-th of its samples, n in all, so
-        that it is the same on any number of processes."""
+        """Real clips: micro-batch j of n holds every n-th sample of the update, from the j-th on,
+        so that it does not depend on the number of processes."""
         if update != self._update:
             position = update * self._config.batch
             if self._loader.position != position:  # the run continues where another stopped

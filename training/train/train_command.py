@@ -61,10 +61,10 @@ def parse(arguments: list[str]) -> TrainConfig:
 
 
 def train(config: TrainConfig, here: World) -> None:
-    """One session of a run.
+    """Trains for one session of a run.
 
     Raises:
-        RunError: when the run's folder cannot be used, the training diverges, or its last state
+        RunError: when the run's folder cannot be used, training diverges, or the last state
             cannot be written.
         training.data.DatasetError: when the data cannot be used.
         training.checkpoint.CheckpointError: when the weights to start from cannot be used.
@@ -98,34 +98,34 @@ def train(config: TrainConfig, here: World) -> None:
 
 
 def _follow(trainer: Trainer, data: DataStream) -> None:
-    """Runs the trainer; the first process shows and logs how it goes."""
+    """Runs the trainer; the first process shows and logs its progress."""
     config, state = trainer.config, trainer.state
     trainer.restore()
     begun, first = time.perf_counter(), state.update
 
-    def told(values: dict[str, float]) -> tuple[str, dict[str, float]]:
+    def describe(values: dict[str, float]) -> tuple[str, dict[str, float]]:
         rate = 1000 * (time.perf_counter() - begun) / ((state.update - first) * config.batch)
         words = _summary(values, state.update * config.batch / 1000, rate)
         return words, _facts(trainer, data, rate)
 
-    def then(logs: Logs, values: dict[str, float]) -> None:
+    def after_update(logs: Logs, values: dict[str, float]) -> None:
         scores = {name: values[name] for name in values if name.startswith("score/")}
         logs.numbers(state.update, scores)
         if config.sample_every and state.update % config.sample_every == 0:
             logs.samples(state.update, trainer.networks.G_ema)
 
-    follow(trainer, config.log_every, then, told)
+    follow(trainer, config.log_every, after_update, describe)
 
 
 def _summary(values: dict[str, float], kimg: float, rate: float) -> str:
-    """The main losses as a short text."""
+    """Progress, speed, memory and the main losses as a short text."""
     names = ("G/image", "G/video", "D/image", "D/video")
     shown = " ".join(f"{name} {values[name]:.2f}" for name in names if name in values)
     return f"{kimg:.1f} kimg, {rate:.1f} s/kimg, {_memory() / 2**30:.1f} GB, {shown}"
 
 
 def _facts(trainer: Trainer, data: DataStream, rate: float) -> dict[str, float]:
-    """Speed, memory, and time by phase."""
+    """Speed, memory, and each phase's share of the time, by name."""
     total = sum(trainer.seconds.values()) or 1.0
     shares = {f"time/{phase}": trainer.seconds[phase] / total for phase in PHASES}
     return shares | {

@@ -28,11 +28,11 @@ class LossConfig:
     r1_gamma: float = 2.0
     """Weight of the R1 penalty; half of it times the squared gradient norm."""
     r1_interval: int = 16
-    """Updates from one R1 step to the next; the penalty is multiplied by it."""
+    """Updates between R1 steps; the penalty is multiplied by it."""
     density_weight: float = 0.6
     """Weight of the density regularisation."""
     density_interval: int = 4
-    """Updates from one density step to the next; the loss is multiplied by it."""
+    """Updates between density steps; the loss is multiplied by it."""
     density_points: int = 1000
     """Points at which density is compared with its neighbourhood."""
     density_distance: float = 0.004
@@ -42,46 +42,46 @@ class LossConfig:
     swap_end: float = 0.5
     """That probability after `swap_kimg`."""
     swap_kimg: float = 1000.0
-    """Thousand clips over which it falls."""
+    """Thousands of clips over which it falls."""
     blur_sigma: float = 10.0
     """Blur of the image discriminator's input at the start, pixels."""
     blur_kimg: float = 200.0
-    """Thousand clips over which the blur goes, at a micro-batch of 32 and in proportion to it: the
-    published run counts the clips of one GPU, for which a micro-batch stands here."""
+    """Thousands of clips over which the blur vanishes, for a micro-batch of 32 and in proportion to
+    it: the published run counts the clips of one GPU, which corresponds to a micro-batch here."""
     raw_start: int | None = None
     """Raw resolution at the start, pixels; None for the final one from the beginning."""
     raw_kimg: float = 1000.0
-    """Thousand clips over which the raw resolution rises to the final one."""
+    """Thousands of clips over which the raw resolution rises to the final one."""
     times_at_frames: bool = False
-    """Generate pairs at the 16 times of a clip's frames only, as real pairs are, and not at any
-    moment of the clip."""
+    """Generate pairs only at the 16 times of a clip's frames, as real pairs are, rather than at any
+    time in the clip."""
 
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """Adam's settings, corrected for lazy regularisation as the published ones are."""
+    """Adam's settings, adjusted for lazy regularisation as the published ones are."""
 
     g_lr: float = 0.002
     """Learning rate of the generator."""
     g_beta2: float = 0.99 ** (4 / 5)
-    """Share that the generator's second moments keep at each update."""
+    """Decay of the generator's second moments."""
     d_lr: float = 0.002 * 16 / 17
     """Learning rate of both discriminators."""
     d_beta2: float = 0.99 ** (16 / 17)
-    """Share that the discriminators' second moments keep at each update."""
+    """Decay of the discriminators' second moments."""
     ema_kimg: float = 10.0
-    """Half-life of the generator's average in thousand clips, at a batch of 32 and in proportion to
-    it."""
+    """Half-life of the generator's moving average in thousands of clips, for a batch of 32 and in
+    proportion to it."""
     ema_ramp_up: float = 0.05
-    """The half-life is at most this share of the clips seen so far, so that the average forgets the
-    beginning."""
+    """Bounds the half-life to this fraction of the clips seen so far, so that the average forgets
+    the beginning."""
     w_avg_beta: float = 0.998
-    """Share that the average w keeps at each update."""
+    """Decay of the running mean of w."""
 
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """How the averaged generator is scored in the course of a run; the best one is kept."""
+    """How the averaged generator is scored during a run; the best one is saved."""
 
     metric: Literal["swd", "fid", "fvd"] = "swd"
     """As in `python -m training.metrics`; swd compares patches and needs no detector."""
@@ -93,9 +93,9 @@ class ScoreConfig:
     run_torchscript: bool = False
     """Allow a detector in a TorchScript file, which is a program that runs on this machine."""
     held_out_share: float = 0.0
-    """Share of the data set's people, 0 to below 1, whom training leaves out and whom the scores
-    compare with, such as 0.02; 0 compares with what is trained on. Clips are of one person when
-    their names agree up to the first underscore."""
+    """Fraction of the data set's people, 0 to below 1, who are left out of training and used for
+    scores, such as 0.02; 0 scores against the training data. Clips count as one person if their
+    names agree up to the first underscore."""
 
 
 @dataclass(frozen=True)
@@ -109,57 +109,57 @@ class TrainConfig:
     resume: bool = False
     """Continue from the newest state in the folder."""
     start_from: str = ""
-    """Checkpoint whose weights begin the generator: ours, PV3D's or EG3D's. A published PV3D
-    checkpoint gives the discriminators and the optimisers' states too."""
+    """Checkpoint from which to initialise the generator: ours, PV3D's or EG3D's. A published PV3D
+    checkpoint also provides the discriminators and the optimisers' states."""
     begin_at: int = 0
-    """Updates that count as done when the run begins: where the schedules of blur, swapped cameras
-    and raw resolution start, for a run that starts from a trained checkpoint."""
+    """Updates that count as done when the run begins, for runs that start from a trained
+    checkpoint: the schedules of blur, camera swapping and raw resolution start there."""
     updates: int = 300_000
     """Updates in all."""
     batch: int = 32
-    """Clips an update, over all processes."""
+    """Clips per update, over all processes."""
     micro_batch: int = 4
-    """Clips that go through the networks at once; the batch is a multiple of it. Results depend on
-    it, but not on the number of processes that share the micro-batches."""
+    """Clips that go through the networks at once; must divide the batch. Results depend on it, but
+    not on the number of processes that share the micro-batches."""
     seed: int = 0
-    """Seed of the weights and of every draw: two runs with one seed are the same."""
+    """Seed of the weights and of every random draw: runs with the same seed are the same."""
     flip: bool = True
     """Mirror clips, with their cameras, with probability 1/2."""
     random_noise: bool = True
-    """Draw the layers' noise afresh instead of using the stored maps."""
+    """Draw new noise for the layers instead of using the stored maps."""
     precision: AmpPrecision = "float32"
     """Number format of the convolutions in the super-resolution and in the discriminators' finest
     blocks; all else, and all weights, stay float32."""
     half_backbone: bool = False
-    """Use that format in the backbone too, which the published run computes in float32."""
+    """Use that format in the backbone as well, which the published run computes in float32."""
     checkpointing: bool = False
-    """Compute activations again in the backward pass instead of keeping them (gradient
-    checkpointing): less memory, about a third more time, the same results."""
+    """Recompute activations in the backward pass instead of keeping them (gradient checkpointing):
+    less memory, about a third more time, the same results."""
     channels_last: bool = False
-    """Keep pictures channels-last, which is faster on tensor cores."""
+    """Store pictures channels-last, which is faster on tensor cores."""
     compile: bool = False
     """Compile the networks with torch.compile."""
     device: str = "auto"
-    """auto is the process's GPU, or the CPU without one."""
+    """Where to train; auto is the process's GPU, or the CPU if there is none."""
     workers: int = 2
-    """Processes that read data, for each training process."""
+    """Data-loading processes for each training process."""
     log_every: int = 10
-    """Updates from one log entry to the next."""
+    """Updates between log entries."""
     save_every: int = 500
-    """Updates from one saved state to the next."""
+    """Updates between saved states."""
     keep: int = 3
-    """Newest states that are kept."""
+    """Number of states to keep, the newest ones."""
     sample_every: int = 500
-    """Updates from one sheet of samples to the next; 0 for none."""
+    """Updates between sheets of samples; 0 for none."""
     score_every: int = 1000
-    """Updates from one score of the averaged generator to the next; 0 for none. The first and the
-    last update are scored too."""
+    """Updates between scores of the averaged generator; 0 for none. The first and the last update
+    are scored too."""
     profile: int | None = None
-    """Update of this session, from 1, whose kernels and memory torch's profiler records into the
-    run's folder, for chrome://tracing or https://ui.perfetto.dev; choose one after the first, which
-    sets everything up."""
+    """Update of this session, from 1, to profile: kernels and memory go into the run's folder, for
+    chrome://tracing or https://ui.perfetto.dev. Choose one after the first, which does the
+    set-up."""
     stop_after: int | None = None
-    """Updates after which this session stops, saved and resumable."""
+    """Updates after which this session stops; it can be resumed."""
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     score: ScoreConfig = field(default_factory=ScoreConfig)
@@ -264,4 +264,4 @@ DESCRIPTIONS: dict[str, str] = {
     "demo": "The size of the bundled model: 256 px, for synthetic heads after `training.warmup`.",
     "tiny": "128 px in minutes on a laptop's CPU, to try a data set or the program out.",
 }
-"""What the presets are for, in the order in which they are listed."""
+"""Descriptions of the presets, in the order in which they are listed."""

@@ -1,4 +1,4 @@
-"""The course of a training run, whatever it trains: resumed, saved at intervals, and stopped."""
+"""What all training runs have in common: resuming, saving at intervals and stopping."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class RunSettings(Protocol):
 
 
 class TrainingRun(ABC):
-    """One run. A subclass does the updates and writes its generator.
+    """One run. Subclasses do the updates and write the generator.
 
     Args:
         settings: of the run.
-        world: this process among its siblings.
-        folder: folder for the states.
+        world: this process, and the others that share the work.
+        folder: of the run.
         state: everything that the updates change.
     """
 
@@ -62,7 +62,7 @@ class TrainingRun(ABC):
         self.health = Health(state, folder)
         self._stopping, self._restored = False, False
         self._unsaved: str | None = None
-        """Why the newest state could not be written, in the first process."""
+        """Why the newest state could not be written; only in the first process."""
 
     @property
     @abstractmethod
@@ -75,7 +75,7 @@ class TrainingRun(ABC):
 
     @abstractmethod
     def write_generator(self) -> None:
-        """Writes the generator that goes with the state.
+        """Writes the generator that belongs to the state.
 
         Raises:
             OSError, training.checkpoint.CheckpointError: when it cannot be written.
@@ -89,7 +89,7 @@ class TrainingRun(ABC):
         return torch.autocast(device, getattr(torch, name))
 
     def prepare(self) -> bool:
-        """Does what precedes the first update; False if it was stopped before the end."""
+        """Prepares the first update; False if it was stopped before it was done."""
         return True
 
     @property
@@ -101,7 +101,7 @@ class TrainingRun(ABC):
         """Restores the newest state of the run to resume; only the first call has an effect.
 
         Raises:
-            RunError: when the run to resume does not fit, or is not there for every process.
+            RunError: when the saved state does not fit, or not every process finds it.
         """
         if self._restored or not self._settings.resume:
             return
@@ -115,8 +115,8 @@ class TrainingRun(ABC):
             )
         if not self.world.agree(self.state.update):
             raise RunError(
-                f"The processes do not find the same states in {self.folder.path}: "
-                "it must be on a disk that all of them share."
+                f"Not all processes find the same states in {self.folder.path}: "
+                "it must be on a disk that they share."
             )
 
     def run(self) -> Iterator[dict[str, float]]:
@@ -135,7 +135,7 @@ class TrainingRun(ABC):
         stopping, due, first = False, False, state.update
         with stop_on_signals(self.stop):
             prepared = self.prepare()
-            # A signal may reach some of the processes only, and all of them must save.
+            # A signal may reach only some of the processes, but all of them must save.
             while state.update < last and not (stopping := self.world.any(self._stopping)):
                 values = self.advance(state.update + 1 - first)
                 due |= state.update % settings.save_every == 0 or state.update == last
@@ -151,7 +151,13 @@ class TrainingRun(ABC):
             raise RunError(f"The last state of the run is not saved: {reason}.")
 
     def advance(self, number: int) -> dict[str, float]:
-        """The update with this number in the session, from 1, and what is measured after it.
+        """Does one update.
+
+        Args:
+            number: of the update in this session, from 1.
+
+        Returns:
+            its losses by name, and what was measured after it.
 
         Raises:
             RunError: when the training diverges.
@@ -165,8 +171,8 @@ class TrainingRun(ABC):
         self._stopping = True
 
     def save(self) -> None:
-        """Writes the state and the generator. A full disk is reported and does not end the run,
-        unless it is the last state that cannot be written.
+        """Writes the state and the generator. A full disk is reported, but ends the run only if
+        the last state cannot be written.
 
         Raises:
             RunError: when the state is not finite.
@@ -179,6 +185,6 @@ class TrainingRun(ABC):
             except (OSError, checkpoint.CheckpointError) as e:
                 self._unsaved = str(e).rstrip(".")
                 log.warning("The state at update %d is not saved: %s", self.state.update, e)
-        else:  # which must end as well
+        else:  # a diverged run must end in every process
             self.folder.require_finite(self.state)
         self.world.barrier()
