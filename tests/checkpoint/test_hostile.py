@@ -188,7 +188,7 @@ def test_a_file_that_is_being_written_is_told_from_a_damaged_one(
 
     monkeypatch.setattr(pickles, "describe_storage", meanwhile)
     assert problems_of(path) == [
-        "it was written to while it was read: open it again once it is whole"
+        "it was written to while it was read: open it again once it is complete"
     ]
 
 

@@ -1,7 +1,7 @@
 """Checkpoints: `load_generator` reads any known format, `save` writes this program's own.
 
-Nothing in a checkpoint is ever executed, and every file that cannot be used gives one
-`CheckpointError` that says all that is wrong with it.
+Nothing in a checkpoint is ever executed, and an unusable file raises one `CheckpointError` that
+lists everything that is wrong with it.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ class Reader:
 
     format: Format
     description: str
-    """What the user calls it, for file dialogs."""
+    """Its name in file dialogs."""
     suffixes: tuple[str, ...]
-    """Usual file name extensions, for file dialogs; the content decides."""
+    """Usual file name extensions, for file dialogs; files are recognised by content."""
     sniff: Callable[[bytes], bool]
     """Whether a file that starts with these bytes (up to 512) is of this format."""
     read: Callable[[Path, OpenFile, Weights], Checkpoint]
@@ -79,12 +79,12 @@ READERS: tuple[Reader, ...] = (
     ),
     Reader("eg3d", "EG3D network pickle", (".pkl",), is_pickle, reader_of(read_pickle)),
 )
-"""Every readable format; the first whose `sniff` agrees reads the file."""
+"""Every readable format; the first whose `sniff` recognises a file reads it."""
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The texts that a checkpoint of this program has beside its tensors, which stay unread; none
-    for other formats.
+    """The metadata of a checkpoint in this program's format, without reading its tensors; empty for
+    other formats.
 
     Raises:
         CheckpointError: when the file cannot be read.
@@ -99,13 +99,12 @@ def _metadata_of(path: Path, file: OpenFile) -> dict[str, str]:
 
 
 def read(path: str | os.PathLike[str], weights: Weights = "ema") -> Checkpoint:
-    """Reads a checkpoint of any known format and checks all of it.
+    """Reads a checkpoint of any known format and validates it.
 
     Args:
         path: the file.
-        weights: which generator, where a file has two: "ema" for the averaged one, the one to look
-            at, or "raw" for the one being trained. If only the other is there, it is used, with a
-            note.
+        weights: which generator, if a file has two: "ema" for the averaged one, which looks better,
+            or "raw" for the one being trained. If only the other exists, it is used, with a note.
 
     Raises:
         CheckpointError: saying everything that is wrong with the file.
@@ -145,7 +144,7 @@ def _read_open(path: Path, file: OpenFile, weights: Weights) -> Checkpoint:
         if file.stamp == before:
             raise
     if found is None or file.stamp != before:  # partly the old file, partly the new one
-        problem = "it was written to while it was read: open it again once it is whole"
+        problem = "it was written to while it was read: open it again once it is complete"
         raise CheckpointError(path, [problem])
     return found
 
@@ -169,22 +168,22 @@ def load_generator(
 
 
 def start_from(G: Generator, path: str | os.PathLike[str]) -> list[str]:
-    """Takes over the weights that fit from a checkpoint of any readable format: all of a PV3D
-    model of the same size, everything but the motion layers of an EG3D one.
+    """Initialises a generator with the matching weights of a checkpoint of any readable format: all
+    of a PV3D model of the same size, everything but motion layers from an EG3D one.
 
     Returns:
-        names of the tensors that keep their new values.
+        names of the tensors that keep their initial values.
 
     Raises:
-        CheckpointError: when it cannot be read, or nothing in it fits.
+        CheckpointError: when it cannot be read, or nothing in it matches.
     """
     found = read(path).tensors
     own = G.state_dict()
     fits = {k: v for k, v in found.items() if k in own and v.shape == own[k].shape}
     if not any(name.endswith(".conv1.weight") for name in fits):
-        sizes = "its layers have other sizes than those of the run's generator"
+        sizes = "its layers have different sizes from those of the run's generator"
         raise CheckpointError(path, [sizes], "start from")
     G.load_state_dict(fits, strict=False)
     new = sorted(own.keys() - fits.keys())
-    log.info("started from %s: %d tensors taken over, %d new", path, len(fits), len(new))
+    log.info("Started from %s: %d tensors loaded, %d new.", path, len(fits), len(new))
     return new

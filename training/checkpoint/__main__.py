@@ -16,7 +16,7 @@ from training.terminal import OPTIONAL, described, run_command, with_lists
 
 @dataclass(frozen=True)
 class ConvertConfig:
-    """Write a checkpoint of any known format as this program's own: small, quick to load, and
+    """Convert a checkpoint of any known format to this program's own: small, quick to load, and
     nothing in it is ever executed."""
 
     source: Annotated[Path, tyro.conf.Positional]
@@ -24,19 +24,19 @@ class ConvertConfig:
     target: Annotated[Path, tyro.conf.Positional]
     """The .safetensors file to write."""
     weights: Weights = "ema"
-    """Which generator, where the source has two: the averaged one or the one being trained."""
+    """Which generator, if the source has two: the averaged one or the one being trained."""
     half: bool = False
-    """Store float16: half the size."""
+    """Store float16, half the size."""
     notes: Annotated[tuple[str, ...], OPTIONAL] = ()
-    """Sentences for whoever opens the model; the source's if not given."""
+    """Notes for whoever opens the model, as sentences; by default the source's."""
     people: Annotated[tuple[int, ...], OPTIONAL] = ()
-    """Seeds of people that the program recommends; the source's if not given."""
+    """Seeds of people to recommend; by default the source's."""
     motions: Annotated[tuple[int, ...], OPTIONAL] = ()
-    """Seeds of motions that it recommends; the source's if not given."""
+    """Seeds of motions to recommend; by default the source's."""
     people_words: Annotated[tuple[str, ...], OPTIONAL] = ()
-    """A word for each of these people, in the same order; the source's if not given."""
+    """A word for each of these people, in the same order; by default the source's."""
     motions_words: Annotated[tuple[str, ...], OPTIONAL] = ()
-    """A word for each of these motions."""
+    """A word for each of these motions, likewise."""
     overwrite: bool = False
     """Whether an existing file may be replaced."""
 
@@ -73,7 +73,7 @@ def convert(config: ConvertConfig) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; the exit status is 1 if the user must fix something."""
+    """The command line; the exit status is 1 if there is something that the user must fix."""
     typed = with_lists(sys.argv[1:] if arguments is None else arguments, _LISTS)
     config = tyro.cli(
         ConvertConfig,

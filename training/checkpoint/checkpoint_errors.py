@@ -1,4 +1,4 @@
-"""The one error of this package, and how text from a file is shown in it."""
+"""The error that this package raises, and how text from a file is shown in it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class CheckpointError(Exception):
 def shown(value: object, longest: int = _LONGEST_TEXT) -> str:
     """Text of a value that comes from a file: one printable line of limited length.
 
-    Only plain values are spelt out: the text of nested ones may be endless.
+    Only plain values are spelt out: nested ones may expand without limit.
     """
     if isinstance(value, int) and value.bit_length() > 200:
         text = "a huge number"

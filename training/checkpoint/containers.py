@@ -1,7 +1,7 @@
 """The two file formats of torch.save: a zip archive, and the older sequence of pickles.
 
-They are read here and not by torch.load, which refuses a whole file for one name that it does not
-know, and, for the older format, allocates by sizes that the file declares.
+They are not read by torch.load, which rejects a whole file for a single unknown name and, for the
+older format, allocates memory by sizes that the file declares.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LOCAL_HEADER = struct.Struct("<4s22xHH")
 
 @dataclass(frozen=True)
 class Unpickled:
-    """The contents of a file. Its tensors are read from the file when they are loaded."""
+    """The contents of a file, without its tensors, which are read when they are loaded."""
 
     root: Any
     findings: Findings
@@ -90,10 +90,10 @@ def _read_zip(file: OpenFile, findings: Findings) -> Any:
 
 
 def _zip_records(file: OpenFile) -> dict[str, FilePart]:
-    """Name to bytes of the records of a zip archive, which must be stored as they are.
+    """The records of an uncompressed zip archive by name.
 
     Raises:
-        PickleError: if one is compressed (it might unfold without limit) or not all there.
+        PickleError: if one is compressed (it might expand without limit) or incomplete.
     """
     try:
         with zipfile.ZipFile(file) as archive:

@@ -1,4 +1,4 @@
-"""From the tensors of a file to a generator: the checks that all formats share."""
+"""Builds generators from the tensors of files, with the checks that all formats share."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _FILTER = "resample_filter"
 _NUMBERS_A_TENSOR = 4096
 _MARKS: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
 _WRAPPERS = {"_orig_mod", "module", "_fsdp_wrapped_module"}
-"""Names that torch.compile and parallel training put between those of the networks."""
+"""Names that torch.compile and parallel training insert between those of the networks."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint in memory, complete and checked."""
+    """A checkpoint in memory, complete and validated."""
 
     path: Path
     format: Format
     config: GeneratorConfig
     tensors: dict[str, Tensor]
-    """State of the generator by name, float32, on the CPU, in memory not backed by a file."""
+    """State of the generator by name, float32 on the CPU, not memory-mapped."""
     notes: tuple[str, ...]
     """Notes on this file for the user, as sentences."""
     metadata: dict[str, str]
@@ -46,9 +46,9 @@ class Checkpoint:
 def build(checkpoint: Checkpoint, device: torch.device | str = "cpu") -> Generator:
     """The generator of a checkpoint: eval mode, no gradients.
 
-    On the CPU it takes the checkpoint's tensors over and does not copy them.
+    On the CPU it uses the checkpoint's tensors without copying them.
     """
-    # Tensors made in inference mode could never take part in a gradient, not even as constants.
+    # Tensors made in inference mode cannot be used in autograd, not even as constants.
     with torch.inference_mode(False):
         generator = _unfilled(checkpoint.config)
         generator.load_state_dict(checkpoint.tensors, assign=True)
@@ -61,9 +61,9 @@ def expected_shapes(config: GeneratorConfig) -> dict[str, tuple[int, ...]]:
 
 
 class _WithoutRandomNumbers(TorchFunctionMode):
-    """Random tensors get a shape but no memory, as a network's initial weights are not needed.
+    """Creates random tensors without memory, as a network's initial weights are not needed.
 
-    Scaling them is skipped: on such tensors, torch would first load its compiler for a second.
+    Divisions of them are skipped, as torch would take a second to load its compiler first.
     """
 
     def __torch_function__(
@@ -78,7 +78,7 @@ class _WithoutRandomNumbers(TorchFunctionMode):
 
 
 def _unfilled(config: GeneratorConfig) -> Generator:
-    """A generator whose weights have shapes only."""
+    """A generator whose weights have shapes but no values."""
     with _WithoutRandomNumbers():
         return Generator(config)
 
@@ -92,7 +92,7 @@ def check_kind(path: Path, names: Mapping[str, object]) -> None:
     """Distinguishes other models from damaged generators by the names of their tensors.
 
     Raises:
-        CheckpointError: saying what the file seems to be.
+        CheckpointError: saying what kind of model it seems to be.
     """
     if any(name.startswith("backbone.synthesis.") for name in names):
         if any(name.startswith("decoder.") for name in names):
@@ -113,16 +113,16 @@ def check_kind(path: Path, names: Mapping[str, object]) -> None:
 def load_tensors(
     path: Path, config: GeneratorConfig, sources: Mapping[str, TensorSource]
 ) -> dict[str, Tensor]:
-    """Checks the tensors of a file against what the generator needs, and copies them.
+    """Checks the tensors of a file against those of the generator, and loads them.
 
-    Filters that are missing are filled in, as they are the same in every generator.
+    Missing filters are filled in, as they are the same in every generator.
 
     Raises:
-        CheckpointError: naming everything that is missing, left over, misshapen, of a wrong type
-            or not finite.
+        CheckpointError: naming every tensor that is missing, unexpected or not finite, or has a
+            wrong shape or type.
     """
     expected = expected_shapes(config)
-    # Some of EG3D's modules hold filters that nothing uses.
+    # Some of EG3D's modules have unused filters.
     extra = [n for n in sources if n not in expected and not n.endswith(_FILTER)]
     problems = [
         f"{name} {list(shape)} is missing"
@@ -138,7 +138,7 @@ def load_tensors(
             problems.append(
                 f"{name} has shape {shown(source.shape)} instead of {list(expected[name])}"
             )
-    # Overlapping tensors could make a small file fill any memory.
+    # Overlapping tensors could make a small file exhaust memory.
     if sum(s.num_bytes for s in present.values()) > path.stat().st_size:
         problems.append("its tensors hold more values than the file has room for")
     if problems:
@@ -168,8 +168,8 @@ def _copied(
 
 
 def weights_mark(tensors: Mapping[str, Tensor]) -> str:
-    """Sixteen letters that identify a model's weights: a digest of evenly spaced values of each
-    tensor, which is cheap."""
+    """Sixteen hexadecimal digits that identify a model's weights: a digest of evenly spaced values
+    of each tensor, which is fast."""
     digest = hashlib.blake2b(digest_size=8)
     for name, tensor in sorted(tensors.items()):
         flat = tensor.detach().reshape(-1)
@@ -188,6 +188,5 @@ def mark_of(G: nn.Module) -> str:
 
 def is_finite(tensor: Tensor) -> bool:
     """Whether no value is NaN or infinite."""
-    # A sum needs no temporary and one pass; it is infinite only for non-finite or absurdly large
-    # values.
+    # A sum takes one pass and no temporary, and is finite unless values are not, or are huge.
     return math.isfinite(tensor.sum()) or bool(tensor.isfinite().all())

@@ -1,9 +1,9 @@
-"""The generators in what a pickle or a file of torch.save holds, however they were stored: as
-modules of EG3D's or torch's classes or as tables of tensors, alone or among other things, and
-inside the wrappers of torch.compile and parallel training.
+"""Finds generators in pickles and files of torch.save, however they are stored: as modules of
+EG3D's or torch's classes or as tables of tensors, alone or among other data, with or without the
+wrappers of torch.compile and parallel training.
 
-Modules of EG3D's classes carry the source code of their class. It is never run: the tensors
-are taken out of the objects' recorded attributes.
+Modules of EG3D's classes contain their class's source code, which is never run: tensors are read
+from the recorded attributes.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _NAMES: dict[Weights, tuple[str, ...]] = {
     "ema": ("generator_ema", "G_ema", "g_ema", "params_ema", "ema"),
     "raw": ("generator", "G", "g"),
 }
-"""Names of the two generators of a training run."""
+"""Names of a training run's two generators."""
 _UNUSED = ("renderer.", "ray_sampler.")
-"""Parts of the generator whose buffers are constants that we compute."""
+"""Parts of the generator with only constant buffers, which are computed here."""
 _MOST_TABLES = 20_000
 _LONGEST_NAME = 300
 _EG3D_CLAMP = 256.0
-"""EG3D's `conv_clamp` where a network was made without one."""
+"""EG3D's default for `conv_clamp`."""
 _SR_LAYERS = 4
 """`sr_num_fp16_res` of the published configurations."""
 _METADATA = ("num_updates", "num_samples", "current_epoch", "best_update", "best_metric_value")
 _STILL = (
     "This is a still head: an EG3D network has no motion layers, so time and the motion code "
-    "do nothing."
+    "have no effect."
 )
 
 
@@ -50,10 +50,10 @@ class _Contents:
 
     tensors: dict[str, TensorSource] = field(default_factory=dict)
     modules: dict[str, Mapping[Any, Any]] = field(default_factory=dict)
-    """Recorded attributes of modules; "" stands for the whole file."""
+    """Recorded attributes of modules; "" for the file's root."""
 
     def prefixes(self) -> list[str]:
-        """Prefix of each generator's tensor names: "", or for example "model.generator_ema."."""
+        """Prefix of each generator's tensor names, such as "" or "model.generator_ema."."""
         found = dict.fromkeys(
             name[: name.index(_BACKBONE)] for name in self.tensors if f".{_BACKBONE}" in f".{name}"
         )
@@ -80,7 +80,7 @@ def _attributes(value: object) -> Mapping[Any, Any] | None:
 
 
 def _children(value: object) -> Iterable[tuple[Any, Any]] | None:
-    """Names and values in a module or a table; None for anything else."""
+    """Names and values in a module or table; None for anything else."""
     attributes = _attributes(value)
     if attributes is None:
         table = mapping_of(value)
@@ -90,10 +90,10 @@ def _children(value: object) -> Iterable[tuple[Any, Any]] | None:
 
 
 def _walk(root: object) -> _Contents:
-    """All that a file holds.
+    """All tensors and modules of a file.
 
     Raises:
-        PickleError: if its tables hold each other, or are more than in any checkpoint.
+        PickleError: if its tables are cyclic, or more than any checkpoint has.
     """
     found = _Contents()
     pending: list[tuple[str, object]] = [("", root)]
@@ -132,11 +132,11 @@ def reader_of(
 
 
 def read_generator(path: Path, unpickled: Unpickled, weights: Weights) -> Checkpoint:
-    """The requested generator from a file's contents, checked and loaded.
+    """The requested generator from a file's contents, validated and loaded.
 
     Args:
         path: the file.
-        unpickled: what is in it.
+        unpickled: its contents.
         weights: "ema" for the averaged generator, or "raw" for the one being trained.
 
     Raises:
@@ -218,7 +218,7 @@ def _nothing_found(root: object) -> str:
 
 
 def _options_of_module(module: Mapping[Any, Any] | None) -> GeneratorOptions | None:
-    """Options that an EG3D module was made with; None if it does not say."""
+    """Options that an EG3D module was created with; None if they were not recorded."""
     kwargs = mapping_of((module or {}).get("_init_kwargs"))
     if module is None or kwargs is None:
         return None
@@ -251,5 +251,5 @@ def _assumed(config: GeneratorConfig) -> str:
         "The file has no configuration, so the published one is assumed: a raw picture of "
         f"{rendering.raw_resolution} px, rays from {rendering.ray_start:g} to "
         f"{rendering.ray_end:g} with {rendering.depth_samples} + {rendering.importance_samples} "
-        f"samples, and the camera times {config.c_scale:g} for the mapping."
+        f"samples, and a conditioning camera scaled by {config.c_scale:g}."
     )

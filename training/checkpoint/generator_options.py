@@ -1,5 +1,4 @@
-"""Converts options of EG3D's and PV3D's generators, from the tables in their checkpoints, to
-ours."""
+"""Converts the options in EG3D's and PV3D's checkpoints to ours."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ _GENERATOR_NAMES = {
 
 @dataclass
 class GeneratorOptions:
-    """A checkpoint's information besides the sizes of its tensors."""
+    """Configuration of a checkpoint that its tensors' shapes do not determine."""
 
     generator: dict[str, Any] = field(default_factory=dict)
     """Fields of GeneratorConfig."""
@@ -39,7 +38,7 @@ class GeneratorOptions:
     variant: str | None = None
     """The super-resolution module that the file names."""
     notes: list[str] = field(default_factory=list)
-    """Notes on what could not be used, as sentences."""
+    """Sentences on options that could not be used."""
 
 
 def read_options(
@@ -49,14 +48,14 @@ def read_options(
     default_clamp: float | None,
     default_sr_layers: int,
 ) -> GeneratorOptions:
-    """Converts options; missing or unusable ones become the default, the latter with a note.
+    """Converts options; missing and invalid ones take their defaults, the latter with a note.
 
     Args:
         generator: keyword arguments of the generator.
         rendering: its `rendering_kwargs`.
         raw_resolution: side of the raw picture in pixels, or None.
-        default_clamp: bound of the backbone where `conv_clamp` is absent.
-        default_sr_layers: `sr_num_fp16_res` where absent; above 0 bounds the super-resolution.
+        default_clamp: bound of the backbone if there is no `conv_clamp`.
+        default_sr_layers: default of `sr_num_fp16_res`; above 0, the super-resolution is clamped.
     """
     options = GeneratorOptions()
     values: dict[str, Any] = {}
@@ -79,7 +78,9 @@ def read_options(
     if without_scale or rendering.get("c_gen_conditioning_zero") is True:
         options.generator["c_scale"] = 0.0
     if rendering.get("disparity_space_sampling") is True:
-        options.notes.append("It was trained with samples even in disparity; here even in depth.")
+        options.notes.append(
+            "It was trained with samples spaced evenly in disparity; here they are spaced evenly in depth."
+        )
     module = rendering.get("superresolution_module")
     if isinstance(module, str):
         variant = module.rpartition("SuperresolutionHybrid")[2]

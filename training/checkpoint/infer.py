@@ -33,22 +33,23 @@ _SOURCES: dict[str, tuple[tuple[str, int], ...]] = {
         for resolution in (4, 8, 16, 32)
     ),
 }
-"""Settings that are a dimension of a tensor: (tensor, dimension), the first one found counts."""
+"""Settings that are a dimension of a tensor: (tensor, dimension), of which the first one present
+counts."""
 
 
 @dataclass
 class Inferred:
-    """The size according to the tensors. Settings whose tensors are missing are left out."""
+    """A generator's size according to its tensors, without settings whose tensors are missing."""
 
     settings: dict[str, Any] = field(default_factory=dict)
     """Fields of GeneratorConfig, without channel_base, channel_max and superresolution*."""
     channels: dict[int, int] = field(default_factory=dict)
     """Channels of the backbone's blocks by resolution."""
     superresolution_side: int | None = None
-    """Output resolution of the super-resolution in pixels, 0 without one."""
+    """Output resolution of the super-resolution in pixels; 0 if there is none."""
     superresolution_channels: tuple[int, int] | None = None
     problems: list[str] = field(default_factory=list)
-    """Why no generator can have these shapes, as sentences."""
+    """Sentences on why no generator can have these shapes."""
 
 
 def infer(shapes: Mapping[str, Shape]) -> Inferred:
@@ -136,7 +137,7 @@ def make_config(
     rendering: RenderingConfig,
     variant: str | None = None,
 ) -> GeneratorConfig | None:
-    """The configuration from the tensors and the options of a file; None if impossible.
+    """The configuration from the tensors and options of a file; None if there is no valid one.
 
     Problems are added to `found.problems`.
 

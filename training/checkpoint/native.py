@@ -3,8 +3,8 @@
 Metadata: format "pv3d-visualizer", version "1", config (JSON of `GeneratorConfig.to_dict()`), notes
 (sentences, one a line), and any further texts.
 
-A saved state of a training run (`training.train.run_folder`) can be opened as well: its averaged
-generator, with the header of the generator in the run's folder.
+A saved training state (`training.train.run_folder`) can be read as well: its averaged generator,
+with the header of the generator in the run's folder.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _DTYPES = {
     "BOOL": "bool",
 }
 _AVERAGED_PART = "G_ema"
-"""Name of the averaged generator in a state."""
+"""Name of the averaged generator in a training state."""
 _LARGEST_HEADER = 100_000_000
 """Largest header in bytes; the format's own limit."""
 
@@ -64,7 +64,7 @@ def sniff(head: bytes) -> bool:
 
 
 def read(path: Path, file: OpenFile, weights: Weights) -> Checkpoint:
-    """Reads a checkpoint of this program; `weights` changes nothing, as it holds one set.
+    """Reads a checkpoint of this program; `weights` has no effect, as there is one generator.
 
     Raises:
         CheckpointError: listing what is wrong.
@@ -74,7 +74,7 @@ def read(path: Path, file: OpenFile, weights: Weights) -> Checkpoint:
 
 
 def read_metadata(path: Path, file: OpenFile) -> dict[str, str]:
-    """The texts in a file of this program; errors as in `read`."""
+    """The metadata of a file of this program; errors as in `read`."""
     return _described(path, file)[0]
 
 
@@ -96,15 +96,15 @@ def _header_of(path: Path, file: OpenFile) -> tuple[dict[str, str], dict[str, Te
 def _of_state(
     path: Path, update: str, sources: Mapping[str, TensorSource]
 ) -> tuple[dict[str, str], dict[str, TensorSource]]:
-    """The averaged generator in the state of a run, with the metadata of the run's generator."""
+    """The averaged generator in a training state, with the metadata of the run's generator."""
     generator = path.absolute().parent.parent / AVERAGED
     try:
         with OpenFile(generator) as file:
             metadata, _ = _header_of(generator, file)
     except OSError as error:
         problem = (
-            f"it is a saved state of a training: {AVERAGED}, which says how its networks are "
-            "built, is not in the folder above it"
+            f"it is a saved training state: {AVERAGED}, which has the configuration of its "
+            "networks, is not in the folder above it"
         )
         raise CheckpointError(path, [problem]) from error
     notes = metadata.get("notes", "")
@@ -115,12 +115,12 @@ def _of_state(
 
 
 class _HeaderError(ValueError):
-    """A header that cannot be used; the message says why and is meant for the user."""
+    """An unusable header; the message says why and is for the user."""
 
 
 def _read_header(file: OpenFile) -> tuple[dict[str, str], dict[str, TensorSource]]:
     """Metadata and tensors that a safetensors file declares. The safetensors library is not used,
-    because it maps the file.
+    as it memory-maps the file.
 
     Raises:
         ValueError, TypeError, KeyError, AttributeError, RecursionError: when it is damaged.
@@ -208,7 +208,7 @@ def _read_config(path: Path, text: str) -> GeneratorConfig:
 
 
 def _absurd_numbers(data: Mapping[str, Any]) -> list[str]:
-    """Numbers that occur in no configuration and that could break arithmetic."""
+    """Numbers beyond any real configuration, which could break arithmetic."""
     rendering = data.get("rendering")
     items = [*data.items(), *(rendering.items() if isinstance(rendering, dict) else ())]
     return [
@@ -226,17 +226,17 @@ def save(
     half: bool = False,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Saves a generator. The file is complete or, if anything fails, as it was before.
+    """Saves a generator. If anything fails, an existing file is left as it was.
 
     Args:
         path: the file, conventionally *.safetensors; its folder must exist.
         generator: on any device.
         notes: sentences for whoever loads it, one a line.
         half: whether to store float16, half the size; loading gives float32 again.
-        metadata: further texts to keep with it, by name.
+        metadata: further metadata, by name.
 
     Raises:
-        CheckpointError: if it cannot be written, or its weights could not be read back.
+        CheckpointError: if it cannot be written, or a weight is not finite.
     """
     path = Path(path)
     tensors, problems = {}, []
@@ -263,14 +263,14 @@ def save(
 
 
 def annotate(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> None:
-    """Adds texts to the metadata of a file of this format. Its tensors are copied byte by byte.
+    """Adds metadata to a file of this format, without changing its tensors.
 
     Args:
         path: the file.
-        metadata: texts by name, which replace those of the same names.
+        metadata: texts by name; existing ones of the same name are replaced.
 
     Raises:
-        CheckpointError: when it is none of this format, or cannot be written.
+        CheckpointError: when it is not in this format, or cannot be written.
     """
     path = Path(path)
     try:
@@ -284,7 +284,7 @@ def annotate(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> None:
             target.write(len(header).to_bytes(8, "little") + header)
             shutil.copyfileobj(source, target)
     except (ValueError, TypeError, KeyError) as error:
-        problem = "it is no model in this program's format"
+        problem = "it is not a model in this program's format"
         raise CheckpointError(path, [problem], action="annotate") from error
     except OSError as error:
         raise CheckpointError(path, [f"{error.strerror}"], action="annotate") from error

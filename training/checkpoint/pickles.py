@@ -1,9 +1,10 @@
 """Reads pickles without importing or running anything they name.
 
-A pickle is a program that may call whatever it can name. Here every name becomes an `Inert` record
-of what the file wanted to create, except the few that stand for tensors and tables, which are
-created here. This is based on the standard library's unpickler in pure Python, because each of its
-opcodes can be replaced and its memo is a dict: the C version allocates by an index from the file.
+A pickle is a program that can call anything it names. Here every name becomes an `Inert` record of
+what the file wanted to create, except for the few that create tensors and tables, which are
+implemented here. This is based on the standard library's unpickler in pure Python, whose opcodes
+can be replaced one by one, and whose memo is a dict: the C version allocates by an index from the
+file.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _QUIET_BUILTINS = {
     *("int", "float", "complex", "bool", "slice", "range"),
 }
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-"""First object of the files that torch.save wrote before 1.6, and of single storages today."""
+"""First object of files written by torch.save before version 1.6, and of single storages today."""
 LEGACY_PROTOCOL = 1001
 
 _STORAGE_TYPES = {
@@ -55,15 +56,15 @@ _STORAGE_TYPES = {
 
 
 _SPARE = 2**20
-"""Bytes that a file's repeated values may take beyond its own size."""
+"""Bytes that a file's repeated values may take in addition to its own size."""
 
 
 class PickleError(ValueError):
-    """A pickle that cannot be read; the message says why and is meant for the user."""
+    """An unreadable pickle; the message says why and is for the user."""
 
 
 class Inert:
-    """Stands for a class, a function or an object of the file, and does nothing."""
+    """Inert placeholder for a class, function or object of the file."""
 
     __slots__ = ("args", "items", "name", "state")
 
@@ -82,7 +83,7 @@ class Inert:
 
 
 def mapping_of(value: object) -> Mapping[Any, Any] | None:
-    """The table in `value`, whether a dict or an object that behaves like one; otherwise None."""
+    """The items of `value` if it is a dict or an object with items; otherwise None."""
     if isinstance(value, Inert):
         return value.items or None
     return value if isinstance(value, dict) else None
@@ -97,10 +98,10 @@ def source_of(value: object) -> TensorSource | None:
 
 @dataclass
 class Findings:
-    """Findings made while reading."""
+    """What was found while reading."""
 
     ignored: set[str] = field(default_factory=set)
-    """Dotted names that neither a network nor its training needs."""
+    """Dotted names that neither networks nor training states need."""
     num_tensors: int = 0
 
     def notes(self) -> list[str]:
@@ -112,7 +113,7 @@ class Findings:
 
 PersistentLoad = Callable[[object], Storage | Inert]
 PickleFile = io.BytesIO | OpenFile
-"""Files whose reads never allocate more than the file holds."""
+"""Files whose reads never allocate more than their size."""
 
 
 def load(
@@ -126,20 +127,20 @@ def load(
 
     Args:
         file: where to read.
-        findings: collects the findings.
-        persistent_load: gives the storage, or the class, of a persistent id.
-        inside: whether it is a part of another pickle, whose tensors hold no more of them.
+        findings: filled with what is found.
+        persistent_load: returns the storage, or the class, for a persistent id.
+        inside: whether the pickle is inside a tensor of another one; then it may contain no more.
 
     Raises:
-        PickleError: if it is not a pickle, is cut short, or does what no checkpoint does.
+        PickleError: if it is not a pickle, is truncated, or does something that no checkpoint does.
     """
     try:
         return _Unpickler(file, findings, persistent_load, inside).load()
     except (PickleError, OSError, MemoryError):
         raise
     except Exception as error:
-        # A damaged pickle makes the unpickler raise nearly any type of error. Nothing from the file
-        # runs here, so all of them mean the same.
+        # A damaged pickle can make the unpickler raise nearly any error. As nothing from the file
+        # runs, they all mean the same.
         if not file.read(1):
             raise PickleError("it ends too early, or its end is damaged") from error
         raise PickleError(f"its pickle is damaged ({type(error).__name__})") from error
@@ -148,12 +149,12 @@ def load(
 def load_legacy(file: PickleFile, findings: Findings, *, inside: bool = False) -> Any:
     """The object in a file of torch.save's older format, also used for a single storage.
 
-    The format is a sequence of pickles (magic number, version, system, object, keys of its
-    storages) and then, for each key, the number of values as int64 and the values.
+    The format is a sequence of pickles (magic number, version, system, object, keys of the
+    storages), followed for each key by the number of values as int64 and the values.
 
     Args:
         file: positioned at the start.
-        findings: collects what was found.
+        findings: filled with what is found.
         inside: see `load`.
 
     Raises:
@@ -162,7 +163,7 @@ def load_legacy(file: PickleFile, findings: Findings, *, inside: bool = False) -
     storages: dict[str, Storage] = {}
 
     def persistent_load(pid: object) -> Storage | Inert:
-        # Classes of modules stand there with their source text, which is of no use here.
+        # Classes of modules are stored with their source, which is not needed here.
         if isinstance(pid, tuple) and len(pid) == 4 and pid[0] == "module":
             klass = pid[1]
             return klass if isinstance(klass, Inert) else Inert("")
@@ -195,10 +196,10 @@ def load_legacy(file: PickleFile, findings: Findings, *, inside: bool = False) -
 
 
 def describe_storage(pid: object) -> tuple[str, Storage]:
-    """Key and storage, without its data yet, of a persistent id in a file of torch.save.
+    """Key and storage, still without data, for a persistent id in a file of torch.save.
 
     Raises:
-        PickleError: if the id is no storage's.
+        PickleError: if the id is not that of a storage.
     """
     if isinstance(pid, tuple) and len(pid) in (5, 6) and pid[0] == "storage":
         _, kind, key, _, count, *view = pid
@@ -212,7 +213,7 @@ def describe_storage(pid: object) -> tuple[str, Storage]:
 
 
 def _numpy_scalar(dtype: object, data: object = None) -> object:
-    """The Python number for a numpy number of the file, or None for anything else."""
+    """The Python number for a pickled numpy scalar, or None for anything else."""
     code = dtype.args[0] if isinstance(dtype, Inert) and dtype.args else None
     if isinstance(data, str):
         data = data.encode("latin1")
@@ -223,10 +224,10 @@ def _numpy_scalar(dtype: object, data: object = None) -> object:
 
 
 def _key(key: Any) -> Any:
-    """The key itself, if it is of a kind that checkpoints have.
+    """The key, if it is of a type that checkpoints use.
 
-    Nested tuples are not among these, and hashing a few dozen that contain each other twice takes
-    for ever.
+    Nested tuples are rejected: hashing a few dozen that each contain the next one twice would take
+    forever.
     """
     for part in key if isinstance(key, tuple) else (key,):
         if not (part is None or isinstance(part, str | int | float | bytes | Inert)):
@@ -241,7 +242,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def _length(file: PickleFile) -> int:
-    """Bytes of a file that is open; its position stays."""
+    """Length of an open file in bytes; its position does not change."""
     position = file.tell()
     file.seek(0, io.SEEK_END)
     length = file.tell()
@@ -250,8 +251,7 @@ def _length(file: PickleFile) -> int:
 
 
 class _Unpickler(pickle._Unpickler):
-    """An unpickler whose opcodes that call, or change an object, are restricted to what
-    `_FUNCTIONS` makes."""
+    """An unpickler whose opcodes can call and modify only objects created by this module."""
 
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(pickle._Unpickler.dispatch)
     stack: list[Any]
@@ -269,8 +269,8 @@ class _Unpickler(pickle._Unpickler):
         inside: bool,
     ) -> None:
         super().__init__(file, encoding="latin1")
-        # Calls copy their arguments, and a few bytes of a pickle repeat a call: no more is made
-        # than the file has room for.
+        # Calls copy their arguments, and a few bytes can repeat a call, so copies are limited by
+        # the size of the file.
         self._room = _SPARE + _length(file)
         self._findings = findings
         self._persistent_load = persistent_load
@@ -314,14 +314,14 @@ class _Unpickler(pickle._Unpickler):
             raise PickleError("it repeats itself in a way that no checkpoint does")
 
     def _table(self, *args: Any) -> dict[Any, Any]:
-        """A dict for an OrderedDict or EasyDict: empty, or of (key, value) pairs."""
+        """A dict in place of an OrderedDict or EasyDict: empty, or from (key, value) pairs."""
         pairs = args[0] if args else []
         self._take_room(len(pairs))
         pairs = pairs.items() if isinstance(pairs, dict) else pairs
         return {_key(key): value for key, value in pairs}
 
     def _encode(self, text: object, encoding: object = "latin1") -> bytes:
-        """Bytes, which protocols before 3 write as a call of this."""
+        """Bytes, which protocols before 3 store as a call to this function."""
         if not isinstance(text, str) or encoding != "latin1":
             raise PickleError("it holds text in an encoding that no checkpoint has")
         self._take_room(len(text))
@@ -333,7 +333,7 @@ class _Unpickler(pickle._Unpickler):
         return tuple(numbers)
 
     def _load_from_bytes(self, data: object) -> Storage:
-        """The storage of a tensor in an ordinary pickle: a small file of torch.save."""
+        """The storage of a tensor in an ordinary pickle, itself a small file of torch.save."""
         if not isinstance(data, bytes | bytearray) or self._inside:
             raise PickleError("a tensor of it has no data")
         self._take_room(len(data))
@@ -412,7 +412,7 @@ class _Unpickler(pickle._Unpickler):
             self.stack[-1].update(map(_key, items))
 
     def load_bytearray8(self) -> None:
-        # The base class first makes as many zeros as the file says there will be bytes.
+        # The base class allocates as many bytes as the file declares.
         size = int.from_bytes(self.read(8), "little")
         data = self.read(size)
         if len(data) < size:

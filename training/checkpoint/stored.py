@@ -1,7 +1,7 @@
-"""Tensors as they lie in a file: described first, checked, and only then read into memory.
+"""Tensors in files: described and checked before they are read into memory.
 
-Files are read and never mapped: a mapped file that somebody copies over ends the process by a
-signal, while a read of it ends early, which is an error like any other.
+Files are read rather than memory-mapped: overwriting a mapped file kills the process by a signal,
+whereas a read ends early, which is an ordinary error.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ ITEM_SIZES = {
 """Bytes of one value, by torch's names of types."""
 
 FLOAT_TYPES = ("float64", "float32", "float16", "bfloat16")
-"""Types that weights may be stored in; they are all loaded as float32."""
+"""Types in which weights may be stored; all are loaded as float32."""
 
 
 _SMALL = 2**16
 
 
 class NotAFileError(OSError):
-    """A device, a pipe or the like, which could be read for ever."""
+    """A device, a pipe or the like, which may never end."""
 
 
 class OpenFile(io.BufferedReader):
-    """A file that is open for reading. Its declared sizes allocate nothing: a read of more than
-    there is takes no more memory than there is."""
+    """A file open for reading. Reading more than it holds allocates no more memory than it holds,
+    so sizes that it declares need not be trusted."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -57,7 +57,7 @@ class OpenFile(io.BufferedReader):
             raise OSError("its path holds characters that no path can have") from error
         if stat.S_ISDIR(mode):
             raise IsADirectoryError
-        if not stat.S_ISREG(mode):  # checked first, as opening a pipe waits for its other end
+        if not stat.S_ISREG(mode):  # checked before opening, as opening a pipe may block
             raise NotAFileError("it is not a file")
         super().__init__(io.FileIO(path))
 
@@ -80,7 +80,7 @@ class OpenFile(io.BufferedReader):
 
 @dataclass(frozen=True, eq=False)
 class FilePart:
-    """A run of bytes of an open file."""
+    """A range of bytes in an open file."""
 
     file: BinaryIO
     start: int
@@ -90,7 +90,7 @@ class FilePart:
         """Fills a contiguous tensor with the bytes from `offset` on, little-endian.
 
         Raises:
-            OSError: if they are not there any more.
+            OSError: if the file has become shorter.
         """
         self.file.seek(self.start + offset)
         target = values.view(-1).view(torch.uint8).numpy()
@@ -106,7 +106,7 @@ class TensorSource(Protocol):
 
     @property
     def num_bytes(self) -> int:
-        """Bytes that its values need in the file."""
+        """Bytes that its values take in the file."""
         ...
 
     def problem(self) -> str | None:
@@ -114,30 +114,30 @@ class TensorSource(Protocol):
         ...
 
     def load(self) -> Tensor:
-        """A float32 copy in memory of our own; only where `problem` found nothing."""
+        """A float32 copy in memory; only if `problem` returned None."""
         ...
 
 
 @dataclass(eq=False)
 class Storage:
-    """A run of values of one type in a file."""
+    """A sequence of values of one type in a file."""
 
     dtype: str
     """A key of ITEM_SIZES."""
     count: int
-    """Number of values that the file declares. Nothing is allocated by it."""
+    """Number of values that the file declares; nothing is allocated from it."""
     data: FilePart | None = None
     """The bytes present."""
 
     def available(self) -> int:
-        """Number of values present, of those declared."""
+        """Number of declared values that are present."""
         there = 0 if self.data is None else self.data.num_bytes // ITEM_SIZES[self.dtype]
         return min(self.count, there)
 
 
 @dataclass(frozen=True, eq=False)
 class StridedTensor:
-    """A tensor of a pickle: a strided view of a storage. Its declarations are not trusted."""
+    """A tensor in a pickle: a strided view of a storage, whose declarations are not trusted."""
 
     storage: Storage
     offset: int
@@ -152,8 +152,8 @@ class StridedTensor:
     def problem(self) -> str | None:
         if self.storage.dtype not in FLOAT_TYPES:
             return f"is of type {self.storage.dtype}; weights are floating point numbers"
-        # A broadcast tensor (stride 0) may claim any size, so its size is held against the
-        # storage too.
+        # A broadcast tensor (stride 0) may claim any size, so its size is compared with the storage
+        # as well.
         count = math.prod(self.shape)
         needed = max(self.offset + self._span, count) if count else self.offset
         if needed > self.storage.available():
@@ -165,7 +165,7 @@ class StridedTensor:
 
     @property
     def _span(self) -> int:
-        """Number of stored values from its first one to its last one."""
+        """Number of stored values from its first to its last."""
         return 1 + sum(
             (size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True)
         )
@@ -193,7 +193,7 @@ class StridedTensor:
 
 @dataclass(frozen=True)
 class UnreadableTensor:
-    """Something else in place of a tensor."""
+    """An object that is not a plain tensor, in place of one."""
 
     kind: str
     shape: tuple[int, ...] = ()
@@ -209,10 +209,10 @@ class UnreadableTensor:
 def strided_tensor(
     storage: object, offset: object, shape: object, strides: object
 ) -> StridedTensor:
-    """A `StridedTensor`, its numbers checked to be numbers.
+    """A `StridedTensor` from values in a pickle.
 
     Raises:
-        ValueError: if they are not.
+        ValueError: if they are of wrong types.
     """
     if not isinstance(storage, Storage):
         raise ValueError("a tensor without a storage")
