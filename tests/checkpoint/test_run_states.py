@@ -16,7 +16,9 @@ def test_a_state_of_a_run_is_a_generator(tmp_path: Path):
     first = run.folder.save(run.state, keep=2)
     run.state.update = 40
     state = run.folder.save(run.state, keep=2)
-    with pytest.raises(CheckpointError, match=r"generator\.safetensors, which says how"):
+    with pytest.raises(
+        CheckpointError, match=r"generator\.safetensors, which has the configuration"
+    ):
         read(state)
     G = run.networks.G_ema
     save(run.folder.generator, G, metadata={"people": "3, 5"})

@@ -79,7 +79,7 @@ def read_options(
         options.generator["c_scale"] = 0.0
     if rendering.get("disparity_space_sampling") is True:
         options.notes.append(
-            "It was trained with samples spaced evenly in disparity; here they are spaced evenly in depth."
+            "It was trained with samples even in disparity; here they are even in depth."
         )
     module = rendering.get("superresolution_module")
     if isinstance(module, str):

@@ -1,9 +1,9 @@
-"""Measures how well a supervised generator shows people, motions and cameras that it was not
+"""Measures how well a supervised generator reproduces people, motions and cameras that it was not
 trained on.
 
-The data set holds the numbers of its people and motions, as `training.synthetic` writes them; with
-landmarks (`--landmarks`) the region of eyes and mouth is also measured by itself, in views from the
-front.
+The data set holds the numbers that describe its people and motions, as written by
+`training.synthetic`; with landmarks (`--landmarks`), the region of eyes and mouth is also measured
+separately, in frontal views.
 """
 
 from __future__ import annotations
@@ -42,23 +42,22 @@ _MARGIN = 0.02
 
 @torch.inference_mode()
 def measure(G: Generator, codes: Codes, path: Path, count: int = 24) -> dict[str, float]:
-    """Compares frames of a data set with the generator's, given the same numbers and cameras.
+    """Compares frames of a data set with the generator's for the same numbers and cameras.
 
     Args:
         G: the generator.
-        codes: how numbers become its codes.
+        codes: the bases of its codes.
         path: data set of held-out people.
-        count: clips that are measured, spread over the set; the first and the last frame of each.
+        count: clips to measure, spread over the set; the first and the last frame of each.
 
     Returns:
         Means by name: PSNR of the whole picture and of the box around eyes and mouth in dB, of the
         final picture and of the raw one; structural similarity (Wang et al., 2004), 1 for equal
-        pictures; perceptual distance (FLIP, Andersson et al., 2020: what a viewer notices who
-        flips between the pictures, 0 to 1) where its package is installed; depth error where the
-        head is opaque, world units and percent of the box; how much detail the picture has, as a
-        share of the truth's (see `detail`); and the share of the true change between the frames
-        that is explained (1 is all), whole and around eyes and mouth. What needs data that the set
-        does not hold is absent.
+        pictures; perceptual distance (FLIP, Andersson et al., 2020, 0 to 1) if its package is
+        installed; depth error where the head is opaque, in world units and percent of the box;
+        detail as a fraction of the ground truth's (see `detail`); and the fraction of the true
+        change between the frames that is explained, overall and around eyes and mouth. Metrics that
+        need missing data are absent.
 
     Raises:
         DatasetError: when the data set cannot be used.
@@ -85,7 +84,7 @@ def measure(G: Generator, codes: Codes, path: Path, count: int = 24) -> dict[str
 def _generate(
     G: Generator, codes: Codes, notes: Annotations, frames: list[int], draws: Draws
 ) -> Frame:
-    """The generator's version of some frames of one clip."""
+    """The generator's version of frames of a clip."""
 
     def tensor(numbers: np.ndarray | None) -> Tensor:
         return torch.from_numpy(np.asarray(numbers)).to(G.device)
@@ -101,7 +100,7 @@ def _generate(
 def _compare(
     G: Generator, notes: Annotations, frames: list[int], truth: Pictures, frame: Frame
 ) -> list[tuple[str, float]]:
-    """Named differences of one clip's frames."""
+    """Differences of one clip's frames by name."""
     found: list[tuple[str, float]] = []
     sides = {"": frame.image, "raw ": frame.raw.image}
     for prefix, image in sides.items():
@@ -139,21 +138,21 @@ def _compare(
 
 
 def detail(pictures: np.ndarray) -> float:
-    """Mean absolute difference of the brightness of pictures [n, H, W, 3], of any range, and its
-    mean over 5 x 5 pixels."""
+    """Mean absolute difference between the brightness of pictures [n, H, W, 3], of any range, and
+    its average over 5 x 5 pixels."""
     gray = torch.from_numpy(pictures.astype(np.float32)).mean(dim=-1)[:, None]
     smooth = F.avg_pool2d(gray, 5, stride=1)
     return float((gray[..., 2:-2, 2:-2] - smooth).abs().mean())
 
 
 def _is_in_front(camera: np.ndarray) -> bool:
-    """Whether a camera [25] sees a face, turned by 60 degrees at most."""
+    """Whether a camera [25] is at most 60 degrees from the front."""
     position = camera[:16].reshape(4, 4)[:3, 3]
     return bool(position[2] >= 0.5 * np.linalg.norm(position))
 
 
 def _psnr(error: np.ndarray) -> float:
-    """PSNR in dB of errors of values that span 1."""
+    """PSNR in dB from errors of values in a range of 1."""
     return -10 * math.log10(max(float(np.square(error).mean()), 1e-12))
 
 
@@ -166,7 +165,7 @@ def _box(landmarks: np.ndarray, side: int) -> tuple[slice, slice]:
 
 
 def _depth_error(frame: Frame, truth: Pictures) -> float:
-    """Mean distance of depths where both heads are opaque; NaN where they never are."""
+    """Mean absolute depth error where both heads are opaque; NaN if they never are."""
     size = frame.raw.depth.shape[-2:]
     depth = torch.from_numpy(np.asarray(truth.depth))[:, None].to(frame.raw.depth.device)
     mask = torch.from_numpy(np.asarray(truth.mask))[:, None].to(depth).div(255)
@@ -182,9 +181,9 @@ class HeldOutConfig:
     run: Annotated[Path, tyro.conf.Positional]
     """Folder of a warm-up run, or a generator's file with `codes.safetensors` beside it."""
     data: Path
-    """Data set of people that were not trained on, of `training.synthetic`."""
+    """Data set of people not used in training, made by `training.synthetic`."""
     count: int = 48
-    """Clips measured."""
+    """Number of clips to measure."""
     device: str = "cpu"
     """Where to compute: auto, cpu, cuda or cuda:1."""
     json: bool = False

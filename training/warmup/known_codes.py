@@ -1,7 +1,7 @@
 """Gaussian codes that contain the numbers by which a data set describes its people and motions.
 
-The codes stay full Gaussians: the known numbers are a projection of them, and the rest is noise to
-be ignored.
+The codes are still Gaussian in all dimensions: the known numbers are a projection of them, and the
+rest is noise to be ignored.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ from training.networks.layers import FullyConnected, SynthesisLayer
 from training.replacing import replacing
 
 _STRAY = 0.02
-"""Largest fraction of the weights reading a code that may read its random part: rounding errors."""
+"""Largest fraction of the norm of the weights that read a code that its random part may have, from
+rounding."""
 _STEP, _STEEP = 0.04, 4.0
-"""Where units bend before and after a change, and how strongly they read its number."""
+"""Distance of the kinks of units from a change, and their gain."""
 
 
 def projection(rows: int, columns: int, seed: int) -> Tensor:
-    """Orthonormal rows [rows, columns] that are the same everywhere for the same numbers."""
+    """Orthonormal rows [rows, columns], the same on every machine."""
     generator = torch.Generator().manual_seed(seed)
     draws = torch.randn(columns, rows, generator=generator, dtype=torch.float64)
     basis, triangle = torch.linalg.qr(draws)
-    # The sign of a QR decomposition's columns depends on the library; this makes it unique.
+    # The signs of a QR decomposition's columns depend on the library; this makes them unique.
     return (basis * torch.diagonal(triangle).sign()).t().float()
 
 
@@ -50,9 +51,9 @@ class Codes:
         """Bases for a generator's codes, always the same ones.
 
         Args:
-            identity_dim: numbers of a person, I.
-            motion_dim: numbers of a motion, M.
-            G: whose codes they become.
+            identity_dim: numbers that describe a person, I.
+            motion_dim: numbers that describe a motion, M.
+            G: the generator.
 
         Raises:
             ValueError: when the generator's codes are too short.
@@ -70,10 +71,10 @@ class Codes:
 
     @classmethod
     def load(cls, path: Path, G: Generator) -> Codes:
-        """Bases that `save` wrote, on the generator's device.
+        """Bases saved by `save`, on the generator's device.
 
         Raises:
-            ValueError: when they cannot be used, or belong to another generator.
+            ValueError: when they are unreadable, or belong to a different generator.
         """
         try:
             state = load_file(path)
@@ -89,7 +90,7 @@ class Codes:
         return cls(identity.to(G.device), motion.to(G.device))
 
     def save(self, path: Path) -> None:
-        """Writes the bases in the form for `load` and `python -m training.metrics --codes`."""
+        """Saves the bases for `load` and `python -m training.metrics --codes`."""
         tensors = {"identity": self.identity.cpu(), "motion": self.motion.cpu()}
         with replacing(path) as part:
             save_file(tensors, part)
@@ -104,17 +105,18 @@ class Codes:
 
     @torch.no_grad()
     def confine(self, G: Generator) -> None:
-        """Removes from the weights that read the codes what they read of the codes' random part.
-        That part carries no information, but its hundreds of random numbers would drown the few
-        dozen known ones for thousands of updates, the more so as Adam steps just as far along
-        directions whose gradients are noise.
+        """Projects the weights that read the codes onto the codes' known part.
+
+        The random part carries no information, but its hundreds of numbers would drown the few
+        dozen known ones for thousands of updates, especially as Adam takes equally large steps
+        along directions whose gradients are noise.
         """
         for weight, basis in self._readers(G):
             weight.copy_(weight @ basis.t() @ basis)
 
     @torch.no_grad()
     def are_read_by(self, G: Generator) -> bool:
-        """Whether a generator reads the known part of these codes and hardly anything else."""
+        """Whether a generator reads only the known part of these codes, up to rounding."""
         return all(
             float((weight - weight @ basis.t() @ basis).norm() / weight.norm()) < _STRAY
             for weight, basis in self._readers(G)
@@ -122,22 +124,22 @@ class Codes:
 
     @torch.no_grad()
     def begin(self, G: Generator, changes: Iterable[tuple[int, float]] = ()) -> None:
-        """Lets a new generator read the known part of its codes and nothing else.
+        """Initialises a new generator to read only the known part of its codes.
 
-        Half of the first units of the mapping and of each motion layer mix the numbers, as usual.
-        The others read a single number each, with their kinks at different values: a trait may
-        depend on one number in any way, as the colour of clothes and a blink do, which mixtures
-        learn late. Two more units for each change have their kinks just before and just after it,
-        so that their difference is a step: without them, people near a change have hair of two
-        styles. After 500 steps of lessons on synthetic heads, a linear map of w told the style of
-        90 % of the people rather than 52 %.
+        In the first layers of the mapping and of each motion layer, half of the units mix the
+        numbers, as usual. The others read a single number each, with their kinks at different
+        values: a trait may be any function of one number, such as the colour of clothes or a blink,
+        which mixtures learn late. Two more units for each discontinuity have their kinks just
+        before and after it, so that their difference is a step; without them, people near one have
+        two hair styles at once. After 500 steps of lessons on synthetic heads, a linear map of w
+        predicted the style of 90 % of the people rather than 52 %.
 
         Args:
             G: the generator.
-            changes: numbers of a person, and values at which something changes at once.
+            changes: indices of numbers of a person, and values at which a trait changes abruptly.
         """
         self.confine(G)
-        for weight, basis in self._readers(G):  # as strong as before it read less
+        for weight, basis in self._readers(G):  # restores the scale of the outputs
             weight.mul_(math.sqrt(basis.shape[1] / basis.shape[0]))
         fc0 = G.backbone.mapping.get_submodule("fc0")
         assert isinstance(fc0, FullyConnected)
@@ -147,7 +149,7 @@ class Codes:
             _read_singly(fuser.affine, self.motion)
 
     def _readers(self, G: Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """Weights [w_dim, D] of the layers that read a code, and the basis [K, D] of its known
+        """Weights [w_dim, D] of the layers that read a code, with the basis [K, D] of its known
         part."""
         fc0 = G.backbone.mapping.get_parameter("fc0.weight")
         yield fc0[:, : self.identity.shape[1]], self.identity
@@ -176,9 +178,10 @@ def _read_singly(layer: FullyConnected, basis: Tensor) -> None:
 def _see_changes(
     layer: FullyConnected, basis: Tensor, changes: Iterable[tuple[int, float]]
 ) -> None:
-    """Makes a layer's last units bend on both sides of changes of numbers of the basis [K, D]."""
+    """Puts the kinks of a layer's last units on both sides of discontinuities in numbers of the
+    basis [K, D]."""
     ends = [(number, at + side) for number, at in changes for side in (-_STEP, _STEP)]
-    few = ends[: len(layer.bias) // 8 * 2]  # a small layer has other things to read
+    few = ends[: len(layer.bias) // 8 * 2]  # a small layer needs its units for other things
     for unit, (number, bend) in enumerate(few, start=1):
         layer.weight[-unit] = 0
         layer.weight[-unit, : basis.shape[1]] = _STEEP * basis[number] / layer.gain
@@ -191,11 +194,11 @@ def _with_numbers(numbers: Tensor, noise: Tensor, basis: Tensor) -> Tensor:
 
 
 def prepare(G: Generator, codes: Codes, changes: Iterable[tuple[int, float]] = ()) -> None:
-    """Initialises a new generator so that the warm-up starts well.
+    """Initialises a new generator for the warm-up.
 
-    Density starts low with a strong slope, motion starts small, the codes' random parts are not
-    read, the layers' stored noise maps are trained like weights, without which few steps learn only
-    coarse shapes, and the super-resolution begins by enlarging the raw picture.
+    Density starts low with a strong slope, and motion small; the codes' random parts are not read;
+    the super-resolution starts by enlarging the raw picture. The layers' stored noise maps are
+    trained like weights, as otherwise few updates learn only coarse shapes.
     """
     codes.begin(G, changes)
     with torch.no_grad():
@@ -213,7 +216,7 @@ def prepare(G: Generator, codes: Codes, changes: Iterable[tuple[int, float]] = (
 
 
 def train_noise_maps(G: Generator, strength: float | None = None) -> None:
-    """Makes the backbone's stored noise maps trainable; their names and values stay.
+    """Makes the backbone's stored noise maps trainable, with the same names and values.
 
     Args:
         G: the generator.

@@ -1,10 +1,11 @@
-"""Teaches the layers that read the codes what the numbers mean, before any picture is rendered.
+"""Pretrains the layers that read the codes to predict the meaning of the codes' numbers, before any
+picture is rendered.
 
-A person's hair or a blink depends on the numbers through thresholds, tables and products, which are
-learnt slowly from pictures: their gradients reach the first layers faint and mixed. Where the
-meaning is known, as on synthetic heads, the layers learn it directly within a minute, from any
-number of draws. Every trait can then be read from the mapping's w by a linear map, and the
-expression from a motion layer's output.
+Hair or a blink depends on the numbers through thresholds, tables and products, which are learnt
+slowly from pictures, as gradients reach the first layers weak and mixed. If the meaning is known,
+as for synthetic heads, the layers learn it directly within a minute, from any number of random
+samples. Then every trait is a linear function of the mapping's w, and the expression of a motion
+layer's output.
 """
 
 from __future__ import annotations
@@ -29,22 +30,22 @@ from training.warmup.known_codes import Codes, fusers
 
 _BATCH = 512
 _PEOPLE, _MOMENTS = 195, 117
-"""Number of batches of people, and of moments in motions, that are drawn."""
+"""Number of batches of people, and of times in motions, to draw."""
 _NEAR_A_CHANGE, _HOW_NEAR = 0.4, 0.15
-"""Share of the people who stand near where a choice changes, and how near: else few would show that
-hair is of one style or another and never in between."""
+"""Fraction of people near a discontinuity, and how near: otherwise few samples would show that hair
+has one style or another and never something in between."""
 _LR, _HEAD_LR = 0.06, 0.003
-"""Learning rates of weights that are stored with unit spread, and of others."""
+"""Learning rates of weights stored with unit variance, and of other parameters."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """P draws of numbers and of their meanings."""
+    """P random samples of numbers with their meanings."""
 
     numbers: Tensor
     """float32 [P, K]."""
     meaning: Tensor
-    """float32 [P, F], each column with mean 0 and spread 1."""
+    """float32 [P, F], each column with mean 0 and standard deviation 1."""
 
     @classmethod
     def of(cls, numbers: ArrayLike, meaning: ArrayLike, device: torch.device) -> Lesson:
@@ -57,12 +58,13 @@ class Lesson:
 
 
 def changes() -> list[tuple[int, float]]:
-    """Places of the numbers of a person that choose something, and where the choice changes."""
+    """Discontinuities of synthetic people: indices of numbers, and values where a choice
+    changes."""
     return [(PLACES[name], float(at)) for name, found in CHOICES.items() for at in found]
 
 
 def check(identity: int, motion: int, path: str) -> None:
-    """Checks that a data set's numbers are those whose meaning is known.
+    """Checks that the meaning of a data set's numbers is known.
 
     Raises:
         training.data.DatasetError: when they are not.
@@ -82,15 +84,15 @@ def teach(
 
     Args:
         G: a new generator.
-        codes: how numbers become its codes.
-        identity: the meanings of a person's numbers.
-        motion: the meanings of a motion's numbers, times t.
-        steps: steps for each part that is taught.
-        draws: random draws of the codes' random parts and of the order.
+        codes: the bases of its codes.
+        identity: numbers of people with their meanings.
+        motion: numbers of motions, times t, with their meanings.
+        steps: training steps for each part.
+        draws: random numbers for the codes' random parts and the order.
 
     Yields:
-        What is taught, and the share of its meaning's variance that a linear map of its output
-        missed in the last step.
+        the part being trained, and the fraction of the meaning's variance that a linear map of its
+        output did not explain in the last step.
     """
     mapping = G.backbone.mapping
 
@@ -121,13 +123,13 @@ def synthetic_heads(
 
     Args:
         device: device of the lessons.
-        steps: steps of `teach` that they are for; few steps need fewer draws.
+        steps: steps of `teach` that will use them; few steps need fewer samples.
 
     Yields:
-        The next part to draw, one batch at a time.
+        what is drawn next, one batch at a time.
 
     Returns:
-        The lessons on people and on motions.
+        the lessons on people and on motions.
     """
     rng = np.random.default_rng(0)
     u = rng.standard_normal((_BATCH * min(_PEOPLE, steps), IDENTITY_DIM))
@@ -145,7 +147,7 @@ def synthetic_heads(
 
 
 def _gather_near_changes(u: np.ndarray, rng: np.random.Generator) -> None:
-    """Moves some of the people [P, IDENTITY_DIM] to where what a number chooses changes."""
+    """Moves some of the people [P, IDENTITY_DIM] close to a discontinuity."""
     places, values = map(np.array, zip(*changes(), strict=True))
     moved = np.flatnonzero(rng.random(len(u)) < _NEAR_A_CHANGE)
     chosen = rng.integers(len(places), size=len(moved))
@@ -153,11 +155,11 @@ def _gather_near_changes(u: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def teach_heads(G: Generator, codes: Codes, steps: int, draws: Draws) -> abc.Iterator[str]:
-    """Draws the lessons on synthetic heads and teaches them, see `teach`; yields a description of
-    the present part, `length(G, steps)` times."""
+    """Draws the lessons on synthetic heads and trains on them, see `teach`; yields a description of
+    the current part, `length(G, steps)` times."""
     people, motions = yield from synthetic_heads(G.device, steps)
     for what, missed in teach(G, codes, people, motions, steps, draws):
-        yield f"{what}, {missed:.0%} to learn"
+        yield f"{what}, {missed:.0%} unexplained"
 
 
 def length(G: Generator, steps: int) -> int:
@@ -173,7 +175,7 @@ def _teach(
     steps: int,
     draws: Draws,
 ) -> abc.Iterator[float]:
-    """Trains fully connected layers until a linear map of their output gives the meaning."""
+    """Trains fully connected layers so that a linear map of their output predicts the meaning."""
     device = lesson.numbers.device
     width = run(lesson.numbers[:2]).shape[1]
     head = nn.Linear(width, lesson.meaning.shape[1], device=device)

@@ -1,9 +1,9 @@
 """Named changes of a synthetic person, and the directions of a generator's codes that make them.
 
-The numbers of people and motions have a known meaning, and the codes are made from these numbers.
-So directions need not be searched for: the mean w of two groups of people who differ in one trait
-alone differ by the direction of that trait, and a direction of the motion code is a row of its
-basis.
+The numbers of people and motions have a known meaning, and the codes are made from them, so
+directions need not be searched for: a trait's direction is the difference between the mean w of two
+groups of people who differ in that trait alone, and a direction of the motion code is a combination
+of rows of its basis.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from training.warmup.known_codes import Codes
 
 Region = Literal["mouth", "jaw", "eyes", "brows", "glasses", "skin", "beard", "hair", "shirt", ""]
 ENDS = (-2.0, 2.0)
-"""Steps at the two ends of what was trained."""
+"""Steps that reach the ends of the trained range."""
 _PEOPLE = 4000
 _FAR = 3.0
 """Standard deviations of a change of shape at both ends."""
@@ -36,14 +36,14 @@ class Meaning:
 
     name: str
     about: str
-    """Description of its two ends."""
+    """A sentence on its two ends."""
     region: Region
-    """Region of the picture where it shows; empty for anywhere."""
+    """Region of the picture that changes; empty for all of it."""
 
 
 @dataclass(frozen=True)
 class Trait(Meaning):
-    """A change of a person by numbers of the identity code."""
+    """A change of a person through numbers of the identity code."""
 
     low: Mapping[str, float] = field(default_factory=dict[str, float])
     """The numbers at one end, by their names in `PLACES`."""
@@ -60,10 +60,10 @@ class Shape(Meaning):
 
 @dataclass(frozen=True)
 class Pose(Meaning):
-    """A change of the face by numbers of a motion, times t."""
+    """A change of the face through numbers of a motion, times t."""
 
     low: Mapping[int, float] = field(default_factory=dict[int, float])
-    """The numbers at one end, by their place in the code; see `expr_weights`."""
+    """The numbers at one end by index; see `expr_weights`."""
     high: Mapping[int, float] = field(default_factory=dict[int, float])
 
 
@@ -193,7 +193,7 @@ def _numbers(meaning: Trait | Shape, end: int) -> Mapping[str, float]:
 
 
 def _mode(head: HeadModel, meaning: Shape) -> np.ndarray:
-    """The unit change of the shape [SHAPE_DIM] that changes the measure most, relative to how far
+    """The unit change of the shape [SHAPE_DIM] that changes the measure most, relative to how much
     it moves the whole face."""
     still = head.identity_vertices(np.zeros(SHAPE_DIM))
     skin = head.skin
@@ -223,7 +223,7 @@ def landmarks(head: HeadModel, u: np.ndarray, camera: Camera) -> np.ndarray:
     Args:
         head: the face model.
         u: the person's numbers [IDENTITY_DIM].
-        camera: that sees them.
+        camera: the camera.
     """
     traits = identity_from_u(u)
     shape = head.identity_vertices(traits.shape, traits.age)

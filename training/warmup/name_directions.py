@@ -1,7 +1,7 @@
 """Writes named directions into the file of a generator that was trained on synthetic heads.
-Each direction of `training.warmup.meanings` is first tried on people. Only those are written that
-change the picture where they should and nowhere else, and that are monotone. The weights stay as
-they are.
+Each direction of `training.warmup.meanings` is first tried on people. Only those that change the
+picture in the intended region and nowhere else, and monotonically, are written. The weights do not
+change.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ _PEOPLE = 8
 _AMOUNTS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 _LEAST_RATIO, _LEAST_CHANGE = 3.0, 0.01
 _SAME_HUE = 0.03
-"""Difference of red, green or blue, as fractions of their sum, up to which a pixel counts as
+"""Largest difference in red, green or blue, as fractions of their sum, at which a pixel counts as
 skin."""
 _SAMPLES = 12
 """Samples along a ray in each pass."""
 _SLACK = 0.03
-"""Fraction of the whole change that a step may go back: at its ends an effect saturates."""
+"""Fraction of the whole change that a step may go back, as effects saturate at the ends."""
 
 
 @dataclass(frozen=True)
 class People:
-    """People on whom directions are tried, each with a motion."""
+    """People to try directions on, each with a motion."""
 
     ws: torch.Tensor
     """[n, num_ws, w_dim]."""
@@ -66,11 +66,11 @@ class People:
 
     @classmethod
     def draw(cls, G: Generator, codes: Codes, head: HeadModel) -> People:
-        """The same people for every generator of these codes."""
+        """The same people for every generator with these codes."""
         rng = np.random.default_rng(8)
         z = rng.standard_normal((_PEOPLE, G.config.z_dim)).astype(np.float32)
         motions = rng.standard_normal((_PEOPLE, G.config.motion_dim)).astype(np.float32)
-        # The mapping normalises z, so a person's numbers are those of the normalised one.
+        # The mapping normalises z, so a person's numbers are those of the normalised code.
         lengths = np.sqrt(np.square(z).mean(axis=1, keepdims=True))
         numbers = z / lengths @ codes.identity.cpu().numpy().T
         marks = np.stack([landmarks(head, u, Camera.orbit()) for u in numbers])
@@ -79,12 +79,12 @@ class People:
 
 @dataclass(frozen=True)
 class Effect:
-    """The effect of a direction on people's pictures, from one end to the other."""
+    """Effect of a direction on pictures of people, from one end to the other."""
 
     inside: float
     """Mean absolute change in its region, 0 to 1."""
     outside: float
-    """Mean absolute change of the rest of the head; NaN if the region is the whole picture."""
+    """Mean absolute change in the rest of the head; NaN if the region is the whole picture."""
     monotone: int
     """Number of people whose pictures change monotonically from one end to the other."""
 

@@ -1,9 +1,9 @@
-"""Optimisation of weight matrices as matrices, for the supervised warm-up.
+"""Muon for the weight matrices of the supervised warm-up.
 
 Muon (Jordan et al., 2024) steps along the orthogonal matrix nearest to the gradient's running mean,
-so that directions affected by few samples, such as those of single traits, advance as far as those
-affected by all of them. Adam learns the former late. Its products take about a quarter of an
-update's time.
+so directions that few samples affect, such as single traits, advance as far as those that all
+samples affect; Adam learns the former late. The matrix products take about a quarter of an update's
+time.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch import Tensor, nn
 _HIDDEN = re.compile(
     r"(backbone\.mapping\.|(backbone|superresolution)\..*(conv\d?|affine|motion_time_fuser)\b).*weight"
 )
-"""Weights that do not directly make planes or pictures, unlike torgb's: those are trained by
+"""Weights other than those of torgb layers, which make planes and pictures and are trained by
 Adam."""
 
 
 def hidden_weights(G: nn.Module) -> dict[str, nn.Parameter]:
-    """Matrices and convolutions between a generator's codes and its last features, by name."""
+    """Weights of the layers between a generator's codes and its last features, by name."""
     return {
         name: parameter
         for name, parameter in G.named_parameters()
@@ -30,10 +30,10 @@ def hidden_weights(G: nn.Module) -> dict[str, nn.Parameter]:
 
 
 class Matrices(nn.Module):
-    """Parameters [O, ...] as matrices [O, I] that share their memory: all that Muon takes.
+    """Parameters [O, ...] as matrices [O, I] that share their memory, as Muon takes only matrices.
 
     Args:
-        parameters: at least two-dimensional; they must stay where they are from now on.
+        parameters: at least two-dimensional; their memory must not be replaced afterwards.
     """
 
     def __init__(self, parameters: list[nn.Parameter]) -> None:
@@ -42,14 +42,14 @@ class Matrices(nn.Module):
         self.views = nn.ParameterList([nn.Parameter(p.detach().flatten(1)) for p in parameters])
 
     def take_gradients(self) -> None:
-        """Gives each matrix its parameter's gradient, if it has one."""
+        """Copies each parameter's gradient, if any, to its matrix."""
         for view, whole in zip(self.views, self._whole, strict=True):
             gradient: Tensor | None = whole.grad
             view.grad = None if gradient is None else gradient.flatten(1)
 
 
 def muon(matrices: Matrices, factors: list[float]) -> torch.optim.Muon:
-    """Muon whose steps are about as large as Adam's, with a factor for each matrix's rate."""
+    """Muon with steps about as large as Adam's, and a factor on each matrix's learning rate."""
     groups = [
         {"params": [view], "factor": factor}
         for view, factor in zip(matrices.views, factors, strict=True)

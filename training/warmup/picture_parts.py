@@ -1,4 +1,4 @@
-"""Square parts of pictures, on which the warm-up's second stage trains the super-resolution."""
+"""Square crops of pictures, on which the warm-up's second stage trains the super-resolution."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ from training.train.step import Draws
 from training.warmup.warmup_losses import WarmupLossConfig, interest
 
 _MARGIN = 4
-"""Raw pixels around those it enlarges that the super-resolution's output depends on."""
+"""Radius of the super-resolution's receptive field beyond the pixels that it enlarges, raw
+pixels."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A square part of each of n raw pictures, and of the final ones made from them."""
+    """A square crop of each of n raw pictures, and of the final ones made from them."""
 
     corner: Tensor
-    """Row and column of its first pixel, int64 [n, 2]."""
+    """Row and column of the first pixel, int64 [n, 2]."""
     side: int
-    """Side of the part in pixels of the raw picture."""
+    """Side of the crop in raw pixels."""
     whole: int
-    """Side of the raw picture."""
+    """Side of the raw picture, pixels."""
 
     @classmethod
     def draw(cls, images: Tensor, whole: int, config: WarmupLossConfig, draws: Draws) -> Parts:
-        """Parts of n clips, some of them centred where its two frames differ.
+        """Random crops for n clips, some of them centred where the clip's two frames differ.
 
         Args:
-            images: both frames of each, uint8 [2n, 3, H, W].
+            images: both frames of each clip, uint8 [2n, 3, H, W].
             whole: side of the raw pictures.
-            config: how large they are, and how many are placed where something moves.
-            draws: random draws of the places.
+            config: size of the crops, and fraction of them to centre on motion.
+            draws: random numbers.
         """
         side, device = min(config.part, whole), images.device
         small = F.interpolate(images.float() / 127.5 - 1, (whole, whole), mode="area")
@@ -49,30 +50,31 @@ class Parts:
         return cls(corner.clamp(0, whole - side), side, whole)
 
     def of_frames(self, frames: int) -> Parts:
-        """The same parts for each of a clip's frames, those of a clip side by side."""
+        """The crops repeated for each frame of a clip, clip by clip."""
         return replace(self, corner=self.corner.repeat_interleave(frames, dim=0))
 
     def pixels(self, scale: int = 1) -> Tensor:
-        """Indices into pictures `scale` times as large as the raw one, rows first, int64
+        """Row-major pixel indices in pictures `scale` times as large as the raw one, int64
         [n, (scale * side) ** 2]."""
         steps = torch.arange(scale * self.side, device=self.corner.device)
         rows, columns = (scale * self.corner[:, k, None] + steps for k in (0, 1))
         return (rows[:, :, None] * (scale * self.whole) + columns[:, None, :]).flatten(1)
 
     def cut(self, pictures: Tensor) -> Tensor:
-        """The parts of pictures [n, C, k * whole, k * whole]: [n, C, k * side, k * side]."""
+        """Crops pictures [n, C, k * whole, k * whole] to [n, C, k * side, k * side]."""
         scale = pictures.shape[-1] // self.whole
         index = self.pixels(scale)[:, None].expand(-1, pictures.shape[1], -1)
         return pictures.flatten(2).gather(2, index).unflatten(2, (scale * self.side, -1))
 
     @property
     def margin(self) -> int:
-        """Raw pixels along a cut whose final pixels differ from those of the whole picture."""
+        """Raw pixels from the edge within which final pixels differ from those of the whole
+        picture."""
         return min(_MARGIN, (self.side - 1) // 2)
 
     def inside(self, scale: int) -> Tensor:
-        """1 where a part of a final picture equals the whole picture's, 0 near the cuts: float32
-        [n, 1, scale * side, scale * side]."""
+        """1 where a crop's final picture equals that of the whole picture, 0 near the crop's edges,
+        float32 [n, 1, scale * side, scale * side]."""
         steps = torch.arange(self.side, device=self.corner.device)
         margin = self.margin
         at_start, at_end = self.corner == 0, self.corner + self.side == self.whole  # [n, 2]
@@ -85,9 +87,9 @@ class Parts:
 def render_parts(
     G: Generator, planes: Tensor, ws: Tensor, c: Tensor, parts: Parts
 ) -> tuple[Tensor, Tensor]:
-    """Feature pictures [n, C, side, side] and raw pictures [n, 3, side, side] of parts; the other
-    arguments as in `Generator.render`, one of each for a part. Samples lie where they do when a
-    picture is shown, so that a clip's frames differ by its motion alone."""
+    """Feature pictures [n, C, side, side] and raw pictures [n, 3, side, side] of crops. The other
+    arguments are as in `Generator.render`, one for each crop. Samples along rays are not jittered,
+    so that a clip's frames differ only by motion."""
     options = G.config.rendering
     origins, directions = rays(c, parts.whole)
     directions = directions.gather(1, parts.pixels()[..., None].expand(-1, -1, 3))

@@ -1,8 +1,8 @@
-"""The input that a frozen generator gives its super-resolution, stored on disk clip by clip.
+"""Caches a frozen generator's input to its super-resolution on disk, clip by clip.
 
-A clip's file holds the raw features of its first and last frame, and of the last one seen from a
-slightly turned camera, with the position of each of its pixels in that view; and the true pictures
-of the two frames.
+A clip's file holds the raw features of its first and last frame, and of the last one from a
+slightly rotated camera, with the displacement of each pixel between these two views; and the true
+pictures of the two frames.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class RawClips:
     """Features [n, 3, C, h, w]: of the first frame, of the last, and of the last from the turned
     camera."""
     places: Tensor
-    """For the last frame [n, 3, h, w]: how much further right and down the turned camera sees a
-    pixel, as fractions of the picture, and whether it sees it, 0 or 1."""
+    """For each pixel of the last frame [n, 3, h, w]: its displacement (right, down) in the rotated
+    camera, as fractions of the picture, and whether it is visible there, 0 or 1."""
     images: Tensor
     """True pictures of the first and the last frame, uint8 [n, 2, 3, H, W]."""
     w: Tensor
@@ -54,12 +54,12 @@ class RawPictures:
     """The files of one generator and data set.
 
     Args:
-        G: the generator; its super-resolution has no part in this.
-        codes: how the data set's numbers become its codes.
+        G: the generator; its super-resolution is not used.
+        codes: the bases of its codes.
         source: the data set.
-        count: clips that are used, at most.
-        turn: of the turned camera, degrees.
-        folder: where the files go, in a folder of their own for each generator and turn.
+        count: maximum number of clips to use.
+        turn: angle of the rotated camera, degrees.
+        folder: where to put the files, in a subfolder for each generator and angle.
 
     Raises:
         DatasetError: when the data set does not describe its people by numbers.
@@ -77,7 +77,7 @@ class RawPictures:
             raise DatasetError(f"{source.path} holds no clips of {self.side} px or more.")
 
     def make(self) -> Iterator[int]:
-        """Makes the files that are missing; yields how many are there, after each few.
+        """Makes missing files; yields the number of files after every few.
 
         Raises:
             DatasetError: when a clip cannot be used.
@@ -169,7 +169,7 @@ class RawPictures:
 
 
 def turned(numbers: np.ndarray, degrees: float, seed: int) -> np.ndarray:
-    """A camera [25] carried round the world's origin by an angle, in a direction that depends on
+    """A camera [25] rotated around the world's origin by an angle, in a direction that depends on
     the seed; float32 [25]."""
     camera = Camera.from_numbers(numbers)
     towards = math.tau * np.random.default_rng(seed).random()
@@ -186,7 +186,7 @@ def turned(numbers: np.ndarray, degrees: float, seed: int) -> np.ndarray:
 
 
 def _places(target: View, source: View) -> Tensor:
-    """The positions of a view's pixels in another one: see `RawClips.places`."""
+    """The displacement of a view's pixels in another one: see `RawClips.places`."""
     height, width = target.depth.shape[2:]
     places, _ = project(back_project(target.depth, target.cameras), source.cameras)
     rows = (torch.arange(height, device=places.device) + 0.5) / height

@@ -5,18 +5,18 @@ Examples:
     python -m training.warmup.sharpen --data heads.zip --out runs/sharp \
         --start-from runs/warm/generator.safetensors
 
-Details that no code determines, such as strands of hair, are blurred by a regression. Here a patch
+Regression blurs details that no code determines, such as strands of hair. Here a patch
 discriminator restores them, together with the warm-up's picture losses. Only the super-resolution
 is trained, so its input is rendered once and stored in the run's folder. A run can be stopped at
-any moment and continued with --resume.
+any time and resumed with --resume.
 
-A short trial on the bundled model (409 clips, 700 of the 8,000 updates, on two busy cores; without
-the loss of detail) took the detail of 48 unseen people from 58 to 68 % of the data's, for 0.3 dB of
-PSNR and 2.5 points less of the explained change. Contours, eyes and mouths were crisper, but hair
-on white got thin dark outlines and a faint halo, and of eight people the warping error
-(`training.metrics`, warp_visible) rose 1.05 times and the flicker of two 1.27 times, so the bundled
-model is not from it. Weights between the old ones and these flicker less for what they show: at
-40 % of the way detail was 63 %, PSNR 0.08 dB lower, and the flicker of two people 1.07 times.
+In a short trial on the bundled model (409 clips, 700 of the 8,000 updates, without the detail
+loss), detail on 48 unseen people rose from 58 to 68 % of the data's, while PSNR fell by 0.3 dB and
+the explained change by 2.5 points. Contours, eyes and mouths were crisper, but hair on white got
+thin dark outlines and a faint halo, the warping error (`training.metrics`, warp_visible, eight
+people) rose by 5 % and flicker (two people) by 27 %, so the bundled model does not use it.
+Interpolating the weights gives a better trade-off: at 40 %, detail was 63 %, PSNR 0.08 dB lower and
+flicker 7 % higher.
 """
 
 from __future__ import annotations
@@ -61,56 +61,56 @@ class SharpenConfig:
     """One run that sharpens a super-resolution."""
 
     data: str
-    """Data set with identity and motion, such as `training.synthetic` makes; it needs no depth."""
+    """Data set with identity and motion, as made by `training.synthetic`; depth is not needed."""
     start_from: str
-    """The generator, as `training.warmup` writes it."""
+    """The generator, as saved by `training.warmup`."""
     out: str = "runs/sharp"
     """Folder of the run."""
     resume: bool = False
     """Continue from the newest state in the folder."""
     clips: int = 4000
-    """Clips of the data set that are used; their raw pictures take 1.3 MB each."""
+    """Number of clips to use; their raw pictures take 1.3 MB each."""
     turn: float = 4.0
-    """Degrees between the two cameras that should see the same."""
+    """Angle between the two cameras whose pictures should agree, degrees."""
     updates: int = 8000
     """Updates in all."""
     batch: int = 2
-    """Clips an update, two frames of each and a second view."""
+    """Clips per update, two frames of each and a second view."""
     lr: float = 1.5e-3
-    """Learning rate of the super-resolution; it falls on a cosine from half of the run."""
+    """Learning rate of the super-resolution; cosine decay in the second half of the run."""
     discriminator_lr: float = 8e-4
     """Learning rate of the discriminator."""
     adversarial: float = 0.1
     """Weight of the discriminator's loss."""
     detail: float = 1.0
-    """Weight of the difference in how much detail there is around a place. Unlike the
-    discriminator it tells where detail is missing, and where outlines are too strong."""
+    """Weight of the difference in local detail. Unlike the discriminator, it indicates where detail
+    is missing and where outlines are too strong."""
     view: float = 1.0
-    """Weight of the difference between two views of one moment."""
+    """Weight of the difference between two views at the same time."""
     view_every: int = 2
-    """Updates from one evaluation of that difference to the next."""
+    """Updates between evaluations of that difference."""
     r1: float = 0.3
     """Weight of R1 (gamma)."""
     r1_every: int = 8
-    """Updates from one R1 to the next."""
+    """Updates between R1 steps."""
     ema: float = 0.997
-    """Share that the averaged super-resolution keeps at each update."""
+    """Decay of the moving average of the super-resolution."""
     seed: int = 0
-    """Seed of every draw."""
+    """Seed of every random draw."""
     precision: AmpPrecision = "float32"
     """Number format of the convolutions."""
     compile: bool = False
-    """Compile the networks with torch.compile. Needs a C++ compiler."""
+    """Compile the networks with torch.compile, which needs a C++ compiler."""
     device: str = "auto"
-    """auto is the GPU, or the CPU without one."""
+    """Where to train; auto is the GPU, or the CPU if there is none."""
     log_every: int = 20
-    """Updates from one log entry to the next."""
+    """Updates between log entries."""
     save_every: int = 250
-    """Updates from one saved state to the next."""
+    """Updates between saved states."""
     keep: int = 2
-    """Newest states that are kept."""
+    """Number of states to keep, the newest ones."""
     stop_after: int | None = None
-    """Updates after which this session stops, saved and resumable."""
+    """Updates after which this session stops; it can be resumed."""
     loss: WarmupLossConfig = field(
         default_factory=lambda: WarmupLossConfig(part=40, part_moving=0.3)
     )
@@ -124,8 +124,8 @@ class PatchDiscriminator(nn.Module):
     """Judges the detail in patches of pictures, after pix2pix (Isola et al., 2017, arXiv
     1611.07004).
 
-    It sees only a picture's difference from its means over 5 x 5 pixels: the rest is covered by the
-    losses that know the truth, and learning to ignore it would take ten times as many updates.
+    It sees only the difference between a picture and its average over 5 x 5 pixels: the supervised
+    losses cover the rest, which it would take ten times as many updates to learn to ignore.
     """
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class PatchDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers, last)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [N, 3, H, W] -> logits [N, h, w], of patches of 78 pixels every 16."""
+        """x [N, 3, H, W] -> logits [N, h, w], for patches of 78 pixels at a stride of 16."""
         return self.layers(4 * _detail(x))[:, 0]
 
 
@@ -150,13 +150,13 @@ class Sharpening(TrainingRun):
 
     Args:
         config: its settings.
-        here: the device; the run is for one process.
+        here: provides the device; the run is for one process.
         folder: folder for the states.
 
     Raises:
         DatasetError: when the data cannot be used.
         CheckpointError: when the generator cannot be read.
-        ValueError: when it cannot be sharpened on these data.
+        ValueError: when it cannot be trained on these data.
     """
 
     def __init__(self, config: SharpenConfig, here: World, folder: RunFolder) -> None:
@@ -175,8 +175,8 @@ class Sharpening(TrainingRun):
         self.codes = Codes.draw(len(notes.identity), len(notes.motion), self.G)
         if not self.codes.are_read_by(self.G):
             raise ValueError(
-                f"{config.start_from} was not trained by training.warmup on such data, so which of "
-                "its pictures belong to these people is not known."
+                f"{config.start_from} was not trained by training.warmup on such data, so its "
+                "codes of these people are not known."
             )
         self.codes.save(folder.path / "codes.safetensors")
         self.raw = RawPictures(
@@ -202,7 +202,7 @@ class Sharpening(TrainingRun):
         return self.config.updates
 
     def prepare(self) -> bool:
-        """Makes the raw pictures that are missing, with a progress bar.
+        """Makes missing raw pictures, with a progress bar.
 
         Raises:
             RunError: when they cannot be written.
@@ -275,7 +275,7 @@ class Sharpening(TrainingRun):
         return {name: value.detach() for name, value in found.items()}
 
     def _enlarged(self, clips: RawClips, parts: Parts, views: slice) -> Tensor:
-        """Final pictures of parts of some views, float32 [n * views, 3, H, W]."""
+        """Final pictures of crops of some views, float32 [n * views, 3, H, W]."""
         features = parts.cut(clips.features[:, views].flatten(0, 1))
         w = clips.w.repeat_interleave(len(features) // len(clips.w), dim=0)
         with torch.no_grad():
@@ -288,10 +288,11 @@ class Sharpening(TrainingRun):
             return self.D(pictures).float()
 
     def _view_error(self, clips: RawClips, parts: Parts, image: Tensor, inside: Tensor) -> Tensor:
-        """Difference of the last frame's parts [n, 3, H, W] and what the turned camera sees."""
+        """Difference between crops of the last frame [n, 3, H, W] and the rotated camera's
+        picture."""
         there, grid, seen = facing(clips.places, parts, self.scale)
         other = self._enlarged(clips, there, slice(2, 3))
-        # Bicubic: a softer lookup would favour softer pictures.
+        # Bicubic, as smoother interpolation would favour smoother pictures.
         carried = F.grid_sample(other, grid, mode="bicubic", align_corners=False)
         known = F.grid_sample(there.inside(self.scale), grid, align_corners=False) > 0.99
         counts = inside * seen * known
@@ -307,8 +308,8 @@ class Sharpening(TrainingRun):
 
 
 def _detail_error(image: Tensor, target: Tensor, inside: Tensor) -> Tensor:
-    """Difference of the mean detail of brightness around each place, of pictures [n, 3, H, W] where
-    `inside` [n, 1, H, W] is 1."""
+    """Difference in local detail between pictures [n, 3, H, W], where `inside` [n, 1, H, W] is
+    1."""
 
     def around(x: Tensor) -> Tensor:
         gray = x.mean(dim=1, keepdim=True)
@@ -318,21 +319,21 @@ def _detail_error(image: Tensor, target: Tensor, inside: Tensor) -> Tensor:
 
 
 def _detail(x: Tensor) -> Tensor:
-    """What pictures have beyond their means over 5 x 5 pixels."""
+    """Difference between pictures and their averages over 5 x 5 pixels."""
     return x - F.avg_pool2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), 5, stride=1)
 
 
 def facing(places: Tensor, parts: Parts, scale: int) -> tuple[Parts, Tensor, Tensor]:
-    """Where another view shows the same as parts of this one.
+    """Crops of another view that show the same as crops of this one.
 
     Args:
         places: see `RawClips.places`, [n, 3, h, w].
-        parts: n parts of this view.
-        scale: of the final pictures to the raw ones.
+        parts: n crops of this view.
+        scale: of the final pictures relative to the raw ones.
 
     Returns:
-        the other view's parts; for the pixels of the final ones where they lie in those, -1 to 1
-        across [n, H, W, 2]; and whether they are seen there, float32 [n, 1, H, W].
+        the other view's crops; a grid that samples them for each pixel of this view's final crops,
+        -1 to 1 [n, H, W, 2]; and whether the pixels are visible there, float32 [n, 1, H, W].
     """
     cut = parts.cut(places)
     offset, seen = cut[:, :2], cut[:, 2:]
@@ -351,7 +352,7 @@ def facing(places: Tensor, parts: Parts, scale: int) -> tuple[Parts, Tensor, Ten
 
 
 def train(config: SharpenConfig, here: World) -> None:
-    """One session of a run, with a progress bar and logs.
+    """Trains for one session of a run, with a progress bar and logs.
 
     Raises:
         RunError: when the run's folder cannot be used.
@@ -363,7 +364,8 @@ def train(config: SharpenConfig, here: World) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Trains as the command line says; the exit status is 1 if the user must fix something."""
+    """Trains as the command line says; the exit status is 1 if there is something that the user
+    must fix."""
     defaults, prog = SharpenConfig(data="", start_from=""), "python -m training.warmup.sharpen"
     return command(defaults, arguments, train, prog, __doc__)
 

@@ -1,12 +1,12 @@
-"""Supervised warm-up: a small, good model in little time, on data whose people are known.
+"""Supervised warm-up: trains a small, good model in little time, on data whose people are known.
 
 Examples:
     python -m training.synthetic heads.zip --model ICT --people 5000 --still --shared-cameras
     python -m training.warmup --data heads.zip --out runs/warm
     python -m training.train demo --data heads.zip --start-from runs/warm/generator.safetensors
 
-First the volume renderer learns from random rays, then the super-resolution with it from parts of
-pictures. A run can be stopped at any moment and continued with --resume.
+First the volume renderer is trained on random rays, then together with the super-resolution on
+crops of pictures. A run can be stopped at any time and resumed with --resume.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from training.warmup.warmup_losses import Targets, WarmupLossConfig, picture_los
 log = logging.getLogger(__name__)
 
 _AVERAGED = 4096
-"""People whose mean is the average person."""
+"""Number of people over whom w is averaged."""
 _READS_MOTION = re.compile(r"motion_time_fuser\.(affine|motion_mlp)\b")
 
 
@@ -54,57 +54,57 @@ class WarmupConfig:
     """One supervised warm-up."""
 
     data: str
-    """Data set with identity, motion, depth and mask, such as `training.synthetic` makes."""
+    """Data set with identity, motion, depth and mask, as made by `training.synthetic`."""
     out: str = "runs/warmup"
     """Folder of the run."""
     resume: bool = False
     """Continue from the newest state in the folder."""
     start_from: str = ""
-    """Checkpoint whose weights begin the generator, such as another run's generator.safetensors;
-    its codes are taken to be known, so that nothing is taught."""
+    """Checkpoint from which to initialise the generator, such as another run's
+    generator.safetensors. It is assumed to read the codes, so there are no lessons."""
     held_out: str = ""
-    """Data set of other people to measure on; empty for none."""
+    """Data set of other people, to measure on; empty for none."""
     updates: int = 12_000
     """Updates on rays."""
     superresolution_updates: int = 6_000
-    """Updates after them, on rays and parts of final pictures."""
+    """Further updates on rays and crops of final pictures."""
     batch: int = 4
-    """Clips an update, two frames of each."""
+    """Clips per update, two frames of each."""
     lr: float = 4e-3
-    """Learning rate of Adam; from 30 % of the run it falls on a cosine, and that of the
-    super-resolution from 30 % of its stage."""
+    """Learning rate of Adam; cosine decay after 30 % of the run, or of its stage for the
+    super-resolution."""
     matrix_lr: float = 3.5
-    """Factor on the learning rate of the backbone's weight matrices, which Muon trains."""
+    """Factor on the learning rate of the backbone's weight matrices, which are trained by Muon."""
     density_lr: float = 4.0
     """Factor on the learning rate of the decoder, whose density spans tens of units."""
     mapping_lr: float = 100.0
     """Factor on the learning rate of the mapping, whose weights are stored 100 times as large."""
     teach: int = 4000
-    """Steps in which the layers that read the codes first learn what these mean, see
-    `training.warmup.lessons`; 0 for data that `training.synthetic` did not make."""
+    """Steps of pretraining the layers that read the codes, see `training.warmup.lessons`; 0 for
+    data not made by `training.synthetic`."""
     taught_lr: float = 0.2
-    """Further factor on the learning rate of those layers, where they were taught."""
+    """Further factor on the learning rate of those layers if they were pretrained."""
     ema: float = 0.9985
-    """Share that the averaged generator keeps at each update."""
+    """Decay of the generator's moving average."""
     seed: int = 0
-    """Seed of the weights and of every draw."""
+    """Seed of the weights and of every random draw."""
     precision: AmpPrecision = "float32"
     """Number format of the convolutions."""
     compile: bool = False
-    """Compile the networks with torch.compile: with bfloat16 more than twice as fast on a CPU that
-    has it. Needs a C++ compiler."""
+    """Compile the networks with torch.compile, which needs a C++ compiler: with bfloat16, more than
+    twice as fast on a CPU that supports it."""
     device: str = "auto"
-    """auto is the GPU, or the CPU without one."""
+    """Where to train; auto is the GPU, or the CPU if there is none."""
     workers: int = 1
-    """Processes that read data."""
+    """Number of data-loading processes."""
     log_every: int = 20
-    """Updates from one log entry to the next."""
+    """Updates between log entries."""
     save_every: int = 500
-    """Updates from one saved state to the next."""
+    """Updates between saved states."""
     keep: int = 2
-    """Newest states that are kept."""
+    """Number of states to keep, the newest ones."""
     stop_after: int | None = None
-    """Updates after which this session stops, saved and resumable."""
+    """Updates after which this session stops; it can be resumed."""
     loss: WarmupLossConfig = field(default_factory=WarmupLossConfig)
     generator: GeneratorConfig = PRESETS["demo"].generator
 
@@ -127,7 +127,7 @@ class Warmup(TrainingRun):
 
     Args:
         config: its settings.
-        here: the device; the warm-up is for one process.
+        here: provides the device; the warm-up is for one process.
         folder: folder for the states.
 
     Raises:
@@ -185,8 +185,7 @@ class Warmup(TrainingRun):
         super().__init__(config, here, folder, state)
 
     def _groups(self, hidden: Collection[str]) -> list[dict]:
-        """The parameters trained by Adam: all but the hidden weights, grouped by what determines
-        their learning rate."""
+        """The parameters trained by Adam: all but the hidden weights, grouped by learning rate."""
         groups: defaultdict[tuple[float, bool], list[nn.Parameter]] = defaultdict(list)
         for name, parameter in self.G.named_parameters():
             if name not in hidden:
@@ -197,7 +196,7 @@ class Warmup(TrainingRun):
         ]
 
     def _factor(self, name: str) -> float:
-        """On the learning rate of a parameter."""
+        """Factor on the learning rate of a parameter."""
         config = self.config
         if name.startswith("decoder."):
             return config.density_lr
@@ -211,8 +210,8 @@ class Warmup(TrainingRun):
         return self.config.total
 
     def prepare(self) -> bool:
-        """Teaches a new run's layers that read the codes what these mean, with a progress bar. If
-        it is interrupted, the run starts over."""
+        """Pretrains the layers that read the codes in a new run, with a progress bar. If it is
+        interrupted, the run starts over."""
         steps = self.config.teach
         if self.state.update or not steps or self.config.start_from:
             return True
@@ -252,15 +251,15 @@ class Warmup(TrainingRun):
         return {name: value.item() for name, value in losses.items()}
 
     def _rate(self, number: int, enlarges: bool) -> float:
-        """Learning rate of the super-resolution or of the rest: a short rise, flat to 30 % of the
-        time it trains, then a cosine to 2 %."""
+        """Learning rate of the super-resolution or of the rest: a short linear warm-up, constant up
+        to 30 % of its training, then cosine decay to 2 %."""
         done, length = self._done(number, enlarges)
         share = done / max(length, 1)
         fall = 0.5 * (1 + math.cos(math.pi * max(share - 0.3, 0) / 0.7))
         return self.config.lr * min(1.0, (done + 1) / 150) * (0.02 + 0.98 * fall)
 
     def _done(self, number: int, enlarges: bool) -> tuple[int, int]:
-        """Updates done, and all updates, of those that train the super-resolution or the rest."""
+        """Updates done and total updates that train the super-resolution, or the rest."""
         begin = self.config.updates if enlarges else 0
         return max(number - begin, 0), self.config.total - begin
 
@@ -275,7 +274,7 @@ class Warmup(TrainingRun):
 
     @torch.no_grad()
     def _average_w(self) -> None:
-        """Finds the average person, which truncation pulls towards."""
+        """Computes the average person, towards which truncation pulls."""
         z = Draws((self.config.seed,), self.world.device).normal(_AVERAGED, self.G_ema.config.z_dim)
         self.G_ema.backbone.mapping.w_avg.copy_(self.G_ema.mapping(z)[:, 0].mean(dim=0))
 
@@ -293,7 +292,7 @@ class Warmup(TrainingRun):
         return ws, planes.float(), batch.cameras.flatten(0, 1)
 
     def _losses(self, batch: Batch, draws: Draws, pictures: bool) -> dict[str, Tensor]:
-        """Losses of random rays and, if wanted, of a part of final pictures."""
+        """Losses of random rays and, on request, of crops of final pictures."""
         config = self.config.loss
         targets = Targets.draw(batch, config, draws)
         ws, planes, c = self.scene(batch, draws)
@@ -303,7 +302,7 @@ class Warmup(TrainingRun):
             return losses
         assert self.G.superresolution is not None
         whole = self.config.generator.rendering.raw_resolution
-        # Both frames of every other clip: the distance of their movement is what is hard to learn.
+        # Both frames of every other clip, as the extent of motion is hard to learn.
         own = torch.arange(len(c), device=c.device).unflatten(0, (-1, 2))
         own = own[self.state.update % min(2, len(own)) :: 2].flatten()
         images = batch.images.flatten(0, 1)[own]
@@ -328,7 +327,7 @@ def _enlarges(name: str) -> bool:
 
 
 def train(config: WarmupConfig, here: World) -> None:
-    """One session of a run, with a progress bar and logs.
+    """Trains for one session of a run, with a progress bar and logs.
 
     Raises:
         RunError: when the run's folder cannot be used.
@@ -356,6 +355,7 @@ def train(config: WarmupConfig, here: World) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Trains as the command line says; the exit status is 1 if the user must fix something."""
+    """Trains as the command line says; the exit status is 1 if there is something that the user
+    must fix."""
     prog = "python -m training.warmup"
     return command(WarmupConfig(data=""), arguments, train, prog, __doc__)

@@ -1,7 +1,7 @@
 """Losses of the supervised warm-up, on data sets that describe their people and motions by numbers.
 
-A frame's person, motion, camera, colours, depth and outline are known, so the generator can be
-fitted to random rays of full-resolution pictures without a discriminator.
+As a frame's person, motion, camera, colours, depth and mask are known, the generator is fitted to
+random rays of full-resolution pictures without a discriminator.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from training.train.step import Draws
 
 _OPAQUE = 0.99
 _FAR_STEPS, _NEAR_STEPS = 8, 10
-"""Samples along a ray: over its whole range, and around the known surface."""
+"""Samples along a ray over its whole range, and around the known surface."""
 _CLEAR_CHANGE = 0.1
-"""Difference of two colours, in -1..1, that counts as half a change."""
+"""Difference of two colours, in -1..1, at which the weight of motion reaches half its maximum."""
 
 
 @dataclass(frozen=True)
@@ -31,46 +31,46 @@ class WarmupLossConfig:
     """Weights of the warm-up's losses; these worked on synthetic heads."""
 
     l2: float = 2.0
-    """Squared colour error beside the absolute one."""
+    """Squared colour error, in addition to the absolute one."""
     opacity: float = 0.5
-    """Cross-entropy of opacity and mask."""
+    """Cross-entropy between opacity and mask."""
     depth: float = 3.0
-    """Difference of depths where the head is opaque."""
+    """Depth error where the head is opaque."""
     occupancy: float = 0.3
-    """Density in free space, and its lack just below the surface."""
+    """Density in free space, and missing density just below the surface."""
     change: float = 0.9
-    """Error of the change between a clip's two frames: without it faces hardly move."""
+    """Error of the change between a clip's two frames, without which faces hardly move."""
     change_squared: float = 15.0
     """Square of that error. The absolute error alone is minimised by the median of the possible
-    changes, which is no change at all where a thin edge moves."""
+    changes, which is zero where a thin edge moves."""
     rays: int = 512
-    """Rays of a frame."""
+    """Rays per frame."""
     detail: float = 0.2
-    """Share of the rays that go where pictures have detail: outlines, eyes, hair."""
+    """Fraction of the rays placed at detail: outlines, eyes, hair."""
     moving: float = 0.3
-    """Share of the rays that go where a clip's two frames differ: eyes and mouth."""
+    """Fraction of the rays placed where a clip's two frames differ: eyes and mouth."""
     moving_weight: float = 4.0
-    """Weight of the latter rays' colours."""
+    """Weight of the colours of the latter."""
     picture: float = 1.0
     """Error of the final picture and of its edges, in the second stage."""
     picture_squared: float = 4.0
     """Square of that error."""
     picture_moving: float = 4.0
-    """Further weight of all three where a clip's two frames differ."""
+    """Additional weight of these errors where a clip's two frames differ."""
     picture_change: float = 16.0
     """Squared error of the change between a clip's two final pictures."""
     part: int = 40
-    """Side of the part of the raw picture that becomes a final picture there, pixels."""
+    """Side of the crop of the raw picture that is super-resolved there, pixels."""
     part_moving: float = 0.7
-    """Share of those parts that are centred where a clip's two frames differ."""
+    """Fraction of these crops centred where a clip's two frames differ."""
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What is known of R rays in each of M = 2n frames."""
+    """Ground truth for R rays in each of M = 2n frames."""
 
     pixels: Tensor
-    """Index into the picture, rows first, int64 [M, R]; the same for both frames of a clip."""
+    """Row-major pixel indices, int64 [M, R]; the same for both frames of a clip."""
     weight: Tensor
     """Weight of the colour losses [M, R]."""
     color: Tensor
@@ -78,7 +78,7 @@ class Targets:
     mask: Tensor
     """Opacity [M, R] in 0..1."""
     depth: Tensor
-    """Distance along the ray [M, R], world units; meaningless where nothing is opaque."""
+    """Distance along the ray [M, R], world units; undefined where nothing is opaque."""
 
     @classmethod
     def draw(cls, batch: Batch, config: WarmupLossConfig, draws: Draws) -> Targets:
@@ -114,8 +114,8 @@ class Targets:
 
 
 def interest(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Where edges are, and where a clip's two frames differ, in n clips' frames [2n, 3, H, W]:
-    [n, H * W] each, positive."""
+    """Strength of edges, and of differences between a clip's two frames, for n clips' frames
+    [2n, 3, H, W]: [n, H * W] each, positive."""
     light = images.mean(dim=1)  # [M, H, W]
     across = F.pad((light[:, :, 1:] - light[:, :, :-1]).abs(), (0, 1))
     down = F.pad((light[:, 1:] - light[:, :-1]).abs(), (0, 0, 0, 1))
@@ -128,10 +128,10 @@ def interest(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _guided_depths(targets: Targets, options: RenderingConfig, draws: Draws) -> Tensor:
-    """Depths of samples [M, R, S], rising: over the whole ray, and close to the known surface.
+    """Sample depths [M, R, S], ascending: over the whole ray, and close to the known surface.
 
-    Both frames of a clip use the same draws: otherwise their colours would differ by sampling
-    noise, which would dominate the loss of the change.
+    Both frames of a clip use the same random numbers, as sampling noise would otherwise dominate
+    the loss of the change between them.
     """
     start, end = options.ray_start, options.ray_end
     device = targets.depth.device
@@ -143,7 +143,7 @@ def _guided_depths(targets: Targets, options: RenderingConfig, draws: Draws) -> 
         return found.repeat_interleave(2, dim=0)
 
     def steps(count: int) -> Tensor:
-        """Jittered even steps 0..1 [M, R, count]."""
+        """Jittered, evenly spaced fractions 0..1 [M, R, count]."""
         return (torch.arange(count, device=device) + uniform(count)) / count
 
     width = 0.07 * (0.25 + 1.5 * uniform(1))
@@ -164,7 +164,7 @@ def ray_losses(
     config: WarmupLossConfig,
     draws: Draws,
 ) -> dict[str, Tensor]:
-    """Losses of the volume renderer on known rays, weighted.
+    """Weighted losses of the volume renderer on rays with known results.
 
     Args:
         G: the generator.
@@ -172,9 +172,9 @@ def ray_losses(
         ws: [M, num_ws, w_dim].
         c: cameras [M, 25].
         side: of the pictures that the rays were drawn from, pixels.
-        targets: what is known.
+        targets: ground truth.
         config: weights.
-        draws: of the samples along the rays.
+        draws: random numbers for the samples along the rays.
     """
     options = G.config.rendering
     origins, directions = rays(c, side)
@@ -205,16 +205,16 @@ def ray_losses(
 
 
 def _mask_error(opacity: Tensor, mask: Tensor) -> Tensor:
-    """Cross-entropy: unlike a difference it still has a gradient where a ray is nearly empty; there
-    the density has hardly any slope, and would otherwise never recover."""
+    """Cross-entropy: unlike a difference, its gradient does not vanish where a ray is nearly empty,
+    where density has hardly any slope and would otherwise never recover."""
     opacity = opacity.clamp(1e-4, 1 - 1e-4)
-    # Written out, because torch's own raises an error for a NaN, which a diverged run meets.
+    # Written out, as torch's own function raises an error for NaN, which diverged runs produce.
     return -(mask * opacity.log() + (1 - mask) * (1 - opacity).log()).mean()
 
 
 def _occupancy(sigma: Tensor, depths: Tensor, targets: Targets) -> Tensor:
-    """Penalises matter in front of the surface and beside the head, and its lack just below the
-    surface; in softplus of sigma, scaled so that its bend lies at a clear surface's density."""
+    """Penalises density in front of the surface and beside the head, and missing density just below
+    the surface, by a softplus of sigma whose bend is at the density of a clear surface."""
     behind = depths - targets.depth[..., None]
     opaque = (targets.mask > _OPAQUE)[..., None]
     beside = (targets.mask < 1 - _OPAQUE)[..., None]
@@ -230,9 +230,9 @@ def picture_losses(
     """Losses of colours, of their change between a clip's two frames, and of edges at two scales.
 
     Args:
-        image: both frames of n clips [2n, 3, H, W] in -1..1, those of a clip side by side.
-        target: what they should be.
-        inside: 1 where they count, [2n, 1, H, W].
+        image: both frames of n clips, clip by clip [2n, 3, H, W] in -1..1.
+        target: ground truth, likewise.
+        inside: 1 where pixels count, [2n, 1, H, W].
         config: weights.
     """
     moving = (target[0::2] - target[1::2]).abs().mean(dim=1, keepdim=True)
