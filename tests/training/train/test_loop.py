@@ -164,7 +164,7 @@ def test_a_run_starts_from_another_run_s_generator(tmp_path):
     second = trainer(tmp_path / "second", start_from=path)
     assert_equal(weights(second.networks.G), weights(first.networks.G_ema))
     other = replace(CONFIG.generator, channel_base=32, channel_max=4)
-    with pytest.raises(CheckpointError, match=r"Cannot start from .* other sizes"):
+    with pytest.raises(CheckpointError, match=r"Cannot start from .* different sizes"):
         start_from(Generator(other), path)
 
 

@@ -122,4 +122,4 @@ def test_processes_that_do_not_share_the_run_s_disk_say_so(tmp_path):
     arguments = ["--standalone", "--nproc-per-node=2"]
     launcher = launch(arguments, str(script), str(tmp_path / "own"), str(tmp_path / "other"))
     _, errors = launcher.communicate(timeout=120)
-    assert errors.count("it must be on a disk that all of them share") == 2
+    assert errors.count("it must be on a disk that they share") == 2

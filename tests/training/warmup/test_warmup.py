@@ -238,7 +238,7 @@ def test_a_run_begins_with_another_ones_generator(balls, tmp_path):
         assert all(torch.equal(names[name], trained[name]) for name in trained)
     assert "color" in next(second.run())
     other = replace(second.config.generator, channel_base=64, channel_max=8)
-    with pytest.raises(CheckpointError, match=r"Cannot start from .* other sizes"):
+    with pytest.raises(CheckpointError, match=r"Cannot start from .* different sizes"):
         start(settings(balls, tmp_path / "third", start_from=source, generator=other))
 
 
