@@ -1,4 +1,5 @@
 import contextlib
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -194,9 +195,10 @@ def test_other_frames_are_not_touched_unless_asked(renderer, tmp_path):
 
 def test_another_model_s_frames_are_not_taken_for_ours(renderer, tmp_path):
     export(renderer, "frames", STATE, FrameOptions(FEW), tmp_path / "clip")
-    renderer.G.get_parameter("to_img_raw.weight").mul_(1.01)
+    other = copy.deepcopy(renderer.G)
+    other.get_parameter("to_img_raw.weight").mul_(1.01)
     with pytest.raises(ExistsError):
-        export(Renderer(renderer.G), "frames", STATE, FrameOptions(FEW), tmp_path / "clip")
+        export(Renderer(other), "frames", STATE, FrameOptions(FEW), tmp_path / "clip")
 
 
 def test_processes_share_the_frames(renderer, tmp_path):

@@ -70,7 +70,7 @@ def test_an_export_finds_its_model_by_the_weights(renderer, model, tmp_path, cap
     again = ["render", "--session", str(out), "--overwrite", "--output", str(tmp_path / "b.png")]
     model = model.rename(tmp_path / "renamed.safetensors")
     assert program.main(again) == 1
-    assert "model.safetensors is not here: name one with --checkpoint" in capsys.readouterr().err
+    assert "model.safetensors was not found: name one with --checkpoint" in capsys.readouterr().err
 
     settings = tmp_path / "config" / "pv3d-visualizer" / "settings.json"
     settings.parent.mkdir(parents=True)
@@ -140,11 +140,11 @@ def test_what_is_there_is_refused_and_replaced_on_request(saved, tmp_path, capsy
         (["video", "--output", "a.mp4", "--codec", "prores"], "use .mov"),
         (["frames", "--output", "x", "--seeds", "5-2"], "seeds rise"),
         (["frames", "--output", "x", "--seeds", "1,two"], 'holds "two"'),
-        (["frames", "--output", "x", "--session", "none.json"], "none.json could not be read"),
+        (["frames", "--output", "x", "--session", "none.json"], "Cannot load none.json"),
         (["frames", "--output", "x", "--checkpoint", "none.ckpt"], "none.ckpt"),
         (["frames", "--output", "x", "--moving", "path"], "keyframes"),
         (["frames", "--output", "x", "--cameras", "none.zip"], "none.zip"),
-        (["render", "--output", "x.png", "--cameras", "x"], "frames and videos"),
+        (["render", "--output", "x.png", "--cameras", "."], "frames and videos"),
         (["render", "--output", "x.png", "--device", "cuda:99"], "cuda:99"),
         (["render", "--output", "x.png", "--pitch", "95"], "orbit.pitch is 95"),
         (["render", "--output", "x.png", "--yaw", "nan"], "orbit.yaw is nan"),

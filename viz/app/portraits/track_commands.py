@@ -75,7 +75,8 @@ class TrackCommands(PortraitCommands):
     def fit_track(self) -> None:
         """Makes another track whose cameras and expressions bring the face of the person shown as
         close as possible to the driver's: best for the driver, or for a person made from a photo of
-        the driver. Takes about two seconds for each frame; others follow the first track better."""
+        the driver. Takes about two seconds for each frame, and may lose blinks; others follow the
+        first track better."""
         drive = self.state.drive
         if drive is None or self.track is None:
             return
