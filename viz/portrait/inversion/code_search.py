@@ -64,6 +64,12 @@ def planes(G: Generator, ws: Tensor, motion: Tensor) -> Tensor:
     return G.planes(ws, motion, ws.new_ones((len(ws), 1)))
 
 
+def without_graph(raw: RawRender) -> RawRender:
+    """A raw picture that holds no memory of how it was made."""
+    parts = (raw.features, raw.image, raw.depth, raw.opacity)
+    return RawRender(*(part.detach() for part in parts))
+
+
 def camera_of(view: Tensor) -> Tensor:
     """The camera [M, 25] of views [M, 6]: yaw, pitch and roll in degrees, the logarithm of the
     factor by which the crop should be larger, and the offset that its centre should have, in sides.
@@ -109,6 +115,8 @@ class CodeSearch(Stepping):
         """Offsets from the first estimates, in their standard deviations."""
         self.rest_opening = torch.zeros((), device=device)
         """Mouth opening of the model's people at rest."""
+        self.seen: tuple[RawRender, Tensor] | None = None
+        """The newest raw picture, and the ws that make a final one of it."""
         self.occupancy = Occupancy.empty(G, options.seed)
         values = {"people": self.people, "motion": self.motion, "view": self.view}
         others = {"rest_opening": self.rest_opening, "room": self.occupancy.most}
@@ -144,7 +152,7 @@ class CodeSearch(Stepping):
             raw = self._render(now, FittedShot(ws, still, c), True)
             loss = float(likeness.picture(raw.image))
             if loss < best:
-                best = loss
+                best, self.seen = loss, (raw, ws)
                 self.people.copy_(self.space.coordinates(w[k]).expand_as(self.people))
             if k < _MOUTHS:
                 points = likeness.points(self.G.superresolve(raw, ws))
@@ -169,6 +177,7 @@ class CodeSearch(Stepping):
         if not coarse:
             image = self.G.superresolve(raw, shot.ws)
             loss = loss + likeness.picture(image).mean() + likeness.face(image)
+        self.seen = without_graph(raw), shot.ws.detach()
         return loss
 
     def _priors(self, number: int) -> Tensor:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Generator as Running
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -27,6 +27,8 @@ _COMPARISON_COST, _COARSE_COST, _TUNING_COST = 0.12, 0.25, 2.0
 """Cost of a comparison and of a step, in full steps of the search."""
 _PICTURE_SECONDS = 1.0
 """Least seconds between progress pictures."""
+_PICTURE_SHARE = 0.04
+"""Largest fraction of the time that they take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,14 +183,15 @@ class Inversion:
         done, whole = self._done(), self._cost(1.0, self._search.steps, self.options.tuning_steps)
         worked = done - self._done_before
         left = clock.seconds * (whole - done) / worked if worked > 0 else None
-        picture = self._picture() if clock.picture_is_due() else None
+        picture = clock.paced(self._picture)
         return InversionProgress(stage, min(done / whole, 1.0), left, picture)
 
     @torch.no_grad()
-    def _picture(self) -> np.ndarray:
+    def _picture(self) -> np.ndarray | None:
+        """What the newest step has seen: costs less than a picture of the result so far."""
         tuning = self._tuning
-        G, shot = (self.G, self._search.shot()) if tuning is None else (tuning.G, tuning.shots[0])
-        return _uint8(_image(G, shot))
+        G, seen = (self.G, self._search.seen) if tuning is None else (tuning.G, tuning.seen)
+        return _uint8(G.superresolve(*seen)) if seen is not None else None
 
     def _done(self) -> float:
         tuned = 0 if self._tuning is None else self._tuning.step
@@ -221,18 +224,20 @@ class _Clock:
 
     def __init__(self) -> None:
         self._start = time.monotonic()
-        self._picture = -_PICTURE_SECONDS
+        self._due = 0.0
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._start
 
-    def picture_is_due(self) -> bool:
-        """Whether another progress picture is due; if so, counts it as made."""
-        due = self.seconds - self._picture >= _PICTURE_SECONDS
-        if due:
-            self._picture = self.seconds
-        return due
+    def paced(self, picture: Callable[[], np.ndarray | None]) -> np.ndarray | None:
+        """Another progress picture, if one is due."""
+        begun = self.seconds
+        if begun < self._due:
+            return None
+        made = picture()
+        self._due = begun + max(_PICTURE_SECONDS, (self.seconds - begun) / _PICTURE_SHARE)
+        return made
 
 
 def _image(G: Generator, shot: FittedShot) -> Tensor:

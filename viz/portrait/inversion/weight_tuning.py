@@ -14,7 +14,7 @@ from torch import Tensor
 
 from training.camera import orbits
 from training.networks.generator import Generator, RawRender
-from viz.portrait.inversion.code_search import FittedShot, planes
+from viz.portrait.inversion.code_search import FittedShot, planes, without_graph
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.likeness import Likeness
 from viz.portrait.inversion.occupancy import Occupancy
@@ -89,6 +89,8 @@ class WeightTuning(Stepping):
             self._planes = [planes(G, shot.ws, shot.motion) for shot in shots]
             pairs = zip(self._planes, shots, strict=True)
             self._shown = [self._pictures(G, now, shot) for now, shot in pairs]
+        self.seen: tuple[RawRender, Tensor] | None = None
+        """The newest raw picture, and the ws that make a final one of it."""
         still = torch.zeros_like(shots[0].motion)
         numbers = range(len(shots)) if G.config.has_motion else ()
         # Another photo may look elsewhere: the eyes at rest are those of the first.
@@ -101,6 +103,7 @@ class WeightTuning(Stepping):
         shot, likeness = self.shots[number], self.likenesses[number]
         now = planes(self.G, shot.ws, shot.motion)
         raw = self.G.render(now, shot.ws, shot.c, jitter=jitter)
+        self.seen = without_graph(raw), shot.ws
         image = self.G.superresolve(raw, shot.ws)
         loss = likeness.picture(raw.image).mean() + likeness.picture(image).mean()
         loss = loss + likeness.opacity(raw) + likeness.face(image)
