@@ -214,7 +214,7 @@ class App:
 
     def _fail(self, error: Exception) -> None:
         """Notes that a whole frame failed; the next one asks what to do."""
-        self.commands.report("Something in the interface failed.", error)
+        self.commands.report("The interface failed.", error)
         if self.commands.current_show is None:  # no question lies over a show
             self._failure = error
 

@@ -91,8 +91,8 @@ class Commands(
             self.open_model(path)
 
     def open_dialog(self) -> None:
-        """Opens a model: PV3D and EG3D checkpoints can be read, and this program's own format.
-        Sessions, people and motion tracks open likewise, and so does a file dropped on the window.
+        """Opens a model (a PV3D or EG3D checkpoint, or this program's own format), a session, a
+        person or a motion track. Dropping the file on the window does the same.
         """
         known = (*MODEL_FILES, *_SESSIONS, f"*{PERSON_SUFFIX}", f"*{TRACK_SUFFIX}")
         filters = (("Models, sessions, people and tracks", known), ("All files", ("*",)))
@@ -101,7 +101,7 @@ class Commands(
 
     def open_session_dialog(self) -> None:
         """Opens a session file, or the session inside an exported file."""
-        filters = (("Sessions and what was exported", _SESSIONS),)
+        filters = (("Sessions and exports", _SESSIONS),)
         self._ask_for_file("open", "Open a session", filters, self.open)
 
     def open_ws_dialog(self) -> None:
@@ -120,8 +120,10 @@ class Commands(
         self.worker.start(SaveWsJob(self.state.snapshot(), target), self.tell_saved)
 
     def capture(self, kind: CaptureKind) -> None:
-        """Saves a picture of the present state; a picture of the window is saved once it has been
-        drawn."""
+        """Saves the present picture in the folder of saved pictures.
+
+        A picture of the window is saved once it has been drawn.
+        """
         if kind == "window":
             self.window_capture = True
             return

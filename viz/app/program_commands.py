@@ -322,7 +322,7 @@ class ProgramCommands:
             self.notify("info", "H or Esc brings the interface back.")
 
     def toggle_panels(self) -> None:
-        """Shows or hides the panels alone."""
+        """Shows or hides the panels beside the picture."""
         self.interface.panels_visible = not self.interface.panels_visible
         self.interface.sidebar_visible = True
 
@@ -337,8 +337,10 @@ class ProgramCommands:
         self.interface.panels_visible = self.interface.sidebar_visible = True
 
     def next_group(self, step: int = 1) -> None:
-        """Shows the next group of panels, or for a negative step the previous one. The focus ring,
-        if shown, moves along."""
+        """Shows the next or the previous group of panels.
+
+        Negative steps go back. The focus ring, if shown, moves along.
+        """
         self.show_group(layouts.neighbour(PANEL_GROUPS, self.interface.panel_group, step))
         if keyboard.focus_ring():
             registry.reach(f"Rail/{self.interface.panel_group}")

@@ -67,7 +67,7 @@ def test_a_setting_moves_by_itself(start: Callable[..., AppDriver], model: Path)
     assert [b.input for b in control.waving] == ["LFO wander"], "one moves a setting"
     desk.until(lambda: bindings.load(control.path) == control.bindings)
     again = start(model, size=(1000, 900), panels=("Camera", "Control"))
-    again.see_toast("Moving by itself since the last time: Camera: Yaw")
+    again.see_toast("Moving by itself again: Camera: Yaw")
     assert again.commands.control.waving
     again.click("Control/Stop")
     assert not again.commands.moves_by_itself

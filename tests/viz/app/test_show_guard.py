@@ -260,7 +260,7 @@ def test_a_failing_window_asks_nothing_during_a_show(show: AppDriver) -> None:
     show.frames(3)
     standing = show.commands.current_show
     assert standing is not None
-    assert standing.message == "Something in the interface failed."
+    assert standing.message == "The interface failed."
     assert np.array_equal(screen.read_pixels(), before)
     show.key("Next")
     arrive(show)

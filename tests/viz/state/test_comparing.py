@@ -157,7 +157,7 @@ def test_what_is_not_shared_is_one_sentence():
     assert words.startswith("Not shared: z (256 numbers instead of 512: the same seeds are drawn);")
     for part in (
         "saved ws (12 \u00d7 256 instead of 14 \u00d7 512): seed 7 takes the place; ",
-        "time and motion, as the second model is a still one; ",
+        "time and motion, as the second model makes still pictures; ",
         "the conditioning camera, which the second model does not take; ",
         "the resolution (256 px instead of 512 px: pictures are compared at 256 px).",
     ):

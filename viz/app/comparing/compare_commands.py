@@ -67,7 +67,7 @@ class CompareCommands(ShowCommands):
         """Shows a model beside the one shown, or the newest one of a training run's folder."""
         file = str(expanded(files.compared_file(path)).absolute())
         if named_files.problem_of(file) == named_files.IS_FOLDER:
-            self.notify("error", f"{Path(file).name} is a folder without any generator.")
+            self.notify("error", f"{Path(file).name} contains no generator.")
             return
         self._set_compared(file)
         self.state.display = replace(self.state.display, layout="models")
@@ -251,7 +251,7 @@ class CompareCommands(ShowCommands):
     def _second_failed(self) -> None:
         self.loading_second = False
         name = Path(self._asked_second).name
-        self.second_problem = f"{name} could not be loaded to compare."
+        self.second_problem = f"{name} could not be loaded for comparison."
 
     def second_refused(self, event: Failed) -> bool:
         """Tells why the second model could not be loaded, if that is what failed. The notice goes
@@ -277,7 +277,7 @@ class CompareCommands(ShowCommands):
         expected, self._expected_weights = self._expected_weights, ""
         if expected and expected != event.info.weights:
             name = event.info.name
-            self.notify("warning", f"{name} has other weights than what the export compared with.")
+            self.notify("warning", f"{name} is not the model that the export compared with.")
 
     def _is_shown_fully(self) -> bool:
         """Whether the newest picture is the state's at full quality, both models' where two are

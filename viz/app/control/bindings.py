@@ -197,7 +197,7 @@ def load(path: Path) -> tuple[Binding, ...]:
     except (OSError, msgspec.MsgspecError) as error:
         raise UserError(f"{path.name} cannot be read: {files.reason(error)}.") from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path.name} is no file of bindings: {error}") from error
+        raise UserError(f"{path.name} is not a file of bindings: {error}") from error
     wrong = [sentence for k, binding in enumerate(found) for sentence in _problems(k, binding)]
     if wrong:
         raise UserError(f"{path.name} cannot be used: {' '.join(wrong[:4])}")
@@ -214,7 +214,7 @@ def _problems(number: int, binding: Binding) -> Iterator[str]:
     path = target.setting
     numbers = path.declared.range if path is not None and path.kind == "number" else None
     if binding.waves and numbers is None:
-        yield f"{where}.target is no number that could move by itself."
+        yield f"{where}.target is not a number, so no LFO can move it."
     for name, end in (("lo", binding.lo), ("hi", binding.hi)):
         if numbers is not None and end is not None and not numbers.lo <= end <= numbers.hi:
             yield f"{where}.{name} is {end:g}; it must lie between {numbers.text('and')}."

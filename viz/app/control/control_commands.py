@@ -32,7 +32,7 @@ class ControlCommands(SessionFiles):
         self.guarded(self.control.load)
         if names := ", ".join(self.waving_names):
             stop = ("Stop", self.stop_waves)
-            self.notify("info", f"Moving by itself since the last time: {names}.", buttons=[stop])
+            self.notify("info", f"Moving by itself again: {names}.", buttons=[stop])
 
     @property
     def waving_names(self) -> list[str]:
@@ -96,7 +96,7 @@ class ControlCommands(SessionFiles):
             self.control.change(changed)
 
     def reset_controls(self) -> None:
-        """Removes all bindings and restores those of a gamepad."""
+        """Restores the default bindings, those of a gamepad."""
         self.control.change(CONTROLS)
 
     def open_controls_dialog(self) -> None:

@@ -160,7 +160,7 @@ def _numeric(address: str) -> tuple[tuple[str, int] | None, str]:
         number = int(port)
         return (str(ipaddress.IPv4Address(host or port)), number), ""
     except ValueError:
-        return None, f"Echoes go nowhere: write {address} as 127.0.0.1:9001, in numbers."
+        return None, f"Echoes go nowhere: write {address} in numbers, like 127.0.0.1:9001."
 
 
 def _is_whole(message: Any) -> bool:

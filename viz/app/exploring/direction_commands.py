@@ -66,7 +66,10 @@ class DirectionCommands(SessionFiles):
         return self.found_directions if is_found else None
 
     def find_directions(self) -> None:
-        """Looks for the directions that the model has learnt: seconds, once for each model."""
+        """Finds the directions that the model has learnt.
+
+        This takes seconds, once for each model.
+        """
         model = self.model
         if model is None or self.seeks_directions or self.directions is not None:
             return

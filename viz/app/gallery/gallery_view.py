@@ -134,7 +134,7 @@ class Gallery:
             return
         self._draw_name(commands)
         if not found:
-            controls.hint("No favourite has such a name.")
+            controls.hint("No favourite matches.")
 
         def cell(number: int) -> Cell:
             entry = found[number]

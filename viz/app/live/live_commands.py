@@ -186,7 +186,7 @@ class LiveCommands(SessionFiles):
         self.camera_link = CameraLink(type(self).camera_process, task, self.shell.nudge)
 
     def close_camera(self) -> None:
-        """Closes the camera and restores the motion from before. A recording is saved."""
+        """Closes the camera and restores the previous motion. A recording is saved."""
         if self.live is not None and self.live.recording is not None:
             self.toggle_recording()
         if self.camera_link is not None and self.live is not None and self.live.saving:

@@ -38,7 +38,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
             if lacks
             else f"Lets the face in the {thing} drive the person."
             if live is None
-            else f"Closes the {thing}. The motion from before comes back.",
+            else f"Closes the {thing}. The previous motion comes back.",
             icon=icons.ICON_FA_VIDEO if live is None else icons.ICON_FA_VIDEO_SLASH,
             enabled=model is not None,
             lit=not lacks,

@@ -68,7 +68,7 @@ class TrackCommands(PortraitCommands):
         self.remember()
 
     def close_track(self) -> None:
-        """Lets the clip move the person again, without a track."""
+        """Closes the motion track; the clip moves the person again."""
         self.interface.playing = False
         self.state.drive = None
 
@@ -190,7 +190,7 @@ class TrackCommands(PortraitCommands):
         if film:
             take(film)
         else:
-            title = f"Choose the video {track.source}, which the track was made of"
+            title = f"Choose the video {track.source}, which the track was made from"
             self._ask_for_file("open", title, VIDEO_FILES, take)
 
     def _ask_into_video(self, film: str) -> None:

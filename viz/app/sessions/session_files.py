@@ -321,5 +321,7 @@ def completed(path: str, *endings: str) -> str:
         return path
     path += endings[0]
     if writing.exists(Path(path)):
-        raise UserError(f"{Path(path).name} exists: choose that very name to replace it.")
+        raise UserError(
+            f"{Path(path).name} exists already: choose exactly that name to replace it."
+        )
     return path

@@ -226,7 +226,10 @@ class ShowCommands(CueCommands):
             self.current_show.clock.toggle(time.perf_counter())
 
     def restart_clock(self) -> None:
-        """Restarts the paused clock of the talk at 0: a single key must not lose the time."""
+        """Restarts the paused clock of the talk at 0.
+
+        Only a paused one: a single key must not lose the time.
+        """
         show = self.current_show
         if show is None:
             return

@@ -24,7 +24,10 @@ class PathCommands(SessionCommands):
         self.interface.playing = playing
 
     def step(self, frames: int) -> None:
-        """Stops playback and shows the next frame; negative numbers of frames go back."""
+        """Stops playback and goes to the next or the previous frame.
+
+        Negative numbers of frames go back.
+        """
         self.interface.playing = False
         path_editing.pause(self.interface)
         if not driven.step(self.state, frames):
@@ -97,7 +100,10 @@ class PathCommands(SessionCommands):
             path_editing.remove(self.state, self.interface)
 
     def go_to_keyframe(self, step: int) -> None:
-        """Goes to the path's next keyframe, or for a negative step to the previous one."""
+        """Goes to the path's next or previous keyframe.
+
+        Negative steps go back.
+        """
         self.animator.stop_glide()
         path_editing.go(self.state, self.interface, step)
 

@@ -63,7 +63,10 @@ class ViewCommands(ProgramCommands):
         self.state.display = replace(self.state.display, layout="split")
 
     def next_view(self, step: int = 1) -> None:
-        """Shows the next view, or for a negative step the previous one."""
+        """Shows the next or the previous view.
+
+        Negative steps go back.
+        """
         if self.state.display.layout == "grid":
             self.notify("info", "The four views are chosen one by one in the View panel.")
             return
@@ -71,7 +74,10 @@ class ViewCommands(ProgramCommands):
         self.state.display = replace(self.state.display, view=view)
 
     def next_layout(self, step: int = 1) -> None:
-        """Shows the next layout, or for a negative step the previous one."""
+        """Shows the next or the previous layout.
+
+        Negative steps go back.
+        """
         known = [name for name in LAYOUTS if name != "models" or self.state.compare is not None]
         here = self.state.display.layout if self.state.display.layout in known else "single"
         layout = layouts.neighbour(known, here, step)

@@ -103,7 +103,7 @@ def _clauses(state: SessionState, first: ModelInfo, second: ModelInfo) -> Iterat
     if len(kept.latent.shifts) < len(shot.latent.shifts):
         yield f"directions of w ({second.w_dim} numbers instead of {first.w_dim})"
     if first.moves and not second.moves:
-        yield "time and motion, as the second model is a still one"
+        yield "time and motion, as the second model makes still pictures"
     elif second.moves:
         if first.moves and second.motion_dim != first.motion_dim:
             yield (
