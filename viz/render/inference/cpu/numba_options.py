@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import sys
 from collections.abc import Callable
 
 import llvmlite.binding as llvm
@@ -27,22 +25,6 @@ def _use_whole_vectors() -> None:
         config.__dict__.update(CPU_NAME="generic", CPU_FEATURES=features.flatten())
 
 
-_BLAS = "scipy.linalg.cython_blas"
-
-
-def _load_without_linear_algebra() -> None:
-    """Loads numba's array functions, which numba would do for the first function compiled, without
-    SciPy's linear algebra: no function here needs it, and its import takes a quarter of a second.
-    """
-    if _BLAS not in sys.modules:
-        sys.modules[_BLAS] = None  # type: ignore[assignment]  # lets its import fail
-        try:
-            importlib.import_module("numba.np.arraymath")
-        finally:
-            del sys.modules[_BLAS]
-
-
-_load_without_linear_algebra()
 _use_whole_vectors()  # before the first function is declared, which is when numba reads it
 
 inlined = njit(forceinline=True, **OPTIONS)
