@@ -138,7 +138,7 @@ def test_frames_keep_to_max_fps(driver: Driver) -> None:
     driver.frames(2)
     start = time.perf_counter()
     driver.frames(20)
-    assert time.perf_counter() - start >= 0.19
+    assert time.perf_counter() - start >= 0.17  # a tenth early, so that no refresh is missed
 
 
 def test_small_window_draws(driver: Driver) -> None:

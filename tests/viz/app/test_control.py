@@ -473,7 +473,7 @@ def test_a_file_of_bindings_cannot_harm(tmp_path: Path) -> None:
         ({"lo": -1e300}, r"bindings\[0\]\.lo is -1e\+300; it must lie between -3600 and 3600"),
         ({"hi": 4000}, r"bindings\[0\]\.hi is 4000"),
         ({"input": "x" * 1000}, "more than 300 characters"),
-        ({"input": "LFO sine", "target": {"kind": "command", "place": "Undo"}}, "no number"),
+        ({"input": "LFO sine", "target": {"kind": "command", "place": "Undo"}}, "not a number"),
     ],
 )
 def test_ranges_hold_in_files_edited_by_hand(
