@@ -48,9 +48,9 @@ _MOST_UNDER_WAY = 2
 _SHORT_SECONDS = 2.0
 """Length of a loop whose previews full pictures replace so soon that detail matters more in them
 than their rate."""
-_SHORT_RATE = 12.5
+_SHORT_RATE = 15.0
 """Most previews per second that such a loop aims at."""
-_SHORT_FLOOR = 0.75
+_SHORT_FLOOR = 0.625
 """Least `Preview.scale` of such a loop's previews."""
 _SMOOTH_RATE = 60.0
 """Steps per second of automatic motion where full pictures are rendered quickly."""
