@@ -1,4 +1,4 @@
-"""Writes sessions into exports, and reads them back.
+"""The sessions in exports: how they are stored, and reading them back.
 
 PNGs hold the session as text, MP4 and MOV as their comment, GIFs as a comment, WebP as XMP and GLB
 in its extras; formats that hold no text get a session file beside them. No torch here: the window
@@ -19,7 +19,7 @@ from typing import IO, Any, cast
 
 from viz.state import named_files
 from viz.state.errors import UserError
-from viz.state.files import reason, write_beside
+from viz.state.files import reason
 from viz.state.session import from_json
 from viz.state.types import SessionState
 
@@ -43,8 +43,10 @@ FOLDER_SIDECAR = "session.json"
 SIDECAR_SUFFIX = ".session.json"
 """Added to the whole name of a file that can hold no session, for the session beside it."""
 VIDEOS = (".mp4", ".mov")
+"""Suffixes of videos, which can also have sound."""
 
-_MESH_FRAME = re.compile(r"frame_\d{4,}\.(glb|ply|obj|mtl|stl)")
+MESH_FRAME = re.compile(r"frame_\d{4,}\.(glb|ply|obj|mtl|stl)")
+"""Names of the files of a mesh sequence."""
 _LARGEST_SESSION = 2**24
 
 
@@ -124,28 +126,6 @@ def _text_of_export(path: Path) -> str:
             f"{path.name} is a {kind} without a session: it was not saved by this program."
         )
     return text
-
-
-def save_png(path: str | Path, pixels: Any, recipe: str, **texts: str) -> None:
-    """Writes a picture that carries its session.
-
-    Args:
-        path: where.
-        pixels: uint8 [H, W, 3], or uint16 [H, W] for a 16-bit grey picture.
-        recipe: JSON of the session that is restored when the picture is opened in the program.
-        texts: further text entries of the PNG.
-
-    Raises:
-        UserError: when it cannot be written; no partial file is left.
-    """
-    from PIL import Image, PngImagePlugin
-
-    info = PngImagePlugin.PngInfo()
-    info.add_itxt(PNG_KEY, recipe)
-    for key, text in texts.items():
-        info.add_itxt(key, text)
-    picture = Image.fromarray(pixels)
-    write_beside(path, lambda file: picture.save(file, format="PNG", pnginfo=info))
 
 
 def session_text(path: Path) -> str | None:
@@ -306,7 +286,7 @@ def _text_of_geometry(path: Path) -> str | None:
             with path.open("rb") as file:
                 return _extras_text(file)
         sidecar = path.with_name(path.name + SIDECAR_SUFFIX)
-        if not sidecar.is_file() and _MESH_FRAME.match(path.name):
+        if not sidecar.is_file() and MESH_FRAME.match(path.name):
             sidecar = path.with_name(FOLDER_SIDECAR)
         return _text_of_file(sidecar) if sidecar.is_file() else None
     except (OSError, ValueError, RecursionError) as e:

@@ -1,15 +1,13 @@
-"""Writing exports to disk: files whole or not at all, and never overwritten by accident."""
+"""Checks before an export is written: nothing is overwritten by accident."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from training.replacing import replacing
 from viz.state.errors import UserError
-from viz.state.files import reason
+from viz.state.files import unsaved
 
 
 class ExistsError(UserError):
@@ -58,24 +56,4 @@ def exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError as e:
-        raise UserError(_unsaved(path, e)) from e
-
-
-def _unsaved(path: Path, error: OSError) -> str:
-    return f"{path.name} could not be saved in {path.parent}: {reason(error)}."
-
-
-@contextmanager
-def new_file(path: Path) -> Generator[Path]:
-    """A temporary file to fill beside `path`, renamed to it once complete.
-
-    Raises:
-        UserError: when it cannot be written, with the reason; nothing is left of it.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part:
-            part.touch()  # fails before the work if the folder is not writable
-            yield part
-    except OSError as e:
-        raise UserError(_unsaved(path, e)) from e
+        raise unsaved(path, e) from e

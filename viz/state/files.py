@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.resources
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,19 +20,34 @@ Stamp = tuple[int, int]
 """Time of the last change in ns, and size."""
 
 
-def write_beside(path: str | Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Has `write` fill a new file next to `path`, then renames it, so that no partial file is left.
+@contextmanager
+def new_file(path: Path) -> Generator[Path]:
+    """A temporary file to fill beside `path`, renamed to it once complete; folders are made.
 
     Raises:
-        UserError: when the file cannot be written, with the reason.
+        UserError: when it cannot be written, with the reason; no partial file is left.
     """
-    path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part, part.open("wb") as file:
-            write(file)
+        with replacing(path) as part:
+            yield part
     except OSError as e:
-        raise UserError(f"{path.name} could not be saved in {path.parent}: {reason(e)}.") from e
+        raise unsaved(path, e) from e
+
+
+def write_beside(path: str | Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Has `write` fill a new file, which then takes its place at `path`.
+
+    Raises:
+        UserError: when it cannot be written, with the reason; no partial file is left.
+    """
+    with new_file(Path(path)) as part, part.open("wb") as file:
+        write(file)
+
+
+def unsaved(path: Path, error: OSError) -> UserError:
+    """The error for the user where a file or folder cannot be written."""
+    return UserError(f"{path.name} could not be saved in {path.parent}: {reason(error)}.")
 
 
 def reason(error: Exception) -> str:

@@ -12,6 +12,7 @@ from PIL import Image
 from tests.viz.state.declared import values
 from training.camera import FRONTAL, Camera
 from viz.exports import embedding
+from viz.exports.pictures import png
 from viz.state import session, settings
 from viz.state.errors import UserError
 from viz.state.person import Latent, Motion
@@ -121,11 +122,11 @@ def test_pictures_carry_their_session(tmp_path):
     ws.write_bytes(b"ws")
     state.latent = replace(state.latent, ws_file=str(ws))
     state.before = replace(state.shot(), t=0.1)
-    embedding.save_png(path, pixels, session.to_json(state))
+    png.save(path, pixels, session.to_json(state))
     assert embedding.open_session(path) == state
     assert np.array_equal(np.asarray(Image.open(path)), pixels)
     depth = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5000
-    embedding.save_png(path, depth, session.to_json(state), depth_near="2.25")
+    png.save(path, depth, session.to_json(state), depth_near="2.25")
     with Image.open(path) as picture:
         assert picture.info["depth_near"] == "2.25"
         assert np.array_equal(np.asarray(picture), depth)

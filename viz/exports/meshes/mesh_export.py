@@ -8,7 +8,6 @@ World units, y up, the face towards +z; for STL see `mesh_files.for_printing`.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,7 +20,7 @@ import torch
 from training.rendering import density
 from training.replacing import part_beside
 from viz.exports import writing
-from viz.exports.embedding import FOLDER_SIDECAR, SIDECAR_SUFFIX
+from viz.exports.embedding import FOLDER_SIDECAR, MESH_FRAME, SIDECAR_SUFFIX
 from viz.exports.mesh_options import (
     MeshOptions,
     MeshSequenceOptions,
@@ -43,13 +42,12 @@ from viz.exports.recipes import Recipe
 from viz.render import geometry
 from viz.render.renderer import Renderer
 from viz.state.errors import UserError
-from viz.state.files import reason
+from viz.state.files import unsaved
 from viz.state.jobs import Progress, Steps, with_progress
 from viz.state.types import CLIP_SECONDS, FRAME_RATE, SessionState
 
 T = TypeVar("T")
 
-_FRAME = re.compile(r"frame_\d{4,}\.(glb|ply|obj|mtl|stl)")
 _SLAB_POINTS = 2**22
 
 
@@ -286,7 +284,7 @@ def _new_folder(path: Path) -> Generator[Path]:
             yield part
             _move(part, path)
     except OSError as e:
-        raise UserError(f"{path.name} could not be saved in {path.parent}: {reason(e)}.") from e
+        raise unsaved(path, e) from e
 
 
 def _move(part: Path, path: Path) -> None:
@@ -296,7 +294,7 @@ def _move(part: Path, path: Path) -> None:
     new = {file.name for file in part.iterdir()}
     for file in part.iterdir():
         file.replace(path / file.name)
-    old = [f for f in path.iterdir() if _FRAME.fullmatch(f.name) and f.name not in new]
+    old = [f for f in path.iterdir() if MESH_FRAME.fullmatch(f.name) and f.name not in new]
     for file in old:
         file.unlink()
         texture = file.with_suffix(".png")  # a picture may have that name too

@@ -17,9 +17,10 @@ from trimesh.exchange.ply import export_ply
 from trimesh.exchange.stl import export_stl
 
 from viz.exports.embedding import SIDECAR_SUFFIX
-from viz.exports.meshes.mesh_glb import GlbWriter, png_bytes
+from viz.exports.meshes.mesh_glb import GlbWriter
 from viz.exports.meshes.mesh_surface import Surface
-from viz.exports.writing import new_file
+from viz.exports.pictures import png
+from viz.state.files import new_file
 
 _ROWS_AT_ONCE = 2**15
 
@@ -86,7 +87,7 @@ def write_mesh(
             parts[0].write_bytes(export_stl(_trimesh(surface)))
         if textured and surface.texture is not None:
             parts[2].write_text(_material(_companion(path)), "utf-8")
-            parts[3].write_bytes(png_bytes(surface.texture))
+            parts[3].write_bytes(png.to_bytes(surface.texture))
 
 
 @contextmanager

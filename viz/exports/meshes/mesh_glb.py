@@ -7,16 +7,15 @@ specification (glTF 2.0, with KHR_materials_unlit).
 
 from __future__ import annotations
 
-import io
 import json
 import struct
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image
 
 from viz.exports.embedding import PNG_KEY
 from viz.exports.meshes.mesh_surface import Surface
+from viz.exports.pictures import png
 from viz.state.errors import UserError
 
 _FLOAT, _SHORT, _INT = 5126, 5123, 5125
@@ -34,13 +33,6 @@ def linear_colors(colors: np.ndarray) -> np.ndarray:
     result = np.full((len(colors), 4), 65535, np.uint16)
     result[:, :3] = table[colors]
     return result
-
-
-def png_bytes(picture: np.ndarray) -> bytes:
-    """uint8 [H, W, 3] as a PNG."""
-    data = io.BytesIO()
-    Image.fromarray(picture).save(data, format="PNG")
-    return data.getvalue()
 
 
 class GlbWriter:
@@ -82,7 +74,7 @@ class GlbWriter:
     def _material(self, surface: Surface) -> int:
         shading: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": 1.0}
         if surface.texture is not None:
-            view = self._view(png_bytes(surface.texture))
+            view = self._view(png.to_bytes(surface.texture))
             image = self._new("images", {"bufferView": view, "mimeType": "image/png"})
             if not self._tables.get("samplers"):
                 wrap = {"wrapS": _CLAMP, "wrapT": _CLAMP}

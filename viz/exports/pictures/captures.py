@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 
 from training.checkpoint import mark_of
-from viz.exports.embedding import save_png
 from viz.exports.frame_options import PictureOptions
 from viz.exports.naming import unused
+from viz.exports.pictures import png
 from viz.exports.pictures.frames import export_picture
 from viz.exports.recipes import capture_text
 from viz.render import latents, models
@@ -110,8 +110,7 @@ def save(renderer: Renderer, state: SessionState, kind: CaptureKind, path: Path)
         pixels = raw_picture(renderer, state)
     yield "Writing", 0.9
     path = unused(path)
-    weights = mark_of(renderer.G)
-    save_png(path, pixels, capture_text(state, path.parent, weights), **texts)
+    png.save(path, pixels, capture_text(state, path.parent, mark_of(renderer.G)), **texts)
     return path
 
 
@@ -125,7 +124,6 @@ def save_window(
     """
     yield "Writing", 0.5
     path = unused(path)
-    weights = mark_of(renderer.G)
-    recipe = capture_text(state, path.parent, weights)
-    save_png(path, np.frombuffer(pixels, np.uint8).reshape(*size, 3), recipe)
+    recipe = capture_text(state, path.parent, mark_of(renderer.G))
+    png.save(path, np.frombuffer(pixels, np.uint8).reshape(*size, 3), recipe)
     return path

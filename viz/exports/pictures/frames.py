@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from viz.exports import recipes, schedule, writing
-from viz.exports.embedding import FOLDER_SIDECAR, PNG_KEY
+from viz.exports.embedding import FOLDER_SIDECAR
 from viz.exports.frame_options import FrameOptions, PictureOptions
 from viz.exports.pictures import png
 from viz.exports.pictures.frame_renderer import FrameRenderer
@@ -38,9 +38,7 @@ def export_picture(
     frames = FrameRenderer(renderer, options.look, options.bits)
     pixels = yield from frames.steps(state, "Rendering", 0.1)
     yield "Writing", 0.9
-    texts = {PNG_KEY: recipe.text(state, path.parent)}
-    with writing.new_file(path) as part, part.open("wb") as file:
-        png.write(file, pixels, texts)
+    png.save(path, pixels, recipe.text(state, path.parent))
     return path
 
 
@@ -86,9 +84,7 @@ def export_frames(
     for number, k in enumerate(missing, start=done):
         moment, fraction = take.at(k), number / (done + len(missing))
         pixels = yield from frames.steps(moment, f"Frame {k + 1} of {take.count}", fraction)
-        texts = {PNG_KEY: recipe.text(moment, path)}
-        with writing.new_file(paths[k]) as part, part.open("wb") as file:
-            png.write(file, pixels, texts)
+        png.save(paths[k], pixels, recipe.text(moment, path))
     return path
 
 

@@ -1,29 +1,50 @@
-"""PNGs of 8 and 16 bits a channel, with text."""
+"""PNGs of 8 and 16 bits a channel, and the sessions in them."""
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from fractions import Fraction
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from PIL import Image, PngImagePlugin
+
+from viz.exports.embedding import PNG_KEY
+from viz.state.files import write_beside
 
 _LEVEL = "6"
 _HEADER = 33
 """Bytes of a PNG's signature and first chunk."""
 
 
-def write(file: IO[bytes], pixels: np.ndarray, texts: dict[str, str]) -> None:
-    """Writes a picture.
+def save(path: Path, pixels: np.ndarray, recipe: str, **texts: str) -> None:
+    """Writes a picture that carries its session.
 
     Args:
-        file: open for writing.
-        pixels: uint8 or uint16 [H, W, C], C = 3 or 4, alpha last and straight.
-        texts: names and texts that the file carries.
+        path: where.
+        pixels: uint8 or uint16 [H, W, C], C = 3 or 4, alpha last and straight; or grey uint16
+            [H, W].
+        recipe: JSON of the session that is restored when the picture is opened in the program.
+        texts: further text entries of the PNG.
+
+    Raises:
+        UserError: when it cannot be written; no partial file is left.
     """
-    if pixels.dtype == np.uint8:
+    write_beside(path, lambda file: _write(file, pixels, {PNG_KEY: recipe} | texts))
+
+
+def to_bytes(pixels: np.ndarray) -> bytes:
+    """uint8 [H, W, 3] as a PNG without texts."""
+    file = io.BytesIO()
+    _write(file, pixels, {})
+    return file.getvalue()
+
+
+def _write(file: IO[bytes], pixels: np.ndarray, texts: dict[str, str]) -> None:
+    if pixels.dtype == np.uint8 or pixels.ndim == 2:
         info = PngImagePlugin.PngInfo()
         for key, text in texts.items():
             info.add_itxt(key, text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import importlib.resources
-import io
 import json
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from PIL import Image
 from viz.exports import writing
 from viz.exports.captions.caption_pictures import with_caption
 from viz.exports.frame_options import VideoOptions
+from viz.exports.pictures import png
 from viz.exports.recipes import Recipe
 from viz.exports.shows.cue_frames import CueFrames
 from viz.exports.shows.cue_takes import cue_take
@@ -27,7 +27,7 @@ from viz.exports.video import encoders
 from viz.render.renderer import Renderer
 from viz.state.animation import blending
 from viz.state.errors import UserError
-from viz.state.files import write_beside
+from viz.state.files import new_file, write_beside
 from viz.state.jobs import Steps
 from viz.state.types import FRAME_RATE, Cue, SessionState
 
@@ -91,9 +91,7 @@ def _media(
     take, share = found.take, 1 / len(state.cues)
     first = yield from frames.steps(cue, take.at(0), cue.name, done)
     if take.count == 1:
-        file = io.BytesIO()
-        Image.fromarray(first).save(file, "PNG")
-        return {"kind": "image", "src": _data_uri("image/png", file.getvalue())}
+        return {"kind": "image", "src": _data_uri("image/png", png.to_bytes(first))}
     with tempfile.TemporaryDirectory() as folder:
         part = Path(folder) / "cue.mp4"
         first = _even(first)
@@ -129,7 +127,7 @@ def _write_video(
     size = (round(height * _ASPECT / 2) * 2, height)
     plan = list(_plan(state, options))
     encoders.require_codec(VideoOptions(), path)
-    with writing.new_file(path) as part:
+    with new_file(path) as part:
         encoder = None
         before = np.zeros((size[1], size[0], 3), np.uint8)
         standing, bare = before, before

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import IO, Any, Protocol
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from av.filter import Graph
 from PIL import Image
 
@@ -127,6 +129,21 @@ def _can_encode(codec: Codec) -> bool:
     return _ENCODERS[codec] in av.codecs_available
 
 
+def open_video(part: Path, suffix: str, text: str) -> OutputContainer:
+    """A new MP4 or MOV that carries a text as its comment.
+
+    Args:
+        part: file to write to, whatever its name.
+        suffix: ".mp4" or ".mov".
+        text: the comment.
+    """
+    # A comment in QuickTime's own format ends at 64 KiB; the newer "metadata tags" have no limit.
+    flags = "+faststart" + ("+use_metadata_tags" if suffix == ".mov" else "")
+    output = av.open(str(part), "w", format=suffix[1:], options={"movflags": flags})
+    output.metadata["comment"] = text
+    return output
+
+
 class VideoEncoder:
     """MP4 and MOV by FFmpeg, in BT.709 colours of limited range, as players expect them.
 
@@ -147,15 +164,12 @@ class VideoEncoder:
     ) -> None:
         height, width, channels = shape
         self._padding = size[1] - height, size[0] - width
-        # QuickTime's own texts end at 64 KiB; its newer "metadata tags" do not.
-        flags = "+faststart" + ("+use_metadata_tags" if suffix == ".mov" else "")
-        self._output = av.open(
-            str(part), "w", format=suffix.removeprefix("."), options={"movflags": flags}
-        )
-        self._output.metadata["comment"] = text
+        self._output = open_video(part, suffix, text)
         stream: Any = self._output.add_stream(_ENCODERS[codec], rate=rate)
         stream.width, stream.height = size
-        stream.pix_fmt = _pixel_format(codec, channels)
+        stream.pix_fmt = "yuv420p"
+        if codec == "prores":
+            stream.pix_fmt = "yuva444p10le" if channels == 4 else "yuv444p10le"
         stream.options = settings
         context = stream.codec_context
         context.thread_count = _THREADS
@@ -193,24 +207,16 @@ class VideoEncoder:
         self._output.close()
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Releases the file."""
         with contextlib.suppress(OSError, ValueError):
             self._output.close()
 
 
 def video_frame(pixels: np.ndarray) -> av.VideoFrame:
     """FFmpeg's frame of uint8 or uint16 [H, W, 3 or 4] pixels."""
-    wide, alpha = pixels.dtype == np.uint16, pixels.shape[2] == 4
-    name = {(False, False): "rgb24", (False, True): "rgba", (True, False): "rgb48le"}
-    return av.VideoFrame.from_ndarray(
-        np.ascontiguousarray(pixels), format=name.get((wide, alpha), "rgba64le")
-    )
-
-
-def _pixel_format(codec: Codec, channels: int) -> str:
-    if codec == "prores":
-        return "yuva444p10le" if channels == 4 else "yuv444p10le"
-    return "yuv420p"
+    names = ("rgb48le", "rgba64le") if pixels.dtype == np.uint16 else ("rgb24", "rgba")
+    name = names[1] if pixels.shape[2] == 4 else names[0]
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=name)
 
 
 def _codec_options(
@@ -328,7 +334,7 @@ class GifEncoder:
             if self._alpha:
                 stream.options = {"gifflags": "0"}  # whole frames, independent of earlier ones
             painted = 0
-            for number, frame in enumerate(self._frames_and_end()):
+            for number, frame in enumerate(itertools.chain(self._frames(), [None])):
                 source.push(frame)
                 for done in _pulled(sink):
                     done.pts, done.time_base = painted, base
@@ -344,10 +350,6 @@ class GifEncoder:
     def _frames(self) -> Iterator[av.VideoFrame]:
         with av.open(str(self._spool_path)) as spool:
             yield from spool.decode(video=0)
-
-    def _frames_and_end(self) -> Iterator[av.VideoFrame | None]:
-        yield from self._frames()
-        yield None
 
     def _graph(self) -> tuple[Graph, Any]:
         graph = Graph()
@@ -429,7 +431,7 @@ class WebpEncoder:
         self._file.close()
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Releases the file."""
         with contextlib.suppress(OSError):
             self._file.close()
 

@@ -13,11 +13,9 @@ from typing import Any
 import av
 from av.error import FFmpegError
 
+from viz.exports.video.encoders import open_video
 from viz.state.driving import driven
 from viz.state.types import SessionState
-
-SUFFIXES = (".mp4", ".mov")
-"""Endings of exports that can have sound."""
 
 
 def film_with_sound(state: SessionState, moving: str) -> tuple[Path, float] | None:
@@ -71,11 +69,8 @@ def _mix(
         if not heard.streams.audio:
             return False
         shown, source = pictures.streams.video[0], heard.streams.audio[0]
-        # As in `VideoEncoder`: the session's text must stay readable.
-        flags = "+faststart" + ("+use_metadata_tags" if suffix == ".mov" else "")
-        with av.open(str(mixed), "w", format=suffix[1:], options={"movflags": flags}) as output:
+        with open_video(mixed, suffix, pictures.metadata.get("comment", "")) as output:
             out: Any = output
-            out.metadata["comment"] = pictures.metadata.get("comment", "")
             video = out.add_stream_from_template(shown)
             audio: Any = (
                 out.add_stream_from_template(source)

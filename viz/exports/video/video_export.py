@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from viz.exports import schedule, writing
+from viz.exports.embedding import VIDEOS
 from viz.exports.frame_options import VideoOptions, problem_of_rate
 from viz.exports.pictures.frame_renderer import FrameRenderer
 from viz.exports.recipes import Recipe
 from viz.exports.video import encoders
-from viz.exports.video.sound import SUFFIXES, add_sound, film_with_sound
+from viz.exports.video.sound import add_sound, film_with_sound
 from viz.render.renderer import Renderer
 from viz.state.errors import UserError
+from viz.state.files import new_file
 from viz.state.jobs import Steps
 from viz.state.types import SessionState
 
@@ -42,7 +44,7 @@ def export_video(
     bits = 16 if options.codec_for(path) == "prores" else 8
     frames = FrameRenderer(renderer, options.look, bits)
     share = 0.7 if path.suffix.lower() == ".gif" else 0.99
-    with writing.new_file(path) as part:
+    with new_file(path) as part:
         detail = f"Frame 1 of {take.count}"
         pixels = yield from frames.steps(take.at(0), detail, 0.0)
         with closing(
@@ -56,7 +58,7 @@ def export_video(
             for done in encoder.finish():
                 yield f"Writing {path.name}", share + (1 - share) * done
         sound = film_with_sound(state, options.movement.moving) if options.sound else None
-        if sound is not None and path.suffix.lower() in SUFFIXES:
+        if sound is not None and path.suffix.lower() in VIDEOS:
             yield "Adding the sound", share
             add_sound(part, path.suffix.lower(), *sound, take.seconds)
     return path

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from viz.exports import writing
-from viz.exports.embedding import PNG_KEY
+from viz.exports.embedding import VIDEOS
 from viz.exports.frame_options import FrameOptions, Look, Movement, VideoOptions
 from viz.exports.pictures import png
 from viz.exports.pictures.frame_renderer import FrameRenderer
@@ -20,7 +20,7 @@ from viz.exports.pictures.frames import frame_paths
 from viz.exports.recipes import Recipe
 from viz.exports.schedule import Take, take
 from viz.exports.video import encoders
-from viz.exports.video.sound import SUFFIXES, add_sound
+from viz.exports.video.sound import add_sound
 from viz.portrait.camera.camera_fit import CameraFit
 from viz.portrait.camera.cropping import crop
 from viz.portrait.tracks.film import open_film
@@ -29,6 +29,7 @@ from viz.render.renderer import Renderer
 from viz.state.driving import driven
 from viz.state.driving.motion_track import MotionTrack
 from viz.state.errors import UserError
+from viz.state.files import new_file
 from viz.state.jobs import Steps
 from viz.state.types import Orbit, SessionState
 
@@ -181,12 +182,12 @@ def _video(
 ) -> Generator[_Video]:
     """Writes frames into a video file."""
     options = VideoOptions()
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in VIDEOS:
         raise UserError(f"{path.name} must end in .mp4 or .mov, or be a folder for frames.")
     writing.check(options, path, overwrite)
     encoders.require_codec(options, path)
     text = Recipe.of(renderer, state, "video", options).text(state, path.parent)
-    with writing.new_file(path) as part:
+    with new_file(path) as part:
         out = _Video(part, path, options, moment, text)
         try:
             yield out
@@ -238,9 +239,7 @@ class _Folder:
 
     def add(self, pixels: np.ndarray) -> None:
         path = self._paths[self._next]
-        texts = {PNG_KEY: self._recipe.text(self._take.at(self._next), path.parent)}
-        with writing.new_file(path) as part, part.open("wb") as file:
-            png.write(file, pixels, texts)
+        png.save(path, pixels, self._recipe.text(self._take.at(self._next), path.parent))
         self._next += 1
 
     def finish(self, film: str, begin: float) -> Iterator[float]:
