@@ -48,10 +48,8 @@ _MOST_UNDER_WAY = 2
 _SHORT_SECONDS = 2.0
 """Length of a loop whose previews full pictures replace so soon that detail matters more in them
 than their rate."""
-_SHORT_RATE = 15.0
+_SHORT_RATE = 12.5
 """Most previews per second that such a loop aims at."""
-_SHORT_FLOOR = 0.625
-"""Least `Preview.scale` of such a loop's previews."""
 _SMOOTH_RATE = 60.0
 """Steps per second of automatic motion where full pictures are rendered quickly."""
 _SMOOTH_MS = (10.0, 14.0)
@@ -294,7 +292,7 @@ class RequestScheduler:
             if loop:
                 rate = min(rate, loop.rate)
             if loop and len(loop) <= _SHORT_SECONDS * loop.rate:
-                rate, floor = min(rate, _SHORT_RATE), max(floor, _SHORT_FLOOR)
+                rate = min(rate, _SHORT_RATE)
             whole = self.full_ms(full)
             quick = loop and whole is not None and whole <= 1000 / rate
             chosen = FINEST if quick else self._previews.choose(full, rate, floor)

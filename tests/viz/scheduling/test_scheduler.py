@@ -42,7 +42,7 @@ def test_the_first_loop_on_a_slow_machine_has_detail_and_holds_its_rate(
     assert (1 + len(pictures)) / LOOP >= rate, "with the one shown as it began"
     for picture in pictures:
         preview = picture.result.request.preview
-        assert preview is None or (preview.scale >= 0.625 and preview.final_scale == 1)
+        assert preview is None or (preview.scale >= 0.5 and preview.final_scale == 1)
 
 
 def test_the_renderer_never_waits_for_the_window_while_a_loop_fills() -> None:
