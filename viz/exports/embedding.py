@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, cast
 
-from viz.state import named_files
+from viz.state import files, named_files
 from viz.state.errors import UserError
 from viz.state.files import reason
 from viz.state.session import from_json
@@ -96,7 +96,7 @@ def read_session(path: str | Path, known: Iterable[str] = ()) -> Opened:
     folder = path.absolute() if is_folder else path.absolute().parent
     state = named_files.with_files_found(from_json(text, path.name), folder, known)
     model = named_files.located(state.checkpoint, folder, known)
-    others = (*named_files.neighbours(folder), *named_files.bundled(), *known)
+    others = (*named_files.neighbours(folder), *files.bundled(), *known)
     candidates = tuple(dict.fromkeys(filter(None, (model, *others))))
     return Opened(state, model, _weights(text), candidates)
 

@@ -56,9 +56,9 @@ def take(state: SessionState, movement: Movement) -> Take:
 
 def frame_rate(state: SessionState, movement: Movement) -> float:
     """Frames a second of a movement: as chosen, or as the motion track or the clip has them."""
-    track = driven.loaded(state.drive) if driven.plays(state) else None
-    if movement.frame_rate is None and track is not None and movement.moving != "orbit":
-        return setting(Movement, "frame_rate").range.clamp(track.fps * state.playback.speed)
+    used = driven.in_use(state)
+    if movement.frame_rate is None and used is not None and movement.moving != "orbit":
+        return setting(Movement, "frame_rate").range.clamp(used[1].fps * state.playback.speed)
     return movement.rate
 
 

@@ -33,7 +33,7 @@ from viz.render import memory, models, person_file
 from viz.render.comparing import second_model
 from viz.render.models import Model
 from viz.render.renderer import Renderer
-from viz.state import named_files
+from viz.state import files, named_files
 from viz.state.comparing.comparison import Comparison
 from viz.state.driving import driven
 from viz.state.driving.drive import Drive
@@ -186,7 +186,7 @@ def _model_of_person(latent: Latent) -> str:
     if not latent.is_portrait:
         return ""
     near = named_files.neighbours(Path(latent.ws_file).parent)
-    candidates = (*near, *named_files.bundled(), *named_files.opened_before())
+    candidates = (*near, *files.bundled(), *named_files.opened_before())
     return finish(models.find(person_file.read(latent.ws_file).weights, candidates))
 
 

@@ -12,7 +12,9 @@ from viz.state.animation import camera_path, clip_time
 from viz.state.animation.animator import Animator
 from viz.state.animation.swinging import SWING_SECONDS, with_amount
 from viz.state.driving import driven
-from viz.state.interface import Interface, Swing
+from viz.state.driving.drive import Drive
+from viz.state.driving.motion_track import MotionTrack
+from viz.state.interface import Interface
 from viz.state.person import Latent, Motion
 from viz.state.types import FRAME_RATE, FRAMES, Orbit, Probe, RenderRequest, SessionState
 
@@ -57,6 +59,22 @@ class Upcoming:
     """Whether the loop is playing; if not, it is the one that would play."""
 
 
+@dataclass(frozen=True)
+class _Movement:
+    """The auto-orbit or a swing: a round in whole steps."""
+
+    key: object
+    """Equal for two movements whose steps show the same."""
+    step: int
+    """The step under way."""
+    steps: int
+    """Steps per round."""
+    seconds: float
+    """Length of a round."""
+    at: Callable[[int], SessionState]
+    """The state at a step."""
+
+
 class LoopFinder:
     """Finds what repeats, and keeps its requests from one frame of the window to the next."""
 
@@ -76,24 +94,23 @@ class LoopFinder:
         """
         swings = interface.swing is not None
         interests = (interface.playing, interface.path_playing, interface.auto_orbit, swings)
+        used = driven.in_use(state) if moves else None
         if moves and animator.plays_together(state, interface) and not animator.gliding:
-            if interface.swing is not None:
-                return self._swing_together(state, interface.swing, animator, interface.probe)
-            return self._together(state, interface, animator)
+            movement = _movement(replace(state, t=0.0), interface, animator)
+            if movement is None or used is not None:
+                return None
+            return self._with_clip(movement, state, animator, interface.probe)
         # Two other movements at once take very long to repeat together.
         if sum(interests) > 1 or interface.animate_person or animator.gliding:
             return None
-        if interface.swing is not None:
-            return self._swing(state, interface.swing, animator, interface.probe)
         if interface.path_playing:
             return self._path(state, interface, animator.rate)
-        if interface.auto_orbit:
-            return self._orbit(state, interface, animator)
-        if not moves:
-            return None
-        if driven.plays(state):
-            return self._track(state, interface, animator)
-        if interface.play_between:
+        if swings or interface.auto_orbit:
+            movement = _movement(state, interface, animator)
+            return None if movement is None else self._alone(movement, interface.probe)
+        if used is not None:
+            return self._track(state, *used, interface, animator)
+        if not moves or interface.play_between:
             return None
         return self._clip(state, interface, animator)
 
@@ -131,12 +148,14 @@ class LoopFinder:
         return Upcoming(loop, index, interface.playing)
 
     def _track(
-        self, state: SessionState, interface: Interface, animator: Animator
-    ) -> Upcoming | None:
+        self,
+        state: SessionState,
+        drive: Drive,
+        track: MotionTrack,
+        interface: Interface,
+        animator: Animator,
+    ) -> Upcoming:
         """The frames of the motion track that drives the person."""
-        drive, track = state.drive, driven.loaded(state.drive)
-        if drive is None or track is None:
-            return None
         order = driven.frames(drive, track, state.playback)
         rate = track.fps * state.playback.speed
         base = driven.after(state, 0.0)
@@ -150,79 +169,35 @@ class LoopFinder:
         index = _place(order, drive.frame, animator.clock.direction)
         return Upcoming(loop, index, interface.playing)
 
-    def _orbit(
-        self, state: SessionState, interface: Interface, animator: Animator
-    ) -> Upcoming | None:
-        eight, (yaw, pitch) = animator.eight, (interface.orbit_yaw, interface.orbit_pitch)
-        center, steps = eight.center, eight.steps
-        if center is None:
-            return None
-        base = replace(state, orbit=center)
+    def _alone(self, movement: _Movement, probe: Probe | None) -> Upcoming:
+        """One round of a movement."""
 
         def make(step: int) -> RenderRequest:
-            orbit = eight.camera_at(step, yaw, pitch) or center
-            return _request(replace(base, orbit=orbit), interface.probe)
+            return _request(movement.at(step), probe)
 
-        key = base, steps, yaw, pitch, interface.probe
-        loop = self._kept("orbit", key, lambda: Loop(steps, steps / interface.orbit_period, make))
-        return Upcoming(loop, eight.step, True)
+        steps, rate = movement.steps, movement.steps / movement.seconds
+        loop = self._kept("alone", (movement.key, steps, probe), lambda: Loop(steps, rate, make))
+        return Upcoming(loop, movement.step, True)
 
-    def _together(
-        self, state: SessionState, interface: Interface, animator: Animator
-    ) -> Upcoming | None:
-        """The clip and the auto-orbit, which take their steps at the same times."""
-        eight, order = animator.eight, clip_time.round_frames(state.playback)
-        if eight.center is None or driven.plays(state):
-            return None
-        base, steps, frames = replace(state, orbit=eight.center, t=0.0), eight.steps, len(order)
-        swings = interface.orbit_yaw, interface.orbit_pitch
+    def _with_clip(
+        self, movement: _Movement, state: SessionState, animator: Animator, probe: Probe | None
+    ) -> Upcoming:
+        """The clip and a movement, which take their steps at the same times, until both are where
+        they began."""
+        order, steps = clip_time.round_frames(state.playback), movement.steps
+        frames = len(order)
         frame = _place(order, round(clip_time.frame_of(state.t)), animator.clock.direction)
-        apart = (eight.step - frame) % math.gcd(steps, frames)  # the same in every round
+        apart = (movement.step - frame) % math.gcd(steps, frames)  # the same in every round
 
         def make(index: int) -> RenderRequest:
-            orbit = eight.camera_at((index + apart) % steps, *swings) or base.orbit
-            at = replace(base, orbit=orbit, t=clip_time.time_of(order[index % frames]))
-            return _request(at, interface.probe)
-
-        key, count = (base, order, steps, swings, apart, interface.probe), math.lcm(steps, frames)
-        loop = self._kept("together", key, lambda: Loop(count, animator.rate, make))
-        places = range(frame, count, frames)
-        index = next(k for k in places if (k + apart - eight.step) % steps == 0)
-        return Upcoming(loop, index, True)
-
-    def _swing_together(
-        self, state: SessionState, swing: Swing, animator: Animator, probe: Probe | None
-    ) -> Upcoming | None:
-        """The clip and a swing, whose round is a whole number of the clip's."""
-        swinging, order = animator.swinging, clip_time.round_frames(state.playback)
-        if driven.plays(state):
-            return None
-        steps, frames = swinging.steps, len(order)
-        frame = _place(order, round(clip_time.frame_of(state.t)), animator.clock.direction)
-        base = replace(with_amount(state, swing, 1.0), t=0.0)
-        apart = (swinging.step - frame) % math.gcd(steps, frames)  # the same in every round
-
-        def make(index: int) -> RenderRequest:
-            at = with_amount(base, swing, swinging.amount((index + apart) % steps))
+            at = movement.at((index + apart) % steps)
             return _request(replace(at, t=clip_time.time_of(order[index % frames])), probe)
 
-        key, count = (base, swing, order, steps, apart, probe), math.lcm(steps, frames)
-        loop = self._kept("together", key, lambda: Loop(count, animator.rate, make))
+        key, count = (movement.key, order, steps, apart, probe), math.lcm(steps, frames)
+        loop = self._kept("with clip", key, lambda: Loop(count, animator.rate, make))
         places = range(frame, count, frames)
-        index = next(k for k in places if (k + apart - swinging.step) % steps == 0)
+        index = next(k for k in places if (k + apart - movement.step) % steps == 0)
         return Upcoming(loop, index, True)
-
-    def _swing(
-        self, state: SessionState, swing: Swing, animator: Animator, probe: Probe | None
-    ) -> Upcoming:
-        swinging, base = animator.swinging, with_amount(state, swing, 1.0)
-
-        def make(step: int) -> RenderRequest:
-            return _request(with_amount(base, swing, swinging.amount(step)), probe)
-
-        key, steps = (base, swing, swinging.steps, probe), swinging.steps
-        loop = self._kept("swing", key, lambda: Loop(steps, steps / SWING_SECONDS, make))
-        return Upcoming(loop, swinging.step, True)
 
     def _path(self, state: SessionState, interface: Interface, rate: float) -> Upcoming:
         base = replace(state, latent=Latent(), motion=Motion(), t=0.0, orbit=Orbit())
@@ -243,6 +218,26 @@ class LoopFinder:
         if kind not in self._known or self._known[kind][0] != key:
             self._known[kind] = key, make()
         return self._known[kind][1]
+
+
+def _movement(state: SessionState, interface: Interface, animator: Animator) -> _Movement | None:
+    """The swing or else the auto-orbit; None before it begins."""
+    swing, swinging, eight = interface.swing, animator.swinging, animator.eight
+    if swing is not None:
+        base = with_amount(state, swing, 1.0)
+
+        def swung(step: int) -> SessionState:
+            return with_amount(base, swing, swinging.amount(step))
+
+        return _Movement((base, swing), swinging.step, swinging.steps, SWING_SECONDS, swung)
+    if eight.center is None:
+        return None
+    around, reach = replace(state, orbit=eight.center), (interface.orbit_yaw, interface.orbit_pitch)
+
+    def turned(step: int) -> SessionState:
+        return replace(around, orbit=eight.camera_at(step, *reach) or around.orbit)
+
+    return _Movement((around, reach), eight.step, eight.steps, interface.orbit_period, turned)
 
 
 def _place(order: list[int], frame: int, direction: int) -> int:

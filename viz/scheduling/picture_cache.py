@@ -7,7 +7,6 @@ from collections.abc import Hashable
 from dataclasses import replace
 
 from viz.scheduling.previews import leaves_nothing_out, shown
-from viz.state.animation.blending import people
 from viz.state.files import file_stamp
 from viz.state.types import RenderRequest, RenderResult
 
@@ -111,11 +110,5 @@ def _worth(request: RenderRequest) -> tuple[bool, float]:
 
 def _key(full: RenderRequest) -> Hashable:
     """The request, and the state of the files that it reads."""
-    files = [
-        person.ws_file
-        for shot in full.shots
-        if shot.latent.ws_file or shot.latent.others
-        for person, _ in people(shot.latent)
-        if person.ws_file
-    ]
+    files = [file for shot in full.shots for file in shot.latent.files]
     return (full, tuple(map(file_stamp, files))) if files else full

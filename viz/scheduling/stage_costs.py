@@ -85,21 +85,6 @@ class StageCost:
             weight *= _AGING
 
 
-def ray_work(preview: Preview | None) -> float:
-    """Pixels times samples, as a share of the full picture's."""
-    return 1.0 if preview is None else preview.scale**2 * preview.samples
-
-
-def pixel_work(preview: Preview | None) -> float:
-    """Pixels, as a share of the full picture's."""
-    return 1.0 if preview is None else preview.scale**2
-
-
-def final_work(preview: Preview | None) -> float:
-    """Pixels of the super-resolution, as a share of the full picture's."""
-    return 1.0 if preview is None else preview.final_scale**2
-
-
 @dataclass
 class PictureCosts:
     """What was learned about one kind of picture."""
@@ -113,7 +98,7 @@ class PictureCosts:
 
     def is_sure(self, preview: Preview) -> bool:
         """Whether the rays of such a preview were measured often enough to be trusted."""
-        return self._stage("render", preview).is_sure(ray_work(preview))
+        return self._stage("render", preview).is_sure(_work("render", preview))
 
     def add(self, preview: Preview | None, stage_ms: dict[str, float], total_ms: float) -> None:
         """Learns from a picture, made as `preview` says; a stage that did not run is left as it
@@ -150,9 +135,13 @@ def _kind(stage: str, preview: Preview | None) -> str:
 
 
 def _work(stage: str, preview: Preview | None) -> float:
-    if stage == "render":
-        return ray_work(preview)
-    if stage == "superresolution":
-        return final_work(preview)
+    """A stage's samples or pixels, as a share of the full picture's."""
+    if preview is None:
+        return 1.0
+    shares = {
+        "render": preview.scale**2 * preview.samples,
+        "superresolution": preview.final_scale**2,
+        "copy": preview.scale**2,
+    }
     # Times that include pauses or the window's own work must not seem to depend on pixels.
-    return pixel_work(preview) if stage == "copy" else 1.0
+    return shares.get(stage, 1.0)

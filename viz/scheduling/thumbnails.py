@@ -165,9 +165,7 @@ _GONE = 1 << 30
 
 
 def _stamps(request: RenderRequest) -> tuple[Stamp | None, ...]:
-    latent = request.shots[0].latent
-    people = (latent, *(other.latent for other in latent.others))
-    return tuple(file_stamp(who.ws_file) for who in people if who.ws_file)
+    return tuple(map(file_stamp, request.shots[0].latent.files))
 
 
 @functools.lru_cache(_KEYS)

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, and why file operations fail."""
+"""Writing files whole or not at all, why file operations fail, and where models lie."""
 
 from __future__ import annotations
 
@@ -81,7 +81,11 @@ def compared_file(path: str) -> str:
     return str(last[0]) if last else file
 
 
+def bundled() -> list[str]:
+    """Paths of the models that come with the program, the default one first."""
+    return sorted(map(str, CHECKPOINTS.glob("*.safetensors")))
+
+
 def default_checkpoint() -> str:
-    """Path of the model that comes with the program; empty where there is none."""
-    found = sorted(CHECKPOINTS.glob("*.safetensors"))
-    return str(found[0]) if found else ""
+    """Path of the model that the program starts with; empty where there is none."""
+    return next(iter(bundled()), "")

@@ -22,7 +22,6 @@ from viz.state.driving.drive import Drive
 from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.errors import UserError
 from viz.state.files import CHECKPOINTS, reason
-from viz.state.kept import favourites
 from viz.state.kept.favourites import Favourite
 from viz.state.person import PERSON_SUFFIX, Latent
 from viz.state.types import SessionState, Shot
@@ -161,11 +160,6 @@ def neighbours(folder: Path) -> list[str]:
     return [str(path) for path in found[:_MOST_NEIGHBOURS]]
 
 
-def bundled() -> list[str]:
-    """Models that come with the program."""
-    return sorted(map(str, CHECKPOINTS.glob("*.safetensors")))
-
-
 def largest(name: str) -> int:
     """Greatest size of a person's file or a motion track, bytes: more for these than for ws
     alone."""
@@ -195,9 +189,8 @@ def with_files_found(state: SessionState, folder: Path, known: Iterable[str]) ->
         return found
 
     def is_here(favourite: Favourite) -> bool:
-        return all(
-            located(name, folder, known, largest(name)) for name in favourites.files_of(favourite)
-        )
+        needed = favourite.latent.files if favourite.latent else ()
+        return all(located(name, folder, known, largest(name)) for name in needed)
 
     # What is shown must be there; a favourite that is not is only missing from the list.
     kept = tuple(favourite for favourite in state.favourites if is_here(favourite))

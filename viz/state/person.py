@@ -174,6 +174,12 @@ class Latent:
         return replace(person, expression=1.0) if person.is_portrait else person
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The files of this person and of those blended in."""
+        people = (self, *(other.latent for other in self.others))
+        return tuple(who.ws_file for who in people if who.ws_file)
+
+    @property
     def is_portrait(self) -> bool:
         """Whether a person file is shown."""
         return self.ws_file.lower().endswith(PERSON_SUFFIX)

@@ -8,7 +8,7 @@ from pathlib import Path
 from gui_utils.files.file_dialogs import Filters
 from viz.app.sessions.session_files import SessionFiles
 from viz.exports.export_jobs import CheckPersonJob
-from viz.state import named_files
+from viz.state import files, named_files
 from viz.state.person import PERSON_SUFFIX, Latent
 
 PEOPLE: Filters = (("People", (f"*{PERSON_SUFFIX}",)),)
@@ -36,7 +36,7 @@ class PersonCommands(SessionFiles):
                 self._show_person(path)
 
         near = named_files.neighbours(Path(path).parent)
-        candidates = dict.fromkeys((*self.recent, *named_files.bundled(), *near))
+        candidates = dict.fromkeys((*self.recent, *files.bundled(), *near))
         self.worker.start(CheckPersonJob(path, tuple(candidates)), done)
 
     def _offer_model(self, path: str, model: str) -> None:

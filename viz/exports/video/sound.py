@@ -26,13 +26,14 @@ def film_with_sound(state: SessionState, moving: str) -> tuple[Path, float] | No
         state: the session.
         moving: the movement, as in `Movement.moving`.
     """
-    track = driven.loaded(state.drive) if driven.plays(state) else None
-    if state.drive is None or track is None or moving not in ("clip", "path"):
+    used = driven.in_use(state)
+    if used is None or moving not in ("clip", "path"):
         return None
-    film = driven.film_of(state.drive.track, track)
+    drive, track = used
+    film = driven.film_of(drive.track, track)
     if state.playback.speed != 1 or not film:
         return None
-    first, _ = driven.ends(state.drive, track)
+    first, _ = driven.ends(drive, track)
     return Path(film), (track.first + first) / track.fps
 
 

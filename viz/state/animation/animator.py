@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import fields, replace
 
 from viz.state.animation import blending, clip_time, path_editing
@@ -13,9 +12,6 @@ from viz.state.types import FRAME_RATE, Keyframe, Orbit, SessionState
 
 GLIDE_SECONDS = 0.7
 """Length of a glide that a key or a button starts."""
-_SAME_BEAT = 1e-6
-_BLENDED = ("latent", "motion", "t", "orbit")
-"""Fields of a state that a glide interpolates."""
 
 
 class Animator:
@@ -57,7 +53,7 @@ class Animator:
         self._glide = blending.Glide(state.snapshot(), end, now, seconds)
         self._camera_only, self._left = False, None
         for field in fields(state):
-            if field.name not in _BLENDED:
+            if field.name not in path_editing.VIEW:
                 setattr(state, field.name, getattr(end, field.name))
 
     def glide_camera(self, state: SessionState, end: Orbit, now: float) -> None:
@@ -132,14 +128,13 @@ class Animator:
     def _whole_steps(self, seconds: float) -> float:
         """Time that has come due in whole steps: both movements then take theirs at once."""
         self._beat += seconds * self.rate
-        whole = math.floor(self._beat + _SAME_BEAT)
+        whole = blending.step_of(self._beat, 1)
         self._beat -= whole
         return whole / self.rate
 
     def _played(self, state: SessionState, interface: Interface, seconds: float) -> None:
-        track = driven.loaded(state.drive) if driven.plays(state) else None
-        if track is not None:
-            state.drive, interface.playing = driven.play(state, track, seconds, self.clock)
+        if used := driven.in_use(state):
+            state.drive, interface.playing = driven.play(*used, seconds, state.playback, self.clock)
         else:
             state.t, interface.playing = clip_time.play(
                 state.t, seconds, state.playback, self.clock, interface.play_between
@@ -161,7 +156,7 @@ class Animator:
         moved, over = self._glide.at(now, self.rate)
         if over:
             self._glide = None
-        for name in ("orbit",) if self._camera_only else _BLENDED:
+        for name in ("orbit",) if self._camera_only else path_editing.VIEW:
             setattr(state, name, getattr(moved, name))
 
 

@@ -14,9 +14,10 @@ _PITCH = setting(Orbit, "pitch").range
 _SAME_STEP = 1e-6
 
 
-def step_of(seconds: float, rate: float) -> int:
-    """Index of the step under way after `seconds`, at `rate` steps per second."""
-    return math.floor(seconds * rate + _SAME_STEP)
+def step_of(elapsed: float, rate: float) -> int:
+    """Index of the step under way: after some seconds at `rate` steps per second, or after a
+    fraction of a round of `rate` steps."""
+    return math.floor(elapsed * rate + _SAME_STEP)
 
 
 def ease(fraction: float) -> float:
@@ -185,7 +186,7 @@ class FigureOfEight:
             self.center = _turned(orbit, -self._swing[0], -self._swing[1])
         self.part = (self.part + seconds / period) % 1.0
         self.steps = max(round(period * rate), 1)
-        self.step = math.floor(self.part * self.steps + _SAME_STEP) % self.steps
+        self.step = step_of(self.part, self.steps) % self.steps
         self._swing = eight_swing(self.step, self.steps, yaw, pitch)
         self._shown = _turned(self.center, *self._swing)
         return self._shown

@@ -14,6 +14,8 @@ SPACING = 2.0
 """Seconds from the last key to one that is added after it."""
 LONGEST = setting(Keyframe, "time").range.ends[1]
 """Latest time of a key that can be set in the interface, seconds."""
+VIEW = ("latent", "motion", "t", "orbit")
+"""Fields of a state that keyframes hold, and that glides interpolate."""
 _SAME = 0.005
 """Keys closer together than this, in seconds, count as being at the same time."""
 
@@ -25,7 +27,7 @@ def key_of(state: SessionState, seconds: float) -> Keyframe:
 
 def take(state: SessionState, view: SessionState | Keyframe) -> None:
     """Shows a view: its person, motion, time and camera."""
-    for name in ("latent", "motion", "t", "orbit"):
+    for name in VIEW:
         setattr(state, name, getattr(view, name))
 
 
@@ -110,8 +112,7 @@ def update(state: SessionState, interface: Interface) -> None:
     if index is None:
         return
     old = state.keyframes[index]
-    fresh = replace(key_of(state, old.time), ease=old.ease, turns=old.turns)
-    state.keyframes = (*state.keyframes[:index], fresh, *state.keyframes[index + 1 :])
+    edit(state, index, replace(key_of(state, old.time), ease=old.ease, turns=old.turns))
 
 
 def edit(state: SessionState, index: int, key: Keyframe) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from viz.state.animation.blending import step_of
 from viz.state.interface import Swing
 from viz.state.person import amount_along, with_shift
 from viz.state.types import FRAME_RATE, SessionState
@@ -13,7 +14,6 @@ SWING_SECONDS = 4.0
 """Time of a round: from the middle to the one end, to the other, and back."""
 _REACH = 2.0
 """Steps to each side."""
-_SAME_STEP = 1e-6
 
 
 def amount_of(state: SessionState, swing: Swing) -> float:
@@ -76,7 +76,7 @@ class Swinging:
         self.steps = max(round(SWING_SECONDS * rate / whole) * whole, whole, 2)
         taken = self.steps / rate if whole > 1 else SWING_SECONDS
         self._part = (self._part + seconds / taken) % 1.0
-        self.step = math.floor(self._part * self.steps + _SAME_STEP) % self.steps
+        self.step = step_of(self._part, self.steps) % self.steps
         self._shown = self.amount(self.step)
         moved = with_amount(state, swing, self._shown)
         state.latent, state.motion = moved.latent, moved.motion

@@ -119,8 +119,7 @@ def _clauses(state: SessionState, first: ModelInfo, second: ModelInfo) -> Iterat
         yield f"the conditioning camera, which the {which} model does not take"
     if first.image_resolution != second.image_resolution:
         side = min(first.image_resolution, second.image_resolution)
-        yield f"the resolution ({_sides(first, second)}: pictures are compared at {side} px)"
-
-
-def _sides(first: ModelInfo, second: ModelInfo) -> str:
-    return f"{second.image_resolution} px instead of {first.image_resolution} px"
+        yield (
+            f"the resolution ({second.image_resolution} px instead of {first.image_resolution} px: "
+            f"pictures are compared at {side} px)"
+        )

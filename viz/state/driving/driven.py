@@ -50,9 +50,9 @@ def loaded(drive: Drive | None) -> MotionTrack | None:
     return None
 
 
-def _in_use(drive: Drive | None) -> tuple[Drive, MotionTrack] | None:
+def in_use(state: SessionState) -> tuple[Drive, MotionTrack] | None:
     """The drive and its track where the track moves the person; None where something else does."""
-    track = loaded(drive)
+    drive, track = state.drive, loaded(state.drive)
     return (drive, track) if drive is not None and track is not None and drive.active else None
 
 
@@ -128,7 +128,7 @@ def settled(state: SessionState) -> None:
 
 def plays(state: SessionState) -> bool:
     """Whether a track takes the place of the clip where something plays."""
-    return _in_use(state.drive) is not None
+    return in_use(state) is not None
 
 
 def ends(drive: Drive, track: MotionTrack) -> tuple[int, int]:
@@ -151,13 +151,11 @@ def as_clip(drive: Drive, track: MotionTrack, playback: Playback) -> Playback:
 
 
 def play(
-    state: SessionState, track: MotionTrack, seconds: float, clock: Clock
+    drive: Drive, track: MotionTrack, seconds: float, playback: Playback, clock: Clock
 ) -> tuple[Drive, bool]:
     """What drives `seconds` later, and whether it goes on playing. Edits the track's clock in
     place."""
-    drive = state.drive
-    assert drive is not None
-    clip = as_clip(drive, track, state.playback)
+    clip = as_clip(drive, track, playback)
     t, goes_on = clip_time.play(clip_time.time_of(drive.frame), seconds, clip, clock)
     return at(drive, round(clip_time.frame_of(t))), goes_on
 
@@ -165,17 +163,16 @@ def play(
 def restart(state: SessionState, clock: Clock) -> None:
     """Prepares playing: a track that plays once and has ended starts again; edits the state in
     place."""
-    drive, track = state.drive, loaded(state.drive)
-    if drive is not None and track is not None:
-        clip = as_clip(drive, track, state.playback)
-        t = clip_time.begin(clip_time.time_of(drive.frame), clip, clock)
-        state.drive = at(drive, round(clip_time.frame_of(t)))
+    if used := in_use(state):
+        clip = as_clip(*used, state.playback)
+        t = clip_time.begin(clip_time.time_of(used[0].frame), clip, clock)
+        state.drive = at(used[0], round(clip_time.frame_of(t)))
 
 
 def step(state: SessionState, count: int) -> bool:
     """Moves the track that drives by some frames, or back if negative; False where none drives.
     Edits the state in place."""
-    if used := _in_use(state.drive):
+    if used := in_use(state):
         state.drive = at(used[0], used[0].frame + count)
     return used is not None
 
@@ -183,7 +180,7 @@ def step(state: SessionState, count: int) -> bool:
 def go_to_end(state: SessionState, which: int) -> bool:
     """Goes to the first (0) or the last (1) frame that plays of the track that drives; False where
     none drives. Edits the state in place."""
-    if used := _in_use(state.drive):
+    if used := in_use(state):
         state.drive = at(used[0], ends(*used)[which])
     return used is not None
 
@@ -196,7 +193,7 @@ def frames(drive: Drive, track: MotionTrack, playback: Playback) -> list[int]:
 def after(state: SessionState, seconds: float) -> SessionState:
     """The state `seconds` after its track began to play, as `play` shows it; unchanged where no
     track drives."""
-    used = _in_use(state.drive)
+    used = in_use(state)
     if used is None:
         return state
     clip = as_clip(*used, state.playback)
@@ -207,7 +204,7 @@ def after(state: SessionState, seconds: float) -> SessionState:
 def spread(state: SessionState, count: int) -> list[SessionState]:
     """States that show frames of the track, spread evenly over those that play; empty where no
     track drives."""
-    used = _in_use(state.drive)
+    used = in_use(state)
     if used is None:
         return []
     numbers = np.linspace(*ends(*used), count).round().astype(int).tolist()

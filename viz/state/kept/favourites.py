@@ -86,12 +86,3 @@ def found(favourites: Favourites, query: str) -> Favourites:
         if favourite.code is not None
         and all(word in f"{favourite.name} {name_of(favourite.code)}".casefold() for word in words)
     )
-
-
-def files_of(favourite: Favourite) -> list[str]:
-    """The people's files that a favourite needs."""
-    latent = favourite.latent
-    if latent is None:
-        return []
-    people = (latent, *(other.latent for other in latent.others))
-    return [who.ws_file for who in people if who.ws_file]

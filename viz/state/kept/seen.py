@@ -37,7 +37,7 @@ class Seen:
 
     def shown(self) -> SessionState:
         """A state that shows it, and nothing else of note."""
-        return SessionState(latent=self.latent, motion=self.motion, t=self.t, orbit=self.orbit)
+        return self.applied_to(SessionState())
 
     def applied_to(self, state: SessionState) -> SessionState:
         """A state with what was seen; layout, quality and the rest stay."""
