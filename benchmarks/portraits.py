@@ -40,8 +40,8 @@ from viz.portrait.inversion.code_search import planes
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import FittedPerson, Inversion
 from viz.portrait.inversion.photo_target import FacePhoto, PhotoTarget
-from viz.portrait.inversion.unfinished import keep, kept
 from viz.portrait.tracks.expressions import eye_opening, face_points, mouth_opening
+from viz.portrait.unfinished_work import keep, kept
 from viz.render.latents import z_motion_from_seed
 from viz.state import files
 from viz.state.jobs import finish

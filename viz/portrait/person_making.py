@@ -28,8 +28,8 @@ from viz.portrait.faces.photo import read_photo
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.portrait.inversion.inverting import FittedPerson, Inversion
 from viz.portrait.inversion.photo_target import FacePhoto
-from viz.portrait.inversion.unfinished import keep, kept
 from viz.portrait.key_frames import read_key_frames
+from viz.portrait.unfinished_work import keep, kept
 from viz.render import person_file
 from viz.render.person_file import PersonFile
 from viz.state.driving import driven

@@ -9,6 +9,7 @@ leaves two numbers to search.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +56,35 @@ class CameraFit:
     residual: float = 0.0
     """Root mean square distance of the landmarks from the template's, in crop sides."""
 
+    @classmethod
+    def placed(
+        cls,
+        yaw: float,
+        pitch: float,
+        shown: np.ndarray,
+        observed: np.ndarray,
+        weights: np.ndarray,
+        residual: float = 0.0,
+    ) -> CameraFit:
+        """A fit with known angles whose crop lays points of the generator's picture, complex
+        [n] in picture sides, on those of a photo, complex [n] in pixels."""
+        factor, shift = similarity(shown, observed, weights)
+        middle = factor * (0.5 + 0.5j) + shift
+        centre = float(middle.real), float(middle.imag)
+        angle = math.degrees(float(np.angle(factor)))
+        return cls(yaw, pitch, centre, float(abs(factor)), angle, residual)
+
+    @classmethod
+    def from_numbers(cls, numbers: Iterable[float]) -> CameraFit:
+        """The fit of some `numbers`; the residual may be left out."""
+        yaw, pitch, x, y, *others = map(float, numbers)
+        return cls(yaw, pitch, (x, y), *others)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """Yaw, pitch, x and y of the centre, side, angle and residual."""
+        return self.yaw, self.pitch, *self.centre, self.side, self.angle, self.residual
+
     @property
     def square(self) -> Square:
         """The crop."""
@@ -76,7 +106,7 @@ def fit_camera(
         landmarks: [468, 2 or 3] in the photo's pixels; depths are not used.
         start: the fit of the previous frame, at which the search starts; None for several starts.
     """
-    observed = landmarks[:, 0].astype(np.float64) + 1j * landmarks[:, 1].astype(np.float64)
+    observed = complex_points(landmarks)
     known = template.weights
     if start is None:
         fits = [_search(template.points, observed, known, (yaw, 0.0)) for yaw in _STARTS]
@@ -92,17 +122,9 @@ def fit_camera(
     angles = np.array(template.corrected(float(angles[0]), float(angles[1])))
     errors = _errors(template.points, observed, weights, angles)
     residual = math.sqrt(float((weights * errors**2).sum() / weights.sum()))
-    projected = _projected(template.points, *angles)
-    factor, shift = similarity(projected, observed, weights)
-    middle = factor * (0.5 + 0.5j) + shift
-    return CameraFit(
-        yaw=float(angles[0]),
-        pitch=float(angles[1]),
-        centre=(float(middle.real), float(middle.imag)),
-        side=float(abs(factor)),
-        angle=math.degrees(float(np.angle(factor))),
-        residual=residual,
-    )
+    yaw, pitch = map(float, angles)
+    projected = _projected(template.points, yaw, pitch)
+    return CameraFit.placed(yaw, pitch, projected, observed, weights, residual)
 
 
 def project(points: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
@@ -110,9 +132,14 @@ def project(points: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
     return Camera.orbit(yaw=yaw, pitch=pitch).project(points)[0]
 
 
+def complex_points(points: np.ndarray) -> np.ndarray:
+    """Points [n, 2 or more] as complex numbers x + iy [n]."""
+    return points[:, 0].astype(np.float64) + 1j * points[:, 1].astype(np.float64)
+
+
 def _projected(points: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
-    """The same as complex numbers [n]."""
-    return project(points, yaw, pitch) @ (1, 1j)
+    """`project` as complex numbers [n]."""
+    return complex_points(project(points, yaw, pitch))
 
 
 def similarity(

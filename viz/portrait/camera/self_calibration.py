@@ -20,10 +20,10 @@ from viz.portrait.camera import learnt_files
 from viz.portrait.camera.camera_fit import fit_camera, project
 from viz.portrait.camera.face_template import FaceTemplate, canonical_template, still_weights
 from viz.portrait.camera.own_pictures import OwnPictures
-from viz.portrait.faces.face import Face
+from viz.portrait.faces.face import SCALE, Face
 from viz.portrait.faces.finding import refined
 from viz.portrait.faces.squares import Square
-from viz.state.jobs import Steps, finish
+from viz.state.jobs import Steps
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +42,6 @@ _USUAL_ANGLE = 15.0
 _OUTLIER = 0.01
 """Distance in world units at which a ray has half its weight."""
 _ROUNDS = 6
-
-
-def template(G: Generator) -> FaceTemplate:
-    """The template of a generator, from the cache or by self-calibration, which blocks."""
-    return finish(find_template(G))
 
 
 def find_template(G: Generator) -> Steps[FaceTemplate]:
@@ -114,7 +109,7 @@ def expected_face(pixels: Tensor, template: FaceTemplate, yaw: float, pitch: flo
     """The face of a generator's picture [3, H, W], found where a template predicts it; None if the
     landmark network sees none."""
     points = project(template.points, yaw, pitch) * pixels.shape[-1]
-    return refined(pixels, Square.around(points, 0.0, 1.5), rounds=2)
+    return refined(pixels, Square.around(points, 0.0, SCALE), rounds=2)
 
 
 def _rays(points: np.ndarray, camera: Camera) -> np.ndarray:

@@ -19,6 +19,8 @@ NO_FACE = (
     "No face was found in this picture. Take one that shows a person's face from the front or "
     "half from the side, or drag a box around the face."
 )
+SCALE = 1.5
+"""Side of the square that the landmark network examines, in sizes of the face."""
 _LEAST_SIDE = 64
 """Size in pixels below which a face has too little detail for a likeness."""
 _CUT_OFF = 0.03
@@ -61,14 +63,15 @@ class Face:
         return max(right - left, bottom - top)
 
     @property
-    def angle(self) -> float:
-        """Clockwise rotation of the line of the eyes, degrees."""
-        return eye_angle(self.landmarks)
-
-    @property
     def square(self) -> Square:
         """The square that the landmark network examines."""
-        return Square.around(self.landmarks[:, :2], self.angle, 1.5)
+        return square_of(self.landmarks)
+
+    def distance(self, landmarks: np.ndarray) -> float:
+        """Distance of other landmarks [468, 2 or 3], from middle to middle, in sizes of the
+        face."""
+        apart = landmarks[:, :2].mean(0) - self.landmarks[:, :2].mean(0)
+        return float(np.hypot(*apart)) / self.side
 
     @property
     def remark(self) -> str:
@@ -88,7 +91,8 @@ class Face:
         return ""
 
 
-def eye_angle(landmarks: np.ndarray) -> float:
-    """Clockwise rotation of the line through the outer corners of the eyes, degrees."""
+def square_of(landmarks: np.ndarray) -> Square:
+    """The square that the landmark network examines, level with the eyes, around landmarks
+    [468, 2 or 3] in pixels."""
     x, y = landmarks[LEFT_EYE[0], :2] - landmarks[RIGHT_EYE[0], :2]
-    return float(np.degrees(np.arctan2(y, x)))
+    return Square.around(landmarks[:, :2], float(np.degrees(np.arctan2(y, x))), SCALE)

@@ -13,8 +13,9 @@ from viz.portrait.faces.face import (
     LEFT_LIDS,
     RIGHT_EYE,
     RIGHT_LIDS,
+    SCALE,
     Face,
-    eye_angle,
+    square_of,
 )
 from viz.portrait.faces.landmark_nets import SIZE, eyes_of, landmarks_in
 from viz.portrait.faces.squares import Square
@@ -25,8 +26,6 @@ _LEAST_LOGIT, _SURE_LOGIT = 5.0, 12.0
 """The landmark network gives faces 13 to 30, some upside-down ones 7, and things that resemble a
 face up to 4."""
 _MOST_FACES = 64
-_SCALE = 1.5
-"""Side of the landmark network's square, in sizes of the face."""
 _FAR = 0.08
 """Movement between frames, in sizes of the face, beyond which the network runs again."""
 _ROUNDS = 3
@@ -45,7 +44,7 @@ def find_faces(pixels: Tensor) -> list[Face]:
     faces: list[Face] = []
     for turn in _TURNS:
         for candidate in distinct(_everywhere(pixels, turn))[:_MOST_FACES]:
-            face = refined(pixels, candidate.square.scaled(_SCALE))
+            face = refined(pixels, candidate.square.scaled(SCALE))
             if face is not None:
                 faces = _with(faces, face)
         if any(face.logit > _SURE_LOGIT for face in faces):
@@ -64,8 +63,7 @@ def refined(pixels: Tensor, square: Square, rounds: int = _ROUNDS) -> Face | Non
     """
     landmarks, logit = landmarks_in(pixels, square)
     for _ in range(rounds - 1):
-        square = Square.around(landmarks[:, :2], eye_angle(landmarks), _SCALE)
-        landmarks, logit = landmarks_in(pixels, square)
+        landmarks, logit = landmarks_in(pixels, square_of(landmarks))
     return _face(pixels, landmarks, logit) if logit >= _LEAST_LOGIT else None
 
 
@@ -80,21 +78,14 @@ def followed(pixels: Tensor, before: Face, eye: int) -> Face | None:
             the other eye's lids and iris move with its landmarks. Best used in turns.
     """
     landmarks, logit = landmarks_in(pixels, before.square)
-    if _apart(landmarks, before) > _FAR:
-        square = Square.around(landmarks[:, :2], eye_angle(landmarks), _SCALE)
-        landmarks, logit = landmarks_in(pixels, square)
+    if before.distance(landmarks) > _FAR:
+        landmarks, logit = landmarks_in(pixels, square_of(landmarks))
     if logit < _LEAST_LOGIT:
         return None
     moved = (landmarks - before.landmarks)[[RIGHT_LIDS, LEFT_LIDS], :2]
     irises, lids = before.irises + moved.mean(1, keepdims=True), before.lids + moved
     irises[[eye]], lids[[eye]] = eyes_of(pixels, landmarks, [eye])
     return Face(landmarks, irises, lids, logit, before.picture_size)
-
-
-def _apart(landmarks: np.ndarray, face: Face) -> float:
-    """Distance between the middle of landmarks and that of a face, in sizes of the face."""
-    middle = landmarks[:, :2].mean(0) - face.landmarks[:, :2].mean(0)
-    return float(np.hypot(*middle)) / face.side
 
 
 def face_by_hand(
@@ -115,7 +106,7 @@ def face_by_hand(
     if eyes is not None:
         (ax, ay), (bx, by) = eyes
         turned = float(np.degrees(np.arctan2(by - ay, bx - ax)))
-    side = max(right - left, bottom - top, 1.0) * _SCALE
+    side = max(right - left, bottom - top, 1.0) * SCALE
     square = Square(((left + right) / 2, (top + bottom) / 2), side, turned)
     landmarks, logit = landmarks_in(pixels, square)
     if eyes is not None:
@@ -171,5 +162,4 @@ def _with(faces: list[Face], face: Face) -> list[Face]:
 
 
 def _same(a: Face, b: Face) -> bool:
-    middle = a.landmarks[:, :2].mean(0) - b.landmarks[:, :2].mean(0)
-    return float(np.hypot(*middle)) < 0.4 * min(a.side, b.side)
+    return max(a.distance(b.landmarks), b.distance(a.landmarks)) < 0.4

@@ -59,13 +59,15 @@ def read_photo(path: str | os.PathLike[str]) -> Photo:
             with path.open("rb") as file:
                 if not file.peek(1):
                     raise UserError(f"{path.name} is empty: it has no picture to read.")
-                try:
-                    with Image.open(file) as image:
-                        return _photo(path.name, image)
-                except Image.DecompressionBombError as error:
-                    raise UserError(_too_large(path.name, "more than 170 million")) from error
-                except UnidentifiedImageError as error:
-                    raise UserError(_unknown(path.name)) from error
+                with Image.open(file) as image:
+                    return _photo(path.name, image)
+    except Image.DecompressionBombError as error:
+        raise UserError(_too_large(path.name, "more than 170 million")) from error
+    except UnidentifiedImageError as error:
+        raise UserError(
+            f"{path.name} is not a readable picture: open a JPEG, PNG, WebP, TIFF or another "
+            "common format."
+        ) from error
     except FileNotFoundError as error:
         raise UserError(f"There is no file {path}.") from error
     except IsADirectoryError as error:
@@ -143,10 +145,4 @@ def _too_large(name: str, size: str) -> str:
     return (
         f"{name} has {size} pixels; pictures up to {_MOST_STORED / 1e6:.0f} million pixels are "
         "read. Reduce it first."
-    )
-
-
-def _unknown(name: str) -> str:
-    return (
-        f"{name} is not a readable picture: open a JPEG, PNG, WebP, TIFF or another common format."
     )

@@ -9,9 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.networks.generator import RawRender
-from viz.portrait.faces.face import eye_angle
+from viz.portrait.faces.face import square_of
 from viz.portrait.faces.landmark_nets import SIZE, net_landmarks
-from viz.portrait.faces.squares import Square
 from viz.portrait.faces.warping import cut
 from viz.portrait.inversion.photo_target import PhotoTarget
 
@@ -22,8 +21,6 @@ _EDGES = 2.0
 _OPACITY = 2.0
 _LANDMARKS = 10.0
 _FEATURES = 0.05
-_FACE_SCALE = 1.5
-"""Side of the landmark network's square, in sides of the face."""
 _EYES_SIDE = 64
 """Side of the pictures in which eyes are compared."""
 _INNER_LIPS = ((82, 87), (13, 14), (312, 317))
@@ -42,7 +39,7 @@ class Likeness:
         self._face = target.face() * target.known
         self._eyes = target.open_eyes()
         points = target.landmarks.cpu().numpy() * target.picture.shape[-1]
-        self._square = Square.around(points, eye_angle(points), _FACE_SCALE)
+        self._square = square_of(points)
         with torch.no_grad():
             self.landmarks, self._features = self._look(target.picture)
 

@@ -130,16 +130,15 @@ class FaceDriver:
         code = self._known.rest + moved
         if len(code) != len(self._code) or np.abs(code - self._code).max() > _TREMBLE:
             self._code = code.astype(np.float32)
-        numbers = (fit.yaw, fit.pitch, *fit.centre, fit.side, fit.angle)
-        yaw, pitch, x, y, side, angle = map(float, self._heads(np.array(numbers), time))
+        head = CameraFit.from_numbers(self._heads(np.array(fit.numbers[:6]), time))
         return FaceMotion(
             time=time,
             code=self._code,
             amounts=(self._strength * amounts).astype(np.float32),
-            fit=CameraFit(yaw, pitch, (x, y), side, angle),
+            fit=head,
             points=seen,
             openings=openings,
-            turn=(yaw - neutral.turn[0], pitch - neutral.turn[1]),
+            turn=(head.yaw - neutral.turn[0], head.pitch - neutral.turn[1]),
         )
 
     def _at_rest(self, now: _Lifted) -> _Lifted:
@@ -227,8 +226,6 @@ class Recording:
         frames = np.arange(times[0], times[-1], 1 / _RECORD_FPS)
         after = np.searchsorted(times, frames).clip(1, len(times) - 1)
         gaps = times[after] - times[after - 1]
-        cameras = [(d.fit.yaw, d.fit.pitch) for d in self._noted]
-        crops = [(*d.fit.centre, d.fit.side, d.fit.angle) for d in self._noted]
         points = [d.fit.square.from_picture(d.points) for d in self._noted]
 
         def even(values: Sequence[object]) -> np.ndarray:
@@ -237,14 +234,15 @@ class Recording:
             columns = [np.interp(frames, times, column) for column in flat]
             return np.stack(columns, axis=1).reshape(-1, *rows.shape[1:]).astype(np.float32)
 
+        places = even([d.fit.numbers for d in self._noted])
         return MotionTrack(
             codes=even([d.code for d in self._noted]),
             rest=driver.rest,
             openings=even([d.openings for d in self._noted]),
             controls=driver.directions,
             amounts=even([d.amounts for d in self._noted]),
-            cameras=even(cameras),
-            crops=even(crops),
+            cameras=places[:, :2],
+            crops=places[:, 2:6],
             points=even(points),
             found=gaps < _LONG_GAP,
             fps=_RECORD_FPS,

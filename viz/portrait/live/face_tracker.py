@@ -10,12 +10,9 @@ import numpy as np
 import torch
 
 from viz.portrait.faces.detector import FULL_RANGE, SHORT_RANGE, candidates
-from viz.portrait.faces.face import Face
+from viz.portrait.faces.face import SCALE, Face
 from viz.portrait.faces.finding import followed, refined
 from viz.portrait.faces.squares import Square
-
-_SCALE = 1.5
-"""Side of the landmark network's square, in sizes of a detected face."""
 
 
 class FaceTracker:
@@ -41,7 +38,7 @@ def _found(picture: torch.Tensor) -> Face | None:
     for detector in (SHORT_RANGE, FULL_RANGE):  # the second detector for distant faces
         found = candidates(picture, whole, detector)
         for candidate in sorted(found, key=lambda c: -c.square.side):
-            face = refined(picture, candidate.square.scaled(_SCALE), rounds=2)
+            face = refined(picture, candidate.square.scaled(SCALE), rounds=2)
             if face is not None:
                 return face
     return None

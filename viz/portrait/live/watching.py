@@ -107,9 +107,8 @@ class Watcher:
             self._tell(CameraFailed(str(error)))
         except (EOFError, OSError):
             pass  # the window is gone
-        except Exception as error:
+        except Exception:
             self._tell(CameraFailed("The camera failed.", traceback.format_exc()))
-            del error
         finally:
             if camera is not None:
                 camera.close()

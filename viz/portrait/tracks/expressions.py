@@ -14,9 +14,9 @@ POINTS = 478
 """468 landmarks, then five points of the right and five of the left iris."""
 LIDS = (*RIGHT_LIDS, *LEFT_LIDS)
 """Landmarks of the lids' borders."""
-_EYES = ((159, 145, *RIGHT_EYE), (386, 374, *LEFT_EYE))
+EYES = ((159, 145, *RIGHT_EYE), (386, 374, *LEFT_EYE))
 """For each eye the middle of the upper and the lower lid, then its corners."""
-_LIPS = (13, 14, 78, 308)
+MOUTH = (13, 14, 78, 308)
 """Inner upper lip, inner lower lip, and the inner corners of the mouth."""
 
 
@@ -39,7 +39,7 @@ def lifted(points: np.ndarray, fit: CameraFit, template: FaceTemplate) -> np.nda
     Returns:
         world coordinates [478, 3].
     """
-    eyes = [template.points[list(lids)].mean(0) for lids in _EYES]
+    eyes = [template.points[list(lids)].mean(0) for lids in EYES]
     known = np.concatenate([template.points, np.repeat(eyes, 5, axis=0)])
     camera = fit.camera
     depth = ((known - camera.position) @ camera.rotation)[:, 2]
@@ -51,12 +51,12 @@ def lifted(points: np.ndarray, fit: CameraFit, template: FaceTemplate) -> np.nda
 def eye_opening(points: np.ndarray) -> np.ndarray:
     """Mean distance of the eyelids relative to the width of the eye [...], of points [..., 468 or
     478, 2 or 3]."""
-    return np.mean([_opening(points, lids) for lids in _EYES], axis=0)
+    return np.mean([_opening(points, lids) for lids in EYES], axis=0)
 
 
 def mouth_opening(points: np.ndarray) -> np.ndarray:
     """Distance of the lips' inner borders relative to the width of the mouth [...], likewise."""
-    return _opening(points, _LIPS)
+    return _opening(points, MOUTH)
 
 
 def _opening(points: np.ndarray, four: tuple[int, int, int, int]) -> np.ndarray:

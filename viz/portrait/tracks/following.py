@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -100,15 +101,9 @@ def _next(pixels: Tensor, face: Face | None, number: int) -> Face | None:
         return faces[min(number, len(faces)) - 1] if faces else None
     near = refined(pixels, face.square, rounds=2)
     if near is None:  # it has moved far, or was hidden
-        others = [other for other in find_faces(pixels) if _distance(other, face) < _FAR]
-        near = min(others, key=lambda other: _distance(other, face), default=None)
+        others = [o for o in find_faces(pixels) if face.distance(o.landmarks) < _FAR]
+        near = min(others, key=lambda o: face.distance(o.landmarks), default=None)
     return near
-
-
-def _distance(a: Face, b: Face) -> float:
-    """Distance between the middles of two faces, in sizes of the second."""
-    apart = a.landmarks[:, :2].mean(0) - b.landmarks[:, :2].mean(0)
-    return float(np.hypot(*apart)) / b.side
 
 
 def smoothed(fits: Sequence[CameraFit], sigma: float) -> tuple[CameraFit, ...]:
@@ -126,15 +121,15 @@ def smoothed(fits: Sequence[CameraFit], sigma: float) -> tuple[CameraFit, ...]:
 
 def _numbers(fits: Sequence[CameraFit]) -> np.ndarray:
     """Values that can be averaged [F, 7]: sides as logarithms, angles without jumps."""
-    rows = [(f.yaw, f.pitch, *f.centre, np.log(f.side), f.angle, f.residual) for f in fits]
-    values = np.array(rows, np.float64)
+    values = np.array([fit.numbers for fit in fits], np.float64)
+    values[:, 4] = np.log(values[:, 4])
     values[:, 5] = np.unwrap(values[:, 5], period=360)
     return values
 
 
-def _fit(row: Iterable[float]) -> CameraFit:
-    yaw, pitch, x, y, side, angle, residual = (float(v) for v in row)
-    return CameraFit(yaw, pitch, (x, y), float(np.exp(side)), wrapped(angle), residual)
+def _fit(row: np.ndarray) -> CameraFit:
+    fit = CameraFit.from_numbers(row)
+    return replace(fit, side=math.exp(fit.side), angle=wrapped(fit.angle))
 
 
 def _filled(values: np.ndarray, found: np.ndarray) -> np.ndarray:

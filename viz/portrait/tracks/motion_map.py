@@ -27,7 +27,7 @@ from viz.portrait.camera.face_template import LIPS, FaceTemplate
 from viz.portrait.camera.own_pictures import OwnPictures
 from viz.portrait.camera.self_calibration import expected_face
 from viz.portrait.inversion.code_space import read_directions
-from viz.portrait.tracks.expressions import LIDS, POINTS, face_points, lifted
+from viz.portrait.tracks.expressions import EYES, LIDS, MOUTH, POINTS, face_points, lifted
 from viz.state.errors import UserError
 from viz.state.jobs import Steps
 
@@ -52,7 +52,7 @@ _MOST_YAW, _MOST_PITCH = 20.0, 10.0
 """Largest yaw and pitch to either side, degrees."""
 _FOLDS = 5
 _MOST_DIRECTIONS = 48
-_NO_FACES = "No faces were found on this model's people: no video can drive its motion."
+NO_FACES = "No faces were found on this model's people: no video can drive its motion."
 _FORWARD_PENALTY = 1e-3
 """Ridge penalty of the regression of displacements on codes, as a fraction of the codes' unit
 variance."""
@@ -139,19 +139,46 @@ def _learn(G: Generator, template: FaceTemplate) -> Steps[MotionMap]:
                 codes.append(code)
                 people.append(k)
     if len(moved) < _LEAST_FACES:
-        raise UserError(_NO_FACES)
+        raise UserError(NO_FACES)
     found = solve(np.stack(moved), np.stack(codes), np.array(people), faces.directions)
     log.info("Motion map: %d pictures, openings %s", len(moved), found.openings.round(2))
     return found
 
 
-class _Faces:
-    """Points of a generator's faces in motion. Codes are coordinates of `read_directions`."""
+class OwnFaces:
+    """Points of a generator's faces in motion, found in its own pictures.
+
+    Args:
+        G: the generator.
+        template: of its faces.
+        seed: determines all draws.
+    """
+
+    def __init__(self, G: Generator, template: FaceTemplate, seed: int) -> None:
+        self.pictures = OwnPictures(G, seed)
+        self._template, self._device = template, G.device
+
+    def points(
+        self, ws: Tensor, code: np.ndarray, yaw: float = 0.0, pitch: float = 0.0
+    ) -> np.ndarray | None:
+        """Lifted points [478, 3] of a person with a motion code [motion_dim] at t = 1, seen from
+        yaw and pitch in degrees; None without a face."""
+        motion = torch.from_numpy(code.astype(np.float32))[None].to(self._device)
+        face = expected_face(
+            self.pictures.picture(ws, motion, yaw, pitch), self._template, yaw, pitch
+        )
+        if face is None:
+            return None
+        fit = fit_camera(self._template, face.landmarks)
+        return lifted(face_points(face), fit, self._template)
+
+
+class _Faces(OwnFaces):
+    """Likewise; codes are coordinates of `read_directions`."""
 
     def __init__(self, G: Generator, template: FaceTemplate) -> None:
-        self.pictures = OwnPictures(G, seed=2)
+        super().__init__(G, template, seed=2)
         self.directions = read_directions(G)[:_MOST_DIRECTIONS].cpu().double().numpy()
-        self._template, self._device = template, G.device
 
     def draw(self, count: int) -> np.ndarray:
         """Random codes [count, R]."""
@@ -166,22 +193,16 @@ class _Faces:
             codes: [n, R].
             turned: whether each picture has a camera of its own, or all are frontal.
         """
-        still = self._points(ws, np.zeros(len(self.directions)), turned)
+
+        def seen(code: np.ndarray) -> np.ndarray | None:
+            camera = self.pictures.camera(_MOST_YAW, _MOST_PITCH) if turned else (0.0, 0.0)
+            return self.points(ws, code @ self.directions, *camera)
+
+        still = seen(np.zeros(len(self.directions)))
         if still is None:
             return [None] * len(codes)
-        found = [self._points(ws, code, turned) for code in codes]
+        found = [seen(code) for code in codes]
         return [None if points is None else shifts(points, still) for points in found]
-
-    def _points(self, ws: Tensor, code: np.ndarray, turned: bool) -> np.ndarray | None:
-        """Lifted points [478, 3] of a person in motion."""
-        yaw, pitch = self.pictures.camera(_MOST_YAW, _MOST_PITCH) if turned else (0.0, 0.0)
-        motion = torch.from_numpy((code @ self.directions).astype(np.float32))[None]
-        pixels = self.pictures.picture(ws, motion.to(self._device), yaw, pitch)
-        face = expected_face(pixels, self._template, yaw, pitch)
-        if face is None:
-            return None
-        fit = fit_camera(self._template, face.landmarks)
-        return lifted(face_points(face), fit, self._template)
 
 
 def _choose(faces: _Faces) -> Steps[np.ndarray]:
@@ -199,7 +220,7 @@ def _choose(faces: _Faces) -> Steps[np.ndarray]:
         found = faces.shifts(ws, part, turned=False)
         seen += [(c, s) for c, s in zip(part, found, strict=True) if s is not None]
     if len(seen) < _TRIES / 2:
-        raise UserError(_NO_FACES)
+        raise UserError(NO_FACES)
     weights = _point_weights()
     targets = np.stack([shift for _, shift in seen]) * weights
     targets = np.concatenate([targets, np.zeros((len(targets), targets.shape[1]))])
@@ -222,7 +243,7 @@ def _half_way(moved: np.ndarray) -> list[int]:
     """Indices of the displacements [n, 956] that have mouth and eyes between their extremes."""
     points = moved.reshape(len(moved), POINTS, 2)
     away = np.zeros(len(moved))
-    for upper, lower in ((13, 14), (159, 145), (386, 374)):
+    for upper, lower, *_ in (MOUTH, *EYES):
         opening = (points[:, lower] - points[:, upper])[:, 1]
         low, high = np.quantile(opening, [0.1, 0.9])
         away += ((opening - (low + high) / 2) / max(high - low, 1e-9)) ** 2
@@ -302,4 +323,5 @@ def _jacobian(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _openings(moved: np.ndarray) -> np.ndarray:
     """How far displacements [n, 956] open the mouth and the eyes, world units [n, 2]."""
     y = moved.reshape(len(moved), POINTS, 2)[..., 1]
-    return np.stack([y[:, 13] - y[:, 14], y[:, 159] - y[:, 145] + y[:, 386] - y[:, 374]], axis=1)
+    mouth, right, left = (y[:, upper] - y[:, lower] for upper, lower, *_ in (MOUTH, *EYES))
+    return np.stack([mouth, right + left], axis=1)

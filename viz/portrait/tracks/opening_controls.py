@@ -13,18 +13,15 @@ import logging
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from training.checkpoint import weights_mark
 from training.networks.generator import Generator
 from viz.portrait.camera import learnt_files
-from viz.portrait.camera.camera_fit import fit_camera
 from viz.portrait.camera.face_template import FaceTemplate
-from viz.portrait.camera.own_pictures import OwnPictures
-from viz.portrait.camera.self_calibration import expected_face
 from viz.portrait.inversion.code_space import read_directions
-from viz.portrait.tracks.expressions import eye_opening, face_points, lifted, mouth_opening
+from viz.portrait.tracks.expressions import eye_opening, mouth_opening
+from viz.portrait.tracks.motion_map import NO_FACES, OwnFaces
 from viz.state.errors import UserError
 from viz.state.jobs import Steps
 
@@ -51,7 +48,6 @@ in the first half of the movement hardly anything is visible."""
 _OTHERS = 0.25
 """Fraction of a map's movements that is added to those of eyes and mouth: all of it would halve the
 mouth's opening again."""
-_NO_FACES = "No faces were found on this model's people: no video can drive its motion."
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,8 +137,8 @@ class _People:
     """Openings of a few of a generator's people in motion, seen from the front."""
 
     def __init__(self, G: Generator, template: FaceTemplate) -> None:
-        self.pictures = OwnPictures(G, seed=3)
-        self._template, self._device = template, G.device
+        self._faces = OwnFaces(G, template, seed=3)
+        self.pictures = self._faces.pictures
         self._people: list[Tensor] = []
         self._rests: list[tuple[float, float]] = []
 
@@ -165,14 +161,10 @@ class _People:
         return None if found is None else (found[0] / max(eyes, 1e-6), found[1] - mouth)
 
     def _openings(self, who: int, code: np.ndarray) -> tuple[float, float] | None:
-        motion = torch.from_numpy(code.astype(np.float32))[None].to(self._device)
-        pixels = self.pictures.picture(self._people[who], motion, 0.0, 0.0)
-        face = expected_face(pixels, self._template, 0.0, 0.0)
-        if face is None:
-            return None
-        fit = fit_camera(self._template, face.landmarks)
-        points = lifted(face_points(face), fit, self._template)
-        return float(eye_opening(points)), float(mouth_opening(points))
+        points = self._faces.points(self._people[who], code)
+        return (
+            None if points is None else (float(eye_opening(points)), float(mouth_opening(points)))
+        )
 
 
 def _learn(G: Generator, template: FaceTemplate, rest: np.ndarray) -> Steps[OpeningControls]:
@@ -183,7 +175,7 @@ def _learn(G: Generator, template: FaceTemplate, rest: np.ndarray) -> Steps[Open
             yield words, 0.0
             people.add(rest)
     if len(people) < _PEOPLE:
-        raise UserError(_NO_FACES)
+        raise UserError(NO_FACES)
     axes = read_directions(G).cpu().double().numpy()
     tried: list[tuple[np.ndarray, float, float]] = []
     for k in range(_TRIES):
@@ -194,7 +186,7 @@ def _learn(G: Generator, template: FaceTemplate, rest: np.ndarray) -> Steps[Open
         if found is not None:
             tried.append((step, *found))
     if len(tried) < _TRIES / 2:
-        raise UserError(_NO_FACES)
+        raise UserError(NO_FACES)
     size = np.array([np.sum(step**2) for step, _, _ in tried])
     eyes, mouth = (np.array([t[k] for t in tried]) for k in (1, 2))
     blinks = 10 * (eyes - _BLINK) ** 2 + 4 * mouth**2 + 0.003 * size

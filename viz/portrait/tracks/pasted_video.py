@@ -106,8 +106,7 @@ def export_into_video(
 
 def fit_of(track: MotionTrack, frame: int) -> CameraFit:
     """Camera and crop of a track's frame."""
-    (yaw, pitch), (x, y, side, angle) = track.cameras[frame].tolist(), track.crops[frame].tolist()
-    return CameraFit(yaw, pitch, (x, y), side, angle)
+    return CameraFit.from_numbers((*track.cameras[frame], *track.crops[frame]))
 
 
 def _colors(

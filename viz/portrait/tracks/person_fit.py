@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from viz.portrait.camera.camera_fit import CameraFit, differences, similarity
+from viz.portrait.camera.camera_fit import CameraFit, complex_points, differences
 from viz.portrait.camera.face_template import LIPS, FaceTemplate
 from viz.portrait.camera.self_calibration import expected_face, find_template
 from viz.portrait.inversion.code_space import read_directions
@@ -93,7 +93,7 @@ def fitted(
     away, slopes = np.zeros(first.shape[1]), None
     numbers, fits = [], []
     seen = [
-        _complex(fit_of(track, k).square.to_picture(points.astype(np.float64)))
+        complex_points(fit_of(track, k).square.to_picture(points.astype(np.float64)))
         for k, points in enumerate(track.points)
     ]
     for k, observed in enumerate(seen):
@@ -118,17 +118,18 @@ def fitted(
         yield f"Placing the head, frame {k + 1} of {len(track)}", 0.8 + 0.2 * k / len(track)
         shown = head.points(np.append([fit.yaw / _ANGLES, fit.pitch / _ANGLES], code))
         if shown is not None and track.found[k]:
-            fits[k] = _placed(fit, shown, seen[k], weights[k])
+            fits[k] = CameraFit.placed(fit.yaw, fit.pitch, shown, seen[k], weights[k])
     crops = smoothed(fits, options.motion_smoothing)
     fits = [
         replace(crop, yaw=fit.yaw, pitch=fit.pitch) for fit, crop in zip(fits, crops, strict=True)
     ]
+    places = np.array([fit.numbers for fit in fits], np.float32)
     squares = [(fit_of(track, k).square, fit.square) for k, fit in enumerate(fits)]
     return replace(
         track,
         codes=(codes @ head.axes).astype(np.float32),
-        cameras=np.array([(f.yaw, f.pitch) for f in fits], np.float32),
-        crops=np.array([(*f.centre, f.side, f.angle) for f in fits], np.float32),
+        cameras=places[:, :2],
+        crops=places[:, 2:6],
         points=np.stack(
             [
                 new.from_picture(old.to_picture(points.astype(np.float64)))
@@ -154,7 +155,7 @@ class _Head:
         image = self._renderer.image(shot, self._state.quality)[0]
         pixels = (image.float() * 0.5 + 0.5).clamp(0, 1)
         face = expected_face(pixels, self._template, yaw, pitch)
-        return None if face is None else _complex(face_points(face)) / pixels.shape[-1]
+        return None if face is None else complex_points(face_points(face)) / pixels.shape[-1]
 
     def slopes(self, x: np.ndarray, here: np.ndarray) -> np.ndarray:
         """How the points follow each number, complex [478, n]."""
@@ -241,26 +242,7 @@ def _camera(search: _Search, weights: np.ndarray, fit: CameraFit) -> CameraFit:
     if not math.isfinite(search.cost):
         return fit
     yaw, pitch = (float(v) * _ANGLES for v in search.x[:2])
-    placed = _placed(fit, search.shown, search.observed, weights)
-    return replace(placed, yaw=yaw, pitch=pitch)
-
-
-def _placed(
-    fit: CameraFit, shown: np.ndarray, observed: np.ndarray, weights: np.ndarray
-) -> CameraFit:
-    """A camera with the crop that lays what it shows on what was observed."""
-    factor, shift = similarity(shown, observed, weights)
-    middle = factor * (0.5 + 0.5j) + shift
-    return replace(
-        fit,
-        centre=(float(middle.real), float(middle.imag)),
-        side=float(abs(factor)),
-        angle=math.degrees(float(np.angle(factor))),
-    )
-
-
-def _complex(points: np.ndarray) -> np.ndarray:
-    return points[:, 0].astype(np.float64) + 1j * points[:, 1].astype(np.float64)
+    return CameraFit.placed(yaw, pitch, search.shown, search.observed, weights, fit.residual)
 
 
 def _weights(lids: bool) -> np.ndarray:

@@ -135,6 +135,7 @@ def track_of(
 ) -> MotionTrack:
     """The track of a tracked face; see `MotionTrack` for the arguments."""
     fits = smoothed(followed.fits, options.camera_smoothing)
+    places = np.array([fit.numbers for fit in fits], np.float32)
     pairs = list(zip(followed.points, fits, strict=True))
     # Landmarks jitter together with the camera that was fitted to them, so the expression is
     # measured with the frame's own fit; the smoothed fit is for the picture.
@@ -152,8 +153,8 @@ def track_of(
     return MotionTrack(
         codes=codes.astype(np.float32),
         rest=known.rest,
-        cameras=np.array([(f.yaw, f.pitch) for f in fits], np.float32),
-        crops=np.array([(*f.centre, f.side, f.angle) for f in fits], np.float32),
+        cameras=places[:, :2],
+        crops=places[:, 2:6],
         points=np.stack([f.square.from_picture(p) for p, f in pairs]).astype(np.float32),
         openings=openings.astype(np.float32),
         controls=controls.directions,

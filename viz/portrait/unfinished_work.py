@@ -1,4 +1,4 @@
-"""Files of inversions that were stopped, from which they resume."""
+"""Files of inversions and tracks that were stopped, from which they resume."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from training.replacing import replacing
 
 
 def keep(path: Path, state: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
-    """Writes the state of an inversion.
+    """Writes what the next steps depend on.
 
     Args:
         path: safetensors file; replaced once the new one is complete.
-        state: from `Inversion.state`.
-        about: what must be the same on resuming: the photo, the model, the options.
+        state: the results so far.
+        about: what must be the same on resuming: the photo or video, the model, the options.
 
     Raises:
         OSError: when it cannot be written.
@@ -31,8 +31,8 @@ def keep(path: Path, state: Mapping[str, Tensor], about: Mapping[str, str]) -> N
 
 
 def kept(path: Path, about: Mapping[str, str]) -> dict[str, Tensor] | None:
-    """The stored state, or None if there is none for the same photo, model and options, or none
-    that can be read."""
+    """What `keep` has stored; None if there is nothing about the same, or nothing that can be
+    read."""
     with contextlib.suppress(OSError, SafetensorError), safe_open(path, "pt") as file:
         if file.metadata() == dict(about):
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
