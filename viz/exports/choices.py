@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+
+import msgspec
 
 from training.user_folders import expanded
 from viz.exports.naming import default_name, safe_name
@@ -68,9 +69,8 @@ class ExportChoices:
 
     def plain(self) -> dict[str, Any]:
         """The choices to remember, as plain data for JSON."""
-        options = {name: asdict(value) for name, value in self.options.items()}
-        data = {"what": self.what, "options": options, "suffixes": self.suffixes}
-        return json.loads(json.dumps(data))
+        data = {"what": self.what, "options": self.options, "suffixes": self.suffixes}
+        return msgspec.to_builtins(data)
 
     def restore(self, data: dict[str, Any]) -> None:
         """Restores the choices that `plain` returned; those that no longer fit are ignored."""

@@ -33,15 +33,9 @@ Level = Annotated[float, Range(1e-6, 1_000_000)]
 """Density, 1 / world units."""
 
 
-def _box_conflicts(crop: Box | None) -> list[str]:
-    if crop is not None and not all(a < b for a, b in zip(crop[:3], crop[3:], strict=True)):
-        return ["The crop box is empty: its low corner must lie below its high corner."]
-    return []
-
-
 @dataclass(frozen=True)
-class MeshOptions(Options):
-    """How a surface becomes a mesh file. The format is the file name's ending."""
+class SurfaceOptions(Options):
+    """Which surface is exported."""
 
     resolution: Grid = 256
     """Points along each side of the grid over the model's box; only those near the surface are
@@ -51,6 +45,25 @@ class MeshOptions(Options):
 
     None takes the session's.
     """
+    largest: bool = True
+    """Keeps only the largest piece, without floating specks."""
+    crop: Box | None = None
+    """Keeps what lies in a box: x, y, z of the low corner, then of the high one, in world units.
+
+    None keeps the model's whole box.
+    """
+
+    def conflicts(self) -> list[str]:
+        box = self.crop
+        if box is not None and not all(a < b for a, b in zip(box[:3], box[3:], strict=True)):
+            return ["The crop box is empty: its low corner must lie below its high corner."]
+        return []
+
+
+@dataclass(frozen=True)
+class MeshOptions(SurfaceOptions):
+    """How a surface becomes a mesh file. The format is the file name's ending."""
+
     texture: Texture = "vertex"
     """Colours at the vertices, as in the raw picture; or a texture painted from pictures taken
     around the head, with their detail (GLB and OBJ)."""
@@ -66,15 +79,8 @@ class MeshOptions(Options):
 
     None keeps all, or 100,000 under a texture, which holds the fine detail.
     """
-    largest: bool = True
-    """Keeps only the largest piece, without floating specks."""
     fill_holes: bool = True
     """Fills closed cavities, and the holes left by simplifying."""
-    crop: Box | None = None
-    """Keeps what lies in a box: x, y, z of the low corner, then of the high one, in world units.
-
-    None keeps the model's whole box.
-    """
     unlit: bool = True
     """Lets viewers show the colours without lighting (GLB)."""
     normals: bool = True
@@ -82,9 +88,6 @@ class MeshOptions(Options):
     flat."""
     stl_size: Annotated[float, Range(1, 10_000, "mm", slider=(10, 1000), logarithmic=True)] = 100.0
     """Longest side of an STL when printed: slicers read its numbers as millimetres."""
-
-    def conflicts(self) -> list[str]:
-        return _box_conflicts(self.crop)
 
     def for_files(self, suffix: str) -> MeshOptions:
         return self if suffix in (".glb", ".obj") else replace(self, texture="vertex")
@@ -103,29 +106,15 @@ class MeshOptions(Options):
 
 
 @dataclass(frozen=True)
-class PointOptions(Options):
+class PointOptions(SurfaceOptions):
     """How a surface becomes a cloud of coloured points (.ply)."""
 
     count: Annotated[int, Range(1, 20_000_000, slider=(1000, 5_000_000), logarithmic=True)] = (
         200_000
     )
     """Points, evenly spread over the surface."""
-    resolution: Grid = 256
-    """Points along each side of the grid on which the surface is extracted."""
-    level: Level | None = None
-    """Density on the surface, in 1 / world units.
-
-    None takes the session's.
-    """
-    largest: bool = True
-    """Keeps only the largest piece, without floating specks."""
-    crop: Box | None = None
-    """Keeps what lies in a box: x, y, z of the low corner, then of the high one, in world units."""
     seed: Seed = 0
     """Seed of the points' random places."""
-
-    def conflicts(self) -> list[str]:
-        return _box_conflicts(self.crop)
 
     def misfits(self, path: Path) -> list[str]:
         if path.suffix.lower() != ".ply":
@@ -195,7 +184,7 @@ class MeshSequenceOptions(Options):
         return []
 
 
-def estimate_grid(options: MeshOptions | PointOptions, occasion: Occasion) -> Estimate:
+def estimate_grid(options: SurfaceOptions, occasion: Occasion) -> Estimate:
     """The grid that a surface is found on."""
     del occasion
     return Estimate((f"{options.resolution}\u00b3 grid",))

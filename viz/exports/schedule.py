@@ -10,7 +10,7 @@ from viz.exports.frame_options import MOST_FRAMES, Movement
 from viz.state.animation import camera_path
 from viz.state.driving import driven
 from viz.state.driving.drive import Drive
-from viz.state.errors import UserError
+from viz.state.errors import UserError, require_none
 from viz.state.settings import setting
 from viz.state.types import CLIP_SECONDS, Orbit, SessionState
 
@@ -43,9 +43,7 @@ def take(state: SessionState, movement: Movement) -> Take:
     Raises:
         UserError: when the options or the session do not allow it, with the reasons.
     """
-    problems = movement.problems()
-    if problems:
-        raise UserError(" ".join(problems))
+    require_none(movement.problems())
     state = state.snapshot()
     movement = replace(movement, frame_rate=frame_rate(state, movement))
     made = _MAKERS[movement.moving](state, movement, _wanted(movement))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from viz.state.errors import UserError
+from viz.state.errors import UserError, require_none
 from viz.state.files import unsaved
 
 
@@ -27,9 +27,7 @@ def check(options: Any, path: Path, overwrite: bool) -> None:
     Raises:
         UserError: with everything that is wrong.
     """
-    problems = options.problems_with(path)
-    if problems:
-        raise UserError(" ".join(problems))
+    require_none(options.problems_with(path))
     require_free([path], overwrite)
     if path.is_dir() and path.suffix:
         raise UserError(f"{path} is a folder: choose another name.")

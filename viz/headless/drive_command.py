@@ -11,7 +11,7 @@ from viz.headless.export_source import Source
 from viz.state import named_files, settings
 from viz.state.driving import driven
 from viz.state.driving.drive import Drive
-from viz.state.errors import UserError
+from viz.state.errors import UserError, require_none
 from viz.state.person import LAST_SEED
 from viz.state.settings import Fraction, Range
 
@@ -71,8 +71,7 @@ class DriveOptions:
         Raises:
             UserError: saying what is wrong.
         """
-        if problems := settings.problems(self):
-            raise UserError(" ".join(problems))
+        require_none(settings.problems(self))
         if self.person and self.seed is not None:
             raise UserError("--seed and --person both choose who is shown: leave one out.")
         if self.video is not None and not self.into_video:

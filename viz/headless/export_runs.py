@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sys
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from viz.exports import recipes, writing
 from viz.exports.embedding import Opened
@@ -28,6 +25,7 @@ from viz.headless.export_source import (
     named_model,
     opened_session,
 )
+from viz.headless.progress_bar import shown
 from viz.headless.ranks import Ranks, from_environment
 from viz.render import memory, models, person_file
 from viz.render.comparing import second_model
@@ -37,16 +35,13 @@ from viz.state import files, named_files
 from viz.state.comparing.comparison import Comparison
 from viz.state.driving import driven
 from viz.state.driving.drive import Drive
-from viz.state.errors import UserError
-from viz.state.jobs import Steps, finish
+from viz.state.errors import UserError, require_none
+from viz.state.jobs import Progress, Steps, finish, with_progress
 from viz.state.layouts import compares
 from viz.state.person import Latent, Motion
 from viz.state.types import SessionState
 
 log = logging.getLogger(__name__)
-
-_SCALE = 1000
-"""Steps of the progress bar for one export."""
 
 
 def export(
@@ -95,8 +90,8 @@ def export(
     many = work[0].path != source.output
     if not (exporter.splits or many):
         writing.check(options, work[0].path, source.overwrite)
-    elif problems := options.problems_with(work[0].path):
-        raise UserError(" ".join(problems))
+    else:
+        require_none(options.problems_with(work[0].path))
     split = exporter.splits and len(work) < ranks.size
     mine = work if split else ranks.share(work)
     if not mine:
@@ -246,29 +241,21 @@ class _Batch:
     def run(self, items: list[Item], show: bool) -> None:
         """Makes the exports that are not finished yet."""
         waiting = [item for item in items if not self._is_made(item)]
-        tty = sys.stderr.isatty()
-        with tqdm(
-            total=len(waiting) * _SCALE,
-            desc=self.exporter.label,
-            disable=not show,
-            bar_format="{l_bar}{bar}| {elapsed}<{remaining} {postfix}",
-            mininterval=0.2 if tty else 10,
-            smoothing=0.1,
-        ) as bar:
-            for number, item in enumerate(waiting):
-                with closing(self._steps(item)) as steps:
-                    for detail, fraction in steps:
-                        done = int((number + (fraction or 0)) * _SCALE)
-                        bar.set_postfix_str(f"{item.path.name}: {detail}", refresh=False)
-                        bar.update(max(done - bar.n, 0))
-                bar.update((number + 1) * _SCALE - bar.n)
+        shown(self._steps(waiting), self.exporter.label, show)
 
-    def _steps(self, item: Item) -> Steps:
+    def _steps(self, items: list[Item]) -> Steps[None]:
+        """Steps of all exports, one after the other."""
         run = self.run_one
         if self.exporter.splits:
             run = partial(run, share=self.share)
         overwrite = self.source.overwrite
-        return run(self.renderer, item.state, self.options, item.path, overwrite=overwrite)
+        for number, item in enumerate(items):
+            steps = run(self.renderer, item.state, self.options, item.path, overwrite=overwrite)
+
+            def progress(step: Progress, number: int = number, item: Item = item) -> Progress:
+                return f"{item.path.name}: {step[0]}", (number + (step[1] or 0)) / len(items)
+
+            yield from with_progress(steps, progress)
 
     def _is_made(self, item: Item) -> bool:
         """Whether one of several exports is finished already. Exports that split check their own

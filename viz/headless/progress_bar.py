@@ -27,10 +27,11 @@ def shown(steps: ReportingSteps[T], name: str, show: bool = True) -> T:
             try:
                 step = next(steps)
             except StopIteration as end:
+                bar.update(1.0 - bar.n)
                 return end.value
             report = step if isinstance(step, Report) else Report(*step)
             left = report.seconds_left
             ahead = "{remaining}" if left is None else tqdm.format_interval(left)
             bar.bar_format = f"{{l_bar}}{{bar}}| {{elapsed}}<{ahead}{{postfix}}"
             bar.set_postfix_str(report.detail, refresh=False)
-            bar.update((report.fraction or 0.0) - bar.n)
+            bar.update(max((report.fraction or 0.0) - bar.n, 0.0))

@@ -25,7 +25,7 @@ OPTIONS: dict[str, Any] = {
     "video": VideoOptions(FEW),
     "mesh": SMALL,
     "mesh sequence": MeshSequenceOptions(SequenceOptions(2), SMALL),
-    "points": PointOptions(100, 64),
+    "points": PointOptions(count=100, resolution=64),
     "volume": VolumeOptions(64),
 }
 

@@ -347,7 +347,7 @@ def test_a_clip_becomes_numbered_files(moving, tmp_path):
 
 def test_points_lie_on_the_surface(renderer, tmp_path):
     path = tmp_path / "points.ply"
-    options = PointOptions(5000, 64)
+    options = PointOptions(count=5000, resolution=64)
     run(mesh_export.export_points(renderer, state(), options, path))
     found = meshio.read(path)
     away = found.points - CENTER
@@ -397,7 +397,9 @@ EXPORTS = {
     "head.stl": lambda r, p: mesh_export.export_mesh(r, state(), replace(FAST, triangles=900), p),
     "clip.glb": lambda r, p: mesh_export.export_mesh_sequence(r, state(), TWO_MESHES, p),
     "clip": lambda r, p: mesh_export.export_mesh_sequence(r, state(), TWO_MESHES, p),
-    "points.ply": lambda r, p: mesh_export.export_points(r, state(), PointOptions(100, 64), p),
+    "points.ply": lambda r, p: mesh_export.export_points(
+        r, state(), PointOptions(count=100, resolution=64), p
+    ),
     "volume.npy": lambda r, p: mesh_export.export_volume(r, state(), VolumeOptions(64), p),
 }
 

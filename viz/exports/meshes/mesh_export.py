@@ -41,7 +41,7 @@ from viz.exports.meshes.mesh_surface import Moment, Surface
 from viz.exports.recipes import Recipe
 from viz.render import geometry
 from viz.render.renderer import Renderer
-from viz.state.errors import UserError
+from viz.state.errors import UserError, require_none
 from viz.state.files import unsaved
 from viz.state.jobs import Progress, Steps, with_progress
 from viz.state.types import CLIP_SECONDS, FRAME_RATE, SessionState
@@ -102,7 +102,7 @@ def export_points(
         crop=options.crop,
     )
     moment = Moment.of(renderer, state)
-    steps = mesh_surface.surface_of(renderer, state, mesh, moment)
+    steps = mesh_surface.surface_of(state, mesh, moment)
     surface = yield from _between(steps, 0.0, 0.7)
     yield "Spreading points", 0.7
     draws = np.random.default_rng(options.seed)
@@ -204,9 +204,7 @@ def export_mesh_sequence(
     """
     animated = path.suffix.lower() == ".glb"
     name = path if animated else Path(f"{path.name}.{options.sequence.format}")
-    problems = [*options.problems_with(path), *options.mesh.problems_with(name)]
-    if problems:
-        raise UserError(" ".join(dict.fromkeys(problems)))
+    require_none([*options.problems_with(path), *options.mesh.problems_with(name)])
     _check_free(path, overwrite)
     folder = path.parent if animated else path
     recipe = Recipe.of(renderer, state, "mesh sequence", options).text(state, folder)
@@ -305,7 +303,7 @@ def _move(part: Path, path: Path) -> None:
 def _surface(renderer: Renderer, state: SessionState, options: MeshOptions) -> Steps[Surface]:
     """Steps of finding a surface, with its texture where one is wanted."""
     moment = Moment.of(renderer, state)
-    steps = mesh_surface.surface_of(renderer, state, options, moment)
+    steps = mesh_surface.surface_of(state, options, moment)
     if options.texture != "atlas":
         return (yield from steps)
     surface = yield from _between(steps, 0.0, 0.3)

@@ -74,19 +74,14 @@ class Moment:
         return cls(G, planes, renderer.ws(shot), geometry.DensityField(G, planes))
 
 
-def surface_of(
-    renderer: Renderer, state: SessionState, options: MeshOptions, moment: Moment | None = None
-) -> Steps[Surface]:
-    """Steps of finding a surface, with normals and colours at its vertices and no texture yet.
-
-    Returns:
-        Surface.
+def surface_of(state: SessionState, options: MeshOptions, moment: Moment) -> Steps[Surface]:
+    """Steps of finding the surface of a state's moment, with normals and colours at its vertices
+    and no texture yet.
 
     Raises:
         UserError: when nothing is that dense, or the crop box holds nothing.
     """
     yield "Preparing", None
-    moment = moment or Moment.of(renderer, state)
     field = moment.field
     grid = geometry.Grid.cropped(field.box, options.resolution, options.crop)
     if grid is None:

@@ -194,16 +194,9 @@ def _place(shot: Shot) -> Shot:
 
 
 def _people(state: SessionState, look: Look) -> list[SessionState]:
-    """The state with each of the people."""
-    if not look.people:
-        return [state]
-    return [
-        replace(
-            state,
-            latent=Latent.at(seed, state.latent),
-        )
-        for seed in look.people
-    ]
+    """The state with each of the people chosen, or with its own."""
+    people = (Latent.at(seed, state.latent) for seed in look.people)
+    return [replace(state, latent=person) for person in people] or [state]
 
 
 def _cell_shots(state: SessionState, look: Look) -> tuple[Shot, ...]:

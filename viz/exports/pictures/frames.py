@@ -12,7 +12,7 @@ from viz.exports.pictures import png
 from viz.exports.pictures.frame_renderer import FrameRenderer
 from viz.exports.recipes import Recipe
 from viz.render.renderer import Renderer
-from viz.state.errors import UserError
+from viz.state.errors import UserError, require_none
 from viz.state.files import reason, write_beside
 from viz.state.jobs import Steps
 from viz.state.types import SessionState
@@ -67,9 +67,7 @@ def export_frames(
     Raises:
         UserError: when they cannot be rendered or written.
     """
-    problems = options.problems_with(path)
-    if problems:
-        raise UserError(" ".join(problems))
+    require_none(options.problems_with(path))
     take = schedule.take(state, options.movement)
     yield "Checking the folder", 0.0
     recipe, paths = Recipe.of(renderer, state, "frames", options), frame_paths(path, take.count)
