@@ -38,7 +38,7 @@ from training.train.train_config import PRESETS, AmpPrecision
 from training.train.training_run import TrainingRun
 from training.warmup import held_out, lessons
 from training.warmup.known_codes import Codes, prepare
-from training.warmup.optimizers import Matrices, hidden_weights, muon
+from training.warmup.optimizers import Muon, hidden_weights
 from training.warmup.picture_parts import Parts, render_parts
 from training.warmup.warmup_losses import Targets, WarmupLossConfig, picture_losses, ray_losses
 
@@ -163,19 +163,22 @@ class Warmup(TrainingRun):
             checkpoint.start_from(self.G, config.start_from)
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
         hidden = hidden_weights(self.G)
-        self.matrices = Matrices(list(hidden.values()))
         self.optimizers = (
             torch.optim.Adam(self._groups(hidden), config.lr, betas=(0.9, 0.99)),
-            muon(self.matrices, [config.matrix_lr * self._factor(name) for name in hidden]),
+            Muon(
+                [
+                    {
+                        "params": [weight],
+                        "factor": config.matrix_lr * self._factor(name),
+                        "enlarges": _enlarges(name),
+                    }
+                    for name, weight in hidden.items()
+                ]
+            ),
         )
-        for group, name in zip(self.optimizers[1].param_groups, hidden, strict=True):
-            group["enlarges"] = _enlarges(name)
         state = TrainingState(
             {"G": self.G, "G_ema": self.G_ema},
-            {
-                "optimizer": (self.optimizers[0], self.G),
-                "muon": (self.optimizers[1], self.matrices),
-            },
+            {"optimizer": (self.optimizers[0], self.G), "muon": (self.optimizers[1], self.G)},
         )
         if config.compile:
             self.G.backbone.synthesis.compile(dynamic=False)
@@ -240,7 +243,6 @@ class Warmup(TrainingRun):
         losses = self._losses(batch, draws, pictures=not on_rays)
         self.G.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
-        self.matrices.take_gradients()
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self._rate(number, group["enlarges"]) * group["factor"]
