@@ -19,7 +19,8 @@ from training.distributed import DeviceError, World, world
 from training.train.kept_settings import to_resume
 from training.train.logs import Logs
 from training.train.run_folder import RunError
-from training.train.training_run import RunSettings, TrainingRun
+from training.train.train_config import RunSettings
+from training.train.training_run import TrainingRun
 
 Settings = TypeVar("Settings", bound=RunSettings)
 

@@ -98,16 +98,42 @@ class ScoreConfig:
     names agree up to the first underscore."""
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """One training run."""
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """The settings that all training runs have."""
 
-    data: str = ""
-    """Data set: a folder or a stored zip of clips, or VoxCeleb's published layout."""
     out: str = "runs/new"
     """Folder of the run."""
     resume: bool = False
     """Continue from the newest state in the folder."""
+    seed: int = 0
+    """Seed of the weights and of every random draw: runs with the same seed are the same."""
+    precision: AmpPrecision = "float32"
+    """Number format of the convolutions."""
+    compile: bool = False
+    """Compile the networks with torch.compile, which needs a C++ compiler, or Triton on a GPU."""
+    device: str = "auto"
+    """Where to train; auto is the process's GPU, or the CPU if there is none."""
+    log_every: int = 20
+    """Updates between log entries."""
+    save_every: int = 500
+    """Updates between saved states."""
+    keep: int = 2
+    """Number of states to keep, the newest ones."""
+    stop_after: int | None = None
+    """Updates after which this session stops; it can be resumed."""
+
+    def problems(self) -> list[str]:
+        """Sentences on values that are too small."""
+        return too_small(self, log_every=1, save_every=1, keep=1, seed=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(RunSettings):
+    """One training run."""
+
+    data: str = ""
+    """Data set: a folder or a stored zip of clips, or VoxCeleb's published layout."""
     start_from: str = ""
     """Checkpoint from which to initialise the generator: ours, PV3D's or EG3D's. A published PV3D
     checkpoint also provides the discriminators and the optimisers' states."""
@@ -121,8 +147,6 @@ class TrainConfig:
     micro_batch: int = 4
     """Clips that go through the networks at once; must divide the batch. Results depend on it, but
     not on the number of processes that share the micro-batches."""
-    seed: int = 0
-    """Seed of the weights and of every random draw: runs with the same seed are the same."""
     flip: bool = True
     """Mirror clips, with their cameras, with probability 1/2."""
     random_noise: bool = True
@@ -137,18 +161,10 @@ class TrainConfig:
     less memory, about a third more time, the same results."""
     channels_last: bool = False
     """Store pictures channels-last, which is faster on tensor cores."""
-    compile: bool = False
-    """Compile the networks with torch.compile."""
-    device: str = "auto"
-    """Where to train; auto is the process's GPU, or the CPU if there is none."""
     workers: int = 2
     """Data-loading processes for each training process."""
     log_every: int = 10
-    """Updates between log entries."""
-    save_every: int = 500
-    """Updates between saved states."""
     keep: int = 3
-    """Number of states to keep, the newest ones."""
     sample_every: int = 500
     """Updates between sheets of samples; 0 for none."""
     score_every: int = 1000
@@ -158,8 +174,6 @@ class TrainConfig:
     """Update of this session, from 1, to profile: kernels and memory go into the run's folder, for
     chrome://tracing or https://ui.perfetto.dev. Choose one after the first, which does the
     set-up."""
-    stop_after: int | None = None
-    """Updates after which this session stops; it can be resumed."""
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     score: ScoreConfig = field(default_factory=ScoreConfig)
@@ -167,9 +181,8 @@ class TrainConfig:
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
 
     def __post_init__(self) -> None:
-        problems = too_small(self, updates=1, batch=1, micro_batch=1)
-        problems += too_small(self, log_every=1, save_every=1, keep=1)
-        problems += too_small(self, begin_at=0, sample_every=0, score_every=0, seed=0, workers=0)
+        problems = self.problems() + too_small(self, updates=1, batch=1, micro_batch=1)
+        problems += too_small(self, begin_at=0, sample_every=0, score_every=0, workers=0)
         of_loss = too_small(self.loss, r1_interval=1, density_interval=1)
         of_score = too_small(self.score, samples=2)
         problems += [f"loss.{text}" for text in of_loss] + [f"score.{text}" for text in of_score]

@@ -6,7 +6,6 @@ import contextlib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any, ClassVar, Protocol
 
 import torch
 
@@ -19,29 +18,9 @@ from training.train.run_folder import (
     TrainingState,
     stop_on_signals,
 )
+from training.train.train_config import RunSettings
 
 log = logging.getLogger(__name__)
-
-
-class RunSettings(Protocol):
-    """The settings of every run: a dataclass."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def resume(self) -> bool: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def precision(self) -> str: ...
-    @property
-    def log_every(self) -> int: ...
-    @property
-    def save_every(self) -> int: ...
-    @property
-    def keep(self) -> int: ...
-    @property
-    def stop_after(self) -> int | None: ...
 
 
 class TrainingRun(ABC):

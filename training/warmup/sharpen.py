@@ -44,7 +44,7 @@ from training.train import losses
 from training.train.run_command import command, follow
 from training.train.run_folder import RunError, RunFolder, TrainingState
 from training.train.step import Draws
-from training.train.train_config import AmpPrecision
+from training.train.train_config import RunSettings
 from training.train.training_run import TrainingRun
 from training.warmup.known_codes import Codes
 from training.warmup.picture_parts import Parts
@@ -56,8 +56,8 @@ log = logging.getLogger(__name__)
 _BETAS = (0.0, 0.99)
 
 
-@dataclass(frozen=True)
-class SharpenConfig:
+@dataclass(frozen=True, kw_only=True)
+class SharpenConfig(RunSettings):
     """One run that sharpens a super-resolution."""
 
     data: str
@@ -65,9 +65,6 @@ class SharpenConfig:
     start_from: str
     """The generator, as saved by `training.warmup`."""
     out: str = "runs/sharp"
-    """Folder of the run."""
-    resume: bool = False
-    """Continue from the newest state in the folder."""
     clips: int = 4000
     """Number of clips to use; their raw pictures take 1.3 MB each."""
     turn: float = 4.0
@@ -95,29 +92,14 @@ class SharpenConfig:
     """Updates between R1 steps."""
     ema: float = 0.997
     """Decay of the moving average of the super-resolution."""
-    seed: int = 0
-    """Seed of every random draw."""
-    precision: AmpPrecision = "float32"
-    """Number format of the convolutions."""
-    compile: bool = False
-    """Compile the networks with torch.compile, which needs a C++ compiler."""
-    device: str = "auto"
-    """Where to train; auto is the GPU, or the CPU if there is none."""
-    log_every: int = 20
-    """Updates between log entries."""
     save_every: int = 250
-    """Updates between saved states."""
-    keep: int = 2
-    """Number of states to keep, the newest ones."""
-    stop_after: int | None = None
-    """Updates after which this session stops; it can be resumed."""
     loss: WarmupLossConfig = field(
         default_factory=lambda: WarmupLossConfig(part=40, part_moving=0.3)
     )
 
     def __post_init__(self) -> None:
-        problems = too_small(self, clips=1, updates=1, batch=1, view_every=1, r1_every=1)
-        raise_if(problems + too_small(self, log_every=1, save_every=1, keep=1))
+        small = too_small(self, clips=1, updates=1, batch=1, view_every=1, r1_every=1)
+        raise_if(self.problems() + small)
 
 
 class PatchDiscriminator(nn.Module):

@@ -34,7 +34,7 @@ from training.train.logs import Logs
 from training.train.run_command import command, follow
 from training.train.run_folder import RunFolder, TrainingState
 from training.train.step import Draws
-from training.train.train_config import PRESETS, AmpPrecision
+from training.train.train_config import PRESETS, RunSettings
 from training.train.training_run import TrainingRun
 from training.warmup import held_out, lessons
 from training.warmup.known_codes import Codes, prepare
@@ -49,16 +49,13 @@ _AVERAGED = 4096
 _READS_MOTION = re.compile(r"motion_time_fuser\.(affine|motion_mlp)\b")
 
 
-@dataclass(frozen=True)
-class WarmupConfig:
+@dataclass(frozen=True, kw_only=True)
+class WarmupConfig(RunSettings):
     """One supervised warm-up."""
 
     data: str
     """Data set with identity, motion, depth and mask, as made by `training.synthetic`."""
     out: str = "runs/warmup"
-    """Folder of the run."""
-    resume: bool = False
-    """Continue from the newest state in the folder."""
     start_from: str = ""
     """Checkpoint from which to initialise the generator, such as another run's
     generator.safetensors. It is assumed to read the codes, so there are no lessons."""
@@ -86,34 +83,17 @@ class WarmupConfig:
     """Further factor on the learning rate of those layers if they were pretrained."""
     ema: float = 0.9985
     """Decay of the generator's moving average."""
-    seed: int = 0
-    """Seed of the weights and of every random draw."""
-    precision: AmpPrecision = "float32"
-    """Number format of the convolutions."""
     compile: bool = False
     """Compile the networks with torch.compile, which needs a C++ compiler: with bfloat16, more than
     twice as fast on a CPU that supports it."""
-    device: str = "auto"
-    """Where to train; auto is the GPU, or the CPU if there is none."""
     workers: int = 1
     """Number of data-loading processes."""
-    log_every: int = 20
-    """Updates between log entries."""
-    save_every: int = 500
-    """Updates between saved states."""
-    keep: int = 2
-    """Number of states to keep, the newest ones."""
-    stop_after: int | None = None
-    """Updates after which this session stops; it can be resumed."""
     loss: WarmupLossConfig = field(default_factory=WarmupLossConfig)
     generator: GeneratorConfig = PRESETS["demo"].generator
 
     def __post_init__(self) -> None:
-        problems = too_small(self, batch=1, log_every=1, save_every=1, keep=1)
-        problems += too_small(
-            self, updates=0, superresolution_updates=0, teach=0, seed=0, workers=0
-        )
-        raise_if(problems)
+        small = too_small(self, batch=1, updates=0, superresolution_updates=0, teach=0, workers=0)
+        raise_if(self.problems() + small)
 
     @property
     def total(self) -> int:
