@@ -114,6 +114,16 @@ class Generator(nn.Module):
         ws[:, :truncation_cutoff] = average + truncation_psi * (truncated - average)
         return ws
 
+    @property
+    def average_ws(self) -> Tensor:
+        """ws of the average person [1, num_ws, w_dim]."""
+        return self.backbone.mapping.w_avg.expand(1, self.config.num_ws, -1)
+
+    def average_planes(self) -> Tensor:
+        """Tri-planes of the average person at rest [1, 3, plane_channels, H, W]."""
+        zeros = self.average_ws.new_zeros
+        return self.planes(self.average_ws, zeros(1, self.config.motion_dim), zeros(1, 1))
+
     def planes(
         self, ws: Tensor, z_motion: Tensor | None, t: Tensor | None, *, noise: Noise = "const"
     ) -> Tensor:

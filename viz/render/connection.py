@@ -77,16 +77,14 @@ class WorkerConnection:
     Args:
         launch: makes the host that the worker runs in.
         device: name of the device that models are loaded to.
-        wake: called from another thread when `poll` has something new.
     """
 
-    def __init__(
-        self, launch: Launch, device: str = "auto", wake: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, launch: Launch, device: str = "auto") -> None:
         self.device = ""
         """Name of the device that models are on; empty until the worker is ready."""
+        self.wake: Callable[[], None] = lambda: None
+        """Called from another thread when `poll` has something new."""
         self._launch, self._wanted_device = launch, device
-        self.wake = wake
         self._events: queue.SimpleQueue[tuple[int, messages.Event | None]] = queue.SimpleQueue()
         self._pending: list[_Pending] = []
         self._numbers = 0

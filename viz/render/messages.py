@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, cast, get_args
 
 import msgspec
 import numpy as np
@@ -214,12 +214,7 @@ Event = (
 Command = Render | RenderIdle | Start | Cancel | Quit
 
 _KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (
-        *(Render, RenderIdle, Start, Cancel, Quit),
-        *(Ready, Rendered, Prepared, Dropped, Loaded, LoadedSecond),
-        *(Progress, Finished, Failed, Cancelled),
-    )
+    kind.__name__: kind for kind in (*get_args(Command), *get_args(Event))
 }
 
 

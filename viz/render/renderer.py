@@ -1,6 +1,6 @@
 """Renders a `RenderRequest` to a `RenderResult`, caching each stage's results by their inputs.
 
-An orbit reuses planes, a scrub reuses ws, without any explicit invalidation.
+So an orbit reuses the planes, and scrubbing reuses the ws, without any explicit invalidation.
 """
 
 from __future__ import annotations
@@ -21,13 +21,7 @@ from viz.state.types import MeshData, Quality, RenderRequest, RenderResult, Shot
 
 
 class Renderer(PreparedModel):
-    """Renders shots of one model. Used from one thread, in inference mode.
-
-    Args:
-        G: the model.
-        max_cache_bytes: memory for cached results.
-        reference: whether only the reference networks work on this device.
-    """
+    """Renders shots of one model. Used from one thread, in inference mode."""
 
     beside: Mapping[str, Renderer] = MappingProxyType({})
     """Renderers of the models that are loaded, this one included, by the fingerprint of their
@@ -45,7 +39,7 @@ class Renderer(PreparedModel):
         Args:
             request: what to show.
             check: called between parts of the work; an exception from it abandons the request.
-            idle: whether the picture is for later, and will not be shown yet.
+            idle: whether the picture is rendered ahead, and will not be shown yet.
 
         Raises:
             UserError: when the request cannot be met.
@@ -88,15 +82,15 @@ class Renderer(PreparedModel):
         return PictureJob(self, RenderRequest((shot,), quality), lambda: None).image(shot)
 
     def backdrop(self, shot: Shot, quality: Quality) -> Tensor:
-        """What the model paints at full quality where nothing is, as the shot's view shows it: the
-        final or the raw picture, [1, 3, H, W], about 0..1."""
+        """The model's own background at full quality, in the final or the raw picture according to
+        the shot's view, [1, 3, H, W], about 0..1."""
         return PictureJob(self, RenderRequest((shot,), quality), lambda: None).backdrop(shot)
 
     def mesh(self, shot: Shot, quality: Quality) -> MeshData:
         """The surface of a shot at full quality.
 
         Raises:
-            UserError: when there is none at the density level.
+            UserError: when there is no surface at the density level.
         """
         job = PictureJob(self, RenderRequest((replace(shot, view="mesh"),), quality), lambda: None)
         mesh = job.mesh(job.request.shots[0])

@@ -89,8 +89,12 @@ class Worker:
         self._connection, self._ring, self._store = connection, ring, store
         self._sending = threading.Lock()
         self._jobs = dict(jobs or {})
-        loading = (messages.LoadModel, messages.LoadAhead, messages.LoadSecond)
-        self._kinds = {kind.__name__: kind for kind in (*loading, *self._jobs)}
+        self._loads: dict[type[Any], Callable[[Any], Steps]] = {
+            messages.LoadModel: self._load,
+            messages.LoadAhead: self._load_ahead,
+            messages.LoadSecond: self._load_second,
+        }
+        self._kinds = {kind.__name__: kind for kind in (*self._loads, *self._jobs)}
         self._device_name = device
         self._device = torch.device("cpu")
         self._changed = threading.Condition()
@@ -380,12 +384,8 @@ class Worker:
             self._tell(messages.Progress(task.number, *told))
 
     def _begin(self, job: Any) -> ReportingSteps[Any]:
-        if isinstance(job, messages.LoadModel):
-            return self._load(job)
-        if isinstance(job, messages.LoadAhead):
-            return self._load_ahead(job)
-        if isinstance(job, messages.LoadSecond):
-            return self._load_second(job)
+        if type(job) in self._loads:
+            return self._loads[type(job)](job)
         if self.renderer is None:
             raise UserError("No model is loaded yet: wait for it, or open one.")
         return self._jobs[type(job)](job, self.renderer)

@@ -48,7 +48,8 @@ class Desk(WorkerConnection):
 
     def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
         self.thread = WorkerThread(dict.fromkeys((Job, IdleJob), lambda job, _: STEPS[job.name]()))
-        super().__init__(self.thread.launch, "cpu", wake)
+        super().__init__(self.thread.launch, "cpu")
+        self.wake = wake
 
     @property
     def renderer(self) -> Renderer:

@@ -1,4 +1,5 @@
-"""Directions in the spaces of a model's codes, as files of this program and of others. No torch."""
+"""Reads and writes directions in the spaces of a model's codes, in the formats of this program and
+of others. No torch here."""
 
 from __future__ import annotations
 
@@ -19,22 +20,22 @@ from viz.state.named_files import LARGEST_WS, problem_of
 
 @dataclass(frozen=True)
 class Directions:
-    """Directions of a model, each as long as one standard deviation."""
+    """Directions of a model, each scaled to one standard deviation."""
 
     components: np.ndarray
-    """Principal components of w over people, the largest first: float32 [K, w_dim]."""
+    """Principal components of w over people, the largest first, float32 [K, w_dim]."""
     explained: np.ndarray
-    """Share of w's variance along each of them: float32 [K]."""
+    """Fraction of w's variance along each of them, float32 [K]."""
     factors: np.ndarray
-    """Directions of w that change the styles most, the strongest first: float32 [K, w_dim]."""
+    """Directions of w that change the styles most, the strongest first, float32 [K, w_dim]."""
     motions: np.ndarray
-    """Directions of the motion code that change the planes most, the strongest first: float32
+    """Directions of the motion code that change the planes most, the strongest first, float32
     [M, motion_dim]; M is 0 for still models."""
     moved: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    """Root mean square change of the planes along each of them, in parts of the first's."""
+    """Root mean square change of the planes along each of them, relative to the first's."""
 
     def about(self, kind: str, index: int) -> str:
-        """A sentence on one of them, of the kind that a field's name says."""
+        """A sentence about one direction; `kind` is the name of its field."""
         if kind == "components":
             return (
                 f"Principal component of w over people: {100 * self.explained[index]:.1f}% of "
@@ -49,7 +50,7 @@ class Directions:
 
 
 def save(path: Path, directions: Directions) -> None:
-    """Writes a .npz file with one array a field.
+    """Writes a .npz file with one array per field.
 
     Raises:
         UserError: when it cannot be written.
@@ -62,11 +63,9 @@ def load(path: Path) -> Directions:
     """Directions from a file that `save` wrote.
 
     Raises:
-        UserError: naming the file, when it holds none.
+        UserError: naming the file, if it contains none.
     """
-    problem = problem_of(path, LARGEST_WS)
-    if problem:
-        raise UserError(f"{path.name} cannot be read: {problem}.")
+    _check_readable(path)
     try:
         with np.load(path, allow_pickle=False) as data:
             found = Directions(**{name: data[name] for name in _DIMENSIONS})
@@ -88,9 +87,7 @@ def load_vector(path: Path, dim: int) -> np.ndarray:
     Raises:
         UserError: naming the file and what does not fit.
     """
-    problem = problem_of(path, LARGEST_WS)
-    if problem:
-        raise UserError(f"{path.name} cannot be read: {problem}.")
+    _check_readable(path)
     try:
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError) as error:
@@ -105,7 +102,7 @@ def load_vector(path: Path, dim: int) -> np.ndarray:
 def save_named(path: Path, directions: Sequence[NamedDirection]) -> None:
     """Writes directions as a .npz file: `person` float32 [K, w_dim] and `person_names` [K],
     `motion` float32 [M, motion_dim] and `motion_names` [M]; and `motion_bases` float32 [M,
-    motion_dim], which is NaN where a motion's steps are added to the code as it is.
+    motion_dim], NaN for motions whose steps are added to the code as it is.
 
     Raises:
         UserError: when it cannot be written.
@@ -124,14 +121,14 @@ def save_named(path: Path, directions: Sequence[NamedDirection]) -> None:
 
 
 def load_named(path: Path, dims: Mapping[str, int]) -> list[NamedDirection]:
-    """Directions from a .npz file that `save_named` wrote, or another tool in the same way.
+    """Directions from a .npz file in the format of `save_named`.
 
     Args:
         path: the file.
-        dims: numbers of a "person"'s w and of a "motion" code.
+        dims: lengths of w ("person") and of a motion code ("motion").
 
     Raises:
-        UserError: naming the file, and what it must hold.
+        UserError: naming the file, and what it must contain.
     """
     arrays = _arrays(path)
     found: list[NamedDirection] = []
@@ -166,9 +163,7 @@ def load_named(path: Path, dims: Mapping[str, int]) -> list[NamedDirection]:
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a .npz file that hold directions, of bounded size."""
-    problem = problem_of(path, LARGEST_WS)
-    if problem:
-        raise UserError(f"{path.name} cannot be read: {problem}.")
+    _check_readable(path)
     wanted = [name for code in _CODES for name in (code, f"{code}_names", f"{code}_bases")]
     try:
         with zipfile.ZipFile(path) as archive:
@@ -189,6 +184,12 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     return found
 
 
+def _check_readable(path: Path) -> None:
+    problem = problem_of(path, LARGEST_WS)
+    if problem:
+        raise UserError(f"{path.name} cannot be read: {problem}.")
+
+
 _CODES: tuple[Literal["person", "motion"], ...] = ("person", "motion")
 _DIMENSIONS = {"components": 2, "explained": 1, "factors": 2, "motions": 2, "moved": 1}
-"""Number of axes of each array."""
+"""Number of dimensions of each array."""

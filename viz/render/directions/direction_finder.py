@@ -1,4 +1,4 @@
-"""Directions that a model has learnt, found from its weights and from people that it draws.
+"""Directions that a model has learnt, found from its weights and from random people.
 
 Appearance: principal components of w (GANSpace, Härkönen et al. 2020, arXiv 2004.02546) and the
 closed-form factors of the style layers (SeFa, Shen and Zhou 2021, arXiv 2007.06600). Motion: of the
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from training.networks.generator import Generator
 
 PEOPLE = 10_000
-"""People whose w are looked at."""
+"""Number of people sampled for the components."""
 MOST = 32
-"""Directions of each kind."""
+"""Maximum number of directions of each kind."""
 _BATCH = 500
 _VERSION = 2
 _LEAST_READ = 0.05
-"""Parts of the strongest direction below which the motion layers do not really read one: weights
-that training has left as they were drawn, or decayed."""
+"""Strength relative to the strongest direction below which a direction is ignored: there, training
+has left the motion layers' weights at their initial values, or they have decayed."""
 
 
 def cached(G: Generator) -> Steps[str]:
-    """Path of the file with a model's directions, which are found first where it is not there yet.
+    """Path of the file with a model's directions, which are found first if it does not exist.
 
     Yields:
         Progress as (detail, fraction).
@@ -58,7 +58,7 @@ def cached(G: Generator) -> Steps[str]:
 
 
 def cache_path(mark: str) -> Path:
-    """The file of the directions of a model with that mark of its weights."""
+    """The file for the directions of the model whose weights have this fingerprint."""
     return user_folder("cache") / "directions" / f"{mark}-{_VERSION}.npz"
 
 
@@ -67,7 +67,7 @@ def find(G: Generator, people: int = PEOPLE) -> Steps[Directions]:
 
     Args:
         G: the generator.
-        people: how many people are drawn; fewer than w has numbers find fewer components.
+        people: number of people to draw; fewer than w_dim give fewer components.
 
     Yields:
         Progress as (detail, fraction).
@@ -99,7 +99,8 @@ def find(G: Generator, people: int = PEOPLE) -> Steps[Directions]:
 
 
 def sampled_w(G: Generator, people: int) -> Iterator[Tensor]:
-    """w of people float64 [n, w_dim], in batches, seen from the front: always the same people."""
+    """w of random people, in batches float64 [n, w_dim], conditioned on the frontal camera; the
+    same people each time."""
     c0 = torch.from_numpy(Orbit().camera().numbers())[None].to(G.device)
     draws = np.random.default_rng(0)
     for start in range(0, people, _BATCH):
@@ -111,7 +112,7 @@ def sampled_w(G: Generator, people: int) -> Iterator[Tensor]:
 
 def style_factors(G: Generator) -> Tensor:
     """Unit directions of w that change the styles of all synthesis layers most, float64 [K, w_dim]:
-    eigenvectors of AᵀA, with A the weights of the layers' affine maps one below the other."""
+    eigenvectors of AᵀA, where A stacks the weights of the layers' affine maps."""
     weights = [
         layer.weight.double().cpu()
         for name, layer in G.backbone.named_modules()
@@ -131,19 +132,19 @@ def _belongs_to_motion(G: Generator, name: str) -> bool:
 
 
 def _motion_directions(G: Generator) -> Steps[tuple[Tensor, Tensor]]:
-    """Unit directions of the motion code and how far each moves the planes at the end of the clip,
-    for the average person."""
+    """Unit directions of the motion code, and how much each changes the average person's planes at
+    the end of the clip relative to the first."""
     if not G.config.has_motion:
         return torch.zeros(0, 1, dtype=torch.float64), torch.zeros(0, dtype=torch.float64)
     fusers = [layer for layer in G.backbone.modules() if isinstance(layer, MotionTimeFuser)]
     stacked = torch.cat([fuser.affine.weight.double().cpu() for fuser in fusers])
     _, strengths, vectors = torch.linalg.svd(stacked, full_matrices=False)
     read = vectors[strengths > _LEAST_READ * strengths[0]][:MOST]
-    ws = G.backbone.mapping.w_avg.expand(1, G.config.num_ws, -1)
+    ws = G.average_ws
     rest = _coarse_planes(G, ws, torch.zeros(1, G.config.motion_dim, device=G.device))
     moved = []
     for index, vector in enumerate(read):
-        # Either way from rest: eyes that close both ways would show no change between the ends.
+        # Both ways from rest: if eyes close either way, the two ends look the same.
         squares = []
         for half, sign in enumerate((1, -1)):
             yield "Directions of motion", 0.65 + 0.35 * (index + half / 2) / len(read)
@@ -156,8 +157,8 @@ def _motion_directions(G: Generator) -> Steps[tuple[Tensor, Tensor]]:
 
 
 def _coarse_planes(G: Generator, ws: Tensor, motion: Tensor) -> Tensor:
-    """The tri-planes as the blocks with motion layers leave them [1, 3 C, h, w]: the blocks after
-    them only refine what has moved, and take most of the time."""
+    """The tri-planes after the blocks with motion layers [1, 3 C, h, w]: the later blocks only
+    refine what has moved, and take most of the time."""
     features = planes = None
     first = 0
     for block in G.backbone.synthesis.blocks:
@@ -171,7 +172,7 @@ def _coarse_planes(G: Generator, ws: Tensor, motion: Tensor) -> Tensor:
 
 
 def _upright(vectors: Tensor) -> Tensor:
-    """The same directions, each with its largest number above 0, so that a sign is no accident."""
+    """The same directions, with signs such that the largest component of each is positive."""
     largest = vectors.gather(1, vectors.abs().argmax(dim=1, keepdim=True))
     return vectors * torch.where(largest < 0, -1.0, 1.0)
 

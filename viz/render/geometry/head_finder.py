@@ -1,4 +1,4 @@
-"""Where the head lies in a model's box: once per model, from the density of its average person."""
+"""Finds the head in a model's box, once per model, from the density of its average person."""
 
 from __future__ import annotations
 
@@ -15,30 +15,29 @@ from training.user_folders import user_folder
 from viz.state.types import Head
 
 _CELLS = 32
-"""Along each side of the box."""
+"""Cells along each side of the box. Lengths below are fractions of that side."""
 _SOLID = 0.5
-"""Opacity of a cell that something fills."""
+"""Opacity above which a cell counts as filled."""
 _WALL = 0.3
-"""Filled share of a layer's rim from which on it belongs to a wall behind the head."""
+"""Filled fraction of a layer's rim above which the layer belongs to a wall behind the head."""
 _RIM = 0.4
-"""What lies further from the box's axis is the rim; parts of the box's side, as all below."""
+"""Distance from the box's axis beyond which cells belong to the rim."""
 _CORE = 0.25
-"""What lies further aside from the axis is no part of the neck."""
+"""Distance to the side beyond which nothing belongs to the neck."""
 _LOWEST_CHIN = -0.35
 _HIGHEST_CHIN = -0.1
-"""The neck is looked for between these two heights."""
+"""Heights between which the neck is searched for."""
 _ENDS = (0.005, 0.995)
-"""Shares of the profile where it is taken to begin and to end, as specks may lie beyond."""
+"""Quantiles of a profile that count as its ends, as there may be specks beyond."""
 _MOST = 0.2
-"""Largest distance of a head from the middle of the box; anything farther out is no head."""
-
-
+"""Largest distance of a head from the centre of the box; anything farther out is not a head."""
 _VERSION = 1
-"""Part of the cache file's name: increase it when another head would be found."""
+"""Part of the cache file's name: increase it when the search would find another head."""
 
 
 def cached_head(G: Generator, mark: str) -> Head:
-    """`find_head`, kept in the user's cache folder, so that only the first load of a model waits.
+    """`find_head`, cached in the user's folder, so that only the first load of a model waits for
+    it.
 
     Args:
         G: the model.
@@ -57,9 +56,9 @@ def cached_head(G: Generator, mark: str) -> Head:
 
 @torch.inference_mode()
 def find_head(G: Generator) -> Head:
-    """The head of the average person at rest; where none is made out, in the middle of the box.
+    """The head of the average person at rest; at the centre of the box if none is recognised.
 
-    Measured on a coarse grid in whole cells, so that rounding on another device changes nothing.
+    Measured in whole cells of a coarse grid, so that another device's rounding changes nothing.
     """
     filled = filled_cells(G)
     side = G.config.rendering.box_warp
@@ -83,20 +82,16 @@ def find_head(G: Generator) -> Head:
 
 def filled_cells(G: Generator) -> np.ndarray:
     """Which cells of the box are opaque, bool [x, y, z]."""
-    config, device = G.config, G.device
-    mapping = G.backbone.mapping
-    ws = mapping.w_avg.reshape(1, 1, -1).expand(1, config.num_ws, -1)
-    still = torch.zeros(1, config.motion_dim, device=device), torch.zeros(1, 1, device=device)
-    planes = G.planes(ws, *(still if config.has_motion else (None, None)))
-    step = config.rendering.box_warp / _CELLS
-    axis = (torch.arange(_CELLS, device=device) + 0.5) * step - config.rendering.box_warp / 2
+    side = G.config.rendering.box_warp
+    step = side / _CELLS
+    axis = (torch.arange(_CELLS, device=G.device) + 0.5) * step - side / 2
     points = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), dim=-1)
-    sigma = G.sample(planes, points.reshape(1, -1, 3))[0].float()
+    sigma = G.sample(G.average_planes(), points.reshape(1, -1, 3))[0].float()
     return (opacity(sigma, step) > _SOLID).reshape(_CELLS, _CELLS, _CELLS).cpu().numpy()
 
 
 def _span(profile: np.ndarray, axis: np.ndarray) -> tuple[float, float] | None:
-    """Where a profile of counts begins and ends; None for an empty one."""
+    """Start and end of a profile of counts; None if it is empty."""
     if not profile.any():
         return None
     part = np.cumsum(profile) / profile.sum()

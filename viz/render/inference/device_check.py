@@ -149,7 +149,7 @@ def check_pictures(stages: Stages, G: networks.Generator) -> list[Tensor]:
     """The raw picture, its opacity as -1 to 1, and the final picture of the average person with
     some motion, float32 on the processor."""
     config, options, device = G.config, G.config.rendering, G.device
-    ws = G.backbone.mapping.w_avg.expand(1, config.num_ws, -1).contiguous()
+    ws = G.average_ws.contiguous()
     motion = None
     if config.has_motion:
         draws = torch.Generator().manual_seed(0)

@@ -42,8 +42,7 @@ def device_stages(G: Generator, plan: Plan) -> Stages:
     """The stages prepared for a GPU, after a trial run."""
     stages = DeviceStages(G, plan)
     with torch.inference_mode():
-        average = G.backbone.mapping.w_avg
-        stages.prepare(average.expand(1, G.config.num_ws, -1).contiguous())
+        stages.prepare(G.average_ws.contiguous())
     return stages
 
 

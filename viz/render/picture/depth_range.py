@@ -17,14 +17,15 @@ from training.networks.generator import Generator
 
 _ROUND = [(yaw, 0) for yaw in range(0, 360, 30)]
 _VIEWS = [*_ROUND, (0, 40), (0, -40), (60, 30), (-60, 30), (60, -30), (-60, -30)]
-"""Yaw and pitch, in degrees, of the cameras that look for the surface."""
+"""Yaw and pitch of the cameras that look for the surface, degrees."""
 _SIDE = 24
 """Side of their pictures, pixels."""
 _SOLID = 0.9
 """Opacity above which a pixel counts as surface."""
 _LEAST_POINTS = 16
 _ENDS = (0.005, 0.98)
-"""Fraction of the surface that is nearer than each end; hair and clothes may be far behind."""
+"""Fractions of the surface that are nearer than the two ends; hair and clothes may lie far
+behind."""
 _MARGIN = 0.06
 """Fraction of the range added at each end, for people larger than the average."""
 
@@ -36,11 +37,11 @@ class SurfacePoints:
     points: np.ndarray
     """[P, 3], world coordinates."""
     seen_from: np.ndarray
-    """Unit vectors to the cameras that saw them [P, 3]."""
+    """Unit vectors [P, 3] towards the cameras that saw them."""
 
     def distances(self, camera: Camera) -> tuple[float, float] | None:
-        """Distances from a camera to the nearest and to the farthest point that it sees, with a
-        margin, in world units; None where there is no surface."""
+        """Distances from a camera to the nearest and the farthest visible point, with a margin,
+        world units; None if there is no surface."""
         if len(self.points) < _LEAST_POINTS:
             return None
         ways = camera.position - self.points
@@ -59,16 +60,12 @@ class SurfacePoints:
 
 def find_surface(G: Generator) -> SurfacePoints:
     """Looks at a model's average person from all sides."""
-    config, device = G.config, G.device
     cameras = [Camera.orbit(yaw, pitch) for yaw, pitch in _VIEWS]
-    c = torch.from_numpy(np.stack([camera.numbers() for camera in cameras])).float().to(device)
-    ws = G.mapping(torch.zeros(1, config.z_dim, device=device), truncation_psi=0.0)
-    still = torch.zeros(1, config.motion_dim, device=device) if config.has_motion else None
-    planes = G.planes(ws, still, None if still is None else still.new_zeros(1, 1))
-    raw = G.render(planes, ws, c, resolution=_SIDE)
+    c = torch.from_numpy(np.stack([camera.numbers() for camera in cameras])).float().to(G.device)
+    raw = G.render(G.average_planes(), G.average_ws, c, resolution=_SIDE)
     origins, directions = (x.cpu().numpy() for x in rays(c, _SIDE))
     depth = raw.depth.reshape(len(cameras), -1, 1).cpu().numpy()
     points = origins[:, None] + depth * directions
     solid = raw.opacity.reshape(len(cameras), -1).cpu().numpy() > _SOLID
-    solid &= (np.abs(points) < config.rendering.box_warp / 2).all(axis=-1)  # the model's own space
+    solid &= (np.abs(points) < G.config.rendering.box_warp / 2).all(axis=-1)
     return SurfacePoints(points[solid], -directions[solid])
