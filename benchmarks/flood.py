@@ -1,22 +1,20 @@
-"""What a flood of messages from controllers costs.
+"""Measures what a flood of messages from controllers costs.
 
     python -m benchmarks.flood                 1,000 messages a second by OSC, then by MIDI
     python -m benchmarks.flood --rate 3000
 
 Needs a display (or run it under `xvfb-run -s "-screen 0 1280x800x24"`). Another process sends the
-messages over loopback, to a setting whose every value is taken; frames with and without them are
-measured in turns, each with a new picture.
+messages over loopback, to a setting that accepts all their values; frames with and without them
+are measured in turns, each with a new picture.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import socket
-import tempfile
 import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
@@ -25,7 +23,7 @@ import tyro
 from mido.sockets import PortServer
 from pythonosc.udp_client import SimpleUDPClient
 
-from benchmarks.window import Bench, WindowTimingOptions
+from benchmarks.window import Bench
 from training.terminal import run_command
 from viz.app.control.bindings import Binding, Target
 
@@ -40,13 +38,13 @@ class FloodOptions:
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
     """Model; the bundled one if not given."""
     rate: float = 1000.0
-    """Messages a second."""
+    """Messages per second."""
     pairs: int = 7
-    """How often frames without and with messages are measured in turns."""
+    """Number of pairs of measurements, without and with messages."""
 
 
 def send(kind: str, port: int, rate: float, on: Any, ready: Any) -> None:
-    """Sends messages while `on` is set, evenly in bursts of 10 ms; runs in a process."""
+    """Sends messages while `on` is set, in bursts every 10 ms; runs in its own process."""
     if kind == "OSC":
         client = SimpleUDPClient("127.0.0.1", port)
         ready.set()
@@ -68,11 +66,11 @@ def send(kind: str, port: int, rate: float, on: Any, ready: Any) -> None:
 
 
 class FloodBench(Bench):
-    """The application while messages come."""
+    """The application while messages arrive."""
 
     @contextmanager
     def flood(self, kind: str, rate: float) -> Any:
-        """Has messages sent while the event that it gives is set."""
+        """Starts sending messages; they are sent while the event that it yields is set."""
         commands = self.commands
         with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as line:
             line.bind(("127.0.0.1", 0))
@@ -99,8 +97,7 @@ class FloodBench(Bench):
 
 def main(options: FloodOptions) -> int:
     """Measures and prints."""
-    with tempfile.TemporaryDirectory() as folder:
-        bench = FloodBench(WindowTimingOptions(options.checkpoint), Path(folder))
+    with FloodBench(options.checkpoint) as bench:
         bench.app.window.max_fps = 1000
         for kind in ("OSC", "MIDI"):
             found: list[tuple[float, ...]] = []
@@ -122,7 +119,6 @@ def main(options: FloodOptions) -> int:
                 f"{kind}, {rate:.0f} messages/s: {q:.2f} -> {n:.2f} ms ({more - 1:+.1%}), "
                 f"{qc:.2f} -> {nc:.2f} ms CPU ({more_cpu - 1:+.1%})"
             )
-        bench.app.close()
     return 0
 
 

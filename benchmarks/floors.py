@@ -1,4 +1,4 @@
-"""The least that a generator's stages compute and move, as a bound to compare their times with."""
+"""Lower bounds on the time of a generator's stages, from their arithmetic and memory traffic."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ class Work:
     """What one stage does for one picture."""
 
     flop: float
-    """Multiplications and additions."""
+    """Number of multiplications and additions."""
     bytes: float
-    """Weights, inputs and results, each once."""
+    """Bytes of weights, inputs and results, each counted once."""
 
     def __add__(self, other: Work) -> Work:
         return Work(self.flop + other.flop, self.bytes + other.bytes)
 
     def seconds(self, speed: Work) -> float:
-        """The least time at a device's speed."""
+        """Minimum time at a device's speed."""
         return max(self.flop / speed.flop, self.bytes / speed.bytes)
 
 
 def _convolution(layer: SynthesisLayer | ToRGB, size: int, out_size: int, item: int) -> Work:
-    """A layer with `size` pixels along its input, of numbers of `item` bytes."""
+    """Work of a layer; sides of its input and output in pixels, and bytes per number."""
     outs, ins, taps = layer.weight.shape[0], layer.weight.shape[1], layer.weight[0, 0].numel()
     flop = 2 * outs * ins * taps * size**2
     if size != out_size:
@@ -49,7 +49,7 @@ def _convolution(layer: SynthesisLayer | ToRGB, size: int, out_size: int, item: 
 
 
 def _blocks(blocks: Iterable[tuple[SynthesisBlock, int]], item: int) -> Work:
-    """Blocks and the sides of their outputs."""
+    """Work of blocks, given with the sides of their outputs in pixels."""
     found = Work(0, 0)
     for block, size in blocks:
         if block.conv0 is not None:
@@ -92,7 +92,8 @@ def work(G: Generator, plan: Plan) -> dict[str, Work]:
 
 
 def speed(device: torch.device, dtype: torch.dtype) -> Work:
-    """A device's operations and bytes per second, measured by a large product and a large copy."""
+    """A device's operations and bytes per second, measured with a large product and a large
+    copy."""
     kind = "cuda" if device.type == "cuda" else "cpu"
 
     def seconds(run: Callable[[], object]) -> float:

@@ -1,11 +1,11 @@
-"""What exploring costs: directions that are found, the gallery, and memory while it is scrolled.
+"""Measures exploration: finding directions, the gallery, and memory while scrolling through it.
 
     python -m benchmarks.gallery
     python -m benchmarks.gallery model.ckpt --pairs 5 --json gallery.json
 
 Needs a display with xdotool (or run it under `xvfb-run -s "-screen 0 1280x800x24"`), and nothing
-else running. While directions are found, and while 200 small pictures are rendered, the real mouse
-moves over the window. Orbits by the real mouse alternate: without anything, beside a gallery that
+else running. While directions are being found, and while 200 small pictures are being rendered, the
+real mouse moves over the window. Orbits by the real mouse alternate: alone, beside a gallery that
 always has pictures to render, and beside the small pictures of directions. Then the real wheel
 scrolls through the gallery's people.
 """
@@ -15,7 +15,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -26,7 +25,7 @@ from typing import Annotated
 import psutil
 import tyro
 
-from benchmarks.window import Bench, MovementRow, WindowTimingOptions, press
+from benchmarks.window import Bench, MovementRow, press
 from gui_utils import controls
 from training.terminal import run_command
 from viz.render.directions import direction_finder
@@ -34,9 +33,9 @@ from viz.state.person import Motion
 
 _MOST_SECONDS = 120.0
 _PAUSE = 0.5
-"""Seconds."""
+"""Maximum wait for the pictures of a page, seconds."""
 _SCROLLED = 4
-"""How often memory is measured on the way."""
+"""Number of measurements of memory while scrolling."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,11 @@ class GalleryOptions:
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
     """Model to show; the bundled one if not given."""
     pairs: int = 3
-    """Orbits without and with the gallery."""
+    """Number of pairs of orbits, without and with the gallery."""
     seconds: float = 8.0
     """Length of each orbit."""
     people: int = 2000
-    """People to scroll through."""
+    """Number of people to scroll through."""
     json: str = ""
     """File for the figures."""
 
@@ -62,16 +61,15 @@ class OrbitPair:
     without: MovementRow
     beside: MovementRow
     small: int = 0
-    """Small pictures rendered during the second one."""
+    """Number of small pictures rendered during the second one."""
     small_seconds: float = 0.0
-    """How long 200 take at that rate."""
-
+    """Time of 200 at that rate."""
     strips: MovementRow | None = None
     """An orbit beside the small pictures of directions."""
 
     @property
     def share(self) -> float:
-        """Previews a second beside the gallery, as a fraction of those without it."""
+        """Rate of previews beside the gallery, as a fraction of that without it."""
         return self.beside.rate / self.without.rate
 
     @property
@@ -84,8 +82,8 @@ class GalleryBench(Bench):
     """The application with its gallery."""
 
     def find_directions(self, person: int) -> tuple[MovementRow, float]:
-        """Finds the model's directions anew while the mouse moves over the window; the window's
-        frames, and the seconds that it took."""
+        """Finds the model's directions again while the mouse moves over the window; what was seen,
+        and the seconds taken."""
         commands = self.commands
         assert commands.model is not None
         self.rest(person)
@@ -96,9 +94,9 @@ class GalleryBench(Bench):
         row = self._moved(MovementRow("finding", person), lambda: not commands.seeks_directions)
         return row, time.perf_counter() - begin
 
-    def fill(self, person: int, count: int = 200) -> tuple[MovementRow, float]:
-        """Renders small pictures of people never seen while nothing else is done; the window's
-        frames, and the seconds that it took."""
+    def fill(self, person: int) -> tuple[MovementRow, float]:
+        """Renders 200 small pictures of new people while nothing else is to be done; what was seen,
+        and the seconds taken."""
         commands = self.commands
         self.rest(person)
         commands.open_gallery("people")
@@ -109,16 +107,16 @@ class GalleryBench(Bench):
         def done() -> bool:
             if not commands.thumbnails.under_way:
                 commands.shuffle_gallery()
-            return self.small - before >= count
+            return self.small - before >= 200
 
         row = self._moved(MovementRow("filling", person), done)
         commands.toggle_gallery()
         return row, time.perf_counter() - begin
 
     def _moved(self, row: MovementRow, done: Callable[[], bool]) -> MovementRow:
-        """Moves the mouse over the window until something is done, or two minutes have passed."""
-        last, times = 0.0, self.app.window.frame_times
-        times.clear()
+        """Moves the mouse over the window until `done`, or for at most two minutes."""
+        last = 0.0
+        self.app.window.frame_times.clear()
         end = time.perf_counter() + _MOST_SECONDS
         while not done() and (now := time.perf_counter()) < end:
             if now - last > 1 / 30:
@@ -126,13 +124,12 @@ class GalleryBench(Bench):
                 place = (640 + 300 * math.sin(3 * now), 400 + 200 * math.cos(3 * now))
                 press("mousemove", *map(round, place))
             self.frame()
-        ordered = sorted(times)
-        row.frame_ms = round(1000 * ordered[int(0.99 * (len(ordered) - 1))], 1)
+        row.frame_ms = self.slow_frame_ms
         return row
 
     def orbit_beside_strips(self, person: int, seconds: float) -> MovementRow:
-        """An orbit beside the panel with small pictures of what directions do; they go on to
-        another motion, which at the beginning of the clip shows nothing, once all are there."""
+        """An orbit beside the panel with small pictures of directions. Once all are rendered, they
+        change to another motion, which is not visible at the start of the clip."""
         commands = self.commands
         commands.open_panel("Directions")
         commands.interface.direction_pictures = True
@@ -146,8 +143,8 @@ class GalleryBench(Bench):
         return self.orbit(person, seconds, always_waiting)
 
     def orbit_beside(self, person: int, seconds: float) -> tuple[MovementRow, int]:
-        """An orbit beside a gallery whose pictures go on to others once all are there; also how
-        many small pictures were rendered meanwhile."""
+        """An orbit beside a gallery that shows other people once all its pictures are rendered, and
+        the number of small pictures rendered meanwhile."""
         commands = self.commands
         commands.open_gallery("people")
         commands.interface.gallery_size = 48.0
@@ -162,8 +159,8 @@ class GalleryBench(Bench):
         return row, self.small - before
 
     def scroll(self, people: int) -> list[int]:
-        """Scrolls through the gallery, with a pause for the pictures of each page; memory of both
-        processes in bytes on the way."""
+        """Scrolls through the gallery, with a pause for the pictures of each page; the memory of
+        both processes at several points, bytes."""
         commands = self.commands
         commands.open_gallery("people")
         commands.interface.gallery_first = 0
@@ -185,8 +182,7 @@ class GalleryBench(Bench):
 
 def main(options: GalleryOptions) -> int:
     """Measures and prints."""
-    with tempfile.TemporaryDirectory() as folder:
-        bench = GalleryBench(WindowTimingOptions(options.checkpoint), Path(folder))
+    with GalleryBench(options.checkpoint) as bench:
         assert bench.commands.model is not None
         person = (*bench.commands.model.people, 0)[0]
         parts = {"directions": bench.find_directions(person), "200 pictures": bench.fill(person)}
@@ -215,7 +211,6 @@ def main(options: GalleryOptions) -> int:
         print("median {:.0%}, beside directions {:.0%}".format(*shares))
         memory = bench.scroll(options.people)
         print("memory while scrolling, MB:", *(round(size / 1e6) for size in memory))
-        bench.app.close()
     if options.json:
         seconds = {name: taken for name, (_, taken) in parts.items()}
         figures = {"seconds": seconds, "pairs": [asdict(p) for p in pairs], "memory": memory}

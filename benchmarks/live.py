@@ -1,18 +1,17 @@
-"""How quickly and how faithfully a face in front of the camera moves the person.
+"""Measures how quickly and faithfully a face in front of the camera moves the person.
 
     python -m benchmarks.live talk.mp4                   the bundled model
     python -m benchmarks.live talk.mp4 model.ckpt --person 17 --json live.json
 
 The video stands in for a webcam. Needs a display with xdotool (or run it under
-`xvfb-run -s "-screen 0 1280x800x24"`), and nothing else running. Reports new pictures a second,
-from a frame's time to its picture on the screen, and how the openings of mouth and eyes in the
-pictures that were shown correlate with those that the camera saw.
+`xvfb-run -s "-screen 0 1280x800x24"`), and nothing else running. It reports the rate of new
+pictures, the latency from a frame to its picture on the screen, and the correlation of mouth and
+eye openings between the pictures shown and the camera's.
 """
 
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ import numpy as np
 import torch
 import tyro
 
-from benchmarks.window import Bench, MovementRow, WindowTimingOptions
+from benchmarks.window import Bench, MovementRow
 from training.terminal import run_command
 from viz.app.live.live_commands import LiveCamera
 from viz.portrait.faces.finding import find_faces
@@ -32,7 +31,7 @@ from viz.portrait.tracks.expressions import eye_opening, face_points, mouth_open
 from viz.state.driving.drive import code_text
 
 _LEARNING = 1800.0
-"""Seconds that learning a new model's faces may take."""
+"""Maximum time for learning a new model's faces, seconds."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,9 @@ class LiveTimingOptions:
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
     """Model to show; the bundled one if not given."""
     person: int = 17
-    """Seed of the person who is driven."""
+    """Seed of the person to drive."""
     seconds: float = 10.0
-    """How long."""
+    """Length of the measurement."""
     json: str = ""
     """File for the figures."""
 
@@ -56,15 +55,15 @@ class Figures:
     """What was measured."""
 
     learning_s: float = 0.0
-    """From the button to the open camera."""
+    """Time from the command to the open camera."""
     rate: float = 0.0
-    """New pictures on the screen a second."""
+    """New pictures on the screen per second."""
     lag_ms: float = 0.0
     """Median time from a frame to its picture on the screen."""
     late_ms: float = 0.0
-    """90 % of the pictures take no longer."""
+    """90th percentile of that time."""
     looking_ms: float = 0.0
-    """Median time that the face networks take for a frame."""
+    """Median time of the face networks for a frame."""
     mouth: float = 0.0
     """Correlation of mouth openings."""
     eyes: float = 0.0
@@ -76,7 +75,7 @@ class LiveBench(Bench):
     """The application with its camera open."""
 
     def measure(self, options: LiveTimingOptions) -> Figures:
-        """Opens the camera, lets it drive for a while, and closes it."""
+        """Opens the camera, lets it drive the person for a while, and closes it."""
         self.rest(options.person)
         begin, commands = time.perf_counter(), self.commands
         commands.open_live_video(options.video)
@@ -85,7 +84,7 @@ class LiveBench(Bench):
             raise SystemExit("The camera was closed.")
         found = Figures(learning_s=round(time.perf_counter() - begin, 1))
         camera = commands.live
-        end = time.perf_counter() + 3.0  # until the previews know what a picture costs
+        end = time.perf_counter() + 3.0  # until the cost of previews is known
         self.until(lambda: time.perf_counter() > end)
         seen: dict[str, SeenFace] = {}
 
@@ -131,10 +130,8 @@ class LiveBench(Bench):
 
 def main(options: LiveTimingOptions) -> int:
     """Measures and prints."""
-    with tempfile.TemporaryDirectory() as folder:
-        bench = LiveBench(WindowTimingOptions(options.checkpoint), Path(folder))
+    with LiveBench(options.checkpoint) as bench:
         found = bench.measure(options)
-        bench.app.close()
     text = json.dumps(asdict(found), indent=2)
     print(text)
     if options.json:

@@ -1,11 +1,11 @@
-"""How like photos their people become, how they look from other sides, and how they move.
+"""Measures how well people match their photos, how they look from other sides, and how they move.
 
     python -m benchmarks.portraits photo.jpg other.png --output likeness
 
-Each photo is inverted as by `visualizer.py invert`, first by codes alone, then with tuned weights;
-figures go to the terminal and to figures.jsonl, pictures to look at into the folder: the photo, the
-person with its expression and at rest, the person at rest from four sides, then some motions over
-time. It can be interrupted and repeated: what is done is kept.
+Each photo is inverted as by `visualizer.py invert`, first by codes alone, then with tuned weights.
+Figures go to the terminal and to figures.jsonl, pictures into the folder: the photo, the person
+with its expression and at rest, at rest from four sides, then some motions over time. If it is
+interrupted, run it again to continue.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ from viz.state.jobs import finish
 _YAWS = (-40, -20, 20, 40)
 _TIMES = 8
 _SEEN, _SOLID = 0.1, 0.5
-"""Opacity from which something is seen, and from which it hides what is behind it."""
+"""Opacities above which a pixel counts as visible, and as solid."""
 _OWN_PEOPLE = 6
-"""People of the model whose motions give the usual size."""
+"""Number of the model's own people whose motions give the usual size."""
 _KEEP_SECONDS = 60.0
 
 
@@ -60,15 +60,15 @@ class PortraitsOptions:
     """What is inverted."""
 
     photos: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Pictures of one face each."""
+    """Photos of one face each."""
     output: Path
-    """Folder of figures and pictures."""
+    """Folder for figures and pictures."""
     checkpoint: str = ""
     """Model to use; the bundled one if not given."""
     motions: tuple[int, ...] = (279, 419, 28, 30)
-    """Seeds of the motions shown; of the bundled model a laugh, an oh, a blink and talk."""
+    """Seeds of the motions to show; for the bundled model a laugh, an oh, a blink and speech."""
     inversion: InversionOptions = field(default_factory=InversionOptions)
-    """How the people are found."""
+    """Options of the inversion."""
 
 
 class Portraits:
@@ -83,7 +83,7 @@ class Portraits:
         self.usual = self._usual_sizes()
 
     def run(self, photo: Path, tuning: bool) -> None:
-        """Inverts one photo, unless that was done."""
+        """Inverts one photo, unless that is done already."""
         name = f"{photo.stem}-{'tuned' if tuning else 'codes'}"
         sheet = self.options.output / f"{name}.png"
         if sheet.exists():
@@ -171,8 +171,8 @@ class Portraits:
 
     @torch.no_grad()
     def _usual_sizes(self) -> list[float]:
-        """Mean distance that the landmarks of the model's own people move in each motion, in
-        picture sides."""
+        """Mean displacement of the landmarks of the model's own people by each motion, as a
+        fraction of the picture's side."""
         draws = torch.Generator().manual_seed(0)
         found: list[list[float]] = [[] for _ in self.motions]
         front = Camera.orbit()
@@ -191,7 +191,8 @@ def _picture(G: Generator, ws: Tensor, code: Tensor, c: Camera) -> tuple[Tensor,
 
 
 def _points(picture: Tensor) -> np.ndarray | None:
-    """The points of the face in a picture [1, 3, S, S], in its sides; None without a face."""
+    """Points of the face in a picture [1, 3, S, S], as fractions of its side; None without a
+    face."""
     faces: list[Face] = find_faces(picture[0].clamp(-1, 1) * 0.5 + 0.5)
     return face_points(faces[0]) / picture.shape[-1] if faces else None
 
@@ -203,7 +204,7 @@ def _distance(points: np.ndarray | None, others: np.ndarray | None) -> float:
 
 
 def tasks(options: PortraitsOptions) -> Iterator[tuple[Path, bool]]:
-    """Photos, and whether weights are tuned."""
+    """Photos, and whether to tune weights."""
     for tuning in (False, True) if options.inversion.tuning else (False,):
         for photo in options.photos:
             yield photo, tuning

@@ -1,12 +1,12 @@
-"""Random keys, clicks, typed names and dropped files in the real window, to find what fails.
+"""Tries random keys, clicks, typed names and dropped files in the real window, to find failures.
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python -m benchmarks.random_input --seconds 1200
 
 Needs a display with xdotool. It types paths into file dialogs and answers them, so start it where
 nothing can be overwritten, such as in a container; its own files go into a temporary folder.
-Reported are tracebacks, parts of the window that failed, an end that was not asked for and a window
-that takes no keys any more, with the inputs that led to them, and the memory of both processes. The
-exit status is 1 where something was found.
+It reports tracebacks, parts of the window that failed, unrequested ends and a window that no longer
+reacts to keys, with the inputs that led to them, and the memory of both processes. The exit status
+is 1 if something was found.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ import glfw
 import psutil
 import tyro
 
+from benchmarks.window import open_app
 from gui_utils import controls
 from training.terminal import run_command
-from viz.app.application import App
 from viz.app.panels import PANELS
 
 _DIGITS = "123456789"
@@ -49,11 +49,11 @@ _TEXTS = (
 )
 _SIZES = ((1280, 800), (1000, 700), (700, 500), (400, 300), (200, 150), (1600, 1000))
 _RECENT = 15
-"""Latest inputs that are reported with a finding."""
+"""Number of latest inputs reported with a finding."""
 _LOOK = 30.0
 """Seconds between two checks that the window still works."""
 _PATIENCE = 60.0
-"""Seconds for a key to have its effect before the window counts as dead: machines may be loaded."""
+"""Seconds for a key to take effect before the window counts as dead, as the machine may be busy."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class RandomInputOptions:
     seconds: float = 60.0
     """Length of the trial."""
     seed: int = 1
-    """Chooses the inputs; what comes of them also depends on how fast the machine is."""
+    """Determines the inputs; their effects also depend on the speed of the machine."""
     drops: tuple[Path, ...] = ()
-    """Files that are dropped on the window, besides some that are not there."""
+    """Files to drop on the window, besides some that do not exist."""
 
 
 class Trial:
@@ -79,9 +79,7 @@ class Trial:
     """
 
     def __init__(self, options: RandomInputOptions, folder: Path) -> None:
-        settings = folder / "settings.json"
-        settings.write_text('{"window": {"size": [1280, 800], "position": [0, 0]}}')
-        self.app = App(options.checkpoint, settings=settings, builtin_dialogs=True)
+        self.app = open_app(options.checkpoint, folder)
         self.commands = self.app.commands
         self.commands.preferences.capture_folder = str(folder / "pictures")
         self.findings: list[str] = []
@@ -97,7 +95,7 @@ class Trial:
         }
 
     def step(self) -> None:
-        """One random input and some frames; notes what went wrong."""
+        """Makes one random input and draws some frames; records what went wrong."""
         self.count += 1
         (kind,) = self._chance.choices([*self._kinds], [*self._kinds.values()])
         try:
@@ -111,11 +109,11 @@ class Trial:
                 self.app.toasts.clear()
                 break
         if self.commands.quitting and not self._asked_to_end:
-            self._found("an end that was not asked for", "")
+            self._found("an unrequested end", "")
         self.commands.quitting = self._asked_to_end = False
 
     def look(self) -> None:
-        """Notes whether the window still works: once everything open is closed, R must show another
+        """Checks that the window still works: once everything open is closed, R must show another
         person."""
         self._xdo(*(word for key in ("shift", "ctrl") for word in ("keyup", key)))
         self._xdo("mouseup", 1, "mouseup", 3)
@@ -123,7 +121,7 @@ class Trial:
         before, end = commands.state.latent, time.monotonic() + _PATIENCE
         while commands.state.latent == before:
             if time.monotonic() > end:
-                self._found("a window that takes no keys", str(self.app.dialogs.is_open))
+                self._found("a window that ignores keys", str(self.app.dialogs.is_open))
                 return
             self._xdo("key", "Escape", "key", "Escape")
             self._frames(4)
@@ -153,7 +151,7 @@ class Trial:
         return self._chance.randrange(width), self._chance.randrange(height)
 
     def _place(self) -> tuple[str, tuple[int, int]]:
-        """A control's name, and a point of it."""
+        """The name of a control, and a point on it."""
         name = self._chance.choice([*controls.rects])
         left, top, right, bottom = controls.rects[name]
         x, y = self._chance.random(), self._chance.random()
@@ -234,7 +232,7 @@ class Trial:
         return f"size {size}"
 
     def _end(self) -> str:
-        """Asking to quit, which may end the program where nothing would be lost."""
+        """Asks to quit, which ends the program if nothing would be lost."""
         self._asked_to_end = self.app.window.close_requested = True
         return "close button"
 

@@ -1,13 +1,13 @@
-"""How fast a model renders on this machine, compared with the plain networks in the same run.
+"""Measures how fast a model renders on this machine, compared with the plain networks.
 
     python -m benchmarks.render                       a full-size model of random weights
     python -m benchmarks.render model.ckpt --json speed.json
 
-Every task is done in turn by the renderer (`viz.render.inference`) and by the plain networks of
-`training` in float32; medians are shown, and the median of the turns' ratios. A turn ends when its
-picture is in the host's memory, so the wait for a GPU is included. A stage's floor is its
-arithmetic or its memory traffic, whichever takes longer at the device's own best. Peak memory is
-measured in a separate process for each way. Close other programs while it runs.
+The renderer (`viz.render.inference`) and the plain networks of `training` in float32 alternate in
+every task; medians are shown, and the median of the turns' ratios. A turn ends when its picture is
+in the host's memory, so the wait for a GPU is included. A stage's floor is the time of its
+arithmetic or of its memory traffic at the device's peak, whichever is longer. Peak memory is
+measured in separate processes. Close other programs while it runs.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from statistics import median
 from typing import Annotated
 
 import numpy as np
-import psutil
 import torch
 import tyro
 
 from benchmarks.floors import speed, work
+from benchmarks.peak_memory import peak_memory
 from training.config import GeneratorConfig
 from training.networks.generator import Generator
 from training.terminal import run_command
@@ -43,7 +43,7 @@ from viz.state.types import Orbit, Precision, Preview, Quality, RenderRequest, S
 
 STAGES = ("planes", "render", "superresolution")
 _PREVIEWS = 30
-"""Previews of a drag; the first half teaches what they cost."""
+"""Previews of a drag; the first half of them teaches the controller their cost."""
 
 
 @dataclass
@@ -51,26 +51,26 @@ class RenderTimingOptions:
     """What is measured."""
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
-    """Model to render with; empty makes a full-size one with random weights."""
+    """Model to render; a full-size one with random weights if not given."""
     device: str = "auto"
-    """Where it runs: auto, cpu, cuda or cuda:1."""
+    """Where to render: auto, cpu, cuda or cuda:1."""
     precision: Precision = "auto"
     """Number format of the renderer."""
     turns: int = 7
-    """How often each task is done by each way."""
+    """Number of turns of each task."""
     mesh: int = 256
-    """Cells along each side of the mesh's grid; 0 leaves it out."""
+    """Points along each side of the mesh's grid; 0 for no mesh."""
     rate: float = 15.0
-    """Previews a second that are aimed for while something moves."""
+    """Target rate of previews while something moves, per second."""
     memory: bool = True
-    """Whether peak memory is measured."""
+    """Measure peak memory."""
     json: Path | None = None
-    """File to write all numbers to."""
+    """File for all numbers."""
 
 
 @dataclass
 class TaskRow:
-    """One task by both ways."""
+    """One task, by the renderer and by the plain networks."""
 
     task: str
     ours: list[float] = field(default_factory=list)
@@ -80,7 +80,7 @@ class TaskRow:
 
     @property
     def ratio(self) -> float:
-        """How many times as fast, or what share of the memory."""
+        """Speed relative to the plain networks, or memory as a fraction of theirs."""
         if not (self.ours and self.plain):
             return float("nan")
         pairs = zip(self.ours, self.plain, strict=True)
@@ -98,10 +98,10 @@ class PlainRenderer(Renderer):
 
 
 def load(checkpoint: str, device: torch.device) -> Generator:
-    """The model that is measured.
+    """The model to measure.
 
     Raises:
-        UserError: when it cannot be used.
+        UserError: if it cannot be used.
     """
     if not checkpoint:
         with torch.random.fork_rng(devices=[]):
@@ -111,7 +111,7 @@ def load(checkpoint: str, device: torch.device) -> Generator:
 
 
 def shots(task: str, turn: int) -> Shot:
-    """What a task shows in a turn: something new each time."""
+    """The shot of a task's turn, a new one each time."""
     state = SessionState(t=0.5, latent=Latent(), motion=Motion())
     if task == "orbit":
         state.orbit = Orbit(yaw=2.0 + 3.1 * turn)
@@ -126,7 +126,7 @@ def shots(task: str, turn: int) -> Shot:
 def measure(
     G: Generator, options: RenderTimingOptions
 ) -> tuple[list[TaskRow], dict[str, float | str]]:
-    """Every task's times, and notes on them."""
+    """Times of all tasks, and further facts."""
     quality = Quality(precision=options.precision)
     begin = time.perf_counter()
     plan = calibration.plan_for(G) if options.precision == "auto" else None
@@ -159,7 +159,7 @@ def measure(
 
 
 def _previews(renderer: Renderer, task: str, quality: Quality, rate: float) -> str:
-    """Previews per second during a drag, once their times are learned, and what they omit."""
+    """Previews per second during a drag, once their cost is known, and what they omit."""
     config = renderer.G.config
     small = renderer.plan(quality).int8_previews
     sides = Sides(config.rendering.raw_resolution, config.image_resolution, small)
@@ -178,7 +178,7 @@ def _previews(renderer: Renderer, task: str, quality: Quality, rate: float) -> s
 
 
 def _mesh(G: Generator, renderer: Renderer, quality: Quality, resolution: int) -> TaskRow:
-    """A mesh of the first person, and the surface on a grid of which every point is evaluated."""
+    """Times of a mesh, and of its surface alone if every point of the grid is evaluated."""
     shot = replace(shots("first", 0), view="mesh")
     field = geometry.DensityField(G, renderer.planes(shot, quality))
     axis = torch.linspace(-field.box / 2, field.box / 2, 32, device=field.device)
@@ -197,7 +197,7 @@ def _mesh(G: Generator, renderer: Renderer, quality: Quality, resolution: int) -
 
 
 def floors(G: Generator, plan: Plan) -> dict[str, str]:
-    """The least time of each stage, and where it comes from."""
+    """Minimum time of each stage, and the work behind it."""
     formats = {
         "planes": plan.backbone,
         "render": plan.rays,
@@ -213,7 +213,7 @@ def floors(G: Generator, plan: Plan) -> dict[str, str]:
 
 
 def measure_memory(options: RenderTimingOptions) -> TaskRow:
-    """Peak memory of a process that renders a few pictures, for each way, MiB."""
+    """Peak memory in MiB of processes that render a few pictures."""
     row = TaskRow("peak memory", unit="MiB")
     context = multiprocessing.get_context("spawn")
     for way, numbers in (("ours", row.ours), ("plain", row.plain)):
@@ -230,19 +230,7 @@ def _peak(options: RenderTimingOptions, way: str) -> float:
         renderer = Renderer(G) if way == "ours" else PlainRenderer(G)
         for task in ("first", "orbit", "scrub", "person"):
             renderer.render(RenderRequest((shots(task, 1),), quality))
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    return _most_resident() / 2**20
-
-
-def _most_resident() -> int:
-    """Peak memory of this process, bytes."""
-    try:
-        import resource
-    except ImportError:  # Windows, whose own count psutil knows
-        return getattr(psutil.Process().memory_info(), "peak_wset", 0)
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
+    return peak_memory(device) / 2**20
 
 
 def table(rows: list[TaskRow], facts: dict[str, float | str]) -> str:
@@ -278,12 +266,12 @@ def main(options: RenderTimingOptions) -> int:
         return 1
     print(table(rows, facts))
     if options.json is not None:
-        told = [asdict(row) | {"ratio": row.ratio} for row in rows]
+        entries = [asdict(row) | {"ratio": row.ratio} for row in rows]
         machine = kept_plans.machine()
         if device.type == "cuda":
             machine |= kept_plans.gpu(device)
         data = {"machine": machine, "device": str(device), "facts": facts}
-        options.json.write_text(json.dumps(data | {"rows": told}, indent=1), encoding="utf-8")
+        options.json.write_text(json.dumps(data | {"rows": entries}, indent=1), encoding="utf-8")
     return 0
 
 

@@ -1,21 +1,20 @@
-"""How long an audience waits, and what its window costs.
+"""Measures how long an audience waits, and what its window costs.
 
     python -m benchmarks.show                          the bundled model, and a copy of it
     python -m benchmarks.show a.ckpt b.ckpt --json show.json
 
 Needs a display with xdotool (or run it under `xvfb-run -s "-screen 0 3300x1200x24"`), and nothing
-else running. A show of cues over two models is stepped through by real key presses. Reported are
-the time from a key to the cue's full picture on the audience's window, and what that window costs:
-a frame with one window and with both in turns, while the picture stays, and with a new one in each,
-as fast as they can be drawn and at the window's own rate; and the time between two pictures of a
-clip that plays, and of a head that the mouse turns.
+else running. Real key presses step through a show of cues from two models. It reports the time from
+a key to the cue's full picture in the audience's window, and the cost of that window, with one
+window and with both in turns: of a frame with the same picture, or with a new one, as fast as
+possible and at the window's own rate; and of a picture of a playing clip, and of a head that the
+mouse turns.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from typing import Annotated
 import glfw
 import tyro
 
-from benchmarks.window import Bench, MovementRow, WindowTimingOptions, press
+from benchmarks.window import Bench, MovementRow, press
 from training.terminal import run_command
 from viz.state import files
 from viz.state.person import Latent
@@ -36,9 +35,9 @@ from viz.state.types import Cue, CuePlay, Orbit
 _FRAMES = 80
 """Frames of each measurement."""
 _UNLIMITED = 1000.0
-"""Frames a second that no window reaches."""
+"""A frame rate that no window reaches, per second."""
 _BESIDE = 1300
-"""Where the audience's window begins, in pixels from the left of the display."""
+"""Left edge of the audience's window, pixels."""
 
 
 @dataclass(frozen=True)
@@ -50,24 +49,24 @@ class ShowTimingOptions:
     other: Annotated[str, tyro.conf.Positional] = ""
     """Second model; a copy of the first if not given."""
     rest: float = 4.0
-    """Seconds that each cue stands before the key is pressed."""
+    """Seconds for which each cue is shown before the key is pressed."""
     rounds: int = 3
-    """How often the show is stepped through."""
+    """Number of passes through the show."""
     sizes: tuple[tuple[int, int], ...] = ((1920, 1080), (1280, 720), (800, 600))
-    """Of the audience's window."""
+    """Sizes of the audience's window, pixels."""
     pairs: int = 7
-    """How often one window and both are measured in turns."""
+    """Number of pairs of measurements, with one window and with both."""
     seconds: float = 3.0
-    """Length of each measurement of the clip."""
+    """Length of each measurement of the clip and of the turning head."""
     json: str = ""
     """File for the figures."""
 
 
 class ShowBench(Bench):
-    """The application during a show on a window of the audience's own."""
+    """The application during a show with a window for the audience."""
 
     def begin(self, other: str) -> None:
-        """Starts a show: two people, one of another model, and a clip of the first."""
+        """Starts a show: two people, one from the other model, and a clip of the first."""
         commands = self.commands
         assert commands.model is not None
         first = commands.model.path
@@ -91,33 +90,33 @@ class ShowBench(Bench):
         commands.interface.audience = "window"
         commands.cue_index = 0
         commands.start_show()
-        self.until(lambda: self.app.audience.screen is not None and self.stands())
+        self.until(lambda: self.app.audience.screen is not None and self.is_complete())
 
-    def stands(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the audience sees the cue at full quality."""
         show = self.commands.current_show
         return show is not None and not show.holds and not show.gliding
 
     def key(self, key: str) -> float:
-        """Milliseconds from a key to the cue's full picture before the audience."""
+        """Milliseconds from a key to the cue's full picture in the audience's window."""
         show = self.commands.current_show
         assert show is not None
         index, begin = show.index, time.perf_counter()
         press("key", key)
-        self.until(lambda: show.index != index and self.stands())
+        self.until(lambda: show.index != index and self.is_complete())
         return 1000 * (time.perf_counter() - begin)
 
     def rest_for(self, seconds: float) -> None:
-        """Draws frames as the program does by itself."""
+        """Draws frames for some seconds."""
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
             self.frame()
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Gives the audience's window a size."""
+        """Resizes the audience's window."""
         screen = self.app.audience.screen
         assert screen is not None
-        # Beside the first one, which it would cover where there is no window manager.
+        # Beside the first one, which it would cover without a window manager.
         glfw.set_window_pos(screen.handle, _BESIDE, 0)
         glfw.set_window_size(screen.handle, *size)
         self.until(lambda: screen.size == size)
@@ -125,7 +124,7 @@ class ShowBench(Bench):
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Does not update the audience's window meanwhile, so that one window is measured."""
+        """Stops updating the audience's window for a block, so that one window is measured."""
         update = self.app.audience.update
         self.app.audience.update = lambda now: None
         try:
@@ -134,7 +133,7 @@ class ShowBench(Bench):
             self.app.audience.update = update
 
     def pairs(self, measure: Callable[[], tuple[float, ...]], count: int) -> list[Pair]:
-        """Measures with one window and with both in turns."""
+        """Measures in turns with one window and with both."""
         found: list[Pair] = []
         for _ in range(count):
             with self.alone():
@@ -143,12 +142,12 @@ class ShowBench(Bench):
         return found
 
     def clip(self, seconds: float) -> tuple[float, ...]:
-        """Milliseconds between two new pictures of a clip, and the processor's time of one, with
-        that of the renderer."""
+        """Milliseconds of elapsed time and of CPU time, of both processes, per picture of a playing
+        clip."""
         return _by_picture(self.run(MovementRow("clip", 0), seconds))
 
     def turning(self, seconds: float) -> tuple[float, ...]:
-        """Likewise of a head that the mouse turns: each picture is rendered for it."""
+        """Likewise of a head that the mouse turns, for which each picture is rendered."""
         press("keydown", "ctrl")  # without it the mouse changes nothing during a show
         try:
             return _by_picture(self.orbit(3, seconds))
@@ -161,12 +160,11 @@ def _by_picture(row: MovementRow) -> tuple[float, float]:
 
 
 Pair = tuple[tuple[float, ...], tuple[float, ...]]
-"""What was measured with one window, and with both: milliseconds by the clock, and of the
-processor's time."""
+"""Milliseconds of elapsed time and of CPU time, with one window and with both."""
 
 
-def told(name: str, found: Sequence[Pair]) -> str:
-    """A line on pairs: medians, and the median of their ratios."""
+def summary(name: str, found: Sequence[Pair]) -> str:
+    """Medians of the pairs, and of their ratios, as a line of text."""
     parts: list[str] = []
     for k, unit in enumerate(("ms", "ms CPU")):
         one, both = (median(pair[side][k] for pair in found) for side in (0, 1))
@@ -178,7 +176,7 @@ def told(name: str, found: Sequence[Pair]) -> str:
 def costs_at(
     bench: ShowBench, size: tuple[int, int], options: ShowTimingOptions
 ) -> dict[str, list[Pair]]:
-    """What the audience's window costs at a size."""
+    """The cost of the audience's window at a size, by what is shown."""
     name, both = f"{size[0]} x {size[1]}", bench.mirrored()
     costs: dict[str, list[Pair]] = {}
     costs[f"{name}, clip"] = bench.pairs(lambda: bench.clip(options.seconds), options.pairs)
@@ -203,10 +201,9 @@ def costs_at(
 
 def main(options: ShowTimingOptions) -> int:
     """Measures and prints."""
-    with tempfile.TemporaryDirectory() as folder:
+    with ShowBench(options.checkpoint) as bench:
         first = options.checkpoint or files.default_checkpoint()
-        other = options.other or shutil.copy(first, Path(folder) / "other.safetensors")
-        bench = ShowBench(WindowTimingOptions(options.checkpoint), Path(folder))
+        other = options.other or shutil.copy(first, bench.folder / "other.safetensors")
         bench.begin(str(other))
         waits: dict[str, list[float]] = {}
         for turn in range(options.rounds):
@@ -224,8 +221,7 @@ def main(options: ShowTimingOptions) -> int:
             bench.resize(size)
             costs |= costs_at(bench, size, options)
         for name, found in costs.items():
-            print(told(name, found))
-        bench.app.close()
+            print(summary(name, found))
     if options.json:
         Path(options.json).write_text(json.dumps({"waits_ms": waits, "costs_ms": costs}))
     return 0

@@ -1,30 +1,28 @@
-"""How fast PV3D trains, how much memory it takes, and which phase takes the time.
+"""Measures how fast PV3D trains, how much memory it takes, and the time of each phase.
 
-    python benchmarks/training_step.py --preset tiny
-    python benchmarks/training_step.py --preset voxceleb-res64 --batch 4 --micro-batch 2 --repeats 1
+    python -m benchmarks.training_step --preset tiny
+    python -m benchmarks.training_step --preset voxceleb-res64 --batch 4 --micro-batch 2 --repeats 1
 
-Trains on random pictures held in memory, so that reading data is not measured. Every phase runs
-in every repeat; a phase's time in an update is its mean time divided by the updates from one run
-of it to the next. Results go to a table and, on request, JSON.
+Trains on random pictures in memory, so that reading data is not measured. Every phase runs in every
+repeat; its share of an update is its mean time divided by its interval in updates. Results go to a
+table and, on request, to JSON.
 """
 
 from __future__ import annotations
 
 import json
 import platform
-import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import psutil
 import torch
 import tyro
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.peak_memory import peak_memory
 from training.camera import Camera
 from training.data.times import draw_times
 from training.distributed import world
@@ -41,21 +39,21 @@ class StepTimingOptions:
     preset: Literal["tiny", "demo", "voxceleb-res64", "voxceleb-res128"] = "tiny"
     """Settings of the run."""
     batch: int | None = None
-    """Clips per update; the preset's if not given."""
+    """Clips per update; by default the preset's."""
     micro_batch: int | None = None
-    """Clips at once; the preset's, or fewer in a smaller batch, if not given."""
+    """Clips at once; by default the preset's, or fewer for a smaller batch."""
     precision: AmpPrecision = "float32"
     """Number format of the convolutions."""
     channels_last: bool = False
-    """Pictures channels-last."""
+    """Store pictures channels-last."""
     compile: bool = False
-    """Networks through torch.compile."""
+    """Compile the networks with torch.compile."""
     device: str = "auto"
-    """auto is the GPU, or the CPU without one."""
+    """Where to train; auto is the GPU, or the CPU if there is none."""
     warm_up: int = 1
-    """Runs of every phase before those that count."""
+    """Runs of every phase before the measurement."""
     repeats: int = 3
-    """Runs of every phase that count."""
+    """Measured runs of every phase."""
     output: Path | None = None
     """JSON file with the results."""
 
@@ -65,9 +63,9 @@ class StepTimes:
     """What was measured."""
 
     images_per_second: float
-    """Generated pictures, two of each clip."""
+    """Generated pictures, two per clip."""
     seconds_per_kimg: float
-    """Seconds for a thousand clips, as the training's progress bar shows."""
+    """Seconds per thousand clips, as in the training's progress bar."""
     peak_memory_gib: float
     """Peak memory: of the GPU, or of the whole process on a CPU."""
     phase_seconds: dict[str, float]
@@ -75,15 +73,15 @@ class StepTimes:
     phase_share: dict[str, float]
     """Share of an update's time, 0 to 1."""
     processor_share: float
-    """CPU time divided by elapsed time and threads: well below 1 if other programs used the CPU
-    too."""
+    """CPU time divided by elapsed time and threads: well below 1 if other programs used the CPU as
+    well."""
     device: str
     threads: int
     torch: str
 
 
 class RandomClips:
-    """Random pictures from random sides; see `training.train.loop.ClipStream`."""
+    """Random pictures with random cameras; see `training.train.loop.ClipStream`."""
 
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
         self._device = device
@@ -124,7 +122,7 @@ def measure(options: StepTimingOptions) -> StepTimes:
     with world(config.device) as here, tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(config, RandomClips(config, here.device), here, RunFolder(folder))
         for _ in range(options.warm_up):
-            trainer.state.update = 0  # where every phase runs
+            trainer.state.update = 0  # an update in which every phase runs
             trainer.update()
         trainer.seconds.update(dict.fromkeys(PHASES, 0.0))
         wall, busy = time.perf_counter(), time.process_time()
@@ -138,7 +136,7 @@ def measure(options: StepTimingOptions) -> StepTimes:
         return StepTimes(
             images_per_second=2 * config.batch / update,
             seconds_per_kimg=1000 * update / config.batch,
-            peak_memory_gib=_peak_memory(here.device) / 2**30,
+            peak_memory_gib=peak_memory(here.device) / 2**30,
             phase_seconds=seconds,
             phase_share={phase: share / update for phase, share in shares.items()},
             processor_share=busy / wall / torch.get_num_threads(),
@@ -146,18 +144,6 @@ def measure(options: StepTimingOptions) -> StepTimes:
             threads=torch.get_num_threads(),
             torch=str(torch.__version__),
         )
-
-
-def _peak_memory(device: torch.device) -> int:
-    """Bytes."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    if sys.platform == "win32":
-        return psutil.Process().memory_info().peak_wset
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _name(device: torch.device) -> str:
@@ -176,9 +162,9 @@ def main(options: StepTimingOptions) -> None:
         f"{', compiled' * config.compile}, on {result.device} with {result.threads} threads"
     )
     print(f"{result.images_per_second:.3g} images a second, {result.seconds_per_kimg:.4g} s/kimg")
-    print(f"{result.peak_memory_gib:.2f} GiB at most")
+    print(f"peak memory {result.peak_memory_gib:.2f} GiB")
     if result.device.startswith("CPU"):
-        print(f"the CPU worked {result.processor_share:.0%} of the time of each thread")
+        print(f"each thread was busy for {result.processor_share:.0%} of the time")
     print("phase  seconds  share of an update")
     for phase in PHASES:
         print(f"{phase:6} {result.phase_seconds[phase]:7.3f}  {result.phase_share[phase]:6.1%}")

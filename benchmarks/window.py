@@ -1,13 +1,13 @@
-"""What a user sees while something moves: the real window, its worker, and real input to both.
+"""Measures what a user sees while something moves, in the real window with real input.
 
     python -m benchmarks.window                          the bundled model
     python -m benchmarks.window model.ckpt --busy 1 --json window.json
 
 Needs a display with xdotool (or run it under `xvfb-run -s "-screen 0 1280x800x24"`), and nothing
-else running. `--busy 1` loads one core with another process at the same time. For each person and
-each kind of motion it reports what was shown: new pictures a second, the share at full quality and
-at the least the side they were rendered at, the time of a render and its stages, from mouse to
-picture, the window's frames, and the CPU time and memory that both processes use.
+else running. `--busy 1` loads one core with another process meanwhile. For each person and each
+kind of motion it reports the rate of new pictures, the fraction of them at full quality and their
+smallest side, the time of a render and its stages, the latency from mouse to picture, the window's
+frames, and the CPU time and memory of both processes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 import psutil
@@ -51,7 +51,7 @@ class WindowTimingOptions:
     seconds: float = 6.0
     """Length of each movement."""
     busy: int = 0
-    """Cores that another process keeps busy."""
+    """Number of cores that other processes keep busy."""
     json: str = ""
     """File for the figures."""
 
@@ -63,46 +63,61 @@ class MovementRow:
     movement: str
     person: int
     rate: float = 0.0
-    """New pictures on the screen a second."""
+    """New pictures on the screen per second."""
     full: float = 0.0
-    """Share of them at full quality, 0..1."""
+    """Fraction of them at full quality, 0..1."""
     least_side: float = 1.0
-    """Smallest side that one was rendered at, as a fraction of the trained one."""
+    """Smallest raw side of one, as a fraction of the trained one."""
     least_final: float = 1.0
-    """Smallest side of the super-resolution's picture, as a fraction of the trained one."""
+    """Smallest side after super-resolution, as a fraction of the trained one."""
     render_ms: float = math.nan
-    """Median of the renders."""
+    """Median time of a render."""
     stage_ms: dict[str, float] = field(default_factory=dict)
+    """Median time of each stage."""
     latency_ms: float = math.nan
-    """Median time from a move of the mouse to its picture on the screen."""
+    """Median time from a movement of the mouse to its picture on the screen."""
     settle_ms: float = math.nan
-    """From the end of the movement to the full picture."""
+    """Time from the end of the movement to the full picture."""
     window_rate: float = 0.0
-    """Frames of the window a second."""
+    """Frames of the window per second."""
     frame_ms: float = 0.0
-    """99 % of the window's frames take no longer."""
+    """99th percentile of the times of the window's frames."""
     window_cores: float = 0.0
+    """CPU time of the window's process divided by elapsed time."""
     worker_cores: float = 0.0
+    """Likewise for the worker's process."""
     memory: int = 0
-    """Bytes of both processes at the end."""
+    """Memory of both processes at the end, bytes."""
+
+
+def open_app(checkpoint: str, folder: Path) -> App:
+    """The application in a window of 1280 x 800 pixels, with settings in `folder`."""
+    settings = folder / "settings.json"
+    settings.write_text('{"window": {"size": [1280, 800], "position": [0, 0]}}')
+    return App(checkpoint, settings=settings, builtin_dialogs=True)
 
 
 class Bench:
-    """The application, and what it shows."""
+    """The application, and what it shows; closed at the end of a `with` block.
 
-    def __init__(self, options: WindowTimingOptions, folder: Path) -> None:
-        settings = folder / "settings.json"
-        settings.write_text('{"window": {"size": [1280, 800], "position": [0, 0]}}')
+    Args:
+        checkpoint: the model; empty for the bundled one.
+    """
+
+    def __init__(self, checkpoint: str) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self.folder = Path(self._folder.name)
+        """Temporary folder for the settings and other files."""
         self.begun = time.perf_counter()
-        self.app = App(options.checkpoint, settings=settings, builtin_dialogs=True)
+        self.app = open_app(checkpoint, self.folder)
         self.commands = self.app.commands
         self.app.frame()
         self.first_frame = time.perf_counter() - self.begun
         self.renders: list[RenderResult] = []
         self.small = 0
-        """Small pictures that were rendered in idle time."""
+        """Number of small pictures rendered in idle time."""
         self.shown: list[tuple[float, RenderResult]] = []
-        """Times at which new pictures appeared on the screen."""
+        """New pictures on the screen, and when they appeared."""
         poll = self.commands.worker.poll
 
         def keep() -> list[Event]:
@@ -117,8 +132,21 @@ class Bench:
         self.first_picture = time.perf_counter() - self.begun
         self.until(self.is_settled)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.app.close()
+        self._folder.cleanup()
+
+    @property
+    def slow_frame_ms(self) -> float:
+        """99th percentile of the times of the window's latest frames."""
+        times = sorted(self.app.window.frame_times)
+        return round(1000 * times[int(0.99 * (len(times) - 1))], 1)
+
     def frame(self) -> None:
-        """One frame of the window, as the program draws it."""
+        """Draws one frame of the window, as the program does."""
         before = self.commands.result
         self.app.frame()
         result = self.commands.result
@@ -141,8 +169,8 @@ class Bench:
     def run(
         self, row: MovementRow, seconds: float, each: Callable[[float], object] = lambda _: None
     ) -> MovementRow:
-        """Draws frames for a time, calling `each` with the seconds since the beginning, and fills
-        in what was seen."""
+        """Draws frames for some seconds, calling `each` with the time since the start, and fills in
+        what was seen."""
         processes = [psutil.Process(), *psutil.Process().children()]
         worker = max(processes[1:], key=lambda p: p.memory_info().rss)
         spent = [sum(p.cpu_times()[:2]) for p in (processes[0], worker)]
@@ -161,8 +189,7 @@ class Bench:
         )
         row.rate = round(len(self.shown) / taken, 1)
         row.window_rate = round(frames / taken, 1)
-        times = sorted(self.app.window.frame_times)
-        row.frame_ms = round(1000 * times[int(0.99 * (len(times) - 1))], 1)
+        row.frame_ms = self.slow_frame_ms
         self._fill_in_quality(row)
         row.memory = sum(p.memory_info().rss for p in (processes[0], worker))
         return row
@@ -182,15 +209,15 @@ class Bench:
             }
 
     def mirrored(self) -> tuple[RenderResult, RenderResult]:
-        """What is shown, and its mirror image: a picture that is new each time."""
+        """The result on show, and its mirror image: shown in turns, each is a new picture."""
         shown = self.commands.result
         assert shown is not None
         flipped = (np.ascontiguousarray(p[:, ::-1]) for p in shown.pictures if p is not None)
         return shown, replace(shown, pictures=tuple(flipped))
 
     def timed(self, count: int, pictures: Sequence[RenderResult] = ()) -> tuple[float, float]:
-        """Milliseconds a frame, by the clock and of this process's processor time, of frames that
-        follow one another at once; each shows the next of some pictures, if there are any."""
+        """Milliseconds of elapsed time and of this process's CPU time per frame, for frames without
+        pauses; each shows the next of the pictures, if any are given."""
         clock, spent = time.perf_counter(), time.process_time()
         for k in range(count):
             if pictures:
@@ -203,7 +230,7 @@ class Bench:
     # Movements --------------------------------------------------------------------------------
 
     def play(self, person: int, loops: int) -> list[MovementRow]:
-        """The first loop of Play, and what is shown after some loops."""
+        """The first loops of the clip as it plays, and the time after them."""
         self.rest(person)
         self.commands.toggle_play()
         rows = [
@@ -239,7 +266,7 @@ class Bench:
         return self._drag(MovementRow("orbit", person), seconds, place, each)
 
     def path(self, person: int, seconds: float) -> MovementRow:
-        """A path of four seconds that plays in a loop."""
+        """A camera path of four seconds, playing in a loop."""
         self.rest(person)
         state = self.commands.state
         latent, motion = state.latent, state.motion
@@ -301,7 +328,7 @@ class Bench:
         commands.state.playback = Playback()
         press("mousemove", 5, 5)
         self.until(self.is_settled)
-        commands.scheduler.pictures.clear()  # nor what was rendered ahead at rest
+        commands.scheduler.pictures.clear()  # those rendered ahead at rest
 
 
 def press(*words: object) -> None:
@@ -323,8 +350,7 @@ def _busy(cores: int) -> Iterator[None]:
 
 def main(options: WindowTimingOptions) -> int:
     """Measures and prints."""
-    with tempfile.TemporaryDirectory() as folder, _busy(options.busy):
-        bench = Bench(options, Path(folder))
+    with _busy(options.busy), Bench(options.checkpoint) as bench:
         assert bench.commands.model is not None
         people = options.people or bench.commands.model.people[:2] or (0,)
         rows: list[MovementRow] = []
@@ -335,7 +361,6 @@ def main(options: WindowTimingOptions) -> int:
             rows.append(bench.orbit(person, options.seconds))
             rows.append(bench.path(person, options.seconds))
             print("\n".join(_words(row) for row in rows[before:]), flush=True)
-        bench.app.close()
     first = {"first_frame_s": bench.first_frame, "first_picture_s": bench.first_picture}
     print(f"First frame {bench.first_frame:.2f} s, first picture {bench.first_picture:.2f} s")
     if options.json:
