@@ -63,15 +63,9 @@ class RenderingConfig:
     white_background: bool = False
     """Whether rays end on white (1 in every feature) instead of 0."""
 
-    def problems(self) -> list[str]:
-        """Sentences on invalid values; empty if all are valid."""
-        found: list[str] = []
-        if not 1 <= self.raw_resolution <= 2048:
-            found.append(f"raw_resolution is {self.raw_resolution}; it must be 1 to 2048")
-        if not 2 <= self.depth_samples <= 4096:
-            found.append(f"depth_samples is {self.depth_samples}; it must be 2 to 4096")
-        if not 0 <= self.importance_samples <= 4096:
-            found.append(f"importance_samples is {self.importance_samples}; it must be 0 to 4096")
+    def __post_init__(self) -> None:
+        found = outside(self, raw_resolution=(1, 2048), depth_samples=(2, 4096))
+        found += outside(self, importance_samples=(0, 4096))
         if self.importance_samples and self.depth_samples < 4:
             found.append("importance samples need at least 4 depth_samples")
         if not (0 <= self.ray_start < self.ray_end and math.isfinite(self.ray_end)):
@@ -80,10 +74,7 @@ class RenderingConfig:
             )
         if not (0 < self.box_warp < math.inf):
             found.append(f"box_warp is {self.box_warp}; it must be positive")
-        return found
-
-    def __post_init__(self) -> None:
-        raise_if(self.problems())
+        raise_if(found)
 
 
 @dataclass(frozen=True)
@@ -130,8 +121,7 @@ class GeneratorConfig:
     rendering: RenderingConfig = field(default_factory=RenderingConfig)
     """Rays and samples, as trained."""
 
-    def problems(self) -> list[str]:
-        """Sentences on invalid values; empty if all are valid."""
+    def __post_init__(self) -> None:
         positive = (
             "z_dim",
             "w_dim",
@@ -169,10 +159,7 @@ class GeneratorConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 found.append(f"{name} is {value}; it must be positive or null")
-        return found
-
-    def __post_init__(self) -> None:
-        raise_if(self.problems())
+        raise_if(found)
 
     @property
     def has_motion(self) -> bool:
@@ -275,6 +262,15 @@ def too_small(settings: object, **least: int) -> list[str]:
         f"{name} is {getattr(settings, name)}; it must be at least {low}"
         for name, low in least.items()
         if getattr(settings, name) < low
+    ]
+
+
+def outside(settings: object, **ranges: tuple[float, float]) -> list[str]:
+    """Sentences on a dataclass's numbers that lie outside their ranges, ends included."""
+    return [
+        f"{name} is {getattr(settings, name)}; it must be {low} to {high}"
+        for name, (low, high) in ranges.items()
+        if not low <= getattr(settings, name) <= high
     ]
 
 

@@ -11,10 +11,11 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import tyro
 
+Config = TypeVar("Config")
 _READER_GONE = 128 + 13  # as shells report SIGPIPE
 _PLACES = {
     errno.EACCES: "permission denied",
@@ -109,6 +110,31 @@ def examples(program: str, *lines: str) -> str:
 def described(config: type, program: str, *lines: str) -> str:
     """A command's help text: the docstring of its settings, and examples."""
     return f"{inspect.getdoc(config)}\n\n{examples(program, *lines)}"
+
+
+def parsed(
+    config: type[Config], program: str, arguments: Sequence[str] | None, *lines: str
+) -> Config:
+    """The settings that a command line gives.
+
+    Args:
+        config: their dataclass, whose docstring is the help text.
+        program: the command as the user types it.
+        arguments: the command line; None for this program's.
+        lines: examples for the help text.
+    """
+    return tyro.cli(
+        config,
+        prog=program,
+        description=described(config, program, *lines),
+        args=arguments,
+        config=(tyro.conf.DisallowNone,),
+    )
+
+
+def report_seconds() -> float:
+    """Seconds between two updates of a progress bar: few lines if it is written to a file."""
+    return 0.5 if sys.stderr.isatty() else 30
 
 
 def typed_name() -> str:

@@ -108,16 +108,8 @@ def test_real_statistics_are_kept_by_all_that_they_depend_on(report, config, cap
     assert kept[1].stat().st_size > 100
 
 
-def test_depth_error_takes_the_codes_of_the_caller(config, tiny_generator):
-    seen = []
-
-    def codes(notes):
-        seen.append(notes.identity.tolist())
-        return torch.zeros(8), torch.zeros(8)
-
-    only = replace(config, metrics="depth", codes=None, views=2)
-    result = evaluate(only, World(), G=tiny_generator, codes=codes).results["depth"]
-    assert len(seen) == 2
+def test_depth_error_is_also_told_in_percent_of_the_box(report):
+    result = report.results["depth"]
     assert result.value is not None
     assert result.facts["percent_of_box"] == pytest.approx(100 * result.value)
 

@@ -11,7 +11,7 @@ import tyro
 
 from training.checkpoint import CheckpointError, build, read, save
 from training.checkpoint.contents import Weights
-from training.terminal import OPTIONAL, described, run_command, with_lists
+from training.terminal import OPTIONAL, parsed, run_command, with_lists
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,7 @@ def convert(config: ConvertConfig) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """The command line; the exit status is 1 if there is something that the user must fix."""
     typed = with_lists(sys.argv[1:] if arguments is None else arguments, _LISTS)
-    config = tyro.cli(
-        ConvertConfig,
-        args=typed,
-        prog=_PROG,
-        description=described(ConvertConfig, _PROG, "snapshot.ckpt model.safetensors --half"),
-    )
+    config = parsed(ConvertConfig, _PROG, typed, "snapshot.ckpt model.safetensors --half")
     try:
         convert(config)
     except CheckpointError as error:

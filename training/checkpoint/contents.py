@@ -18,6 +18,7 @@ from training.checkpoint.checkpoint_errors import CheckpointError, listed, shown
 from training.checkpoint.stored import TensorSource
 from training.config import GeneratorConfig
 from training.networks.generator import Generator
+from training.networks.layers import resample_filter
 
 Format = Literal["native", "pv3d", "eg3d"]
 Weights = Literal["ema", "raw"]
@@ -150,17 +151,16 @@ def load_tensors(
 def _copied(
     path: Path, expected: Mapping[str, tuple[int, ...]], sources: Mapping[str, TensorSource]
 ) -> dict[str, Tensor]:
-    filter_taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
-    resample_filter = torch.outer(filter_taps, filter_taps) / 64
+    usual = resample_filter()
     tensors, problems = {}, []
     for name in expected:
         if name not in sources:
-            tensors[name] = resample_filter.clone()
+            tensors[name] = usual.clone()
             continue
         tensor = tensors[name] = sources[name].load()
         if not is_finite(tensor):
             problems.append(f"{name} has values that are not finite (NaN or infinite)")
-        elif name.endswith(_FILTER) and not torch.allclose(tensor, resample_filter, atol=1e-4):
+        elif name.endswith(_FILTER) and not torch.allclose(tensor, usual, atol=1e-4):
             problems.append(f"{name} is not the filter [1, 3, 3, 1] that this program uses")
     if problems:
         raise CheckpointError(path, problems)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from training.data.sampling import open_source
 from training.data.source import Annotations, ClipError, ClipSource, Problem
 from training.data.times import CLIP_FRAMES
 from training.data.workers import core_count
+from training.terminal import report_seconds
 
 _AT_ONCE = 16
 """Frames decoded at once, to limit memory on long clips."""
@@ -86,10 +86,10 @@ def check(options: CheckOptions) -> DataReport:
         except ClipError as error:
             return error
 
-    interval = 0.5 if sys.stderr.isatty() else 30
     with ThreadPoolExecutor(core_count()) as pool:
         looks = pool.map(look, range(clips))
-        for clip, found in enumerate(tqdm(looks, total=clips, unit="clip", mininterval=interval)):
+        bar = tqdm(looks, total=clips, unit="clip", mininterval=report_seconds())
+        for clip, found in enumerate(bar):
             if isinstance(found, ClipError):
                 report.problems.append(Problem(source.names[clip], str(found)))
                 continue

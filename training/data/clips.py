@@ -1,23 +1,26 @@
 """The project's own data set format: PNG frames and `dataset.json`, in a folder or a stored zip.
 
     {"format": "pv3d-clips", "version": 1, "resolution": 256, "fps": 25,
-     "depth_range": [near, far],                                     (with depth only)
+     "depth_range": [near, far],                       with depth only
      "clips": [{"name": "000000",
-                "frames": ["000000/000.png", ...],
-                "cameras": [[25 numbers] per frame],
-                "t": [number per frame],          (optional; default: position in the window)
-                "identity": [...], "motion": [...],                  (optional)
-                "depth": [16-bit PNG per frame],                     (optional)
-                "mask": [8-bit PNG per frame]}]}                     (optional)
+                "frames": ["000000/000.png", ...],     RGB, 8 bits
+                "cameras": [[25 numbers], ...],        of each frame, see training.camera
+                "t": [0.0, ...],                       of each frame, 0 to 1, ascending; default:
+                                                       the frame's position in its window
+                "identity": [...], "motion": [...],    numbers of the person and the motion
+                "depth": ["000000/000_depth.png", ...],              grey, 16 bits
+                "mask": ["000000/000_mask.png", ...],                coverage, grey, 8 bits
+                "landmarks": [[[x, y], ... 68 of them], ...]}]}      0 to 1, y down
 
-A depth value v means near + v / 65535 * (far - near).
+All entries of a clip but name, frames and cameras are optional. A depth value v means
+near + v / 65535 * (far - near) world units along the pixel's ray, not along the camera's axis.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,20 +99,18 @@ class PngClips:
         stored = self._decode(entry.depth, frames, _decode_depth)
         return (near + stored.astype(np.float32) * ((far - near) / 65535)).astype(np.float32)
 
-    def _decode(self, names: FileNames, frames: Sequence[int], decode: Any) -> np.ndarray:
+    def _decode(
+        self, names: FileNames, frames: Sequence[int], decode: Callable[[bytes, int], np.ndarray]
+    ) -> np.ndarray:
         """Stacked pictures of `frames`; errors name the file."""
-        wanted = [names[k].decode() for k in frames]
-        pictures = [
-            _with_name(name, decode, self._store.read(name), self.resolution) for name in wanted
-        ]
+        pictures = []
+        for name in (names[k].decode() for k in frames):
+            data = self._store.read(name)
+            try:
+                pictures.append(decode(data, self.resolution))
+            except ClipError as error:
+                raise ClipError(f"{name} {error}") from error
         return np.stack(pictures)
-
-
-def _with_name(name: str, check: Any, data: bytes, side: int) -> Any:
-    try:
-        return check(data, side)
-    except ClipError as error:
-        raise ClipError(f"{name} {error}") from error
 
 
 def _decode_depth(data: bytes, side: int) -> np.ndarray:

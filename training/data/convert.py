@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -37,6 +36,7 @@ from training.data.video import Video, open_video
 from training.data.voxceleb import fit_cameras, read_cameras
 from training.data.workers import core_count, settle_worker
 from training.replacing import replacing
+from training.terminal import report_seconds
 
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg"}
 _CLIP_NAME = "clip.json"
@@ -182,10 +182,8 @@ def _run(jobs: list[_Job], parts: dict[str, Path], options: ConvertOptions) -> l
     """Makes the missing parts, with a progress bar; returns the rejects."""
     left = [job for job in jobs if not parts[job.name].exists()]
     rejects: list[Problem] = []
-    interval = 0.5 if sys.stderr.isatty() else 30
-    with tqdm(
-        total=len(jobs), initial=len(jobs) - len(left), unit="video", mininterval=interval
-    ) as bar:
+    done, interval = len(jobs) - len(left), report_seconds()
+    with tqdm(total=len(jobs), initial=done, unit="video", mininterval=interval) as bar:
         for job, reason in _results(left, parts, options):
             if reason is not None:
                 rejects.append(Problem(job.name, reason))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 
-import tyro
-
 from training.checkpoint import CheckpointError
 from training.data.source import DatasetError
 from training.distributed import DeviceError, world
@@ -14,7 +12,7 @@ from training.metrics.detectors import DetectorError
 from training.metrics.evaluate import evaluate
 from training.metrics.metric_options import MetricsConfig
 from training.metrics.metric_session import MetricsError
-from training.terminal import described, run_command
+from training.terminal import parsed, run_command
 
 _PROG = "python -m training.metrics"
 
@@ -23,17 +21,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Measures, prints a table and writes the result; a measurement that cannot be made ends in one
     sentence and status 1."""
     logging.basicConfig(format="%(message)s")
-    config = tyro.cli(
+    config = parsed(
         MetricsConfig,
-        args=arguments,
-        prog=_PROG,
-        description=described(
-            MetricsConfig,
-            _PROG,
-            "--checkpoint model.safetensors --metrics chamfer,warp",
-            "--checkpoint runs/first/generator.safetensors --data clips.zip --metrics swd",
-        ),
-        config=(tyro.conf.DisallowNone,),
+        _PROG,
+        arguments,
+        "--checkpoint model.safetensors --metrics chamfer,warp",
+        "--checkpoint runs/first/generator.safetensors --data clips.zip --metrics swd",
     )
     try:
         with world(config.device) as here:

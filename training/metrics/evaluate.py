@@ -18,7 +18,7 @@ from training.checkpoint import load_generator
 from training.distributed import World
 from training.metrics import consistency, distribution, published_views, sliced, truth
 from training.metrics.metric_options import MetricsConfig
-from training.metrics.metric_session import CodesOf, MetricsError, Result, Session
+from training.metrics.metric_session import MetricsError, Result, Session
 from training.networks.generator import Generator
 from training.replacing import replacing
 
@@ -169,30 +169,23 @@ def _row(name: str, result: Result) -> tuple[str, str, str, str, str]:
     return name, value, metric.unit, metric.better, samples
 
 
-def evaluate(
-    config: MetricsConfig,
-    world: World,
-    *,
-    G: Generator | None = None,
-    codes: CodesOf | None = None,
-) -> MetricReport:
+def evaluate(config: MetricsConfig, world: World, *, G: Generator | None = None) -> MetricReport:
     """Measures a generator; every process calls it and gets the same report.
 
     Args:
         config: settings.
         world: this process, and the others that share the work.
         G: the generator; None loads `config.checkpoint`.
-        codes: the codes for depth; None loads `config.codes`.
 
     Raises:
         MetricsError, DetectorError, DatasetError, CheckpointError: one sentence for the user.
     """
     start = time.monotonic()
     names = config.names
-    _check(config, names, codes)
+    _check(config, names)
     if G is None:
         G = load_generator(config.checkpoint, world.device, config.weights)
-    session = Session(G, config, world, codes)
+    session = Session(G, config, world)
     found: dict[str, Result] = {}
     for name in names:
         if name not in found:
@@ -202,7 +195,7 @@ def evaluate(
     return MetricReport(results, config, world.size, time.monotonic() - start)
 
 
-def _check(config: MetricsConfig, names: list[str], codes: CodesOf | None) -> None:
+def _check(config: MetricsConfig, names: list[str]) -> None:
     """Checks that the metrics exist and have what they need, before hours are spent on others.
 
     Raises:
@@ -214,8 +207,7 @@ def _check(config: MetricsConfig, names: list[str], codes: CodesOf | None) -> No
         raise MetricsError(f"{what}; there are {', '.join(METRICS)}.")
     missing = []
     for name in names:
-        given = {"codes"} if codes is not None else set()
-        needed = [n for n in METRICS[name].needs if getattr(config, n) is None and n not in given]
+        needed = [n for n in METRICS[name].needs if getattr(config, n) is None]
         if needed:
             options = " and ".join(f"--{need.replace('_', '-')}" for need in needed)
             missing.append(f"{name} needs {options}")

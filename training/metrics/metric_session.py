@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,15 +13,13 @@ from tqdm import tqdm
 
 from training.data.held_out_clips import part
 from training.data.sampling import open_source
-from training.data.source import Annotations, ClipSource
+from training.data.source import ClipSource
 from training.distributed import World
 from training.metrics.clip_windows import Windows
 from training.metrics.detectors import Detector, Kind, load_detector
 from training.metrics.metric_options import MetricsConfig
 from training.networks.generator import Generator
-
-CodesOf = Callable[[Annotations], tuple[Tensor, Tensor]]
-"""Maps a clip's annotations to the z [z_dim] and z_motion [motion_dim] that reproduce it."""
+from training.terminal import report_seconds
 
 
 class MetricsError(Exception):
@@ -50,8 +47,6 @@ class Session:
     G: Generator
     config: MetricsConfig
     world: World
-    codes: CodesOf | None = None
-    """Codes of a supervised model; None for those of `config.codes`."""
     quiet: bool = False
     """Whether to hide progress bars."""
 
@@ -95,9 +90,8 @@ class Session:
 
     def progress(self, count: int, task: str) -> tqdm:
         """A progress bar in the first process, updated rarely if the output goes to a file."""
-        interval = 0.5 if sys.stderr.isatty() else 30
         hidden = self.quiet or not self.world.first
-        return tqdm(total=count, desc=task, mininterval=interval, disable=hidden)
+        return tqdm(total=count, desc=task, mininterval=report_seconds(), disable=hidden)
 
 
 class Mean:

@@ -6,6 +6,7 @@ can, as its codes are functions of the numbers that describe the person.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +20,12 @@ from training.data.source import Annotations, ClipError
 from training.data.times import CLIP_FRAMES
 from training.metrics.clip_windows import Stream, random_numbers
 from training.metrics.geometry import depth_error
-from training.metrics.metric_session import CodesOf, Mean, MetricsError, Result, Session
+from training.metrics.metric_session import Mean, MetricsError, Result, Session
 from training.networks.generator import Generator
 from training.warmup.known_codes import Codes
+
+CodesOf = Callable[[Annotations], tuple[Tensor, Tensor]]
+"""Maps a clip's annotations to the z [z_dim] and z_motion [motion_dim] that reproduce it."""
 
 
 def supervised_codes(path: Path, G: Generator, seed: int) -> CodesOf:
@@ -77,11 +81,9 @@ def measure(session: Session, names: list[str]) -> dict[str, Result]:
         DatasetError: when the data set cannot be used.
     """
     config, source = session.config, session.source
-    codes = session.codes
-    if codes is None:
-        if config.codes is None:
-            raise MetricsError("The codes of the supervised model are missing.")
-        codes = supervised_codes(config.codes, session.G, config.seed)
+    if config.codes is None:
+        raise MetricsError("The codes of the supervised model are missing.")
+    codes = supervised_codes(config.codes, session.G, config.seed)
     mean = Mean()
     order = random_numbers(config.seed, Stream.ORDER).permutation(len(source.names))
     for numbers in session.batches(min(config.views, len(order)), "clips with depth"):

@@ -30,7 +30,7 @@ from training.data.source import Annotations, Pictures
 from training.distributed import training_device
 from training.networks.generator import Frame, Generator
 from training.perceptual import flip
-from training.terminal import described, run_command
+from training.terminal import parsed, run_command
 from training.train.step import Draws
 from training.warmup.known_codes import Codes
 
@@ -192,8 +192,7 @@ class HeldOutConfig:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; the exit status is 1 if the user must fix something."""
-    description = described(HeldOutConfig, _PROG, "runs/warmup --data held_out.zip")
-    config = tyro.cli(HeldOutConfig, args=arguments, prog=_PROG, description=description)
+    config = parsed(HeldOutConfig, _PROG, arguments, "runs/warmup --data held_out.zip")
     generator = config.run / "generator.safetensors" if config.run.is_dir() else config.run
     try:
         G = load_generator(generator, device=training_device(config.device))

@@ -26,7 +26,7 @@ from training.synthetic.expression import MOTION_DIM
 from training.synthetic.head_model import HeadModel
 from training.synthetic.ict import load_model
 from training.synthetic.traits import IDENTITY_DIM
-from training.terminal import described, run_command
+from training.terminal import parsed, run_command
 from training.warmup.known_codes import Codes
 from training.warmup.meanings import (
     POSES,
@@ -255,8 +255,7 @@ def name_directions(config: NamingConfig) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; the exit status is 1 if the user must fix something."""
-    description = described(NamingConfig, _PROG, "demo.safetensors --model ICT-FaceKit")
-    config = tyro.cli(NamingConfig, args=arguments, prog=_PROG, description=description)
+    config = parsed(NamingConfig, _PROG, arguments, "demo.safetensors --model ICT-FaceKit")
     try:
         name_directions(config)
     except (CheckpointError, ValueError) as error:
