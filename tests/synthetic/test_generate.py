@@ -182,7 +182,7 @@ def test_the_command_explains_what_is_wrong(
 ):
     monkeypatch.delenv("PV3D_ICT_MODEL", raising=False)
     for arguments, message in (
-        (["--frames=0", "--seed=-1"], "frames is 0; it must be at least 1; seed is -1"),
+        (["--frames=0", "--seed=-1"], "frames is 0; it must be 1 to 1000; seed is -1"),
         (["--around=2"], "around is 2.0; it must be 0 to 1"),
         ([], "ICT-FaceKit"),
         (["--model", str(tmp_path / "absent")], "does not exist"),

@@ -1,7 +1,6 @@
-"""What is computed once for a model and kept: bindings, ambient occlusion, visible triangles.
+"""Precomputes what depends only on the model: bindings, ambient occlusion, visible triangles.
 
-It takes about five seconds. The results lie in one file, named after the content of
-the model, in the user's cache folder or a folder of the user's choice.
+This takes about five seconds. The results are cached in one file, named after the model's content.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from training.synthetic.ict import LABELS, MorphableModel, Progress, cache_folde
 from training.synthetic.traits import SHAPE_DIM
 
 _VERSION = 4
-"""Increased when the computation changes, so that older files are not used."""
+"""Increase it when the computation changes, so that older files are ignored."""
 
 AZIMUTHS = np.linspace(-180, 180, 120, endpoint=False)
-"""Degrees around the vertical of the rays that bind the hair; 0 is the face, 90 the left ear."""
+"""Azimuths of the rays that bind the hair, degrees; 0 is the face, 90 the left ear."""
 ELEVATIONS = np.linspace(-62, 90, 56)
-"""Degrees above the horizon of those rays."""
+"""Elevations of those rays, degrees."""
 NECK_AZIMUTHS = np.linspace(-180, 180, 48, endpoint=False)
 NECK_HEIGHTS = np.linspace(-17.0, -7.0, 16)
 """Heights of the rays that measure the neck, in centimetres."""
@@ -41,30 +40,30 @@ NEAR, FAR = 1.0, 4.5
 
 @dataclass(frozen=True)
 class SkinPoints:
-    """Points on the skin that rays meet, as corners of a triangle and their weights."""
+    """Points where rays hit the skin, as corners of triangles and their weights."""
 
     corners: np.ndarray
     """Vertex indices, int32 [..., 3]."""
     weights: np.ndarray
-    """Float32 [..., 3]; zeros for a ray that meets nothing."""
+    """float32 [..., 3]; zeros for a ray that misses."""
 
     def points(self, vertices: np.ndarray) -> np.ndarray:
-        """Where the bound points are on `vertices` [V, 3], float32 [..., 3]."""
+        """Positions of the points on `vertices` [V, 3], float32 [..., 3]."""
         return (vertices[self.corners] * self.weights[..., None]).sum(-2)
 
 
 @dataclass(frozen=True)
 class Baked:
-    """All that is computed once for a model."""
+    """The results for one model."""
 
     scalp: SkinPoints
     """[AZIMUTHS, ELEVATIONS]: the outermost skin seen from the skull's centre."""
     neck: SkinPoints
     """[NECK_AZIMUTHS, NECK_HEIGHTS]: the skin around the axis of the neck."""
     visible: np.ndarray
-    """Which triangles of the HeadModel some camera may see, bool [T]."""
+    """Whether a camera may see each triangle of the `HeadModel`, bool [T]."""
     occlusion: np.ndarray
-    """Share of the sky that a vertex sees with the mouth shut, float32 [V]."""
+    """Fraction of the sky visible from each vertex with the mouth shut, float32 [V]."""
 
 
 def baked(
@@ -73,10 +72,13 @@ def baked(
     cache: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Baked:
-    """The baked data of `head`, from the cache or computed and stored there.
+    """The results for a head, from the cache or computed and stored there.
 
     Args:
+        head: with all its triangles.
+        context: for the computation.
         cache: folder of the cache; None for the user's.
+        progress: called with the progress of the computation.
     """
     path = cache_folder(cache) / f"head-{_digest(head.morphable)}-v{_VERSION}.npz"
     found = _read(path, head)
@@ -94,7 +96,7 @@ def _digest(model: MorphableModel) -> str:
 
 
 def _read(path: Path, head: HeadModel) -> Baked | None:
-    """The file's data; None where it is missing, damaged or of another model."""
+    """The file's contents; None if it is missing, damaged or another model's."""
     try:
         with np.load(path, allow_pickle=False) as file:
             data = {name: file[name] for name in file}
@@ -120,7 +122,7 @@ def _write(path: Path, data: Baked) -> None:
         else:
             arrays[field.name] = value
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as part, part.open("wb") as file:  # of several processes the last wins
+    with replacing(path) as part, part.open("wb") as file:  # the last of several processes wins
         np.savez_compressed(file, **arrays)
 
 
@@ -142,7 +144,7 @@ def _bake(head: HeadModel, context: moderngl.Context, progress: Progress) -> Bak
 
 
 def directions(azimuth: np.ndarray, elevation: np.ndarray) -> np.ndarray:
-    """Unit vectors of angles in radians, float32 [..., 3]; azimuth 0 is +z, 90 degrees +x."""
+    """Unit vectors float32 [..., 3] for angles in radians; azimuth 0 is +z, 90 degrees is +x."""
     flat = np.cos(elevation)
     return np.stack(
         [np.sin(azimuth) * flat, np.sin(elevation), np.cos(azimuth) * flat], axis=-1
@@ -158,15 +160,16 @@ def bind(
     outermost: bool,
     candidates: int = 160,
 ) -> SkinPoints:
-    """Where rays meet a mesh (Möller and Trumbore, 1997).
-
-    Only the `candidates` triangles nearest to each ray's direction are tried, which finds all
-    where triangles are about as large as the spacing of the rays.
+    """Intersects rays with a mesh (Möller and Trumbore, 1997).
 
     Args:
+        vertices: [V, 3].
+        triangles: vertex indices [T, 3].
         origins: [3] or [..., 3].
         rays: unit directions [..., 3].
-        outermost: take the last triangle met instead of the first.
+        outermost: whether to take the last triangle hit instead of the first.
+        candidates: triangles to try, those nearest to a ray's direction; enough to find every hit
+            if triangles are about as large as the spacing of the rays.
     """
     shape = rays.shape[:-1]
     flat = rays.reshape(-1, 3) + np.float32(1e-5)  # off the mesh's own symmetry plane
@@ -187,7 +190,8 @@ def bind(
 def _meet(
     vertices: np.ndarray, triangles: np.ndarray, near: np.ndarray, rays: np.ndarray, last: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Triangle that each ray from 0 meets among `near` [R, K], [R], and its weights [R, 3]."""
+    """The triangle [R] among `near` [R, K] that each ray from the origin hits, and its weights
+    [R, 3]."""
     a, b, c = (vertices[triangles[near, k]] for k in range(3))  # [R, K, 3]
     edge1, edge2, ray = b - a, c - a, rays[:, None]
     across = np.cross(ray, edge2)
@@ -214,10 +218,11 @@ void main() { gl_Position = matrix * vec4(position, 1.0); }"""
 def _ambient_occlusion(
     head: HeadModel, context: moderngl.Context, progress: Progress, rays: int = 96, size: int = 384
 ) -> np.ndarray:
-    """Share of the sky that each vertex sees, cosine-weighted and brighter above, float32 [V].
+    """Fraction of the sky visible from each vertex, cosine-weighted and brighter above, float32
+    [V].
 
-    The sky is sampled with `rays` depth maps. Teeth and gums are lit as if nothing but they were
-    there: the renderer darkens them by how far the mouth is open.
+    The sky is sampled with `rays` depth maps. Teeth and gums are lit as if they were alone, as the
+    renderer darkens them according to how far the mouth is open.
     """
     inner = np.isin(head.labels, [LABELS["gums"], LABELS["teeth"]])
     outer = head.labels <= LABELS["sclera_R"]
@@ -240,7 +245,7 @@ def _sky(
     size: int,
     report: Callable[[float], None],
 ) -> np.ndarray:
-    """`_ambient_occlusion` of every vertex under the occluders `triangles`, float64 [V]."""
+    """`_ambient_occlusion` of every vertex with the occluders `triangles`, float64 [V]."""
     program = context.program(_POSITIONS_ONLY, "#version 330\nvoid main() {}")
     depth = context.depth_texture((size, size))
     target = context.framebuffer(depth_attachment=depth)
@@ -288,10 +293,8 @@ def _visible_triangles(
     views: int = 10,
     size: int = 640,
 ) -> np.ndarray:
-    """Triangles that some of many people, faces and cameras show, and a ring around, bool [T].
-
-    All of the back of the head stays: the hair is bound to it.
-    """
+    """Triangles visible for some of many people, expressions and cameras, and a ring around them,
+    bool [T]. All of the back of the head counts, as the hair is bound to it."""
     program = context.program(
         _POSITIONS_ONLY,
         "#version 330\nout int triangle;\nvoid main() { triangle = gl_PrimitiveID + 1; }",

@@ -1,4 +1,4 @@
-"""What a head does over time: blendshape weights and head pose from a motion code and a timestep.
+"""Motion of a head: blendshape weights and head pose from a motion code and a time.
 
 Both are functions of m * t alone, because that is all that the motion layers of PV3D see
 (z_motion * t). So every motion starts from the same face: a faint smile, eyes ahead.
@@ -11,7 +11,7 @@ from collections import defaultdict
 import numpy as np
 
 MOTION_DIM = 16
-"""Numbers of a motion code, m ~ N(0, I). The last one is spare."""
+"""Length of a motion code, m ~ N(0, I); its last number is unused."""
 
 
 def expr_weights(m: np.ndarray, t: float) -> dict[str, float]:
@@ -19,7 +19,7 @@ def expr_weights(m: np.ndarray, t: float) -> dict[str, float]:
 
     Args:
         m: motion code, [MOTION_DIM], N(0, 1).
-        t: timestep, 0 (the rest face, whatever m is) to 1.
+        t: time, 0 (the rest face, whatever m is) to 1.
     """
     v = np.asarray(m, np.float64) * t
     weights: defaultdict[str, float] = defaultdict(float)
@@ -72,20 +72,20 @@ def expr_weights(m: np.ndarray, t: float) -> dict[str, float]:
 EXPRESSIONS: tuple[str, ...] = tuple(
     sorted(expr_weights(np.ones(MOTION_DIM), 1.0) | expr_weights(-np.ones(MOTION_DIM), 1.0))
 )
-"""Names of all blendshapes that motions use."""
+"""Names of the blendshapes that motions use."""
 
 
 def expr_vector(m: np.ndarray, t: float) -> np.ndarray:
-    """`expr_weights` in the order of `EXPRESSIONS`, float64 [35]; 0 for those it leaves out."""
+    """`expr_weights` in the order of `EXPRESSIONS`, float64 [35]."""
     weights = expr_weights(m, t)
     return np.array([weights.get(name, 0.0) for name in EXPRESSIONS])
 
 
 def head_pose(m: np.ndarray, t: float) -> tuple[float, float]:
-    """Turn of the head as the camera's (yaw, pitch) in degrees, within ±12.7 and ±6.9.
+    """Rotation of the head as (yaw, pitch) in degrees, within ±12.7 and ±6.9; none at t = 0.
 
-    PV3D keeps the head still and moves the camera instead; add these to the clip's camera. Signs
-    are those of `Camera.orbit`. The arguments are those of `expr_weights`; no turn at t = 0.
+    PV3D keeps the head still and moves the camera instead, so these are added to the clip's camera,
+    with the signs of `Camera.orbit`. The arguments are those of `expr_weights`.
     """
     v = np.asarray(m, np.float64) * t
     yaw, pitch = 0.22 * np.tanh(0.9 * v[13]), -0.12 * np.tanh(0.9 * v[14])

@@ -12,12 +12,14 @@ from training.synthetic.head_model import NECK_AXIS
 from training.synthetic.traits import Traits, smooth
 
 COLUMNS, ROWS = 96, 27
-"""Vertices around the body and from the neckline down; the last row is the underside's middle."""
+"""Vertices around the body and from the neckline down; the last row is the centre of the
+underside."""
 
 _HEIGHTS = np.array([-11.9, -13.7, -17.4, -20.5, -22.9])
 _WIDTHS = np.array([10.0, 14.2, 19.5, 21.0, 21.5])
 _DEPTHS = np.array([8.3, 9.4, 10.6, 11.2, 11.6])
-"""Rings of the shoulders: heights and half axes in centimetres. The lowest lies in the box."""
+"""Heights and half axes of the rings of the shoulders, centimetres; even the lowest lies within
+the model's box."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Shirt:
     """Radius of the neck there by column, float64 [COLUMNS]."""
 
     def tuck_in(self, vertices: np.ndarray, skin: np.ndarray) -> np.ndarray:
-        """`vertices` [V, 3] with the skin below the neckline drawn inside the shirt."""
+        """`vertices` [V, 3] with the skin below the neckline pulled inside the shirt."""
         x, z = vertices[:, 0] - NECK_AXIS[0], vertices[:, 2] - NECK_AXIS[1]
         around = np.arctan2(x, z)
         turns = _azimuths()
@@ -52,12 +54,12 @@ def _azimuths() -> np.ndarray:
 
 
 def _neck_profile(baked: Baked, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Neck radii, [NECK_AZIMUTHS, NECK_HEIGHTS], and the heights they are at, of a rest face."""
+    """Radii of a rest face's neck and their heights, [NECK_AZIMUTHS, NECK_HEIGHTS] each."""
     points = baked.neck.points(vertices)
     missed = baked.neck.weights.sum(-1) == 0
     radius = np.hypot(points[..., 0] - NECK_AXIS[0], points[..., 2] - NECK_AXIS[1])
     height = np.where(missed, NECK_HEIGHTS, points[..., 1])
-    for row in range(len(NECK_HEIGHTS) - 2, -1, -1):  # the mesh ends: go on straight down
+    for row in range(len(NECK_HEIGHTS) - 2, -1, -1):  # straight down where the mesh ends
         radius[:, row] = np.where(missed[:, row], radius[:, row + 1], radius[:, row])
         height[:, row] = np.minimum(height[:, row], height[:, row + 1] - 1e-3)
     return radius, height

@@ -19,7 +19,7 @@ import tyro
 from tqdm import tqdm
 
 from training.camera import Camera, wrapped
-from training.config import too_small
+from training.config import outside, too_small
 from training.data.workers import core_count, settle_worker
 from training.replacing import replacing
 from training.synthetic import synthetic_clips
@@ -27,7 +27,7 @@ from training.synthetic.expression import MOTION_DIM, expr_weights, head_pose
 from training.synthetic.head_renderer import Background, HeadRenderer, background
 from training.synthetic.ict import ModelError, Progress, cached_compact, load_model
 from training.synthetic.traits import IDENTITY_DIM, identity_from_u
-from training.terminal import described
+from training.terminal import parsed, report_seconds
 
 _PROG = "python -m training.synthetic"
 MODEL_VARIABLE = "PV3D_ICT_MODEL"
@@ -35,7 +35,7 @@ MODEL_VARIABLE = "PV3D_ICT_MODEL"
 
 _YAW_LIMIT, _PITCH_LIMIT = 40.0, 23.0
 _AROUND_YAW_STD, _AROUND_PITCH_STD, _AROUND_PITCH_LIMIT = 80.0, 17.0, 35.0
-"""Spread of cameras all around the head: behind it they are a sixth as dense as in front."""
+"""Spread of the cameras all around the head: a sixth as dense behind it as in front."""
 
 
 @dataclass(frozen=True)
@@ -43,58 +43,52 @@ class GenerateConfig:
     """Draw portrait clips of synthetic heads with exact cameras, depth and masks."""
 
     out: Annotated[Path, tyro.conf.Positional]
-    """The data set: a folder, or a file that ends in .zip. A zip takes twice its size for a moment
-    while it is packed."""
+    """The data set: a folder, or a file that ends in .zip. Packing a zip temporarily takes twice
+    its size."""
     model: Path | None = None
     """A checkout of ICT-FaceKit or the compact file made from one; default: $PV3D_ICT_MODEL."""
     people: int = 100
-    """How many persons. More can be added later: only the new ones are drawn."""
+    """Number of people. More can be added later: only the new ones are drawn."""
     clips_per_person: int = 2
-    """How many motions of each person."""
+    """Number of motions of each person."""
     views: int = 1
-    """How many cameras look at each motion; each makes a clip."""
+    """Number of cameras for each motion; each makes a clip."""
     frames: int = 16
-    """Frames of a clip, from t = 0 to t = 1."""
+    """Frames per clip, from t = 0 to t = 1."""
     resolution: int = 256
     """Side of the pictures in pixels."""
     seed: int = 0
-    """Decides everything; the same seed and number of a clip make the same bytes."""
+    """Determines everything: clips with the same seed and number are equal byte for byte."""
     yaw_std: float = 17.0
-    """Spread of the cameras to the sides in degrees; never more than 40 aside."""
+    """Standard deviation of the cameras' yaw, degrees; at most 40 to either side."""
     pitch_std: float = 8.5
-    """Spread of the cameras up and down in degrees; never more than 23."""
+    """Standard deviation of the cameras' pitch, degrees; at most 23 up or down."""
     around: float = 0.0
-    """Share of the cameras that stand all around the head, up to 35 degrees up and down: a quarter
-    of these behind the ears, and ever fewer towards the back. The others stand in front."""
+    """Fraction of the cameras placed all around the head, up to 35 degrees up and down; a quarter
+    of them are behind the ears, the fewest straight behind. The others are in front."""
     still: bool = False
-    """Leave the camera where it is within a clip. Else it moves as the head turns, as in PV3D."""
+    """Keep the camera still within a clip. Otherwise it moves in place of the head, as in PV3D."""
     shared_cameras: bool = False
-    """Look at all motions of a person with the same cameras: with `still`, only the face moves
-    between them."""
+    """Use the same cameras for all motions of a person: with `still`, only the face moves between
+    them."""
     background: Background = "white"
-    """What is behind the heads; "backdrop" gives each person a coloured one."""
+    """Background of the heads; "backdrop" gives each person a coloured one."""
     depth: bool = True
     """Write the distances along the rays."""
     mask: bool = True
     """Write the coverage."""
     landmarks: bool = False
-    """Write the 68 landmarks of each frame into dataset.json (1.5 kB a frame)."""
+    """Write the 68 landmarks of each frame into dataset.json (1.5 kB per frame)."""
     processes: int = 1
-    """Processes that draw at the same time."""
+    """Number of drawing processes."""
     cache: Path | None = None
     """Folder for what is computed once for a model; default: the user's cache."""
 
     def problems(self) -> list[str]:
-        """Every reason why these values cannot be used, as sentences; empty when they can."""
-        found = too_small(self, people=1, clips_per_person=1, views=1, frames=1, processes=1)
-        found += too_small(self, seed=0, yaw_std=0, pitch_std=0)
-        if self.frames > 1000:
-            found.append(f"frames is {self.frames}; it must be at most 1000")
-        if not 16 <= self.resolution <= 4096:
-            found.append(f"resolution is {self.resolution}; it must be 16 to 4096")
-        if not 0 <= self.around <= 1:
-            found.append(f"around is {self.around}; it must be 0 to 1")
-        return found
+        """Everything that is wrong with the values, as sentences; empty if nothing is."""
+        found = too_small(self, people=1, clips_per_person=1, views=1, processes=1)
+        found += outside(self, frames=(1, 1000), resolution=(16, 4096), around=(0, 1))
+        return found + too_small(self, seed=0, yaw_std=0, pitch_std=0)
 
     @property
     def clip_count(self) -> int:
@@ -134,9 +128,9 @@ class ClipPlan:
 
 
 def plan_clip(config: GenerateConfig, index: int) -> ClipPlan:
-    """The plan of clip `index`, which depends on the seed and the index alone.
+    """The plan of clip `index`, which depends only on the settings and the index.
 
-    Numbers are rounded as they are stored, so that the stored ones draw the same pictures.
+    Numbers are rounded as they are stored, so that the stored ones give the same pictures.
     """
     person, rest = divmod(index, config.clips_per_person * config.views)
     motion, view = divmod(rest, config.views)
@@ -160,21 +154,21 @@ def plan_clip(config: GenerateConfig, index: int) -> ClipPlan:
 
 
 def _angles(config: GenerateConfig, aside: float, up: float) -> tuple[float, float]:
-    """Yaw and pitch of a camera in front, in degrees, from two draws of N(0, 1)."""
+    """Yaw and pitch of a camera in front, degrees, from two samples of N(0, 1)."""
     yaw = np.clip(aside * config.yaw_std, -_YAW_LIMIT, _YAW_LIMIT)
     pitch = np.clip(up * config.pitch_std, -_PITCH_LIMIT, _PITCH_LIMIT)
     return float(yaw), float(pitch)
 
 
 def _angles_around(aside: float, up: float) -> tuple[float, float]:
-    """Yaw from -180 to 180 and pitch of a camera anywhere, likewise."""
+    """Likewise for a camera anywhere, with yaw from -180 to 180."""
     yaw = wrapped(aside * _AROUND_YAW_STD)
     pitch = np.clip(up * _AROUND_PITCH_STD, -_AROUND_PITCH_LIMIT, _AROUND_PITCH_LIMIT)
     return float(yaw), float(pitch)
 
 
 def draw_clip(config: GenerateConfig, renderer: HeadRenderer, index: int) -> None:
-    """Draw clip `index` and write it into the data set's folder."""
+    """Draws clip `index` and writes it into the data set's folder."""
     plan = plan_clip(config, index)
     traits = identity_from_u(plan.identity)
     behind = background(config.background, traits, config.resolution)
@@ -204,16 +198,11 @@ def draw_clip(config: GenerateConfig, renderer: HeadRenderer, index: int) -> Non
     synthetic_clips.write_clip(config.folder, clip_name(index), pictures, record)
 
 
-def _interval() -> float:
-    """Seconds between two states of a progress bar: few lines where it goes into a file."""
-    return 0.2 if sys.stderr.isatty() else 15.0
-
-
 @contextmanager
 def _preparations() -> Iterator[Progress]:
-    """What shows the progress of work that comes before and after drawing."""
+    """Shows the progress of the work before and after drawing."""
     layout = "{desc}: {percentage:3.0f}%"
-    with tqdm(total=1.0, bar_format=layout, leave=False, mininterval=_interval()) as bar:
+    with tqdm(total=1.0, bar_format=layout, leave=False, mininterval=report_seconds()) as bar:
 
         def show(what: str, share: float) -> None:
             bar.set_description_str(what, refresh=False)
@@ -223,10 +212,10 @@ def _preparations() -> Iterator[Progress]:
 
 
 def _check_folder(config: GenerateConfig) -> None:
-    """Make the folder, or see that it holds clips of the same settings.
+    """Creates the folder, or checks that its clips have the same settings.
 
     Raises:
-        ValueError: when it holds something else.
+        ValueError: if it contains something else.
     """
     if config.is_zip and config.out.exists():
         raise ValueError(f"{config.out} already exists; delete it to make it again.")
@@ -250,11 +239,11 @@ def _check_folder(config: GenerateConfig) -> None:
 
 
 _worker: list[tuple[GenerateConfig, HeadRenderer]] = []
-"""What this process draws with, where it is one of several."""
+"""The settings and renderer of this process, if it is one of several."""
 
 
 def _start_worker(config: GenerateConfig, model: Path) -> None:
-    """Set a drawing process up."""
+    """Sets up a drawing process."""
     settle_worker()
     share = max(1, core_count() // config.processes)
     os.environ.setdefault("LP_NUM_THREADS", str(share))  # of Mesa's software renderer
@@ -268,7 +257,8 @@ def _work(index: int) -> int:
 
 
 def _draw_all(config: GenerateConfig, model: Path, todo: list[int]) -> Iterator[int]:
-    """Draws the clips `todo`, in this process or several; yields the index of each finished one."""
+    """Draws the clips `todo`, in this process or in several; yields the index of each finished
+    one."""
     with _preparations() as show:
         renderer = HeadRenderer(
             load_model(model), config.resolution, cache=config.cache, progress=show
@@ -293,12 +283,12 @@ def _draw_all(config: GenerateConfig, model: Path, todo: list[int]) -> Iterator[
 
 
 def generate(config: GenerateConfig) -> None:
-    """Draw the data set of `config`, or what is missing of it.
+    """Draws the data set of `config`, or what is missing from it.
 
     Raises:
-        ValueError: for settings that cannot be used; ModelError, one of it, for the face model.
-        RuntimeError: when there is no OpenGL.
-        OSError: when a file cannot be written; what is finished stays.
+        ValueError: for unusable settings; its subclass ModelError for an unusable face model.
+        RuntimeError: if there is no OpenGL.
+        OSError: if a file cannot be written; finished clips stay.
     """
     problems = config.problems()
     if problems:
@@ -316,7 +306,7 @@ def generate(config: GenerateConfig) -> None:
     todo = [
         i for i, name in enumerate(names) if not synthetic_clips.is_finished(config.folder, name)
     ]
-    count, interval = len(names), _interval()
+    count, interval = len(names), report_seconds()
     try:
         with tqdm(total=count, initial=count - len(todo), unit="clip", mininterval=interval) as bar:
             for _ in _draw_all(config, model, todo) if todo else ():
@@ -332,17 +322,8 @@ def generate(config: GenerateConfig) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    config = tyro.cli(
-        GenerateConfig,
-        prog=_PROG,
-        description=described(
-            GenerateConfig,
-            _PROG,
-            "heads.zip --model ICT-FaceKit --people 1000 --clips-per-person 2",
-        ),
-        args=arguments,
-        config=(tyro.conf.DisallowNone,),
-    )
+    example = "heads.zip --model ICT-FaceKit --people 1000 --clips-per-person 2"
+    config = parsed(GenerateConfig, _PROG, arguments, example)
     try:
         generate(config)
     except KeyboardInterrupt:

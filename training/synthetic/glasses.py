@@ -10,11 +10,11 @@ import numpy as np
 from training.synthetic.traits import Traits
 
 _RIM, _BAR, _SIDES = 40, 10, 6
-"""Rings of tubes around a lens and along a bar, and vertices of a ring."""
+"""Rings of a tube around a lens and along a bar, and vertices per ring."""
 _RADIUS = 0.17
-"""Of the tubes: thinner ones would be less than a pixel wide."""
+"""Radius of the tubes; thinner ones would be narrower than a pixel."""
 _TUBES = (_RIM + 1, _RIM + 1, _BAR, _BAR, _BAR)
-"""Rings of each tube; the last ring of a rim is its first again."""
+"""Rings of each tube; a rim's last ring repeats its first."""
 VERTICES = sum(_TUBES) * _SIDES
 
 
@@ -37,8 +37,8 @@ def fit_glasses(
 
     Args:
         traits: the person.
-        marks: its 68 landmarks [68, 3].
-        skin: its vertices [P, 3].
+        marks: the face's landmarks [68, 3].
+        skin: vertices of the skin [P, 3].
 
     Returns:
         points and unit normals, float32 [VERTICES, 3].
@@ -50,13 +50,13 @@ def fit_glasses(
     height = (0.72 + 0.08 * traits.rims) * width
     front = max(float(marks[36:48, 2].max()), float(marks[27, 2])) + 1.25
     lines = [_rim(eye, width, height, front, traits.rims) for eye in (right, left)]
-    inner = [lines[0][_nearest(lines[0], (1, 0.35))], lines[1][_nearest(lines[1], (-1, 0.35))]]
+    inner = [lines[0][_farthest(lines[0], (1, 0.35))], lines[1][_farthest(lines[1], (-1, 0.35))]]
     bridge = _bar(inner[0], inner[1])
     bridge[:, 1] += 0.25 * np.sin(np.linspace(0, np.pi, _BAR))
     bridge[:, 2] += 0.3 * np.sin(np.linspace(0, np.pi, _BAR))
     lines.append(bridge)
     for rim, ear, aside in ((lines[0], marks[0], -1), (lines[1], marks[16], 1)):
-        hinge = rim[_nearest(rim, (aside, 0.5))]
+        hinge = rim[_farthest(rim, (aside, 0.5))]
         bar = _bar(hinge, np.array([hinge[0], hinge[1] - 0.1, ear[2] - 2.2]))
         side = skin[(np.abs(skin[:, 1] - hinge[1]) < 0.9) & (aside * skin[:, 0] > 0)]
         near = np.abs(side[:, 2] - bar[:, 2, None]) < 0.9  # [rings, P]
@@ -77,8 +77,8 @@ def _rim(eye: np.ndarray, width: float, height: float, front: float, square: flo
     return np.stack([x, y, front - 0.035 * x**2], axis=1)
 
 
-def _nearest(line: np.ndarray, towards: tuple[float, float]) -> int:
-    """The point of an outline that lies farthest in a direction."""
+def _farthest(line: np.ndarray, towards: tuple[float, float]) -> int:
+    """Index of the point of an outline that lies farthest in a direction."""
     return int((line[:, :2] @ np.array(towards)).argmax())
 
 

@@ -32,7 +32,7 @@ _THICKNESS: dict[HairStyle, tuple[float, float]] = {
     "bob": (1.2, 0.6),
     "long": (1.0, 0.7),
 }
-"""Least thickness of a cap and what the code adds to it."""
+"""Minimum thickness of a cap, and how much the identity code can add to it."""
 _LOCKS: dict[HairStyle, float] = {
     "short": 0.12,
     "swept": 0.15,
@@ -49,13 +49,13 @@ class Cap:
     """The cap of one person, a grid of COLUMNS (around, closed) by ROWS (crown to tip)."""
 
     points: np.ndarray
-    """Float32 [COLUMNS, ROWS, 3]."""
+    """float32 [COLUMNS, ROWS, 3]."""
     strands: np.ndarray
     """Azimuth in degrees and length along the strand, float32 [COLUMNS, ROWS, 2]."""
     lift: np.ndarray
-    """Height above the skin, float32 [COLUMNS, ROWS]; hanging hair is not above skin: 9."""
+    """Height above the skin, float32 [COLUMNS, ROWS]; 9 for hanging hair, which is not above it."""
     tip: np.ndarray
-    """Length left to the tip of hanging hair, float32 [COLUMNS, ROWS]; 9 elsewhere."""
+    """Distance to the tip of hanging hair, float32 [COLUMNS, ROWS]; 9 elsewhere."""
     occlusion: np.ndarray
     """Brightness of the ambient light, float32 [COLUMNS, ROWS]."""
     hangs: bool
@@ -80,7 +80,7 @@ class Hairdresser:
         self._grows = head.skin & ~self._ears(head)
 
     def _ears(self, head: HeadModel) -> np.ndarray:
-        """Vertices of the ears, bool [V]: those that stand off the skull there."""
+        """Vertices of the ears, bool [V]: those at the sides that stand out from the skull."""
         skull = self._skull(head.vertices)[1]
         place = [
             (self._azimuth + 180) / 360 * len(AZIMUTHS) % len(AZIMUTHS),
@@ -185,7 +185,7 @@ class Hairdresser:
     def _radii(
         self, vertices: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray, long: bool
     ) -> np.ndarray:
-        """Distance from the skull's centre at which hair lies flat, by direction in degrees."""
+        """Distance of flat hair from the skull's centre, by direction in degrees."""
         outer, skull = self._skull(vertices)
         radius = np.maximum(skull, np.minimum(outer, skull + 0.45))
         radius = _blur(radius, 1.0)
@@ -215,7 +215,7 @@ def _has_fringe(traits: Traits) -> bool:
 
 
 def _parting(traits: Traits) -> float:
-    """Side of the parting, -1 to 1."""
+    """Position of the parting from side to side, -1 to 1."""
     return float(2 * traits.hair_shape[0] - 1)
 
 
@@ -228,7 +228,7 @@ def _lift(
     outwards: np.ndarray,
     radius: np.ndarray,
 ) -> np.ndarray:
-    """Height of the cap above the skin, [COLUMNS, ROWS]; a little below it at the hairline.
+    """Height of the cap above the skin [COLUMNS, ROWS]; slightly below it at the hairline.
 
     `around` [COLUMNS] is in degrees, `elevation` [COLUMNS, ROWS] in radians.
     """
@@ -253,7 +253,8 @@ def _lift(
         body = side + (0.98 - side) * smooth(0.15, 0.95, np.sin(elevation)) * lean
     quiff = {"swept": 0.8, "short": 0.25}.get(style, 0.1) * smooth(0.25, 0.8, on_scalp)
     body = body + quiff * np.exp(-((around / 55.0) ** 2))[:, None]
-    # Of a small range: what may be anywhere is learnt as its mean, which is no lock at all.
+    # A small range of phases: locks that could lie anywhere would be learnt as their mean, which
+    # has none.
     phase = 1.5 * code[5:9]
     locks = np.sin(9 * turn + phase[0] + 2 * on_scalp)
     locks = locks + 0.7 * np.sin(17 * turn + phase[1] - 3 * on_scalp)
@@ -280,7 +281,7 @@ def _lift(
 def _hanging(
     traits: Traits, around: np.ndarray, drop: np.ndarray, outwards: np.ndarray
 ) -> np.ndarray:
-    """What moves hair that has left the scalp, [COLUMNS, ROWS, 3]: down, waved, and inwards."""
+    """Displacement of hair beyond the scalp [COLUMNS, ROWS, 3]: down, in waves, and inwards."""
     code = traits.hair_shape
     turn = np.radians(around)[:, None]
     out = outwards * np.array([1, 0, 1])
@@ -296,7 +297,7 @@ def _hanging(
 
 
 class _Inpainting:
-    """Fills a region of a grid, closed in its first axis, with the smoothest values (Laplace)."""
+    """Fills a region of a grid that is closed in its first axis by solving Laplace's equation."""
 
     def __init__(self, region: np.ndarray) -> None:
         self._region = region

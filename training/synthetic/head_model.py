@@ -1,6 +1,6 @@
 """The head that is drawn: the morphable model posed, welded, and painted with masks.
 
-Lengths are in centimetres, y up, the face looks along +z, until `to_world`.
+Lengths are in centimetres, y up, and the face looks along +z; `to_world` converts to world units.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ SCALE = 0.0196
 _CENTRE = np.array([0.0, 2.3, 0.2], np.float32)
 
 SKULL_CENTRE = np.array([0.0, 4.6, -0.4], np.float32)
-"""Where the rays that bind the hair to the scalp start."""
+"""Origin of the rays that bind the hair to the scalp."""
 NECK_AXIS = np.array([0.0, -2.6], np.float32)
 """(x, z) of the vertical axis of the neck."""
 
 _LOWEST = -19.0
-"""The neck is cut below this height: the shirt hides it."""
+"""Height below which the neck is cut off, as the shirt hides it."""
 
 
 def to_world(points: np.ndarray) -> np.ndarray:
@@ -31,10 +31,10 @@ def to_world(points: np.ndarray) -> np.ndarray:
 
 
 class HeadModel:
-    """A morphable head made ready to draw. The arrays are not to be changed.
+    """A morphable head prepared for drawing; its arrays are read-only.
 
     Raises:
-        ModelError: when the face model lacks expressions or identity modes.
+        ModelError: if the face model lacks expressions or identity modes.
     """
 
     def __init__(self, morphable: MorphableModel) -> None:
@@ -48,13 +48,13 @@ class HeadModel:
         self.vertices = morphable.vertices
         self.labels = morphable.labels
         self.skin = self.labels <= LABELS["head"]
-        """Which vertices are skin, bool [V]."""
+        """Whether each vertex is skin, bool [V]."""
         hidden = [LABELS[name] for name in ("iris_L", "iris_R", "lash_L", "lash_R")]
         triangles = morphable.triangles
         kept = ~np.isin(self.labels[triangles[:, 0]], hidden)  # irises are painted on the sclera
         kept &= self.vertices[triangles, 1].max(1) > _LOWEST
         self.triangles = triangles[kept]
-        """Vertex indices of what may be seen, int32 [T, 3]; `keep_triangles` takes more away."""
+        """Vertex indices of the triangles to draw, int32 [T, 3]."""
         self.eyes = [self._centre(LABELS[name]) for name in ("sclera_L", "sclera_R")]
         """Centres of the eyeballs at rest, float32 [3] each."""
         self._identities = morphable.identities[:SHAPE_DIM].reshape(SHAPE_DIM, -1)
@@ -66,12 +66,12 @@ class HeadModel:
         self.masks = Masks(self)
 
     def keep_triangles(self, kept: np.ndarray) -> None:
-        """Draw only the triangles that `kept`, bool [T], names."""
+        """Draws only those triangles from now on for which `kept`, bool [T], is set."""
         self.triangles = self.triangles[kept]
         self._weld()
 
     def identity_vertices(self, shape: np.ndarray, age: float = 0.0) -> np.ndarray:
-        """The rest face of the identity `shape` [SHAPE_DIM] at an age, see `Traits.age`, float32
+        """The rest face of the identity `shape` [SHAPE_DIM] at an age (see `Traits.age`), float32
         [V, 3]."""
         moved = (shape.astype(np.float32) @ self._identities).reshape(-1, 3)
         aged = max(-age, 0.0) * self._young + max(age, 0.0) * self._old
@@ -81,7 +81,7 @@ class HeadModel:
         """`vertices` [V, 3] with expression `weights` by name, float32 [V, 3].
 
         Raises:
-            KeyError: for an expression that the model has not.
+            KeyError: for an expression that the model lacks.
         """
         column = np.zeros(len(self._names), np.float32)
         for name, weight in weights.items():
@@ -89,19 +89,21 @@ class HeadModel:
         return vertices + (self._expressions @ column).reshape(-1, 3)
 
     def face_normals(self, vertices: np.ndarray) -> np.ndarray:
-        """Normals of the triangles of `vertices` [V, 3], as long as twice their area, [T, 3]."""
+        """Normals [T, 3] of the triangles of `vertices` [V, 3], with lengths of twice their
+        area."""
         a, b, c = (vertices[self.triangles[:, k]] for k in range(3))
         (x1, y1, z1), (x2, y2, z2) = (b - a).T, (c - a).T
         return np.stack([y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2], axis=1)
 
     def normals(self, faces: np.ndarray) -> np.ndarray:
-        """Unit normals of the vertices from `face_normals`, float32 [V, 3]; 0 without a face."""
+        """Unit normals of the vertices from `face_normals`, float32 [V, 3]; 0 without a
+        triangle."""
         normals = self._gather @ faces
         normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
         return normals[self._welded]
 
     def spread(self, values: np.ndarray) -> np.ndarray:
-        """`values` [V] averaged over the neighbours of each vertex, float64 [V]."""
+        """Averages `values` [V] over the neighbours of each vertex, float64 [V]."""
         corners = len(self.triangles)
         touches = sparse.csr_array(
             (
@@ -121,7 +123,8 @@ class HeadModel:
         return (points.max(0) + points.min(0)) / 2
 
     def _weld(self) -> None:
-        """Vertices at one place share a normal: the meshes are cut along texture seams."""
+        """Makes vertices at the same position share a normal, as the meshes are cut along texture
+        seams."""
         key = np.c_[np.round(self.vertices, 3), np.where(self.skin, 0, 1 + self.labels)]
         self._welded = np.unique(key, axis=0, return_inverse=True)[1].ravel()
         count = len(self.triangles)
@@ -133,8 +136,8 @@ class HeadModel:
 
 
 def _ages(vertices: np.ndarray, eyes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """What moves a grown-up's vertices [V, 3] to a child's and to an old person's, float32 [V, 3]
-    each, shaped by eye: the face model has grown-ups only."""
+    """Displacements of an adult's vertices [V, 3] to a child's and to an old person's, float32
+    [V, 3] each, designed by eye, as the face model has only adults."""
     x, y, z = vertices.T
     eye = float(np.mean([centre[1] for centre in eyes]))
 
@@ -144,8 +147,8 @@ def _ages(vertices: np.ndarray, eyes: list[np.ndarray]) -> tuple[np.ndarray, np.
         return np.exp(-square / radius**2)
 
     young, old = np.zeros(vertices.shape), np.zeros(vertices.shape)
-    # A child's face is short below the eyes, and narrow at the jaw and the neck; all below the chin
-    # moves up with it.
+    # A child's face is short below the eyes, and narrow at the jaw and the neck; everything below
+    # the chin moves up with it.
     young[:, 1] = 0.15 * np.clip(eye - y, 0, 12)
     narrow = 0.08 * smooth(2, -8, y) + 0.14 * smooth(-8, -12, y)
     young[:, 0] = -x * narrow
@@ -155,11 +158,11 @@ def _ages(vertices: np.ndarray, eyes: list[np.ndarray]) -> tuple[np.ndarray, np.
     forehead = near((0, 9, 9.5), 5.0)
     young[:, 2] += 0.5 * forehead + 0.4 * near((4.6, -2.5, 8.0), 2.6)
     young[:, 0] += 0.4 * np.sign(x) * near((4.6, -2.5, 8.0), 2.6)
-    for centre in eyes:  # the ball with its lids
+    for centre in eyes:  # the eyeball with its lids
         offset = vertices - centre
         close = np.exp(-((offset**2).sum(axis=1)) / 2.6**2)
         young += 0.16 * offset * close[:, None] * (z > 0)[:, None]
-    # Old skin hangs: jowls, hollow cheeks, lids and the tip of the nose.
+    # Old skin sags: jowls, hollow cheeks, lids and the tip of the nose.
     jowl, cheek = near((4.4, -6.6, 6.8), 2.2), near((5.6, -2.2, 7.4), 2.2)
     old[:, 1] -= 0.7 * jowl + 0.35 * near((0, 0.2, 12.6), 1.8) + 0.2 * near((3.2, 5.0, 9.5), 1.6)
     old[:, 0] += np.sign(x) * (0.5 * jowl - 0.6 * cheek)
@@ -169,7 +172,7 @@ def _ages(vertices: np.ndarray, eyes: list[np.ndarray]) -> tuple[np.ndarray, np.
 
 
 class Masks:
-    """Where the neutral head is lip, brow, beard and so on: one number a vertex, 0 to 1, [V]."""
+    """Where the neutral head has lips, brows, beard and so on: [V], 0 to 1."""
 
     def __init__(self, head: HeadModel) -> None:
         marks = head.vertices[head.morphable.landmarks]
@@ -215,7 +218,7 @@ class Masks:
 
 
 def _polygon_distance(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
-    """Signed distance of `points` [P, 2] to a polygon [Q, 2], negative inside, [P]."""
+    """Signed distances [P] of `points` [P, 2] from a polygon [Q, 2], negative inside."""
     distance = np.full(len(points), np.inf)
     inside = np.zeros(len(points), bool)
     x, y = points.T
@@ -228,14 +231,15 @@ def _polygon_distance(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
 
 
 def _segment(points: np.ndarray, p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of `points` [P, D] to the segment pq, and the nearest place on it (0 to 1)."""
+    """Distances [P] of `points` [P, D] from the segment pq, and the nearest places on it, 0 to
+    1."""
     edge, offset = q - p, points - p
     place = np.clip((offset @ edge) / max(float(edge @ edge), 1e-12), 0, 1)
     return np.linalg.norm(offset - place[:, None] * edge, axis=1), place
 
 
 def _line(points: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of `points` [P, 3] to a chain of points, and the nearest place along it (0 to 1)."""
+    """Distances [P] of `points` [P, 3] from a polyline, and the nearest places along it, 0 to 1."""
     distance = np.full(len(points), np.inf)
     along = np.zeros(len(points))
     pieces = len(line) - 1
@@ -248,7 +252,7 @@ def _line(points: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def _brow_distance(vertices: np.ndarray, marks: np.ndarray) -> np.ndarray:
-    """Distance to the eyebrows over their half width, which shrinks outwards, [V]."""
+    """Distances [V] from the eyebrows relative to their half width, which shrinks outwards."""
     relative = np.full(len(vertices), np.inf)
     for start, end, inner_first in ((17, 22, False), (22, 27, True)):
         line = marks[start:end] + np.array([0, 0.05, 0], np.float32)
@@ -259,7 +263,7 @@ def _brow_distance(vertices: np.ndarray, marks: np.ndarray) -> np.ndarray:
 
 
 def _lash_lines(vertices: np.ndarray, marks: np.ndarray) -> np.ndarray:
-    """Rims of the eyelids, stronger at the upper lid, [V]."""
+    """Mask [V] of the rims of the eyelids, stronger at the upper lid."""
     mask = np.zeros(len(vertices))
     for start in (36, 42):
         lid = marks[start : start + 6]
@@ -270,7 +274,7 @@ def _lash_lines(vertices: np.ndarray, marks: np.ndarray) -> np.ndarray:
 
 
 def _blushes(vertices: np.ndarray) -> np.ndarray:
-    """Cheeks, tip of the nose and chin, [V]."""
+    """Mask [V] of the cheeks, the tip of the nose and the chin."""
     mask = np.zeros(len(vertices))
     for centre, radius, strength in (
         ((5.2, -0.6, 8.6), 2.6, 1.0),

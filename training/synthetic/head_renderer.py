@@ -19,7 +19,7 @@ from training.synthetic.traits import LONG_HAIR, HairStyle, Lamps, Pattern, Trai
 Background = Literal["white", "black", "backdrop"]
 
 _SHELLS = (1 / 3, 2 / 3, 1.0)
-"""Heights of the layers of stubble and beard, in shares of their length."""
+"""Heights of the layers of stubble and beard, as fractions of their length."""
 _SCALP_LENGTH: dict[HairStyle, float] = {
     "bald": 0.0,
     "buzz": 0.30,
@@ -38,14 +38,14 @@ class _Lighting:
     """Lights, linear RGB."""
 
     key: tuple[float, float, float]
-    """Where the key light stands; towards a person's left, up and to the front."""
+    """Position of the key light: to the person's left, up, and to the front."""
     key_light: tuple[float, float, float]
     fill_light: tuple[float, float, float]
     rim_light: tuple[float, float, float]
     sky: tuple[float, float, float]
     """Ambient light from above."""
     ground: tuple[float, float, float]
-    """And from below."""
+    """Ambient light from below."""
 
 
 _STUDIO = _Lighting(
@@ -86,24 +86,24 @@ class HeadPicture:
     rgba: np.ndarray
     """sRGB times coverage, and coverage, uint8 [H, W, 4]."""
     distance: np.ndarray
-    """Distance along the rays of `training.camera.rays` times coverage, float32 [H, W], in world
-    units: what a volume renderer's weighted sum of depths approaches."""
+    """Distance along the rays of `training.camera.rays` times coverage, float32 [H, W], world
+    units; a volume renderer's weighted sum of depths approximates it."""
     alpha: np.ndarray
-    """Coverage, float32 [H, W]: 0 to 1 in quarters."""
+    """Coverage, float32 [H, W], 0 to 1 in quarters."""
 
     def over(self, background: np.ndarray) -> np.ndarray:
-        """The picture over a background, float [H, W, 3] or [3] in 0 to 1; uint8 [H, W, 3]."""
+        """The picture over a background, float [H, W, 3] or [3], 0 to 1, as uint8 [H, W, 3]."""
         colour = self.rgba[..., :3] / 255.0 + (1 - self.alpha[..., None]) * background
         return (colour.clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
     def depth(self, empty: float) -> np.ndarray:
-        """Mean distance of what covers each pixel, float32 [H, W]; `empty` where nothing does."""
+        """Mean distance of the surface in each pixel, float32 [H, W]; `empty` without one."""
         mean = self.distance / np.maximum(self.alpha, 1e-6)
         return np.where(self.alpha > 0, mean, empty).astype(np.float32)
 
 
 def background(kind: Background, traits: Traits, resolution: int) -> np.ndarray:
-    """A background to lay a Frame over, float64 [resolution, resolution, 3] in 0 to 1."""
+    """A background for `HeadPicture.over`, float64 [resolution, resolution, 3], 0 to 1."""
     if kind != "backdrop":
         return np.full((resolution, resolution, 3), 1.0 if kind == "white" else 0.0)
     y, x = np.mgrid[-1 : 1 : resolution * 1j, -1 : 1 : resolution * 1j]
@@ -112,7 +112,7 @@ def background(kind: Background, traits: Traits, resolution: int) -> np.ndarray:
 
 
 def _grid_triangles(columns: int, rows: int) -> np.ndarray:
-    """Triangles of a grid of columns (closed) by rows, counter-clockwise from outside, [T, 3]."""
+    """Triangles [T, 3] of a grid of columns (closed) by rows, counter-clockwise from outside."""
     i, j = np.arange(columns)[:, None], np.arange(rows - 1)[None]
     a, b = i * rows + j, (i + 1) % columns * rows + j
     first = np.stack([a, b + 1, b], axis=-1).reshape(-1, 3)
@@ -128,14 +128,14 @@ def _grid_normals(points: np.ndarray) -> np.ndarray:
 
 
 def _write(buffer: moderngl.Buffer, *columns: np.ndarray) -> None:
-    """Fill `buffer` with columns [..., D] or [...] side by side, as float32."""
+    """Fills a buffer with columns [..., D] or [...] side by side, as float32."""
     count = columns[0].size // columns[0].shape[-1]
     data = np.concatenate([np.reshape(c, (count, -1)) for c in columns], axis=1)
     buffer.write(data.astype("f4").tobytes())
 
 
 def _set(program: moderngl.Program, **uniforms: Any) -> None:
-    """Set the uniforms that the driver has not optimised away. Colours are clipped to 0..1."""
+    """Sets the uniforms that the driver has not optimised away. Colours are clipped to 0..1."""
     for name, value in uniforms.items():
         if name not in program:
             continue
@@ -148,6 +148,16 @@ class HeadRenderer:
     """Draws one head at a time: `set_identity`, then `set_pose`, then `draw`.
 
     Owns an OpenGL context; use it in the thread that made it, and `close` it.
+
+    Args:
+        model: the face model.
+        resolution: side of the square pictures, pixels.
+        cache: folder for what is computed once for a model; None for the user's cache.
+        progress: called with the progress of that computation.
+
+    Raises:
+        ModelError: if the face model lacks expressions or identity modes.
+        RuntimeError: if no OpenGL context can be made.
     """
 
     def __init__(
@@ -158,15 +168,6 @@ class HeadRenderer:
         cache: str | Path | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """A renderer of square pictures of `resolution` pixels.
-
-        Args:
-            cache: folder for what is computed once for a model; None for the user's cache.
-            progress: called with the progress of that computation.
-
-        Raises:
-            RuntimeError: when no OpenGL context can be made.
-        """
         egl: dict[str, Any] = {"backend": "egl"}  # moderngl has another type for it
         try:
             self._context = moderngl.create_context(require=400, standalone=True, **egl)
@@ -181,7 +182,7 @@ class HeadRenderer:
         self.head.keep_triangles(self.baked.visible)
         self.hair = hair.Hairdresser(self.head, self.baked)
         self.traits: Traits | None = None
-        """Of the identity that is drawn; None before there is one."""
+        """Traits of the current person; None until one is set."""
         self._rest = self._posed = self.head.vertices
         self._faces = np.zeros_like(self.head.triangles, np.float32)
         self._programs: dict[str, moderngl.Program] = {}
@@ -257,25 +258,26 @@ class HeadRenderer:
     def _array(
         self, name: str, content: list[tuple[Any, ...]], indices: moderngl.Buffer
     ) -> moderngl.VertexArray:
-        """A vertex array that is drawn by the shaders of a name."""
+        """A vertex array drawn by the shaders of this name."""
         program = self._programs[name] = self._context.program(*shaders.SOURCES[name])
         return self._context.vertex_array(program, content, indices)
 
     def _mesh(
         self, name: str, triangles: np.ndarray, count: int, floats: str, *attributes: str
     ) -> tuple[moderngl.Buffer, moderngl.VertexArray]:
-        """A mesh of `count` vertices: the buffer that each person fills, and what draws it."""
+        """A mesh of `count` vertices: its buffer, to be filled for each person, and what draws
+        it."""
         size = 4 * count * sum(int(part[0]) for part in floats.split())
         buffer = self._context.buffer(reserve=size, dynamic=True)
         indices = self._context.buffer(triangles.tobytes())
         return buffer, self._array(name, [(buffer, floats, *attributes)], indices)
 
     def close(self) -> None:
-        """Release the OpenGL context; the renderer is of no use afterwards."""
+        """Releases the OpenGL context; the renderer cannot be used afterwards."""
         self._context.release()
 
     def set_identity(self, traits: Traits) -> None:
-        """Dress the head as the person of `traits`; its pose is then to be set."""
+        """Gives the head a person's appearance; set a pose afterwards."""
         self.traits = traits
         with self._context:
             self._dress(traits)
@@ -349,7 +351,7 @@ class HeadRenderer:
             )
 
     def set_pose(self, weights: dict[str, float]) -> None:
-        """Give the face the expression `weights`, by name (see `expression.expr_weights`)."""
+        """Gives the face an expression; for the names see `expression.expr_weights`."""
         self._posed = self.head.posed(self._rest, weights)
         self._faces = self.head.face_normals(self._posed)
         normals = self.head.normals(self._faces)
@@ -359,21 +361,20 @@ class HeadRenderer:
             _set(self._programs["skin"], gape=gape)
 
     def landmarks(self, camera: Camera) -> np.ndarray:
-        """The 68 landmarks of the posed face in the picture, float64 [68, 2].
-
-        (x, y) with 0 to 1 across the picture, y down; hidden ones too.
-        """
+        """The 68 landmarks of the posed face in a camera's picture, hidden ones too, float64
+        [68, 2]: (x, y) from 0 to 1, y down."""
         return camera.project(to_world(self._posed[self.head.morphable.landmarks]))[0]
 
     def mesh(self) -> tuple[np.ndarray, np.ndarray]:
-        """The posed face without hair and shirt: vertices [V, 3], world units; triangles [T, 3]."""
+        """The posed face without hair and shirt: vertices [V, 3], world units, and triangles
+        [T, 3]."""
         return to_world(self._posed), self.head.triangles
 
     def draw(self, camera: Camera) -> HeadPicture:
-        """The picture from `camera`.
+        """The picture from a camera.
 
         Raises:
-            RuntimeError: when no identity has been set.
+            RuntimeError: if no identity has been set.
         """
         if self.traits is None:
             raise RuntimeError("Set an identity and a pose before drawing.")
@@ -408,7 +409,8 @@ class HeadRenderer:
         return HeadPicture(rgba, distance, alpha)
 
     def _draw_skin(self, camera: Camera) -> None:
-        """Only what faces the camera: software OpenGL spends most of its time on vertices."""
+        """Draws only the triangles that face the camera, as software OpenGL spends most of its time
+        on vertices."""
         triangles = self.head.triangles
         to_eye = camera.position.astype(np.float32) - to_world(self._posed[triangles[:, 0]])
         facing = triangles[np.einsum("ij,ij->i", to_eye, self._faces) > 0]
@@ -416,7 +418,7 @@ class HeadRenderer:
         self._skin.render(vertices=facing.size)
 
     def _draw_cap(self) -> None:
-        """The hair, and over it a thin layer of loose strands that softens its outline."""
+        """Draws the hair, and over it a thin layer of loose strands that softens its outline."""
         for raised, sparse in ((0.0, 0.0), (0.12, 1.0)):
             _set(self._programs["cap"], raise_=SCALE * raised, sparse=sparse, turn=int(2 * sparse))
             self._cap.render()

@@ -1,8 +1,8 @@
-"""The ICT-FaceKit morphable face model: read from a checkout, or from the compact file of one.
+"""Reads the morphable face model ICT-FaceKit from a checkout, or from the compact file of one.
 
-The model (https://github.com/USC-ICT/ICT-FaceKit, MIT licence) is Wavefront meshes of one topology:
-a neutral head, 100 identity modes and the expressions of ARKit, in centimetres. The compact file
-keeps what the renderer can show of them in about 10 MB.
+The model (https://github.com/USC-ICT/ICT-FaceKit, MIT licence) consists of Wavefront meshes of one
+topology: a neutral head, 100 identity modes and the expressions of ARKit, in centimetres. The
+compact file keeps what the renderer shows, in about 10 MB.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from training.replacing import replacing
 from training.user_folders import expanded, user_folder
 
 IDENTITIES = 60
-"""Identity modes kept: the later ones move no vertex visibly."""
+"""Number of identity modes kept; the later ones have no visible effect."""
 
 VERTICES = 26719
-"""Vertices of the parts kept of a checkout; its last meshes (tear lines and others) follow them."""
+"""Number of vertices read from a checkout; the meshes after them (tear lines and others) are not
+needed."""
 
 PARTS: dict[str, tuple[int, int]] = {
     "face": (0, 9409),
@@ -40,18 +41,18 @@ PARTS: dict[str, tuple[int, int]] = {
     "lash_L": (25351, 26035),
     "lash_R": (26035, 26719),
 }
-"""Vertex ranges of a checkout's meshes. A part's label is its place in this table."""
+"""Vertex ranges of a checkout's meshes. A part's label is its index in this table."""
 
 _LAST_MOLARS = ((17039, 17416), (18861, 19247), (19247, 19602), (21096, 21451))
 
 LABELS = {name: label for label, name in enumerate(PARTS)}
 
 Progress = Callable[[str, float], None]
-"""Called with what is being done and the share of it that is done, 0 to 1."""
+"""Called with what is being done and the fraction done, 0 to 1."""
 
 
 class ModelError(ValueError):
-    """The morphable model is missing, damaged or something else."""
+    """The morphable model is missing, damaged or another one; the message is for the user."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,16 @@ class MorphableModel:
     triangles: np.ndarray
     """Vertex indices, counter-clockwise from outside, int32 [T, 3]."""
     labels: np.ndarray
-    """Which of PARTS a vertex belongs to, uint8 [V]."""
+    """Part of each vertex, an index in `PARTS`, uint8 [V]."""
     identities: np.ndarray
-    """Displacements of the identity modes, float32 [M, V, 3], one standard deviation each."""
+    """Displacements by one standard deviation of each identity mode, float32 [M, V, 3]."""
     expressions: dict[str, np.ndarray]
-    """Displacements of the expressions at full strength by name, float32 [V, 3] each."""
+    """Displacements by each expression at full strength, by name, float32 [V, 3]."""
     landmarks: np.ndarray
     """Vertex indices of the 68 landmarks of Multi-PIE, int32 [68]."""
 
     def problems(self) -> list[str]:
-        """Every reason why these arrays make no head, as sentences; empty when they do."""
+        """Everything that is wrong with the arrays, as sentences; empty if nothing is."""
         count = len(self.vertices)
         found = [
             f"{name} has the shape {array.shape}, not {expected}"
@@ -101,10 +102,11 @@ class MorphableModel:
 
 
 def load_model(path: str | Path, progress: Progress | None = None) -> MorphableModel:
-    """The morphable model from `path`: a checkout's folder (half a minute) or a compact file.
+    """Reads the morphable model from a checkout's folder, which takes half a minute, or from a
+    compact file.
 
     Raises:
-        ModelError: what is missing or wrong, as a sentence.
+        ModelError: saying what is missing or wrong.
     """
     path = expanded(path)
     if not path.exists():
@@ -149,7 +151,7 @@ def _read_compact(path: Path) -> MorphableModel:
 
 
 def cache_folder(cache: str | Path | None) -> Path:
-    """`cache`, or the user's cache folder where it is None."""
+    """`cache`, or a folder in the user's cache if it is None."""
     if cache:
         return expanded(cache)
     return user_folder("cache") / "synthetic"
@@ -158,7 +160,7 @@ def cache_folder(cache: str | Path | None) -> Path:
 def cached_compact(
     path: str | Path, cache: str | Path | None = None, progress: Progress | None = None
 ) -> Path:
-    """The compact file of `path`: itself, or one in the cache that is made of a checkout.
+    """The compact file for `path`: itself, or one made from a checkout and kept in the cache.
 
     Raises:
         ModelError: as `load_model`.
@@ -179,9 +181,9 @@ def cached_compact(
 
 
 def write_compact(model: MorphableModel, path: str | Path) -> None:
-    """Write the compact file of `model`, displacements as float16."""
+    """Writes the compact file of a model, with displacements in float16."""
     deltas = np.stack(list(model.expressions.values()))
-    deltas[np.abs(deltas) < 2e-4] = 0  # rounding of the meshes' decimals: costs space only
+    deltas[np.abs(deltas) < 2e-4] = 0  # rounding errors of the meshes' decimals only take space
     with Path(path).open("wb") as file:
         np.savez_compressed(
             file,
@@ -197,10 +199,10 @@ def write_compact(model: MorphableModel, path: str | Path) -> None:
 
 
 def read_checkout(path: Path, progress: Progress | None = None) -> MorphableModel:
-    """The morphable model from the meshes of a checkout of ICT-FaceKit.
+    """Reads the morphable model from the meshes of a checkout of ICT-FaceKit.
 
     Raises:
-        ModelError: for a file that is missing or of another topology.
+        ModelError: if a file is missing or has another topology.
     """
     folder = path / "FaceXModel"
     neutral = folder / "generic_neutral_mesh.obj"
@@ -222,7 +224,7 @@ def read_checkout(path: Path, progress: Progress | None = None) -> MorphableMode
     for i, file in enumerate(files):
         if progress:
             progress("Reading the face model", i / len(files))
-        moved = _read_vertices(file)
+        moved, _ = _read_mesh(file, faces=False)
         if moved.shape != vertices.shape:
             raise ModelError(f"{file} has {len(moved)} vertices, not {len(vertices)}.")
         deltas.append((moved - vertices)[:VERTICES][keep].astype(np.float32))
@@ -256,7 +258,8 @@ def _kept_vertices() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _triangulate(faces: list[list[int]], places: np.ndarray) -> np.ndarray:
-    """Fans of the faces whose vertices are all kept, as indices among the kept, int32 [T, 3]."""
+    """Triangle fans of the faces whose vertices are all kept, with the new indices, int32
+    [T, 3]."""
     triangles = []
     for face in faces:
         corners = places[face]
@@ -267,13 +270,9 @@ def _triangulate(faces: list[list[int]], places: np.ndarray) -> np.ndarray:
     return np.array(triangles, np.int32).reshape(-1, 3)
 
 
-def _read_vertices(path: Path) -> np.ndarray:
-    """Positions of an OBJ file, float64 [V, 3]."""
-    return _read_mesh(path, faces=False)[0]
-
-
 def _read_mesh(path: Path, faces: bool = True) -> tuple[np.ndarray, list[list[int]]]:
-    """Positions of an OBJ file, float64 [V, 3], and the vertex indices of its faces."""
+    """Vertices of an OBJ file, float64 [V, 3], and on request the vertex indices of its faces,
+    which follow them."""
     positions: list[str] = []
     polygons: list[list[int]] = []
     try:

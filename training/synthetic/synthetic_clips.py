@@ -1,25 +1,8 @@
-"""The data set format of clips: a folder, or an uncompressed zip, of PNG files and `dataset.json`.
+"""Writes data sets in the format of `training.data.clips`.
 
-`dataset.json`::
-
-    {"format": "pv3d-clips", "version": 1, "resolution": 256, "fps": 25,
-     "depth_range": [near, far],
-     "clips": [{"name": "000000",
-                "frames": ["000000/000.png", ...],        RGB, 8 bits
-                "cameras": [[25 numbers], ...],           of each frame, see training.camera
-                "t": [0.0, ...],                          timestep of each frame, 0 to 1
-                "identity": [...], "motion": [...],       codes of the person and the motion
-                "depth": ["000000/000_depth.png", ...],   grey, 16 bits
-                "mask": ["000000/000_mask.png", ...],     coverage, grey, 8 bits
-                "landmarks": [[[x, y] * 68], ...]}]}      0 to 1 across the picture, y down
-
-All but name, frames and cameras may be missing. A depth value v means near + v / 65535 * (far -
-near) world units along the unit ray of its pixel (not along the camera's axis), the mean over what
-covers the pixel; that is what a volume renderer's expected depth approaches. Pixels that nothing
-covers hold far.
-
-While a data set is being made, every finished clip is a folder that holds `clip.json` besides its
-pictures; a clip appears under its name at once, when all of it is written.
+A depth is the mean over the surface within a pixel, as a volume renderer's expected depth
+approaches it; pixels that nothing covers hold far. While a data set is being made, every finished
+clip is a folder with `clip.json` beside its pictures, which gets its name once it is complete.
 """
 
 from __future__ import annotations
@@ -39,10 +22,10 @@ from training.data.storage import stored
 from training.replacing import replacing
 
 DEPTH_RANGE = (1.8, 3.6)
-"""World units. Holds the box of ±0.5 for every camera on the published orbit."""
+"""World units; contains the box of ±0.5 for every camera on the published orbit."""
 
 _COMPRESSION = 3
-"""Of PNG: higher levels take three times as long and save a tenth."""
+"""Level of PNG's compression; higher ones take three times as long and save a tenth."""
 
 
 def encode_depth(distance: np.ndarray) -> np.ndarray:
@@ -55,13 +38,14 @@ def encode_depth(distance: np.ndarray) -> np.ndarray:
 def write_clip(
     folder: Path, name: str, pictures: dict[str, list[np.ndarray]], record: dict[str, Any]
 ) -> None:
-    """Write a clip so that it is there completely or not at all.
+    """Writes a clip, whole or not at all.
 
     Args:
         folder: the data set's folder.
-        pictures: by key of the clip's record ("frames", "depth", "mask"), one a frame: uint8
-            [H, W, 3], uint16 [H, W], uint8 [H, W].
-        record: the other entries of the clip's record.
+        name: of the clip.
+        pictures: those of "frames", uint8 [H, W, 3], "depth", uint16 [H, W], and "mask", uint8
+            [H, W], for each frame.
+        record: the other entries of the clip.
     """
     part = folder / f"{name}.part"
     shutil.rmtree(part, ignore_errors=True)
@@ -85,9 +69,11 @@ def is_finished(folder: Path, name: str) -> bool:
 
 
 def write_index(folder: Path, names: Iterable[str], header: dict[str, Any]) -> None:
-    """Write `dataset.json` from the finished clips among `names`; replaces an older one at once.
+    """Writes `dataset.json`, or replaces it.
 
     Args:
+        folder: the data set's folder.
+        names: of the clips; unfinished ones are left out.
         header: the entries besides format, version, depth_range and clips.
     """
     clips = [
@@ -101,10 +87,8 @@ def write_index(folder: Path, names: Iterable[str], header: dict[str, Any]) -> N
 
 
 def pack(folder: Path, target: Path, report: Callable[[float], None]) -> None:
-    """Pack the data set in `folder` into the uncompressed zip `target`, then remove the folder.
-
-    The same data set gives the same bytes.
-    """
+    """Packs the data set in `folder` into the uncompressed zip `target`, then removes the folder.
+    The same data set gives the same bytes."""
     index = json.loads((folder / "dataset.json").read_text())
     files = ["dataset.json"]
     for clip in index["clips"]:

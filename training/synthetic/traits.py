@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri
 SHAPE_DIM = 40
 """Identity modes of the morphable model that vary."""
 IDENTITY_DIM = 95
-"""Numbers of an identity code, u ~ N(0, I): the shape, then the traits in the order below."""
+"""Length of an identity code, u ~ N(0, I): the shape, then the other traits."""
 
 PLACES = {
     "melanin": 40,
@@ -40,7 +40,7 @@ PLACES = {
     "shirt_red": 93,
     "shirt_blue": 94,
 }
-"""Places of some traits' numbers in an identity code, as `identity_from_u` reads them."""
+"""Indices of some traits' numbers in an identity code, as `identity_from_u` reads it."""
 
 HairStyle = Literal["bald", "buzz", "short", "swept", "curly", "tied", "bob", "long"]
 Lamps = Literal["studio", "window left", "window right", "evening"]
@@ -83,7 +83,7 @@ CHOICES: dict[str, np.ndarray] = {
         ("pattern", _PATTERN_SHARES),
     )
 }
-"""Numbers of an identity code that choose one of several things, by their names in `PLACES`, and
+"""For numbers of an identity code that choose between several options, by their names in `PLACES`:
 the values at which the choice changes."""
 
 LONG_HAIR: tuple[HairStyle, ...] = ("bob", "long")
@@ -146,7 +146,7 @@ _XYZ_TO_RGB = np.array(
 
 @dataclass(frozen=True)
 class Traits:
-    """Everything that the renderer knows of a person. Colours are linear RGB, float64 [3]."""
+    """Everything that the renderer knows about a person. Colours are linear RGB, float64 [3]."""
 
     shape: np.ndarray
     """Weights of the identity modes, float32 [SHAPE_DIM], ±2."""
@@ -180,7 +180,7 @@ class Traits:
     beard: np.ndarray
     """Density on (jaw, chin, moustache), each 0 to 1; zeros for none."""
     beard_length: float
-    """Length of the beard in centimetres, 0 where there is none."""
+    """Length of the beard in centimetres, 0 without one."""
     freckles: float
     """0 to 0.6; none on dark skin."""
     shirt: np.ndarray
@@ -193,15 +193,15 @@ class Traits:
     gloss: float
     """Shine of the skin, 0.5 to 1."""
     light: np.ndarray
-    """Where the key light stands: (sideways, height), float64 [2], ±2."""
+    """Position of the key light: (sideways, height), float64 [2], ±2."""
     lamps: Lamps
-    """How the head is lit: by lamps in front, from a window aside, or by warm light at dusk."""
+    """How the head is lit: by studio lamps, from a window at one side, or by warm light at dusk."""
     backdrop: np.ndarray
     """Colour of the backdrop, sRGB (not linear), 0 to 1."""
     backdrop_gradient: float
     """How much the backdrop darkens towards the corners, 0 to 0.22."""
     age: float
-    """From a child, -1, to an old person, 1; grown up around 0."""
+    """From a child, -1, to an old person, 1; an adult around 0."""
     grain: float
     """Roughness of the skin, 0 to 1: pores and uneven colour."""
     wave: float
@@ -218,8 +218,8 @@ class Traits:
     """Colour of the glasses."""
 
     def numbers(self) -> np.ndarray:
-        """All that shows of the head, float64 [118]: colours as they look, by a gamma of 2.2; the
-        hair style as a share of each; densities of the beard, and whether there is one."""
+        """Everything visible about the head, float64 [118]: colours with a gamma of 2.2; style of
+        the hair, lamps and pattern one-hot; densities of the beard, and whether there is one."""
         colours = (
             *(self.skin, self.hair, self.brow, self.iris, self.lips, self.shirt),
             *(self.trim, self.frame),
@@ -281,7 +281,7 @@ class _Code:
         self._numbers: Iterator[float] = iter(np.asarray(u, np.float64).tolist())
 
     def normal(self) -> float:
-        """A standard normal number, held within ±2."""
+        """A standard normal number, clipped to ±2."""
         return float(np.clip(next(self._numbers), -2, 2))
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
@@ -301,7 +301,7 @@ _Kind = TypeVar("_Kind")
 
 
 def _pick(shares: dict[_Kind, float], x: float) -> _Kind:
-    """The one of several things, with their shares, that a uniform number chooses."""
+    """The one of several options that a uniform number chooses, given their shares."""
     kinds = list(shares)
     edges = np.cumsum(list(shares.values()))[:-1]
     return kinds[int(np.searchsorted(edges, x, side="right"))]
@@ -324,8 +324,7 @@ def _beard(code: _Code) -> tuple[np.ndarray, float]:
 
 
 def _cloth(lightness: float, red: float, blue: float) -> np.ndarray:
-    """Linear RGB of a colour in CIELAB: its lightness, 0 to 100, and how far it goes from green to
-    red and from blue to yellow."""
+    """Linear RGB of a CIELAB colour: L* from 0 to 100, a* (green to red), b* (blue to yellow)."""
     y = (lightness + 16) / 116
     x, z = y + red / 500, y - blue / 200
     light = np.array([max(c, 0.14) ** 3 for c in (x, y, z)]) * (0.9505, 1.0, 1.089)
@@ -336,8 +335,11 @@ def identity_from_u(u: np.ndarray) -> Traits:
     """The person of an identity code.
 
     Args:
-        u: [IDENTITY_DIM], N(0, 1). Most traits change smoothly with it; the things that are
-            chosen (see `CHOICES`) and whether the hair is dark do not.
+        u: [IDENTITY_DIM], N(0, 1). Most traits change smoothly with it; `CHOICES` and whether the
+            hair is dark do not.
+
+    Raises:
+        ValueError: if it has another length.
     """
     u = np.asarray(u, np.float64)
     if u.shape != (IDENTITY_DIM,):
