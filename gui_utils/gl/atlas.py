@@ -18,13 +18,13 @@ _PAGE_SIDE = 2048
 """Pixels; every OpenGL 3.3 driver has textures of this size."""
 _MOST_PAGES = 4
 _SIDE = 128
-"""Of a cell, pixels."""
+"""Side of a cell, pixels."""
 _ACROSS = _PAGE_SIDE // _SIDE
 
 
 @dataclass(frozen=True)
 class AtlasImage:
-    """Where an image lies; valid within the frame."""
+    """Where an image is; valid for this frame."""
 
     ref: imgui.ImTextureRef
     low: tuple[float, float]
@@ -35,11 +35,11 @@ class AtlasImage:
 @dataclass
 class _Cell:
     pixels: np.ndarray
-    """What lies there; it is kept so that no other array can have its identity."""
+    """The image, kept so that no other array can get the same id."""
     image: AtlasImage
     place: int
     frame: int
-    """The frame that it was drawn in last."""
+    """The frame in which it was drawn last."""
 
 
 class Atlas:
@@ -51,12 +51,12 @@ class Atlas:
     def __init__(self) -> None:
         self._pages: list[Texture] = []
         self._cells: OrderedDict[int, _Cell] = OrderedDict()
-        """By the identity of their pixels, the one drawn least recently first."""
+        """By the id of their pixels, the one drawn least recently first."""
         self._free: list[int] = []
 
     def image(self, pixels: np.ndarray) -> AtlasImage | None:
-        """The image of an array, uint8 [H, W, 3], which must not change any more; it is uploaded
-        when it is first drawn. None where all cells are drawn in this very frame."""
+        """The image of an array, uint8 [H, W, 3], which must not change afterwards; it is uploaded
+        when first drawn. None if all cells are in use in this frame."""
         key, now = id(pixels), imgui.get_frame_count()
         cell = self._cells.get(key)
         if cell is None:

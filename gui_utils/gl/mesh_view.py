@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 from imgui_bundle import imgui
 from OpenGL import GL as gl  # noqa: N811 - the usual name
-from OpenGL.GL import shaders
 
 from gui_utils.gl.saved_state import saved_state
+from gui_utils.gl.shader_programs import compile_program
 from gui_utils.gl.software import is_software
 from gui_utils.gl.texture import read_rgb
 
@@ -87,34 +87,32 @@ class MeshView:
     Create and use it on the window's thread while the window is open.
 
     Args:
-        samples: Per pixel, at most what the driver offers; None takes 4 on a GPU and 1 where
-            the CPU draws.
+        samples: samples per pixel, as far as the driver supports them; None takes 4 on a GPU and 1
+            in software.
 
     Raises:
-        RuntimeError: The graphics driver rejects the shaders.
+        RuntimeError: when the graphics driver rejects the shaders.
     """
 
     def __init__(self, samples: int | None = None) -> None:
         if samples is None:
             renderer = bytes(gl.glGetString(gl.GL_RENDERER) or b"").decode(errors="replace")
             software = is_software(renderer)
-            # Where the CPU draws, antialiasing makes a frame take about three times as long.
+            # In software, antialiasing makes a frame take about three times as long.
             samples = 1 if software else _SAMPLES
         self._count = 0
         self._size = (0, 0)
         self._drawn: tuple[object, ...] | None = None
         self._samples = min(samples, int(gl.glGetIntegerv(gl.GL_MAX_SAMPLES)))
-        # 0 asks for a plain buffer: asked for 1 sample, drivers may give more.
+        # 0 requests a plain buffer; for 1 sample, drivers may give more.
         self._samples = self._samples if self._samples > 1 else 0
         self._vertex_array = int(gl.glGenVertexArrays(1))
         self._buffers = [int(name) for name in gl.glGenBuffers(4)]
         self._framebuffers = [int(name) for name in gl.glGenFramebuffers(2)]
         self._renderbuffers = [int(name) for name in gl.glGenRenderbuffers(2)]
         self.texture = int(gl.glGenTextures(1))
-        """OpenGL's name of the image that was drawn last."""
-        with saved_state():
-            gl.glBindVertexArray(self._vertex_array)
-            self._program = _compile()
+        """OpenGL's name of the image drawn last."""
+        self._program = compile_program(_VERTEX_SHADER, _FRAGMENT_SHADER)
         self._uniforms = {
             name: gl.glGetUniformLocation(self._program, name)
             for name in ("view_projection", "camera", "mode", "flat_color")
@@ -132,10 +130,16 @@ class MeshView:
         normals: np.ndarray,
         colors: np.ndarray | None = None,
     ) -> None:
-        """Uploads a mesh: vertices and normals [V, 3], faces [F, 3] of indices, colours [V, 3].
+        """Uploads a mesh.
 
-        Colours are uint8; None draws mode "colored" in grey. No faces empties the view. Raises
-        `ValueError` for other shapes and for indices outside 0..V-1.
+        Args:
+            vertices: [V, 3].
+            faces: vertex indices [F, 3]; none to empty the view.
+            normals: [V, 3].
+            colors: uint8 [V, 3]; None draws mode "colored" in grey.
+
+        Raises:
+            ValueError: for other shapes, and for indices outside 0..V-1.
         """
         _check(vertices, faces, normals, colors)
         positions = np.ascontiguousarray(vertices, np.float32)
@@ -170,11 +174,18 @@ class MeshView:
         mode: Mode | str = "shaded",
         background: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0),
     ) -> imgui.ImTextureRef:
-        """Draws the mesh if anything changed, and returns its image for Dear ImGui, upright.
+        """Draws the mesh if anything changed, and returns its upright image for Dear ImGui.
 
-        `view_projection` [4, 4] takes world points to OpenGL's clip space (y up, depth -w..w):
-        `clip = view_projection @ [x, y, z, 1]`. `camera_position` [3] is in world space.
-        `size` is in pixels, `background` in 0..1. Raises `ValueError` for another mode.
+        Args:
+            view_projection: [4, 4], from world to OpenGL's clip space (y up, depth -w..w):
+                `clip = view_projection @ [x, y, z, 1]`.
+            camera_position: world coordinates [3].
+            size: width and height of the image, pixels.
+            mode: see `Mode`.
+            background: red, green, blue and opacity, 0..1.
+
+        Raises:
+            ValueError: for another mode.
         """
         if mode not in _MODES:
             raise ValueError(f"Unknown mode {mode!r}: choose one of {', '.join(_MODES)}.")
@@ -212,7 +223,7 @@ class MeshView:
             gl.glUniform1i(self._uniforms["mode"], _MODES[mode])
             self._draw_elements()
             return
-        # Fill with the background, pushed back a little, so that hidden lines stay hidden.
+        # Fill with the background, pushed back slightly, so that hidden lines stay hidden.
         gl.glUniform1i(self._uniforms["mode"], _MODES["wireframe"])
         gl.glUniform4f(self._uniforms["flat_color"], *background)
         gl.glEnable(gl.GL_POLYGON_OFFSET_FILL)
@@ -269,7 +280,7 @@ class MeshView:
         gl.glBlitFramebuffer(*area, *area, gl.GL_COLOR_BUFFER_BIT, gl.GL_NEAREST)
 
     def read_pixels(self) -> np.ndarray:
-        """What was drawn last, uint8 [H, W, 3], top row first."""
+        """The image drawn last, uint8 [H, W, 3], top row first."""
         with saved_state():
             gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._framebuffers[1])
             return read_rgb(*self._size)
@@ -285,21 +296,6 @@ class MeshView:
         gl.glDeleteRenderbuffers(2, self._renderbuffers)
         gl.glDeleteTextures([self.texture])
         self._program = 0
-
-
-def _compile() -> int:
-    try:
-        return int(
-            shaders.compileProgram(
-                shaders.compileShader(_VERTEX_SHADER, gl.GL_VERTEX_SHADER),
-                shaders.compileShader(_FRAGMENT_SHADER, gl.GL_FRAGMENT_SHADER),
-                validate=False,
-            )
-        )
-    except (shaders.ShaderCompilationError, shaders.ShaderLinkError) as error:
-        raise RuntimeError(
-            "The graphics driver rejects the mesh shaders: update the driver."
-        ) from error
 
 
 def _check(

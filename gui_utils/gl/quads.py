@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from OpenGL import GL as gl  # noqa: N811 - the usual name
-from OpenGL.GL import shaders
+
+from gui_utils.gl.shader_programs import compile_program
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom."""
 
-# The corners go around, and what is opaque is drawn by the plainest of shaders: by that, and by the
-# order of a texture's channels, llvmpipe, which draws where there is no GPU, knows rectangles that
-# it can fill row by row, in a third of the time. What is blended must not be taken for one, as
-# Mesa 22 then mixes the channels up: its opacity comes from the corners.
+# llvmpipe, which draws without a GPU, fills some rectangles row by row, in a third of the time. It
+# recognises them by corners that go around, the plainest of shaders, and the order of the texture's
+# channels. Blended rectangles must not be recognised, as Mesa 22 then mixes up their channels, so
+# their opacity comes from the corners.
 _VERTEX_SHADER = """#version 330 core
 uniform vec4 place;
 uniform vec4 part;
@@ -51,14 +52,14 @@ void main() {
 
 @dataclass(frozen=True)
 class Quad:
-    """A part of an image and where it is drawn."""
+    """A part of an image, and where to draw it."""
 
     texture: int
     """OpenGL's name of the image, whose first row is the top one."""
     place: Box
-    """In pixels of the framebuffer, from its upper left corner."""
+    """Where to draw it, in pixels from the framebuffer's upper left corner."""
     part: Box = (0.0, 0.0, 1.0, 1.0)
-    """Of the image, 0..1."""
+    """Part of the image, 0..1."""
     alpha: float = 1.0
     """Opacity, 0..1."""
     see_through: bool = False
@@ -69,17 +70,13 @@ class QuadPainter:
     """Draws quads in the OpenGL context in which it was made.
 
     Raises:
-        RuntimeError: The graphics driver rejects the shaders.
+        RuntimeError: when the graphics driver rejects the shaders.
     """
 
     def __init__(self) -> None:
         self._vertex_array = int(gl.glGenVertexArrays(1))
         gl.glBindVertexArray(self._vertex_array)
-        try:
-            self._opaque, self._blended = map(_program, (_OPAQUE_SHADER, _BLENDED_SHADER))
-        except shaders.ShaderCompilationError as error:
-            reason = str(error.args[0]) if error.args else str(error)
-            raise RuntimeError(f"The graphics driver rejects the shaders: {reason}") from error
+        self._opaque, self._blended = map(_program, (_OPAQUE_SHADER, _BLENDED_SHADER))
 
     def draw(self, quads: Sequence[Quad], size: tuple[int, int]) -> None:
         """Draws the quads one over the other into the bound framebuffer of `size` pixels."""
@@ -110,10 +107,7 @@ class QuadPainter:
 
 
 def _program(fragments: str) -> tuple[int, dict[str, int]]:
-    """A program, and where its settings are."""
-    program = shaders.compileProgram(
-        shaders.compileShader(_VERTEX_SHADER, gl.GL_VERTEX_SHADER),
-        shaders.compileShader(fragments, gl.GL_FRAGMENT_SHADER),
-    )
+    """A program, and the locations of its uniforms."""
+    program = compile_program(_VERTEX_SHADER, fragments)
     names = ("place", "part", "alpha")
     return program, {name: gl.glGetUniformLocation(program, name) for name in names}

@@ -23,7 +23,7 @@ def _integer(name: int) -> int:
 
 @contextmanager
 def saved_state() -> Iterator[None]:
-    """Restore, after the block, the state that drawing into another framebuffer changes."""
+    """Restores, after a block, the state that drawing into another framebuffer changes."""
     draw = _integer(gl.GL_DRAW_FRAMEBUFFER_BINDING)
     read = _integer(gl.GL_READ_FRAMEBUFFER_BINDING)
     renderbuffer = _integer(gl.GL_RENDERBUFFER_BINDING)

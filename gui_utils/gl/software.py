@@ -1,9 +1,9 @@
-"""OpenGL that runs on the processor."""
+"""Recognises OpenGL that runs in software."""
 
 _RENDERERS = ("llvmpipe", "softpipe", "swiftshader", "swrast", "software", "gdi generic")
-"""Parts of the names that such implementations give as their GL_RENDERER, in lower case."""
+"""Parts of such implementations' GL_RENDERER, in lower case."""
 
 
 def is_software(renderer: str) -> bool:
-    """Whether this GL_RENDERER draws on the processor, so that each frame costs its time."""
+    """Whether a GL_RENDERER draws in software, so that each frame takes CPU time."""
     return any(name in renderer.lower() for name in _RENDERERS)

@@ -12,7 +12,7 @@ from PIL import Image
 Filter = Literal["linear", "nearest"]
 
 _NEAREST_SIDE = 1024
-"""Side to which images with square pixels are enlarged, by whole factors, in pixels."""
+"""Side up to which images with square pixels are enlarged by whole factors, pixels."""
 _FORMATS, _SIZED = {3: gl.GL_RGB, 4: gl.GL_RGBA}, {3: gl.GL_RGB8, 4: gl.GL_RGBA8}
 
 
@@ -20,10 +20,10 @@ class Texture:
     """A 2D image; create and use it on the window's thread while the window is open.
 
     Args:
-        filter: How it is magnified: "linear" (smooth) or "nearest" (square pixels).
-        for_quads: Keeps the channels in the order that framebuffers have, so that llvmpipe can draw
-            it quickly; only for `QuadPainter`, as Mesa 22 leaves out what Dear ImGui's shader draws
-            of such an image.
+        filter: how it is magnified: "linear" (smooth) or "nearest" (square pixels).
+        for_quads: whether the channels are in the order of framebuffers, so that llvmpipe can draw
+            it quickly; only for `QuadPainter`, as Dear ImGui's shader draws nothing of such an
+            image with Mesa 22.
 
     Raises:
         ValueError: for another filter.
@@ -49,7 +49,8 @@ class Texture:
     def update(self, pixels: np.ndarray) -> None:
         """Uploads uint8 [H, W, 3 or 4], top row first; a strided array is copied first.
 
-        Raises `ValueError` for another type or shape.
+        Raises:
+            ValueError: for another type or shape.
         """
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in _FORMATS:
             raise ValueError(
@@ -83,8 +84,8 @@ class Texture:
         self._allocated = (width, height, channels)
 
     def replace(self, x: int, y: int, pixels: np.ndarray) -> None:
-        """Uploads a part, uint8 [h, w, 3], with its top left corner at a pixel of an image that
-        has three channels and smooth pixels."""
+        """Uploads a part, uint8 [h, w, 3], with its top left corner at a pixel of the image, which
+        must have three channels and the filter "linear"."""
         height, width = pixels.shape[:2]
         data = np.ascontiguousarray(pixels)
         with _bound(self.name):
@@ -97,7 +98,7 @@ class Texture:
 
     @property
     def ref(self) -> imgui.ImTextureRef:
-        """What `imgui.image` and `draw_list.add_image` take."""
+        """The argument of `imgui.image` and `draw_list.add_image`."""
         return imgui.ImTextureRef(self.name)
 
     def delete(self) -> None:
@@ -116,7 +117,7 @@ def read_rgb(width: int, height: int) -> np.ndarray:
 
 
 def enlarged(pixels: np.ndarray, side: int) -> np.ndarray:
-    """A picture uint8 [H, W, 3] at a larger `side`, its pixels as squares; 0 leaves it as it is."""
+    """A picture uint8 [H, W, 3] enlarged to `side` with square pixels; 0 for no change."""
     if not side:
         return pixels
     squares = Image.fromarray(pixels).resize((side, side), Image.Resampling.NEAREST)
@@ -124,14 +125,14 @@ def enlarged(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 class ShownPicture:
-    """A picture on the GPU that is uploaded when it is first shown."""
+    """A picture on the GPU, uploaded when first shown."""
 
     def __init__(self) -> None:
         self._texture: Texture | None = None
         self._pixels: np.ndarray | None = None
 
     def ref(self, pixels: np.ndarray) -> imgui.ImTextureRef:
-        """The picture of an array, uint8 [H, W, 3], which must not change any more."""
+        """The picture of an array, uint8 [H, W, 3], which must not change afterwards."""
         self._texture = self._texture or Texture()
         if self._pixels is not pixels:
             self._texture.update(pixels)
@@ -145,7 +146,7 @@ class ShownPicture:
 
 
 class _bound:  # noqa: N801 - reads as a verb in `with`
-    """Bind a texture for a block, then the one that was bound before."""
+    """Binds a texture for a block, then the one bound before."""
 
     def __init__(self, name: int) -> None:
         self._name = name

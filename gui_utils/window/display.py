@@ -1,4 +1,4 @@
-"""Opening a window with an OpenGL context, or saying why none can open."""
+"""Opens a window with an OpenGL context, or says why that is impossible."""
 
 from __future__ import annotations
 
@@ -17,11 +17,15 @@ logger = logging.getLogger(__name__)
 
 
 class DisplayError(RuntimeError):
-    """No window can open; the message says in one sentence why, and what to do."""
+    """No window can open; the message is one sentence that says why, and what to do."""
 
 
 def init_glfw() -> None:
-    """Starts GLFW. Raises `DisplayError` without a display."""
+    """Starts GLFW.
+
+    Raises:
+        DisplayError: when there is no display.
+    """
     glfw.set_error_callback(_log_glfw_error)
     if not glfw.init():
         raise DisplayError(_no_display_sentence())
@@ -32,7 +36,7 @@ def _log_glfw_error(code: int, description: object) -> None:
 
 
 def _as_text(description: object) -> str:
-    # The glfw package declares text but returns bytes.
+    # The glfw package declares str but returns bytes.
     if isinstance(description, bytes):
         return description.decode(errors="replace")
     return str(description)
@@ -64,7 +68,7 @@ def create_window(title: str, size: tuple[int, int], visible: bool, maximized: b
     """A window whose OpenGL 3.3 core context is current.
 
     Raises:
-        DisplayError: The display or the graphics driver does not offer one.
+        DisplayError: when the display or the graphics driver does not support that.
     """
     title = printable(title)
     glfw.default_window_hints()
@@ -104,5 +108,5 @@ def create_window(title: str, size: tuple[int, int], visible: bool, maximized: b
 
 
 def can_place() -> bool:
-    """Whether windows have positions that can be read and set; on Wayland they have none."""
+    """Whether positions of windows can be read and set, which Wayland does not support."""
     return glfw.get_platform() != glfw.PLATFORM_WAYLAND

@@ -1,4 +1,4 @@
-"""Fonts for characters that the interface's own fonts lack, brought in as texts need them."""
+"""Loads fonts for characters that the interface's own fonts lack, when texts need them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ logger = logging.getLogger(__name__)
 
 FindFonts = Callable[[Sequence[str]], Sequence[str]]
 _MOST = 12
-"""Fonts that are brought in; each takes the memory of its file."""
+"""Maximum number of loaded fonts; each takes the memory of its file."""
 
 
 class MissingGlyphs:
-    """Looks for fonts on another thread; until they are there, and where there are none, U+FFFD is
+    """Searches for fonts on another thread; until they are loaded, or if there are none, U+FFFD is
     drawn.
 
     Args:
-        find: gives paths of fonts that have some characters.
-        found: called on the other thread once fonts were found.
+        find: returns paths of fonts that contain some of the given characters.
+        found: called on the other thread after each search.
     """
 
     def __init__(self, find: FindFonts, found: Callable[[], object]) -> None:
-        self._find, self._tell = find, found
+        self._find, self._notify = find, found
         self._thread: threading.Thread | None = None
         self._found: list[str] = []
         self._merged: set[str] = set()
         self._seen: set[str] = set()
 
     def update(self) -> None:
-        """Between two frames: brings in what was found, and has looked for what is missing now."""
+        """Loads the fonts found, and begins to search for newly missing characters; call it between
+        frames."""
         if self._thread is not None:
             if self._thread.is_alive():
                 return
@@ -55,8 +56,8 @@ class MissingGlyphs:
         try:
             self._found = list(self._find(characters))
         except Exception:
-            logger.exception("Fonts could not be looked for.")
-        self._tell()
+            logger.exception("The search for fonts failed.")
+        self._notify()
 
     def _merge(self, path: str) -> None:
         try:

@@ -1,31 +1,35 @@
-"""Where windows go: monitors, work areas and sizes, in GLFW screen coordinates."""
+"""Places for windows: monitors, work areas and sizes, in GLFW's screen coordinates."""
 
 from typing import Any
 
 import glfw
 
 Rect = tuple[int, int, int, int]
+"""Left, top, width and height."""
 
 COMFORTABLE = (1280, 800)
+"""Smallest comfortable size of a window."""
+NONE: Any = None
+"""No monitor, which GLFW allows and its type declarations do not."""
 
 
 def mode_of(monitor: Any) -> Any:
-    """GLFW's present mode of a monitor; None for one that was pulled out just now."""
+    """The current video mode of a monitor; None if it has just been unplugged."""
     try:
         return glfw.get_video_mode(monitor)
-    except ValueError:  # GLFW has none, and the binding reads it all the same
+    except ValueError:  # the binding dereferences GLFW's null pointer
         return None
 
 
 def monitor_rect(monitor: Any) -> Rect:
-    """Left, top, width and height of a monitor; empty for one that was pulled out just now."""
+    """The area of a monitor; empty if it has just been unplugged."""
     left, top = glfw.get_monitor_pos(monitor)
     mode = mode_of(monitor)
     return (left, top, mode.size.width, mode.size.height) if mode else (left, top, 0, 0)
 
 
 def names() -> list[str]:
-    """Names of all monitors, the primary one first. Equal names are distinguished by a number."""
+    """Names of all monitors, the primary one first; equal ones are numbered."""
     found: list[str] = []
     for monitor in glfw.get_monitors():
         name: Any = glfw.get_monitor_name(monitor)
@@ -36,7 +40,7 @@ def names() -> list[str]:
 
 
 def by_name(name: str) -> Any:
-    """The monitor of a name as `names` gives it; None where there is none."""
+    """The monitor with a name from `names`; None if there is none."""
     return dict(zip(names(), glfw.get_monitors(), strict=True)).get(name)
 
 
@@ -65,7 +69,7 @@ def monitor_at(rect: Rect) -> Any:
 
 
 def default_size() -> tuple[int, int]:
-    """About 80 % of the primary work area, but at least `COMFORTABLE` where that fits."""
+    """About 80 % of the primary work area, but at least `COMFORTABLE` if that fits."""
     monitor = glfw.get_primary_monitor()
     if not monitor:
         return COMFORTABLE
@@ -79,7 +83,7 @@ def default_size() -> tuple[int, int]:
 
 
 def limit_size(size: tuple[int, int]) -> tuple[int, int]:
-    """The size, limited to all work areas together: it may come from a larger set of monitors."""
+    """The size, limited to the area of all monitors together: it may come from a larger set."""
     areas = [glfw.get_monitor_workarea(monitor) for monitor in glfw.get_monitors()]
     areas = [area for area in areas if area[2] > 0 and area[3] > 0]
     if not areas:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,30 +33,29 @@ class _Shown:
 
 
 class PictureWindow:
-    """Shows images that were made in the context of `parent`, which is current again after each
-    call.
+    """Shows images made in the OpenGL context of `parent`, which is current again after each call.
 
     Args:
-        parent: The application's window; it must be closed after this one.
-        title: Caption.
-        monitor: Name of the monitor to cover, as `monitors.names` gives it; empty for a window
-            with a frame.
-        pressed: Takes keys pressed while this window has the keyboard, by GLFW's numbers, and the
-            character that a key types, or "". A click is the key 0, a right click -1.
+        parent: the application's window, to be closed after this one.
+        title: its caption.
+        monitor: name of the monitor to cover (see `monitors.names`); empty for a window with a
+            frame.
+        pressed: called with GLFW's number of a key pressed in this window, and with the character
+            that it types, or ""; with 0 for a click and -1 for a right click.
 
     Raises:
-        RuntimeError: No second window can open, or the driver rejects the shaders.
+        RuntimeError: when no second window can open, or the driver rejects the shaders.
     """
 
     def __init__(
         self, parent: Window, title: str, monitor: str, pressed: Callable[[int, str], None]
     ) -> None:
         self.closed = False
-        """Whether the user has closed it."""
+        """Whether the user wants to close it."""
         self._parent = parent
         self._pressed = pressed
         self._typing = 0
-        """The key that was pressed and whose character comes next; 0 for none."""
+        """The key whose character comes next; 0 for none."""
         self._exposed = True
         self._shown: _Shown | None = None
         for hint, value in (
@@ -66,29 +66,26 @@ class PictureWindow:
             (glfw.VISIBLE, glfw.FALSE),
         ):
             glfw.window_hint(hint, value)
-        no_monitor: Any = None
         self.handle: Any = glfw.create_window(
-            *_WINDOWED, printable(title), no_monitor, parent.handle
+            *_WINDOWED, printable(title), monitors.NONE, parent.handle
         )
         """GLFW's window."""
         if not self.handle:
             raise RuntimeError("No second window can open on this display.")
         self._covered: monitors.Rect | None = None
         self.monitor = ""
-        """Name of the monitor that it covers; empty while it is a window with a frame."""
+        """Name of the covered monitor; empty for a window with a frame."""
         self.cover(monitor)
         glfw.show_window(self.handle)
-        glfw.make_context_current(self.handle)
         try:
-            # The first window waits for the display; a second wait would halve the rate.
-            glfw.swap_interval(0)
-            self._painter = QuadPainter()
+            with self._current():
+                # The first window waits for the display; a second wait would halve the rate.
+                glfw.swap_interval(0)
+                self._painter = QuadPainter()
         except RuntimeError:
             glfw.destroy_window(self.handle)
             raise
-        finally:
-            glfw.make_context_current(parent.handle)
-        # Asked for in each frame, it would wait for the display server to show the last one.
+        # Querying it in each frame would wait until the display server has shown the last one.
         self._size = glfw.get_framebuffer_size(self.handle)
         actions = (
             self._on_key,
@@ -108,14 +105,13 @@ class PictureWindow:
         glfw.set_framebuffer_size_callback(self.handle, resized)
 
     def cover(self, monitor: str) -> None:
-        """Covers a monitor; without a monitor of that name it becomes a window with a frame."""
+        """Covers a monitor; if there is none of that name, becomes a window with a frame."""
         found: Any = monitors.by_name(monitor)
         mode = monitors.mode_of(found) if found else None
         if mode is None:
             if glfw.get_window_monitor(self.handle):
-                no_monitor: Any = None
                 place = (64, 64, *_WINDOWED)
-                glfw.set_window_monitor(self.handle, no_monitor, *place, glfw.DONT_CARE)
+                glfw.set_window_monitor(self.handle, monitors.NONE, *place, glfw.DONT_CARE)
             glfw.set_input_mode(self.handle, glfw.CURSOR, glfw.CURSOR_NORMAL)
             self.monitor = ""
         else:
@@ -128,7 +124,7 @@ class PictureWindow:
 
     @property
     def fits(self) -> bool:
-        """Whether its monitor still has the place and size that it covers."""
+        """Whether it still covers its monitor, which may have changed."""
         found: Any = monitors.by_name(self.monitor)
         return found is None or monitors.monitor_rect(found) == self._covered
 
@@ -142,44 +138,45 @@ class PictureWindow:
         """Draws the images if that changes what is seen.
 
         Args:
-            quads: The images, one over the other.
-            ground: Colour behind them, 0..1.
-            version: Changes whenever the content of an image does.
+            quads: the images, from back to front.
+            ground: colour behind them, 0..1.
+            version: a value that changes whenever the content of an image does.
 
         Returns:
-            Whether it was drawn.
+            whether anything was drawn.
         """
         size = self.size
         wanted = _Shown(tuple(quads), ground, version, size)
         if wanted == self._shown and not self._exposed:
             return False
         self._shown, self._exposed = wanted, False
-        glfw.make_context_current(self.handle)
-        try:
+        with self._current():
             self._draw(size)
             glfw.swap_buffers(self.handle)
-        finally:
-            glfw.make_context_current(self._parent.handle)
         return True
 
     def read_pixels(self) -> np.ndarray:
-        """What was shown last as uint8 [H, W, 3], top row first; it is drawn once more."""
-        width, height = self.size
-        glfw.make_context_current(self.handle)
-        try:
-            self._draw((width, height))
+        """What was shown last, drawn once more, uint8 [H, W, 3], top row first."""
+        with self._current():
+            self._draw(self.size)
             gl.glReadBuffer(gl.GL_BACK)
-            pixels = read_rgb(width, height)
-        finally:
-            glfw.make_context_current(self._parent.handle)
+            pixels = read_rgb(*self.size)
         return np.ascontiguousarray(pixels[::-1])
 
     def close(self) -> None:
         """Destroys the window."""
-        glfw.make_context_current(self.handle)
-        self._painter.delete()
-        glfw.make_context_current(self._parent.handle)
+        with self._current():
+            self._painter.delete()
         glfw.destroy_window(self.handle)
+
+    @contextmanager
+    def _current(self) -> Iterator[None]:
+        """Makes its OpenGL context current for a block, then the parent's again."""
+        glfw.make_context_current(self.handle)
+        try:
+            yield
+        finally:
+            glfw.make_context_current(self._parent.handle)
 
     def _draw(self, size: tuple[int, int]) -> None:
         if self._shown is None:
@@ -192,7 +189,7 @@ class PictureWindow:
         self._painter.draw(quads, size)
 
     def _on_key(self, _: object, key: int, code: int, action: int, held: int) -> None:
-        # A key that is held must not end a show, or run through it; Ctrl+B must not be B.
+        # A held key must not end a show or run through it, and Ctrl+B must not count as B.
         if action != glfw.PRESS or held & _NO_TEXT:
             return
         self._parent.wake()

@@ -1,4 +1,4 @@
-"""A GLFW window on the desktop: its size and place, full screen, title and clipboard."""
+"""A GLFW window on the desktop: its size and position, full screen, title and clipboard."""
 
 from __future__ import annotations
 
@@ -16,13 +16,8 @@ _LEAST = (200, 150)
 
 
 class PlacedWindow:
-    """A window with an OpenGL 3.3 context, and where it stands.
-
-    Args: as of `gui_utils.window.window.Window`.
-
-    Raises:
-        DisplayError: No display, or no OpenGL 3.3.
-    """
+    """A window with an OpenGL 3.3 context, and its placement. For arguments and errors see
+    `gui_utils.window.window.Window`."""
 
     def __init__(
         self,
@@ -47,7 +42,7 @@ class PlacedWindow:
 
     @property
     def fullscreen(self) -> bool:
-        """Whether the window covers its monitor; setting False restores the old placement."""
+        """Whether the window covers its monitor; False restores the previous placement."""
         return self._before_fullscreen is not None
 
     @fullscreen.setter
@@ -63,8 +58,7 @@ class PlacedWindow:
         elif self._before_fullscreen is not None:
             rect, maximized = self._before_fullscreen
             self._before_fullscreen = None
-            no_monitor: Any = None
-            glfw.set_window_monitor(self.handle, no_monitor, *rect, glfw.DONT_CARE)
+            glfw.set_window_monitor(self.handle, monitors.NONE, *rect, glfw.DONT_CARE)
             if maximized:
                 glfw.maximize_window(self.handle)
         # Some drivers forget the swap interval when the window changes monitor.
@@ -72,8 +66,8 @@ class PlacedWindow:
         self._on_event()
 
     def follow_monitor(self) -> None:
-        """Covers the monitor again where a fullscreen window no longer does: it has another
-        resolution or place, or was off for a while."""
+        """Covers the monitor again if a fullscreen window no longer does, as its resolution or
+        position has changed or it was off for a while."""
         if not self.fullscreen:
             return
         covered: Any = glfw.get_window_monitor(self.handle)
@@ -92,7 +86,7 @@ class PlacedWindow:
 
     @property
     def monitor(self) -> str:
-        """Name of the monitor that shows most of it, as `monitors.names` gives it."""
+        """Name of the monitor that shows most of the window, see `monitors.names`."""
         return monitors.name_at(self._rect())
 
     @property
@@ -102,7 +96,7 @@ class PlacedWindow:
 
     @property
     def clipboard(self) -> str:
-        """Text on the clipboard; empty where it holds something else."""
+        """Text on the clipboard; empty if it holds something else."""
         no_window: Any = None
         text: Any = glfw.get_clipboard_string(no_window)
         return (text or b"").decode(errors="replace")
@@ -120,9 +114,7 @@ class PlacedWindow:
     @property
     def geometry(self) -> dict[str, Any]:
         """Placement to pass to the constructor next time: size, position (tuples) and maximized.
-
-        While maximized or full screen, size and position are those to return to.
-        """
+        While the window is maximized or full screen, size and position are those to return to."""
         left, top, width, height = self._normal
         maximized = self._before_fullscreen[1] if self._before_fullscreen else self._is_maximized()
         return {"size": (width, height), "position": (left, top), "maximized": maximized}
@@ -132,7 +124,7 @@ class PlacedWindow:
         glfw.set_window_title(self.handle, controls.printable(title))
 
     def hide(self) -> None:
-        """Takes the window off the screen, for example while the program shuts down."""
+        """Hides the window, for example while the program shuts down."""
         glfw.hide_window(self.handle)
 
     def _place(self, position: tuple[int, int] | None, maximized: bool) -> None:
@@ -159,4 +151,4 @@ class PlacedWindow:
             self._normal = self._rect()
 
     def _on_event(self, *_: object) -> None:
-        """Called when something of the window has changed that the next frame depends on."""
+        """Called when something has changed that the next frame depends on."""

@@ -41,18 +41,18 @@ class Window(PlacedWindow):
     """A window that draws Dear ImGui frames; one may be open at a time, on the main thread.
 
     Args:
-        title: Caption.
-        size: Width and height in screen coordinates; None takes 80 % of the work area.
-        position: Left and top in screen coordinates; None, or a place on no monitor, centres.
-        maximized: Open maximized.
+        title: its caption.
+        size: width and height in screen coordinates; None takes 80 % of the work area.
+        position: left and top in screen coordinates; None, or a position on no monitor, centres.
+        maximized: whether it opens maximized.
         theme: "dark" or "light".
-        ui_scale: The user's factor on the monitor's scale, clamped to 0.5..3.
-        visible: False keeps the window hidden (drawing and `read_pixels` work all the same).
-        find_fonts: Gives paths of fonts that have some characters, which the interface's own fonts
-            lack; called on another thread.
+        ui_scale: the user's factor on the monitor's scale, clamped to 0.5..3.
+        visible: False keeps the window hidden; drawing and `read_pixels` still work.
+        find_fonts: returns paths of fonts that contain some characters that the interface's own
+            fonts lack; called on another thread.
 
     Raises:
-        DisplayError: No display, or no OpenGL 3.3.
+        DisplayError: when there is no display or no OpenGL 3.3.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class Window(PlacedWindow):
     ) -> None:
         self.max_fps = 60.0
         self.between: Callable[[], object] = lambda: None
-        """Called while the next frame is waited for, after each event; must not raise."""
+        """Called after each event while the window waits for the next frame; must not raise."""
         self.close_requested = False
         self.frame_times: deque[float] = deque(maxlen=600)
         self.callback_errors: deque[str] = deque(maxlen=100)
         self.poll: Callable[[], bool] | None = None
-        """Asked 60 times a second while a frame waits, for input that is no event of the window, as
-        of a gamepad; true begins the frame."""
+        """Called 60 times a second while the window waits, for input without window events such as
+        a gamepad's; True begins the frame."""
         self._theme: style.ThemeName = theme
         self._ui_scale = min(max(float(ui_scale), 0.5), 3.0)
         self._drops: list[str] = []
@@ -109,11 +109,11 @@ class Window(PlacedWindow):
             raise
 
     def begin_frame(self, timeout: float = 0.0) -> None:
-        """Begins a frame once something new may be seen, or `timeout` seconds have passed.
+        """Begins a frame as soon as there may be something new to draw, or after `timeout` seconds.
 
-        That is input, `wake` from another thread, and what controls asked for with
-        `controls.request_frame` while the last frame was drawn. Keeps to `max_fps`. A frame that
-        was begun but not ended, after an exception, is dropped first.
+        That is after input, `wake` from another thread, and when a control asked for it with
+        `controls.request_frame` during the last frame. Keeps to `max_fps`. A frame that an
+        exception cut short is dropped first.
         """
         self._drop_frame()
         self._wait(timeout)
@@ -136,10 +136,10 @@ class Window(PlacedWindow):
         controls.begin_frame()
 
     def wait(self, timeout: float) -> bool:
-        """Waits as `begin_frame` does, for work between two frames.
+        """Waits like `begin_frame`, for work between two frames.
 
         Returns:
-            Whether input or a control asks for a frame, which a mere `wake` does not.
+            whether input or a control asks for a frame; `wake` alone does not count.
         """
         self._wait(timeout)
         self._woken = False
@@ -158,17 +158,17 @@ class Window(PlacedWindow):
     def fill(self, rect: tuple[float, float, float, float], color: int) -> None:
         """Paints an opaque rectangle behind everything that this frame draws.
 
-        Where the processor draws, this costs next to nothing, while the background of a Dear
-        ImGui window blends a texture over each of its pixels. `rect` is left, top, right and
-        bottom in Dear ImGui units.
+        In software this takes almost no time, whereas the background of a Dear ImGui window blends
+        a texture over each of its pixels. `rect` is left, top, right and bottom in Dear ImGui
+        units.
         """
         self._fills.append((rect, color))
 
     def paint(self, image: Texture, rect: Box, part: Box = (0.0, 0.0, 1.0, 1.0)) -> None:
         """Paints a part of an opaque image behind what Dear ImGui draws in this frame.
 
-        Where the processor draws, this takes a third of the time of `draw_list.add_image`. The
-        image is made with `for_quads`; `rect` is in Dear ImGui units, `part` is 0..1.
+        In software this takes a third of the time of `draw_list.add_image`. The image must be made
+        with `for_quads`; `rect` is in Dear ImGui units, `part` in 0..1.
         """
         across, down = imgui.get_io().display_framebuffer_scale
         left, top, right, bottom = rect
@@ -177,32 +177,32 @@ class Window(PlacedWindow):
 
     @property
     def busy(self) -> bool:
-        """Whether the next frame is due at once, so that `begin_frame` would not wait."""
+        """Whether the next frame is due now, so that `begin_frame` would not wait."""
         return any(seconds <= 0 for seconds in self.frame_requests.values())
 
     @property
     def frame_requests(self) -> dict[str, float]:
-        """Seconds until the next frame is due, by what asks for it; empty while all is at rest."""
+        """Seconds until the next frame is due, by what requests it; empty if nothing does."""
         wanted = redraw.requests()
         if self._settle > 0:
             wanted["input"] = 0.0
         if self._woken:
             wanted["wake"] = 0.0
         if self._context.input_events_queue.size() > 0:  # pyright: ignore[reportAttributeAccessIssue]
-            # Dear ImGui takes the press and the release of a button in different frames.
+            # Dear ImGui handles the press and the release of a button in different frames.
             wanted["queued input"] = 0.0
         if imgui.get_io().want_text_input:
             wanted["caret"] = self._frame_start + _CARET_STEP - time.perf_counter()
         return wanted
 
     def wake(self) -> None:
-        """Asks for one frame, ending a wait in `begin_frame` at once; for any thread."""
+        """Requests one frame, which ends a wait in `begin_frame`; may be called from any thread."""
         self._woken = True
         if self._open:
             glfw.post_empty_event()
 
     def nudge(self) -> None:
-        """Has `between` called soon, without a frame; for any thread."""
+        """Calls `between` soon, without a frame; may be called from any thread."""
         if self._open:
             glfw.post_empty_event()
 
@@ -212,10 +212,11 @@ class Window(PlacedWindow):
         return drops
 
     def read_pixels(self) -> np.ndarray:
-        """The last finished frame as uint8 [H, W, 3] in framebuffer pixels, top row first.
+        """The last finished frame, drawn once more off screen: framebuffer pixels uint8 [H, W, 3],
+        top row first.
 
-        The frame is drawn once more, off screen. Raises `RuntimeError` between `begin_frame` and
-        `end_frame`, or before the first frame.
+        Raises:
+            RuntimeError: between `begin_frame` and `end_frame`, and before the first frame.
         """
         draw_data = imgui.get_draw_data()
         if self._in_frame or draw_data is None or not draw_data.valid:
@@ -250,7 +251,7 @@ class Window(PlacedWindow):
 
     @property
     def draws_in_software(self) -> bool:
-        """Whether OpenGL runs on the processor, so that each frame costs its time."""
+        """Whether OpenGL draws in software, so that each frame takes CPU time."""
         return is_software(self.gl_renderer)
 
     @property
@@ -281,10 +282,8 @@ class Window(PlacedWindow):
 
     @property
     def scale(self) -> float:
-        """Dear ImGui units per design pixel: the monitor's content scale times `ui_scale`.
-
-        Where the system itself scales windows (macOS), only the part it leaves to us counts.
-        """
+        """Dear ImGui units per design pixel: the monitor's content scale times `ui_scale`, without
+        the part by which the system itself scales windows (macOS)."""
         content = glfw.get_window_content_scale(self.handle)[0] or 1.0
         window_width = glfw.get_window_size(self.handle)[0]
         system = self.framebuffer_size[0] / window_width if window_width else 1.0
@@ -319,7 +318,7 @@ class Window(PlacedWindow):
         io = imgui.get_io()
         io.set_ini_filename(None)
         io.config_flags |= imgui.ConfigFlags_.nav_enable_keyboard
-        # Windows are fixed panels here, so Dear ImGui's Ctrl+Tab list of windows has no use.
+        # Windows are fixed panels here, so Dear ImGui's Ctrl+Tab list of windows is of no use.
         self._context.config_nav_windowing_key_next = 0
         self._context.config_nav_windowing_key_prev = 0
         io.config_windows_move_from_title_bar_only = True
@@ -331,7 +330,7 @@ class Window(PlacedWindow):
         self._apply_style()
 
     def _drop_frame(self) -> None:
-        """Ends a frame that an exception cut short, closing what it left open."""
+        """Ends a frame that an exception cut short, and closes what it left open."""
         if not self._in_frame:
             return
         self._in_frame = False
@@ -366,7 +365,7 @@ class Window(PlacedWindow):
 
     def _wait(self, timeout: float) -> None:
         now = time.perf_counter()
-        # The buffer swap sets the pace, and aiming a little early misses no refresh.
+        # The buffer swap sets the pace; aiming slightly early avoids missing a refresh.
         interval = 0.9 / max(self.max_fps, 1.0)
         due = self._frame_start + interval
         end = now + timeout
@@ -387,7 +386,7 @@ class Window(PlacedWindow):
         self._stale = True
 
     def drop(self, paths: Iterable[str | os.PathLike[str]]) -> None:
-        """Takes files as if they were dropped on the window."""
+        """Handles files as if they were dropped on the window."""
         self._drops.extend(os.fspath(path) for path in paths)
         self._on_event()
 
@@ -419,10 +418,8 @@ class Window(PlacedWindow):
             install(self.handle, callback)
 
     def as_callback(self, action: Callable[..., None]) -> Callable[..., None]:
-        """Wraps an action for GLFW, as no exception can pass through its C code.
-
-        An exception is logged, and kept for the application in `callback_errors`.
-        """
+        """Wraps a function for GLFW, through whose C code no exception can pass: exceptions are
+        logged, and kept in `callback_errors` for the application."""
 
         def callback(*arguments: object) -> None:
             try:
