@@ -1,4 +1,4 @@
-"""Controls that choose: switches, lists, buttons, text and colours."""
+"""Controls for choices: switches, lists, buttons, text and colours."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def combo(
     default: Value | None = None,
     tooltip: str = "",
 ) -> tuple[bool, Value]:
-    """One of several values from a list that drops down; a mapping gives their captions. A right
-    click resets it to the default, if that is one of them."""
+    """One of several values from a drop-down list; a mapping gives their captions. A right click
+    resets it to the default, if that is one of them."""
     captions = _captions(options)
     row = begin_row(label)
     imgui.push_id(row.name)
@@ -180,7 +180,7 @@ def button(
     width: float | None = None,
     primary: bool = False,
 ) -> bool:
-    """A push button. `width` in design pixels; None fits the text, -1 fills the line."""
+    """A push button. `width` is in design pixels; None fits the text, -1 fills the line."""
     visible, name = split_label(label)
     colors = style.palette()
     if primary:
@@ -191,14 +191,12 @@ def button(
             (imgui.Col_.text, colors.on_fill),
         ):
             imgui.push_style_color(slot, color)
-    if not enabled:
-        imgui.begin_disabled()
+    imgui.begin_disabled(not enabled)
     caption = f"{icon}  {visible}" if icon else visible
     size_x = 0.0 if width is None else -1.0 if width < 0 else style.px(width)
     pressed = imgui.button(f"{caption}###{name}", (size_x, 0.0))
     pressed |= record(name, presses=True)
-    if not enabled:
-        imgui.end_disabled()
+    imgui.end_disabled()
     if primary:
         imgui.pop_style_color(4)
     explain(None, tooltip)
@@ -208,15 +206,12 @@ def button(
 def icon_button(
     icon: str, *, tooltip: str, active: bool = False, enabled: bool = True, name: str = ""
 ) -> bool:
-    """A square button with an icon; `active` shows it as switched on.
-
-    Its rectangle is recorded as `name`, or as the tooltip where no name is given.
-    """
+    """A square button with an icon; `active` shows it as switched on. It is recorded as `name`, or
+    as the tooltip if no name is given."""
     colors = style.palette()
     name = printable(name or tooltip)
     side = imgui.get_frame_height()
-    if not enabled:
-        imgui.begin_disabled()
+    imgui.begin_disabled(not enabled)
     low = imgui.get_cursor_screen_pos()
     pressed = press_area(f"##{icon}{name}", (side, side))
     hovered = imgui.is_item_hovered()
@@ -228,8 +223,7 @@ def icon_button(
     tint = colors.accent if active else colors.text if hovered else colors.text_dim
     text_in((low.x, low.y, low.x + side, low.y + side), icon, tint)
     pressed |= record(name, presses=True)
-    if not enabled:
-        imgui.end_disabled()
+    imgui.end_disabled()
     explain(None, tooltip)
     return pressed
 
@@ -243,7 +237,7 @@ def text_input(
     default: str | None = None,
     on_enter: bool = False,
 ) -> tuple[bool, str]:
-    """A line of text. `on_enter` reports a change only when Enter is pressed."""
+    """A line of text. With `on_enter`, a change is reported only when Enter is pressed."""
     row = begin_row(label)
     imgui.push_id(row.name)
     imgui.set_next_item_width(row.width)
@@ -263,8 +257,8 @@ def text_input(
 def color(
     label: str, value: Color, *, default: Color | None = None, tooltip: str = ""
 ) -> tuple[bool, Color]:
-    """A colour as red, green and blue in 0..1: typed as "#rrggbb", or picked by a click on the
-    field that shows it. A right click resets it."""
+    """A colour as red, green and blue in 0..1, typed as "#rrggbb" or picked after a click on its
+    field. A right click resets it."""
     row = begin_row(label)
     imgui.set_next_item_width(row.width)
     changed, picked = imgui.color_edit3(f"##{row.name}", [*value], _COLOR_FLAGS)

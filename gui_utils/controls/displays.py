@@ -24,11 +24,9 @@ _copied: dict[str, float] = {}
 
 
 def hint(text: str) -> None:
-    """Dim small text, wrapped at the panel's width."""
+    """Small dim text, wrapped at the panel's width."""
     with style.font("body", style.SMALL_SIZE), style.text_color(style.palette().text_dim):
-        imgui.push_text_wrap_pos(0.0)
-        imgui.text_unformatted(printable(text))
-        imgui.pop_text_wrap_pos()
+        imgui.text_wrapped(printable(text))
 
 
 def key_value(rows: Iterable[tuple[str, object]]) -> None:
@@ -75,11 +73,9 @@ def plot(
     fmt: str = "%.1f",
     tooltip: str = "",
 ) -> None:
-    """A line of `values` (oldest first) with their last, mean and largest as numbers.
-
-    The vertical range begins at 0; `height` is in design pixels. Values that are not finite leave
-    the line flat.
-    """
+    """A line plot of `values` (oldest first), with the last, mean and largest as numbers. The
+    vertical range begins at 0; values that are not finite count as 0. `height` is in design
+    pixels."""
     visible, name = split_label(label)
     series = np.nan_to_num(np.fromiter(values, np.float64), posinf=0.0, neginf=0.0)
     colors = style.palette()
@@ -131,9 +127,9 @@ def colorbar(
     size: tuple[float, float] | None = None,
     fmt: str = "%.3g",
 ) -> None:
-    """A colour scale, uint8 [256, 3] from `lo` to `hi`, with its ends and middle as numbers.
+    """A colour scale, uint8 [256, 3] from `lo` to `hi`, with the numbers of its ends and middle.
 
-    `size` is width and height of the bar in design pixels; None takes the line's width.
+    `size` is the width and height of the bar in design pixels; None takes the line's width.
     """
     if lut.shape != (256, 3) or lut.dtype != np.uint8:
         raise ValueError(f"A colour scale is uint8 [256, 3], not {lut.dtype} {list(lut.shape)}.")
@@ -168,7 +164,7 @@ def draw_colors(lut: np.ndarray, rect: tuple[float, float, float, float]) -> Non
 
 
 def progress(label: str, fraction: float | None, *, detail: str = "", cancel: bool = True) -> bool:
-    """A progress bar, 0..1, or a moving one for None; returns whether cancel was pressed."""
+    """A progress bar, 0..1, or an animated one for None; returns whether Cancel was pressed."""
     visible, name = split_label(label)
     colors = style.palette()
     if fraction is not None and not math.isfinite(fraction):
@@ -204,7 +200,7 @@ def progress(label: str, fraction: float | None, *, detail: str = "", cancel: bo
             cancelled = icon_button(icons.ICON_FA_XMARK, tooltip="Cancel", name="Cancel")
         imgui.pop_id()
     if detail:
-        # The button makes the line taller than text and bar, so the detail is moved up to them.
+        # The button makes the line taller than the text and the bar, so the detail is moved up.
         imgui.set_cursor_screen_pos((low.x, bottom + style.px(4)))
         hint(detail)
     return cancelled

@@ -1,4 +1,4 @@
-"""Drawing a part of the interface so that its failure leaves all other parts as they were."""
+"""Draws a part of the interface so that its failure does not affect the other parts."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ _reported: dict[str, str] = {}
 
 
 def guarded(name: str, draw: Callable[[], object]) -> Exception | None:
-    """Calls `draw`; if it raises, restores Dear ImGui's state and returns the exception. `name` is
-    what is drawn, as a user would call it: "the panel Camera".
+    """Calls `draw`; if it raises an exception, restores Dear ImGui's state and returns it.
 
     Windows, popups, tables, groups, ids, styles, fonts, clip rectangles and indents that `draw`
-    left open are closed, and popups that it had opened are dismissed. The exception carries `name`
-    as a note and is logged with its traceback, once for as long as the same part fails in the same
-    way. The caller should then close, fold or disable the part: drawn again, it would fail again.
+    left open are closed, and popups that it opened are dismissed. The exception gets a note with
+    the name, and is logged with its traceback, but only once while the same part fails in the same
+    way. The caller should then close, fold or disable the part, as it would fail again.
+
+    Args:
+        name: what is drawn, as a user would call it: "the panel Camera".
+        draw: draws it.
 
     Raises:
-        RuntimeError: Called outside of a frame.
+        RuntimeError: when called outside of a frame.
     """
     if not imgui.get_current_context().within_frame_scope:
         raise RuntimeError(f"Drawing {name} belongs between begin_frame and end_frame.")
@@ -35,8 +38,8 @@ def guarded(name: str, draw: Callable[[], object]) -> Exception | None:
     try:
         draw()
     except Exception as raised:
-        # The traceback keeps what `draw` held. A list clipper has to end now, while its window is
-        # open: at a later time it would write to a window that is gone.
+        # The traceback keeps the locals of `draw` alive. A list clipper among them must end now, as
+        # later it would write to a window that no longer exists.
         traceback.clear_frames(raised.__traceback__)
         saved.restore()
         error = _first(raised)
@@ -48,7 +51,7 @@ def guarded(name: str, draw: Callable[[], object]) -> Exception | None:
 
 
 def _first(error: Exception) -> Exception:
-    """The failure itself where closing what it left open failed as well."""
+    """The original failure, if closing what it left open failed as well."""
     while "IM_ASSERT" in str(error) and isinstance(error.__context__, Exception):
         error = error.__context__
     return error
@@ -63,7 +66,7 @@ def _report(name: str, error: Exception) -> None:
 
 @contextmanager
 def quiet_recovery() -> Iterator[None]:
-    """Lets Dear ImGui close what was left open without raising or logging about each piece."""
+    """Lets Dear ImGui close what was left open without raising or logging an error for each."""
     io = imgui.get_io()
     io.config_error_recovery_enable_assert = False
     io.config_error_recovery_enable_debug_log = False
@@ -75,7 +78,7 @@ def quiet_recovery() -> Iterator[None]:
 
 
 class _Saved:
-    """What drawing may leave changed, as it was when this was made."""
+    """The state that drawing may leave changed, as it was before."""
 
     def __init__(self) -> None:
         self._stacks = imgui.internal.ErrorRecoveryState()
@@ -95,7 +98,7 @@ class _Saved:
         level = max(context.begin_popup_stack.size(), self._popups)
         if context.open_popup_stack.size() > level:
             imgui.internal.close_popup_to_level(level, True)
-        # What the error recovery leaves out: it looks after whole windows, not parts of one.
+        # The error recovery handles whole windows, not parts of one, so the rest follows here.
         window = imgui.internal.get_current_window_read()
         while window.draw_list._clip_rect_stack.size() > self._clips:
             imgui.pop_clip_rect()
@@ -111,7 +114,7 @@ class _Saved:
 
 
 def _drawn_popups() -> int:
-    """How many of the open popups, from the lowest on, have been drawn in this frame."""
+    """How many of the open popups, from the bottom up, have been drawn in this frame."""
     stack = imgui.get_current_context().open_popup_stack
     windows = (stack[k].window for k in range(stack.size()))
     return sum(1 for _ in itertools.takewhile(lambda w: w is not None and w.active, windows))

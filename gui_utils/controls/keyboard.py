@@ -24,7 +24,7 @@ _KEYPAD = (
     *(_K.keypad0, _K.keypad1, _K.keypad2, _K.keypad3, _K.keypad4, _K.keypad5),
     *(_K.keypad6, _K.keypad7, _K.keypad8, _K.keypad9),
 )
-# Dear ImGui names a key after the character on it where that is one of these.
+# Dear ImGui names keys after these characters.
 _NAMED = {
     "'": _K.apostrophe,
     ",": _K.comma,
@@ -42,7 +42,7 @@ _NAMED = {
 
 @dataclass
 class _State:
-    """What had the keyboard as this frame and the one before it began."""
+    """What had the keyboard at the start of this frame and of the previous one."""
 
     ring: tuple[bool, bool] = (False, False)
     popup: tuple[bool, bool] = (False, False)
@@ -64,7 +64,7 @@ def begin_frame() -> None:
     if popup and not _state.popup[0]:
         _state.ring_below = _state.ring[0]
     elif _state.popup[0] and not popup and not _state.ring_below:
-        # What is below would have the ring that the popup showed, and with it Space and the arrows.
+        # Otherwise the controls below would get the popup's ring, and with it Space and the arrows.
         imgui.set_nav_cursor_visible(False)
     ring = focus_ring()
     # A key that hid the ring or closed a popup just now still belongs to it.
@@ -72,7 +72,7 @@ def begin_frame() -> None:
     _state.popup = (popup, _state.popup[0])
     _state.typing = imgui.get_io().want_text_input
     if not ring and not popup and not imgui.is_any_item_active():
-        # Otherwise the first arrow key would show the ring instead of reaching the application.
+        # Otherwise the first arrow key would show the ring rather than reach the application.
         only_tab_moves()
 
 
@@ -84,12 +84,11 @@ def only_tab_moves() -> None:
 
 
 def wants_keyboard(key: imgui.Key | None = None, *, with_ctrl: bool = False) -> bool:
-    """Whether the controls use this key, or the keyboard as a whole for None, in this frame.
+    """Whether the controls use this key in this frame, or for None the keyboard as a whole.
 
     Shortcuts of the application should act only on keys for which this is False. It is True for
-    all keys while text is typed or a popup is open; while a control has the focus ring, for the
-    keys that move the ring or act on the control. Ctrl+Tab does neither: `with_ctrl` tells that
-    Ctrl goes with the key.
+    all keys while text is typed or a popup is open, and for the keys that move the focus ring or
+    act on its control while the ring is shown, except for Tab `with_ctrl`.
     """
     if _state.typing or any(_state.popup):
         return True
@@ -99,9 +98,8 @@ def wants_keyboard(key: imgui.Key | None = None, *, with_ctrl: bool = False) -> 
 
 
 def is_held(modifier: str) -> bool:
-    """Whether a modifier, one of "Ctrl", "Shift", "Alt" and "Super", belongs to the keys of this
-    frame: in a slow frame it may have been released right after the key, and Ctrl+S must not
-    become S."""
+    """Whether a modifier ("Ctrl", "Shift", "Alt" or "Super") applies to the keys of this frame: in
+    a slow frame it may have been released right after the key, and Ctrl+S must not become S."""
     name = modifier.lower()
     sides = (_K[f"left_{name}"], _K[f"right_{name}"])
     return getattr(imgui.get_io(), f"key_{name}") or any(map(imgui.is_key_released, sides))
@@ -118,17 +116,17 @@ def has_focus_ring() -> bool:
 
 
 def claim(*keys: imgui.Key) -> None:
-    """Keeps keys for the last item, which has the focus ring, so that they do not move it."""
+    """Reserves keys for the last item, which has the focus ring, so that they do not move it."""
     item = imgui.get_item_id()
     for key in keys:
         imgui.internal.set_key_owner(key, item)
 
 
 def arrow_steps(*, vertical: bool = False) -> tuple[int, int]:
-    """How often arrow keys were pressed for the last item, to the right and downwards.
+    """Presses of arrow keys for the last item, to the right and downwards.
 
-    Both are 0 unless the item has the focus ring. Left and right, with `vertical` also up and
-    down, then no longer move the ring away.
+    Both are 0 unless the item has the focus ring. Left and right, and with `vertical` also up and
+    down, then do not move the ring away.
     """
     if not has_focus_ring():
         return 0, 0
@@ -141,8 +139,8 @@ def arrow_steps(*, vertical: bool = False) -> tuple[int, int]:
 
 
 def row_steps() -> int:
-    """How often the last item, a row of a list, was moved down by Alt and an arrow key; below 0 for
-    upwards."""
+    """By how many rows Alt and an arrow key moved the last item, a row of a list, down; negative
+    for up."""
     if not (has_focus_ring() and imgui.get_io().key_alt):
         return 0
     claim(_K.up_arrow, _K.down_arrow)
@@ -156,11 +154,8 @@ def pressed_by_key() -> bool:
 
 
 def activate_next(label: str) -> None:
-    """Gives the text field `label`, which is drawn next, the keyboard within this frame.
-
-    `imgui.set_keyboard_focus_here` takes effect two frames later, and what is typed until then is
-    lost.
-    """
+    """Gives the keyboard to the text field `label`, which is drawn next, within this frame:
+    `imgui.set_keyboard_focus_here` takes two frames, in which typed text is lost."""
     imgui.get_current_context().nav_activate_id = imgui.get_id(label)
 
 
@@ -170,11 +165,11 @@ def enter_pressed() -> bool:
 
 
 def digit_pressed() -> int | None:
-    """The digit 0..9 whose key was pressed in this frame, whatever the modifiers; else None.
+    """The digit 0..9 whose key was pressed in this frame, with any modifiers; None without one.
 
-    Counts the keys of the digit row by where they lie as well as by what is on them: on a French
+    The keys of the digit row count by their position as well as by their character: on a French
     keyboard the row gives digits only with Shift, and Dear ImGui takes its keys 4 and 6 for an
-    apostrophe and a minus. The keypad counts too.
+    apostrophe and a minus. The keypad counts, too.
     """
     for digit, (key, keypad) in enumerate(zip(_DIGITS, _KEYPAD, strict=True)):
         named = glfw.get_key_name(glfw.KEY_0 + digit, 0) or ""

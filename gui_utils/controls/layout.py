@@ -36,10 +36,10 @@ def split_label(label: str) -> tuple[str, str]:
 
 
 def press_area(name: str, size: tuple[float, float], repeats: bool = False) -> bool:
-    """Puts a button that draws nothing at the cursor; whether it was pressed, by mouse or key.
+    """Places an invisible button at the cursor; returns whether it was pressed, by mouse or key.
 
-    The Tab key stops at it, unlike at `imgui.invisible_button`. `size` is in Dear ImGui units;
-    with `repeats`, holding it down presses it again and again.
+    Unlike `imgui.invisible_button`, it can be reached with Tab. `size` is in Dear ImGui units; with
+    `repeats`, holding it down presses it repeatedly.
     """
     imgui.push_item_flag(imgui.ItemFlags_.button_repeat, repeats)
     size = (max(size[0], 1.0), max(size[1], 1.0))
@@ -51,8 +51,8 @@ def press_area(name: str, size: tuple[float, float], repeats: bool = False) -> b
 
 
 def held_by_mouse() -> bool:
-    """Whether the mouse holds the last item, or has let it go in this very frame, which may bring
-    its last move."""
+    """Whether the mouse holds the last item, or has released it in this frame, which may contain
+    the last movement."""
     held = imgui.is_item_active() or imgui.is_item_deactivated()
     return held and (imgui.is_mouse_down(0) or imgui.is_mouse_released(0))
 
@@ -61,8 +61,8 @@ def held_by_mouse() -> bool:
 def reserved(shown: bool, rows: float = 1.0) -> Iterator[bool]:
     """Reserves space for rows that come and go, so that nothing below them jumps.
 
-    The block gets `shown` and draws its rows only then; it always takes the height of at least
-    `rows` controls.
+    The block gets `shown`, and draws its rows only if it is True; it takes the height of at least
+    `rows` controls either way.
     """
     spacing = imgui.get_style().item_spacing.y
     bottom = imgui.get_cursor_pos_y() + rows * imgui.get_frame_height_with_spacing()
@@ -87,7 +87,7 @@ def text_in(rect: tuple[float, float, float, float], text: str, color: int) -> N
 
 @dataclass
 class Row:
-    """The line of a control: where its widget goes, and what happened on its label."""
+    """The line of a control: the place of its widget, and what happened on its label."""
 
     name: str
     width: float
@@ -98,10 +98,8 @@ class Row:
 
 
 def begin_row(label: str, height: float | None = None) -> Row:
-    """Draws the label and puts the cursor where the widget starts.
-
-    `height` is the widget's, in Dear ImGui units; the label stays on the first line.
-    """
+    """Draws the label and moves the cursor to the widget's place. `height` is the widget's, in Dear
+    ImGui units; the label is on its first line."""
     visible, name = split_label(label)
     available = imgui.get_content_region_avail().x
     line = imgui.get_frame_height()
@@ -127,8 +125,8 @@ def begin_row(label: str, height: float | None = None) -> Row:
 def tooltip(row: Row | None, text: str, *facts: str) -> None:
     """Explains the last item, or the row it belongs to, once the pointer has rested on it.
 
-    `facts` follow the text as dim lines. The tooltip lies beside the panel where there is room,
-    so that it hides none of its controls, else below or above the item.
+    `facts` follow the text as dim lines. If there is room, the tooltip is beside the panel, so that
+    it hides none of its controls, otherwise below or above the item.
     """
     if is_indexing():
         note(about=printable(text))
@@ -160,8 +158,8 @@ def tooltip(row: Row | None, text: str, *facts: str) -> None:
 
 
 def tooltip_due() -> bool:
-    """Whether the pointer has rested on the last item; if not yet, request a frame for that
-    moment."""
+    """Whether the pointer has rested on the last item; if not yet, requests a frame for when it
+    will have."""
     if imgui.is_item_hovered(_TOOLTIP_FLAGS):
         return True
     if imgui.is_item_hovered(imgui.HoveredFlags_.allow_when_disabled):
@@ -190,7 +188,7 @@ def _place_tooltip() -> None:
 
 
 def _panel_edges() -> tuple[float, float]:
-    """Left and right edge of the panel: the outermost window of at most half the width."""
+    """Left and right edge of the panel: the outermost window of at most half the view's width."""
     limit = imgui.get_main_viewport().size.x / 2
     window = imgui.internal.get_current_window()
     while window.parent_window is not None and window.parent_window.size.x <= limit:
@@ -257,8 +255,8 @@ def section(title: str, *, icon: str = "", default_open: bool = True) -> Iterato
         if is_open:
             imgui.dummy((0.0, 0.0))
         yield is_open
-    # After an exception Dear ImGui's stacks are for `guarded` to restore: a window that the block
-    # left open may be the current one, and its ids are not ours.
+    # After an exception `guarded` restores Dear ImGui's stacks: the current window may be one that
+    # the block left open, with ids that are not ours.
     if is_open:
         imgui.dummy((0.0, style.px(6)))
     imgui.pop_id()

@@ -1,4 +1,4 @@
-"""Number controls: sliders, seeds and vectors that are dragged or typed."""
+"""Controls for numbers: sliders, seeds and vectors that are dragged or typed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ _DRAG_STEP = 5.0
 _SLIDER_STEPS = 100
 """Presses of an arrow key from one end of a slider to the other."""
 _TYPED = "##typed"
+_PART = "%.2f"
+"""Format of a vector's numbers."""
 
 
 @dataclass
 class _Edit:
-    """The one field that is being typed into."""
+    """The field that is being typed into."""
 
     item: int
     text: str
@@ -33,30 +35,30 @@ class _Edit:
 
 @dataclass
 class _InUse:
-    """The one field that is being dragged or typed into, or was the last to be."""
+    """The field that is, or was last, dragged or typed into."""
 
     edit: _Edit | None = None
     """None unless it is being typed into."""
     item: int = 0
     position: float = 0.0
     before: float = 0.0
-    """The value as the mouse button went down."""
+    """The value when the mouse button was pressed."""
     raw: str = ""
     """That value as text to edit."""
 
 
 @dataclass
 class _Field:
-    """What happened on a field in this frame."""
+    """What happened to a field in this frame."""
 
     grabbed: bool = False
     moved: float = 0.0
-    """Dear ImGui units that a drag went to the right."""
+    """Distance of a drag to the right, Dear ImGui units."""
     steps: int = 0
-    """Presses of the right arrow key less those of the left one."""
+    """Presses of the right arrow key minus those of the left one."""
     reset: bool = False
     restored: bool = False
-    """A double click opened it: its first click, which moved the value, is to be undone."""
+    """Whether a double click opened it; the first click's change of the value is to be undone."""
     typed: str | None = None
 
 
@@ -86,12 +88,12 @@ def parse_number(text: str) -> float | None:
 
 
 def _type(item: int, width: float) -> str | None:
-    """Draws the text field of the item that is being typed into; the text once it is committed."""
+    """Draws the text field of the item being typed into; returns the text once it is committed."""
     edit = _used.edit
     assert edit is not None
     frame = imgui.get_frame_count()
     if frame - edit.frame > 1:
-        # It was hidden meanwhile: what was typed no longer has a place.
+        # It was hidden meanwhile, so the text is dropped.
         _used.edit = None
         return None
     edit.frame = frame
@@ -102,35 +104,30 @@ def _type(item: int, width: float) -> str | None:
         return None
     _used.edit = None
     if entered or imgui.is_key_pressed(imgui.Key.escape):
-        # The focus returns to the number, as its text field is gone with the next frame.
+        # The focus returns to the number, as the text field disappears with the next frame.
         imgui.internal.set_focus_id(item, imgui.internal.get_current_window())
     cancelled = not entered and imgui.is_key_pressed(imgui.Key.escape)
     return None if cancelled else edit.text
 
 
 def _open(item: int, width: float, raw: str) -> None:
-    """Puts the text field in the place of the item just drawn.
-
-    It has the keyboard within this frame, so that no digit typed after a double click is lost or
-    taken for a shortcut.
-    """
+    """Replaces the item just drawn by a text field. It gets the keyboard within this frame, so that
+    no digit typed after a double click is lost or taken for a shortcut."""
     imgui.set_cursor_screen_pos(imgui.get_item_rect_min())
     keyboard.activate_next(_TYPED)
     _used.edit = _Edit(item, raw, imgui.get_frame_count())
     _type(item, width)
     text = imgui.internal.get_input_text_state(imgui.get_item_id())
     if text is not None:
-        # The button of the mouse is still down, and its tremor must not undo the selection.
+        # The mouse button is still down, and a tremor must not undo the selection.
         text.selected_all_mouse_lock = True
 
 
 def _field(
     name: str, width: float, text: str, value: float, raw: str, fill: float | None = None
 ) -> _Field:
-    """Draws a framed value; returns how the mouse and the keyboard changed it.
-
-    `raw` is the value as text to edit. `fill` 0..1 draws a slider's bar.
-    """
+    """Draws a framed value; returns what the mouse and the keyboard did to it. `raw` is the value
+    as text to edit; `fill` in 0..1 draws a slider's bar."""
     item = imgui.get_id(name)
     if _used.edit is not None and _used.edit.item == item:
         return _Field(typed=_type(item, width))
@@ -208,11 +205,10 @@ def slider(
     typed: tuple[float, float] | None = None,
 ) -> tuple[bool, float]:
     """A number that is dragged between `lo` and `hi`; typed numbers are clamped to `typed`, or to
-    these ends.
+    the same range.
 
-    A dragged value is rounded to what `fmt` shows; `unit` follows the number. `log` spaces the
-    range logarithmically (`lo` above 0). A value that is not finite turns into the default, or
-    into `lo`.
+    A dragged value is rounded to what `fmt` shows; `unit` follows the number. With `log`, the scale
+    is logarithmic (`lo` above 0). A value that is not finite becomes the default, or `lo`.
     """
     return _slide(label, value, (lo, hi), default, tooltip, _Scale(fmt, unit, log), typed)
 
@@ -254,7 +250,7 @@ class _Scale:
         return f"{round(value):d}" if self.whole else f"{value:.6g}"
 
     def fraction(self, value: float, lo: float, hi: float) -> float:
-        """Where a value lies between the ends, 0..1 within them."""
+        """Position of a value between the ends, 0..1 within them."""
         if hi <= lo:
             return 0.0
         if self.log:
@@ -262,7 +258,7 @@ class _Scale:
         return (value - lo) / (hi - lo)
 
     def value(self, fraction: float, lo: float, hi: float) -> float:
-        """The rounded value at a place between the ends."""
+        """The rounded value at a position between the ends."""
         fraction = min(max(fraction, 0.0), 1.0)
         return self.rounded(lo * (hi / lo) ** fraction if self.log else lo + (hi - lo) * fraction)
 
@@ -272,17 +268,17 @@ class _Scale:
         return float(f"{value:.3g}") if self.log else float(self.fmt % value)
 
     def stepped(self, value: float, steps: float, lo: float, hi: float) -> float:
-        """The value that many presses of an arrow key away."""
+        """The value after a number of presses of an arrow key."""
         if self.log:
             return self.value(self.fraction(value, lo, hi) + steps / _SLIDER_STEPS, lo, hi)
-        # One that shows: no smaller than the last digit of what is shown.
+        # A visible step, no smaller than the last digit shown.
         smallest = 1.0 if self.whole else 10.0 ** -len((self.fmt % 0.0).partition(".")[2])
         step = steps * (1.0 if self.whole else (hi - lo) / _SLIDER_STEPS)
         return self.rounded(value + math.copysign(max(abs(step), smallest), steps))
 
 
 def _rate() -> float:
-    """How much faster the modifier keys that are down make a drag or a step."""
+    """Factor of the modifier keys that are down on the speed of a drag or the size of a step."""
     io = imgui.get_io()
     return 0.1 if io.key_shift else 10.0 if io.key_alt else 1.0
 
@@ -295,7 +291,8 @@ def _finite(value: float, default: float | None, lo: float | None) -> float:
 
 
 def _tip(row: Row | None, text: str, *facts: str) -> None:
-    """Explains the last item unless it is in use: the value being changed must not be hidden."""
+    """Explains the last item unless it is in use, as the value must stay visible while it
+    changes."""
     if not imgui.is_item_active():
         tooltip(row, text, *facts)
 
@@ -349,10 +346,10 @@ def drag_int(
     default: int | None = None,
     tooltip: str = "",
 ) -> tuple[bool, int]:
-    """A whole number of a wide range, such as a seed: drag, type, or step by one.
+    """A whole number from a wide range, such as a seed, to be dragged, typed, or stepped by one.
 
-    A number that was typed or reset counts as changed even if it is the same, as what is shown
-    may be a rounded one.
+    A number that is typed or reset counts as changed even if it is the same, as the number shown
+    may be rounded.
     """
     shown = round(_finite(min(max(value, lo), hi), default, lo))
     row = begin_row(label)
@@ -388,7 +385,7 @@ def drag_int(
 
 
 def _dragged(field: _Field, value: float, speed: float) -> float:
-    """The value a relative drag leads to: `speed` for each few pixels."""
+    """The value after a relative drag, which changes it by `speed` every few pixels."""
     if field.grabbed:
         _used.position = float(value)
     if not field.moved:
@@ -422,12 +419,11 @@ def vector(
     hi: float | None = None,
     default: tuple[float, float, float] | None = None,
     tooltip: str = "",
-    fmt: str = "%.2f",
 ) -> tuple[bool, tuple[float, float, float]]:
     """Three numbers x, y, z; a drag of 5 design pixels changes one by `speed`.
 
-    A right click on a number resets that one, a right click on the label all three. A number
-    that is not finite turns into the default, or into 0.
+    A right click on a number resets it, on the label all three. A number that is not finite becomes
+    the default, or 0.
     """
     row = begin_row(label)
     imgui.push_id(row.name)
@@ -440,7 +436,7 @@ def vector(
             imgui.same_line(0.0, gap)
         low = imgui.get_cursor_screen_pos()
         shown = _finite(value[axis], default and default[axis], lo)
-        field = _field(f"##{axis}", width, fmt % shown, shown, f"{shown:.6g}")
+        field = _field(f"##{axis}", width, _PART % shown, shown, f"{shown:.6g}")
         record(f"{row.name}/{'xyz'[axis]}")
         imgui.get_window_draw_list().add_rect_filled(
             (low.x, low.y + style.px(5)),
@@ -448,11 +444,11 @@ def vector(
             ink(tint),
             style.px(1),
         )
-        origin = "" if default is None else ", ".join(fmt % part for part in default)
-        facts = _facts(lo, hi, None, lambda number: fmt % number)
+        origin = "" if default is None else ", ".join(_PART % part for part in default)
+        facts = _facts(lo, hi, None, lambda number: _PART % number)
         about = " · ".join(part for part in (facts, origin and f"default {origin}") if part)
         _tip(row if axis == 0 else None, tooltip, about, _DRAG_HINT)
-        new[axis] = _component(field, row, shown, default and default[axis], speed, fmt)
+        new[axis] = _component(field, row, shown, default and default[axis], speed)
         low_limit = -math.inf if lo is None else lo
         new[axis] = min(max(new[axis], low_limit), math.inf if hi is None else hi)
     imgui.pop_id()
@@ -460,15 +456,13 @@ def vector(
     return result != tuple(value), result
 
 
-def _component(
-    field: _Field, row: Row, value: float, default: float | None, speed: float, fmt: str
-) -> float:
+def _component(field: _Field, row: Row, value: float, default: float | None, speed: float) -> float:
     if (field.reset or row.reset) and default is not None:
         return default
     if field.typed is not None:
         number = parse_number(field.typed)
         return value if number is None else number
     if field.steps:
-        return float(fmt % (value + field.steps * speed * _rate()))
+        return float(_PART % (value + field.steps * speed * _rate()))
     moved = _dragged(field, value, speed)
-    return float(fmt % moved) if field.moved else value
+    return float(_PART % moved) if field.moved else value

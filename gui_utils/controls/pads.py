@@ -1,4 +1,4 @@
-"""Surfaces to drag on: an endless lattice of whole numbers, and a curve through numbers."""
+"""Surfaces to drag on: an infinite lattice of whole numbers, and a curve through numbers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from gui_utils.controls.style import printable
 CELL = 60.0
 _HEIGHT = 156.0
 _STEP = 0.1
-"""Cells that one press of an arrow key moves."""
+"""Distance in cells for one press of an arrow key."""
 _HINT = "Drag to move, double click to snap to the nearest point, right click to reset."
 _CURVE_HINT = "Pull a point up or down, or draw across several. Right click resets the point."
 _CURVE_STEP = 0.05
-"""Share of the height that one press of an arrow key moves."""
+"""Fraction of the height for one press of an arrow key."""
+_CURVE_HEIGHT = 90.0
 
 
 def pad(
@@ -35,8 +36,8 @@ def pad(
     """A window on the lattice, centred on `xy`; x grows to the right, y downwards.
 
     Dragging moves the lattice: one cell (60 design pixels) to the left adds 1 to x, one cell up
-    adds 1 to y. `height` is in design pixels. `caption` names a lattice point; without it points
-    show as "x, y". A coordinate that is not finite turns into 0.
+    adds 1 to y. `height` is in design pixels. `caption` names a lattice point, by default "x, y". A
+    coordinate that is not finite becomes 0.
     """
     row = begin_row(label, style.px(_HEIGHT if height is None else height))
     imgui.push_id(row.name)
@@ -93,7 +94,7 @@ def _draw(
                 point = (center_x + (column - xy[0]) * cell, center_y + (line - xy[1]) * cell)
                 weight = max(0.0, 1 - abs(column - xy[0])) * max(0.0, 1 - abs(line - xy[1]))
                 text = printable(caption(column, line)) if caption else f"{column}, {line}"
-                # A number whose start is cut off at the edge would be misread.
+                # A number whose first digits are cut off at the edge would be misread.
                 _draw_point(draw, point, weight, text if point[0] > left else "")
     _draw_cross(draw, (center_x, center_y))
     draw.pop_clip_rect()
@@ -102,14 +103,14 @@ def _draw(
 
 
 def _visible(value: float, span: float) -> range:
-    # One more on each side: the dot of a point is visible before its centre is.
+    # One more on each side, as a point's dot is visible before its centre is.
     return range(math.floor(value - span / 2) - 1, math.ceil(value + span / 2) + 2)
 
 
 def _draw_point(
     draw: imgui.ImDrawList, point: tuple[float, float], weight: float, text: str
 ) -> None:
-    """Draws a lattice point, larger the more it weighs in the blend at the cross hair."""
+    """Draws a lattice point, larger with its weight in the blend at the cross hair."""
     colors = style.palette()
     color = colors.accent if weight > 0.001 else colors.text_dim
     draw.add_circle_filled(point, style.px(2.0 + 4.0 * math.sqrt(weight)), ink(color), 16)
@@ -137,16 +138,14 @@ def curve(
     *,
     default: float,
     tooltip: str = "",
-    height: float = 90.0,
     caption: Callable[[int], str] = str,
 ) -> tuple[bool, tuple[float, ...]]:
-    """A curve through numbers between `lo` and `hi`; larger and smaller ones lie at its edges.
+    """A curve through numbers between `lo` and `hi`; others are shown at its edges.
 
-    The point below the mouse follows it while it is dragged. With the keyboard's focus, the left
-    and right arrow choose a point, up and down move it. `height` is in design pixels; `caption`
-    names a point, for the tooltip.
+    While the mouse is dragged, the point below it follows. With the keyboard's focus, the left and
+    right arrow keys choose a point, up and down move it. `caption` names a point in the tooltip.
     """
-    row = begin_row(label, style.px(height))
+    row = begin_row(label, style.px(_CURVE_HEIGHT))
     imgui.push_id(row.name)
     low = imgui.get_cursor_screen_pos()
     press_area("##curve", (row.width, row.height))

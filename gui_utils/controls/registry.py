@@ -1,5 +1,5 @@
-"""Where controls were drawn, by name, and how they are found: for tests, for the command palette,
-and for inputs that press them."""
+"""Where controls were drawn, by name: for tests, for the command palette, and for inputs that press
+them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from gui_utils.controls import keyboard, redraw, style
 from gui_utils.controls.style import printable
 
 rects: dict[str, tuple[float, float, float, float]] = {}
-"""Left, top, right, bottom in window coordinates of what this frame drew, by "Section/Label"."""
+"""Left, top, right and bottom, in window coordinates, of the controls drawn in this frame, by
+"Section/Label"."""
 
 open_sections: dict[str, bool] = {}
-"""Which sections are open, by title; an app may store and restore it."""
+"""Whether each section is open, by title; the application may store and restore it."""
 
 Mark = Callable[[object, tuple[float, float, float, float]], None]
-"""Takes what a control sets, as `tag` is given it, and the control's rectangle."""
+"""Called with what a control sets, as passed to `tag`, and with the control's rectangle."""
 
 _prefix: list[str] = []
 _marks: list[Mark] = []
@@ -31,33 +32,33 @@ class Control:
     """A control that `indexing` has found."""
 
     presses: bool
-    """Whether it is pressed, not set to a value: a button, a switch."""
+    """Whether it is pressed rather than set to a value: a button or a switch."""
     about: str = ""
     """Its tooltip."""
     also: str = ""
-    """Other words that find it: the values that it can take."""
+    """Further words by which it is found: the values that it can take."""
     subject: object = None
     """What it sets, see `tag`."""
 
 
 @dataclass
 class _Search:
-    """A control that is being looked for."""
+    """The search for a control."""
 
     sought: str = ""
-    """The control that gets the keyboard once it is drawn; empty for none."""
+    """The control that is to get the keyboard when it is drawn; empty for none."""
     section: str = ""
-    """The section that is scrolled to once it is drawn; empty for none."""
+    """The section to scroll to when it is drawn; empty for none."""
     frames: int = 0
-    """How many more frames they are looked for."""
+    """Remaining frames of the search for these two."""
     index: dict[str, Control] | None = None
-    """What `indexing` has found; None outside of it."""
+    """Controls found by `indexing`; None outside of it."""
     last: str = ""
-    """The control found last, which a tooltip belongs to."""
+    """The control found last, to which the next tooltip belongs."""
     pressed: str = ""
     """The button that `pressing` presses."""
     menu: str = ""
-    """The control that a menu was asked for; empty for none."""
+    """The control for which a menu was requested; empty for none."""
 
 
 _SEARCH_FRAMES = 10
@@ -65,7 +66,7 @@ _search = _Search()
 
 
 def begin_frame() -> None:
-    """Forgets the records of the last frame; the window calls it as a frame begins."""
+    """Forgets the records of the last frame; the window calls it when a frame begins."""
     rects.clear()
     _prefix.clear()
     _marks.clear()
@@ -77,12 +78,14 @@ def begin_frame() -> None:
 
 
 def record(name: str, *, presses: bool = False) -> bool:
-    """Remembers the rectangle of the last item under the current section.
+    """Records the rectangle of the last item under the current section.
 
-    `presses` tells that the item is pressed, not set to a value.
+    Args:
+        name: of the item.
+        presses: whether the item is pressed rather than set to a value.
 
     Returns:
-        Whether `pressing` presses it now.
+        whether `pressing` presses it now.
     """
     full = "/".join((*_prefix, name))
     if _search.index is not None:
@@ -101,29 +104,34 @@ def record(name: str, *, presses: bool = False) -> bool:
 
 
 def _is_disabled() -> bool:
-    """Whether the last item is drawn faded and takes no input."""
+    """Whether the last item is disabled."""
     flags = imgui.get_current_context().last_item_data.item_flags
     return bool(flags & imgui.ItemFlags_.disabled)
 
 
 def mark_controls(mark: Mark) -> None:
-    """Has `mark` called, within this frame, for each control that tells what it sets."""
+    """Calls `mark` for each control that tells what it sets, in the rest of this frame."""
     _marks.append(mark)
 
 
 def tag(subject: object) -> None:
-    """Notes what the control just drawn sets, for `indexing` and `mark_controls`."""
+    """Tells what the control just drawn sets, for `indexing` and `mark_controls`."""
     for mark in _marks if _search.index is None and rects else ():
         mark(subject, next(reversed(rects.values())))
     note(subject=subject)
 
 
 def offer(name: str, about: str, *words: object) -> bool:
-    """Offers to set the last item to one of its values, under a name of its own, where controls are
-    indexed or one is looked for: a list that drops down shows its values only while it is open.
+    """Makes one value of the last item findable under a name of its own, as a drop-down list shows
+    its values only while it is open.
+
+    Args:
+        name: of the value.
+        about: its tooltip.
+        words: further words by which it is found.
 
     Returns:
-        Whether the value is to be set now.
+        whether the item is to be set to the value now.
     """
     if _search.index is None and not _search.sought:
         return False
@@ -141,7 +149,7 @@ def offer(name: str, about: str, *words: object) -> bool:
 
 
 def arrived(title: str) -> bool:
-    """Whether `show_section` waits for this section, which is then no longer looked for."""
+    """Whether `show_section` is searching for this section; ends the search."""
     found = title == _search.section
     if found:
         _search.section = ""
@@ -149,25 +157,25 @@ def arrived(title: str) -> bool:
 
 
 def note(**changes: Any) -> None:
-    """Notes fields of the `Control` just drawn, for `indexing`."""
+    """Sets fields of the `Control` just drawn, for `indexing`."""
     if _search.index is not None and _search.last:
         _search.index[_search.last] = replace(_search.index[_search.last], **changes)
 
 
 def reset_clicked() -> bool:
-    """Whether the last item was clicked to reset it: with the right button, without Ctrl."""
+    """Whether the last item was clicked with the right button, without Ctrl, to reset it."""
     return imgui.is_item_clicked(1) and not imgui.get_io().key_ctrl
 
 
 def take_menu() -> str:
-    """The control "Section/Label" that was clicked with Ctrl and the right button since the last
-    call, empty for none."""
+    """The control "Section/Label" clicked with Ctrl and the right button since the last call; empty
+    for none."""
     asked, _search.menu = _search.menu, ""
     return asked
 
 
 def record_rect(name: str, rect: tuple[float, float, float, float]) -> None:
-    """Remembers a rectangle under the current section."""
+    """Records a rectangle under the current section."""
     rects["/".join((*_prefix, name))] = rect
 
 
@@ -187,8 +195,8 @@ def focus_item() -> None:
 
 
 def reach(name: str) -> None:
-    """Gives the control "Section/Label" the keyboard once it is drawn in one of the next frames,
-    and presses it if it is a button or a switch. Its section is opened."""
+    """Opens the section of the control "Section/Label", and when it is drawn in one of the next
+    frames, gives it the keyboard, and presses it if it is a button or a switch."""
     _search.sought, _search.frames = name, _SEARCH_FRAMES
     title = name.partition("/")[0]
     if title in open_sections:
@@ -197,20 +205,20 @@ def reach(name: str) -> None:
 
 
 def show_section(title: str) -> None:
-    """Opens a section, and scrolls to it once it is drawn in one of the next frames."""
+    """Opens a section, and scrolls to it when it is drawn in one of the next frames."""
     _search.section, _search.frames = title, _SEARCH_FRAMES
     open_sections[title] = True
     redraw.request_frame("reached section")
 
 
 def sought_section() -> str:
-    """Title of the section that `show_section` or `reach` waits for; empty for none."""
+    """Title of the section that `show_section` or `reach` is searching for; empty for none."""
     return _search.section or _search.sought.partition("/")[0]
 
 
 def opens_folds() -> bool:
-    """Whether folded parts of the current section must be drawn, as they may hold a wanted control.
-    They stay open after a search for one control, but not after indexing all."""
+    """Whether folded parts of the current section must be drawn, as they may contain the control
+    searched for. They stay open after a search for one control, but not after indexing all."""
     return is_indexing() or (_prefix[:1] == [_search.sought.partition("/")[0]])
 
 
@@ -221,10 +229,8 @@ def is_indexing() -> bool:
 
 @contextmanager
 def indexing(width: float) -> Iterator[dict[str, Control]]:
-    """Finds by name the controls that the block draws, without showing or operating them.
-
-    `width` is that of the area where they are drawn, in design pixels.
-    """
+    """Collects by name the controls that the block draws, without showing or operating them, in an
+    area of `width` design pixels."""
     found: dict[str, Control] = {}
     imgui.set_next_window_pos((-30000.0, -30000.0))
     imgui.set_next_window_size((style.px(width), style.px(20000)))
@@ -240,8 +246,8 @@ def indexing(width: float) -> Iterator[dict[str, Control]]:
 
 @contextmanager
 def pressing(name: str, width: float) -> Iterator[None]:
-    """Presses the button or switch "Section/Label" when the block draws it, out of sight; one that
-    is disabled is left alone."""
+    """Presses the button or switch "Section/Label" when the block draws it, out of sight, unless it
+    is disabled."""
     _search.pressed = name
     try:
         with indexing(width):

@@ -1,7 +1,7 @@
-"""Fonts, themes and sizes: the look of every control; and text as Dear ImGui can take it.
+"""The look of all controls (fonts, themes and sizes), and text as Dear ImGui can take it.
 
-Sizes in this package are *design pixels*: pixels of a display at scale 1. `px` turns them
-into the units Dear ImGui draws in, at the scale the window applied last.
+Sizes in this package are *design pixels*: pixels of a display at scale 1. `px` converts them into
+Dear ImGui units, at the scale applied last.
 """
 
 from __future__ import annotations
@@ -126,8 +126,7 @@ _COLORS: dict[str, tuple[str, str]] = {
     "axis_y": ("#7cc95c", "#3f8f2b"),
     "axis_z": ("#5b98ff", "#2a63d6"),
 }
-"""Of the dark and of the light theme."""
-
+"""Colours of the dark and the light theme."""
 
 _PALETTES = {
     theme: Palette(**{name: hex_color(codes[k]) for name, codes in _COLORS.items()})
@@ -158,8 +157,7 @@ _IMGUI_COLORS = {
     "accent_soft": "header text_selected_bg",
     "shade": "modal_window_dim_bg",
 }
-"""The colours of Dear ImGui's own widgets (menus, text fields, tables) that take an entry of the
-palette."""
+"""Colours of Dear ImGui's own widgets (menus, text fields, tables), by entries of the palette."""
 _CLEAR_COLORS = ("child_bg", "scrollbar_bg", "table_row_bg", "border_shadow")
 
 _SIZES: dict[str, float | tuple[float, float]] = {
@@ -204,7 +202,8 @@ _current = _Current()
 def palette(theme: str | None = None) -> Palette:
     """Colours of a theme ("dark" or "light"), or of the theme applied last.
 
-    Raises `ValueError` for another name.
+    Raises:
+        ValueError: for another name.
     """
     name = _current.theme if theme is None else theme
     if name not in _PALETTES:
@@ -223,10 +222,8 @@ def px(design_pixels: float) -> float:
 
 
 def apply(theme: ThemeName, scale: float) -> None:
-    """Sets colours and sizes of the current Dear ImGui context; safe to repeat between frames.
-
-    `scale` is in Dear ImGui units per design pixel, above 0.
-    """
+    """Sets colours and sizes of the current Dear ImGui context; may be repeated between frames.
+    `scale` is in Dear ImGui units per design pixel, above 0."""
     colors = palette(theme)
     style = imgui.get_style()
     for entry, names in _IMGUI_COLORS.items():
@@ -254,9 +251,10 @@ def apply(theme: ThemeName, scale: float) -> None:
 
 
 def load_fonts() -> None:
-    """Loads the package's fonts, icons merged into each, into the current Dear ImGui context.
+    """Loads the package's fonts, with icons merged into each, into the current Dear ImGui context.
 
-    Raises `FileNotFoundError` when imgui-bundle was installed without its assets.
+    Raises:
+        FileNotFoundError: when imgui-bundle was installed without its assets.
     """
     atlas = imgui.get_io().fonts
     loaded: dict[FontName, imgui.ImFont] = {}
@@ -265,7 +263,7 @@ def load_fonts() -> None:
         icons = imgui.ImFontConfig()
         icons.merge_mode = True
         icons.pixel_snap_h = True
-        # Icons are drawn as wide as tall; a little smaller than the text they sit beside.
+        # Icons are as wide as tall, and slightly smaller than the text beside them.
         icons.glyph_min_advance_x = BODY_SIZE
         icons.glyph_offset = imgui.ImVec2(0.0, 1.5)
         atlas.add_font_from_file_ttf(_font_path(_ICON_FONT), BODY_SIZE - 2, icons)
@@ -274,12 +272,13 @@ def load_fonts() -> None:
 
 
 def merge_font(path: str) -> None:
-    """Takes the characters that the loaded fonts lack from a file of the system.
+    """Adds the characters that the loaded fonts lack from a font file of the system.
 
-    Raises `RuntimeError` where it is no font that can be drawn at any size.
+    Raises:
+        RuntimeError: when it is not a scalable font.
     """
     try:
-        # Dear ImGui makes lines of equal height, in which letters are to be of equal size as well.
+        # Dear ImGui equalises the heights of lines, but letters should be equally large.
         scale = _line_height(path) / _line_height(_font_path(_FONT_FILES["body"]))
     except OSError as error:
         raise RuntimeError(str(error)) from error
@@ -309,7 +308,11 @@ def _font_path(file: str) -> str:
 
 
 def font_of(name: FontName) -> imgui.ImFont:
-    """The loaded font, for draw lists. Raises `RuntimeError` before a window is open."""
+    """The loaded font, for draw lists.
+
+    Raises:
+        RuntimeError: before a window is open.
+    """
     if _current.fonts is None:
         raise RuntimeError("Fonts are loaded with the window: open a Window first.")
     return _current.fonts[name]
@@ -317,7 +320,7 @@ def font_of(name: FontName) -> imgui.ImFont:
 
 @contextmanager
 def text_color(color: int) -> Iterator[None]:
-    """Draws Dear ImGui's own text within the block in this colour."""
+    """Draws Dear ImGui's own text in the block in this colour."""
     imgui.push_style_color(imgui.Col_.text, color)
     try:
         yield
@@ -327,7 +330,7 @@ def text_color(color: int) -> Iterator[None]:
 
 @contextmanager
 def font(name: FontName = "body", size: float = BODY_SIZE) -> Iterator[None]:
-    """Draws text within the block in this font, `size` in design pixels."""
+    """Draws text in the block in this font; `size` is in design pixels."""
     imgui.push_font(font_of(name), size)
     try:
         yield
@@ -350,9 +353,7 @@ def printable(text: str) -> str:
 
 
 def merge_edit(original: str, shown: str) -> str:
-    """What the user made of `original` in a field that was given `printable(original)`.
-
-    What was left as it was keeps the characters that could not be shown.
-    """
+    """The edited `original`, from a field that was given `printable(original)` and now shows
+    `shown`. An unchanged start keeps the characters that could not be shown."""
     start = printable(original)
     return original + shown[len(start) :] if shown.startswith(start) else shown

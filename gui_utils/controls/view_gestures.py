@@ -39,10 +39,8 @@ class Gesture:
 
 
 def viewport_input(rect_id: str, size: tuple[float, float]) -> Gesture:
-    """Reads the mouse over an area of `size` Dear ImGui units at the cursor.
-
-    The area is recorded as `rect_id`; draw content over or under it with the draw list.
-    """
+    """Reads the mouse over an area of `size` Dear ImGui units at the cursor, which is recorded as
+    `rect_id`; draw content over or under it with the draw list."""
     width, height = max(size[0], 1.0), max(size[1], 1.0)
     imgui.set_next_item_allow_overlap()
     imgui.invisible_button(f"##{rect_id}", (width, height), _BUTTONS)
@@ -72,10 +70,10 @@ def viewport_input(rect_id: str, size: tuple[float, float]) -> Gesture:
 def axis_gizmo(
     center: tuple[float, float], radius: float, rotation_world_to_camera: np.ndarray
 ) -> None:
-    """Draws the world's axes as the camera sees them, into the current window's draw list.
+    """Draws the world's axes as seen by the camera, with those that point away dimmed.
 
-    `center` and `radius` are in Dear ImGui units. The rotation is [3, 3]; the camera looks
-    along its z, with x to the right and y down. Axes that point away are dimmed.
+    `center` and `radius` are in Dear ImGui units. The rotation is [3, 3]; the camera looks along
+    its z axis, with x to the right and y down.
     """
     colors = style.palette()
     rotation = np.asarray(rotation_world_to_camera, np.float64)

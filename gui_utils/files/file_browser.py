@@ -28,7 +28,7 @@ from gui_utils.files.folders import (
 
 _KEYS = "Enter opens the selected entry; Backspace goes to the parent folder."
 _LETTERS_SECONDS = 1.0
-"""Time after which a letter typed over the list begins another name."""
+"""Seconds after which a letter typed over the list begins another name."""
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 
 
@@ -43,9 +43,9 @@ class Browser:
 
     Args:
         kind: "open", "save" or "folder".
-        title: Caption.
-        filters: Captions with patterns; all files without any.
-        path: A folder to begin in, or a file to suggest.
+        title: its caption.
+        filters: captions with patterns; none for all files.
+        path: folder to begin in, or file to suggest.
     """
 
     def __init__(
@@ -55,13 +55,13 @@ class Browser:
         self._title = title
         self._filters = list(filters) or [("All files", ())]
         if kind == "folder":
-            self._filters = [("Folders", ["/"])]  # no file's name matches
+            self._filters = [("Folders", ["/"])]  # matches no file's name
         self._filter = 0
         self._entries: list[Entry] = []
         self._chosen = -1
         self._scroll_to_chosen = False
         self._list_frame: int | None = None
-        """Frame in which the list got the keyboard; None while a field or a button has it."""
+        """Frame in which the list got the keyboard; None while a field or button has it."""
         self._letters, self._letters_until = "", 0.0
         self._problem = ""
         self._list_was_open = False
@@ -71,7 +71,8 @@ class Browser:
         self._go(self._folder)
 
     def draw(self) -> list[str] | None:
-        """Draws the dialog: the chosen path in a list, an empty list when cancelled, else None."""
+        """Draws the dialog; returns the chosen path in a list, an empty list if it was cancelled,
+        and None until then."""
         with modal("###file_browser", (660, 500), (16, 14)) as shown:
             if not shown:
                 return None
@@ -89,7 +90,7 @@ class Browser:
         with style.font("bold", style.TITLE_SIZE):
             imgui.text_unformatted(ellipsis(self._title, imgui.get_content_region_avail().x))
         answer = self._draw_path()
-        # The place of the note is always kept, so that nothing moves when one appears.
+        # There is always space for a note, so that nothing moves when one appears.
         bottom = 2 * imgui.get_frame_height_with_spacing() + style.px(4)
         bottom += imgui.get_text_line_height_with_spacing()
         picked = self._draw_list(max(imgui.get_content_region_avail().y - bottom, style.px(40)))
@@ -118,7 +119,7 @@ class Browser:
         return self._accept(self._typed) if entered else None
 
     def _draw_list(self, height: float) -> list[str] | None:
-        """The folder's content; the answer when a file was double clicked."""
+        """Draws the folder's content; returns the answer if a file was double-clicked."""
         colors = style.palette()
         answer = None
         imgui.push_style_color(imgui.Col_.child_bg, colors.raised)
@@ -126,7 +127,7 @@ class Browser:
         imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(6), style.px(6)))
         imgui.begin_child("##list", (0.0, height), flags)
         imgui.pop_style_var()
-        # Tab skips the entries: the arrow keys mark one wherever the focus is.
+        # Tab skips the entries, as the arrow keys select one wherever the focus is.
         imgui.push_item_flag(imgui.ItemFlags_.no_nav, True)
         if not self._entries:
             imgui.text_disabled("Nothing to show in this folder.")
@@ -201,7 +202,7 @@ class Browser:
         record("Name")
         if self._list_frame is not None:  # the Tab key goes on from here
             imgui.internal.set_focus_id(imgui.get_item_id(), imgui.internal.get_current_window())
-            # After typing, this would hide the mouse from all else.
+            # After typing, this would hide the mouse from everything else.
             imgui.get_current_context().nav_highlight_item_under_nav = False
         if self._name != before and self._kind != "save":
             index = self._first(self._name)
@@ -239,7 +240,7 @@ class Browser:
         return None
 
     def _choose_folder(self) -> list[str] | None:
-        """The folder that is named, else the marked one, else the one on show."""
+        """The folder that is named, or else the selected one, or else the one shown."""
         path = self._resolve(self._name) if self._name.strip() else self._folder
         if self._marked is not None and not (self._name.strip() and is_folder(path)):
             path = self._path_of(self._marked)
@@ -249,7 +250,7 @@ class Browser:
         return None
 
     def _note(self) -> str:
-        """What the user should know now, or nothing."""
+        """A note for the user; empty for none."""
         if self._problem:
             return self._problem
         if self._kind == "save" and self._exists():
@@ -262,7 +263,7 @@ class Browser:
         return names_file and is_file(self._with_suffix(path))
 
     def _keys(self) -> list[str] | None:
-        """Acts on the keys that the dialog takes wherever the focus is."""
+        """Handles the keys that work wherever the focus is."""
         if imgui.is_key_pressed(imgui.Key.escape, False):
             return []
         for key, step in ((imgui.Key.down_arrow, 1), (imgui.Key.up_arrow, -1)):
@@ -276,7 +277,7 @@ class Browser:
             self._list_frame = None
         if self._list_frame is None:
             return None
-        # Whatever Dear ImGui takes for focused meanwhile, these keys belong to the list.
+        # These keys belong to the list, whatever Dear ImGui considers focused.
         imgui.set_nav_cursor_visible(False)
         keyboard.claim(imgui.Key.enter, imgui.Key.keypad_enter, imgui.Key.space)
         if self._list_frame == imgui.get_frame_count():
@@ -291,7 +292,7 @@ class Browser:
         return None
 
     def _look_for(self, typed: str) -> None:
-        """Marks the first entry that begins with the letters typed one soon after the other."""
+        """Selects the first entry that begins with the letters typed in quick succession."""
         now = imgui.get_time()
         letters = "" if now > self._letters_until else self._letters
         self._letters = (letters + typed).lstrip()
@@ -301,7 +302,7 @@ class Browser:
             self._choose(index, scroll=True)
 
     def _first(self, typed: str) -> int | None:
-        """The first entry whose name begins so."""
+        """Index of the first entry whose name begins with `typed`; None if there is none."""
         typed = typed.lstrip().casefold()
         names = ("" if entry.is_here else entry.name.casefold() for entry in self._entries)
         return next((k for k, name in enumerate(names) if typed and name.startswith(typed)), None)
@@ -339,7 +340,7 @@ class Browser:
         return self._take(path)
 
     def _go_into(self, folder: Path) -> None:
-        """Shows another folder, whose first entry Enter takes next; or the name, to save there."""
+        """Shows another folder, and selects its first entry unless a file is to be saved there."""
         self._go(folder)
         if self._folder != folder:
             return
@@ -349,7 +350,7 @@ class Browser:
             self._choose(0, scroll=True)
 
     def _go_up(self) -> None:
-        """Shows the parent folder, with the present one marked."""
+        """Shows the parent folder, and selects the current one in it."""
         before = self._folder
         self._go(before.parent)
         names = [entry.name for entry in self._entries]
@@ -357,13 +358,13 @@ class Browser:
             self._choose(names.index(before.name), scroll=True)
 
     def _resolve(self, typed: str) -> Path:
-        """The path that was typed, relative ones in the folder on show; "~" is the home folder."""
+        """The path for typed text, relative to the folder shown; "~" is the home folder."""
         # Spaces around a name are dropped unless a file has exactly that name.
         name = typed if any(entry.name == typed for entry in self._entries) else typed.strip()
         return absolute(name, self._folder)
 
     def _accept_name(self) -> list[str] | None:
-        """Takes what the name's field says, or the marked entry that it begins to spell."""
+        """Accepts the name that was typed, or the selected entry of which it is the beginning."""
         path, marked = self._resolve(self._name), self._marked
         is_there = bool(self._name.strip()) and (is_folder(path) or is_file(path))
         if marked is not None and self._kind != "save" and not is_there:
@@ -371,7 +372,7 @@ class Browser:
         return self._accept(self._name)
 
     def _accept(self, typed: str) -> list[str] | None:
-        """Goes to the folder that was typed, or takes the file."""
+        """Goes to the folder that was typed, or chooses the file."""
         if not typed.strip():
             return None
         path = self._resolve(typed)
@@ -393,7 +394,7 @@ class Browser:
         return [str(self._with_suffix(path) if self._kind == "save" else path)]
 
     def _problem_with(self, path: Path) -> str:
-        """Why this path, which is not a folder, cannot be the answer; empty if it can."""
+        """Why this path, which is not a folder, cannot be chosen; empty if it can."""
         if self._kind == "folder":
             return f"There is no folder {path.name} here."
         if not is_folder(path.parent):
@@ -412,11 +413,11 @@ class Browser:
         return ""
 
     def _refuse(self, problem: str) -> None:
-        """Shows the problem and deselects the entry, which the same Enter would open otherwise."""
+        """Shows the problem, and deselects the entry, which the same Enter would open otherwise."""
         self._problem, self._chosen = problem, -1
 
     def _with_suffix(self, path: Path) -> Path:
-        """The path, with the filter's first extension added unless it ends in one of them."""
+        """The path, with the filter's first extension added unless it has one of them."""
         patterns = self._filters[self._filter][1]
         known = any(fnmatch(path.name.lower(), pattern.lower()) for pattern in patterns)
         if not path.name or known or not patterns or not patterns[0].startswith("*."):

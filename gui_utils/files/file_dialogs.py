@@ -1,4 +1,4 @@
-"""Dialogs to open and save files, while the frame loop goes on."""
+"""Dialogs to open and save files that do not interrupt the frame loop."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _DIALOG_TOOLS = ("zenity", "kdialog", "matedialog", "qarma")
 
 
 class DialogError(RuntimeError):
-    """A dialog failed and is closed; the message says so in one sentence."""
+    """A dialog failed and was closed; the message is one sentence for the user."""
 
 
 def has_desktop_dialogs() -> bool:
-    """Whether the desktop has file dialogs; on Linux zenity, kdialog or a relative is needed."""
+    """Whether the desktop has file dialogs; on Linux they need zenity, kdialog or the like."""
     if not sys.platform.startswith("linux"):
         return True
     return any(shutil.which(tool) for tool in _DIALOG_TOOLS)
 
 
 def show_folder(path: str | os.PathLike[str]) -> bool:
-    """Opens a folder in the desktop's file manager; False where there is none."""
+    """Opens a folder in the desktop's file manager; returns False if there is none."""
     folder = str(Path(path).absolute())
     if sys.platform == "win32":
         os.startfile(folder)
@@ -50,7 +50,7 @@ def show_folder(path: str | os.PathLike[str]) -> bool:
     opener = shutil.which("open" if sys.platform == "darwin" else "xdg-open")
     if opener is None:
         return False
-    # It may take long to start, and what it prints does not belong in our terminal.
+    # It may start slowly, and its output does not belong in our terminal.
     quiet = subprocess.DEVNULL
     try:
         subprocess.Popen([opener, folder], stdin=quiet, stdout=quiet, stderr=quiet)
@@ -60,8 +60,11 @@ def show_folder(path: str | os.PathLike[str]) -> bool:
 
 
 class FileDialog:
-    """A dialog to open or save a file: the desktop's, or else a browser drawn in the window.
-    If `builtin` is True, it is always the browser; if None, only without desktop dialogs."""
+    """A dialog to open or save a file: the desktop's, or a browser drawn in the window.
+
+    Args:
+        builtin: whether it is the browser; None for only if there are no desktop dialogs.
+    """
 
     def __init__(self, builtin: bool | None = None) -> None:
         self._builtin = not has_desktop_dialogs() if builtin is None else builtin
@@ -70,7 +73,7 @@ class FileDialog:
 
     @property
     def is_open(self) -> bool:
-        """Whether a dialog waits for an answer."""
+        """Whether a dialog is waiting for an answer."""
         return self._dialog is not None or self._browser is not None
 
     def open(
@@ -83,17 +86,15 @@ class FileDialog:
         """Shows the dialog; does nothing while one is open.
 
         Args:
-            kind: What to choose.
-            title: Caption; empty takes one that fits the kind.
-            filters: Captions with patterns, such as `("Pictures", ["*.png", "*.jpg"])`, of which
-                the first is chosen at first; without any, all files show. A "folder" dialog
-                ignores them.
-            default_path: A folder to begin in or a file to suggest; empty begins in the working
-                folder.
+            kind: what to choose.
+            title: its caption; empty for one that fits the kind.
+            filters: captions with patterns, such as `("Pictures", ["*.png", "*.jpg"])`, the first
+                of which is active at first; none to show all files. A "folder" dialog ignores them.
+            default_path: folder to begin in, or file to suggest; empty for the working folder.
 
         Raises:
-            ValueError: Another kind.
-            DialogError: The desktop's dialog does not open.
+            ValueError: for another kind.
+            DialogError: when the desktop's dialog cannot be opened.
         """
         if kind not in ("open", "save", "folder"):
             raise ValueError(f"A file dialog is for open, save or folder, not {kind!r}.")
@@ -110,12 +111,11 @@ class FileDialog:
             raise DialogError(f"The desktop's file dialog could not be opened: {error}.") from error
 
     def poll(self) -> list[str] | None:
-        """The paths chosen, once: an empty list when cancelled, None while there is no answer.
-
-        Call it each frame between begin_frame and end_frame: the browser draws itself here.
+        """Returns the chosen paths once: an empty list if it was cancelled, None until there is an
+        answer. Call it in each frame between begin_frame and end_frame, as it draws the browser.
 
         Raises:
-            DialogError: The dialog failed; it is closed, so that it fails only once.
+            DialogError: when the dialog failed; it is then closed.
         """
         if self._browser is not None:
             return self._draw(self._browser)
@@ -157,10 +157,10 @@ class FileDialog:
 def _open_desktop_dialog(kind: Kind, title: str, filters: Filters, path: Path) -> _Desktop:
     flat = [part for name, patterns in filters for part in (name, " ".join(patterns))]
     flat = flat or ["All files", "*"]
-    # A trailing separator tells the desktop that the path is a folder to begin in.
+    # A trailing separator marks the path as a folder to begin in.
     start = f"{path}{os.sep}" if is_folder(path) else str(path)
     if printable(start) != start:
-        start = ""  # the desktop could not take it, and chooses a folder of its own
+        start = ""  # the desktop cannot take it, and chooses a folder itself
     if kind == "folder":
         return desktop.select_folder(title, start)
     if kind == "open":

@@ -1,7 +1,7 @@
-"""What lies in a folder, and paths as users type them.
+"""The contents of folders, and paths as users type them.
 
-`pathlib` raises for a name that is too long, a user that does not exist and a folder that may not
-be searched; the functions of `os.path` answer that there is no such file, which is what a dialog
+For a name that is too long, a user that does not exist or a folder without permission, `pathlib`
+raises errors, whereas the functions of `os.path` answer that there is no such file, as a dialog
 needs.
 """
 # ruff: noqa: PTH100, PTH111, PTH112, PTH113
@@ -17,21 +17,19 @@ from pathlib import Path
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder that can be reached under this path; never raises."""
+    """Whether there is an accessible folder at this path; never raises."""
     return os.path.isdir(path)
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file that can be reached under this path; never raises."""
+    """Whether there is an accessible file at this path; never raises."""
     return os.path.isfile(path)
 
 
 def absolute(typed: str | os.PathLike[str], folder: Path | None = None) -> Path:
-    """A typed path as an absolute one without "." and ".."; never raises.
-
-    Relative paths lie in `folder`, or in the working folder for None; "~" is the home folder, and
-    so is a working folder that is gone.
-    """
+    """A typed path as an absolute one without "." and ".."; never raises. Relative paths are in
+    `folder`, or for None in the working folder; "~" is the home folder, which also stands in for a
+    working folder that no longer exists."""
     path = os.path.expanduser(typed)
     try:
         return Path(os.path.abspath(os.path.join(folder or "", path)))  # noqa: PTH118
@@ -48,13 +46,14 @@ class Entry:
     size: int = 0
     modified: float = 0.0
     is_here: bool = False
-    """Whether it stands for the folder that is listed."""
+    """Whether it stands for the listed folder itself."""
 
 
 def list_folder(folder: Path, patterns: Sequence[str]) -> list[Entry]:
-    """Folders, then files that match a pattern (all without patterns), without hidden ones.
+    """Folders, then files that match a pattern (all if there are none), without hidden ones.
 
-    Raises `OSError` when the folder cannot be read.
+    Raises:
+        OSError: when the folder cannot be read.
     """
     entries = []
     for path in folder.iterdir():

@@ -21,14 +21,14 @@ from gui_utils.controls.style import printable
 def modal(
     name: str, size: tuple[float, float], padding: tuple[float, float], top: float | None = None
 ) -> Iterator[bool]:
-    """A window over a dimmed background that keeps the mouse from all others; the block gets
-    whether it is there, and draws its content only then.
+    """A window over a dimmed background that keeps the mouse from all others. The block gets
+    whether it is shown, and draws its content only then.
 
     Args:
-        name: Of the popup.
-        size: Width and height in design pixels, as far as there is room; height 0 fits the content.
-        padding: Design pixels.
-        top: Its upper edge, as a fraction of the main window's height; None centres it.
+        name: of the popup.
+        size: width and height in design pixels, if there is room; height 0 fits the content.
+        padding: in design pixels.
+        top: upper edge, as a fraction of the main window's height; None centres it.
     """
     if not imgui.is_popup_open(name):
         imgui.open_popup(name)
@@ -48,10 +48,11 @@ def modal(
 
 
 def key_help(rows: Sequence[tuple[str, str, str]]) -> bool:
-    """Shows a list of keys over a dimmed window; False once it is closed. `rows` are group, keys
-    ("Ctrl+S") and meaning; the rows of a group follow one another.
+    """Shows a list of keys over a dimmed window; returns False once it is closed, by Escape, a
+    click outside or the cross. Call it in each frame while it is open.
 
-    Call it each frame while it is open. Escape, a click outside or the cross closes it.
+    Args:
+        rows: group, keys ("Ctrl+S") and meaning, ordered by group.
     """
     rows = [(printable(group), printable(keys), printable(text)) for group, keys, text in rows]
     area = imgui.get_main_viewport()
@@ -109,9 +110,7 @@ def _key_group(group: str, items: list[tuple[str, str, str]]) -> None:
         indent = max(style.px(128), key_caps_width(keys) + style.px(6))
         imgui.set_cursor_screen_pos((low.x + indent, low.y))
         imgui.align_text_to_frame_padding()
-        imgui.push_text_wrap_pos(0.0)
-        imgui.text_unformatted(meaning)
-        imgui.pop_text_wrap_pos()
+        imgui.text_wrapped(meaning)
     imgui.dummy((0.0, style.px(6)))
 
 
@@ -134,7 +133,7 @@ def _cap_width(part: str) -> float:
 
 
 def draw_key_caps(keys: str) -> None:
-    """Draws the names of keys as key caps: "Ctrl+S" becomes two."""
+    """Draws the names of keys as key caps, two for "Ctrl+S"."""
     colors = style.palette()
     draw = imgui.get_window_draw_list()
     low = imgui.get_cursor_screen_pos()
@@ -155,7 +154,7 @@ def draw_key_caps(keys: str) -> None:
 
 
 def clicked_outside() -> bool:
-    """Whether the mouse was pressed beside the present window."""
+    """Whether the mouse was pressed outside the current window."""
     low, size = imgui.get_window_pos(), imgui.get_window_size()
     high = (low.x + size.x, low.y + size.y)
     inside = imgui.is_mouse_hovering_rect((low.x, low.y), high, False)
@@ -165,21 +164,20 @@ def clicked_outside() -> bool:
 def confirm(
     title: str, sentence: str, choices: Sequence[str], *, default: str | None = None
 ) -> str | None:
-    """Asks a question over a dimmed window: the choice taken, None while there is none.
+    """Asks a question over a dimmed window; returns the choice, None until there is one.
 
-    Call it each frame until it answers. Tab and Shift+Tab move between the choices, and no other
-    key does, so that keys meant for the picture do not lead away from the default; Escape takes the
-    last choice.
+    Call it in each frame until it answers. Only Tab and Shift+Tab move between the choices, so that
+    keys meant for the picture do not lead away from the default; Escape takes the last choice.
 
     Args:
-        title: Names the question: one title, one question.
-        sentence: What follows from the choices.
-        choices: Captions of the buttons, from right to left.
-        default: The choice that has the focus at first, and that Enter takes: the one that loses
-            nothing. None takes the last.
+        title: of the question, different for each question.
+        sentence: the consequences of the choices.
+        choices: captions of the buttons, from right to left.
+        default: the choice that has the focus at first and that Enter takes, the one that loses
+            nothing; None for the last.
 
     Raises:
-        ValueError: Without choices, or for a default that is none of them.
+        ValueError: when there are no choices, or the default is not one of them.
     """
     if not choices:
         raise ValueError("A question needs at least one choice.")
@@ -190,12 +188,10 @@ def confirm(
     with modal(f"###confirm{title}", (400, 0), (20, 16)) as shown:
         if not shown:
             return None
-        imgui.push_text_wrap_pos(0.0)
         with style.font("bold", style.TITLE_SIZE):
-            imgui.text_unformatted(title)
+            imgui.text_wrapped(title)
         imgui.dummy((0.0, 0.0))
-        imgui.text_unformatted(printable(sentence))
-        imgui.pop_text_wrap_pos()
+        imgui.text_wrapped(printable(sentence))
         imgui.dummy((0.0, style.px(6)))
         answer = _choice_buttons(title, choices, default)
         if imgui.is_key_pressed(imgui.Key.escape, False) and not imgui.is_window_appearing():
@@ -206,7 +202,7 @@ def confirm(
 
 
 def _choice_buttons(title: str, choices: Sequence[str], default: str) -> str | None:
-    """Draws the buttons at the right end, the first choice outermost; the choice taken."""
+    """Draws the buttons at the right end, the first choice outermost; returns the choice taken."""
     answer, focused = None, False
     keyboard.only_tab_moves()
     pad, gap = imgui.get_style().frame_padding.x, imgui.get_style().item_spacing.x
@@ -224,7 +220,7 @@ def _choice_buttons(title: str, choices: Sequence[str], default: str) -> str | N
             if choice == default:
                 imgui.set_item_default_focus()
             focused = focused or keyboard.has_focus_ring()
-    if appears:  # the key that brought the question is no answer to it
+    if appears:  # the key that opened the question must not answer it
         imgui.set_nav_cursor_visible(True)
         return None
     if not focused and keyboard.enter_pressed():

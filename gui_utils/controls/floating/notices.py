@@ -44,12 +44,12 @@ FLOATING = (
     | imgui.WindowFlags_.no_saved_settings
     | imgui.WindowFlags_.no_docking
 )
-"""Flags of windows that neither the user nor a settings file can move or size."""
+"""Flags of windows that neither the user nor a settings file can move or resize."""
 
 
 @dataclass
 class Toast:
-    """A notice on show."""
+    """A notice that is shown."""
 
     number: int
     level: Level
@@ -64,7 +64,7 @@ class Toast:
 
     @property
     def left(self) -> float:
-        """Seconds until it is gone; infinite when it stays."""
+        """Seconds until it disappears; infinite if it stays."""
         if self.timeout is None:
             return float("inf")
         return self.born + self.timeout - time.perf_counter()
@@ -77,16 +77,16 @@ class Toasts:
         self._toasts: list[Toast] = []
         self._numbers = count()
         self._reached: int | None = None
-        """The notice whose buttons the Tab key goes through."""
+        """The notice with the focus ring, through whose buttons Tab goes."""
         self._reaching = False
         self._former: str | None = None
-        """Name of the window that had the keyboard before."""
+        """Name of the window that had the keyboard before the notice."""
 
     def __len__(self) -> int:
         return len(self._toasts)
 
     def __iter__(self) -> Iterator[Toast]:
-        """The notices on show, the oldest first."""
+        """The notices shown, the oldest first."""
         return iter(self._toasts)
 
     def add(
@@ -97,16 +97,16 @@ class Toasts:
         timeout: float | None = None,
         buttons: Buttons = (),
     ) -> None:
-        """Shows a notice. One that is on show already counts its repeats instead.
+        """Shows a notice, or counts it as a repeat if it is shown already.
 
         Args:
-            level: Gives its colour and icon.
-            sentence: What the user reads.
-            details: Shown when the notice is unfolded, and copied with it.
-            timeout: Seconds until it goes; None takes 4 for info and success and 8 for warnings,
-                and keeps an error until it is dismissed.
-            buttons: Captions and what they do; with some, it stays for at least 10 seconds. One
-                that returns True dismisses it.
+            level: determines its colour and icon.
+            sentence: its text.
+            details: shown when the notice is unfolded, and copied with it.
+            timeout: seconds until it disappears; None means 4 for info and success, 8 for warnings,
+                and never for errors.
+            buttons: captions and what they do; a function that returns True dismisses the notice.
+                With buttons, it stays for at least 10 seconds.
         """
         sentence, details = printable(sentence), printable(details)
         if timeout is None:
@@ -120,7 +120,7 @@ class Toasts:
                 toast.buttons = buttons
                 return
         self._toasts.append(Toast(next(self._numbers), level, sentence, details, timeout, buttons))
-        # A flood would cover the window, so the oldest ones make room.
+        # Many would cover the window, so the oldest ones are dropped.
         del self._toasts[:-_MOST]
 
     def clear(self) -> None:
@@ -128,8 +128,8 @@ class Toasts:
         self._toasts.clear()
 
     def reach(self) -> None:
-        """Puts the focus ring on the newest notice's first button; Tab goes through the others,
-        and Escape goes back. The notice stays on show meanwhile."""
+        """Puts the focus ring on the newest notice's first button; Tab goes through the others, and
+        Escape goes back. Meanwhile the notice stays."""
         if not self._toasts:
             return
         window = imgui.get_current_context().nav_window
@@ -145,15 +145,12 @@ class Toasts:
 
     @property
     def rest(self) -> float:
-        """Seconds until a notice begins to fade out; infinite when none disappears by itself."""
+        """Seconds until a notice begins to fade out; infinite if none disappears by itself."""
         return max(min((t.left - _FADE_SECONDS for t in self._toasts), default=math.inf), 0.0)
 
     def draw(self, area: tuple[float, float, float, float] | None = None) -> None:
-        """Draws the cards over everything, the newest at the bottom.
-
-        `area` is the left, top, right and bottom of where they may lie, so that they hide no
-        controls; None takes the whole window.
-        """
+        """Draws the notices over everything else, the newest at the bottom. `area` is the left,
+        top, right and bottom of the area for them; None takes the whole window."""
         reached = [toast for toast in self._toasts if toast.number == self._reached]
         for toast in reached:
             toast.born = time.perf_counter() - _FADE_SECONDS
@@ -181,7 +178,7 @@ class Toasts:
         self._reaching = False
 
     def _draw_card(self, toast: Toast, width: float) -> bool:
-        """Draws one card; whether it was dismissed."""
+        """Draws one notice; returns whether it was dismissed."""
         colors = style.palette()
         tint = getattr(colors, toast.level)
         age = time.perf_counter() - toast.born
@@ -190,7 +187,7 @@ class Toasts:
         imgui.push_style_var(imgui.StyleVar_.alpha, opacity)
         imgui.push_style_var(imgui.StyleVar_.window_padding, (style.px(12), style.px(10)))
         imgui.push_style_color(imgui.Col_.window_bg, colors.popup)
-        # Dear ImGui draws tooltips over all else: this keeps a notice over theirs.
+        # Dear ImGui draws tooltips over everything else; as one itself, a notice can lie over them.
         flags = FLOATING | imgui.WindowFlags_.always_auto_resize | imgui.WindowFlags_.tooltip
         if toast.number != self._reached:
             flags |= imgui.WindowFlags_.no_nav
@@ -243,7 +240,7 @@ class Toasts:
         return dismissed
 
     def _draw_buttons(self, toast: Toast) -> bool:
-        """Whether one of them dismissed the notice."""
+        """Draws the buttons; returns whether one of them dismissed the notice."""
         done = False
         for index, (caption, act) in enumerate(toast.buttons):
             if index:

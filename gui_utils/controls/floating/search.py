@@ -1,4 +1,4 @@
-"""A list over the window that is searched by typing: for commands, settings, files."""
+"""A list over the window that is searched by typing: for commands, settings and files."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from gui_utils.controls.style import printable
 _K = imgui.Key
 _WIDTH, _ROWS = 560.0, 11
 _MOST = 60
-"""Most matches shown; typing another letter narrows them down."""
+"""Maximum number of matches shown; typing another letter narrows them down."""
 _ABOUT_LINES = 3
-"""Lines kept free for the sentence on the selected entry."""
+"""Lines for the sentence about the selected entry."""
 _MOST_LETTERS = 400
-"""More of it than these lines hold: the details of a failure may be long."""
+"""Characters of it that are measured, more than fit into these lines: it may be very long."""
 _WORDS = re.compile(r"\w+")
 _SURE = 2.0
-"""Score of a word from which on it fits by more than scattered letters."""
+"""Score above which a word matches by more than scattered letters."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Choice:
 
     name: str
     group: str = ""
-    """Where it belongs, shown dim before the name and searched as well."""
+    """Its group, shown dim after the name and searched as well."""
     keys: str = ""
-    """Key that does the same: "Ctrl+S"."""
+    """Shortcut for the same: "Ctrl+S"."""
     about: str = ""
-    """A sentence, shown while the entry is selected."""
+    """A sentence shown while the entry is selected."""
     also: str = ""
-    """Other words that find it."""
+    """Further words by which it is found."""
 
 
 @functools.lru_cache(maxsize=4096)
@@ -49,12 +49,12 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def best_matches(query: str, choices: Sequence[Choice]) -> list[Choice]:
-    """The choices that fit what was typed, the best first; all in their own order for an empty
+    """The choices that match what was typed, the best first; all in their own order for an empty
     query.
 
-    Each word of the query must fit: best as a word of the name, then as the beginning of one, as
-    another word that finds the choice, in its group, or in its sentence. Letters that are merely
-    scattered over the name count only where no choice fits better.
+    Each word of the query must match: best as a word of the name, then as the beginning of one, as
+    a further word of the choice, in its group, or in its sentence. Letters that are merely
+    scattered over the name count only if no choice matches better.
     """
     query_words = _words(query)
     if not query_words:
@@ -66,7 +66,7 @@ def best_matches(query: str, choices: Sequence[Choice]) -> list[Choice]:
         scores = [_word_score(word, name, choice) for word in query_words]
         if 0.0 in scores:
             continue
-        # Of two that hold all words, what has a key is meant, or else the one with fewer others.
+        # Of two that contain all words, the one with a shortcut is preferred, or with fewer words.
         common = bool(choice.keys) + len(query_words) / max(len(name), len(query_words))
         found = scored if min(scores) >= _SURE else unsure
         found.append((-sum(scores) - common, len(choice.name), choice))
@@ -75,7 +75,8 @@ def best_matches(query: str, choices: Sequence[Choice]) -> list[Choice]:
 
 
 def _word_score(word: str, name: Sequence[str], choice: Choice) -> float:
-    """How well a word of the query fits a choice, whose name has these words; 0 if it does not."""
+    """How well a word of the query matches a choice whose name has these words; 0 if it does
+    not."""
     places = ((name, 10.0), (_words(choice.also), 7.0), (_words(choice.group), 5.0))
     score = max(_fit(word, words) * best for words, best in places)
     if score:
@@ -103,8 +104,8 @@ def _fit(word: str, words: Sequence[str]) -> float:
 
 
 def _begins(word: str, words: Sequence[str]) -> bool:
-    """Whether a word is put together from beginnings of several others, in their order: "randpers"
-    for "random person"."""
+    """Whether a word is made of the beginnings of several others in their order: "randpers" for
+    "random person"."""
     reached = {0}
     for known in words:
         reached |= {
@@ -117,8 +118,8 @@ def _begins(word: str, words: Sequence[str]) -> bool:
 
 
 class SearchList:
-    """The list while it is open. Typing searches, the arrow keys select, Enter takes, Escape
-    leaves; the mouse does as well."""
+    """The list while it is open. Typing searches, the arrow keys select, Enter takes an entry, and
+    Escape closes the list; the mouse can do all of this as well."""
 
     def __init__(self, title: str, choices: Sequence[Choice]) -> None:
         self._title, self._choices = title, choices
@@ -127,7 +128,7 @@ class SearchList:
         self._found = list(choices)
 
     def draw(self) -> tuple[bool, Choice | None]:
-        """Draws it; whether it stays open, and the entry that was taken."""
+        """Draws it; returns whether it stays open, and the entry taken."""
         with modal(f"###{self._title}", (_WIDTH, 0), (10, 10), top=0.14) as shown:
             if not shown:
                 return False, None
@@ -152,22 +153,20 @@ class SearchList:
 
     @staticmethod
     def _about(text: str) -> None:
-        """The sentence below the list, whose place is kept so that nothing moves."""
+        """Draws the sentence below the list, in a space of constant height."""
         low = imgui.get_cursor_pos()
         with style.font("body", style.SMALL_SIZE):
             height = _ABOUT_LINES * imgui.get_text_line_height()
             fitted = _fitted(text, imgui.get_content_region_avail().x, height)
             with style.text_color(style.palette().text_dim):
-                imgui.push_text_wrap_pos(0.0)
-                imgui.text_unformatted(fitted)
-                imgui.pop_text_wrap_pos()
+                imgui.text_wrapped(fitted)
         record("About")
         imgui.set_cursor_pos(low)
         imgui.dummy((0.0, height))
 
     def _field(self) -> None:
         imgui.set_next_item_width(-1.0)
-        if not imgui.is_any_item_active():  # all letters are for the field
+        if not imgui.is_any_item_active():  # all letters go to the field
             keyboard.activate_next("##query")
         hint = f"{self._title}…"
         changed, self._query = imgui.input_text_with_hint("##query", hint, self._query)
@@ -178,7 +177,7 @@ class SearchList:
             self._selected = 0
 
     def _move(self) -> bool:
-        """Follows the keys; whether the selection changed."""
+        """Handles the keys; returns whether the selection changed."""
         before = self._selected
         for key, step in ((_K.down_arrow, 1), (_K.up_arrow, -1)):
             if imgui.is_key_pressed(key):
@@ -231,7 +230,7 @@ class SearchList:
 
 
 def _fitted(text: str, width: float, height: float) -> str:
-    """A text without the last sentences, or else words, that have no room when it is wrapped."""
+    """A text without its last sentences, or else words, that do not fit when it is wrapped."""
 
     def fits(part: str) -> bool:
         return imgui.calc_text_size(part, wrap_width=width).y <= height + 1
