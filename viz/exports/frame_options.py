@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from viz.exports.options import Options
 from viz.state.person import Seed
@@ -152,14 +152,10 @@ class Look(Options):
 class PictureOptions(Options):
     """How the moment shown becomes a picture (.png)."""
 
+    suffixes: ClassVar[tuple[str, ...]] = (".png",)
     look: Look = Look()
     bits: Bits = 8
     """Bits a channel: 8, as on the screen; or 16, from the model's own numbers."""
-
-    def misfits(self, path: Path) -> list[str]:
-        if path.suffix.lower() != ".png":
-            return [f"{path.name} must end in .png, as pictures are saved in that format."]
-        return []
 
 
 @dataclass(frozen=True)
@@ -179,6 +175,7 @@ class MovingOptions(Options):
 class FrameOptions(MovingOptions):
     """How a movement becomes a folder of numbered pictures (.png)."""
 
+    suffixes: ClassVar[tuple[str, ...]] = ("",)
     bits: Bits = 8
     """Bits a channel: 8, as on the screen; or 16, from the model's own numbers."""
 
@@ -192,6 +189,7 @@ class FrameOptions(MovingOptions):
 class VideoOptions(MovingOptions):
     """How a movement becomes a video (.mp4, .mov) or a moving picture (.gif, .webp)."""
 
+    suffixes: ClassVar[tuple[str, ...]] = tuple(VIDEO_SUFFIXES)
     movement: Movement = Movement(at_least=4.0)
     """By default a clip repeats, as once it takes only 0.64 seconds."""
     codec: Codec = "auto"
@@ -233,10 +231,9 @@ class VideoOptions(MovingOptions):
         return known[0]
 
     def misfits(self, path: Path) -> list[str]:
-        suffix, name = path.suffix.lower(), path.name
-        if suffix not in VIDEO_SUFFIXES:
-            known = ", ".join(VIDEO_SUFFIXES)
-            return [f"{name} does not end in one of {known}: the ending chooses the format."]
+        suffix = path.suffix.lower()
+        if wrong := super().misfits(path):
+            return wrong
         if too_fast := problem_of_rate(suffix, self.movement.rate):
             return [too_fast]
         codec, transparent = self.codec_for(path), self.look.background == "transparent"

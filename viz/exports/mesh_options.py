@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from viz.exports.options import Estimate, Occasion, Options
 from viz.state.person import Seed
@@ -64,6 +64,7 @@ class SurfaceOptions(Options):
 class MeshOptions(SurfaceOptions):
     """How a surface becomes a mesh file. The format is the file name's ending."""
 
+    suffixes: ClassVar[tuple[str, ...]] = tuple(f".{name}" for name in MESH_FORMATS)
     texture: Texture = "vertex"
     """Colours at the vertices, as in the raw picture; or a texture painted from pictures taken
     around the head, with their detail (GLB and OBJ)."""
@@ -93,22 +94,20 @@ class MeshOptions(SurfaceOptions):
         return self if suffix in (".glb", ".obj") else replace(self, texture="vertex")
 
     def misfits(self, path: Path) -> list[str]:
-        kind = path.suffix.lower().removeprefix(".")
-        if kind not in MESH_FORMATS:
-            known = ", ".join(f".{name}" for name in MESH_FORMATS)
-            return [f"{path.name} does not end in one of {known}: the ending chooses the format."]
-        if self.texture == "atlas" and kind in ("ply", "stl"):
+        suffix = path.suffix.lower()
+        if self.texture == "atlas" and suffix in (".ply", ".stl"):
             return [
-                f"A texture cannot go into .{kind} files: choose .glb or .obj, or colours at the "
+                f"A texture cannot go into {suffix} files: choose .glb or .obj, or colours at the "
                 "vertices."
             ]
-        return []
+        return super().misfits(path)
 
 
 @dataclass(frozen=True)
 class PointOptions(SurfaceOptions):
     """How a surface becomes a cloud of coloured points (.ply)."""
 
+    suffixes: ClassVar[tuple[str, ...]] = (".ply",)
     count: Annotated[int, Range(1, 20_000_000, slider=(1000, 5_000_000), logarithmic=True)] = (
         200_000
     )
@@ -116,27 +115,18 @@ class PointOptions(SurfaceOptions):
     seed: Seed = 0
     """Seed of the points' random places."""
 
-    def misfits(self, path: Path) -> list[str]:
-        if path.suffix.lower() != ".ply":
-            return [f"{path.name} must end in .ply, as point clouds are saved in that format."]
-        return []
-
 
 @dataclass(frozen=True)
 class VolumeOptions(Options):
     """How the density field becomes an array (.npy, and a .json that tells where it lies)."""
 
+    suffixes: ClassVar[tuple[str, ...]] = (".npy",)
     resolution: Grid = 256
     """Points along each side of the model's box; 1024 take 4 GB on the disk."""
     quantity: Quantity = "density"
     """The density, in 1 / world units; or sigma, the network's value before its softplus."""
     half: bool = False
     """Stores 16-bit numbers, half the size."""
-
-    def misfits(self, path: Path) -> list[str]:
-        if path.suffix.lower() != ".npy":
-            return [f"{path.name} must end in .npy, as volumes are saved in that format."]
-        return []
 
 
 @dataclass(frozen=True)
@@ -168,6 +158,7 @@ class SequenceOptions(Options):
 class MeshSequenceOptions(Options):
     """How a clip becomes an animated .glb or a folder of numbered meshes."""
 
+    suffixes: ClassVar[tuple[str, ...]] = (".glb", "")
     sequence: SequenceOptions = field(default_factory=SequenceOptions)
     mesh: MeshOptions = field(default_factory=MeshOptions)
 
@@ -176,8 +167,7 @@ class MeshSequenceOptions(Options):
         return MeshSequenceOptions(self.sequence, mesh)
 
     def misfits(self, path: Path) -> list[str]:
-        suffix = path.suffix.lower()
-        if suffix.removeprefix(".") in MESH_FORMATS and suffix != ".glb":
+        if path.suffix.lower() in {*MeshOptions.suffixes} - {".glb"}:
             return [
                 f"{path.name} would hold one mesh: name a folder, or a .glb for an animated one."
             ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import ClassVar
 
 from viz.state import settings
 from viz.state.types import ModelInfo, SessionState
@@ -13,6 +14,9 @@ from viz.state.types import ModelInfo, SessionState
 class Options:
     """The user's choices for an export. Each field declares its allowed values; see
     `viz.state.settings`."""
+
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    """Suffixes of the files, the default first; "" stands for a folder."""
 
     def problems(self) -> list[str]:
         """Sentences on invalid options; empty if all are valid."""
@@ -33,9 +37,13 @@ class Options:
         return self
 
     def misfits(self, path: Path) -> list[str]:
-        """Sentences on options that a file of this name cannot satisfy."""
-        del path
-        return []
+        """Sentences on what is wrong with the name of the file, or does not fit it."""
+        if path.suffix.lower() in self.suffixes:
+            return []
+        return [
+            f"{path.name} must end in {settings.choices(self.suffixes)}: the ending chooses the "
+            "format."
+        ]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from typing import Any
 from viz.exports import frame_layout
 from viz.exports.frame_options import FrameOptions, PictureOptions, VideoOptions
 from viz.exports.mesh_options import (
-    MESH_FORMATS,
     MeshOptions,
     MeshSequenceOptions,
     PointOptions,
@@ -38,8 +37,6 @@ class Exporter:
     """For buttons: "Video"."""
     help: str
     """A sentence on the result."""
-    suffixes: tuple[str, ...]
-    """Suffixes of the files, the default first; "" stands for a folder."""
     options: type[Options]
     """Frozen dataclass of the options; its defaults suit most users."""
     run: Run
@@ -60,6 +57,11 @@ class Exporter:
     """Whether an export consists of parts that several processes can share, and that are kept if it
     is stopped. `run` then takes share=(number, count): which of how many processes this is."""
 
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Suffixes of the files, the default first; "" stands for a folder."""
+        return self.options.suffixes
+
 
 def deferred(place: str) -> Callable[..., Any]:
     """The function "module:name" of another file, which is imported when it is first called: what
@@ -79,7 +81,6 @@ EXPORTERS: dict[str, Exporter] = {
             "picture",
             "Picture",
             "The moment shown, as a PNG.",
-            (".png",),
             PictureOptions,
             deferred("viz.exports.pictures.frames:export_picture"),
             frame_layout.estimate_picture,
@@ -97,7 +98,6 @@ EXPORTERS: dict[str, Exporter] = {
             "frames",
             "Frames",
             "A movement as a folder of numbered PNGs.",
-            ("",),
             FrameOptions,
             deferred("viz.exports.pictures.frames:export_frames"),
             frame_layout.estimate_movement,
@@ -113,7 +113,6 @@ EXPORTERS: dict[str, Exporter] = {
             "video",
             "Video",
             "A movement as MP4, MOV, GIF or WebP.",
-            (".mp4", ".mov", ".gif", ".webp"),
             VideoOptions,
             deferred("viz.exports.video.video_export:export_video"),
             frame_layout.estimate_movement,
@@ -128,7 +127,6 @@ EXPORTERS: dict[str, Exporter] = {
             "mesh",
             "Mesh",
             "The surface of the moment shown.",
-            tuple(f".{name}" for name in MESH_FORMATS),
             MeshOptions,
             deferred("viz.exports.meshes.mesh_export:export_mesh"),
             estimate_grid,
@@ -143,7 +141,6 @@ EXPORTERS: dict[str, Exporter] = {
             "mesh sequence",
             "Mesh sequence",
             "The surface over the clip: an animated GLB, or a folder of numbered meshes.",
-            (".glb", ""),
             MeshSequenceOptions,
             deferred("viz.exports.meshes.mesh_export:export_mesh_sequence"),
             estimate_sequence,
@@ -153,7 +150,6 @@ EXPORTERS: dict[str, Exporter] = {
             "points",
             "Point cloud",
             "Coloured points on the surface.",
-            (".ply",),
             PointOptions,
             deferred("viz.exports.meshes.mesh_export:export_points"),
             estimate_grid,
@@ -164,7 +160,6 @@ EXPORTERS: dict[str, Exporter] = {
             "volume",
             "Density volume",
             "The density at each point of a grid.",
-            (".npy",),
             VolumeOptions,
             deferred("viz.exports.meshes.mesh_export:export_volume"),
             estimate_volume,
@@ -175,7 +170,6 @@ EXPORTERS: dict[str, Exporter] = {
             "show",
             "Show",
             "The cues, one after the other, as a web page or as a video.",
-            show_options.SUFFIXES,
             show_options.ShowOptions,
             deferred("viz.exports.shows.show_export:export_show"),
             cue_takes.estimate,

@@ -10,7 +10,7 @@ from viz.exports.frame_options import FrameOptions, VideoOptions
 from viz.headless.export_source import Source
 from viz.state import named_files, settings
 from viz.state.driving import driven
-from viz.state.driving.drive import Drive
+from viz.state.driving.drive import Drive, Turn
 from viz.state.errors import UserError, require_none
 from viz.state.person import LAST_SEED
 from viz.state.settings import Fraction, Range
@@ -48,7 +48,7 @@ class DriveOptions:
     """Frames over which the expressions are smoothed (standard deviation)."""
     turning: Annotated[float, Range(-10, 10, "\u00d7")] = 1.0
     """How far the camera follows the driver's head: 0 keeps it where it is."""
-    yaw: Annotated[float, Range(-3600, 3600, "°")] = 0.0
+    yaw: Turn = 0.0
     """Degrees by which the camera is turned around the head in addition."""
     pitch: Annotated[float, Range(-89, 89, "°")] = 0.0
     """Degrees by which it is raised in addition."""

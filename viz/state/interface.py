@@ -14,6 +14,11 @@ PANEL_GROUPS: tuple[PanelGroup, ...] = get_args(PanelGroup)
 Inspect = Literal["off", "values", "ruler"]
 INSPECTS: dict[Inspect, str] = {"off": "Off", "values": "Values", "ruler": "Ruler"}
 
+OrbitPeriod = Annotated[float, Range(2, 60, "s", step=0.1, logarithmic=True)]
+OrbitYaw = Annotated[float, Range(0, 90, "°", step=1)]
+OrbitPitch = Annotated[float, Range(0, 45, "°", step=1)]
+WanderSpeed = Annotated[float, Range(0.05, 5, "seeds/s", logarithmic=True)]
+
 
 @dataclass(frozen=True)
 class Swing:
@@ -47,15 +52,15 @@ class Interface:
     """Also plays times between the clip's frames, for slow motion; such pictures are not cached."""
     animate_person: bool = False
     """Whether the person moves over the pad automatically."""
-    animate_speed: Annotated[float, Range(0.05, 5, "seeds/s", logarithmic=True)] = 0.5
+    animate_speed: WanderSpeed = 0.5
     """How fast the person changes."""
     auto_orbit: bool = False
     """Swings the camera around the head on a slow figure of eight. Key O."""
-    orbit_period: Annotated[float, Range(2, 60, "s", step=0.1, logarithmic=True)] = 8.0
+    orbit_period: OrbitPeriod = 8.0
     """Duration of one round."""
-    orbit_yaw: Annotated[float, Range(0, 90, "°", step=1)] = 25.0
+    orbit_yaw: OrbitYaw = 25.0
     """Swing to each side."""
-    orbit_pitch: Annotated[float, Range(0, 45, "°", step=1)] = 8.0
+    orbit_pitch: OrbitPitch = 8.0
     """Swing up and down."""
     path_lane: bool = False
     """Whether the camera and time path is shown above the clip."""

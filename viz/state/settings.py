@@ -149,7 +149,8 @@ def setting(owner: type[Any], name: str) -> Setting:
 @functools.cache
 def hints(owner: type[Any]) -> dict[str, Any]:
     """The types of a dataclass's fields, with their annotations."""
-    return typing.get_type_hints(owner, include_extras=True)
+    found = typing.get_type_hints(owner, include_extras=True)
+    return {field.name: found[field.name] for field in dataclasses.fields(owner)}
 
 
 @functools.cache
@@ -214,14 +215,15 @@ def _problems(kind: Any, value: Any, place: str) -> Iterator[str]:
             part = arguments[0] if many else arguments[index]
             yield from _problems(part, item, f"{place}[{index}]")
     elif origin is Literal and value not in arguments:
-        yield f"{place} is {_shown(value)}; choose {_choices(arguments)}."
+        yield f"{place} is {_shown(value)}; choose {choices(arguments)}."
 
 
 def _without_none(arguments: tuple[Any, ...]) -> Any:
     return next(argument for argument in arguments if argument is not type(None))
 
 
-def _choices(names: tuple[Any, ...]) -> str:
+def choices(names: tuple[Any, ...]) -> str:
+    """Names for a sentence: "a, b or c"."""
     *most, last = map(str, names)
     return f"{', '.join(most)} or {last}" if most else last
 
@@ -311,8 +313,7 @@ def _in_words(message: str, kind: Any, plain: Any) -> str:
         more = f" of {expected['length']}" if expected["length"] else ""
         return f"{place} is {_shown(plain)}; it must be {wanted}{more}."
     if what.startswith("Invalid enum value"):
-        choices = typing.get_args(bare(kind))
-        return f"{place} is {_shown(plain)}; choose {_choices(choices)}."
+        return f"{place} is {_shown(plain)}; choose {choices(typing.get_args(bare(kind)))}."
     missing = re.match(r"Object missing required field `(\w+)`", what)
     if missing:
         return f"{place} has no {missing[1]}."

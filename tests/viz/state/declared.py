@@ -38,7 +38,8 @@ OWNERS: tuple[type[Any], ...] = (
 
 def fields(owner: type[Any]) -> dict[str, Any]:
     """Annotated types of a dataclass's fields."""
-    return typing.get_type_hints(owner, include_extras=True)
+    hints = typing.get_type_hints(owner, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(owner)}
 
 
 def ranges(kind: Any) -> list[tuple[type[Any], Range | None]]:
