@@ -23,7 +23,7 @@ from viz.portrait.inversion.weight_tuning import WeightTuning
 
 Stage = Literal["comparing", "searching", "fitting"]
 """Random people are compared with the photo, codes are searched, weights are fitted."""
-_COMPARISON_COST, _COARSE_COST, _TUNING_COST = 0.12, 0.25, 2.0
+_COMPARISON_COST, _COARSE_COST, _TUNING_COST = 0.17, 0.4, 3.2
 """Cost of a comparison and of a step, in full steps of the search."""
 _PICTURE_SECONDS = 1.0
 """Least seconds between progress pictures."""
