@@ -13,7 +13,7 @@ import re
 import struct
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -63,12 +63,6 @@ class Opened:
     """Fingerprint of the weights that made an export; empty for a session file."""
     candidates: tuple[str, ...]
     """Files that may contain those weights, the likeliest first."""
-
-
-def open_session(path: str | Path, known: Iterable[str] = ()) -> SessionState:
-    """Only the state; see `read_session`. Its checkpoint is an absolute path if it was found."""
-    opened = read_session(path, known)
-    return replace(opened.state, checkpoint=opened.model or opened.state.checkpoint)
 
 
 def read_session(path: str | Path, known: Iterable[str] = ()) -> Opened:

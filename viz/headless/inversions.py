@@ -16,7 +16,7 @@ from viz.headless.ranks import Ranks, from_environment
 from viz.portrait import photo_faces
 from viz.portrait.face_marks import FaceMark, PhotoFaces
 from viz.portrait.faces.face import NO_FACE
-from viz.portrait.person_making import make_driver, make_person
+from viz.portrait.person_making import make_person
 from viz.state import files, named_files, settings
 from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.errors import UserError
@@ -104,12 +104,9 @@ def _make(
     Raises:
         UserError: when the photo cannot be used or the file cannot be written.
     """
-    how, anew = options.inversion, options.overwrite
-    if photo.suffix.lower() == TRACK_SUFFIX:
-        steps = make_driver(G, photo, "", how, path, model, anew=anew)
-    else:
-        face = _face(photo, options.face)
-        steps = make_person(G, photo, face.landmarks, how, path, model, anew=anew)
+    is_track = photo.suffix.lower() == TRACK_SUFFIX
+    landmarks = () if is_track else _face(photo, options.face).landmarks
+    steps = make_person(G, photo, landmarks, options.inversion, path, model, anew=options.overwrite)
     try:
         shown(steps, photo.name, show)
     except KeyboardInterrupt:

@@ -33,8 +33,9 @@ from viz.portrait.unfinished_work import keep, kept
 from viz.render import person_file
 from viz.render.person_file import PersonFile
 from viz.state.driving import driven
+from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.errors import UserError
-from viz.state.jobs import Report, ReportingSteps
+from viz.state.jobs import Report, ReportingSteps, Steps
 from viz.state.person import unfinished
 
 _KEEP_SECONDS = 60.0
@@ -60,102 +61,38 @@ def make_person(
     path: Path,
     model: str = "",
     *,
+    film: str = "",
     anew: bool = True,
 ) -> ReportingSteps[Path]:
-    """Steps of making a person file of a photo; if they are stopped early, it holds the result so
+    """Steps of making the person file of a face in a photo, or of the face that a motion track
+    follows, from several frames of its video. If they are stopped early, it holds the result so
     far.
 
     Args:
         G: the model, which stays as it is.
-        source: the photo.
-        landmarks: of the face, in pixels of the photo as `read_photo` gives it.
+        source: the photo, or the motion track.
+        landmarks: of the face, in pixels of the photo as `read_photo` gives it; none for a track,
+            which has them.
         options: of the inversion.
-        path: the person file; one that is there is replaced.
+        path: the person file; an existing one is replaced.
         model: name of the model's file.
+        film: the track's video; empty to search for it beside the track and among opened files.
         anew: whether to replace a person file that cannot be resumed.
 
     Returns:
         the path.
 
     Raises:
-        UserError: when the photo cannot be used or a file cannot be written.
+        UserError: when the photo, the track or its video cannot be used, or a file cannot be
+            written.
     """
     yield "Reading", None
-    _require_trained(G)
-    points = np.array(landmarks, np.float32)
-    with torch.inference_mode(False):  # otherwise no gradient could flow through it
-        photo = read_photo(source)
-    template = yield from find_template(G)
-    photos = [FacePhoto(photo.pixels, points, fit_camera(template, points))]
-    return (yield from _made(G, template, photos, options, path, model, anew))
-
-
-def make_driver(
-    G: Generator,
-    track: Path,
-    film: str,
-    options: InversionOptions,
-    path: Path,
-    model: str = "",
-    *,
-    anew: bool = True,
-) -> ReportingSteps[Path]:
-    """Likewise of the person in the video of a motion track, from several of its frames.
-
-    Args:
-        G: the model, which stays as it is.
-        track: the motion track.
-        film: its video; empty to search for it beside the track and among opened files.
-        options: of the inversion.
-        path: the person file; one that is there is replaced.
-        model: name of the model's file.
-        anew: whether to replace a person file that cannot be resumed.
-
-    Returns:
-        the path.
-
-    Raises:
-        UserError: when the track or its video cannot be used, or a file cannot be written.
-    """
-    yield "Reading", None
-    _require_trained(G)
-    moves = driven.load(str(track.absolute()))
-    if moves.weights != weights_mark(G.state_dict()):
-        raise UserError(f"{track.name} was made with another model: track the video again.")
-    film = film or driven.require_film(str(track.absolute()), moves)
-    template = yield from find_template(G)
-    photos = read_key_frames(moves, Path(film), template)
-    return (yield from _made(G, template, photos, options, path, model, anew))
-
-
-def _require_trained(G: Generator) -> None:
     if any(weight.is_inference() for weight in G.parameters()):
         raise UserError("The model is untrained and cannot show a person: open a trained one.")
-
-
-def _made(
-    G: Generator,
-    template: FaceTemplate,
-    photos: Sequence[FacePhoto],
-    options: InversionOptions,
-    path: Path,
-    model: str,
-    anew: bool,
-) -> ReportingSteps[Path]:
-    """Steps of making the person file of the person in some photos."""
-    mark = weights_mark(G.state_dict())
-    content = hashlib.sha256()
-    for photo in photos:
-        content.update(photo.pixels.numpy().tobytes())
-    about = {
-        "version": _VERSION,
-        "photo": content.hexdigest(),
-        "weights": mark,
-        "options": msgspec.json.encode(options).decode(),
-    }
-    state_path = unfinished(path)
+    template, photos = yield from _read(G, source, landmarks, film)
+    about = _about(photos, weights_mark(G.state_dict()), options)
     points = np.stack([photo.landmarks for photo in photos])
-    state, points = _kept(state_path, about, points)
+    state, points = _kept(unfinished(path), about, points)
     if state is None and path.exists() and not anew:
         raise UserError(
             f"{path} is unfinished and belongs to another photo, face, model or other options: "
@@ -166,19 +103,66 @@ def _made(
             replace(photo, landmarks=marks, fit=fit_camera(template, marks))
             for photo, marks in zip(photos, points, strict=True)
         ]
-    made = Inversion(G, photos, options, state)
+    inversion = Inversion(G, photos, options, state)
+    steps = _invert(inversion, points, about, path, model, begun=state is not None)
+    return (yield from steps)
+
+
+def _read(
+    G: Generator, source: Path, landmarks: Sequence[tuple[float, float]], film: str
+) -> Steps[tuple[FaceTemplate, list[FacePhoto]]]:
+    """Steps of reading the photo or the frames of the track's video."""
+    if source.suffix.lower() == TRACK_SUFFIX:
+        track = driven.load(str(source.absolute()))
+        if track.weights != weights_mark(G.state_dict()):
+            raise UserError(f"{source.name} was made with another model: track the video again.")
+        film = film or driven.require_film(str(source.absolute()), track)
+        template = yield from find_template(G)
+        return template, read_key_frames(track, Path(film), template)
+    points = np.array(landmarks, np.float32)
+    with torch.inference_mode(False):  # otherwise no gradient could flow through it
+        pixels = read_photo(source).pixels
+    template = yield from find_template(G)
+    return template, [FacePhoto(pixels, points, fit_camera(template, points))]
+
+
+def _about(
+    photos: Sequence[FacePhoto], weights: str, options: InversionOptions
+) -> Mapping[str, str]:
+    """What must be the same for an inversion to be resumed."""
+    content = hashlib.sha256()
+    for photo in photos:
+        content.update(photo.pixels.numpy().tobytes())
+    return {
+        "version": _VERSION,
+        "photo": content.hexdigest(),
+        "weights": weights,
+        "options": msgspec.json.encode(options).decode(),
+    }
+
+
+def _invert(
+    inversion: Inversion,
+    points: np.ndarray,
+    about: Mapping[str, str],
+    path: Path,
+    model: str,
+    begun: bool,
+) -> ReportingSteps[Path]:
+    """Steps of an inversion that began with landmarks [N, 468, 2 or 3]; writes the person file."""
 
     def write() -> None:
-        person_file.write(path, _content(made.person(), mark, model, path.stem))
+        person_file.write(path, _content(inversion.person(), about["weights"], model, path.stem))
 
     def keep_state() -> None:
         with suppress(OSError):  # so that it can be resumed if it is stopped
             path.parent.mkdir(parents=True, exist_ok=True)
-            keep(state_path, made.state() | {_LANDMARKS: torch.from_numpy(points)}, about)
+            state = inversion.state() | {_LANDMARKS: torch.from_numpy(points)}
+            keep(unfinished(path), state, about)
 
-    kept_at, begun = time.monotonic(), state is not None
+    kept_at = time.monotonic()
     try:
-        for step in made.run():
+        for step in inversion.run():
             begun = begun or step.stage != "comparing"
             yield Report(_STAGES[step.stage], step.fraction, step.picture, step.seconds_left)
             if begun and time.monotonic() - kept_at > _KEEP_SECONDS:
@@ -192,7 +176,7 @@ def _made(
         raise
     write()
     with suppress(OSError):
-        state_path.unlink(missing_ok=True)
+        unfinished(path).unlink(missing_ok=True)
     return path
 
 

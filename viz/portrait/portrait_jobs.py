@@ -125,7 +125,6 @@ class IntoVideoJob(Job):
 
 _find_faces = deferred("viz.portrait.photo_faces:find")
 _make_person = deferred("viz.portrait.person_making:make_person")
-_make_driver = deferred("viz.portrait.person_making:make_driver")
 _learn = deferred("viz.portrait.tracks.tracking:learn")
 _make_track = deferred("viz.portrait.tracks.tracking:make_track")
 _fit_track = deferred("viz.portrait.tracks.person_fit:fit_track")
@@ -136,8 +135,8 @@ JOBS: dict[type[Any], Callable[[Any, Any], ReportingSteps[Any]]] = {
     MakePersonJob: lambda job, renderer: _make_person(
         renderer.G, Path(job.photo), job.landmarks, job.options, Path(job.path), job.model
     ),
-    MakeDriverJob: lambda job, renderer: _make_driver(
-        renderer.G, Path(job.track), job.film, job.options, Path(job.path), job.model
+    MakeDriverJob: lambda job, renderer: _make_person(
+        renderer.G, Path(job.track), (), job.options, Path(job.path), job.model, film=job.film
     ),
     LearnFacesJob: lambda _, renderer: _learn(renderer.G),
     TrackVideoJob: lambda job, renderer: _make_track(

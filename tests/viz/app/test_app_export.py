@@ -16,7 +16,7 @@ from PIL import Image
 from gui_utils import controls
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
-from viz.exports import embedding
+from tests.viz.state.opened_sessions import open_session
 from viz.exports.choices import ExportChoices, safe_name
 from viz.exports.table import EXPORTERS
 from viz.state.person import Latent
@@ -100,7 +100,7 @@ def test_a_name_that_is_taken_is_asked_about(panel: AppDriver) -> None:
     assert path.read_bytes() == before
     answer("Replace")
     assert len(files(panel)) == 2
-    assert embedding.open_session(path).latent == Latent(x=44)
+    assert open_session(path).latent == Latent(x=44)
 
 
 def test_a_video_goes_along_the_path_while_the_window_goes_on(panel: AppDriver) -> None:
@@ -122,7 +122,7 @@ def test_a_video_goes_along_the_path_while_the_window_goes_on(panel: AppDriver) 
     (path,) = files(panel)
     with Image.open(path) as video:
         assert getattr(video, "n_frames", 1) == 6
-    assert embedding.open_session(path).latent == before.latent, "it shows what was there at first"
+    assert open_session(path).latent == before.latent, "it shows what was there at first"
     panel.settle()
     assert len(panel.results) > count
 

@@ -14,7 +14,7 @@ from PIL import Image
 from gui_utils import controls
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
-from viz.exports import embedding
+from tests.viz.state.opened_sessions import open_session
 from viz.exports.frame_options import PictureOptions
 from viz.headless import Source
 from viz.headless.export_runs import export
@@ -63,7 +63,7 @@ def test_a_saved_picture_is_what_the_window_showed(
     if layout == "single":
         assert np.array_equal(pixels(path), shown[0])
     name = Path(state.checkpoint).name  # its folders are nobody else's business
-    assert embedding.open_session(path) == replace(state, checkpoint=name)
+    assert open_session(path) == replace(state, checkpoint=name)
 
     export("picture", Source(tmp_path / "headless.png", path, state.checkpoint), PictureOptions())
     assert (tmp_path / "headless.png").read_bytes() == path.read_bytes()
@@ -99,7 +99,7 @@ def test_depth_raw_and_window(start: Start, model: Path) -> None:
     expected = picture[int((y - corner[1]) * scale), int((x - corner[0]) * scale)]
     assert np.abs(pixels(path)[y, x].astype(int) - expected).max() <= 12
     name = Path(desk.commands.state.checkpoint).name
-    assert embedding.open_session(path) == replace(desk.commands.state, checkpoint=name)
+    assert open_session(path) == replace(desk.commands.state, checkpoint=name)
     assert len(list(path.parent.glob("*.png"))) == 3
 
 
@@ -185,7 +185,7 @@ def test_a_session_s_name_may_have_a_dot(desk: AppDriver, tmp_path: Path) -> Non
     desk.key("ctrl+s")
     desk.choose(tmp_path / "anna v1.2")
     desk.see_toast("Saved anna v1.2.json")
-    assert embedding.open_session(tmp_path / "anna v1.2.json").latent.seed == 3_000_000_000
+    assert open_session(tmp_path / "anna v1.2.json").latent.seed == 3_000_000_000
     desk.commands.save_session_dialog()
     question = desk.commands.file_question
     assert question is not None

@@ -13,6 +13,7 @@ from gui_utils import controls
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start, sharpened
 from tests.viz.render.made_people import person_of, written
+from tests.viz.state.opened_sessions import open_session
 from training.checkpoint import load_generator, save
 from training.networks.generator import Generator
 from viz import program
@@ -93,7 +94,7 @@ def test_a_person_goes_through_sessions_paths_and_undo(desk, person, tmp_path):
     session.save_session(path, desk.commands.state)
     moved = tmp_path / "elsewhere"
     (tmp_path / "people").rename(moved)  # with its person: the session still finds it there
-    state = embedding.open_session(moved / path.name)
+    state = open_session(moved / path.name)
     assert state.keyframes[0].latent.ws_file == str(moved / person.name)
     desk.drop(moved / path.name)
     desk.until(lambda: desk.commands.state.keyframes[:1] == state.keyframes[:1])

@@ -18,8 +18,8 @@ from gui_utils import controls
 from tests.conftest import ROOT
 from tests.viz.app import app_driver, kill_at_change
 from tests.viz.app.app_driver import AppDriver, Start
+from tests.viz.state.opened_sessions import open_session
 from viz.app.sessions.autosave import Autosave, Origin, SavedSession
-from viz.exports import embedding
 from viz.state import session
 from viz.state.files import file_stamp
 from viz.state.person import Latent
@@ -189,7 +189,7 @@ def test_closing_needs_no_question_and_reopen_last_goes_on(
     assert glfw.get_window_title(desk.window.handle).startswith("• mine.json")
     desk.key("ctrl+s")
     desk.see_toast("Saved mine.json")
-    assert embedding.open_session(tmp_path / "mine.json") == state
+    assert open_session(tmp_path / "mine.json") == state
     assert not desk.commands.unsaved
 
 
@@ -224,16 +224,16 @@ def test_saving_asks_where_the_file_has_changed(desk: AppDriver, tmp_path: Path)
     desk.key("r")
     desk.key("ctrl+s")
     desk.click("Replace the session?/Cancel")
-    assert embedding.open_session(path) == elsewhere
+    assert open_session(path) == elsewhere
     desk.key("ctrl+s")
     desk.click("Replace the session?/Replace")
-    desk.until(lambda: embedding.open_session(path) == desk.commands.state)
+    desk.until(lambda: open_session(path) == desk.commands.state)
     given = tmp_path / "given.json"  # on the command line
     session.save_session(given, desk.commands.state)
     desk.commands.mark_restored(str(given))
     desk.key("r")
     desk.key("ctrl+s")
-    desk.until(lambda: embedding.open_session(given) == desk.commands.state)
+    desk.until(lambda: open_session(given) == desk.commands.state)
 
 
 def test_a_folder_that_cannot_be_written_is_told_once(desk: AppDriver, tmp_path: Path) -> None:

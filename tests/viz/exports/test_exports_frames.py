@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.viz.exports import export_driver
 from tests.viz.exports.export_driver import decoded, export, files, frame, small_disk
+from tests.viz.state.opened_sessions import open_session
 from viz.exports import embedding
 from viz.exports.frame_options import FrameOptions, Look, Movement, PictureOptions
 from viz.exports.pictures.frame_renderer import FrameRenderer, scaled
@@ -45,7 +46,7 @@ def test_a_picture_has_the_pixels_of_the_screen(renderer, tmp_path, layout):
         shown = [p for p in renderer.render(request).pictures if p is not None]
     path = export(renderer, "picture", state, PictureOptions(), tmp_path / "a.png")
     assert np.array_equal(pixels(path), layouts.compose(state, shown))
-    assert embedding.open_session(path) == state
+    assert open_session(path) == state
     assert files(tmp_path) == ["a.png"]
 
 
@@ -60,7 +61,7 @@ def test_sixteen_bits_are_the_model_s_numbers(renderer, tmp_path, view):
     most = 2.5 if view == "depth" else 0.51
     assert np.abs(wide / 257 - narrow).max() <= most
     assert len(np.unique(wide)) > len(np.unique(narrow))
-    assert embedding.open_session(path) == STATE
+    assert open_session(path) == STATE
 
 
 @pytest.mark.parametrize("view", ["image", "raw"])
@@ -129,7 +130,7 @@ def test_frames_that_no_reader_takes_are_not_made(renderer, tmp_path):
     assert files(tmp_path) == []
     Image.new("1", (20_000, 20_000)).save(tmp_path / "b.png")
     with pytest.raises(UserError, match="could not be read"):
-        embedding.open_session(tmp_path / "b.png")
+        open_session(tmp_path / "b.png")
 
 
 def test_no_colour_bleeds_in_from_where_nothing_is():
@@ -148,9 +149,9 @@ def test_frames_are_numbered_and_open(renderer, tmp_path):
     assert export(renderer, "frames", STATE, options, folder) == folder
     names = [f"frame_000{k}.png" for k in range(5)]
     assert files(folder) == [*names, "session.json"]
-    assert embedding.open_session(folder) == STATE
-    assert embedding.open_session(folder / "session.json") == STATE
-    third = embedding.open_session(folder / names[3])
+    assert open_session(folder) == STATE
+    assert open_session(folder / "session.json") == STATE
+    third = open_session(folder / names[3])
     assert third.t == 0.75
     assert np.array_equal(pixels(folder / names[3]), frame(renderer, third))
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.viz.exports import export_driver
 from tests.viz.exports.export_driver import decoded, export, frame
+from tests.viz.state.opened_sessions import open_session
 from training.checkpoint import save
 from viz.exports import embedding
 from viz.exports.captions.caption_pictures import MARGIN, picture
@@ -65,7 +66,7 @@ def test_a_page_holds_what_each_cue_shows(renderer, tmp_path):
     assert len(decoded(video)) == 16, "a whole round, at the speed of the show"
     assert three["repeats"]
     assert embedding.session_text(path) is not None
-    assert embedding.open_session(path).latent == FIRST.latent
+    assert open_session(path).latent == FIRST.latent
 
 
 def test_a_video_goes_through_the_cues(renderer, tmp_path):

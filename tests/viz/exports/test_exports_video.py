@@ -12,7 +12,8 @@ from PIL import Image
 
 from tests.viz.exports import export_driver
 from tests.viz.exports.export_driver import decoded, export, files, frame, small_disk
-from viz.exports import embedding, recipes
+from tests.viz.state.opened_sessions import open_session
+from viz.exports import recipes
 from viz.exports.frame_options import Look, Movement, VideoOptions
 from viz.exports.schedule import take
 from viz.exports.table import EXPORTERS
@@ -78,7 +79,7 @@ def test_videos_hold_their_frames_and_their_session(renderer, tmp_path, name):
     path, options = tmp_path / name, ALL[name]
     assert export(renderer, "video", STATE, options, path) == path
     assert files(tmp_path) == [name]
-    assert embedding.open_session(path) == STATE
+    assert open_session(path) == STATE
     shown = frames(renderer, options)
     found = moving_picture(path) if path.suffix in (".gif", ".webp") else decoded(path, "rgba")
     assert len(found) == len(shown)
@@ -288,7 +289,7 @@ def test_long_sessions_fit_into_every_format(renderer, tmp_path, name):
     state = replace(STATE, keyframes=keys, checkpoint="<tête> & 'co'.ckpt")
     assert len(session.to_json(state)) > 100_000
     path = export(renderer, "video", state, VideoOptions(Movement(frames=2)), tmp_path / name)
-    assert embedding.open_session(path) == state
+    assert open_session(path) == state
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.gif", "a.webp", "a.png"])
@@ -308,14 +309,14 @@ def test_foreign_and_broken_files_say_so(renderer, tmp_path, name):
         data = data.replace(b"pv3d:session>", b"else:session>")
     path.write_bytes(data)
     with pytest.raises(UserError, match="without a session"):
-        embedding.open_session(path)
+        open_session(path)
     for broken in (b"", data[:9], data[:40], b"\0" * 100):
         path.write_bytes(broken)
         with pytest.raises(UserError, match=r"could not be read|without a session"):
-            embedding.open_session(path)
+            open_session(path)
     path.unlink()
     with pytest.raises(UserError, match="no such file"):
-        embedding.open_session(path)
+        open_session(path)
 
 
 def test_recipes_tell_ws_apart_by_what_they_hold(renderer, tmp_path):

@@ -12,6 +12,7 @@ import torch
 import trimesh
 
 from tests.viz.render.known_head import CENTER, known_head, radius_at
+from tests.viz.state.opened_sessions import open_session
 from training.camera import FRONTAL
 from viz.exports import embedding, writing
 from viz.exports.mesh_options import (
@@ -265,7 +266,7 @@ def test_meshes_restore_the_session(renderer, tmp_path, name):
     text = embedding.session_text(path)
     assert text is not None
     assert session.from_json(text) == state()
-    assert embedding.open_session(path) == state()
+    assert open_session(path) == state()
     assert json.loads(text)["export"]["options"]["resolution"] == 64
 
 
@@ -315,7 +316,7 @@ def test_a_clip_becomes_an_animation(moving, tmp_path):
                 shown.append(channel.target.node)
         assert shown == [int(moment)]
     assert [node.scale[0] for node in found.nodes] == [1, 0, 0, 0]
-    assert embedding.open_session(path) == MOVING
+    assert open_session(path) == MOVING
 
 
 def test_a_clip_becomes_numbered_files(moving, tmp_path):
@@ -327,7 +328,7 @@ def test_a_clip_becomes_numbered_files(moving, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
     alone = meshes_alone(moving, tmp_path, options, [0, 0.5, 1])
     assert all(np.array_equal(read(path / n)[0], a) for n, a in zip(names, alone, strict=False))
-    assert embedding.open_session(path) == MOVING == embedding.open_session(path / names[1])
+    assert open_session(path) == MOVING == open_session(path / names[1])
     for mine in ("notes.txt", "frame_0002.png"):  # such as another export's frames
         (path / mine).write_text("mine")
     with pytest.raises(writing.ExistsError):
@@ -358,7 +359,7 @@ def test_points_lie_on_the_surface(renderer, tmp_path):
     assert ((normals * away).sum(axis=1) / distance > 0.99).all()
     octants = np.bincount((away > 0) @ (1, 2, 4), minlength=8)
     assert np.abs(octants / 5000 - 1 / 8).max() < 0.01, "evenly spread"
-    assert embedding.open_session(path) == state()
+    assert open_session(path) == state()
 
 
 @pytest.mark.parametrize("half", [False, True])

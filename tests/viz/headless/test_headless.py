@@ -19,9 +19,9 @@ from tests.viz.exports import export_driver
 from tests.viz.exports.export_driver import decoded, export, files
 from tests.viz.headless import headless_session
 from tests.viz.headless.headless_session import ROOT
+from tests.viz.state.opened_sessions import open_session
 from training.checkpoint import save
 from viz import program
-from viz.exports import embedding
 from viz.exports.frame_options import FrameOptions, Look, Movement, PictureOptions
 from viz.headless import Source, command_line
 from viz.headless.export_runs import export as run
@@ -38,7 +38,7 @@ def test_a_session_renders_as_the_exporter_does(renderer, model, saved, tmp_path
     out = tmp_path / "out"
     assert program.main(["render", "--session", str(saved), "--output", str(out / "a.png")]) == 0
     assert f"Saved {out / 'a.png'}" in capsys.readouterr().out
-    state = embedding.open_session(saved)
+    state = open_session(saved)
     expected = export(renderer, "picture", state, PictureOptions(), tmp_path / "b.png")
     assert (out / "a.png").read_bytes() == expected.read_bytes()
     arguments = ["--session", str(out / "a.png"), "--moving", "orbit", "--frames", "3"]
@@ -46,7 +46,7 @@ def test_a_session_renders_as_the_exporter_does(renderer, model, saved, tmp_path
     assert program.main(["video", *arguments, "--output", str(out / "a.mp4")]) == 0
     assert len(decoded(out / "a.mp4")) == 3
     assert program.main(["frames", *arguments, "--output", str(out / "frames")]) == 0
-    assert embedding.open_session(out / "frames") == replace(state, checkpoint=model.name)
+    assert open_session(out / "frames") == replace(state, checkpoint=model.name)
     wide = [
         "--session",
         str(out / "a.mp4"),
@@ -111,7 +111,7 @@ def test_a_training_run_s_folder_is_its_newest_generator(model, tmp_path):
     model.rename(run / "generator.safetensors")
     words = ["render", "--checkpoint", str(run), "--output", str(run / "a.png")]
     assert program.main(words) == 0
-    assert embedding.open_session(run / "a.png").checkpoint == str(run / "generator.safetensors")
+    assert open_session(run / "a.png").checkpoint == str(run / "generator.safetensors")
 
 
 def test_without_any_model_it_says_so(tmp_path, capsys, monkeypatch):
@@ -130,7 +130,7 @@ def test_what_is_there_is_refused_and_replaced_on_request(saved, tmp_path, capsy
     assert "--overwrite" in told
     assert (tmp_path / "a.png").read_text() == "mine"
     assert program.main([*arguments, "--overwrite"]) == 0
-    assert embedding.open_session(tmp_path / "a.png").t == 0.5
+    assert open_session(tmp_path / "a.png").t == 0.5
 
 
 @pytest.mark.parametrize(
@@ -170,13 +170,13 @@ def test_without_a_session_it_begins_as_the_window_does(renderer, tmp_path):
         out = tmp_path / name
         arguments = ["render", "--checkpoint", str(model), "--output", str(out), *options]
         assert program.main(arguments) == 0
-        found = embedding.open_session(out)
+        found = open_session(out)
         assert (found.latent.x, found.motion.x) == chosen
         assert found.orbit == Orbit.around(find_head(renderer.G))
     aside = tmp_path / "aside.png"
     arguments = ["render", "--checkpoint", str(model), "--output", str(aside), "--yaw", "60"]
     assert program.main(arguments) == 0
-    opened = embedding.open_session(aside)
+    opened = open_session(aside)
     assert opened.orbit == replace(found.orbit, yaw=60.0)
     with Image.open(aside) as picture:
         opened.checkpoint = str(model)
@@ -185,8 +185,8 @@ def test_without_a_session_it_begins_as_the_window_does(renderer, tmp_path):
     session.save_session(older, SessionState(str(model)))
     out = tmp_path / "older.png"
     assert program.main(["render", "--session", str(older), "--output", str(out)]) == 0
-    assert embedding.open_session(out).latent == Latent()
-    assert embedding.open_session(out).orbit == Orbit(), "its own camera, not one around the head"
+    assert open_session(out).latent == Latent()
+    assert open_session(out).orbit == Orbit(), "its own camera, not one around the head"
 
 
 def test_recommended_seeds_have_words() -> None:

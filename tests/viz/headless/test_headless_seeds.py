@@ -15,7 +15,7 @@ from tests.viz.exports import export_driver
 from tests.viz.exports.export_driver import files
 from tests.viz.headless import headless_session
 from tests.viz.headless.headless_session import ROOT, contents
-from viz.exports import embedding
+from tests.viz.state.opened_sessions import open_session
 from viz.exports.frame_options import FrameOptions, Movement, VideoOptions
 from viz.headless import Source, ranks
 from viz.headless.export_runs import export as run
@@ -35,7 +35,7 @@ def test_seeds_make_a_folder_a_clip(renderer, model, tmp_path):
         f"seed{person:04d}_motion{motion:04d}" for person in (0, 1, 7) for motion in (2, 3)
     ]
     assert len(files(out)) == 6 * 3
-    last = embedding.open_session(out / "seed0007_motion0003" / "frame_0001.png")
+    last = open_session(out / "seed0007_motion0003" / "frame_0001.png")
     assert (last.latent.seed, last.motion.seed, last.t, last.latent.psi) == (7, 3, 1.0, 0.7)
     assert last.checkpoint == model.name
     last.checkpoint = str(model)
@@ -87,7 +87,7 @@ def test_the_protocol_s_cameras_come_from_a_data_set(renderer, model, tmp_path, 
         with Image.open(folder / f"frame_{k:04d}.png") as picture:
             found = np.asarray(picture).astype(int)
         assert np.abs(found - clip[k].permute(1, 2, 0).numpy()).max() <= 1
-    state = embedding.open_session(folder)
+    state = open_session(folder)
     assert len(state.keyframes) == 16  # the application plays the same clip
 
 

@@ -162,15 +162,15 @@ def test_the_driver_of_a_track_becomes_a_person(small, tmp_path):
     film = write_video(tmp_path / "a.mp4", [np.full((100, 100, 3), 9 * k, "u1") for k in range(9)])
     path, track = tmp_path / "a.track", moved_track(small)
     write_track(path, track)
-    made = finish(person_making.make_driver(small, path, "", FEW, tmp_path / "a.person"))
+    made = finish(person_making.make_person(small, path, (), FEW, tmp_path / "a.person"))
     person = person_file.read(str(made))
     assert person.tuned and abs(person.yaw) < 15
     film.unlink()
     with pytest.raises(UserError, match=r"video a\.mp4 was not found"):
-        finish(person_making.make_driver(small, path, "", FEW, tmp_path / "b.person"))
+        finish(person_making.make_person(small, path, (), FEW, tmp_path / "b.person"))
     write_track(path, replace(track, weights="0" * 16))
     with pytest.raises(UserError, match="another model"):
-        finish(person_making.make_driver(small, path, "", FEW, tmp_path / "b.person"))
+        finish(person_making.make_person(small, path, (), FEW, tmp_path / "b.person"))
 
 
 def test_the_untrained_model_is_refused(photo, tmp_path, small_config):

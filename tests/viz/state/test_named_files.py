@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.viz.state.opened_sessions import open_session
 from viz.exports import embedding
 from viz.state import named_files, session
 from viz.state.errors import UserError
@@ -34,7 +35,7 @@ def test_models_beside_the_session_are_found(tmp_path, named):
     assert embedding.read_session(path).model == ""
     there = make(tmp_path / ("sub/model.ckpt" if "sub" in named else "model.ckpt"))
     assert embedding.read_session(path).model == str(there)
-    assert embedding.open_session(path).checkpoint == str(there)
+    assert open_session(path).checkpoint == str(there)
 
 
 def test_models_elsewhere_are_opened_once_they_are_known(tmp_path):
@@ -128,9 +129,9 @@ def test_ws_are_found_beside_the_session_or_where_they_were_loaded_from(tmp_path
     path = saved(tmp_path / "here" / "a.json", SessionState(latent=Latent(ws_file=str(ws))))
     with pytest.raises(UserError, match="was never opened here"):
         embedding.read_session(path)
-    assert embedding.open_session(path, [str(ws)]).latent.ws_file == str(ws)
+    assert open_session(path, [str(ws)]).latent.ws_file == str(ws)
     beside = make(tmp_path / "here" / "ws.npy")
-    assert embedding.open_session(path).latent.ws_file == str(beside)
+    assert open_session(path).latent.ws_file == str(beside)
 
 
 def test_sessions_that_are_no_ordinary_files(tmp_path):
@@ -145,7 +146,7 @@ def test_sessions_that_are_no_ordinary_files(tmp_path):
 def test_a_mark_before_the_text_does_not_matter(tmp_path):
     path = tmp_path / "session.json"
     path.write_bytes(b"\xef\xbb\xbf" + session.to_json(SessionState(t=0.25)).encode())
-    assert embedding.open_session(path).t == 0.25
+    assert open_session(path).t == 0.25
 
 
 def test_names_alone_leave_the_machine(tmp_path):

@@ -10,8 +10,8 @@ from hypothesis import given
 from PIL import Image
 
 from tests.viz.state.declared import values
+from tests.viz.state.opened_sessions import open_session
 from training.camera import FRONTAL, Camera
-from viz.exports import embedding
 from viz.exports.pictures import png
 from viz.state import session, settings
 from viz.state.errors import UserError
@@ -99,7 +99,7 @@ def test_sessions_of_other_editors_open(tmp_path):
     state.latent = replace(state.latent, ws_file="")
     state.before = state.shot()
     path.write_text(session.to_json(state), "utf-8-sig")
-    assert embedding.open_session(path) == state
+    assert open_session(path) == state
     plain = json.loads(session.to_json(SessionState()))
     plain["state"] |= {"t": 1, "orbit": {"yaw": 20, "pivot": [0, 0, 1]}, "a later one": 3}
     found = session.from_json(json.dumps(plain))
@@ -123,7 +123,7 @@ def test_pictures_carry_their_session(tmp_path):
     state.latent = replace(state.latent, ws_file=str(ws))
     state.before = replace(state.shot(), t=0.1)
     png.save(path, pixels, session.to_json(state))
-    assert embedding.open_session(path) == state
+    assert open_session(path) == state
     assert np.array_equal(np.asarray(Image.open(path)), pixels)
     depth = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5000
     png.save(path, depth, session.to_json(state), depth_near="2.25")
@@ -136,17 +136,17 @@ def test_files_without_a_session_say_so(tmp_path):
     plain = tmp_path / "plain.png"
     Image.new("RGB", (2, 2)).save(plain)
     with pytest.raises(UserError, match="without a session"):
-        embedding.open_session(plain)
+        open_session(plain)
     broken = tmp_path / "broken.png"
     broken.write_bytes(plain.read_bytes()[:40])
     with pytest.raises(UserError, match="could not be read"):
-        embedding.open_session(broken)
+        open_session(broken)
     with pytest.raises(UserError, match="no such file"):
-        embedding.open_session(tmp_path / "missing.json")
+        open_session(tmp_path / "missing.json")
     binary = tmp_path / "binary.json"
     binary.write_bytes(bytes(range(256)))
     with pytest.raises(UserError, match="not a text file"):
-        embedding.open_session(binary)
+        open_session(binary)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +32,10 @@ from viz.state.errors import UserError
 from viz.state.files import new_file
 from viz.state.jobs import Steps
 from viz.state.types import Orbit, SessionState
+
+Writer = tuple[Callable[[np.ndarray], None], Callable[[Path, float], Iterator[float]]]
+"""Adds a frame, uint8 [H, W, 3]; and finishes, given the film and the second at which the frames
+begin in it, yielding fractions."""
 
 _COMPARED = 7
 """Number of frames used for matching colours."""
@@ -89,7 +93,8 @@ def export_into_video(
             )
         colors = yield from _colors(renderer, moment, track, Path(film), first)
         backdrop = yield from _backdrop(track, Path(film), first, count, renderer.G.device)
-        out = stack.enter_context(writer(renderer, state, moment, path, overwrite))
+        out = writer(renderer, state, moment, track.size, path, overwrite)
+        add, finish = stack.enter_context(out)
         frames = FrameRenderer(renderer, Look(views=("image",)))
         for k, pixels in enumerate(opened.frames()):
             _require_size(pixels, track, film)
@@ -98,8 +103,8 @@ def export_into_video(
             fit = fit_of(track, first + k)
             there = pixels.to(renderer.G.device)
             made = into_frame(there, _tensor(head, renderer), fit, colors, backdrop)
-            out.add((made * 255).round().byte().permute(1, 2, 0).cpu().numpy())
-        for done in out.finish(film, (track.first + first) / track.fps):
+            add((made * 255).round().byte().permute(1, 2, 0).cpu().numpy())
+        for done in finish(Path(film), (track.first + first) / track.fps):
             yield f"Writing {path.name}", 0.95 + 0.05 * done
     return path
 
@@ -177,70 +182,53 @@ def _tensor(pixels: np.ndarray, renderer: Renderer) -> Tensor:
 
 @contextmanager
 def _video(
-    renderer: Renderer, state: SessionState, moment: Take, path: Path, overwrite: bool
-) -> Generator[_Video]:
-    """Writes frames into a video file."""
-    options = VideoOptions()
-    if path.suffix.lower() not in VIDEOS:
+    renderer: Renderer,
+    state: SessionState,
+    moment: Take,
+    size: tuple[int, int],
+    path: Path,
+    overwrite: bool,
+) -> Generator[Writer]:
+    """Writes frames of a size (width, height) into a video file."""
+    options, suffix = VideoOptions(), path.suffix.lower()
+    if suffix not in VIDEOS:
         raise UserError(f"{path.name} must end in .mp4 or .mov, or be a folder for frames.")
     writing.check(options, path, overwrite)
     encoders.require_codec(options, path)
     text = Recipe.of(renderer, state, "video", options).text(state, path.parent)
-    with new_file(path) as part:
-        out = _Video(part, path, options, moment, text)
-        try:
-            yield out
-        finally:
-            out.close()
+    frame = np.zeros((size[1], size[0], 3), np.uint8)
+    with (
+        new_file(path) as part,
+        closing(
+            encoders.make(part, path, options, frame, moment.count, text, moment.frame_rate)
+        ) as encoder,
+    ):
 
+        def finish(film: Path, begin: float) -> Iterator[float]:
+            yield from encoder.finish()
+            if film.is_file():
+                add_sound(part, suffix, film, begin, moment.seconds)
 
-class _Video:
-    def __init__(
-        self, part: Path, path: Path, options: VideoOptions, moment: Take, text: str
-    ) -> None:
-        self._part, self._path, self._options = part, path, options
-        self._take, self._text = moment, text
-        self._encoder: encoders.Encoder | None = None
-
-    def add(self, pixels: np.ndarray) -> None:
-        if self._encoder is None:
-            count, rate = self._take.count, self._take.frame_rate
-            self._encoder = encoders.make(
-                self._part, self._path, self._options, pixels, count, self._text, rate
-            )
-        self._encoder.add(pixels)
-
-    def finish(self, film: str, begin: float) -> Iterator[float]:
-        if self._encoder is not None:
-            yield from self._encoder.finish()
-            if Path(film).is_file():
-                suffix = self._path.suffix.lower()
-                add_sound(self._part, suffix, Path(film), begin, self._take.seconds)
-
-    def close(self) -> None:
-        if self._encoder is not None:
-            self._encoder.close()
+        yield encoder.add, finish
 
 
 @contextmanager
 def _folder(
-    renderer: Renderer, state: SessionState, moment: Take, path: Path, overwrite: bool
-) -> Generator[_Folder]:
+    renderer: Renderer,
+    state: SessionState,
+    moment: Take,
+    size: tuple[int, int],
+    path: Path,
+    overwrite: bool,
+) -> Generator[Writer]:
     """Writes frames into a folder of PNGs."""
+    del size
     writing.require_free([path], overwrite)
-    yield _Folder(moment, path, Recipe.of(renderer, state, "frames", FrameOptions()))
+    recipe = Recipe.of(renderer, state, "frames", FrameOptions())
+    numbered = enumerate(frame_paths(path, moment.count))
 
+    def add(pixels: np.ndarray) -> None:
+        number, file = next(numbered)
+        png.save(file, pixels, recipe.text(moment.at(number), path))
 
-class _Folder:
-    def __init__(self, moment: Take, path: Path, recipe: Recipe) -> None:
-        self._take, self._paths = moment, frame_paths(path, moment.count)
-        self._recipe, self._next = recipe, 0
-
-    def add(self, pixels: np.ndarray) -> None:
-        path = self._paths[self._next]
-        png.save(path, pixels, self._recipe.text(self._take.at(self._next), path.parent))
-        self._next += 1
-
-    def finish(self, film: str, begin: float) -> Iterator[float]:
-        del film, begin
-        yield 1.0
+    yield add, lambda film, begin: iter(())
