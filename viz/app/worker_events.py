@@ -151,7 +151,7 @@ class WorkerEvents:
                     commands.state.quality = lowered
                     sentence += " The quality was lowered; raise it again under Quality."
         commands.notify("error", sentence, event.details)
-        if event.request is None:
+        if event.number is not None:
             self._fall_back()
 
     def _fall_back(self) -> None:

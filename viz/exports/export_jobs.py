@@ -20,7 +20,6 @@ class ExportJob(Job):
     """An export as it was requested; later edits of the session do not change it."""
 
     title: ClassVar[str] = "Exporting {path.name}"
-    advice: ClassVar[str] = "Start it again; finished frames are kept."
     what: str
     """Key of `EXPORTERS`."""
     options: dict[str, Any]
@@ -28,6 +27,11 @@ class ExportJob(Job):
     state: SessionState
     path: str
     overwrite: bool = False
+
+    @property
+    def resuming(self) -> str:
+        kept = EXPORTERS[self.what].splits
+        return "Start it again; finished frames are kept." if kept else ""
 
     @classmethod
     def of(

@@ -19,12 +19,13 @@ from viz.state.types import SessionState
 class ResumableJob(Job):
     """A job that, when stopped, stores beside its file what it needs to resume."""
 
+    advice: ClassVar[str] = "Start it again: it continues where it stopped."
     path: str
     """The file it makes."""
 
     @property
-    def can_resume(self) -> bool:
-        return unfinished(Path(self.path)).is_file()
+    def resuming(self) -> str:
+        return self.advice if unfinished(Path(self.path)).is_file() else ""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,6 @@ class MakePersonJob(ResumableJob):
     there."""
 
     title: ClassVar[str] = "Making {path.stem}"
-    advice: ClassVar[str] = "Start it again: it continues where it stopped."
     photo: str
     landmarks: tuple[Point, ...] = field(repr=False)
     """Landmarks of the face, in the photo's pixels."""
@@ -65,7 +65,6 @@ class MakeDriverJob(ResumableJob):
     """Makes the person file of the person in the video of a motion track, likewise."""
 
     title: ClassVar[str] = "Making the driver"
-    advice: ClassVar[str] = MakePersonJob.advice
     track: str
     film: str
     """The track's video."""

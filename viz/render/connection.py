@@ -14,13 +14,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
-from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any
 
+from training.reasons import first_line
 from training.replacing import remove_abandoned
 from viz.render import messages
-from viz.render.worker_host import Host, Launch, WorkerLine, end_reason, shared_memory
+from viz.render.worker_host import Host, Launch, WorkerLine, end_reason
 from viz.state.errors import UserError
 from viz.state.jobs import Job, JobStatus
 from viz.state.types import MeshData, RenderRequest
@@ -67,7 +67,6 @@ class _Spare:
 
     number: int
     line: WorkerLine
-    memory: SharedMemory | None
     ready: messages.Ready | None = None
 
 
@@ -93,7 +92,6 @@ class WorkerConnection:
         self._meshes: tuple[MeshData | None, ...] = ()
         self._restoring: int | None = None
         self._ends: deque[_End] = deque(maxlen=_FEW)
-        self._memory = shared_memory()
         self._lines = 0
         self._spare: _Spare | None = None
         self._lost_spares = 0
@@ -105,14 +103,13 @@ class WorkerConnection:
         """Begins with another worker: the spare one, or a new one."""
         spare, self._spare = self._spare, None
         if spare is None:
-            self._line_number, self._line = self._new_line(self._memory)
+            self._line_number, self._line = self._new_line()
             return
-        _free(self._memory)
-        self._line_number, self._line, self._memory = spare.number, spare.line, spare.memory
+        self._line_number, self._line = spare.number, spare.line
         if spare.ready is not None:
             self._events.put((spare.number, spare.ready))
 
-    def _new_line(self, memory: SharedMemory | None) -> tuple[int, WorkerLine]:
+    def _new_line(self) -> tuple[int, WorkerLine]:
         self._lines += 1
         number = self._lines
 
@@ -120,7 +117,7 @@ class WorkerConnection:
             self._events.put((number, event))
             self.wake()
 
-        return number, WorkerLine(self._launch, self._wanted_device, memory, heard)
+        return number, WorkerLine(self._launch, self._wanted_device, heard)
 
     def keep_spare(self, wanted: bool) -> None:
         """Keeps a second worker waiting, which takes over where this one ends: to start one takes
@@ -131,19 +128,16 @@ class WorkerConnection:
         if not wanted:
             spare, self._spare, self._lost_spares = self._spare, None, 0
             if spare is not None:
-                spare.line.host.terminate()
-                _free(spare.memory)
+                spare.line.abandon()
         elif self._spare is None and isinstance(self.host, BaseProcess):
             self._start_spare()
 
     def _start_spare(self) -> None:
         if self._lost_spares >= _FEW:
             return
-        memory = shared_memory()
         try:
-            self._spare = _Spare(*self._new_line(memory), memory)
+            self._spare = _Spare(*self._new_line())
         except OSError:
-            _free(memory)
             self._lost_spares = _FEW
 
     def _hear_spare(self, event: messages.Event | None) -> None:
@@ -151,7 +145,7 @@ class WorkerConnection:
         if isinstance(event, messages.Ready):
             self._spare.ready = event
         elif event is None:
-            _free(self._spare.memory)
+            self._spare.line.abandon()
             self._spare = None
             self._lost_spares += 1
 
@@ -208,7 +202,11 @@ class WorkerConnection:
         self._pending.append(pending)
         if self._line is None:  # restarting failed before; try again
             self._ends.clear()
-            self._recover()
+            try:
+                self._recover()
+            except OSError as error:
+                failed = messages.Failed(_cannot_start(first_line(error)), number=pending.number)
+                self._events.put((self._line_number, failed))
         else:
             self._send(pending.message())
         return pending.number
@@ -310,8 +308,7 @@ class WorkerConnection:
             if ended is not None:
                 ended.ended()
             if isinstance(event, messages.Cancelled) and ended is not None:
-                advice = ended.job.advice if ended.job.can_resume else ""
-                return [replace(event, advice=advice)]
+                return [replace(event, advice=ended.job.resuming)]
             if isinstance(event, messages.Failed) and event.request is not None and not event.idle:
                 self._forget_request(event.request)
         return [event]
@@ -354,13 +351,13 @@ class WorkerConnection:
             return []  # it was closed
         line.end(1.0)
         reason = end_reason(line.host.exitcode)
-        begun = next((p for p in self._pending if p.begun), None)
+        # One of idle time that has made room for another one has begun, too.
+        begun = min((p for p in self._pending if p.begun), key=lambda p: p.job.idle, default=None)
         name = None if begun is None else begun.job.name
         self._ends.append(_End(time.monotonic(), self._request, name, not self.device))
         self.device = ""
         if self._ends_alike(lambda end: end.at_start or None):
-            sentence = f"The renderer cannot be started: {reason}. Open a model to try again."
-            return [messages.Failed(sentence)]
+            return [self._give_up(reason)]
         events: list[messages.Event] = []
         if begun is not None:
             events += self._job_ended(begun, reason)
@@ -368,8 +365,18 @@ class WorkerConnection:
             sentence = f"This picture cannot be rendered here: {reason}, three times."
             events.append(messages.Failed(sentence, request=self._request))
             self._request = None
-        self._recover()
+        try:
+            self._recover()
+        except OSError as error:
+            return [*events, self._give_up(first_line(error))]
         return [*events, messages.Restarted(f"The renderer was restarted: {reason}.")]
+
+    def _give_up(self, reason: str) -> messages.Failed:
+        """Drops all jobs, as no worker can be started; the next job is another attempt."""
+        dropped, self._pending, self._restoring = self._pending, [], None
+        for pending in dropped:
+            pending.ended()
+        return messages.Failed(_cannot_start(reason))
 
     def _job_ended(self, begun: _Pending, reason: str) -> list[messages.Event]:
         """Handles the job during which the worker ended: a model is loaded again, others fail."""
@@ -388,7 +395,8 @@ class WorkerConnection:
         else:
             _remove_half_files(begun.job)
             begun.ended()
-            sentence = f"{begun.job.name} stopped: {reason}. {begun.job.advice}"
+            advice = begun.job.resuming or "Start it again."
+            sentence = f"{begun.job.name} stopped: {reason}. {advice}"
         return [messages.Failed(sentence, number=begun.number)]
 
     def _ends_alike(self, what: Callable[[_End], Any]) -> bool:
@@ -428,17 +436,10 @@ class WorkerConnection:
             line.send(messages.Quit())
             line.end(timeout)
         self.keep_spare(False)
-        _free(self._memory)
-        self._memory = None
 
 
-def _free(memory: SharedMemory | None) -> None:
-    """Gives shared memory back."""
-    if memory is not None:
-        with contextlib.suppress(BufferError):  # a picture in it is still shown
-            memory.close()
-        with contextlib.suppress(FileNotFoundError):
-            memory.unlink()
+def _cannot_start(reason: str) -> str:
+    return f"The renderer cannot be started: {reason}. Open a model to try again."
 
 
 def _remove_half_files(job: Job) -> None:

@@ -293,10 +293,6 @@ class ArrayRing:
     def _read(self) -> int:
         return struct.unpack_from("<Q", _buffer(self._memory))[0]
 
-    def restart(self) -> None:
-        """Forgets what was written, before another writer begins."""
-        struct.pack_into("<Q", _buffer(self._memory), 0, 0)
-
     def put(self, array: np.ndarray) -> tuple[int, int] | None:
         """Writes an array.
 

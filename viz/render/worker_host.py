@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import queue
 import shutil
 import signal
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from viz.render.messages import ArrayRing, Event, decode, encode
+from viz.render.messages import ArrayRing, Event, Ready, decode, encode
 
 RING_BYTES = 2**25
 """Bytes of shared memory for pictures: room for about ten of the largest layouts."""
@@ -33,6 +34,7 @@ class Host(Protocol):
     def is_alive(self) -> bool: ...
     def join(self, timeout: float | None = None) -> None: ...
     def terminate(self) -> None: ...
+    def kill(self) -> None: ...
 
     @property
     def exitcode(self) -> int | None: ...
@@ -56,23 +58,24 @@ def in_process(serve: Serve) -> Launch:
 
 
 class WorkerLine:
-    """One worker, its connection, and the thread that listens to it."""
+    """One worker, its connection and shared memory, and the thread that listens to it.
 
-    def __init__(
-        self,
-        launch: Launch,
-        device: str,
-        memory: SharedMemory | None,
-        heard: Callable[[Event | None], None],
-    ) -> None:
+    Raises:
+        OSError: when the system lets no process begin.
+    """
+
+    def __init__(self, launch: Launch, device: str, heard: Callable[[Event | None], None]) -> None:
         self._connection, other = multiprocessing.Pipe()
-        self._ring = None if memory is None else ArrayRing(memory)
-        if self._ring is not None:
-            self._ring.restart()
+        self._memory = _shared_memory()
+        self._ring = None if self._memory is None else ArrayRing(self._memory)
         self._heard = heard
         self._outgoing: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.host = launch(other, device, memory)
-        self.host.start()
+        self.host = launch(other, device, self._memory)
+        try:
+            self.host.start()
+        except OSError:
+            self._free()
+            raise
         if isinstance(self.host, BaseProcess):
             other.close()  # the worker has its own copy
         for work in (self._listen, self._speak):
@@ -90,28 +93,71 @@ class WorkerLine:
     def _listen(self) -> None:
         try:
             while True:
-                self._heard(decode(self._connection.recv_bytes(), self._ring))
+                event = decode(self._connection.recv_bytes(), self._ring)
+                if isinstance(event, Ready):
+                    self._unlink()  # so that nothing is left, even if both processes are killed
+                self._heard(event)
         except (EOFError, OSError, ValueError, msgspec.MsgspecError):
             self._outgoing.put(None)
             self._heard(None)
             self._connection.close()
 
     def end(self, timeout: float) -> None:
-        """Waits for the worker to end, and terminates it after `timeout` seconds."""
+        """Waits for the worker to end, terminates it after `timeout` seconds, and frees the shared
+        memory."""
         self.host.join(timeout)
-        if self.host.is_alive():
-            self.host.terminate()
-            self.host.join(1.0)
+        for end in (self.host.terminate, self.host.kill):  # one that is held ignores the first
+            if self.host.is_alive():
+                end()
+                self.host.join(1.0)
+        self._free()
+
+    def abandon(self) -> None:
+        """Ends the worker at once, and does not wait for that."""
+        self.host.kill()
+        self._free()
+
+    def _unlink(self) -> None:
+        """Takes the shared memory's name away, which only a worker that begins needs."""
+        if self._memory is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self._memory.unlink()
+
+    def _free(self) -> None:
+        if self._memory is not None:
+            with contextlib.suppress(BufferError):  # a picture in it is being copied
+                self._memory.close()
+            self._unlink()
 
 
-def shared_memory() -> SharedMemory | None:
+def _shared_memory() -> SharedMemory | None:
     """Shared memory for pictures; None if the system has none, or too little left."""
     try:
         if _SHARED_FILES.is_dir() and shutil.disk_usage(_SHARED_FILES).free < 2 * RING_BYTES:
-            return None  # writing beyond the memory available would kill the process
-        return SharedMemory(create=True, size=RING_BYTES)
+            return None
+        memory = SharedMemory(create=True, size=RING_BYTES)
     except OSError:
         return None
+    file = _SHARED_FILES / memory.name
+    if file.exists():
+        try:
+            _reserve(file)
+        except OSError:
+            memory.close()
+            memory.unlink()
+            return None
+    return memory
+
+
+def _reserve(file: Path) -> None:
+    """Takes the memory for a file in memory: a process that writes to a page is killed where none
+    is left for it.
+
+    Raises:
+        OSError: when too little is left.
+    """
+    with file.open("rb+") as opened:
+        os.posix_fallocate(opened.fileno(), 0, RING_BYTES)
 
 
 def end_reason(exit_code: int | None) -> str:

@@ -65,17 +65,14 @@ class Job:
     """Whether it advances only while nothing else is asked for, and is not shown as a job."""
     background: ClassVar[bool] = False
     """Whether it leaves idle time to pictures that are needed sooner."""
-    advice: ClassVar[str] = "Start it again."
-    """What the user can do if the worker ended meanwhile."""
-
     title: ClassVar[str] = ""
     """What is being done, for the user. "{path.name}" stands for the name of the file in the field
     `path`, "{path.stem}" for that without its ending."""
 
     @property
-    def can_resume(self) -> bool:
-        """Whether the same job, started again, would continue where it was stopped."""
-        return False
+    def resuming(self) -> str:
+        """How to continue where it was stopped, a sentence; empty where it would start over."""
+        return ""
 
     @property
     def name(self) -> str:

@@ -6,9 +6,8 @@ import os
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import msgspec
-
 from training.replacing import part_beside
+from viz.exports.export_jobs import ExportJob
 from viz.render.messages import (
     Failed,
     Finished,
@@ -19,6 +18,7 @@ from viz.render.messages import (
     Start,
     decode,
     encode,
+    unpack,
 )
 
 DEADLY = 0.75
@@ -38,12 +38,15 @@ def serve(connection: Connection, *_: object) -> None:
 
 
 def die_writing(connection: Connection, *_: object) -> None:
-    """Ends in the middle of a job, with half a file beside its target and another in it."""
+    """Ends in the middle of an export, with half a file beside its target and another in it. Any
+    other job stays under way."""
     connection.send_bytes(encode(Ready("cpu")))
     while not isinstance(message := decode(connection.recv_bytes()), Quit):
         if isinstance(message, Start):
             connection.send_bytes(encode(Progress(message.number, 0.5)))
-            target = Path(msgspec.msgpack.decode(message.job)["path"])
+            if message.kind != ExportJob.__name__:
+                continue
+            target = Path(unpack(message.job, ExportJob).path)
             with part_beside(target) as beside, part_beside(target / "frame.png") as within:
                 for part in (beside, within):
                     part.write_bytes(b"half")

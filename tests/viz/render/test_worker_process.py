@@ -18,13 +18,15 @@ from PIL import Image
 
 from tests.viz.render import fragile_worker, worker_desk
 from tests.viz.render.worker_desk import request, until, wait
-from viz.exports.export_jobs import ExportJob
+from viz.exports.export_jobs import ExportJob, FindDirectionsJob
 from viz.exports.frame_options import FrameOptions, Movement
+from viz.exports.mesh_options import MeshOptions
 from viz.render.connection import WorkerConnection
 from viz.render.messages import (
     ArrayRing,
     Event,
     Failed,
+    Finished,
     Loaded,
     Ready,
     Render,
@@ -140,17 +142,63 @@ def test_a_worker_that_is_killed_is_started_again(
 
 def test_half_files_go_when_the_worker_ended(tmp_path: Path):
     worker = WorkerConnection(in_process(fragile_worker.die_writing), "cpu")
-    try:
-        folder = tmp_path / "frames"
-        folder.mkdir()
-        (folder / "frame_0000.png").write_bytes(b"whole")
-        job = ExportJob.of("frames", FrameOptions(), SessionState(), folder)
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    (folder / "frame_0000.png").write_bytes(b"whole")
+    worker.start(FindDirectionsJob())  # in idle time: it makes room for the export
+
+    def stopped(job: ExportJob) -> str:
         worker.start(job)
         events: list[Event] = []
         wait(worker, Restarted, events)
-        assert "stopped" in next(e for e in events if isinstance(e, Failed)).sentence
         left = sorted(path.name for path in tmp_path.rglob("*"))
         assert left == ["frame_0000.png", "frames"]
+        return next(e for e in events if isinstance(e, Failed)).sentence
+
+    try:
+        sentence = stopped(ExportJob.of("frames", FrameOptions(), SessionState(), folder))
+        assert sentence.startswith("Exporting frames stopped: ")
+        assert sentence.endswith(". Start it again; finished frames are kept.")
+        target = tmp_path / "head.glb"
+        sentence = stopped(ExportJob.of("mesh", MeshOptions(), SessionState(), target))
+        assert sentence.startswith("Exporting head.glb stopped: ")
+        assert sentence.endswith("unexpectedly. Start it again."), "a mesh begins anew"
+        assert worker.idle_fraction is None or worker.idle_fraction == 0.5, "it is still to be done"
+        assert worker.status is None
+    finally:
+        worker.close()
+
+
+def test_a_worker_that_is_held_does_not_keep_the_window():
+    worker = WorkerConnection(in_process(fragile_worker.serve), "cpu")
+    wait(worker, Ready)
+    host = worker.host
+    assert isinstance(host, BaseProcess)
+    assert host.pid is not None
+    os.kill(host.pid, signal.SIGSTOP)
+    worker.close(0.0)
+    assert host.exitcode == -signal.SIGKILL
+
+
+def test_each_worker_has_shared_memory_whose_name_goes_once_it_began():
+    names: list[str] = []
+    process = in_process(fragile_worker.serve)
+
+    def launch(connection: Connection, device: str, memory: SharedMemory | None) -> Host:
+        assert memory is not None
+        names.append(memory.name)
+        return process(connection, device, memory)
+
+    worker = WorkerConnection(launch, "cpu")
+    try:
+        wait(worker, Ready)
+        kill(worker)
+        wait(worker, Restarted)
+        wait(worker, Ready)
+        assert len(set(names)) == 2
+        for name in names:  # nothing is left even where all processes are killed
+            with pytest.raises(FileNotFoundError):
+                SharedMemory(name)
     finally:
         worker.close()
 
@@ -173,9 +221,37 @@ def test_a_picture_that_ends_the_worker_three_times_is_set_aside():
 def test_a_worker_that_cannot_start_is_told_and_not_tried_for_ever():
     worker = WorkerConnection(in_process(fragile_worker.die), "cpu")
     try:
+        ended: list[bool] = []
+        worker.load("some.ckpt", ended=lambda: ended.append(True))
         failed = wait(worker, Failed)
         assert "cannot be started" in failed.sentence
         assert worker.host is None
+        assert (ended, worker.status) == ([True], None), "nothing is left that seems to be done"
+    finally:
+        worker.close()
+
+
+def test_a_system_without_room_for_another_worker_is_told_until_there_is():
+    serve, room = in_process(fragile_worker.serve), [True]
+
+    def launch(connection: Connection, device: str, memory: SharedMemory | None) -> Host:
+        if not room[0]:
+            raise OSError("no room for another process")
+        return serve(connection, device, memory)
+
+    worker = WorkerConnection(launch, "cpu")
+    try:
+        wait(worker, Ready)
+        room[0] = False
+        kill(worker)
+        assert "cannot be started: no room" in wait(worker, Failed).sentence
+        ended: list[bool] = []
+        worker.load("some.ckpt", ended=lambda: ended.append(True))
+        assert "cannot be started: no room" in wait(worker, Failed).sentence
+        assert (ended, worker.status) == ([True], None)
+        room[0] = True
+        worker.load("some.ckpt")
+        wait(worker, Finished)
     finally:
         worker.close()
 

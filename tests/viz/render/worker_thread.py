@@ -57,3 +57,6 @@ class WorkerThread:
 
     def terminate(self) -> None:
         """A thread cannot be ended."""
+
+    def kill(self) -> None:
+        """Nor can it be killed."""
