@@ -143,7 +143,7 @@ class Worker:
             message = replace(message, requests=tuple(self._not_stored(message.requests)))
         with self._changed:
             if isinstance(message, messages.Render):
-                if self._slot is not None:
+                if self._slot is not None and not self._is_asked_again(self._slot.request, message):
                     self._tell(messages.Dropped(self._slot.request))
                 self._slot, self._requested = message, time.monotonic()
             elif isinstance(message, messages.RenderIdle):
@@ -294,11 +294,13 @@ class Worker:
         def check() -> None:
             slot = self._slot
             replaced = slot is not None and not slot.waits and request.preview is None
-            if self._stop or replaced:
+            if self._stop or (replaced and not self._is_asked_again(request, slot)):
                 raise SupersededError
 
         try:
             result = side_by_side.render(renderer, request, check)
+            if self._is_asked_again(request, self._slot):
+                return  # its files may have changed meanwhile; if not, all stages are cached
         except SupersededError:
             self._tell(messages.Dropped(request))
         except UserError as e:
@@ -323,6 +325,12 @@ class Worker:
             )
             result = replace(result, meshes=fresh)
             self._tell(replace(self._rendered(renderer, result), same_meshes=same))
+
+    @staticmethod
+    def _is_asked_again(request: RenderRequest, newer: messages.Render | None) -> bool:
+        """Whether a newer message is for the same picture. If it dropped the one under way, the
+        window, told of that, would request the picture once more, which would drop it again."""
+        return newer is not None and newer.request == request
 
     def _rendered(
         self, renderer: Renderer, result: RenderResult, idle: bool = False

@@ -17,7 +17,7 @@ from tests.viz.render import worker_desk
 from tests.viz.render.worker_desk import PATIENCE, STEPS, Desk, Job, request, stages_of, until, wait
 from tests.viz.render.worker_thread import WorkerThread
 from viz.render.connection import WorkerConnection
-from viz.render.messages import Dropped, Failed, Finished, Loaded, Ready, Rendered
+from viz.render.messages import Dropped, Event, Failed, Finished, Loaded, Ready, Rendered
 from viz.state import layouts
 from viz.state.person import Latent
 from viz.state.types import Preview, Quality, RenderRequest, SessionState
@@ -85,6 +85,34 @@ def test_the_newest_request_wins_and_none_is_answered_late(ready: Desk):
     assert len(answered) < 200, "requests that were replaced must not be rendered"
     time.sleep(0.1)
     assert ready.poll() == []
+
+
+def test_a_picture_requested_again_meanwhile_is_rendered_to_its_end_and_answered_once(
+    ready: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    started, go_on = threading.Event(), threading.Event()
+    stages = stages_of(ready.renderer)
+    planes = stages.planes
+
+    def slow_planes(*arguments, **options):
+        started.set()
+        assert go_on.wait(PATIENCE)
+        return planes(*arguments, **options)
+
+    monkeypatch.setattr(stages, "planes", slow_planes)
+    ready.submit(request(0.1))
+    assert started.wait(PATIENCE)
+    for t in (0.2, 0.1, 0.1):
+        ready.submit(request(t))
+    assert wait(ready, Dropped).request == request(0.2)
+    go_on.set()
+    events: list[Event] = []
+    result = wait(ready, Rendered, events).result
+    assert result.request == request(0.1)
+    assert "planes" not in result.stage_ms, "what was done is kept"
+    ready.submit(request(0.3))
+    assert wait(ready, Rendered, events).result.request == request(0.3)
+    assert events == []
 
 
 def test_full_pictures_give_way_to_what_does_not_wait_for_them(
