@@ -95,6 +95,14 @@ def test_a_face_drives_the_person_and_is_recorded(
     assert replace(commands.state, t=before.t) == before  # the clip was about to play
     commands.open_live_video(str(talk))
     desk.until(lambda: commands.live_drives, 60)
+    desk.click("Live/Record")
+    killed = commands.camera_link
+    assert killed is not None
+    killed.process.kill()
+    desk.see_toast("its process ended. The recording was lost.", 20)
+    assert commands.live is None and commands.state.drive == before.drive
+    commands.open_live_video(str(talk))
+    desk.until(lambda: commands.live_drives, 60)
     commands.open_model("")
     desk.see_toast("The video was closed: another model is shown", 40)
     assert not commands.live_drives and commands.state.drive is None
@@ -114,3 +122,18 @@ def test_a_face_drives_the_person_and_is_recorded(
         commands.open_live_video(str(path))
         desk.see_toast(f"{path.name} {words}")
         desk.until(lambda: commands.live is None)
+
+
+def test_quitting_saves_a_recording(start: Start, talk: Path, tmp_path: Path):
+    desk = start(DEMO, size=(1100, 700), panels=("Live",))
+    desk.settle(60)
+    commands = desk.commands
+    commands.open_live_video(str(talk))
+    desk.until(lambda: commands.live_drives, 60)
+    desk.click("Live/Record")
+    camera_is = camera(desk)
+    desk.until(lambda: camera_is.recording is not None)
+    seen = desk.results[-1]
+    desk.until(lambda: desk.results[-1] is not seen, 30)
+    desk.close()
+    assert len(read_track(tmp_path / "pictures" / "live.track").codes) >= 1
