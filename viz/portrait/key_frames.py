@@ -16,9 +16,10 @@ from viz.state.driving.motion_track import MotionTrack
 _COUNT = 5
 """Most key frames."""
 _TURN = 8.0
-"""Degrees of yaw or pitch that differ as much as an open and a closed mouth."""
+"""Difference of yaw or pitch in degrees that counts as much as an open mouth against a closed
+one."""
 _LEAST_NEW = 0.1
-"""Difference from all other key frames, likewise, below which a frame shows nothing new."""
+"""Difference from all other key frames, in the same measure, below which a frame is not new."""
 
 
 def key_frames(track: MotionTrack) -> list[int]:
@@ -38,12 +39,7 @@ def key_frames(track: MotionTrack) -> list[int]:
 
 
 def read_key_frames(track: MotionTrack, film: Path, template: FaceTemplate) -> list[FacePhoto]:
-    """The key frames of a track, for an inversion.
-
-    Args:
-        track: the track.
-        film: its video.
-        template: of the generator's faces.
+    """The key frames of a track, from its video `film`, for an inversion.
 
     Raises:
         UserError: when the video cannot be read, or is another one.

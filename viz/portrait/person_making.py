@@ -41,7 +41,7 @@ from viz.state.person import unfinished
 _KEEP_SECONDS = 60.0
 """Seconds between saved states, in case the process ends."""
 _VERSION = "3"
-"""Of the states: raise it when the same numbers no longer stand for the same person."""
+"""Version of the stored states: raise it when the same numbers no longer give the same person."""
 _LANDMARKS = "landmarks"
 _SAME_FACE = 0.5
 """Difference in pixels up to which landmarks count as those of one face: with another number of

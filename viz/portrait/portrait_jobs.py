@@ -62,7 +62,7 @@ class MakePersonJob(ResumableJob):
 
 @dataclass(frozen=True)
 class MakeDriverJob(ResumableJob):
-    """Makes the person file of the person in the video of a motion track, likewise."""
+    """Makes the person file of the person in the video of a motion track; otherwise the same."""
 
     title: ClassVar[str] = "Making the driver"
     track: str
@@ -99,13 +99,13 @@ class TrackVideoJob(ResumableJob):
 
 @dataclass(frozen=True)
 class FitTrackJob(Job):
-    """Fits the track of a session to its person; its outcome is the new track."""
+    """Fits the track of a session to its person; the result is the new track."""
 
     title: ClassVar[str] = "Fitting the track to the person"
 
     state: SessionState
     path: str
-    """The new track; one that is there is replaced."""
+    """The new track; an existing one is replaced."""
 
 
 @dataclass(frozen=True)

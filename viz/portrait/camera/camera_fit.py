@@ -46,7 +46,7 @@ class CameraFit:
     yaw: float
     """Degrees, as in `Camera.orbit`."""
     pitch: float
-    """Degrees, likewise."""
+    """Degrees, as in `Camera.orbit`."""
     centre: tuple[float, float]
     """Centre of the crop in the photo's pixels."""
     side: float

@@ -15,14 +15,14 @@ from training.user_folders import user_folder
 from viz.state.files import CHECKPOINTS
 
 BROUGHT = CHECKPOINTS / "learnt"
-"""The folder of what comes with the program."""
+"""Folder of the files that come with the program."""
 
 
 def read(kind: str, mark: str, version: int) -> dict[str, np.ndarray] | None:
     """Arrays by name as stored by `keep`; None if there are none, or they are damaged.
 
     Args:
-        kind: what was learnt: "face_template" or "motion_map".
+        kind: what was learnt: "face_template", "motion_map" or "opening_controls".
         mark: fingerprint of the generator's weights, see `training.checkpoint.weights_mark`.
         version: version of the learning method.
     """

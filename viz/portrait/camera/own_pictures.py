@@ -13,16 +13,11 @@ from viz.render.inference.select import can_prepare, open_stages
 from viz.render.inference.stage_interface import RaySettings, no_check
 
 _PSI = 0.8
-"""Truncation: people whom the landmark network does not find too unusual."""
+"""Truncation: extreme people are too unusual for the landmark network."""
 
 
 class OwnPictures:
-    """Draws people of a generator, without gradients.
-
-    Args:
-        G: the generator.
-        seed: determines all draws.
-    """
+    """Draws people of a generator, without gradients; `seed` determines all draws."""
 
     def __init__(self, G: Generator, seed: int) -> None:
         self._G = G

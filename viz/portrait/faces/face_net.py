@@ -96,7 +96,7 @@ class FaceNet(nn.Module):
         return self._quick.setdefault(x.shape, _Quick(self))(x)
 
     def run(self, x: Tensor, taps: Sequence[int] = ()) -> list[Tensor]:
-        """Likewise, operation by operation."""
+        """Runs the network operation by operation; see `forward`."""
         # With channels last, a processor runs these small networks in two thirds of the time.
         x = x.contiguous(memory_format=torch.channels_last)
         values: dict[int, Tensor] = {self._input: x}
@@ -113,8 +113,8 @@ class FaceNet(nn.Module):
 
 
 class _Quick:
-    """A network for pictures of one size that come often, as of a film or a camera: TorchScript
-    runs it in two thirds of the time, once it is traced."""
+    """A network for many pictures of one size, such as a camera's: TorchScript runs it in two
+    thirds of the time, once it is traced."""
 
     def __init__(self, net: FaceNet) -> None:
         self._net, self._calls = net, 0
@@ -135,7 +135,7 @@ class _Quick:
 
 
 class _Plain(nn.Module):
-    """A network without its other ways to be called."""
+    """A network as a function of the picture alone, which can be traced."""
 
     def __init__(self, net: FaceNet) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ def face_net(name: Name, device: torch.device | str = "cpu") -> FaceNet:
         return FaceNet(name).eval().to(device)
 
 
-# Operations: tensors, attributes and whole numbers of a node to its result --------------------
+# Operations: each makes a node's result of its tensors, attributes and whole numbers ----------
 
 
 def _channels_last(x: Tensor) -> Tensor:
@@ -210,7 +210,7 @@ def _max_pool(x: Tensor, a: Attributes) -> Tensor:
 def _resize(x: Tensor, a: Attributes, size: list[int]) -> Tensor:
     if a["halfPixelCenters"]:
         return F.interpolate(x, size, mode="bilinear", align_corners=False)
-    # The corners of the first pixels fall together, as in TensorFlow's first way of resizing.
+    # The first pixels' corners coincide, as in TensorFlow's legacy resizing.
     axes = [
         torch.arange(n, device=x.device) * (old / n) / max(old - 1, 1) * 2 - 1
         for n, old in zip(size, x.shape[-2:], strict=True)

@@ -68,12 +68,11 @@ def refined(pixels: Tensor, square: Square, rounds: int = _ROUNDS) -> Face | Non
 
 
 def followed(pixels: Tensor, before: Face, eye: int) -> Face | None:
-    """A face in the next frame of a video, as fast as possible: the landmark network runs where the
-    face was, and once more only if it has moved far. None if it sees none.
+    """The next frame's face, as fast as possible: the landmark network runs where the face was
+    `before`, and once more only if it has moved far. None if it sees none.
 
     Args:
         pixels: [3, H, W] in 0..1.
-        before: the face in the previous frame.
         eye: which eye is examined closely, 0 for the person's own right one and 1 for the left one;
             the other eye's lids and iris move with its landmarks. Best used in turns.
     """

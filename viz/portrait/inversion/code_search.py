@@ -20,7 +20,7 @@ from viz.portrait.inversion.photo_target import FacePhoto
 from viz.portrait.inversion.stepping import Stepping
 
 _START_PSI = 0.8
-"""Truncation of the random people compared: extreme ones resemble nobody."""
+"""Truncation of the random people compared: extreme ones are unlike any photo."""
 _COARSE_SIDE = 32
 """Side of the raw pictures in the first steps."""
 _COARSE_SAMPLES, _SAMPLES = 12, 16
@@ -37,7 +37,7 @@ _VIEW_SPREADS = (10.0, 10.0, 4.0, 0.08, 0.04, 0.04)
 logarithm of the crop's side, and the crop's centre in sides."""
 _VIEW_PRIOR = 0.05
 _EMPTY = 60.0
-"""Weight of matter where none of the compared people has any."""
+"""Weight of density where none of the compared people have any."""
 _MOUTHS = 16
 """Number of people whose mouth opening at rest is measured."""
 _REST_EVERY = 4
@@ -49,7 +49,7 @@ _REST_EYES = 1.0
 
 @dataclass(frozen=True)
 class FittedShot:
-    """Person, motion and camera."""
+    """A person, a motion and a camera."""
 
     ws: Tensor
     """[1, num_ws, w_dim]."""
@@ -65,7 +65,7 @@ def planes(G: Generator, ws: Tensor, motion: Tensor) -> Tensor:
 
 
 def without_graph(raw: RawRender) -> RawRender:
-    """A raw picture that holds no memory of how it was made."""
+    """A raw picture detached from the autograd graph."""
     parts = (raw.features, raw.image, raw.depth, raw.opacity)
     return RawRender(*(part.detach() for part in parts))
 
@@ -84,14 +84,8 @@ def camera_of(view: Tensor) -> Tensor:
 
 class CodeSearch(Stepping):
     """Fits codes and views to photos of one person by gradient descent, a photo in each step,
-    starting at the random person most similar to the first one.
-
-    Args:
-        G: the generator.
-        photos: of the person.
-        likenesses: to each photo.
-        options: of the inversion.
-    """
+    starting at the random person most similar to the first one. There is one likeness per
+    photo."""
 
     def __init__(
         self,
@@ -116,7 +110,7 @@ class CodeSearch(Stepping):
         self.rest_opening = torch.zeros((), device=device)
         """Mouth opening of the model's people at rest."""
         self.seen: tuple[RawRender, Tensor] | None = None
-        """The newest raw picture, and the ws that make a final one of it."""
+        """The newest raw picture, and the ws that its super-resolution takes."""
         self.occupancy = Occupancy.empty(G, options.seed)
         values = {"people": self.people, "motion": self.motion, "view": self.view}
         others = {"rest_opening": self.rest_opening, "room": self.occupancy.most}

@@ -84,7 +84,7 @@ class Inversion:
             G: any generator, without gradients; it is not changed.
             photos: of one person, at least one. Several that differ in head pose and expression
                 show what belongs to the person.
-            options: None for the usual ones.
+            options: None for the defaults.
             state: the `state` of an inversion that was stopped.
         """
         self.G, self.options = G, options or InversionOptions()
@@ -188,7 +188,8 @@ class Inversion:
 
     @torch.no_grad()
     def _picture(self) -> np.ndarray | None:
-        """What the newest step has seen: costs less than a picture of the result so far."""
+        """A picture from the newest step's rendering, which costs less than rendering the result so
+        far."""
         tuning = self._tuning
         G, seen = (self.G, self._search.seen) if tuning is None else (tuning.G, tuning.seen)
         return _uint8(G.superresolve(*seen)) if seen is not None else None

@@ -1,5 +1,5 @@
 """The space that a model's people occupy. A photo says nothing about what is outside its frame or
-hidden in it: matter there would float beside the head as soon as the camera turns."""
+hidden in it: density there would float beside the head as soon as the camera turns."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Occupancy:
 
     def add(self, planes: Tensor) -> None:
         """Includes one person [1, 3, C, S, S]."""
-        torch.maximum(self.most, self.matter(planes), out=self.most)
+        torch.maximum(self.most, self.opacity_of(planes), out=self.most)
 
-    def matter(self, planes: Tensor, G: Generator | None = None) -> Tensor:
+    def opacity_of(self, planes: Tensor, G: Generator | None = None) -> Tensor:
         """A person's opacity at the points [P], by the decoder of `G` if given."""
         sigma, _ = (G or self.G).sample(planes, self.points)
         span = _STEP * self.G.config.rendering.box_warp
@@ -47,4 +47,4 @@ class Occupancy:
 
     def excess(self, planes: Tensor, G: Generator | None = None) -> Tensor:
         """Mean excess of a person's opacity over that of the people included."""
-        return (self.matter(planes, G) - self.most).relu().mean()
+        return (self.opacity_of(planes, G) - self.most).relu().mean()

@@ -15,7 +15,7 @@ from viz.portrait.faces.face import LEFT_LIDS, RIGHT_LIDS
 from viz.portrait.faces.matting import matte
 
 _FACE_WEIGHT = 4.0
-"""Weight of a pixel of the face relative to one beside it."""
+"""Weight of a pixel of the face relative to one outside it."""
 _LEAST_OPEN = 0.2
 """Height of an eye, in its widths, below which it counts as closed."""
 _EYE = (0.75, 0.5)
@@ -29,7 +29,7 @@ class FacePhoto:
     pixels: Tensor
     """[3, H, W] in 0..1."""
     landmarks: np.ndarray
-    """Of the face, in the photo's pixels [468, 2 or 3]."""
+    """The face's landmarks in the photo's pixels [468, 2 or 3]."""
     fit: CameraFit
     """The face's camera and crop, as `fit_camera` finds them."""
     motion: np.ndarray | None = None

@@ -34,7 +34,7 @@ _YAWS, _PITCHES = 45.0, 15.0
 _DEPTH, _COLOUR = 20.0, 0.1
 """Weights of a view's depth and colours relative to its opacity."""
 _EMPTY = 60.0
-"""Weight of matter in space that was empty and that none of the model's people occupy."""
+"""Weight of density where there was none, and where none of the model's people have any."""
 _EXPRESSIONS = 1.0
 """Weight of changes to other expressions."""
 _REST_EVERY, _OTHERS_EVERY = 2, 4
@@ -65,10 +65,9 @@ class WeightTuning(Stepping):
 
     Args:
         G: the generator, which is not changed.
-        likenesses: to each photo.
-        shots: what the search has found for each photo, of one person.
-        occupancy: of the model's people.
-        options: of the inversion.
+        likenesses: one per photo.
+        shots: the search's result for each photo, all of one person.
+        occupancy: that of the model's people.
     """
 
     def __init__(
@@ -90,7 +89,7 @@ class WeightTuning(Stepping):
             pairs = zip(self._planes, shots, strict=True)
             self._shown = [self._pictures(G, now, shot) for now, shot in pairs]
         self.seen: tuple[RawRender, Tensor] | None = None
-        """The newest raw picture, and the ws that make a final one of it."""
+        """The newest raw picture, and the ws that its super-resolution takes."""
         still = torch.zeros_like(shots[0].motion)
         numbers = range(len(shots)) if G.config.has_motion else ()
         # Another photo may look elsewhere: the eyes at rest are those of the first.
@@ -167,7 +166,7 @@ class WeightTuning(Stepping):
 
     def _view(self, now: Tensor, before: Tensor, draws: torch.Generator) -> Tensor:
         """Loss of changes in a random view, against the planes from before the tuning: of its
-        opacity, its depth and, a little, its colours. This removes matter that floats beside the
+        opacity, its depth and, a little, its colours. This removes density that floats beside the
         head."""
         turn = torch.rand((1, 2), generator=draws) * 2 - 1
         angles = F.pad(turn * torch.tensor([_YAWS, _PITCHES]), (0, 1)).to(now.device)

@@ -48,7 +48,7 @@ _MOST_FRAMES = 60 * 60 * 60
 
 @dataclass(frozen=True, eq=False)
 class FaceMotion:
-    """The motion that a face asks for."""
+    """How a face drives a person."""
 
     time: float
     """Clock time, seconds."""
@@ -68,13 +68,7 @@ class FaceMotion:
 
 class FaceDriver:
     """Maps faces to motion codes, relative to the face at rest; until `calibrate` is called, this
-    is the calmest face of the first seconds.
-
-    Args:
-        template: template of the model's faces.
-        known: the motion map learnt from them.
-        controls: the directions that close their eyes and open their mouths.
-    """
+    is the calmest face of the first seconds. It takes what was learnt about the model's faces."""
 
     def __init__(self, template: FaceTemplate, known: MotionMap, controls: OpeningControls) -> None:
         self._template, self._known, self._controls = template, known, controls
@@ -116,7 +110,7 @@ class FaceDriver:
             self._neutral = _middle(list(self._last))
 
     def drive(self, face: Face, time: float) -> FaceMotion:
-        """The motion that a face asks for at `time`, in increasing seconds."""
+        """The motion for a face at `time`, in seconds that increase from call to call."""
         fit = self._fit = fit_camera(self._template, face.landmarks, start=self._fit)
         seen = face_points(face)
         now = _Lifted(time, lifted(seen, fit, self._template), (fit.yaw, fit.pitch))
@@ -209,13 +203,8 @@ class Recording:
     def track(
         self, driver: FaceDriver, size: tuple[int, int], source: str, weights: str
     ) -> MotionTrack:
-        """The track, at a constant rate: values between two pictures are interpolated.
-
-        Args:
-            driver: the driver whose codes were played.
-            size: width and height of the camera's pictures.
-            source: name of the camera.
-            weights: fingerprint of the model's weights.
+        """The track, at a constant rate: values between two pictures are interpolated. Size, source
+        and weights are as in `MotionTrack`.
 
         Raises:
             UserError: when there is nothing to save.

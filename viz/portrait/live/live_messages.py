@@ -35,7 +35,7 @@ class SetDriving:
 @dataclass(frozen=True)
 class Pace:
     """When the renderer can use the next motion. Looking at more of the camera's pictures would
-    take the processor from it."""
+    take CPU time from it."""
 
     due: float
     """In seconds of `time.perf_counter`, which processes share."""
@@ -89,8 +89,8 @@ class SeenFace:
     landmarks: np.ndarray
     """float32 [468, 2], as fractions of the picture's width and height; [0, 2] without a face."""
     code: np.ndarray | None = None
-    """The motion code that the face asks for, for the clip's last frame, float32 [motion_dim];
-    None without a face."""
+    """The face's motion code, for the clip's last frame, float32 [motion_dim]; None without a
+    face."""
     turn: tuple[float, float] = (0.0, 0.0)
     """Degrees by which the head's turn moves the camera, to the right and up."""
     busy: float = 0.0

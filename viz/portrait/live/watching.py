@@ -1,4 +1,4 @@
-"""Reads a camera and sends the window the motion that the face in front of it asks for."""
+"""Reads a camera and sends the window the motion codes of the face in front of it."""
 
 from __future__ import annotations
 
@@ -51,24 +51,25 @@ _BUSY_SHARE = 0.2
 
 
 class Beat:
-    """When the camera is looked at: so that each motion is ready as the renderer can use it, from a
-    picture as new as possible. Until a `Pace` is known, as often as possible."""
+    """Decides when to look at the camera: each motion should be ready just when the renderer can
+    use it, and come from the newest picture possible. Until a `Pace` is known, as often as
+    possible."""
 
     def __init__(self) -> None:
         self._due, self._interval, self._busy = 0.0, 0.0, 0.0
 
     def follow(self, pace: Pace) -> None:
-        """Keeps to a pace, until told another."""
+        """Keeps to a pace until the next one is set."""
         self._interval = min(pace.interval, _SLOWEST)
         self._due = pace.due
 
     def wait(self, now: float) -> float:
-        """Seconds until a picture is to be looked at; none if negative."""
+        """Seconds until the next picture is due; not positive if it is due now."""
         return min(self._due - self._busy - now, _SLOWEST)
 
     def looked(self, now: float, busy: float, moved: bool) -> None:
-        """Notes that a picture was looked at until `now`, for `busy` seconds, and whether it gave
-        another motion: otherwise one is still due."""
+        """Notes that `busy` seconds were spent on a picture until `now`, and whether it gave
+        another motion: if not, one is still due."""
         self._busy += _BUSY_SHARE * (busy - self._busy)
         if moved:
             self._due = max(self._due + self._interval, now)

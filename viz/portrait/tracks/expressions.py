@@ -55,7 +55,8 @@ def eye_opening(points: np.ndarray) -> np.ndarray:
 
 
 def mouth_opening(points: np.ndarray) -> np.ndarray:
-    """Distance of the lips' inner borders relative to the width of the mouth [...], likewise."""
+    """Distance of the lips' inner borders relative to the width of the mouth [...], of the same
+    points."""
     return _opening(points, MOUTH)
 
 

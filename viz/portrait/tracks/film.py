@@ -44,7 +44,6 @@ def open_film(path: Path, first: int = 0, count: int | None = None) -> Iterator[
     """The frames of a video that FFmpeg can read, or the pictures of a folder ordered by name.
 
     Args:
-        path: the video or folder.
         first: number of the first frame to take, from 0.
         count: number of frames; None for all that follow.
 

@@ -56,8 +56,6 @@ def follow(
     """Steps of tracking a face.
 
     Args:
-        film: the frames.
-        template: the generator's face template.
         number: which face of the first frame with faces, the largest first.
         trail: earlier results to continue from; extended in place.
 
@@ -107,12 +105,8 @@ def _next(pixels: Tensor, face: Face | None, number: int) -> Face | None:
 
 
 def smoothed(fits: Sequence[CameraFit], sigma: float) -> tuple[CameraFit, ...]:
-    """Cameras and crops without the landmarks' jitter: smoothed by a Gaussian in time.
-
-    Args:
-        fits: of successive frames.
-        sigma: standard deviation in frames; 0 leaves them as they are.
-    """
+    """Cameras and crops of successive frames without the landmarks' jitter: smoothed by a Gaussian
+    in time, whose standard deviation is `sigma` frames; 0 leaves them as they are."""
     if sigma <= 0:
         return tuple(fits)
     smooth = gaussian_filter1d(_numbers(fits), sigma, axis=0, mode="nearest")

@@ -6,7 +6,7 @@ for any checkpoint.
 
 The motion of a face is not a linear function of the code: a mouth may open with the magnitude of a
 number, whatever its sign, so that a regression over all codes would find nothing. But around a code
-that half opens the mouth and half closes the eyes, each can move both ways. Such a code is searched
+that half opens the mouth and half closes the eyes, each can move both ways. Such a code is found
 first, and the regression is valid around it.
 """
 
@@ -146,13 +146,8 @@ def _learn(G: Generator, template: FaceTemplate) -> Steps[MotionMap]:
 
 
 class OwnFaces:
-    """Points of a generator's faces in motion, found in its own pictures.
-
-    Args:
-        G: the generator.
-        template: of its faces.
-        seed: determines all draws.
-    """
+    """Points of a generator's faces in motion, found in its own pictures; `seed` determines all
+    draws."""
 
     def __init__(self, G: Generator, template: FaceTemplate, seed: int) -> None:
         self.pictures = OwnPictures(G, seed)
@@ -174,7 +169,7 @@ class OwnFaces:
 
 
 class _Faces(OwnFaces):
-    """Likewise; codes are coordinates of `read_directions`."""
+    """The same with codes as coordinates of `read_directions`."""
 
     def __init__(self, G: Generator, template: FaceTemplate) -> None:
         super().__init__(G, template, seed=2)
@@ -185,14 +180,9 @@ class _Faces(OwnFaces):
         return self.pictures.draws.standard_normal((count, len(self.directions)))
 
     def shifts(self, ws: Tensor, codes: np.ndarray, turned: bool = True) -> list[np.ndarray | None]:
-        """For each code, how far a person's points are from those at rest [956]; None without a
-        face.
-
-        Args:
-            ws: of the person.
-            codes: [n, R].
-            turned: whether each picture has a camera of its own, or all are frontal.
-        """
+        """For each of the codes [n, R], how far a person's points are from those at rest [956];
+        None without a face. If `turned`, each picture has a camera of its own, else all are
+        frontal."""
 
         def seen(code: np.ndarray) -> np.ndarray | None:
             camera = self.pictures.camera(_MOST_YAW, _MOST_PITCH) if turned else (0.0, 0.0)
@@ -206,7 +196,7 @@ class _Faces(OwnFaces):
 
 
 def _choose(faces: _Faces) -> Steps[np.ndarray]:
-    """The code [R] around which expressions can go every way.
+    """The code [R] around which expressions can change in every direction.
 
     Codes with the mouth and the eyes about half open are compared by how well their surroundings
     reach the rest and the expressions of other codes.
@@ -280,7 +270,7 @@ def solve(
     Args:
         moved: shifts of people in motion [n, 956].
         codes: the codes that caused them, of about equal variance [n, R].
-        people: a number for each person, for leaving people out; [n].
+        people: index of the person in each row, for leaving people out [n].
         directions: of the codes' coordinates [R, motion_dim].
     """
     weights = _point_weights()

@@ -79,8 +79,8 @@ class OpeningControls:
         Args:
             eyes: openings relative to that at rest [F].
             mouth: opening beyond rest, relative to the mouth's width [F].
-            among: openings of eyes and mouth, likewise, that show this driver's extremes; None for
-                `eyes` and `mouth`.
+            among: openings of eyes and mouth in the same units that show this driver's extremes;
+                None for `eyes` and `mouth`.
 
         Returns:
             float32 [F, 2], 0 to 1 each.
@@ -97,19 +97,15 @@ class OpeningControls:
         return np.stack([closing, opening], axis=1).astype(np.float32)
 
     def beside(self, moved: np.ndarray) -> np.ndarray:
-        """The movements of a `MotionMap` to add to the controls', without the part along the
-        controls [F, motion_dim]."""
+        """The part of a `MotionMap`'s movements [F, motion_dim] that is added to the controls'
+        own: a share of it, without what lies along the controls."""
         along = moved @ np.linalg.pinv(self.directions) @ self.directions
         return _OTHERS * (moved - along)
 
 
 def find_controls(G: Generator, template: FaceTemplate, rest: np.ndarray) -> Steps[OpeningControls]:
-    """Steps of finding a generator's controls; none if they are known.
-
-    Args:
-        G: the generator.
-        template: of its faces.
-        rest: motion code of a face at rest, float32 [motion_dim].
+    """Steps of finding a generator's controls, around the motion code of a face at rest, float32
+    [motion_dim]; none if they are known.
 
     Raises:
         UserError: when no faces are found on its people.

@@ -51,20 +51,16 @@ def export_into_video(
     *,
     overwrite: bool = False,
 ) -> Steps[Path]:
-    """Steps of pasting the person of a session, moved by its track, into the track's video.
+    """Steps of pasting the person of a session, moved by its track, into the track's video; returns
+    the path.
 
     The head is seen from the driver's own camera, as it would not fit the body otherwise; the
     video's sound is kept.
 
     Args:
-        renderer: of the model.
         state: with the person and the track.
         path: a video (.mp4, .mov), or a folder for numbered PNGs.
         film: the track's video; empty to search for it beside the track and among opened files.
-        overwrite: whether existing files may be replaced.
-
-    Returns:
-        the path.
 
     Raises:
         UserError: when the video is missing or a different one, or the output cannot be written.
@@ -135,9 +131,9 @@ def _colors(
 def _backdrop(
     track: MotionTrack, film: Path, first: int, count: int, device: torch.device
 ) -> Steps[Tensor]:
-    """Steps of finding what is behind the driver [3, H, W]."""
+    """Steps of finding the background behind the driver [3, H, W]."""
     numbers = _spread(count, _LOOKED_BEHIND)
-    # Where the face was not seen, nobody knows whom to leave out.
+    # In frames without a face it is unknown what hides the background.
     numbers = [number for number in numbers if track.found[first + number]] or numbers[:1]
     behind = None
     for number in numbers:

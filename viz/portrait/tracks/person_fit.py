@@ -1,16 +1,15 @@
 """Cameras and motion codes under which a person's own pictures show a driver's landmarks.
 
-A `MotionMap` gives every person the same codes, measured from the driver's face at rest: good for
-anybody, exact for nobody. For one person, who may be the driver, the generator itself is asked:
-its picture is rendered, its landmarks are found as the driver's were, and camera and code are moved
-by the method of Levenberg and Marquardt until both agree. How the points follow them is measured
-once, and learnt on from frame to frame by Broyden's updates (1965), so that a frame takes a few
-pictures instead of one for each direction.
+A `MotionMap` gives all people the same codes, measured from the driver's face at rest, which suit
+everyone roughly. They can be refined for one person, who may be the driver: the person's picture is
+rendered, its landmarks are found as the driver's were, and camera and code are adjusted until both
+agree (Levenberg-Marquardt). The Jacobian is measured once and updated from frame to frame by
+Broyden's method (1965), so that a frame takes a few pictures instead of one for each direction.
 
 The borders of closed lids are hard to see in a generator's picture, so lids count only where they
-are open, and the fit knows no blinks. What closes the eyes around the code at rest need not do so
-around a fitted one, as the generator is not linear; so as far as the track closes the eyes, the
-fitted code gives way to the track's own, which closes those of everybody.
+are open, and blinks are not fitted. A direction that closes the eyes at the code at rest need not
+do so at a fitted code, as the generator is not linear; so the more the track closes the eyes, the
+more of its own code is used, which closes the eyes of any person.
 """
 
 from __future__ import annotations
@@ -39,27 +38,20 @@ from viz.state.jobs import Steps
 from viz.state.types import Orbit, SessionState
 
 _ANGLES = 6.0
-"""Degrees of yaw and pitch that count as much as a unit of a code's number."""
+"""Degrees of yaw and pitch that count as much as a unit of a code's coordinate."""
 _PROBE = 0.25
-"""Step by which is measured how the points follow."""
+"""Step of a coordinate for measuring the Jacobian."""
 _FIRST_ROUNDS, _ROUNDS = 10, 3
-"""Steps in the first frame, which has nothing to begin with, and in the others."""
+"""Steps in the first frame, which has no neighbour to start from, and in the others."""
 _PRIOR = 6e-4
-"""Crop sides of error that a unit away from what the track says is worth."""
+"""Error in crop sides that counts as much as a unit of distance from the track's coordinates."""
 _AGAIN = 0.008
-"""Error in crop sides above which it is measured again how the points follow."""
+"""Error in crop sides above which the Jacobian is measured again."""
 
 
 def fit_track(renderer: Renderer, state: SessionState, path: Path) -> Steps[Path]:
-    """Steps of fitting the track of a session to its person, and of saving it as another one.
-
-    Args:
-        renderer: of the model.
-        state: with the person and the track.
-        path: the new track; one that is there is replaced.
-
-    Returns:
-        the path.
+    """Steps of fitting the track of a session to its person, and of saving it at `path`, which they
+    return; an existing track there is replaced.
 
     Raises:
         UserError: when there is no track, or it cannot be written.
@@ -75,15 +67,8 @@ def fit_track(renderer: Renderer, state: SessionState, path: Path) -> Steps[Path
 def fitted(
     renderer: Renderer, state: SessionState, track: MotionTrack, template: FaceTemplate
 ) -> Steps[MotionTrack]:
-    """Steps of finding the cameras, crops and codes under which the person of a session has the
-    landmarks of a track.
-
-    Args:
-        renderer: of the model.
-        state: with the person.
-        track: whose landmarks are to be met.
-        template: of the model's faces.
-    """
+    """Steps of finding the cameras, crops and codes for which the person of a session has the
+    landmarks of a track."""
     head, options = _Head(renderer, state, template), TrackOptions()
     closed = track.amounts[:, :1].clip(0, 1)
     weights = [_weights(lids=not part) for part in closed[:, 0]]
@@ -103,7 +88,7 @@ def fitted(
         for _ in range(_ROUNDS if k else _FIRST_ROUNDS):
             search.step()
         slopes = search.slopes
-        # The person's head may stand otherwise than the average one: then it does in all frames.
+        # If the person's head is turned differently from the average one, it is so in all frames.
         away = search.x - first[k]
         numbers.append(search.x)
         fits.append(_camera(search, weights[k], fit_of(track, k)))
@@ -112,8 +97,8 @@ def fitted(
     )
     codes += closed * (blinking - codes)
     fits = list(smoothed(fits, options.camera_smoothing))
-    # Where the head is seen is known far better than how it is turned: the crop follows what the
-    # smoothed numbers show.
+    # The position of the head is known far better than its rotation: the crop is placed again by
+    # what the smoothed cameras and codes show.
     for k, (fit, code) in enumerate(zip(fits, codes, strict=True)):
         yield f"Placing the head, frame {k + 1} of {len(track)}", 0.8 + 0.2 * k / len(track)
         shown = head.points(np.append([fit.yaw / _ANGLES, fit.pitch / _ANGLES], code))
@@ -158,7 +143,7 @@ class _Head:
         return None if face is None else complex_points(face_points(face)) / pixels.shape[-1]
 
     def slopes(self, x: np.ndarray, here: np.ndarray) -> np.ndarray:
-        """How the points follow each number, complex [478, n]."""
+        """Jacobian of the points, complex [478, n]."""
         columns = []
         for step in _PROBE * np.eye(len(x)):
             there = self.points(x + step)
@@ -167,7 +152,7 @@ class _Head:
 
 
 class _Search:
-    """The numbers of one frame."""
+    """Search for the yaw, pitch and code of one frame."""
 
     def __init__(
         self,
@@ -193,7 +178,7 @@ class _Search:
     def step(self) -> None:
         """Tries one step."""
         if not math.isfinite(self.cost):
-            return  # no face is seen: the frame keeps what the map gave
+            return  # no face is seen: the frame keeps the track's camera and code
         if self.slopes is None or (self.error > _AGAIN and not self._fresh):
             self.slopes, self._fresh = self._head.slopes(self.x, self.shown), True
         move = self._move()

@@ -40,7 +40,6 @@ def make_track(G: Generator, video: Path, options: TrackOptions, path: Path) -> 
     Args:
         G: the generator whose motion codes are made.
         video: a video, or a folder of frames.
-        options: the options.
         path: the track; an existing one is replaced.
 
     Raises:
@@ -94,14 +93,10 @@ def _taught(G: Generator) -> Steps[tuple[FaceTemplate, MotionMap, OpeningControl
 def track_video(
     G: Generator, path: Path, options: TrackOptions, trail: Trail | None = None
 ) -> Steps[MotionTrack]:
-    """Steps of making a motion track.
-
-    The generator's template and motion map are learnt for the first track and stored.
+    """Steps of making a motion track of a video, or of a folder of frames. What has to be learnt
+    about the generator is learnt for its first track and stored.
 
     Args:
-        G: the generator whose motion codes are made.
-        path: a video, or a folder of frames.
-        options: the options.
         trail: earlier results for its first frames; extended in place.
 
     Raises:
