@@ -98,14 +98,8 @@ def estimate(
     model: ModelInfo | None,
     stage_ms: dict[str, float],
 ) -> Estimate:
-    """Size and duration of the chosen export.
-
-    Args:
-        choices: what is exported.
-        state: from which session.
-        model: the loaded model.
-        stage_ms: latest milliseconds of each stage of a full picture.
-    """
+    """Size and duration of the chosen export of a session; `stage_ms` has the latest milliseconds
+    of each stage of a full picture."""
     picture_ms = sum(ms for stage, ms in stage_ms.items() if stage not in ("mapping", "mesh"))
     occasion = Occasion(state, model, choices.suffix, picture_ms)
     return choices.exporter.estimate(choices.fitting, occasion)
@@ -114,14 +108,8 @@ def estimate(
 def problems(
     choices: ExportChoices, state: SessionState, model: ModelInfo | None, path: Path
 ) -> list[str]:
-    """Sentences on why the chosen export cannot be made; empty if it can.
-
-    Args:
-        choices: what is exported.
-        state: from which session.
-        model: the loaded model.
-        path: path to write to.
-    """
+    """Sentences on why the chosen export of a session cannot be written to a path; empty if it
+    can."""
     options, occasion = choices.fitting, Occasion(state, model, choices.suffix)
     return [*options.problems_with(path), *choices.exporter.problems(options, occasion)]
 

@@ -106,7 +106,7 @@ class FindModelJob(Job):
 @dataclass(frozen=True)
 class FindDirectionsJob(Job):
     """Finds the directions that the model has learnt, or those found before; the path of their
-    file. It goes on only in idle time, and is not shown as a job."""
+    file. It advances only in idle time, and is not shown as a job."""
 
     title: ClassVar[str] = "Finding directions"
     loses: ClassVar[bool] = False

@@ -33,13 +33,8 @@ def pictures_a_frame(state: SessionState, look: Look) -> int:
 
 
 def people_across(look: Look, count: int, cell: Size) -> int:
-    """How many of `count` people are side by side: as chosen, or so that the frame is about square.
-
-    Args:
-        look: the user's choices.
-        count: number of people.
-        cell: size of one person's pictures.
-    """
+    """How many of `count` people are side by side, with pictures of a size `cell` for each: as
+    chosen, or so that the frame is about square."""
     if look.columns is not None:
         return min(look.columns, count)
     width, height = cell

@@ -144,7 +144,7 @@ class Look(Options):
 
     def conflicts(self) -> list[str]:
         if max(len(self.views), 1) * max(len(self.people), 1) > MOST_TILES:
-            return [f"A frame can hold {MOST_TILES} pictures: choose fewer people or views."]
+            return [f"A frame holds at most {MOST_TILES} pictures: choose fewer people or views."]
         return []
 
 
@@ -249,11 +249,11 @@ class VideoOptions(MovingOptions):
 
 
 def problem_of_rate(suffix: str, rate: float) -> str:
-    """Why players do not keep to a frame rate; empty where they do."""
+    """Why players would not keep a frame rate; empty where they do."""
     most = MOST_RATES.get(suffix.lower())
     if most is None or rate <= most:
         return ""
     return (
-        f"Players show a {suffix} at most at {most:g} frames a second and slow others down: choose "
-        f"a frame rate up to {most:g}, or .mp4."
+        f"Players show a {suffix} at up to {most:g} frames a second and slow down faster ones: "
+        f"choose a frame rate up to {most:g}, or .mp4."
     )

@@ -118,7 +118,8 @@ class PointOptions(SurfaceOptions):
 
 @dataclass(frozen=True)
 class VolumeOptions(Options):
-    """How the density field becomes an array (.npy, and a .json that tells where it lies)."""
+    """How the density field becomes an array (.npy, with a .json that says where in the world it
+    is)."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".npy",)
     resolution: Grid = 256

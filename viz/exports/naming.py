@@ -8,7 +8,7 @@ from viz.exports.writing import exists
 from viz.state.types import SessionState
 
 _MOST_BYTES = 200
-"""File systems allow 255, which must include the suffix and that of a session beside the file."""
+"""File systems allow 255, including the suffix and that of a session file beside it."""
 
 
 def safe_name(text: str) -> str:

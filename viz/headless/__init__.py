@@ -1,8 +1,5 @@
-"""The application's exports without a window: the same pixels and meshes.
-
-`Source` says what is exported and where to, an exporter's options say how; `export` does it.
-Nothing here needs a display, and several processes started by torchrun share the work.
-"""
+"""The application's exports without a window: the same pixels and meshes. Nothing here needs a
+display, and several processes started by torchrun share the work."""
 
 from __future__ import annotations
 

@@ -53,8 +53,8 @@ class DriveOptions:
     pitch: Annotated[float, Range(-89, 89, "°")] = 0.0
     """Degrees by which it is raised in addition."""
     fit: bool = False
-    """First fits the track's cameras and expressions to this person, best one made from a photo of
-    the driver, which takes about a second for each frame; the new track is saved beside the
+    """First fits the track's cameras and expressions to this person, ideally the driver. It takes
+    about two seconds for each frame, and may lose blinks; the new track is saved beside the
     output."""
     into_video: bool = False
     """Puts the head back into the frames of the track's video, with matched colours."""
@@ -95,7 +95,7 @@ class DriveOptions:
         return driven.begin(str(self.track.absolute()), drive)
 
     def source(self) -> Source:
-        """Whom the export shows, and where it goes."""
+        """What is exported, and where to."""
         return Source(
             output=self.output,
             session=self.session,

@@ -63,9 +63,10 @@ def export(
         options: the exporter's options.
         ranks: this process's share; None reads it from the environment.
         show: whether progress is shown.
-        drive: what drives the person; None for what the session says.
-        seed: of the person shown, in the output itself; None for whom the session shows.
-        run: what takes the place of the exporter's own `run`.
+        drive: what drives the person; None for the session's.
+        seed: of the person shown; None for the session's person. Unlike those of `source`, it makes
+            no folder.
+        run: replaces the exporter's own `run`.
 
     Returns:
         paths that this process made, or found finished.

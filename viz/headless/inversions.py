@@ -31,11 +31,11 @@ def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = F
     Args:
         options: of the command.
         ranks: this process's share; None reads it from the environment.
-        show: whether progress and what was saved are told.
+        show: whether progress and what was saved are printed.
 
     Returns:
-        whether every photo of this process has its person file. What is wrong with one is printed,
-        and the others go on.
+        whether every photo of this process has its person file. What is wrong with a photo is
+        printed, and the next one follows.
 
     Raises:
         UserError: when nothing can be made.

@@ -17,14 +17,14 @@ class InvertOptions:
     """Find the people of photos in a model: each photo becomes a person file, to be opened in the
     window or named by --person.
 
-    A person file of somebody needs that person's consent.
+    Make person files of people only with their consent.
     """
 
     photos: Annotated[
         tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(help_behavior_hint="(required)")
     ]
-    """Pictures of faces, from the front or half from the side. Neutral ones are best. A motion
-    track (.track) stands for several frames of its video, which show one person."""
+    """Pictures of faces, from the front or half from the side. Neutral ones are best. From a motion
+    track (.track), several frames of its video are used."""
     output: Path
     """Folder of the person files; each is named after its photo."""
     checkpoint: str = ""
@@ -35,7 +35,7 @@ class InvertOptions:
     """Where the model runs: auto, cpu, cuda, cuda:1 or mps. auto under torchrun: each process on
     its own GPU."""
     overwrite: bool = False
-    """Whether existing person files may be replaced. Without it finished ones are kept, and what
-    was stopped, here or in the window, goes on."""
+    """Whether existing person files may be replaced. Without it finished ones are kept, and those
+    that were stopped, here or in the window, are continued."""
     inversion: InversionOptions = field(default_factory=InversionOptions)
     """How the people are found."""

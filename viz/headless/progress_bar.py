@@ -14,13 +14,8 @@ T = TypeVar("T")
 
 
 def shown(steps: ReportingSteps[T], name: str, show: bool = True) -> T:
-    """Drives steps to their end and returns their result.
-
-    Args:
-        steps: of the work.
-        name: stands before the bar.
-        show: whether progress is shown; where output goes into a file, every ten seconds.
-    """
+    """Drives steps to their end and returns their result. Progress is shown after a name, if at
+    all; where output goes into a file, every ten seconds."""
     interval = 0.2 if sys.stderr.isatty() else 10
     with closing(steps), tqdm(total=1.0, desc=name, disable=not show, mininterval=interval) as bar:
         while True:

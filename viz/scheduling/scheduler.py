@@ -193,7 +193,7 @@ class RequestScheduler:
             now: clock time, seconds.
             upcoming: what repeats around this state; None where nothing does.
             may_fill: whether the renderer's idle time may be used; False while a job runs.
-            whole: asks for the full picture at once, as a preview would not be shown.
+            whole: requests the full picture at once, as a preview would not be shown.
 
         Returns:
             A cached picture to show now; None to keep showing the current one.
@@ -246,8 +246,7 @@ class RequestScheduler:
         self, full: RenderRequest, interface: Interface, now: float, upcoming: Upcoming
     ) -> None:
         """Requests a picture of a loop that is not cached, unless its neighbours suffice."""
-        asked_for = self._asked is not None and _full(self._asked) == full
-        if asked_for:
+        if self._asked is not None and _full(self._asked) == full:
             return
         if not self._is_quick(full, upcoming.loop.rate) and self._gap(upcoming, interface) is None:
             return  # the picture before it suffices
@@ -258,7 +257,7 @@ class RequestScheduler:
         self._submit_shown(self._preview(full, interface, upcoming.loop), now, repeats=True)
 
     def _submit_shown(self, request: RenderRequest, now: float, repeats: bool = False) -> None:
-        if request in self._under_way:  # to be kept so far
+        if request in self._under_way:  # so far for later
             self._show_coming(request, now, repeats)
         else:
             self._asked, self.waiting_since = request, now

@@ -144,8 +144,8 @@ class Thumbnails:
         self._problems[self._model, request, _stamps(request)] = sentence
 
     def lost(self) -> None:
-        """The worker was restarted and has no requests any more; the one it was rendering may be
-        the cause."""
+        """Notes that the worker was restarted and has no requests any more; the one that it was
+        rendering may be the cause."""
         if self._under_way:
             self.failed(next(iter(self._under_way)), "The renderer ended while it was rendered.")
         self._under_way.clear()

@@ -65,7 +65,7 @@ class Interface:
     path_lane: bool = False
     """Whether the camera and time path is shown above the clip."""
     path_time: Annotated[float, Range(0, 72_000, "s")] = 0.0
-    """Where the path's playhead stands."""
+    """Time of the path's playhead."""
     path_playing: bool = False
     """Whether the path plays."""
     path_view: Keyframe | None = None
@@ -147,7 +147,7 @@ class Interface:
     kiosk_pause: Annotated[float, Range(1, 3600, "s", slider=(1, 60), step=1)] = 8.0
     """How long a kiosk shows a cue that has no planned time."""
     kiosk_idle: Annotated[float, Range(5, 3600, "s", slider=(5, 300), step=5)] = 60.0
-    """How long after a visitor's last touch a kiosk goes on by itself."""
+    """How long after a visitor's last touch a kiosk continues by itself."""
     inspect: Inspect = "off"
     """Shows the values under the pointer, where a click copies the colour (key I), or measures
     between two clicked points of the surface (Shift+I)."""

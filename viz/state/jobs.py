@@ -47,7 +47,7 @@ ReportingSteps = Generator[Report | Progress, None, T]
 
 
 def finish(steps: Generator[Any, None, T]) -> T:
-    """Drives a generator to its end where nobody shows its progress; returns its result."""
+    """Drives a generator to its end, without showing progress; returns its result."""
     while True:
         try:
             next(steps)

@@ -17,7 +17,7 @@ Choice = TypeVar("Choice")
 
 
 _INSET, _MARGIN = 0.3, 0.03
-"""Side of the inset and its distance to the edge, as parts of the picture's side."""
+"""Side of the inset and its distance to the edge, as fractions of the picture's side."""
 
 
 def shots(state: SessionState) -> tuple[Shot, ...]:
@@ -174,7 +174,7 @@ def _enlarged(picture: np.ndarray, size: tuple[int, int], squares: bool) -> np.n
             for new, old in zip(size, picture.shape, strict=False)
         )
         return picture[rows[:, None], columns]
-    if picture.shape[2] == 4:  # colours that nobody sees must not bleed in
+    if picture.shape[2] == 4:  # invisible colours must not bleed in
         alpha = picture[..., 3:]
         mixed = _interpolated(np.concatenate([picture[..., :3] * alpha, alpha], axis=2), size)
         mixed[..., :3] /= np.maximum(mixed[..., 3:], 1e-6)

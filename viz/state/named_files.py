@@ -117,7 +117,8 @@ def located(
 
 
 def located_again(name: str, folder: Path, known: Iterable[str] = ()) -> str:
-    """Likewise, of a model that an open session names: absolute paths were found as it was read."""
+    """`located` for a model that an open session names: its absolute paths were found as it was
+    read."""
     found = located(name, folder, known)
     here = Path(name).is_absolute() and not problem_of(name, LARGEST_MODEL)
     return found or (name if here else "")

@@ -45,8 +45,8 @@ class Shift:
     layers: tuple[Annotated[int, Range(0, 1000)], ...] = ()
     """Layers whose w it shifts, in ascending order; empty for all of them, and for motions."""
     base: str = ""
-    """Of a motion's named direction: the code that the amount counts from, encoded likewise. The
-    motion's own part along both is taken out, so that all motions come to the same; see
+    """For a motion's named direction, the code from which the amount counts, in the same encoding.
+    The motion's own part along both is removed, so that all motions reach the same; see
     `training.named_directions`."""
     muted: bool = False
     """Whether it is muted."""

@@ -13,17 +13,17 @@ from PIL import Image, ImageDraw, ImageFont
 from viz.exports.captions.system_fonts import FontFile, Weight, font_with, own_font
 
 _HEIGHTS: dict[Weight, float] = {"bold": 0.055, "body": 0.034}
-"""Of the title and of the line below it, as parts of the screen's height."""
+"""Heights of the title and of the line below it, as fractions of the screen's height."""
 MARGIN = 0.045
-"""Distance to the edge, as a part of the screen's height."""
+"""Distance to the edge, as a fraction of the screen's height."""
 LEAST_ROOM, LINE = 0.2, 0.003
-"""Least width of a picture that bears a model's name, and width of the line between two models, as
-parts of the screen's height."""
+"""Least width of a picture that shows a model's name, and width of the line between two models, as
+fractions of the screen's height."""
 _PLATE, _INK = (0, 0, 0, 150), (255, 255, 255, 255)
 _UNKNOWN = "\ufffd"
-"""Takes the place of characters that no font of the computer has."""
+"""Replaces characters that no font of the computer has."""
 _STRIKES = (109, 136, 128, 160, 96, 72, 64)
-"""Sizes in which pictures of emoji are kept in fonts, in pixels."""
+"""Sizes of the bitmaps in emoji fonts, in pixels."""
 
 Piece = tuple[str, FontFile]
 """Characters, and the font that has them."""
@@ -31,7 +31,7 @@ Piece = tuple[str, FontFile]
 
 @functools.lru_cache(4)
 def picture(title: str, line: str, size: tuple[int, int]) -> np.ndarray:
-    """The caption as uint8 [H, W, 4], no larger than the screen: long lines are broken, and what
+    """The caption as uint8 [H, W, 4], no larger than the screen: long lines are wrapped, and what
     does not fit is left out."""
     rows: list[tuple[list[Piece], Weight, int]] = []
     room = round(size[0] - 2 * MARGIN * size[1])
@@ -70,11 +70,11 @@ def pasted(canvas: Image.Image, caption: Image.Image) -> Image.Image:
 def with_names(
     canvas: Image.Image, names: Sequence[str], places: Sequence[tuple[int, int, int, int]]
 ) -> Image.Image:
-    """A picture with the names of compared models in the upper outer corners of theirs, and a line
-    between two that touch, as before the audience.
+    """A picture with the names of compared models in the upper outer corners of their pictures, and
+    a line between two that touch, as the audience sees it.
 
     Args:
-        canvas: the picture.
+        canvas: both models' pictures.
         names: one for each place; those without room are left out.
         places: left, top, right and bottom of the models' pictures, pixels.
     """
@@ -93,7 +93,7 @@ def with_names(
 
 
 def _step(height: int) -> int:
-    """From one line to the next."""
+    """Pixels from one line to the next."""
     return round(height * 1.25)
 
 
@@ -134,7 +134,7 @@ def _joins(character: str) -> bool:
 
 def _pieces(text: str, weight: Weight) -> list[Piece]:
     """A text in pieces of one font each; what no font has is replaced. Where the first letter is
-    written from right to left, its font takes all characters that it has: the order of words,
+    written from right to left, its font is used for all characters that it has: the order of words,
     digits and brackets can only be right within a piece."""
     own = program = own_font(weight)
     if text.isascii():
@@ -173,7 +173,7 @@ def _font(path: str, height: int) -> ImageFont.FreeTypeFont:
 
 @functools.lru_cache(8)
 def _strike(path: str) -> tuple[ImageFont.FreeTypeFont, int] | None:
-    """A font of pictures at a size that it has; None where that is another one."""
+    """A bitmap font at the first of `_STRIKES` that it has; None if it has none of them."""
     for size in _STRIKES:
         try:
             return ImageFont.truetype(path, size), size
@@ -215,7 +215,7 @@ def _draw_pictures(
     place: tuple[float, float],
     height: int,
 ) -> None:
-    """Draws emoji in colour, which a font has in one size only."""
+    """Draws colour emoji, which a font has in one size only."""
     font, size = strike
     box = font.getbbox(text, anchor="ls")
     left, top, right, bottom = (round(edge) for edge in box)

@@ -55,7 +55,7 @@ _OTHER_STYLES = (
     "condensed",
 )
 _MOST = 400
-"""Fonts that are looked into; more would take a moment that a user notices."""
+"""Most fonts that are examined; more would take noticeably long."""
 _MOST_TABLE = 2**24
 """Bytes of a table of characters; larger ones belong to a damaged file."""
 
@@ -66,7 +66,7 @@ class FontFile:
 
     path: str
     outlines: bool
-    """Whether it can be drawn at any size; False for pictures of one size, as emoji in colour."""
+    """Whether it can be drawn at any size; False for bitmaps of one size, such as colour emoji."""
     ends: np.ndarray
     """Last characters of its runs of characters, ascending, uint32 [N]."""
     starts: np.ndarray
@@ -206,14 +206,15 @@ def _runs(file: BinaryIO, place: int, size: int) -> np.ndarray:
 
 
 def _wide(table: bytes) -> np.ndarray:
-    """Of format 12."""
+    """The runs in a table of format 12."""
     (count,) = struct.unpack_from(">12xI", table)
     groups = np.frombuffer(table, ">u4", 3 * count, 16).reshape(count, 3)
     return groups[:, :2].T.astype(np.uint32)
 
 
 def _compact(table: bytes) -> np.ndarray:
-    """Of format 4, less the characters that lie in a segment but have no glyph."""
+    """The runs in a table of format 4, without characters that lie in a segment but have no
+    glyph."""
     (twice,) = struct.unpack_from(">6xH", table)
     count = twice // 2
     ends, starts, deltas, offsets = (

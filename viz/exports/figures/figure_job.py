@@ -1,4 +1,4 @@
-"""Figures of the present state: what is to be measured, and what came of it. No torch here."""
+"""Figures of the present state: the job of measuring them, and its result. No torch here."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class MomentFigures:
     """What was measured."""
 
     side: int
-    """Of the pictures that were compared, pixels."""
+    """Side of the compared pictures, pixels."""
     flicker: float | None
     """Change from frame to frame on a small circle of the camera, 0..1, beyond what the surface's
     movement explains; None where nothing is visible."""

@@ -29,15 +29,10 @@ _TOLERANCE = MetricsConfig.tolerance
 
 
 def figures(renderer: Renderer, state: SessionState, side: int = MetricsConfig.side) -> Steps[str]:
-    """Measures a state around its present view.
+    """Steps of measuring a state around its present view.
 
     Args:
-        renderer: of the model.
-        state: what is shown.
         side: of the pictures that are compared, pixels.
-
-    Yields:
-        Progress as (detail, fraction).
 
     Returns:
         `MomentFigures` as JSON.

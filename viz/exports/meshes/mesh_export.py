@@ -62,11 +62,9 @@ def export_mesh(
     """Steps of writing the surface of a state's moment.
 
     Args:
-        renderer: of the model.
         state: which moment; its camera does not matter.
-        options: how.
         path: .glb, .ply, .obj (with .mtl and .png beside it for a texture) or .stl.
-        overwrite: whether files that exist may be replaced.
+        overwrite: whether existing files may be replaced.
 
     Returns:
         the path.
@@ -192,15 +190,11 @@ def export_mesh_sequence(
     *,
     overwrite: bool = False,
 ) -> Steps[Path]:
-    """Steps of writing the surface over a clip; as `export_mesh`.
+    """Steps of writing the surface over a clip, whatever the state's own time; as `export_mesh`.
 
     Args:
-        renderer: of the model.
-        state: who and how; its own time does not matter.
-        options: of each mesh, and which moments.
         path: a .glb for one animated file, or a folder of numbered files. Other files in the folder
             are kept.
-        overwrite: whether files that exist may be replaced.
     """
     animated = path.suffix.lower() == ".glb"
     name = path if animated else Path(f"{path.name}.{options.sequence.format}")

@@ -68,33 +68,15 @@ def _weights(corners: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def project(camera: Camera, points: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where a camera sees points in a square picture.
-
-    Args:
-        camera: the camera.
-        points: world coordinates [P, 3].
-        size: side of the picture, pixels.
-
-    Returns:
-        places (x, y) in pixels, float64 [P, 2], and depths along the viewing direction, world
-        units [P].
-    """
+    """Where a camera sees points [P, 3] of the world in a square picture of `size` pixels: places
+    (x, y) in pixels, float64 [P, 2], and depths along the viewing direction, world units [P]."""
     places, depth = camera.project(points)
     return places * size, depth
 
 
 def depth_map(camera: Camera, vertices: np.ndarray, faces: np.ndarray, size: int) -> np.ndarray:
-    """Depths of a mesh as a camera sees it.
-
-    Args:
-        camera: the camera.
-        vertices: world coordinates [V, 3].
-        faces: [F, 3].
-        size: side of the picture, pixels.
-
-    Returns:
-        float64 [size, size], world units along the viewing direction; infinite where nothing is.
-    """
+    """Depths of a mesh, vertices [V, 3] in the world and faces [F, 3], as a camera sees it: float64
+    [size, size], world units along the viewing direction; infinite where nothing is."""
     places, depth = project(camera, vertices, size)
     ahead = faces[(depth[faces] > 1e-3).all(axis=1)]
     nearest = np.full(size * size, np.inf)

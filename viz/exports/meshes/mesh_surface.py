@@ -117,17 +117,8 @@ def told(
 def decimated(
     vertices: np.ndarray, faces: np.ndarray, triangles: int, *, fill: bool
 ) -> Steps[tuple[np.ndarray, np.ndarray]]:
-    """Steps of making a mesh coarser.
-
-    Args:
-        vertices: float32 [V, 3].
-        faces: int32 [F, 3].
-        triangles: most faces of the result.
-        fill: whether to close holes that edge collapses leave.
-
-    Returns:
-        vertices and faces.
-    """
+    """Steps of simplifying a mesh, vertices float32 [V, 3] and faces int32 [F, 3], to at most
+    `triangles` faces; `fill` closes the holes that edge collapses leave."""
     task = {"vertices": vertices, "faces": faces, "triangles": np.array(triangles)}
     steps = mesh_child.run("simplify", task)
     detail = f"Down to {triangles:,} triangles"
@@ -150,15 +141,8 @@ def without_folds(faces: np.ndarray) -> np.ndarray:
 
 
 def unwrapped(surface: Surface, size: int) -> Steps[Surface]:
-    """Steps of giving a surface texture coordinates in an atlas; vertices on seams are duplicated.
-
-    Args:
-        surface: the mesh.
-        size: side of the atlas, pixels.
-
-    Returns:
-        Surface.
-    """
+    """Steps of giving a surface texture coordinates in an atlas of `size` pixels a side; vertices
+    on seams are duplicated."""
     padding = max(2, size // 512)
     task = {"vertices": surface.vertices, "faces": surface.faces}
     task |= {"size": np.array(size), "padding": np.array(padding)}

@@ -36,7 +36,7 @@ _CLEAR = 0.8
 _MOST_ANCHORS = 500
 """Most sample points of the pictures' change of colour: some ten lie within _NEAR of each."""
 _NEAR = 0.1
-"""Distance, as a fraction of the box, over which a point takes over others' change of colour."""
+"""Distance, as a fraction of the box, over which a point adopts others' change of colour."""
 _ALIKE = 40.0
 """Difference of colours, 0..255, over which it does so."""
 _ALONE = 0.1
@@ -77,18 +77,8 @@ def painted(
     surface: Surface,
     options: MeshOptions,
 ) -> Steps[Surface]:
-    """Steps of painting a surface's texture from the model's pictures.
-
-    Args:
-        renderer: of the model.
-        state: what is shown.
-        moment: of that state.
-        surface: its mesh, with normals.
-        options: the texture's size, and how far around the head pictures are made.
-
-    Returns:
-        Surface with a texture.
-    """
+    """Steps of painting a texture on a state's surface, which has normals, from the model's
+    pictures; they return the surface with its texture."""
     surface = yield from unwrapped(surface, options.texture_size)
     assert surface.uv is not None
     size = options.texture_size
@@ -240,7 +230,7 @@ class ColorChange:
     """How the pictures' colours differ from the raw layer's, for points that no picture shows.
 
     The super-resolution may change colours: without this, the edges of the pictures would show on
-    the mesh. A point takes over the change at nearby points of similar colour.
+    the mesh. A point adopts the change at nearby points of similar colour.
     """
 
     def __init__(self, places: np.ndarray, own: np.ndarray, change: np.ndarray) -> None:

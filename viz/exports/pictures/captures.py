@@ -64,10 +64,9 @@ def save_ws(renderer: Renderer, state: SessionState, path: Path) -> Steps[Path]:
 
 
 def check_person(renderer: Renderer, path: str, candidates: Sequence[str] = ()) -> Steps[str]:
-    """Checks that a model fits the person in a file.
+    """Checks that the renderer's model fits the person in a file.
 
     Args:
-        renderer: of the model.
         path: a person file, or ws.
         candidates: files among which to look for the person's model if it is not this one.
 
@@ -89,13 +88,7 @@ def check_person(renderer: Renderer, path: str, candidates: Sequence[str] = ()) 
 
 
 def save(renderer: Renderer, state: SessionState, kind: CaptureKind, path: Path) -> Steps[Path]:
-    """Saves a picture of a state; returns the path written.
-
-    Args:
-        renderer: of the model shown.
-        state: what to save.
-        kind: which picture of it.
-        path: where to save it; a number is added if the name is taken.
+    """Saves a picture of a state; returns the path written: a number is added if the name is taken.
 
     Raises:
         UserError: when it cannot be rendered or written.

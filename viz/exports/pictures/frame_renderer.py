@@ -41,13 +41,8 @@ _PASSING = ("render", "superresolution")
 
 
 class FrameRenderer:
-    """Renders the frames of one export.
-
-    Args:
-        renderer: renderer of the model.
-        look: what each frame shows.
-        bits: 8 for the pixels of the screen, 16 for the model's own numbers.
-    """
+    """Renders the frames of one export, with 8 bits for the pixels of the screen or 16 for the
+    model's own numbers."""
 
     def __init__(self, renderer: Renderer, look: Look, bits: Bits = 8) -> None:
         self.renderer, self.look = renderer, look
@@ -90,7 +85,7 @@ class FrameRenderer:
         return picture if picture.dtype != np.float32 else quantised(picture, self.bits)
 
     def _renderers(self, state: SessionState) -> list[Renderer]:
-        """Of the models that a state shows."""
+        """Renderers of the models that a state shows."""
         shots = _cell_shots(state, self.look)
         return list(dict.fromkeys(renderer_of(self.renderer, shot)[0] for shot in shots))
 

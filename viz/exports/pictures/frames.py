@@ -57,9 +57,6 @@ def export_frames(
     No partial frame is ever left.
 
     Args:
-        renderer: of the model.
-        state: the session.
-        options: what is saved.
         path: folder to write to.
         overwrite: whether other frames there may be replaced.
         share: (k, n) for process k of n, which makes frames k, k + n, k + 2n and so on.

@@ -16,7 +16,7 @@ GROUND = np.array([0x23, 0x25, 0x29], np.float32) / 255
 _SUPERSAMPLING = 2
 """Samples along each side of a pixel."""
 _INKS = (0.2, 0.85)
-"""Of wires on a light and on a dark ground."""
+"""Grey levels of wires on a light and on a dark ground."""
 _LINE = 0.5
 """Half the width of a wire, samples."""
 

@@ -22,11 +22,7 @@ _CACHE_BYTES = 2**28
 
 
 class CueFrames:
-    """Renders cues of any models.
-
-    Args:
-        renderer: of the model that is loaded.
-        state: the session; its checkpoint is that model.
+    """Renders cues of any models; the renderer is that of the state's checkpoint.
 
     Raises:
         UserError: when a cue's model is not at hand.

@@ -1,4 +1,4 @@
-"""What moves while a cue stands, as a show plays it. No torch here."""
+"""What moves while a cue is shown. No torch here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CueTake:
     """Whether it starts again after its last frame; otherwise that one stays."""
 
     def at(self, frame: int) -> SessionState:
-        """State of a frame, however long the cue stands."""
+        """State of a frame, however long the cue is shown."""
         count = self.take.count
         return self.take.at(frame % count if self.repeats else min(frame, count - 1))
 
@@ -33,9 +33,7 @@ def cue_take(cue: Cue, shown: SessionState, options: ShowOptions, *, loops: bool
     """The frames of a cue.
 
     Args:
-        cue: what plays in it.
         shown: the session as the cue shows it.
-        options: how fast it orbits and wanders.
         loops: whether the frames will be shown over and over, so that what never repeats in a show
             has to come back to where it began.
 
@@ -55,14 +53,14 @@ def cue_take(cue: Cue, shown: SessionState, options: ShowOptions, *, loops: bool
 
 
 def _clip(shown: SessionState, options: ShowOptions) -> CueTake:
-    """The clip or the motion track, from where the cue stands and in whole rounds."""
+    """The clip or the motion track, from the cue's own time and in whole rounds."""
     movement = Movement(moving="clip", at_least=options.seconds, frame_rate=FRAME_RATE)
     take = schedule.take(shown, movement)
     once = shown.playback.loop == "once"
     if driven.plays(shown):
         return CueTake(take, repeats=not once)
     start = min(range(take.count), key=lambda k: abs(take.at(k).t - shown.t))
-    if once and start == take.count - 1:  # a clip that stands at its end begins anew
+    if once and start == take.count - 1:  # from its end the clip starts again
         start = 0
 
     def at(k: int) -> SessionState:
@@ -85,7 +83,7 @@ def _orbit(shown: SessionState, options: ShowOptions) -> Take:
 
 
 def _wander(shown: SessionState, options: ShowOptions, loops: bool) -> Take:
-    """A walk over the pad; one that loops goes back on its way."""
+    """A walk over the pad; one that loops returns the way it came."""
     wanted = max(round(options.seconds * FRAME_RATE), 1)
     steps = wanted // 2 + 1 if loops else wanted
     way = [shown.latent]
@@ -98,7 +96,7 @@ def _wander(shown: SessionState, options: ShowOptions, loops: bool) -> Take:
 
 
 def estimate(options: ShowOptions, occasion: Occasion) -> Estimate:
-    """What comes out, and how long it takes."""
+    """Number of cues and frames, and how long rendering them takes."""
     state = occasion.state
     frames = sum(_frames(options, state, cue, occasion.suffix) for cue in state.cues)
     cues = len(state.cues)

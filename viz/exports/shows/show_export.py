@@ -78,7 +78,7 @@ def _write_page(
 
 
 def _inside_script(text: str) -> str:
-    """JSON that cannot end the script element that it stands in."""
+    """JSON that cannot end the script element that contains it."""
     return text.replace("<", "\\u003c")
 
 
@@ -187,7 +187,7 @@ def _mixed(before: np.ndarray, after: np.ndarray, weight: float) -> np.ndarray:
 
 
 def _on_canvas(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The picture as large as it fits into the middle of a black frame."""
+    """The picture in the middle of a black frame, as large as it fits."""
     width, height = size
     scale = min(width / pixels.shape[1], height / pixels.shape[0])
     fitted = (max(round(pixels.shape[1] * scale), 1), max(round(pixels.shape[0] * scale), 1))

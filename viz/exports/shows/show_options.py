@@ -20,8 +20,8 @@ class ShowOptions(Options):
     seconds: Annotated[float, Range(0.2, 600, "s", slider=(1, 30), step=0.1, logarithmic=True)] = (
         4.0
     )
-    """How long a cue is shown in the video at least, and how long a moving cue lasts before it
-    repeats; an orbit and a path take the time that they have in the show."""
+    """Shortest time that the video shows a cue, and time after which a moving cue repeats; an orbit
+    and a path take as long as in the show."""
     orbit_period: OrbitPeriod = Interface.orbit_period
     """Duration of one round of the auto-orbit, in cues that have it."""
     orbit_yaw: OrbitYaw = Interface.orbit_yaw

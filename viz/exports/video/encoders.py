@@ -241,8 +241,8 @@ def _cleared(packet: Any) -> Any:
     """A GIF frame that players clear before the next one, whose transparent parts would otherwise
     show it.
 
-    FFmpeg asks for that only where this frame itself has holes. Its palettes have the transparent
-    colour last.
+    FFmpeg does that only for frames with transparent parts of their own. Its palettes have the
+    transparent colour last.
     """
     data = bytearray(bytes(packet))
     if data.startswith(_CONTROL):

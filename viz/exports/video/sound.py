@@ -19,13 +19,9 @@ from viz.state.types import SessionState
 
 
 def film_with_sound(state: SessionState, moving: str) -> tuple[Path, float] | None:
-    """The video whose sound goes with a movement, and the second in it at which it begins; None
-    where the person is not driven by a track of a video that is at hand, at its own speed.
-
-    Args:
-        state: the session.
-        moving: the movement, as in `Movement.moving`.
-    """
+    """The video whose sound goes with a movement (see `Movement.moving`), and the second at which
+    the movement begins in it; None unless a track drives the person at its own speed, and its video
+    is found."""
     used = driven.in_use(state)
     if used is None or moving not in ("clip", "path"):
         return None

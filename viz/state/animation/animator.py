@@ -26,7 +26,7 @@ class Animator:
         self.rate = FRAME_RATE
         """Steps per second of glides, the auto-orbit and paths; may be changed at any time."""
         self.clock = clip_time.Clock()
-        """Of the clip, or of the motion track that plays in its place."""
+        """Clock of the clip, or of the motion track that plays in its place."""
         self._path_time = clip_time.SteppedTime()
         self._glide: blending.Glide | None = None
         self._camera_only = False
@@ -78,8 +78,8 @@ class Animator:
         """The state `seconds` later, at the clock time `now`. The state is edited in place, and
         playback that ends is switched off.
 
-        A change by the user to what is gliding or following the path takes over: the glide ends,
-        and the path pauses.
+        If the user changes what is gliding or following the path, the glide ends and the path
+        pauses.
         """
         self._let_go(state, interface)
         together = self.plays_together(state, interface)

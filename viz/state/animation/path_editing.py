@@ -32,13 +32,13 @@ def take(state: SessionState, view: SessionState | Keyframe) -> None:
 
 
 def index_at(state: SessionState, seconds: float) -> int | None:
-    """The key at a time, the last of several; None where there is none."""
+    """Index of the key at a time, the last of several; None where there is none."""
     found = [k for k, key in enumerate(state.keyframes) if abs(key.time - seconds) < _SAME]
     return found[-1] if found else None
 
 
 def current(state: SessionState, interface: Interface) -> int | None:
-    """The key that the playhead stands on; None between keys and while the path plays."""
+    """Index of the key under the playhead; None between keys and while the path plays."""
     return None if interface.path_playing else index_at(state, interface.path_time)
 
 
@@ -151,8 +151,8 @@ def move(state: SessionState, index: int, seconds: float) -> int:
 
 
 def follow(before: SessionState, state: SessionState, interface: Interface) -> None:
-    """Has the playhead, after undo or redo, follow its key to where that stands now; it stays
-    within the path."""
+    """Moves the playhead, after undo or redo, to the new time of the key that it stood on, within
+    the path."""
     index, now = current(before, interface), interface.path_time
     keys = () if index is None else before.keyframes[index : index + 1]
     places = [k.time for key in keys for k in state.keyframes if replace(k, time=key.time) == key]

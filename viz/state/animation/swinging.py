@@ -1,4 +1,4 @@
-"""A slider of a direction that swings by itself, so that one sees what it does."""
+"""A direction's slider that swings by itself, to show what it does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from viz.state.person import amount_along, with_shift
 from viz.state.types import FRAME_RATE, SessionState
 
 SWING_SECONDS = 4.0
-"""Time of a round: from the middle to the one end, to the other, and back."""
+"""Time of a round: from the middle to one end, to the other, and back."""
 _REACH = 2.0
 """Steps to each side."""
 

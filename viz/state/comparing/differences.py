@@ -37,7 +37,7 @@ def difference(
 
     Args:
         first: uint8 [h, h, 3], or float32 in 0..1; a fourth channel, the opacity, is left out.
-        second: likewise.
+        second: of the same type.
         kind: "absolute" is black where they are equal, gain * |second - first|; "signed" is mid
             grey there, 128 + gain * (second - first) of 255.
         gain: factor on the difference.

@@ -1,1 +1,1 @@
-"""What drives a person in place of the clip: a motion track, or somebody in front of a camera."""
+"""What drives a person in place of the clip: a motion track, or a face in front of a camera."""

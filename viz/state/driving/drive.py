@@ -62,7 +62,7 @@ class Drive:
     yaw: Turn = 0.0
     """Degrees by which the driver's head turns the camera."""
     pitch: Turn = 0.0
-    """Likewise, up and down."""
+    """Degrees by which it turns the camera up or down."""
     active: bool = True
     """Whether the driver moves the person; off, the clip does."""
     track: str = ""

@@ -41,8 +41,7 @@ def _load(path: str, stamp: Stamp) -> MotionTrack:
 
 
 def loaded(drive: Drive | None) -> MotionTrack | None:
-    """The track that drives; None where nothing or somebody live does, or the file cannot be
-    read."""
+    """The track of a drive; None without one, as with a camera, or if it cannot be read."""
     if drive is None or not drive.track:
         return None
     with suppress(UserError):
@@ -63,7 +62,7 @@ def film_of(path: str, track: MotionTrack) -> str:
 
 
 def require_film(path: str, track: MotionTrack) -> str:
-    """Likewise.
+    """`film_of`, where the video is needed.
 
     Raises:
         UserError: when it is not found.
@@ -139,8 +138,8 @@ def ends(drive: Drive, track: MotionTrack) -> tuple[int, int]:
 
 
 def as_clip(drive: Drive, track: MotionTrack, playback: Playback) -> Playback:
-    """The playback of a clip that runs through the track's frames as its own: frame k of the track
-    is frame k of that clip, which goes on far beyond the model's."""
+    """The track as the playback of a clip that is as long as needed: frame k of the track is frame
+    k of that clip."""
     first, last = ends(drive, track)
     return replace(
         playback,
@@ -153,7 +152,7 @@ def as_clip(drive: Drive, track: MotionTrack, playback: Playback) -> Playback:
 def play(
     drive: Drive, track: MotionTrack, seconds: float, playback: Playback, clock: Clock
 ) -> tuple[Drive, bool]:
-    """What drives `seconds` later, and whether it goes on playing. Edits the track's clock in
+    """What drives `seconds` later, and whether the track goes on playing. Edits its clock in
     place."""
     clip = as_clip(drive, track, playback)
     t, goes_on = clip_time.play(clip_time.time_of(drive.frame), seconds, clip, clock)

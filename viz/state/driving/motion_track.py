@@ -1,4 +1,4 @@
-"""The motion of a face in a video, as a file of its own."""
+"""The motion of a face in a video, and the file that holds it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SHAPES = {
     "amounts": (2,),
     "found": (),
 }
-"""Of each tensor the axes behind that of the frames; None for any size."""
+"""Sizes of each tensor's axes after that of the frames; None for any size."""
 
 _WHOLE = ("rest", "controls")
 """Tensors without an axis of frames."""

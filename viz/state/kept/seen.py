@@ -32,7 +32,7 @@ class Seen:
 
     @property
     def who(self) -> tuple[Latent, Motion, str]:
-        """What makes it another entry; time and camera do not."""
+        """What distinguishes it from other entries; time and camera do not."""
         return self.latent, self.motion, self.weights
 
     def shown(self) -> SessionState:

@@ -25,7 +25,7 @@ WHITE = (1.0, 1.0, 1.0)
 CHECKS = 32
 """Squares of the checkerboard side by side."""
 GREYS = (0.6, 0.8)
-"""Of the checkerboard, 0..1."""
+"""Grey levels of the checkerboard, 0..1."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,8 +66,8 @@ class ModelInfo:
     conditioned: bool = True
     """Whether the mapping network takes a camera."""
     trained_turn: tuple[float, float] | None = TRAINED_TURN
-    """Degrees to each side, and up and down, that its training pictures go; None for no model that
-    was trained."""
+    """Degrees of yaw and pitch to either side that its training pictures reach; None for an
+    untrained model."""
 
     @property
     def moves(self) -> bool:

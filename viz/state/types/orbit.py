@@ -14,8 +14,8 @@ from viz.state.settings import Range
 
 DEFAULT_FOV = fov_from_focal(FOCAL_LENGTH)
 TRAINED_TURN = (40.0, 23.0)
-"""Degrees of yaw and of pitch either way that cameras of face videos reach: those of the synthetic
-people, and taken for any model, as no file tells its own."""
+"""Degrees of yaw and pitch to either side that the cameras of face videos reach: those of the
+synthetic people, assumed for every model, as no checkpoint says its own."""
 
 Angle = Annotated[float, Range(-3600, 3600, "°", slider=(-180, 180), step=0.1)]
 """Degrees; angles repeat every 360."""
@@ -35,7 +35,7 @@ class Head:
     middle: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """x, y, z in world units."""
     radius: float = 0.27
-    """Of a ball around it, in world units."""
+    """Radius of a ball around it, world units."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Orbit:
 
 @functools.lru_cache(256)
 def _camera(orbit: Orbit) -> Camera:
-    """Of an orbit: each frame asks for the same one several times."""
+    """The camera of an orbit; each frame needs the same one several times."""
     return Camera.orbit(
         orbit.yaw,
         orbit.pitch,

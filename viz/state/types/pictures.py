@@ -16,7 +16,7 @@ from viz.state.settings import Fraction, Range
 from viz.state.types.clip import ClipTime
 
 Value = Annotated[float, Range(-1e9, 1e9, slider=(-10, 10))]
-"""Of a layer's activation."""
+"""A number of a layer's activation."""
 
 View = Literal["image", "raw", "depth", "normals", "opacity", "mesh"]
 VIEWS: dict[View, str] = {
