@@ -71,12 +71,7 @@ class RandomInputOptions:
 
 
 class Trial:
-    """The application under random input.
-
-    Args:
-        options: what is tried.
-        folder: for all files.
-    """
+    """The application under random input, with all its files in one folder."""
 
     def __init__(self, options: RandomInputOptions, folder: Path) -> None:
         self.app = open_app(options.checkpoint, folder)

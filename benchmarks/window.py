@@ -98,11 +98,8 @@ def open_app(checkpoint: str, folder: Path) -> App:
 
 
 class Bench:
-    """The application, and what it shows; closed at the end of a `with` block.
-
-    Args:
-        checkpoint: the model; empty for the bundled one.
-    """
+    """The application with a model (by default the bundled one), and what it shows; closed at the
+    end of a `with` block."""
 
     def __init__(self, checkpoint: str) -> None:
         self._folder = tempfile.TemporaryDirectory()

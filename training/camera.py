@@ -237,13 +237,8 @@ def mirrored(cameras: np.ndarray) -> np.ndarray:
 
     With M = diag(-1, 1, 1) the ray d of a pixel becomes M d in the world. The camera's own x turns
     too, so that the rotation M R M stays a rotation; what is left of the mirror lies in the lens:
-    u becomes 1 - u, hence cx becomes 1 - cx and the skew changes sign.
-
-    Args:
-        cameras: float [..., 25].
-
-    Returns:
-        The same shape and type; mirroring twice gives the cameras back.
+    u becomes 1 - u, hence cx becomes 1 - cx and the skew changes sign. Cameras are float [..., 25];
+    mirroring twice gives them back.
     """
     result = cameras.copy()
     result[..., _MIRRORED_SIGNS] *= -1
@@ -254,15 +249,8 @@ def mirrored(cameras: np.ndarray) -> np.ndarray:
 def cropped(
     cameras: np.ndarray, left: float, top: float, width: float, height: float
 ) -> np.ndarray:
-    """Cameras of a part of the picture, given as fractions of its width and height.
-
-    Args:
-        cameras: float [..., 25].
-        left, top, width, height: the part's corner and size, 0 to 1.
-
-    Returns:
-        The same shape and type.
-    """
+    """Cameras float [..., 25] of a part of the picture, whose corner and size are given as
+    fractions of the picture's width and height, 0 to 1."""
     result = cameras.copy()
     lens = result[..., 16:]
     lens[..., 2] -= left

@@ -83,16 +83,8 @@ def to_text(directions: Sequence[NamedDirection]) -> str:
 def read(
     metadata: Mapping[str, str], w_dim: int, motion_dim: int
 ) -> tuple[tuple[NamedDirection, ...], list[str]]:
-    """The directions that a checkpoint carries, without those that cannot be used.
-
-    Args:
-        metadata: of the checkpoint.
-        w_dim: numbers of w.
-        motion_dim: numbers of a motion code; 0 for still models.
-
-    Returns:
-        the directions, and sentences on what is left out.
-    """
+    """The directions in a checkpoint's metadata that fit codes of these lengths (`motion_dim` is 0
+    for still models), and sentences on those that cannot be used."""
     text = metadata.get(KEY, "")
     if not text:
         return (), []

@@ -167,11 +167,8 @@ def composite(
 ) -> RayResult:
     """Composites the samples of each ray.
 
-    Args:
-        depths: ascending [M, R, S].
-        sigma: before its softplus [M, R, S].
-        features: [M, R, S, C].
-        white_background: whether rays end on 1 instead of 0.
+    Depths (ascending) and sigma (before its softplus) are [M, R, S], features [M, R, S, C]. Rays
+    end on 0, or on 1 with `white_background`.
     """
     weights = compositing_weights(depths, sigma)
     opacity = weights.sum(dim=-1)

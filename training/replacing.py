@@ -32,8 +32,9 @@ _cleaned: set[Path] = set()
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A file beside `path` to write to; it replaces the target once it is complete and on the disk.
 
-    If anything fails, what was at `path` stays and nothing else is left. The folder must exist. The
-    target of a symbolic link is replaced, not the link. An existing file keeps its mode.
+    Its folder is created if there is none. If anything fails, what was at `path` stays and no part
+    of the new file is left. The target of a symbolic link is replaced, not the link. An existing
+    file keeps its mode.
 
     Raises:
         OSError: when it cannot be written.
@@ -43,6 +44,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
         raise FileExistsError(errno.EEXIST, "what has that name is not a file")
+    path.parent.mkdir(parents=True, exist_ok=True)
     with part_beside(path) as part:
         part.touch()
         # Not every library respects the user's umask.

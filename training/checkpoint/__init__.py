@@ -154,12 +154,8 @@ def load_generator(
     device: torch.device | str = "cpu",
     weights: Weights = "ema",
 ) -> Generator:
-    """The generator of a checkpoint of any known format: eval mode, float32, no gradients.
-
-    Args:
-        path: the file.
-        device: of the generator.
-        weights: see `read`.
+    """The generator of a checkpoint of any known format: eval mode, float32, no gradients. For
+    `weights` see `read`.
 
     Raises:
         CheckpointError: saying everything that is wrong with the file.

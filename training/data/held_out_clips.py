@@ -9,12 +9,7 @@ from training.data.source import Annotations, ClipSource, DatasetError, Pictures
 
 
 class Subset:
-    """A subset of a data set's clips; see ClipSource for the methods.
-
-    Args:
-        source: the data set.
-        clips: numbers of these clips in the data set.
-    """
+    """Some clips of a data set, by their numbers in it; see ClipSource for the methods."""
 
     def __init__(self, source: ClipSource, clips: Sequence[int]) -> None:
         self._source, self._clips = source, list(clips)
@@ -34,14 +29,10 @@ class Subset:
 
 
 def is_held_out(name: str, share: float) -> bool:
-    """Whether the clip with a name is held out.
+    """Whether the clip with a name is held out, if a fraction `share` of people is, 0 to 1.
 
     Clips whose names agree up to the first underscore, such as those of a VoxCeleb speaker, are
     held out together. The choice depends only on the name, so adding clips does not change it.
-
-    Args:
-        name: name of the clip.
-        share: fraction of people to hold out, 0 to 1.
     """
     person = name.partition("_")[0]
     return zlib.crc32(person.encode()) < share * 2**32

@@ -14,13 +14,7 @@ def pair_times(uniforms: Tensor) -> Tensor:
 
     These distributions favour times far apart, but any pair is possible. Their distribution
     functions x^2 and 1 - (1 - x)^2 are inverted, so two uniform numbers give the same pair on every
-    device.
-
-    Args:
-        uniforms: [..., 2], 0 <= u < 1.
-
-    Returns:
-        [..., 2], 0 to 1.
+    device: u [..., 2], 0 <= u < 1, gives times [..., 2], 0 to 1.
     """
     late = uniforms[..., 0].sqrt()
     early = 1 - (1 - uniforms[..., 1]).sqrt()
@@ -28,15 +22,8 @@ def pair_times(uniforms: Tensor) -> Tensor:
 
 
 def pair_indices(uniforms: Tensor, frames: int = CLIP_FRAMES) -> Tensor:
-    """Frame numbers of pairs, from `pair_times`; the two may be equal.
-
-    Args:
-        uniforms: [..., 2], 0 <= u < 1.
-        frames: number of frames to choose from.
-
-    Returns:
-        int64 [..., 2], 0 to frames - 1, ascending.
-    """
+    """Frame numbers of pairs, from the `pair_times` of the same uniform numbers: int64 [..., 2], 0
+    to frames - 1, ascending; the two may be equal."""
     return (pair_times(uniforms) * frames).long().clamp(max=frames - 1)
 
 

@@ -53,13 +53,8 @@ class Scene:
 
     @torch.no_grad()
     def view(self, camera: Camera, side: int, picture: Tensor | None = None) -> View:
-        """Pictures resized to `side` pixels, and depth rendered at that resolution.
-
-        Args:
-            camera: the camera.
-            side: pixels.
-            picture: the camera's `picture`, if already rendered.
-        """
+        """Pictures resized to `side` pixels, and depth rendered at that resolution. `picture` is
+        the camera's, if it was already rendered."""
         picture = self.picture(camera) if picture is None else picture
         cameras = self._cameras(camera)
         geometry = self.G.render(self.planes, self.ws, cameras, resolution=side)

@@ -89,13 +89,8 @@ def _add(moments: dict[str, Moments], detectors: dict[str, Detector], clips: Ten
 
 
 def real_moments(session: Session, detectors: dict[str, Detector], side: int) -> dict[str, Moments]:
-    """Statistics of real clips by metric, in every process; from the cache if possible.
-
-    Args:
-        session: the measurement.
-        detectors: by metric, "fvd" or "fid".
-        side: of the pictures, pixels.
-    """
+    """Statistics of real clips of `side` pixels for the detector of each metric, "fvd" or "fid"; in
+    every process, from the cache if possible."""
     world = session.world
     facts = {"version": CACHE_VERSION, "clips": session.config.clips, "side": side}
     paths = {
@@ -212,7 +207,6 @@ def write_moments(path: Path, moments: Moments) -> None:
 def write_tensors(path: Path, state: dict[str, Tensor]) -> None:
     """Caches statistics; warns if they cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
             save_file(state, part)
     except (OSError, SafetensorError) as error:

@@ -135,7 +135,6 @@ class MetricReport:
             "torch": str(torch.__version__),
         }
         text = json.dumps(data, indent=1, default=str, allow_nan=False)
-        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
             part.write_text(text + "\n", "utf-8")
 

@@ -51,11 +51,7 @@ def back_project(depth: Tensor, cameras: Tensor) -> Tensor:
 
 
 def project(points: Tensor, cameras: Tensor) -> tuple[Tensor, Tensor]:
-    """Projects points into cameras; the inverse of `back_project`.
-
-    Args:
-        points: world coordinates [M, P, 3].
-        cameras: [M, 25].
+    """Projects world points [M, P, 3] into cameras [M, 25]; the inverse of `back_project`.
 
     Returns:
         (x, y) as fractions of the picture's width and height from the upper left corner, NaN behind
@@ -77,11 +73,7 @@ def warp(target: View, source: View, tolerance: float = TOLERANCE) -> tuple[Tens
 
     Each pixel of the target is projected into the source by the target's depth and takes the colour
     there. It counts as visible if both views show a surface, and the source's surface is not more
-    than `tolerance` in front of the point.
-
-    Args:
-        target, source: views of the same scenes.
-        tolerance: world units.
+    than `tolerance` world units in front of the point.
 
     Returns:
         pictures [M, 3, h, w] and whether they are visible, bool [M, 1, h, w].
@@ -118,11 +110,7 @@ def flicker(orbit: Sequence[View], tolerance: float = TOLERANCE) -> Tensor:
     Every frame is compared with the next, warped to it, and the last with the first. What remains
     is not motion but detail that does not stick to the surface, as super-resolution produces. The
     blur of warping sets a lower bound that depends on the resolution, so compare models at the same
-    one.
-
-    Args:
-        orbit: the frames, at least 2.
-        tolerance: see `warp`.
+    one. It takes at least 2 frames; for the tolerance see `warp`.
 
     Returns:
         [M], 0 to 1: the mean over the pairs with visible pixels; NaN if there are none.

@@ -59,12 +59,7 @@ class PublishedView:
 
 
 class FourViews:
-    """Front and side views of N people at two times each.
-
-    Args:
-        session: the measurement.
-        numbers: of the people.
-    """
+    """Front and side views of N people, given by their numbers, at two times each."""
 
     def __init__(self, session: Session, numbers: Sequence[int]) -> None:
         config, G = session.config, session.G
@@ -191,13 +186,8 @@ def splat_error(front: PublishedView, other: PublishedView, side: int) -> Tensor
     row by row. Pixels that leave the picture are set down at its edge, and it is the places where
     they start that do not count, as in the published script.
 
-    Args:
-        front: a frontal view.
-        other: a view of the same people.
-        side: of the pictures that are compared, pixels.
-
     Returns:
-        [N], 0 to 255; NaN where nothing arrives.
+        [N], 0 to 255, of pictures of `side` pixels; NaN where nothing arrives.
     """
     size = (side, side)
     images = [

@@ -122,12 +122,8 @@ def distance(session: Session, real: Level, patches: Tensor) -> float:
 
 
 def quantiles(vectors: Tensor, directions: Tensor) -> Tensor:
-    """Quantiles of projections [D, QUANTILES], ascending.
-
-    Args:
-        vectors: [M, K].
-        directions: unit vectors [D, K].
-    """
+    """Quantiles [D, QUANTILES], ascending, of the projections of vectors [M, K] on unit directions
+    [D, K]."""
     count = len(vectors)
     middles = (torch.arange(QUANTILES, device=vectors.device) + 0.5) / QUANTILES
     index = (middles * count).long()
@@ -137,14 +133,8 @@ def quantiles(vectors: Tensor, directions: Tensor) -> Tensor:
 
 
 def pyramid(pictures: Tensor) -> list[Tensor]:
-    """Laplacian pyramid (Burt & Adelson, 1983), the finest level first.
-
-    Args:
-        pictures: [N, C, H, H]; padded by reflection.
-
-    Returns:
-        the difference of each level from the next one enlarged; the last is a small picture.
-    """
+    """Laplacian pyramid (Burt & Adelson, 1983) of pictures [N, C, H, H], padded by reflection: the
+    difference of each level from the next one enlarged, the finest first, then a small picture."""
     levels = []
     while pictures.shape[-1] % 2 == 0 and pictures.shape[-1] >= 2 * COARSEST:
         smaller = _smooth(pictures)[:, :, ::2, ::2]

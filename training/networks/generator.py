@@ -259,11 +259,7 @@ class Generator(nn.Module):
         return self.superresolution(raw.features, raw.image, w)
 
     def sample(self, planes: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Density and colour features at points.
-
-        Args:
-            planes: [N, 3, C, H, W].
-            points: world coordinates [N, P, 3].
+        """Density and colour features of planes [N, 3, C, H, W] at world points [N, P, 3].
 
         Returns:
             sigma [N, P], before its softplus (density is softplus(sigma - 1)), and features
@@ -273,15 +269,8 @@ class Generator(nn.Module):
         return self.decoder(rendering.sample_planes(planes, points, box_warp))
 
     def point_colors(self, features: Tensor, ws: Tensor) -> Tensor:
-        """Colours of points, as the raw layer would show them on an opaque surface.
-
-        Args:
-            features: [N, P, feature_channels], from `sample`.
-            ws: [N, num_ws, w_dim].
-
-        Returns:
-            [N, P, 3] in 0..1.
-        """
+        """Colours [N, P, 3], 0..1, of points with these features [N, P, feature_channels], from
+        `sample`, as the raw layer with ws [N, num_ws, w_dim] shows them on an opaque surface."""
         pixels = (features * 2 - 1).transpose(1, 2)[..., None]  # [N, C, P, 1]
         image = self.raw_image(pixels, ws)
         return (image[..., 0].transpose(1, 2) * 0.5 + 0.5).clamp(0, 1)

@@ -72,14 +72,8 @@ def baked(
     cache: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Baked:
-    """The results for a head, from the cache or computed and stored there.
-
-    Args:
-        head: with all its triangles.
-        context: for the computation.
-        cache: folder of the cache; None for the user's.
-        progress: called with the progress of the computation.
-    """
+    """The results for a head with all its triangles, from the cache, or computed in an OpenGL
+    context and stored there. `cache` is its folder; None for the user's."""
     path = cache_folder(cache) / f"head-{_digest(head.morphable)}-v{_VERSION}.npz"
     found = _read(path, head)
     if found is None:
@@ -121,7 +115,6 @@ def _write(path: Path, data: Baked) -> None:
             arrays[f"{field.name}_weights"] = value.weights
         else:
             arrays[field.name] = value
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part, part.open("wb") as file:  # the last of several processes wins
         np.savez_compressed(file, **arrays)
 

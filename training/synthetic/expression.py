@@ -15,12 +15,8 @@ MOTION_DIM = 16
 
 
 def expr_weights(m: np.ndarray, t: float) -> dict[str, float]:
-    """Blendshape weights, -0.15 to 1.1, by the names of ICT-FaceKit.
-
-    Args:
-        m: motion code, [MOTION_DIM], N(0, 1).
-        t: time, 0 (the rest face, whatever m is) to 1.
-    """
+    """Blendshape weights, -0.15 to 1.1, by the names of ICT-FaceKit, for a motion code
+    [MOTION_DIM], N(0, 1), at a time from 0 (the rest face, whatever the code) to 1."""
     v = np.asarray(m, np.float64) * t
     weights: defaultdict[str, float] = defaultdict(float)
 

@@ -233,7 +233,6 @@ def _check_folder(config: GenerateConfig) -> None:
         return
     if config.folder.exists() and any(config.folder.iterdir()):
         raise ValueError(f"{config.folder} is not empty and holds no clips of this program.")
-    config.folder.mkdir(parents=True, exist_ok=True)
     with replacing(settings) as part:
         part.write_text(json.dumps(content))
 

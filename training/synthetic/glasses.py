@@ -33,16 +33,8 @@ def triangles() -> np.ndarray:
 def fit_glasses(
     traits: Traits, marks: np.ndarray, skin: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Glasses that sit on the nose and the ears of a face.
-
-    Args:
-        traits: the person.
-        marks: the face's landmarks [68, 3].
-        skin: vertices of the skin [P, 3].
-
-    Returns:
-        points and unit normals, float32 [VERTICES, 3].
-    """
+    """Points and unit normals, float32 [VERTICES, 3], of glasses that sit on the nose and the ears
+    of a face with these landmarks [68, 3] and vertices of the skin [P, 3]."""
     right, left = marks[36:42].mean(axis=0), marks[42:48].mean(axis=0)
     temple = 0.5 * (marks[16, 0] - marks[0, 0])  # half the width of the head
     across = 0.5 * (left[0] - right[0])

@@ -174,7 +174,6 @@ def cached_compact(
     compact = cache_folder(cache) / f"ict-{hashlib.sha256(content).hexdigest()[:16]}.npz"
     if not compact.is_file():
         model = load_model(path, progress)
-        compact.parent.mkdir(parents=True, exist_ok=True)
         with replacing(compact) as part:
             write_compact(model, part)
     return compact

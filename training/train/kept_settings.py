@@ -82,12 +82,8 @@ def read_settings(folder: RunFolder, kind: type[Settings]) -> Settings | None:
 def require_same_networks(
     folder: RunFolder, config: Settings, networks: Callable[[Settings], Iterable[nn.Module]]
 ) -> None:
-    """Checks that the settings of a resumed run match its networks.
-
-    Args:
-        folder: of the run.
-        config: the settings to continue with.
-        networks: builds the networks for given settings.
+    """Checks that the settings of a resumed run match its networks; `networks` builds those that
+    given settings make.
 
     Raises:
         RunError: naming the settings that cannot change.

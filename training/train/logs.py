@@ -29,11 +29,7 @@ _CLIP_FRAMES = 16
 
 class Logs:
     """TensorBoard entries of one run, written by the first process only. Entries that cannot be
-    written, as on a full disk, are dropped with one warning; the run goes on.
-
-    Args:
-        folder: of the TensorBoard files.
-    """
+    written, as on a full disk, are dropped with one warning; the run goes on."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -81,12 +81,8 @@ def take_over(
     networks: Mapping[str, nn.Module],
     optimizers: Mapping[str, torch.optim.Optimizer],
 ) -> list[str]:
-    """Continues a published run: loads the networks and optimisers whose sizes match.
-
-    Args:
-        path: the checkpoint.
-        networks: of the run, by the names in `GROUPS`.
-        optimizers: likewise.
+    """Continues a published run: loads those of these networks and optimisers, by the names in
+    `GROUPS`, whose sizes match.
 
     Returns:
         what was loaded, such as "G" and "optimizer G"; nothing if the file has no discriminators.

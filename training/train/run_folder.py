@@ -144,12 +144,7 @@ class TrainingState:
 
 
 class Health:
-    """Detects that a run has diverged, so that it ends before its good states are lost.
-
-    Args:
-        state: of the run.
-        folder: of the run.
-    """
+    """Detects that a run has diverged, so that it ends before its good states are lost."""
 
     def __init__(self, state: TrainingState, folder: RunFolder) -> None:
         self._state, self._folder = state, folder
@@ -222,11 +217,7 @@ def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
 
 
 class RunFolder:
-    """The folder of one run.
-
-    Args:
-        path: the folder; `begin` creates it.
-    """
+    """The folder of one run; `begin` creates it."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)

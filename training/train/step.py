@@ -111,14 +111,7 @@ class Draws:
 
 
 class Step:
-    """The losses of each phase.
-
-    Args:
-        config: of the run.
-        G: the generator.
-        D_image: judges single frames.
-        D_video: judges pairs of frames.
-    """
+    """The losses of each phase; `D_image` judges single frames, `D_video` pairs of frames."""
 
     def __init__(
         self,

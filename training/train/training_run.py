@@ -130,13 +130,8 @@ class TrainingRun(ABC):
             raise RunError(f"The last state of the run is not saved: {reason}.")
 
     def advance(self, number: int) -> dict[str, float]:
-        """Does one update.
-
-        Args:
-            number: of the update in this session, from 1.
-
-        Returns:
-            its losses by name, and what was measured after it.
+        """Does an update, the `number`th of this session; gives its losses by name, and what was
+        measured after it.
 
         Raises:
             RunError: when the training diverges.

@@ -48,12 +48,8 @@ class Codes:
 
     @classmethod
     def draw(cls, identity_dim: int, motion_dim: int, G: Generator) -> Codes:
-        """Bases for a generator's codes, always the same ones.
-
-        Args:
-            identity_dim: numbers that describe a person, I.
-            motion_dim: numbers that describe a motion, M.
-            G: the generator.
+        """Bases for a generator's codes, always the same ones, for I numbers that describe a person
+        and M that describe a motion.
 
         Raises:
             ValueError: when the generator's codes are too short.
@@ -216,12 +212,8 @@ def prepare(G: Generator, codes: Codes, changes: Iterable[tuple[int, float]] = (
 
 
 def train_noise_maps(G: Generator, strength: float | None = None) -> None:
-    """Makes the backbone's stored noise maps trainable, with the same names and values.
-
-    Args:
-        G: the generator.
-        strength: new strength of the maps; None leaves it.
-    """
+    """Makes the backbone's stored noise maps trainable, with the same names and values, and sets
+    their strength if one is given."""
     for module in G.backbone.synthesis.modules():
         if isinstance(module, SynthesisLayer) and "noise_const" in module._buffers:
             noise = module._buffers.pop("noise_const")

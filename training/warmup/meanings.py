@@ -218,13 +218,8 @@ def pose_direction(codes: Codes, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
 
 
 def landmarks(head: HeadModel, u: np.ndarray, camera: Camera) -> np.ndarray:
-    """The 68 landmarks of a person at rest, float64 [68, 2]: 0 to 1 across the picture, y down.
-
-    Args:
-        head: the face model.
-        u: the person's numbers [IDENTITY_DIM].
-        camera: the camera.
-    """
+    """The 68 landmarks of the person with numbers u [IDENTITY_DIM] at rest, float64 [68, 2]: 0 to 1
+    across the picture, y down."""
     traits = identity_from_u(u)
     shape = head.identity_vertices(traits.shape, traits.age)
     posed = head.posed(shape, expr_weights(np.zeros(MOTION_DIM), 0))

@@ -83,7 +83,6 @@ class RawPictures:
             DatasetError: when a clip cannot be used.
             OSError: when a file cannot be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         missing = [k for k, name in enumerate(self.names) if not self._path(name).is_file()]
         done = len(self.names) - len(missing)
         yield done

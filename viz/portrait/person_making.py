@@ -156,7 +156,6 @@ def _invert(
 
     def keep_state() -> None:
         with suppress(OSError):  # so that it can be resumed if it is stopped
-            path.parent.mkdir(parents=True, exist_ok=True)
             state = inversion.state() | {_LANDMARKS: torch.from_numpy(points)}
             keep(unfinished(path), state, about)
 

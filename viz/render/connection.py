@@ -26,8 +26,8 @@ from viz.state.jobs import Job, JobStatus
 from viz.state.types import MeshData, RenderRequest
 
 _FEW, _SOON = 3, 60.0
-"""If the worker ends this many times within this many seconds while doing the same thing, that is
-taken to be the cause."""
+"""If the worker ends this many times within this many seconds while doing the same thing, that
+thing is taken to be the cause."""
 
 
 @dataclass
@@ -95,7 +95,7 @@ class WorkerConnection:
         self._lines = 0
         self._spare: _Spare | None = None
         self._lost_spares = 0
-        """How many have ended by themselves since none was wanted."""
+        """How many have ended by themselves since the last call that wanted none."""
         self._line: WorkerLine | None = None
         self._open_line()
 
@@ -120,10 +120,10 @@ class WorkerConnection:
         return number, WorkerLine(self._launch, self._wanted_device, heard)
 
     def keep_spare(self, wanted: bool) -> None:
-        """Keeps a second worker waiting, which takes over where this one ends: to start one takes
-        seconds. It has no model, but the memory of a process. Workers in threads have none.
+        """Keeps a second worker waiting to take over if this one ends, as starting one takes
+        seconds. It holds no model, only the memory of a process. Workers in threads get none.
 
-        Where the system ends a few of them, or lets none begin, there is no room for one.
+        There is too little memory for one after the system has ended a few, or started none.
         """
         if not wanted:
             spare, self._spare, self._lost_spares = self._spare, None, 0
@@ -231,7 +231,7 @@ class WorkerConnection:
         """Stops the job under way at its next step, or at once if it is waiting for a picture.
 
         Args:
-            idle: whether to stop the one that is done in idle time instead.
+            idle: whether to stop the one that runs in idle time instead.
         """
         shown = self._shown(idle)
         if shown is not None:
@@ -239,7 +239,7 @@ class WorkerConnection:
 
     @property
     def status(self) -> JobStatus | None:
-        """The job under way, or the next one; those of idle time are left out."""
+        """The job under way, or the next one, without those that run in idle time."""
         shown = self._shown()
         if shown is None:
             return None
@@ -255,8 +255,8 @@ class WorkerConnection:
 
     @property
     def idle_fraction(self) -> float | None:
-        """How much of the job that is done in idle time is done; None where there is none, or it
-        has not begun."""
+        """Fraction done of the job that runs in idle time, 0..1; None if there is none, or it has
+        not begun."""
         shown = self._shown(idle=True)
         return None if shown is None else shown.fraction
 
@@ -411,7 +411,7 @@ class WorkerConnection:
         """Starts a worker, and sends it the loaded model and the queue."""
         self._open_line()
         self._meshes = ()
-        # What was loaded ahead is gone; it is asked for again in its time.
+        # What was loaded ahead is gone; the window requests it again when it is due.
         self._pending = [p for p in self._pending if not isinstance(p.job, messages.LoadAhead)]
         for pending in self._pending:
             pending.begun, pending.fraction, pending.detail = False, None, ""

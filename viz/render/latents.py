@@ -50,7 +50,7 @@ def motion_code(motion: Motion, dim: int) -> np.ndarray:
     if motion.others:
         parts = [(motion_code(part, dim), share) for part, share in motions(motion)]
         total = np.sum([code * share for code, share in parts], axis=0)
-        # Near neighbours on the pad have much in common: their own lengths count.
+        # Near neighbours on the pad have similar codes: the result gets the mean of their lengths.
         length = sum(float(np.linalg.norm(code)) * share for code, share in parts)
         return (total * length / max(float(np.linalg.norm(total)), 1e-6)).astype(np.float32)
 

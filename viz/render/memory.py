@@ -1,4 +1,4 @@
-"""What the C library does with memory that tensors have freed. Only Linux's has these calls."""
+"""What the C library does with memory that tensors have freed. Only glibc has these calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 
 def keep_freed() -> None:
     """Keeps up to 256 MB of it for the next tensors. By default large activations go back to the
-    system and come again with each picture, empty pages first: an eighth of its time."""
+    system, and mapping and clearing them anew takes an eighth of each picture's time."""
     with contextlib.suppress(AttributeError, OSError, TypeError):
         library = ctypes.CDLL(None)
         library.mallopt(_MMAP_THRESHOLD, 2**25)  # the most that it takes
@@ -19,6 +19,6 @@ def keep_freed() -> None:
 
 
 def give_back() -> None:
-    """Gives all of it back to the system: 700 MB after a person was made."""
+    """Returns all of it to the system: 700 MB after making a person."""
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

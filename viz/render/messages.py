@@ -36,8 +36,8 @@ class Render:
 
 @dataclass(frozen=True)
 class RenderIdle:
-    """Requests pictures for later, to be rendered one after the other in idle time. While pictures
-    to show are requested too, or a job runs, they take a small part of the time."""
+    """Requests pictures to be rendered ahead, one after the other, in idle time. While the worker
+    has other work, they take only a small part of its time."""
 
     requests: tuple[RenderRequest, ...]
     appends: bool = False
@@ -255,12 +255,12 @@ class LoadAhead(Job):
 
 @dataclass(frozen=True)
 class LoadSecond(Job):
-    """The job of loading the model that is compared with the one shown, or of letting it go."""
+    """The job of loading the model that is compared with the one shown, or of closing it."""
 
     loses: ClassVar[bool] = False
     background: ClassVar[bool] = True
     path: str
-    """Empty to let it go."""
+    """Empty to close the one that is loaded."""
 
     @property
     def name(self) -> str:
@@ -268,7 +268,7 @@ class LoadSecond(Job):
         return f"Loading {name} to compare" if name else "Closing the second model"
 
 
-# The wire -----------------------------------------------------------------------------------------
+# Encoding -----------------------------------------------------------------------------------------
 
 
 class ArrayRing:
@@ -377,10 +377,10 @@ def decode(
 
 
 def pack(value: Any, enc_hook: Callable[[Any], Any] | None = None) -> bytes:
-    """A value as bytes, whatever its texts hold.
+    """A value as bytes, even if its strings are not valid Unicode.
 
-    The name of a file that is not UTF-8 has lone surrogates, which MessagePack cannot hold. They
-    travel as private characters, and a mark before the bytes says so.
+    In Python the name of a file that is not UTF-8 contains lone surrogates, which MessagePack
+    cannot encode. They are sent as private-use characters, and the first byte says so.
     """
     try:
         return _USUAL + msgspec.msgpack.encode(value, enc_hook=enc_hook)
@@ -405,16 +405,18 @@ def unpack(data: bytes, kind: type, dec_hook: Callable[[type, Any], Any] | None 
 _USUAL, _ESCAPED = b"\0", b"\1"
 _SURROGATES, _PRIVATES = re.compile("[\ud800-\udfff]"), re.compile("[\U0010f800-\U0010ffff]")
 _PRIVATE = 0x10F800 - 0xD800
-"""From a lone surrogate to its private character."""
+"""Distance from a lone surrogate to its private-use character."""
 
 
-def _each_text(value: Any, letters: re.Pattern[str], shift: int) -> Any:
-    """Plain data with some letters of all texts shifted."""
+def _each_text(value: Any, characters: re.Pattern[str], shift: int) -> Any:
+    """Plain data in which the matching characters of all strings are shifted."""
     if isinstance(value, str):
-        return letters.sub(lambda found: chr(ord(found[0]) + shift), value)
+        return characters.sub(lambda found: chr(ord(found[0]) + shift), value)
     if isinstance(value, dict):
         pairs = cast(dict[Any, Any], value).items()
-        return {_each_text(k, letters, shift): _each_text(v, letters, shift) for k, v in pairs}
+        return {
+            _each_text(k, characters, shift): _each_text(v, characters, shift) for k, v in pairs
+        }
     if isinstance(value, list | tuple):
-        return [_each_text(item, letters, shift) for item in cast(Sequence[Any], value)]
+        return [_each_text(item, characters, shift) for item in cast(Sequence[Any], value)]
     return value

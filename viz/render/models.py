@@ -37,7 +37,7 @@ RANDOM_CONFIG = GeneratorConfig(
     superresolution_channels=(32, 16),
     rendering=RenderingConfig(raw_resolution=64, depth_samples=24, importance_samples=24),
 )
-"""Size of the untrained model that is shown if there is no checkpoint."""
+"""Settings of the untrained model that is shown if there is no checkpoint."""
 
 _MOST_SEEDS = 48
 """Most recommended seeds shown."""
@@ -57,14 +57,13 @@ class Model:
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device of a name; "auto" is the first CUDA GPU, else Apple's GPU, else the CPU.
+    """The device called `name`; "auto" is the first CUDA GPU, else Apple's GPU, else the CPU.
 
     Raises:
         UserError: when there is no such device.
     """
-    torch.backends.cudnn.allow_tf32 = (
-        False  # float32 must not become TF32; half formats are chosen explicitly
-    )
+    # float32 must not become TF32; half formats are chosen explicitly.
+    torch.backends.cudnn.allow_tf32 = False
     try:
         return device_named(name)
     except DeviceError as e:
@@ -115,12 +114,8 @@ def load_model(path: str, device: torch.device) -> Steps[tuple[str, float], None
 
 
 def find(weights: str, candidates: Sequence[str]) -> Steps[tuple[str, float], None, str]:
-    """Steps of finding the file that contains some weights; returns its path, or an empty string.
-
-    Args:
-        weights: fingerprint of the weights.
-        candidates: files to search, the likeliest first.
-    """
+    """Steps of searching files, the likeliest first, for the weights with a fingerprint; they
+    return the file's path, or an empty string."""
     for k, path in enumerate(candidates):
         yield Path(path).name, k / len(candidates)
         try:

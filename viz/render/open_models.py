@@ -15,7 +15,7 @@ from viz.state.files import Stamp
 from viz.state.types import ModelInfo, Quality
 
 _MOST_KEPT = 2
-"""Most models that stay in memory besides those shown."""
+"""Most models kept in memory besides those shown."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class OpenModel:
 
 
 class OpenModels:
-    """The model shown, the one compared with it, and a few for a quick return."""
+    """The model shown, the one compared with it, and a few kept for switching back quickly."""
 
     def __init__(self) -> None:
         self.shown: OpenModel | None = None
@@ -65,8 +65,8 @@ class OpenModels:
         self._changed()
 
     def compare(self, model: OpenModel | None) -> None:
-        """Compares the model shown with another one; the one until now stays for a return, or with
-        None goes, and those kept with it."""
+        """Compares the model shown with another one. The previous one is kept for switching back;
+        with None it is dropped, and so are all that were kept."""
         if model is None:
             self._kept.clear()
         elif self.second is not None and self.second is not model:
@@ -75,7 +75,7 @@ class OpenModels:
         self._changed()
 
     def keep(self, model: OpenModel) -> None:
-        """Keeps a model for a quick return, in place of the one kept longest."""
+        """Keeps a model for switching back quickly, in place of the one kept longest."""
         self._kept.pop(model.info.path, None)
         self._kept[model.info.path] = model
         while len(self._kept) > _MOST_KEPT:
@@ -83,7 +83,7 @@ class OpenModels:
         self._changed()
 
     def forget(self) -> None:
-        """Lets those kept go."""
+        """Drops the models kept for switching back."""
         self._kept.clear()
         self._changed()
 
@@ -113,7 +113,7 @@ def _unchanged(
 
 
 def _cache_budget(device: torch.device) -> int:
-    """Bytes for cached stages: a fraction of the free memory, to hold a clip's planes if they
+    """Bytes for cached stages: a fraction of the free memory, enough for a clip's planes if they
     fit."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0] // 4

@@ -36,8 +36,9 @@ PICTURE_SIDE = 128
 """Largest side of the small picture, pixels."""
 _LARGEST_HEADER = 2**20
 _LARGEST_PICTURE = 2**20
+"""Bytes."""
 _LONGEST_NAME = 200
-"""Bytes, bytes and letters."""
+"""Characters."""
 _TUNED = "tuned/"
 _KEPT_FILES = 4
 """Files whose content stays in memory: enough for the people of one request."""
@@ -98,7 +99,7 @@ def head(path: str) -> PersonFile:
     Raises:
         UserError: when it is not a person file, or is damaged.
     """
-    return _read(path, whole=False)
+    return _read(path, _head_at)
 
 
 def read(path: str) -> PersonFile:
@@ -107,50 +108,45 @@ def read(path: str) -> PersonFile:
     Raises:
         UserError: when it is not a person file, or is damaged.
     """
-    return _read(path, whole=True)
+    return _read(path, _whole_at)
 
 
-def _read(path: str, whole: bool) -> PersonFile:
+def _read(path: str, read_at: Callable[[str, Stamp], PersonFile]) -> PersonFile:
+    """What `read_at` reads; its errors become sentences about the file."""
     name, stamp = Path(path).name, file_stamp(path)
     problem = problem_of(path, LARGEST_PERSON)
     if problem and not problem.startswith("no such file"):
         raise UserError(f"{name} cannot be read as a person: {problem}.")
     if problem or stamp is None:
         raise UserError(f"{name} no longer exists: choose another person.")
-    return (_whole_at if whole else _head_at)(path, stamp)
-
-
-@functools.lru_cache(maxsize=_KEPT_FILES)
-def _whole_at(path: str, stamp: Stamp) -> PersonFile:
-    del stamp  # part of the cache key: it changes when the file does
-    return _told(path, lambda: _parsed(Path(path).read_bytes()))
-
-
-@functools.lru_cache(maxsize=64)
-def _head_at(path: str, stamp: Stamp) -> PersonFile:
-    del stamp
-    return _told(path, lambda: _parsed(_without_large_parts(Path(path))))
-
-
-def _told(path: str, parse: Callable[[], PersonFile]) -> PersonFile:
-    """The result of `parse`; its errors become sentences about the file."""
-    name = Path(path).name
     try:
-        return parse()
+        return read_at(path, stamp)
     except OSError as e:
         raise UserError(f"{name} could not be read: {reason(e)}.") from e
+    except _OtherVersionError as e:
+        raise UserError(f"{name} was written by another version of this program.") from e
     except (
         *(SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError),
     ) as e:
-        if isinstance(e, _OtherVersionError):
-            raise UserError(f"{name} was written by another version of this program.") from e
         raise UserError(
             f"{name} is not a person file, or is damaged: make or copy it again."
         ) from e
 
 
+@functools.lru_cache(maxsize=_KEPT_FILES)
+def _whole_at(path: str, stamp: Stamp) -> PersonFile:
+    del stamp  # part of the cache key: it changes when the file does
+    return _parsed(Path(path).read_bytes())
+
+
+@functools.lru_cache(maxsize=64)
+def _head_at(path: str, stamp: Stamp) -> PersonFile:
+    del stamp
+    return _parsed(_without_large_parts(Path(path)))
+
+
 def _without_large_parts(path: Path) -> bytes:
-    """The bytes of the same file with no tuned weights and empty codes.
+    """The bytes of the file without tuned weights and with empty codes.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError: when something in it is wrong.

@@ -31,7 +31,7 @@ from viz.state.person import Latent
 _MAPPING = "backbone.mapping."
 """Prefix of weights that cannot be tuned: ws are computed after them."""
 _COPIES = 2
-"""Tuned copies of the generator that are kept: enough for before / after."""
+"""Tuned copies of the generator that are kept: enough for a comparison of two people."""
 
 Mix = tuple[tuple[str, Stamp | None, float], ...]
 """Tuned people: file, its stamp and the share of its differences; empty for the model's own
@@ -39,12 +39,7 @@ weights."""
 
 
 class OtherModelError(UserError):
-    """A person belongs to another model.
-
-    Args:
-        sentence: for the user.
-        weights: fingerprint of that model's weights.
-    """
+    """A person belongs to another model, whose weights have the fingerprint `weights`."""
 
     def __init__(self, sentence: str, weights: str) -> None:
         super().__init__(sentence)

@@ -49,30 +49,26 @@ class _Task:
     steps: ReportingSteps[Any] | None = None
     cancelled: bool = False
 
-    @property
-    def idle(self) -> bool:
-        """Whether it goes on only while nothing else is to be done."""
-        return self.job.idle
-
 
 _QUIET_SECONDS = 0.15
 """Time without a request after which the worker counts as idle."""
 _IDLE_PAUSE = 6.0
-"""While it is not idle, pictures for later wait this many times as long as the last one took."""
+"""While the worker is busy, the next picture rendered ahead waits this many times as long as the
+last one took."""
 _LONG_SECONDS = 0.1
-"""Pictures for later that take longer than this, and than the pictures shown, are rendered only
+"""Pictures that take longer than this, and longer than the pictures shown, are rendered ahead only
 while the worker is idle."""
 _AHEAD_SECONDS = 6.0
-"""Longest time for pictures that are rendered ahead with a model that is not shown yet."""
+"""Longest time spent on rendering ahead with a model that is not shown yet."""
 
 
 class Worker:
-    """Renders and runs jobs as the window's messages request.
+    """Renders pictures and runs jobs as the window requests.
 
     Args:
         connection: connection to the window.
         jobs: functions that run each class of jobs; loading models is built in.
-        device: name of the device that models live on, as `viz.render.models.pick_device` takes it.
+        device: name of the device that models run on, as `viz.render.models.pick_device` takes it.
         ring: shared memory for pictures.
         store: small pictures on disk.
     """
@@ -103,9 +99,9 @@ class Worker:
         """When a picture to show was requested last; see `time.monotonic`."""
         self._idle: deque[RenderRequest] = deque()
         self._idle_due = 0.0
-        """Time from which on a picture for later may delay others."""
+        """When a picture may next be rendered ahead even if that delays others."""
         self._shown_seconds = 0.0
-        """How long the last picture to show took."""
+        """How long the last picture shown took."""
         self._waiting: list[_Task] = []
         self._running: _Task | None = None
         self._meshes: tuple[MeshData | None, ...] = ()
@@ -194,8 +190,8 @@ class Worker:
         self._tell(messages.Ready(str(self._device), notes))
 
     def _work_once(self) -> bool:
-        """Renders one picture, one for later if it is due, and does one step of a job; False when
-        the worker is to end."""
+        """Renders the picture requested, one ahead if that is due, and does one step of a job;
+        False when the worker is to end."""
         with self._changed:
             while not (self._stop or self._has_request):
                 pauses = [p for p in (self._idle_pause, self._job_pause) if p is not None]
@@ -218,21 +214,21 @@ class Worker:
 
     @property
     def _idle_pause(self) -> float | None:
-        """Seconds until a picture for later may be rendered; None if there is none."""
+        """Seconds until a picture may be rendered ahead; None if there is none."""
         if not self._idle or self.renderer is None:
             return None
         due = self._idle_due
         task = self._next_task
-        if not self._has_request and (task is None or task.idle):
+        if not self._has_request and (task is None or task.job.idle):
             due = min(due, self._requested + _QUIET_SECONDS)
         return max(due - time.monotonic(), 0.0)
 
     @property
     def _next_task(self) -> _Task | None:
-        """The job under way, or the next one; idle ones make room for others."""
+        """The job under way, or the next one; idle jobs make way for others."""
         running = [] if self._running is None else [self._running]
         tasks = [*running, *self._waiting]
-        return next((task for task in tasks if not task.idle), tasks[0] if tasks else None)
+        return next((task for task in tasks if not task.job.idle), tasks[0] if tasks else None)
 
     @property
     def _job_pause(self) -> float | None:
@@ -240,17 +236,17 @@ class Worker:
         task = self._next_task
         if task is None:
             return None
-        if not task.idle or task.cancelled:
+        if not task.job.idle or task.cancelled:
             return 0.0
         return max(self._requested + _QUIET_SECONDS - time.monotonic(), 0.0)
 
     def _render_idle(self, renderer: Renderer) -> None:
-        """Renders the first of the pictures for later, or leaves it where another is requested
+        """Renders the next picture ahead, or puts it back if a picture to show is requested
         meanwhile and must not wait."""
         begun = time.monotonic()
         may_delay = begun >= self._idle_due
         with self._changed:
-            if not self._idle:  # the window wants none any more
+            if not self._idle:  # the window has withdrawn them
                 return
             request = self._idle.popleft()
 
@@ -360,7 +356,7 @@ class Worker:
             torch.mps.empty_cache()
 
     def _step_job(self) -> None:
-        """One step of the job under way, or the beginning of the next one."""
+        """Does one step of the job under way, or begins the next one."""
         with self._changed:
             task, running = self._next_task, self._running
             if task is None:
@@ -399,7 +395,7 @@ class Worker:
         return self._jobs[type(job)](job, self.renderer)
 
     def _load(self, job: messages.LoadModel) -> Steps:
-        stamp = file_stamp(job.path)  # a file changed during the reading counts as newer
+        stamp = file_stamp(job.path)  # before reading, so that a change during it is noticed
         models = self._models
         kept = models.to_show(job.path, stamp)
         model = None if kept else (yield from load_model(job.path, self._device))
@@ -439,11 +435,11 @@ class Worker:
         begin = time.monotonic()
         for k, request in enumerate(requests):
             yield "Rendering", k / len(requests)
-            # The first picture is worth a pause; the others wait until nothing else is wanted.
+            # The first picture is worth a pause; the others wait until nothing else is requested.
             while k and self._slot is not None and not self._waiting:
                 yield "Rendering", k / len(requests)
             if self._waiting or time.monotonic() - begin > _AHEAD_SECONDS:
-                return  # what the user has asked for meanwhile comes first
+                return  # what the user has requested meanwhile comes first
             try:
                 result = side_by_side.render(first.renderer, request)
             except Exception as error:  # the user is told when the picture is wanted
@@ -458,7 +454,7 @@ class Worker:
         return found
 
     def _opened(self, path: str, stamp: Stamp | None) -> Steps[OpenModel]:
-        """A model that is in memory, or is loaded now."""
+        """A model from memory, loaded first if it is not there."""
         found = self._models.to_compare(path, stamp)
         return found or OpenModel.of((yield from load_model(path, self._device)), stamp)
 

@@ -1,4 +1,4 @@
-"""Where the renderer's worker runs, and the line to it: a pipe, a ring of pictures, two threads."""
+"""Where the worker runs, and the connection to it: a pipe, shared memory and two threads."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Host(Protocol):
 
 
 Launch = Callable[[Connection, str, SharedMemory | None], Host]
-"""Makes the host of a worker, which `start` starts."""
+"""Makes the host of a worker; its `start` starts the worker."""
 
 
 def in_process(serve: Serve) -> Launch:
-    """Launches workers as processes of their own, begun afresh on every system."""
+    """Launches workers as processes of their own, on every system spawned rather than forked."""
     context = multiprocessing.get_context("spawn")
 
     def launch(connection: Connection, device: str, memory: SharedMemory | None) -> Host:

@@ -28,7 +28,6 @@ def new_file(path: Path) -> Generator[Path]:
         UserError: when it cannot be written, with the reason; no partial file is left.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
             yield part
     except OSError as e:

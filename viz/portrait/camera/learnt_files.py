@@ -38,10 +38,8 @@ def keep(kind: str, mark: str, version: int, arrays: dict[str, np.ndarray]) -> N
     """Stores arrays in the user's cache; if that cannot be written, they are learnt again next
     time."""
     path = _place(user_folder("cache"), kind, mark, version)
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part:
-            part.write_bytes(save(arrays))
+    with contextlib.suppress(OSError), replacing(path) as part:
+        part.write_bytes(save(arrays))
 
 
 def _place(folder: Path, kind: str, mark: str, version: int) -> Path:

@@ -15,11 +15,12 @@ from viz.state.comparing.differences import matched
 from viz.state.jobs import Steps
 
 _LEAST_SIDE = 7
-"""Pixels of the window over which structural similarity compares."""
+"""Side of the window over which SSIM compares, pixels."""
 
 
 def compared(first: bytes, second: bytes) -> Steps[str]:
-    """Steps of `measure` on the pixels of two pictures, row by row; the figures as JSON."""
+    """Steps of `measure` on two square pictures, the bytes of uint8 [h, h, 3]; the figures as
+    JSON."""
     pictures = []
     for pixels in (first, second):
         levels = np.frombuffer(pixels, np.uint8)

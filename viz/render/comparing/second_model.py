@@ -14,14 +14,8 @@ _CACHE_BYTES = 2**28
 
 
 def bring(renderer: Renderer, compare: Comparison) -> Steps[Comparison]:
-    """Steps of loading the second model of a comparison, to be rendered beside the first.
-
-    Args:
-        renderer: of the first model.
-        compare: names the second one's file.
-
-    Returns:
-        the comparison, with the fingerprint of the weights.
+    """Steps of loading the second model of a comparison, to be rendered beside the one of
+    `renderer`; they return the comparison with the fingerprint of its weights.
 
     Raises:
         UserError: when the file cannot be used, with all reasons.

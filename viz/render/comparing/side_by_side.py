@@ -36,7 +36,7 @@ def renderer_of(renderer: Renderer, shot: Shot) -> tuple[Renderer, Shot]:
 
 
 def with_second(request: RenderRequest, weights: str) -> RenderRequest:
-    """A request that was made before the second model was loaded, with its fingerprint."""
+    """A request made before the second model was loaded, now with that model's fingerprint."""
     shots = (replace(s, model=weights) if s.model == NEXT_SECOND else s for s in request.shots)
     return replace(request, shots=tuple(shots))
 
@@ -53,8 +53,8 @@ def render(
     *,
     idle: bool = False,
 ) -> RenderResult:
-    """Answers a request; see `Renderer.render`. Without a depth range of its own, the second
-    model's depth has that of the first, so that equal colours are equal distances.
+    """Answers a request; see `Renderer.render`. Unless the request chooses a depth range, the
+    second model's depth maps have that of the first, so that equal colours mean equal distances.
 
     Raises:
         UserError: when the request cannot be met.
@@ -93,7 +93,7 @@ def render(
 
 
 def _depth_range(result: RenderResult) -> tuple[float, float] | None:
-    """The range of the first depth of a result; None where it has none."""
+    """The range of the first depth map of a result; None if it has none."""
     shots = result.request.shots
     ranges = zip(shots, result.map_ranges, strict=True)
     return next((ends for shot, ends in ranges if shot.view == "depth"), None)

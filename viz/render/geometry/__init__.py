@@ -1,4 +1,4 @@
-"""From the density field of a moment to a triangle mesh."""
+"""Triangle meshes from the density field of one moment."""
 
 from __future__ import annotations
 
@@ -41,19 +41,11 @@ def sigma_level(density: float) -> float:
 def surface_colors(
     G: generator.Generator, planes: Tensor, ws: Tensor, points: Tensor, normals: Tensor
 ) -> Tensor:
-    """Colours of a surface as the raw layer shows it, seen straight on.
+    """Colours of a surface as in the raw picture, seen straight on.
 
-    Rays enter what is not quite solid, so that colours just below the surface are composited.
-
-    Args:
-        G: the model.
-        planes: [1, 3, C, H, W].
-        ws: [1, num_ws, w_dim].
-        points: world coordinates [P, 3].
-        normals: unit vectors that point outwards [P, 3].
-
-    Returns:
-        [P, 3] in 0..1.
+    Rays pass through what is not quite opaque, so colours just below the surface are composited.
+    For planes [1, 3, C, H, W], ws [1, num_ws, w_dim], points in world coordinates [P, 3] and unit
+    normals that point outwards [P, 3] they are [P, 3], 0..1.
     """
     reach = _SKIN * G.config.rendering.box_warp
     depths = torch.linspace(0, reach, _SKIN_SAMPLES, device=points.device)
@@ -75,7 +67,7 @@ def attributes(
     vertices: np.ndarray,
     step: float,
 ) -> Generator[float, None, tuple[np.ndarray, np.ndarray]]:
-    """Steps of finding what lies at points of a surface; they yield the fraction done, 0..1.
+    """Steps of computing normals and colours on a surface; they yield the fraction done, 0..1.
 
     Args:
         G: the model.
@@ -86,7 +78,7 @@ def attributes(
         step: distance over which the density's slope is taken, world units.
 
     Returns:
-        normals float32 [V, 3], unit vectors from dense to empty, and colours uint8 [V, 3].
+        normals float32 [V, 3], unit vectors that point outwards, and colours uint8 [V, 3].
     """
     points = torch.from_numpy(vertices).to(planes.device)
     normals = np.zeros(vertices.shape, np.float32)
@@ -111,7 +103,7 @@ def extract_mesh(
     check: Callable[[], None] = lambda: None,
 ) -> MeshData:
     """Mesh of one moment with the default export options: the largest piece without its cavities,
-    coloured by the raw layer, with normals from the density gradient.
+    coloured as the raw picture, with normals from the density gradient.
 
     Args:
         G: the model.
@@ -135,15 +127,15 @@ def extract_mesh(
 
 
 def normal_step(field: DensityField, grid: Grid) -> float:
-    """Distance over which slopes are taken: a texel of the planes, or less on a finer grid."""
+    """Distance over which the density's slope is taken: a texel, or less on a finer grid."""
     return min(grid.step, field.box / field.texels)
 
 
 def close_normals(
     grid: Grid, vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray
 ) -> np.ndarray:
-    """Normals [V, 3] in which the flat parts that close a surface at the grid's faces take theirs
-    from the triangles, as the density does not define them."""
+    """Normals [V, 3] corrected on the flat parts that close a surface at the grid's faces: there
+    they are those of the triangles, as the density does not define any."""
     on_face = ((vertices <= grid.low) | (vertices >= grid.high)).any(axis=1)
     if not on_face.any():
         return normals

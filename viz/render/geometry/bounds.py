@@ -19,7 +19,7 @@ from torch import Tensor
 from viz.render.geometry.density_field import DensityField
 
 _AT_ONCE = 2**21
-"""Most numbers gathered in one step."""
+"""Most numbers gathered at once."""
 _ROUNDING = 1e-5
 
 
@@ -86,16 +86,8 @@ class BoxBounds:
         self._at_once = max(1, _AT_ONCE // (field.hidden * max(texels, 8)))
 
     def sides(self, boxes: Tensor, level: float) -> Tensor:
-        """The side of the level on which boxes lie: 1 wholly above, -1 wholly at or below, 0
-        unknown.
-
-        Args:
-            boxes: indices [K, 3].
-            level: value of sigma.
-
-        Returns:
-            int8 [K].
-        """
+        """The side of a level of sigma on which boxes with indices [K, 3] lie, int8 [K]: 1 wholly
+        above, -1 wholly at or below, 0 unknown."""
         parts = [self._sides(part, level) for part in boxes.split(self._at_once)]
         return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int8)
 

@@ -36,21 +36,14 @@ _VERSION = 1
 
 
 def cached_head(G: Generator, mark: str) -> Head:
-    """`find_head`, cached in the user's folder, so that only the first load of a model waits for
-    it.
-
-    Args:
-        G: the model.
-        mark: fingerprint of its weights.
-    """
+    """`find_head`, cached in the user's folder under the fingerprint of the model's weights, so
+    that only its first load waits for it."""
     path = user_folder("cache") / "heads" / f"{mark}-{_VERSION}.json"
     with suppress(OSError, msgspec.MsgspecError):
         return msgspec.json.decode(path.read_bytes(), type=Head)
     head = find_head(G)
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part:
-            part.write_bytes(msgspec.json.encode(head))
+    with suppress(OSError), replacing(path) as part:
+        part.write_bytes(msgspec.json.encode(head))
     return head
 
 

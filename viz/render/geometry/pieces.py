@@ -11,17 +11,9 @@ _NUDGE = np.array([0.0, 1.7e-7, 2.3e-7])
 
 
 def pieces(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Connected pieces of a mesh.
-
-    Args:
-        vertices: [V, 3].
-        faces: [F, 3].
-
-    Returns:
-        the piece of each face, int32 [F], and the volume of each piece, float64 [pieces], which is
-        negative for the wall of a cavity.
-    """
-    # Only meshes need them, and loading them would delay the first picture.
+    """Connected pieces of a mesh of vertices [V, 3] and faces [F, 3]: the piece of each face,
+    int32 [F], and the volume of each piece, float64 [pieces], negative for a cavity's wall."""
+    # Only meshes need these modules, and loading them would delay the first picture.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -1,4 +1,4 @@
-"""The surface of a density field, evaluated only where it can be.
+"""The surface of a density field, evaluated only where it may lie.
 
 Bounds on the density show which boxes of cells lie wholly inside or wholly outside; only the others
 are evaluated and meshed, layer by layer. As the bounds are strict, the mesh equals that of the
@@ -97,7 +97,7 @@ def _boxes_to_mesh(
 
 
 def _decide(bounds: BoxBounds, sides: np.ndarray, level: float) -> Generator[float, None, None]:
-    """Fills in the sides of boxes that are still 0, int8 [X, Y, Z], with pauses."""
+    """Fills in those sides of boxes that are still 0, int8 [X, Y, Z]; yields in between."""
     for x, layer in enumerate(sides):
         left = layer == 0
         y, z = left.nonzero()

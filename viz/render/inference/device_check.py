@@ -37,7 +37,7 @@ _VERSION = 1
 _SIDE, _SAMPLES = 32, 12
 """Largest side of the raw check picture, pixels, and most samples of each pass."""
 _LEAST_PSNR: dict[Format, float] = {"float32": 55.0, "float16": 38.0, "bfloat16": 33.0}
-"""Lowest PSNR against the CPU's picture, dB: what rounding costs in each format, with some
+"""Lowest PSNR against the CPU's picture, dB: the loss from rounding in each format, and some
 margin."""
 _RUNS = 3
 """A CUDA graph is warmed up, recorded and only then replayed."""
@@ -64,7 +64,7 @@ def place(G: networks.Generator, device: torch.device, *, remember: bool = True)
     Args:
         G: the model on the processor.
         device: where it is to render.
-        remember: whether a model that passed before is trusted, and one that passes is kept.
+        remember: whether a model that passed before is trusted, and one that passes is recorded.
 
     Returns:
         the model where it renders correctly: on the device, or on the CPU.

@@ -28,8 +28,8 @@ _VERSION = 5
 
 
 def machine() -> dict[str, str]:
-    """What the speed of this machine depends on; without the number of threads, which differs
-    between the window and one of many ranks: both must give the same pixels."""
+    """What the speed of this machine depends on, except the number of threads: that differs between
+    the window and one of many processes, and both must give the same pixels."""
     return {
         "processor": _processor(),
         "capability": torch.backends.cpu.get_cpu_capability(),
@@ -70,7 +70,7 @@ def path_of(key: str) -> Path:
 
 
 def read(path: Path, key: str) -> Plan | None:
-    """The plan kept in a file; None where there is none for this key, or the file is damaged."""
+    """The plan kept in a file; None if there is none for this key, or the file is damaged."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["key"] != key:
@@ -87,14 +87,14 @@ def read(path: Path, key: str) -> Plan | None:
 
 
 def publish(path: Path, key: str, plan: Plan) -> Plan:
-    """Keeps a plan; if another process was first, returns that one's instead."""
+    """Keeps a plan, and returns it; if another process was first, returns its plan instead."""
     text = json.dumps({"key": key, "plan": asdict(plan)})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
             file.write(text)
         try:
-            os.link(file.name, path)  # fails where another has one
+            os.link(file.name, path)  # fails if another process has kept one
             return plan
         except OSError:
             other = read(path, key)

@@ -74,15 +74,15 @@ class Texels:
 
 @dataclass(frozen=True)
 class PreparedDecoder:
-    """A decoder's weights for kernels: inputs first, its own scaling applied. C channels, K hidden
-    units and F features."""
+    """A decoder's weights as kernels need them: transposed, and with their scaling applied. It has
+    C channels, K hidden units and F features."""
 
     first: Tensor
     """[C, K], in the number format of the products."""
     first_bias: Tensor
     """float32 [K]."""
     density: Tensor
-    """float32 [K], as sigma shows every rounding."""
+    """float32 [K], as any rounding would show in sigma."""
     density_bias: Tensor
     """float32 [1]."""
     color: Tensor
@@ -92,7 +92,7 @@ class PreparedDecoder:
 
     @classmethod
     def of(cls, decoder: Decoder, dtype: torch.dtype = torch.float32) -> PreparedDecoder:
-        """A decoder's, for products in float32 or float16."""
+        """Those of a decoder, for products in float32 or float16."""
         first, last = decoder.net[0], decoder.net[2]
         assert isinstance(first, FullyConnected)
         assert isinstance(last, FullyConnected)

@@ -30,7 +30,8 @@ def open_stages(G: Generator, plan: Plan) -> Stages:
 
 
 def prepared(G: Generator, plan: Plan) -> Stages:
-    """The stages as by `open_stages`, but errors of the prepared ones are raised."""
+    """The stages as `open_stages` gives them, but if they cannot be prepared the error is
+    raised."""
     if plan.reference or G.device.type not in ("cpu", "cuda"):
         return ReferenceStages(G, plan)
     if G.device.type == "cpu":

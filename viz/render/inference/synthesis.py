@@ -72,7 +72,7 @@ class LayerConstants:
 
 
 class _MotionMLP:
-    """The linear layers of a block's motion: z_motion * t to the w of its convolution."""
+    """The linear layers of a block's motion: from z_motion * t to the w of its convolution."""
 
     def __init__(self, fuser: MotionTimeFuser) -> None:
         linear = (fuser.affine, *fuser.motion_mlp)
@@ -168,8 +168,8 @@ class _Network(Generic[L]):
         blocks: with their trained weights, and the side of each one's output in pixels.
         backend: how they are computed.
         noisy: whether the layers add their stored noise.
-        one_w: whether all layers take the same w; otherwise each has its own, but that toRGB
-            shares its w with the next block's first layer.
+        one_w: whether all layers take the same w; otherwise each takes its own, except that toRGB
+            shares one with the next block's first layer.
     """
 
     def __init__(
@@ -228,7 +228,7 @@ class BackboneStage(_Network[L]):
         super().__init__(blocks, backend, noisy=True, one_w=False)
 
     def set(self, ws: Tensor) -> Tensor:
-        """What its layers take from a person's ws [1, num_ws, w_dim], for `bind`."""
+        """What its layers need of a person's ws [1, num_ws, w_dim], for `bind`."""
         return self.modulation(ws[0])
 
     def __call__(self, layers: Iterable[BoundLayer], motion: Tensor | None, check: Check) -> Tensor:
@@ -246,7 +246,7 @@ class SuperresolutionStage(_Network[L]):
         super().__init__(blocks, backend, noisy=False, one_w=True)
 
     def set(self, ws: Tensor) -> Tensor:
-        """What its layers take from a person's ws [1, num_ws, w_dim], for `bind`."""
+        """What its layers need of a person's ws [1, num_ws, w_dim], for `bind`."""
         return self.modulation(ws[:, -1])
 
     def __call__(

@@ -24,8 +24,7 @@ _SOLID = 0.9
 """Opacity above which a pixel counts as surface."""
 _LEAST_POINTS = 16
 _ENDS = (0.005, 0.98)
-"""Fractions of the surface that are nearer than the two ends; hair and clothes may lie far
-behind."""
+"""Fractions of the surface that are nearer than each end: hair and clothes may reach far back."""
 _MARGIN = 0.06
 """Fraction of the range added at each end, for people larger than the average."""
 
@@ -49,7 +48,7 @@ class SurfacePoints:
         # Points count by how far they face the camera, so that nothing jumps as it turns.
         facing = np.einsum("pk,pk->p", ways, self.seen_from) / np.maximum(lengths, 1e-9)
         weights = np.maximum(facing, 0.0) ** 2
-        if weights.sum() < 1e-6:  # as from within the head
+        if weights.sum() < 1e-6:  # for instance from within the head
             return None
         order = np.argsort(lengths)
         shares = np.cumsum(weights[order]) / weights.sum()

@@ -19,8 +19,8 @@ def from_host(x: Tensor, device: torch.device) -> Tensor:
 
 
 def to_host(x: Tensor) -> Tensor:
-    """Copies a tensor to the CPU. From a CUDA GPU it goes directly into pinned memory, and only
-    this copy is waited for; if no memory can be pinned, the whole GPU is."""
+    """Copies a tensor to the CPU. From a CUDA GPU it goes directly into pinned memory, which waits
+    only for this copy; if no memory can be pinned, all work on the GPU is waited for."""
     if x.device.type != "cuda":
         return x.cpu()
     try:

@@ -1,12 +1,13 @@
-"""Maps as colours, and another background than the model's.
+"""Colours of maps, and pictures with another background than the model's own.
 
 The model composites the head over an empty background: with opacity a and foreground colour F, a
 raw picture is exactly C = a F + (1 - a) B, where B is the last layer's colour for a ray that hits
-nothing. So C - (1 - a) B is the head alone, and any background can be added to it. The
-super-resolution is not linear; its B is the picture that it makes of an empty raw picture, and its
-a is the enlarged raw opacity, but along the outline, which it sharpens: there, a is the one that
-puts C closest to a F + (1 - a) B, with the colour F of the head nearby. Depth and normals are those
-of the surface hit.
+nothing. So C - (1 - a) B is the head alone, and any background can be added to it.
+
+The super-resolution is not linear. For its pictures, B is what it makes of an empty raw picture,
+and a is the enlarged raw opacity, except along the outline, which the super-resolution sharpens:
+there, a is the value that brings a F + (1 - a) B closest to C, where F is the head's mean colour
+nearby. Depth and normals are those of the surface hit.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ from viz.state.maps.map_settings import MapSettings, background
 FAINT = 1 / 255
 """Opacity below which a colour cannot be told from the background."""
 _SOLID, _EMPTY = 0.95, 0.02
-"""Opacities of what lies inside and outside of the outline."""
+"""Opacities above and below which a pixel lies inside or outside the outline."""
 _REACH = 7
-"""Raw pixels, odd: side of the square from which the head's colour at an outline is taken."""
+"""Side of the square over which the head's colour at an outline is averaged, raw pixels, odd."""
 _LEAST_CONTRAST = 0.15
-"""Distance between the colours of head and background from which on they tell the opacity."""
+"""Distance between the colours of head and background above which a pixel's colour determines its
+opacity."""
 _RESIDUE = 0.06
-"""Distance to their nearest mixture above which a colour tells nothing: it has another part of the
-head in it."""
+"""Distance of a pixel's colour from every mixture of the two above which it does not: another part
+of the head contributes to it."""
 
 
 def colored(place: Tensor, table: np.ndarray) -> Tensor:
@@ -57,9 +59,9 @@ def alpha_of(raw: RawRender, picture: Tensor, backdrop: Tensor) -> Tensor:
     """Opacity at the pixels of a picture [1, 1, H, W].
 
     Args:
-        raw: what the rays met.
-        picture: about 0..1 [1, 3, H, W]: the raw one, or what the super-resolution made of it.
-        backdrop: what the model paints where nothing is, as the picture.
+        raw: the volume-rendered output.
+        picture: about 0..1 [1, 3, H, W]: the raw picture or the final one.
+        backdrop: the model's own background, shaped like the picture.
     """
     opacity, size = raw.opacity.float(), picture.shape[-2:]
     if opacity.shape[-2:] == size:
@@ -91,18 +93,18 @@ def head_alone(picture: Tensor, alpha: Tensor, backdrop: Tensor) -> Tensor:
     Args:
         picture: about 0..1 [1, 3, H, W].
         alpha: its opacity [1, 1, H, W].
-        backdrop: what the model paints where nothing is, as the picture.
+        backdrop: the model's own background, shaped like the picture.
     """
     return torch.where(alpha < FAINT, 0.0, picture - (1 - alpha) * backdrop)
 
 
 def before(head: Tensor, alpha: Tensor, maps: MapSettings) -> Tensor:
-    """The head before the chosen background.
+    """The head in front of the chosen background.
 
     Args:
         head: colours times opacity, about 0..1 [1, 3, H, W].
         alpha: opacity [1, 1, H, W].
-        maps: says what lies behind; not the model's own background.
+        maps: chooses the background, other than the model's own.
     """
     height, width = head.shape[-2:]
     behind = torch.from_numpy(background(maps, (height, width))).to(head.device)

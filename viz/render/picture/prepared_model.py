@@ -28,15 +28,15 @@ _STAGE_BYTES = {
     "probe": 16 * 2**20,
     "backdrop": 16 * 2**20,
 }
-"""Memory for results that change while the clip plays or the camera turns. Finished pictures are
-cached on the window's side, so that only the latest of these are of use."""
+"""Memory for results that change while the clip plays or the camera turns. Only the latest of them
+are of use, as the window caches finished pictures."""
 _SOLID = 0.5
 """Opacity above which a pixel's depth is shown unchanged."""
 _IDLE_BYTES = 4 * 2**20
-"""Memory for results of pictures that are rendered in idle time: those of the shown picture must
-not make room for them."""
+"""Memory for results of pictures rendered ahead, which must not displace those of the picture
+shown."""
 _GPU_FACTOR = 4
-"""Factor on that memory on a GPU, whose models are larger."""
+"""Factor on the stages' memory on a GPU, whose models are larger."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class SampleCounts:
 
 
 class PreparedModel:
-    """One model with the weights and caches that pictures are made by.
+    """One model with its prepared weights and caches.
 
     Args:
         G: the model.
@@ -138,8 +138,8 @@ class PreparedModel:
         return SampleCounts(resolution, depth, importance, enlarges, final_scale, int8)
 
     def plan(self, quality: Quality) -> Plan:
-        """How pictures of a quality are computed: in its precision, or as calibration found
-        best."""
+        """How pictures of a quality are computed: in its precision, or with "auto" as calibration
+        found best."""
         name, kind = quality.precision, self.G.device.type
         if kind not in ("cpu", "cuda"):
             return Plan(reference=True)  # half formats are prepared for those two only

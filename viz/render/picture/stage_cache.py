@@ -104,7 +104,7 @@ class StageCache:
 
 @dataclass(frozen=True)
 class _Storage:
-    """Memory that tensors or arrays share."""
+    """A block of memory, which several tensors or arrays may share."""
 
     place: Hashable
     size: int

@@ -11,7 +11,7 @@ import torch
 
 
 class StageClock:
-    """Milliseconds by stage; on CUDA measured by events, so that measuring does not wait for the
+    """Milliseconds by stage; on CUDA measured by events, so that measuring does not stall the
     GPU."""
 
     def __init__(self, device: torch.device) -> None:

@@ -1,4 +1,4 @@
-"""Small pictures on disk, so that a gallery seen before is there at once."""
+"""Thumbnails on disk, so that a gallery seen before appears at once."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from viz.state.types import RenderRequest
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 64 * 2**20
-"""Memory on disk: about 8,000 pictures of 64 pixels."""
+"""Space on disk: about 8,000 pictures of 64 x 64 pixels."""
 _SPARED = 0.9
-"""Part of that memory that is left filled where the oldest pictures make room."""
+"""Fraction of that space still in use after the oldest pictures have been removed."""
 _VERSION = b"1"
 _PATIENCE = 0.2
-"""Seconds that another window's write is waited for."""
+"""Longest wait for another window's write, seconds."""
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS pictures (key BLOB PRIMARY KEY, height INTEGER, width INTEGER,"
     " pixels BLOB)"
@@ -31,13 +31,13 @@ _TABLE = (
 
 
 class ThumbnailStore:
-    """Pictures by their model and request. Where the disk fails, there are none, and no error.
+    """Pictures by their model and request. If the disk fails there are none, but no error either.
 
     May be used from several threads; several processes may share a file.
 
     Args:
         path: of the SQLite file; it may not exist. A damaged one is replaced.
-        max_bytes: the oldest pictures make room beyond that.
+        max_bytes: beyond it, the oldest pictures are removed.
     """
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
@@ -49,12 +49,8 @@ class ThumbnailStore:
             self._open()
 
     def get(self, model: str, request: RenderRequest) -> np.ndarray | None:
-        """The picture of a request, uint8 [h, w, 3]; None where it is not kept.
-
-        Args:
-            model: fingerprint of the weights.
-            request: of one shot.
-        """
+        """The picture of a request of one shot, uint8 [h, w, 3]; None if it is not kept. `model` is
+        the fingerprint of the model's weights."""
         key = _key(model, request)
         with self._lock:
             if key is None or self._file is None:
@@ -71,7 +67,7 @@ class ThumbnailStore:
                 return None
 
     def put(self, model: str, request: RenderRequest, pixels: np.ndarray) -> None:
-        """Keeps a picture, uint8 [h, w, 3]; those of files, which may change, are not kept."""
+        """Keeps a picture, uint8 [h, w, 3], unless it depends on a file, which may change."""
         key = _key(model, request)
         with self._lock:
             if key is None or self._file is None:
@@ -90,7 +86,7 @@ class ThumbnailStore:
                 self._give_up(error)
 
     def close(self) -> None:
-        """Closes the file; it has no pictures any more."""
+        """Closes the file; from then on `get` finds nothing."""
         with self._lock:
             if self._file is not None:
                 self._file.close()
@@ -117,7 +113,7 @@ class ThumbnailStore:
                     self._remove()
 
     def _give_up(self, error: Exception) -> None:
-        """Goes on without pictures after a fault, and leaves none to the next start."""
+        """Goes on without pictures, and removes the damaged file for the next start."""
         log.info("The small pictures on disk are damaged and removed: %s", error)
         if self._file is not None:
             with suppress(sqlite3.Error):

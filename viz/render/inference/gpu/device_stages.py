@@ -46,7 +46,7 @@ class _Rays:
 
 
 class _Networks:
-    """The functions that are recorded; each takes its setting and tensors."""
+    """The functions that are recorded; each takes its settings and tensors."""
 
     def __init__(self, G: Generator, plan: Plan, *, kernels: bool) -> None:
         self.G = G
@@ -139,8 +139,8 @@ class DeviceStages:
     Args:
         G: with its trained weights, which must stay as they are.
         plan: number formats.
-        kernels: whether Triton's kernels are used; None where they work.
-        place: what the stages' recordings share; None for a pool of their own.
+        kernels: whether Triton's kernels are used; None: if they work.
+        place: the pool that the recordings share; None for one of their own.
     """
 
     compiling = convolutions_compiling = False

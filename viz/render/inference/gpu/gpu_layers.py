@@ -1,11 +1,11 @@
 """Layers of the prepared networks on a GPU: few launches, no waiting, ready for a CUDA graph.
 
-Weights are cast once. What a person changes comes as `modulation.Share`: either the activations are
-scaled by it, and the result afterwards, or the weights, whichever are fewer. All that follows a
-convolution is one launch (`kernel.finish`).
+Weights are cast once. `modulation.LayerStyles` modulate them for a person: either the layer's input
+and output are scaled, or its weights, whichever are fewer numbers. All that follows a convolution
+is one launch (`kernel.finish`).
 
 Weights and styles are divided by their largest, as in `training.networks.layers` for float16; the
-factors that undo it are float32, and applied in float32.
+factors that undo this are float32, and applied in float32.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from training.networks.backbone import SynthesisBlock
 from training.networks.layers import SynthesisLayer, ToRGB
 from viz.render.inference.convolutions import channels_last
 from viz.render.inference.gpu import kernel
-from viz.render.inference.gpu.modulation import GpuModulation, Share, normalized
+from viz.render.inference.gpu.modulation import GpuModulation, LayerStyles, normalized
 from viz.render.inference.synthesis import Block, LayerConstants
 
 _EVEN = 8
@@ -54,14 +54,14 @@ class GpuLayer:
         self.weight = channels_last(weight.to(dtype))  # [O, I, 3, 3], or [I, O, 3, 3] with up
         self._finish = kernel.finish if kernels else kernel.finish_reference
 
-    def __call__(self, x: Tensor, share: Share) -> Tensor:
+    def __call__(self, x: Tensor, styles: LayerStyles) -> Tensor:
         """x [1, I, H, W], channels-last -> [1, O, H, W], or twice the size with `up`."""
-        constants, factor, weight = self.constants, share.factor, self.weight
+        constants, factor, weight = self.constants, styles.factor, self.weight
         assert factor is not None
         if self.scales_input:
-            x = _scaled(x, share.scale[:, None, None])
+            x = _scaled(x, styles.scale[:, None, None])
         else:
-            first, second = (share.scale, factor) if constants.up else (factor, share.scale)
+            first, second = (styles.scale, factor) if constants.up else (factor, styles.scale)
             weight = _scaled(weight, (first[:, None] * second)[..., None, None])
             factor = None
         if constants.up:
@@ -89,9 +89,9 @@ class GpuToRGB:
         weight = F.pad(layer.weight, (0, 0, 0, 0, 0, 0, 0, -self.channels % _EVEN))
         self.weight = channels_last(weight.to(dtype))
 
-    def __call__(self, x: Tensor, share: Share) -> Tensor:
+    def __call__(self, x: Tensor, styles: LayerStyles) -> Tensor:
         """Features [1, I, H, W] to a float32 picture [1, O, H, W]."""
-        y = F.conv2d(x, _scaled(self.weight, share.scale[:, None, None]))
+        y = F.conv2d(x, _scaled(self.weight, styles.scale[:, None, None]))
         y = y[:, : self.channels] + self.bias  # the bias is float32, so the sum is
         return y if self.clamp is None else y.clamp_(-self.clamp, self.clamp)
 

@@ -2,7 +2,7 @@
 
 Triton comes with PyTorch's builds for CUDA. On some machines it also needs a C compiler and more,
 so `available` tries it, and everything also works without it. With TRITON_INTERPRET=1 the kernels
-run on the CPU, number by number: for tests.
+run on the CPU, one number at a time, for tests.
 """
 
 from __future__ import annotations

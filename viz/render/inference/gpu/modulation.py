@@ -1,7 +1,7 @@
 """Styles and demodulation of many layers at once, as one row of numbers.
 
-On a GPU a layer's styles take less time to compute than to launch. So layers of the same shape are
-computed together, once per person, and the results are passed on as one tensor.
+On a GPU the launches for a layer's styles take longer than the computation. So the styles of all
+layers of one shape are computed together, once per person, and passed on as one tensor.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from viz.render.inference.synthesis import BoundLayer
 
 
 @dataclass(frozen=True)
-class Share:
-    """What a layer takes from a person."""
+class LayerStyles:
+    """How a layer is modulated for a person."""
 
     scale: Tensor
-    """Factors on its input channels, float32 [I]; 1 at most where it demodulates."""
+    """Factors on its input channels, float32 [I]; at most 1 if it demodulates."""
     factor: Tensor | None
     """Factors on its output channels, the activation's gain among them, float32 [O]; None for a
     layer that does not demodulate."""
 
 
 def normalized(layer: SynthesisLayer) -> tuple[Tensor, Tensor]:
-    """Weight [O, I, 3, 3] that float16 can hold sums of, and the levels [O] that it was divided
-    by: as in `training.networks.layers.modulated_conv2d`."""
+    """Weight [O, I, 3, 3] scaled so that sums fit into float16, and the levels [O] that it was
+    divided by, as in `training.networks.layers.modulated_conv2d`."""
     largest = layer.weight.abs().amax(dim=(1, 2, 3)).clamp_min(torch.finfo(torch.float32).tiny)
     level = largest * math.sqrt(layer.weight[0].numel())
     return layer.weight / level[:, None, None, None], level
@@ -76,11 +76,11 @@ class PreparedLayer(Protocol):
         """With its trained weights."""
         ...
 
-    def __call__(self, x: Tensor, share: Share) -> Tensor: ...
+    def __call__(self, x: Tensor, styles: LayerStyles) -> Tensor: ...
 
 
 class GpuModulation:
-    """What layers take from a person's ws.
+    """Modulates layers by a person's ws.
 
     Args:
         prepared: the layers.
@@ -94,7 +94,7 @@ class GpuModulation:
         for k, layer in enumerate(layers):
             alike.setdefault((type(layer), layer.weight.shape), []).append(k)
         self.groups: list[_Group] = []
-        # Of each layer: where its scale and its factor are in the row, and how long they are.
+        # For each layer, where its scale and its factor start in the row, and their lengths.
         self._spans: list[tuple[int, int, int, int]] = [(0, 0, 0, 0)] * len(layers)
         self.size = 0
         for members in alike.values():
@@ -118,4 +118,4 @@ class GpuModulation:
         """The layers with their parts of a row."""
         for prepared, (scale, ins, factor, outs) in zip(self._prepared, self._spans, strict=True):
             factors = row[factor : factor + outs] if outs else None
-            yield partial(prepared, share=Share(row[scale : scale + ins], factors))
+            yield partial(prepared, styles=LayerStyles(row[scale : scale + ins], factors))
