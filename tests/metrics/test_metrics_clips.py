@@ -7,7 +7,8 @@ import torch
 from tests.metrics.noise_clips import SIDE, noise_picture
 from training.data.sampling import open_source
 from training.data.source import ClipError, DatasetError
-from training.metrics.clip_windows import Windows, draw_codes, generate, to_uint8
+from training.metrics.clip_windows import Windows, draw_codes, generate
+from training.networks.generator import to_uint8
 
 
 def test_codes_depend_on_seed_and_number_alone(tiny_generator):

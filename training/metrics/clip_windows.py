@@ -19,7 +19,7 @@ from training.data.sampling import ATTEMPTS
 from training.data.source import ClipError, ClipSource, DatasetError
 from training.data.times import CLIP_FRAMES
 from training.networks.discriminators import resize
-from training.networks.generator import Generator
+from training.networks.generator import Generator, to_uint8
 
 
 class Stream(IntEnum):
@@ -163,8 +163,3 @@ def generate(
         raw = G.render(G.planes(ws, codes.z_motion, t), ws, cameras[:, k])
         frames.append(to_uint8(resize(G.superresolve(raw, ws), side)))
     return torch.stack(frames, dim=1)
-
-
-def to_uint8(pictures: Tensor) -> Tensor:
-    """Pictures in -1 to 1 as uint8, rounded as in a file."""
-    return (pictures * 127.5 + 128).clamp(0, 255).to(torch.uint8)

@@ -18,12 +18,12 @@ from torch import Tensor
 
 from training.camera import Camera
 from training.data.times import CLIP_FRAMES
-from training.metrics.clip_windows import Stream, draw_codes, random_numbers, to_uint8
+from training.metrics.clip_windows import Stream, draw_codes, random_numbers
 from training.metrics.detectors import Detector, face_kind
 from training.metrics.geometry import View, chamfer_distance, clouds, flicker, warping_error
 from training.metrics.metric_session import Mean, Result, Session
 from training.networks.discriminators import resize
-from training.networks.generator import Generator
+from training.networks.generator import Generator, to_uint8
 
 
 class Scene:

@@ -22,10 +22,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from training.data.sampling import ClipDataset
-from training.metrics.clip_windows import Stream, draw_codes, random_numbers, to_uint8
+from training.metrics.clip_windows import Stream, draw_codes, random_numbers
 from training.metrics.distribution import ahead, cache_path, write_tensors
 from training.metrics.metric_session import MetricsError, Result, Session
 from training.networks.discriminators import resize
+from training.networks.generator import to_uint8
 
 CACHE_VERSION = 1
 """Increased whenever the computation of the statistics changes."""

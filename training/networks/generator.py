@@ -317,6 +317,11 @@ def _one_each(w: Tensor, count: int) -> Tensor:
     return w if w.shape[0] == count else w.repeat_interleave(count // w.shape[0], dim=0)
 
 
+def to_uint8(pictures: Tensor) -> Tensor:
+    """Pictures in -1..1 as uint8, rounded as in the published scripts' files."""
+    return (pictures.float() * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+
+
 def parameter_count(module: nn.Module) -> int:
     """Number of parameters of a module."""
     return sum(math.prod(p.shape) for p in module.parameters())

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from training.camera import Camera
-from training.networks.generator import Generator
+from training.networks.generator import Generator, to_uint8
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def _pictures(G: Generator, z: Tensor, z_motion: Tensor, t: float, yaw: float) -
     for k in range(z.shape[0]):
         motion = z_motion[k : k + 1] if G.config.has_motion else None
         image = G(z[k : k + 1], motion, time, c).image
-        found.append((image * 127.5 + 128).clamp(0, 255).to(torch.uint8).cpu())
+        found.append(to_uint8(image).cpu())
     return torch.cat(found)
 
 

@@ -7,6 +7,7 @@ import logging
 import torch
 from torch import Tensor
 
+from training.networks import generator
 from training.reasons import first_line
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,5 @@ def to_host(x: Tensor) -> Tensor:
 
 
 def to_uint8(picture: Tensor) -> Tensor:
-    """[1, 3, H, W] in -1..1 to uint8 [H, W, 3], as the published scripts round it."""
-    levels = (picture[0].float() * 127.5 + 128).clamp(0, 255)
-    return levels.to(torch.uint8).permute(1, 2, 0).contiguous()
+    """A picture [1, 3, H, W] in -1..1 as uint8 [H, W, 3]."""
+    return generator.to_uint8(picture[0]).permute(1, 2, 0).contiguous()
