@@ -50,7 +50,7 @@ class ExportChoices:
 
     @property
     def fitting(self) -> Any:
-        """Its options as its kind of file takes them."""
+        """Its options as far as files of the chosen suffix have them."""
         return self.current.for_files(self.suffix)
 
     @property

@@ -79,11 +79,11 @@ class Movement(Options):
     rounds: Annotated[int, Range(1, MOST_FRAMES, "\u00d7", slider=(1, 20))] | None = None
     """How often the clip or the orbit repeats.
 
-    None: a clip as often as it does at the session's speed, or as `at_least` takes; an orbit once.
+    None: a clip until `at_least` is reached, an orbit once.
     """
     at_least: Annotated[float, Range(0, 600, "s")] = 0.0
-    """Shortest length of a clip: if neither length nor rounds are chosen, it repeats as often as
-    this takes. 0: once."""
+    """Shortest length of a clip: if neither length nor rounds are chosen, it repeats until it is as
+    long. 0: once."""
     loop: LoopMode | None = None
     """What follows the end of the clip; ping-pong plays it there and back, without a jump.
 
@@ -139,8 +139,8 @@ class Look(Options):
     None: as rendered.
     """
     background: Background = "shown"
-    """As shown: what the model renders, or what the session has chosen instead; or removed by the
-    model's opacity, for slides and compositing (PNG, ProRes, GIF, WebP)."""
+    """As shown: what the model renders, or the session's own background; or removed by the model's
+    opacity, for slides and compositing (PNG, ProRes, GIF, WebP)."""
 
     def conflicts(self) -> list[str]:
         if max(len(self.views), 1) * max(len(self.people), 1) > MOST_TILES:
@@ -193,8 +193,8 @@ class VideoOptions(MovingOptions):
     movement: Movement = Movement(at_least=4.0)
     """By default a clip repeats, as once it takes only 0.64 seconds."""
     codec: Codec = "auto"
-    """How .mp4 and .mov are compressed. By the ending it is H.264, which plays in slides and
-    browsers, and ProRes 4444 for a transparent .mov.
+    """How .mp4 and .mov are compressed. By the file's ending, it is H.264, which plays in slides
+    and browsers, or ProRes 4444 for a transparent .mov.
 
     GIF and WebP have their own compression.
     """

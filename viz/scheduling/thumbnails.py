@@ -83,7 +83,7 @@ class Thumbnails:
                 and among equal ones earlier requests.
             model: fingerprint of the weights (`ModelInfo.weights`); empty for the present model.
                 Nothing is rendered for others.
-            asks: whether it is to be rendered where it is not there.
+            asks: whether it is requested if it is not cached.
         """
         model = model or self._model
         key = model, request, _stamps(request)

@@ -99,7 +99,7 @@ class Interface:
     show_hidden: bool = False
     """Lists hidden directions too."""
     swing: Swing | None = None
-    """The direction that a slider swings along by itself."""
+    """The direction whose slider swings by itself."""
     direction_layers: Literal["All", "Coarse", "Middle", "Fine"] = "All"
     """Layers whose w a direction shifts: coarse ones hold pose and shape, middle ones features and
     hair, fine ones colours and texture."""

@@ -60,7 +60,7 @@ class Shift:
 
     @property
     def direction(self) -> tuple[str, tuple[int, ...], str]:
-        """What tells it from steps along other directions."""
+        """What distinguishes it from steps along other directions."""
         return self.vector, self.layers, self.base
 
     def added_to(self, code: np.ndarray, what: str) -> np.ndarray:

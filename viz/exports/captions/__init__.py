@@ -1,1 +1,1 @@
-"""Words on pictures, in the fonts that the computer has."""
+"""Captions and names on pictures, in the computer's fonts."""

@@ -1,4 +1,5 @@
-"""The caption of a cue as a picture: the same before the audience, on a camera and in a video."""
+"""The caption of a cue as a picture: the same on the audience's screen, the virtual camera and in
+videos."""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ def with_caption(canvas: Image.Image, words: tuple[str, str]) -> Image.Image:
 
 
 def pasted(canvas: Image.Image, caption: Image.Image) -> Image.Image:
-    """A picture with a caption's picture in its place."""
+    """A picture with a drawn caption in its lower left corner."""
     margin = round(MARGIN * canvas.height)
     canvas = canvas.copy()
     canvas.paste(caption, (margin, canvas.height - margin - caption.height), caption)

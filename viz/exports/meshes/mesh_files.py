@@ -42,7 +42,7 @@ def _companion(path: Path) -> str:
 
 
 def printing_scale(surface: Surface, size: float) -> float:
-    """Millimetres a world unit that make a surface's longest side `size` mm long."""
+    """Millimetres per world unit that make a surface's longest side `size` mm long."""
     return size / float(np.ptp(surface.vertices, axis=0).max())
 
 

@@ -52,9 +52,8 @@ class Driven:
 class Drive:
     """Who drives the person, how, and what they do at the moment shown.
 
-    `code`, `yaw` and `pitch` are all that a picture needs, whoever has set them: `driven.at` for a
-    frame of a track, or a live driver. So a session shows its moment also where the track is
-    missing.
+    `code`, `yaw` and `pitch` are all that a picture needs; `driven.at` sets them for a frame of a
+    track, or a live driver does. So a session shows its moment even where the track is missing.
     """
 
     code: str = ""

@@ -16,10 +16,10 @@ COLOR_MAPS: dict[ColorMap, str] = {
     "magma": "Magma",
     "inferno": "Inferno",
     "grey": "Grey",
-    "turbo": "Turbo (uneven)",
+    "turbo": "Turbo (not uniform)",
 }
-"""All but turbo are perceptually even and safe for the colour-blind: their lightness rises evenly.
-Turbo shows more detail, and steps that are not there."""
+"""All but turbo are perceptually uniform and safe for the colour-blind, as their lightness rises
+evenly. Turbo shows more detail, and steps that are not there."""
 
 
 @functools.cache
