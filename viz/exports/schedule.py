@@ -67,10 +67,6 @@ def _wanted(movement: Movement) -> int | None:
     return movement.frames
 
 
-def _still(state: SessionState, movement: Movement, wanted: int | None) -> Take:
-    return Take(wanted or 1, movement.rate, lambda _: state)
-
-
 def _clip(state: SessionState, movement: Movement, wanted: int | None) -> Take:
     if state.drive is not None and state.drive.active and state.drive.track:
         return _track(state, state.drive, movement, wanted)
@@ -148,7 +144,7 @@ def _path(state: SessionState, movement: Movement, wanted: int | None) -> Take:
 
 
 _MAKERS: dict[str, Callable[[SessionState, Movement, int | None], Take]] = {
-    "still": _still,
+    "still": lambda state, movement, wanted: Take(wanted or 1, movement.rate, lambda _: state),
     "clip": _clip,
     "orbit": _orbit,
     "path": _path,

@@ -49,7 +49,6 @@ def export(
     source: Source,
     options: Any,
     *,
-    ranks: Ranks | None = None,
     show: bool = False,
     drive: Drive | None = None,
     seed: int | None = None,
@@ -61,7 +60,6 @@ def export(
         name: name of the exporter.
         source: what is exported, and where to.
         options: the exporter's options.
-        ranks: this process's share; None reads it from the environment.
         show: whether progress is shown.
         drive: what drives the person; None for the session's.
         seed: of the person shown; None for the session's person. Unlike those of `source`, it makes
@@ -74,7 +72,7 @@ def export(
     Raises:
         UserError: when something cannot be read, rendered or written.
     """
-    ranks = ranks or from_environment()
+    ranks = from_environment()
     opened = opened_session(source)
     state = base_state(source, opened.state)
     state.drive = drive or state.drive

@@ -12,7 +12,7 @@ from viz.headless.export_runs import load, pick_device
 from viz.headless.export_source import named_model
 from viz.headless.invert_command import InvertOptions
 from viz.headless.progress_bar import shown
-from viz.headless.ranks import Ranks, from_environment
+from viz.headless.ranks import from_environment
 from viz.portrait import photo_faces
 from viz.portrait.face_marks import FaceMark, PhotoFaces
 from viz.portrait.faces.face import NO_FACE
@@ -24,13 +24,11 @@ from viz.state.jobs import finish
 from viz.state.person import PERSON_SUFFIX, unfinished
 
 
-def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = False) -> bool:
+def invert(options: InvertOptions, *, show: bool = False) -> bool:
     """Makes person files of photos and of the videos of motion tracks; as many processes as there
     are share them.
 
     Args:
-        options: of the command.
-        ranks: this process's share; None reads it from the environment.
         show: whether progress and what was saved are printed.
 
     Returns:
@@ -44,7 +42,7 @@ def invert(options: InvertOptions, *, ranks: Ranks | None = None, show: bool = F
         raise UserError(f"The command cannot be used: {' '.join(problems)}")
     if not options.photos:
         raise UserError("Name at least one photo.")
-    ranks = ranks or from_environment()
+    ranks = from_environment()
     waiting, all_made = [], True
     for photo, path in ranks.share(targets(options)):
         if problem := named_files.problem_of(photo):

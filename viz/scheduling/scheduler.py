@@ -77,16 +77,11 @@ class RequestScheduler:
     Args:
         submit: takes a request, and whether it waits for the one under way instead of replacing it.
             Each is followed by a call of `answered`, `failed` or `dropped`.
-        pictures: the cache of pictures.
     """
 
-    def __init__(
-        self,
-        submit: Callable[[RenderRequest, bool], None],
-        pictures: PictureCache | None = None,
-    ) -> None:
+    def __init__(self, submit: Callable[[RenderRequest, bool], None]) -> None:
         self._submit = submit
-        self.pictures = PictureCache() if pictures is None else pictures
+        self.pictures = PictureCache()
         self._controllers: dict[str, PreviewController] = {}
         """What was learned about each model, by the fingerprint of its weights."""
         self.forget()

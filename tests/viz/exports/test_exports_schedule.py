@@ -153,7 +153,7 @@ def test_impossible_options_say_so(options, named):
 @pytest.mark.parametrize(
     "options,name,named",
     [
-        (VideoOptions(), "a.avi", ".mp4, .mov, .gif, .webp"),
+        (VideoOptions(), "a.avi", ".mp4, .mov, .gif or .webp"),
         (VideoOptions(codec="prores"), "a.mp4", "use .mov"),
         (VideoOptions(look=Look(background="transparent")), "a.mp4", "cannot be transparent"),
         (FrameOptions(), "a.png", "folder"),

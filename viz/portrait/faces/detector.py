@@ -30,15 +30,6 @@ class DetectorNet:
     grids: tuple[tuple[int, int], ...]
     """Cells along a side, and anchors per cell, of its layers."""
 
-    def anchors(self) -> np.ndarray:
-        """Centres of the anchors in the network's order, 0 to 1, [n, 2]."""
-        centres = []
-        for cells, repeats in self.grids:
-            steps = (np.arange(cells) + 0.5) / cells
-            y, x = np.meshgrid(steps, steps, indexing="ij")
-            centres.append(np.stack([x, y], -1).reshape(-1, 2).repeat(repeats, axis=0))
-        return np.concatenate(centres)
-
 
 SHORT_RANGE = DetectorNet("face_detection_short_range", 128, ((16, 2), (8, 6)))
 FULL_RANGE = DetectorNet("face_detection_full_range", 192, ((48, 1),))
@@ -88,7 +79,13 @@ def candidates(pixels: Tensor, window: Square, detector: DetectorNet) -> list[Ca
 
 @lru_cache(maxsize=2)
 def _anchors(detector: DetectorNet) -> np.ndarray:
-    return detector.anchors()
+    """Centres of a network's anchors in its order, 0 to 1, [n, 2]."""
+    centres = []
+    for cells, repeats in detector.grids:
+        steps = (np.arange(cells) + 0.5) / cells
+        y, x = np.meshgrid(steps, steps, indexing="ij")
+        centres.append(np.stack([x, y], -1).reshape(-1, 2).repeat(repeats, axis=0))
+    return np.concatenate(centres)
 
 
 def _groups(scores: np.ndarray, boxes: np.ndarray) -> list[list[int]]:

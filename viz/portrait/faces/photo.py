@@ -31,14 +31,8 @@ _DEEP_GREY = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 class Photo:
     """A picture ready for viewing: upright, in sRGB."""
 
-    name: str
-    """The file's name, for the user."""
     pixels: Tensor
     """float32 [3, H, W] in 0..1; transparent parts on white."""
-    alpha: Tensor | None
-    """float32 [H, W] in 0..1; None for a picture without transparency."""
-    stored_size: tuple[int, int]
-    """Width and height in the file, upright; `pixels` may be smaller."""
     notes: tuple[str, ...] = ()
     """Notes for the user, one sentence each."""
 
@@ -110,11 +104,10 @@ def _photo(name: str, image: Image.Image) -> Photo:
         )
     values = torch.from_numpy(np.array(upright)).permute(2, 0, 1)
     pixels = values[:3].float() / 255
-    alpha = None
-    if len(values) == 4 and bool((values[3] < 255).any()):
+    if len(values) == 4:
         alpha = values[3].float() / 255
         pixels = pixels * alpha + (1 - alpha)
-    return Photo(name, pixels, alpha, stored, tuple(notes))
+    return Photo(pixels, tuple(notes))
 
 
 def _srgb(image: Image.Image) -> Image.Image:

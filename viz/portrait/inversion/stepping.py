@@ -52,20 +52,17 @@ class Stepping:
         only one graph takes memory at a time."""
         raise NotImplementedError
 
-    def take_step(self) -> float:
-        """One step; returns the loss before it."""
+    def take_step(self) -> None:
+        """Takes one step."""
         factor = rate(self.step, self.steps)
         for group, lr in zip(self._adam.param_groups, self._rates, strict=True):
             group["lr"] = lr * factor
         self._adam.zero_grad(set_to_none=True)
-        total = 0.0
         for loss in self.losses(self.step):
             loss.backward()
-            total += float(loss.detach())
             del loss
         self._adam.step()
         self.step += 1
-        return total
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the next steps depend on, for `restore`."""

@@ -125,9 +125,10 @@ def into_frame(
     new = _soft(1 - _widened(1 - matte(picture), side, _EDGE), side)
     person = _widened(matte(there.picture), side)
     known = there.picture * 0 if backdrop is None else crop(backdrop, fit, side).picture
-    behind = (known + _without(there.picture - known, person)).clamp(0, 1)
+    seen = 1 - person
+    behind = known + _filled(((there.picture - known) * seen)[None], seen[None, None])[0]
     uncovered = _soft(person, side) * _head(side, picture.device)
-    background = torch.lerp(there.picture, behind, uncovered)
+    background = torch.lerp(there.picture, behind.clamp(0, 1), uncovered)
     head = torch.lerp(background, colors.matched(picture), new)
     opacity = torch.maximum(new, uncovered) * _window(side, picture.device) * there.inside
     return paste(frame, head, opacity, fit).clamp(0, 1)
@@ -171,12 +172,6 @@ def _widened(matte: Tensor, side: int, margin: float = _MARGIN) -> Tensor:
     """A matte [s, s] widened by `margin` crop sides."""
     reach = max(round(margin * side), 1)
     return F.max_pool2d(matte[None, None], 2 * reach + 1, stride=1, padding=reach)[0, 0]
-
-
-def _without(picture: Tensor, hidden: Tensor) -> Tensor:
-    """A picture [3, s, s] whose hidden parts [s, s] are filled in from their surroundings."""
-    seen = 1 - hidden
-    return _filled(picture[None] * seen, seen[None, None])[0]
 
 
 def _filled(sums: Tensor, weights: Tensor) -> Tensor:
