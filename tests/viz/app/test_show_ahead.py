@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,12 +21,12 @@ from tests.viz.app.test_stage import arrive, begin, faded_in, index, with_cues
 from training.checkpoint import save
 from training.networks.generator import Generator
 from viz.app.stage.virtual_camera import pictures
-from viz.render.messages import LoadSecond
+from viz.render.messages import LoadAhead, LoadSecond
 from viz.render.models import load_model
 from viz.render.renderer import Renderer
 from viz.state import layouts
 from viz.state.comparing.comparison import Comparison
-from viz.state.jobs import finish
+from viz.state.jobs import Job, finish
 from viz.state.person import Latent
 from viz.state.types import Cue, Orbit, SessionState, Transition
 
@@ -149,6 +150,35 @@ def test_quick_steps_between_models_end_at_the_right_one(desk: AppDriver, other:
     show.run_jobs()
     assert show.model.name == "small.safetensors"
     assert np.array_equal(screen.read_pixels(), first)
+
+
+def test_a_model_whose_loading_ends_the_worker_is_not_prepared_for_ever(
+    desk: AppDriver, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = with_cues(desk)
+    edit(show, 1, lambda cue: replace(cue, checkpoint=str(other)))
+    show.commands.cue_index = 0
+    show.commands.preferences.opened(str(other))
+    worker, tries = show.commands.worker, []
+    start = worker.start
+
+    def fatal(job: Job, *arguments: Any) -> int:
+        number = start(job, *arguments)
+        if isinstance(job, LoadAhead):
+            tries.append(number)
+            show.host.vanish()
+        return number
+
+    monkeypatch.setattr(worker, "start", fatal)
+    begin(show)
+    show.until(lambda: len(tries) == 3, 30)
+    show.run_for(1.0)
+    arrive(show)
+    assert len(tries) == 3
+    monkeypatch.undo()
+    show.commands.next_cue()
+    arrive(show)
+    assert show.model.path == str(other)
 
 
 def test_a_model_that_cannot_be_read_leaves_the_picture(desk: AppDriver, other: Path) -> None:

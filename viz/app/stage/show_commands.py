@@ -31,6 +31,8 @@ _LONGEST_TALK = 86_400.0
 """Seconds after which the clock of a show interrupted by a crash is no longer resumed."""
 _INSTEAD_OF_GLIDE = 0.5
 """Longest fade, in seconds, that replaces a glide to another model or to other views."""
+_MOST_LOSSES = 3
+"""Workers that may end before a model is no longer loaded ahead, as that may be why they did."""
 
 
 def _views(state: SessionState) -> list[View]:
@@ -57,6 +59,8 @@ class ShowCommands(CueCommands):
         """The cue and settings that `_ahead` was computed for."""
         self._loading_ahead: LoadAhead | None = None
         """What the worker was last asked to prepare."""
+        self._ahead_losses, self._ahead_is_lost = 0, False
+        """How many workers have ended since, and whether the last one took it along."""
 
     # The show ---------------------------------------------------------------------------------
 
@@ -449,7 +453,7 @@ class ShowCommands(CueCommands):
 
     def prepare_again(self) -> None:
         """Notes that the worker has lost what it had prepared."""
-        self._loading_ahead = None
+        self._ahead_losses, self._ahead_is_lost = self._ahead_losses + 1, True
         self._ahead_of = ()
 
     def _prepare(self, show: Show) -> None:
@@ -478,8 +482,11 @@ class ShowCommands(CueCommands):
             waits = _with_second(cue, NEXT_SECOND)
             job = LoadAhead(path, first_pictures(waits, state, self.interface, *rates), second)
             if job != self._loading_ahead:
-                self._loading_ahead = job
-                self.worker.start(job)
+                self._ahead_losses = 0
+            elif not self._ahead_is_lost or self._ahead_losses >= _MOST_LOSSES:
+                return
+            self._loading_ahead, self._ahead_is_lost = job, False
+            self.worker.start(job)
             return
 
     def _affordable(self, requests: tuple[RenderRequest, ...]) -> tuple[RenderRequest, ...]:
