@@ -178,6 +178,7 @@ class PreviewController:
 
     def measured(self, result: RenderResult) -> None:
         """Learns from a picture that was rendered."""
+        changed = _changed(self._previous, result.request)
         self._previous, self._found = result.request, None
         # otherwise it was cached, or a mesh: there is nothing to learn
         if "render" in result.stage_ms:
@@ -185,7 +186,10 @@ class PreviewController:
             preview = result.request.preview
             if preview is not None and preview.int8 and result.precision != "int8":
                 preview = replace(preview, int8=False)  # it was not ready
-            costs.add(preview, result.stage_ms, result.total_ms)
+            stages, total = dict(result.stage_ms), result.total_ms
+            if "weights" not in changed or preview is None or not preview.int8:
+                total -= stages.pop("weights", 0.0)  # no other person has needed any
+            costs.add(preview, stages, total)
 
 
 def _kind(request: RenderRequest) -> Hashable:
@@ -197,12 +201,12 @@ def _kind(request: RenderRequest) -> Hashable:
 def _changed(previous: RenderRequest | None, request: RenderRequest) -> tuple[str, ...]:
     """The stages before the rays that must run again for a request after the previous one."""
     if previous is None:
-        return "mapping", "planes"
+        return "mapping", "weights", "planes"
     known = {_person(shot) for shot in previous.shots}
     moved = {_moment(shot) for shot in previous.shots}
     people = any(_person(shot) not in known for shot in request.shots)
     moments = any(_moment(shot) not in moved for shot in request.shots)
-    return (("mapping",) if people else ()) + (("planes",) if moments else ())
+    return (("mapping", "weights") if people else ()) + (("planes",) if moments else ())
 
 
 def _person(shot: Shot) -> Hashable:

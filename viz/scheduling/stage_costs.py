@@ -114,6 +114,8 @@ class PictureCosts:
         return sum(self._expected(name, preview) for name in names)
 
     def _expected(self, name: str, preview: Preview | None) -> float:
+        if name == "weights" and not (preview is not None and preview.int8):
+            return 0.0
         kind, work = _kind(name, preview), _work(name, preview)
         if kind in self.stages or kind == name:
             return self.stages[kind].at(work) if kind in self.stages else 0.0

@@ -14,6 +14,7 @@ from viz.scheduling.scheduler import RequestScheduler
 from viz.state import layouts
 from viz.state.animation.animator import Animator
 from viz.state.interface import Interface
+from viz.state.person import Latent
 from viz.state.types import RenderRequest, RenderResult, SessionState
 
 FRAME = 1 / 60
@@ -35,6 +36,8 @@ class Costs:
     """What the first picture takes longer."""
     int8: float = 1.0
     """Share of the super-resolution's time in 8-bit integers."""
+    weights: float = 0.0
+    """What it takes longer in 8-bit integers for each new person."""
     kept_planes: int = 16
     """Moments whose planes are kept."""
 
@@ -72,6 +75,8 @@ class FakeWorker:
         self._slot: RenderRequest | None = None
         self._running: tuple[float, RenderResult] | None = None
         self._planes: OrderedDict[object, None] = OrderedDict()
+        self._people: set[Latent] = set()
+        """Those whose weights in 8-bit integers are kept."""
         self._answers: list[RenderResult] = []
 
     def submit(self, request: RenderRequest, waits: bool = False) -> None:
@@ -130,6 +135,10 @@ class FakeWorker:
             ),
             "copy": 0.1,
         }
+        latent = request.shots[0].latent
+        if int8:
+            stages["weights"] = 0.0 if latent in self._people else self._noisy(costs.weights)
+            self._people.add(latent)
         moment = request.shots[0].latent, request.shots[0].t
         if moment not in self._planes:
             stages["planes"] = self._noisy(costs.planes)

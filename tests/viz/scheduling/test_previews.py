@@ -18,6 +18,7 @@ from viz.scheduling.previews import (
     words,
 )
 from viz.scheduling.stage_costs import StageCost
+from viz.state.person import Latent
 from viz.state.types import Orbit, Preview, Quality, RenderRequest, RenderResult, SessionState
 
 RATE = 12.0
@@ -30,11 +31,13 @@ def drag(
     count: int,
     *,
     scrub: bool = False,
+    people: bool = False,
     floor: float = 0.0,
     full_first: bool = True,
     sides: Sides | None = None,
 ) -> list[RenderResult]:
-    """Previews of a drag of the camera, or of the playhead, that waits for each of them."""
+    """Previews of a drag of the camera, of the playhead, or from person to person, that waits for
+    each of them."""
     controller, worker, found = PreviewController(sides), FakeWorker(costs), []
     now = 0.0
 
@@ -50,6 +53,7 @@ def drag(
         render(RenderRequest((SessionState().shot(),)))
     for k in range(count):
         state = SessionState(orbit=Orbit(yaw=k), t=k / count if scrub else 0.0)
+        state.latent = Latent(x=float(k) if people else 0.0)
         full = RenderRequest((state.shot(),))
         found.append(render(replace(full, preview=controller.choose(full, RATE, floor))))
     return found
@@ -131,6 +135,14 @@ def test_8_bit_integers_come_before_fewer_samples() -> None:
     assert words(SMALL) == "8-bit super-resolution"
     for quality in (Quality(precision="float32"), Quality(superresolution=False)):
         assert not any(level.int8 for level in levels(quality, small))
+
+
+def test_8_bit_integers_are_not_used_where_each_person_would_need_other_weights() -> None:
+    costs = Costs(rays=10, ray_work=30, superresolution=50, int8=0.3, weights=45, noise=0.0)
+    sides = Sides(64, 256, int8=True)
+    assert chosen(drag(costs, 20, sides=sides))[-1] == SMALL
+    levels_found = chosen(drag(costs, 20, people=True, sides=sides))
+    assert not any(level.int8 for level in levels_found[4:])
 
 
 def test_8_bit_integers_that_are_not_ready_yet_are_tried_again() -> None:
