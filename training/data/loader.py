@@ -22,7 +22,6 @@ from training.data.workers import settle_worker
 
 logger = logging.getLogger(__name__)
 
-
 _PREFETCH = 4
 """Batches that each worker prefetches."""
 
@@ -34,6 +33,15 @@ class Loader:
     where N is the number of samples in a step of all processes. Together, the processes see the
     same samples as a single one with batches of N, and groups of every n-th sample (as in minibatch
     standard deviation) are the same.
+
+    Args:
+        dataset: the samples.
+        batch_size: samples of one batch of this process.
+        rank: number of this process.
+        world_size: number of processes.
+        position: samples that all processes together have consumed; continues from there.
+        workers: decoding processes; 0 decodes here.
+        start_method: "auto" or a start method of multiprocessing.
     """
 
     def __init__(
@@ -47,16 +55,6 @@ class Loader:
         workers: int = 0,
         start_method: str = "auto",
     ) -> None:
-        """
-        Args:
-            dataset: the samples.
-            batch_size: samples of one batch of this process.
-            rank: number of this process.
-            world_size: number of processes.
-            position: samples that all processes together have consumed; continues from there.
-            workers: decoding processes; 0 decodes here.
-            start_method: "auto" or a start method of multiprocessing.
-        """
         self.dataset = dataset
         self.position = position
         """Number of samples that all processes together have consumed: the only state needed to

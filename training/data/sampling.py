@@ -109,6 +109,16 @@ class ClipDataset(torch.utils.data.Dataset[Sample]):
 
     Each pass over the data set, of len(source.names) samples, takes every clip once in a new order.
     A clip that cannot be read is replaced by the next one in that order.
+
+    Args:
+        source: the data set on disk.
+        resolution: side of the samples' pictures in pixels, at most the data set's.
+        seed: 0 or more; determines the sequence.
+        mirror: whether half of the samples are mirrored, cameras included.
+        stride: frames of the clip between neighbouring frames of a 16-frame window.
+
+    Raises:
+        DatasetError: when the data set's pictures are too small.
     """
 
     def __init__(
@@ -120,17 +130,6 @@ class ClipDataset(torch.utils.data.Dataset[Sample]):
         mirror: bool = True,
         stride: int = 1,
     ) -> None:
-        """
-        Args:
-            source: the data set on disk.
-            resolution: side of the samples' pictures in pixels, at most the data set's.
-            seed: 0 or more; determines the sequence.
-            mirror: whether half of the samples are mirrored, cameras included.
-            stride: frames of the clip between neighbouring frames of a 16-frame window.
-
-        Raises:
-            DatasetError: when the data set's pictures are too small.
-        """
         if not 0 < resolution <= source.resolution:
             raise DatasetError(
                 f"{source.path} has pictures of {source.resolution} px; "

@@ -102,13 +102,9 @@ class Mixed(nn.Module):
 
 
 class InceptionI3d(nn.Sequential):
-    """Clips to class logits.
+    """Clips to logits of the classes of Kinetics."""
 
-    Args:
-        classes: of the last layer.
-    """
-
-    def __init__(self, classes: int = KINETICS_CLASSES) -> None:
+    def __init__(self) -> None:
         layers: list[tuple[str, nn.Module]] = [
             ("Conv3d_1a_7x7", Unit(3, 64, (7, 7, 7), (2, 2, 2))),
             ("MaxPool3d_2a_3x3", MaxPool((1, 3, 3), (1, 2, 2))),
@@ -127,7 +123,7 @@ class InceptionI3d(nn.Sequential):
             ("Mixed_5b", Mixed(832, (256, 160, 320, 32, 128, 128))),
             ("Mixed_5c", Mixed(832, (384, 192, 384, 48, 128, 128))),
             ("avg_pool", nn.AvgPool3d((2, 7, 7), stride=(1, 1, 1))),
-            ("logits", Unit(1024, classes, last=True)),
+            ("logits", Unit(1024, KINETICS_CLASSES, last=True)),
         ]
         super().__init__(OrderedDict(layers))
 

@@ -36,6 +36,14 @@ NECK_HEIGHTS = np.linspace(-17.0, -7.0, 16)
 """Heights of the rays that measure the neck, in centimetres."""
 NEAR, FAR = 1.0, 4.5
 """Clipping planes of the renderer, in world units."""
+_CANDIDATES = 160
+"""Triangles that a ray is tried on, those nearest to its direction: enough to find every hit if
+triangles are about as large as the spacing of the rays."""
+_RAYS, _SKY_SIDE = 96, 384
+"""Directions of light for the ambient occlusion, and the side of their depth maps, pixels."""
+_PEOPLE, _VIEWS, _VIEW_SIDE = 36, 10, 640
+"""People, and cameras for each, that decide which triangles are visible, and the side of their
+pictures, pixels."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +159,6 @@ def bind(
     rays: np.ndarray,
     *,
     outermost: bool,
-    candidates: int = 160,
 ) -> SkinPoints:
     """Intersects rays with a mesh (Möller and Trumbore, 1997).
 
@@ -161,8 +168,6 @@ def bind(
         origins: [3] or [..., 3].
         rays: unit directions [..., 3].
         outermost: whether to take the last triangle hit instead of the first.
-        candidates: triangles to try, those nearest to a ray's direction; enough to find every hit
-            if triangles are about as large as the spacing of the rays.
     """
     shape = rays.shape[:-1]
     flat = rays.reshape(-1, 3) + np.float32(1e-5)  # off the mesh's own symmetry plane
@@ -173,7 +178,7 @@ def bind(
         rows = np.nonzero((starts == start).all(1))[0]
         centres = vertices[triangles].mean(1) - start
         centres /= np.linalg.norm(centres, axis=1, keepdims=True) + 1e-9
-        count = min(candidates, len(triangles))
+        count = min(_CANDIDATES, len(triangles))
         near = KDTree(centres).query(flat[rows], k=count)[1].reshape(len(rows), count)
         chosen, place = _meet(vertices - start, triangles, near, flat[rows], outermost)
         corners[rows], weights[rows] = triangles[chosen], place
@@ -209,14 +214,11 @@ void main() { gl_Position = matrix * vec4(position, 1.0); }"""
 
 
 def _ambient_occlusion(
-    head: HeadModel, context: moderngl.Context, progress: Progress, rays: int = 96, size: int = 384
+    head: HeadModel, context: moderngl.Context, progress: Progress
 ) -> np.ndarray:
     """Fraction of the sky visible from each vertex, cosine-weighted and brighter above, float32
-    [V].
-
-    The sky is sampled with `rays` depth maps. Teeth and gums are lit as if they were alone, as the
-    renderer darkens them according to how far the mouth is open.
-    """
+    [V]. Teeth and gums are lit as if they were alone, as the renderer darkens them according to how
+    far the mouth is open."""
     inner = np.isin(head.labels, [LABELS["gums"], LABELS["teeth"]])
     outer = head.labels <= LABELS["sclera_R"]
     result = np.ones(len(head.vertices))
@@ -225,7 +227,7 @@ def _ambient_occlusion(
         if not kept.any():
             continue
         triangles = head.triangles[kept]
-        sky = _sky(head, context, triangles, rays, size, lambda s, i=i: progress("Lighting", s / 3))
+        sky = _sky(head, context, triangles, lambda s, i=i: progress("Lighting", s / 3))
         result[receivers] = head.spread(sky)[receivers]
     return result.astype(np.float32)
 
@@ -234,13 +236,12 @@ def _sky(
     head: HeadModel,
     context: moderngl.Context,
     triangles: np.ndarray,
-    rays: int,
-    size: int,
     report: Callable[[float], None],
 ) -> np.ndarray:
-    """`_ambient_occlusion` of every vertex with the occluders `triangles`, float64 [V]."""
+    """`_ambient_occlusion` of every vertex with the occluders `triangles`, float64 [V], sampled
+    with a depth map for each of `_RAYS` directions."""
     program = context.program(_POSITIONS_ONLY, "#version 330\nvoid main() {}")
-    depth = context.depth_texture((size, size))
+    depth = context.depth_texture((_SKY_SIDE, _SKY_SIDE))
     target = context.framebuffer(depth_attachment=depth)
     buffer = context.buffer(head.vertices.astype("f4").tobytes())
     indices = context.buffer(triangles.astype("i4").tobytes())
@@ -248,11 +249,11 @@ def _sky(
     normals = head.normals(head.face_normals(head.vertices))
     seen, total = np.zeros(len(head.vertices)), np.full(len(head.vertices), 1e-3)
     centre = np.array([0, -1, 2.0])
-    for i in range(rays):
-        height = 1 - 2 * (i + 0.5) / rays
+    for i in range(_RAYS):
+        height = 1 - 2 * (i + 0.5) / _RAYS
         if height < -0.75:
             break  # the floor
-        report(i / rays)
+        report(i / _RAYS)
         turn = i * 2.399963  # golden angle: an even spread over the sphere
         flat = math.sqrt(1 - height**2)
         sun = np.array([flat * math.cos(turn), height, flat * math.sin(turn)])
@@ -266,9 +267,9 @@ def _sky(
         target.clear(depth=1.0)
         context.enable(moderngl.DEPTH_TEST)
         mesh.render()
-        map_ = np.frombuffer(depth.read(), np.float32).reshape(size, size) * 2 - 1
+        map_ = np.frombuffer(depth.read(), np.float32).reshape(_SKY_SIDE, _SKY_SIDE) * 2 - 1
         raised = (head.vertices + 0.12 * normals - centre) @ matrix[:3, :3].T
-        place = [(raised[:, k] * 0.5 + 0.5) * size - 0.5 for k in (1, 0)]
+        place = [(raised[:, k] * 0.5 + 0.5) * _SKY_SIDE - 0.5 for k in (1, 0)]
         lit = raised[:, 2] < ndimage.map_coordinates(map_, place, order=0, mode="nearest") + 0.012
         weight = np.clip(normals @ sun, 0, 1) * (1 + 0.5 * height)
         seen += weight * lit
@@ -279,12 +280,7 @@ def _sky(
 
 
 def _visible_triangles(
-    head: HeadModel,
-    context: moderngl.Context,
-    progress: Progress,
-    people: int = 36,
-    views: int = 10,
-    size: int = 640,
+    head: HeadModel, context: moderngl.Context, progress: Progress
 ) -> np.ndarray:
     """Triangles visible for some of many people, expressions and cameras, and a ring around them,
     bool [T]. All of the back of the head counts, as the hair is bound to it."""
@@ -292,15 +288,15 @@ def _visible_triangles(
         _POSITIONS_ONLY,
         "#version 330\nout int triangle;\nvoid main() { triangle = gl_PrimitiveID + 1; }",
     )
-    picture = context.texture((size, size), 1, dtype="i4")
-    target = context.framebuffer([picture], context.depth_renderbuffer((size, size)))
+    picture = context.texture((_VIEW_SIDE, _VIEW_SIDE), 1, dtype="i4")
+    target = context.framebuffer([picture], context.depth_renderbuffer((_VIEW_SIDE, _VIEW_SIDE)))
     buffer = context.buffer(reserve=head.vertices.nbytes, dynamic=True)
     indices = context.buffer(head.triangles.astype("i4").tobytes())
     mesh = context.vertex_array(program, [(buffer, "3f", "position")], indices)
     seen = np.zeros(len(head.triangles) + 1, bool)
     rng = np.random.default_rng(5)
-    for i in range(people):
-        progress("Finding what is visible", 1 / 3 + 2 / 3 * i / people)
+    for i in range(_PEOPLE):
+        progress("Finding what is visible", 1 / 3 + 2 / 3 * i / _PEOPLE)
         shape = (rng.standard_normal(SHAPE_DIM) * 0.9).clip(-2, 2)
         weights = expr_weights(1.3 * rng.standard_normal(MOTION_DIM), rng.random())
         if i % 3 == 0:
@@ -309,7 +305,7 @@ def _visible_triangles(
             weights |= {"eyeBlink_L": 0, "eyeBlink_R": 0, "eyeWide_L": 0.8, "eyeWide_R": 0.8}
         posed = head.posed(head.identity_vertices(shape), weights)
         buffer.write(to_world(posed).astype("f4").tobytes())
-        for _ in range(views):
+        for _ in range(_VIEWS):
             camera = Camera.orbit(*np.degrees(rng.uniform((-np.pi, -0.65), (np.pi, 0.65))))
             program["matrix"] = tuple(camera.projection(NEAR, FAR).T.ravel().tolist())
             target.use()

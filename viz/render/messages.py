@@ -242,7 +242,7 @@ class LoadAhead(Job):
     """The job of loading the model that will be needed next, and of rendering pictures with it,
     while the current one is shown."""
 
-    title: ClassVar[str] = "Loading {path.name} for later"
+    title: ClassVar[str] = "Loading {path.name} ahead of time"
     loses: ClassVar[bool] = False
     background: ClassVar[bool] = True
     path: str

@@ -135,7 +135,7 @@ def test_a_model_of_other_sizes_shows_what_it_can(small_config, tmp_path):
 
 
 def test_a_model_that_is_not_loaded_is_told(both):
-    with pytest.raises(UserError, match="second model is not loaded"):
+    with pytest.raises(UserError, match="second model is no longer loaded"):
         side_by_side.render(both[0], layouts.full_request(comparing("three")))
 
 

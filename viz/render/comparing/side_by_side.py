@@ -29,7 +29,7 @@ def renderer_of(renderer: Renderer, shot: Shot) -> tuple[Renderer, Shot]:
         return renderer, shot
     other = renderer.beside.get(shot.model)
     if other is None:
-        raise UserError("The second model is not loaded any more: open it again under Compare.")
+        raise UserError("The second model is no longer loaded: open it again under Compare.")
     if other is renderer:  # the same file on both sides
         return renderer, shot
     return other, fitted(shot, _sizes(renderer), _sizes(other))

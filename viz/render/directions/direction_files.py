@@ -43,10 +43,10 @@ class Directions:
             )
         if kind == "factors":
             return (
-                "Direction of w that the style layers' weights amplify, by their order of strength."
+                "Direction of w that the style layers' weights amplify most, in order of strength."
             )
         much = f"{100 * self.moved[index]:.0f}%"
-        return f"Direction of the motion code: it moves the planes {much} as much as the first one."
+        return f"Direction of the motion code: it changes the planes {much} as much as the first."
 
 
 def save(path: Path, directions: Directions) -> None:

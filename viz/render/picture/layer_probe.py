@@ -87,7 +87,8 @@ def activation(G: Generator, stages: ProbedStages, shot: Shot, name: str) -> Ten
     seen: list[Tensor] = []
 
     def keep(_, __, output):
-        seen.append(_picture(output)[0])
+        # A block also returns its picture.
+        seen.append((output[0] if isinstance(output, tuple) else output)[0])
         raise _ReachedError
 
     stage = stages.run_superresolution if sees_camera(name) else stages.run_planes
@@ -101,8 +102,3 @@ def activation(G: Generator, stages: ProbedStages, shot: Shot, name: str) -> Ten
     finally:
         hook.remove()
     raise UserError(f"The layer {name} does not run for this picture.")
-
-
-def _picture(output: Tensor | tuple[Tensor, Tensor]) -> Tensor:
-    """The activation [1, C, h, w] of a layer; a block also returns its picture."""
-    return output[0] if isinstance(output, tuple) else output
