@@ -51,7 +51,7 @@ class LiveTimingOptions:
 
 
 @dataclass
-class Figures:
+class LiveFigures:
     """What was measured."""
 
     learning_s: float = 0.0
@@ -74,7 +74,7 @@ class Figures:
 class LiveBench(Bench):
     """The application with its camera open."""
 
-    def measure(self, options: LiveTimingOptions) -> Figures:
+    def measure(self, options: LiveTimingOptions) -> LiveFigures:
         """Opens the camera, lets it drive the person for a while, and closes it."""
         self.rest(options.person)
         begin, commands = time.perf_counter(), self.commands
@@ -82,7 +82,7 @@ class LiveBench(Bench):
         self.until(lambda: commands.live is None or self._drives, _LEARNING)
         if commands.live is None:
             raise SystemExit("The camera was closed.")
-        found = Figures(learning_s=round(time.perf_counter() - begin, 1))
+        found = LiveFigures(learning_s=round(time.perf_counter() - begin, 1))
         camera = commands.live
         end = time.perf_counter() + 3.0  # until the cost of previews is known
         self.until(lambda: time.perf_counter() > end)
@@ -102,7 +102,7 @@ class LiveBench(Bench):
         live: LiveCamera | None = self.commands.live
         return live is not None and live.rate > 0
 
-    def _fill_in(self, found: Figures, seen: dict[str, SeenFace]) -> None:
+    def _fill_in(self, found: LiveFigures, seen: dict[str, SeenFace]) -> None:
         assert found.window is not None
         found.rate = found.window.rate
         pairs = [

@@ -70,7 +70,7 @@ class RandomInputOptions:
     """Files to drop on the window, besides some that do not exist."""
 
 
-class Trial:
+class RandomInput:
     """The application under random input, with all its files in one folder."""
 
     def __init__(self, options: RandomInputOptions, folder: Path) -> None:
@@ -242,7 +242,7 @@ def main(options: RandomInputOptions) -> int:
     model = str(Path(options.checkpoint).absolute()) if options.checkpoint else ""
     options = replace(options, checkpoint=model, drops=tuple(p.absolute() for p in options.drops))
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        trial = Trial(options, Path(folder))
+        trial = RandomInput(options, Path(folder))
         begun = looked = time.monotonic()
         while time.monotonic() - begun < options.seconds:
             trial.step()

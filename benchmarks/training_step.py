@@ -59,7 +59,7 @@ class StepTimingOptions:
 
 
 @dataclass(frozen=True)
-class StepTimes:
+class PhaseTimes:
     """What was measured."""
 
     images_per_second: float
@@ -116,7 +116,7 @@ def settings(options: StepTimingOptions) -> TrainConfig:
     )
 
 
-def measure(options: StepTimingOptions) -> StepTimes:
+def measure(options: StepTimingOptions) -> PhaseTimes:
     """Runs the phases and times them."""
     config = settings(options)
     with world(config.device) as here, tempfile.TemporaryDirectory() as folder:
@@ -133,7 +133,7 @@ def measure(options: StepTimingOptions) -> StepTimes:
         seconds = {phase: trainer.seconds[phase] / options.repeats for phase in PHASES}
         shares = {phase: seconds[phase] / trainer.step.interval(phase) for phase in PHASES}
         update = sum(shares.values())
-        return StepTimes(
+        return PhaseTimes(
             images_per_second=2 * config.batch / update,
             seconds_per_kimg=1000 * update / config.batch,
             peak_memory_gib=peak_memory(here.device) / 2**30,

@@ -148,7 +148,7 @@ def _memory() -> Finding:
 
 def _window() -> list[Finding]:
     from gui_utils.gl.software import is_software
-    from gui_utils.window.window import DisplayError, Window
+    from gui_utils.window.imgui_window import DisplayError, Window
 
     display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or "the desktop"
     try:

@@ -71,7 +71,7 @@ def run_app(options: AppOptions) -> int:
             raise UserError(f"{session} has no cues: a kiosk needs at least one.")
     # The worker takes longest to begin, so it does while the window's libraries are loaded.
     worker = WorkerConnection(in_process(run_worker), options.device)
-    from gui_utils.window.window import DisplayError
+    from gui_utils.window.imgui_window import DisplayError
     from viz.app.application import App
 
     try:

@@ -210,7 +210,7 @@ def slider(
     A dragged value is rounded to what `fmt` shows; `unit` follows the number. With `log`, the scale
     is logarithmic (`lo` above 0). A value that is not finite becomes the default, or `lo`.
     """
-    return _slide(label, value, (lo, hi), default, tooltip, _Scale(fmt, unit, log), typed)
+    return _slide(label, value, (lo, hi), default, tooltip, _SliderScale(fmt, unit, log), typed)
 
 
 def slider_int(
@@ -225,13 +225,13 @@ def slider_int(
     typed: tuple[float, float] | None = None,
 ) -> tuple[bool, int]:
     """A whole number between `lo` and `hi`; as `slider`."""
-    scale = _Scale("%d", unit, whole=True)
+    scale = _SliderScale("%d", unit, whole=True)
     changed, new = _slide(label, value, (lo, hi), default, tooltip, scale, typed)
     return changed, round(new)
 
 
 @dataclass(frozen=True)
-class _Scale:
+class _SliderScale:
     """How a slider's numbers are spaced, rounded and shown."""
 
     fmt: str
@@ -303,7 +303,7 @@ def _slide(
     limits: tuple[float, float],
     default: float | None,
     text: str,
-    scale: _Scale,
+    scale: _SliderScale,
     typed: tuple[float, float] | None,
 ) -> tuple[bool, float]:
     lo, hi = limits

@@ -42,7 +42,7 @@ class Control:
 
 
 @dataclass
-class _Search:
+class _ControlSearch:
     """The search for a control."""
 
     sought: str = ""
@@ -62,7 +62,7 @@ class _Search:
 
 
 _SEARCH_FRAMES = 10
-_search = _Search()
+_search = _ControlSearch()
 
 
 def begin_frame() -> None:

@@ -15,7 +15,7 @@ from gui_utils.controls.style import printable
 from gui_utils.gl.quads import Quad, QuadPainter
 from gui_utils.gl.texture import read_rgb
 from gui_utils.window import monitors
-from gui_utils.window.window import Window
+from gui_utils.window.imgui_window import Window
 
 Color = tuple[float, float, float]
 

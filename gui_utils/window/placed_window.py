@@ -17,7 +17,7 @@ _LEAST = (200, 150)
 
 class PlacedWindow:
     """A window with an OpenGL 3.3 context, and its placement. For arguments and errors see
-    `gui_utils.window.window.Window`."""
+    `gui_utils.window.imgui_window.Window`."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.window.window import Window
+from gui_utils.window.imgui_window import Window
 
 
 @pytest.fixture(scope="session")

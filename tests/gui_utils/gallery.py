@@ -16,7 +16,7 @@ from gui_utils import controls
 from gui_utils.controls import style, view_gestures
 from gui_utils.gl.mesh_view import MeshView
 from gui_utils.gl.texture import Texture
-from gui_utils.window.window import Window
+from gui_utils.window.imgui_window import Window
 
 KEYS = [
     ("View", "F", "Full screen"),

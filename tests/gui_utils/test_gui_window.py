@@ -18,7 +18,7 @@ from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.window.window import Window
+from gui_utils.window.imgui_window import Window
 from tests.gui_utils.conftest import Driver, ask_to_close
 
 
@@ -240,7 +240,7 @@ def test_unknown_theme_opens_nothing() -> None:
 )
 def test_no_display_is_one_clear_sentence(wayland: str, advice: str) -> None:
     code = (
-        "from gui_utils.window.window import DisplayError, Window\n"
+        "from gui_utils.window.imgui_window import DisplayError, Window\n"
         "try:\n    Window('x')\n"
         "except DisplayError as error:\n    print(error)"
     )

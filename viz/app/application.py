@@ -10,7 +10,7 @@ from pathlib import Path
 from imgui_bundle import imgui
 
 from gui_utils import controls
-from gui_utils.window.window import Window
+from gui_utils.window.imgui_window import Window
 from training.reasons import first_line
 from viz.app import palette, preferences, shortcuts
 from viz.app.commands import Commands

@@ -47,7 +47,7 @@ def _pictures() -> str:
 
 @dataclass(frozen=True)
 class Placement:
-    """Position and size of the window, as in `gui_utils.window.window.Window.geometry`."""
+    """Position and size of the window, as in `gui_utils.window.imgui_window.Window.geometry`."""
 
     size: tuple[Side, Side] | None = None
     position: tuple[Place, Place] | None = None

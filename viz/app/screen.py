@@ -16,7 +16,7 @@ from gui_utils.controls.layout import ellipsis
 from gui_utils.controls.registry import record
 from gui_utils.controls.style import printable
 from gui_utils.gl.texture import Texture
-from gui_utils.window.window import Window
+from gui_utils.window.imgui_window import Window
 from viz.app.commands import Commands
 from viz.app.gallery.gallery_view import Gallery, gallery_edge
 from viz.app.live.camera_sign import CameraSign

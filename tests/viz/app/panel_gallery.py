@@ -14,7 +14,7 @@ from PIL import Image
 from gui_utils import controls
 from gui_utils.controls import style
 from gui_utils.gl.texture import Texture
-from gui_utils.window.window import Window
+from gui_utils.window.imgui_window import Window
 from tests.viz.app.recording import RecordingCommands
 from training.named_directions import NamedDirection, encoded
 from viz.app.panels import PANELS

@@ -24,7 +24,7 @@ from PIL import Image
 
 from gui_utils import controls
 from gui_utils.controls import style
-from gui_utils.window.window import Window
+from gui_utils.window.imgui_window import Window
 from tests.viz.app.recording import RecordingCommands
 from viz.app.timeline import path_lane
 from viz.app.timeline.timeline_view import HEIGHT, Timeline

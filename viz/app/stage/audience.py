@@ -15,8 +15,8 @@ from gui_utils.controls.redraw import request_frame
 from gui_utils.gl.quads import Box, Quad
 from gui_utils.gl.texture import Texture
 from gui_utils.window import monitors
+from gui_utils.window.imgui_window import Window
 from gui_utils.window.picture_window import PictureWindow
-from gui_utils.window.window import Window
 from viz.app.commands import Commands
 from viz.app.comparing import compare_view
 from viz.app.stage import show_keys

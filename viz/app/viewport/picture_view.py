@@ -16,7 +16,7 @@ from gui_utils.controls.registry import record_rect
 from gui_utils.controls.view_gestures import axis_gizmo, viewport_input
 from gui_utils.gl.mesh_view import MeshView
 from gui_utils.gl.texture import Texture, enlarged
-from gui_utils.window.window import Window
+from gui_utils.window.imgui_window import Window
 from training.camera import Camera, wrapped
 from viz.app.commands import Commands
 from viz.app.comparing import compare_view
