@@ -9,7 +9,7 @@ from typing import Annotated
 
 import numpy as np
 
-from training.named_directions import decoded, encoded, stepped
+from training.named_directions import decoded, stepped
 from viz.state.errors import UserError
 from viz.state.settings import Fraction, Range
 
@@ -50,13 +50,6 @@ class Shift:
     `training.named_directions`."""
     muted: bool = False
     """Whether it is muted."""
-
-    @classmethod
-    def along(
-        cls, name: str, direction: np.ndarray, amount: float, layers: tuple[int, ...] = ()
-    ) -> Shift:
-        """A step along float32 [dim]."""
-        return cls(name, encoded(direction), amount, layers)
 
     @property
     def direction(self) -> tuple[str, tuple[int, ...], str]:

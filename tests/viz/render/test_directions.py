@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.viz.state.made_shifts import shift_along
 from training.camera import Camera
 from training.named_directions import NamedDirection, encoded
 from training.networks.generator import Generator
@@ -82,28 +83,28 @@ def test_steps_shift_the_codes(small_generator: Generator) -> None:
     direction = np.linspace(-1, 1, G.config.w_dim, dtype=np.float32)
     layers = (1, 2)
     plain = latents.intermediate_latents(G, Latent(x=3), camera)
-    shifted = Latent(x=3, shifts=(Shift.along("a", direction, 2.0, layers),))
+    shifted = Latent(x=3, shifts=(shift_along("a", direction, 2.0, layers),))
     change = latents.intermediate_latents(G, shifted, camera) - plain
     for layer in range(G.config.num_ws):
         expected = 2 * direction if layer in layers else np.zeros_like(direction)
         assert change[0, layer].numpy() == pytest.approx(expected, abs=1e-5)
     step = np.ones(G.config.motion_dim, np.float32)
-    moved = latents.motion_code(Motion(shifts=(Shift.along("b", step, -0.5),)), len(step))
+    moved = latents.motion_code(Motion(shifts=(shift_along("b", step, -0.5),)), len(step))
     assert moved - latents.motion_code(Motion(), len(step)) == pytest.approx(-0.5, abs=1e-6)
     state = SessionState(latent=shifted)
     assert session.from_json(session.to_json(state)) == state
     assert Latent.at(9, shifted).shifts == shifted.shifts, "another person, the same step"
     with pytest.raises(UserError, match="has 3 numbers"):
-        wrong = Latent(shifts=(Shift.along("c", step[:3], 1.0),))
+        wrong = Latent(shifts=(shift_along("c", step[:3], 1.0),))
         latents.intermediate_latents(G, wrong, camera)
 
 
 def test_one_step_a_direction_and_layers() -> None:
-    step = Shift.along("a", np.ones(4, np.float32), 1.0)
-    coarse = Shift.along("a", np.ones(4, np.float32), 1.0, (0, 1))
+    step = shift_along("a", np.ones(4, np.float32), 1.0)
+    coarse = shift_along("a", np.ones(4, np.float32), 1.0, (0, 1))
     shifts = with_shift(with_shift((), step), coarse)
     assert shifts == (step, coarse)
-    assert with_shift(shifts, Shift.along("a", np.ones(4, np.float32), 0.0)) == (coarse,)
+    assert with_shift(shifts, shift_along("a", np.ones(4, np.float32), 0.0)) == (coarse,)
 
 
 def test_directions_of_other_tools(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.viz.state.made_shifts import shift_along
 from viz.scheduling.loops import LoopFinder
 from viz.state import layouts
 from viz.state.animation.animator import Animator
 from viz.state.interface import Interface, Swing
-from viz.state.person import Shift
 from viz.state.types import (
     Display,
     Keyframe,
@@ -68,7 +68,7 @@ def closed_path(state: SessionState, interface: Interface) -> None:
 
 
 def swing(state: SessionState, interface: Interface) -> None:
-    other, swung = (Shift.along(name, np.full(4, k), 1.0) for k, name in enumerate("ab", start=1))
+    other, swung = (shift_along(name, np.full(4, k), 1.0) for k, name in enumerate("ab", start=1))
     state.latent = Latent(x=2, shifts=(other,))
     interface.swing = Swing(replace(swung, amount=0.0), moves=False)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.viz.state.made_shifts import shift_along
 from tests.viz.state.test_named_files import make, saved
 from viz.exports import embedding, recipes
 from viz.state import layouts, named_files, session
@@ -123,8 +124,8 @@ def test_the_second_model_shows_the_same_with_its_own_truncation():
 
 def test_what_does_not_fit_another_model_is_left_out():
     wide, narrow = np.ones(512, np.float32), np.ones(16, np.float32)
-    latent = Latent(7.0, ws_file="/a.npz", shifts=(Shift.along("Smile", wide, 1.0),))
-    motion = Motion(2.0, shifts=(Shift.along("Blink", narrow, 1.0),))
+    latent = Latent(7.0, ws_file="/a.npz", shifts=(shift_along("Smile", wide, 1.0),))
+    motion = Motion(2.0, shifts=(shift_along("Blink", narrow, 1.0),))
     drive = Drive(code_text(np.ones(32)))
     state = SessionState(latent=latent, motion=motion, drive=drive)
     shot = replace(state.shot(), model="two")
@@ -156,9 +157,9 @@ def test_what_is_not_shared_is_one_sentence():
     words = not_shared(state, info(), other)
     assert words.startswith("Not shared: z (256 numbers instead of 512: the same seeds are drawn);")
     for part in (
-        "saved ws (12 \u00d7 256 instead of 14 \u00d7 512): seed 7 takes the place; ",
+        "saved ws (12 \u00d7 256 instead of 14 \u00d7 512): seed 7 is shown instead; ",
         "time and motion, as the second model makes still pictures; ",
-        "the conditioning camera, which the second model does not take; ",
+        "the conditioning camera, which the second model does not use; ",
         "the resolution (256 px instead of 512 px: pictures are compared at 256 px).",
     ):
         assert part in words

@@ -115,12 +115,11 @@ def fit_camera(
         angles = np.array([start.yaw, start.pitch])
     weights = known
     for _ in range(_ROUNDS):
-        weights = known / (
-            1 + (_errors(template.points, observed, weights, angles) / _OUTLIER) ** 2
-        )
+        errors = abs(_differences(template.points, observed, weights, angles))
+        weights = known / (1 + (errors / _OUTLIER) ** 2)
         angles = _nearby(template.points, observed, weights, angles)
     angles = np.array(template.corrected(float(angles[0]), float(angles[1])))
-    errors = _errors(template.points, observed, weights, angles)
+    errors = abs(_differences(template.points, observed, weights, angles))
     residual = math.sqrt(float((weights * errors**2).sum() / weights.sum()))
     yaw, pitch = map(float, angles)
     projected = _projected(template.points, yaw, pitch)
@@ -165,12 +164,6 @@ def _differences(
 ) -> np.ndarray:
     """The same of the projected template."""
     return differences(_projected(points, *angles), observed, weights)
-
-
-def _errors(
-    points: np.ndarray, observed: np.ndarray, weights: np.ndarray, angles: np.ndarray
-) -> np.ndarray:
-    return abs(_differences(points, observed, weights, angles))
 
 
 def _search(

@@ -30,7 +30,7 @@ def sizes_of(model: ModelInfo) -> CodeSizes:
 
 
 def fitted(shot: Shot, own: CodeSizes, second: CodeSizes) -> Shot:
-    """A shot as another model than the one that it was made for can show it.
+    """A shot made for one model, changed so that a second one can show it.
 
     Seeds, blends, truncation, time and camera serve for all models. Left out are people's files of
     other sizes and all person files (.person), which belong to one model's weights (their place on
@@ -99,7 +99,7 @@ def _clauses(state: SessionState, first: ModelInfo, second: ModelInfo) -> Iterat
                 f"saved ws ({second.num_ws} \u00d7 {second.w_dim} instead of {first.num_ws} \u00d7 "
                 f"{first.w_dim})"
             )
-        yield f"{what}: seed {shot.latent.seed} takes the place"
+        yield f"{what}: seed {shot.latent.seed} is shown instead"
     if len(kept.latent.shifts) < len(shot.latent.shifts):
         yield f"directions of w ({second.w_dim} numbers instead of {first.w_dim})"
     if first.moves and not second.moves:
@@ -111,12 +111,12 @@ def _clauses(state: SessionState, first: ModelInfo, second: ModelInfo) -> Iterat
                 " seeds are drawn)"
             )
         if shot.driven is not None and kept.driven is None:
-            yield "the driver's motion: the clip's takes its place"
+            yield "the driver's motion: the clip's is shown instead"
         if len(kept.motion.shifts) < len(shot.motion.shifts):
             yield "directions of the motion code"
     if first.conditioned != second.conditioned:
         which = "second" if first.conditioned else "first"
-        yield f"the conditioning camera, which the {which} model does not take"
+        yield f"the conditioning camera, which the {which} model does not use"
     if first.image_resolution != second.image_resolution:
         side = min(first.image_resolution, second.image_resolution)
         yield (
