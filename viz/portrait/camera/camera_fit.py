@@ -53,8 +53,6 @@ class CameraFit:
     """Side of the crop in the photo's pixels."""
     angle: float
     """Clockwise rotation of the crop in the photo, degrees."""
-    residual: float = 0.0
-    """Root mean square distance of the landmarks from the template's, in crop sides."""
 
     @classmethod
     def placed(
@@ -64,7 +62,6 @@ class CameraFit:
         shown: np.ndarray,
         observed: np.ndarray,
         weights: np.ndarray,
-        residual: float = 0.0,
     ) -> CameraFit:
         """A fit with known angles whose crop lays points of the generator's picture, complex
         [n] in picture sides, on those of a photo, complex [n] in pixels."""
@@ -72,18 +69,18 @@ class CameraFit:
         middle = factor * (0.5 + 0.5j) + shift
         centre = float(middle.real), float(middle.imag)
         angle = math.degrees(float(np.angle(factor)))
-        return cls(yaw, pitch, centre, float(abs(factor)), angle, residual)
+        return cls(yaw, pitch, centre, float(abs(factor)), angle)
 
     @classmethod
     def from_numbers(cls, numbers: Iterable[float]) -> CameraFit:
-        """The fit of some `numbers`; the residual may be left out."""
-        yaw, pitch, x, y, *others = map(float, numbers)
-        return cls(yaw, pitch, (x, y), *others)
+        """The fit with these `numbers`."""
+        yaw, pitch, x, y, side, angle = map(float, numbers)
+        return cls(yaw, pitch, (x, y), side, angle)
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """Yaw, pitch, x and y of the centre, side, angle and residual."""
-        return self.yaw, self.pitch, *self.centre, self.side, self.angle, self.residual
+        """Yaw, pitch, x and y of the centre, side and angle."""
+        return self.yaw, self.pitch, *self.centre, self.side, self.angle
 
     @property
     def square(self) -> Square:
@@ -119,11 +116,9 @@ def fit_camera(
         weights = known / (1 + (errors / _OUTLIER) ** 2)
         angles = _nearby(template.points, observed, weights, angles)
     angles = np.array(template.corrected(float(angles[0]), float(angles[1])))
-    errors = abs(_differences(template.points, observed, weights, angles))
-    residual = math.sqrt(float((weights * errors**2).sum() / weights.sum()))
     yaw, pitch = map(float, angles)
     projected = _projected(template.points, yaw, pitch)
-    return CameraFit.placed(yaw, pitch, projected, observed, weights, residual)
+    return CameraFit.placed(yaw, pitch, projected, observed, weights)
 
 
 def project(points: np.ndarray, yaw: float, pitch: float) -> np.ndarray:

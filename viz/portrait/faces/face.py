@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,11 +43,6 @@ class Face:
     """Confidence of the landmark network that this is a face: about 20 to 30 for a clear one."""
     picture_size: tuple[int, int]
     """Width and height of the picture in pixels."""
-
-    @property
-    def score(self) -> float:
-        """The confidence as a probability, 0 to 1."""
-        return 1 / (1 + math.exp(-min(max(self.logit, -50.0), 50.0)))
 
     @property
     def box(self) -> tuple[float, float, float, float]:

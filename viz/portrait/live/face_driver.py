@@ -124,7 +124,7 @@ class FaceDriver:
         code = self._known.rest + moved
         if len(code) != len(self._code) or np.abs(code - self._code).max() > _TREMBLE:
             self._code = code.astype(np.float32)
-        head = CameraFit.from_numbers(self._heads(np.array(fit.numbers[:6]), time))
+        head = CameraFit.from_numbers(self._heads(np.array(fit.numbers), time))
         return FaceMotion(
             time=time,
             code=self._code,
@@ -231,7 +231,7 @@ class Recording:
             controls=driver.directions,
             amounts=even([d.amounts for d in self._noted]),
             cameras=places[:, :2],
-            crops=places[:, 2:6],
+            crops=places[:, 2:],
             points=even(points),
             found=gaps < _LONG_GAP,
             fps=_RECORD_FPS,

@@ -114,7 +114,7 @@ def smoothed(fits: Sequence[CameraFit], sigma: float) -> tuple[CameraFit, ...]:
 
 
 def _numbers(fits: Sequence[CameraFit]) -> np.ndarray:
-    """Values that can be averaged [F, 7]: sides as logarithms, angles without jumps."""
+    """Values that can be averaged [F, 6]: sides as logarithms, angles without jumps."""
     values = np.array([fit.numbers for fit in fits], np.float64)
     values[:, 4] = np.log(values[:, 4])
     values[:, 5] = np.unwrap(values[:, 5], period=360)

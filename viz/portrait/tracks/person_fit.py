@@ -114,7 +114,7 @@ def fitted(
         track,
         codes=(codes @ head.axes).astype(np.float32),
         cameras=places[:, :2],
-        crops=places[:, 2:6],
+        crops=places[:, 2:],
         points=np.stack(
             [
                 new.from_picture(old.to_picture(points.astype(np.float64)))
@@ -227,7 +227,7 @@ def _camera(search: _Search, weights: np.ndarray, fit: CameraFit) -> CameraFit:
     if not math.isfinite(search.cost):
         return fit
     yaw, pitch = (float(v) * _ANGLES for v in search.x[:2])
-    return CameraFit.placed(yaw, pitch, search.shown, search.observed, weights, fit.residual)
+    return CameraFit.placed(yaw, pitch, search.shown, search.observed, weights)
 
 
 def _weights(lids: bool) -> np.ndarray:

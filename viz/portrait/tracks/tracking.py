@@ -149,7 +149,7 @@ def track_of(
         codes=codes.astype(np.float32),
         rest=known.rest,
         cameras=places[:, :2],
-        crops=places[:, 2:6],
+        crops=places[:, 2:],
         points=np.stack([f.square.from_picture(p) for p, f in pairs]).astype(np.float32),
         openings=openings.astype(np.float32),
         controls=controls.directions,
