@@ -451,8 +451,8 @@ def test_nothing_at_that_density(renderer, tmp_path):
     "options,name,said",
     [
         (MeshOptions(resolution=10), "a.glb", "resolution"),
-        (MeshOptions(), "a.fbx", "does not end"),
-        (MeshOptions(), "a", "does not end"),
+        (MeshOptions(), "a.fbx", "must end in"),
+        (MeshOptions(), "a", "must end in"),
         (MeshOptions(texture="atlas"), "a.ply", "cannot go into"),
         (MeshOptions(triangles=3), "a.glb", "triangles"),
         (MeshOptions(crop=(0, 0, 0, 1, 0, 1)), "a.glb", "crop box"),
