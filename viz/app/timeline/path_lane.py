@@ -311,7 +311,7 @@ def _readout(
 ) -> None:
     """The playhead's time, and the path's length below."""
     here = path_editing.current(state, interface)
-    top = f"{interface.path_time:.2f} s" if state.keyframes else "no keyframes"
+    top = f"{interface.path_time:.2f} s" if state.keyframes else "no keys"
     under = f"of {camera_path.duration(state):.2f} s" if state.keyframes else ""
     readout("Time", at, width, top, under)
     if here is not None:
