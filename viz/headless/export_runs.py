@@ -119,7 +119,9 @@ def export(
     try:
         with torch.inference_mode():
             batch.run(mine, show and ranks.rank == 0)
-    except (torch.OutOfMemoryError, MemoryError) as e:
+    except (RuntimeError, MemoryError) as e:
+        if not memory.is_lacking(e):
+            raise
         raise UserError(
             "There is not enough memory for this: lower the session's quality, or the export's "
             "resolution."

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import torch
-
 from training.networks.generator import Generator
 from viz.headless.export_runs import load, pick_device
 from viz.headless.export_source import named_model
@@ -17,6 +15,7 @@ from viz.portrait import photo_faces
 from viz.portrait.face_marks import FaceMark, PhotoFaces
 from viz.portrait.faces.face import NO_FACE
 from viz.portrait.person_making import make_person
+from viz.render import memory
 from viz.state import files, named_files, settings
 from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.errors import UserError
@@ -71,7 +70,9 @@ def invert(options: InvertOptions, *, show: bool = False) -> bool:
             all_made = False
             named = photo.name in str(error)
             print(error if named else f"{photo.name}: {error}", file=sys.stderr)
-        except (torch.OutOfMemoryError, MemoryError) as error:
+        except (RuntimeError, MemoryError) as error:
+            if not memory.is_lacking(error):
+                raise
             raise UserError(
                 "There is not enough memory for this model here: try --device cpu, or a smaller "
                 "model."

@@ -1,12 +1,22 @@
-"""What the C library does with memory that tensors have freed. Only glibc has these calls."""
+"""Lack of memory, and what the C library does with memory that tensors have freed."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 
+import torch
+
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
-"""Options of `mallopt`."""
+"""Options of `mallopt`, which only glibc has."""
+
+
+def is_lacking(error: BaseException) -> bool:
+    """Whether an error says that there is not enough memory."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    # That of a processor has no type of its own.
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
 
 
 def keep_freed() -> None:

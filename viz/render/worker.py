@@ -261,7 +261,7 @@ class Worker:
                 self._idle.appendleft(request)
             return
         except Exception as error:
-            if isinstance(error, torch.OutOfMemoryError | MemoryError):
+            if memory.is_lacking(error):
                 self._free_memory()
             sentence = str(error) or type(error).__name__
             details = "" if isinstance(error, UserError) else traceback.format_exc()
@@ -301,16 +301,15 @@ class Worker:
             self._tell(messages.Dropped(request))
         except UserError as e:
             self._tell(messages.Failed(str(e), request=request))
-        except (torch.OutOfMemoryError, MemoryError):
-            self._free_memory()
-            sentence = "There is not enough memory for this picture."
-            self._tell(
-                messages.Failed(sentence, traceback.format_exc(), request, out_of_memory=True)
-            )
         except Exception as e:
-            renderer.cache.clear()
             text = f"The picture could not be rendered: {str(e) or type(e).__name__}"
-            self._tell(messages.Failed(text, traceback.format_exc(), request))
+            short = memory.is_lacking(e)
+            if short:
+                self._free_memory()
+                text = "There is not enough memory for this picture."
+            renderer.cache.clear()
+            failed = messages.Failed(text, traceback.format_exc(), request, out_of_memory=short)
+            self._tell(failed)
         else:
             self._shown_seconds = result.total_ms / 1000
             same = tuple(_place(mesh, self._meshes) for mesh in result.meshes)
@@ -463,7 +462,7 @@ class Worker:
             self._end_job(messages.Failed(str(error), number=task.number))
             return
         reason = str(error) or type(error).__name__
-        short = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+        short = memory.is_lacking(error)
         if short:
             self._free_memory()
             reason = "there is not enough memory."

@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -166,19 +166,24 @@ def test_an_error_is_told_and_the_worker_goes_on(ready: Desk, monkeypatch: pytes
     assert wait(ready, Rendered).result.request == request(0.3)
 
 
-def test_lack_of_memory_frees_what_is_kept(ready: Desk, monkeypatch: pytest.MonkeyPatch):
+def out_of_gpu_memory() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+@pytest.mark.parametrize("fill", [out_of_gpu_memory, lambda: torch.empty(2**58)])
+def test_lack_of_memory_frees_what_is_kept(
+    ready: Desk, monkeypatch: pytest.MonkeyPatch, fill: Callable[[], object]
+):
     ready.submit(request(0.1))
     wait(ready, Rendered)
     renderer = ready.renderer
     assert renderer.cache.used_bytes > 0
 
-    def too_much(*_, **__):
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr(stages_of(renderer), "planes", too_much)
+    monkeypatch.setattr(stages_of(renderer), "planes", lambda *_, **__: fill())
     ready.submit(request(0.2))
     failed = wait(ready, Failed)
     assert failed.out_of_memory
+    assert failed.sentence == "There is not enough memory for this picture."
     assert failed.request == request(0.2)
     assert renderer.cache.used_bytes == 0
 
