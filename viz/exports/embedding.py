@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+from viz.exports.frame_options import VIDEOS
 from viz.state import files, named_files
 from viz.state.errors import UserError
 from viz.state.files import reason
@@ -42,8 +43,6 @@ FOLDER_SIDECAR = "session.json"
 """Name of the session file in a folder of frames."""
 SIDECAR_SUFFIX = ".session.json"
 """Added to the whole name of a file that can hold no session, for the session beside it."""
-VIDEOS = (".mp4", ".mov")
-"""Suffixes of videos, which can also have sound."""
 
 MESH_FRAME = re.compile(r"frame_\d{4,}\.(glb|ply|obj|mtl|stl)")
 """Names of the files of a mesh sequence."""

@@ -40,6 +40,8 @@ VIDEO_SUFFIXES: dict[str, tuple[Codec, ...]] = {
     ".webp": (),
 }
 """Suffixes of video files with the codecs that they can hold; "auto" takes the first."""
+VIDEOS = tuple(suffix for suffix, codecs in VIDEO_SUFFIXES.items() if codecs)
+"""Suffixes of videos, which can also have sound."""
 MOST_RATES = {".gif": 50.0, ".webp": 90.0}
 """Highest frame rates that players keep: shorter frames are shown for a tenth of a second."""
 Bits = Literal[8, 16]

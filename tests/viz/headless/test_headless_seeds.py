@@ -109,14 +109,23 @@ def test_a_stopped_command_goes_on(model, tmp_path):
     assert contents(source.output) != whole
 
 
+def become(monkeypatch, rank: int) -> None:
+    """One of two processes, as torchrun tells it."""
+    for name, value in (("RANK", rank), ("WORLD_SIZE", 2), ("LOCAL_RANK", rank)):
+        monkeypatch.setenv(name, str(value))
+
+
 @pytest.mark.parametrize("seeds", ["0-2", ""])
-def test_processes_make_the_same_files_as_one(model, tmp_path, seeds):
+def test_processes_make_the_same_files_as_one(model, tmp_path, seeds, monkeypatch):
     """Clips are shared out; of one clip, the frames."""
     options = FrameOptions(Movement(frames=3))
     one = Source(tmp_path / "one", checkpoint=str(model), seeds=seeds)
     two = replace(one, output=tmp_path / "two")
     run("frames", one, options)
-    parts = [run("frames", two, options, ranks=Ranks(k, 2, k)) for k in (1, 0)]
+    parts = []
+    for rank in (1, 0):
+        become(monkeypatch, rank)
+        parts.append(run("frames", two, options))
     assert contents(one.output) == contents(two.output)
     if seeds:
         assert [[path.name for path in part] for part in parts] == [
@@ -125,11 +134,13 @@ def test_processes_make_the_same_files_as_one(model, tmp_path, seeds):
         ]
 
 
-def test_one_video_is_one_process_s(model, tmp_path):
+def test_one_video_is_one_process_s(model, tmp_path, monkeypatch):
     source = Source(tmp_path / "a.gif", checkpoint=str(model))
     options = VideoOptions(Movement(frames=2))
-    assert run("video", source, options, ranks=Ranks(1, 2, 1)) == []
-    assert run("video", source, options, ranks=Ranks(0, 2, 0)) == [source.output]
+    become(monkeypatch, 1)
+    assert run("video", source, options) == []
+    become(monkeypatch, 0)
+    assert run("video", source, options) == [source.output]
 
 
 def test_torchrun_s_processes_share_the_work(model, tmp_path):

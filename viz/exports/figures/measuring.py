@@ -13,15 +13,13 @@ from dataclasses import replace
 import msgspec
 import torch
 
-from training.camera import Camera
 from training.metrics.geometry import View, chamfer_distance, clouds, flicker, warping_error
 from training.metrics.metric_options import MetricsConfig
 from training.networks.discriminators import resize
 from viz.exports.figures.figure_job import MomentFigures, TurnFigures
 from viz.render.renderer import Renderer
 from viz.state.jobs import Steps
-from viz.state.settings import setting
-from viz.state.types import Orbit, SessionState, Shot
+from viz.state.types import SessionState, Shot
 
 YAWS = (-30.0, -15.0, 15.0, 30.0)
 """Degrees from the present view to those that it is compared with."""
@@ -78,21 +76,16 @@ def view_of(
 def circle_shots(state: SessionState, base: Shot) -> list[Shot]:
     """The frames of a small circle of the camera around the present view."""
     angle, count = MetricsConfig.orbit_angle, MetricsConfig.orbit_frames
-    turns = [2 * math.pi * k / count for k in range(count)]
+    seen, turns = state.seen_from, [2 * math.pi * k / count for k in range(count)]
     return [
-        replace(base, camera=_turned(state, angle * math.cos(turn), angle * math.sin(turn)))
+        replace(base, camera=seen.turned(angle * math.cos(turn), angle * math.sin(turn)).camera())
         for turn in turns
     ]
 
 
 def turned_shots(state: SessionState, base: Shot) -> list[Shot]:
     """The present view turned by each of the yaws."""
-    return [replace(base, camera=_turned(state, yaw)) for yaw in YAWS]
-
-
-def _turned(state: SessionState, yaw: float, pitch: float = 0.0) -> Camera:
-    orbit, limits = state.seen_from, setting(Orbit, "pitch").range
-    return replace(orbit, yaw=orbit.yaw + yaw, pitch=limits.clamp(orbit.pitch + pitch)).camera()
+    return [replace(base, camera=state.seen_from.turned(yaw).camera()) for yaw in YAWS]
 
 
 def _plain(value: float) -> float | None:

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from viz.exports import schedule, writing
-from viz.exports.embedding import VIDEOS
-from viz.exports.frame_options import VideoOptions, problem_of_rate
+from viz.exports.frame_options import VIDEOS, VideoOptions, problem_of_rate
 from viz.exports.pictures.frame_renderer import FrameRenderer
 from viz.exports.recipes import Recipe
 from viz.exports.video import encoders

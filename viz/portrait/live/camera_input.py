@@ -19,6 +19,7 @@ from av.error import FFmpegError
 
 from viz.portrait.live.camera_sources import FORMATS, MISSING, no_pictures, webcams, why
 from viz.state.errors import UserError
+from viz.state.types import FRAME_RATE
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 SIDE = 480
 """Longer side of the pictures in pixels; larger ones are reduced."""
-_USUAL_FPS = 25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +130,7 @@ class CameraInput:
     def _video(self) -> Iterator[CameraFrame]:
         """Reads the frames of a video in real time, over and over."""
         stream = self._container.streams.video[0]
-        step = 1 / float(stream.average_rate or _USUAL_FPS)
+        step = 1 / float(stream.average_rate or FRAME_RATE)
         begun, last = time.perf_counter(), -step
         while not self._closed:
             shown = 0

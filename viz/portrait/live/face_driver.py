@@ -24,6 +24,7 @@ from viz.portrait.tracks.motion_map import MotionMap
 from viz.portrait.tracks.opening_controls import OpeningControls
 from viz.state.driving.motion_track import MotionTrack
 from viz.state.errors import UserError
+from viz.state.types import FRAME_RATE
 
 _CALM = 9
 """Number of pictures whose median is the face at rest."""
@@ -39,7 +40,6 @@ pictures, until enough are known of this face."""
 _TREMBLE = 0.005
 """Change of a code's numbers, which have about unit variance, that is ignored: a face that holds
 still gets its full picture."""
-_RECORD_FPS = 25.0
 _LONG_GAP = 0.3
 """Seconds without a face after which frames count as not found."""
 _MOST_FRAMES = 60 * 60 * 60
@@ -212,7 +212,7 @@ class Recording:
         if len(self._noted) < 2:
             raise UserError("Nothing was recorded: no face was seen.")
         times = np.array([driven.time for driven in self._noted])
-        frames = np.arange(times[0], times[-1], 1 / _RECORD_FPS)
+        frames = np.arange(times[0], times[-1], 1 / FRAME_RATE)
         after = np.searchsorted(times, frames).clip(1, len(times) - 1)
         gaps = times[after] - times[after - 1]
         points = [d.fit.square.from_picture(d.points) for d in self._noted]
@@ -234,7 +234,7 @@ class Recording:
             crops=places[:, 2:],
             points=even(points),
             found=gaps < _LONG_GAP,
-            fps=_RECORD_FPS,
+            fps=FRAME_RATE,
             size=size,
             source=source,
             first=0,

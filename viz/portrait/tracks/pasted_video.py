@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from viz.exports import writing
-from viz.exports.embedding import VIDEOS
-from viz.exports.frame_options import FrameOptions, Look, Movement, VideoOptions
+from viz.exports.frame_options import VIDEOS, FrameOptions, Look, Movement, VideoOptions
 from viz.exports.pictures import png
 from viz.exports.pictures.frame_renderer import FrameRenderer
 from viz.exports.pictures.frames import frame_paths

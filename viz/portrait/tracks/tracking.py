@@ -29,8 +29,7 @@ from viz.state.errors import UserError
 from viz.state.files import file_stamp
 from viz.state.jobs import Steps
 from viz.state.person import unfinished
-
-_USUAL_FPS = 25.0
+from viz.state.types import FRAME_RATE
 
 
 def make_track(G: Generator, video: Path, options: TrackOptions, path: Path) -> Steps[Path]:
@@ -111,7 +110,7 @@ def track_video(
         known,
         controls,
         options,
-        fps=options.fps or film.fps or _USUAL_FPS,
+        fps=options.fps or film.fps or FRAME_RATE,
         source=film.name,
         weights=weights_mark(G.state_dict()),
     )

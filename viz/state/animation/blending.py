@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 
 from training.camera import wrapped
 from viz.state.person import Latent, LatentShare, Motion, MotionShare
-from viz.state.settings import setting
 from viz.state.types import FRAME_RATE, Orbit, SessionState
 
-_PITCH = setting(Orbit, "pitch").range
 _SAME_STEP = 1e-6
 
 
@@ -183,32 +181,24 @@ class FigureOfEight:
         """
         period = max(period, 0.1)
         if self.center is None or orbit != self._shown:
-            self.center = _turned(orbit, -self._swing[0], -self._swing[1])
+            self.center = orbit.turned(-self._swing[0], -self._swing[1])
         self.part = (self.part + seconds / period) % 1.0
         self.steps = max(round(period * rate), 1)
         self.step = step_of(self.part, self.steps) % self.steps
         self._swing = eight_swing(self.step, self.steps, yaw, pitch)
-        self._shown = _turned(self.center, *self._swing)
+        self._shown = self.center.turned(*self._swing)
         return self._shown
 
     def camera_at(self, step: int, yaw: float, pitch: float) -> Orbit | None:
         """The camera of a step of the round, as `advance` gives it; None before it begins."""
         swing = eight_swing(step, self.steps, yaw, pitch)
-        return None if self.center is None else _turned(self.center, *swing)
+        return None if self.center is None else self.center.turned(*swing)
 
 
 def eight_swing(step: int, steps: int, yaw: float, pitch: float) -> tuple[float, float]:
     """Degrees of yaw and pitch that a step of a figure of eight adds."""
     phase = 2 * math.pi * step / steps
     return yaw * math.sin(phase), pitch * math.sin(2 * phase)
-
-
-def _turned(orbit: Orbit, yaw: float, pitch: float) -> Orbit:
-    return replace(
-        orbit,
-        yaw=wrapped(orbit.yaw + yaw),
-        pitch=_PITCH.clamp(orbit.pitch + pitch),
-    )
 
 
 def wander(latent: Latent, seconds: float, speed: float, now: float) -> Latent:

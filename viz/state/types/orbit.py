@@ -9,8 +9,8 @@ from typing import Annotated
 
 import numpy as np
 
-from training.camera import FOCAL_LENGTH, PIVOT, RADIUS, Camera, fov_from_focal
-from viz.state.settings import Range
+from training.camera import FOCAL_LENGTH, PIVOT, RADIUS, Camera, fov_from_focal, wrapped
+from viz.state.settings import Range, setting
 
 DEFAULT_FOV = fov_from_focal(FOCAL_LENGTH)
 TRAINED_TURN = (40.0, 23.0)
@@ -65,6 +65,11 @@ class Orbit:
     def camera(self) -> Camera:
         """The camera at this place."""
         return _camera(self)
+
+    def turned(self, yaw: float, pitch: float = 0.0) -> Orbit:
+        """The camera moved on by degrees; the pitch stays within its range."""
+        limits = setting(Orbit, "pitch").range
+        return replace(self, yaw=wrapped(self.yaw + yaw), pitch=limits.clamp(self.pitch + pitch))
 
     @classmethod
     def around(cls, head: Head) -> Orbit:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
-from training.camera import wrapped
 from viz.state.comparing.comparison import Comparison
 from viz.state.comparing.differences import DifferenceKind
 from viz.state.driving.drive import Drive
 from viz.state.kept.favourites import Favourite
 from viz.state.maps.map_settings import MapSettings
 from viz.state.person import Latent, Motion
-from viz.state.settings import Range, setting
+from viz.state.settings import Range
 from viz.state.types.clip import ClipTime, Playback
 from viz.state.types.orbit import Orbit
 from viz.state.types.pictures import Quality, Shot, View
@@ -271,9 +270,7 @@ class SessionState:
         drive = self.drive
         if drive is None or drive.driven is None or not (drive.yaw or drive.pitch):
             return self.orbit
-        yaw = wrapped(self.orbit.yaw + drive.yaw)
-        pitch = setting(Orbit, "pitch").range.clamp(self.orbit.pitch + drive.pitch)
-        return replace(self.orbit, yaw=yaw, pitch=pitch)
+        return self.orbit.turned(drive.yaw, drive.pitch)
 
 
 _SHOWN = tuple(f.name for f in fields(Cue) if f.name in SessionState.__dataclass_fields__)
