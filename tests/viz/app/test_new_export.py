@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 
@@ -28,6 +28,7 @@ desk, display, model, start = (
 class CardOptions(Options):
     """What a card says."""
 
+    suffixes: ClassVar[tuple[str, ...]] = (".card",)
     copies: Annotated[int, Range(1, 9)] = 2
     """How often."""
     loud: bool = False
@@ -53,7 +54,7 @@ def test_a_new_format_has_controls_and_is_written(
     def estimate(*_: object) -> Estimate:
         return Estimate(("a card",))
 
-    card = Exporter("card", "Card", "A card.", (".card",), CardOptions, write_card, estimate)
+    card = Exporter("card", "Card", "A card.", CardOptions, write_card, estimate)
     monkeypatch.setitem(EXPORTERS, "card", card)
     desk = start(model, size=(900, 760), panels=("Export",))
     desk.settle()
