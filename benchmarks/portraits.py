@@ -2,10 +2,10 @@
 
     python -m benchmarks.portraits photo.jpg other.png --output likeness
 
-Each photo is inverted as by `visualizer.py invert`, first by codes alone, then with tuned weights.
-Figures go to the terminal and to figures.jsonl, pictures into the folder: the photo, the person
-with its expression and at rest, at rest from four sides, then some motions over time. If it is
-interrupted, run it again to continue.
+Each photo is inverted as `visualizer.py invert` does, first by codes alone, then with tuned
+weights. Figures go to the terminal and to figures.jsonl, pictures into the folder: the photo, the
+person with its expression and at rest, at rest from four sides, then some motions over time. If it
+is interrupted, run it again to continue.
 """
 
 from __future__ import annotations

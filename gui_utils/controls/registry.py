@@ -110,12 +110,12 @@ def _is_disabled() -> bool:
 
 
 def mark_controls(mark: Mark) -> None:
-    """Calls `mark` for each control that tells what it sets, in the rest of this frame."""
+    """Calls `mark` for each control that is tagged with what it sets, in the rest of this frame."""
     _marks.append(mark)
 
 
 def tag(subject: object) -> None:
-    """Tells what the control just drawn sets, for `indexing` and `mark_controls`."""
+    """Tags the control just drawn with what it sets, for `indexing` and `mark_controls`."""
     for mark in _marks if _search.index is None and rects else ():
         mark(subject, next(reversed(rects.values())))
     note(subject=subject)

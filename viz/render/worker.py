@@ -323,8 +323,8 @@ class Worker:
 
     @staticmethod
     def _is_asked_again(request: RenderRequest, newer: messages.Render | None) -> bool:
-        """Whether a newer message is for the same picture. If it dropped the one under way, the
-        window, told of that, would request the picture once more, which would drop it again."""
+        """Whether a newer message requests the same picture. If it dropped the one under way, the
+        window would learn of that and request the picture once more, which would drop it again."""
         return newer is not None and newer.request == request
 
     def _rendered(

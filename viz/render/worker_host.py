@@ -150,8 +150,8 @@ def _shared_memory() -> SharedMemory | None:
 
 
 def _reserve(file: Path) -> None:
-    """Takes the memory for a file in memory: a process that writes to a page is killed where none
-    is left for it.
+    """Allocates all pages of a file in memory: a process that writes to a page for which no memory
+    is left is killed.
 
     Raises:
         OSError: when too little is left.

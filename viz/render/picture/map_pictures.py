@@ -80,11 +80,11 @@ def alpha_of(raw: RawRender, picture: Tensor, backdrop: Tensor) -> Tensor:
     outline = ((highest > _EMPTY) & (lowest < _SOLID) & (share > 0)).float()
     contrast = enlarged(head) - backdrop
     strength = contrast.square().sum(1, keepdim=True)
-    told = ((picture - backdrop) * contrast).sum(1, keepdim=True) / strength.clamp_min(1e-6)
-    left = (picture - backdrop - told * contrast).square().sum(1, keepdim=True)
+    matched = ((picture - backdrop) * contrast).sum(1, keepdim=True) / strength.clamp_min(1e-6)
+    left = (picture - backdrop - matched * contrast).square().sum(1, keepdim=True)
     trust = enlarged(outline) * strength / (strength + _LEAST_CONTRAST**2)
     trust *= _RESIDUE**2 / (left + _RESIDUE**2)
-    return torch.lerp(enlarged(opacity), told.clamp(0, 1), trust)
+    return torch.lerp(enlarged(opacity), matched.clamp(0, 1), trust)
 
 
 def head_alone(picture: Tensor, alpha: Tensor, backdrop: Tensor) -> Tensor:

@@ -166,12 +166,12 @@ def place(
     COARSE: tl.constexpr,
     FINE: tl.constexpr,
 ):
-    """Fine depths of one ray, and where both passes' samples stand in the order of their depths.
+    """Fine depths of one ray, and the ranks of both passes' samples by depth.
 
     As `training.rendering.importance_depths` with the quantiles (k + 0.5) / more: in its terms
-    entry i of the distribution here is cdf[i], which goes with edges[i], the middle of span i.
+    entry i of the distribution here is cdf[i], which belongs to edges[i], the middle of span i.
     Written are fine depths and their ranks [R, more], and in rows of samples + more the depths in
-    order, the sigma of the coarse ones, and which sample it is, the fine ones from `samples` on.
+    order, sigma of the coarse samples, and each sample's number, from `samples` on for fine ones.
     """
     ray = tl.program_id(0)
     i, k = tl.arange(0, COARSE), tl.arange(0, FINE)
