@@ -259,7 +259,8 @@ def save(
         with replacing(path) as part:
             save_file(tensors, part, header)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(path, [f"it could not be written: {error}"], action="save") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CheckpointError(path, [f"it could not be written: {why}"], action="save") from error
 
 
 def annotate(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> None:
