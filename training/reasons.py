@@ -4,5 +4,14 @@ from __future__ import annotations
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or the name of its type where it has none."""
+    """The first line of an error's message, or the name of its type if it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def reason(error: Exception) -> str:
+    """Why a file or a device cannot be used, as part of a sentence: the system's words without the
+    error's number and the path."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not a text file"
+    text = (getattr(error, "strerror", None) or first_line(error)).rstrip(".")
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text

@@ -155,14 +155,17 @@ class TestNative:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr("os.fsync", full_disk)
-        with pytest.raises(CheckpointError, match="No space left"):
+        with pytest.raises(CheckpointError, match="no space left"):
             save(path, make_generator(seed=1))
         assert path.read_bytes() == before
         assert list(tmp_path.iterdir()) == [path]
 
-    def test_save_into_no_folder(self, tmp_path: Path) -> None:
-        with pytest.raises(CheckpointError, match="Cannot save"):
-            save(tmp_path / "missing" / "a", make_generator())
+    def test_save_makes_its_folder_or_says_why_not(self, tmp_path: Path) -> None:
+        save(tmp_path / "new" / "folder" / "a", make_generator())
+        assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == ["a"]
+        (tmp_path / "file").write_text("no folder")
+        with pytest.raises(CheckpointError, match="it could not be written: "):
+            save(tmp_path / "file" / "a", make_generator())
 
     def test_save_refuses_what_it_could_not_load(self, tmp_path: Path) -> None:
         generator = make_generator()

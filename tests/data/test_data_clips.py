@@ -155,7 +155,7 @@ def test_a_zip_that_may_not_be_read_says_why(write_set, zip_set, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(zipfile, "ZipFile", denied)
-    with pytest.raises(DatasetError, match=r"set\.zip cannot be read: Permission denied\."):
+    with pytest.raises(DatasetError, match=r"set\.zip cannot be read: permission denied\."):
         open_source(path)
 
 

@@ -227,7 +227,7 @@ def test_files_of_other_networks_say_how_they_differ(tmp_path):
     torch.save([1, 2], tmp_path / "list.pt")
     with pytest.raises(DetectorError, match="does not contain a state dict"):
         load_detector(tmp_path / "list.pt", small_kind())
-    with pytest.raises(DetectorError, match="No such file"):
+    with pytest.raises(DetectorError, match="no such file"):
         load_detector(tmp_path / "missing.pt", small_kind())
     torch.save({}, tmp_path / "weights.pt")
     with pytest.raises(DetectorError, match="not TorchScript"):

@@ -29,6 +29,7 @@ from training.checkpoint.native import annotate, save
 from training.checkpoint.stored import NotAFileError, OpenFile
 from training.checkpoint.unknown import describe
 from training.networks.generator import Generator
+from training.reasons import reason
 
 __all__ = [
     "READERS",
@@ -123,9 +124,7 @@ def _opened(path: Path, use: Callable[[Path, OpenFile], T]) -> T:
     except IsADirectoryError as error:
         raise CheckpointError(path, ["it is a folder; choose a file in it"]) from error
     except OSError as error:
-        reason = error.strerror or str(error)
-        reason = reason[:1].lower() + reason[1:]
-        raise CheckpointError(path, [f"it cannot be read: {reason}"]) from error
+        raise CheckpointError(path, [f"it cannot be read: {reason(error)}"]) from error
     except MemoryError as error:
         raise CheckpointError(path, ["there is not enough memory for it"]) from error
 

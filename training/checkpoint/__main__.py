@@ -11,6 +11,7 @@ import tyro
 
 from training.checkpoint import CheckpointError, build, read, save
 from training.checkpoint.contents import Weights
+from training.reasons import reason
 from training.terminal import OPTIONAL, parsed, run_command, with_lists
 
 
@@ -54,10 +55,10 @@ def convert(config: ConvertConfig) -> None:
     try:
         exists = config.target.exists()
     except OSError as error:
-        raise CheckpointError(config.target, [str(error.strerror)], action="save") from error
+        raise CheckpointError(config.target, [reason(error)], action="save") from error
     if exists and not config.overwrite:
-        reason = "it exists: choose another name, or add --overwrite"
-        raise CheckpointError(config.target, [reason], action="save")
+        problem = "it exists: choose another name, or add --overwrite"
+        raise CheckpointError(config.target, [problem], action="save")
     checkpoint = read(config.source, config.weights)
     metadata = dict(checkpoint.metadata)
     for name in ("people", "motions", "people_words", "motions_words"):

@@ -42,6 +42,7 @@ from training.checkpoint.stored import (
 )
 from training.config import GeneratorConfig
 from training.networks.generator import Generator
+from training.reasons import reason
 from training.replacing import replacing
 from training.train.run_generators import AVERAGED
 
@@ -89,8 +90,8 @@ def _header_of(path: Path, file: OpenFile) -> tuple[dict[str, str], dict[str, Te
     try:
         return _read_header(file)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        reason = shown(error) if isinstance(error, _HeaderError) else "its header is damaged"
-        raise CheckpointError(path, [f"{reason}. Copy or download it again."]) from error
+        problem = shown(error) if isinstance(error, _HeaderError) else "its header is damaged"
+        raise CheckpointError(path, [f"{problem}. Copy or download it again."]) from error
 
 
 def _of_state(
@@ -243,8 +244,8 @@ def save(
     for name, tensor in generator.state_dict().items():
         stored = tensor.detach().to("cpu", torch.float16 if half else torch.float32).contiguous()
         if not is_finite(stored.float()):
-            reason = "or too large for half precision" if half else "(NaN or infinite)"
-            problems.append(f"{name} has values that are not finite {reason}")
+            kind = "or too large for half precision" if half else "(NaN or infinite)"
+            problems.append(f"{name} has values that are not finite {kind}")
         tensors[name] = stored
     if problems:
         raise CheckpointError(path, problems, action="save")
@@ -259,8 +260,8 @@ def save(
         with replacing(path) as part:
             save_file(tensors, part, header)
     except (OSError, SafetensorError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise CheckpointError(path, [f"it could not be written: {why}"], action="save") from error
+        problem = f"it could not be written: {reason(error)}"
+        raise CheckpointError(path, [problem], action="save") from error
 
 
 def annotate(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> None:
@@ -288,4 +289,4 @@ def annotate(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> None:
         problem = "it is not a model in this program's format"
         raise CheckpointError(path, [problem], action="annotate") from error
     except OSError as error:
-        raise CheckpointError(path, [f"{error.strerror}"], action="annotate") from error
+        raise CheckpointError(path, [reason(error)], action="annotate") from error

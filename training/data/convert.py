@@ -35,6 +35,7 @@ from training.data.times import CLIP_FRAMES
 from training.data.video import Video, open_video
 from training.data.voxceleb import fit_cameras, read_cameras
 from training.data.workers import core_count, settle_worker
+from training.reasons import reason
 from training.replacing import replacing
 from training.terminal import report_seconds
 
@@ -133,7 +134,7 @@ def convert(options: ConvertOptions) -> Converted:
         shutil.rmtree(work)
     except OSError as error:
         raise DatasetError(
-            f"The conversion stopped: {error.strerror} ({error.filename}). "
+            f"The conversion stopped: {reason(error)} ({error.filename}). "
             "Fix that, then run it again to continue."
         ) from error
     except BrokenProcessPool as error:
@@ -184,9 +185,9 @@ def _run(jobs: list[_Job], parts: dict[str, Path], options: ConvertOptions) -> l
     rejects: list[Problem] = []
     done, interval = len(jobs) - len(left), report_seconds()
     with tqdm(total=len(jobs), initial=done, unit="video", mininterval=interval) as bar:
-        for job, reason in _results(left, parts, options):
-            if reason is not None:
-                rejects.append(Problem(job.name, reason))
+        for job, problem in _results(left, parts, options):
+            if problem is not None:
+                rejects.append(Problem(job.name, problem))
                 bar.set_postfix(rejected=len(rejects), refresh=False)
             bar.update()
     return rejects

@@ -11,6 +11,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 
 from training.data.source import ClipError, DatasetError
+from training.reasons import reason
 
 _LOCAL_HEADER = 30
 """Bytes before the name in a zip's local file header (APPNOTE.TXT, 4.3.7)."""
@@ -68,7 +69,7 @@ class FolderStore:
         except FileNotFoundError:
             raise ClipError(f"the file {name} is missing") from None
         except OSError as error:
-            raise ClipError(f"the file {name} cannot be read ({error.strerror})") from error
+            raise ClipError(f"the file {name} cannot be read ({reason(error)})") from error
 
     def size(self, name: str) -> int | None:
         file = self.path / name
@@ -89,7 +90,7 @@ class ZipStore:
             with zipfile.ZipFile(path) as archive:
                 members = [m for m in archive.infolist() if not m.is_dir()]
         except OSError as error:
-            raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
+            raise DatasetError(f"{path} cannot be read: {reason(error)}.") from error
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise DatasetError(
                 f"{path} is not a complete zip file ({error}); copy or convert it again."
@@ -123,7 +124,7 @@ class ZipStore:
                 handle.seek(offset + _LOCAL_HEADER + skip)
                 data = handle.read(size)
         except OSError as error:
-            raise ClipError(f"the file {name} cannot be read ({error.strerror})") from error
+            raise ClipError(f"the file {name} cannot be read ({reason(error)})") from error
         if not header.startswith(b"PK\x03\x04") or len(data) != size:
             raise ClipError(f"the file {name} is damaged in the zip")
         return data
@@ -155,7 +156,7 @@ def open_store(path: Path) -> Store:
     try:
         is_folder, is_file = path.is_dir(), path.is_file()
     except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise DatasetError(f"{path} cannot be read: {reason(error)}.") from error
     if is_folder:
         return FolderStore(path)
     if is_file:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.data.source import ClipError, DatasetError
+from training.reasons import reason
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -84,7 +85,7 @@ class Video:
                 if not wanted:
                     return
         except (FFmpegError, ValueError) as error:
-            raise ClipError(f"cannot be decoded ({_reason(error)})") from error
+            raise ClipError(f"cannot be decoded ({reason(error)})") from error
         number = int(np.searchsorted(self._shown, wanted[0]))
         raise ClipError(f"frame {number} cannot be decoded")
 
@@ -112,7 +113,7 @@ def open_video(path: Path) -> Iterator[Video]:
         try:
             video = Video(container, stream)
         except FFmpegError as error:
-            raise ClipError(f"cannot be read as a video ({_reason(error)})") from error
+            raise ClipError(f"cannot be read as a video ({reason(error)})") from error
         yield video
 
 
@@ -132,7 +133,7 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except FileNotFoundError:
         raise ClipError(f"the video {path.name} is missing") from None
     except (FFmpegError, OSError, ValueError) as error:
-        raise ClipError(f"cannot be read as a video ({_reason(error)})") from error
+        raise ClipError(f"cannot be read as a video ({reason(error)})") from error
     with container:
         if not container.streams.video:
             raise ClipError("has no video frames")
@@ -148,8 +149,3 @@ def frame_count(path: Path) -> int:
     """
     with _open(path) as (container, stream):
         return stream.frames or Video(container, stream).frame_count
-
-
-def _reason(error: Exception) -> str:
-    """FFmpeg's message without the path and the error number."""
-    return getattr(error, "strerror", None) or str(error)

@@ -20,6 +20,7 @@ import numpy as np
 from training.data.source import Annotations, ClipError, DatasetError, Pictures, Problem
 from training.data.storage import require_safe_name
 from training.data.video import Video, frame_count, open_video
+from training.reasons import reason
 
 logger = logging.getLogger(__name__)
 
@@ -92,14 +93,14 @@ class VoxCelebClips:
         fitted = fit_cameras(cameras, count)
         if len(cameras) != count and not known:
             change = "the last one is repeated" if len(cameras) < count else "the last is ignored"
-            reason = f"has {count} frames but {len(cameras)} cameras: {change}"
+            problem = f"has {count} frames but {len(cameras)} cameras: {change}"
             if not self.notes:
                 logger.warning(
                     "The clip %s %s (only the first such clip is reported).",
                     self.names[clip],
-                    reason,
+                    problem,
                 )
-            self.notes.append(Problem(self.names[clip], reason))
+            self.notes.append(Problem(self.names[clip], problem))
         return Annotations(fitted)
 
     def pictures(self, clip: int, frames: Sequence[int]) -> Pictures:
@@ -126,14 +127,14 @@ class VoxCelebClips:
 
     def _first_resolution(self) -> int:
         """Side of the first video that can be opened."""
-        reason = "there are no videos with cameras"
+        problem = "there are no videos with cameras"
         for clip in range(min(len(self.names), 100)):
             try:
                 with open_video(self._video(clip)) as video:
                     return video.height
             except ClipError as error:
-                reason = f"{self.names[clip]} {error}"
-        raise DatasetError(f"{self.path} has no usable video: {reason}.")
+                problem = f"{self.names[clip]} {error}"
+        raise DatasetError(f"{self.path} has no usable video: {problem}.")
 
 
 def _stems(folder: Path, suffix: str) -> set[str]:
@@ -150,7 +151,7 @@ def _listed(path: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"The list {path} cannot be read ({error}).") from error
+        raise DatasetError(f"The list {path} cannot be read: {reason(error)}.") from error
     names = (require_safe_name(line.strip()) for line in lines if line.strip())
     stems = (name.removesuffix(".mp4").removesuffix(".json") for name in names)
     return list(dict.fromkeys(stems))

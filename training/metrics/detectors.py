@@ -22,7 +22,7 @@ from training.checkpoint.checkpoint_errors import listed, shown
 from training.data.times import CLIP_FRAMES
 from training.metrics.arcface import FACE_SIDE, IRSE50
 from training.metrics.i3d import CLIP_SIDE, InceptionI3d
-from training.reasons import first_line
+from training.reasons import first_line, reason
 
 
 class DetectorError(Exception):
@@ -135,8 +135,8 @@ class Detector:
         try:
             features = self(example)
         except Exception as error:  # a foreign program may raise anything
-            reason = shown(str(error).strip().split("\n")[-1])
-            raise DetectorError(f"it fails on an example picture ({reason})") from error
+            line = shown(str(error).strip().split("\n")[-1])
+            raise DetectorError(f"it fails on an example picture ({line})") from error
         if features.ndim != 2 or len(features) != 1:
             raise DetectorError(f"it gives {list(features.shape)} for one input, not [1, features]")
         self.dim: int = features.shape[1]
@@ -179,11 +179,10 @@ def load_detector(
     except DetectorError as error:
         raise DetectorError(f"Cannot use the {kind.name} {path}: {error}.") from error
     except OSError as error:
-        reason = error.strerror or error
-        raise DetectorError(f"Cannot read the {kind.name} {path}: {reason}.") from error
+        raise DetectorError(f"Cannot read the {kind.name} {path}: {reason(error)}.") from error
     except RuntimeError as error:  # of torch.jit.load
-        reason = shown(first_line(error))
-        raise DetectorError(f"The {kind.name} {path} is damaged: {reason}.") from error
+        line = shown(first_line(error))
+        raise DetectorError(f"The {kind.name} {path} is damaged: {line}.") from error
 
 
 def is_torchscript(path: Path) -> bool:

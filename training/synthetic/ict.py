@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training.reasons import reason
 from training.replacing import replacing
 from training.user_folders import expanded, user_folder
 
@@ -134,7 +135,9 @@ def _read_compact(path: Path) -> MorphableModel:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         if isinstance(error, ModelError):
             raise
-        raise ModelError(f"{path} cannot be read as a compact face model: {error}") from error
+        raise ModelError(
+            f"{path} cannot be read as a compact face model: {reason(error)}."
+        ) from error
     if list(data["part_names"]) != list(PARTS):
         raise ModelError(f"{path} has other parts than the compact face model of this program.")
     if len(data["ex_names"]) != len(data["ex_delta"]):
@@ -285,5 +288,5 @@ def _read_mesh(path: Path, faces: bool = True) -> tuple[np.ndarray, list[list[in
                     polygons.append([int(c.split("/")[0]) - 1 for c in line.split()[1:]])
         vertices = np.array(" ".join(positions).split(), np.float64).reshape(-1, 3)
     except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as a mesh: {error}") from error
+        raise ModelError(f"{path} cannot be read as a mesh: {reason(error)}.") from error
     return vertices, polygons

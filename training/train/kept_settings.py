@@ -12,6 +12,7 @@ import msgspec
 import torch
 from torch import nn
 
+from training.reasons import reason
 from training.train.run_folder import RunError, RunFolder, changed_settings
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def read_settings(folder: RunFolder, kind: type[Settings]) -> Settings | None:
             return None
         raise RunError(f"{path} is missing: the run cannot continue without it.") from e
     except OSError as e:
-        raise RunError(f"{path} cannot be read: {e.strerror}.") from e
+        raise RunError(f"{path} cannot be read: {reason(e)}.") from e
     except (msgspec.DecodeError, ValueError, RecursionError) as e:
         raise RunError(f"{path} cannot be used: {str(e).rstrip('.')}.") from e
 

@@ -18,6 +18,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from training.camera import Camera
 from training.networks.generator import Generator, to_uint8
+from training.reasons import reason
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Logs:
         except OSError as e:
             self._writer = None  # a writer keeps its error and raises it again each time
             if not self._warned:
-                log.warning("Some entries for TensorBoard are lost: %s", e)
+                log.warning("Some entries for TensorBoard are lost: %s", reason(e))
             self._warned = True
 
     def numbers(self, update: int, values: dict[str, float]) -> None:

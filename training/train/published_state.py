@@ -20,6 +20,7 @@ from training.checkpoint.containers import is_torch_save, read_torch_save
 from training.checkpoint.contents import is_finite, plain_name
 from training.checkpoint.pickles import PickleError, mapping_of, source_of
 from training.checkpoint.stored import OpenFile
+from training.reasons import reason
 from training.train.run_folder import load_optimizer
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def read_state(path: str | Path) -> PublishedState | None:
             file.seek(0)
             return _read(path, mapping_of(read_torch_save(file).root))
     except OSError as e:
-        raise CheckpointError(path, [f"it cannot be read: {e.strerror or e}"], "start from") from e
+        raise CheckpointError(path, [f"it cannot be read: {reason(e)}"], "start from") from e
     except PickleError as e:
         raise CheckpointError(path, [str(e)], "start from") from e
 

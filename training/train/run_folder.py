@@ -32,6 +32,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from training.checkpoint.contents import is_finite
+from training.reasons import reason
 from training.replacing import replacing
 from training.train.run_generators import AVERAGED, BEST
 
@@ -265,7 +266,7 @@ class RunFolder:
             with replacing(path) as part:
                 part.write_text(text)
         except OSError as e:
-            raise RunError(f"{self.path} cannot be written: {e.strerror}.") from e
+            raise RunError(f"{self.path} cannot be written: {reason(e)}.") from e
         except ValueError as e:
             raise RunError(f"{path} cannot be used: {e}.") from e
 

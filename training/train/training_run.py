@@ -11,6 +11,7 @@ import torch
 
 from training import checkpoint
 from training.distributed import World
+from training.reasons import reason
 from training.train.run_folder import (
     Health,
     RunError,
@@ -126,8 +127,8 @@ class TrainingRun(ABC):
                 self.health.require()
                 self.save()
         if self.world.any(self._unsaved is not None):
-            reason = self._unsaved or "the first process says why"
-            raise RunError(f"The last state of the run is not saved: {reason}.")
+            why = self._unsaved or "the first process says why"
+            raise RunError(f"The last state of the run is not saved: {why}.")
 
     def advance(self, number: int) -> dict[str, float]:
         """Does an update, the `number`th of this session; gives its losses by name, and what was
@@ -157,8 +158,10 @@ class TrainingRun(ABC):
                 self.folder.save(self.state, self._settings.keep)
                 self.write_generator()
             except (OSError, checkpoint.CheckpointError) as e:
-                self._unsaved = str(e).rstrip(".")
-                log.warning("The state at update %d is not saved: %s", self.state.update, e)
+                self._unsaved = reason(e) if isinstance(e, OSError) else str(e).rstrip(".")
+                log.warning(
+                    "The state at update %d is not saved: %s", self.state.update, self._unsaved
+                )
         else:  # a diverged run must end in every process
             self.folder.require_finite(self.state)
         self.world.barrier()

@@ -39,6 +39,7 @@ from training.config import raise_if, too_small
 from training.data import DatasetError
 from training.data.sampling import open_source
 from training.distributed import World
+from training.reasons import reason
 from training.terminal import run_command
 from training.train import losses
 from training.train.run_command import command, follow
@@ -197,8 +198,7 @@ class Sharpening(TrainingRun):
                     if self.stopping:
                         return False
         except (OSError, SafetensorError) as error:  # safetensors' own error for a full disk
-            reason = (isinstance(error, OSError) and error.strerror) or str(error).rstrip(".")
-            raise RunError(f"{self.raw.folder} cannot be written: {reason}.") from error
+            raise RunError(f"{self.raw.folder} cannot be written: {reason(error)}.") from error
         return True
 
     def update(self) -> dict[str, float]:

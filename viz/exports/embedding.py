@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+from training.reasons import reason
 from viz.exports.frame_options import VIDEOS
 from viz.state import files, named_files
 from viz.state.errors import UserError
-from viz.state.files import reason
 from viz.state.session import from_json
 from viz.state.types import SessionState
 

@@ -11,8 +11,8 @@ from training.camera import Camera
 from training.data.sampling import open_source
 from training.data.source import DatasetError
 from training.metrics.clip_windows import Windows
+from training.reasons import reason
 from viz.state.errors import UserError
-from viz.state.files import reason
 from viz.state.types import FRAME_RATE, FRAMES, Keyframe, Orbit, PathOptions, SessionState
 
 _TOLERANCE = 1e-4

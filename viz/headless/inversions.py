@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from training.networks.generator import Generator
+from training.reasons import reason
 from viz.headless.export_runs import load, pick_device
 from viz.headless.export_source import named_model
 from viz.headless.invert_command import InvertOptions
@@ -16,7 +17,7 @@ from viz.portrait.face_marks import FaceMark, PhotoFaces
 from viz.portrait.faces.face import NO_FACE
 from viz.portrait.person_making import make_person
 from viz.render import memory
-from viz.state import files, named_files, settings
+from viz.state import named_files, settings
 from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.errors import UserError
 from viz.state.jobs import finish
@@ -60,9 +61,7 @@ def invert(options: InvertOptions, *, show: bool = False) -> bool:
     try:
         options.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(
-            f"The folder {options.output} cannot be made: {files.reason(error)}."
-        ) from error
+        raise UserError(f"The folder {options.output} cannot be made: {reason(error)}.") from error
     for photo, path in waiting:
         try:
             _make(model.G, photo, path, Path(checkpoint).name, options, show and not ranks.rank)

@@ -26,8 +26,9 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from training.reasons import reason
 from viz.state.errors import UserError
-from viz.state.files import Stamp, file_stamp, reason, write_beside
+from viz.state.files import Stamp, file_stamp, write_beside
 from viz.state.named_files import LARGEST_PERSON, problem_of
 
 FORMAT = "pv3d-person"

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, why file operations fail, and where models lie."""
+"""Writing files whole or not at all, and where models lie."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from training.reasons import reason
 from training.replacing import replacing
 from training.train.run_generators import newest_generator, saved_generators
 from training.user_folders import expanded
@@ -47,14 +48,6 @@ def write_beside(path: str | Path, write: Callable[[IO[bytes]], Any]) -> None:
 def unsaved(path: Path, error: OSError) -> UserError:
     """The error for the user where a file or folder cannot be written."""
     return UserError(f"{path.name} could not be saved in {path.parent}: {reason(error)}.")
-
-
-def reason(error: Exception) -> str:
-    """Why a file could not be read or written, as part of a sentence."""
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not a text file"
-    text = getattr(error, "strerror", None) or str(error)
-    return text[:1].lower() + text[1:]
 
 
 def file_stamp(path: str) -> Stamp | None:

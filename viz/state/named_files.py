@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath, PureWindowsPath
 
+from training.reasons import reason
 from training.user_folders import expanded, user_folder
 from viz.state import settings
 from viz.state.comparing.comparison import Comparison
 from viz.state.driving.drive import Drive
 from viz.state.driving.motion_track import TRACK_SUFFIX
 from viz.state.errors import UserError
-from viz.state.files import CHECKPOINTS, reason
+from viz.state.files import CHECKPOINTS
 from viz.state.kept.favourites import Favourite
 from viz.state.person import PERSON_SUFFIX, Latent
 from viz.state.types import SessionState, Shot

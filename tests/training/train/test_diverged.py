@@ -112,4 +112,4 @@ def test_the_command_ends_with_1_when_the_disk_is_full(tmp_path, capfd, command,
 
     monkeypatch.setattr("training.train.run_folder.save_file", full)
     assert main([*command, "--out", str(tmp_path / "run")]) == 1
-    assert "The last state of the run is not saved: [Errno 28] No space" in capfd.readouterr().err
+    assert "The last state of the run is not saved: no space" in capfd.readouterr().err

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from training.reasons import reason
 from viz.app.control.gamepads import BUTTONS
 from viz.app.control.setting_paths import SettingPath, setting_paths
 from viz.state import files, named_files, settings
@@ -195,7 +196,7 @@ def load(path: Path) -> tuple[Binding, ...]:
         plain = msgspec.json.decode(path.read_bytes())
         found = settings.read(_File, plain).bindings
     except (OSError, msgspec.MsgspecError) as error:
-        raise UserError(f"{path.name} cannot be read: {files.reason(error)}.") from error
+        raise UserError(f"{path.name} cannot be read: {reason(error)}.") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path.name} is not a file of bindings: {error}") from error
     wrong = [sentence for k, binding in enumerate(found) for sentence in _problems(k, binding)]

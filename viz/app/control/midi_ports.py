@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from training.reasons import reason
 from viz.app.control.inbox import Inbox, Outbox
 
 _LOOK_SECONDS = 2.0
@@ -126,8 +127,7 @@ class MidiPorts:
                 self._listen()
                 self._states[1] = f"{self._address} has closed the connection."
             except (OSError, ValueError, OverflowError) as error:
-                why = getattr(error, "strerror", None) or str(error)
-                self._states[1] = f"{self._address} cannot be reached: {why}."
+                self._states[1] = f"{self._address} cannot be reached: {reason(error)}."
             self._line = None
             self._closing.wait(_LOOK_SECONDS)
 

@@ -13,6 +13,7 @@ import time
 from functools import partial
 from typing import Any
 
+from training.reasons import reason
 from viz.app.control.inbox import Inbox, Outbox, finite
 
 LOOPBACK, ANYWHERE = "127.0.0.1", "0.0.0.0"
@@ -73,7 +74,7 @@ class OscPort:
             line.bind((host, port))
         except OSError as error:
             line.close()
-            return f"OSC cannot listen on port {port}: {error.strerror or error}."
+            return f"OSC cannot listen on port {port}: {reason(error)}."
         line.setblocking(False)
         self._socket = line
         where = "from this computer" if host == LOOPBACK else "from any computer"

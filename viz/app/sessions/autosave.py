@@ -16,10 +16,11 @@ from pathlib import Path
 import msgspec
 from filelock import FileLock, Timeout
 
+from training.reasons import reason
 from training.replacing import replacing
 from viz.state import session, settings
 from viz.state.errors import UserError
-from viz.state.files import Stamp, reason
+from viz.state.files import Stamp
 from viz.state.kept.seen import Seen
 from viz.state.types import SessionState
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gui_utils.files.file_dialogs import Filters, Kind
 from gui_utils.files.folders import absolute, is_folder
+from training.reasons import reason
 from viz.app.program_commands import Question
 from viz.app.sessions.autosave import SavedSession
 from viz.app.timeline.path_commands import PathCommands
@@ -140,7 +141,7 @@ class SessionFiles(PathCommands):
         try:
             text = kept.path.read_text("utf-8")
         except (OSError, ValueError) as error:
-            raise UserError(f"The session cannot be read: {files.reason(error)}.") from error
+            raise UserError(f"The session cannot be read: {reason(error)}.") from error
         # It was written here, so the files it names were opened here.
         state = session.from_json(text, "The session")
         models = (state.checkpoint, *named_files.second_models(state))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from training.reasons import reason
 from viz.exports import recipes, schedule, writing
 from viz.exports.embedding import FOLDER_SIDECAR
 from viz.exports.frame_options import FrameOptions, PictureOptions
@@ -13,7 +14,7 @@ from viz.exports.pictures.frame_renderer import FrameRenderer
 from viz.exports.recipes import Recipe
 from viz.render.renderer import Renderer
 from viz.state.errors import UserError, require_none
-from viz.state.files import reason, write_beside
+from viz.state.files import write_beside
 from viz.state.jobs import Steps
 from viz.state.types import SessionState
 

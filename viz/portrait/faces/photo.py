@@ -14,8 +14,8 @@ import torch
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from training.reasons import reason
 from viz.state.errors import UserError
-from viz.state.files import reason
 
 if TYPE_CHECKING:
     import os

@@ -7,6 +7,8 @@ import errno
 import sys
 from pathlib import Path
 
+from training.reasons import reason
+
 FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 """FFmpeg's name of each system's webcams."""
 
@@ -69,7 +71,7 @@ def why(name: str, error: Exception, is_video: bool = False) -> str:
         is_video: whether it is a video.
     """
     if is_video:
-        return f"{name} is not a readable video ({_reason(error)}): choose another one."
+        return f"{name} is not a readable video ({reason(error)}): choose another one."
     number = getattr(error, "errno", None)
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return f"{name} was not found: connect it, or choose another camera."
@@ -80,8 +82,4 @@ def why(name: str, error: Exception, is_video: bool = False) -> str:
             f"{name} may not be used: allow the camera for this program in the system's settings, "
             "then open it again."
         )
-    return f"{name} cannot be opened ({_reason(error)}): choose another camera."
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+    return f"{name} cannot be opened ({reason(error)}): choose another camera."

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from training.reasons import reason
 from viz.exports import naming
 from viz.portrait.camera.self_calibration import kept_template
 from viz.portrait.live.camera_input import CameraFrame, CameraInput
@@ -171,7 +172,7 @@ class Watcher:
         except UserError as error:
             self._tell(CameraFailed(str(error), over=False))
         except OSError as error:
-            sentence = f"{path.name} cannot be written: {error.strerror or error}."
+            sentence = f"{path.name} cannot be written: {reason(error)}."
             self._tell(CameraFailed(sentence, over=False))
         else:
             self._tell(TrackSaved(str(path), len(track)))

@@ -12,8 +12,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from training.reasons import reason
 from viz.state.errors import UserError
-from viz.state.files import reason, write_beside
+from viz.state.files import write_beside
 
 TRACK_SUFFIX = ".track"
 """Ending of motion tracks."""
