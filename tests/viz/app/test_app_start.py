@@ -20,6 +20,8 @@ from gui_utils import controls
 from tests.gui_utils import conftest as gui
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import Start
+from tests.viz.render import fragile_worker
+from viz.render.worker_host import in_process
 
 desk, display, model, start = (
     app_driver.desk,
@@ -111,6 +113,17 @@ def test_closing_while_a_model_loads_does_not_hang(start: Start) -> None:
     desk.app.close()
     assert time.perf_counter() - begun < 6
     assert desk.settings.is_file()
+
+
+def test_a_renderer_that_cannot_be_started_is_told_once_and_keeps_nothing_waiting(
+    start: Start,
+) -> None:
+    desk = start(launch=in_process(fragile_worker.die))
+    desk.see_toast("The renderer cannot be started", 30)
+    assert desk.commands.job is None
+    desk.run_for(0.5)
+    assert desk.commands.worker.host is None, "it is not tried over and over"
+    desk.app.close()
 
 
 def test_settings_outlive_the_program(start: Start, model: Path) -> None:

@@ -177,7 +177,8 @@ def draw_waiting(area: Rect, commands: Commands) -> None:
             controls.progress(f"{job.name}…", job.fraction, detail=job.detail, cancel=False)
             imgui.end_child()
         return
-    draw_note(area, "Starting…" if commands.model is None else "Rendering the first picture…")
+    none = commands.model is None  # the first one is opened before the first frame
+    draw_note(area, "No model is open." if none else "Rendering the first picture…")
 
 
 def draw_note(area: Rect, text: str) -> None:
