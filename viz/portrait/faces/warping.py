@@ -1,10 +1,11 @@
-"""Cutting rotated squares out of pictures, and putting them back."""
+"""Pictures as tensors: cutting rotated squares out of them, and putting them back."""
 
 from __future__ import annotations
 
 import math
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,6 +14,11 @@ from viz.portrait.faces.squares import Square
 
 Outside = Literal["black", "edge"]
 """Pixels beyond the picture: black, or those of its edge."""
+
+
+def to_pixels(picture: np.ndarray) -> Tensor:
+    """uint8 [H, W, 3] as float32 [3, H, W] in 0..1."""
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255
 
 
 def cut(pixels: Tensor, square: Square, size: int, outside: Outside = "black") -> Tensor:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.networks.generator import Generator
+from training.networks.generator import Generator, to_uint8
 from viz.portrait.camera.camera_fit import CameraFit
 from viz.portrait.inversion.code_search import CodeSearch, FittedShot, camera_of, planes
 from viz.portrait.inversion.inversion_options import InversionOptions
@@ -247,5 +247,4 @@ def _image(G: Generator, shot: FittedShot) -> Tensor:
 
 
 def _uint8(image: Tensor) -> np.ndarray:
-    scaled = (image[0].clamp(-1, 1) * 127.5 + 127.5).round()
-    return scaled.permute(1, 2, 0).to("cpu", torch.uint8).numpy()
+    return to_uint8(image[0]).permute(1, 2, 0).cpu().numpy()

@@ -59,22 +59,16 @@ class Likeness:
             return raw.opacity.new_zeros(())
         size = raw.opacity.shape[-2:]
         known = F.interpolate(self.target.known, size, mode="area")
-        return (
-            _OPACITY
-            * ((raw.opacity - F.interpolate(matte, size, mode="area")) * known).square().mean()
-        )
+        wrong = (raw.opacity - F.interpolate(matte, size, mode="area")) * known
+        return _OPACITY * wrong.square().mean()
 
     def face(self, image: Tensor) -> Tensor:
         """Loss of the face's landmarks and features in final pictures."""
         landmarks, features = self._look(image)
         apart = (landmarks - self.landmarks).norm(dim=-1).mean()
-        unlike = sum(
-            (
-                (x - y).abs().mean() / y.abs().mean()
-                for x, y in zip(features, self._features, strict=True)
-            ),
-            start=apart.new_zeros(()),
-        )
+        pairs = zip(features, self._features, strict=True)
+        ratios = ((x - y).abs().mean() / y.abs().mean() for x, y in pairs)
+        unlike = sum(ratios, start=apart.new_zeros(()))
         return _LANDMARKS * apart + _FEATURES * unlike
 
     def eyes(self, image: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from viz.portrait.faces.detector import FULL_RANGE, SHORT_RANGE, candidates
 from viz.portrait.faces.face import SCALE, Face
 from viz.portrait.faces.finding import followed, refined
 from viz.portrait.faces.squares import Square
+from viz.portrait.faces.warping import to_pixels
 
 
 class FaceTracker:
@@ -24,7 +25,7 @@ class FaceTracker:
 
     def look(self, pixels: np.ndarray) -> Face | None:
         """The face in the next picture, uint8 [H, W, 3]; None where there is none."""
-        picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).float() / 255
+        picture = to_pixels(pixels)
         self._eye = 1 - self._eye
         face = None if self._face is None else followed(picture, self._face, self._eye)
         self._face = face or _found(picture)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
@@ -16,6 +15,7 @@ from torch import Tensor
 from training.data.source import ClipError, DatasetError
 from training.data.video import Video, open_video
 from viz.portrait.faces.photo import read_photo
+from viz.portrait.faces.warping import to_pixels
 from viz.state.errors import UserError
 
 _MOST_SIDE = 1920
@@ -64,14 +64,13 @@ def open_film(path: Path, first: int = 0, count: int | None = None) -> Iterator[
 def _frames(path: Path, video: Video, numbers: range) -> Iterator[Tensor]:
     try:
         for picture in video.frames(numbers, turned=True):
-            yield _reduced(torch.from_numpy(picture.copy()), video.pixel_aspect)
+            yield _reduced(to_pixels(picture), video.pixel_aspect)
     except ClipError as error:
         raise _sentence(path, error) from error
 
 
-def _reduced(picture: Tensor, pixel_aspect: float = 1.0) -> Tensor:
-    """uint8 [H, W, 3] to float32 [3, H, W] in 0..1 with square pixels."""
-    pixels = picture.permute(2, 0, 1).float() / 255
+def _reduced(pixels: Tensor, pixel_aspect: float = 1.0) -> Tensor:
+    """A frame [3, H, W] with square pixels and at most `_MOST_SIDE` of them on a side."""
     height, width = pixels.shape[1], round(pixels.shape[2] * pixel_aspect)
     factor = min(1.0, _MOST_SIDE / max(height, width))
     size = (max(1, round(height * factor)), max(1, round(width * factor)))
@@ -95,8 +94,7 @@ def _of_folder(folder: Path, first: int, count: int | None) -> Film:
     def frames() -> Iterator[Tensor]:
         size = None
         for path in chosen:
-            values = (read_photo(path).pixels * 255).round().byte().permute(1, 2, 0)
-            pixels = _reduced(values)
+            pixels = _reduced(read_photo(path).pixels)
             if size is not None and pixels.shape != size:
                 raise UserError(f"{path.name} has another size than the frames before it.")
             size = pixels.shape

@@ -22,6 +22,7 @@ from viz.exports.video import encoders
 from viz.exports.video.sound import add_sound
 from viz.portrait.camera.camera_fit import CameraFit
 from viz.portrait.camera.cropping import crop
+from viz.portrait.faces.warping import to_pixels
 from viz.portrait.tracks.film import open_film
 from viz.portrait.tracks.pasting import Backdrop, Colors, into_frame
 from viz.render.renderer import Renderer
@@ -97,7 +98,7 @@ def export_into_video(
             head = yield from frames.steps(moment.at(k), words, done)
             fit = fit_of(track, first + k)
             there = pixels.to(renderer.G.device)
-            made = into_frame(there, _tensor(head, renderer), fit, colors, backdrop)
+            made = into_frame(there, to_pixels(head).to(there), fit, colors, backdrop)
             add((made * 255).round().byte().permute(1, 2, 0).cpu().numpy())
         for done in finish(Path(film), (track.first + first) / track.fps):
             yield f"Writing {path.name}", 0.95 + 0.05 * done
@@ -120,7 +121,7 @@ def _colors(
     for number in numbers:
         done = 0.1 * len(pairs) / len(numbers)
         head = yield from frames.steps(moment.at(number), "Comparing colours", done)
-        picture = _tensor(head, renderer)
+        picture = to_pixels(head).to(renderer.G.device)
         pixels = frame_of(film, track, first + number).to(picture)
         there = crop(pixels, fit_of(track, first + number), picture.shape[-1])
         pairs.append((picture, there.picture))
@@ -168,11 +169,6 @@ def _require_size(pixels: Tensor, track: MotionTrack, film: str) -> None:
             f"{Path(film).name} has frames of {pixels.shape[2]} x {pixels.shape[1]} pixels, the "
             f"track's video had {width} x {height}: choose that one."
         )
-
-
-def _tensor(pixels: np.ndarray, renderer: Renderer) -> Tensor:
-    """uint8 [H, W, 3] to float32 [3, H, W] in 0..1."""
-    return torch.from_numpy(pixels.copy()).to(renderer.G.device).permute(2, 0, 1).float() / 255
 
 
 @contextmanager

@@ -61,10 +61,18 @@ class Orbit:
     """How far the pivot lies in front of the point that the camera circles, in world units: 0.2 in
     the published cameras, 0 where the camera circles the pivot itself."""
 
-    @functools.lru_cache(maxsize=64)  # noqa: B019 - orbits are small, and each frame asks often
+    @functools.lru_cache(256)  # noqa: B019 - orbits are small, and each frame needs some often
     def camera(self) -> Camera:
         """The camera at this place."""
-        return _camera(self)
+        return Camera.orbit(
+            self.yaw,
+            self.pitch,
+            roll=self.roll,
+            radius=self.radius,
+            pivot=self.pivot,
+            lead=self.lead,
+            fov=self.fov,
+        )
 
     def turned(self, yaw: float, pitch: float = 0.0) -> Orbit:
         """The camera moved on by degrees; the pitch stays within its range."""
@@ -107,20 +115,6 @@ class Orbit:
         level = cls(yaw, pitch, 0.0, radius, camera.fov, place, near.lead)
         turn = level.camera().rotation.T @ camera.rotation
         return replace(level, roll=math.degrees(math.atan2(turn[1, 0], turn[0, 0])))
-
-
-@functools.lru_cache(256)
-def _camera(orbit: Orbit) -> Camera:
-    """The camera of an orbit; each frame needs the same one several times."""
-    return Camera.orbit(
-        orbit.yaw,
-        orbit.pitch,
-        roll=orbit.roll,
-        radius=orbit.radius,
-        pivot=orbit.pivot,
-        lead=orbit.lead,
-        fov=orbit.fov,
-    )
 
 
 def _distance(orbit: Orbit) -> float:
