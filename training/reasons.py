@@ -14,4 +14,5 @@ def reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not a text file"
     text = (getattr(error, "strerror", None) or first_line(error)).rstrip(".")
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+    is_name = not text.split(" ")[0][1:].islower()  # or an abbreviation
+    return text if is_name else text[:1].lower() + text[1:]
