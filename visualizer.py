@@ -13,8 +13,11 @@ An installed program is called pv3d-visualizer.
 def console() -> None:
     """Runs the command line and ends the program with its status."""
     # Imported here, as the worker's process reads this file once more and needs none of it.
-    from training.terminal import run_command
-    from viz.program import main
+    from training.quick_imports import quick_imports
+
+    with quick_imports():
+        from training.terminal import run_command
+        from viz.program import main
 
     run_command(main)
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import tyro
 
+from training.quick_imports import quick_imports
 from training.terminal import described, typed_name
 from training.user_folders import expanded
 from viz.headless.drive_command import DriveOptions
@@ -71,8 +72,9 @@ def run_app(options: AppOptions) -> int:
             raise UserError(f"{session} has no cues: a kiosk needs at least one.")
     # The worker takes longest to begin, so it does while the window's libraries are loaded.
     worker = WorkerConnection(in_process(run_worker), options.device)
-    from gui_utils.window.imgui_window import DisplayError
-    from viz.app.application import App
+    with quick_imports():
+        from gui_utils.window.imgui_window import DisplayError
+        from viz.app.application import App
 
     try:
         app = App(options.checkpoint, state, worker=worker, kiosk=bool(options.kiosk))

@@ -9,6 +9,8 @@ import sys
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 
+from training.quick_imports import quick_imports
+
 _NICENESS = 2
 """By how much the window goes before: where both want the processor, its frames are in time."""
 
@@ -27,12 +29,13 @@ def run(connection: Connection, device: str, memory: SharedMemory | None) -> Non
         os.nice(_NICENESS)
     if sys.stderr is not None:
         faulthandler.enable()
-    from training.user_folders import user_folder
-    from viz.exports.export_jobs import JOBS
-    from viz.portrait.portrait_jobs import JOBS as PORTRAIT_JOBS
-    from viz.render.messages import ArrayRing
-    from viz.render.picture.thumbnail_store import ThumbnailStore
-    from viz.render.worker import Worker
+    with quick_imports():
+        from training.user_folders import user_folder
+        from viz.exports.export_jobs import JOBS
+        from viz.portrait.portrait_jobs import JOBS as PORTRAIT_JOBS
+        from viz.render.messages import ArrayRing
+        from viz.render.picture.thumbnail_store import ThumbnailStore
+        from viz.render.worker import Worker
 
     ring = None if memory is None else ArrayRing(memory)
     store = ThumbnailStore(user_folder("cache") / "thumbnails.sqlite")

@@ -13,6 +13,7 @@ from tyro.constructors import (
     StructTypeInfo,
 )
 
+from training.quick_imports import quick_imports
 from training.terminal import OPTIONAL, examples, typed_name, with_lists
 from viz.exports.frame_options import MOST_TILES
 from viz.exports.options import Options
@@ -46,7 +47,8 @@ def run(command: str, arguments: list[str]) -> int:
     """
     source, options = parse(command, arguments)
     source.require_files()
-    from viz.headless.export_runs import export
+    with quick_imports():
+        from viz.headless.export_runs import export
 
     made = export(COMMANDS[command], source, options, show=True)
     if len(made) == 1:
