@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -176,6 +178,8 @@ def test_a_worker_that_is_held_does_not_keep_the_window():
     assert isinstance(host, BaseProcess)
     assert host.pid is not None
     os.kill(host.pid, signal.SIGSTOP)
+    while psutil.Process(host.pid).status() != psutil.STATUS_STOPPED:
+        time.sleep(0.01)
     worker.close(0.0)
     assert host.exitcode == -signal.SIGKILL
 
