@@ -1,8 +1,9 @@
-"""Threads for parts of one picture, and for the compiler."""
+"""Thread pools: one to compute a picture in parallel, one to compile functions."""
 
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -10,15 +11,18 @@ from typing import TypeVar
 
 import torch
 
+from training.reasons import first_line
 from viz.render.inference.stage_interface import Check
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _PATIENCE = 0.05
-"""Seconds of waiting between two checks."""
+"""Seconds between two checks while waiting for a result."""
 
-compiler = ThreadPoolExecutor(1, "compiling")
-"""One thread, so that functions are compiled one after another."""
+_compiler = ThreadPoolExecutor(1, "compiling")
+"""A single thread, so that functions are compiled one at a time."""
 
 _within = threading.local()
 
@@ -27,7 +31,8 @@ _within = threading.local()
 def _threads(count: int) -> ThreadPoolExecutor:
     everywhere = torch.get_num_threads()
     threads = ThreadPoolExecutor(count, "parts", _alone)
-    # Threads started later inherit the thread count that this sets.
+    # A thread's `set_num_threads` also decides for threads that start later, so that the whole pool
+    # is started before the count is restored.
     for done in [threads.submit(ready.wait) for ready in [threading.Barrier(count)] * count]:
         done.result()
     torch.set_num_threads(everywhere)
@@ -35,7 +40,7 @@ def _threads(count: int) -> ThreadPoolExecutor:
 
 
 def _alone() -> None:
-    """Restricts torch's operations in a thread of the pool to that thread."""
+    """Keeps torch's operations in a thread of the pool to that thread."""
     torch.set_num_threads(1)
     _within.pool = True
 
@@ -43,16 +48,19 @@ def _alone() -> None:
 def in_parts(
     run: Callable[[int, int], None], count: int, at_once: int, check: Check = lambda: None
 ) -> None:
-    """Runs a function on spans (start, end) of 0 to count, on as many threads as torch uses.
+    """Splits the range from 0 to `count` into spans and runs a function on each, in parallel on as
+    many threads as torch uses.
 
-    Results must not depend on the number of threads, so that torch's operations within a span run
-    on its own thread only. A nested call runs its spans one after another.
+    Within a span torch uses one thread only, so that results do not depend on the number of
+    threads. A nested call runs its spans one after another.
 
     Args:
-        run: should spend its time in code that releases the interpreter.
+        run: called with the start and end of a span; should spend its time in code that releases
+            the GIL.
         count: end of the last span.
         at_once: length of each span except the last.
-        check: called between spans, on the caller's thread; its exception abandons the rest.
+        check: called between spans, on the caller's thread; an exception from it abandons the
+            remaining spans.
     """
     spans = [(start, min(start + at_once, count)) for start in range(0, count, at_once)]
     if getattr(_within, "pool", False):
@@ -70,17 +78,39 @@ def in_parts(
     try:
         for future in running:
             wait_for(future, check)
-    finally:  # spans under way may still write to buffers of the next picture
+    finally:  # running spans could still write to buffers that the next picture uses
         wait([future for future in running if not future.cancel()])
 
 
-def program_ends(error: Exception) -> bool:
-    """Whether work failed only because the program ends and begins nothing any more."""
+def compiling(compile_: Callable[[], T], failing: str) -> Future[T | None]:
+    """Starts compiling functions with numba, or loading what was compiled before.
+
+    Args:
+        compile_: returns the functions; should call each, as numba compiles at the first call.
+        failing: what it means if this fails, as a part of a sentence for the log.
+
+    Returns:
+        the functions; None where numba does not work, which is logged.
+    """
+
+    def run() -> T | None:
+        try:
+            return compile_()
+        except Exception as error:  # numba, its compiler or its cache can fail in many ways
+            if not _program_ends(error):
+                log.warning("%s: %s", failing, first_line(error))
+            return None
+
+    return _compiler.submit(run)
+
+
+def _program_ends(error: Exception) -> bool:
+    """Whether work failed only because the program is ending and starts no new tasks."""
     return isinstance(error, RuntimeError) and "cannot schedule new futures" in str(error)
 
 
 def wait_for(future: Future[T], check: Check) -> T:
-    """A future's result; checks while it waits."""
+    """A future's result; calls `check` while it waits."""
     while True:
         check()
         try:

@@ -3,10 +3,10 @@
 A layer is bound to a person by modulating either its weights or its activations, whichever are
 fewer.
 
-Blocks with large pictures run in bands of rows, each on one thread: a band's activations stay in
-the CPU's caches, while a whole layer's would go through memory, newly allocated each time; and no
-thread waits for another between layers. Each band computes the few rows of its first layer that its
-neighbours need, too.
+Blocks with large feature maps run in bands of rows, one thread per band. A band's activations stay
+in the CPU's caches, whereas a whole layer's would go through newly allocated memory; and no thread
+waits for another between layers. Neighbouring bands share a few rows of the first layer, which each
+of them computes for itself.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from viz.render.inference.synthesis import Block, BoundLayer, LayerConstants
 _BAND_BYTES = 2**22
 """Approximate size of a band's activations, bytes."""
 _HALO = 2
-"""Rows above and below a band of a block's input that it depends on."""
+"""How many rows of a block's input above and below a band the band depends on."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class ModulatedLayer:
 
     layer: CpuLayer
     scale: Tensor | None
-    """Factors on the input channels [1, I, 1, 1], if not in the weights."""
+    """Factors on the input channels [1, I, 1, 1]; None if they are part of the weights."""
     up: TransposedConvolution | None
     convolution: Convolution
-    """The convolution itself, or the low-pass filter that follows an `up`."""
+    """The convolution itself; after `up`, the low-pass filter."""
     factor: Tensor | None
-    """Factors on the output channels [O, 1, 1], if not in the weights."""
+    """Factors on the output channels [O, 1, 1]; None if they are part of the weights."""
 
     def __call__(self, x: Tensor) -> Tensor:
         """A whole picture: [1, I, h, w] to [1, O, H, W]."""
@@ -61,11 +61,11 @@ class ModulatedLayer:
         return self.layer.finish(x, self.factor, None)
 
     def band(self, x: Tensor, rows: slice) -> Tensor:
-        """Rows of the output, where H counts from one row before the picture.
+        """Some rows of the output.
 
         Args:
-            x: the input's rows that they depend on, and no others.
-            rows: which rows of the output, for the noise.
+            x: exactly the rows of the input that these depend on.
+            rows: which rows of the output, where 0 is the row above the picture.
         """
         x = x if self.scale is None else x * self.scale
         if self.up is not None:
@@ -75,7 +75,7 @@ class ModulatedLayer:
 
 @dataclass(frozen=True)
 class WinogradLayer:
-    """A synthesis layer bound to a person, as `ModulatedLayer`, by another convolution."""
+    """As `ModulatedLayer`, with Winograd's convolution."""
 
     layer: CpuLayer
     convolution: WinogradConvolution
@@ -93,7 +93,7 @@ class WinogradLayer:
         noise = None if self.layer.noise is None else self.layer.noise[rows]
         if not self.convolution.up:
             return self._run(x, noise, padding=0)
-        # It makes pairs of rows, one row more than needed on each side.
+        # The output consists of pairs of rows, which is one row too many on each side.
         noise = None if noise is None else F.pad(noise, (0, 0, 1, 1))
         return self._run(x, noise, padding=0)[:, :, 1:-1]
 
@@ -120,7 +120,7 @@ class CpuLayer:
         dtype: number format.
         noisy: whether the layer adds its stored noise.
         banded: whether it runs in bands, on input that includes the rows around the band.
-        winograd: what its convolution may be computed by.
+        winograd: compiled transforms for its convolution; None for a plain one.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class CpuLayer:
         self.constants = constants = LayerConstants(layer, noisy=noisy)
         self.padding = (0, 1) if banded else (1, 1)
         self.energy = layer.weight.square().sum(dim=(2, 3))  # [O, I]
-        # Weights count three times: they are multiplied, converted and laid out anew.
+        # Weights count three times: they are multiplied, converted and repacked.
         few = size * size * layer.weight.shape[1] < 3 * layer.weight.numel()
         self.scales_input = few and (layer.up or not banded)
         self._fixed: Convolution | TransposedConvolution | None = None
@@ -149,7 +149,7 @@ class CpuLayer:
         if constants.noise is not None:
             noise = constants.noise if self._winograd is not None else constants.noise.to(dtype)
             self.noise = F.pad(noise, (0, 0, 1, 1)) if banded else noise
-        # Where every channel has its own factor anyway, noise and bias are added with it.
+        # Where the output is multiplied by factors anyway, the same pass adds noise and bias.
         self._map: Tensor | None = None
         if self.scales_input and not layer.up:
             full = constants.bias[:, None, None]
@@ -174,7 +174,7 @@ class CpuLayer:
                 up = TransposedConvolution(
                     weight if self.scales_input else weight * styles[..., None, None], dtype, size
                 )
-            # The low-pass filter works channel by channel, so that it can carry the factors.
+            # The low-pass filter is depthwise, so that it can include the factors.
             low_pass = self.constants.low_pass[None, None] * factors
             size = (2 * self.size + 1, 2 * self.size + 1)
             smooth = self._convolution(low_pass, bias, size, active, weight.shape[0])
@@ -206,8 +206,8 @@ class CpuLayer:
         )
 
     def finish(self, x: Tensor, factor: Tensor | None, rows: slice | None) -> Tensor:
-        """What follows the convolution: factors, noise and activation that are not fused into it,
-        and the bound."""
+        """What follows the convolution: factors, noise and activation where they are not fused into
+        it, and clamping."""
         if factor is not None:
             assert self._map is not None
             x = F.leaky_relu_(torch.addcmul(self._map, x, factor), LEAKY_SLOPE)
@@ -225,7 +225,8 @@ class CpuToRGB:
         self.layer, self.size, self.dtype = layer, size, dtype
 
     def bind(self, w: Tensor) -> BoundLayer:
-        """Features [1, I, H, W] to a float32 picture [1, O, H, W], for w [1, w_dim]."""
+        """The layer for a person's w [1, w_dim]: features [1, I, H, W] to a float32 picture
+        [1, O, H, W]."""
         layer = self.layer
         styles = layer.styles(w)  # [1, I]
         weight = layer.weight * styles[..., None, None]
@@ -290,8 +291,8 @@ class BandedBlock(Block[CpuLayer | CpuToRGB]):
 
         def band(top: int, end: int) -> None:
             start, stop = (top // 2, end // 2) if self.up else (top, end)
-            # The first layer needs one more row on each side: its padding there is not the real
-            # values.
+            # The second layer needs one more row on each side. Beyond the picture these are its
+            # zero padding, not values of the first layer.
             y = first.band(_rows(x, start - _HALO, stop + _HALO), slice(top, end + 2))
             if top == 0:
                 y[:, :, 0].zero_()
@@ -307,7 +308,7 @@ class BandedBlock(Block[CpuLayer | CpuToRGB]):
 
 
 def _rows(x: Tensor, start: int, stop: int) -> Tensor:
-    """Rows of x, with zeros for those outside."""
+    """Rows of x, with zeros for those outside the picture."""
     above, below = max(-start, 0), max(stop - x.shape[2], 0)
     rows = x[:, :, start + above : stop - below]
     return F.pad(rows, (0, 0, above, below)) if above or below else rows
@@ -318,7 +319,7 @@ class CpuBackend:
 
     Args:
         dtype: number format.
-        winograd: what large convolutions are computed by, in this format.
+        winograd: compiled transforms for large convolutions in this format; None for plain ones.
     """
 
     def __init__(self, dtype: torch.dtype, winograd: Transforms | None = None) -> None:

@@ -1,19 +1,19 @@
-"""The super-resolution in 8-bit integers, for previews: about twice as fast as in float32 where the
-processor has VNNI, and 45 to 52 dB from it.
+"""The super-resolution in 8-bit integers, for previews: on processors with VNNI about twice as fast
+as in float32, with a PSNR of 45 to 52 dB against it.
 
-Weights have a scale for each output channel. Activations are uint8 with a scale for each channel,
-which is part of the weights around them. The scales are of one person: the first picture after
-`bind` is computed in float32 and its ranges are measured. Bounds of activations are left out, as
-trained ones do not reach them; where they do, calibration finds the pictures to differ.
+Weights are quantized per output channel. Activations are uint8, quantized per channel with scales
+that are folded into the weights before and after them. The scales are those of one person: the
+first picture after `bind` is computed in float32, and its ranges are measured. Activations are not
+clamped, as those of trained networks stay within the bound; where they do not, `format_trials`
+finds that the pictures differ.
 
-An up-sampling convolution is four of the small picture, as in `winograd`. The products are
-oneDNN's, by torch's operators for quantized models, which are internal and may be missing.
+An up-sampling convolution is computed as four of the small picture, as in `winograd`. Convolutions
+are oneDNN's, through torch's operators for quantized models, which are internal and may be missing.
 """
 
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -26,9 +26,8 @@ from torch import Tensor
 from training.networks.backbone import SynthesisBlock
 from training.networks.layers import SynthesisLayer, ToRGB, leaky_relu, modulated_conv2d
 from training.networks.superresolution import Superresolution
-from training.reasons import first_line
 from viz.render.inference.convolutions import LEAKY_GAIN, channels_last
-from viz.render.inference.cpu.background import compiler, in_parts, program_ends
+from viz.render.inference.cpu.background import compiling, in_parts
 from viz.render.inference.cpu.cpu_layers import CpuModulation
 from viz.render.inference.cpu.winograd import phases
 from viz.render.inference.stage_interface import Check
@@ -39,22 +38,20 @@ from viz.render.inference.synthesis import (
     SuperresolutionStage,
 )
 
-log = logging.getLogger(__name__)
-
 _LARGEST = 127
-"""Largest integer on either side of 0."""
+"""Largest magnitude of a quantized number."""
 _MARGIN = 1.2
-"""How much larger than in the measured picture numbers may be before they are cut off."""
+"""How many times as large as in the measured picture numbers may be before they are clipped."""
 _LEAST_SHARE = 1e-3
 """Smallest scale of a channel, as a share of the layer's largest."""
 _SMALLER = 4
-"""How many times smaller along each side than the final picture the measured one is."""
+"""Side of the final picture, in sides of the picture whose ranges are measured."""
 _AT_ONCE = 2**19
-"""Approximate numbers that a thread converts at once: fewer are not worth handing over."""
+"""Approximate count of numbers in a thread's task: smaller tasks are not worth handing over."""
 
 
 def is_available(device: torch.device) -> bool:
-    """Whether torch and the processor multiply 8-bit integers fast. Without VNNI, sums of products
+    """Whether torch has the operators and the processor has VNNI, without which sums of products
     may overflow."""
     names = ("qconv_prepack", "qconv2d_pointwise")
     if device.type != "cpu" or not torch.backends.mkldnn.is_available():
@@ -70,6 +67,7 @@ class Passes:
     """Compiled functions; see `numba_int8`."""
 
     zero: int
+    """The zero point of the activations."""
     quantize: Callable[..., None]
     activate: Callable[..., None]
     enlarge: Callable[..., None]
@@ -81,8 +79,8 @@ class _Product:
     Args:
         weight: [O, I, k, k].
         bias: [O].
-        scale: what an input channel's integers are multiples of [I].
-        into: the same for the output channels [O]; None for an output in float32.
+        scale: quantization step of each input channel [I].
+        into: quantization step of each output channel [O]; None for an output in float32.
         passes: compiled functions.
         size: (height, width) of the input that the layout is chosen for.
     """
@@ -142,7 +140,7 @@ class _Product:
 
 
 def _scale(x: Tensor) -> Tensor:
-    """What a channel's integers are multiples of [C]: activations [1, C, H, W] fit, and so do the
+    """Quantization step of each channel [C] with which activations [1, C, H, W] fit, and so do the
     numbers before leaky ReLU."""
     largest = torch.maximum(x.amax(dim=(0, 2, 3)), -5 * x.amin(dim=(0, 2, 3)))
     scale = largest * (_MARGIN / _LARGEST)
@@ -168,13 +166,13 @@ class Int8Layer:
 
 
 class _BoundLayer:
-    """A synthesis layer of one person: [1, I, h, w] to [1, O, H, W], float32 at first, and then
-    uint8."""
+    """A synthesis layer of one person: [1, I, h, w] to [1, O, H, W], in float32 at the first call
+    and in uint8 from then on."""
 
     def __init__(self, layer: Int8Layer, styles: Tensor) -> None:
         self.layer, self.styles = layer, styles
         self._products: list[_Product] = []
-        """One, or with up-sampling one for each row that a row becomes."""
+        """One; with up-sampling two, for the even and the odd rows of the output."""
         self._factor = np.empty(0, np.float32)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -197,7 +195,7 @@ class _BoundLayer:
         shape = 1, channels, 2 * height, 2 * width
         found = torch.empty(shape, dtype=torch.uint8, memory_format=torch.channels_last)
         rows = found.permute(0, 2, 3, 1).view(height, 2, -1)
-        for down, product in enumerate(self._products):  # pixels lie side by side in channels
+        for down, product in enumerate(self._products):  # the channels hold two pixels side by side
             rows[:, down] = product(x).permute(0, 2, 3, 1).reshape(height, -1)
         return found
 
@@ -214,7 +212,7 @@ class _BoundLayer:
         return found
 
     def _measured(self, x: Tensor) -> Tensor:
-        """Computes in float32, and lays the weights out for the ranges seen."""
+        """Computes in float32, and quantizes the weights for the ranges seen."""
         layer, constants = self.layer.layer, self.layer.constants
         kernel = layer.resample_filter if layer.up else None
         y = modulated_conv2d(x, layer.weight, self.styles, up_kernel=kernel)
@@ -233,19 +231,20 @@ class _BoundLayer:
 
 
 def _numbers(x: Tensor) -> np.ndarray:
-    """A picture's memory, of channels-last order."""
+    """The memory of a picture [1, C, H, W] in channels-last order, as [H * W * C]."""
     return x.permute(0, 2, 3, 1).numpy().reshape(-1)
 
 
 class Int8ToRGB:
-    """A toRGB layer. Its weights are twice as many integers, the first half coarse ones and the
-    second what these leave, as each picture's errors add up."""
+    """A toRGB layer. Each weight is quantized twice, coarsely and then its remainder, as the errors
+    of all toRGB layers add up in the picture."""
 
     def __init__(self, layer: ToRGB, passes: Passes) -> None:
         self.layer, self.passes = layer, passes
 
     def bind(self, w: Tensor) -> BoundLayer:
-        """Features [1, I, H, W] to a float32 picture [1, O, H, W], for w [1, w_dim]."""
+        """The layer for a person's w [1, w_dim]: features [1, I, H, W] to a float32 picture
+        [1, O, H, W]."""
         layer, passes = self.layer, self.passes
         styles = layer.styles(w)  # [1, I]
         weight = layer.weight * styles[..., None, None]
@@ -279,7 +278,7 @@ class Int8Backend:
     """
 
     dtype = torch.float32
-    """Of what goes in and comes out."""
+    """Number format of a block's input and output."""
 
     def __init__(self, passes: Passes) -> None:
         self._passes = passes
@@ -312,7 +311,7 @@ class Int8Superresolution(SuperresolutionStage[Int8Layer | Int8ToRGB]):
         self._passes = passes
 
     def person(self, ws: Tensor, features: Tensor, image: Tensor, check: Check) -> list[BoundLayer]:
-        """Layers for a person's ws, and for numbers in the ranges of one of their pictures."""
+        """Layers for a person's ws, quantized for the ranges that one of their pictures has."""
         layers = list(self.bind(self.set(ws)))
         self(layers, features, image, check, _SMALLER * features.shape[-1])
         return layers
@@ -324,7 +323,7 @@ class Int8Superresolution(SuperresolutionStage[Int8Layer | Int8ToRGB]):
         side = self.module.side(features.shape[-1], whole)
         if side <= features.shape[-1]:
             return super().resized(features, image, whole)
-        # Only what shrinks needs the networks' filter against aliasing, which takes much longer.
+        # Only shrinking needs the networks' anti-aliasing filter, which takes much longer.
         return self._enlarged(features, side), self._enlarged(image, side)
 
     def _enlarged(self, x: Tensor, large: int) -> Tensor:
@@ -345,26 +344,16 @@ class Int8Superresolution(SuperresolutionStage[Int8Layer | Int8ToRGB]):
 
 @functools.lru_cache
 def compiled() -> Future[Passes | None]:
-    """Starts compiling, or loading what was compiled before.
-
-    Returns:
-        the functions; None where numba does not work, which is logged.
-    """
-    return compiler.submit(_compile)
+    """The functions, as from `compiling`."""
+    return compiling(_compile, "Previews are computed without 8-bit integers")
 
 
-def _compile() -> Passes | None:
-    try:
-        from viz.render.inference.cpu import numba_int8 as n
+def _compile() -> Passes:
+    from viz.render.inference.cpu import numba_int8 as n
 
-        passes = Passes(n.ZERO, n.quantize, n.activate, n.enlarge)
-        # Each function is compiled when it is first called.
-        one, span, numbers = np.ones(8, np.float32), (0, 1), np.zeros(32, np.uint8)
-        passes.quantize(one, span, one, numbers)
-        passes.activate(numbers, span)
-        passes.enlarge(one[:1], 1, 2, span, one.copy())
-    except Exception as error:  # numba, its compiler or its cache can fail in many ways
-        if not program_ends(error):
-            log.warning("Previews are computed without 8-bit integers: %s", first_line(error))
-        return None
+    passes = Passes(n.ZERO, n.quantize, n.activate, n.enlarge)
+    one, span, numbers = np.ones(8, np.float32), (0, 1), np.zeros(32, np.uint8)
+    passes.quantize(one, span, one, numbers)
+    passes.activate(numbers, span)
+    passes.enlarge(one[:1], 1, 2, span, one.copy())
     return passes

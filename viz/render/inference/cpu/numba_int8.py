@@ -1,8 +1,10 @@
-"""What surrounds convolutions of 8-bit integers, compiled by numba; see `int8`.
+"""The steps between 8-bit convolutions, compiled by numba; see `int8`.
 
-Numbers are uint8 of which `ZERO` stands for 0, channels next to each other as in channels-last.
-Every step's type is given: numba computes with 64 bits otherwise, which is ten times as slow. So
-are indices that may be negative.
+Activations are uint8 with the zero point `ZERO`, in channels-last order. Every intermediate result
+is given a type, as numba would compute it in 64 bits otherwise, ten times as slowly. Indices of the
+inner loops are unsigned, as ones that may be negative are as slow.
+
+A `span` is the first index and the one after the last.
 """
 
 from __future__ import annotations
@@ -12,16 +14,16 @@ import numpy as np
 from viz.render.inference.cpu.numba_options import compiled
 
 ZERO = 128
-"""The integer that stands for 0."""
+"""The zero point: the integer that represents 0."""
 _ZERO, _HALF, _LARGEST = np.int32(ZERO), np.float32(0.5), np.float32(255)
 _FIFTH, _BITS = np.int32(51), np.int32(8)
-"""Leaky ReLU's slope in 256ths."""
+"""Leaky ReLU's slope, 0.2, is about 51 / 2**8."""
 
 
 @compiled
 def quantize(pixels, span, factor, found):
-    """Fills found [P, C] from float32 pixels [P, C] times a channel's factor [C], for the first to
-    last + 1 of the pixels."""
+    """Quantizes the pixels of a span: float32 [P, C], times each channel's factor [C], into found
+    [P, C]."""
     channels = np.uint64(len(factor))
     for p in range(np.uint64(span[0]), np.uint64(span[1])):
         at = p * channels
@@ -33,7 +35,7 @@ def quantize(pixels, span, factor, found):
 
 @compiled
 def activate(numbers, span):
-    """Applies leaky ReLU in place, to the first to last + 1 of the numbers."""
+    """Applies leaky ReLU to the numbers of a span, in place."""
     for k in range(np.uint64(span[0]), np.uint64(span[1])):
         x = np.int32(np.int32(numbers[k]) - _ZERO)
         less = np.int32(np.int32(x * _FIFTH + _ZERO) >> _BITS)
@@ -42,8 +44,8 @@ def activate(numbers, span):
 
 @compiled
 def enlarge(pixels, side, large, span, found):
-    """Linear interpolation between the pixels of a square picture, as torch's `interpolate`:
-    float32 [side, side, C] to [large, large, C], for the first to last + 1 of the rows."""
+    """Bilinear interpolation of a square picture, as torch's `interpolate`, for the output rows of
+    a span: float32 [side, side, C] to [large, large, C]."""
     channels = np.uint64(len(pixels) // (side * side))
     step = np.float32(side / large)
     for i in range(span[0], span[1]):

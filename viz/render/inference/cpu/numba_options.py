@@ -13,11 +13,11 @@ OPTIONS = {"fastmath": {"contract", "reassoc", "nsz", "arcp"}, "error_model": "n
 
 
 def _use_whole_vectors() -> None:
-    """Lets the compiler use vectors of 512 bits where the processor has them.
+    """Lets the compiler use 512-bit vectors where the processor has them.
 
-    LLVM's descriptions of Intel's processors prefer 256 bits, as the first ones with AVX-512
-    slowed down at longer vectors. Its generic description has no preference; rays take 0.7 times as
-    long with it. NUMBA_CPU_NAME and NUMBA_CPU_FEATURES overrule this.
+    LLVM's descriptions of Intel's processors prefer 256 bits, as the first ones with AVX-512 ran at
+    a lower clock rate with longer vectors. Its generic description has no preference; rays take 0.7
+    times as long with it. NUMBA_CPU_NAME and NUMBA_CPU_FEATURES take precedence over this.
     """
     features = llvm.get_host_cpu_features()
     chosen = "NUMBA_CPU_NAME" in os.environ or "NUMBA_CPU_FEATURES" in os.environ
@@ -31,9 +31,9 @@ inlined = njit(forceinline=True, **OPTIONS)
 
 
 def compiled(function: Callable) -> Callable:
-    """A function that releases the interpreter while it runs; compiled when first called, and
-    cached on disk if numba finds a writable folder."""
+    """A function that releases the GIL while it runs; compiled when first called, and cached on
+    disk if numba finds a writable folder."""
     try:
         return njit(nogil=True, cache=True, **OPTIONS)(function)
-    except RuntimeError:
+    except RuntimeError:  # no such folder
         return njit(nogil=True, **OPTIONS)(function)

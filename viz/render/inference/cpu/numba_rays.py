@@ -1,15 +1,16 @@
 """Volume rendering on a CPU, compiled by numba: one pass over each ray.
 
-All of a ray's data stay in the first-level cache: only its pixel is written to memory. The inner
+All data of a ray stay in the first-level cache; only its pixel is written to memory. The inner
 loops have fixed lengths and no branches, so that the compiler turns them into vector instructions:
 texels are blended and hidden units computed several at a time, and exponentials and logarithms are
 polynomials. These are exact to float32's last digit or two; a test compares the pictures with
 `training.rendering.cast`.
 
-Exponents are in powers of two here (`KernelWeights`): 2**x needs no multiplication by log2(e). A
-sample's colours are computed only if it has a noticeable share in its pixel.
+Exponentials are powers of two here, with log2(e) folded into the weights (`KernelWeights`), which
+saves a multiplication. A sample's colours are computed only if its share in the pixel is
+noticeable.
 
-NaN stays within its rays and does not prolong any loop.
+NaN in one ray does not spread to others, and makes no loop run longer.
 """
 
 from __future__ import annotations
@@ -26,17 +27,19 @@ from viz.render.inference.cpu.numba_options import compiled, inlined
 from viz.render.inference.radiance_field import PreparedDecoder
 
 FAINT = np.float32(1e-6)
-"""Share in its pixel below which a sample's colours are left out."""
+"""Share in the pixel below which a sample's colours are left out."""
 _LEAST_ALPHA = np.float32(2**-25)
-"""1 - exp(-x) is 0 in float32 for smaller x. As sums are reordered, this must be explicit."""
+"""For smaller x, 1 - exp(-x) is 0 in float32. The compiler may reorder sums, so that this has to be
+explicit."""
 _PRODUCTS_AT_ONCE = 16
-"""Hidden units that are added to a colour at once: their loop is unrolled."""
+"""Hidden units that are added to a colour at once, in an unrolled loop."""
 
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 _LOG2E = np.float32(math.log2(math.e))
 _LEAST_EXPONENT = np.float32(-100)
-"""Of powers of two. What they are multiplied by must not make them smaller than 2**-126, as numbers
-below take a processor a hundred times as long, and most of a picture is empty space."""
+"""Least exponent of a power of two, high enough for products to stay above 2**-126. Smaller numbers
+are denormal, take a processor a hundred times as long, and would be common in empty space, which is
+most of a picture."""
 
 
 class KernelWeights(NamedTuple):
@@ -72,21 +75,22 @@ def kernel_weights(decoder: PreparedDecoder) -> KernelWeights:
 
 
 class Kernels(NamedTuple):
-    """Compiled functions for one decoder's sizes. All arrays are float32 and contiguous; a table
-    [2, S, S, C] is that of `Texels`, and a scale its texels in a world unit."""
+    """Compiled functions for one decoder's sizes. All arrays are float32 and contiguous. `table`
+    [2, S, S, C] is that of `Texels`, `scale` its texels per world unit, and `band` the first index
+    and the one after the last."""
 
     cast: Callable[..., None]
-    """(table, weights, scale, band, origin, directions, coarse, fine, white, pixels) renders rays
-    from one point: first and last + 1 of the rays, origin [3], unit directions [R, 3], depths of
-    the first pass [S], number of samples of the second, whether the background is white; fills the
-    pixels' features [F, R], depths [R] and opacities [R]."""
+    """(table, weights, scale, band, origin, directions, coarse, fine, white, pixels) renders a band
+    of rays from one point: origin [3], unit directions [R, 3], depths of the first pass [S], number
+    of samples of the second, whether the background is white. Fills the pixels' features [F, R],
+    depths [R] and opacities [R]."""
     sigma: Callable[..., None]
-    """(table, weights, scale, band, points, found) looks up world points [P, 3], first and last + 1
-    of which are given, and fills sigma [P]."""
+    """(table, weights, scale, band, points, found) fills sigma [P] for a band of world points
+    [P, 3]."""
 
 
 def _polynomial(function: Callable, low: float, high: float, degree: int) -> list[np.float32]:
-    """Coefficients of a polynomial close to a function, those of the lowest powers first."""
+    """Coefficients of a polynomial that approximates a function, lowest powers first."""
     fit = np.polynomial.Chebyshev.interpolate(function, degree, domain=[low, high])
     return [np.float32(x) for x in fit.convert(kind=np.polynomial.Polynomial).coef]
 
@@ -99,7 +103,7 @@ _L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7 = _polynomial(lambda x: np.log2(1 + x) / 
 
 @inlined
 def _exp2(x):
-    """2**x for x <= 0; 2**-100 is the least."""
+    """2**x for x <= 0, but at least 2**-100."""
     x = _LEAST_EXPONENT if x < _LEAST_EXPONENT else x
     whole = np.int32(x)
     rest = x - np.float32(whole)
@@ -118,7 +122,7 @@ def _softplus2(x):
 
 @inlined
 def _within(x, high):
-    """x in 0..high, 0 for NaN."""
+    """x clamped to 0..high; 0 for NaN."""
     x = x if x > _ZERO else _ZERO
     return x if x < high else high
 
@@ -160,7 +164,7 @@ def _look_up(table, x, y, z, features, channels):
 
 @inlined
 def _decode(weights, features, hidden, channels, units):
-    """Fills hidden units [K] from features [C]; sigma, the density before its softplus."""
+    """Fills hidden units [K] from features [C]; returns sigma, the density before its softplus."""
     sigma = weights.density_bias
     for k in range(units):
         x = weights.first_bias[k]
@@ -173,7 +177,7 @@ def _decode(weights, features, hidden, channels, units):
 
 @inlined
 def _add_colors(weights, hidden, share, colors, scratch, units, count, at_once):
-    """Adds a sample's sigmoids to colors [F] by its share."""
+    """Adds a sample's colours, times its share, to colors [F]."""
     for f in range(count):
         scratch[f] = weights.color_bias[f]
     for start in range(0, units, at_once):
@@ -209,7 +213,8 @@ def _find_fine_depths(depths, alphas, fine, cdf):
         cdf: scratch, at least S numbers.
     """
     spans = len(depths) - 1
-    # Weights of the spans, the larger of each two neighbours, the mean of each two of these.
+    # The spans' weights are smoothed: the larger of each two neighbours, then the mean of each two
+    # of these.
     passed, before, largest, total = _ONE, _ZERO, _ZERO, _ZERO
     for s in range(spans):
         weight = alphas[s] * passed
@@ -238,7 +243,8 @@ def _find_fine_depths(depths, alphas, fine, cdf):
 
 @inlined
 def _merge(depths, sigma, coarse, merged_depths, merged_sigma, order):
-    """Merges the samples of both passes, each rising: the first `coarse` ones and the rest."""
+    """Merges the samples of both passes by depth: the first `coarse` ones and the rest, each in
+    ascending order."""
     i, j, count = 0, coarse, len(depths)
     for s in range(count):
         if j >= count or (i < coarse and depths[i] <= depths[j]):
@@ -255,7 +261,7 @@ def _find_shares(depths, alphas, shares):
     """Fills each sample's share in its pixel [S].
 
     Returns:
-        opacity, and expected depth, the far end where nothing is hit.
+        opacity, and expected depth, which is the far end where nothing is hit.
     """
     last = len(depths) - 1
     passed, opacity, depth, before = _ONE, _ZERO, _ZERO, _ZERO
@@ -320,7 +326,7 @@ def _cast(table, weights, scale, band, origin, directions, coarse, fine, white, 
 @functools.lru_cache
 def compile_kernels(channels: int, units: int, count: int) -> Kernels:
     """Functions for a decoder of C channels, K hidden units and F features. Each is compiled, or
-    read from numba's cache on the disk, when it is first called."""
+    loaded from numba's cache on disk, when it is first called."""
     sizes = channels, units, count, math.gcd(units, _PRODUCTS_AT_ONCE)
 
     @compiled

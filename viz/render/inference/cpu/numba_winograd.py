@@ -1,12 +1,14 @@
 """Winograd's transforms of 3x3 convolutions in bfloat16, compiled by numba.
 
 F(2x2, 3x3) of Lavin and Gray (2016, arXiv 1509.09308): a tile of 4x4 input pixels gives 2x2 output
-pixels by 16 products for each pair of channels, where plain convolution takes 36. Here are the two
-transforms around the products, which `winograd` leaves to torch.
+pixels with 16 multiplications for each pair of channels, where plain convolution takes 36. Here are
+the transforms of the input and the output; `winograd` leaves the multiplications to torch.
 
-bfloat16 is the upper half of float32; numba has no such type and sees it as uint16. Transforms are
-computed in float32. Channels lie next to each other, so that the inner loops, of a fixed length and
-on arrays at fixed distances, become vector instructions.
+bfloat16 is the upper half of float32; numba has no such type, so that it is passed as uint16.
+Transforms are computed in float32. Channels are adjacent in memory, so that the inner loops, of a
+fixed length and on arrays at fixed distances, become vector instructions.
+
+A `span` is the first tile, counted row by row, and the one after the last.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ WEIGHTS = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
 
 @inlined
 def _number(half):
-    """float32 of a bfloat16."""
+    """A bfloat16 as float32."""
     return np.uint32(np.uint32(half) << np.uint32(16)).view(np.float32)
 
 
@@ -43,7 +45,7 @@ def _half(number):
 
 @inlined
 def _rows(pixels, start, across):
-    """What begins at a pixel, and what begins below it three times."""
+    """Views that begin at a pixel and at the three pixels below it."""
     return (
         pixels[start:],
         pixels[start + across :],
@@ -57,9 +59,9 @@ def _transform_input(rows, scale, found, channels):
     """B^T d B of one tile.
 
     Args:
-        rows: four arrays that begin with the tile's pixels.
+        rows: four views that begin with the tile's pixels.
         scale: factor of each channel.
-        found: begins with the first of 16 numbers; the others follow at a fixed distance.
+        found: to fill with the tile's 16 elements, at a fixed distance from each other.
         channels: C.
     """
     apart = TILES * channels
@@ -90,7 +92,7 @@ def _transform_input(rows, scale, found, channels):
 
 @inlined
 def _finished(x, slope, limit):
-    """Activation and bound; NaN stays NaN."""
+    """Activation and clamping; NaN stays NaN."""
     x = x if x > 0 else x * slope
     x = limit if x > limit else x
     return _half(-limit if x < -limit else x)
@@ -98,8 +100,8 @@ def _finished(x, slope, limit):
 
 @inlined
 def _transform_output(products, factor, bias, noise, slope, limit, rows, channels):
-    """A^T m A of one tile and what follows it; `rows` are two arrays that begin with its pixels,
-    for the other arguments see `output_kernel`."""
+    """A^T m A of one tile and what follows it. `rows` are two views that begin with its pixels; for
+    the other arguments see `output_kernel`."""
     upper, lower = rows
     apart = TILES * channels
     n0, n1, n2, n3 = noise
@@ -124,7 +126,7 @@ def _transform_output(products, factor, bias, noise, slope, limit, rows, channel
 
 
 def layout(channels: int) -> tuple[int, int]:
-    """Tiles at once, and numbers from one of the 16 kinds to the next."""
+    """See `Transforms.layout`."""
     return TILES, TILES * channels
 
 
@@ -132,9 +134,8 @@ def layout(channels: int) -> tuple[int, int]:
 def input_kernel(channels: int) -> Callable[..., None]:
     """(pixels, size, above, scale, span, found): transforms tiles of an input.
 
-    Its arguments: bfloat16 [H * W * C], (H, W), rows of zeros that are missing above it (and as
-    many below), factors float32 [C], first and last + 1 of the tiles row by row, bfloat16
-    [16 * TILES * C] to fill.
+    Its arguments: bfloat16 [H * W * C], (H, W), rows of zero padding above it (and as many below),
+    factors float32 [C], span, bfloat16 [16 * TILES * C] to fill.
     """
     row = 4 * channels
 
@@ -166,9 +167,9 @@ def input_kernel(channels: int) -> Callable[..., None]:
 def output_kernel(channels: int) -> Callable[..., None]:
     """(products, size, span, factor, bias, noise, slope, limit, pixels): makes tiles of an output.
 
-    Its arguments: bfloat16 [16 * TILES * C], (H, W, 1), first and last + 1 of the tiles, factors
-    and then biases float32 [C], noise to add float32 [H * W] or empty, slope of the activation
-    below 0, bound of the result, bfloat16 [H * W * C] to fill.
+    Its arguments: bfloat16 [16 * TILES * C], (H, W, 1), span, factors and then biases float32 [C],
+    noise to add float32 [H * W] or empty, slope of the activation below 0, largest magnitude of the
+    result, bfloat16 [H * W * C] to fill.
     """
 
     @compiled
@@ -198,5 +199,5 @@ def output_kernel(channels: int) -> Callable[..., None]:
 def kernels(
     channels: Collection[int],
 ) -> tuple[dict[int, Callable[..., None]], dict[int, Callable[..., None]]]:
-    """Transforms of inputs and outputs by the number of channels."""
+    """See `Transforms.inputs` and `Transforms.outputs`."""
     return {n: input_kernel(n) for n in channels}, {n: output_kernel(n) for n in channels}

@@ -1,12 +1,14 @@
 """Winograd's transforms of 3x3 convolutions in float32, compiled by numba.
 
 F(4x4, 3x3) of Lavin and Gray (2016, arXiv 1509.09308): a tile of 6x6 input pixels gives 4x4 output
-pixels by 36 products for each pair of channels, where plain convolution takes 144. bfloat16 has too
-few digits for such tiles, see `numba_winograd`.
+pixels with 36 multiplications for each pair of channels, where plain convolution takes 144.
+bfloat16 is too imprecise for such tiles; see `numba_winograd`.
 
-Channels lie next to each other and are taken a few at a time, so that a tile's stay in the fastest
-cache. Distances between what one loop reads or writes are constants: only then does the compiler
-know that they do not overlap, and makes vector instructions.
+Channels are adjacent in memory and processed a few at a time, so that a tile stays in the
+first-level cache. The distances between what a loop reads and writes are constants: only then does
+the compiler know that nothing overlaps, and use vector instructions.
+
+A `span` is the first tile, counted row by row, and the one after the last.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ SIDE = 4
 _TILES = 128
 """Most tiles that are transformed and multiplied at once."""
 _ROOM = 2**15
-"""Most numbers at once, tiles times channels, of each of the 36 kinds."""
+"""Most tiles times channels at once, which is the room for each of a tile's 36 elements."""
 _APART = _ROOM + 16
-"""Numbers from one kind to the next; a power of two would put all into the same part of a cache."""
+"""Distance between two elements of a tile; a power of two would map all of them to the same cache
+set."""
 WEIGHTS = (
     (1 / 4, 0, 0),
     (-1 / 6, -1 / 6, -1 / 6),
@@ -41,7 +44,7 @@ _TWO, _FOUR, _FIVE, _EIGHT = np.float32(2), np.float32(4), np.float32(5), np.flo
 
 @inlined
 def _spread(x, at, apart):
-    """B^T d: the 6 numbers that 6 pixels turn into."""
+    """B^T d: transforms 6 pixels into 6 numbers."""
     d0, d1, d2 = x[at], x[at + apart], x[at + 2 * apart]
     d3, d4, d5 = x[at + 3 * apart], x[at + 4 * apart], x[at + 5 * apart]
     return _spread_numbers(d0, d1, d2, d3, d4, d5)
@@ -57,7 +60,7 @@ def _spread_numbers(d0, d1, d2, d3, d4, d5):
 
 @inlined
 def _gather(m0, m1, m2, m3, m4, m5):
-    """A^T m: the 4 pixels that 6 products turn into."""
+    """A^T m: transforms 6 products into 4 pixels."""
     sum1, less1, sum2, less2 = m1 + m2, m1 - m2, m3 + m4, m3 - m4
     return (
         m0 + sum1 + sum2,
@@ -76,7 +79,7 @@ def _put(found, at, numbers):
 
 @inlined
 def _transform_input(window, found, count):
-    """B^T d B of one tile: `window` [6, 6, _LANES] to numbers that lie _APART from each other."""
+    """B^T d B of one tile: `window` [6, 6, _LANES] to 36 elements, _APART from each other."""
     row = 6 * _LANES
     for c in range(count):
         p = _spread(window, c, row)
@@ -108,7 +111,7 @@ def _put_row(window, at, pixels):
 
 @inlined
 def _transform_output(products, window, count):
-    """A^T m A of one tile: numbers that lie _APART from each other to `window` [4, 4, _LANES]."""
+    """A^T m A of one tile: 36 elements, _APART from each other, to `window` [4, 4, _LANES]."""
     row = SIDE * _LANES
     for c in range(count):
         p = _gather_column(products, c)
@@ -125,8 +128,8 @@ def _transform_output(products, window, count):
 
 @inlined
 def _fill(window, pixels, corner, size, channels, scale, count):
-    """Copies some channels of a tile's 6x6 pixels, times their factors; zeros outside the picture.
-    `pixels` and `scale` begin with the first of these channels."""
+    """Copies some channels of a tile's 6x6 pixels, times their factors, into a window; pixels
+    outside the picture are 0. `pixels` and `scale` begin with the first of these channels."""
     (top, left), (height, width) = corner, size
     for i in range(6):
         for j in range(6):
@@ -142,7 +145,7 @@ def _fill(window, pixels, corner, size, channels, scale, count):
 
 @inlined
 def _finish(x, factor, bias, noise, slope, limit, pixels, count):
-    """Factor, bias, noise, activation and bound of one pixel's channels; NaN stays NaN."""
+    """Factor, bias, noise, activation and clamping of one pixel's channels; NaN stays NaN."""
     for c in range(count):
         y = factor[c] * x[c] + bias[c] + noise
         y = y if y > 0 else y * slope
@@ -195,23 +198,23 @@ def _transform_outputs(products, size, span, factor, bias, noise, slope, limit, 
 
 
 def layout(channels: int) -> tuple[int, int]:
-    """Tiles at once, and numbers from one of the 36 kinds to the next."""
+    """See `Transforms.layout`."""
     return max(1, min(_TILES, _ROOM // channels)), _APART
 
 
 def kernels(
     channels: Collection[int],
 ) -> tuple[dict[int, Callable[..., None]], dict[int, Callable[..., None]]]:
-    """Transforms of inputs and outputs by the number of channels, here the same for all.
+    """See `Transforms.inputs` and `Transforms.outputs`; here they are the same for all channels.
 
     An input's are (pixels, size, above, scale, span, found): float32 [H * W * C], (H, W), rows of
-    zeros that are missing above it (and as many below), factors [C], first and last + 1 of the
-    tiles row by row, float32 [36 * _APART] to fill, each kind [tiles, C].
+    zero padding above it (and as many below), factors [C], span, float32 [36 * _APART] to fill,
+    each element [tiles, C].
 
     An output's are (products, size, span, factor, bias, noise, slope, limit, pixels): float32
-    [36 * _APART], each kind [tiles, times^2 * C]; (h, w, times), the size of the picture that has
-    these tiles and how many times larger the output is along each side; first and last + 1 of the
-    tiles; factors and then biases [C], noise to add [H * W] or empty, slope of the activation below
-    0, bound of the result, float32 [H * W * C] to fill.
+    [36 * _APART], each element [tiles, times^2 * C]; (h, w, times), the size of the picture that
+    has these tiles and how many times larger the output is along each side; span; factors and then
+    biases [C], noise to add [H * W] or empty, slope of the activation below 0, largest magnitude of
+    the result, float32 [H * W * C] to fill.
     """
     return dict.fromkeys(channels, _transform_inputs), dict.fromkeys(channels, _transform_outputs)

@@ -1,4 +1,4 @@
-"""Casts rays through a decoder's fields on a CPU, by compiled functions on all of torch's threads.
+"""Volume rendering on a CPU, by compiled functions on as many threads as torch uses.
 
 Full pictures wait for the compiler, so that the same request always gives the same pixels, with or
 without a window; only previews do not wait (`RaySettings.wait`). Where numba does not work, the
@@ -7,7 +7,6 @@ reference networks cast rays.
 
 from __future__ import annotations
 
-import logging
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -16,28 +15,26 @@ import torch
 from torch import Tensor
 
 from training.networks.decoder import Decoder
-from training.reasons import first_line
 from training.rendering import stratified_depths
-from viz.render.inference.cpu.background import compiler, in_parts, program_ends
+from viz.render.inference.cpu.background import compiling, in_parts
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
 from viz.render.inference.stage_interface import Check, Pixels
 
 if TYPE_CHECKING:
     from viz.render.inference.cpu.numba_rays import Kernels, KernelWeights
 
-log = logging.getLogger(__name__)
-
 SAMPLES_AT_ONCE = 2**13
-"""Approximate samples of a band of rays: half a millisecond to two of a thread's work."""
+"""Approximate number of samples in a band of rays: 0.5 to 2 ms of work for a thread."""
 _POINTS_AT_ONCE = 2**13
+"""Points whose density a thread looks up at once."""
 
 
 class CompiledRays:
-    """Renders a decoder's fields.
+    """Renders the fields of one decoder.
 
     Args:
         kernels: compiled for the decoder's sizes.
-        weights: of the decoder.
+        weights: those of the decoder.
     """
 
     def __init__(self, kernels: Kernels, weights: KernelWeights) -> None:
@@ -65,8 +62,8 @@ class CompiledRays:
             ray_range: start and end of the rays, world units [1, 2].
             depth_samples: samples of the first pass, at least 2.
             importance_samples: samples of the second; 0 leaves it out.
-            white_background: whether what a ray does not hit counts as 1 instead of 0.
-            check: called between bands of rays; an exception from it abandons the picture.
+            white_background: whether the background is white instead of black.
+            check: called between bands of rays; an exception from it abandons the work.
         """
         table, scale = _table(texels), np.float32(texels.side / texels.box)
         eye, towards = _array(origin), _array(directions)
@@ -119,30 +116,21 @@ def _table(texels: Texels) -> np.ndarray:
 
 @torch.no_grad()
 def compiled(decoder: Decoder) -> Future[CompiledRays | None]:
-    """Starts compiling for a decoder, or loading what was compiled before.
+    """The functions for a decoder, as from `compiling`."""
+    prepared = PreparedDecoder.of(decoder)
+    return compiling(
+        lambda: _compile(prepared), "Rays are cast without numba, many times as slowly"
+    )
 
-    Returns:
-        the functions; None where numba does not work, which is logged.
-    """
-    return compiler.submit(_compile, PreparedDecoder.of(decoder))
 
+def _compile(decoder: PreparedDecoder) -> CompiledRays:
+    from viz.render.inference.cpu import numba_rays
 
-def _compile(decoder: PreparedDecoder) -> CompiledRays | None:
-    try:
-        from viz.render.inference.cpu import numba_rays
-
-        kernels = numba_rays.compile_kernels(*decoder.sizes)
-        rays = CompiledRays(kernels, numba_rays.kernel_weights(decoder))
-        # Each function is compiled when it is first called.
-        texels = Texels.of(torch.zeros(1, 3, decoder.sizes[0], 1, 1), 1.0, torch.float32)
-        ray, ray_range = torch.zeros(1, 3), torch.tensor([[0.0, 1.0]])
-        options = {"depth_samples": 2, "importance_samples": 0, "white_background": False}
-        rays.cast(texels, ray[0], ray, ray_range, **options)
-        rays.sigma(texels, ray)
-    except Exception as error:  # numba, its compiler or its cache can fail in many ways
-        if program_ends(error):
-            return None
-        reason = first_line(error)
-        log.warning("Rays are cast without numba, many times as slowly: %s", reason)
-        return None
-    return rays
+    kernels = numba_rays.compile_kernels(*decoder.sizes)
+    found = CompiledRays(kernels, numba_rays.kernel_weights(decoder))
+    texels = Texels.of(torch.zeros(1, 3, decoder.sizes[0], 1, 1), 1.0, torch.float32)
+    ray, ray_range = torch.zeros(1, 3), torch.tensor([[0.0, 1.0]])
+    options = {"depth_samples": 2, "importance_samples": 0, "white_background": False}
+    found.cast(texels, ray[0], ray, ray_range, **options)
+    found.sigma(texels, ray)
+    return found

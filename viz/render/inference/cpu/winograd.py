@@ -1,17 +1,18 @@
-"""3x3 convolutions by Winograd's method: fewer products than plain ones, between two transforms.
+"""3x3 convolutions by Winograd's method: fewer multiplications than in plain ones, between a
+transform of the input and one of the output.
 
-Activations are [1, C, H, W] in channels-last memory, as in `convolutions`. The weights stay the
-same for all people: factors of input and output channels go with the transforms.
+Activations are [1, C, H, W] in channels-last memory, as in `convolutions`. All people share the
+weights: the transforms apply the factors on input and output channels.
 
-In bfloat16 a tile has 2x2 pixels and less than half the products; in float32, with more digits,
-4x4 and a quarter. An up-sampling convolution with its low-pass filter is four convolutions of the
-small picture, one for each place of a pixel within the four that it becomes; it pays in float32.
+A tile has 2x2 output pixels in bfloat16, which takes less than half the multiplications, and 4x4 in
+float32, whose precision allows it, which takes a quarter. An up-sampling convolution with its
+low-pass filter is computed as four convolutions of the small picture, one for each of the four
+pixels that a pixel becomes; this is faster in float32 only.
 """
 
 from __future__ import annotations
 
 import functools
-import logging
 import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
@@ -23,26 +24,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.networks.layers import SynthesisLayer
-from training.reasons import first_line
 from viz.render.inference.convolutions import can_fuse
-from viz.render.inference.cpu.background import compiler, in_parts, program_ends
-
-log = logging.getLogger(__name__)
+from viz.render.inference.cpu.background import compiling, in_parts
 
 _LEAST_CHANNELS = 128
 """With fewer channels, the transforms cost what the products save."""
 _LEAST_SIZE = 32
-"""Side of the smallest pictures, pixels: below, the weights are most of what is read, and
+"""Least side of a layer's output, pixels: below, most of the memory traffic is weights, and
 Winograd's are nearly twice as many."""
 _LEAST_PRODUCTS = 2**28
-"""Pixels times inputs times outputs of the smallest layers: for less, a millisecond is not worth
-the second that loading the functions from disk takes."""
+"""Least number of pixels times input times output channels of a layer: below, the millisecond saved
+is not worth the second that loading the functions from disk takes."""
 _MOST_UP = 2**15
-"""Inputs times outputs of an up-sampling layer: reading more weights takes too long."""
+"""Most input times output channels of an up-sampling layer: reading more weights takes too long."""
 _TIMES_LONGER = 3
-"""How many times as long the bands of up-sampling layers are as those of others."""
+"""How many times as many rows the bands of up-sampling layers have as those of others."""
 _LEAST_TILES = 32
-"""Tiles at once in small pictures, so that these keep several threads busy."""
+"""Least tiles in a thread's task. Small pictures have small tasks, to keep several threads busy."""
 
 
 def pays(layer: SynthesisLayer, dtype: torch.dtype) -> bool:
@@ -68,14 +66,16 @@ class Transforms:
     weights: tuple[tuple[float, ...], ...]
     """Winograd's G [side + 2, 3]."""
     layout: Callable[[int], tuple[int, int]]
-    """Tiles at once for a number of channels, and numbers from one kind to the next."""
+    """For a number of channels: how many tiles are computed at once, and how many numbers apart in
+    memory two elements of a transformed tile are."""
     inputs: dict[int, Callable[..., None]]
-    """By the number of channels."""
+    """The input's transform, by the number of channels."""
     outputs: dict[int, Callable[..., None]]
+    """The output's transform, by the number of channels."""
 
 
 class WinogradConvolution:
-    """A convolution with fixed weights, and what surrounds it in a layer.
+    """A convolution with fixed weights, and the factors, noise and activation around it in a layer.
 
     Args:
         weight: [O, I, 3, 3], any format.
@@ -116,9 +116,9 @@ class WinogradConvolution:
             scale: factors on the input channels, float32 [I].
             factor: on the output channels, before the bias, [O].
             bias: [O].
-            noise: to add to each channel, float32 of the output's size; None for none.
+            noise: added to each channel, float32 of the output's size; None for none.
             slope: of the activation below 0.
-            clamp: bound of the result; None for none.
+            clamp: largest magnitude of the result; None for no limit.
             padding: rows of zeros above and below; left and right there is always one column.
         """
         transforms, times = self.transforms, 2 if self.up else 1
@@ -162,15 +162,19 @@ class WinogradConvolution:
         return y
 
     def band_rows(self, rows: int) -> int:
-        """Rows of an up-sampling layer's bands, instead of as many as given: with one more row of
-        the small picture on each side they are whole tiles, and enough for these to be few."""
+        """Rows of an up-sampling layer's bands, where other layers' bands have `rows`.
+
+        With one more row of the small picture on each side, a band consists of whole tiles; in
+        taller bands these two rows take a smaller share of the time.
+        """
         period = 2 * self.transforms.side
         return max(2, (_TIMES_LONGER * rows + 4) // period) * period - 4
 
 
 def phases(weight: Tensor, low_pass: Tensor) -> Tensor:
-    """The convolutions [4 * O, I, 3, 3] of the small picture that an up-sampling one [O, I, 3, 3]
-    and the filter after it are, by the place of a pixel (row, then column) in the large picture."""
+    """Splits an up-sampling convolution [O, I, 3, 3] and the low-pass filter [4, 4] after it into
+    four convolutions [4 * O, I, 3, 3] of the small picture: those of the even rows of the large
+    picture first, and of these that of the even columns."""
     outputs, inputs = weight.shape[:2]
     whole = F.conv_transpose2d(weight.float().reshape(-1, 1, 3, 3), low_pass[None, None])
     whole = whole.reshape(outputs, inputs, 6, 6)
@@ -193,12 +197,12 @@ def _scratch(name: str, kinds: int, apart: int, dtype: torch.dtype) -> Tensor:
 
 
 def _tiles(scratch: Tensor, count: int, channels: int) -> Tensor:
-    """The part of scratch memory that some tiles take, [kinds, tiles, channels]."""
+    """The part of scratch memory that `count` tiles use, [kinds, count, channels]."""
     return scratch[:, : count * channels].unflatten(1, (count, channels))
 
 
 def _numbers(x: Tensor) -> np.ndarray:
-    """A tensor's memory, of bfloat16 as uint16; of a picture in the order of channels-last."""
+    """A tensor's memory as one row of numbers, bfloat16 as uint16. A picture's is channels-last."""
     if x.ndim == 4:
         x = x.permute(0, 2, 3, 1)
     return (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x).numpy().reshape(-1)
@@ -209,11 +213,8 @@ def _floats(x: Tensor) -> np.ndarray:
 
 
 def compiled(G: nn.Module, dtype: torch.dtype) -> Future[Transforms | None]:
-    """Starts compiling for a generator's layers, or loading what was compiled before.
-
-    Returns:
-        the functions; None if they are of no use, or if numba does not work, which is logged.
-    """
+    """The functions for a generator's layers, as from `compiling`; None, too, if they are of no
+    use."""
     layers = [m for m in G.modules() if isinstance(m, SynthesisLayer) and pays(m, dtype)]
     if not layers or not is_of_use(layers[0].weight.device, dtype):
         nothing: Future[Transforms | None] = Future()
@@ -225,14 +226,17 @@ def compiled(G: nn.Module, dtype: torch.dtype) -> Future[Transforms | None]:
 @functools.lru_cache
 def begun(dtype: torch.dtype, channels: frozenset[int]) -> Future[Transforms | None]:
     """Cached per process, so that a repeated request does not wait behind other compilations."""
-    return compiler.submit(_compile, dtype, channels)
+    return compiling(
+        lambda: _compile(dtype, channels),
+        "Convolutions are computed without numba, about half as fast",
+    )
 
 
 def is_of_use(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether plain convolutions take longer.
+    """Whether this method is faster on a device than plain convolutions.
 
-    In bfloat16 where the processor multiplies it fast, but not so fast (by units for matrices) that
-    only memory counts. In float32 on all x86 processors with wide vectors.
+    In bfloat16 it is where the processor has vector instructions for the format but no matrix units
+    (AMX), with which only memory traffic counts. In float32 it is on x86 with AVX2 or AVX-512.
     """
     if not can_fuse(device, dtype):
         return False
@@ -242,25 +246,17 @@ def is_of_use(device: torch.device, dtype: torch.dtype) -> bool:
     return torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 
 
-def _compile(dtype: torch.dtype, channels: Collection[int]) -> Transforms | None:
-    try:
-        if dtype == torch.bfloat16:
-            from viz.render.inference.cpu import numba_winograd as numba_transforms
-        else:
-            from viz.render.inference.cpu import numba_winograd_float as numba_transforms
+def _compile(dtype: torch.dtype, channels: Collection[int]) -> Transforms:
+    if dtype == torch.bfloat16:
+        from viz.render.inference.cpu import numba_winograd as numba_transforms
+    else:
+        from viz.render.inference.cpu import numba_winograd_float as numba_transforms
 
-        sizes = numba_transforms.SIDE, numba_transforms.WEIGHTS, numba_transforms.layout
-        transforms = Transforms(dtype, *sizes, *numba_transforms.kernels(channels))
-        # Each function is compiled when it is first called.
-        for count in channels:
-            one, zero = torch.ones(count), torch.zeros(count)
-            layer = WinogradConvolution(torch.zeros(count, count, 3, 3), transforms)
-            x = torch.zeros((1, 2, 2, count), dtype=dtype).permute(0, 3, 1, 2)
-            layer(x, scale=one, factor=one, bias=zero, noise=None, slope=1, clamp=None)
-    except Exception as error:  # numba, its compiler or its cache can fail in many ways
-        if program_ends(error):
-            return None
-        reason = first_line(error)
-        log.warning("Convolutions are computed without numba, about half as fast: %s", reason)
-        return None
+    sizes = numba_transforms.SIDE, numba_transforms.WEIGHTS, numba_transforms.layout
+    transforms = Transforms(dtype, *sizes, *numba_transforms.kernels(channels))
+    for count in channels:
+        one, zero = torch.ones(count), torch.zeros(count)
+        layer = WinogradConvolution(torch.zeros(count, count, 3, 3), transforms)
+        x = torch.zeros((1, 2, 2, count), dtype=dtype).permute(0, 3, 1, 2)
+        layer(x, scale=one, factor=one, bias=zero, noise=None, slope=1, clamp=None)
     return transforms
