@@ -1,4 +1,4 @@
-"""The fastest plan that keeps the picture; measured once per machine and model.
+"""The fastest plan that keeps pictures close to float32's, measured once per machine and model.
 
 The plan is kept in the user's cache folder, so that every start, with or without a window, uses the
 same plan and gives the same pixels.
@@ -27,7 +27,7 @@ def plan_for(G: networks.Generator) -> Plan:
 
 
 def find(G: networks.Generator) -> PlanSteps:
-    """Steps of finding the plan of a model on this machine; no steps if it is known."""
+    """Finds the plan of a model on this machine in steps; without any if it is known."""
     on_gpu = G.device.type == "cuda"
     if not can_prepare(G):
         return Plan.uniform("bfloat16" if on_gpu else "float32", reference=True)
@@ -39,7 +39,7 @@ def find(G: networks.Generator) -> PlanSteps:
             plan = kept_plans.publish(kept_plans.path_of(key), key, plan)
     known[key] = plan
     if not on_gpu:
-        # In the background, and after measuring, which it would disturb.
+        # Compiled in the background, and only now, as this would disturb the measurements.
         for name in {plan.backbone, plan.superresolution}:
             winograd.compiled(G, getattr(torch, name))
         compiled(G.decoder)

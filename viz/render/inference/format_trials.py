@@ -1,7 +1,7 @@
-"""Measures in which formats a model's stages are fastest while the picture stays close.
+"""Measures in which formats a model's stages are fastest while pictures stay close to float32's.
 
-A half format is taken for a stage where it saves a noticeable time and a test picture stays close
-to that of float32, and so are 8-bit integers for previews. Candidates run in turns, so that a
+A half format is chosen for a stage if it saves a noticeable amount of time and a test picture stays
+close to float32's; the same goes for 8-bit integers in previews. Candidates run in turns, so that a
 changing load slows all of them alike.
 """
 
@@ -33,22 +33,22 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PlanSteps = Generator[tuple[str, float], None, Plan]
-"""Yields what is being done and the fraction done."""
+"""Yields what is being done and the fraction done; returns the plan."""
 
 _LEAST_GAIN = 1.15
-"""How many times as fast a half format must be."""
+"""Least speed-up of a half format."""
 _LEAST_SAVING = 0.004
-"""Seconds that it must save per picture: below that, exactness is worth more."""
+"""Least time that it saves per picture, seconds: for less, exactness is worth more."""
 _LEAST_SAVING_ON_GPU = 5e-5
-"""The same, where a whole picture takes a few milliseconds."""
+"""The same on a GPU, where a whole picture takes a few milliseconds."""
 _LEAST_PSNR = 45.0
 """Lowest PSNR of its test picture against float32's, dB."""
 _LEAST_INT8_GAIN = 1.25
-"""How many times as fast the super-resolution of previews must be in 8-bit integers."""
+"""Least speed-up of the super-resolution of previews in 8-bit integers."""
 _LEAST_INT8_PSNR = 40.0
-"""Lowest PSNR of its picture, dB: errors are small noise that is gone when the movement ends."""
+"""Lowest PSNR of its picture, dB: the errors look like faint noise, and only during movement."""
 _ENOUGH, _MOST_RUNS = 0.1, 6
-"""Seconds of measuring per stage and format, and the most runs if these take less."""
+"""Measuring a stage in a format ends after this many seconds, or this many runs."""
 _STAGES = ("backbone", "rays", "superresolution")
 _RAYS = 32
 """Side of the raw test picture, pixels."""
@@ -56,13 +56,14 @@ _RAYS = 32
 
 def computes_bfloat16() -> bool:
     """Whether the CPU has instructions for bfloat16. On other x86 processors oneDNN emulates it,
-    which is slower than float32 but would seem faster if load ended between the measurements."""
+    which is slower than float32 but could seem faster if the load ended between measurements."""
     if torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):
         return True
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def measure(G: networks.Generator) -> PlanSteps:
+    """The plan for a CPU."""
     yield "Measuring this machine", 0.0
     plan = Plan()
     if can_fuse(G.device, torch.bfloat16) and computes_bfloat16():
@@ -96,7 +97,7 @@ def _int8_pays(G: networks.Generator, plan: Plan) -> bool:
     try:
         test = Trial(G, PreparedStages(G, replace(plan, int8_previews=True)), int8=True)
         _race((test, "superresolution"), (test, "int8"))
-    except Exception as error:  # torch's operators are internal ones
+    except Exception as error:  # torch's operators are internal, and may change
         log.info("Previews cannot be computed in 8-bit integers: %s", first_line(error))
         return False
     full, short = test.seconds["superresolution"], test.seconds["int8"]
@@ -107,7 +108,7 @@ def _int8_pays(G: networks.Generator, plan: Plan) -> bool:
 
 
 def measure_on_gpu(G: networks.Generator) -> PlanSteps:
-    """The plan of a GPU; that of the reference networks if the prepared ones do not work."""
+    """The plan for a GPU; one with the reference networks if the prepared stages do not work."""
     yield "Measuring this machine", 0.0
     exact = Trial(G, ReferenceStages(G, Plan(reference=True)), whole=True)
     tests: dict[Format, Trial] = {}
@@ -158,7 +159,7 @@ def fastest(stage: str, tests: dict[Format, Trial], exact: Trial) -> Format:
 
 
 class Trial:
-    """A test picture of one person in one format, and the seconds of its stages.
+    """A test picture of one person, computed by given stages, and the time that each stage takes.
 
     Args:
         G: the model.
@@ -172,10 +173,10 @@ class Trial:
     ) -> None:
         self.G, self.whole = G, whole
         self.seconds: dict[str, float] = {}
-        """The shortest times: other programs may disturb any run."""
+        """The shortest time of each stage: other programs may slow down any run."""
         self.pictures: dict[str, Tensor] = {}
         self.runs: dict[str, Callable[[], object]] = {}
-        """What is measured; each has run once, which also compiles."""
+        """What is measured for each stage; it has run once, which also compiles it."""
         self._begin(stages, int8)
 
     @torch.inference_mode()
@@ -192,7 +193,7 @@ class Trial:
         if not self.whole:
             settings = replace(settings, resolution=min(_RAYS, settings.resolution))
         field = self._first("backbone", lambda: stages.planes(ws, motion, no_check))
-        exact = ReferenceStages(G, Plan(reference=True))  # planes are judged by exact rays
+        exact = ReferenceStages(G, Plan(reference=True))  # exact rays, to compare planes alone
         raw = exact.render(PlaneField(field.planes()), ws, settings, no_check)
         self.pictures["backbone"] = raw.image
         if self.whole:
@@ -223,13 +224,13 @@ class Trial:
         return spent
 
     def _settle(self) -> None:
-        """Waits for the GPU."""
+        """Waits until a GPU has finished."""
         if self.G.device.type == "cuda":
             torch.cuda.synchronize(self.G.device)
 
 
 def _race(*runs: tuple[Trial, str]) -> None:
-    """Measures stages of tests in turns."""
+    """Measures stages of trials in turns."""
     spent = 0.0
     for _ in range(_MOST_RUNS):
         spent += sum(test.measure(stage) for test, stage in runs)

@@ -1,4 +1,4 @@
-"""Measured plans, in files of the user's cache folder: one for each machine and kind of model."""
+"""Measured plans in the user's cache folder: one file for each machine and model configuration."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _VERSION = 5
 
 
 def machine() -> dict[str, str]:
-    """What the speed of this machine depends on, except the number of threads: that differs between
-    the window and one of many processes, and both must give the same pixels."""
+    """What the speed of this machine depends on, except for the number of threads: a window and one
+    of several parallel processes use different ones, and must give the same pixels."""
     return {
         "processor": _processor(),
         "capability": torch.backends.cpu.get_cpu_capability(),
@@ -58,13 +58,14 @@ def _processor() -> str:
 
 
 def key_of(G: networks.Generator) -> str:
-    """Everything that the plan depends on, as text."""
+    """Everything that a model's plan depends on, as text."""
     found = gpu(G.device) if G.device.type == "cuda" else machine()
     known = {"version": _VERSION, "machine": found, "model": G.config.to_dict()}
     return json.dumps(known, sort_keys=True)
 
 
 def path_of(key: str) -> Path:
+    """The file for a key."""
     folder = user_folder("cache") / "calibration"
     return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
 
@@ -78,6 +79,7 @@ def read(path: Path, key: str) -> Plan | None:
         plan = Plan(**data["plan"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    # Only plans that measuring can result in: a file may hold anything.
     formats: tuple[Format, ...] = get_args(Format)
     decoders: tuple[Format, ...] = ("float32", "float16")
     choices = itertools.product(formats, formats, decoders)
@@ -87,14 +89,14 @@ def read(path: Path, key: str) -> Plan | None:
 
 
 def publish(path: Path, key: str, plan: Plan) -> Plan:
-    """Keeps a plan, and returns it; if another process was first, returns its plan instead."""
+    """Saves a plan and returns it; if another process was first, returns the plan that it saved."""
     text = json.dumps({"key": key, "plan": asdict(plan)})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
             file.write(text)
         try:
-            os.link(file.name, path)  # fails if another process has kept one
+            os.link(file.name, path)  # fails if another process has saved one
             return plan
         except OSError:
             other = read(path, key)
@@ -104,5 +106,5 @@ def publish(path: Path, key: str, plan: Plan) -> Plan:
         finally:
             Path(file.name).unlink(missing_ok=True)
     except OSError as error:
-        log.info("The calibration cannot be kept: %s", error)
+        log.info("The measured plan cannot be saved: %s", error)
     return plan

@@ -21,7 +21,7 @@ class Plan:
     """Format of the planes on a GPU; on a CPU it is always float32."""
     superresolution: Format = "float32"
     int8_previews: bool = False
-    """Whether previews may have the super-resolution in 8-bit integers; full pictures never do."""
+    """Whether previews may run the super-resolution in 8-bit integers; full pictures never do."""
     reference: bool = False
     """Whether the networks of `training` run unchanged, under autocast: for devices and formats
     without prepared stages."""
@@ -33,8 +33,9 @@ class Plan:
 
     @classmethod
     def on_gpu(cls, name: Format) -> Plan:
-        """A prepared GPU's plan for one format. Its decoder uses float16 for any half format:
-        texels are kept in float16, so that bfloat16 would only lose digits."""
+        """The plan of a GPU's prepared stages with all convolutions in one format. The decoder uses
+        float16 with both half formats: texels are kept in float16, so that bfloat16 would only lose
+        precision."""
         return cls.uniform(name, rays="float32" if name == "float32" else "float16")
 
     @classmethod
@@ -46,14 +47,14 @@ class Plan:
         rays: Format = "float32",
         reference: bool = False,
     ) -> Plan:
-        """A plan with these formats of the convolutions, and the others to match."""
-        # Planes of a half backbone hold no more than half formats can, and take half the memory.
+        """A plan with these formats; that of the planes follows from the backbone's."""
+        # Planes of a backbone in a half format lose nothing in float16, and take half the memory.
         texels: Format = "float32" if backbone == "float32" else "float16"
         return cls(backbone, rays, texels, superresolution, reference=reference)
 
     @property
     def precision(self) -> Format:
-        """The format that most of the work is done in, for the interface."""
+        """The format of most of the work, as it is shown to the user."""
         return self.superresolution if self.superresolution != "float32" else self.backbone
 
     @property

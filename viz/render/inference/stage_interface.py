@@ -1,4 +1,4 @@
-"""The interface of a generator's stages to the renderer, however they are computed."""
+"""The interface between the renderer and a generator's stages, however these are computed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Check = Callable[[], None]
 
 
 def no_check() -> None:
-    """The `Check` of work that nothing abandons."""
+    """The `Check` of work that is never abandoned."""
 
 
 PEOPLE = 3
-"""People whose modulated weights are kept: two in before / after, and one more."""
+"""How many people's modulated weights are kept: two for before / after, and one more."""
 
 
 class RadianceField(Protocol):
@@ -37,7 +37,7 @@ class RadianceField(Protocol):
 
 @dataclass(frozen=True)
 class RaySettings:
-    """What a raw picture shows and how finely."""
+    """Camera and sampling of a raw picture."""
 
     c: Tensor
     """Camera [1, 25]."""
@@ -50,14 +50,14 @@ class RaySettings:
     importance_samples: int
     """Samples of the second pass; 0 leaves it out."""
     with_normals: bool = False
-    """Whether normals are found, too."""
+    """Whether normals are computed, too."""
     wait: bool = True
-    """Whether to wait for functions that are still compiling; if not, the networks cast the
-    rays."""
+    """Whether to wait for functions that are still compiling; if not, the reference networks cast
+    the rays meanwhile."""
 
     @classmethod
     def trained(cls, G: Generator, camera: Camera = FRONTAL) -> RaySettings:
-        """Those that the model was trained with."""
+        """The settings that the model was trained with."""
         options = G.config.rendering
         return cls(
             torch.from_numpy(camera.numbers())[None].to(G.device),
@@ -79,18 +79,33 @@ class Pixels:
     opacity: Tensor
     """[R] in 0..1."""
 
+    def raw_render(self, G: Generator, ws: Tensor, side: int, normals: Tensor | None) -> RawRender:
+        """The square picture of these rays, which are its pixels row by row.
+
+        Args:
+            G: the model.
+            ws: those of the picture's person [1, num_ws, w_dim].
+            side: of the picture in pixels; R is its square.
+            normals: unit vectors [R, 3]; None for none.
+        """
+        features = self.features.t().reshape(1, -1, side, side).contiguous()
+        depth, opacity = (x.reshape(1, 1, side, side) for x in (self.depth, self.opacity))
+        if normals is not None:
+            normals = normals.t().reshape(1, 3, side, side)
+        return RawRender(features, G.raw_image(features, ws), depth, opacity, normals)
+
 
 class Stages(Protocol):
     """A generator's stages for pictures of one person at a time."""
 
     @property
     def compiling(self) -> bool:
-        """Whether `render` has to wait at the moment."""
+        """Whether `render` would have to wait now for functions that are still compiling."""
         ...
 
     @property
     def convolutions_compiling(self) -> bool:
-        """Whether the other stages have to."""
+        """Whether the other stages would."""
         ...
 
     def prepare(self, ws: Tensor) -> None:
@@ -103,13 +118,15 @@ class Stages(Protocol):
         ...
 
     def planes(self, ws: Tensor, motion: Tensor | None, check: Check) -> RadianceField:
-        """ws [1, num_ws, w_dim] and z_motion * t [1, motion_dim] (None for a still model)."""
+        """The field for ws [1, num_ws, w_dim] and z_motion * t [1, motion_dim] (None for a still
+        model)."""
         ...
 
     def render(
         self, field: RadianceField, ws: Tensor, settings: RaySettings, check: Check
     ) -> RawRender:
-        """The raw picture of a field that these stages made."""
+        """The raw picture of a field that these stages made. Prepared stages raise TypeError for
+        other fields."""
         ...
 
     def prepare_int8(self, raw: RawRender, ws: Tensor, check: Check) -> bool:
@@ -117,26 +134,20 @@ class Stages(Protocol):
         raw pictures.
 
         Returns:
-            whether `superresolve` can compute so.
+            whether `superresolve` can compute in them.
         """
         ...
 
     def superresolve(
-        self,
-        raw: RawRender,
-        ws: Tensor,
-        check: Check,
-        scale: float = 1.0,
-        *,
-        int8: bool = False,
+        self, raw: RawRender, ws: Tensor, check: Check, scale: float = 1.0, *, int8: bool = False
     ) -> Tensor:
         """Final picture [1, 3, H, W], about -1 to 1.
 
         Args:
-            raw: of these stages.
-            ws: of its person.
+            raw: the raw picture, from these stages.
+            ws: those of its person.
             check: see `Check`.
-            scale: factor on H and W that a preview may have; stages may ignore it.
-            int8: whether 8-bit integers will do, if `prepare_int8` said so.
+            scale: factor on H and W, at most 1, for previews; stages may ignore it.
+            int8: whether to compute in 8-bit integers, if `prepare_int8` returned True.
         """
         ...

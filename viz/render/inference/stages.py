@@ -38,19 +38,19 @@ class ReferenceStages:
         self._autocast = (G.device.type, plan.dtype)
 
     def prepare(self, ws: Tensor) -> None:
-        """There is nothing to prepare."""
+        """Does nothing, as the networks need no preparation."""
 
     def take_weights(self) -> None:
-        """Nothing to do: the networks use them already."""
+        """Does nothing, as the networks use the generator's weights themselves."""
 
     def _run(self, check: Check, compute: Callable[[], Tensor]) -> Tensor:
         hooks = [
             module.register_forward_pre_hook(lambda *_: check())
             for module in self.G.modules()
-            if isinstance(module, SynthesisLayer)  # the longest work without an own checkpoint
+            if isinstance(module, SynthesisLayer)  # the longest work without a check of its own
         ]
         device, dtype = self._autocast
-        exact = dtype == torch.float32  # for which not every device has an autocast
+        exact = dtype == torch.float32  # not every device has autocast for float32
         try:
             with contextlib.nullcontext() if exact else torch.autocast(device, dtype):
                 return compute().float()
@@ -65,20 +65,14 @@ class ReferenceStages:
     def render(
         self, field: RadianceField, ws: Tensor, settings: RaySettings, check: Check
     ) -> RawRender:
-        return _render_by_networks(self.G, field, ws, settings, check)
+        return render_by_networks(self.G, field, ws, settings, check)
 
     def prepare_int8(self, raw: RawRender, ws: Tensor, check: Check) -> bool:
-        """The networks know no such format."""
+        """Always False: the networks compute in floating point only."""
         return False
 
     def superresolve(
-        self,
-        raw: RawRender,
-        ws: Tensor,
-        check: Check,
-        scale: float = 1.0,
-        *,
-        int8: bool = False,
+        self, raw: RawRender, ws: Tensor, check: Check, scale: float = 1.0, *, int8: bool = False
     ) -> Tensor:
         del int8
         module = self.G.superresolution
@@ -88,9 +82,10 @@ class ReferenceStages:
         return self._run(check, lambda: module(raw.features, raw.image, ws[:, -1], whole))
 
 
-def _render_by_networks(
+def render_by_networks(
     G: Generator, field: RadianceField, ws: Tensor, settings: RaySettings, check: Check
 ) -> RawRender:
+    """The raw picture of any stages' field, by the reference networks."""
     return G.render(
         field.planes(),
         ws,
@@ -105,8 +100,8 @@ def _render_by_networks(
 
 
 def seen_whole(image: Tensor, scale: float) -> int:
-    """Side of the larger raw picture that a smaller super-resolution takes this one to be a crop
-    of, so that it outputs fewer pixels."""
+    """Side of the raw picture of which the super-resolution is to regard this one as a crop, so
+    that its output is smaller by a factor of `scale`."""
     return round(image.shape[-1] / scale)
 
 
@@ -114,13 +109,13 @@ T = TypeVar("T")
 
 
 class _PersonCache:
-    """Results for the ws that were used last."""
+    """Results for the most recently used ws."""
 
     def __init__(self) -> None:
         self._entries: OrderedDict[int, tuple[Tensor, Any]] = OrderedDict()
 
     def get(self, ws: Tensor, make: Callable[[], T]) -> T:
-        """The result for a ws: the cached one if its numbers are identical."""
+        """The result for a ws: the cached one for equal numbers, or else a new one."""
         for key, (known, value) in self._entries.items():
             if known is ws or torch.equal(known, ws):
                 self._entries.move_to_end(key)
@@ -133,8 +128,8 @@ class _PersonCache:
 
 
 class PreparedStages:
-    """The stages prepared for a CPU. Weights are laid out when a stage first runs. Rays are
-    compiled; where that fails, the networks cast them.
+    """The stages prepared for a CPU. Weights are laid out when a stage first runs. Compiled
+    functions cast rays; where compiling fails, the networks do.
 
     Args:
         G: with its trained weights, which must stay as they are.
@@ -163,17 +158,17 @@ class PreparedStages:
 
     @property
     def compiling(self) -> bool:
-        """Whether the ray functions are being compiled, or loaded from disk."""
+        """Whether the functions that cast rays are being compiled, or loaded from disk."""
         return not self._rays.done()
 
     @property
     def convolutions_compiling(self) -> bool:
-        """Whether those of the convolutions are."""
+        """Whether the functions that convolutions use are."""
         formats = self.plan.backbone, self.plan.superresolution
         return not all(self._transforms(name).done() for name in formats)
 
     def _transforms(self, name: Format) -> Future[Transforms | None]:
-        """What a format's convolutions are computed by."""
+        """The compiled transforms for convolutions in a format."""
         if name not in self._found_transforms:
             self._found_transforms[name] = winograd.compiled(self.G, getattr(torch, name))
         return self._found_transforms[name]
@@ -217,11 +212,11 @@ class PreparedStages:
         self, field: RadianceField, ws: Tensor, settings: RaySettings, check: Check
     ) -> RawRender:
         if not isinstance(field, Texels):
-            raise TypeError("these stages render the fields that they made")
+            raise TypeError("these stages render only fields that they made themselves")
         wait = settings.wait or not self.compiling
         fast = wait_for(self._rays, check) if wait else None
         if fast is None:
-            return _render_by_networks(self.G, field, ws, settings, check)
+            return render_by_networks(self.G, field, ws, settings, check)
         side = settings.resolution
         origins, directions = rays(settings.c, side)
         found = fast.cast(
@@ -234,19 +229,11 @@ class PreparedStages:
             white_background=self.G.config.rendering.white_background,
             check=check,
         )
-        features = found.features.t().reshape(1, -1, side, side).contiguous()
         normals = None
         if settings.with_normals:
             points = origins[0] + found.depth[:, None] * directions[0]
             normals = self._normals(fast, field, points, check)
-            normals = normals.t().reshape(1, 3, side, side)
-        return RawRender(
-            features=features,
-            image=self.G.raw_image(features, ws),
-            depth=found.depth.reshape(1, 1, side, side),
-            opacity=found.opacity.reshape(1, 1, side, side),
-            normals=normals,
-        )
+        return found.raw_render(self.G, ws, side, normals)
 
     def _normals(self, fast: CompiledRays, texels: Texels, points: Tensor, check: Check) -> Tensor:
         """Unit vectors [P, 3] at world points [P, 3]."""
@@ -277,20 +264,11 @@ class PreparedStages:
         return self._int8_person(raw, ws, check) is not None
 
     def superresolve(
-        self,
-        raw: RawRender,
-        ws: Tensor,
-        check: Check,
-        scale: float = 1.0,
-        *,
-        int8: bool = False,
+        self, raw: RawRender, ws: Tensor, check: Check, scale: float = 1.0, *, int8: bool = False
     ) -> Tensor:
         module = self.G.superresolution
         if module is None:
             return raw.image
         small = self._int8_person(raw, ws, check) if int8 else None
-        if small is not None:
-            stage, layers = small
-            return stage(layers, raw.features, raw.image, check, seen_whole(raw.image, scale))
-        stage, layers = self._bind_superresolution(module, ws, check)
+        stage, layers = small or self._bind_superresolution(module, ws, check)
         return stage(layers, raw.features, raw.image, check, seen_whole(raw.image, scale))

@@ -1,4 +1,4 @@
-"""One request under way: each stage's result from the cache, or computed."""
+"""Computes what one request asks for, stage by stage; each stage's results are cached."""
 
 from __future__ import annotations
 
@@ -26,11 +26,18 @@ from viz.state.files import file_stamp
 from viz.state.types import MeshData, PixelValues, RenderRequest, Shot
 
 PREVIEW_MESH_RESOLUTION = 96
-"""Most points along each side of a preview's mesh grid."""
+"""Most grid points along each side for the mesh of a preview."""
 
 
 class PictureJob:
-    """One request under way."""
+    """One request that is being rendered.
+
+    Args:
+        model: the prepared model.
+        request: what to render.
+        check: called between parts of the work; an exception from it abandons the work.
+        idle: whether the pictures are rendered ahead, in a cache of their own.
+    """
 
     def __init__(
         self,
@@ -47,9 +54,9 @@ class PictureJob:
         self.cache = model.idle_cache if idle else model.cache
         self.plan = model.plan(request.quality)
         self.effort = model.effort(request.quality, request.preview)
-        # Previews need not wait, but a full picture may not be made of their results, or it would
-        # depend on timing.
-        stages = model.stages(self.plan)  # those of tuned people are done soon after
+        # Previews do not wait for compiling. No full picture may reuse their results then, or its
+        # pixels would depend on timing.
+        stages = model.stages(self.plan)  # those of people with tuned weights are ready soon after
         self._meanwhile = request.preview is not None and stages.compiling
         self._by_networks = request.preview is not None and stages.convolutions_compiling
         if self._by_networks:
@@ -87,6 +94,7 @@ class PictureJob:
         return shot.latent, files, shot.conditioning if conditioned else None
 
     def ws(self, shot: Shot) -> Tensor:
+        """Intermediate latents [1, num_ws, w_dim]."""
         return self._stage(
             "mapping",
             self._ws_key(shot),
@@ -94,7 +102,7 @@ class PictureJob:
         )
 
     def _planes_key(self, shot: Shot) -> Hashable:
-        # Only the product of time and strength matters, and if it is 0 the motion code does not.
+        # Only the product of time and strength matters; where it is 0, the motion code does not.
         moves, driven = self.G.config.has_motion, shot.driven if self.G.config.has_motion else None
         moved = shot.t * shot.motion.strength if moves else 0.0
         if driven is not None and driven.share == 1:
@@ -103,6 +111,7 @@ class PictureJob:
         return self._ws_key(shot), motion, moved, driven, self.plan
 
     def field(self, shot: Shot) -> RadianceField:
+        """The shot's radiance field, as the stages render it."""
         return self._stage(
             "planes",
             self._planes_key(shot),
@@ -131,8 +140,9 @@ class PictureJob:
         return self._planes_key(shot), shot.camera, effort, self._meanwhile
 
     def raw(self, shot: Shot) -> RawRender:
+        """The volume-rendered picture; with normals if any shot of the request needs them."""
         key = self._raw_key(shot)
-        full_key = (key, True)  # a picture with normals serves where none are asked for, too
+        full_key = (key, True)  # a picture with normals also serves where none are needed
         kept = self.cache.get(("render", full_key))
         if kept is not None:
             return kept
@@ -173,7 +183,7 @@ class PictureJob:
     def _superresolved(self, shot: Shot, scale: float, int8: bool) -> Tensor:
         stages, raw, ws = self.stages(shot), self.raw(shot), self.ws(shot)
         if int8:
-            with self.clock.stage("weights"):  # once a person: not what a preview takes
+            with self.clock.stage("weights"):  # once per person: no part of a preview's time
                 int8 = stages.prepare_int8(raw, ws, self.check)
             self.precision = "int8" if int8 else self.precision
         return self._enlarged(stages.superresolve(raw, ws, self.check, scale, int8=int8))
@@ -186,7 +196,7 @@ class PictureJob:
         return F.interpolate(picture, (size, size), mode="bilinear", align_corners=False)
 
     def activation(self, shot: Shot, layer: str) -> Tensor:
-        """What a layer gives for the shot, [C, h, w]."""
+        """A layer's output for the shot [C, h, w]."""
         seen = self._raw_key(shot) if layer_probe.sees_camera(layer) else self._planes_key(shot)
         return self._stage(
             "probe",
@@ -236,7 +246,7 @@ class PictureJob:
         return to_uint8(map_pictures.before(head, alpha, maps) * 2 - 1)
 
     def backdrop(self, shot: Shot) -> Tensor:
-        """What the model paints where nothing is, as large as the shot's picture, about 0..1
+        """The model's picture of empty space, as large as the shot's picture, about 0..1
         [1, 3, H, W]."""
         raw, ws = self.raw(shot), self.ws(shot)
         enlarged = shot.view == "image" and self._enlarges
@@ -261,15 +271,15 @@ class PictureJob:
         return self.G.superresolution is not None and self.effort.superresolution
 
     def map_range(self, shot: Shot) -> tuple[float, float] | None:
-        """Numbers at the ends of the colours, where the shot's view is a map with one number a
-        pixel."""
+        """The numbers at both ends of the colour map, if the shot's view is a map with one number
+        per pixel."""
         maps = self.request.maps
         if shot.view == "depth":
             return self.model.depth_range(shot.camera, maps.depth_range)
         return (maps.opacity_range or (0.0, 1.0)) if shot.view == "opacity" else None
 
     def values(self, shot: Shot) -> PixelValues | None:
-        """The numbers behind a shot's picture; None for a mesh."""
+        """Depth, opacity and normals at each pixel of the raw picture; None for a mesh."""
         if shot.view == "mesh":
             return None
         raw = self.raw(shot)
@@ -280,7 +290,7 @@ class PictureJob:
         return PixelValues(found[0], found[1], np.ascontiguousarray(found[2:].transpose(1, 2, 0)))
 
     def mesh(self, shot: Shot) -> MeshData | None:
-        """The surface, where the shot's view is a mesh."""
+        """The surface, if the shot's view is a mesh; None for one that cannot be extracted."""
         if shot.view != "mesh":
             return None
         quality = self.request.quality
@@ -304,7 +314,7 @@ class PictureJob:
                     check=self.check,
                 ),
             )
-        except UserError as e:  # the other shots can still be shown
+        except UserError as e:  # other shots can still be shown
             self.problems.append(str(e))
             return None
 

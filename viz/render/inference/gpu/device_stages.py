@@ -1,8 +1,8 @@
 """A generator's stages on a GPU: prepared networks, a CUDA graph for each stage and shape, and rays
-by Triton's kernels where they work.
+cast by Triton's kernels where they work.
 
-Nothing here waits for the device, so that the CPU stays ahead of it. The stages run on the CPU as
-well, without graphs: that is how they are compared with the networks of `training`.
+Nothing here waits for the device, so that the CPU stays ahead of it. The stages run on a CPU as
+well, without graphs, so that they can be compared with the networks of `training` anywhere.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ from viz.render.inference.gpu.graphs import CapturedGraph, GraphPool
 from viz.render.inference.plan import Plan
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
 from viz.render.inference.stage_interface import PEOPLE, Check, RadianceField, RaySettings, no_check
+from viz.render.inference.stages import render_by_networks
 from viz.render.inference.synthesis import BackboneStage, SuperresolutionStage
 
 log = logging.getLogger(__name__)
 
 _LARGEST = 6e4
-"""Bound on planes that are kept in float16."""
+"""Largest magnitude of planes in float16; larger ones are clamped."""
 
 
 @dataclass(frozen=True)
 class _Rays:
-    """The settings for which the ray stage is recorded."""
+    """What a recording of the ray stage is specific to."""
 
     resolution: int
     depth_samples: int
@@ -46,7 +47,8 @@ class _Rays:
 
 
 class _Networks:
-    """The functions that are recorded; each takes its settings and tensors."""
+    """The functions that are recorded as CUDA graphs. Each takes a setting, which a recording is
+    specific to, and tensors, whose values may change."""
 
     def __init__(self, G: Generator, plan: Plan, *, kernels: bool) -> None:
         self.G = G
@@ -82,47 +84,42 @@ class _Networks:
     ) -> tuple[Tensor, ...]:
         config = self.G.config
         texels = Texels(table, config.plane_resolution, config.rendering.box_warp)
-        if setting.by_kernel:
-            return self._cast(setting, texels, ws, c, ray_range)
-        raw = self.G.render(
-            texels.planes(),
-            ws,
+        settings = RaySettings(
             c,
-            resolution=setting.resolution,
-            depth_samples=setting.depth_samples,
-            importance_samples=setting.importance_samples,
-            ray_range=ray_range,
-            with_normals=setting.with_normals,
+            ray_range,
+            setting.resolution,
+            setting.depth_samples,
+            setting.importance_samples,
+            setting.with_normals,
         )
+        if setting.by_kernel:
+            raw = self._cast(texels, ws, settings)
+        else:
+            raw = render_by_networks(self.G, texels, ws, settings, no_check)
         found = (raw.features, raw.image, raw.depth, raw.opacity)
         return found if raw.normals is None else (*found, raw.normals)
 
-    def _cast(
-        self, setting: _Rays, texels: Texels, ws: Tensor, c: Tensor, ray_range: Tensor
-    ) -> tuple[Tensor, ...]:
-        options, side = self.G.config.rendering, setting.resolution
+    def _cast(self, texels: Texels, ws: Tensor, settings: RaySettings) -> RawRender:
+        options, side = self.G.config.rendering, settings.resolution
         assert self.decoder is not None
-        origins, directions = rays(c, side)
+        origins, directions = rays(settings.c, side)
         found = kernel.cast(
             texels,
             self.decoder,
             origins[0],
             directions[0],
-            ray_range,
-            depth_samples=setting.depth_samples,
-            importance_samples=setting.importance_samples,
+            settings.ray_range,
+            depth_samples=settings.depth_samples,
+            importance_samples=settings.importance_samples,
             white_background=options.white_background,
         )
-        features = found.features.t().reshape(1, -1, side, side).contiguous()
-        depth, opacity = (x.reshape(1, 1, side, side) for x in (found.depth, found.opacity))
-        pictures = (features, self.G.raw_image(features, ws), depth, opacity)
-        if not setting.with_normals:
-            return pictures
-        planes = texels.planes()
-        points = origins[:, None] + found.depth[None, :, None] * directions
-        step = options.box_warp / self.G.config.plane_resolution
-        normals = rendering.normals(lambda at: self.G.sample(planes, at)[0], points, step)
-        return (*pictures, normals[0].t().reshape(1, 3, side, side))
+        normals = None
+        if settings.with_normals:
+            planes = texels.planes()
+            points = origins[:, None] + found.depth[None, :, None] * directions
+            step = options.box_warp / self.G.config.plane_resolution
+            normals = rendering.normals(lambda at: self.G.sample(planes, at)[0], points, step)[0]
+        return found.raw_render(self.G, ws, side, normals)
 
     def superresolve(
         self, setting: Hashable, row: Tensor, features: Tensor, image: Tensor
@@ -139,8 +136,8 @@ class DeviceStages:
     Args:
         G: with its trained weights, which must stay as they are.
         plan: number formats.
-        kernels: whether Triton's kernels are used; None: if they work.
-        place: the pool that the recordings share; None for one of their own.
+        kernels: whether to use Triton's kernels; None to use them if they work.
+        place: the memory pool of the recordings; None for one of their own.
     """
 
     compiling = convolutions_compiling = False
@@ -169,8 +166,8 @@ class DeviceStages:
         self.people: OrderedDict[int, tuple[Tensor, tuple[Tensor, ...]]] = OrderedDict()
 
     def take_weights(self) -> None:
-        """See `Stages.take_weights`. Recordings read the weights' memory, so that it is overwritten
-        in place."""
+        """See `Stages.take_weights`. Recordings read the weights at fixed addresses, so that they
+        are overwritten in place."""
         self.people.clear()
         with self._place.entered():
             fresh = _Networks(self.G, self.plan, kernels=self._kernels)
@@ -221,7 +218,7 @@ class DeviceStages:
         self, field: RadianceField, ws: Tensor, settings: RaySettings, check: Check
     ) -> RawRender:
         if not isinstance(field, Texels):
-            raise TypeError("these stages render the fields that they made")
+            raise TypeError("these stages render only fields that they made themselves")
         check()
         found = None
         if self._fits(settings):
@@ -239,19 +236,13 @@ class DeviceStages:
         return RawRender(features, image, depth, opacity, normals[0] if normals else None)
 
     def prepare_int8(self, raw: RawRender, ws: Tensor, check: Check) -> bool:
-        """A GPU has faster formats."""
+        """Always False: a GPU has faster formats."""
         return False
 
     def superresolve(
-        self,
-        raw: RawRender,
-        ws: Tensor,
-        check: Check,
-        scale: float = 1.0,
-        *,
-        int8: bool = False,
+        self, raw: RawRender, ws: Tensor, check: Check, scale: float = 1.0, *, int8: bool = False
     ) -> Tensor:
-        # A graph is recorded for one size; a GPU takes a few milliseconds for all of it.
+        # Graphs are recorded for the full size, which takes a GPU only a few milliseconds.
         del int8, scale
         if self.G.superresolution is None:
             return raw.image
@@ -261,8 +252,8 @@ class DeviceStages:
         )
 
     def _person(self, ws: Tensor) -> tuple[Tensor, ...]:
-        """What the networks take from a person, cached for the latest few; comparing numbers would
-        wait for the GPU, so a person is identified by the tensor object."""
+        """The networks' inputs for a person, cached for the most recent few. The tensor object
+        identifies the person, as comparing numbers would wait for the GPU."""
         known = self.people.get(id(ws))
         if known is None or known[0] is not ws:
             known = self.people[id(ws)] = ws, self._set(None, ws)
@@ -272,6 +263,7 @@ class DeviceStages:
         return known[1]
 
     def _fits(self, settings: RaySettings) -> bool:
+        """Whether Triton's kernels can cast the rays."""
         decoder = self._networks.decoder
         return (
             self._by_kernel
@@ -293,7 +285,7 @@ class DeviceStages:
 
 
 def _tensors(value: object) -> Iterator[Tensor]:
-    """The tensors that prepared networks hold, each time in the same order."""
+    """The tensors that prepared networks hold, always in the same order."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, (list, tuple)):
