@@ -31,8 +31,8 @@ _within = threading.local()
 def _threads(count: int) -> ThreadPoolExecutor:
     everywhere = torch.get_num_threads()
     threads = ThreadPoolExecutor(count, "parts", _alone)
-    # A thread's `set_num_threads` also decides for threads that start later, so that the whole pool
-    # is started before the count is restored.
+    # `set_num_threads` also applies to threads that start later, whichever thread calls it. So the
+    # whole pool starts before the count is restored.
     for done in [threads.submit(ready.wait) for ready in [threading.Barrier(count)] * count]:
         done.result()
     torch.set_num_threads(everywhere)

@@ -41,11 +41,11 @@ from viz.render.inference.synthesis import (
 _LARGEST = 127
 """Largest magnitude of a quantized number."""
 _MARGIN = 1.2
-"""How many times as large as in the measured picture numbers may be before they are clipped."""
+"""Headroom: how far numbers may exceed the measured range before they are clipped, as a factor."""
 _LEAST_SHARE = 1e-3
 """Smallest scale of a channel, as a share of the layer's largest."""
 _SMALLER = 4
-"""Side of the final picture, in sides of the picture whose ranges are measured."""
+"""Ratio of the final picture's side to that of the picture whose ranges are measured."""
 _AT_ONCE = 2**19
 """Approximate count of numbers in a thread's task: smaller tasks are not worth handing over."""
 

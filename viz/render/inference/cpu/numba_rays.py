@@ -29,7 +29,7 @@ from viz.render.inference.radiance_field import PreparedDecoder
 FAINT = np.float32(1e-6)
 """Share in the pixel below which a sample's colours are left out."""
 _LEAST_ALPHA = np.float32(2**-25)
-"""For smaller x, 1 - exp(-x) is 0 in float32. The compiler may reorder sums, so that this has to be
+"""For smaller x, 1 - exp(-x) is 0 in float32. The compiler may reorder sums, so this has to be
 explicit."""
 _PRODUCTS_AT_ONCE = 16
 """Hidden units that are added to a colour at once, in an unrolled loop."""

@@ -4,7 +4,7 @@ F(2x2, 3x3) of Lavin and Gray (2016, arXiv 1509.09308): a tile of 4x4 input pixe
 pixels with 16 multiplications for each pair of channels, where plain convolution takes 36. Here are
 the transforms of the input and the output; `winograd` leaves the multiplications to torch.
 
-bfloat16 is the upper half of float32; numba has no such type, so that it is passed as uint16.
+bfloat16 is the upper half of float32; numba has no such type, so it is passed as uint16.
 Transforms are computed in float32. Channels are adjacent in memory, so that the inner loops, of a
 fixed length and on arrays at fixed distances, become vector instructions.
 

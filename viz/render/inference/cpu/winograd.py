@@ -4,8 +4,8 @@ transform of the input and one of the output.
 Activations are [1, C, H, W] in channels-last memory, as in `convolutions`. All people share the
 weights: the transforms apply the factors on input and output channels.
 
-A tile has 2x2 output pixels in bfloat16, which takes less than half the multiplications, and 4x4 in
-float32, whose precision allows it, which takes a quarter. An up-sampling convolution with its
+In bfloat16 a tile has 2x2 output pixels, which takes less than half the multiplications; in
+float32, which is precise enough, 4x4, which takes a quarter. An up-sampling convolution with its
 low-pass filter is computed as four convolutions of the small picture, one for each of the four
 pixels that a pixel becomes; this is faster in float32 only.
 """
@@ -40,7 +40,7 @@ _MOST_UP = 2**15
 _TIMES_LONGER = 3
 """How many times as many rows the bands of up-sampling layers have as those of others."""
 _LEAST_TILES = 32
-"""Least tiles in a thread's task. Small pictures have small tasks, to keep several threads busy."""
+"""Fewest tiles in a task. Small pictures have small tasks, to keep several threads busy."""
 
 
 def pays(layer: SynthesisLayer, dtype: torch.dtype) -> bool:
@@ -202,7 +202,7 @@ def _tiles(scratch: Tensor, count: int, channels: int) -> Tensor:
 
 
 def _numbers(x: Tensor) -> np.ndarray:
-    """A tensor's memory as one row of numbers, bfloat16 as uint16. A picture's is channels-last."""
+    """A tensor's memory as one row of numbers, bfloat16 as uint16; a picture is channels-last."""
     if x.ndim == 4:
         x = x.permute(0, 2, 3, 1)
     return (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x).numpy().reshape(-1)
@@ -213,8 +213,8 @@ def _floats(x: Tensor) -> np.ndarray:
 
 
 def compiled(G: nn.Module, dtype: torch.dtype) -> Future[Transforms | None]:
-    """The functions for a generator's layers, as from `compiling`; None, too, if they are of no
-    use."""
+    """The functions for a generator's layers, as from `compiling`; also None if they would not be
+    faster."""
     layers = [m for m in G.modules() if isinstance(m, SynthesisLayer) and pays(m, dtype)]
     if not layers or not is_of_use(layers[0].weight.device, dtype):
         nothing: Future[Transforms | None] = Future()
