@@ -28,7 +28,7 @@ _LOST_BY_INT8 = 0.02
 """The same for a super-resolution in 8-bit integers: hardly visible."""
 _ROOM = 0.85
 """Fraction of the budget that a more expensive preview must fit for a switch to it: hysteresis."""
-_PAYS = 0.15
+_PAYS = 0.1
 """Fraction of the time that a less detailed preview must save for each halving of the pixels' side,
 or the loss is not worth it."""
 

@@ -271,3 +271,20 @@ def test_words_tell_what_is_left_out() -> None:
     assert words(Preview(0.5, coarse_mesh=True), views=["raw", "mesh"]) == (
         "50% of the pixels' side, a coarser mesh"
     )
+
+
+def test_full_pictures_of_calmer_moments_do_not_make_small_previews_look_useless() -> None:
+    """A loop is filled while the window rests, then the playhead is dragged."""
+    calm = Costs(planes=16.0, rays=4.0, ray_work=20.0, superresolution=17.0, rest=6.0, first=0.0)
+    busy = replace(calm, planes=35.0, rays=6.0, ray_work=40.0)
+    controller, now, seen = PreviewController(), 0.0, list[RenderResult]()
+    for costs, count in ((calm, 20), (busy, 20)):
+        worker = FakeWorker(costs)
+        for k in range(count):
+            full = RenderRequest((SessionState(t=k / count + costs.planes / 1000).shot(),))
+            chosen_now = None if costs is calm else controller.choose(full, 15.0)
+            worker.submit(replace(full, preview=chosen_now))
+            now += 100.0
+            seen += worker.poll(now)
+            controller.measured(seen[-1])
+    assert seen[-1].request.preview == LEAST
