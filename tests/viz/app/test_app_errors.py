@@ -214,15 +214,14 @@ def test_an_error_in_an_event_is_told(desk: AppDriver) -> None:
 def test_the_window_draws_on_while_a_slow_picture_is_rendered(start: Start, model: Path) -> None:
     """The worker's process has its own interpreter and holds a core for a while."""
     desk = start(model, launch=None)
-    desk.settle()
+    desk.settle(60)  # the process may have to compile its kernels first
     desk.commands.interface.previews = False
     quality = replace(desk.commands.state.quality, raw_resolution=512, depth_samples=48)
     desk.commands.state.quality = quality
     desk.window.frame_times.clear()
-    count = len(desk.results)
-    while len(desk.results) == count:
+    while not desk.is_settled():  # a clip's frame may come first
         desk.window.wake()
         desk.app.frame()
     times = np.array(desk.window.frame_times)
     assert len(times) > 15
-    assert times.max() < 0.25
+    assert times.max() < times.sum() / 4  # none waited for the picture
