@@ -181,8 +181,7 @@ def test_a_picture_can_be_abandoned_at_every_band(monkeypatch):
 
 
 def test_without_numba_the_networks_render(monkeypatch, caplog):
-    monkeypatch.setitem(sys.modules, "viz.render.inference.cpu.numba_rays", None)
-    monkeypatch.delattr("viz.render.inference.cpu.numba_rays", raising=False)
+    monkeypatch.setitem(sys.modules, "viz.render.inference.cpu.compiled_functions", None)
     G = generator(CONFIGS["none"])
     settings = ray_settings(G, with_normals=True)
     ours = pictures(PreparedStages(G, Plan()), G, settings=settings)[1]

@@ -146,9 +146,7 @@ def test_a_picture_does_not_depend_on_threads(small, name, monkeypatch):
 
 @needs_bfloat16
 def test_without_numba_convolutions_are_plain(small, monkeypatch, caplog):
-    name = "viz.render.inference.cpu.numba_winograd"
-    monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delattr(name, raising=False)
+    monkeypatch.setitem(sys.modules, "viz.render.inference.cpu.compiled_functions", None)
     winograd.begun.cache_clear()
     ours = pictures(PreparedStages(small, Plan.uniform("bfloat16")), small)[2]
     monkeypatch.setattr(winograd, "is_of_use", lambda device, dtype: False)

@@ -15,6 +15,8 @@ same weights are prepared for inference only. Stage by stage:
   (`cpu.numba_winograd`), and a quarter of them in float32 (`cpu.numba_winograd_float`).
 - `cpu.int8`, `cpu.numba_int8`: the super-resolution of previews in 8-bit integers.
 - `cpu.background`: the threads that share a picture's parts.
+- `cpu.compiled_functions`: calls what the files `cpu.numba_*` compile, and keeps it on disk;
+  `cpu.numba_compiler` compiles it, for the processor that `cpu.processor` describes.
 - `radiance_field`: the tri-planes as one table of texels. Planes (x, z) and (z, x) are summed
   beforehand, as both are bilinear in the same two coordinates.
 - `cpu.rays`, `cpu.numba_rays`: volume rendering on a processor in one compiled pass per ray.

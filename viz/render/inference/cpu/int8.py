@@ -38,6 +38,8 @@ from viz.render.inference.synthesis import (
     SuperresolutionStage,
 )
 
+ZERO = 128
+"""The zero point of activations: the integer that represents 0."""
 _LARGEST = 127
 """Largest magnitude of a quantized number."""
 _MARGIN = 1.2
@@ -66,8 +68,6 @@ def is_available(device: torch.device) -> bool:
 class Passes:
     """Compiled functions; see `numba_int8`."""
 
-    zero: int
-    """The zero point of the activations."""
     quantize: Callable[..., None]
     activate: Callable[..., None]
     enlarge: Callable[..., None]
@@ -81,7 +81,6 @@ class _Product:
         bias: [O].
         scale: quantization step of each input channel [I].
         into: quantization step of each output channel [O]; None for an output in float32.
-        passes: compiled functions.
         size: (height, width) of the input that the layout is chosen for.
     """
 
@@ -91,7 +90,6 @@ class _Product:
         bias: Tensor,
         scale: Tensor,
         into: Tensor | None,
-        passes: Passes,
         size: tuple[int, ...],
     ) -> None:
         weight = weight * scale[:, None, None]
@@ -101,13 +99,12 @@ class _Product:
         self._scale = steps if into is None else steps / into
         self._bias = (bias if into is None else bias / into).contiguous()
         self._zeros = torch.zeros(len(steps), dtype=torch.int32)
-        self._zero = passes.zero
         self._padding = [weight.shape[-1] // 2] * 2
         self._weight = torch.ops.onednn.qconv_prepack(
             integers,
             self._scale,
             1.0,
-            self._zero,
+            ZERO,
             [1, 1],
             self._padding,
             [1, 1],
@@ -117,11 +114,11 @@ class _Product:
 
     def __call__(self, x: Tensor) -> Tensor:
         """uint8 [1, I, H, W] -> uint8 or float32 [1, O, H, W], a new tensor."""
-        kind, zero = (torch.float32, 0) if self._floats else (torch.uint8, self._zero)
+        kind, zero = (torch.float32, 0) if self._floats else (torch.uint8, ZERO)
         return torch.ops.onednn.qconv2d_pointwise(
             x,
             1.0,
-            self._zero,
+            ZERO,
             self._weight,
             self._scale,
             self._zeros,
@@ -225,8 +222,8 @@ class _BoundLayer:
             weights = list(phases(weight, constants.low_pass).chunk(2))
             bias, into = bias.repeat(2), into.repeat(2)
         self._factor = (1 / scale).numpy()
-        passes, size = self.layer.passes, tuple(x.shape[2:])
-        self._products = [_Product(w, bias, scale, into, passes, size) for w in weights]
+        size = tuple(x.shape[2:])
+        self._products = [_Product(w, bias, scale, into, size) for w in weights]
         return y
 
 
@@ -239,13 +236,13 @@ class Int8ToRGB:
     """A toRGB layer. Each weight is quantized twice, coarsely and then its remainder, as the errors
     of all toRGB layers add up in the picture."""
 
-    def __init__(self, layer: ToRGB, passes: Passes) -> None:
-        self.layer, self.passes = layer, passes
+    def __init__(self, layer: ToRGB) -> None:
+        self.layer = layer
 
     def bind(self, w: Tensor) -> BoundLayer:
         """The layer for a person's w [1, w_dim]: features [1, I, H, W] to a float32 picture
         [1, O, H, W]."""
-        layer, passes = self.layer, self.passes
+        layer = self.layer
         styles = layer.styles(w)  # [1, I]
         weight = layer.weight * styles[..., None, None]
         product: _Product | None = None
@@ -259,7 +256,7 @@ class Int8ToRGB:
                 coarse = (spread / step).round() * step / scale[:, None, None]
                 both = torch.cat([coarse, weight - coarse])
                 bias = torch.cat([layer.bias, torch.zeros_like(layer.bias)])
-                product = _Product(both, bias, scale, None, passes, tuple(x.shape[2:]))
+                product = _Product(both, bias, scale, None, tuple(x.shape[2:]))
                 y = F.conv2d(x, weight, layer.bias)
             else:
                 y = product(x)
@@ -293,7 +290,7 @@ class Int8Backend:
             size,
             self.dtype,
             lambda layer, _: Int8Layer(layer, self._passes),
-            lambda layer, _: Int8ToRGB(layer, self._passes),
+            lambda layer, _: Int8ToRGB(layer),
         )
 
     def modulation(
@@ -339,9 +336,6 @@ class Int8Superresolution(SuperresolutionStage[Int8Layer | Int8ToRGB]):
         return found
 
 
-# Compiling ----------------------------------------------------------------------------------------
-
-
 @functools.lru_cache
 def compiled() -> Future[Passes | None]:
     """The functions, as from `compiling`."""
@@ -349,9 +343,10 @@ def compiled() -> Future[Passes | None]:
 
 
 def _compile() -> Passes:
-    from viz.render.inference.cpu import numba_int8 as n
+    from viz.render.inference.cpu.compiled_functions import compiled_function
 
-    passes = Passes(n.ZERO, n.quantize, n.activate, n.enlarge)
+    names = "quantize", "activate", "enlarge"
+    passes = Passes(*(compiled_function(f"numba_int8:{name}") for name in names))
     one, span, numbers = np.ones(8, np.float32), (0, 1), np.zeros(32, np.uint8)
     passes.quantize(one, span, one, numbers)
     passes.activate(numbers, span)

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from viz.render.inference.cpu.numba_options import compiled
+from viz.render.inference.cpu.int8 import ZERO
+from viz.render.inference.cpu.numba_compiler import inlined
 
-ZERO = 128
-"""The zero point: the integer that represents 0."""
 _ZERO, _HALF, _LARGEST = np.int32(ZERO), np.float32(0.5), np.float32(255)
 _FIFTH, _BITS = np.int32(51), np.int32(8)
 """Leaky ReLU's slope, 0.2, is about 51 / 2**8."""
 
 
-@compiled
+@inlined
 def quantize(pixels, span, factor, found):
     """Quantizes the pixels of a span: float32 [P, C], times each channel's factor [C], into found
     [P, C]."""
@@ -33,7 +32,7 @@ def quantize(pixels, span, factor, found):
             found[at + c] = np.uint8(np.int32(x if x < _LARGEST else _LARGEST))
 
 
-@compiled
+@inlined
 def activate(numbers, span):
     """Applies leaky ReLU to the numbers of a span, in place."""
     for k in range(np.uint64(span[0]), np.uint64(span[1])):
@@ -42,7 +41,7 @@ def activate(numbers, span):
         numbers[k] = np.uint8(np.int32((x if x > less else less) + _ZERO))
 
 
-@compiled
+@inlined
 def enlarge(pixels, side, large, span, found):
     """Bilinear interpolation of a square picture, as torch's `interpolate`, for the output rows of
     a span: float32 [side, side, C] to [large, large, C]."""

@@ -6,8 +6,8 @@ texels are blended and hidden units computed several at a time, and exponentials
 polynomials. These are exact to float32's last digit or two; a test compares the pictures with
 `training.rendering.cast`.
 
-Exponentials are powers of two here, with log2(e) folded into the weights (`KernelWeights`), which
-saves a multiplication. A sample's colours are computed only if its share in the pixel is
+Exponentials are powers of two here, with log2(e) folded into the weights (`rays.KernelWeights`),
+which saves a multiplication. A sample's colours are computed only if its share in the pixel is
 noticeable.
 
 NaN in one ray does not spread to others, and makes no loop run longer.
@@ -15,16 +15,13 @@ NaN in one ray does not spread to others, and makes no loop run longer.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
-from torch import Tensor
 
-from viz.render.inference.cpu.numba_options import compiled, inlined
-from viz.render.inference.radiance_field import PreparedDecoder
+from viz.render.inference.cpu.numba_compiler import inlined
+from viz.render.inference.cpu.rays import LOG2E as _LOG2E
 
 FAINT = np.float32(1e-6)
 """Share in the pixel below which a sample's colours are left out."""
@@ -35,58 +32,10 @@ _PRODUCTS_AT_ONCE = 16
 """Hidden units that are added to a colour at once, in an unrolled loop."""
 
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
-_LOG2E = np.float32(math.log2(math.e))
 _LEAST_EXPONENT = np.float32(-100)
 """Least exponent of a power of two, high enough for products to stay above 2**-126. Smaller numbers
 are denormal, take a processor a hundred times as long, and would be common in empty space, which is
 most of a picture."""
-
-
-class KernelWeights(NamedTuple):
-    """A decoder's weights: C channels, K hidden units, F features. float32."""
-
-    first: np.ndarray
-    """[C, K], times log2(e): hidden units are log2(1 + 2**x)."""
-    first_bias: np.ndarray
-    """[K], times log2(e)."""
-    density: np.ndarray
-    """[K], divided by log2(e), which gives the original sigma."""
-    density_bias: np.float32
-    color: np.ndarray
-    """[K, F]: divided and multiplied by log2(e), as colours are 1 / (1 + 2**-x)."""
-    color_bias: np.ndarray
-    """[F], times log2(e)."""
-
-
-def kernel_weights(decoder: PreparedDecoder) -> KernelWeights:
-    """A decoder's weights as the kernels take them."""
-
-    def array(x: Tensor) -> np.ndarray:
-        return x.float().contiguous().numpy()
-
-    return KernelWeights(
-        array(decoder.first) * _LOG2E,
-        array(decoder.first_bias) * _LOG2E,
-        array(decoder.density) / _LOG2E,
-        array(decoder.density_bias)[0],
-        array(decoder.color),
-        array(decoder.color_bias) * _LOG2E,
-    )
-
-
-class Kernels(NamedTuple):
-    """Compiled functions for one decoder's sizes. All arrays are float32 and contiguous. `table`
-    [2, S, S, C] is that of `Texels`, `scale` its texels per world unit, and `band` the first index
-    and the one after the last."""
-
-    cast: Callable[..., None]
-    """(table, weights, scale, band, origin, directions, coarse, fine, white, pixels) renders a band
-    of rays from one point: origin [3], unit directions [R, 3], depths of the first pass [S], number
-    of samples of the second, whether the background is white. Fills the pixels' features [F, R],
-    depths [R] and opacities [R]."""
-    sigma: Callable[..., None]
-    """(table, weights, scale, band, points, found) fills sigma [P] for a band of world points
-    [P, 3]."""
 
 
 def _polynomial(function: Callable, low: float, high: float, degree: int) -> list[np.float32]:
@@ -278,71 +227,67 @@ def _find_shares(depths, alphas, shares):
     return opacity, depth if depth < depths[last] else depths[last]
 
 
-@inlined
-def _cast(table, weights, scale, band, origin, directions, coarse, fine, white, pixels, sizes):
-    """Renders rays; for the arguments see `Kernels`."""
-    channels, units, count, at_once = sizes
-    features, depth, opacity = pixels
-    first = len(coarse)
-    samples = first + fine
-    depths = np.empty(samples, np.float32)
-    sigma, alphas, shares, cdf = depths.copy(), depths.copy(), depths.copy(), depths.copy()
-    sorted_depths, sorted_sigma = depths.copy(), depths.copy()
-    order = np.empty(samples, np.intp)
-    hidden = np.empty((samples, units), np.float32)
-    looked_up = np.empty(channels, np.float32)
-    colors = np.empty(count, np.float32)
-    scratch = np.empty(count, np.float32)
-    shift = _HALF * np.float32(table.shape[1] - 2)
-    start = origin * scale + shift
-    depths[:first] = coarse
-    for ray in range(band[0], band[1]):
-        step = directions[ray] * scale
-        for s in range(samples):
-            if s == first:
-                _find_alphas(depths[:first], sigma, alphas)
-                _find_fine_depths(depths[:first], alphas, depths[first:], cdf)
-            x = start[0] + depths[s] * step[0]
-            y = start[1] + depths[s] * step[1]
-            z = start[2] + depths[s] * step[2]
-            _look_up(table, x, y, z, looked_up, channels)
-            sigma[s] = _decode(weights, looked_up, hidden[s], channels, units)
-        _merge(depths, sigma, first, sorted_depths, sorted_sigma, order)
-        _find_alphas(sorted_depths, sorted_sigma, alphas)
-        opacity[ray], depth[ray] = _find_shares(sorted_depths, alphas, shares)
-        colors[:] = _ZERO
-        for s in range(samples):
-            if not shares[s] < FAINT:
-                sample = hidden[order[s]]
-                _add_colors(weights, sample, shares[s], colors, scratch, units, count, at_once)
-        # Colours range from -0.001 to 1.001, as in the decoder.
-        behind = _ONE - opacity[ray] if white else _ZERO
-        behind -= np.float32(0.001) * opacity[ray]
-        for f in range(count):
-            color = np.float32(1.002) * colors[f] + behind
-            features[f, ray] = color + color - _ONE
+def cast(channels: int, units: int, count: int) -> Callable[..., None]:
+    """See `rays.Kernels.cast`, for a decoder of C channels, K hidden units and F features."""
+    at_once = math.gcd(units, _PRODUCTS_AT_ONCE)
+
+    @inlined
+    def cast_rays(
+        table, weights, scale, band, origin, directions, coarse, fine, white, pixels, scratch
+    ):
+        features, depth, opacity = pixels
+        numbers, order, hidden, looked_up, colors, color = scratch
+        depths, sigma, alphas, shares = numbers[0], numbers[1], numbers[2], numbers[3]
+        cdf, sorted_depths, sorted_sigma = numbers[4], numbers[5], numbers[6]
+        first = len(coarse)
+        samples = first + fine
+        shift = _HALF * np.float32(table.shape[1] - 2)
+        start_x, start_y = origin[0] * scale + shift, origin[1] * scale + shift
+        start_z = origin[2] * scale + shift
+        for s in range(first):
+            depths[s] = coarse[s]
+        for ray in range(band[0], band[1]):
+            step_x, step_y = directions[ray, 0] * scale, directions[ray, 1] * scale
+            step_z = directions[ray, 2] * scale
+            for s in range(samples):
+                if s == first:
+                    _find_alphas(depths[:first], sigma, alphas)
+                    _find_fine_depths(depths[:first], alphas, depths[first:], cdf)
+                x = start_x + depths[s] * step_x
+                y = start_y + depths[s] * step_y
+                z = start_z + depths[s] * step_z
+                _look_up(table, x, y, z, looked_up, channels)
+                sigma[s] = _decode(weights, looked_up, hidden[s], channels, units)
+            _merge(depths, sigma, first, sorted_depths, sorted_sigma, order)
+            _find_alphas(sorted_depths, sorted_sigma, alphas)
+            opacity[ray], depth[ray] = _find_shares(sorted_depths, alphas, shares)
+            for f in range(count):
+                colors[f] = _ZERO
+            for s in range(samples):
+                if not shares[s] < FAINT:
+                    sample = hidden[order[s]]
+                    _add_colors(weights, sample, shares[s], colors, color, units, count, at_once)
+            # Colours range from -0.001 to 1.001, as in the decoder.
+            behind = _ONE - opacity[ray] if white else _ZERO
+            behind -= np.float32(0.001) * opacity[ray]
+            for f in range(count):
+                x = np.float32(1.002) * colors[f] + behind
+                features[f, ray] = x + x - _ONE
+
+    return cast_rays
 
 
-@functools.lru_cache
-def compile_kernels(channels: int, units: int, count: int) -> Kernels:
-    """Functions for a decoder of C channels, K hidden units and F features. Each is compiled, or
-    loaded from numba's cache on disk, when it is first called."""
-    sizes = channels, units, count, math.gcd(units, _PRODUCTS_AT_ONCE)
+def sigma(channels: int, units: int) -> Callable[..., None]:
+    """See `rays.Kernels.sigma`."""
 
-    @compiled
-    def cast(table, weights, scale, band, origin, directions, coarse, fine, white, pixels):
-        _cast(table, weights, scale, band, origin, directions, coarse, fine, white, pixels, sizes)
-
-    @compiled
-    def sigma(table, weights, scale, band, points, found):
-        looked_up = np.empty(channels, np.float32)
-        hidden = np.empty(units, np.float32)
+    @inlined
+    def find_sigma(table, weights, scale, band, points, found, looked_up, hidden):
         shift = _HALF * np.float32(table.shape[1] - 2)
         for p in range(band[0], band[1]):
-            x, y, z = points[p, 0], points[p, 1], points[p, 2]
-            _look_up(
-                table, x * scale + shift, y * scale + shift, z * scale + shift, looked_up, channels
-            )
+            x = points[p, 0] * scale + shift
+            y = points[p, 1] * scale + shift
+            z = points[p, 2] * scale + shift
+            _look_up(table, x, y, z, looked_up, channels)
             found[p] = _decode(weights, looked_up, hidden, channels, units)
 
-    return Kernels(cast, sigma)
+    return find_sigma

@@ -13,19 +13,12 @@ A `span` is the first tile, counted row by row, and the one after the last.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import numpy as np
 
-from viz.render.inference.cpu.numba_options import compiled, inlined
-
-SIDE = 2
-"""Output pixels along a tile's side."""
-TILES = 512
-"""Tiles that are transformed and multiplied at once: their data fit in the caches."""
-WEIGHTS = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
-"""Winograd's G, which turns the 3 taps along an axis into 4 numbers."""
+from viz.render.inference.cpu.numba_compiler import inlined
+from viz.render.inference.cpu.winograd import HALF_TILES as _TILES
 
 
 @inlined
@@ -64,7 +57,7 @@ def _transform_input(rows, scale, found, channels):
         found: to fill with the tile's 16 elements, at a fixed distance from each other.
         channels: C.
     """
-    apart = TILES * channels
+    apart = _TILES * channels
     first, second, third, fourth = rows
     for c in range(channels):
         by = scale[c]
@@ -101,9 +94,9 @@ def _finished(x, slope, limit):
 @inlined
 def _transform_output(products, factor, bias, noise, slope, limit, rows, channels):
     """A^T m A of one tile and what follows it. `rows` are two views that begin with its pixels; for
-    the other arguments see `output_kernel`."""
+    the other arguments see `transform_outputs`."""
     upper, lower = rows
-    apart = TILES * channels
+    apart = _TILES * channels
     n0, n1, n2, n3 = noise
     for c in range(channels):
         by, plus = factor[c], bias[c]
@@ -125,25 +118,18 @@ def _transform_output(products, factor, bias, noise, slope, limit, rows, channel
         lower[channels + c] = _finished(by * (r1 - r2 - r3) + plus + n3, slope, limit)
 
 
-def layout(channels: int) -> tuple[int, int]:
-    """See `Transforms.layout`."""
-    return TILES, TILES * channels
-
-
-@functools.lru_cache
-def input_kernel(channels: int) -> Callable[..., None]:
-    """(pixels, size, above, scale, span, found): transforms tiles of an input.
+def transform_inputs(channels: int) -> Callable[..., None]:
+    """(pixels, size, above, scale, span, window, found): transforms tiles of an input.
 
     Its arguments: bfloat16 [H * W * C], (H, W), rows of zero padding above it (and as many below),
-    factors float32 [C], span, bfloat16 [16 * TILES * C] to fill.
+    factors float32 [C], span, scratch for 16 * C numbers, bfloat16 [16 * HALF_TILES * C] to fill.
     """
     row = 4 * channels
 
-    @compiled
-    def transform(pixels, size, above, scale, span, found):
+    @inlined
+    def transform(pixels, size, above, scale, span, window, found):
         height, width = size
         across = width * channels
-        window = np.zeros(16 * channels, np.uint16)
         for k in range(span[1] - span[0]):
             y, x = divmod(span[0] + k, width // 2)
             top, left = 2 * y - above, 2 * x - 1
@@ -152,7 +138,8 @@ def input_kernel(channels: int) -> Callable[..., None]:
                 start = top * across + left * channels
                 _transform_input(_rows(pixels, start, across), scale, tile, channels)
                 continue
-            window[:] = np.uint16(0)
+            for c in range(16 * channels):
+                window[c] = np.uint16(0)
             for i in range(max(0, -top), min(4, height - top)):
                 for j in range(max(0, -left), min(4, width - left)):
                     start = (top + i) * across + (left + j) * channels
@@ -163,17 +150,17 @@ def input_kernel(channels: int) -> Callable[..., None]:
     return transform
 
 
-@functools.lru_cache
-def output_kernel(channels: int) -> Callable[..., None]:
-    """(products, size, span, factor, bias, noise, slope, limit, pixels): makes tiles of an output.
+def transform_outputs(channels: int) -> Callable[..., None]:
+    """(products, size, span, factor, bias, noise, slope, limit, window, pixels): makes tiles of an
+    output.
 
-    Its arguments: bfloat16 [16 * TILES * C], (H, W, 1), span, factors and then biases float32 [C],
-    noise to add float32 [H * W] or empty, slope of the activation below 0, largest magnitude of the
-    result, bfloat16 [H * W * C] to fill.
+    Its arguments: bfloat16 [16 * HALF_TILES * C], (H, W, 1), span, factors and then biases float32
+    [C], noise to add float32 [H * W] or empty, slope of the activation below 0, largest magnitude
+    of the result, scratch (not used here), bfloat16 [H * W * C] to fill.
     """
 
-    @compiled
-    def transform(products, size, span, factor, bias, noise, slope, limit, pixels):
+    @inlined
+    def transform(products, size, span, factor, bias, noise, slope, limit, window, pixels):
         width, zero = size[1], np.float32(0)
         across = width * channels
         for k in range(span[1] - span[0]):
@@ -194,10 +181,3 @@ def output_kernel(channels: int) -> Callable[..., None]:
             )
 
     return transform
-
-
-def kernels(
-    channels: Collection[int],
-) -> tuple[dict[int, Callable[..., None]], dict[int, Callable[..., None]]]:
-    """See `Transforms.inputs` and `Transforms.outputs`."""
-    return {n: input_kernel(n) for n in channels}, {n: output_kernel(n) for n in channels}

@@ -13,32 +13,14 @@ A `span` is the first tile, counted row by row, and the one after the last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-
 import numpy as np
 
-from viz.render.inference.cpu.numba_options import compiled, inlined
+from viz.render.inference.cpu.numba_compiler import inlined
+from viz.render.inference.cpu.winograd import APART as _APART
+from viz.render.inference.cpu.winograd import LANES as _LANES
 
-SIDE = 4
+_SIDE = 4
 """Output pixels along a tile's side."""
-_TILES = 128
-"""Most tiles that are transformed and multiplied at once."""
-_ROOM = 2**15
-"""Most tiles times channels at once, which is the room for each of a tile's 36 elements."""
-_APART = _ROOM + 16
-"""Distance between two elements of a tile; a power of two would map all of them to the same cache
-set."""
-WEIGHTS = (
-    (1 / 4, 0, 0),
-    (-1 / 6, -1 / 6, -1 / 6),
-    (-1 / 6, 1 / 6, -1 / 6),
-    (1 / 24, 1 / 12, 1 / 6),
-    (1 / 24, -1 / 12, 1 / 6),
-    (0, 0, 1),
-)
-"""Winograd's G, which turns the 3 taps along an axis into 6 numbers."""
-_LANES = 128
-"""Channels at a time."""
 _TWO, _FOUR, _FIVE, _EIGHT = np.float32(2), np.float32(4), np.float32(5), np.float32(8)
 
 
@@ -112,7 +94,7 @@ def _put_row(window, at, pixels):
 @inlined
 def _transform_output(products, window, count):
     """A^T m A of one tile: 36 elements, _APART from each other, to `window` [4, 4, _LANES]."""
-    row = SIDE * _LANES
+    row = _SIDE * _LANES
     for c in range(count):
         p = _gather_column(products, c)
         q = _gather_column(products, _APART + c)
@@ -153,26 +135,48 @@ def _finish(x, factor, bias, noise, slope, limit, pixels, count):
         pixels[c] = -limit if y < -limit else y
 
 
-@compiled
-def _transform_inputs(pixels, size, above, scale, span, found):
-    """See `kernels`."""
-    channels, across = len(scale), (size[1] + SIDE - 1) // SIDE
-    window = np.zeros(36 * _LANES, np.float32)
+@inlined
+def transform_inputs(pixels, size, above, scale, span, window, found):
+    """Transforms tiles of an input.
+
+    Args:
+        pixels: float32 [H * W * C].
+        size: (H, W).
+        above: rows of zero padding above it (and as many below).
+        scale: factors [C].
+        span: see above.
+        window: scratch for 36 * LANES numbers.
+        found: to fill, float32 [36 * APART], each element [tiles, C].
+    """
+    channels, across = len(scale), (size[1] + _SIDE - 1) // _SIDE
     for k in range(span[1] - span[0]):
         y, x = divmod(span[0] + k, across)
-        corner = SIDE * y - above, SIDE * x - 1
+        corner = _SIDE * y - above, _SIDE * x - 1
         for first in range(0, channels, _LANES):
             count = min(_LANES, channels - first)
             _fill(window, pixels[first:], corner, size, channels, scale[first:], count)
             _transform_input(window, found[k * channels + first :], count)
 
 
-@compiled
-def _transform_outputs(products, size, span, factor, bias, noise, slope, limit, pixels):
-    """See `kernels`."""
+@inlined
+def transform_outputs(products, size, span, factor, bias, noise, slope, limit, window, pixels):
+    """Makes tiles of an output.
+
+    Args:
+        products: float32 [36 * APART], each element [tiles, times^2 * C].
+        size: (h, w, times): of the picture that has these tiles, and how many times larger the
+            output is along each side.
+        span: see above.
+        factor: [C].
+        bias: [C].
+        noise: added [H * W], or empty.
+        slope: of the activation below 0.
+        limit: largest magnitude of the result.
+        window: scratch for 16 * LANES numbers.
+        pixels: to fill, float32 [H * W * C].
+    """
     (height, width, times), channels = size, len(factor)
-    across = (width + SIDE - 1) // SIDE
-    window = np.zeros(SIDE * SIDE * _LANES, np.float32)
+    across = (width + _SIDE - 1) // _SIDE
     for k in range(span[1] - span[0]):
         y, x = divmod(span[0] + k, across)
         for phase in range(times * times):
@@ -181,12 +185,12 @@ def _transform_outputs(products, size, span, factor, bias, noise, slope, limit, 
                 count = min(_LANES, channels - first)
                 at = (k * times * times + phase) * channels + first
                 _transform_output(products[at:], window, count)
-                for i in range(min(SIDE, height - SIDE * y)):
-                    for j in range(min(SIDE, width - SIDE * x)):
-                        row = times * (SIDE * y + i) + down
-                        pixel = row * times * width + times * (SIDE * x + j) + right
+                for i in range(min(_SIDE, height - _SIDE * y)):
+                    for j in range(min(_SIDE, width - _SIDE * x)):
+                        row = times * (_SIDE * y + i) + down
+                        pixel = row * times * width + times * (_SIDE * x + j) + right
                         _finish(
-                            window[(SIDE * i + j) * _LANES :],
+                            window[(_SIDE * i + j) * _LANES :],
                             factor[first:],
                             bias[first:],
                             noise[pixel] if len(noise) else np.float32(0),
@@ -195,26 +199,3 @@ def _transform_outputs(products, size, span, factor, bias, noise, slope, limit, 
                             pixels[pixel * channels + first :],
                             count,
                         )
-
-
-def layout(channels: int) -> tuple[int, int]:
-    """See `Transforms.layout`."""
-    return max(1, min(_TILES, _ROOM // channels)), _APART
-
-
-def kernels(
-    channels: Collection[int],
-) -> tuple[dict[int, Callable[..., None]], dict[int, Callable[..., None]]]:
-    """See `Transforms.inputs` and `Transforms.outputs`; here they are the same for all channels.
-
-    An input's are (pixels, size, above, scale, span, found): float32 [H * W * C], (H, W), rows of
-    zero padding above it (and as many below), factors [C], span, float32 [36 * _APART] to fill,
-    each element [tiles, C].
-
-    An output's are (products, size, span, factor, bias, noise, slope, limit, pixels): float32
-    [36 * _APART], each element [tiles, times^2 * C]; (h, w, times), the size of the picture that
-    has these tiles and how many times larger the output is along each side; span; factors and then
-    biases [C], noise to add [H * W] or empty, slope of the activation below 0, largest magnitude of
-    the result, float32 [H * W * C] to fill.
-    """
-    return dict.fromkeys(channels, _transform_inputs), dict.fromkeys(channels, _transform_outputs)

@@ -7,8 +7,10 @@ reference networks cast rays.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,13 +22,54 @@ from viz.render.inference.cpu.background import compiling, in_parts
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
 from viz.render.inference.stage_interface import Check, Pixels
 
-if TYPE_CHECKING:
-    from viz.render.inference.cpu.numba_rays import Kernels, KernelWeights
-
 SAMPLES_AT_ONCE = 2**13
 """Approximate number of samples in a band of rays: 0.5 to 2 ms of work for a thread."""
 _POINTS_AT_ONCE = 2**13
 """Points whose density a thread looks up at once."""
+LOG2E = np.float32(math.log2(math.e))
+
+
+class KernelWeights(NamedTuple):
+    """A decoder's weights: C channels, K hidden units, F features. float32."""
+
+    first: np.ndarray
+    """[C, K], times log2(e): hidden units are log2(1 + 2**x)."""
+    first_bias: np.ndarray
+    """[K], times log2(e)."""
+    density: np.ndarray
+    """[K], divided by log2(e), which gives the original sigma."""
+    density_bias: np.float32
+    color: np.ndarray
+    """[K, F]: divided and multiplied by log2(e), as colours are 1 / (1 + 2**-x)."""
+    color_bias: np.ndarray
+    """[F], times log2(e)."""
+
+    @classmethod
+    def of(cls, decoder: PreparedDecoder) -> KernelWeights:
+        """A decoder's weights as the kernels take them."""
+        return cls(
+            _array(decoder.first) * LOG2E,
+            _array(decoder.first_bias) * LOG2E,
+            _array(decoder.density) / LOG2E,
+            _array(decoder.density_bias)[0],
+            _array(decoder.color),
+            _array(decoder.color_bias) * LOG2E,
+        )
+
+
+class Kernels(NamedTuple):
+    """Compiled functions for one decoder's sizes. All arrays are float32 and contiguous. `table`
+    [2, S, S, C] is that of `Texels`, `scale` its texels per world unit, and `band` the first index
+    and the one after the last."""
+
+    cast: Callable[..., None]
+    """(table, weights, scale, band, origin, directions, coarse, fine, white, pixels, scratch)
+    renders a band of rays from one point: origin [3], unit directions [R, 3], depths of the first
+    pass [S], number of samples of the second, whether the background is white. Fills the pixels'
+    features [F, R], depths [R] and opacities [R]. For the scratch see `_scratch`."""
+    sigma: Callable[..., None]
+    """(table, weights, scale, band, points, found, looked_up, hidden) fills sigma [P] for a band of
+    world points [P, 3]; scratch is float32 [C] and [K]."""
 
 
 class CompiledRays:
@@ -84,6 +127,7 @@ class CompiledRays:
                 importance_samples,
                 white_background,
                 (features, depth, opacity),
+                _scratch(self._weights, depth_samples + importance_samples),
             )
 
         at_once = max(1, SAMPLES_AT_ONCE // (depth_samples + importance_samples))
@@ -96,7 +140,8 @@ class CompiledRays:
         places, found = _array(points), np.empty(len(points), np.float32)
 
         def look_up(start: int, end: int) -> None:
-            self._kernels.sigma(table, self._weights, scale, (start, end), places, found)
+            scratch = (np.empty(n, np.float32) for n in self._weights.first.shape)
+            self._kernels.sigma(table, self._weights, scale, (start, end), places, found, *scratch)
 
         in_parts(look_up, len(points), _POINTS_AT_ONCE, check)
         return torch.from_numpy(found)
@@ -111,7 +156,13 @@ def _table(texels: Texels) -> np.ndarray:
     return _array(texels.table).reshape(2, texels.stride, texels.stride, -1)
 
 
-# Compiling ----------------------------------------------------------------------------------------
+def _scratch(weights: KernelWeights, samples: int) -> tuple[np.ndarray, ...]:
+    """What rendering a ray needs: seven rows of numbers for its samples, their order, and the
+    hidden units of each; texels, and colours of the ray and of a sample."""
+    (channels, units), count = weights.first.shape, len(weights.color_bias)
+    shapes = (samples, units), (channels,), (count,), (count,)
+    rows, order = np.empty((7, samples), np.float32), np.empty(samples, np.intp)
+    return rows, order, *(np.empty(shape, np.float32) for shape in shapes)
 
 
 @torch.no_grad()
@@ -124,10 +175,14 @@ def compiled(decoder: Decoder) -> Future[CompiledRays | None]:
 
 
 def _compile(decoder: PreparedDecoder) -> CompiledRays:
-    from viz.render.inference.cpu import numba_rays
+    from viz.render.inference.cpu.compiled_functions import compiled_function
 
-    kernels = numba_rays.compile_kernels(*decoder.sizes)
-    found = CompiledRays(kernels, numba_rays.kernel_weights(decoder))
+    sizes = decoder.sizes
+    kernels = Kernels(
+        compiled_function("numba_rays:cast", *sizes),
+        compiled_function("numba_rays:sigma", *sizes[:2]),
+    )
+    found = CompiledRays(kernels, KernelWeights.of(decoder))
     texels = Texels.of(torch.zeros(1, 3, decoder.sizes[0], 1, 1), 1.0, torch.float32)
     ray, ray_range = torch.zeros(1, 3), torch.tensor([[0.0, 1.0]])
     options = {"depth_samples": 2, "importance_samples": 0, "white_background": False}

@@ -34,13 +34,34 @@ _LEAST_SIZE = 32
 Winograd's are nearly twice as many."""
 _LEAST_PRODUCTS = 2**28
 """Least number of pixels times input times output channels of a layer: below, the millisecond saved
-is not worth the second that loading the functions from disk takes."""
+is not worth loading the functions from disk."""
 _MOST_UP = 2**15
 """Most input times output channels of an up-sampling layer: reading more weights takes too long."""
 _TIMES_LONGER = 3
 """How many times as many rows the bands of up-sampling layers have as those of others."""
 _LEAST_TILES = 32
 """Fewest tiles in a task. Small pictures have small tasks, to keep several threads busy."""
+HALF_TILES = 512
+"""Tiles that are transformed and multiplied at once in bfloat16: their data fit in the caches."""
+_TILES = 128
+"""Most of these in float32."""
+_ROOM = 2**15
+"""Most tiles times channels at once in float32, which is the room for each of a tile's 36
+elements."""
+APART = _ROOM + 16
+"""Distance between two elements of a tile in float32; a power of two would map all of them to the
+same cache set."""
+LANES = 128
+"""Channels at a time in float32."""
+_HALF_WEIGHTS = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
+_WEIGHTS = (
+    (1 / 4, 0, 0),
+    (-1 / 6, -1 / 6, -1 / 6),
+    (-1 / 6, 1 / 6, -1 / 6),
+    (1 / 24, 1 / 12, 1 / 6),
+    (1 / 24, -1 / 12, 1 / 6),
+    (0, 0, 1),
+)
 
 
 def pays(layer: SynthesisLayer, dtype: torch.dtype) -> bool:
@@ -64,7 +85,7 @@ class Transforms:
     side: int
     """Output pixels along a tile's side."""
     weights: tuple[tuple[float, ...], ...]
-    """Winograd's G [side + 2, 3]."""
+    """Winograd's G [side + 2, 3], which turns the 3 taps along an axis into side + 2 numbers."""
     layout: Callable[[int], tuple[int, int]]
     """For a number of channels: how many tiles are computed at once, and how many numbers apart in
     memory two elements of a transformed tile are."""
@@ -136,7 +157,8 @@ class WinogradConvolution:
             span = start, end
             parts = _scratch("parts", kinds, transforms.layout(inputs)[1], x.dtype)
             products = _scratch("products", kinds, transforms.layout(outputs)[1], x.dtype)
-            into(source, tuple(x.shape[2:]), padding, scales, span, _numbers(parts))
+            window = _numbers(_scratch("window", 36, max(LANES, inputs), x.dtype))
+            into(source, tuple(x.shape[2:]), padding, scales, span, window, _numbers(parts))
             torch.bmm(
                 _tiles(parts, end - start, inputs),
                 self._weight,
@@ -151,6 +173,7 @@ class WinogradConvolution:
                 added,
                 np.float32(slope),
                 limit,
+                window,
                 target,
             )
 
@@ -246,14 +269,25 @@ def is_of_use(device: torch.device, dtype: torch.dtype) -> bool:
     return torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 
 
-def _compile(dtype: torch.dtype, channels: Collection[int]) -> Transforms:
-    if dtype == torch.bfloat16:
-        from viz.render.inference.cpu import numba_winograd as numba_transforms
-    else:
-        from viz.render.inference.cpu import numba_winograd_float as numba_transforms
+def _half_layout(channels: int) -> tuple[int, int]:
+    return HALF_TILES, HALF_TILES * channels
 
-    sizes = numba_transforms.SIDE, numba_transforms.WEIGHTS, numba_transforms.layout
-    transforms = Transforms(dtype, *sizes, *numba_transforms.kernels(channels))
+
+def _layout(channels: int) -> tuple[int, int]:
+    return max(1, min(_TILES, _ROOM // channels)), APART
+
+
+def _compile(dtype: torch.dtype, channels: Collection[int]) -> Transforms:
+    from viz.render.inference.cpu.compiled_functions import compiled_function
+
+    file = "numba_winograd" if dtype == torch.bfloat16 else "numba_winograd_float"
+    into, out = f"{file}:transform_inputs", f"{file}:transform_outputs"
+    if dtype == torch.bfloat16:
+        inputs, outputs = ({n: compiled_function(k, n) for n in channels} for k in (into, out))
+        transforms = Transforms(dtype, 2, _HALF_WEIGHTS, _half_layout, inputs, outputs)
+    else:
+        inputs, outputs = (dict.fromkeys(channels, compiled_function(k)) for k in (into, out))
+        transforms = Transforms(dtype, 4, _WEIGHTS, _layout, inputs, outputs)
     for count in channels:
         one, zero = torch.ones(count), torch.zeros(count)
         layer = WinogradConvolution(torch.zeros(count, count, 3, 3), transforms)
