@@ -68,6 +68,7 @@ class Renderer(PreparedModel):
             stage_ms,
             (time.perf_counter() - start) * 1000,
             job.precision,
+            job.makeshift,
         )
 
     def raw(self, shot: Shot, quality: Quality, with_normals: bool = False) -> RawRender:

@@ -16,19 +16,21 @@ from viz.scheduling.stage_costs import PictureCosts
 from viz.state.types import ModelInfo, Preview, Quality, RenderRequest, RenderResult, Shot, View
 
 _SCALES = (1.0, 0.875, 0.75, 0.625, 0.5)
-_SAMPLES = (1.0, 0.8, 0.65, 0.5)
+_SAMPLES = (1.0, 0.65, 0.5)
 _FINAL_SCALES = (1.0, 0.5)
 _LEAST_FINAL = 256
 """Smallest side of the picture that a preview's super-resolution makes, pixels."""
 FINEST = Preview(coarse_mesh=True)
 """The most detailed preview: pictures are complete, meshes have a coarser grid."""
-_LOST_BY_SAMPLES = 0.35
+_LOST_BY_SAMPLES = 0.2
 """Loss of detail at half the samples, as log2 of the equivalent factor on the pixels' side."""
 _LOST_BY_INT8 = 0.02
 """The same for a super-resolution in 8-bit integers: hardly visible."""
 _ROOM = 0.85
 """Fraction of the budget that a more expensive preview must fit for a switch to it: hysteresis."""
-_PAYS = 0.1
+_TRIED = 0.75
+"""Least factor on the pixels' side of a preview that is shown only to learn how long it takes."""
+_PAYS = 0.15
 """Fraction of the time that a less detailed preview must save for each halving of the pixels' side,
 or the loss is not worth it."""
 
@@ -72,7 +74,8 @@ def levels(quality: Quality, sides: Sides, floor: float = 0.0) -> list[Preview]:
 
     The raw picture has at least half the trained side, and the super-resolution always runs. If the
     final picture is large, it may be made at half the side and enlarged, so that a preview has the
-    full picture's size.
+    full picture's size. Samples are left out before pixels, as the rays' shared first pass makes up
+    for most of them.
 
     Args:
         quality: quality of the full picture.
@@ -87,7 +90,8 @@ def levels(quality: Quality, sides: Sides, floor: float = 0.0) -> list[Preview]:
     found = [
         Preview(scale, samples, end, int8, coarse_mesh=True)
         for scale, samples, end, int8 in itertools.product(_SCALES, _SAMPLES, ends, formats)
-        if scale >= least and (end == 1 or end >= max(floor, _LEAST_FINAL / sides.final))
+        if (scale == 1 or (least <= scale and samples < 1))
+        and (end == 1 or end >= max(floor, _LEAST_FINAL / sides.final))
     ]
     return sorted(found, key=shown, reverse=True)
 
@@ -145,10 +149,12 @@ class PreviewController:
             return self._chosen
         budget = 1000 / max(target_rate, 0.1)
         self._chosen = self._pick(choices, times, budget)
-        # A single slow measurement of the cheapest preview must not rule it out for good.
+        # A single slow measurement of cheap previews must not rule them out for good. What they
+        # save is learnt from one that still looks good.
         slow = times[choices.index(self._chosen)] > budget
-        if slow and not self._kinds[_kind(full)].is_sure(choices[-1]):
-            self._chosen = choices[-1]
+        tried = [level for level in choices if level.scale >= _TRIED][-1]
+        if slow and not self._kinds[_kind(full)].is_sure(tried):
+            self._chosen = tried
         self._found = key, self._chosen
         return self._chosen
 
@@ -180,8 +186,8 @@ class PreviewController:
         """Learns from a picture that was rendered."""
         changed = _changed(self._previous, result.request)
         self._previous, self._found = result.request, None
-        # otherwise it was cached, or a mesh: there is nothing to learn
-        if "render" in result.stage_ms:
+        # otherwise it was cached, or a mesh, or made in another way: there is nothing to learn
+        if "render" in result.stage_ms and not result.makeshift:
             costs = self._kinds.setdefault(_kind(result.request), PictureCosts())
             preview = result.request.preview
             if preview is not None and preview.int8 and result.precision != "int8":

@@ -211,10 +211,10 @@ class RequestScheduler:
             self._ask(full, moving, interface, now, whole)
         if upcoming is not None and may_fill and self._has_room:
             self._fill(upcoming, is_full and not moving, interface, now)
-        if kept is None or not usable or kept is self._displayed:
+        if kept is None or not usable:
             return None
-        self._displayed, self._displayed_since = kept, now
-        return kept
+        known, self._displayed, self._displayed_since = self._displayed, kept, now
+        return None if kept is known else kept
 
     def _ask(
         self, full: RenderRequest, moving: bool, interface: Interface, now: float, whole: bool

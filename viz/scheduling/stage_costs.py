@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from viz.state.types import Preview
 
@@ -22,8 +22,8 @@ _WORKS = 4
 _AGING = 0.5
 """Weight of an amount of work's time relative to that of the one measured after it."""
 _UNTRIED = 0.5
-"""Assumed time of a stage in 8-bit integers, as a share of the usual one's, until it is measured.
-"""
+"""Assumed time of a stage's cheaper way, as a share of the usual one's at the same work, until both
+are measured."""
 _PRIOR = 0.02
 """Weight of the assumed slope of a stage, as a squared fraction of its mean work."""
 
@@ -94,7 +94,7 @@ class PictureCosts:
     @property
     def is_known(self) -> bool:
         """Whether a picture was rendered, so that times can be predicted."""
-        return "render" in self.stages
+        return "render" in self.stages or _CHEAPER["render"] in self.stages
 
     def is_sure(self, preview: Preview) -> bool:
         """Whether the rays of such a preview were measured often enough to be trusted."""
@@ -117,23 +117,33 @@ class PictureCosts:
         if name == "weights" and not (preview is not None and preview.int8):
             return 0.0
         kind, work = _kind(name, preview), _work(name, preview)
-        if kind in self.stages or kind == name:
-            return self.stages[kind].at(work) if kind in self.stages else 0.0
-        assert preview is not None
-        return _UNTRIED * self._expected(name, replace(preview, int8=False))
+        if kind in self.stages:
+            return self.stages[kind].at(work)
+        other, factor = (_CHEAPER.get(name), 1 / _UNTRIED) if kind == name else (name, _UNTRIED)
+        return factor * self.stages[other].at(work) if other in self.stages else 0.0
 
     def _stage(self, name: str, preview: Preview | None) -> StageCost:
-        return self.stages.setdefault(_kind(name, preview), StageCost(_FIXED.get(name, 1.0)))
+        kind = _kind(name, preview)
+        return self.stages.setdefault(kind, StageCost(_FIXED.get(kind, 1.0)))
 
 
-_FIXED = {"render": 0.3, "superresolution": 0.2}
+_CHEAPER = {"render": "render with a shared pass", "superresolution": "superresolution in int8"}
+"""Keys of the times of stages that work differently in some previews."""
+_FIXED = {
+    "render": 0.3,
+    _CHEAPER["render"]: 0.7,
+    "superresolution": 0.2,
+    _CHEAPER["superresolution"]: 0.2,
+}
 """Assumed shares of the fixed part; 1 for the other stages."""
 
 
 def _kind(stage: str, preview: Preview | None) -> str:
     """Key of a stage's times."""
-    int8 = stage == "superresolution" and preview is not None and preview.int8
-    return f"{stage} in int8" if int8 else stage
+    if preview is None or stage not in _CHEAPER:
+        return stage
+    cheaper = preview.int8 if stage == "superresolution" else preview.samples < 1
+    return _CHEAPER[stage] if cheaper else stage
 
 
 def _work(stage: str, preview: Preview | None) -> float:

@@ -21,7 +21,7 @@ from viz.scheduling.thumbnails import of_person
 from viz.state import files, layouts
 from viz.state.jobs import finish
 from viz.state.person import Latent, Motion, Shift
-from viz.state.types import ModelInfo, Orbit, Quality, RenderRequest, SessionState
+from viz.state.types import ModelInfo, Orbit, Preview, Quality, RenderRequest, SessionState
 
 DEMO = files.default_checkpoint()
 PICTURE = Path(__file__).with_name("demo.png")
@@ -82,6 +82,19 @@ def test_its_picture_stays_as_it_is(demo: Generator) -> None:
     expected = np.asarray(Image.open(PICTURE), np.float64)
     error = (picture(demo, STATE) - expected) / 255
     assert -10 * np.log10(np.square(error).mean() + 1e-12) > 45
+
+
+def test_previews_look_like_the_full_picture(demo: Generator) -> None:
+    """They were smeared, and their outlines scalloped."""
+    renderer, full = Renderer(demo), layouts.full_request(STATE)
+    with torch.inference_mode():
+        found = {
+            p: np.asarray(renderer.render(replace(full, preview=p)).pictures[0], np.float64)
+            for p in (None, Preview(1.0, 0.65), Preview(1.0, 0.5), Preview(0.75, 0.65))
+        }
+    whole, *previews = found.values()
+    ratios = [20 * np.log10(255 / np.sqrt(np.square(p - whole).mean())) for p in previews]
+    assert np.all(np.array(ratios) > (36, 28, 27)), ratios
 
 
 def test_at_the_beginning_of_the_clip_the_motion_does_not_matter(demo: Generator) -> None:

@@ -21,6 +21,8 @@ from tests.viz.render.inference_cases import (
     ray_settings,
 )
 from training import rendering
+from training.camera import FRONTAL
+from training.camera import rays as camera_rays
 from training.networks.decoder import Decoder
 from viz.render.inference import stages
 from viz.render.inference.cpu import rays
@@ -99,10 +101,16 @@ class Field:
         assert found is not None
         return found
 
-    def cast(self, check=lambda: None) -> Pixels:
+    def cast(self, check=lambda: None, fewer: Tensor | None = None) -> Pixels:
         ray_range = torch.tensor([self.case.ray_range])
         return self.fast().cast(
-            self.texels(), self.origin, self.directions, ray_range, **self.options, check=check
+            self.texels(),
+            self.origin,
+            self.directions,
+            ray_range,
+            **self.options,
+            fewer=fewer,
+            check=check,
         )
 
 
@@ -145,6 +153,41 @@ def test_pixels_depend_on_neither_threads_nor_neighbours(monkeypatch):
             assert torch.equal(first.opacity, again.opacity)
     finally:
         torch.set_num_threads(threads)
+
+
+def look(planes: Tensor | None = None) -> tuple[Field, Tensor]:
+    """A camera's rays through a field of fog, and those of a picture of half the side."""
+    field, c = Field(Case(ray_range=(2.2, 3.2))), torch.from_numpy(FRONTAL.numbers())[None]
+    field.planes = field.planes if planes is None else planes
+    (field.origin,), (field.directions,) = camera_rays(c, 24)
+    return field, camera_rays(c, 12)[1][0]
+
+
+def test_rays_that_share_a_first_pass_meet_what_each_would_have_met():
+    smooth = F.interpolate(Field(Case()).planes[0], 4, mode="area")
+    field, fewer = look(F.interpolate(smooth, 16, mode="bilinear")[None])
+    own, shared = field.cast(), field.cast(fewer=fewer)
+    assert error(shared.features, own.features) < 0.02
+    assert error(shared.opacity, own.opacity) < 0.02
+    assert error(shared.depth, own.depth) < 0.02
+
+
+def test_rays_that_share_a_first_pass_see_nothing_in_empty_space():
+    field, fewer = look()
+    field.decoder.net.get_parameter("2.bias")[0] = -100
+    shared = field.cast(fewer=fewer)
+    assert torch.equal(shared.opacity, torch.zeros(24 * 24))
+    assert torch.equal(shared.features, field.cast().features)
+    assert error(shared.depth, field.cast().depth) < 0.05
+
+
+def test_numbers_that_are_none_in_a_shared_pass_do_no_harm():
+    field, fewer = look()
+    right = field.cast(fewer=fewer).features.reshape(24, 24, -1)
+    fewer[12 * 11 :] = float("nan")
+    assert torch.equal(field.cast(fewer=fewer).features.reshape(24, 24, -1)[:20], right[:20])
+    field.planes[:] = float("nan")
+    assert field.cast(fewer=fewer).features.shape == (24 * 24, 32)
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf"), 1e38])

@@ -15,7 +15,7 @@ from viz.state import layouts
 from viz.state.animation.animator import Animator
 from viz.state.interface import Interface
 from viz.state.person import Latent
-from viz.state.types import RenderRequest, RenderResult, SessionState
+from viz.state.types import Preview, RenderRequest, RenderResult, SessionState
 
 FRAME = 1 / 60
 """Seconds between two frames of the window."""
@@ -56,6 +56,13 @@ TWO_CORES = Costs(planes=33.0, rays=4.0, ray_work=16.0, superresolution=28.0, re
 and half the samples in 76 ms."""
 FAST = Costs(planes=2, rays=1, ray_work=4, superresolution=2, rest=1, first=0)
 """A full picture in 10 ms."""
+
+
+def ray_work(preview: Preview) -> float:
+    """Samples of a preview's rays, as a share of the full picture's; a shared first pass halves
+    them."""
+    samples = preview.samples if preview.samples == 1 else 0.5 * preview.samples
+    return preview.scale**2 * samples
 
 
 class FakeWorker:
@@ -124,7 +131,7 @@ class FakeWorker:
 
     def _result(self, request: RenderRequest) -> RenderResult:
         costs, preview = self.costs, request.preview
-        work = preview.scale**2 * preview.samples if preview else 1.0
+        work = ray_work(preview) if preview else 1.0
         int8 = preview is not None and preview.int8 and costs.int8 < 1
         stages = {
             "render": self._noisy(costs.rays + costs.ray_work * work),

@@ -219,6 +219,7 @@ class PreparedStages:
             return render_by_networks(self.G, field, ws, settings, check)
         side = settings.resolution
         origins, directions = rays(settings.c, side)
+        fewer = rays(settings.c, (side + 1) // 2)[1][0] if settings.shared else None
         found = fast.cast(
             field,
             origins[0],
@@ -227,6 +228,7 @@ class PreparedStages:
             depth_samples=settings.depth_samples,
             importance_samples=settings.importance_samples,
             white_background=self.G.config.rendering.white_background,
+            fewer=fewer,
             check=check,
         )
         normals = None

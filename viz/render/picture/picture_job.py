@@ -61,6 +61,7 @@ class PictureJob:
         self._by_networks = request.preview is not None and stages.convolutions_compiling
         if self._by_networks:
             self.plan = Plan(reference=True)
+        self.makeshift = self._meanwhile or self._by_networks
         self.precision: str = self.plan.precision
         self.clock = StageClock(self.G.device)
         self.problems: list[str] = []
@@ -164,6 +165,7 @@ class PictureJob:
             self.effort.depth_samples,
             self.effort.importance_samples,
             with_normals,
+            self.effort.shared,
             wait=not self._meanwhile,
         )
         return self.stages(shot).render(field, ws, settings, self.check)

@@ -30,6 +30,8 @@ _STAGE_BYTES = {
 }
 """Memory for results that change while the clip plays or the camera turns. Only the latest of them
 are of use, as the window caches finished pictures."""
+_LEAST_SHARED = 8
+"""Samples of a ray's second pass that suffice without a first one of its own."""
 _SOLID = 0.5
 """Opacity above which a pixel's depth is shown unchanged."""
 _IDLE_BYTES = 4 * 2**20
@@ -46,6 +48,8 @@ class SampleCounts:
     resolution: int
     depth_samples: int
     importance_samples: int
+    shared: bool
+    """Whether neighbouring rays may share the first pass."""
     superresolution: bool
     final_scale: float = 1.0
     """Factor on the side of the picture that the super-resolution makes."""
@@ -128,14 +132,15 @@ class PreparedModel:
         depth = quality.depth_samples or options.depth_samples
         importance = quality.importance_samples
         importance = options.importance_samples if importance is None else importance
-        final_scale, int8 = 1.0, False
+        final_scale, int8, shared = 1.0, False, False
         if preview is not None:
             resolution = max(min(MIN_RAW_RESOLUTION, resolution), round(resolution * preview.scale))
             depth = max(4, round(depth * preview.samples))
             importance = round(importance * preview.samples)
+            shared = preview.samples < 1 and importance >= _LEAST_SHARED
             final_scale, int8 = preview.final_scale, preview.int8
         enlarges = quality.superresolution
-        return SampleCounts(resolution, depth, importance, enlarges, final_scale, int8)
+        return SampleCounts(resolution, depth, importance, shared, enlarges, final_scale, int8)
 
     def plan(self, quality: Quality) -> Plan:
         """How pictures of a quality are computed: in its precision, or with "auto" as calibration

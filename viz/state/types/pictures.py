@@ -75,7 +75,8 @@ class Preview:
     scale: Fraction = 1.0
     """Factor on the raw resolution."""
     samples: Fraction = 1.0
-    """Factor on the samples of a ray."""
+    """Factor on the samples of a ray. Below 1, neighbouring rays share the first of their two
+    passes where the renderer can do that."""
     final_scale: Fraction = 1.0
     """Factor on the side of the picture that the super-resolution makes; what it makes is enlarged
     to the usual size."""
@@ -212,3 +213,6 @@ class RenderResult:
     total_ms: float = 0.0
     precision: str = "float32"
     """Number format in which the convolutions ran."""
+    makeshift: bool = False
+    """Whether functions were still compiling, so that others took their place and `stage_ms` says
+    nothing about later pictures."""

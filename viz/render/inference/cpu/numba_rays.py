@@ -25,6 +25,8 @@ from viz.render.inference.cpu.rays import LOG2E as _LOG2E
 
 FAINT = np.float32(1e-6)
 """Share in the pixel below which a sample's colours are left out."""
+_FAINT_SHARED = np.float32(1e-3)
+"""The same where rays share their first pass, and the opacity below which such a ray is empty."""
 _LEAST_ALPHA = np.float32(2**-25)
 """For smaller x, 1 - exp(-x) is 0 in float32. The compiler may reorder sums, so this has to be
 explicit."""
@@ -152,22 +154,57 @@ def _find_alphas(depths, sigma, alphas):
 
 
 @inlined
-def _find_fine_depths(depths, alphas, fine, cdf):
+def _find_weights(alphas, weights):
+    """Fills the weight of each span in its ray's colour, given the spans' opacities."""
+    passed = _ONE
+    for s in range(len(weights)):
+        weights[s] = alphas[s] * passed
+        passed *= _ONE - alphas[s]
+
+
+@inlined
+def _find_shared_weights(shared, ray, weights):
+    """Fills the largest weights of each span among the four rays of a shared first pass that are
+    nearest to a ray; NaN counts as 0.
+
+    Returns:
+        the sum of the weights.
+    """
+    found, side, rough = shared
+    row, column = ray // side, ray % side
+    # A pixel's place among those of the first pass, whose pixels have the same four corners.
+    top = (2 * row + 1) * rough - side
+    left = (2 * column + 1) * rough - side
+    top, left = top // (2 * side), left // (2 * side)
+    for s in range(len(weights)):
+        weights[s] = _ZERO
+    for j in range(max(top, 0), min(top + 2, rough)):
+        for i in range(max(left, 0), min(left + 2, rough)):
+            near = found[j * rough + i]
+            for s in range(len(weights)):
+                weights[s] = near[s] if near[s] > weights[s] else weights[s]
+    total = _ZERO
+    for s in range(len(weights)):
+        total += weights[s]
+    return total
+
+
+@inlined
+def _find_fine_depths(depths, weights, fine, cdf):
     """Fills fine [K], as `training.rendering.importance_depths` with its fixed quantiles.
 
     Args:
         depths: of the first pass [S].
-        alphas: of the spans between [S - 1].
+        weights: of the spans between [S - 1].
         fine: to fill.
         cdf: scratch, at least S numbers.
     """
     spans = len(depths) - 1
     # The spans' weights are smoothed: the larger of each two neighbours, then the mean of each two
     # of these.
-    passed, before, largest, total = _ONE, _ZERO, _ZERO, _ZERO
+    before, largest, total = _ZERO, _ZERO, _ZERO
     for s in range(spans):
-        weight = alphas[s] * passed
-        passed *= _ONE - alphas[s]
+        weight = weights[s]
         larger = weight if s == 0 or weight > before else before
         if s > 1:
             cdf[s - 1] = _HALF * (largest + larger) + np.float32(0.01 + 1e-5)
@@ -188,6 +225,33 @@ def _find_fine_depths(depths, alphas, fine, cdf):
         left = _HALF * (depths[below] + depths[below + 1])
         right = _HALF * (depths[above] + depths[above + 1])
         fine[k] = left + (quantile - cdf[below]) / width * (right - left)
+
+
+@inlined
+def _find_only_depths(depths, weights, found, cdf):
+    """Fills found [K], at least 2, with the depths of a ray's only samples: most where a shared
+    first pass met something, the first and the last at the ends of the ray.
+
+    Args:
+        depths: of the first pass [S].
+        weights: of the spans between [S - 1].
+        found: to fill.
+        cdf: scratch, at least S numbers.
+    """
+    spans, before = len(weights), weights[0]
+    cdf[0] = _ZERO
+    for s in range(spans):  # smoothed as for the second pass
+        weight, after = weights[s], weights[min(s + 1, spans - 1)]
+        larger = (before if before > weight else weight) + (after if after > weight else weight)
+        cdf[s + 1] = cdf[s] + _HALF * larger + np.float32(0.01)
+        before = weight
+    s = 0
+    for k in range(len(found)):
+        place = cdf[spans] * (np.float32(k) / np.float32(len(found) - 1))
+        while s < spans - 1 and cdf[s + 1] < place:
+            s += 1
+        share = (place - cdf[s]) / (cdf[s + 1] - cdf[s])
+        found[k] = depths[s] + share * (depths[s + 1] - depths[s])
 
 
 @inlined
@@ -233,38 +297,61 @@ def cast(channels: int, units: int, count: int) -> Callable[..., None]:
 
     @inlined
     def cast_rays(
-        table, weights, scale, band, origin, directions, coarse, fine, white, pixels, scratch
+        table,
+        weights,
+        scale,
+        band,
+        origin,
+        directions,
+        coarse,
+        fine,
+        white,
+        shared,
+        pixels,
+        scratch,
     ):
         features, depth, opacity = pixels
         numbers, order, hidden, looked_up, colors, color = scratch
-        depths, sigma, alphas, shares = numbers[0], numbers[1], numbers[2], numbers[3]
-        cdf, sorted_depths, sorted_sigma = numbers[4], numbers[5], numbers[6]
-        first = len(coarse)
-        samples = first + fine
+        shares_pass = shared[2] > 0
+        first = 0 if shares_pass else len(coarse)
+        faint = _FAINT_SHARED if shares_pass else FAINT
+        most = first + fine
+        depths, sigma, alphas = numbers[0, :most], numbers[1, :most], numbers[2, :most]
+        sorted_depths, sorted_sigma = numbers[3, :most], numbers[4, :most]
+        shares, cdf, spans = numbers[5, :most], numbers[6], numbers[7, : len(coarse) - 1]
         shift = _HALF * np.float32(table.shape[1] - 2)
         start_x, start_y = origin[0] * scale + shift, origin[1] * scale + shift
         start_z = origin[2] * scale + shift
         for s in range(first):
             depths[s] = coarse[s]
         for ray in range(band[0], band[1]):
+            samples = most
+            if shares_pass and _find_shared_weights(shared, ray, spans) < faint:
+                samples = 0
             step_x, step_y = directions[ray, 0] * scale, directions[ray, 1] * scale
             step_z = directions[ray, 2] * scale
             for s in range(samples):
                 if s == first:
-                    _find_alphas(depths[:first], sigma, alphas)
-                    _find_fine_depths(depths[:first], alphas, depths[first:], cdf)
+                    if shares_pass:
+                        _find_only_depths(coarse, spans, depths, cdf)
+                    else:
+                        _find_alphas(coarse, sigma, alphas)
+                        _find_weights(alphas, spans)
+                        _find_fine_depths(coarse, spans, depths[first:], cdf)
                 x = start_x + depths[s] * step_x
                 y = start_y + depths[s] * step_y
                 z = start_z + depths[s] * step_z
                 _look_up(table, x, y, z, looked_up, channels)
                 sigma[s] = _decode(weights, looked_up, hidden[s], channels, units)
-            _merge(depths, sigma, first, sorted_depths, sorted_sigma, order)
-            _find_alphas(sorted_depths, sorted_sigma, alphas)
-            opacity[ray], depth[ray] = _find_shares(sorted_depths, alphas, shares)
+            opacity[ray], depth[ray] = _ZERO, coarse[len(coarse) - 1]
+            if samples > 0:
+                _merge(depths, sigma, first, sorted_depths, sorted_sigma, order)
+                _find_alphas(sorted_depths, sorted_sigma, alphas)
+                opacity[ray], depth[ray] = _find_shares(sorted_depths, alphas, shares)
             for f in range(count):
                 colors[f] = _ZERO
             for s in range(samples):
-                if not shares[s] < FAINT:
+                if not shares[s] < faint:
                     sample = hidden[order[s]]
                     _add_colors(weights, sample, shares[s], colors, color, units, count, at_once)
             # Colours range from -0.001 to 1.001, as in the decoder.

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from training.networks.decoder import Decoder
-from training.rendering import stratified_depths
+from training.rendering import compositing_weights, stratified_depths
 from viz.render.inference.cpu.background import compiling, in_parts
 from viz.render.inference.radiance_field import PreparedDecoder, Texels
 from viz.render.inference.stage_interface import Check, Pixels
@@ -63,10 +63,14 @@ class Kernels(NamedTuple):
     and the one after the last."""
 
     cast: Callable[..., None]
-    """(table, weights, scale, band, origin, directions, coarse, fine, white, pixels, scratch)
-    renders a band of rays from one point: origin [3], unit directions [R, 3], depths of the first
-    pass [S], number of samples of the second, whether the background is white. Fills the pixels'
-    features [F, R], depths [R] and opacities [R]. For the scratch see `_scratch`."""
+    """(table, weights, scale, band, origin, directions, coarse, fine, white, shared, pixels,
+    scratch) renders a band of rays from one point: origin [3], unit directions [R, 3], depths of
+    the first pass [S], number of samples of the second, whether the background is white. Fills the
+    pixels' features [F, R], depths [R] and opacities [R]. For the scratch see `_scratch`.
+
+    `shared` is a first pass of fewer rays: the weights of their spans [Q * Q, S - 1], the side of
+    the square picture that the rays make, and Q, the side of that of the first pass. If Q is 0,
+    each ray has its own."""
     sigma: Callable[..., None]
     """(table, weights, scale, band, points, found, looked_up, hidden) fills sigma [P] for a band of
     world points [P, 3]; scratch is float32 [C] and [K]."""
@@ -93,6 +97,7 @@ class CompiledRays:
         depth_samples: int,
         importance_samples: int,
         white_background: bool,
+        fewer: Tensor | None = None,
         check: Check = lambda: None,
     ) -> Pixels:
         """Renders rays from one point, as `training.rendering.cast` without jitter. A pixel does
@@ -106,6 +111,10 @@ class CompiledRays:
             depth_samples: samples of the first pass, at least 2.
             importance_samples: samples of the second; 0 leaves it out.
             white_background: whether the background is white instead of black.
+            fewer: directions of the rays of a smaller picture [Q * Q, 3], if only these make a
+                first pass. Each of the R rays, of a square picture of the same camera, then places
+                its second pass where the nearest four of them met something, and has no other
+                samples. Surfaces are smooth enough for that to be hardly visible.
             check: called between bands of rays; an exception from it abandons the work.
         """
         table, scale = _table(texels), np.float32(texels.side / texels.box)
@@ -114,6 +123,8 @@ class CompiledRays:
         count = len(directions)
         features = np.empty((len(self._weights.color_bias), count), np.float32)
         depth, opacity = np.empty(count, np.float32), np.empty(count, np.float32)
+
+        shared = self._first_pass(texels, origin, fewer, ray_range, depth_samples, count, check)
 
         def cast(start: int, end: int) -> None:
             self._kernels.cast(
@@ -126,13 +137,34 @@ class CompiledRays:
                 coarse,
                 importance_samples,
                 white_background,
+                shared,
                 (features, depth, opacity),
                 _scratch(self._weights, depth_samples + importance_samples),
             )
 
-        at_once = max(1, SAMPLES_AT_ONCE // (depth_samples + importance_samples))
+        own = importance_samples + (depth_samples if fewer is None else 0)
+        at_once = max(1, SAMPLES_AT_ONCE // own)
         in_parts(cast, count, at_once, check)
         return Pixels(*(torch.from_numpy(x) for x in (features.T, depth, opacity)))
+
+    def _first_pass(
+        self,
+        texels: Texels,
+        origin: Tensor,
+        directions: Tensor | None,
+        ray_range: Tensor,
+        samples: int,
+        count: int,
+        check: Check,
+    ) -> tuple[np.ndarray, int, int]:
+        """The first pass that `count` rays share, as the kernels take it."""
+        if directions is None:
+            return np.empty((0, samples - 1), np.float32), 0, 0
+        depths = stratified_depths(ray_range, len(directions), samples)
+        points = origin + depths[0, ..., None] * directions[:, None]
+        sigma = self.sigma(texels, points.flatten(0, 1), check)
+        weights = compositing_weights(depths[0], sigma.reshape(depths.shape[1:]))
+        return _array(weights), math.isqrt(count), math.isqrt(len(directions))
 
     def sigma(self, texels: Texels, points: Tensor, check: Check = lambda: None) -> Tensor:
         """Density before its softplus [P] at world points [P, 3]."""
@@ -157,11 +189,11 @@ def _table(texels: Texels) -> np.ndarray:
 
 
 def _scratch(weights: KernelWeights, samples: int) -> tuple[np.ndarray, ...]:
-    """What rendering a ray needs: seven rows of numbers for its samples, their order, and the
+    """What rendering a ray needs: eight rows of numbers for its samples, their order, and the
     hidden units of each; texels, and colours of the ray and of a sample."""
     (channels, units), count = weights.first.shape, len(weights.color_bias)
     shapes = (samples, units), (channels,), (count,), (count,)
-    rows, order = np.empty((7, samples), np.float32), np.empty(samples, np.intp)
+    rows, order = np.empty((8, samples), np.float32), np.empty(samples, np.intp)
     return rows, order, *(np.empty(shape, np.float32) for shape in shapes)
 
 
