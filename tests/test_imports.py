@@ -142,6 +142,6 @@ def test_no_two_classes_share_a_name():
     names: dict[str, list[str]] = {}
     for name, path in MODULES.items():
         for node in ast.parse(path.read_text("utf-8")).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            if isinstance(node, ast.ClassDef):
                 names.setdefault(node.name, []).append(name)
     assert not {name: places for name, places in names.items() if len(places) > 1}

@@ -13,6 +13,7 @@ from training.quick_imports import quick_imports
 from training.terminal import described, typed_name
 from training.user_folders import expanded
 from viz.headless.drive_command import DriveOptions
+from viz.headless.export_source import Device
 from viz.headless.invert_command import InvertOptions
 from viz.headless.track_command import TrackCommandOptions
 from viz.state.errors import UserError
@@ -41,8 +42,7 @@ class AppOptions:
     head, scrub the clip and see another person. Ctrl+Shift+Q quits."""
     compare: str = ""
     """Second model to show beside it, or the folder of a training run."""
-    device: str = "auto"
-    """Where the model runs: auto, cpu, cuda, cuda:1 or mps."""
+    device: Device = "auto"
 
 
 def run_app(options: AppOptions) -> int:

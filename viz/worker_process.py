@@ -33,7 +33,7 @@ def run(connection: Connection, device: str, memory: SharedMemory | None) -> Non
         from training.user_folders import user_folder
         from viz.exports.export_jobs import JOBS
         from viz.portrait.portrait_jobs import JOBS as PORTRAIT_JOBS
-        from viz.render.messages import ArrayRing
+        from viz.render.message_encoding import ArrayRing
         from viz.render.picture.thumbnail_store import ThumbnailStore
         from viz.render.worker import Worker
 

@@ -133,10 +133,14 @@ def help_rows() -> list[tuple[str, str, str]]:
 
 def explained(act: Callable[..., object], words: str = "") -> str:
     """A tooltip: what a command does, or other `words`, and the command's key."""
-    command, arguments = _parts(act)
-    caption = next((c for a, c in _captions().get(command, ()) if a == arguments), "")
-    key = f"Key {caption}." if caption else ""
+    key = f"Key {caption}." if (caption := caption_of(act)) else ""
     return f"{words or sentence(act)} {key}".rstrip()
+
+
+def caption_of(act: Callable[..., object]) -> str:
+    """A command's key as shown to the user; empty if it has none."""
+    command, arguments = _parts(act)
+    return next((c for a, c in _captions().get(command, ()) if a == arguments), "")
 
 
 def sentence(act: Callable[..., object]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from viz.exports.frame_options import FrameOptions, VideoOptions
-from viz.headless.export_source import Source
+from viz.headless.export_source import Device, Source
 from viz.state import named_files, settings
 from viz.state.driving import driven
 from viz.state.driving.drive import Drive, Turn
@@ -60,8 +60,7 @@ class DriveOptions:
     """Puts the head back into the frames of the track's video, with matched colours."""
     video: Path | None = None
     """The track's video, if it neither lies beside the track nor was opened before."""
-    device: str = "auto"
-    """Where the model runs: auto, cpu, cuda, cuda:1 or mps."""
+    device: Device = "auto"
     overwrite: bool = False
     """Whether an existing export may be replaced."""
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from training.user_folders import expanded
 from viz.exports.embedding import Opened, read_session
@@ -14,6 +17,11 @@ from viz.state.person import Latent, Motion, parse_seeds
 from viz.state.types import Head, Orbit, Precision, SessionState
 
 MOST_ITEMS = 1_000_000
+_DEVICE = "Where the model runs: auto, cpu, cuda, cuda:1 or mps."
+Device = Annotated[str, tyro.conf.arg(help=_DEVICE)]
+_SHARED = f"{_DEVICE} auto under torchrun: each process on its own GPU."
+SharedDevice = Annotated[str, tyro.conf.arg(help=_SHARED)]
+"""That of a command whose work the processes of torchrun share."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +67,7 @@ class Source:
     cameras: Path | None = None
     """Data set whose cameras the frames take, as in the published protocol: clip k of the seeds
     takes those of window k. For frames and videos of the clip, 16 frames long."""
-    device: str = "auto"
-    """Where the model runs: auto, cpu, cuda, cuda:1 or mps. auto under torchrun: each process on
-    its own GPU."""
+    device: SharedDevice = "auto"
     overwrite: bool = False
     """Whether existing files may be replaced. Without it, finished ones are kept: an export of
     frames or of several seeds resumes where it stopped."""

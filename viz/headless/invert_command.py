@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from viz.headless.export_source import SharedDevice
 from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.state.settings import Range
 
@@ -31,9 +32,7 @@ class InvertOptions:
     """Model to use. Without one, the model that comes with the program."""
     face: Annotated[int, Range(1, 64)] = 1
     """Which face of a photo with several, the largest first."""
-    device: str = "auto"
-    """Where the model runs: auto, cpu, cuda, cuda:1 or mps. auto under torchrun: each process on
-    its own GPU."""
+    device: SharedDevice = "auto"
     overwrite: bool = False
     """Whether existing person files may be replaced. Without it finished ones are kept, and those
     that were stopped, here or in the window, are continued."""

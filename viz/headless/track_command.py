@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from training.user_folders import expanded
+from viz.headless.export_source import Device
 from viz.portrait.tracks.track_options import TrackOptions
 from viz.state import files, named_files
 from viz.state.driving.motion_track import TRACK_SUFFIX
@@ -29,8 +30,7 @@ class TrackCommandOptions:
     """The track's file. Without it, beside the video: NAME.track."""
     checkpoint: str = ""
     """Model whose motion codes are made. Without one, the model that comes with the program."""
-    device: str = "auto"
-    """Where the model runs: auto, cpu, cuda, cuda:1 or mps."""
+    device: Device = "auto"
     overwrite: bool = False
     """Whether an existing track may be replaced."""
     track: tyro.conf.OmitArgPrefixes[TrackOptions] = field(default_factory=TrackOptions)

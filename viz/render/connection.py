@@ -19,7 +19,7 @@ from typing import Any
 
 from training.reasons import first_line
 from training.replacing import remove_abandoned
-from viz.render import messages
+from viz.render import message_encoding, messages
 from viz.render.worker_host import Host, Launch, WorkerLine, end_reason
 from viz.state.errors import UserError
 from viz.state.jobs import Job, JobStatus
@@ -44,7 +44,7 @@ class _Pending:
     seconds_left: float | None = None
 
     def message(self) -> messages.Start:
-        return messages.Start(self.number, type(self.job).__name__, messages.pack(self.job))
+        return messages.Start(self.number, type(self.job).__name__, message_encoding.pack(self.job))
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 import torch
 
-from viz.render import memory, messages
+from viz.render import memory, message_encoding, messages
 from viz.render.comparing import side_by_side
 from viz.render.models import load_model, pick_device
 from viz.render.open_models import OpenModel, OpenModels
@@ -78,7 +78,7 @@ class Worker:
         connection: Connection,
         jobs: Mapping[type[Any], RunJob] | None = None,
         device: str = "auto",
-        ring: messages.ArrayRing | None = None,
+        ring: message_encoding.ArrayRing | None = None,
         store: ThumbnailStore | None = None,
     ) -> None:
         self._models = OpenModels()
@@ -129,7 +129,9 @@ class Worker:
     def _listen(self) -> None:
         try:
             while not self._stop:
-                self._take_in(messages.decode(self._connection.recv_bytes()))
+                self._take_in(
+                    message_encoding.decode(self._connection.recv_bytes(), messages.KINDS)
+                )
         except (EOFError, OSError):
             self._take_in(messages.Quit())  # the window is gone
         self._connection.close()
@@ -147,7 +149,7 @@ class Worker:
                     self._idle.clear()
                 self._idle.extend(message.requests)
             elif isinstance(message, messages.Start):
-                job = messages.unpack(message.job, self._kinds[message.kind])
+                job = message_encoding.unpack(message.job, self._kinds[message.kind])
                 self._waiting.append(_Task(message.number, job))
             elif isinstance(message, messages.Cancel):
                 self._cancel(message.number)
@@ -284,7 +286,7 @@ class Worker:
 
     def _tell(self, event: messages.Event) -> None:
         with self._sending, contextlib.suppress(OSError):  # the window may be gone
-            self._connection.send_bytes(messages.encode(event, self._ring))
+            self._connection.send_bytes(message_encoding.encode(event, self._ring))
 
     def _render(self, renderer: Renderer, request: RenderRequest) -> None:
         def check() -> None:

@@ -18,7 +18,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from viz.render.messages import ArrayRing, Event, Ready, decode, encode
+from viz.render.message_encoding import ArrayRing, decode, encode
+from viz.render.messages import KINDS, Event, Ready
 
 RING_BYTES = 2**25
 """Bytes of shared memory for pictures: room for about ten of the largest layouts."""
@@ -93,7 +94,7 @@ class WorkerLine:
     def _listen(self) -> None:
         try:
             while True:
-                event = decode(self._connection.recv_bytes(), self._ring)
+                event = decode(self._connection.recv_bytes(), KINDS, self._ring)
                 if isinstance(event, Ready):
                     self._unlink()  # so that nothing is left, even if both processes are killed
                 self._heard(event)

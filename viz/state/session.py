@@ -20,7 +20,7 @@ VERSION = 1
 
 
 @dataclasses.dataclass(frozen=True)
-class _File:
+class _SessionFile:
     """The outermost object of a session's JSON."""
 
     format: str = ""
@@ -46,9 +46,9 @@ def from_json(text: str, source: str = "The session") -> SessionState:
             which the message names with their allowed values.
     """
     try:
-        file = settings.read(_File, _parse(text, source))
+        file = settings.read(_SessionFile, _parse(text, source))
     except ValueError:
-        file = _File()
+        file = _SessionFile()
     if file.format != FORMAT:
         raise UserError(f"{source} is not a session of this program.")
     if file.version != VERSION:

@@ -38,7 +38,7 @@ from viz.portrait.tracks.expressions import eye_opening, face_points, mouth_open
 from viz.portrait.tracks.motion_map import POINTS, MotionMap, kept_motion_map, solve
 from viz.portrait.tracks.opening_controls import OpeningControls, kept_controls
 from viz.render.latents import z_motion_from_seed
-from viz.render.messages import decode, encode
+from viz.render.message_encoding import decode, encode
 from viz.state.driving.motion_track import read_track, write_track
 from viz.state.errors import UserError
 from viz.state.files import CHECKPOINTS
@@ -297,7 +297,7 @@ def test_a_camera_that_fails_loses_no_recording(tmp_path, monkeypatch, unplugged
     thread.start()
     told = []
     while not (told and isinstance(told[-1], CameraFailed)) and window.poll(60):
-        told.append(decode(window.recv_bytes(), kinds=KINDS))
+        told.append(decode(window.recv_bytes(), KINDS))
     thread.join(10)
     saved, failed = told[-2:]
     assert isinstance(saved, TrackSaved) and isinstance(failed, CameraFailed) and failed.over

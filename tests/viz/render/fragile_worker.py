@@ -8,7 +8,9 @@ from pathlib import Path
 
 from training.replacing import part_beside
 from viz.exports.export_jobs import ExportJob
+from viz.render.message_encoding import decode, encode, unpack
 from viz.render.messages import (
+    KINDS,
     Failed,
     Finished,
     Progress,
@@ -16,9 +18,6 @@ from viz.render.messages import (
     Ready,
     Render,
     Start,
-    decode,
-    encode,
-    unpack,
 )
 
 DEADLY = 0.75
@@ -28,7 +27,7 @@ DEADLY = 0.75
 def serve(connection: Connection, *_: object) -> None:
     """Answers each picture with a failure, but dies of one; jobs end at once."""
     connection.send_bytes(encode(Ready("cpu")))
-    while not isinstance(message := decode(connection.recv_bytes()), Quit):
+    while not isinstance(message := decode(connection.recv_bytes(), KINDS), Quit):
         if isinstance(message, Start):
             connection.send_bytes(encode(Finished(message.number, "")))
         elif isinstance(message, Render):
@@ -41,7 +40,7 @@ def die_writing(connection: Connection, *_: object) -> None:
     """Ends in the middle of an export, with half a file beside its target and another in it. Any
     other job stays under way."""
     connection.send_bytes(encode(Ready("cpu")))
-    while not isinstance(message := decode(connection.recv_bytes()), Quit):
+    while not isinstance(message := decode(connection.recv_bytes(), KINDS), Quit):
         if isinstance(message, Start):
             connection.send_bytes(encode(Progress(message.number, 0.5)))
             if message.kind != ExportJob.__name__:

@@ -24,8 +24,9 @@ from viz.exports.export_jobs import ExportJob, FindDirectionsJob
 from viz.exports.frame_options import FrameOptions, Movement
 from viz.exports.mesh_options import MeshOptions
 from viz.render.connection import WorkerConnection
+from viz.render.message_encoding import ArrayRing, decode, encode, pack, unpack
 from viz.render.messages import (
-    ArrayRing,
+    KINDS,
     Event,
     Failed,
     Finished,
@@ -34,10 +35,6 @@ from viz.render.messages import (
     Render,
     Rendered,
     Restarted,
-    decode,
-    encode,
-    pack,
-    unpack,
 )
 from viz.render.worker_host import Host, in_process
 from viz.state import layouts
@@ -65,7 +62,7 @@ def test_arrays_go_through_the_ring_for_as_long_as_it_has_room():
             sizes.append(len(waiting[-1][1]))
             while waiting and rng.random() < 0.6:
                 picture, data = waiting.pop(0)
-                found = decode(data, reader).result.pictures
+                found = decode(data, KINDS, reader).result.pictures
                 assert (found[0] == picture).all()
                 assert found[1] is None
         assert min(sizes) < 4000 < max(sizes), "some went through the ring, some had no room"
@@ -79,9 +76,10 @@ def test_names_that_are_not_utf8_survive_the_wire():
     state = SessionState(odd, Latent(ws_file=odd))
     full = layouts.full_request(state)
     for message in (Render(full), Failed(odd, odd, full)):
-        assert decode(encode(message)) == message
+        assert decode(encode(message), KINDS) == message
     picture = np.arange(2**14, dtype=np.uint16).reshape(128, 128)
-    found = decode(encode(Rendered(RenderResult(full, (picture,), problems=(odd,)), 0))).result
+    sent = encode(Rendered(RenderResult(full, (picture,), problems=(odd,)), 0))
+    found = decode(sent, KINDS).result
     assert (found.request, found.problems) == (full, (odd,))
     assert np.array_equal(found.pictures[0], picture)
     job = ExportJob.of("frames", FrameOptions(), state, Path(odd))
@@ -92,7 +90,7 @@ def test_names_that_are_not_utf8_survive_the_wire():
 def test_what_is_no_message_is_refused():
     for data in (b"", b"\xff\xff", encode(Ready("cpu"))[:-3]):
         with pytest.raises((ValueError, msgspec.MsgspecError)):
-            decode(data)
+            decode(data, KINDS)
 
 
 # The process

@@ -12,7 +12,7 @@ from typing import Any
 
 from viz.exports.export_jobs import JOBS as EXPORT_JOBS
 from viz.portrait.portrait_jobs import JOBS as PORTRAIT_JOBS
-from viz.render.messages import ArrayRing
+from viz.render.message_encoding import ArrayRing
 from viz.render.picture.thumbnail_store import ThumbnailStore
 from viz.render.worker import RunJob, Worker
 

@@ -162,7 +162,7 @@ CONTROLS: tuple[Binding, ...] = (
 
 
 @dataclass(frozen=True)
-class _File:
+class _BindingsFile:
     bindings: list[Binding]
     format: Literal["pv3d control"] = "pv3d control"
 
@@ -179,7 +179,7 @@ def save(path: Path, bindings: tuple[Binding, ...]) -> None:
         except UserError:
             with suppress(OSError):
                 path.replace(path.with_name(f"{path.stem} (unread){path.suffix}"))
-    text = msgspec.json.format(msgspec.json.encode(asdict(_File(list(bindings)))), indent=1)
+    text = msgspec.json.format(msgspec.json.encode(asdict(_BindingsFile(list(bindings)))), indent=1)
     files.write_beside(path, lambda file: file.write(text))
 
 
@@ -194,7 +194,7 @@ def load(path: Path) -> tuple[Binding, ...]:
         if problem:
             raise UserError(f"{path.name} cannot be read: {problem}.")
         plain = msgspec.json.decode(path.read_bytes())
-        found = settings.read(_File, plain).bindings
+        found = settings.read(_BindingsFile, plain).bindings
     except (OSError, msgspec.MsgspecError) as error:
         raise UserError(f"{path.name} cannot be read: {reason(error)}.") from error
     except (ValueError, RecursionError) as error:

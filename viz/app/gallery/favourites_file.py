@@ -14,7 +14,7 @@ from viz.state.kept.favourites import Favourite, Favourites, joined
 
 
 @dataclasses.dataclass(frozen=True)
-class _File:
+class _FavouritesFile:
     """The outermost object of the file."""
 
     favourites: list[Favourite] = dataclasses.field(default_factory=list[Favourite])
@@ -40,7 +40,7 @@ class FavouritesFile:
             with suppress(OSError):
                 self._path.replace(self._path.with_suffix(".damaged.json"))
             return ()
-        found = settings.fitting_fields(_File, data).get("favourites", [])
+        found = settings.fitting_fields(_FavouritesFile, data).get("favourites", [])
         return tuple(entry for entry in found if entry.code is not None)
 
     def save(self, favourites: Favourites) -> None:

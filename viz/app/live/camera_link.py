@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from viz.portrait.live.live_messages import KINDS, CameraFailed, CameraTask, CloseCamera, SeenFace
-from viz.render.messages import decode, encode
+from viz.render.message_encoding import decode, encode
 
 Serve = Callable[[Connection, CameraTask], None]
 """Runs in the camera's process: serve(connection, task)."""
@@ -67,7 +67,7 @@ class CameraLink:
         threading.Thread(target=self._speak, name="camera speaker", daemon=True).start()
         try:
             while True:
-                self._hear(decode(self._connection.recv_bytes(), kinds=KINDS))
+                self._hear(decode(self._connection.recv_bytes(), KINDS))
         except (EOFError, OSError, ValueError, msgspec.MsgspecError):
             self._hear(CameraFailed("The camera was closed: its process ended."))
         self.send(None)

@@ -81,7 +81,7 @@ def _where(state: SessionState, choices: ExportChoices, commands: Commands) -> N
     automatic = named.target(state, commands.capture_folder, model).name
     about = "Name of the folder." if choices.suffix == FOLDER else "File name without its ending."
     _, choices.name = controls.text_input(
-        "Name",
+        "##Name",
         choices.name,
         placeholder=automatic,
         default="",

@@ -28,7 +28,7 @@ _LEAST_RANGE = 1 / (FRAMES - 1)
 
 
 @dataclass(frozen=True)
-class _Scale(Lane):
+class _Times(Lane):
     """Positions of times on the track."""
 
     def x(self, t: float) -> float:
@@ -66,7 +66,7 @@ class Track:
         lane = style.px(_LANE)
         top = round(middle - lane / 2)
         edge = min(style.px(_EDGE), (right - left) / 6)
-        scale = _Scale(left + edge, right - edge, top, top + round(lane))
+        scale = _Times(left + edge, right - edge, top, top + round(lane))
         imgui.set_cursor_screen_pos((left, scale.top - style.px(_RULER)))
         imgui.set_next_item_allow_overlap()
         height = style.px(_RULER + _FOOT) + scale.bottom - scale.top
@@ -93,7 +93,7 @@ class Track:
         _draw_playhead(scale, state.t, hovered or scrubbing)
         return scrubbing
 
-    def _marker(self, side: Side, state: SessionState, scale: _Scale) -> bool:
+    def _marker(self, side: Side, state: SessionState, scale: _Times) -> bool:
         """The handle of one end of the range; returns whether it is highlighted."""
         t = state.playback.start if side == "start" else state.playback.end
         dragged, lit = self._handles.draw(side, scale.x(t), scale.bottom, style.px(_FOOT))
@@ -118,7 +118,7 @@ def _set_end(state: SessionState, side: Side, t: float) -> None:
         state.playback = replace(range_, end=max(t, range_.start + _LEAST_RANGE))
 
 
-def _picked(scale: _Scale, x: float) -> float:
+def _picked(scale: _Times, x: float) -> float:
     """The time at a position: a whole frame while Ctrl is held."""
     t = scale.t(x)
     return clip_time.snap(t) if imgui.get_io().key_ctrl else round(t, 4)
@@ -129,14 +129,14 @@ def _about(t: float) -> str:
     return f"t {t:.3f}, frame {frame}, {t * CLIP_SECONDS:.2f} s"
 
 
-def _tell(lines: list[str], t: float, scale: _Scale) -> None:
+def _tell(lines: list[str], t: float, scale: _Times) -> None:
     """Shows a tooltip about a time above the track."""
     if not 0 <= t <= 1:
         lines.append("Beyond the trained clip.")
     tell_above(scale.x(t), scale.top - style.px(_RULER + 4), lines)
 
 
-def _draw_lane(scale: _Scale, range_: Playback) -> None:
+def _draw_lane(scale: _Times, range_: Playback) -> None:
     colors = style.palette()
     draw = imgui.get_window_draw_list()
     rounding = style.px(4)
@@ -164,7 +164,7 @@ def _hatch(rect: tuple[float, float, float, float]) -> None:
     draw.pop_clip_rect()
 
 
-def _draw_ready(scale: _Scale, ready: Sequence[bool]) -> None:
+def _draw_ready(scale: _Times, ready: Sequence[bool]) -> None:
     """A thin bar under the frames whose pictures are cached."""
     draw, color = imgui.get_window_draw_list(), ink(style.palette().accent)
     top = scale.bottom - max(round(style.px(2)), 1)
@@ -177,7 +177,7 @@ def _draw_ready(scale: _Scale, ready: Sequence[bool]) -> None:
             record_rect(f"Ready {frame}", (left, top, right, scale.bottom))
 
 
-def _draw_frames(scale: _Scale) -> None:
+def _draw_frames(scale: _Times) -> None:
     """A tick for each frame and a number for every fifth, as far as they fit."""
     colors = style.palette()
     draw = imgui.get_window_draw_list()
@@ -199,7 +199,7 @@ def _draw_frames(scale: _Scale) -> None:
                 draw.add_text((round(at[0]), round(at[1])), ink(colors.text_dim), text)
 
 
-def _draw_playhead(scale: _Scale, t: float, lit: bool) -> None:
+def _draw_playhead(scale: _Times, t: float, lit: bool) -> None:
     colors = style.palette()
     draw = imgui.get_window_draw_list()
     x = round(scale.x(t))

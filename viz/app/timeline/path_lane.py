@@ -15,7 +15,7 @@ from gui_utils.controls import style
 from gui_utils.controls.layout import ink, tooltip
 from gui_utils.controls.registry import record, record_rect
 from viz.app.commands import Commands
-from viz.app.shortcuts import explained
+from viz.app.shortcuts import caption_of, explained, sentence
 from viz.app.timeline import path_drawing as lane
 from viz.app.timeline.lanes import play_button, readout
 from viz.app.timeline.path_drawing import KEY_SIZE, Scale
@@ -253,12 +253,10 @@ def _key_items(state: SessionState, commands: Commands, index: int) -> None:
             turned = replace(key, turns=0 if key.turns == turns else turns)
             path_editing.edit(state, index, turned)
     imgui.separator()
-    if _item("Update to what is shown", False, explained(commands.update_keyframe)):
-        commands.update_keyframe()
+    _command_item("Update to what is shown", commands.update_keyframe)
     if _item("Duplicate", False, "Adds a copy of the keyframe after it."):
         path_editing.duplicate(state, commands.interface)
-    if _item("Delete", False, explained(commands.delete_keyframe)):
-        commands.delete_keyframe()
+    _command_item("Delete", commands.delete_keyframe)
 
 
 _EASES: dict[Ease, tuple[str, str]] = {
@@ -288,8 +286,14 @@ def _path_items(state: SessionState, interface: Interface) -> None:
     imgui.end_disabled()
 
 
-def _item(name: str, chosen: bool, about: str) -> bool:
-    pressed, _ = imgui.menu_item(name, "", chosen)
+def _command_item(name: str, act: Callable[[], None]) -> None:
+    """An item for a command, with its key at the right."""
+    if _item(name, False, sentence(act), caption_of(act)):
+        act()
+
+
+def _item(name: str, chosen: bool, about: str, key: str = "") -> bool:
+    pressed, _ = imgui.menu_item(name, key, chosen)
     record(name)
     tooltip(None, about)
     return pressed

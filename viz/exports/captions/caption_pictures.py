@@ -98,9 +98,6 @@ def _step(height: int) -> int:
     return round(height * 1.25)
 
 
-# Lines --------------------------------------------------------------------------------------------
-
-
 def _broken(text: str, weight: Weight, height: int, room: tuple[int, int]) -> list[list[Piece]]:
     """Rows that fit into a box of `room` pixels (width, height), broken at spaces, or within a word
     that is too long; the rest is left out."""
@@ -162,9 +159,6 @@ def _pieces(text: str, weight: Weight) -> list[Piece]:
         else:
             pieces.append((character, font))
     return pieces
-
-
-# Drawing ------------------------------------------------------------------------------------------
 
 
 @functools.lru_cache(64)

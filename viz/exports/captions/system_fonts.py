@@ -122,9 +122,6 @@ def outlines_for(characters: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(font.path for font in found if font is not None))
 
 
-# Where they are -----------------------------------------------------------------------------------
-
-
 def _folders() -> tuple[Path, ...]:
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 - it fails nowhere
     if sys.platform == "win32":
@@ -155,9 +152,6 @@ def _rank(path: str) -> tuple[int, int, str]:
     name = Path(path).stem.lower()
     known = (k for k, start in enumerate(_PREFERRED) if name.startswith(start))
     return next(known, len(_PREFERRED)), sum(word in name for word in _OTHER_STYLES), path
-
-
-# What is in them ----------------------------------------------------------------------------------
 
 
 @functools.lru_cache(1024)
@@ -234,5 +228,5 @@ def _compact(table: bytes) -> np.ndarray:
         else:
             codes = codes[(codes + deltas[k]) % 65536 != 0]
         has[codes] = True
-    edges = np.diff(np.concatenate(([0], has.astype(np.int8), [0])))
+    edges = np.diff(has.astype(np.int8), prepend=0, append=0)
     return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1]).astype(np.uint32)

@@ -59,9 +59,6 @@ def export_show(
     return path
 
 
-# The page -----------------------------------------------------------------------------------------
-
-
 def _write_page(
     frames: CueFrames, state: SessionState, options: ShowOptions, path: Path, recipe: str
 ) -> Steps[None]:
@@ -115,9 +112,6 @@ def _even(pixels: np.ndarray) -> np.ndarray:
     """The picture with even sides, as H.264 needs them."""
     height, width = pixels.shape[:2]
     return pixels[: height - height % 2, : width - width % 2]
-
-
-# The video ----------------------------------------------------------------------------------------
 
 
 def _write_video(

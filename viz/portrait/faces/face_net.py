@@ -153,9 +153,6 @@ def face_net(name: Name, device: torch.device | str = "cpu") -> FaceNet:
         return FaceNet(name).eval().to(device)
 
 
-# Operations: each makes a node's result of its tensors, attributes and whole numbers ----------
-
-
 def _channels_last(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1) if x.ndim == 4 else x
 

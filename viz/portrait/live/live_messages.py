@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-# From the window ------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class CameraTask:
@@ -67,9 +65,6 @@ class CloseCamera:
     """Closes the device and ends the process."""
 
 
-# From the camera ------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class CameraOpened:
     """The camera is open: pictures follow."""
@@ -124,4 +119,4 @@ KINDS: dict[str, type[Any]] = {
         *(CameraOpened, SeenFace, TrackSaved, CameraFailed),
     )
 }
-"""All messages by name, for `viz.render.messages.decode`."""
+"""All messages by name, for `viz.render.message_encoding.decode`."""

@@ -35,7 +35,7 @@ from viz.portrait.live.live_messages import (
 )
 from viz.portrait.tracks.motion_map import kept_motion_map
 from viz.portrait.tracks.opening_controls import kept_controls
-from viz.render.messages import decode, encode
+from viz.render.message_encoding import decode, encode
 from viz.state.driving.motion_track import write_track
 from viz.state.errors import UserError
 
@@ -144,7 +144,7 @@ class Watcher:
     def _obey(self, driver: FaceDriver, source: str) -> bool:
         """Handles a message from the window; returns False once the camera is to be closed."""
         while self._connection.poll():
-            message = decode(self._connection.recv_bytes(), kinds=KINDS)
+            message = decode(self._connection.recv_bytes(), KINDS)
             if isinstance(message, CloseCamera):
                 return False
             if isinstance(message, SetDriving):

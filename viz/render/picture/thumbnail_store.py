@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from viz.render.messages import pack
+from viz.render.message_encoding import pack
 from viz.state.types import RenderRequest
 
 log = logging.getLogger(__name__)
