@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-import trimesh
-from trimesh.exchange.ply import export_ply
-from trimesh.exchange.stl import export_stl
 
 from viz.exports.embedding import SIDECAR_SUFFIX
 from viz.exports.meshes.mesh_glb import GlbWriter
@@ -80,11 +77,8 @@ def write_mesh(
         if suffix == ".obj":
             with parts[0].open("wb") as file:
                 yield from _write_obj(file, surface, _companion(path))
-        elif suffix == ".ply":
-            normals = surface.normals is not None
-            parts[0].write_bytes(export_ply(_trimesh(surface), vertex_normal=normals))
         else:
-            parts[0].write_bytes(export_stl(_trimesh(surface)))
+            parts[0].write_bytes(_by_trimesh(surface, suffix))
         if textured and surface.texture is not None:
             parts[2].write_text(_material(_companion(path)), "utf-8")
             parts[3].write_bytes(png.to_bytes(surface.texture))
@@ -104,14 +98,23 @@ def new_glb(path: Path, recipe: str, *, unlit: bool = True) -> Generator[GlbWrit
             writer.write(file, recipe)
 
 
-def _trimesh(surface: Surface) -> trimesh.Trimesh:
-    return trimesh.Trimesh(
+def _by_trimesh(surface: Surface, suffix: str) -> bytes:
+    """A .ply or .stl file."""
+    # Only these need it, and loading it takes a second and 40 MB.
+    from trimesh import Trimesh
+    from trimesh.exchange.ply import export_ply
+    from trimesh.exchange.stl import export_stl
+
+    mesh = Trimesh(
         surface.vertices,
         surface.faces,
         vertex_normals=surface.normals,
         vertex_colors=surface.colors,
         process=False,
     )
+    if suffix == ".stl":
+        return export_stl(mesh)
+    return export_ply(mesh, vertex_normal=surface.normals is not None)
 
 
 def _write_obj(file: IO[bytes], surface: Surface, companion: str) -> Generator[float, None, None]:

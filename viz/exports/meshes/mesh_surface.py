@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-import trimesh
 
 from training.networks import generator as networks
 from viz.exports.mesh_options import MeshOptions
@@ -123,6 +122,8 @@ def decimated(
     steps = mesh_child.run("simplify", task)
     detail = f"Down to {triangles:,} triangles"
     found = yield from with_progress(steps, lambda _: (detail, None))
+    import trimesh  # only here, as in `mesh_files`
+
     mesh = trimesh.Trimesh(found["vertices"], without_folds(found["faces"]), process=False)
     if fill and not mesh.is_watertight:
         trimesh.repair.fill_holes(mesh)
