@@ -131,8 +131,6 @@ class RandomInput:
         sizes = [psutil.Process(number).memory_info().rss >> 20 for number in numbers]
         return " + ".join(f"{size} MB" for size in sizes)
 
-    # Inputs -----------------------------------------------------------------------------------
-
     def _xdo(self, *words: object) -> None:
         subprocess.run(["xdotool", *map(str, words)], check=False, timeout=20, capture_output=True)
 

@@ -224,8 +224,6 @@ class Bench:
         taken = time.perf_counter() - clock, time.process_time() - spent
         return 1000 * taken[0] / count, 1000 * taken[1] / count
 
-    # Movements --------------------------------------------------------------------------------
-
     def play(self, person: int, loops: int) -> list[MovementRow]:
         """The first loops of the clip as it plays, and the time after them."""
         self.rest(person)

@@ -158,8 +158,6 @@ class WorkerConnection:
         """The worker's process; None after it was closed or could not be restarted."""
         return None if self._line is None else self._line.host
 
-    # Requests ---------------------------------------------------------------------------------
-
     def submit(self, request: RenderRequest, waits: bool = False) -> None:
         """Requests a picture in place of any that is waiting. An unfinished full picture is
         dropped; an unfinished preview is not, or a continuous drag would never show one.
@@ -264,8 +262,6 @@ class WorkerConnection:
         some = (p for p in self._pending if p.job.idle == idle)
         return next((p for p in some if p.number != self._restoring), None)
 
-    # Events -----------------------------------------------------------------------------------
-
     def poll(self) -> list[messages.Event]:
         """What happened since the last call, oldest first; `done` of finished jobs runs here."""
         events: list[messages.Event] = []
@@ -341,8 +337,6 @@ class WorkerConnection:
             details = "".join(traceback.format_exception(error))
             return [messages.Failed(sentence, details, number=event.number)]
         return [event]
-
-    # When the worker ends ---------------------------------------------------------------------
 
     def _worker_ended(self) -> list[messages.Event]:
         """Starts another worker, and drops what the last one was doing if that keeps ending it."""

@@ -124,7 +124,7 @@ class Worker:
                 with contextlib.suppress(Exception):
                     self._running.steps.close()  # removes its partial files
 
-    # On the listening thread ------------------------------------------------------------------
+    # On the listening thread:
 
     def _listen(self) -> None:
         try:
@@ -177,7 +177,7 @@ class Worker:
             self._waiting.remove(task)
             self._tell(messages.Cancelled(number, task.job.name))
 
-    # On the working thread --------------------------------------------------------------------
+    # On the working thread:
 
     def _choose_device(self) -> None:
         notes: tuple[str, ...] = ()

@@ -166,8 +166,6 @@ class RequestScheduler:
         found = tuple(r is not None and self.pictures.has_full(r) for r in clip)
         return found if 0 < sum(found) < len(played) else ()
 
-    # What is shown ---------------------------------------------------------------------------
-
     def ask(
         self,
         full: RenderRequest,
@@ -339,8 +337,6 @@ class RequestScheduler:
             return False
         return True
 
-    # What is rendered ahead ------------------------------------------------------------------
-
     def _fill(self, upcoming: Upcoming, rests: bool, interface: Interface, now: float) -> None:
         """Uses idle time for a picture of the loop that is not cached yet."""
         loop = upcoming.loop
@@ -408,8 +404,6 @@ class RequestScheduler:
         """Whether full pictures can easily be rendered live at `rate` per second."""
         spent = self.full_ms(full)
         return spent is not None and spent <= 500 / rate
-
-    # Answers ---------------------------------------------------------------------------------
 
     def answered(self, result: RenderResult) -> RenderResult | None:
         """Learns from a picture, and caches it if it will be needed again.

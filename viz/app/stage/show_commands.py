@@ -62,8 +62,6 @@ class ShowCommands(CueCommands):
         self._ahead_losses, self._ahead_is_lost = 0, False
         """How many workers have ended since, and whether the last one took it along."""
 
-    # The show ---------------------------------------------------------------------------------
-
     def start_show(self, at: int | None = None) -> None:
         """Starts the show at the chosen cue, or at the first one if the last is chosen, as it is
         after adding cues.
@@ -426,8 +424,6 @@ class ShowCommands(CueCommands):
             self.toggle_path()
         interface.auto_orbit = cue.plays == "orbit"
         interface.animate_person = cue.plays == "wander"
-
-    # Rendering ahead --------------------------------------------------------------------------
 
     @property
     def ahead(self) -> Sequence[RenderRequest]:

@@ -88,7 +88,7 @@ class CameraInput:
             self._closed = True
             self._changed.notify_all()
 
-    # On the reading thread ---------------------------------------------------------------------
+    # On the reading thread:
 
     def _open(self) -> InputContainer:
         try:
