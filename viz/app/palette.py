@@ -182,7 +182,7 @@ def _draw_panels(commands: Commands, panels: Iterable[Panel]) -> None:
         with controls.scope(panel.title):
             error = controls.guarded(
                 f"the panel {panel.title}",
-                lambda panel=panel: panel.draw(commands.state, commands.result, commands),
+                lambda panel=panel: panel.draw(commands),
             )
         if error is not None:
             commands.report(f"The panel {panel.title} failed.", error)

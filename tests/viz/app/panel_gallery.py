@@ -127,14 +127,14 @@ def sample_commands() -> RecordingCommands:
     return commands
 
 
-def draw_all(state: SessionState, result: RenderResult | None, commands: RecordingCommands) -> None:
+def draw_all(commands: RecordingCommands) -> None:
     """Every panel under its header, in the current window."""
     for panel in PANELS:
         with controls.section(
             panel.title, icon=panel.icon, default_open=panel.default_open
         ) as is_open:
             if is_open:
-                panel.draw(state, result, commands)
+                panel.draw(commands)
 
 
 def main() -> None:
@@ -156,19 +156,20 @@ def main() -> None:
         controls.open_sections[panel.title] = not options.only or panel.title in options.only
     with Window("Panels", size=size, position=(0, 0), theme=theme) as window:
         window.ui_scale = options.scale
-        state, result, commands = SessionState(), sample_result(), sample_commands()
+        commands = sample_commands()
+        commands.result = sample_result()
         texture = Texture()
         if options.still:
             commands.model = sample_model(moves=False)
         if options.empty:
-            commands.model, result = None, None
+            commands.model, commands.result = None, None
             commands.job = JobStatus("Loading pv3d-voxceleb-512", 0.4, "reading weights")
         if options.busy:
-            result = _make_busy(state, commands, texture)
+            _make_busy(commands, texture)
         frames = 0
         while not window.close_requested and (options.shot is None or frames < 6):
             window.begin_frame(0.0 if options.shot else 0.5)
-            sidebar(state, result, commands)
+            sidebar(commands)
             window.end_frame()
             frames += 1
         if options.shot is not None:
@@ -176,10 +177,12 @@ def main() -> None:
         texture.delete()
 
 
-def _make_busy(state: SessionState, commands: RecordingCommands, texture: Texture) -> RenderResult:
+def _make_busy(commands: RecordingCommands, texture: Texture) -> None:
+    state = commands.state
     probe = Probe("backbone.synthesis.b64.conv1")
     result = sample_result(probe)
     assert result.probe is not None
+    commands.result = result
     texture.update(result.probe.picture)
     commands.layer_picture = texture.ref
     commands.interface.probe = probe
@@ -194,10 +197,9 @@ def _make_busy(state: SessionState, commands: RecordingCommands, texture: Textur
         mix_layers=(0, 1, 2),
     )
     state.display = replace(state.display, layout="grid", depth_range=(2.4, 3.0))
-    return result
 
 
-def sidebar(state: SessionState, result: RenderResult | None, commands: RecordingCommands) -> None:
+def sidebar(commands: RecordingCommands) -> None:
     """All panels, filling the window."""
     area = imgui.get_main_viewport().work_size
     flags = imgui.WindowFlags_.no_decoration & ~imgui.WindowFlags_.no_scrollbar
@@ -208,7 +210,7 @@ def sidebar(state: SessionState, result: RenderResult | None, commands: Recordin
     imgui.set_next_window_pos((0, 0))
     imgui.set_next_window_size((area.x, area.y))
     imgui.begin("##sidebar", None, flags)
-    draw_all(state, result, commands)
+    draw_all(commands)
     imgui.end()
     imgui.pop_style_var(3)
 

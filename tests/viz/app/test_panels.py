@@ -22,7 +22,7 @@ from viz.state.animation import path_editing
 from viz.state.interface import PANEL_GROUPS
 from viz.state.jobs import JobStatus
 from viz.state.person import Latent, LatentShare
-from viz.state.types import Cue, LayerInfo, PathOptions, Probe, RenderResult, SessionState
+from viz.state.types import Cue, LayerInfo, PathOptions, Probe, SessionState
 
 display = gui.display
 make_driver = gui.make_driver
@@ -35,9 +35,14 @@ class Desk:
     """A window with panels over a recording application."""
 
     driver: gui.Driver
-    state: SessionState = field(default_factory=SessionState)
     commands: RecordingCommands = field(default_factory=sample_commands)
-    result: RenderResult | None = field(default_factory=sample_result)
+
+    def __post_init__(self) -> None:
+        self.commands.result = sample_result()
+
+    @property
+    def state(self) -> SessionState:
+        return self.commands.state
 
     def show(self, *titles: str) -> Desk:
         """Draw only these panels, open."""
@@ -47,7 +52,7 @@ class Desk:
             for panel in panels:
                 with controls.section(panel.title) as is_open:
                     if is_open:
-                        panel.draw(self.state, self.result, self.commands)
+                        panel.draw(self.commands)
 
         for title in titles:
             controls.open_sections[title] = True
@@ -88,7 +93,7 @@ def situations(desk: Desk) -> dict[str, Callable[[], None]]:
     def busy() -> None:
         desk.commands.interface.auto_orbit = desk.commands.interface.animate_person = True
         desk.commands.interface.probe = Probe("backbone.synthesis.b64.conv1")
-        desk.result = sample_result(desk.commands.interface.probe)
+        desk.commands.result = sample_result(desk.commands.interface.probe)
         desk.commands.performance.preview_level = "half the raw resolution"
         desk.state.latent = replace(desk.state.latent, x=4e9, y=0.5, ws_file="/data/someone.npz")
         desk.state.display = replace(desk.state.display, layout="yaws", depth_range=(2.0, 3.0))
@@ -101,7 +106,7 @@ def situations(desk: Desk) -> dict[str, Callable[[], None]]:
         desk.state.display = replace(desk.state.display, layout="split")
 
     def empty() -> None:
-        desk.commands.model, desk.result = None, None
+        desk.commands.model, desk.commands.result = None, None
         desk.commands.job = JobStatus("Loading", None)
 
     def path() -> None:
@@ -156,7 +161,7 @@ def test_nothing_is_cut_at_any_width(
     assert layout.ellipsis is real_ellipsis
     for panel in PANELS:
         controls.open_sections[panel.title] = True
-    driver.content = lambda: draw_all(desk.state, desk.result, desk.commands)
+    driver.content = lambda: draw_all(desk.commands)
     model = sample_model()
     for change in situations(desk).values():
         change()
@@ -369,7 +374,7 @@ def test_a_still_model_has_no_motion(desk: Desk):
 
 
 def test_nothing_can_be_edited_before_a_model_is_there(desk: Desk):
-    desk.commands.model, desk.result = None, None
+    desk.commands.model, desk.commands.result = None, None
     desk.show("Appearance", "Camera")
     desk.driver.click("Appearance/Truncation ψ", x=0.2)
     desk.driver.click("Camera/Yaw", x=0.2)

@@ -1,4 +1,4 @@
-"""The panels, by group: one file a panel, each with ``draw(state, result, commands)``.
+"""The panels, by group: one file a panel, each with ``draw(commands)``.
 
 A panel reads the application through `Commands`, edits the session state in place by replacing its
 frozen parts, and knows neither torch nor the window.
@@ -35,9 +35,6 @@ from viz.app.panels import (
     view,
 )
 from viz.state.interface import PanelGroup
-from viz.state.types import RenderResult, SessionState
-
-Draw = Callable[[SessionState, RenderResult | None, Commands], None]
 
 GROUPS: dict[PanelGroup, str] = {
     "Person": icons.ICON_FA_USER,
@@ -56,8 +53,8 @@ class Panel:
     group: PanelGroup
     title: str
     icon: str
-    draw: Draw
-    """Draws the panel's controls at the cursor; the result is the newest one, if any."""
+    draw: Callable[[Commands], None]
+    """Draws the panel's controls at the cursor."""
     default_open: bool = True
     in_show: bool = False
     """Whether the mouse reaches it during a show without Ctrl."""

@@ -25,7 +25,7 @@ from viz.app.panels.widgets import (
 )
 from viz.state.person import Latent
 from viz.state.settings import setting
-from viz.state.types import ModelInfo, RenderResult, SessionState
+from viz.state.types import ModelInfo, SessionState
 
 _UNKNOWN_NUM_WS = 14
 LAYER_GROUPS = {
@@ -36,9 +36,9 @@ LAYER_GROUPS = {
 """Sides of the planes' layers in px, from and to, and what they control."""
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """Seed and pad, truncation, style mixing, blend, and person files."""
-    del result
+    state = commands.state
     with disabled(commands.model is None):
         _seed(state, commands)
         seed = recommended(state.latent, "people", commands)

@@ -10,7 +10,7 @@ from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.panels.setting_controls import choice, slider, toggle, vector
 from viz.app.panels.widgets import Button, button_row, disabled, heading
-from viz.state.types import CONDITIONINGS, Orbit, RenderResult, SessionState
+from viz.state.types import CONDITIONINGS, Orbit
 
 PRESETS: dict[str, tuple[float, float, str]] = {
     "Front": (0, 0, "Straight at the face."),
@@ -23,9 +23,9 @@ PRESETS: dict[str, tuple[float, float, str]] = {
 """Yaw and pitch in degrees, and what they show."""
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """Angles, lens, pivot, presets, auto-orbit and the conditioning camera."""
-    del result
+    state = commands.state
     with disabled(commands.model is None):
         state.orbit = _orbit(state.orbit, commands.home)
         _circled(commands)

@@ -17,7 +17,6 @@ from viz.app.panels.widgets import (
     heading,
     pick_from_popup,
 )
-from viz.state.types import RenderResult, SessionState
 
 _KINDS: tuple[tuple[CaptureKind, str, str], ...] = (
     ("picture", "Saves the picture shown, as computed: .png.", icons.ICON_FA_IMAGE),
@@ -30,10 +29,9 @@ _EARLIER = "Earlier sessions"
 _DIGITS = tuple(range(1, 10))
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """Pictures and their folder, the session, and bookmarks 1-9."""
-    del state
-    with disabled(commands.model is None or result is None):
+    with disabled(commands.model is None or commands.result is None):
         _pictures(commands)
     folder_row(commands)
     heading("Session")

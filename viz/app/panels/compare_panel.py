@@ -15,12 +15,12 @@ from viz.app.panels.widgets import Button, button_row, files_row, heading
 from viz.state.comparing.comparison import Comparison
 from viz.state.person import Latent
 from viz.state.settings import setting
-from viz.state.types import DIFFERENCES, MODELS_MODES, RenderResult, SessionState
+from viz.state.types import DIFFERENCES, MODELS_MODES, SessionState
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """Open and close, how the two are shown, truncation, the run's generators, and figures."""
-    del result
+    state = commands.state
     files_row(
         Button(
             "Open",

@@ -14,15 +14,13 @@ from viz.app.control.live_control import ControlSettings
 from viz.app.panels.setting_controls import choice, number, slider, toggle
 from viz.app.panels.widgets import Button, button_row, fold, heading
 from viz.state.settings import setting
-from viz.state.types import RenderResult, SessionState
 
 _REFRESH = 0.25
 """Seconds between updates of the last message."""
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """Inputs, the last message, and the bindings."""
-    del state, result
     control = commands.control
     wanted = toggle("MIDI", control.settings, "midi")
     wanted = toggle("OSC", wanted, "osc")

@@ -30,7 +30,7 @@ from viz.app.panels.widgets import (
 from viz.state.interface import Interface, Swing
 from viz.state.person import Shift, amount_along
 from viz.state.settings import setting
-from viz.state.types import ModelInfo, RenderResult, SessionState
+from viz.state.types import ModelInfo, SessionState
 
 _KINDS: dict[DirectionKind, str] = {
     "components": "People",
@@ -46,9 +46,9 @@ _FIRST = 10
 """Unnamed directions that are listed; the others are folded."""
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """Sliders for one kind of directions, and for all in use."""
-    del result
+    state = commands.state
     model, interface = commands.model, commands.interface
     if model is None:
         controls.hint("Directions belong to a model: open one.")

@@ -17,7 +17,7 @@ from viz.exports.frame_options import FrameOptions, PictureOptions, VideoOptions
 from viz.exports.mesh_options import MeshOptions, MeshSequenceOptions, PointOptions, VolumeOptions
 from viz.exports.shows.show_options import ShowOptions
 from viz.exports.table import EXPORTERS
-from viz.state.types import RenderResult, SessionState
+from viz.state.types import SessionState
 
 _JOB = "Exporting"
 """Prefix of the names of export jobs."""
@@ -32,19 +32,19 @@ _CONTROLS: dict[type[Any], Callable[..., Any]] = {
     VolumeOptions: export_meshes.draw_volume,
     ShowOptions: export_frames.draw_show,
 }
-"""Draws the controls for an exporter's options and returns the options: draw(state, commands,
-options, suffix), as some options apply to one format only. Other options get a plain row each."""
+"""Draws the controls for an exporter's options and returns the options: draw(commands, options,
+suffix), as some options apply to one format only. Other options get a plain row each."""
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """Kind, options, name and folder, an estimate, and the button or the present job."""
-    del result
+    state = commands.state
     choices = commands.exports
     with disabled(commands.model is None):
         _what(choices)
         options = choices.current
         draw_options = _CONTROLS.get(choices.exporter.options, export_plain.draw_plain)
-        choices.current = draw_options(state, commands, options, choices.suffix)
+        choices.current = draw_options(commands, options, choices.suffix)
         heading("Save as")
         _where(state, choices, commands)
         _start(state, choices, commands)

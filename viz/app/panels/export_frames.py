@@ -33,18 +33,13 @@ _HEIGHTS = (256, 512, 720, 1080, 1440, 2160)
 _BITS = {8: "8", 16: "16"}
 
 
-def draw_picture(
-    state: SessionState, commands: Commands, options: PictureOptions, suffix: str
-) -> PictureOptions:
-    del state, commands, suffix
+def draw_picture(commands: Commands, options: PictureOptions, suffix: str) -> PictureOptions:
+    del commands, suffix
     return segmented("Bits", replace(options, look=_look(options.look, True)), "bits", _BITS)
 
 
-def draw_show(
-    state: SessionState, commands: Commands, options: ShowOptions, suffix: str
-) -> ShowOptions:
+def draw_show(commands: Commands, options: ShowOptions, suffix: str) -> ShowOptions:
     """How long cues are shown, and how large the video is; what moves does so as in the show."""
-    del state
     here = commands.interface
     options = replace(
         options,
@@ -57,21 +52,16 @@ def draw_show(
     return slider("Height", options, "height") if suffix == ".mp4" else options
 
 
-def draw_frames(
-    state: SessionState, commands: Commands, options: FrameOptions, suffix: str
-) -> FrameOptions:
-    del commands, suffix
-    movement = _movement(state, options.movement)
+def draw_frames(commands: Commands, options: FrameOptions, suffix: str) -> FrameOptions:
+    del suffix
+    movement = _movement(commands.state, options.movement)
     heading("Frame")
     options = replace(options, movement=movement, look=_look(options.look, True))
     return segmented("Bits", options, "bits", _BITS)
 
 
-def draw_video(
-    state: SessionState, commands: Commands, options: VideoOptions, suffix: str
-) -> VideoOptions:
-    del commands
-    movement = _movement(state, options.movement)
+def draw_video(commands: Commands, options: VideoOptions, suffix: str) -> VideoOptions:
+    movement = _movement(commands.state, options.movement)
     heading("Frame")
     transparent = suffix not in VIDEO_SUFFIXES or suffix != ".mp4"
     options = replace(options, movement=movement, look=_look(options.look, transparent))

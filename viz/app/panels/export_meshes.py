@@ -29,10 +29,8 @@ _THINNED = 50_000
 _FULL_BOX = (-0.5, -0.5, -0.5, 0.5, 0.5, 0.5)
 
 
-def draw_mesh(
-    state: SessionState, commands: Commands, options: MeshOptions, suffix: str
-) -> MeshOptions:
-    _surface(state, commands)
+def draw_mesh(commands: Commands, options: MeshOptions, suffix: str) -> MeshOptions:
+    _surface(commands)
     options = replace(_grid(options), level=None)
     if suffix in (".glb", ".obj"):
         options = _texture(options)
@@ -45,8 +43,9 @@ def draw_mesh(
     return options
 
 
-def _surface(state: SessionState, commands: Commands) -> None:
+def _surface(commands: Commands) -> None:
     """The density level, with a button that shows the mesh in the viewport."""
+    state = commands.state
     shown = state.display.view == "mesh" and state.display.layout == "single"
     button_row(
         Button(
@@ -109,7 +108,7 @@ def _crop(options: MeshOptions) -> MeshOptions:
 
 
 def draw_sequence(
-    state: SessionState, commands: Commands, options: MeshSequenceOptions, suffix: str
+    commands: Commands, options: MeshSequenceOptions, suffix: str
 ) -> MeshSequenceOptions:
     sequence = slider("Meshes", options.sequence, "frames")
     sequence = slider("From t", sequence, "start")
@@ -118,23 +117,19 @@ def draw_sequence(
         captions = {name: name.upper() for name in MESH_FORMATS}
         sequence = segmented("Files", sequence, "format", captions)
     heading("Mesh")
-    mesh = draw_mesh(state, commands, options.mesh, suffix or f".{sequence.format}")
+    mesh = draw_mesh(commands, options.mesh, suffix or f".{sequence.format}")
     return MeshSequenceOptions(sequence, mesh)
 
 
-def draw_points(
-    state: SessionState, commands: Commands, options: PointOptions, suffix: str
-) -> PointOptions:
+def draw_points(commands: Commands, options: PointOptions, suffix: str) -> PointOptions:
     del suffix
-    _surface(state, commands)
+    _surface(commands)
     options = _grid(slider("Points", options, "count"))
     return replace(toggle("Largest piece", options, "largest"), level=None)
 
 
-def draw_volume(
-    state: SessionState, commands: Commands, options: VolumeOptions, suffix: str
-) -> VolumeOptions:
-    del state, commands, suffix
+def draw_volume(commands: Commands, options: VolumeOptions, suffix: str) -> VolumeOptions:
+    del commands, suffix
     captions = {name: name.capitalize() for name in QUANTITIES}
     options = segmented("Values", _grid(options), "quantity", captions)
     return toggle("16 bits", options, "half")

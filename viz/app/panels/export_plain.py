@@ -12,14 +12,11 @@ from viz.app.panels.setting_controls import choice, slider, toggle
 from viz.app.panels.widgets import heading
 from viz.exports.options import Options
 from viz.state.settings import hints, setting
-from viz.state.types import SessionState
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 
-def draw_plain(
-    state: SessionState, commands: Commands, options: AnyOptions, suffix: str
-) -> AnyOptions:
+def draw_plain(commands: Commands, options: AnyOptions, suffix: str) -> AnyOptions:
     """Draws numbers as sliders, switches, lists and texts, by their types; what may be None and is
     has no row, as it follows the session."""
     for field in fields(options):
@@ -27,7 +24,7 @@ def draw_plain(
         choices = typing.get_args(hints(type(options))[field.name])
         if isinstance(value, Options):
             heading(label)
-            value = draw_plain(state, commands, value, suffix)
+            value = draw_plain(commands, value, suffix)
             options = replace(options, **{field.name: value})
         elif isinstance(value, bool):
             options = toggle(label, options, field.name)

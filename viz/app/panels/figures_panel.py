@@ -10,7 +10,6 @@ from gui_utils.controls import layout, registry, style
 from viz.app.commands import Commands
 from viz.app.panels.widgets import Button, button_row, disabled
 from viz.exports.figures.figure_job import MEASURING, MomentFigures, figure_text
-from viz.state.types import RenderResult, SessionState
 
 _ABOUT = (
     "How well the views of this moment agree, around the present camera: how much the picture "
@@ -35,11 +34,10 @@ _FLICKER = (
 )
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """A button that measures, and a table of the last figures."""
-    del state
     found = commands.moment_figures
-    with disabled(commands.model is None or result is None or commands.measures_moment):
+    with disabled(commands.model is None or commands.result is None or commands.measures_moment):
         button_row(
             Button(
                 "Measure",

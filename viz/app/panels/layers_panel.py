@@ -17,14 +17,13 @@ from viz.app.panels.widgets import Button, button_row, end_of, times
 from viz.state.interface import Interface
 from viz.state.maps.colormaps import color_table
 from viz.state.settings import setting
-from viz.state.types import LayerInfo, Probe, ProbeResult, RenderResult, SessionState
+from viz.state.types import LayerInfo, Probe, ProbeResult
 
 _ROWS_SHOWN = 8
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """List of layers with a filter, and the activation of the one chosen."""
-    del state
     model = commands.model
     if model is None or not model.layers:
         controls.hint("The layers are listed here when a model is loaded.")
@@ -46,7 +45,7 @@ def draw(state: SessionState, result: RenderResult | None, commands: Commands) -
     controls.hint(f"{count}.")
     layer = next((layer for layer in model.layers if layer.name == probe.layer), None)
     if layer is not None:
-        _probe(layer, probe, result.probe if result else None, commands)
+        _probe(layer, probe, commands.result.probe if commands.result else None, commands)
 
 
 def matching(layers: Sequence[LayerInfo], words: str) -> list[LayerInfo]:

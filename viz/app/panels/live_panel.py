@@ -12,7 +12,6 @@ from viz.app.commands import Commands
 from viz.app.live.live_commands import LiveCamera
 from viz.app.panels.setting_controls import slider, toggle
 from viz.app.panels.widgets import Button, button_row, heading, job_progress
-from viz.state.types import RenderResult, SessionState
 
 _PRIVACY = (
     "Pictures from the camera stay in this program and are not stored; a recording contains only "
@@ -20,9 +19,8 @@ _PRIVACY = (
 )
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """The camera and its picture, calibration and recording, and how the face drives the person."""
-    del state, result
     model, live = commands.model, commands.live
     if model is not None and not model.moves:
         controls.hint("This model makes still pictures: no face can drive them.")

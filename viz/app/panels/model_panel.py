@@ -8,12 +8,11 @@ from gui_utils import controls
 from viz.app.commands import Commands
 from viz.app.panels.setting_controls import toggle
 from viz.app.panels.widgets import Button, files_row, fold, times
-from viz.state.types import ModelInfo, RenderResult, SessionState
+from viz.state.types import ModelInfo
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """Open, recent, reload, and the model's numbers."""
-    del state, result
     model = commands.model
     files_row(
         Button("Open", commands.open_dialog, icon=icons.ICON_FA_FOLDER_OPEN, lit=True),

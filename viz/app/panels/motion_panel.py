@@ -10,12 +10,12 @@ from viz.app.panels.seeds import blend_rows, recommended, seed_and_pad
 from viz.app.panels.setting_controls import slider, toggle
 from viz.app.panels.widgets import Button, button_row, disabled, driven_hint, heading
 from viz.state.person import Motion
-from viz.state.types import RenderResult, SessionState
+from viz.state.types import SessionState
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """Seed and pad of the motion code, strength, blend and locks."""
-    del result
+    state = commands.state
     model = commands.model
     if model is not None and not model.moves:
         controls.hint("This model makes still pictures: it has no motion code to change.")

@@ -14,15 +14,15 @@ from viz.app.panels.widgets import Button, button_row, disabled, heading
 from viz.app.shortcuts import explained
 from viz.state.animation import camera_path, path_editing
 from viz.state.settings import setting
-from viz.state.types import EASES, PATH_CLIPS, Keyframe, RenderResult, SessionState
+from viz.state.types import EASES, PATH_CLIPS, Keyframe, SessionState
 
 _LONGEST = 600.0
 """Upper end of the slider, seconds; moving keyframes allows more."""
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """Adding and playing, the whole path, and the keyframe under the playhead."""
-    del result
+    state = commands.state
     interface = commands.interface
     if not state.keyframes:
         controls.hint(

@@ -10,7 +10,6 @@ from gui_utils.files.folders import size_text
 from viz.app.commands import Commands
 from viz.app.panels.widgets import heading, preview_hint
 from viz.app.performance_log import PerformanceLog
-from viz.state.types import RenderResult, SessionState
 
 STAGES = {
     "mapping": ("Mapping", "Appearance code to ws."),
@@ -24,9 +23,8 @@ _NOTICED = 0.1
 """Milliseconds."""
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """Frame rates, milliseconds by stage, memory and plots."""
-    del state, result
     log = commands.performance
     controls.key_value(
         [

@@ -26,7 +26,7 @@ from viz.app.panels.widgets import (
 from viz.app.portraits.photo_at_work import Portrait
 from viz.state.files import CHECKPOINTS
 from viz.state.person import PERSON_SUFFIX
-from viz.state.types import RenderResult, SessionState
+from viz.state.types import SessionState
 
 _LIKENESS = {
     False: "Quick",
@@ -44,9 +44,9 @@ _STYLE = (
 )
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """The photo and its faces, options, the start button, progress, and the person shown."""
-    del result
+    state = commands.state
     with disabled(commands.model is None):
         _open(commands)
         portrait = commands.portrait

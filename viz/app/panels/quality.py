@@ -10,13 +10,14 @@ from viz.state.types import PRECISIONS, ModelInfo, RenderResult, SessionState
 RAW_RESOLUTIONS = (16, 32, 48, 64, 96, 128, 192, 256)
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """Raw resolution, samples, super-resolution, precision and previews."""
+    state = commands.state
     model = commands.model
     with disabled(model is None):
         _raw_resolution(state, model)
         _samples(state, model)
-        _superresolution(state, model, result)
+        _superresolution(state, model, commands.result)
         heading("While something moves")
         _previews(commands)
 

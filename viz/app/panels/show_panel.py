@@ -14,14 +14,14 @@ from viz.app.panels.setting_controls import choice, segmented, slider, toggle
 from viz.app.panels.widgets import Button, button_row, heading
 from viz.app.shortcuts import explained
 from viz.state.settings import setting
-from viz.state.types import CUE_PLAYS, INSETS, TRANSITIONS, Cue, RenderResult, SessionState
+from viz.state.types import CUE_PLAYS, INSETS, TRANSITIONS, Cue, SessionState
 
 _AUDIENCE_VIEWS = {"all": "All views", "one": "Main view"}
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """The cues, the chosen one, and the settings of the show."""
-    del result
+    state = commands.state
     if not state.cues:
         controls.hint(
             "Save views as cues and present them as a show: full screen or on a second monitor, "

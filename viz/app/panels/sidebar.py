@@ -62,7 +62,7 @@ def _draw_section(commands: Commands, panel: Panel) -> None:
             return
         error = controls.guarded(
             f"the panel {panel.title}",
-            lambda: panel.draw(commands.state, commands.result, commands),
+            lambda: panel.draw(commands),
         )
         if error is not None:
             controls.open_sections[panel.title] = False

@@ -25,7 +25,7 @@ from viz.app.panels.widgets import (
 from viz.portrait.portrait_jobs import FitTrackJob, MakeDriverJob
 from viz.state.driving.drive import Drive
 from viz.state.driving.motion_track import TRACK_SUFFIX
-from viz.state.types import RenderResult, SessionState
+from viz.state.types import SessionState
 
 _MOVED_BY = {True: "Track", False: "Clip"}
 _EXPORTS = (
@@ -35,9 +35,9 @@ _EXPORTS = (
 _CONSENT = "Use only videos of people who agree to it: how someone moves can identify them."
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """Videos, tracks, the present track, and how strongly it drives the person."""
-    del result
+    state = commands.state
     model = commands.model
     if model is not None and not model.moves:
         controls.hint("This model makes still pictures: no video can move its people.")

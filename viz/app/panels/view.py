@@ -19,7 +19,6 @@ from viz.state.types import (
     MESH_STYLES,
     VIEWS,
     Display,
-    RenderResult,
     SessionState,
     View,
 )
@@ -27,14 +26,15 @@ from viz.state.types import (
 _CORNERS = ("Top left", "Top right", "Bottom left", "Bottom right")
 
 
-def draw(state: SessionState, result: RenderResult | None, commands: Commands) -> None:
+def draw(commands: Commands) -> None:
     """Layout, views, filtering, background, maps, values and mesh."""
+    state = commands.state
     with disabled(commands.model is None):
         state.display = _layout(state.display)
         _before(state, commands)
         heading("Picture")
         state.display = _picture(state.display)
-        state.display = maps_section(state, commands.model, result)
+        state.display = maps_section(state, commands.model, commands.result)
         heading("Values")
         segmented("Inspect", commands.interface, "inspect", INSPECTS)
         slider("Unit length", commands.interface, "unit_cm")
