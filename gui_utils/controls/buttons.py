@@ -242,8 +242,7 @@ def text_input(
     imgui.push_id(row.name)
     imgui.set_next_item_width(row.width)
     flags = imgui.InputTextFlags_.enter_returns_true if on_enter else imgui.InputTextFlags_.none
-    room = row.width - 2 * imgui.get_style().frame_padding.x
-    hint, shown = ellipsis(placeholder, room), printable(value)
+    hint, shown = printable(placeholder), printable(value)
     changed, new = imgui.input_text_with_hint("##text", hint, shown, flags)
     new = merge_edit(value, new)
     record(row.name)

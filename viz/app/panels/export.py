@@ -6,12 +6,21 @@ from collections.abc import Callable
 from typing import Any
 
 from imgui_bundle import icons_fontawesome_6 as icons
+from imgui_bundle import imgui
 
 from gui_utils import controls
 from gui_utils.files.folders import size_text
 from viz.app.commands import Commands
 from viz.app.panels import export_frames, export_meshes, export_plain
-from viz.app.panels.widgets import Button, button_row, disabled, folder_row, heading, job_progress
+from viz.app.panels.widgets import (
+    Button,
+    button_row,
+    disabled,
+    end_of,
+    folder_row,
+    heading,
+    job_progress,
+)
 from viz.exports.choices import FOLDER, ExportChoices, estimate, problems, seconds_text
 from viz.exports.frame_options import FrameOptions, PictureOptions, VideoOptions
 from viz.exports.mesh_options import MeshOptions, MeshSequenceOptions, PointOptions, VolumeOptions
@@ -79,11 +88,12 @@ def _where(state: SessionState, choices: ExportChoices, commands: Commands) -> N
     model = commands.model.name if commands.model else ""
     named = ExportChoices(choices.what, options=choices.options, suffixes=choices.suffixes)
     automatic = named.target(state, commands.capture_folder, model).name
+    room = imgui.get_content_region_avail().x - 2 * imgui.get_style().frame_padding.x
     about = "Name of the folder." if choices.suffix == FOLDER else "File name without its ending."
     _, choices.name = controls.text_input(
         "##Name",
         choices.name,
-        placeholder=automatic,
+        placeholder=end_of(automatic, room),
         default="",
         tooltip=f"{about} If empty, {automatic}.",
     )
