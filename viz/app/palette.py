@@ -44,6 +44,7 @@ _ALSO = {
     "Undo": "back revert",
     "Quit": "exit close",
     "All keys": "help shortcuts mouse",
+    "Restart the renderer": "stuck hangs worker process kill",
     "Appearance": "person seed face latent truncation style mixing",
     "Directions": "solo swing play rename reorder hide star pca ganspace sefa sliders",
     "Portrait": "photo inversion invert face",
@@ -236,6 +237,7 @@ def _named(commands: Commands) -> list[PaletteEntry]:
     for number in range(1, len(commands.state.cues) + 1):
         add(f"Go to cue {number}", "Show", "", partial(commands.go_to_cue, number - 1))
     add("All keys", "Program", "?", commands.open_help)
+    add("Restart the renderer", "Program", "", commands.restart_renderer)
     for digit in sorted(commands.bookmarks()):
         act = partial(commands.recall_bookmark, digit)
         add(f"Go to bookmark {digit}", "Bookmarks", str(digit), act)

@@ -392,6 +392,15 @@ class ProgramCommands:
         """Reads the model's file again."""
         self.worker.load(self.model_path)
 
+    def restart_renderer(self) -> bool:
+        """Ends the renderer, which may be stuck, and starts it anew.
+
+        The model is loaded again; a job under way stops. Returns True, which closes the notice that
+        offered it.
+        """
+        self.worker.restart()
+        return True
+
     def cancel_job(self) -> None:
         """Stops the present job."""
         self.worker.cancel()

@@ -19,6 +19,7 @@ from viz.render.messages import (
     Ready,
     Rendered,
     Restarted,
+    Stalled,
 )
 from viz.state import files
 from viz.state.person import Latent, Motion
@@ -75,6 +76,10 @@ class WorkerEvents:
             commands.prepare_again()
             commands.second_lost()
             commands.notify("warning", event.sentence)
+        elif isinstance(event, Stalled):
+            log.warning(event.sentence)
+            restart = "Restart the renderer", commands.restart_renderer
+            commands.notify("warning", event.sentence, buttons=(restart,))
 
     def _show(self, event: Rendered, now: float) -> None:
         commands, result = self._commands, event.result

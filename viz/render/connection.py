@@ -20,7 +20,7 @@ from typing import Any
 from training.reasons import first_line
 from training.replacing import remove_abandoned
 from viz.render import message_encoding, messages
-from viz.render.worker_host import Host, Launch, WorkerLine, end_reason
+from viz.render.worker_host import Host, Launch, StallWatch, WorkerLine, end_reason
 from viz.state.errors import UserError
 from viz.state.jobs import Job, JobStatus
 from viz.state.types import MeshData, RenderRequest
@@ -101,6 +101,7 @@ class WorkerConnection:
 
     def _open_line(self) -> None:
         """Begins with another worker: the spare one, or a new one."""
+        self._watch = StallWatch()
         spare, self._spare = self._spare, None
         if spare is None:
             self._line_number, self._line = self._new_line()
@@ -275,8 +276,18 @@ class WorkerConnection:
                 elif event is None:
                     events += self._worker_ended()
                 else:
+                    self._watch.heard()
                     events += self._take_in(event)
+        if self._line is not None:
+            stall = self._watch.look(time.monotonic(), self._waits, self._line.cpu_seconds)
+            events += [messages.Stalled(stall)] if stall else []
         return events
+
+    @property
+    def _waits(self) -> bool:
+        """Whether something is expected of the worker."""
+        asked = self._request is not None and self._model is not None
+        return asked or not self.device or any(not pending.job.idle for pending in self._pending)
 
     def _take_in(self, event: messages.Event) -> list[messages.Event]:
         if isinstance(event, messages.Ready):
@@ -345,6 +356,23 @@ class WorkerConnection:
             return []  # it was closed
         line.end(1.0)
         reason = end_reason(line.host.exitcode)
+        return self._begin_anew(reason, f"The renderer was restarted: {reason}.")
+
+    def restart(self) -> None:
+        """Ends the worker, whatever it does, and starts another one, without waiting for either."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.abandon()  # what a stuck driver holds may take long to end
+            reason = "the renderer was restarted"
+            for event in self._begin_anew(reason, "The renderer was restarted."):
+                self._events.put((self._line_number, event))
+
+    def _begin_anew(self, reason: str, sentence: str) -> list[messages.Event]:
+        """Starts another worker after one ended for a reason.
+
+        Returns:
+            what became of its work, and the sentence that says it was restarted.
+        """
         # One of idle time that has made room for another one has begun, too.
         begun = min((p for p in self._pending if p.begun), key=lambda p: p.job.idle, default=None)
         name = None if begun is None else begun.job.name
@@ -363,7 +391,7 @@ class WorkerConnection:
             self._recover()
         except OSError as error:
             return [*events, self._give_up(first_line(error))]
-        return [*events, messages.Restarted(f"The renderer was restarted: {reason}.")]
+        return [*events, messages.Restarted(sentence)]
 
     def _give_up(self, reason: str) -> messages.Failed:
         """Drops all jobs, as no worker can be started; the next job is another attempt."""

@@ -186,6 +186,14 @@ class Restarted:
     """For the user."""
 
 
+@dataclass(frozen=True)
+class Stalled:
+    """The worker has given no sign of life for long; made on the window's side."""
+
+    sentence: str
+    """For the user."""
+
+
 Event = (
     Ready
     | Rendered
@@ -198,6 +206,7 @@ Event = (
     | Failed
     | Cancelled
     | Restarted
+    | Stalled
 )
 Command = Render | RenderIdle | Start | Cancel | Quit
 

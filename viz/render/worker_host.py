@@ -1,4 +1,7 @@
-"""Where the worker runs, and the connection to it: a pipe, shared memory and two threads."""
+"""Where the worker runs, the connection to it, and a watch that notices when it seems to be stuck.
+
+The connection is a pipe, shared memory and two threads.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+import psutil
 
 from viz.render.message_encoding import ArrayRing, decode, encode
 from viz.render.messages import KINDS, Event, Ready
@@ -24,6 +28,22 @@ from viz.render.messages import KINDS, Event, Ready
 RING_BYTES = 2**25
 """Bytes of shared memory for pictures: room for about ten of the largest layouts."""
 _SHARED_FILES = Path("/dev/shm")
+QUIET_SECONDS = 20.0
+"""Silence after which a worker that hardly computes is reported."""
+BUSY_SECONDS = 90.0
+"""The same for one that computes, and may be merely slow."""
+LOOK_SECONDS = 2.0
+"""Time between two looks at how much it computes."""
+REPEAT_SECONDS = 10.0
+"""Time between two reports of the same silence."""
+_BUSY_SHARE = 0.05
+"""Share of a processor that a worker uses at least if it computes. One that waits for a result that
+never comes may still look for it now and then."""
+_AS_BEFORE = 5.0
+"""A silence while it computes is also compared with the longest one that ended by itself: it may
+last this many times as long."""
+_AT_START = 4.0
+"""Factor on the limits until the worker was first heard: its libraries may be on a slow disk."""
 Serve = Callable[[Connection, str, SharedMemory | None], None]
 """Runs in the worker's process: serve(connection, device, memory)."""
 
@@ -103,6 +123,14 @@ class WorkerLine:
             self._heard(None)
             self._connection.close()
 
+    def cpu_seconds(self) -> float | None:
+        """CPU time that the worker's process has used; None for a thread, or one that has ended."""
+        pid = self.host.pid if isinstance(self.host, BaseProcess) else None
+        try:
+            return None if pid is None else sum(psutil.Process(pid).cpu_times()[:2])
+        except psutil.Error:
+            return None
+
     def end(self, timeout: float) -> None:
         """Waits for the worker to end, terminates it after `timeout` seconds, and frees the shared
         memory."""
@@ -129,6 +157,72 @@ class WorkerLine:
             with contextlib.suppress(BufferError):  # a picture in it is being copied
                 self._memory.close()
             self._unlink()
+
+
+class StallWatch:
+    """Notices that a worker with something to do gives no sign of life.
+
+    Signs of life are events: pictures, failures, steps of a job. That some thread of the worker
+    still runs proves nothing, as the one that computes may wait for ever. Nor does a silence prove
+    that it is stuck, so that one is only reported.
+    """
+
+    def __init__(self) -> None:
+        self._begun = False
+        self._longest = 0.0
+        """Longest silence that ended by itself, seconds."""
+        self._looked: float | None = None
+        self._spent: float | None = None
+        """Its CPU time at the last look, seconds."""
+        self._rest()
+
+    def _rest(self) -> None:
+        self._silent = self._quiet = 0.0
+        self._told: float | None = None
+
+    def heard(self) -> None:
+        """Notes a sign of life."""
+        self._begun = True
+        self._longest = max(self._longest, self._silent)
+        self._rest()
+
+    def look(self, now: float, waits: bool, spent: Callable[[], float | None]) -> str:
+        """Looks at the worker, if it is time to.
+
+        Args:
+            now: clock time, seconds.
+            waits: whether something is expected of the worker.
+            spent: its CPU time so far, seconds; None where that is not known.
+
+        Returns:
+            a sentence on a silence that has lasted too long, from time to time; otherwise empty.
+        """
+        if not waits:
+            self._rest()
+        if self._looked is not None and now - self._looked < LOOK_SECONDS:
+            return ""
+        # A computer that was asleep, or a window that was held, has not waited meanwhile.
+        passed = 0.0 if self._looked is None else min(now - self._looked, 2 * LOOK_SECONDS)
+        self._looked = now
+        if not waits:
+            return ""
+        before, self._spent = self._spent, spent()
+        least = _BUSY_SHARE * passed
+        busy = before is None or self._spent is None or self._spent - before > least
+        self._silent += passed
+        self._quiet = 0.0 if busy else self._quiet + passed
+        factor = 1.0 if self._begun else _AT_START
+        stuck = self._quiet >= factor * QUIET_SECONDS
+        slow = self._silent >= max(factor * BUSY_SECONDS, _AS_BEFORE * self._longest)
+        if not (stuck or slow):
+            return ""
+        if self._told is not None and now - self._told < REPEAT_SECONDS:
+            return ""
+        self._told = now
+        begin = f"The renderer has not answered for {self._silent:.0f} seconds"
+        if stuck:
+            return f"{begin} and does not compute: it seems to be stuck."
+        return f"{begin}, but computes: it may be slow, or stuck."
 
 
 def _shared_memory() -> SharedMemory | None:

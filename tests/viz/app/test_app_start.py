@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import glfw
@@ -21,7 +22,9 @@ from tests.gui_utils import conftest as gui
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import Start
 from tests.viz.render import fragile_worker
+from viz.render import worker_host
 from viz.render.worker_host import in_process
+from viz.worker_process import run
 
 desk, display, model, start = (
     app_driver.desk,
@@ -124,6 +127,32 @@ def test_a_renderer_that_cannot_be_started_is_told_once_and_keeps_nothing_waitin
     desk.run_for(0.5)
     assert desk.commands.worker.host is None, "it is not tried over and over"
     desk.app.close()
+
+
+def test_a_renderer_that_hangs_is_told_and_can_be_restarted(
+    start: Start, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = start(model, launch=in_process(run))
+    desk.settle(60.0)
+    monkeypatch.setattr(worker_host, "QUIET_SECONDS", 0.5)
+    monkeypatch.setattr(worker_host, "LOOK_SECONDS", 0.1)
+    stuck = desk.commands.worker.host
+    assert isinstance(stuck, BaseProcess)
+    assert stuck.pid is not None
+    os.kill(stuck.pid, signal.SIGSTOP)
+    desk.run_for(1.0)
+    assert not list(desk.app.toasts), "nothing is wanted of it"
+    shown = desk.commands.result
+    desk.key("r")
+    notice = desk.see_toast("it seems to be stuck")
+    assert desk.commands.worker.host is stuck, "it is not ended by itself"
+    assert desk.commands.result is shown
+    desk.frames(4)
+    desk.click(f"Toasts/{notice.sentence}/Restart the renderer")
+    desk.see_toast("The renderer was restarted.")
+    assert desk.settle(60.0).request == desk.wanted()
+    assert desk.commands.worker.host is not stuck
+    assert stuck.exitcode == -signal.SIGKILL
 
 
 def test_settings_outlive_the_program(start: Start, model: Path) -> None:

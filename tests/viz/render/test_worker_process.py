@@ -182,6 +182,27 @@ def test_a_worker_that_is_held_does_not_keep_the_window():
     assert host.exitcode == -signal.SIGKILL
 
 
+def test_a_worker_that_is_held_in_a_job_can_be_restarted(
+    process: WorkerConnection, path: str, tmp_path: Path
+):
+    process.load(path)
+    wait(process, Finished)
+    options, folder = FrameOptions(Movement(frames=400)), tmp_path / "frames"
+    process.start(ExportJob.of("frames", options, SessionState(), folder))
+    until(process, lambda: process.status is not None and process.status.fraction)
+    held = process.host
+    assert isinstance(held, BaseProcess)
+    assert held.pid is not None
+    os.kill(held.pid, signal.SIGSTOP)
+    process.restart()
+    assert process.host is not held
+    events: list[Event] = []
+    assert wait(process, Restarted, events).sentence == "The renderer was restarted."
+    (failed,) = (event for event in events if isinstance(event, Failed))
+    assert failed.sentence.startswith("Exporting frames stopped: the renderer was restarted. ")
+    assert wait(process, Loaded).again
+
+
 def test_each_worker_has_shared_memory_whose_name_goes_once_it_began():
     names: list[str] = []
     process = in_process(fragile_worker.serve)
