@@ -70,8 +70,11 @@ $(BIN)/python:
 	$(PYTHON) -c "import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit('Python 3.11, 3.12 or 3.13 is needed, this is %d.%d: make PYTHON=python3.12 ...' % v)"
 	$(PYTHON) -m venv $(VENV)
 
+# The first picture on a machine measures it and compiles kernels: 10 seconds that the first start in
+# the window, whose previews are coarse meanwhile, need not spend.
 $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/pip install --quiet -c constraints.txt -e .
+	-$(BIN)/python visualizer.py render --output $(VENV)/first.png --overwrite > /dev/null
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
