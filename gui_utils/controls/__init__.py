@@ -21,7 +21,7 @@ from gui_utils.controls.floating.search import Choice, SearchList
 from gui_utils.controls.guard import guarded
 from gui_utils.controls.keyboard import digit_pressed, wants_keyboard
 from gui_utils.controls.layout import reserved, section
-from gui_utils.controls.numbers import drag_int, slider, slider_int, vector
+from gui_utils.controls.numbers import drag_int, slider, vector
 from gui_utils.controls.pads import curve, pad
 from gui_utils.controls.redraw import request_frame
 from gui_utils.controls.registry import begin_frame, open_sections, rects, scope, show_section

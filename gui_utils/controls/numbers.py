@@ -202,32 +202,18 @@ def slider(
     unit: str = "",
     fmt: str = "%.2f",
     log: bool = False,
+    whole: bool = False,
     typed: tuple[float, float] | None = None,
 ) -> tuple[bool, float]:
     """A number that is dragged between `lo` and `hi`; typed numbers are clamped to `typed`, or to
     the same range.
 
-    A dragged value is rounded to what `fmt` shows; `unit` follows the number. With `log`, the scale
-    is logarithmic (`lo` above 0). A value that is not finite becomes the default, or `lo`.
+    A dragged value is rounded to what `fmt` shows, or to a whole number with `whole`; `unit`
+    follows the number. With `log`, the scale is logarithmic (`lo` above 0). A value that is not
+    finite becomes the default, or `lo`.
     """
-    return _slide(label, value, (lo, hi), default, tooltip, _SliderScale(fmt, unit, log), typed)
-
-
-def slider_int(
-    label: str,
-    value: int,
-    lo: int,
-    hi: int,
-    *,
-    default: int | None = None,
-    tooltip: str = "",
-    unit: str = "",
-    typed: tuple[float, float] | None = None,
-) -> tuple[bool, int]:
-    """A whole number between `lo` and `hi`; as `slider`."""
-    scale = _SliderScale("%d", unit, whole=True)
-    changed, new = _slide(label, value, (lo, hi), default, tooltip, scale, typed)
-    return changed, round(new)
+    scale = _SliderScale("%d" if whole else fmt, unit, log, whole)
+    return _slide(label, value, (lo, hi), default, tooltip, scale, typed)
 
 
 @dataclass(frozen=True)
@@ -236,8 +222,8 @@ class _SliderScale:
 
     fmt: str
     unit: str
-    log: bool = False
-    whole: bool = False
+    log: bool
+    whole: bool
 
     def show(self, value: float) -> str:
         text = self.fmt % value

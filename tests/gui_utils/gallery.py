@@ -39,7 +39,7 @@ class State:
     yaw: float = 0.3
     fov: float = 18.8
     rate: float = 0.01
-    steps: int = 48
+    steps: float = 48
     seed: int = 1234
     position: tuple[float, float, float] = (0.0, 0.05, 2.7)
     sampling: str = "bilinear"
@@ -147,8 +147,14 @@ def draw_panel(state: State) -> None:
             _, state.xy = controls.pad(
                 "Neighbours", state.xy, default=(0.0, 0.0), tooltip="Blend neighbouring seeds."
             )
-            _, state.steps = controls.slider_int(
-                "Depth samples", state.steps, 8, 192, default=48, tooltip="Samples along a ray."
+            _, state.steps = controls.slider(
+                "Depth samples",
+                state.steps,
+                8,
+                192,
+                default=48,
+                tooltip="Samples along a ray.",
+                whole=True,
             )
             _, state.rate = controls.slider(
                 "Density threshold for meshes",

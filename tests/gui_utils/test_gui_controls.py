@@ -65,7 +65,7 @@ def test_log_slider_and_whole_slider(driver: Driver) -> None:
 
     def draw() -> None:
         _, state.rate = controls.slider("Rate", state.rate, 1e-4, 1, log=True, fmt="%.4f")
-        _, state.steps = controls.slider_int("Steps", state.steps, 0, 100, default=48)
+        _, state.steps = controls.slider("Steps", state.steps, 0, 100, default=48, whole=True)
 
     driver.content = draw
     driver.frames()

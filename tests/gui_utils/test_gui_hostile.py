@@ -30,7 +30,7 @@ CONTROLS = {
     "segmented": lambda t: controls.segmented(t, t, [t, "b"], tooltip=t),
     "text_input": lambda t: controls.text_input(t, t, tooltip=t, placeholder=t, default=t),
     "slider": lambda t: controls.slider(t, 0.5, 0, 1, tooltip=t, unit=t),
-    "slider_int": lambda t: controls.slider_int(t, 5, 0, 9, tooltip=t, unit=t),
+    "whole slider": lambda t: controls.slider(t, 5, 0, 9, tooltip=t, unit=t, whole=True),
     "drag_int": lambda t: controls.drag_int(t, 5, 0, 9, tooltip=t),
     "vector": lambda t: controls.vector(t, (0, 0, 0), tooltip=t),
     "curve": lambda t: controls.curve(
@@ -276,7 +276,7 @@ def test_numbers_that_are_none(driver: Driver, value: float) -> None:
     def draw() -> None:
         changes.clear()
         state.slider = keep(controls.slider("A", state.slider, 0, 1, default=0.2))
-        state.steps = keep(controls.slider_int("B", state.steps, 0, 9))
+        state.steps = keep(controls.slider("B", state.steps, 0, 9, whole=True))
         state.seed = keep(controls.drag_int("C", state.seed, 0, 9))
         state.at = keep(controls.vector("D", state.at, lo=-2, hi=2))
         state.xy = keep(controls.pad("E", state.xy))

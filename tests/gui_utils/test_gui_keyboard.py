@@ -38,7 +38,7 @@ class Panel:
             self.digits.append(digit)
         self.clicks += controls.button("Go")
         _, self.yaw = controls.slider("Yaw", self.yaw, 0, 1)
-        _, self.steps = controls.slider_int("Steps", self.steps, 0, 100)
+        self.steps = round(controls.slider("Steps", self.steps, 0, 100, whole=True)[1])
         _, self.seed = controls.drag_int("Seed", self.seed, 0, 100)
         _, self.at = controls.vector("At", self.at, speed=0.1)
         _, self.on = controls.toggle("On", self.on)

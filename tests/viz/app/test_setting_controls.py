@@ -161,7 +161,7 @@ def test_tooltips_are_what_is_declared(monkeypatch: pytest.MonkeyPatch):
         told[label] = tooltip
         return False, value
 
-    for name in ("slider", "slider_int", "toggle", "combo"):
+    for name in ("slider", "toggle", "combo"):
         monkeypatch.setattr(controls, name, remember)
     setting_controls.slider("pitch", Orbit(), "pitch")
     setting_controls.slider("columns", Display(), "columns")

@@ -84,16 +84,17 @@ def _generators(commands: Commands) -> None:
     found, index = commands.run_generators, commands.run_index
     if len(found) < 2 or index is None:
         return
-    moved, number = controls.slider_int(
+    moved, number = controls.slider(
         "Generator",
         index + 1,
         1,
         len(found),
         default=len(found),
+        whole=True,
         tooltip="Goes through the generators that the run has saved, in the order of the training.",
     )
     if moved:
-        commands.show_generator(number - 1)
+        commands.show_generator(round(number) - 1)
     controls.hint(f"{found[index].name}, {index + 1} of {len(found)}")
     button_row(
         Button(

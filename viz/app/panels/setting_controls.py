@@ -78,17 +78,6 @@ def number(
     `default` is what a reset restores; `ends` are those of the slider, if not those of the
     range."""
     lo, hi = ends or numbers.ends
-    if whole and not numbers.logarithmic:
-        return controls.slider_int(
-            label,
-            round(value),
-            round(lo),
-            round(hi),
-            default=None if default is None else round(default),
-            unit=numbers.unit,
-            tooltip=about,
-            typed=(numbers.lo, numbers.hi),
-        )[1]
     factor = 100 if numbers.unit == "%" else 1
     changed, new = controls.slider(
         label,
@@ -99,6 +88,7 @@ def number(
         unit=numbers.unit,
         fmt="%.0f" if whole else _format(numbers, factor),
         log=numbers.logarithmic,
+        whole=whole and not numbers.logarithmic,
         tooltip=about,
         typed=(factor * numbers.lo, factor * numbers.hi),
     )
