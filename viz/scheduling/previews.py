@@ -28,8 +28,6 @@ _LOST_BY_INT8 = 0.02
 """The same for a super-resolution in 8-bit integers: hardly visible."""
 _ROOM = 0.85
 """Fraction of the budget that a more expensive preview must fit for a switch to it: hysteresis."""
-_TRIED = 0.75
-"""Least factor on the pixels' side of a preview that is shown only to learn how long it takes."""
 _PAYS = 0.15
 """Fraction of the time that a less detailed preview must save for each halving of the pixels' side,
 or the loss is not worth it."""
@@ -150,9 +148,9 @@ class PreviewController:
         budget = 1000 / max(target_rate, 0.1)
         self._chosen = self._pick(choices, times, budget)
         # A single slow measurement of cheap previews must not rule them out for good. What they
-        # save is learnt from one that still looks good.
+        # save is learned from one that still looks good.
         slow = times[choices.index(self._chosen)] > budget
-        tried = [level for level in choices if level.scale >= _TRIED][-1]
+        tried = [level for level in choices if level.scale == 1][-1]
         if slow and not self._kinds[_kind(full)].is_sure(tried):
             self._chosen = tried
         self._found = key, self._chosen

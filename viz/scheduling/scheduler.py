@@ -45,11 +45,6 @@ _QUICK_MS = 150.0
 """A full picture that takes no longer needs no preview before it, unless something moves."""
 _MOST_UNDER_WAY = 2
 """Pictures of a loop that are requested at the same time: one that is rendered, one that waits."""
-_SHORT_SECONDS = 2.0
-"""Length of a loop whose previews full pictures replace so soon that detail matters more in them
-than their rate."""
-_SHORT_RATE = 12.5
-"""Most previews per second that such a loop aims at."""
 _SMOOTH_RATE = 60.0
 """Steps per second of automatic motion where full pictures are rendered quickly."""
 _SMOOTH_MS = (10.0, 14.0)
@@ -283,8 +278,6 @@ class RequestScheduler:
             rate, floor = interface.target_rate, interface.preview_floor
             if loop:
                 rate = min(rate, loop.rate)
-            if loop and len(loop) <= _SHORT_SECONDS * loop.rate:
-                rate = min(rate, _SHORT_RATE)
             whole = self.full_ms(full)
             quick = loop and whole is not None and whole <= 1000 / rate
             chosen = FINEST if quick else self._previews.choose(full, rate, floor)

@@ -52,9 +52,10 @@ class StageCost:
         """Whether anything was measured."""
         return bool(self._seen)
 
-    def is_sure(self, work: float) -> bool:
-        """Whether an amount of work was measured so often that one pause does not count."""
-        return len(self._seen.get(work, ())) >= _SURE
+    @property
+    def is_sure(self) -> bool:
+        """Whether some amount of work was measured so often that one pause does not count."""
+        return any(len(times) >= _SURE for times in self._seen.values())
 
     def at(self, work: float) -> float:
         """Expected milliseconds for an amount of work; 0 while nothing was measured."""
@@ -97,8 +98,8 @@ class PictureCosts:
         return "render" in self.stages or _CHEAPER["render"] in self.stages
 
     def is_sure(self, preview: Preview) -> bool:
-        """Whether the rays of such a preview were measured often enough to be trusted."""
-        return self._stage("render", preview).is_sure(_work("render", preview))
+        """Whether the rays of such previews were measured often enough to be trusted."""
+        return self._stage("render", preview).is_sure
 
     def add(self, preview: Preview | None, stage_ms: dict[str, float], total_ms: float) -> None:
         """Learns from a picture, made as `preview` says; a stage that did not run is left as it
@@ -131,7 +132,7 @@ _CHEAPER = {"render": "render with a shared pass", "superresolution": "superreso
 """Keys of the times of stages that work differently in some previews."""
 _FIXED = {
     "render": 0.3,
-    _CHEAPER["render"]: 0.7,
+    _CHEAPER["render"]: 0.6,
     "superresolution": 0.2,
     _CHEAPER["superresolution"]: 0.2,
 }
