@@ -221,8 +221,8 @@ class StallWatch:
         self._told = now
         begin = f"The renderer has not answered for {self._silent:.0f} seconds"
         if stuck:
-            return f"{begin} and does not compute: it seems to be stuck."
-        return f"{begin}, but computes: it may be slow, or stuck."
+            return f"{begin} and hardly uses the processor: it seems to be stuck."
+        return f"{begin}, but is computing: it may be slow, or stuck."
 
 
 def _shared_memory() -> SharedMemory | None:
