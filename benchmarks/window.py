@@ -32,9 +32,12 @@ import tyro
 from gui_utils import controls
 from training.terminal import run_command
 from viz.app.application import App
+from viz.render.connection import WorkerConnection
 from viz.render.messages import Event, Rendered
+from viz.render.worker_host import in_process
 from viz.state.person import Latent
 from viz.state.types import Keyframe, Orbit, Playback, RenderResult
+from viz.worker_process import run as run_worker
 
 _SPIN = "while True: pass"
 _LOOP_SECONDS = 16 / 25
@@ -94,7 +97,8 @@ def open_app(checkpoint: str, folder: Path) -> App:
     """The application in a window of 1280 x 800 pixels, with settings in `folder`."""
     settings = folder / "settings.json"
     settings.write_text('{"window": {"size": [1280, 800], "position": [0, 0]}}')
-    return App(checkpoint, settings=settings, builtin_dialogs=True)
+    worker = WorkerConnection(in_process(run_worker))
+    return App(worker, checkpoint, settings=settings, builtin_dialogs=True)
 
 
 class Bench:

@@ -77,7 +77,7 @@ def run_app(options: AppOptions) -> int:
         from viz.app.application import App
 
     try:
-        app = App(options.checkpoint, state, worker=worker, kiosk=bool(options.kiosk))
+        app = App(worker, options.checkpoint, state, kiosk=bool(options.kiosk))
     except DisplayError as error:
         print(f"{error}\nWithout a window: {typed_name()} render --help", file=sys.stderr)
         return 1

@@ -22,12 +22,10 @@ from viz.app.stage.virtual_camera import VirtualCamera
 from viz.app.worker_events import WorkerEvents
 from viz.exports.captions.system_fonts import outlines_for
 from viz.render.connection import WorkerConnection
-from viz.render.worker_host import Launch, in_process
 from viz.scheduling.step_times import StepTimes
 from viz.state import files
 from viz.state.named_files import settings_path
 from viz.state.types import SessionState
-from viz.worker_process import run as run_worker
 
 TITLE = "PV3D visualizer"
 _SOFTWARE_RATE = 30.0
@@ -48,13 +46,11 @@ class App:
     """The program in its window.
 
     Args:
+        worker: the worker, which is closed with the window.
         checkpoint: path of the model; empty for the session's or the bundled model.
         state: session to begin with.
-        device: name of the device that models live on.
         settings: the preferences file.
         builtin_dialogs: True always uses the file browser drawn in the window.
-        launch: makes the worker's host; None starts a separate process.
-        worker: a worker that is already running, to use instead.
         kiosk: whether the session's cues advance by themselves, full screen, with few controls for
             visitors.
 
@@ -64,18 +60,14 @@ class App:
 
     def __init__(
         self,
+        worker: WorkerConnection,
         checkpoint: str = "",
         state: SessionState | None = None,
-        device: str = "auto",
         settings: Path | None = None,
         builtin_dialogs: bool | None = None,
-        launch: Launch | None = None,
-        worker: WorkerConnection | None = None,
         kiosk: bool = False,
     ) -> None:
         settings = settings or settings_path()
-        # Started first, as the worker takes longest to start: it does so while the window opens.
-        worker = worker or WorkerConnection(launch or in_process(run_worker), device)
         try:
             self.window = _open_window(preferences.load(settings))
         except BaseException:

@@ -22,9 +22,11 @@ from training.checkpoint import save
 from training.networks.generator import Generator
 from viz.app.application import App
 from viz.app.panels import PANELS
+from viz.render.connection import WorkerConnection
 from viz.render.inference.stage_interface import Stages
 from viz.render.messages import Event, Rendered
 from viz.render.renderer import Renderer
+from viz.render.worker_host import Launch
 from viz.state import files, layouts
 from viz.state.interface import PanelGroup
 from viz.state.types import ModelInfo, RenderRequest, RenderResult
@@ -40,6 +42,7 @@ class AppDriver(gui.Driver):
         checkpoint: model to open.
         size: of the window.
         panels: titles of the panels that are open.
+        launch: makes the worker's host; None for a thread.
         options: of `App`.
     """
 
@@ -50,14 +53,16 @@ class AppDriver(gui.Driver):
         *,
         size: tuple[int, int] = (900, 600),
         panels: tuple[str, ...] = (),
+        launch: Launch | None = None,
         **options: Any,
     ) -> None:
         self.settings = folder / "settings.json"
         controls.open_sections.clear()
         controls.open_sections.update({panel.title: panel.title in panels for panel in PANELS})
         self.host = WorkerThread()
-        options.setdefault("launch", self.host.launch)
-        self.app = App(str(checkpoint), settings=self.settings, builtin_dialogs=True, **options)
+        worker = WorkerConnection(launch or self.host.launch)
+        options |= {"settings": self.settings, "builtin_dialogs": True}
+        self.app = App(worker, str(checkpoint), **options)
         self.commands = self.app.commands
         for panel in PANELS:
             if panel.title == (panels or ("",))[0]:

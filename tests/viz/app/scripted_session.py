@@ -14,11 +14,16 @@ import time
 from pathlib import Path
 
 from viz.app.application import App
+from viz.render.connection import WorkerConnection
+from viz.render.worker_host import in_process
 from viz.state.person import Latent
+from viz.worker_process import run as run_worker
 
 
 def run(folder: Path, every: float, models: list[str]) -> None:
-    app = App("".join(models[:1]), settings=folder / "settings.json", builtin_dialogs=True)
+    worker = WorkerConnection(in_process(run_worker))
+    settings = folder / "settings.json"
+    app = App(worker, "".join(models[:1]), settings=settings, builtin_dialogs=True)
     commands = app.commands
     commands.autosave.every = every
     commands.interface.lock_person = True

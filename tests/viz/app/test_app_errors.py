@@ -16,7 +16,9 @@ import torch
 from tests.viz.app import app_driver
 from tests.viz.app.app_driver import AppDriver, Start
 from viz.render.inference.stage_interface import RaySettings
+from viz.render.worker_host import in_process
 from viz.state import session
+from viz.worker_process import run
 
 desk, display, model, start = (
     app_driver.desk,
@@ -213,7 +215,7 @@ def test_an_error_in_an_event_is_told(desk: AppDriver) -> None:
 
 def test_the_window_draws_on_while_a_slow_picture_is_rendered(start: Start, model: Path) -> None:
     """The worker's process has its own interpreter and holds a core for a while."""
-    desk = start(model, launch=None)
+    desk = start(model, launch=in_process(run))
     desk.settle(60)  # the process may have to compile its kernels first
     desk.commands.interface.previews = False
     quality = replace(desk.commands.state.quality, raw_resolution=512, depth_samples=48)
