@@ -17,7 +17,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 
 _AVERAGED = 4096
 """Number of people over whom w is averaged."""
+_OF_FRAMES = "images", "cameras", "t", "depth", "mask"
+"""What a batch has for each frame of a clip."""
 _READS_MOTION = re.compile(r"motion_time_fuser\.(affine|motion_mlp)\b")
 
 
@@ -65,9 +67,9 @@ class WarmupConfig(RunSettings):
     """Updates on rays."""
     superresolution_updates: int = 6_000
     """Further updates on rays and crops of final pictures."""
-    batch: int = 4
-    """Clips per update, two frames of each."""
-    lr: float = 4e-3
+    batch: int = 8
+    """Pairs of frames per update."""
+    lr: float = 3e-3
     """Learning rate of Adam; cosine decay after 30 % of the run, or of its stage for the
     super-resolution."""
     matrix_lr: float = 3.5
@@ -81,18 +83,30 @@ class WarmupConfig(RunSettings):
     data not made by `training.synthetic`."""
     taught_lr: float = 0.2
     """Further factor on the learning rate of those layers if they were pretrained."""
-    ema: float = 0.9985
+    ema: float = 0.997
     """Decay of the generator's moving average."""
     compile: bool = False
     """Compile the networks with torch.compile, which needs a C++ compiler: with bfloat16, more than
     twice as fast on a CPU that supports it."""
+    pairs_every: int = 3
+    """One update in this many shows two frames of each clip, which teach motion; the others show
+    one frame each of twice as many clips, as people are learnt the faster the more of them one
+    update sees. With crops of final pictures, every update shows two frames."""
     workers: int = 1
     """Number of data-loading processes."""
     loss: WarmupLossConfig = field(default_factory=WarmupLossConfig)
     generator: GeneratorConfig = PRESETS["demo"].generator
 
     def __post_init__(self) -> None:
-        small = too_small(self, batch=1, updates=0, superresolution_updates=0, teach=0, workers=0)
+        small = too_small(
+            self,
+            batch=1,
+            updates=0,
+            superresolution_updates=0,
+            teach=0,
+            pairs_every=1,
+            workers=0,
+        )
         raise_if(self.problems() + small)
 
     @property
@@ -100,6 +114,15 @@ class WarmupConfig(RunSettings):
         """Updates of both stages together."""
         has_second = self.generator.superresolution_layout is not None
         return self.updates + (self.superresolution_updates if has_second else 0)
+
+    def has_pairs(self, number: int) -> bool:
+        """Whether an update, counted from 0, shows two frames of each clip."""
+        return number >= self.updates or number % self.pairs_every == 0
+
+    def clips(self, updates: int) -> int:
+        """Clips that this many updates show, counted as often as they are shown."""
+        on_rays = min(updates, self.updates)
+        return self.batch * (updates + on_rays - math.ceil(on_rays / self.pairs_every))
 
 
 class Warmup(TrainingRun):
@@ -212,12 +235,14 @@ class Warmup(TrainingRun):
         """One update of the current stage."""
         config, number = self.config, self.state.update
         on_rays = number < config.updates
-        position = number * config.batch
+        position = config.clips(number)
         if self.loader.position != position:  # the run continues where another stopped
             self.loader.close()
             self.loader.position = position
-        batch = next(self.loader).to(self.world.device)
         draws = Draws((config.seed, number), self.world.device)
+        batch = next(self.loader).to(self.world.device)
+        if not config.has_pairs(number):
+            batch = one_frame_each(batch, next(self.loader).to(self.world.device), draws)
         if self.G.superresolution is not None:
             self.G.superresolution.requires_grad_(not on_rays)
         losses = self._losses(batch, draws, pictures=not on_rays)
@@ -261,14 +286,14 @@ class Warmup(TrainingRun):
         self.G_ema.backbone.mapping.w_avg.copy_(self.G_ema.mapping(z)[:, 0].mean(dim=0))
 
     def scene(self, batch: Batch, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
-        """ws, planes and cameras of both frames of a batch's n clips, [2n, ...] each."""
+        """ws, planes and cameras of the 2n frames of a batch, [2n, ...] each."""
         assert batch.identity is not None
         assert batch.motion is not None
         config, count = self.config.generator, len(batch.identity)
-        z = self.codes.z(batch.identity, draws.normal(count, config.z_dim))
-        noise = draws.normal(count, config.motion_dim)
-        z_motion = self.codes.z_motion(batch.motion, noise).repeat_interleave(2, dim=0)
-        ws = self.G.mapping(z).repeat_interleave(2, dim=0)
+        noise = draws.normal(count, config.z_dim).repeat_interleave(2, dim=0)
+        ws = self.G.mapping(self.codes.z(_of_frames(batch.identity), noise))
+        noise = draws.normal(count, config.motion_dim).repeat_interleave(2, dim=0)
+        z_motion = self.codes.z_motion(_of_frames(batch.motion), noise)
         with self.autocast():
             planes = self.G.planes(ws, z_motion, batch.t.flatten(0, 1))
         return ws, planes.float(), batch.cameras.flatten(0, 1)
@@ -276,6 +301,9 @@ class Warmup(TrainingRun):
     def _losses(self, batch: Batch, draws: Draws, pictures: bool) -> dict[str, Tensor]:
         """Losses of random rays and, on request, of crops of final pictures."""
         config = self.config.loss
+        assert batch.identity is not None
+        if batch.identity.ndim == 3:  # a pair's frames have nothing in common
+            config = replace(config, moving=0.0, change=0.0, change_squared=0.0)
         targets = Targets.draw(batch, config, draws)
         ws, planes, c = self.scene(batch, draws)
         side = batch.images.shape[-1]
@@ -306,6 +334,30 @@ class Warmup(TrainingRun):
 def _enlarges(name: str) -> bool:
     """Whether a parameter is of the super-resolution."""
     return name.startswith("superresolution.")
+
+
+def one_frame_each(first: Batch, second: Batch, draws: Draws) -> Batch:
+    """A batch of pairs of two people: a random frame of each of the N clips of two batches.
+
+    Its identity and motion have numbers for each frame, [N, 2, ...].
+    """
+    clip = torch.arange(len(first.images), device=first.images.device)
+    parts = []
+    for batch in (first, second):
+        frame = torch.randint(2, clip.shape, generator=draws.local, device=clip.device)
+        parts.append(
+            {
+                name: values[clip, frame] if name in _OF_FRAMES else values
+                for name in (*_OF_FRAMES, "identity", "motion")
+                if (values := getattr(batch, name)) is not None
+            }
+        )
+    return replace(first, **{name: torch.stack([p[name] for p in parts], 1) for name in parts[0]})
+
+
+def _of_frames(numbers: Tensor) -> Tensor:
+    """Numbers [N, K] of clips, or [N, 2, K] of their frames, for each frame [2N, K]."""
+    return numbers.flatten(0, 1) if numbers.ndim == 3 else numbers.repeat_interleave(2, dim=0)
 
 
 def train(config: WarmupConfig, here: World) -> None:

@@ -31,7 +31,7 @@ from training.warmup.held_out import main as held_out_main
 from training.warmup.held_out import measure
 from training.warmup.known_codes import Codes, projection, train_noise_maps
 from training.warmup.picture_parts import Parts, render_parts
-from training.warmup.warmup_command import WarmupConfig, main
+from training.warmup.warmup_command import WarmupConfig, main, one_frame_each
 from training.warmup.warmup_losses import Targets, WarmupLossConfig, picture_losses
 
 
@@ -118,10 +118,25 @@ def test_rays_go_where_something_happens(balls):
     change = (targets.color[0::2] - targets.color[1::2]).abs().mean(dim=-1)
     spread, detailed, moving = (change[:, part].mean() for part in parts)
     assert moving > 2 * spread
-    assert torch.equal(targets.weight.unique(), torch.tensor([1.0, 4.0]))
-    assert (targets.weight[:, parts[2]] == 4).all()
+    assert torch.equal(targets.weight.unique(), torch.tensor([1.0, 2.0]))
+    assert (targets.weight[:, parts[2]] == 2).all()
     seen = targets.depth[targets.mask > 0.5]
     assert 2.3 < seen.min() < seen.max() < 2.8
+
+
+def test_pairs_of_two_people_show_one_frame_of_each(balls):
+    first, second = batches = [next(Loader.open(balls, SIDE, 3, seed=seed)) for seed in (0, 1)]
+    pairs = one_frame_each(first, second, Draws((0,), torch.device("cpu")))
+    assert first.identity is not None
+    assert second.identity is not None
+    assert pairs.identity is not None
+    assert torch.equal(pairs.identity, torch.stack([first.identity, second.identity], dim=1))
+    for clip in range(3):
+        for place, batch in enumerate(batches):
+            [frame] = torch.nonzero(batch.t[clip, :, 0] == pairs.t[clip, place, 0])
+            for name in ("images", "cameras", "depth", "mask"):
+                shown = getattr(pairs, name)[clip, place]
+                assert torch.equal(shown, getattr(batch, name)[clip, frame[0]])
 
 
 def test_balls_are_learnt(balls, tmp_path):
