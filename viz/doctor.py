@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from training.reasons import first_line
@@ -41,6 +43,7 @@ def examine() -> list[Finding]:
         _device(),
         pictures(),
         _precision(),
+        compiler(),
         _memory(),
         *_window(),
         _checkpoint(),
@@ -122,6 +125,21 @@ def _precision() -> Finding:
     if int8.is_available(torch.device("cpu")):
         text += ", 8-bit integers (VNNI) for previews where they pay"
     return Finding("Precision", True, text)
+
+
+def compiler() -> Finding:
+    """Whether functions can be compiled for this processor."""
+    try:
+        # A function that was kept from an earlier start does not prove that numba works.
+        importlib.import_module("viz.render.inference.cpu.numba_compiler")
+        from viz.render.inference.cpu.compiled_functions import compiled_function
+
+        compiled_function("numba_int8:activate")(np.zeros(1, np.uint8), (0, 1))
+    except Exception as error:  # numba and LLVM can fail in many ways
+        mend = "Without it the processor renders many times as slowly. Install it again: "
+        mend += "pip install --force-reinstall numba llvmlite"
+        return Finding("Compiler", False, first_line(error), mend, needed=False)
+    return Finding("Compiler", True, "numba, for rays and convolutions on the processor")
 
 
 _UNITS = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16"}

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import tyro
 
+import viz
 from training.quick_imports import quick_imports
 from training.terminal import described, typed_name
 from training.user_folders import expanded
@@ -26,7 +27,7 @@ class AppOptions:
     Other commands: "render" (a picture), "frames", "video", "show", "mesh", "mesh-sequence",
     "points" and "volume" export without a window; "invert" finds the people in photos, "track"
     follows the face in a video, and "drive" moves a person by such a track; "doctor" reports what
-    this machine has. Each has its --help.
+    this machine has. Each has its --help. --version alone prints the version.
     """
 
     checkpoint: Annotated[str, tyro.conf.Positional] = ""
@@ -189,6 +190,9 @@ def _run(arguments: list[str]) -> int:
 
     if arguments[:1] == ["help"]:  # alone, or before a command
         arguments = [*arguments[1:2], "--help"]
+    if arguments == ["--version"]:
+        print(f"PV3D visualizer {viz.__version__}".rstrip())
+        return 0
     name, rest = (arguments[0], arguments[1:]) if arguments else ("app", [])
     if name in command_line.COMMANDS:
         return command_line.run(name, rest)

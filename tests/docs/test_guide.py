@@ -50,3 +50,12 @@ def test_links_and_pictures_exist(document: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)", text):
         if not target.startswith("http"):
             assert (ROOT / "docs" / target).exists(), f"{document} names {target}"
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+def test_named_files_exist(document: str) -> None:
+    text = (ROOT / document).read_text("utf-8")
+    named = re.findall(r"`((?:viz|gui_utils|training|benchmarks|tests|docs)/[\w/.]*)`", text)
+    assert named
+    for path in named:
+        assert (ROOT / path).exists(), f"{document} names {path}"

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TypeVar
 
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from viz.state.jobs import Report, ReportingSteps
 
@@ -22,6 +23,7 @@ def shown(steps: ReportingSteps[T], name: str, show: bool = True) -> T:
     interval = 0.2 if sys.stderr.isatty() else 10
     with (
         closing(steps),
+        logging_redirect_tqdm(),  # warnings get lines of their own
         tqdm(
             total=1.0,
             desc=name,

@@ -1,5 +1,6 @@
 """What can be typed on the command line, and what it says."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from viz import program
 from viz.exports.table import EXPORTERS
 from viz.headless import Source, command_line
 from viz.headless.export_source import items
+from viz.headless.progress_bar import shown
+from viz.state.jobs import Report
 from viz.state.person import parse_seeds
 from viz.state.types import SessionState
 
@@ -180,3 +183,19 @@ def test_a_word_that_is_no_command_gets_a_sentence(words, told, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     assert program.main(words) in (1, 2)
     assert told in capsys.readouterr().err
+
+
+def test_the_version_can_be_asked_for(capsys):
+    assert program.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("PV3D visualizer")
+
+
+def test_a_warning_has_a_line_of_its_own_beside_the_progress(capsys):
+    def work():
+        yield Report("Rendering", 0.5)
+        logging.getLogger("viz").warning("Rays are slow here.")
+        yield Report("Writing", 1.0)
+        return "done"
+
+    assert shown(work(), "Picture") == "done"
+    assert "Rays are slow here." in capsys.readouterr().err.replace("\r", "\n").splitlines()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 
 import numpy as np
 import pytest
 
+from viz import doctor
 from viz.render.inference.cpu import compiled_functions
 
 
@@ -33,5 +36,41 @@ def test_a_function_is_compiled_once_and_kept(tmp_path, monkeypatch):
 
 def test_functions_take_arrays_whose_rows_lie_one_after_the_other():
     numbers = np.zeros((4, 4), np.uint8)[:, ::2]
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match="C order"):
         compiled_functions.compiled_function("numba_int8:activate")(numbers, (0, 4))
+
+
+def test_code_that_is_no_longer_used_is_removed(tmp_path, monkeypatch):
+    def run() -> None:
+        compiled_functions.compiled_function.cache_clear()
+        compiled_functions.compiled_function("numba_int8:activate")(np.zeros(4, np.uint8), (0, 4))
+
+    def age(name: str, days: int) -> None:
+        then = time.time() - days * 24 * 3600
+        os.utime(tmp_path / name, (then, then))
+
+    monkeypatch.setattr(compiled_functions, "places", lambda name: [tmp_path / f"{name}.object"])
+    run()
+    (used,) = (path.name for path in tmp_path.iterdir())
+    for name in ("earlier.object", "recent.object", "earlier.pyc"):
+        (tmp_path / name).write_bytes(b"")
+        age(name, 1 if name.startswith("recent") else 400)
+    age(used, 400)
+    run()  # it is used again
+    monkeypatch.setattr(compiled_functions.processor, "description", lambda: ("another system",))
+    compiled_functions.versions.cache_clear()
+    run()  # for another system it is compiled anew, which cleans up
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left > {used, "recent.object", "earlier.pyc"}
+    assert len(left) == 4
+    monkeypatch.undo()
+    compiled_functions.versions.cache_clear()
+    compiled_functions.compiled_function.cache_clear()
+
+
+def test_the_doctor_says_whether_functions_can_be_compiled(monkeypatch):
+    assert doctor.compiler().ok
+    monkeypatch.setitem(sys.modules, "viz.render.inference.cpu.numba_compiler", None)
+    found = doctor.compiler()
+    assert (found.ok, found.needed) == (False, False)
+    assert "pip install --force-reinstall numba llvmlite" in found.mend

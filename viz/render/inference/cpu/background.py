@@ -98,10 +98,16 @@ def compiling(compile_: Callable[[], T], failing: str) -> Future[T | None]:
             return compile_()
         except Exception as error:  # numba, its compiler or its cache can fail in many ways
             if not _program_ends(error):
-                log.warning("%s: %s", failing, first_line(error))
+                _warn(f"{failing}: {first_line(error)}")
             return None
 
     return _compiler.submit(run)
+
+
+@functools.cache
+def _warn(sentence: str) -> None:
+    """Logs a sentence once, as each model that is opened needs functions."""
+    log.warning(sentence)
 
 
 def _program_ends(error: Exception) -> bool:

@@ -13,6 +13,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import logging
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 _HERE = Path(__file__).parent
 _DIGEST = hashlib.sha256().digest_size
+_DAY = 24 * 3600
+_UNUSED_DAYS = 60
+"""Object code that was not used for so long is removed: of an earlier version, as a rule."""
 
 
 @functools.cache
@@ -61,7 +65,7 @@ class _Compiled:
 
     def _made(self, arguments: tuple[Any, ...], kinds: tuple[str, ...]) -> Callable[..., None]:
         """The function for arguments of these kinds: from disk, or else compiled."""
-        description = repr((_versions(), self._place, self._sizes, kinds))
+        description = repr((versions(), self._place, self._sizes, kinds))
         name = hashlib.sha256(description.encode()).hexdigest()[:24]
         symbol = self._place.replace(":", "_")
         if (code := _read(name)) is None:
@@ -91,7 +95,8 @@ def _flat(arguments: tuple[Any, ...]) -> tuple[list[Any], tuple[str, ...]]:
             for part in x:
                 add(part)
         elif isinstance(x, np.ndarray):
-            assert x.flags.c_contiguous
+            if not x.flags.c_contiguous:  # it would be read as other numbers, or beyond its end
+                raise ValueError("Compiled functions take arrays in C order only.")
             numbers.extend((x.ctypes.data, *x.shape))
             kinds.extend((x.dtype.char, *("size" for _ in x.shape)))
         else:
@@ -103,13 +108,13 @@ def _flat(arguments: tuple[Any, ...]) -> tuple[list[Any], tuple[str, ...]]:
 
 
 @functools.cache
-def _versions() -> tuple[str, ...]:
+def versions() -> tuple[str, ...]:
     """What all object code depends on."""
     sources = hashlib.sha256()
     for path in sorted(_HERE.glob("*.py")):
         sources.update(path.read_bytes())
     libraries = (importlib.metadata.version(name) for name in ("numba", "llvmlite"))
-    return sources.hexdigest(), *libraries, *processor.name_and_features()
+    return sources.hexdigest(), *libraries, *processor.description()
 
 
 def places(name: str) -> Iterator[Path]:
@@ -126,18 +131,34 @@ def _read(name: str) -> bytes | None:
             data = path.read_bytes()
             code = data[_DIGEST:]
             if hashlib.sha256(code).digest() == data[:_DIGEST]:
+                if _days_unused(path) > 1:
+                    with contextlib.suppress(OSError):
+                        path.touch()
                 return code
     return None
 
 
 def _keep(name: str, code: bytes) -> None:
-    """Saves object code in the first place where that is possible."""
+    """Saves object code in the first place where that is possible, and removes what has long not
+    been used there."""
     problem = ""
     for path in places(name):
         try:
             with replacing(path) as part:
                 part.write_bytes(hashlib.sha256(code).digest() + code)
+            _remove_unused(path.parent)
             return
         except OSError as error:
             problem = reason(error)
     log.info("Compiled functions cannot be saved: %s", problem)
+
+
+def _days_unused(path: Path) -> float:
+    return (time.time() - path.stat().st_mtime) / _DAY
+
+
+def _remove_unused(folder: Path) -> None:
+    for path in folder.glob("*.object"):
+        with contextlib.suppress(OSError):  # another process may have removed it
+            if _days_unused(path) > _UNUSED_DAYS:
+                path.unlink()

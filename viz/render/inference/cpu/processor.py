@@ -20,6 +20,12 @@ def name_and_features() -> tuple[str, str]:
     return name, features.flatten()
 
 
+def description() -> tuple[str, ...]:
+    """All that object code for this processor depends on: the system as well, as two systems may
+    share the folder that it is kept in."""
+    return llvm.get_process_triple(), *name_and_features()
+
+
 def machine() -> llvm.TargetMachine:
     """What makes and links object code for this processor, with numba's own settings."""
     llvm.initialize_native_target()
