@@ -31,6 +31,10 @@ _ROOM = 0.85
 _PAYS = 0.15
 """Fraction of the time that a less detailed preview must save for each halving of the pixels' side,
 or the loss is not worth it."""
+_FLUENT_MS = 80.0
+"""Milliseconds that a preview may take to look like motion, which needs a dozen a second."""
+_PAYS_IF_SLOW = 0.1
+"""The fraction of the time to be saved in place of one that takes longer."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,8 @@ class PreviewController:
         fitting = (pair for pair in pairs if pair[1] <= budget * room(pair[0]))
         found, spent = next(fitting, quickest)
         for better, longer in pairs[: choices.index(found)]:
-            if longer < spent * math.exp(_PAYS * (shown(better) - shown(found))):
+            pays = _PAYS if longer <= _FLUENT_MS else _PAYS_IF_SLOW
+            if longer < spent * math.exp(pays * (shown(better) - shown(found))):
                 return better
         return found
 

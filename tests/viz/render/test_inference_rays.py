@@ -25,7 +25,7 @@ from training.camera import FRONTAL
 from training.camera import rays as camera_rays
 from training.networks.decoder import Decoder
 from viz.render.inference import stages
-from viz.render.inference.cpu import rays
+from viz.render.inference.cpu import background, rays
 from viz.render.inference.plan import Plan
 from viz.render.inference.radiance_field import Texels
 from viz.render.inference.stage_interface import Pixels
@@ -221,6 +221,24 @@ def test_a_picture_can_be_abandoned_at_every_band(monkeypatch):
         with pytest.raises(SupersededError):
             field.cast(check)
         assert len(calls) == allowed
+
+
+def test_parts_of_the_work_use_one_thread_each():
+    """Torch gave each of them as many again, which made it slower."""
+    found: list[int] = []
+
+    def part(start: int, end: int) -> None:
+        torch.ones(200_000).exp_()  # what torch would split
+        found.append(torch.get_num_threads())
+
+    everywhere = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        background.in_parts(part, 6, 1)
+        assert found == [1] * 6
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(everywhere)
 
 
 def test_without_numba_the_networks_render(monkeypatch, caplog):

@@ -41,6 +41,7 @@ def _threads(count: int) -> ThreadPoolExecutor:
 
 def _alone() -> None:
     """Keeps torch's operations in a thread of the pool to that thread."""
+    torch.get_num_threads()  # torch sets a thread's number to everyone's when it is first needed
     torch.set_num_threads(1)
     _within.pool = True
 
