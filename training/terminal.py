@@ -109,7 +109,9 @@ def examples(program: str, *lines: str) -> str:
 
 def described(config: type, program: str, *lines: str) -> str:
     """A command's help text: the docstring of its settings, and examples."""
-    return f"{inspect.getdoc(config)}\n\n{examples(program, *lines)}"
+    paragraphs = (inspect.getdoc(config) or "").split("\n\n")
+    text = "\n\n".join(" ".join(part.split()) for part in paragraphs)
+    return f"{text}\n\n{examples(program, *lines)}"
 
 
 def parsed(

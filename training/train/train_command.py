@@ -121,7 +121,7 @@ def _summary(values: dict[str, float], kimg: float, rate: float) -> str:
     """Progress, speed, memory and the main losses as a short text."""
     names = ("G/image", "G/video", "D/image", "D/video")
     shown = " ".join(f"{name} {values[name]:.2f}" for name in names if name in values)
-    return f"{kimg:.1f} kimg, {rate:.1f} s/kimg, {_memory() / 2**30:.1f} GB, {shown}"
+    return f"{kimg:.1f} kimg, {rate:.1f} s/kimg, {_memory() / 1e9:.1f} GB, {shown}"
 
 
 def _facts(trainer: Trainer, data: DataStream, rate: float) -> dict[str, float]:
@@ -132,7 +132,7 @@ def _facts(trainer: Trainer, data: DataStream, rate: float) -> dict[str, float]:
         "speed/seconds per kimg": rate,
         "speed/seconds waited for data": data.waited,
         "data/clips skipped": float(len(data.skipped)),
-        "memory/GB": _memory() / 2**30,
+        "memory/GB": _memory() / 1e9,
     }
 
 

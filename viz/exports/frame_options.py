@@ -63,7 +63,7 @@ class Movement(Options):
     frames: Annotated[int, Range(1, MOST_FRAMES)] | None = None
     """Number of frames.
 
-    None: as many as `seconds` hold, or as the movement has.
+    By default as many as fit into `seconds`, or as the movement has.
     """
     seconds: (
         Annotated[float, Range(0.01, 3600, "s", slider=(0.2, 60), step=0.1, logarithmic=True)]
@@ -71,17 +71,18 @@ class Movement(Options):
     ) = None
     """Length of the movement; its speed follows.
 
-    To be given instead of `frames`. None: as long as the movement is, or 4 seconds for an orbit.
+    Instead of `frames`. By default as long as the movement is, or 4 seconds for an orbit.
     """
     frame_rate: Annotated[float, Range(1, 120)] | None = None
     """Frames a second.
 
-    None: 25, at which clips were trained, or the rate of the motion track that drives the person.
+    By default 25, at which clips were trained, or the rate of the motion track that drives the
+    person.
     """
     rounds: Annotated[int, Range(1, MOST_FRAMES, "\u00d7", slider=(1, 20))] | None = None
     """How often the clip or the orbit repeats.
 
-    None: a clip until `at_least` is reached, an orbit once.
+    By default a clip repeats until `at_least` is reached, and an orbit is shown once.
     """
     at_least: Annotated[float, Range(0, 600, "s")] = 0.0
     """Shortest length of a clip: if neither length nor rounds are chosen, it repeats until it is as
@@ -89,7 +90,7 @@ class Movement(Options):
     loop: LoopMode | None = None
     """What follows the end of the clip; ping-pong plays it there and back, without a jump.
 
-    None: as the session plays.
+    By default as in the session.
     """
     orbit_shape: OrbitShape = "swing"
     """Path of the camera from where it is now: from side to side; on an ellipse, also up and down;
@@ -122,23 +123,23 @@ class Look(Options):
     views: tuple[View, ...] = ()
     """Views side by side.
 
-    None given: the session's layout, as the window shows it.
+    By default the session's layout, as the window shows it.
     """
     people: tuple[Seed, ...] = ()
     """Seeds of several people, such as 1 2 or 0-8; one per row, or in a square if there is one
     view.
 
-    None given: the session's person.
+    By default the session's person.
     """
     columns: Annotated[int, Range(1, MOST_TILES)] | None = None
     """Pictures in a row of a grid of people with one view.
 
-    None makes the grid about square.
+    By default the grid is about square.
     """
     height: Annotated[int, Range(16, 8192, "px")] | None = None
     """Height of the whole frame; its width is in proportion.
 
-    None: as rendered.
+    By default as rendered.
     """
     background: Background = "shown"
     """As shown: what the model renders, or the session's own background; or removed by the model's

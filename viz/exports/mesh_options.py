@@ -43,14 +43,14 @@ class SurfaceOptions(Options):
     level: Level | None = None
     """Density on the surface, in 1 / world units.
 
-    None takes the session's.
+    By default the session's.
     """
     largest: bool = True
     """Keeps only the largest piece, without floating specks."""
     crop: Box | None = None
     """Keeps what lies in a box: x, y, z of the low corner, then of the high one, in world units.
 
-    None keeps the model's whole box.
+    By default the model's whole box is kept.
     """
 
     def conflicts(self) -> list[str]:
@@ -78,7 +78,7 @@ class MeshOptions(SurfaceOptions):
     ) = None
     """Most triangles of the mesh, which is simplified to them.
 
-    None keeps all, or 100,000 under a texture, which holds the fine detail.
+    By default all are kept, or 100,000 under a texture, which holds the fine detail.
     """
     fill_holes: bool = True
     """Fills closed cavities, and the holes left by simplifying."""

@@ -19,7 +19,6 @@ from viz.exports.frame_options import MOST_TILES
 from viz.exports.options import Options
 from viz.exports.table import EXPORTERS
 from viz.headless.export_source import Source
-from viz.portrait.inversion.inversion_options import InversionOptions
 from viz.state import settings
 from viz.state.person import parse_seeds
 
@@ -107,16 +106,20 @@ registry = ConstructorRegistry()
 
 @registry.struct_rule
 def _settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
-    """Describes settings in the help by their declarations, with their ranges."""
+    """Describes fields in the help by their declarations: docstrings without their line breaks, and
+    the ranges of settings."""
     kind = info.type
-    if not (isinstance(kind, type) and issubclass(kind, (Options, InversionOptions))):
+    known = isinstance(kind, type) and dataclasses.is_dataclass(kind)
+    if not (known and kind.__module__.startswith("viz.")):
         return None
     hints = settings.hints(kind)
     fields: list[StructFieldSpec] = []
     for field in dataclasses.fields(kind):
         setting = settings.setting(kind, field.name)
         hint: Any = hints[field.name]
-        default = getattr(info.default, field.name, setting.default)
+        required = field.default is field.default_factory is dataclasses.MISSING
+        default = tyro.MISSING if required else setting.default
+        default = getattr(info.default, field.name, default)
         hint = Annotated[hint, OPTIONAL] if default == () else hint
-        fields.append(StructFieldSpec(field.name, hint, default, helptext=setting.help))
+        fields.append(StructFieldSpec(field.name, hint, default, helptext=setting.help or None))
     return StructConstructorSpec(instantiate=kind, fields=tuple(fields))

@@ -34,8 +34,8 @@ class Source:
     can be a file's name as well."""
     session: Path | None = None
     """Session to export: a .json, or anything that this program exported, such as a picture or a
-    video. None: the state that the program starts with, on the model's first recommended person
-    and motion."""
+    video. By default the state that the program starts with, on the model's first recommended
+    person and motion."""
     checkpoint: str = ""
     """Model to use, or the folder of a training run. Without one, the session's, or the model that
     comes with the program."""

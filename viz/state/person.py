@@ -291,8 +291,10 @@ def parse_seeds(text: str, most: int, name: str = "The list") -> tuple[int, ...]
             raise UserError(f'{name} holds "{part}": write seeds as in 0-31 or 3,5,8-11.')
         first = int(match[1])
         last = int(match[2]) if match[2] else first
-        if not first <= last <= LAST_SEED:
-            raise UserError(f"{name} holds {part}: seeds rise from 0 to 2**32 - 1.")
+        if last > LAST_SEED:
+            raise UserError(f"{name} holds {part}: the largest seed is {LAST_SEED}.")
+        if first > last:
+            raise UserError(f"{name} holds {part}: write the smaller seed of a range first.")
         if last - first < most:
             found.update(dict.fromkeys(range(first, last + 1)))
         if last - first >= most or len(found) > most:

@@ -1,4 +1,4 @@
-"""Every panel over sample data: ``python -m tests.viz.panel_gallery [--shot FILE]``."""
+"""Every panel over sample data: ``python -m tests.viz.app.panel_gallery [--shot FILE]``."""
 
 from __future__ import annotations
 

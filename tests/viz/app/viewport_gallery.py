@@ -1,6 +1,6 @@
 """The viewport and the timeline with made-up results, for tests and for looking at.
 
-``python -m tests.viz.viewport_gallery FOLDER`` saves pictures of every layout and view.
+``python -m tests.viz.app.viewport_gallery FOLDER`` saves pictures of every layout and view.
 """
 
 from __future__ import annotations

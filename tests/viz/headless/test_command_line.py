@@ -166,6 +166,22 @@ def test_help_begins_with_examples_that_work(command, capsys):
 
 
 @pytest.mark.parametrize(
+    "command,sentence",
+    [
+        ("", "A photo, a video, or any other file opens as if dropped on the window."),
+        ("render", "For one person and motion it can be a file's name as well."),
+        ("track", "or of a video that does not state it; 0 for the video's, or 25. (0 to 240)"),
+        ("drive", "It takes about two seconds for each frame, and may lose blinks;"),
+    ],
+)
+def test_help_breaks_lines_only_where_the_terminal_ends(command, sentence, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
+    with pytest.raises(SystemExit):
+        program.main([*filter(None, [command]), "--help"])
+    assert sentence in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     "words,told",
     [
         (["rendr", "--output", "x"], "Did you mean render?"),

@@ -138,7 +138,7 @@ def test_what_is_there_is_refused_and_replaced_on_request(saved, tmp_path, capsy
     [
         (["render", "--output", "a.jpg"], "must end in .png"),
         (["video", "--output", "a.mp4", "--codec", "prores"], "use .mov"),
-        (["frames", "--output", "x", "--seeds", "5-2"], "seeds rise"),
+        (["frames", "--output", "x", "--seeds", "5-2"], "the smaller seed of a range first"),
         (["frames", "--output", "x", "--seeds", "1,two"], 'holds "two"'),
         (["frames", "--output", "x", "--session", "none.json"], "Cannot load none.json"),
         (["frames", "--output", "x", "--checkpoint", "none.ckpt"], "none.ckpt"),
