@@ -34,11 +34,11 @@ class MetricsConfig:
     out: Path | None = None
     """Result file; by default NAME.metrics.json beside the checkpoint."""
     video_detector: Path | None = None
-    """For fvd: I3D of Kinetics-400. The published evaluation takes i3d_pretrained_400.pt, which
-    the README of github.com/bytedance/pv3d says how to get; i3d_torchscript.pt works too."""
+    """For fvd: I3D of Kinetics-400. The published evaluation takes i3d_pretrained_400.pt: see
+    the README of github.com/bytedance/pv3d for how to get it. i3d_torchscript.pt works too."""
     image_detector: Path | None = None
-    """For fid: TorchScript that takes uint8 pictures, as inception-2015-12-05.pt does, which
-    github.com/NVlabs/stylegan2-ada-pytorch names in its metrics."""
+    """For fid: TorchScript that takes uint8 pictures, such as inception-2015-12-05.pt,
+    which the metrics of github.com/NVlabs/stylegan2-ada-pytorch use."""
     face_recogniser: Path | None = None
     """For identity and identity_face: ArcFace IR-SE50, model_ir_se50.pth, which the README of
     github.com/bytedance/pv3d links, or TorchScript that takes 112 px faces."""

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.viz.exports import export_driver
 from tests.viz.exports.export_driver import export, frame
 from viz.exports.choices import ExportChoices, estimate, problems
-from viz.exports.frame_layout import frame_size
+from viz.exports.frame_layout import frame_size, people_across
 from viz.exports.frame_options import (
     FrameOptions,
     Look,
@@ -78,6 +78,21 @@ def test_frames_have_the_announced_size(renderer, model, count):
             look = Look(views, people, columns, height=40 if k % 2 else None)
             height, width = frame(renderer, state, look).shape[:2]
             assert frame_size(state, look, model) == (width, height), (state.display, look)
+
+
+@pytest.mark.parametrize(
+    "count,cell,across",
+    [
+        (2, (32, 32), 1),
+        (3, (32, 32), 2),
+        (5, (32, 32), 2),
+        (7, (32, 32), 3),
+        (8, (64, 32), 2),
+        (5, (32, 64), 3),
+    ],
+)
+def test_a_grid_of_people_is_about_square(count, cell, across):
+    assert people_across(Look(people=tuple(range(count))), count, cell) == across
 
 
 @pytest.mark.parametrize(

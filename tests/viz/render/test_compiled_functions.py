@@ -6,6 +6,7 @@ import os
 import sys
 import time
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
@@ -57,6 +58,7 @@ def test_code_that_is_no_longer_used_is_removed(tmp_path, monkeypatch):
         age(name, 1 if name.startswith("recent") else 400)
     age(used, 400)
     run()  # it is used again
+    assert llvm.get_process_triple() in compiled_functions.processor.description()
     monkeypatch.setattr(compiled_functions.processor, "description", lambda: ("another system",))
     compiled_functions.versions.cache_clear()
     run()  # for another system it is compiled anew, which cleans up

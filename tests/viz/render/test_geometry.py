@@ -1,4 +1,5 @@
 import copy
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -120,7 +121,10 @@ def test_sigma_level_inverts_the_density(density):
     assert torch.nn.functional.softplus(sigma - 1).item() == pytest.approx(density, rel=1e-6)
 
 
-def test_the_field_is_the_models_density(small_generator):
+@pytest.mark.parametrize("compiles", [True, False])
+def test_the_field_is_the_models_density(small_generator, compiles, monkeypatch):
+    if not compiles:
+        monkeypatch.setitem(sys.modules, "viz.render.inference.cpu.compiled_functions", None)
     planes = rough_planes(small_generator)
     points = torch.rand(3000, 3, generator=torch.Generator().manual_seed(0)) * 1.2 - 0.6
     expected = small_generator.sample(planes, points[None])[0][0]

@@ -275,7 +275,7 @@ def _path_items(state: SessionState, interface: Interface) -> None:
         state.path = replace(options, closed=not options.closed)
     about = (
         "The clip plays by itself while the camera goes along the path; otherwise its time goes "
-        "from key to key."
+        "from keyframe to keyframe."
     )
     if _item("Clip plays by itself", options.clip == "plays", about):
         state.path = replace(options, clip="keys" if options.clip == "plays" else "plays")

@@ -1,9 +1,9 @@
-"""The camera and time path: from keys on a timeline to the state at any moment.
+"""The camera and time path: from keyframes on a timeline to the state at any moment.
 
 No interface code here, so that exports use it as well. Numbers follow a monotone cubic (Fritsch and
 Butland, "A method for constructing local monotone piecewise cubic interpolants", 1984): smooth
-through the keys without overshoot, so that nothing moves between two equal keys. People and motions
-are interpolated linearly between the keys' codes.
+through the keyframes without overshoot, so that nothing moves between two equal ones. People and
+motions are interpolated linearly between the keyframes' codes.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def _neighbours(
 
 
 def _slope(first: float, second: float, length: float, next_length: float) -> float:
-    """Slope at a key between legs with these mean slopes: 0 at a turning point."""
+    """Slope at a keyframe between legs with these mean slopes: 0 at a turning point."""
     if first * second <= 0:
         return 0.0
     a, b = length + 2 * next_length, 2 * length + next_length
