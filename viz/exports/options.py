@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar
@@ -20,7 +21,9 @@ class Options:
 
     def problems(self) -> list[str]:
         """Sentences on invalid options; empty if all are valid."""
-        return [*settings.problems(self), *self.conflicts()]
+        # On the command line and in the panels options do not say which group they are in.
+        ranges = (re.sub(r"^(\w+\.)+", "", text) for text in settings.problems(self))
+        return [*ranges, *self.conflicts()]
 
     def conflicts(self) -> list[str]:
         """Sentences on options that are valid by themselves but not together."""

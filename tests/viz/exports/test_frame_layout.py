@@ -129,7 +129,7 @@ def test_a_volume_s_size_is_known():
     [
         (FrameOptions(Movement("path")), SessionState(), "no keyframes"),
         (FrameOptions(look=Look(("raw",) * 4, height=8192)), SessionState(), "too large"),
-        (FrameOptions(Movement(frames=0)), SessionState(), "movement.frames is 0"),
+        (FrameOptions(Movement(frames=0)), SessionState(), "frames is 0"),
     ],
 )
 def test_what_cannot_be_is_known_before(model, options, state, told):

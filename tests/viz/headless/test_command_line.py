@@ -201,6 +201,12 @@ def test_a_word_that_is_no_command_gets_a_sentence(words, told, tmp_path, monkey
     assert told in capsys.readouterr().err
 
 
+def test_numbers_out_of_range_are_named_as_they_were_typed(tmp_path, capsys):
+    assert program.main(["render", "--output", str(tmp_path / "a.png"), "--height", "9000"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("height is 9000; it must lie between 16 and 8192 px.")
+
+
 def test_the_version_can_be_asked_for(capsys):
     assert program.main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("PV3D visualizer")
