@@ -57,14 +57,16 @@ class PictureCache:
         """Caches a result, unless a better picture of the same request is cached or it is too
         large.
 
-        A preview that leaves nothing out is kept as the full picture.
+        A preview that leaves nothing out is kept as the full picture, unless it was made while
+        functions were compiling: its pixels differ a little.
 
         Args:
             result: what was rendered.
             model: fingerprint of the weights that rendered it; None for those of `self.model`.
         """
         full = replace(result.request, preview=None)
-        if result.request.preview is not None and leaves_nothing_out(result.request):
+        is_full = leaves_nothing_out(result.request) and not result.makeshift
+        if result.request.preview is not None and is_full:
             result = replace(result, request=full)
         key, size = self._key(full, model), result_bytes(result)
         old, freed = self._entries.get(key, (None, 0))

@@ -33,7 +33,7 @@ _PAYS = 0.15
 or the loss is not worth it."""
 _FLUENT_MS = 80.0
 """Milliseconds that a preview may take to look like motion, which needs a dozen a second."""
-_PAYS_IF_SLOW = 0.05
+_PAYS_IF_SLOW = 0.07
 """The fraction of the time to be saved in place of one that takes longer."""
 
 

@@ -97,6 +97,26 @@ def test_previews_look_like_the_full_picture(demo: Generator) -> None:
     assert np.all(np.array(ratios) > (36, 28, 27)), ratios
 
 
+def test_previews_neither_miss_surfaces_nor_look_through_them(demo: Generator) -> None:
+    """From the side, eyes and hair were gone; with few samples, half the head."""
+    renderer = Renderer(demo)
+
+    def error(state: SessionState, preview: Preview) -> float:
+        full = layouts.full_request(state)
+        with torch.inference_mode():
+            whole, seen = (
+                np.asarray(renderer.render(replace(full, preview=p)).pictures[0], np.float64)
+                for p in (None, preview)
+            )
+        return float(np.abs(whole - seen).mean())
+
+    sideways = replace(STATE, latent=Latent.at(17), orbit=Orbit(yaw=45.0))
+    assert error(sideways, Preview(1.0, 0.5)) < 2.5
+    for samples in (4, 8, 12):
+        few = replace(STATE, quality=replace(STATE.quality, depth_samples=samples))
+        assert error(few, Preview(1.0, 0.65)) < 10, samples
+
+
 def test_at_the_beginning_of_the_clip_the_motion_does_not_matter(demo: Generator) -> None:
     at_rest = replace(STATE, t=0.0)
     first = picture(demo, at_rest)

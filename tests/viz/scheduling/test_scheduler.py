@@ -27,6 +27,7 @@ from viz.state.types import (
     Orbit,
     PathOptions,
     Playback,
+    Preview,
     Quality,
 )
 
@@ -348,6 +349,17 @@ def test_a_better_picture_takes_the_place_of_a_preview_and_not_the_other_way() -
     cache.put(preview)
     assert cache.get(full.request) is full
     assert cache.used_bytes == result_bytes(full)
+
+
+def test_what_is_made_while_functions_compile_is_no_full_picture() -> None:
+    full = playing(SLOW).shown[-1].result
+    early = replace(full, request=replace(full.request, preview=Preview()), makeshift=True)
+    cache = PictureCache()
+    cache.put(early)
+    assert cache.has(full.request)
+    assert not cache.has_full(full.request)
+    cache.put(replace(early, makeshift=False))
+    assert cache.has_full(full.request)
 
 
 def test_a_file_of_ws_that_changes_makes_its_pictures_old(tmp_path) -> None:

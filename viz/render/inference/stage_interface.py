@@ -51,9 +51,9 @@ class RaySettings:
     """Samples of the second pass; 0 leaves it out."""
     with_normals: bool = False
     """Whether normals are computed, too."""
-    shared: bool = False
-    """Whether neighbouring rays may share the first pass, and have the second alone; stages may
-    ignore it."""
+    shared: int = 0
+    """Samples of a first pass that neighbouring rays may share, with the second alone for each;
+    stages may ignore it and make both for each ray. 0 lets none share."""
     wait: bool = True
     """Whether to wait for functions that are still compiling; if not, the reference networks cast
     the rays meanwhile."""

@@ -225,7 +225,7 @@ class PreparedStages:
             origins[0],
             directions[0],
             settings.ray_range,
-            depth_samples=settings.depth_samples,
+            depth_samples=settings.shared or settings.depth_samples,
             importance_samples=settings.importance_samples,
             white_background=self.G.config.rendering.white_background,
             fewer=fewer,

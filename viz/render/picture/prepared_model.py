@@ -30,8 +30,12 @@ _STAGE_BYTES = {
 }
 """Memory for results that change while the clip plays or the camera turns. Only the latest of them
 are of use, as the window caches finished pictures."""
-_LEAST_SHARED = 8
+_LEAST_ALONE = 8
 """Samples of a ray's second pass that suffice without a first one of its own."""
+_LEAST_SHARED, _ENOUGH_SHARED = 12, 24
+"""Samples of a first pass that rays share. Fewer than the first number miss surfaces: a ray next to
+them would show a hole. Up to the second, which costs little, none is left out, or the second pass
+ends up beside surfaces that rays meet at a slant."""
 _SOLID = 0.5
 """Opacity above which a pixel's depth is shown unchanged."""
 _IDLE_BYTES = 4 * 2**20
@@ -48,8 +52,8 @@ class SampleCounts:
     resolution: int
     depth_samples: int
     importance_samples: int
-    shared: bool
-    """Whether neighbouring rays may share the first pass."""
+    shared: int
+    """Samples of a first pass that neighbouring rays may share; 0 lets none share."""
     superresolution: bool
     final_scale: float = 1.0
     """Factor on the side of the picture that the super-resolution makes."""
@@ -132,12 +136,14 @@ class PreparedModel:
         depth = quality.depth_samples or options.depth_samples
         importance = quality.importance_samples
         importance = options.importance_samples if importance is None else importance
-        final_scale, int8, shared = 1.0, False, False
+        final_scale, int8, shared = 1.0, False, 0
         if preview is not None:
             resolution = max(min(MIN_RAW_RESOLUTION, resolution), round(resolution * preview.scale))
-            depth = max(4, round(depth * preview.samples))
+            most, depth = depth, max(4, round(depth * preview.samples))
             importance = round(importance * preview.samples)
-            shared = preview.samples < 1 and importance >= _LEAST_SHARED
+            enough = importance >= _LEAST_ALONE and most >= _LEAST_SHARED
+            if preview.samples < 1 and enough and resolution >= MIN_RAW_RESOLUTION:
+                shared = max(depth, min(most, _ENOUGH_SHARED))
             final_scale, int8 = preview.final_scale, preview.int8
         enlarges = quality.superresolution
         return SampleCounts(resolution, depth, importance, shared, enlarges, final_scale, int8)

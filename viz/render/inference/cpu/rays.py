@@ -26,6 +26,8 @@ SAMPLES_AT_ONCE = 2**13
 """Approximate number of samples in a band of rays: 0.5 to 2 ms of work for a thread."""
 _POINTS_AT_ONCE = 2**13
 """Points whose density a thread looks up at once."""
+_SHARED_AT_ONCE = 2**18
+"""Approximate number of samples of a shared first pass whose places are in memory at once."""
 LOG2E = np.float32(math.log2(math.e))
 
 
@@ -160,11 +162,13 @@ class CompiledRays:
         """The first pass that `count` rays share, as the kernels take it."""
         if directions is None:
             return np.empty((0, samples - 1), np.float32), 0, 0
-        depths = stratified_depths(ray_range, len(directions), samples)
-        points = origin + depths[0, ..., None] * directions[:, None]
-        sigma = self.sigma(texels, points.flatten(0, 1), check)
-        weights = compositing_weights(depths[0], sigma.reshape(depths.shape[1:]))
-        return _array(weights), math.isqrt(count), math.isqrt(len(directions))
+        weights = []
+        for some in directions.split(max(1, _SHARED_AT_ONCE // samples)):
+            depths = stratified_depths(ray_range, len(some), samples)[0]
+            points = origin + depths[..., None] * some[:, None]
+            sigma = self.sigma(texels, points.flatten(0, 1), check)
+            weights.append(compositing_weights(depths, sigma.reshape(depths.shape)))
+        return _array(torch.cat(weights)), math.isqrt(count), math.isqrt(len(directions))
 
     def sigma(self, texels: Texels, points: Tensor, check: Check = lambda: None) -> Tensor:
         """Density before its softplus [P] at world points [P, 3]."""
