@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import threading
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ from viz.state.errors import UserError
 from viz.state.jobs import Job, JobStatus
 from viz.state.types import MeshData, RenderRequest
 
+_OURS = 0
+"""In place of a worker's number: an event made here, whichever worker there is by now."""
 _FEW, _SOON = 3, 60.0
 """If the worker ends this many times within this many seconds while doing the same thing, that
 thing is taken to be the cause."""
@@ -271,6 +275,8 @@ class WorkerConnection:
                 number, event = self._events.get_nowait()
                 if self._spare is not None and number == self._spare.number:
                     self._hear_spare(event)
+                elif number == _OURS and event is not None:
+                    events += self._take_in(event)  # no sign of life
                 elif number != self._line_number:
                     continue  # from a worker that is gone
                 elif event is None:
@@ -359,16 +365,28 @@ class WorkerConnection:
         return self._begin_anew(reason, f"The renderer was restarted: {reason}.")
 
     def restart(self) -> None:
-        """Ends the worker, whatever it does, and starts another one, without waiting for either."""
+        """Ends the worker, whatever it does, and starts another one, without waiting for either;
+        if none could be started before, tries again."""
         line, self._line = self._line, None
-        if line is not None:
+        jobs = [pending.job for pending in self._pending if pending.begun]
+        if line is None:
+            self._ends.clear()
+        else:
             line.abandon()  # what a stuck driver holds may take long to end
-            reason = "the renderer was restarted"
-            for event in self._begin_anew(reason, "The renderer was restarted."):
-                self._events.put((self._line_number, event))
+            tidy = partial(_remove_half_files_after, line.host, jobs)
+            threading.Thread(target=tidy, name="ending worker", daemon=True).start()
+        reason = "the renderer was restarted"
+        for event in self._begin_anew(reason, "The renderer was restarted.", wanted=True):
+            self._events.put((_OURS, event))
+        self.wake()
 
-    def _begin_anew(self, reason: str, sentence: str) -> list[messages.Event]:
+    def _begin_anew(self, reason: str, sentence: str, wanted: bool = False) -> list[messages.Event]:
         """Starts another worker after one ended for a reason.
+
+        Args:
+            reason: why it ended.
+            sentence: says that another one was started.
+            wanted: whether the user ended it, so that its end says nothing about starting workers.
 
         Returns:
             what became of its work, and the sentence that says it was restarted.
@@ -376,7 +394,8 @@ class WorkerConnection:
         # One of idle time that has made room for another one has begun, too.
         begun = min((p for p in self._pending if p.begun), key=lambda p: p.job.idle, default=None)
         name = None if begun is None else begun.job.name
-        self._ends.append(_End(time.monotonic(), self._request, name, not self.device))
+        at_start = not self.device and not wanted
+        self._ends.append(_End(time.monotonic(), self._request, name, at_start))
         self.device = ""
         if self._ends_alike(lambda end: end.at_start or None):
             return [self._give_up(reason)]
@@ -462,6 +481,14 @@ class WorkerConnection:
 
 def _cannot_start(reason: str) -> str:
     return f"The renderer cannot be started: {reason}. Open a model to try again."
+
+
+def _remove_half_files_after(host: Host, jobs: list[Job]) -> None:
+    """Removes the partial files of some jobs once their worker is gone: while its process exists,
+    they count as its own."""
+    host.join()
+    for job in jobs:
+        _remove_half_files(job)
 
 
 def _remove_half_files(job: Job) -> None:

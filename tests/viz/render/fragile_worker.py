@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -39,6 +41,15 @@ def serve(connection: Connection, *_: object) -> None:
 def die_writing(connection: Connection, *_: object) -> None:
     """Ends in the middle of an export, with half a file beside its target and another in it. Any
     other job stays under way."""
+    _write(connection, lambda: os._exit(9))
+
+
+def hang_writing(connection: Connection, *_: object) -> None:
+    """The same, but hangs instead."""
+    _write(connection, threading.Event().wait)
+
+
+def _write(connection: Connection, then: Callable[[], object]) -> None:
     connection.send_bytes(encode(Ready("cpu")))
     while not isinstance(message := decode(connection.recv_bytes(), KINDS), Quit):
         if isinstance(message, Start):
@@ -49,7 +60,7 @@ def die_writing(connection: Connection, *_: object) -> None:
             with part_beside(target) as beside, part_beside(target / "frame.png") as within:
                 for part in (beside, within):
                     part.write_bytes(b"half")
-                os._exit(9)
+                then()
 
 
 def die(*_: object) -> None:

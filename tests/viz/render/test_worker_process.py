@@ -169,6 +169,57 @@ def test_half_files_go_when_the_worker_ended(tmp_path: Path):
         worker.close()
 
 
+def test_half_files_go_when_a_worker_that_hangs_is_restarted(tmp_path: Path):
+    worker = WorkerConnection(in_process(fragile_worker.hang_writing), "cpu")
+
+    def half() -> list[Path]:
+        return list(tmp_path.rglob("*.part*"))
+
+    try:
+        folder = tmp_path / "frames"
+        folder.mkdir()
+        worker.start(ExportJob.of("frames", FrameOptions(), SessionState(), folder))
+        until(worker, lambda: worker.status is not None and worker.status.fraction)
+        until(worker, lambda: len(half()) == 2)
+        worker.restart()
+        until(worker, lambda: not half())
+    finally:
+        worker.close()
+
+
+def test_restarting_over_and_over_is_no_failure_and_one_that_failed_is_tried_again():
+    dies = [False]
+    good, bad = in_process(fragile_worker.serve), in_process(fragile_worker.die)
+
+    def launch(connection: Connection, device: str, memory: SharedMemory | None) -> Host:
+        return (bad if dies[0] else good)(connection, device, memory)
+
+    worker = WorkerConnection(launch, "cpu")
+    try:
+        hosts = [worker.host]
+        for _ in range(5):
+            worker.restart()
+            hosts.append(worker.host)
+        assert None not in hosts
+        events: list[Event] = []
+        wait(worker, Ready, events)
+        assert not [event for event in events if isinstance(event, Failed)]
+        assert len([event for event in events if isinstance(event, Restarted)]) == 5
+        for host in hosts[:-1]:
+            assert host is not None
+            host.join(10)
+            assert not host.is_alive()
+        dies[0] = True
+        kill(worker)
+        assert "cannot be started" in wait(worker, Failed).sentence
+        assert worker.host is None
+        dies[0] = False
+        worker.restart()
+        wait(worker, Ready)
+    finally:
+        worker.close()
+
+
 def test_a_worker_that_is_held_does_not_keep_the_window():
     worker = WorkerConnection(in_process(fragile_worker.serve), "cpu")
     wait(worker, Ready)
