@@ -35,7 +35,7 @@ BUSY_SECONDS = 90.0
 LOOK_SECONDS = 2.0
 """Time between two looks at how much it computes."""
 REPEAT_SECONDS = 10.0
-"""Time between two reports of the same silence."""
+"""Time between two reports of the same silence, if the worker hardly computes."""
 _BUSY_SHARE = 0.05
 """Share of a processor that a worker uses at least if it computes. One that waits for a result that
 never comes may still look for it now and then."""
@@ -216,7 +216,9 @@ class StallWatch:
         slow = self._silent >= max(factor * BUSY_SECONDS, _AS_BEFORE * self._longest)
         if not (stuck or slow):
             return ""
-        if self._told is not None and now - self._told < REPEAT_SECONDS:
+        # One that computes is most likely slow: each time it is reported after twice the silence.
+        pause = REPEAT_SECONDS if stuck else self._silent / 2
+        if self._told is not None and now - self._told < pause:
             return ""
         self._told = now
         begin = f"The renderer has not answered for {self._silent:.0f} seconds"

@@ -50,6 +50,12 @@ def test_a_worker_that_computes_is_given_more_time_the_longer_it_took_before() -
     assert BUSY_SECONDS <= first < BUSY_SECONDS + 5
 
 
+def test_a_picture_that_takes_many_minutes_is_reported_ever_more_rarely() -> None:
+    told = Silence().wait(1000.0, share=1.0)
+    assert len(told) == 4
+    assert all(b > 1.9 * a for a, b in pairwise(told))
+
+
 def test_what_it_computed_before_it_got_stuck_does_not_count() -> None:
     worker = Silence()
     assert not worker.wait(40.0, share=1.0)
