@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import faulthandler
+import multiprocessing
 import os
 import signal
 import sys
+import threading
+import time
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 
@@ -13,6 +16,24 @@ from training.quick_imports import quick_imports
 
 _NICENESS = 2
 """By how much the window goes before: where both want the processor, its frames are in time."""
+
+
+_LEAVE_SECONDS = 10.0
+"""How long a worker whose window is gone may take to end by itself."""
+
+
+def end_with_window(seconds: float = _LEAVE_SECONDS) -> None:
+    """Lets this process end some seconds after the one that started it, even if it is stuck."""
+    window = multiprocessing.parent_process()
+
+    def wait() -> None:
+        assert window is not None
+        window.join()
+        time.sleep(seconds)
+        os._exit(1)
+
+    if window is not None:
+        threading.Thread(target=wait, name="end with window", daemon=True).start()
 
 
 def run(connection: Connection, device: str, memory: SharedMemory | None) -> None:
@@ -25,6 +46,7 @@ def run(connection: Connection, device: str, memory: SharedMemory | None) -> Non
     """
     # Ctrl+C in a terminal reaches both processes; the window alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_window()
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
     if sys.stderr is not None:

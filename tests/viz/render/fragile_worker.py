@@ -10,6 +10,7 @@ from pathlib import Path
 
 from training.replacing import part_beside
 from viz.exports.export_jobs import ExportJob
+from viz.render.connection import WorkerConnection
 from viz.render.message_encoding import decode, encode, unpack
 from viz.render.messages import (
     KINDS,
@@ -21,6 +22,8 @@ from viz.render.messages import (
     Render,
     Start,
 )
+from viz.render.worker_host import in_process
+from viz.worker_process import end_with_window
 
 DEADLY = 0.75
 """Time of the clip whose picture ends the process."""
@@ -47,6 +50,21 @@ def die_writing(connection: Connection, *_: object) -> None:
 def hang_writing(connection: Connection, *_: object) -> None:
     """The same, but hangs instead."""
     _write(connection, threading.Event().wait)
+
+
+def hang(*_: object) -> None:
+    """Does nothing, as a worker whose driver is stuck; its window's process sees no more than its
+    number."""
+    end_with_window(0.1)
+    print(os.getpid(), flush=True)
+    threading.Event().wait()
+
+
+def hang_in_a_window() -> None:
+    """A window's process with such a worker."""
+    worker = WorkerConnection(in_process(hang), "cpu")
+    assert worker.host is not None
+    worker.host.join()
 
 
 def _write(connection: Connection, then: Callable[[], object]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -218,6 +220,18 @@ def test_restarting_over_and_over_is_no_failure_and_one_that_failed_is_tried_aga
         wait(worker, Ready)
     finally:
         worker.close()
+
+
+def test_a_worker_that_hangs_does_not_outlive_a_window_that_was_killed():
+    code = "from tests.viz.render.fragile_worker import hang_in_a_window; hang_in_a_window()"
+    window = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert window.stdout is not None
+    worker = psutil.Process(int(window.stdout.readline()))
+    assert worker.is_running()
+    window.kill()
+    window.wait()
+    worker.wait(20)
+    window.stdout.close()
 
 
 def test_a_worker_that_is_held_does_not_keep_the_window():
