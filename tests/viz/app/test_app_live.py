@@ -18,6 +18,7 @@ from viz.app.live.live_commands import LiveCamera
 from viz.portrait.camera.own_pictures import OwnPictures
 from viz.portrait.live import camera_sources
 from viz.render.latents import z_motion_from_seed
+from viz.state.driving.drive import Driven
 from viz.state.driving.motion_track import read_track
 from viz.state.files import CHECKPOINTS
 
@@ -64,14 +65,16 @@ def test_a_face_drives_the_person_and_is_recorded(
     assert camera(desk).calibrated
     desk.click("Live/Record")
     assert camera(desk).recording is not None
-    codes = set()
+    seen: dict[str, np.ndarray] = {}
 
-    def varied() -> bool:
+    def moved() -> bool:
         drive = commands.state.drive
-        codes.update([drive.code] if drive else [])
-        return len(codes) > 5
+        if drive is None or not drive.code or drive.code in seen:
+            return False
+        seen[drive.code] = Driven(drive.code).numbers(desk.model.motion_dim)
+        return len(seen) > 5 and np.ptp(list(seen.values()), axis=0).max() > 0.1
 
-    desk.until(varied, 30)
+    desk.until(moved, 60)
     assert not commands.history.can_undo  # a face's moves are no steps
     commands.toggle_play()
     desk.see_toast("close the video to play")
@@ -82,8 +85,8 @@ def test_a_face_drives_the_person_and_is_recorded(
     assert track.source == "talk.mp4" and track.weights == desk.model.weights
     assert np.ptp(track.codes, axis=0).max() > 0.05
     desk.click("Live/Record")
-    codes.clear()
-    desk.until(varied, 30)
+    seen.clear()
+    desk.until(moved, 60)
     link = commands.camera_link
     assert link is not None
     desk.click("Live")  # a closed panel closes the camera

@@ -243,6 +243,7 @@ def test_parts_of_the_work_use_one_thread_each():
 
 def test_without_numba_the_networks_render(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "viz.render.inference.cpu.compiled_functions", None)
+    background.warn_once.cache_clear()
     G = generator(CONFIGS["none"])
     settings = ray_settings(G, with_normals=True)
     ours = pictures(PreparedStages(G, Plan()), G, settings=settings)[1]

@@ -14,7 +14,7 @@ from tests.viz.render.inference_cases import CONFIGS, error, generator, pictures
 from training.networks.generator import Generator
 from training.networks.layers import modulated_conv2d, resample_filter
 from viz.render.inference.convolutions import can_fuse, channels_last
-from viz.render.inference.cpu import cpu_layers, winograd
+from viz.render.inference.cpu import background, cpu_layers, winograd
 from viz.render.inference.cpu.winograd import Transforms, WinogradConvolution
 from viz.render.inference.format_trials import psnr
 from viz.render.inference.plan import Plan
@@ -147,6 +147,7 @@ def test_a_picture_does_not_depend_on_threads(small, name, monkeypatch):
 @needs_bfloat16
 def test_without_numba_convolutions_are_plain(small, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "viz.render.inference.cpu.compiled_functions", None)
+    background.warn_once.cache_clear()
     winograd.begun.cache_clear()
     ours = pictures(PreparedStages(small, Plan.uniform("bfloat16")), small)[2]
     monkeypatch.setattr(winograd, "is_of_use", lambda device, dtype: False)

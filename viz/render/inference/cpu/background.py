@@ -99,15 +99,15 @@ def compiling(compile_: Callable[[], T], failing: str) -> Future[T | None]:
             return compile_()
         except Exception as error:  # numba, its compiler or its cache can fail in many ways
             if not _program_ends(error):
-                _warn(f"{failing}: {first_line(error)}")
+                warn_once(f"{failing}: {first_line(error)}")
             return None
 
     return _compiler.submit(run)
 
 
 @functools.cache
-def _warn(sentence: str) -> None:
-    """Logs a sentence once, as each model that is opened needs functions."""
+def warn_once(sentence: str) -> None:
+    """Logs a sentence the first time, as each model that is opened needs functions."""
     log.warning(sentence)
 
 
