@@ -82,7 +82,7 @@ class Interface:
     """On, a new random motion keeps the person; off, a random person is drawn as well."""
     previews: bool = True
     """Makes pictures cheaper while you drag or the clip plays; the full picture follows at rest."""
-    target_rate: Annotated[float, Range(2, 60, "frames/s", step=1)] = 18.0
+    target_rate: Annotated[float, Range(2, 60, "frames/s", step=1)] = 20.0
     """Frame rate that previews aim at, as far as the least quality allows; a higher rate means
     lower quality."""
     preview_floor: Annotated[float, Range(0.5, 1, "%")] = 0.5
