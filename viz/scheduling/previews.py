@@ -31,8 +31,9 @@ _ROOM = 0.85
 _PAYS = 0.15
 """Fraction of the time that a less detailed preview must save for each halving of the pixels' side,
 or the loss is not worth it."""
-_FLUENT_MS = 80.0
-"""Milliseconds that a preview may take to look like motion, which needs a dozen a second."""
+_FLUENT_MS = 72.0
+"""Milliseconds that a preview may take to look like motion: a dozen a second, with what passes
+between two."""
 _PAYS_IF_SLOW = 0.07
 """The fraction of the time to be saved in place of one that takes longer."""
 

@@ -36,7 +36,7 @@ from viz.state.types import (
 
 @pytest.mark.parametrize(
     ("costs", "rate", "side"),
-    [(TWO_CORES, 12, 1.0), (SLOW, 10, 0.625), (SLOW.times(4), 2.5, 0.5)],
+    [(TWO_CORES, 12, 1.0), (SLOW, 10, 0.5), (SLOW.times(4), 2.5, 0.5)],
 )
 def test_the_first_loop_on_a_slow_machine_has_detail_and_holds_its_rate(
     costs: Costs, rate: float, side: float
