@@ -30,9 +30,10 @@ _CLEAR_CHANGE = 0.1
 class WarmupLossConfig:
     """Weights of the warm-up's losses; these worked on synthetic heads.
 
-    Gradients of one update are mostly noise, of its few clips and rays. With 3 times the weight of
-    change and a seventh of that of depth, change had nine tenths of the gradient's square, and
-    shapes and colours were learned several times as slowly, while motion was not learned faster.
+    Gradients of one update are mostly noise, of its few clips and rays. With three times the weight
+    of `change`, five times that of `change_squared` and a seventh of that of `depth`, the change
+    made up nine tenths of the gradient's square. Less of it lets shapes and colours be learned
+    sooner, and motion later.
     """
 
     l2: float = 2.0
