@@ -12,7 +12,7 @@ from OpenGL import GL as gl  # noqa: N811 - the usual name
 from gui_utils.gl.saved_state import saved_state
 from gui_utils.gl.shader_programs import compile_program
 from gui_utils.gl.software import is_software
-from gui_utils.gl.texture import read_rgb
+from gui_utils.gl.texture import changed, read_rgb
 
 Mode = Literal["shaded", "colored", "wireframe", "normals"]
 
@@ -215,6 +215,7 @@ class MeshView:
                 gl.glBindVertexArray(self._vertex_array)
                 self._draw_triangles(mode, background)
             self._resolve(width, height)
+        changed.add(self.texture)
         self._drawn = wanted
         return imgui.ImTextureRef(self.texture)
 

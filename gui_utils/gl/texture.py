@@ -13,6 +13,8 @@ Filter = Literal["linear", "nearest"]
 
 _NEAREST_SIDE = 1024
 """Side up to which images with square pixels are enlarged by whole factors, pixels."""
+changed: set[int] = set()
+"""OpenGL's names of images with new content since the window was last drawn."""
 _FORMATS, _SIZED = {3: gl.GL_RGB, 4: gl.GL_RGBA}, {3: gl.GL_RGB8, 4: gl.GL_RGBA8}
 
 
@@ -82,6 +84,7 @@ class Texture:
             gl.glTexSubImage2D(*part, layout, gl.GL_UNSIGNED_BYTE, data)
             gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 4)
         self._allocated = (width, height, channels)
+        changed.add(self.name)
 
     def replace(self, x: int, y: int, pixels: np.ndarray) -> None:
         """Uploads a part, uint8 [h, w, 3], with its top left corner at a pixel of the image, which
@@ -95,6 +98,7 @@ class Texture:
                 gl.GL_TEXTURE_2D, 0, x, y, width, height, gl.GL_RGB, gl.GL_UNSIGNED_BYTE, data
             )
             gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 4)
+        changed.add(self.name)
 
     @property
     def ref(self) -> imgui.ImTextureRef:

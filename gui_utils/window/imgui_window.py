@@ -9,6 +9,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from types import TracebackType
 
 import glfw
@@ -21,7 +22,14 @@ from gui_utils.controls import redraw, style
 from gui_utils.controls.guard import quiet_recovery
 from gui_utils.gl.quads import Box, Quad, QuadPainter
 from gui_utils.gl.software import is_software
-from gui_utils.gl.texture import Texture, read_rgb
+from gui_utils.gl.texture import Texture, changed, read_rgb
+from gui_utils.window.changed_part import (
+    ChangedPart,
+    common,
+    is_empty,
+    keeps_back_buffer,
+    limited,
+)
 from gui_utils.window.display import DisplayError
 from gui_utils.window.missing_glyphs import FindFonts, MissingGlyphs
 from gui_utils.window.placed_window import PlacedWindow
@@ -97,6 +105,9 @@ class Window(PlacedWindow):
         super().__init__(title, size, position, maximized=maximized, visible=visible)
         renderer = gl.glGetString(gl.GL_RENDERER)
         self.gl_renderer = renderer.decode(errors="replace") if renderer else "unknown"
+        self._parts: ChangedPart | None = None
+        if self.draws_in_software and keeps_back_buffer(self.handle):
+            self._parts = ChangedPart()
         self._install_callbacks()
         self._context = imgui.create_context()
         imgui.set_current_context(self._context)
@@ -151,7 +162,7 @@ class Window(PlacedWindow):
         self._in_frame = False
         width, height = self.framebuffer_size
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
-        self._draw(width, height)
+        self._draw(width, height, self._changed_part(width, height))
         glfw.swap_buffers(self.handle)
         self.frame_times.append(time.perf_counter() - self._work_start)
 
@@ -344,24 +355,45 @@ class Window(PlacedWindow):
             self._applied = wanted
             self._settle = _SETTLE_FRAMES
 
-    def _draw(self, width: int, height: int) -> None:
-        gl.glDisable(gl.GL_SCISSOR_TEST)
+    def _changed_part(self, width: int, height: int) -> Box | None:
+        """The part of the back buffer, in pixels, that this frame has to draw; None for all."""
+        if self._parts is None:
+            return None
+        lists = imgui.get_draw_data()
+        ground = width, height, self._theme
+        part = self._parts.update(ground, self._fills, self._images, lists, changed)
+        changed.clear()
+        return part if tuple(lists.framebuffer_scale) == (1.0, 1.0) else None
+
+    def _draw(self, width: int, height: int, part: Box | None = None) -> None:
+        """Draws the frame, or only a part, in pixels."""
+        limit = part or (0.0, 0.0, float(width), float(height))
+        if is_empty(limit):
+            return
         gl.glViewport(0, 0, width, height)
-        gl.glClearColor(*style.rgba(style.palette(self._theme).canvas)[:3], 1.0)
-        gl.glClear(gl.GL_COLOR_BUFFER_BIT)
-        across, down = imgui.get_io().display_framebuffer_scale
         gl.glEnable(gl.GL_SCISSOR_TEST)
-        for (left, top, right, bottom), color in self._fills:
-            x, y = round(left * across), height - round(bottom * down)
-            size = (round(right * across) - x, height - round(top * down) - y)
-            gl.glScissor(x, y, max(size[0], 0), max(size[1], 0))
-            gl.glClearColor(*style.rgba(color)[:3], 1.0)
+
+        def clear(rect: Box, color: tuple[float, ...]) -> None:
+            left, top, right, bottom = common(rect, limit)
+            size = max(round(right) - round(left), 0), max(round(bottom) - round(top), 0)
+            gl.glScissor(round(left), height - round(bottom), *size)
+            red, green, blue = color[:3]
+            gl.glClearColor(red, green, blue, 1.0)
             gl.glClear(gl.GL_COLOR_BUFFER_BIT)
-        gl.glDisable(gl.GL_SCISSOR_TEST)
+
+        clear(limit, style.rgba(style.palette(self._theme).canvas))
+        across, down = imgui.get_io().display_framebuffer_scale
+        for (left, top, right, bottom), color in self._fills:
+            clear((left * across, top * down, right * across, bottom * down), style.rgba(color))
+        left, top, right, bottom = (round(x) for x in limit)
+        gl.glScissor(left, height - bottom, right - left, bottom - top)
         if self._images:
             self._painter = self._painter or QuadPainter()
             self._painter.draw(self._images, (width, height))
-        imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
+        gl.glDisable(gl.GL_SCISSOR_TEST)
+        lists = imgui.get_draw_data()
+        with limited(lists, limit) if part else nullcontext():
+            imgui.backends.opengl3_render_draw_data(lists)
 
     def _wait(self, timeout: float) -> None:
         now = time.perf_counter()

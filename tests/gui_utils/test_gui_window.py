@@ -15,9 +15,11 @@ import imgui_bundle
 import numpy as np
 import pytest
 from imgui_bundle import imgui
+from OpenGL import GL as gl  # noqa: N811 - the usual name
 
 from gui_utils import controls
 from gui_utils.controls import style
+from gui_utils.gl.texture import Texture, read_rgb
 from gui_utils.window.imgui_window import Window
 from tests.gui_utils.conftest import Driver, ask_to_close
 
@@ -258,3 +260,86 @@ def test_no_display_is_one_clear_sentence(wayland: str, advice: str) -> None:
     assert "DISPLAY is not set" in done.stdout
     assert advice in done.stdout
     assert done.stdout.count("\n") == 1
+
+
+def test_frames_show_what_changed(driver: Driver) -> None:
+    """Without a GPU only the changed part of a window is drawn again."""
+    window = driver.window
+    under, opaque = Texture(), Texture(for_quads=True)
+    shades = {"under": 40, "opaque": 60}
+
+    def upload() -> None:
+        under.update(np.full((4, 4, 3), shades["under"], np.uint8))
+        opaque.update(np.full((4, 4, 3), shades["opaque"], np.uint8))
+
+    place, tip = [30.0], [False]
+
+    def draw() -> None:
+        window.fill((200, 20, 300, 60), 0xFF000000 + int(place[0]))
+        window.paint(opaque, (200, 300, 260, 360))
+        draw = imgui.get_background_draw_list()
+        draw.add_image(under.ref, (20, 300), (120, 380))
+        draw.add_rect_filled((place[0], 100.5), (place[0] + 50, 140), 0xFF0000FF)
+        draw.add_rect_filled((60.3, 110.6), (160.7, 130.2), 0x80FF0000)
+        if tip[0]:
+            imgui.get_foreground_draw_list().add_text((40, 108), 0xFFFFFFFF, "above")
+
+    def differences() -> int:
+        """Numbers on the screen that differ from those of the frame drawn as a whole, by more than
+        llvmpipe rounds differently."""
+        width, height = window.framebuffer_size
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
+        shown = read_rgb(width, height)[::-1].astype(np.int16)
+        return int((np.abs(shown - window.read_pixels()) > 3).sum())
+
+    def change(key: str) -> Callable[[], object]:
+        return lambda: (shades.update({key: 200}), upload())
+
+    upload()
+    driver.overlay = draw
+    driver.frames()
+    steps = (
+        lambda: place.__setitem__(0, 90.0),
+        lambda: place.__setitem__(0, 95.5),
+        lambda: tip.__setitem__(0, True),
+        lambda: place.__setitem__(0, 20.0),
+        lambda: tip.__setitem__(0, False),
+        change("under"),
+        change("opaque"),
+        lambda: setattr(window, "theme", "light"),
+        lambda: glfw.set_window_size(window.handle, 380, 460),
+        lambda: place.__setitem__(0, 60.0),
+    )
+    for step in steps:
+        step()
+        driver.frames(2)  # a new size shows in the second
+        for _ in range(3):
+            assert differences() == 0
+            driver.frames(1)
+
+
+def test_what_did_not_change_is_not_drawn_again(driver: Driver) -> None:
+    if not driver.window.draws_in_software:
+        pytest.skip("a GPU draws all of it")
+    place = [30.0]
+    driver.overlay = lambda: imgui.get_foreground_draw_list().add_rect_filled(
+        (place[0], 100), (place[0] + 50, 140), 0xFF0000FF
+    )
+    driver.frames()
+
+    def mark() -> list[list[int]]:
+        """The colours of a mark beside the rectangle, and of one on it."""
+        pixels = read_rgb(*driver.window.framebuffer_size)[::-1]
+        return [pixels[300, 300].tolist(), pixels[120, 75].tolist()]
+
+    gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
+    gl.glEnable(gl.GL_SCISSOR_TEST)
+    gl.glClearColor(0.0, 1.0, 0.0, 1.0)
+    for x, y in ((300, 300), (75, 120)):
+        gl.glScissor(x, driver.window.framebuffer_size[1] - y - 1, 1, 1)
+        gl.glClear(gl.GL_COLOR_BUFFER_BIT)
+    green = [0, 255, 0]
+    assert mark() == [green, green]
+    place[0] = 40.0
+    driver.frames(1)
+    assert mark() == [green, [255, 0, 0]]
