@@ -93,6 +93,8 @@ class Window(PlacedWindow):
         self._callbacks: list[Callable[..., None]] = []
         self._settle = _SETTLE_FRAMES
         self._woken = False
+        self._moved = False
+        """Whether the pointer has moved since the last frame began."""
         self._frame_start = 0.0
         self._work_start = 0.0
         self._in_frame = False
@@ -141,6 +143,7 @@ class Window(PlacedWindow):
         imgui.backends.opengl3_new_frame()
         imgui.backends.glfw_new_frame()
         imgui.new_frame()
+        self._moved = False
         self._in_frame = True
         self._fills.clear()
         self._images.clear()
@@ -417,6 +420,18 @@ class Window(PlacedWindow):
         self._settle = _SETTLE_FRAMES
         self._stale = True
 
+    def _on_move(self, *_: object) -> None:
+        self._moved = True
+        imgui.get_io().add_mouse_source_event(imgui.MouseSource.mouse)
+        self._on_event()
+
+    def _on_button(self, *_: object) -> None:
+        # Dear ImGui knows what the pointer is over from the last frame. A press at a new place, as
+        # on a touch screen, must wait for the next one, which it does for this source.
+        touch, mouse = imgui.MouseSource.touch_screen, imgui.MouseSource.mouse
+        imgui.get_io().add_mouse_source_event(touch if self._moved else mouse)
+        self._on_event()
+
     def drop(self, paths: Iterable[str | os.PathLike[str]]) -> None:
         """Handles files as if they were dropped on the window."""
         self._drops.extend(os.fspath(path) for path in paths)
@@ -431,9 +446,9 @@ class Window(PlacedWindow):
         for install, action in (
             (glfw.set_window_close_callback, self._on_close),
             (glfw.set_drop_callback, lambda _, paths: self.drop(paths)),
-            (glfw.set_cursor_pos_callback, self._on_event),
+            (glfw.set_cursor_pos_callback, self._on_move),
             (glfw.set_cursor_enter_callback, self._on_event),
-            (glfw.set_mouse_button_callback, self._on_event),
+            (glfw.set_mouse_button_callback, self._on_button),
             (glfw.set_scroll_callback, self._on_event),
             (glfw.set_key_callback, self._on_event),
             (glfw.set_char_callback, self._on_event),

@@ -48,6 +48,21 @@ def test_drags_orbit_and_pan(driver: Driver) -> None:
     assert total(gestures, "pan") == pytest.approx([0.1, 0.1], abs=0.01)
 
 
+def test_a_finger_presses_where_it_appears(driver: Driver) -> None:
+    """A touch screen moves the pointer and presses at once."""
+    gestures = collect(driver)
+    left, top = driver.at("view", 0.25, 0.5)
+    for _ in range(3):
+        driver.rest()
+        driver.xdo("mousemove", left, top + 250)
+        gestures.clear()
+        driver.xdo("mousemove", left, top, "mousedown", 1)
+        assert gestures[-1].active
+        driver.xdo("mousemove", left + 60, top)
+        driver.xdo("mouseup", 1)
+        assert total(gestures, "orbit") == pytest.approx([0.2, 0.0], abs=0.01)
+
+
 def test_wheel_zooms_and_dollies(driver: Driver) -> None:
     gestures = collect(driver)
     driver.move("view")
