@@ -27,6 +27,7 @@ Fill = tuple[Box, int]
 """A rectangle left, top, right and bottom, and its colour."""
 _NOTHING: Box = (math.inf, math.inf, -math.inf, -math.inf)
 _MOST_BUFFERS = 3
+_SHADES = 0.25
 
 
 def keeps_back_buffer(window: Any) -> bool:
@@ -39,7 +40,7 @@ def keeps_back_buffer(window: Any) -> bool:
     gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
     gl.glDisable(gl.GL_SCISSOR_TEST)
     for step in range(_MOST_BUFFERS + 1):
-        shade = step / _MOST_BUFFERS
+        shade = _SHADES * (1 - step / _MOST_BUFFERS)  # black in the end, as before the first frame
         gl.glClearColor(shade, shade, shade, 1.0)
         gl.glClear(gl.GL_COLOR_BUFFER_BIT)
         glfw.swap_buffers(window)
@@ -68,6 +69,10 @@ class ChangedPart:
         """How many frames to draw as a whole: a driver notices late that a window has another size,
         and then starts with empty buffers."""
         self._drawn: list[_Drawn] = []
+
+    def forget(self) -> None:
+        """Makes the next frames be drawn as a whole."""
+        self._ground = None
 
     def update(
         self,
@@ -145,16 +150,18 @@ def _drawn(commands: imgui.ImDrawList) -> _Drawn:
 @contextmanager
 def limited(lists: imgui.ImDrawData, part: Box) -> Iterator[None]:
     """Limits what a block draws to a part in whole pixels, at one Dear ImGui unit a pixel."""
-    bottom = lists.display_size.y
+    bottom = np.float32(lists.display_size.y)
     buffers = [commands.cmd_buffer for commands in lists.cmd_lists]
     former: list[tuple[imgui.ImDrawCmd, imgui.ImVec4]] = []
     for command in (buffer[k] for buffer in buffers for k in range(buffer.size())):
         rect = command.clip_rect
         former.append((command, imgui.ImVec4(rect.x, rect.y, rect.z, rect.w)))
-        # Rounded to pixels as Dear ImGui's backend does it, which truncates place and size.
-        low = bottom - int(bottom - rect.w)
-        left, top = int(rect.x), low - int(rect.w - rect.y)
-        box = common((left, top, left + int(rect.z - rect.x), low), part)
+        # Rounded to pixels as Dear ImGui's backend does it, which truncates place and size in
+        # float32.
+        x, y, z, w = np.array([rect.x, rect.y, rect.z, rect.w], np.float32)
+        low = int(bottom) - int(bottom - w)
+        left, top = int(x), low - int(w - y)
+        box = common((left, top, left + int(z - x), low), part)
         command.clip_rect = imgui.ImVec4(*box)
     try:
         yield

@@ -94,7 +94,7 @@ class Window(PlacedWindow):
         self._settle = _SETTLE_FRAMES
         self._woken = False
         self._moved = False
-        """Whether the pointer has moved since the last frame began."""
+        """Whether the pointer may have moved since the last frame began."""
         self._frame_start = 0.0
         self._work_start = 0.0
         self._in_frame = False
@@ -143,7 +143,8 @@ class Window(PlacedWindow):
         imgui.backends.opengl3_new_frame()
         imgui.backends.glfw_new_frame()
         imgui.new_frame()
-        self._moved = False
+        imgui.get_io().mouse_source = imgui.MouseSource.mouse  # tooltips lie elsewhere for a finger
+        self._moved = self._context.input_events_queue.size() > 0  # pyright: ignore[reportAttributeAccessIssue]
         self._in_frame = True
         self._fills.clear()
         self._images.clear()
@@ -165,7 +166,12 @@ class Window(PlacedWindow):
         self._in_frame = False
         width, height = self.framebuffer_size
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
-        self._draw(width, height, self._changed_part(width, height))
+        try:
+            self._draw(width, height, self._changed_part(width, height))
+        except BaseException:
+            if self._parts is not None:
+                self._parts.forget()  # what it was to draw is missing
+            raise
         glfw.swap_buffers(self.handle)
         self.frame_times.append(time.perf_counter() - self._work_start)
 
@@ -363,7 +369,7 @@ class Window(PlacedWindow):
         if self._parts is None:
             return None
         lists = imgui.get_draw_data()
-        ground = width, height, self._theme
+        ground = width, height, self._theme, tuple(lists.framebuffer_scale)
         part = self._parts.update(ground, self._fills, self._images, lists, changed)
         changed.clear()
         return part if tuple(lists.framebuffer_scale) == (1.0, 1.0) else None
@@ -425,11 +431,18 @@ class Window(PlacedWindow):
         imgui.get_io().add_mouse_source_event(imgui.MouseSource.mouse)
         self._on_event()
 
-    def _on_button(self, *_: object) -> None:
+    def _on_button(self, _: object, button: int, action: int, *__: object) -> None:
+        del button
         # Dear ImGui knows what the pointer is over from the last frame. A press at a new place, as
         # on a touch screen, must wait for the next one, which it does for this source.
         touch, mouse = imgui.MouseSource.touch_screen, imgui.MouseSource.mouse
-        imgui.get_io().add_mouse_source_event(touch if self._moved else mouse)
+        waits = self._moved and action == glfw.PRESS
+        imgui.get_io().add_mouse_source_event(touch if waits else mouse)
+        self._on_event()
+
+    def _on_size(self, *_: object) -> None:
+        if self._parts is not None:
+            self._parts.forget()  # even if the next frame has the old size again
         self._on_event()
 
     def drop(self, paths: Iterable[str | os.PathLike[str]]) -> None:
@@ -455,7 +468,7 @@ class Window(PlacedWindow):
             (glfw.set_window_focus_callback, self._on_event),
             (glfw.set_window_iconify_callback, self._on_event),
             (glfw.set_window_refresh_callback, self._on_event),
-            (glfw.set_framebuffer_size_callback, self._on_event),
+            (glfw.set_framebuffer_size_callback, self._on_size),
             (glfw.set_window_content_scale_callback, self._on_event),
             (glfw.set_window_pos_callback, self._on_event),
             (glfw.set_window_maximize_callback, self._on_event),
