@@ -27,7 +27,9 @@ Fill = tuple[Box, int]
 """A rectangle left, top, right and bottom, and its colour."""
 _NOTHING: Box = (math.inf, math.inf, -math.inf, -math.inf)
 _MOST_BUFFERS = 3
-_SHADES = 0.25
+"""Most buffers that a driver uses in turn for a window."""
+_LIGHTEST = 0.25
+"""Shade of the first of the frames that try the back buffer, 0..1; each is darker than the last."""
 
 
 def keeps_back_buffer(window: Any) -> bool:
@@ -40,7 +42,7 @@ def keeps_back_buffer(window: Any) -> bool:
     gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
     gl.glDisable(gl.GL_SCISSOR_TEST)
     for step in range(_MOST_BUFFERS + 1):
-        shade = _SHADES * (1 - step / _MOST_BUFFERS)  # black in the end, as before the first frame
+        shade = _LIGHTEST * (1 - step / _MOST_BUFFERS)  # black in the end, as a new window is
         gl.glClearColor(shade, shade, shade, 1.0)
         gl.glClear(gl.GL_COLOR_BUFFER_BIT)
         glfw.swap_buffers(window)
