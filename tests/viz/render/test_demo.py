@@ -15,6 +15,8 @@ from tests.viz.app import app_driver
 from tests.viz.app.app_driver import Start
 from training.checkpoint import load_generator
 from training.networks.generator import Generator
+from training.warmup.known_codes import Codes
+from viz.render.latents import z_from_seed
 from viz.render.models import load_model
 from viz.render.renderer import Renderer
 from viz.scheduling.thumbnails import of_person
@@ -142,6 +144,23 @@ def test_anyone_is_a_whole_head_on_white(demo: Generator) -> None:
         assert corners[:, 0].min() > 0.92, "in its final corners as well"
         middle = raw.depth[0, 0, 24:40, 24:40]
         assert 2.2 < middle.min() < middle.max() < 2.9
+
+
+def test_nobody_has_two_hair_styles_at_once(demo: Generator) -> None:
+    """Near a change from one style to the next, codes gave traces of both: what lies between two
+    people with different styles shows the one or the other."""
+    number = Codes.draw(83, 16, demo).identity[44]  # decides on the style
+    z = torch.from_numpy(z_from_seed(3, 256))[None]
+    z = z / z.square().mean().sqrt()
+
+    def w(value: float) -> torch.Tensor:
+        return demo.mapping(z + (value - z @ number)[:, None] * number)[0, 0]
+
+    for change in (-0.7063, 0.3585):  # from stubble to short hair; to a bob, without a beard
+        left, near, close, right = (w(change + by) for by in (-0.15, -0.02, 0.02, 0.15))
+        step = (right - left).norm()
+        assert (near - left).norm() < 0.35 * step
+        assert (right - close).norm() < 0.35 * step
 
 
 def test_named_directions_change_what_they_say(demo: Generator) -> None:
